@@ -1,0 +1,297 @@
+/**
+ * Reading and writing of binary records. Every reader is bounded: a length is checked against what is
+ * left before anything is allocated, and a record that does not parse is a {@link CodecError}.
+ */
+
+import { assert } from './assert.js';
+import { CodecError } from './errors.js';
+
+export const EMPTY = new Uint8Array(0);
+export const KiB = 1024;
+export const MiB = 1024 * 1024;
+
+const textEncoder = new TextEncoder();
+const textDecoder = new TextDecoder();
+
+export function utf8(text: string): Uint8Array {
+  return textEncoder.encode(text);
+}
+
+export function fromUtf8(bytes: Uint8Array): string {
+  return textDecoder.decode(bytes);
+}
+
+/** Unsigned lexicographic order: negative, zero or positive. A plain loop beats Buffer.compare for short keys. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const n = a.length < b.length ? a.length : b.length;
+  for (let i = 0; i < n; i++) {
+    const d = (a[i] as number) - (b[i] as number);
+    if (d !== 0) return d;
+  }
+  return a.length - b.length;
+}
+
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const out = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}
+
+/** The end of the range of all keys with this prefix; undefined when there is none (all bytes 0xff). */
+export function prefixEnd(prefix: Uint8Array): Uint8Array | undefined {
+  for (let i = prefix.length - 1; i >= 0; i--) {
+    const byte = prefix[i] as number;
+    if (byte < 0xff) {
+      const end = prefix.slice(0, i + 1);
+      end[i] = byte + 1;
+      return end;
+    }
+  }
+  return undefined;
+}
+
+const HEX: string[] = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
+
+export function toHex(bytes: Uint8Array): string {
+  let out = '';
+  for (const byte of bytes) out += HEX[byte];
+  return out;
+}
+
+export function fromHex(hex: string): Uint8Array {
+  const out = new Uint8Array(hex.length >> 1);
+  for (let i = 0; i < out.length; i++) out[i] = Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16);
+  return out;
+}
+
+const TWO_32 = 0x1_0000_0000;
+
+/** Appends little-endian numbers and length-prefixed bytes to a buffer that grows. */
+export class ByteWriter {
+  #bytes: Uint8Array;
+  #view: DataView;
+  #length = 0;
+
+  constructor(capacity = 256) {
+    this.#bytes = new Uint8Array(capacity);
+    this.#view = new DataView(this.#bytes.buffer);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  #room(n: number): number {
+    const at = this.#length;
+    const need = at + n;
+    if (need > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(need, this.#bytes.length * 2));
+      grown.set(this.#bytes.subarray(0, at));
+      this.#bytes = grown;
+      this.#view = new DataView(grown.buffer);
+    }
+    this.#length = need;
+    return at;
+  }
+
+  u8(n: number): this {
+    const at = this.#room(1);
+    this.#bytes[at] = n;
+    return this;
+  }
+
+  u16(n: number): this {
+    this.#view.setUint16(this.#room(2), n, true);
+    return this;
+  }
+
+  u32(n: number): this {
+    this.#view.setUint32(this.#room(4), n, true);
+    return this;
+  }
+
+  /** A whole number below 2^53 in eight bytes. */
+  u53(n: number): this {
+    assert(Number.isSafeInteger(n) && n >= 0, `u53 takes 0 to 2^53-1, got ${n}`);
+    const at = this.#room(8);
+    this.#view.setUint32(at, n % TWO_32, true);
+    this.#view.setUint32(at + 4, Math.floor(n / TWO_32), true);
+    return this;
+  }
+
+  u64(n: bigint): this {
+    this.#view.setBigUint64(this.#room(8), n, true);
+    return this;
+  }
+
+  i64(n: bigint): this {
+    this.#view.setBigInt64(this.#room(8), n, true);
+    return this;
+  }
+
+  /** LEB128 of a whole number below 2^53: one to eight bytes. */
+  varint(n: number): this {
+    assert(Number.isSafeInteger(n) && n >= 0, `varint takes 0 to 2^53-1, got ${n}`);
+    let rest = n;
+    while (rest >= 0x80) {
+      this.u8((rest % 0x80) | 0x80);
+      rest = Math.floor(rest / 0x80);
+    }
+    return this.u8(rest);
+  }
+
+  raw(bytes: Uint8Array): this {
+    this.#bytes.set(bytes, this.#room(bytes.length));
+    return this;
+  }
+
+  /** A varint length, then the bytes. */
+  bytes(bytes: Uint8Array): this {
+    return this.varint(bytes.length).raw(bytes);
+  }
+
+  text(text: string): this {
+    return this.bytes(utf8(text));
+  }
+
+  zeros(n: number): this {
+    const at = this.#room(n);
+    this.#bytes.fill(0, at, at + n);
+    return this;
+  }
+
+  /** Overwrites four bytes written before. */
+  patchU32(at: number, n: number): this {
+    assert(at + 4 <= this.#length, 'patch inside what was written');
+    this.#view.setUint32(at, n, true);
+    return this;
+  }
+
+  /** A view of what was written so far; valid until the next write. */
+  view(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** A copy of exactly what was written. */
+  finish(): Uint8Array {
+    return this.#bytes.slice(0, this.#length);
+  }
+
+  reset(): this {
+    this.#length = 0;
+    return this;
+  }
+}
+
+/** The counterpart of {@link ByteWriter}. Every method throws {@link CodecError} when the input ends too early. */
+export class ByteReader {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  #at: number;
+  readonly #what: string;
+
+  /** `what` names the record in error messages. */
+  constructor(bytes: Uint8Array, what: string, at = 0) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#at = at;
+    this.#what = what;
+  }
+
+  get offset(): number {
+    return this.#at;
+  }
+
+  get remaining(): number {
+    return this.#bytes.length - this.#at;
+  }
+
+  #take(n: number): number {
+    const at = this.#at;
+    if (n < 0 || n > this.#bytes.length - at) {
+      throw new CodecError(`${this.#what} ends early: ${n} bytes wanted at ${at} of ${this.#bytes.length}`);
+    }
+    this.#at = at + n;
+    return at;
+  }
+
+  u8(): number {
+    return this.#bytes[this.#take(1)] as number;
+  }
+
+  u16(): number {
+    return this.#view.getUint16(this.#take(2), true);
+  }
+
+  u32(): number {
+    return this.#view.getUint32(this.#take(4), true);
+  }
+
+  u53(): number {
+    const at = this.#take(8);
+    const high = this.#view.getUint32(at + 4, true);
+    if (high >= 0x20_0000) throw new CodecError(`${this.#what}: number above 2^53 at ${at}`);
+    return high * TWO_32 + this.#view.getUint32(at, true);
+  }
+
+  u64(): bigint {
+    return this.#view.getBigUint64(this.#take(8), true);
+  }
+
+  i64(): bigint {
+    return this.#view.getBigInt64(this.#take(8), true);
+  }
+
+  varint(): number {
+    let result = 0;
+    let scale = 1;
+    for (let i = 0; i < 8; i++) {
+      const byte = this.u8();
+      result += (byte & 0x7f) * scale;
+      if (byte < 0x80) {
+        if (result > Number.MAX_SAFE_INTEGER) break;
+        return result;
+      }
+      scale *= 0x80;
+    }
+    throw new CodecError(`${this.#what}: varint above 2^53 before ${this.#at}`);
+  }
+
+  /** A view, not a copy. */
+  raw(n: number): Uint8Array {
+    const at = this.#take(n);
+    return this.#bytes.subarray(at, at + n);
+  }
+
+  /** A view, not a copy. */
+  bytes(): Uint8Array {
+    return this.raw(this.varint());
+  }
+
+  text(): string {
+    return fromUtf8(this.bytes());
+  }
+
+  /** A count of items that take at least `bytesEach`: refused before anything of that size is allocated. */
+  count(bytesEach = 1): number {
+    const n = this.varint();
+    if (n * bytesEach > this.remaining) throw new CodecError(`${this.#what}: count ${n} does not fit into what is left`);
+    return n;
+  }
+
+  end(): void {
+    if (this.remaining !== 0) throw new CodecError(`${this.#what} has ${this.remaining} bytes too many`);
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * `Env`: the only door to time, chance, disk, network and background work. `raft/`, `storage/`, `replica/`
+ * and `healing/` reach the world through it alone, so that the simulator runs the code that ships.
+ */
+
+import type { Disk } from './disk.js';
+import type { EventSink } from './events.js';
+import type { NodeId } from './ids.js';
+
+export interface Timer {
+  cancel(): void;
+}
+
+export interface Clock {
+  /** Milliseconds since an arbitrary start; never goes back. May have a fraction. */
+  now(): number;
+  /** Milliseconds since 1970, for people only: nothing that is stored or decided may hang on it. */
+  wallNow(): number;
+  /** Calls `fn` once, after `delayMs`. */
+  setTimer(delayMs: number, fn: () => void): Timer;
+  /** Calls `fn` after the input that is already there has been handled (setImmediate): the place to batch. */
+  defer(fn: () => void): void;
+}
+
+export interface Random {
+  /** 0 to 2^32-1. */
+  uint32(): number;
+  /** A whole number in [0, bound), bound at most 2^32. */
+  below(bound: number): number;
+  /** [0, 1). */
+  float(): number;
+}
+
+/** What a node does for the others. */
+export interface NetworkHandler {
+  /** One-way frame, at most {@link Network.maxFrameBytes}. The buffer belongs to the receiver. */
+  onFrame(from: NodeId, frame: Uint8Array): void;
+  /** A call; what it rejects with reaches the caller as NetworkError REMOTE. */
+  onCall(from: NodeId, method: string, request: Uint8Array): Promise<Uint8Array>;
+  /** The stream from `peer` broke: evidence that its process is gone. Not called for an orderly close of ours. */
+  onDisconnect(peer: NodeId): void;
+}
+
+export interface Network {
+  readonly maxFrameBytes: number;
+  /** Starts to listen and to connect. Called once. */
+  start(handler: NetworkHandler): Promise<void>;
+  /** Fire and forget, in order while a connection lasts; may be lost. Never blocks: beyond a bound frames are dropped. */
+  send(to: NodeId, frame: Uint8Array): void;
+  /** Rejects with {@link NetworkError}: UNREACHABLE, TIMEOUT, REMOTE, CLOSED. Replies up to 4 MiB. */
+  call(to: NodeId, method: string, request: Uint8Array, timeoutMs: number): Promise<Uint8Array>;
+  stop(): Promise<void>;
+}
+
+export interface Workers {
+  /**
+   * Long work calls this often. Undefined: go on. A promise: the slice is used up (a few milliseconds);
+   * await it before going on, so that heartbeats are served.
+   */
+  breathe(): Promise<void> | undefined;
+}
+
+export interface Env {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly disk: Disk;
+  readonly network: Network;
+  readonly workers: Workers;
+  readonly events: EventSink;
+}
+
+/** Resolves after `delayMs` of `clock`. */
+export function sleep(clock: Clock, delayMs: number): Promise<void> {
+  return new Promise((resolve) => clock.setTimer(delayMs, resolve));
+}

@@ -1,0 +1,44 @@
+/**
+ * What lower layers tell the world. They emit, and know nothing of metrics or logs; `observability/`
+ * subscribes. A new kind of event is one more member of the union.
+ */
+
+import type { LogIndex, NodeId, TableId, Term } from './ids.js';
+
+export type KintsugiEvent =
+  | { readonly type: 'role-changed'; readonly role: string; readonly term: Term; readonly leader: NodeId }
+  | { readonly type: 'leader-lost'; readonly term: Term; readonly why: string }
+  | { readonly type: 'log-sync'; readonly durationMs: number; readonly bytes: number; readonly entries: number }
+  | { readonly type: 'applied'; readonly count: number; readonly index: LogIndex }
+  | { readonly type: 'proposal-reproposed'; readonly count: number; readonly leader: NodeId }
+  | { readonly type: 'proposal-failed'; readonly code: string }
+  | { readonly type: 'sealed'; readonly index: LogIndex; readonly bytes: number }
+  | { readonly type: 'plan'; readonly plan: LogIndex; readonly kind: string; readonly inputs: readonly TableId[]; readonly outputLevel: number }
+  | { readonly type: 'produced'; readonly plan: LogIndex; readonly tables: number; readonly bytes: number; readonly durationMs: number }
+  | { readonly type: 'digest-disagreed'; readonly plan: LogIndex; readonly nodes: readonly NodeId[] }
+  | { readonly type: 'edit'; readonly index: LogIndex; readonly plan: LogIndex; readonly added: readonly TableId[]; readonly removed: readonly TableId[] }
+  | { readonly type: 'edit-refused'; readonly index: LogIndex; readonly why: string }
+  | { readonly type: 'materialized'; readonly table: TableId; readonly how: 'relink' | 'produce' | 'fetch' | 'rewrite'; readonly bytes: number }
+  | { readonly type: 'snapshot-sent'; readonly to: NodeId; readonly index: LogIndex }
+  | { readonly type: 'snapshot-received'; readonly from: NodeId; readonly index: LogIndex; readonly fetchedBytes: number; readonly reusedBytes: number }
+  | { readonly type: 'log-truncated'; readonly below: LogIndex }
+  | { readonly type: 'block-corrected'; readonly table: TableId; readonly offset: number; readonly scheme: string; readonly persistent: boolean }
+  | { readonly type: 'block-unreadable'; readonly table: TableId; readonly offset: number; readonly why: string }
+  | { readonly type: 'block-repaired'; readonly table: TableId; readonly offset: number; readonly from: NodeId }
+  | { readonly type: 'hint'; readonly table: TableId; readonly node: NodeId; readonly kind: string; readonly state: string }
+  | { readonly type: 'hints-forwarded'; readonly count: number; readonly leader: NodeId }
+  | { readonly type: 'hints-received'; readonly count: number; readonly from: NodeId }
+  | { readonly type: 'heal-proposed'; readonly table: TableId }
+  | { readonly type: 'heal-applied'; readonly removed: TableId; readonly added: TableId; readonly index: LogIndex }
+  | { readonly type: 'heal-failed'; readonly table: TableId; readonly why: string }
+  | { readonly type: 'scrub-done'; readonly tables: number; readonly bytes: number; readonly faults: number; readonly durationMs: number }
+  | { readonly type: 'disk-failed'; readonly what: string; readonly why: string }
+  | { readonly type: 'warning'; readonly message: string; readonly data: Readonly<Record<string, unknown>> };
+
+export interface EventSink {
+  /** Never throws; a subscriber's failure is the subscriber's. */
+  emit(event: KintsugiEvent): void;
+}
+
+/** Drops everything. */
+export const silent: EventSink = { emit: () => undefined };

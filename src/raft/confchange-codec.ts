@@ -1,0 +1,36 @@
+/** Configuration changes as the payload of a log entry. The empty payload is the empty change: leave the joint configuration. */
+
+import { ByteReader, ByteWriter, EMPTY } from '../base/bytes.js';
+import { CodecError } from '../base/errors.js';
+import type { ConfChange, ConfChangeSingle, ConfChangeType } from './types.js';
+
+const TRANSITIONS: readonly ConfChange['transition'][] = ['auto', 'implicit', 'explicit'];
+const TYPES: readonly ConfChangeType[] = ['addVoter', 'addLearner', 'remove', 'update'];
+
+export function encodeConfChange(change: ConfChange): Uint8Array {
+  if (change.transition === 'auto' && change.changes.length === 0) return EMPTY;
+  const out = new ByteWriter(32);
+  out.u8(TRANSITIONS.indexOf(change.transition)).varint(change.changes.length);
+  for (const { type, nodeId } of change.changes) out.u8(TYPES.indexOf(type)).varint(nodeId);
+  return out.finish();
+}
+
+export function decodeConfChange(bytes: Uint8Array): ConfChange {
+  if (bytes.length === 0) return { transition: 'auto', changes: [] };
+  const input = new ByteReader(bytes, 'configuration change');
+  const transition = pick(TRANSITIONS, input.u8(), 'transition');
+  const count = input.count(2);
+  const changes: ConfChangeSingle[] = [];
+  for (let i = 0; i < count; i++) {
+    const type = pick(TYPES, input.u8(), 'type');
+    changes.push({ type, nodeId: input.varint() });
+  }
+  input.end();
+  return { transition, changes };
+}
+
+function pick<T>(from: readonly T[], at: number, what: string): T {
+  const value = from[at];
+  if (value === undefined) throw new CodecError(`configuration change: unknown ${what} ${at}`);
+  return value;
+}

@@ -1,0 +1,118 @@
+/**
+ * Linearizable reads without the log (thesis, 6.4).
+ *
+ * R4: a read may be served at the commit index of the moment it arrived, once it is certain that no other
+ * leader had been elected by then. Two proofs: a quorum answers a heartbeat that was sent after the read
+ * arrived; or a quorum answered one so recently that none of its members can have voted for another (lease).
+ *
+ * Every broadcast of heartbeats is a numbered round; an answer to round n answers all earlier ones too. Reads
+ * that arrive before a round's heartbeats have left share it.
+ */
+
+import type { LogIndex, NodeId } from '../base/ids.js';
+import type { Message } from './types.js';
+
+export interface PendingRead {
+  readonly round: number;
+  readonly index: LogIndex;
+  readonly from: NodeId;
+  readonly context: Uint8Array;
+}
+
+export class ReadOnly {
+  readonly #maxPending: number;
+  readonly #leaseTicks: number;
+  /** Reads that wait for their round, in the order of rounds. */
+  #queue: PendingRead[] = [];
+  /** Reads that arrived before the leader committed an entry of its term. */
+  #postponed: Message[] = [];
+  #round = 0;
+  /** Whether the heartbeats of the newest round are still in the outbox. */
+  #roundOpen = false;
+  #now = 0;
+  /** At `t % length`: the newest round when tick t began. */
+  readonly #roundAtTick: number[];
+  #leaseGivenUp = false;
+
+  constructor(maxPending: number, electionTick: number) {
+    this.#maxPending = maxPending;
+    // A follower that heard the leader holds still for at least electionTick - 1 whole ticks; the leader's own
+    // count may be short by one more.
+    this.#leaseTicks = electionTick - 2;
+    this.#roundAtTick = new Array<number>(electionTick).fill(0);
+  }
+
+  /** A new term. Rounds go on counting, but earlier ones prove nothing. */
+  reset(): void {
+    this.#queue = [];
+    this.#postponed = [];
+    this.#roundOpen = false;
+    this.#leaseGivenUp = false;
+    this.#roundAtTick.fill(this.#round);
+  }
+
+  get isFull(): boolean {
+    return this.#queue.length + this.#postponed.length >= this.#maxPending;
+  }
+
+  get isEmpty(): boolean {
+    return this.#queue.length === 0;
+  }
+
+  tick(): void {
+    this.#now++;
+    this.#roundAtTick[this.#now % this.#roundAtTick.length] = this.#round;
+  }
+
+  startRound(): number {
+    this.#roundOpen = true;
+    return ++this.#round;
+  }
+
+  get roundOpen(): boolean {
+    return this.#roundOpen;
+  }
+
+  /** The outbox was emptied: a read that arrives from now on needs a new round. */
+  closeRound(): void {
+    this.#roundOpen = false;
+  }
+
+  /** This node has asked another to start an election that leases do not hold back. */
+  giveUpLease(): void {
+    this.#leaseGivenUp = true;
+  }
+
+  /** Whether the quorum that answered `confirmedRound` cannot have elected another leader yet. */
+  leaseHolds(confirmedRound: number): boolean {
+    if (this.#leaseGivenUp) return false;
+    if (this.#now < this.#leaseTicks) return confirmedRound > 0 && confirmedRound > this.#oldestRound();
+    const length = this.#roundAtTick.length;
+    return confirmedRound > (this.#roundAtTick[(this.#now - this.#leaseTicks) % length] as number);
+  }
+
+  #oldestRound(): number {
+    return this.#roundAtTick[0] as number;
+  }
+
+  add(index: LogIndex, from: NodeId, context: Uint8Array): void {
+    this.#queue.push({ round: this.#round, index, from, context });
+  }
+
+  postpone(request: Message): void {
+    this.#postponed.push(request);
+  }
+
+  takePostponed(): readonly Message[] {
+    const taken = this.#postponed;
+    if (taken.length > 0) this.#postponed = [];
+    return taken;
+  }
+
+  /** The reads that this round confirms. */
+  takeConfirmed(confirmedRound: number): readonly PendingRead[] {
+    let count = 0;
+    while (count < this.#queue.length && (this.#queue[count] as PendingRead).round <= confirmedRound) count++;
+    return count === 0 ? [] : this.#queue.splice(0, count);
+  }
+}

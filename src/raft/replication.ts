@@ -1,0 +1,113 @@
+/**
+ * How a leader makes the others' logs equal to its own (Raft paper, 5.3) and learns what is committed (5.4.2).
+ */
+
+import { assert } from '../base/assert.js';
+import { codeOf } from '../base/errors.js';
+import type { NodeId } from '../base/ids.js';
+import { payloadOf } from './log.js';
+import type { Progress } from './progress.js';
+import type { RaftState } from './state.js';
+import type { Entry, Snapshot } from './types.js';
+import { NO_ENTRIES } from './unstable.js';
+
+/**
+ * Sends the next entries, or an empty append that tells of the commit index if `evenIfEmpty`. False if nothing was
+ * sent: the follower is paused, has everything, or needs a snapshot that cannot be had now.
+ */
+export function sendAppend(raft: RaftState, peer: Progress, evenIfEmpty: boolean): boolean {
+  if (peer.paused) return false;
+  const { log, config } = raft;
+  const prevIndex = peer.next - 1;
+  const prevTerm = log.term(prevIndex);
+  if (prevTerm === undefined || peer.next < log.firstIndex) return sendSnapshot(raft, peer);
+  const windowFull = peer.state === 'replicate' && peer.inflights.full;
+  const entries = windowFull ? NO_ENTRIES : log.entriesFrom(peer.next, config.maxSizePerMsg);
+  if (entries.length === 0 && !evenIfEmpty) return false;
+
+  const message = raft.message('MsgApp', peer.id);
+  message.index = prevIndex;
+  message.logTerm = prevTerm;
+  message.entries = entries;
+  message.commit = log.committed;
+  raft.send(message);
+  peer.sentAppend(entries.length, payloadOf(entries), log.committed);
+  return true;
+}
+
+/** Not to a node that has been silent: it could be dead, and the snapshot would keep it from being probed. */
+function sendSnapshot(raft: RaftState, peer: Progress): boolean {
+  if (!peer.recentActive) return false;
+  let snapshot: Snapshot;
+  try {
+    snapshot = raft.log.snapshot();
+  } catch (error) {
+    if (codeOf(error) === 'SNAPSHOT_UNAVAILABLE') return false;
+    throw error;
+  }
+  const { index } = snapshot.metadata;
+  assert(index > 0, 'a snapshot to send is not empty');
+  peer.becomeSnapshot(index);
+  const message = raft.message('MsgSnap', peer.id);
+  message.snapshot = snapshot;
+  raft.send(message);
+  return true;
+}
+
+export function broadcastAppend(raft: RaftState): void {
+  for (const peer of raft.tracker.peers) if (peer.id !== raft.id) sendAppend(raft, peer, true);
+}
+
+/** Starts a heartbeat round. */
+export function broadcastHeartbeat(raft: RaftState): void {
+  const round = raft.reads.startRound();
+  for (const peer of raft.tracker.peers) {
+    if (peer.id === raft.id) continue;
+    const message = raft.message('MsgHeartbeat', peer.id);
+    // Never beyond what the follower is known to have: its log may differ there, or end before.
+    message.commit = Math.min(peer.match, raft.log.committed);
+    message.round = round;
+    raft.send(message);
+    peer.sentHeartbeat(message.commit);
+  }
+}
+
+/**
+ * R3 an entry is committed once a quorum has it *and* it is of the leader's own term. An entry of an earlier term may
+ * still be overwritten although a majority has it (Raft paper, figure 8); it is committed along with a later one.
+ */
+export function advanceCommit(raft: RaftState): boolean {
+  const { log, tracker } = raft;
+  const index = tracker.committed();
+  if (index === Infinity || index <= log.committed || !log.matches(index, raft.term)) return false;
+  log.commitTo(index);
+  return true;
+}
+
+/** Whether the leader has committed an entry of its term, and so knows the commit index (thesis, 6.4). */
+export function hasCommittedInTerm(raft: RaftState): boolean {
+  return raft.log.matches(raft.log.committed, raft.term);
+}
+
+/**
+ * Appends entries that are already numbered. False if the uncommitted log would become too large. An empty payload always
+ * gets in (elections and leaving a joint configuration depend on it), and so does anything when nothing else is waiting.
+ */
+export function appendEntries(raft: RaftState, entries: readonly Entry[]): boolean {
+  const payload = payloadOf(entries);
+  const { uncommittedBytes } = raft;
+  if (uncommittedBytes > 0 && payload > 0 && uncommittedBytes + payload > raft.config.maxUncommittedSize) return false;
+  raft.uncommittedBytes += payload;
+  raft.log.append(entries);
+  // R2 the leader counts itself only when the entries are durable: it answers itself like a follower does.
+  const ack = raft.message('MsgAppResp', raft.id);
+  ack.index = raft.log.lastIndex;
+  raft.send(ack);
+  return true;
+}
+
+/** The old leader gives way: the target may campaign although others still hold this leader's lease (thesis, 3.10). */
+export function sendTimeoutNow(raft: RaftState, to: NodeId): void {
+  raft.reads.giveUpLease();
+  raft.send(raft.message('MsgTimeoutNow', to));
+}

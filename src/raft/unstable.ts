@@ -1,0 +1,122 @@
+/**
+ * The end of the log that is not known to be durable, and the snapshot that waits to be installed.
+ *
+ * `offset` is the index of the first unstable entry, so everything below it is stable (R3: no gap between the
+ * two), and the log always ends at `offset + entries - 1`. Entries from `offset` to `offsetInProgress` were
+ * handed out for writing.
+ */
+
+import { assert } from '../base/assert.js';
+import type { LogIndex, Term } from '../base/ids.js';
+import type { Entry, Snapshot } from './types.js';
+
+export const NO_ENTRIES: readonly Entry[] = [];
+
+export class Unstable {
+  #entries: Entry[] = [];
+  #offset: LogIndex;
+  #offsetInProgress: LogIndex;
+  #snapshot: Snapshot | undefined;
+  #snapshotInProgress = false;
+
+  constructor(offset: LogIndex) {
+    this.#offset = offset;
+    this.#offsetInProgress = offset;
+  }
+
+  get offset(): LogIndex {
+    return this.#offset;
+  }
+
+  get snapshot(): Snapshot | undefined {
+    return this.#snapshot;
+  }
+
+  get lastIndex(): LogIndex {
+    return this.#offset + this.#entries.length - 1;
+  }
+
+  get isEmpty(): boolean {
+    return this.#entries.length === 0;
+  }
+
+  get(index: LogIndex): Entry | undefined {
+    return this.#entries[index - this.#offset];
+  }
+
+  /** The entries in [lo, hi), which must be here. */
+  slice(lo: LogIndex, hi: LogIndex): Entry[] {
+    return this.#entries.slice(lo - this.#offset, hi - this.#offset);
+  }
+
+  get hasNextEntries(): boolean {
+    return this.#offsetInProgress < this.#offset + this.#entries.length;
+  }
+
+  /** What has not been handed out for writing yet. */
+  nextEntries(): readonly Entry[] {
+    if (!this.hasNextEntries) return NO_ENTRIES;
+    return this.#entries.slice(this.#offsetInProgress - this.#offset);
+  }
+
+  nextSnapshot(): Snapshot | undefined {
+    return this.#snapshotInProgress ? undefined : this.#snapshot;
+  }
+
+  /** All there is has been handed out. */
+  accept(): void {
+    this.#offsetInProgress = this.#offset + this.#entries.length;
+    if (this.#snapshot !== undefined) this.#snapshotInProgress = true;
+  }
+
+  /**
+   * Entries through (index, term) are durable. Ignored if the log holds another entry there by now: a write that
+   * was overtaken by a truncation says nothing about what replaced it.
+   */
+  stableTo(index: LogIndex, term: Term): void {
+    const entry = this.get(index);
+    if (entry === undefined || entry.term !== term) return;
+    const count = index + 1 - this.#offset;
+    if (count === this.#entries.length) this.#entries = [];
+    else this.#entries.splice(0, count);
+    this.#offset = index + 1;
+    this.#offsetInProgress = Math.max(this.#offsetInProgress, this.#offset);
+  }
+
+  stableSnapshotTo(index: LogIndex): void {
+    if (this.#snapshot?.metadata.index !== index) return;
+    this.#snapshot = undefined;
+    this.#snapshotInProgress = false;
+  }
+
+  restore(snapshot: Snapshot): void {
+    this.#entries = [];
+    this.#offset = snapshot.metadata.index + 1;
+    this.#offsetInProgress = this.#offset;
+    this.#snapshot = snapshot;
+    this.#snapshotInProgress = false;
+  }
+
+  /** Appends `entries` from position `from` of the list on; what the log has at and after their index goes. */
+  truncateAndAppend(entries: readonly Entry[], from: number): void {
+    const first = (entries[from] as Entry).index;
+    assert(first <= this.#offset + this.#entries.length, `R3 log is contiguous: ${first} after ${this.lastIndex}`);
+    if (first <= this.#offset) {
+      // The stable log is cut too: what is written next overwrites it.
+      this.#entries = [];
+      this.#offset = first;
+      this.#offsetInProgress = first;
+    } else if (first <= this.lastIndex) {
+      this.#entries.length = first - this.#offset;
+      this.#offsetInProgress = Math.min(this.#offsetInProgress, first);
+    }
+    const end = this.#entries;
+    let expected = first;
+    for (let i = from; i < entries.length; i++) {
+      const entry = entries[i] as Entry;
+      assert(entry.index === expected, `R3 log is contiguous: ${entry.index} instead of ${expected}`);
+      end.push(entry);
+      expected++;
+    }
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * The refusals that etcd's clients know. Clients match the whole message, so `ETCD_MESSAGES` is etcd's text to the
+ * letter; the gRPC status of each code is the server's table.
+ */
+
+import { KintsugiError } from '../base/errors.js';
+
+export const ETCD_MESSAGES = {
+  EMPTY_KEY: 'etcdserver: key is not provided',
+  KEY_NOT_FOUND: 'etcdserver: key not found',
+  VALUE_PROVIDED: 'etcdserver: value is provided',
+  LEASE_PROVIDED: 'etcdserver: lease is provided',
+  TOO_MANY_OPS: 'etcdserver: too many operations in txn request',
+  DUPLICATE_KEY: 'etcdserver: duplicate key given in txn request',
+  COMPACTED: 'etcdserver: mvcc: required revision has been compacted',
+  FUTURE_REVISION: 'etcdserver: mvcc: required revision is a future revision',
+  NO_SPACE: 'etcdserver: mvcc: database space exceeded',
+  LEASE_NOT_FOUND: 'etcdserver: requested lease not found',
+  REQUEST_TOO_LARGE: 'etcdserver: request is too large',
+  TOO_MANY_REQUESTS: 'etcdserver: too many requests',
+  NO_LEADER: 'etcdserver: no leader',
+  NOT_LEADER: 'etcdserver: not leader',
+  LEADER_CHANGED: 'etcdserver: leader changed',
+  BAD_LEADER_TRANSFEREE: 'etcdserver: bad leader transferee',
+  STOPPED: 'etcdserver: server stopped',
+  TIMEOUT: 'etcdserver: request timed out',
+  TIMEOUT_LEADER_FAIL: 'etcdserver: request timed out, possibly due to previous leader failure',
+  TIMEOUT_WAIT_APPLIED: 'etcdserver: request timed out, waiting for the applied index took too long',
+  UNHEALTHY: 'etcdserver: unhealthy cluster',
+  MEMBER_NOT_FOUND: 'etcdserver: member not found',
+  CORRUPT: 'etcdserver: corrupt cluster',
+  /** Ours: every copy of a block is beyond repair. The message goes on to name the block. */
+  DATA_LOSS: 'kintsugi: no good copy of a block is left',
+} as const;
+
+export type EtcdErrorCode = keyof typeof ETCD_MESSAGES;
+
+/** A refusal that changed nothing, except TIMEOUT*: there the outcome is unknown. `message` is what the client gets. */
+export class EtcdError extends KintsugiError<EtcdErrorCode> {
+  override readonly name = 'EtcdError';
+  /** What goes over the wire: without the code in front. */
+  readonly wireMessage: string;
+
+  constructor(code: EtcdErrorCode, detail = '', cause?: unknown) {
+    const text = detail === '' ? ETCD_MESSAGES[code] : `${ETCD_MESSAGES[code]}: ${detail}`;
+    super(code, text, {}, cause);
+    this.wireMessage = text;
+  }
+}

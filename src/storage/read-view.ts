@@ -1,0 +1,70 @@
+/**
+ * A consistent, pinned view of the tree: memtables and one version. What a view shows never changes,
+ * whatever is flushed, compacted or healed meanwhile; its tables are not deleted until it is released (S5).
+ */
+
+/** User keys, ordered by (key, revision descending, sub descending). */
+export const USER_SPACE = 1;
+/** Leases, auth, alarms, membership, compact revision, apply-once ids: newest only, sequenced by log index. */
+export const SYSTEM_SPACE = 0;
+export type Space = typeof USER_SPACE | typeof SYSTEM_SPACE;
+
+/** One version of a key. `key` and `value` are views that stay valid as long as the reader holds them. */
+export interface VersionedEntry {
+  readonly key: Uint8Array;
+  /** User space: the revision. System space: the log index. */
+  readonly revision: number;
+  readonly sub: number;
+  readonly tombstone: boolean;
+  /** +1 created, 0 overwrote, -1 deleted. */
+  readonly liveDelta: number;
+  readonly value: Uint8Array;
+}
+
+/** What apply writes: one entry's changes, published at once. */
+export interface TreeWrite {
+  readonly space: Space;
+  readonly key: Uint8Array;
+  readonly revision: number;
+  readonly sub: number;
+  readonly tombstone: boolean;
+  readonly liveDelta: number;
+  readonly value: Uint8Array;
+}
+
+export interface ScanOptions {
+  /** Inclusive. */
+  readonly from: Uint8Array;
+  /** Exclusive; undefined: to the end of the space. */
+  readonly to: Uint8Array | undefined;
+  /** Versions above this revision are invisible. */
+  readonly atRevision: number;
+  /** Highest key first. */
+  readonly reverse?: boolean;
+  /** Also give tombstones (as the newest version of their key). Default false. */
+  readonly tombstones?: boolean;
+}
+
+/**
+ * Both reads are synchronous (page cache, 1 to 2 us a block). Both throw StorageError BLOCK_UNREADABLE when a
+ * block is beyond parity and no repaired copy is at hand: repair it (asynchronous), then read again.
+ */
+export interface ReadView {
+  /** The newest version of `key` at or below `atRevision`, tombstones included; undefined if there is none. */
+  get(space: Space, key: Uint8Array, atRevision: number): VersionedEntry | undefined;
+  /** The newest version of each key in the range, lazily; stop iterating whenever you like. */
+  scan(space: Space, options: ScanOptions): IterableIterator<VersionedEntry>;
+  /** Number of live user keys in the range at the newest revision: sums of live deltas, walks only border blocks. */
+  countLive(from: Uint8Array, to: Uint8Array | undefined): number;
+  release(): void;
+}
+
+/** What the state machine needs of the tree. */
+export interface ReadableTree {
+  /** Pins the present state. Cheap; one per request. */
+  view(): ReadView;
+  /** The unpinned present, for use within one synchronous stretch only: no release needed. */
+  readonly current: ReadView;
+  /** Publishes at once: no view shows half of it. */
+  write(writes: readonly TreeWrite[]): void;
+}
