@@ -93,6 +93,7 @@ export class ByteWriter {
     return this.#length;
   }
 
+  /** May replace the buffer and its view: take the offset first, name them after. */
   #room(n: number): number {
     const at = this.#length;
     const need = at + n;
@@ -113,12 +114,14 @@ export class ByteWriter {
   }
 
   u16(n: number): this {
-    this.#view.setUint16(this.#room(2), n, true);
+    const at = this.#room(2);
+    this.#view.setUint16(at, n, true);
     return this;
   }
 
   u32(n: number): this {
-    this.#view.setUint32(this.#room(4), n, true);
+    const at = this.#room(4);
+    this.#view.setUint32(at, n, true);
     return this;
   }
 
@@ -132,18 +135,20 @@ export class ByteWriter {
   }
 
   u64(n: bigint): this {
-    this.#view.setBigUint64(this.#room(8), n, true);
+    const at = this.#room(8);
+    this.#view.setBigUint64(at, n, true);
     return this;
   }
 
   i64(n: bigint): this {
-    this.#view.setBigInt64(this.#room(8), n, true);
+    const at = this.#room(8);
+    this.#view.setBigInt64(at, n, true);
     return this;
   }
 
   /** LEB128 of a whole number below 2^53: one to eight bytes. */
   varint(n: number): this {
-    assert(Number.isSafeInteger(n) && n >= 0, `varint takes 0 to 2^53-1, got ${n}`);
+    if (!Number.isSafeInteger(n) || n < 0) assert(false, `varint takes 0 to 2^53-1, got ${n}`);
     let rest = n;
     while (rest >= 0x80) {
       this.u8((rest % 0x80) | 0x80);
@@ -153,7 +158,8 @@ export class ByteWriter {
   }
 
   raw(bytes: Uint8Array): this {
-    this.#bytes.set(bytes, this.#room(bytes.length));
+    const at = this.#room(bytes.length);
+    this.#bytes.set(bytes, at);
     return this;
   }
 

@@ -1,4 +1,7 @@
-/** Configuration changes as the payload of a log entry. The empty payload is the empty change: leave the joint configuration. */
+/**
+ * Configuration changes as the payload of a log entry. The empty payload is the empty change: leave the joint
+ * configuration.
+ */
 
 import { ByteReader, ByteWriter, EMPTY } from '../base/bytes.js';
 import { CodecError } from '../base/errors.js';

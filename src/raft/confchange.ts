@@ -139,7 +139,7 @@ function checkConfState(config: ConfState): ConfState {
     assert(!voters.includes(id) && !votersOutgoing.includes(id), `node ${id} is a learner or a voter, not both`);
   }
   for (const id of learnersNext) {
-    assert(votersOutgoing.includes(id) && !voters.includes(id), `node ${id} waits to become a learner, so it is leaving`);
+    assert(votersOutgoing.includes(id) && !voters.includes(id), `future learner ${id} is an outgoing voter`);
   }
   assert(isJoint(config) || !config.autoLeave, 'only a joint configuration is left automatically');
   return config;

@@ -21,15 +21,23 @@ export interface RaftConfig {
   readonly maxCommittedSizePerReady?: number;
   /** Append messages on their way to one follower. Default 256. */
   readonly maxInflightMsgs?: number;
-  /** Payload bytes on their way to one follower; the message that crosses the limit is the last. Default unlimited. */
+  /**
+   * Payload bytes on their way to one follower; the message that crosses the limit is the last. Default unlimited.
+   */
   readonly maxInflightBytes?: number;
-  /** Payload bytes a leader takes before it has seen them applied; further proposals are dropped. Default unlimited. */
+  /**
+   * Payload bytes a leader takes before it has seen them applied; further proposals are dropped. Default
+   * unlimited.
+   */
   readonly maxUncommittedSize?: number;
   /** Reads waiting for confirmation; further ones are dropped. Default 4096. */
   readonly maxPendingReads?: number;
   /** Ask before raising the term (thesis, 9.6). Default true. */
   readonly preVote?: boolean;
-  /** A leader that does not hear from a quorum steps down; followers ignore candidates while they hear the leader. Default true. */
+  /**
+   * A leader that does not hear from a quorum steps down; followers ignore candidates while they hear the leader.
+   * Default true.
+   */
   readonly checkQuorum?: boolean;
   /** `leaseBased` answers reads without a round while the lease holds; needs `checkQuorum`. Default `safe`. */
   readonly readOnly?: 'safe' | 'leaseBased';

@@ -1,5 +1,6 @@
 /** What the core may refuse. Each code says what the caller may do; none of them changes the core's state. */
 
+import { assert } from '../base/assert.js';
 import { KintsugiError } from '../base/errors.js';
 
 export type RaftErrorCode =
@@ -20,4 +21,9 @@ export type RaftErrorCode =
 
 export class RaftError extends KintsugiError<RaftErrorCode> {
   override readonly name = 'RaftError';
+}
+
+/** A broken invariant on a hot path, where building `assert`'s message each time would cost more than the check. */
+export function broken(message: string): never {
+  assert(false, message);
 }

@@ -7,6 +7,7 @@
 
 import { assert, must } from '../base/assert.js';
 import type { LogIndex, Term } from '../base/ids.js';
+import { broken } from './errors.js';
 import { entrySize, type Entry, type LogStorage, type Snapshot } from './types.js';
 import { NO_ENTRIES, Unstable } from './unstable.js';
 
@@ -83,7 +84,7 @@ export class RaftLog {
   append(entries: readonly Entry[]): void {
     const first = entries[0];
     if (first === undefined) return;
-    assert(first.index === this.lastIndex + 1, `R3 log is contiguous: ${first.index} after ${this.lastIndex}`);
+    if (first.index !== this.lastIndex + 1) broken(`R3 log is contiguous: ${first.index} after ${this.lastIndex}`);
     this.#unstable.truncateAndAppend(entries, 0);
   }
 
@@ -94,10 +95,14 @@ export class RaftLog {
    */
   tryAppend(prevIndex: LogIndex, prevTerm: Term, entries: readonly Entry[], leaderCommit: LogIndex): boolean {
     if (!this.matches(prevIndex, prevTerm)) return false;
+    const first = entries[0];
+    if (first !== undefined && first.index !== prevIndex + 1) {
+      broken(`R3 log is contiguous: ${first.index} after ${prevIndex}`);
+    }
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i] as Entry;
       if (this.matches(entry.index, entry.term)) continue;
-      assert(entry.index > this.#committed, `R3 entry ${entry.index} is committed and must not change`);
+      if (entry.index <= this.#committed) broken(`R3 entry ${entry.index} is committed and must not change`);
       this.#shared = NO_ENTRIES;
       this.#unstable.truncateAndAppend(entries, i);
       break;
@@ -123,7 +128,7 @@ export class RaftLog {
 
   commitTo(index: LogIndex): void {
     if (index <= this.#committed) return;
-    assert(index <= this.lastIndex, `R3 commit ${index} is within the log, which ends at ${this.lastIndex}`);
+    if (index > this.lastIndex) broken(`R3 commit ${index} is within the log, which ends at ${this.lastIndex}`);
     this.#committed = index;
   }
 
@@ -153,18 +158,18 @@ export class RaftLog {
   /** Entries in [lo, hi), as many as fit into `maxSize`, but at least one if there is one. */
   slice(lo: LogIndex, hi: LogIndex, maxSize: number): readonly Entry[] {
     if (lo >= hi) return NO_ENTRIES;
-    assert(lo >= this.firstIndex && hi <= this.lastIndex + 1, `R3 entries ${lo} to ${hi} are in the log`);
+    if (lo < this.firstIndex || hi > this.lastIndex + 1) broken(`R3 entries ${lo} to ${hi} are in the log`);
     const { offset } = this.#unstable;
     if (lo >= offset) return limitSize(this.#unstable.slice(lo, hi), maxSize);
     const cut = Math.min(hi, offset);
     const stable = this.#storage.entries(lo, cut, maxSize);
-    assert(stable.length > 0 && stable[0]?.index === lo, `R3 storage returned the entries from ${lo}`);
+    if (stable[0]?.index !== lo) broken(`R3 storage returns the entries from ${lo}, not from ${stable[0]?.index}`);
     if (hi <= offset || stable.length < cut - lo) return stable;
     const joined = [...stable];
     let size = 0;
     if (maxSize !== Infinity) for (const entry of stable) size += entrySize(entry);
     for (let index = offset; index < hi; index++) {
-      const entry = must(this.#unstable.get(index), `R3 entry ${index} is in the log`);
+      const entry = this.#unstable.get(index) as Entry;
       size += entrySize(entry);
       if (size > maxSize) break;
       joined.push(entry);
@@ -237,7 +242,7 @@ export class RaftLog {
   acceptApplying(entries: readonly Entry[], allowUnstable: boolean): void {
     const last = entries[entries.length - 1];
     if (last === undefined) return;
-    assert(last.index <= this.#committed, `R3 only committed entries are applied: ${last.index} > ${this.#committed}`);
+    if (last.index > this.#committed) broken(`R3 only what is committed is applied: ${last.index} > ${this.#committed}`);
     this.#applying = last.index;
     this.#applyingSize += sizeOf(entries);
     // A list that ends early was cut by the size limit: the next entry does not fit until some are applied.
@@ -247,8 +252,8 @@ export class RaftLog {
 
   /** The application has applied through `index`, entries of `size` bytes more than before. */
   appliedTo(index: LogIndex, size: number): void {
-    assert(index <= this.#committed, `R3 only committed entries are applied: ${index} > ${this.#committed}`);
-    assert(index >= this.#applied, `applied does not go back from ${this.#applied} to ${index}`);
+    if (index > this.#committed) broken(`R3 only committed entries are applied: ${index} > ${this.#committed}`);
+    if (index < this.#applied) broken(`R3 applied does not go back from ${this.#applied} to ${index}`);
     this.#applied = index;
     this.#applying = Math.max(this.#applying, index);
     this.#applyingSize = Math.max(0, this.#applyingSize - size);

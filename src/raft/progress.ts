@@ -8,8 +8,8 @@
  *  - snapshot: what the follower needs is no longer in the log. Nothing is sent until the snapshot arrived.
  */
 
-import { assert } from '../base/assert.js';
 import type { LogIndex, NodeId } from '../base/ids.js';
+import { broken } from './errors.js';
 import { Inflights } from './inflights.js';
 import type { ProgressState, ProgressStatus } from './types.js';
 
@@ -136,7 +136,7 @@ export class Progress {
   }
 
   #moveNext(next: LogIndex): void {
-    assert(next > this.match, `match < next: node ${this.id} has ${this.match}, next ${next}`);
+    if (next <= this.match) broken(`match < next: node ${this.id} has ${this.match}, next ${next}`);
     this.next = next;
     this.#sentCommit = Math.min(this.#sentCommit, next - 1);
   }

@@ -1,9 +1,9 @@
 /** What becomes of a proposal: the leader appends it, a follower passes it on, a candidate has to drop it. */
 
 import { EMPTY } from '../base/bytes.js';
-import { CodecError } from '../base/errors.js';
+import { codeOf, CodecError } from '../base/errors.js';
 import { decodeConfChange } from './confchange-codec.js';
-import { isJoint, leavesJoint } from './confchange.js';
+import { changeConfig } from './confchange.js';
 import { RaftError } from './errors.js';
 import { newMessage } from './message.js';
 import { appendEntries, broadcastAppend } from './replication.js';
@@ -57,8 +57,14 @@ export function leaderHandleProposal(raft: RaftState, message: Message): void {
 }
 
 function numbered(raft: RaftState, entries: readonly Entry[]): Entry[] {
+  const { term } = raft;
   const base = raft.log.lastIndex + 1;
-  return entries.map(({ type, data }, i) => ({ term: raft.term, index: base + i, type, data }));
+  const out = new Array<Entry>(entries.length);
+  for (let i = 0; i < entries.length; i++) {
+    const { type, data } = entries[i] as Entry;
+    out[i] = { term, index: base + i, type, data };
+  }
+  return out;
 }
 
 function leaderPropose(raft: RaftState, entries: Entry[]): void {
@@ -88,11 +94,18 @@ function decodeOrDrop(data: Uint8Array): ConfChange {
 }
 
 /**
- * One change at a time: the next may not enter the log before the last is applied here, because two that overlap could
- * lead to majorities that do not (thesis, 4.1).
+ * One change at a time: the next may not enter the log before the last is applied here, because two that overlap
+ * could lead to majorities that do not (thesis, 4.1). So what it will be applied to is known, and it is tried on
+ * that.
  */
 function mayChangeConfig(raft: RaftState, change: ConfChange): boolean {
   if (raft.config.disableConfChangeValidation) return true;
   if (raft.pendingConfIndex > raft.log.applied) return false;
-  return isJoint(raft.tracker.config) === (change.changes.length === 0 || leavesJoint(change));
+  try {
+    changeConfig(raft.tracker.config, change);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'INVALID_CONF_CHANGE') return false;
+    throw error;
+  }
 }

@@ -10,13 +10,15 @@
  */
 
 import type { LogIndex, NodeId } from '../base/ids.js';
-import type { Message } from './types.js';
 
-export interface PendingRead {
-  readonly round: number;
-  readonly index: LogIndex;
+export interface ReadRequest {
   readonly from: NodeId;
   readonly context: Uint8Array;
+}
+
+export interface PendingRead extends ReadRequest {
+  readonly round: number;
+  readonly index: LogIndex;
 }
 
 export class ReadOnly {
@@ -25,11 +27,11 @@ export class ReadOnly {
   /** Reads that wait for their round, in the order of rounds. */
   #queue: PendingRead[] = [];
   /** Reads that arrived before the leader committed an entry of its term. */
-  #postponed: Message[] = [];
+  #postponed: ReadRequest[] = [];
   #round = 0;
   /** Whether the heartbeats of the newest round are still in the outbox. */
   #roundOpen = false;
-  #now = 0;
+  #now: number;
   /** At `t % length`: the newest round when tick t began. */
   readonly #roundAtTick: number[];
   #leaseGivenUp = false;
@@ -40,6 +42,7 @@ export class ReadOnly {
     // count may be short by one more.
     this.#leaseTicks = electionTick - 2;
     this.#roundAtTick = new Array<number>(electionTick).fill(0);
+    this.#now = electionTick;
   }
 
   /** A new term. Rounds go on counting, but earlier ones prove nothing. */
@@ -86,24 +89,19 @@ export class ReadOnly {
   /** Whether the quorum that answered `confirmedRound` cannot have elected another leader yet. */
   leaseHolds(confirmedRound: number): boolean {
     if (this.#leaseGivenUp) return false;
-    if (this.#now < this.#leaseTicks) return confirmedRound > 0 && confirmedRound > this.#oldestRound();
-    const length = this.#roundAtTick.length;
-    return confirmedRound > (this.#roundAtTick[(this.#now - this.#leaseTicks) % length] as number);
+    const since = (this.#now - this.#leaseTicks) % this.#roundAtTick.length;
+    return confirmedRound > (this.#roundAtTick[since] as number);
   }
 
-  #oldestRound(): number {
-    return this.#roundAtTick[0] as number;
+  add(index: LogIndex, request: ReadRequest): void {
+    this.#queue.push({ round: this.#round, index, from: request.from, context: request.context });
   }
 
-  add(index: LogIndex, from: NodeId, context: Uint8Array): void {
-    this.#queue.push({ round: this.#round, index, from, context });
-  }
-
-  postpone(request: Message): void {
+  postpone(request: ReadRequest): void {
     this.#postponed.push(request);
   }
 
-  takePostponed(): readonly Message[] {
+  takePostponed(): readonly ReadRequest[] {
     const taken = this.#postponed;
     if (taken.length > 0) this.#postponed = [];
     return taken;

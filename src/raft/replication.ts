@@ -90,8 +90,9 @@ export function hasCommittedInTerm(raft: RaftState): boolean {
 }
 
 /**
- * Appends entries that are already numbered. False if the uncommitted log would become too large. An empty payload always
- * gets in (elections and leaving a joint configuration depend on it), and so does anything when nothing else is waiting.
+ * Appends entries that are already numbered. False if the uncommitted log would become too large. An empty payload
+ * always gets in (elections and leaving a joint configuration depend on it), and so does anything when nothing
+ * else is waiting.
  */
 export function appendEntries(raft: RaftState, entries: readonly Entry[]): boolean {
   const payload = payloadOf(entries);
@@ -106,7 +107,9 @@ export function appendEntries(raft: RaftState, entries: readonly Entry[]): boole
   return true;
 }
 
-/** The old leader gives way: the target may campaign although others still hold this leader's lease (thesis, 3.10). */
+/**
+ * The old leader gives way: the target may campaign although others still hold this leader's lease (thesis, 3.10).
+ */
 export function sendTimeoutNow(raft: RaftState, to: NodeId): void {
   raft.reads.giveUpLease();
   raft.send(raft.message('MsgTimeoutNow', to));

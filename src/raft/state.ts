@@ -8,6 +8,7 @@
 import { assert } from '../base/assert.js';
 import type { LogIndex, NodeId, Term } from '../base/ids.js';
 import { resolveConfig, type RaftConfig, type ResolvedConfig } from './config.js';
+import { broken } from './errors.js';
 import { RaftLog } from './log.js';
 import { newMessage, type MessageDraft } from './message.js';
 import { ReadOnly } from './read-only.js';
@@ -82,7 +83,9 @@ export class RaftState {
     return { term: this.#term, vote: this.#vote, commit: this.log.committed };
   }
 
-  /** A learner, a node that is not in the configuration, one with a snapshot to install: none of them may campaign. */
+  /**
+   * A learner, a node that is not in the configuration, one with a snapshot to install: none of them may campaign.
+   */
   get promotable(): boolean {
     const own = this.tracker.get(this.id);
     return own !== undefined && !own.isLearner && !this.log.hasPendingSnapshot && this.mayVote;
@@ -120,7 +123,7 @@ export class RaftState {
         this.messagesAfterAppend.push(message);
         return;
       default:
-        assert(message.to !== this.id, `${message.type} is not sent to oneself`);
+        if (message.to === this.id) broken(`${message.type} is not sent to oneself`);
         this.messages.push(message);
     }
   }

@@ -6,8 +6,8 @@
  * handed out for writing.
  */
 
-import { assert } from '../base/assert.js';
 import type { LogIndex, Term } from '../base/ids.js';
+import { broken } from './errors.js';
 import type { Entry, Snapshot } from './types.js';
 
 export const NO_ENTRIES: readonly Entry[] = [];
@@ -100,7 +100,7 @@ export class Unstable {
   /** Appends `entries` from position `from` of the list on; what the log has at and after their index goes. */
   truncateAndAppend(entries: readonly Entry[], from: number): void {
     const first = (entries[from] as Entry).index;
-    assert(first <= this.#offset + this.#entries.length, `R3 log is contiguous: ${first} after ${this.lastIndex}`);
+    if (first > this.lastIndex + 1) broken(`R3 log is contiguous: ${first} after ${this.lastIndex}`);
     if (first <= this.#offset) {
       // The stable log is cut too: what is written next overwrites it.
       this.#entries = [];
@@ -114,7 +114,7 @@ export class Unstable {
     let expected = first;
     for (let i = from; i < entries.length; i++) {
       const entry = entries[i] as Entry;
-      assert(entry.index === expected, `R3 log is contiguous: ${entry.index} instead of ${expected}`);
+      if (entry.index !== expected) broken(`R3 log is contiguous: ${entry.index} instead of ${expected}`);
       end.push(entry);
       expected++;
     }

@@ -10,7 +10,8 @@ import type { LogicalManifest } from '../storage/version/logical-manifest.js';
 import type { TableMeta } from '../storage/version/table-meta.js';
 import type { TreeOp } from '../storage/version/tree-op.js';
 import type { StorageError } from '../storage/errors.js';
-import type { BlockFaults, TableStore } from '../storage/table/table-store.js';
+import type { BlockFaults } from '../storage/table/block-faults.js';
+import type { TableStore } from '../storage/table/table-store.js';
 import type { TableFetcher } from './fetch/table-fetcher.js';
 
 /** What healing may ask of the replica it serves. */

@@ -65,8 +65,10 @@ class Session {
       peerMaxConcurrentStreams: 100_000,
       maxSessionMemory: 1000,
     });
-    session.setLocalWindowSize(32 * 1024 * 1024);
-    session.on('connect', () => (this.#connected = true));
+    session.on('connect', () => {
+      this.#connected = true;
+      session.setLocalWindowSize(32 * 1024 * 1024);
+    });
     session.on('error', (error) => (this.#lastError = error.message));
     session.on('goaway', () => session.close());
     session.on('close', () => {
@@ -77,7 +79,8 @@ class Session {
     return session;
   }
 
-  call(path: string, request: Buffer, answer: Answer): ClientHttp2Stream {
+  /** `framed`: the answer is every message with its frame head, for a server stream. */
+  call(path: string, request: Buffer, answer: Answer, framed = false): ClientHttp2Stream {
     const session = this.#open();
     const stream = session.request({
       ':method': 'POST',
@@ -100,7 +103,8 @@ class Session {
     stream.on('data', (chunk: Buffer) => (body = body === undefined ? chunk : Buffer.concat([body, chunk])));
     stream.on('error', (error) => (message ||= error.message));
     stream.on('close', () => {
-      if (status === 0 && body !== undefined && body.length >= 5) answer(undefined, body.subarray(5));
+      if (status === 0 && framed) answer(undefined, body ?? NO_BODY);
+      else if (status === 0 && body !== undefined && body.length >= 5) answer(undefined, body.subarray(5));
       else if (status > 0) answer(new RpcError(status, message), NO_BODY);
       else answer(new RpcError(UNAVAILABLE, message || this.#lastError, !this.#connected), NO_BODY);
     });
@@ -126,10 +130,10 @@ export class Endpoint {
   }
 
   /** `timeoutMs` of 0: wait for ever. A call that times out is cancelled and answers DEADLINE_EXCEEDED. */
-  call(path: string, request: Buffer, timeoutMs: number, answer: Answer): void {
+  call(path: string, request: Buffer, timeoutMs: number, answer: Answer, framed = false): void {
     const session = this.#sessions[this.#turn++ % this.#sessions.length] as Session;
     if (timeoutMs === 0) {
-      session.call(path, request, answer);
+      session.call(path, request, answer, framed);
       return;
     }
     let timedOut = false;
@@ -137,7 +141,7 @@ export class Endpoint {
       clearTimeout(timer);
       if (timedOut) answer(new RpcError(DEADLINE_EXCEEDED, `no answer within ${timeoutMs} ms`), NO_BODY);
       else answer(error, body);
-    });
+    }, framed);
     const timer = setTimeout(() => {
       timedOut = true;
       stream.close(NGHTTP2_CANCEL);
@@ -148,6 +152,20 @@ export class Endpoint {
     return new Promise((resolve, reject) => {
       this.call(path, request, timeoutMs, (error, body) => (error ? reject(error) : resolve(body)));
     });
+  }
+
+  /** All messages of a server stream. */
+  async messages(path: string, request: Buffer, timeoutMs: number): Promise<Buffer[]> {
+    const framed = await new Promise<Buffer>((resolve, reject) => {
+      this.call(path, request, timeoutMs, (error, body) => (error ? reject(error) : resolve(body)), true);
+    });
+    const out: Buffer[] = [];
+    for (let at = 0; at + 5 <= framed.length; ) {
+      const end = at + 5 + framed.readUInt32BE(at + 1);
+      out.push(framed.subarray(at + 5, end));
+      at = end;
+    }
+    return out;
   }
 
   close(): void {

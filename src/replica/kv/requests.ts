@@ -72,13 +72,14 @@ export interface DeleteRangeResponse {
 
 export type CompareResult = 'equal' | 'greater' | 'less' | 'not-equal' | 'unknown';
 
-/** The target with what it is compared to; an unknown target compares as version 0, as etcd does. */
+/** The target with what it is compared to. A target that etcd does not know compares as equal, as in etcd. */
 export type CompareTarget =
   | { readonly kind: 'version'; readonly version: number }
   | { readonly kind: 'create'; readonly revision: Revision }
   | { readonly kind: 'mod'; readonly revision: Revision }
   | { readonly kind: 'value'; readonly value: Uint8Array }
-  | { readonly kind: 'lease'; readonly lease: LeaseId };
+  | { readonly kind: 'lease'; readonly lease: LeaseId }
+  | { readonly kind: 'unknown' };
 
 export interface Compare {
   readonly result: CompareResult;

@@ -27,6 +27,12 @@ export interface PendingPlan {
   readonly outputLevel: number;
   readonly gcRevision: number;
   readonly format: TableFormat;
+  /**
+   * No older data of the inputs' keys lies below the output level, so tombstones that GC covers may go. Decided
+   * when the plan is applied, from the manifest alone, and still true whenever it is executed: everything at or
+   * above the output level that is older than the inputs is among them, and no other plan may write that span.
+   */
+  readonly bottommost: boolean;
 }
 
 export interface LogicalManifest {

@@ -1,0 +1,55 @@
+/** The two servers a drill can run: this project's build and, for comparison, an etcd on the PATH. Both take the same flags. */
+
+import { execFileSync } from 'node:child_process';
+import { accessSync, constants, existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { UsageError } from './command.js';
+
+export type BinaryKind = 'kintsugi' | 'etcd';
+
+export interface Binary {
+  readonly kind: BinaryKind;
+  readonly command: string;
+  /** Before the flags. */
+  readonly args: readonly string[];
+  readonly version: string;
+}
+
+export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+export const KINTSUGI_MAIN = join(ROOT, 'dist', 'cli', 'main.js');
+
+/** Where `name` is on the PATH, if anywhere. */
+export function which(name: string): string | undefined {
+  for (const dir of (process.env['PATH'] ?? '').split(delimiter)) {
+    const path = join(dir, name);
+    try {
+      accessSync(path, constants.X_OK);
+      return path;
+    } catch {
+      // Not here.
+    }
+  }
+  return undefined;
+}
+
+export function findEtcd(): Binary | undefined {
+  const command = which('etcd');
+  if (command === undefined) return undefined;
+  const version = /etcd Version: (\S+)/.exec(execFileSync(command, ['--version'], { encoding: 'utf8' }))?.[1] ?? '?';
+  return { kind: 'etcd', command, args: [], version };
+}
+
+export function kintsugi(): Binary {
+  if (!existsSync(KINTSUGI_MAIN)) throw new UsageError(`${KINTSUGI_MAIN} is not there: run npm run build first`);
+  return { kind: 'kintsugi', command: process.execPath, args: [KINTSUGI_MAIN, 'start'], version: 'local build' };
+}
+
+/** The binary that a `--target` flag names. */
+export function binaryOf(target: string): Binary {
+  if (target === 'kintsugi') return kintsugi();
+  if (target !== 'etcd') throw new UsageError(`--target is kintsugi or etcd, got ${target}`);
+  const etcd = findEtcd();
+  if (etcd === undefined) throw new UsageError('there is no etcd on the PATH');
+  return etcd;
+}

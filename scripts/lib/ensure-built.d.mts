@@ -1,0 +1,3 @@
+export function ensureInstalled(): void;
+/** Builds only if something changed. */
+export function ensureBuilt(): void;

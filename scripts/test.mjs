@@ -1,0 +1,83 @@
+#!/usr/bin/env node
+// `npm test`: everything that must hold before a change lands, from a bare clone with only Node 20 and npm.
+// Prints what runs, how long it took, and a last line `N passed, N failed`. Exit 1 when anything failed.
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+
+const HELP = `usage: npm test [-- --only STEP ...] [-- --skip STEP ...]
+
+steps: types lint layers invariants unit build cluster
+  npm test                          everything (under 10 minutes on two cores)
+  npm test -- --skip cluster        without the multi-process tests
+  npm test -- --only unit           one step`;
+
+const args = process.argv.slice(2);
+if (args.includes('--help')) {
+  console.log(HELP);
+  process.exit(0);
+}
+const picked = (flag) => args.flatMap((arg, i) => (args[i - 1] === flag ? [arg] : []));
+
+if (!existsSync('node_modules/.package-lock.json')) {
+  console.log('installing dependencies (npm ci) ...');
+  const install = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], { stdio: 'inherit' });
+  if (install.status !== 0) process.exit(1);
+}
+
+const bin = (name) => `node_modules/.bin/${name}`;
+const steps = [
+  { name: 'types', command: [bin('tsc'), '-p', '.'] },
+  { name: 'lint', command: [bin('eslint'), '--max-warnings', '0', '.'] },
+  { name: 'layers', command: [bin('depcruise'), 'src', '--output-type', 'err'] },
+  { name: 'invariants', command: ['node', 'scripts/check-invariants.mjs'] },
+  { name: 'unit', command: [bin('mocha'), 'src/**/*.test.ts'] },
+  { name: 'build', command: ['node', 'scripts/build.mjs'] },
+  { name: 'cluster', command: [bin('mocha'), '--timeout', '180000', '--reporter', 'spec', 'cluster-tests/**/*.test.ts'] },
+];
+const known = new Set(steps.map((step) => step.name));
+for (const name of [...picked('--only'), ...picked('--skip')]) {
+  if (!known.has(name)) {
+    console.error(`unknown step ${name}\n\n${HELP}`);
+    process.exit(2);
+  }
+}
+const only = new Set(picked('--only'));
+const skip = new Set(picked('--skip'));
+
+let passed = 0;
+let failed = 0;
+let pending = 0;
+
+function run(step) {
+  return new Promise((resolve) => {
+    const started = Date.now();
+    console.log(`\n== ${step.name}: ${step.command.join(' ')}`);
+    const child = spawn(step.command[0], step.command.slice(1), { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, FORCE_COLOR: '0' } });
+    let tail = '';
+    child.stdout.on('data', (data) => {
+      process.stdout.write(data);
+      tail = (tail + data).slice(-1_000_000);
+    });
+    child.on('close', (code) => {
+      const seconds = ((Date.now() - started) / 1000).toFixed(1);
+      const count = (word) => Number(new RegExp(`^\\s*(\\d+) ${word}`, 'm').exec(tail)?.[1] ?? 0);
+      const tests = count('passing');
+      if (tests > 0 || count('failing') > 0) {
+        passed += tests;
+        failed += count('failing');
+        pending += count('pending');
+        if (code !== 0 && count('failing') === 0) failed += 1;
+      } else if (code === 0) passed += 1;
+      else failed += 1;
+      console.log(`== ${step.name}: ${code === 0 ? 'ok' : `FAILED (exit ${code})`} after ${seconds} s`);
+      resolve(code);
+    });
+  });
+}
+
+for (const step of steps) {
+  if ((only.size > 0 && !only.has(step.name)) || skip.has(step.name)) continue;
+  await run(step);
+}
+console.log(`\n${passed} passed, ${failed} failed, ${pending} skipped`);
+process.exit(failed > 0 ? 1 : 0);

@@ -1,0 +1,204 @@
+/**
+ * H1: what a read saw becomes a hint only when a second read confirms it. A corrected block is read again past the caches:
+ * still bad is a hint, clean is a transient fault, and three of those at one block are a hint too. A block beyond
+ * parity has its whole file verified, which is the second read and finds its neighbours.
+ *
+ * Readers only leave a note: notes are deduplicated, bounded, and looked at from a later turn, two at a time. A note that
+ * finds no room is dropped; the block's next read leaves another.
+ */
+
+import type { Env } from '../base/env.js';
+import { digest64 } from '../base/digest.js';
+import { codeOf, messageOf } from '../base/errors.js';
+import { formatScheme } from '../ecc/scheme.js';
+import type { HealCounters } from '../replica/store.js';
+import { decodeBlock } from '../storage/block/block-codec.js';
+import type { BlockFaults, Region } from '../storage/table/block-faults.js';
+import type { TableStore } from '../storage/table/table-store.js';
+import type { TableFault, VerifyReport } from '../storage/table/verify-table.js';
+import type { TableMeta } from '../storage/version/table-meta.js';
+import { severity, type HintKind } from './hint.js';
+
+export interface FaultSinks {
+  /** A fault is confirmed. */
+  confirmed(meta: TableMeta, kind: HintKind, offsets: readonly number[] | undefined, pastCache: boolean): void;
+  /** Is this block of the table, at least this bad, in a hint already? */
+  known(meta: TableMeta, kind: HintKind, offset: number): boolean;
+  /** A block is beyond parity: obtain it from a peer, whether or not a reader waits for it. */
+  wanted(meta: TableMeta, offset: number): void;
+  verify(meta: TableMeta): Promise<VerifyReport>;
+  repaired(meta: TableMeta, offset: number): Uint8Array | undefined;
+}
+
+interface Note {
+  readonly meta: TableMeta;
+  readonly region: Region;
+  readonly beyondParity: boolean;
+}
+
+const NOTES_MAX = 256;
+const CONFIRMING_MAX = 2;
+const TRANSIENTS_MAX = 4096;
+const TRANSIENTS_UNTIL_HINT = 3;
+/** A block that stays unreadable is not looked at again before this. */
+const UNREADABLE_PAUSE_MS = 2_000;
+
+export class FaultMonitor implements BlockFaults {
+  readonly #env: Env;
+  readonly #counters: HealCounters;
+  readonly #sinks: FaultSinks;
+  /** By table and offset; those that are being looked at included. */
+  readonly #notes = new Map<string, Note>();
+  readonly #waiting: string[] = [];
+  readonly #transients = new Map<string, number>();
+  readonly #seenUnreadable = new Map<string, number>();
+  #tables: TableStore | undefined;
+  #confirming = 0;
+  #stopped = false;
+  #idle: (() => void)[] = [];
+
+  constructor(env: Env, counters: HealCounters, sinks: FaultSinks) {
+    this.#env = env;
+    this.#counters = counters;
+    this.#sinks = sinks;
+  }
+
+  /** Confirmations begin; what was noted before is looked at now. */
+  start(tables: TableStore): void {
+    this.#tables = tables;
+    this.#pump();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#waiting.length = 0;
+    this.#notes.clear();
+  }
+
+  /** Resolves when nothing is noted or being confirmed. */
+  async idle(): Promise<void> {
+    while (this.#notes.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  corrected(meta: TableMeta, region: Region, _how: string): void {
+    this.#counters.correctedBlocks++;
+    if (!this.#sinks.known(meta, 'corrected', region.offset)) this.#note(meta, region, false);
+  }
+
+  unreadable(meta: TableMeta, region: Region, why: string): void {
+    const key = `${meta.id}:${region.offset}`;
+    const now = this.#env.clock.now();
+    const seen = this.#seenUnreadable.get(key);
+    if (seen !== undefined && now - seen < UNREADABLE_PAUSE_MS) return;
+    remember(this.#seenUnreadable, key, now);
+    this.#counters.uncorrectableBlocks++;
+    this.#env.events.emit({ type: 'block-unreadable', table: meta.id, offset: region.offset, why });
+    this.#note(meta, region, true);
+  }
+
+  patch(meta: TableMeta, offset: number): Uint8Array | undefined {
+    return this.#sinks.repaired(meta, offset);
+  }
+
+  #note(meta: TableMeta, region: Region, beyondParity: boolean): void {
+    const key = `${meta.id}:${region.offset}`;
+    if (this.#stopped || this.#notes.has(key) || this.#notes.size >= NOTES_MAX) return;
+    this.#notes.set(key, { meta, region, beyondParity });
+    this.#waiting.push(key);
+    this.#pump();
+  }
+
+  /** From a later turn: the reader's stack is not the place. */
+  #pump(): void {
+    if (this.#tables !== undefined && this.#waiting.length > 0) this.#env.clock.defer(() => this.#startSome());
+  }
+
+  #startSome(): void {
+    while (this.#confirming < CONFIRMING_MAX) {
+      const key = this.#waiting.shift();
+      const note = key === undefined ? undefined : this.#notes.get(key);
+      if (key === undefined || note === undefined) return;
+      this.#confirming++;
+      void this.#confirm(note).finally(() => {
+        this.#confirming--;
+        this.#notes.delete(key);
+        if (this.#notes.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
+        this.#pump();
+      });
+    }
+  }
+
+  async #confirm(note: Note): Promise<void> {
+    const { meta, region } = note;
+    try {
+      if (note.beyondParity) await this.#confirmFile(meta, region);
+      else await this.#confirmBlock(meta, region);
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      this.#env.events.emit({
+        type: 'warning', message: 'a fault could not be confirmed', data: { table: meta.id, offset: region.offset, why: messageOf(error) },
+      });
+    }
+  }
+
+  /** The good payload is at hand (the read was corrected), so its digest tells what the raw bytes are worth. */
+  async #confirmBlock(meta: TableMeta, region: Region): Promise<void> {
+    const tables = this.#tables;
+    if (tables === undefined) return;
+    const payload = tables.reader(meta).readPayload(region.offset);
+    const raw = await this.#env.disk.readDirect(tables.pathOf(meta.id), region.offset, region.length);
+    const digest = region.kind === 'footer' ? meta.rootDigest : digest64(payload);
+    const spec = { type: region.kind, codec: 'none', scheme: meta.scheme, payloadBytes: payload.length, digest } as const;
+    const decoded = decodeBlock(raw.bytes, spec);
+    if (decoded.kind === 'clean') return this.#transient(meta, region, raw.pastCache);
+    this.#emitCorrected(meta, region, true);
+    this.#sinks.confirmed(meta, decoded.kind, [region.offset], raw.pastCache);
+  }
+
+  async #confirmFile(meta: TableMeta, region: Region): Promise<void> {
+    this.#sinks.wanted(meta, region.offset);
+    const report = await this.#sinks.verify(meta);
+    if (report.faults.length === 0) this.#transient(meta, region, report.pastCache);
+    else confirmFaults(this.#sinks, meta, report.faults, report.pastCache);
+  }
+
+  #transient(meta: TableMeta, region: Region, pastCache: boolean): void {
+    this.#counters.transientFaults++;
+    this.#emitCorrected(meta, region, false);
+    const key = `${meta.id}:${region.offset}`;
+    const count = (this.#transients.get(key) ?? 0) + 1;
+    if (count < TRANSIENTS_UNTIL_HINT) {
+      remember(this.#transients, key, count);
+      return;
+    }
+    this.#transients.delete(key);
+    this.#sinks.confirmed(meta, 'corrected', [region.offset], pastCache);
+  }
+
+  #emitCorrected(meta: TableMeta, region: Region, persistent: boolean): void {
+    const scheme = formatScheme(meta.scheme);
+    this.#env.events.emit({ type: 'block-corrected', table: meta.id, offset: region.offset, scheme, persistent });
+  }
+}
+
+/** One hint for all that a verification found: the worst kind, and where. */
+export function confirmFaults(
+  sinks: Pick<FaultSinks, 'confirmed'>, meta: TableMeta, faults: readonly TableFault[], pastCache: boolean,
+): void {
+  let kind: HintKind = 'parity';
+  for (const fault of faults) if (severity(fault.kind) > severity(kind)) kind = fault.kind;
+  const whole = faults.some((fault) => fault.kind === 'missing');
+  sinks.confirmed(meta, kind, whole ? undefined : faults.map((fault) => fault.offset), pastCache);
+}
+
+/** Sets an entry of a map that forgets its oldest beyond a bound. */
+function remember(map: Map<string, number>, key: string, value: number): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size <= TRANSIENTS_MAX) return;
+  for (const oldest of map.keys()) {
+    map.delete(oldest);
+    break;
+  }
+}
+

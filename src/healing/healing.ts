@@ -1,0 +1,263 @@
+/**
+ * Healing of one node, as its replica sees it: who wires the parts together, and owns nothing else. A fault that a read or
+ * scrub met goes: monitor (confirm) -> hint store (durable) -> forwarder -> the leader's scheduler -> heal edit ->
+ * materializer on every node -> keeper (the hint ends where the fault was).
+ */
+
+import { must } from '../base/assert.js';
+import type { Env } from '../base/env.js';
+import { CodecError, codeOf } from '../base/errors.js';
+import type { LogIndex, NodeId, TableId, Term } from '../base/ids.js';
+import type { HealingHooks, HealingHost } from '../replica/hooks.js';
+import type { HealCounters, HintStatus, ScrubReport, ScrubStatus } from '../replica/store.js';
+import { StorageError } from '../storage/errors.js';
+import type { BlockFaults } from '../storage/table/block-faults.js';
+import { tablePath, type TableMeta } from '../storage/version/table-meta.js';
+import { FaultMonitor } from './fault-monitor.js';
+import { HealScheduler } from './heal-scheduler.js';
+import { liveTables } from './heal-picker.js';
+import { decodeHintsRequest, encodeHintsAck, HEAL_HINTS_METHOD, HintForwarder } from './hint-forwarder.js';
+import { HintKeeper } from './hint-keeper.js';
+import { HintStore } from './hint-store.js';
+import { hintOf, severity, type HintKind } from './hint.js';
+import { materializeHeal } from './materializer.js';
+import { RepairStore, type RepairStoreOptions } from './repair-store.js';
+import { Repairer } from './repairer.js';
+import { Scrubber, type ScrubOptions } from './scrubber.js';
+import { TableCopies } from './table-copies.js';
+
+export interface HealingOptions extends RepairStoreOptions {
+  readonly memberId: NodeId;
+  /** Heals the leader works on at a time. Default 2. */
+  readonly maxHeals?: number;
+  /** How often open hints are sent again. Default 3 s. */
+  readonly resendMs?: number;
+  /** How often the leader looks at busy tables again. Default 500 ms. */
+  readonly pollMs?: number;
+  /** Default 10 s. */
+  readonly proposalTimeoutMs?: number;
+}
+
+function noCounts(): HealCounters {
+  return {
+    correctedBlocks: 0, transientFaults: 0, uncorrectableBlocks: 0, repairedBlocks: 0, hintsForwarded: 0,
+    hintsReceived: 0, healsProposed: 0, healsApplied: 0, healsFailed: 0,
+  };
+}
+
+export class Healing implements HealingHooks {
+  readonly faults: BlockFaults;
+  readonly counters: HealCounters = noCounts();
+  readonly #env: Env;
+  readonly #options: HealingOptions;
+  readonly #hints: HintStore;
+  readonly #repairs: RepairStore;
+  readonly #monitor: FaultMonitor;
+  readonly #copies: TableCopies;
+  readonly #repairer: Repairer;
+  readonly #scrubber: Scrubber;
+  #host: HealingHost | undefined;
+  #forwarder: HintForwarder | undefined;
+  #scheduler: HealScheduler | undefined;
+  #keeper: HintKeeper | undefined;
+  #stopped = false;
+
+  /** Reads the hints and repairs that this node kept, before any table is read. */
+  static async open(env: Env, options: HealingOptions): Promise<Healing> {
+    const [hints, repairs] = await Promise.all([HintStore.load(env, options.memberId), RepairStore.load(env, options)]);
+    return new Healing(env, options, hints, repairs);
+  }
+
+  private constructor(env: Env, options: HealingOptions, hints: HintStore, repairs: RepairStore) {
+    this.#env = env;
+    this.#options = options;
+    this.#hints = hints;
+    this.#repairs = repairs;
+    const fetcher = (): HealingHost['fetcher'] => this.#attached().fetcher;
+    const peers = (): readonly NodeId[] => this.#host?.peers ?? [];
+    this.#copies = new TableCopies({ env, repairs, fetcher, peers, stopped: () => this.#stopped });
+    const forget = (table: TableId): void => this.#attached().tables.forget(table);
+    this.#repairer = new Repairer({
+      env, counters: this.counters, repairs, copies: this.#copies, fetcher, peers, forget,
+      find: (table) => this.#find(table),
+      missing: (meta) => this.#confirmed(meta, 'missing', undefined, true),
+    });
+    const confirmed = this.#confirmed.bind(this);
+    this.#monitor = new FaultMonitor(env, this.counters, {
+      confirmed,
+      known: (meta, kind, offset) => this.#known(meta, kind, offset),
+      wanted: (meta, offset) => this.#wanted(meta, offset),
+      verify: (meta) => this.#copies.verify(meta, tablePath(meta.id)),
+      repaired: (meta, offset) => this.#repairs.get(meta.fileDigest, offset),
+    });
+    this.faults = {
+      corrected: (meta, region, how) => this.#monitor.corrected(meta, region, how),
+      unreadable: (meta, region, why) => {
+        this.#repairer.saw(meta);
+        this.#monitor.unreadable(meta, region, why);
+      },
+      patch: (meta, offset) => this.#monitor.patch(meta, offset),
+    };
+    this.#scrubber = new Scrubber({
+      env, hints, copies: this.#copies, tables: () => this.#attached().tables, local: () => this.#local(), sinks: { confirmed },
+    });
+  }
+
+  async attach(host: HealingHost): Promise<void> {
+    this.#host = host;
+    const { counters } = this;
+    const [env, hints, copies] = [this.#env, this.#hints, this.#copies];
+    const { maxHeals, pollMs, proposalTimeoutMs, resendMs } = this.#options;
+    await copies.sweep();
+    const scheduler = new HealScheduler({
+      env, host, counters, hints, copies,
+      ...(maxHeals === undefined ? {} : { maxHeals }),
+      ...(pollMs === undefined ? {} : { pollMs }),
+      ...(proposalTimeoutMs === undefined ? {} : { proposalTimeoutMs }),
+    });
+    const forwarder = new HintForwarder({
+      env, host, counters,
+      hints: () => hints.all().map((open) => open.hint),
+      accept: (from, batch) => scheduler.accept(from, batch),
+      ...(resendMs === undefined ? {} : { resendMs }),
+    });
+    this.#scheduler = scheduler;
+    this.#forwarder = forwarder;
+    this.#keeper = new HintKeeper({
+      env, memberId: host.memberId, durable: () => host.durable(), hints, copies, changed: () => forwarder.kick(),
+    });
+    this.#monitor.start(host.tables);
+    forwarder.kick();
+    this.durableMoved();
+  }
+
+  async repair(error: StorageError): Promise<void> {
+    await this.#repairer.repair(error);
+  }
+
+  async materializeHeal(removed: TableMeta, added: TableMeta): Promise<'relink' | 'rewrite' | 'fetch'> {
+    const { tables } = this.#attached();
+    const parts = { env: this.#env, hints: this.#hints, copies: this.#copies, forget: (table: TableId) => tables.forget(table) };
+    const how = await materializeHeal(parts, removed, added);
+    if (how !== 'relink') this.#keeper?.proven(added.id);
+    return how;
+  }
+
+  healEditApplied(removed: TableId, added: TableMeta | undefined, index: LogIndex): void {
+    this.#scheduler?.editApplied(removed, added, index);
+  }
+
+  durableMoved(): void {
+    void this.settled();
+  }
+
+  /** Resolves when all that the durable manifest's present state decides about hints and repairs is done. */
+  async settled(): Promise<void> {
+    const keeper = this.#keeper;
+    if (keeper === undefined || this.#stopped) return;
+    await keeper.settle();
+    if (this.#stopped) return;
+    const tables = this.#versions();
+    const digests = new Set([...tables.values()].map((meta) => meta.fileDigest));
+    await this.#repairs.retain((digest) => digests.has(digest));
+    await this.#copies.retain((table) => tables.has(table));
+    this.#repairer.retain((table) => tables.has(table));
+  }
+
+  leaderChanged(leader: NodeId, _term: Term): void {
+    this.#scheduler?.reset();
+    if (leader !== 0) this.#forwarder?.leaderChanged();
+  }
+
+  async onCall(from: NodeId, method: string, request: Uint8Array): Promise<Uint8Array> {
+    if (method !== HEAL_HINTS_METHOD) throw new CodecError(`no such call: ${method}`);
+    const hints = decodeHintsRequest(request);
+    const host = this.#host;
+    const leads = host !== undefined && host.leader() === host.memberId && this.#scheduler !== undefined;
+    if (leads) this.#scheduler?.accept(from, hints);
+    return Promise.resolve(encodeHintsAck({ leads }));
+  }
+
+  blocked(table: TableId): boolean {
+    return this.#repairer.lost(table);
+  }
+
+  /** What this node knows: its own open hints, and if it leads, all that are in its queue. */
+  hints(): HintStatus[] {
+    const queued = this.#scheduler?.statuses() ?? [];
+    const inQueue = new Set(queued.map((hint) => `${hint.tableId}-${hint.node}`));
+    const own = this.#hints.all().map(({ hint }): HintStatus => {
+      const { tableId, kind, node, offsets } = hint;
+      return { tableId, kind, node, state: 'open', offsets };
+    });
+    return [...queued, ...own.filter((hint) => !inQueue.has(`${hint.tableId}-${hint.node}`))];
+  }
+
+  scrub(onProgress: (status: ScrubStatus) => void, options: ScrubOptions = {}): Promise<ScrubReport> {
+    this.#attached();
+    return this.#scrubber.scrub(onProgress, options);
+  }
+
+  scrubStatus(): ScrubStatus {
+    return this.#scrubber.status();
+  }
+
+  /** Resolves when no fault waits to be confirmed and every hint is durable. For tests and orderly stops. */
+  async quiet(): Promise<void> {
+    await this.#monitor.idle();
+    await this.#hints.durable();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#monitor.stop();
+    this.#forwarder?.stop();
+    this.#scheduler?.stop();
+    this.#keeper?.stop();
+    this.#scrubber.stop();
+    await this.#hints.durable();
+  }
+
+  #attached(): HealingHost {
+    return must(this.#host, 'healing is attached before it is used');
+  }
+
+  #confirmed(meta: TableMeta, kind: HintKind, offsets: readonly number[] | undefined, pastCache: boolean): void {
+    const node = this.#options.memberId;
+    if (!this.#hints.add(hintOf(meta, node, kind, offsets, pastCache))) return;
+    this.#env.events.emit({ type: 'hint', table: meta.id, node, kind, state: 'open' });
+    void this.#hints.durable().then(() => this.#forwarder?.kick());
+  }
+
+  #known(meta: TableMeta, kind: HintKind, offset: number): boolean {
+    const hint = this.#hints.get(meta.id)?.hint;
+    if (hint === undefined || severity(hint.kind) < severity(kind)) return false;
+    return hint.offsets === undefined || hint.offsets.includes(offset);
+  }
+
+  /** The read that fails names the digest that the block must have. */
+  #wanted(meta: TableMeta, offset: number): void {
+    try {
+      this.#attached().tables.reader(meta).readPayload(offset);
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      this.#repairer.repair(error).catch((why: unknown) => {
+        if (codeOf(why) === undefined) throw why;
+      });
+    }
+  }
+
+  #versions(): Map<TableId, TableMeta> {
+    const host = this.#attached();
+    return new Map([...liveTables(host.durable()), ...liveTables(host.materialized()), ...liveTables(host.logical())]);
+  }
+
+  #find(table: TableId): TableMeta | undefined {
+    return this.#versions().get(table);
+  }
+
+  #local(): TableMeta[] {
+    const host = this.#attached();
+    return [...new Map([...liveTables(host.materialized()), ...liveTables(host.durable())]).values()];
+  }
+}

@@ -1,0 +1,351 @@
+/**
+ * A Raft node: pure consensus, a function of its input. `tick`, `step` and `propose` change it; `ready` says what
+ * to write, send and apply; `advance` says that this was done. It does no I/O, keeps no time and calls nobody
+ * back.
+ *
+ * How to drive it:
+ *
+ *     while (node.hasReady()) {
+ *       const ready = node.ready();
+ *       send what mayPrecedeWrite; write snapshot, entries, hard state; sync if mustSync; send the rest; apply
+ *       node.advance(ready);
+ *     }
+ *
+ * `step`, `tick` and `propose` may be called between `ready` and `advance`; another `ready` may not.
+ */
+
+import { assert } from '../base/assert.js';
+import type { LogIndex, NodeId, Term } from '../base/ids.js';
+import { encodeConfChange } from './confchange-codec.js';
+import type { RaftConfig } from './config.js';
+import { campaignEarly } from './election.js';
+import { RaftError } from './errors.js';
+import { applyConfChange } from './membership.js';
+import { newMessage } from './message.js';
+import { proposeData, proposeEncodedChange } from './proposals.js';
+import { leaderHandleRead } from './reads.js';
+import { RaftState } from './state.js';
+import { step, tick } from './step.js';
+import { storageAppend, storageAppendResponse, storageApply, storageApplyResponse } from './storage-messages.js';
+import type {
+  ConfChange,
+  ConfState,
+  HardState,
+  LogStorage,
+  Message,
+  ProgressStatus,
+  ReadState,
+  Ready,
+  Role,
+  Status,
+} from './types.js';
+
+const NO_READ_STATES: readonly ReadState[] = [];
+
+export class RaftNode {
+  readonly #raft: RaftState;
+  readonly #async: boolean;
+  /** What the last `Ready` told: the next one tells only what differs. */
+  #toldLead: NodeId;
+  #toldRole: Role;
+  #toldTerm: Term;
+  #toldVote: NodeId;
+  #toldCommit: LogIndex;
+  #outstanding: Ready | undefined;
+  /** The messages of this node to itself that count once the outstanding `Ready` has been handled. */
+  #onAdvance: Message[] = [];
+
+  constructor(config: RaftConfig, storage: LogStorage) {
+    const raft = new RaftState(config, storage);
+    this.#raft = raft;
+    this.#async = raft.config.asyncStorageWrites;
+    this.#toldLead = raft.lead;
+    this.#toldRole = raft.role;
+    this.#toldTerm = raft.term;
+    this.#toldVote = raft.vote;
+    this.#toldCommit = raft.log.committed;
+  }
+
+  // --- Looking at it; none of these allocates, except status() ---
+
+  get id(): NodeId {
+    return this.#raft.id;
+  }
+
+  get role(): Role {
+    return this.#raft.role;
+  }
+
+  get isLeader(): boolean {
+    return this.#raft.role === 'leader';
+  }
+
+  get term(): Term {
+    return this.#raft.term;
+  }
+
+  get vote(): NodeId {
+    return this.#raft.vote;
+  }
+
+  /** Who leads, as far as this node knows; 0 if unknown. */
+  get lead(): NodeId {
+    return this.#raft.lead;
+  }
+
+  get commit(): LogIndex {
+    return this.#raft.log.committed;
+  }
+
+  get applied(): LogIndex {
+    return this.#raft.log.applied;
+  }
+
+  get firstIndex(): LogIndex {
+    return this.#raft.log.firstIndex;
+  }
+
+  get lastIndex(): LogIndex {
+    return this.#raft.log.lastIndex;
+  }
+
+  /** On a leader: who is to take over; 0 if nobody is. */
+  get leadTransferee(): NodeId {
+    return this.#raft.leadTransferee;
+  }
+
+  get config(): ConfState {
+    return this.#raft.tracker.config;
+  }
+
+  /** On a leader: how far this node is known to be; 0 if nothing is known. */
+  matchOf(id: NodeId): LogIndex {
+    return this.#raft.tracker.get(id)?.match ?? 0;
+  }
+
+  status(): Status {
+    const raft = this.#raft;
+    let progress: Map<NodeId, ProgressStatus> | undefined;
+    if (raft.role === 'leader') {
+      progress = new Map();
+      for (const peer of raft.tracker.peers) progress.set(peer.id, peer.status());
+    }
+    return {
+      id: raft.id,
+      role: raft.role,
+      term: raft.term,
+      vote: raft.vote,
+      lead: raft.lead,
+      commit: raft.log.committed,
+      applied: raft.log.applied,
+      lastIndex: raft.log.lastIndex,
+      leadTransferee: raft.leadTransferee,
+      uncommittedBytes: raft.uncommittedBytes,
+      config: raft.tracker.config,
+      progress,
+    };
+  }
+
+  // --- Input ---
+
+  tick(): void {
+    tick(this.#raft);
+  }
+
+  /** Starts an election (or a pre-election) now. Nothing happens if this node may not. */
+  campaign(): void {
+    campaignEarly(this.#raft);
+  }
+
+  /** Throws PROPOSAL_DROPPED. */
+  propose(data: Uint8Array): void {
+    proposeData(this.#raft, [data]);
+  }
+
+  /** All or none, as neighbours in the log, in one message. Throws PROPOSAL_DROPPED. */
+  proposeEntries(datas: readonly Uint8Array[]): void {
+    proposeData(this.#raft, datas);
+  }
+
+  /** Throws PROPOSAL_DROPPED. A change that is refused enters the log as an empty entry. */
+  proposeConfChange(change: ConfChange): void {
+    proposeEncodedChange(this.#raft, encodeConfChange(change));
+  }
+
+  /** To be called for every configuration change among the committed entries when it is applied. */
+  applyConfChange(change: ConfChange): ConfState {
+    return applyConfChange(this.#raft, change);
+  }
+
+  /**
+   * R4 asks for a read index, which comes with `context` in `Ready.readStates`, or never: ask again after a while.
+   * False if the request went nowhere: no leader is known, or too many reads wait.
+   */
+  readIndex(context: Uint8Array): boolean {
+    const raft = this.#raft;
+    if (raft.role === 'leader') return leaderHandleRead(raft, { from: raft.id, context });
+    if (raft.role !== 'follower' || raft.lead === 0) return false;
+    const message = newMessage('MsgReadIndex', raft.id, raft.lead, 0);
+    message.context = context;
+    raft.send(message);
+    return true;
+  }
+
+  /** A message from another node or from storage. Throws PROPOSAL_DROPPED, PEER_NOT_FOUND, LOCAL_MESSAGE. */
+  step(message: Message): void {
+    switch (message.type) {
+      case 'MsgStorageAppend':
+      case 'MsgStorageApply':
+        throw new RaftError('LOCAL_MESSAGE', `${message.type} is for the storage`);
+      case 'MsgStorageAppendResp':
+      case 'MsgStorageApplyResp':
+        if (!this.#async) throw new RaftError('LOCAL_MESSAGE', `${message.type} without asynchronous storage writes`);
+        break;
+      case 'MsgAppResp':
+      case 'MsgVoteResp':
+      case 'MsgPreVoteResp':
+      case 'MsgHeartbeatResp':
+      case 'MsgReadIndexResp':
+        if (this.#raft.tracker.get(message.from) === undefined) {
+          throw new RaftError('PEER_NOT_FOUND', `${message.type} from ${message.from}`, { from: message.from });
+        }
+        break;
+      default:
+    }
+    step(this.#raft, message);
+  }
+
+  /** Hands leadership to `to`. May be called on any node; nothing happens if there is no leader. */
+  transferLeader(to: NodeId): void {
+    step(this.#raft, newMessage('MsgTransferLeader', to, this.#raft.id, 0));
+  }
+
+  /**
+   * A follower no longer counts on its leader, and votes for or against others freely: for use when there is
+   * evidence that the leader is gone. Ignored with lease-based reads, whose safety rests on followers keeping
+   * faith.
+   */
+  forgetLeader(): void {
+    const raft = this.#raft;
+    if (raft.role === 'follower' && raft.config.readOnly !== 'leaseBased') raft.lead = 0;
+  }
+
+  /** The last message to `id` was probably lost. */
+  reportUnreachable(id: NodeId): void {
+    const raft = this.#raft;
+    const peer = raft.role === 'leader' ? raft.tracker.get(id) : undefined;
+    // What was in flight may be lost: find out where the follower is before sending more.
+    if (peer?.state === 'replicate') peer.becomeProbe();
+  }
+
+  /**
+   * The snapshot sent to `id` arrived, or failed. Must be called for a failure, or the follower gets nothing more.
+   */
+  reportSnapshot(id: NodeId, ok: boolean): void {
+    const raft = this.#raft;
+    const peer = raft.role === 'leader' ? raft.tracker.get(id) : undefined;
+    if (peer?.state !== 'snapshot') return;
+    if (!ok) peer.pendingSnapshot = 0;
+    peer.becomeProbe();
+    // Wait for its answer, or after a failure for a heartbeat's, before trying again.
+    peer.pause();
+  }
+
+  /** R5 a node that knows its log or hard state to be damaged neither votes nor campaigns until that is mended. */
+  setMayVote(allowed: boolean): void {
+    this.#raft.mayVote = allowed;
+  }
+
+  /** For tests: overrides the drawn election timeout until the next is drawn. */
+  setRandomizedElectionTimeout(ticks: number): void {
+    this.#raft.electionTimeout = ticks;
+  }
+
+  // --- Output ---
+
+  hasReady(): boolean {
+    const raft = this.#raft;
+    const { log } = raft;
+    return (
+      raft.messages.length > 0 ||
+      raft.messagesAfterAppend.length > 0 ||
+      log.hasNextUnstable ||
+      log.hasNextCommitted(!this.#async) ||
+      raft.readStates.length > 0 ||
+      this.#hardStateChanged ||
+      raft.lead !== this.#toldLead ||
+      raft.role !== this.#toldRole ||
+      log.nextUnstableSnapshot() !== undefined
+    );
+  }
+
+  get #hardStateChanged(): boolean {
+    const raft = this.#raft;
+    return this.#toldTerm !== raft.term || this.#toldVote !== raft.vote || this.#toldCommit !== raft.log.committed;
+  }
+
+  /** Takes out the work there is. */
+  ready(): Ready {
+    assert(this.#outstanding === undefined, 'advance() comes between two calls of ready()');
+    const raft = this.#raft;
+    const { log } = raft;
+    const entries = log.nextUnstableEntries();
+    const snapshot = log.nextUnstableSnapshot();
+    const committedEntries = log.nextCommitted(!this.#async);
+    const mustSync = entries.length > 0 || this.#toldTerm !== raft.term || this.#toldVote !== raft.vote;
+    // R1 a leader's term was durable before a quorum could answer its vote requests, so its appends need not wait (R2).
+    assert(raft.role !== 'leader' || this.#async || raft.term === this.#toldTerm, 'R2 a leader has a durable term');
+    const hardState = this.#takeHardState();
+    const softState =
+      raft.lead !== this.#toldLead || raft.role !== this.#toldRole ? { lead: raft.lead, role: raft.role } : undefined;
+    this.#toldLead = raft.lead;
+    this.#toldRole = raft.role;
+
+    const messages = raft.messages;
+    if (this.#async) {
+      const append = storageAppend(raft, { entries, hardState, snapshot });
+      if (append !== undefined) messages.push(append);
+      if (committedEntries.length > 0) messages.push(storageApply(raft, committedEntries));
+    } else {
+      for (const message of raft.messagesAfterAppend) {
+        if (message.to === raft.id) this.#onAdvance.push(message);
+        else messages.push(message);
+      }
+      const written = storageAppendResponse(raft, snapshot);
+      if (written !== undefined) this.#onAdvance.push(written);
+      if (committedEntries.length > 0) this.#onAdvance.push(storageApplyResponse(raft, committedEntries));
+    }
+    const readStates = raft.readStates.length === 0 ? NO_READ_STATES : raft.readStates;
+    const ready: Ready = { softState, hardState, readStates, entries, snapshot, committedEntries, messages, mustSync };
+
+    raft.messages = [];
+    raft.messagesAfterAppend = [];
+    if (readStates.length > 0) raft.readStates = [];
+    raft.reads.closeRound();
+    log.acceptUnstable();
+    log.acceptApplying(committedEntries, !this.#async);
+    if (!this.#async) this.#outstanding = ready;
+    return ready;
+  }
+
+  #takeHardState(): HardState | undefined {
+    if (!this.#hardStateChanged) return undefined;
+    const hardState = this.#raft.hardState();
+    assert(hardState.term >= this.#toldTerm, 'R1 the term does not go back');
+    assert(hardState.commit >= this.#toldCommit, 'R3 the commit index does not go back');
+    this.#toldTerm = hardState.term;
+    this.#toldVote = hardState.vote;
+    this.#toldCommit = hardState.commit;
+    return hardState;
+  }
+
+  /** All that `ready` asked for was done. */
+  advance(ready: Ready): void {
+    assert(ready === this.#outstanding, 'advance() takes what ready() returned');
+    this.#outstanding = undefined;
+    const steps = this.#onAdvance;
+    if (steps.length === 0) return;
+    this.#onAdvance = [];
+    for (const message of steps) step(this.#raft, message);
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * The messages between a node and its storage. With asynchronous storage writes they are handed out in `Ready`;
+ * without, `advance` takes the answers as given. Either way the core hears of finished writes in the same form.
+ */
+
+import type { NodeId } from '../base/ids.js';
+import { newMessage } from './message.js';
+import type { RaftState } from './state.js';
+import type { Entry, HardState, Message, Snapshot } from './types.js';
+
+/** `from` or `to` of storage messages is a thread, which has no id. */
+const STORAGE: NodeId = 0;
+
+/** What `Ready` asks to be written. */
+export interface StorageWork {
+  readonly entries: readonly Entry[];
+  readonly hardState: HardState | undefined;
+  readonly snapshot: Snapshot | undefined;
+}
+
+export function storageAppend(raft: RaftState, work: StorageWork): Message | undefined {
+  const responses = raft.messagesAfterAppend;
+  const { entries, hardState, snapshot } = work;
+  const nothing = entries.length === 0 && hardState === undefined && snapshot === undefined;
+  if (nothing && responses.length === 0) return undefined;
+  const message = newMessage('MsgStorageAppend', raft.id, STORAGE, 0);
+  message.entries = entries;
+  message.snapshot = snapshot;
+  if (hardState !== undefined) {
+    message.term = hardState.term;
+    message.vote = hardState.vote;
+    message.commit = hardState.commit;
+  }
+  const written = storageAppendResponse(raft, snapshot);
+  message.responses = written === undefined ? responses : [...responses, written];
+  return message;
+}
+
+/**
+ * Tells that the log is durable through its present end, also when this write adds nothing to it: writes are done
+ * in order, so an earlier one that was still under way is done too. An answer that arrives in a later term does
+ * not count, which makes (index, term) enough to tell the entries that were written from others that replaced them
+ * meanwhile and were replaced again.
+ */
+export function storageAppendResponse(raft: RaftState, snapshot: Snapshot | undefined): Message | undefined {
+  const { log } = raft;
+  if (!log.hasUnstableEntries && snapshot === undefined) return undefined;
+  const message = newMessage('MsgStorageAppendResp', STORAGE, raft.id, raft.term);
+  if (log.hasUnstableEntries) {
+    message.index = log.lastIndex;
+    message.logTerm = log.lastTerm;
+  }
+  message.snapshot = snapshot;
+  return message;
+}
+
+export function storageApply(raft: RaftState, entries: readonly Entry[]): Message {
+  const message = newMessage('MsgStorageApply', raft.id, STORAGE, 0);
+  message.entries = entries;
+  message.responses = [storageApplyResponse(raft, entries)];
+  return message;
+}
+
+export function storageApplyResponse(raft: RaftState, entries: readonly Entry[]): Message {
+  const message = newMessage('MsgStorageApplyResp', STORAGE, raft.id, 0);
+  message.entries = entries;
+  return message;
+}

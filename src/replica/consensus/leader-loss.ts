@@ -1,0 +1,68 @@
+/**
+ * A broken stream from the leader is evidence that its process is gone: the follower forgets it and asks for
+ * pre-votes at once instead of sitting out the election timeout. Pre-votes disturb nobody: where the leader is
+ * alive after all, the others still hear it and refuse. Reads are confirmed by a quorum (never by a lease),
+ * because lease reads and forgetting a leader early exclude each other.
+ *
+ * Survivors take turns by rank, so that they do not split the vote; each tries again, with jitter, until a
+ * leader shows or the regular election timeout would have fired anyway.
+ */
+
+import type { Clock, Random, Timer } from '../../base/env.js';
+import type { NodeId } from '../../base/ids.js';
+
+export interface LeaderLossHost {
+  leaderKnown(): boolean;
+  /** Starts a pre-election. */
+  campaign(): void;
+}
+
+export interface LeaderLossOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly electionTimeoutMs: number;
+  readonly members: readonly NodeId[];
+  readonly self: NodeId;
+}
+
+/** A turn is long enough for a round of votes with syncs on a busy machine. */
+const TURN_MS = 80;
+const JITTER_MS = 20;
+
+export class LeaderLoss {
+  readonly #host: LeaderLossHost;
+  readonly #options: LeaderLossOptions;
+  #timer: Timer | undefined;
+
+  constructor(host: LeaderLossHost, options: LeaderLossOptions) {
+    this.#host = host;
+    this.#options = options;
+  }
+
+  /** The leader was just forgotten because its stream broke. */
+  start(lost: NodeId): void {
+    const { clock, self, members, electionTimeoutMs } = this.#options;
+    const survivors = members.filter((id) => id !== lost).sort((a, b) => a - b);
+    const rank = Math.max(0, survivors.indexOf(self));
+    this.#schedule(rank * TURN_MS + this.#jitter(), clock.now() + electionTimeoutMs, survivors.length);
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  #jitter(): number {
+    return this.#options.random.below(JITTER_MS);
+  }
+
+  #schedule(delayMs: number, until: number, survivors: number): void {
+    this.#timer?.cancel();
+    this.#timer = this.#options.clock.setTimer(delayMs, () => {
+      this.#timer = undefined;
+      if (this.#host.leaderKnown()) return;
+      this.#host.campaign();
+      if (this.#options.clock.now() < until) this.#schedule(survivors * TURN_MS + this.#jitter(), until, survivors);
+    });
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * Proposals of this member that wait for their entry to be applied here. Each carries (member, incarnation, sequence)
+ * and may be proposed again whenever it may have been lost, to whoever leads then: it is applied once, by the
+ * state machine's window of applied ids. So a failover costs the election and nothing more.
+ */
+
+import { assert } from '../../base/assert.js';
+import type { Clock } from '../../base/env.js';
+import type { EventSink } from '../../base/events.js';
+import type { NodeId } from '../../base/ids.js';
+import { encodeKv } from '../entry.js';
+import { EtcdError } from '../etcd-error.js';
+import type { ProposalId } from '../kv/applied-ids.js';
+import type { KvCommand, KvResponse } from '../kv/requests.js';
+
+interface Pending {
+  readonly sequence: number;
+  readonly data: Uint8Array;
+  readonly deadline: number;
+  proposedAt: number;
+  readonly resolve: (response: KvResponse) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export interface ProposalsOptions {
+  readonly events: EventSink;
+  readonly clock: Clock;
+  readonly member: NodeId;
+  /** Raised durably at each start. */
+  readonly incarnation: number;
+  readonly timeoutMs: number;
+  /** Proposals in flight; more are refused. Below the state machine's window of applied ids. */
+  readonly maxPending: number;
+  /** After this long without being applied a proposal is proposed again. */
+  readonly retryMs: number;
+  readonly propose: (data: Uint8Array) => void;
+}
+
+export class Proposals {
+  readonly #options: ProposalsOptions;
+  /** In order of sequence. */
+  readonly #pending = new Map<number, Pending>();
+  #sequence = 0;
+  #stopped = false;
+  #leader: NodeId = 0;
+
+  constructor(options: ProposalsOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#pending.size;
+  }
+
+  /** Resolves when the command was applied on this member. Rejects with EtcdError; TIMEOUT leaves the outcome unknown. */
+  propose(command: KvCommand): Promise<KvResponse> {
+    const { clock, member, incarnation, timeoutMs, maxPending } = this.#options;
+    if (this.#stopped) return Promise.reject(new EtcdError('STOPPED'));
+    if (this.#pending.size >= maxPending) return Promise.reject(new EtcdError('TOO_MANY_REQUESTS'));
+    const sequence = ++this.#sequence;
+    const data = encodeKv({ member, incarnation, sequence }, command);
+    const now = clock.now();
+    return new Promise((resolve, reject) => {
+      this.#pending.set(sequence, { sequence, data, deadline: now + timeoutMs, proposedAt: now, resolve, reject });
+      this.#options.propose(data);
+    });
+  }
+
+  /** Whether an applied id is a proposal that somebody here waits for. */
+  waitsFor(id: ProposalId): boolean {
+    return id.member === this.#options.member && id.incarnation === this.#options.incarnation && this.#pending.has(id.sequence);
+  }
+
+  applied(id: ProposalId, response: KvResponse): void {
+    const pending = this.#pending.get(id.sequence);
+    assert(pending, 'a response is made only for a proposal that waits');
+    this.#pending.delete(id.sequence);
+    pending.resolve(response);
+  }
+
+  refused(id: ProposalId, error: EtcdError): void {
+    this.#pending.get(id.sequence)?.reject(error);
+    this.#pending.delete(id.sequence);
+  }
+
+  /** A leader is known that may never have seen what was proposed so far. */
+  leaderChanged(leader: NodeId): void {
+    if (leader === this.#leader) return;
+    this.#leader = leader;
+    if (leader === 0 || this.#pending.size === 0) return;
+    const now = this.#options.clock.now();
+    for (const pending of this.#pending.values()) this.#again(pending, now);
+    this.#options.events.emit({ type: 'proposal-reproposed', count: this.#pending.size, leader });
+  }
+
+  /** Called a few times a second: time-outs, and proposals that a lost message swallowed. */
+  tick(): void {
+    const now = this.#options.clock.now();
+    for (const pending of this.#pending.values()) {
+      if (now >= pending.deadline) {
+        this.#pending.delete(pending.sequence);
+        this.#options.events.emit({ type: 'proposal-failed', code: 'TIMEOUT' });
+        pending.reject(new EtcdError(this.#leader === 0 ? 'TIMEOUT_LEADER_FAIL' : 'TIMEOUT'));
+      } else if (this.#leader !== 0 && now - pending.proposedAt >= this.#options.retryMs) {
+        this.#again(pending, now);
+      }
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const pending of this.#pending.values()) pending.reject(new EtcdError('STOPPED'));
+    this.#pending.clear();
+  }
+
+  #again(pending: Pending, now: number): void {
+    pending.proposedAt = now;
+    this.#options.propose(pending.data);
+  }
+}

@@ -1,0 +1,219 @@
+/**
+ * Good bytes of tables from any peer, with neither leader nor quorum, also while the cluster starts. What arrives is
+ * verified against the digests that the asker holds before anyone sees it (S4, S6). An outcome tells apart "every peer
+ * says it has no good copy" from "some could not be asked": only the first may ever become DATA_LOSS (D1).
+ */
+
+import { sleep, type Env } from '../../base/env.js';
+import { codeOf, messageOf, NetworkError } from '../../base/errors.js';
+import type { NodeId } from '../../base/ids.js';
+import { StorageError } from '../../storage/errors.js';
+import { rebuildTable } from '../../storage/table/rebuild-table.js';
+import { verifyTable, type BlockName } from '../../storage/table/verify-table.js';
+import type { TableMeta } from '../../storage/version/table-meta.js';
+import { EtcdError } from '../etcd-error.js';
+import { BlockWindow } from './block-window.js';
+import { decodeRegionsAnswer, encodeRegionsRequest, TABLE_REGIONS_METHOD, type RegionsAnswer, type TableName } from './table-wire.js';
+import { payloadMatches, type WantedBlock } from './wanted-block.js';
+
+export type BlockOutcome =
+  | { readonly kind: 'good'; readonly payload: Uint8Array; readonly from: NodeId }
+  /** Every peer answered, and none has a good copy. */
+  | { readonly kind: 'lost' }
+  /** Some could not be asked, or may have it later. */
+  | { readonly kind: 'unknown'; readonly why: string };
+
+export interface FetchTableOptions {
+  readonly peers: readonly NodeId[];
+  /** Asked first. */
+  readonly from?: NodeId;
+  /** A local file that may hold some or all of the bytes: what is good there is not fetched. */
+  readonly local?: string;
+  /** Local payloads that are asked for before any peer (repaired blocks). */
+  readonly held?: (offset: number) => Uint8Array | undefined;
+  /** Checked between blocks: true ends the fetch with StorageError CANCELLED. */
+  readonly cancelled?: () => boolean;
+}
+
+export interface FetchedTable {
+  /** Of the file. */
+  readonly bytes: number;
+  /** Blocks that came from peers or `held`, and blocks that parity restored in the local file. */
+  readonly fetchedBlocks: number;
+  readonly correctedBlocks: number;
+}
+
+export interface TableFetcherOptions {
+  /** Default 5 s. */
+  readonly callTimeoutMs?: number;
+  /** Calls in flight at most, which bounds the memory of answers (1 MiB each). Default 6. */
+  readonly maxCalls?: number;
+  /** Rounds over all peers before a block of a whole table counts as out of reach. Default 3. */
+  readonly rounds?: number;
+  /** Pause before the second round; doubles. Default 200 ms. */
+  readonly roundPauseMs?: number;
+}
+
+export class TableFetcher {
+  readonly #env: Env;
+  readonly #options: Required<TableFetcherOptions>;
+  #calls = 0;
+  readonly #waiting: (() => void)[] = [];
+  #fetchedBytes = 0;
+
+  constructor(env: Env, options: TableFetcherOptions = {}) {
+    this.#env = env;
+    this.#options = { callTimeoutMs: 5_000, maxCalls: 6, rounds: 3, roundPauseMs: 200, ...options };
+  }
+
+  /** Payload bytes received from peers since start. */
+  get fetchedBytes(): number {
+    return this.#fetchedBytes;
+  }
+
+  /** Asks all peers, two at a time, until one gives the block. Never rejects. */
+  async fetchBlock(table: TableName, block: WantedBlock, peers: readonly NodeId[]): Promise<BlockOutcome> {
+    const left = [...peers];
+    let good: Extract<BlockOutcome, { kind: 'good' }> | undefined;
+    let why: string | undefined;
+    const askInTurn = async (): Promise<void> => {
+      for (let peer = left.shift(); peer !== undefined && good === undefined; peer = left.shift()) {
+        const outcome = await this.#askFor(peer, table, block);
+        if (outcome.kind === 'good') good ??= outcome;
+        else if (outcome.kind === 'unknown') why = outcome.why;
+      }
+    };
+    await Promise.all([askInTurn(), askInTurn()]);
+    if (good !== undefined) return good;
+    return why === undefined ? { kind: 'lost' } : { kind: 'unknown', why };
+  }
+
+  async #askFor(peer: NodeId, table: TableName, block: WantedBlock): Promise<BlockOutcome> {
+    const answer = await this.ask(peer, table, block.offset, 1);
+    if (typeof answer === 'string') return { kind: 'unknown', why: answer };
+    if (answer.kind === 'none') return { kind: 'lost' };
+    if (answer.kind === 'later') return { kind: 'unknown', why: `peer ${peer.toString(16)} may have it later` };
+    const payload = answer.pieces.find((piece) => piece.offset === block.offset)?.payload;
+    if (payload === undefined) return { kind: 'lost' };
+    // Bytes that were good there and are wrong here were damaged on the way: that says nothing of the copy.
+    if (!payloadMatches(payload, block.digest)) return { kind: 'unknown', why: `peer ${peer.toString(16)} sent other bytes` };
+    return { kind: 'good', payload, from: peer };
+  }
+
+  /** One call; the text of the failure if there was no answer. */
+  async ask(peer: NodeId, { birth, fileDigest }: TableName, offset: number, bytes: number): Promise<RegionsAnswer | string> {
+    await this.#enter();
+    try {
+      const request = encodeRegionsRequest({ birth, fileDigest, offset, bytes });
+      const reply = await this.#env.network.call(peer, TABLE_REGIONS_METHOD, request, this.#options.callTimeoutMs);
+      const answer = decodeRegionsAnswer(reply);
+      if (answer.kind === 'pieces') for (const piece of answer.pieces) this.#fetchedBytes += piece.payload?.length ?? 0;
+      return answer;
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      return messageOf(error);
+    } finally {
+      this.#leave();
+    }
+  }
+
+  /**
+   * Makes the complete, proven file of `meta` at `path`: own good bytes from `local`, the rest from peers, every block
+   * and the whole file verified, synced with its directory and read back past the caches. `path` must not be
+   * `local`, and what lies there is replaced. Rejects with NetworkError UNREACHABLE (try again), EtcdError DATA_LOSS (every
+   * peer lacks a block), StorageError DIGEST_MISMATCH or CANCELLED, DiskError; nothing is left at `path` then.
+   */
+  async fetchTable(meta: TableMeta, path: string, options: FetchTableOptions): Promise<FetchedTable> {
+    const { disk } = this.#env;
+    try {
+      const made = await this.#writeTable(meta, path, options);
+      await disk.syncDir(directoryOf(path));
+      await this.#prove(meta, path, options);
+      return made;
+    } catch (error) {
+      await disk.unlink(path).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async #writeTable(meta: TableMeta, path: string, options: FetchTableOptions): Promise<FetchedTable> {
+    const { disk } = this.#env;
+    const window = new BlockWindow((peer, offset, bytes) => this.ask(peer, meta, offset, bytes), inOrder(options));
+    let missing: BlockOutcome | undefined;
+    const fetch = async (block: BlockName): Promise<Uint8Array | undefined> => {
+      const held = options.held?.(block.offset);
+      if (held !== undefined && payloadMatches(held, block.digest)) return held;
+      const outcome = await this.#persist(meta, block, window, options);
+      if (outcome.kind === 'good') return outcome.payload;
+      missing = outcome;
+      return undefined;
+    };
+    const file = await disk.open(path, 'create');
+    try {
+      const report = await rebuildTable(disk, options.local ?? `${path}.absent`, meta, {
+        fetch,
+        write: (bytes, offset) => file.write(bytes, offset),
+        breathe: () => this.#breathe(options),
+      });
+      await file.sync();
+      return report;
+    } catch (error) {
+      if (missing?.kind === 'lost') throw new EtcdError('DATA_LOSS', `table ${meta.id}`, error);
+      if (missing?.kind === 'unknown') throw new NetworkError('UNREACHABLE', `table ${meta.id}: ${missing.why}`, { table: meta.id }, error);
+      throw error;
+    } finally {
+      file.close();
+    }
+  }
+
+  /** A block through the window, then from each peer, in rounds while one could not be asked. */
+  async #persist(meta: TableMeta, block: BlockName, window: BlockWindow, options: FetchTableOptions): Promise<BlockOutcome> {
+    const ahead = await window.take(block);
+    if (ahead !== undefined) return { kind: 'good', payload: ahead, from: 0 };
+    let outcome: BlockOutcome = { kind: 'unknown', why: 'no peers' };
+    for (let round = 0; round < this.#options.rounds; round++) {
+      if (round > 0) await sleep(this.#env.clock, this.#options.roundPauseMs * 2 ** (round - 1));
+      if (options.cancelled?.() === true) return outcome;
+      outcome = await this.fetchBlock(meta, block, options.peers);
+      if (outcome.kind !== 'unknown') return outcome;
+    }
+    return outcome;
+  }
+
+  async #prove(meta: TableMeta, path: string, options: FetchTableOptions): Promise<void> {
+    const proof = await verifyTable(this.#env.disk, path, meta, { breathe: () => this.#breathe(options) });
+    if (proof.pristine) return;
+    throw new StorageError('DIGEST_MISMATCH', `table ${meta.id} was written to ${path} and reads back differently`, {
+      tableId: meta.id, path, fault: proof.faults[0]?.why,
+    });
+  }
+
+  #breathe(options: FetchTableOptions): Promise<void> | undefined {
+    if (options.cancelled?.() === true) throw new StorageError('CANCELLED', 'the fetch of a table was given up');
+    return this.#env.workers.breathe();
+  }
+
+  #enter(): Promise<void> | undefined {
+    if (this.#calls < this.#options.maxCalls) {
+      this.#calls++;
+      return undefined;
+    }
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  #leave(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#calls--;
+    else next();
+  }
+}
+
+/** `from` first, then the others. */
+function inOrder({ from, peers }: FetchTableOptions): NodeId[] {
+  return from === undefined ? [...peers] : [from, ...peers.filter((peer) => peer !== from)];
+}
+
+export function directoryOf(path: string): string {
+  const slash = path.lastIndexOf('/');
+  return slash < 0 ? '.' : path.slice(0, slash);
+}

@@ -1,0 +1,109 @@
+/**
+ * The serving side of `table.regions`. Every payload that leaves was read and verified here against this node's own digest
+ * chain, corrected by parity or patched if need be; a fault met on the way goes to this node's own hints through the
+ * table store. Works without leader or quorum. It never says "none" for bytes that may still come (an owed table),
+ * because a majority of such answers would pass for data loss (D1).
+ */
+
+import type { Env } from '../../base/env.js';
+import { codeOf } from '../../base/errors.js';
+import type { TableReader } from '../../storage/table/table-reader.js';
+import type { TableStore } from '../../storage/table/table-store.js';
+import type { TableMeta } from '../../storage/version/table-meta.js';
+import {
+  ANSWER_BYTES, decodeRegionsRequest, encodeRegionsAnswer, PAYLOAD_BYTES_MAX, TABLE_REGIONS_METHOD,
+  type Piece, type RegionsAnswer, type RegionsRequest, type TableName,
+} from './table-wire.js';
+
+/** What a node holds. */
+export interface TableSource {
+  readonly tables: TableStore;
+  /** Tables whose files should be here with exactly these bytes: in a live version, pinned, or kept for another reason. */
+  find(name: TableName): readonly TableMeta[];
+  /** The table is in a version applied here, but its file is not here yet. */
+  owed(name: TableName): boolean;
+}
+
+export type TableServer = (method: string, request: Uint8Array) => Promise<Uint8Array>;
+
+/** Answers made at a time; more are told to ask later. */
+const SERVING_MAX = 8;
+
+export function isTableCall(method: string): boolean {
+  return method === TABLE_REGIONS_METHOD;
+}
+
+/** Handler for calls whose method {@link isTableCall}. Rejects with CodecError for a damaged request. */
+export function serveTables(env: Pick<Env, 'workers'>, source: TableSource): TableServer {
+  let serving = 0;
+  return async (_method, request) => {
+    const asked = decodeRegionsRequest(request);
+    if (serving >= SERVING_MAX) return encodeRegionsAnswer({ kind: 'later' });
+    serving++;
+    try {
+      return encodeRegionsAnswer(await answerRegions(env, source, asked));
+    } finally {
+      serving--;
+    }
+  };
+}
+
+async function answerRegions(env: Pick<Env, 'workers'>, source: TableSource, asked: RegionsRequest): Promise<RegionsAnswer> {
+  const metas = source.find(asked);
+  let best: RegionsAnswer | undefined;
+  for (const meta of metas) {
+    const answer = await readPieces(env, source.tables.reader(meta), asked);
+    if (answer.pieces.some((piece) => piece.payload !== undefined)) return answer;
+    best ??= answer;
+  }
+  if (source.owed(asked)) return { kind: 'later' };
+  return best ?? { kind: 'none' };
+}
+
+type Pieces = Extract<RegionsAnswer, { kind: 'pieces' }>;
+
+async function readPieces(env: Pick<Env, 'workers'>, reader: TableReader, asked: RegionsRequest): Promise<Pieces> {
+  const offsets = regionOffsets(reader, asked);
+  const pieces: Piece[] = [];
+  let bytes = 0;
+  let next = asked.offset + asked.bytes;
+  for (const offset of offsets) {
+    const payload = readGood(reader, offset);
+    if (pieces.length > 0 && bytes + (payload?.length ?? 0) > ANSWER_BYTES) {
+      next = offset;
+      break;
+    }
+    bytes += payload?.length ?? 0;
+    pieces.push({ offset, payload });
+    const pause = env.workers.breathe();
+    if (pause !== undefined) await pause;
+  }
+  return { kind: 'pieces', pieces, next };
+}
+
+/** The layout is known only if footer and index are good; otherwise just the region that was named. */
+function regionOffsets(reader: TableReader, asked: RegionsRequest): number[] {
+  if (asked.offset === 0) return [0];
+  try {
+    const offsets: number[] = [];
+    for (const region of reader.regions()) {
+      if (region.offset >= asked.offset && (region.offset < asked.offset + asked.bytes || region.offset === asked.offset)) {
+        offsets.push(region.offset);
+      }
+    }
+    return offsets;
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error;
+    return [asked.offset];
+  }
+}
+
+function readGood(reader: TableReader, offset: number): Uint8Array | undefined {
+  try {
+    const payload = reader.readPayload(offset);
+    return payload.length > PAYLOAD_BYTES_MAX ? undefined : payload;
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error;
+    return undefined;
+  }
+}

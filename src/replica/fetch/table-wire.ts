@@ -1,0 +1,114 @@
+/**
+ * The call `table.regions`: payloads of a table's blocks, by what the bytes are (birth and file digest) and never by an id
+ * or a path, so that any file on any node that holds them can answer. Nothing in an answer is believed: the asker
+ * checks every payload against the digest chain it holds itself (S4, S6). Payloads are enough, because every other byte
+ * of a region is a function of its payload.
+ */
+
+import { ByteReader, ByteWriter, fromHex, KiB, MiB, toHex } from '../../base/bytes.js';
+import { CodecError } from '../../base/errors.js';
+import type { Digest128 } from '../../base/ids.js';
+import type { Birth } from '../../storage/version/table-meta.js';
+
+export const TABLE_REGIONS_METHOD = 'table.regions';
+/** Bytes of payloads in one answer; a single one may exceed it alone (a block of one huge value). */
+export const ANSWER_BYTES = MiB;
+/** A payload beyond this does not fit into a reply. */
+export const PAYLOAD_BYTES_MAX = 4 * MiB - 64 * KiB;
+
+/** A table by its bytes. Every TableMeta is one. */
+export interface TableName {
+  readonly birth: Birth;
+  readonly fileDigest: Digest128;
+}
+
+export interface RegionsRequest extends TableName {
+  /** Where a region begins. */
+  readonly offset: number;
+  /** Regions that begin in [offset, offset + bytes) are wanted. */
+  readonly bytes: number;
+}
+
+export interface Piece {
+  /** Where the region begins. */
+  readonly offset: number;
+  /** Undefined where the copy here is beyond repair too. */
+  readonly payload: Uint8Array | undefined;
+}
+
+export type RegionsAnswer =
+  /** No file here holds these bytes, and none is going to. */
+  | { readonly kind: 'none' }
+  /** Not now: the table is owed here, or this node is busy. Ask again. */
+  | { readonly kind: 'later' }
+  /** In file order, cut off at the answer's budget. `next` is where the first region begins that was not served. */
+  | { readonly kind: 'pieces'; readonly pieces: readonly Piece[]; readonly next: number };
+
+export function writeBirth(out: ByteWriter, birth: Birth): void {
+  out.varint(birth.term).varint(birth.proposer).varint(birth.sequence).varint(birth.ordinal);
+}
+
+export function readBirth(input: ByteReader): Birth {
+  return { term: input.varint(), proposer: input.varint(), sequence: input.varint(), ordinal: input.varint() };
+}
+
+export function writeDigest(out: ByteWriter, digest: Digest128): void {
+  const bytes = fromHex(digest);
+  if (bytes.length !== 16) throw new CodecError(`digest of ${bytes.length} bytes`);
+  out.raw(bytes);
+}
+
+export function readDigest(input: ByteReader): Digest128 {
+  return toHex(input.raw(16));
+}
+
+export function encodeRegionsRequest(request: RegionsRequest): Uint8Array {
+  const out = new ByteWriter(80);
+  writeBirth(out, request.birth);
+  writeDigest(out, request.fileDigest);
+  return out.varint(request.offset).varint(request.bytes).finish();
+}
+
+export function decodeRegionsRequest(bytes: Uint8Array): RegionsRequest {
+  const input = new ByteReader(bytes, TABLE_REGIONS_METHOD);
+  const request = { birth: readBirth(input), fileDigest: readDigest(input), offset: input.varint(), bytes: input.varint() };
+  input.end();
+  return request;
+}
+
+const NONE = 0;
+const LATER = 1;
+const PIECES = 2;
+
+export function encodeRegionsAnswer(answer: RegionsAnswer): Uint8Array {
+  if (answer.kind !== 'pieces') return Uint8Array.of(answer.kind === 'none' ? NONE : LATER);
+  let size = 24;
+  for (const piece of answer.pieces) size += 16 + (piece.payload?.length ?? 0);
+  const out = new ByteWriter(size).u8(PIECES).varint(answer.next).varint(answer.pieces.length);
+  for (const piece of answer.pieces) {
+    out.varint(piece.offset).u8(piece.payload === undefined ? 0 : 1);
+    if (piece.payload !== undefined) out.bytes(piece.payload);
+  }
+  return out.finish();
+}
+
+/** The payloads are views into `bytes`. */
+export function decodeRegionsAnswer(bytes: Uint8Array): RegionsAnswer {
+  const input = new ByteReader(bytes, `answer to ${TABLE_REGIONS_METHOD}`);
+  const kind = input.u8();
+  if (kind === NONE || kind === LATER) {
+    input.end();
+    return { kind: kind === NONE ? 'none' : 'later' };
+  }
+  if (kind !== PIECES) throw new CodecError(`answer to ${TABLE_REGIONS_METHOD}: kind ${kind}`);
+  const next = input.varint();
+  const count = input.count(2);
+  const pieces: Piece[] = [];
+  for (let i = 0; i < count; i++) {
+    const offset = input.varint();
+    const good = input.u8() === 1;
+    pieces.push({ offset, payload: good ? input.bytes() : undefined });
+  }
+  input.end();
+  return { kind: 'pieces', pieces, next };
+}

@@ -1,0 +1,290 @@
+/**
+ * The replicated key-value state machine: applies log entries to the tree. S2: what it does is a function of the
+ * entries applied before, and of nothing else; so is every refusal.
+ *
+ * An entry's changes are gathered in an overlay, in slices, and published with one write at the very end, together
+ * with the new revision and the id that makes it apply once. If a read throws (a block beyond repair), nothing was
+ * changed, and the same entry is applied again after repair.
+ */
+
+import { assert, unreachable } from '../../base/assert.js';
+import { ByteReader, ByteWriter } from '../../base/bytes.js';
+import { CodecError } from '../../base/errors.js';
+import type { LeaseId, LogIndex, NodeId, Revision } from '../../base/ids.js';
+import {
+  SYSTEM_SPACE, USER_SPACE, type ReadView, type ReadableTree, type TreeWrite,
+} from '../../storage/read-view.js';
+import { EtcdError } from '../etcd-error.js';
+import { AppliedIds, type ProposalId } from './applied-ids.js';
+import { deleteRange, leaseCheck, put, recordOfPut, type WriteRules } from './operations.js';
+import { Overlay } from './overlay.js';
+import { Pace, SLICE_KEYS } from './pace.js';
+import { toKeyValue, type StoreState } from './range.js';
+import { SYSTEM_KEYS, systemWrite } from './system-keys.js';
+import { TxnRun } from './txn.js';
+import type { CompactionRequest, DeleteRangeRequest, KvCommand, KvResponse, PutRequest } from './requests.js';
+
+export type ApplyOutcome =
+  /** `response` is undefined unless it was wanted. */
+  | { readonly kind: 'done'; readonly response: KvResponse | undefined }
+  /** Refused alike on every replica; nothing was changed but that the id counts as applied. */
+  | { readonly kind: 'refused'; readonly error: EtcdError }
+  /** Was applied before, by an earlier entry; nothing was changed. */
+  | { readonly kind: 'duplicate' }
+  /** Too old to know whether it was applied before; nothing was changed. */
+  | { readonly kind: 'evicted' };
+
+export interface KvMachineOptions {
+  /** Keys looked at between two yields. Default 512. */
+  readonly sliceKeys?: number;
+  /** Must be replicated state. Default: there are no leases. */
+  readonly leaseExists?: (lease: LeaseId) => boolean;
+}
+
+const FORMAT = 1;
+const DONE: ApplyOutcome = { kind: 'done', response: undefined };
+const DUPLICATE: ApplyOutcome = { kind: 'duplicate' };
+const EVICTED: ApplyOutcome = { kind: 'evicted' };
+
+export class KvMachine {
+  readonly #tree: ReadableTree;
+  readonly #sliceKeys: number;
+  readonly #rules: WriteRules;
+  #revision: Revision = 1;
+  /** -1 before the first compaction, as in etcd: revision 0 can be compacted once. */
+  #compacted = -1;
+  #appliedIds = new AppliedIds();
+  #appliedIndex: LogIndex = 0;
+  #applying = false;
+  #state: StoreState | undefined;
+
+  constructor(tree: ReadableTree, options: KvMachineOptions = {}) {
+    this.#tree = tree;
+    this.#sliceKeys = options.sliceKeys ?? SLICE_KEYS;
+    this.#rules = { leaseExists: options.leaseExists ?? (() => false) };
+  }
+
+  get revision(): Revision {
+    return this.#revision;
+  }
+
+  /** 0 before the first compaction. What a plan's GC revision may be at most. */
+  get compactRevision(): Revision {
+    return Math.max(0, this.#compacted);
+  }
+
+  /** The last entry that was applied here. Entries of other kinds do not count. */
+  get appliedIndex(): LogIndex {
+    return this.#appliedIndex;
+  }
+
+  /** What goes with a view pinned at the same moment. Never changes afterwards. */
+  state(): StoreState {
+    return (this.#state ??= { revision: this.#revision, compactRevision: this.compactRevision });
+  }
+
+  /** Was this proposal applied (or refused at apply) already? Says nothing about entries not yet applied. */
+  classify(id: ProposalId): 'new' | 'duplicate' | 'evicted' {
+    return this.#appliedIds.classify(id);
+  }
+
+  /** For the entry that removes a member. */
+  forgetMember(member: NodeId): void {
+    this.#appliedIds.forget(member);
+  }
+
+  /**
+   * Applies in slices; drive it to its end, or call `return()` on it: there is one at a time. Throws StorageError when
+   * a block cannot be read; nothing was changed then. Call {@link tryApplyFast} first: most entries need no slices.
+   */
+  *apply(
+    index: LogIndex,
+    id: ProposalId | undefined,
+    command: KvCommand,
+    wantResponse: boolean,
+  ): Generator<void, ApplyOutcome> {
+    const fast = this.tryApplyFast(index, id, command, wantResponse);
+    if (fast !== undefined) return fast;
+    const view = this.#tree.view();
+    this.#applying = true;
+    try {
+      const overlay = new Overlay(view, this.#revision + 1);
+      let outcome: ApplyOutcome;
+      try {
+        const response = yield* this.#evaluate(overlay, command, wantResponse);
+        outcome = response === undefined ? DONE : { kind: 'done', response };
+      } catch (error) {
+        if (!(error instanceof EtcdError)) throw error;
+        this.#finish(index, id);
+        return { kind: 'refused', error };
+      }
+      this.#publish(overlay.writes);
+      this.#finish(index, id);
+      return outcome;
+    } finally {
+      this.#applying = false;
+      view.release();
+    }
+  }
+
+  /** Applies at once what needs no slices: a put, the delete of one key, a compaction. Undefined: use {@link apply}. */
+  tryApplyFast(
+    index: LogIndex,
+    id: ProposalId | undefined,
+    command: KvCommand,
+    wantResponse: boolean,
+  ): ApplyOutcome | undefined {
+    assert(!this.#applying, 'S2 entries are applied one after the other');
+    assert(index > this.#appliedIndex, `S2 entries are applied in order: ${index} after ${this.#appliedIndex}`);
+    if (id !== undefined) {
+      const known = this.#appliedIds.classify(id);
+      if (known !== 'new') return this.#skip(index, known);
+    }
+    let outcome: ApplyOutcome;
+    try {
+      if (command.kind === 'put') outcome = this.#applyPut(command.request, wantResponse);
+      else if (command.kind === 'delete-range' && command.request.rangeEnd.length === 0) {
+        outcome = this.#applyDeleteOne(command.request, wantResponse);
+      } else if (command.kind === 'compact') outcome = this.#applyCompaction(command.request, wantResponse);
+      else return undefined;
+    } catch (error) {
+      if (!(error instanceof EtcdError)) throw error;
+      outcome = { kind: 'refused', error };
+    }
+    this.#finish(index, id);
+    return outcome;
+  }
+
+  #skip(index: LogIndex, known: 'duplicate' | 'evicted'): ApplyOutcome {
+    this.#appliedIndex = index;
+    return known === 'duplicate' ? DUPLICATE : EVICTED;
+  }
+
+  #finish(index: LogIndex, id: ProposalId | undefined): void {
+    if (id !== undefined) this.#appliedIds.record(id);
+    this.#appliedIndex = index;
+  }
+
+  #publish(writes: readonly TreeWrite[]): void {
+    if (writes.length === 0) return;
+    assert(writes[0]?.revision === this.#revision + 1, 'S2 an entry has the next revision');
+    this.#tree.write(writes);
+    this.#revision += 1;
+    this.#state = undefined;
+  }
+
+  #applyPut(request: PutRequest, wantResponse: boolean): ApplyOutcome {
+    leaseCheck(request, this.#rules);
+    const revision = this.#revision + 1;
+    const found = this.#tree.current.get(USER_SPACE, request.key, this.#revision);
+    const prev = found === undefined || found.tombstone ? undefined : found;
+    this.#publish([
+      {
+        space: USER_SPACE, key: request.key, revision, sub: 0, tombstone: false, liveDelta: prev === undefined ? 1 : 0,
+        value: recordOfPut(request, prev, revision),
+      },
+    ]);
+    if (!wantResponse) return DONE;
+    const prevKv = request.prevKv && prev !== undefined ? toKeyValue(prev) : undefined;
+    return { kind: 'done', response: { kind: 'put', response: { revision, prevKv } } };
+  }
+
+  #applyDeleteOne(request: DeleteRangeRequest, wantResponse: boolean): ApplyOutcome {
+    const overlay = new Overlay(this.#tree.current, this.#revision + 1);
+    const step = deleteRange(overlay, request, wantResponse, new Pace(this.#sliceKeys)).next();
+    assert(step.done === true, 'the delete of one key needs no slices');
+    this.#publish(overlay.writes);
+    return step.value === undefined ? DONE : { kind: 'done', response: { kind: 'delete-range', response: step.value } };
+  }
+
+  #applyCompaction(request: CompactionRequest, wantResponse: boolean): ApplyOutcome {
+    if (request.revision <= this.#compacted) throw new EtcdError('COMPACTED');
+    if (request.revision > this.#revision) throw new EtcdError('FUTURE_REVISION');
+    this.#compacted = request.revision;
+    this.#state = undefined;
+    if (!wantResponse) return DONE;
+    return { kind: 'done', response: { kind: 'compact', response: { revision: this.#revision } } };
+  }
+
+  *#evaluate(overlay: Overlay, command: KvCommand, wantResponse: boolean): Generator<void, KvResponse | undefined> {
+    const pace = new Pace(this.#sliceKeys);
+    switch (command.kind) {
+      case 'put': {
+        const response = put(overlay, command.request, this.#rules, wantResponse);
+        return response && { kind: 'put', response };
+      }
+      case 'delete-range': {
+        const response = yield* deleteRange(overlay, command.request, wantResponse, pace);
+        return response && { kind: 'delete-range', response };
+      }
+      case 'txn': {
+        const run = new TxnRun(overlay, this.state(), this.#rules, wantResponse, pace);
+        const response = yield* run.run(command.request);
+        return response && { kind: 'txn', response };
+      }
+      case 'compact': return undefined;
+      default: return unreachable(command);
+    }
+  }
+
+  /**
+   * Reads what applying `command` would read if it were applied now, so that a block beyond repair shows (StorageError)
+   * before the command is proposed. `view` must be pinned at this moment, unless the command is one put.
+   */
+  *prefetch(view: ReadView, command: KvCommand): Generator<void, void> {
+    if (this.tryPrefetchFast(view, command)) return;
+    try {
+      yield* this.#evaluate(new Overlay(view, this.#revision + 1), command, true);
+    } catch (error) {
+      if (!(error instanceof EtcdError)) throw error;
+    }
+  }
+
+  /** True: read at once, nothing more to do. Throws StorageError. */
+  tryPrefetchFast(view: ReadView, command: KvCommand): boolean {
+    if (command.kind === 'compact') return true;
+    if (command.kind === 'txn' || (command.kind === 'delete-range' && command.request.rangeEnd.length > 0)) return false;
+    view.get(USER_SPACE, command.request.key, this.#revision);
+    return true;
+  }
+
+  /** What the caller writes into the memtable right before it is sealed at `index`: this state as of `index`. */
+  sealState(index: LogIndex): TreeWrite[] {
+    assert(!this.#applying && index >= this.#appliedIndex, `S2 sealed at ${index}, applied ${this.#appliedIndex}`);
+    const kv = new ByteWriter(16).u8(FORMAT).varint(this.#revision).varint(this.#compacted + 1);
+    const ids = new ByteWriter(64);
+    this.#appliedIds.encode(ids);
+    return [
+      systemWrite(index, SYSTEM_KEYS.kv, kv.finish()),
+      systemWrite(index, SYSTEM_KEYS.appliedIds, ids.finish()),
+    ];
+  }
+
+  /** Back to the state as of `atIndex` (F): at restart and after a snapshot. Throws CodecError, StorageError. */
+  load(view: ReadView, atIndex: LogIndex): void {
+    assert(!this.#applying, 'nothing is being applied while state is loaded');
+    const kv = view.get(SYSTEM_SPACE, SYSTEM_KEYS.kv, atIndex);
+    const ids = view.get(SYSTEM_SPACE, SYSTEM_KEYS.appliedIds, atIndex);
+    if ((kv === undefined) !== (ids === undefined)) throw new CodecError('the state machine was sealed in part');
+    let revision = 1;
+    let compacted = -1;
+    let appliedIds = new AppliedIds();
+    if (kv !== undefined && ids !== undefined) {
+      const input = new ByteReader(kv.value, 'state of the key-value machine');
+      const format = input.u8();
+      if (format !== FORMAT) throw new CodecError(`state of the key-value machine: format ${format} is not supported`);
+      revision = input.varint();
+      compacted = input.varint() - 1;
+      input.end();
+      if (revision < 1 || compacted > revision) throw new CodecError('state of the key-value machine: revisions');
+      const idsInput = new ByteReader(ids.value, 'applied ids');
+      appliedIds = AppliedIds.decode(idsInput);
+      idsInput.end();
+    }
+    this.#revision = revision;
+    this.#compacted = compacted;
+    this.#appliedIds = appliedIds;
+    this.#appliedIndex = atIndex;
+    this.#state = undefined;
+  }
+}

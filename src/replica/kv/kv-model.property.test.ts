@@ -1,0 +1,101 @@
+/** The machine against a model that is too simple to be wrong, over random histories. */
+
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { KvMachine } from './kv-machine.js';
+import { ByteReader, ByteWriter } from '../../base/bytes.js';
+import { decodeKvCommand, encodeKvCommand } from './command-codec.js';
+import { runToEnd } from './pace.js';
+import { kvCommand, rangeRequest, txnRequest } from './testing/arbitraries.js';
+import { Harness, refusal } from './testing/harness.js';
+import { Oracle } from './testing/oracle.js';
+import { isReadOnlyTxn } from './txn.js';
+import { validateCommand } from './validate.js';
+import type { KeyValue, KvCommand, RangeRequest, TxnRequest } from './requests.js';
+
+/** Views and owned bytes, -0 and order of fields must not matter. */
+function plain(value: unknown): string {
+  return JSON.stringify(value, (key, v: unknown) => {
+    if (v instanceof Uint8Array) return Buffer.from(v).toString('hex');
+    if (typeof v === 'bigint') return `${v}n`;
+    if (key === 'kvs' || key === 'prevKvs') return (v as KeyValue[]).map(plainKv);
+    return key === 'prevKv' && v !== undefined ? plainKv(v as KeyValue) : v;
+  });
+}
+
+function plainKv(kv: KeyValue): string {
+  const hex = (b: Uint8Array): string => Buffer.from(b).toString('hex');
+  return [hex(kv.key), hex(kv.value), kv.createRevision, kv.modRevision, kv.version, kv.lease].join(' ');
+}
+
+function outcome(fn: () => unknown): string {
+  let result = '';
+  const code = refusal(() => { result = plain(fn()); });
+  return code === 'none' ? result : code;
+}
+
+function throughTheLog(command: KvCommand): KvCommand {
+  const out = new ByteWriter();
+  encodeKvCommand(out, command);
+  const input = new ByteReader(out.finish(), 'command');
+  const decoded = decodeKvCommand(input);
+  input.end();
+  return decoded;
+}
+
+const history = fc.array(kvCommand, { minLength: 1, maxLength: 25 });
+
+describe('the key-value machine against the model', () => {
+  it('S2 gives the responses, refusals and reads of the model, whatever the slices', () => {
+    fc.assert(
+      fc.property(history, fc.array(rangeRequest, { maxLength: 8 }), txnRequest, fc.integer({ min: 1, max: 4 }),
+        (commands: KvCommand[], reads: RangeRequest[], txn: TxnRequest, sliceKeys) => {
+          const oracle = new Oracle();
+          const kv = Harness.onMemory({ sliceKeys });
+          for (const command of commands) {
+            const invalid = refusal(() => validateCommand(command));
+            if (invalid !== 'none') continue;
+            const expected = outcome(() => oracle.apply(command).response);
+            const view = kv.tree.view();
+            runToEnd(kv.machine.prefetch(view, command));
+            view.release();
+            assert.equal(outcome(() => kv.run(throughTheLog(command))), expected);
+            assert.equal(kv.machine.revision, oracle.revision);
+          }
+          for (const read of reads) {
+            assert.equal(outcome(() => kv.read(read)), outcome(() => oracle.range(read)));
+          }
+          if (isReadOnlyTxn(txn)) assert.equal(outcome(() => kv.readTxn(txn)), outcome(() => oracle.txn(txn)));
+          assert.equal(kv.tree.pinned, 0);
+        }),
+      { numRuns: 600 },
+    );
+  });
+
+  it('S2 two machines that apply the same entries seal equal bytes, whoever wants responses and whoever restarts', () => {
+    const entry = fc.record({
+      command: kvCommand,
+      id: fc.record({ member: fc.constantFrom(1, 2), incarnation: fc.constantFrom(1, 1, 1, 2), sequence: fc.nat(12) }),
+    });
+    fc.assert(
+      fc.property(fc.array(entry, { maxLength: 30 }), fc.nat(29), (entries, restartAt) => {
+        const one = Harness.onMemory({ sliceKeys: 1 });
+        const other = Harness.onMemory();
+        let machine = other.machine;
+        entries.forEach(({ command, id }, at) => {
+          if (refusal(() => validateCommand(command)) !== 'none') return;
+          one.apply(command, id, true);
+          if (at === restartAt) {
+            other.tree.write(machine.sealState(other.index));
+            machine = new KvMachine(other.tree);
+            machine.load(other.tree.current, other.index);
+          }
+          runToEnd(machine.apply(++other.index, id, command, false));
+        });
+        assert.equal(plain(machine.sealState(one.index)), plain(one.machine.sealState(one.index)));
+        assert.equal(plain(other.tree.spaces[1]), plain(one.tree.spaces[1]));
+      }),
+      { numRuns: 200 },
+    );
+  });
+});

@@ -1,0 +1,31 @@
+/**
+ * How long work is cut into slices: a generator yields when `step` says so, and whoever drives it serves ticks and
+ * heartbeats in between. One pace goes through all parts of a request, so that many small parts yield too.
+ */
+
+/** Keys looked at between two yields: well under a millisecond. */
+export const SLICE_KEYS = 512;
+
+export class Pace {
+  readonly #slice: number;
+  #done = 0;
+
+  constructor(sliceKeys = SLICE_KEYS) {
+    this.#slice = sliceKeys;
+  }
+
+  /** Counts one key; true: yield now. */
+  step(): boolean {
+    if (++this.#done < this.#slice) return false;
+    this.#done = 0;
+    return true;
+  }
+}
+
+/** Runs sliced work to its end at once: for tests and tools, never for a node that has heartbeats to send. */
+export function runToEnd<T>(work: Generator<void, T>): T {
+  for (;;) {
+    const step = work.next();
+    if (step.done === true) return step.value;
+  }
+}

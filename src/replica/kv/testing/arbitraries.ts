@@ -1,0 +1,79 @@
+/** Random requests over few keys, so that they meet each other. */
+
+import fc from 'fast-check';
+import { EMPTY } from '../../../base/bytes.js';
+import { bytes } from './requests.js';
+import type {
+  Compare, CompareResult, CompareTarget, DeleteRangeRequest, KvCommand, PutRequest, RangeRequest, RequestOp, SortOrder, SortTarget, TxnRequest,
+} from '../requests.js';
+
+const KEYS = ['a', 'b', 'b\0', 'b\0\xff', 'b\x01', 'c', 'd', '\0', '\xff', '\xff\xff'];
+const key = fc.constantFrom(...KEYS).map(bytes);
+const rangeEnd = fc.oneof(
+  { weight: 4, arbitrary: fc.constant(EMPTY) },
+  { weight: 2, arbitrary: fc.constant(bytes('\0')) },
+  { weight: 4, arbitrary: fc.constantFrom(...KEYS, 'z').map(bytes) },
+);
+const value = fc.constantFrom('', '1', '2', '22').map(bytes);
+const rare = (n: number): fc.Arbitrary<boolean> => fc.nat(n).map((x) => x === 0);
+const revision = fc.oneof({ weight: 5, arbitrary: fc.constant(0) }, { weight: 2, arbitrary: fc.integer({ min: -1, max: 25 }) });
+const filter = fc.oneof({ weight: 6, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: -1, max: 12 }) });
+
+export const putRequest: fc.Arbitrary<PutRequest> = fc
+  .record({ key, value, lease: fc.constantFrom(0n, 0n, 0n, 0n, 0n, 0n, 0n, 9n), prevKv: fc.boolean(), ignoreValue: rare(9), ignoreLease: rare(9) })
+  .map((put) => ({ ...put, value: put.ignoreValue ? EMPTY : put.value, lease: put.ignoreLease ? 0n : put.lease }));
+
+export const rangeRequest: fc.Arbitrary<RangeRequest> = fc.record({
+  key,
+  rangeEnd,
+  limit: fc.constantFrom(0, 0, -1, 1, 2, 3),
+  revision,
+  sortOrder: fc.constantFrom<SortOrder[]>('none', 'none', 'ascend', 'descend'),
+  sortTarget: fc.constantFrom<SortTarget[]>('key', 'key', 'version', 'create', 'mod', 'value'),
+  serializable: fc.boolean(),
+  keysOnly: rare(4),
+  countOnly: rare(4),
+  minModRevision: filter,
+  maxModRevision: filter,
+  minCreateRevision: filter,
+  maxCreateRevision: filter,
+});
+
+export const deleteRequest: fc.Arbitrary<DeleteRangeRequest> = fc.record({ key, rangeEnd, prevKv: fc.boolean() });
+
+const small = fc.integer({ min: -1, max: 8 });
+const target: fc.Arbitrary<CompareTarget> = fc.oneof(
+  small.map((version) => ({ kind: 'version' as const, version })),
+  small.map((at) => ({ kind: 'create' as const, revision: at })),
+  small.map((at) => ({ kind: 'mod' as const, revision: at })),
+  value.map((v) => ({ kind: 'value' as const, value: v })),
+  fc.constantFrom(0n, 5n).map((lease) => ({ kind: 'lease' as const, lease })),
+  fc.constant({ kind: 'unknown' as const }),
+);
+const result = fc.constantFrom<CompareResult[]>('equal', 'greater', 'less', 'not-equal', 'unknown');
+export const compare: fc.Arbitrary<Compare> = fc.record({ result, target, key, rangeEnd });
+
+export const { txnRequest } = fc.letrec<{ txnRequest: TxnRequest; op: RequestOp }>((tie) => ({
+  txnRequest: fc.record({
+    compare: fc.array(compare, { maxLength: 2 }),
+    success: fc.array(tie('op'), { maxLength: 4 }),
+    failure: fc.array(tie('op'), { maxLength: 3 }),
+  }),
+  op: fc.oneof(
+    { depthSize: 'small', maxDepth: 2 },
+    putRequest.map((request) => ({ kind: 'put' as const, request })),
+    rangeRequest.map((request) => ({ kind: 'range' as const, request })),
+    deleteRequest.map((request) => ({ kind: 'delete-range' as const, request })),
+    tie('txnRequest').map((request) => ({ kind: 'txn' as const, request })),
+  ),
+}));
+
+export const kvCommand: fc.Arbitrary<KvCommand> = fc.oneof(
+  { weight: 5, arbitrary: putRequest.map((request) => ({ kind: 'put' as const, request })) },
+  { weight: 2, arbitrary: deleteRequest.map((request) => ({ kind: 'delete-range' as const, request })) },
+  { weight: 5, arbitrary: txnRequest.map((request) => ({ kind: 'txn' as const, request })) },
+  {
+    weight: 1,
+    arbitrary: fc.integer({ min: -1, max: 15 }).map((at) => ({ kind: 'compact' as const, request: { revision: at, physical: false } })),
+  },
+);

@@ -1,0 +1,244 @@
+/**
+ * The judgement over a scanned log: every entry is good, *faulty* or *torn*.
+ *
+ * R6 a batch is torn, and may be cut, only if nothing proves that its sync ever returned. Proof is: an identity of it or
+ * of a later batch, or a later batch whose header says so (`synced`). Batches leave in order and one sync at a time, so
+ * proof of one is proof of all before it. Bad bytes with proof are faulty, and so is what is missing altogether although
+ * a later sequence number is there. E of the manifest is proof for indexes: what was applied was once here.
+ *
+ * Which of two batches with the same index counts is decided by sequence numbers alone: a batch replaces everything
+ * from its first index on. So the identities of entries that a later batch replaced prove nothing about their
+ * successors: they are of another sequence number and place, and damage to them costs nothing.
+ *
+ * A proven batch of which nothing is left may have replaced entries before its successor's first index. Its successor
+ * names the term of the entry before itself; if the entry there has that term, then by the log matching property all
+ * before it are the right ones too, and if not, it is faulty.
+ */
+
+import type { LogIndex, Term } from '../../base/ids.js';
+import { EntryTable } from './entry-table.js';
+import { endOf, type BatchFact, type SegmentScan } from './scan.js';
+
+export interface Fault {
+  readonly index: LogIndex;
+  /** 0 where it is not known. */
+  readonly term: Term;
+  /** 0 where no segment is known. */
+  readonly generation: number;
+  /** -1 where it is not known. */
+  readonly offset: number;
+  readonly length: number;
+  readonly why: string;
+}
+
+export interface Cut {
+  readonly generation: number;
+  readonly offset: number;
+  readonly entries: number;
+}
+
+export interface Resolution {
+  readonly table: EntryTable;
+  readonly commit: LogIndex;
+  readonly snapshotThrough: LogIndex;
+  readonly lastSequence: number;
+  /** The batches that stay, in order. */
+  readonly kept: readonly BatchFact[];
+  /** What nothing proves, to be zeroed. */
+  readonly cut: Cut | undefined;
+  /** Live entries that are known to have existed and are bad; ascending. */
+  readonly faults: readonly Fault[];
+  /** Bad entries that were replaced later: of no consequence. */
+  readonly replacedBad: number;
+}
+
+export interface Evidence {
+  /** E. */
+  readonly minCommitKnown: LogIndex;
+  /** F. */
+  readonly coveredThrough: LogIndex;
+}
+
+/** More missing entries than this are reported as one. */
+const MAX_PLACEHOLDERS = 100_000;
+
+/** `scans` in ascending order of generation. */
+export function resolve(scans: readonly SegmentScan[], evidence: Evidence): Resolution {
+  return new Resolver(scans, evidence).run();
+}
+
+class Resolver {
+  readonly #scans: readonly SegmentScan[];
+  readonly #evidence: Evidence;
+  readonly #table = new EntryTable();
+  /** By index: the bad ones among the rows of the table. */
+  readonly #bad = new Map<LogIndex, Fault>();
+  readonly #kept: BatchFact[] = [];
+  #cut: Cut | undefined;
+  #commit: LogIndex = 0;
+  #snapshotThrough: LogIndex = 0;
+  #replacedBad = 0;
+
+  constructor(scans: readonly SegmentScan[], evidence: Evidence) {
+    this.#scans = scans;
+    this.#evidence = evidence;
+  }
+
+  run(): Resolution {
+    const batches = inOrder(this.#scans);
+    let proven = 0;
+    for (const batch of batches) proven = Math.max(proven, batch.synced, batch.identified ? batch.sequence : 0);
+    this.#walk(batches, proven);
+    this.#checkFiles();
+    this.#checkEvidence();
+    this.#skipCovered();
+    return {
+      table: this.#table,
+      commit: Math.min(this.#commit, this.#table.lastIndex),
+      snapshotThrough: this.#snapshotThrough,
+      lastSequence: this.#kept.at(-1)?.sequence ?? 0,
+      kept: this.#kept,
+      cut: this.#cut,
+      faults: [...this.#bad.values()].sort((a, b) => a.index - b.index),
+      replacedBad: this.#replacedBad,
+    };
+  }
+
+  #walk(batches: readonly BatchFact[], proven: number): void {
+    const oldest = this.#scans[0];
+    let expected = batches[0]?.sequence ?? 0;
+    // The oldest segment begins with a batch. Where it does not, the one before the first we know of is lost.
+    if (batches[0] !== undefined && (batches[0].generation !== oldest?.generation || batches[0].offset !== oldest.layout.dataStart)) expected--;
+    for (const batch of batches) {
+      const missing = batch.sequence !== expected;
+      const torn = missing ? expected > proven : batch.sequence > proven && batch.records.some((record) => !record.good);
+      if (torn) return this.#cutFrom(batch, batches);
+      this.#apply(batch, missing);
+      this.#kept.push(batch);
+      expected = batch.sequence + 1;
+    }
+  }
+
+  /** From where the last kept batch ends: what is missing before `batch` goes too. */
+  #cutFrom(batch: BatchFact, batches: readonly BatchFact[]): void {
+    const last = this.#kept.at(-1);
+    const start = this.#scans.find((scan) => scan.generation === batch.generation)?.layout.dataStart ?? batch.offset;
+    const offset = last?.generation === batch.generation ? endOf(last) : start;
+    let entries = 0;
+    for (const other of batches) if (other.sequence >= batch.sequence) entries += other.records.length;
+    this.#cut = { generation: batch.generation, offset, entries };
+    const lost = batch.previousIndex + batch.records.length;
+    if (this.#table.lastIndex < this.#expectedEnd() && lost > this.#table.lastIndex) {
+      this.#fault(this.#table.lastIndex + 1, batch.records[0]?.term ?? 0, batch.generation, batch.offset, 0, 'the manifest contains its effects');
+    }
+  }
+
+  #apply(batch: BatchFact, afterMissing: boolean): void {
+    const table = this.#table;
+    const before = batch.previousIndex;
+    this.#commit = Math.max(this.#commit, batch.commit);
+    this.#snapshotThrough = Math.max(this.#snapshotThrough, batch.snapshotThrough);
+    const first = this.#kept.length === 0;
+    if (batch.reset || first || before < table.baseIndex) {
+      this.#replacedBad += this.#bad.size;
+      this.#bad.clear();
+      table.reset(before, batch.previousTerm);
+      if (first && afterMissing && !batch.reset) {
+        this.#fault(before, batch.previousTerm, batch.generation, -1, 0, 'the batch that held it is unreadable');
+      }
+    } else {
+      this.#forgetAfter(before);
+      if (before > table.lastIndex) this.#fillGap(before, batch.previousTerm);
+      else if (table.term(before) !== batch.previousTerm) {
+        this.#fault(before, batch.previousTerm, batch.generation, -1, 0, 'the batch that held it is unreadable');
+      }
+    }
+    batch.records.forEach((record, i) => {
+      table.push(record.term, batch.generation, record.offset, record.length);
+      const index = before + 1 + i;
+      if (!record.good) this.#fault(index, record.term, batch.generation, record.offset, record.length, proofOf(batch));
+    });
+  }
+
+  #forgetAfter(index: LogIndex): void {
+    this.#table.truncateAfter(index);
+    for (const bad of this.#bad.keys()) {
+      if (bad <= index) continue;
+      this.#bad.delete(bad);
+      this.#replacedBad++;
+    }
+  }
+
+  /** Entries between the end and `to` were in a batch of which nothing is left. */
+  #fillGap(to: LogIndex, term: Term): void {
+    const from = this.#table.lastIndex + 1;
+    if (to - from >= MAX_PLACEHOLDERS) {
+      this.#table.reset(to, term);
+      this.#fault(from, 0, 0, -1, 0, `it and all up to ${to} are unreadable`);
+      return;
+    }
+    for (let index = from; index <= to; index++) {
+      this.#table.push(index === to ? term : 0, 0, -1, 0);
+      this.#fault(index, index === to ? term : 0, 0, -1, 0, 'the batch that held it is unreadable');
+    }
+  }
+
+  /** Generations follow on without a gap, and one that was never written stands behind the last: see SegmentStore. */
+  #checkFiles(): void {
+    const used = this.#scans.filter((scan) => scan.batches.length > 0).at(-1)?.generation ?? 0;
+    const newest = this.#scans.at(-1)?.generation ?? 0;
+    const next = this.#table.lastIndex + 1;
+    let previous: number | undefined;
+    for (const { generation } of this.#scans) {
+      const gap = previous !== undefined && generation !== previous + 1;
+      // A gap before the last used segment shows in the sequence numbers.
+      if (gap && generation > used) this.#fault(next, 0, (previous as number) + 1, -1, 0, 'its segment file is missing');
+      previous = generation;
+    }
+    const oldest = this.#scans[0]?.generation ?? 1;
+    const tailMissing = used > 0 && newest === used && this.#cut === undefined;
+    if (tailMissing) this.#fault(next, 0, newest + 1, -1, 0, 'the segment file after the last is missing');
+    if (used === 0 && oldest > 1) this.#fault(next, 0, oldest - 1, -1, 0, 'all segment files with entries are missing');
+  }
+
+  #expectedEnd(): LogIndex {
+    const { minCommitKnown } = this.#evidence;
+    return minCommitKnown > this.#snapshotThrough ? minCommitKnown : 0;
+  }
+
+  #checkEvidence(): void {
+    const next = this.#table.lastIndex + 1;
+    if (next > this.#expectedEnd() || this.#bad.has(next)) return;
+    this.#fault(next, 0, this.#scans.at(-1)?.generation ?? 0, -1, 0, 'the manifest contains its effects');
+  }
+
+  /** What lies in durable tables is not needed from the log: it may begin after the damage. */
+  #skipCovered(): void {
+    const table = this.#table;
+    let through = 0;
+    for (const index of this.#bad.keys()) if (index <= this.#evidence.coveredThrough) through = Math.max(through, index);
+    if (through <= table.baseIndex || through > table.lastIndex || table.term(through) === 0) return;
+    table.dropThrough(through);
+    for (const index of this.#bad.keys()) if (index <= through) this.#bad.delete(index);
+  }
+
+  #fault(index: LogIndex, term: Term, generation: number, offset: number, length: number, why: string): void {
+    this.#bad.set(index, { index, term, generation, offset, length, why });
+  }
+}
+
+function proofOf(batch: BatchFact): string {
+  return batch.identified ? 'its identity record says so' : 'a later batch says so';
+}
+
+/** By sequence number. Of two with one number (bytes in the wrong place) the one that an identity names is meant. */
+function inOrder(scans: readonly SegmentScan[]): BatchFact[] {
+  const bySequence = new Map<number, BatchFact>();
+  for (const scan of scans) {
+    for (const batch of scan.batches) {
+      const other = bySequence.get(batch.sequence);
+      if (other === undefined || (!other.identified && batch.identified)) bySequence.set(batch.sequence, batch);
+    }
+  }
+  return [...bySequence.values()].sort((a, b) => a.sequence - b.sequence);
+}

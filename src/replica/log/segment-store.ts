@@ -1,0 +1,105 @@
+/**
+ * Segment files come and go so that a crash at any moment leaves one unbroken run of generations: a file gets its final
+ * name only when its blocks are allocated, its headers written and both durable; files leave oldest first, each one's
+ * going durable before the next. A file whose turn is over becomes a spare and later a segment again: its blocks are
+ * allocated already, which makes a durable write a third cheaper than one into a growing file.
+ */
+
+import { MiB } from '../../base/bytes.js';
+import type { Disk, DiskFile } from '../../base/disk.js';
+import { encodeHeader, generationSeed, layoutOf, segmentName, type SegmentLayout } from './segment-layout.js';
+
+/** Files kept for another life; what is beyond is deleted. */
+const MAX_SPARES = 2;
+const ZEROS_AT_ONCE = MiB;
+
+export class Segment {
+  readonly generation: number;
+  readonly seed: number;
+  readonly layout: SegmentLayout;
+  readonly file: DiskFile;
+  /** Where the next batch goes. */
+  dataCursor: number;
+  /** Where the next identity goes. */
+  identityCursor: number;
+
+  constructor(generation: number, layout: SegmentLayout, file: DiskFile) {
+    this.generation = generation;
+    this.seed = generationSeed(generation);
+    this.layout = layout;
+    this.file = file;
+    this.dataCursor = layout.dataStart;
+    this.identityCursor = layout.identityStart;
+  }
+}
+
+export class SegmentStore {
+  readonly dir: string;
+  readonly layout: SegmentLayout;
+  readonly #disk: Disk;
+  readonly #spares: string[] = [];
+
+  constructor(disk: Disk, dir: string, segmentBytes: number) {
+    this.#disk = disk;
+    this.dir = dir;
+    this.layout = layoutOf(segmentBytes);
+  }
+
+  /** Files that a crash left on their way in or out. */
+  async sweep(names: readonly string[]): Promise<void> {
+    for (const name of names) if (name.endsWith('.tmp')) await this.#disk.unlink(`${this.dir}/${name}`);
+  }
+
+  /** A durable segment file, ready to be written. */
+  async prepare(generation: number): Promise<Segment> {
+    const spare = this.#spares.pop();
+    const temporary = spare ?? `${this.dir}/new-${generation}.tmp`;
+    try {
+      await this.#fill(temporary, spare === undefined, generation);
+    } catch (error) {
+      // Without an answer: the first error says what is wrong.
+      await this.#disk.unlink(temporary).catch(() => undefined);
+      throw error;
+    }
+    const name = segmentName(this.dir, generation);
+    await this.#disk.rename(temporary, name);
+    await this.#disk.syncDir(this.dir);
+    return new Segment(generation, this.layout, await this.#disk.open(name, 'write'));
+  }
+
+  /** The segment's entries are needed no more. */
+  async retire(segment: Segment): Promise<void> {
+    const name = segmentName(this.dir, segment.generation);
+    segment.file.close();
+    if (this.#spares.length < MAX_SPARES && segment.layout.bytes === this.layout.bytes) {
+      const spare = `${this.dir}/spare-${segment.generation}.tmp`;
+      await this.#disk.rename(name, spare);
+      // Durable before the header is overwritten, or a crash leaves the old name with a younger header.
+      await this.#disk.syncDir(this.dir);
+      this.#spares.push(spare);
+    } else {
+      await this.#disk.unlink(name);
+      await this.#disk.syncDir(this.dir);
+    }
+  }
+
+  async #fill(path: string, fresh: boolean, generation: number): Promise<void> {
+    const { bytes } = this.layout;
+    const file = await this.#disk.open(path, fresh ? 'create' : 'write');
+    try {
+      if (fresh) await zeroRange(file, 0, bytes);
+      const header = encodeHeader({ generation, segmentBytes: bytes });
+      await file.write(header, 0);
+      await file.write(header, bytes - header.length);
+      await file.sync();
+    } finally {
+      file.close();
+    }
+  }
+}
+
+/** Writes zeros into [start, end): allocates blocks, and makes what was there unreadable. */
+export async function zeroRange(file: DiskFile, start: number, end: number): Promise<void> {
+  const zeros = new Uint8Array(Math.min(ZEROS_AT_ONCE, Math.max(0, end - start)));
+  for (let at = start; at < end; at += zeros.length) await file.write(zeros.subarray(0, Math.min(zeros.length, end - at)), at);
+}

@@ -1,0 +1,481 @@
+/**
+ * One member of the cluster: the durable log, the Raft core, the state machine and the tree, wired to an `Env`. The
+ * process shell and the simulator open this same class.
+ *
+ * Order of opening: hard state (who am I, what did I promise), manifest (E, F and the tables), log (everything after F),
+ * system state as of F, then Raft from F. Nothing is served before E is applied again: tables may already be gone
+ * that an older state would need.
+ */
+
+import { assert } from '../base/assert.js';
+import { ByteReader, ByteWriter } from '../base/bytes.js';
+import { CodecError, messageOf } from '../base/errors.js';
+import type { Env, NetworkHandler, Timer } from '../base/env.js';
+import type { LogIndex, NodeId, Term } from '../base/ids.js';
+import { decodeMessages } from '../raft/message-codec.js';
+import type { Message, Role, Snapshot } from '../raft/types.js';
+import { BlockCache } from '../storage/cache/block-cache.js';
+import type { StorageError } from '../storage/errors.js';
+import { SYSTEM_SPACE } from '../storage/read-view.js';
+import { readTreeSettings, writeTreeSettings, type TreeSettings } from '../storage/settings.js';
+import { TableStore } from '../storage/table/table-store.js';
+import { Tree } from '../storage/tree.js';
+import type { LogicalManifest } from '../storage/version/logical-manifest.js';
+import { emptyManifest } from '../storage/version/apply-tree-op.js';
+import { decodeManifest } from '../storage/version/manifest-codec.js';
+import { ManifestStore } from '../storage/version/manifest-store.js';
+import type { TreeOp } from '../storage/version/tree-op.js';
+import { Applier } from './applier.js';
+import { FRAME_GOSSIP, FRAME_RAFT, FRAME_REDO, FRAME_REPORT, FRAME_SNAPSHOT_ALIVE, frame } from './consensus/frame.js';
+import { Proposals } from './consensus/proposals.js';
+import { RaftDriver } from './consensus/raft-driver.js';
+import { ReadIndex } from './consensus/read-index.js';
+import { encodeBootstrap, encodeTreeOp } from './entry.js';
+import { ReplicaError } from './errors.js';
+import { TableFetcher } from './fetch/table-fetcher.js';
+import { isTableCall, serveTables, type TableServer } from './fetch/table-server.js';
+import { decodeNews, encodeNews, Gossip } from './gossip.js';
+import { HardStateStore } from './hard-state/hard-state.js';
+import type { HealingHost } from './hooks.js';
+import { KvMachine } from './kv/kv-machine.js';
+import { SYSTEM_KEYS, systemWrite } from './kv/system-keys.js';
+import { DurableLog } from './log/durable-log.js';
+import { requestTimeoutMs, type ReplicaOptions } from './options.js';
+import { SnapshotReceiver } from './snapshot/snapshot-receiver.js';
+import { SnapshotSender } from './snapshot/snapshot-sender.js';
+import { tableSource } from './table-source.js';
+import { TreeMachine } from './tree/tree-machine.js';
+
+/** Time-outs, planner, gossip and retries are looked at this often. */
+const STEP_MS = 50;
+const GOSSIP_MS = 1_000;
+const RETRY_MS = 1_000;
+const MAX_PENDING = 16_384;
+
+interface Opened {
+  readonly hardState: HardStateStore;
+  readonly store: ManifestStore;
+  readonly log: DurableLog;
+  readonly tables: TableStore;
+  readonly tree: Tree;
+  readonly commit: LogIndex;
+}
+
+export class Replica {
+  readonly options: ReplicaOptions;
+  readonly #env: Env;
+  readonly #opened: Opened;
+  readonly gossip: Gossip;
+  readonly driver: RaftDriver;
+  readonly proposals: Proposals;
+  readonly readIndex: ReadIndex;
+  readonly applier: Applier;
+  readonly machine: TreeMachine;
+  readonly sender: SnapshotSender;
+  readonly receiver: SnapshotReceiver;
+  readonly fetcher: TableFetcher;
+  readonly #tableServer: TableServer;
+  readonly #servable: (() => void)[] = [];
+  readonly #leaderWaiters: ((leader: NodeId) => void)[] = [];
+  #kv: KvMachine;
+  #settings: TreeSettings | undefined;
+  /** E of the manifest that this node opened or installed. */
+  #serveFrom: LogIndex;
+  /** This leader has applied an entry of its own term. */
+  #ownTermApplied = false;
+  #bootstrapProposed: Term = 0;
+  #timer: Timer | undefined;
+  #lastGossip = 0;
+  #dead = false;
+
+  private constructor(options: ReplicaOptions, opened: Opened) {
+    this.options = options;
+    this.#env = options.env;
+    this.#opened = opened;
+    const { env, self, hooks } = options;
+    const { tree, tables, log, hardState, store } = opened;
+    const voters = options.members.map((member) => member.id).sort((a, b) => a - b);
+    const peers = voters.filter((id) => id !== self);
+    const flushed = tree.durable.flushed.index;
+    const confState = { voters, votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
+    const failed = (error: unknown): void => this.#fatal(error);
+    const timeoutMs = requestTimeoutMs(options);
+    const incarnation = hardState.current?.incarnation ?? 0;
+
+    this.#serveFrom = tree.durable.last.index;
+    this.#kv = new KvMachine(tree);
+    this.#load(flushed);
+    this.gossip = new Gossip(self, voters);
+    this.fetcher = new TableFetcher(env);
+    this.#tableServer = serveTables(env, tableSource(tree, tables));
+    this.driver = new RaftDriver(
+      {
+        committed: (entries) => this.applier.enqueue(entries),
+        readStates: (states) => this.readIndex.readStates(states),
+        leadershipChanged: (role, leader, term) => this.#leadershipChanged(role, leader, term),
+        snapshot: () => this.sender.snapshot(),
+        snapshotSent: (to, snapshot) => this.sender.started(to, snapshot),
+        installSnapshot: (snapshot) => this.#install(snapshot),
+        failed,
+      },
+      { env, self, confState, log, hardState, applied: flushed, commit: opened.commit, heartbeatMs: options.heartbeatMs, electionMs: options.electionMs },
+    );
+    this.proposals = new Proposals({
+      events: env.events, clock: env.clock, member: self, incarnation, timeoutMs, maxPending: MAX_PENDING, retryMs: RETRY_MS,
+      propose: (data) => this.driver.propose(data),
+    });
+    this.readIndex = new ReadIndex({
+      clock: env.clock, member: self, incarnation, timeoutMs, retryMs: 250, maxWaiting: 4 * MAX_PENDING,
+      ask: (context) => this.driver.readIndex(context),
+    });
+    const repair = (error: StorageError): Promise<void> => hooks.repair(error);
+    this.applier = new Applier(
+      {
+        env, proposals: this.proposals, repair, failed,
+        kv: () => this.#kv,
+        bootstrap: (settings) => (this.#settings ??= settings),
+        treeOp: (op, at) => this.machine.apply(op, at),
+        applied: (index) => this.#applied(index),
+      },
+      flushed,
+    );
+    this.machine = new TreeMachine({
+      env, self, voters, tree, tables, store, hooks, repair, failed,
+      fetcher: this.fetcher,
+      leader: () => this.leader,
+      canPropose: () => this.canPropose(),
+      propose: (op) => this.proposeTreeOp(op),
+      settings: () => this.#settings,
+      gcRevision: () => this.#kv.compactRevision,
+      sealState: (index) => [...this.#kv.sealState(index), ...this.#clusterState(index)],
+      durableMoved: () => this.#durableMoved(),
+    });
+    this.sender = new SnapshotSender({
+      clock: env.clock, events: env.events, tree, confState,
+      progressOf: (peer) => this.driver.node.status().progress?.get(peer)?.state,
+      giveUp: (peer) => this.driver.reportSnapshot(peer, false),
+    });
+    this.receiver = new SnapshotReceiver({ env, tree, fetcher: this.fetcher, peers, complete: (message) => this.driver.step(message) });
+    this.readIndex.applied(flushed);
+  }
+
+  /** Rejects with ReplicaError, HardStateError, LogError, StorageError or DiskError: what is wrong, and what to do. */
+  static async open(options: ReplicaOptions): Promise<Replica> {
+    const { env, hooks, self, clusterId } = options;
+    const { disk } = env;
+    await disk.mkdir('tables');
+    await disk.mkdir('manifest');
+    await disk.mkdir('log');
+    const hardState = await HardStateStore.open(disk);
+    if (hardState.current === undefined) {
+      await hardState.create({ term: 0, vote: 0, clusterId, memberId: self, incarnation: 0, manifestGeneration: 0, manifestDigest: '0'.repeat(32) });
+    }
+    const known = hardState.current;
+    assert(known, 'hard state exists once it was created');
+    if (known.clusterId !== clusterId || known.memberId !== self) {
+      throw new ReplicaError(
+        'WRONG_IDENTITY',
+        `the data directory belongs to member ${known.memberId.toString(16)} of cluster ${known.clusterId.toString(16)}, but the flags describe member ` +
+          `${self.toString(16)} of cluster ${clusterId.toString(16)}: check --name, --initial-cluster and --initial-cluster-token, or point --data-dir elsewhere`,
+      );
+    }
+    await hardState.update({ incarnation: known.incarnation + 1 });
+    const named = known.manifestGeneration === 0 ? undefined : { generation: known.manifestGeneration, digest: known.manifestDigest };
+    const store = await ManifestStore.open(
+      {
+        disk,
+        scheme: options.settings.format.scheme,
+        commitGeneration: ({ generation, digest }) => hardState.update({ manifestGeneration: generation, manifestDigest: digest }),
+      },
+      named,
+      emptyManifest(),
+    );
+    const tables = new TableStore(disk, new BlockCache(options.cacheBytes), hooks.faults);
+    const tree = new Tree({ disk, tables, durable: store.manifest });
+    for (const path of await tree.orphans()) await disk.unlink(path);
+    const { log, commit } = await openLog(options, store.manifest);
+    return new Replica(options, { hardState, store, log, tables, tree, commit });
+  }
+
+  async start(): Promise<void> {
+    const { env, hooks } = this.options;
+    await hooks.attach(this.#healingHost());
+    this.machine.resume();
+    await env.network.start(this.#handler());
+    this.driver.start();
+    this.#armTimer();
+  }
+
+  get env(): Env {
+    return this.#env;
+  }
+
+  get tree(): Tree {
+    return this.#opened.tree;
+  }
+
+  get log(): DurableLog {
+    return this.#opened.log;
+  }
+
+  get kv(): KvMachine {
+    return this.#kv;
+  }
+
+  get leader(): NodeId {
+    return this.driver.node.lead;
+  }
+
+  get term(): Term {
+    return this.driver.node.term;
+  }
+
+  get role(): Role {
+    return this.driver.node.role;
+  }
+
+  /** S3: only a leader that has applied an entry of its own term may shape the tree. */
+  canPropose(): boolean {
+    return this.driver.node.isLeader && this.#ownTermApplied && !this.#dead;
+  }
+
+  proposeTreeOp(op: TreeOp): boolean {
+    return this.canPropose() && this.driver.proposeAsLeader(encodeTreeOp(op));
+  }
+
+  /** Resolves when E is applied: before that, nothing is served. */
+  servable(): Promise<void> | undefined {
+    if (this.applier.index >= this.#serveFrom) return undefined;
+    return new Promise((resolve) => this.#servable.push(resolve));
+  }
+
+  /** Resolves with the next leader that this node sees; see {@link leader} for the present one. */
+  nextLeader(): Promise<NodeId> {
+    return new Promise((resolve) => this.#leaderWaiters.push(resolve));
+  }
+
+  /** Lets go of everything. Leadership should have been handed over before. */
+  async stop(): Promise<void> {
+    this.#dead = true;
+    this.#timer?.cancel();
+    this.proposals.stop();
+    this.readIndex.stop();
+    this.receiver.stop();
+    this.sender.stop();
+    await this.#env.network.stop();
+    await this.driver.stop();
+    await this.applier.stop();
+    await this.machine.stop();
+    await this.options.hooks.stop();
+    await this.#opened.log.close();
+    await this.#opened.hardState.close();
+    this.#opened.store.close();
+    this.#opened.tables.close();
+  }
+
+  // --- Messages ---
+
+  #handler(): NetworkHandler {
+    return {
+      onFrame: (from, bytes) => {
+        try {
+          this.#onFrame(from, bytes);
+        } catch (error) {
+          if (error instanceof CodecError) {
+            this.#env.events.emit({ type: 'warning', message: 'a peer sent a frame that does not parse', data: { from, why: messageOf(error) } });
+          } else this.#fatal(error);
+        }
+      },
+      onCall: (from, method, request) => {
+        if (isTableCall(method)) return this.#tableServer(method, request);
+        return this.options.hooks.onCall(from, method, request);
+      },
+      onDisconnect: (peer) => this.driver.peerLost(peer),
+    };
+  }
+
+  #onFrame(from: NodeId, bytes: Uint8Array): void {
+    if (this.#dead) return;
+    const body = bytes.subarray(1);
+    switch (bytes[0]) {
+      case FRAME_RAFT:
+        for (const message of decodeMessages(body)) this.#onMessage(from, message);
+        return;
+      case FRAME_GOSSIP:
+        this.gossip.heard(from, decodeNews(body));
+        return;
+      case FRAME_REPORT:
+        this.machine.onReport(from, body);
+        return;
+      case FRAME_REDO:
+        this.machine.onRedo(from, body);
+        return;
+      case FRAME_SNAPSHOT_ALIVE:
+        this.sender.alive(from);
+        return;
+      default:
+        throw new CodecError(`frame of unknown kind ${bytes[0]}`);
+    }
+  }
+
+  #onMessage(from: NodeId, message: Message): void {
+    if (message.from !== from && message.type !== 'MsgTransferLeader' && message.type !== 'MsgProp' && message.type !== 'MsgReadIndex') {
+      throw new CodecError(`${message.type} claims to be from ${message.from}`);
+    }
+    const node = this.driver.node;
+    if (message.type === 'MsgSnap' && message.term >= node.term && (message.snapshot?.metadata.index ?? 0) > node.commit) {
+      this.receiver.offer(message);
+    } else {
+      this.driver.step(message);
+    }
+  }
+
+  // --- Consensus ---
+
+  #leadershipChanged(role: Role, leader: NodeId, term: Term): void {
+    this.#ownTermApplied = false;
+    if (role === 'leader' && this.#settings === undefined && this.#bootstrapProposed < term) {
+      this.#bootstrapProposed = term;
+      this.#env.clock.defer(() => {
+        if (this.#settings === undefined) this.driver.proposeAsLeader(encodeBootstrap(this.options.settings));
+      });
+    }
+    this.proposals.leaderChanged(leader);
+    this.readIndex.leaderChanged(leader);
+    this.machine.leadershipChanged();
+    this.options.hooks.leaderChanged(leader, term);
+    if (leader !== 0) for (const resolve of this.#leaderWaiters.splice(0)) resolve(leader);
+  }
+
+  #applied(index: LogIndex): void {
+    const node = this.driver.node;
+    if (!this.#ownTermApplied && node.isLeader && this.log.term(index) === node.term) this.#ownTermApplied = true;
+    this.readIndex.applied(index);
+    if (index >= this.#serveFrom && this.#servable.length > 0) for (const resolve of this.#servable.splice(0)) resolve();
+    if (node.isLeader) this.machine.planner.step();
+  }
+
+  #armTimer(): void {
+    this.#timer = this.#env.clock.setTimer(STEP_MS, () => {
+      if (this.#dead) return;
+      this.proposals.tick();
+      this.readIndex.tick();
+      this.machine.planner.step();
+      const now = this.#env.clock.now();
+      if (now - this.#lastGossip >= GOSSIP_MS) {
+        this.#sayNews(now);
+        this.sender.tick();
+        this.machine.resend();
+        this.#shortenLog().catch((error: unknown) => this.#fatal(error));
+      }
+      this.#armTimer();
+    });
+  }
+
+  #sayNews(now: number): void {
+    this.#lastGossip = now;
+    const { clientUrls, members, self } = this.options;
+    const name = members.find((member) => member.id === self)?.name ?? '';
+    const body = frame(
+      FRAME_GOSSIP,
+      encodeNews({ name, clientUrls, durableFlushed: this.tree.durable.flushed.index, applied: this.applier.index }),
+    );
+    for (const member of members) if (member.id !== self) this.#env.network.send(member.id, body);
+  }
+
+  // --- State ---
+
+  #load(flushed: LogIndex): void {
+    const view = this.tree.current;
+    this.#kv.load(view, flushed);
+    const cluster = view.get(SYSTEM_SPACE, SYSTEM_KEYS.cluster, flushed);
+    this.#settings = cluster ? readTreeSettings(new ByteReader(cluster.value, 'cluster settings')) : undefined;
+  }
+
+  #clusterState(index: LogIndex): ReturnType<typeof systemWrite>[] {
+    if (!this.#settings) return [];
+    const out = new ByteWriter(64);
+    writeTreeSettings(out, this.#settings);
+    return [systemWrite(index, SYSTEM_KEYS.cluster, out.finish())];
+  }
+
+  async #durableMoved(): Promise<void> {
+    this.#sayNews(this.#env.clock.now());
+    await this.#shortenLog();
+  }
+
+  /** Design 5.8: the log goes only below what this node and a quorum hold in durable tables, and no transfer needs. */
+  async #shortenLog(): Promise<void> {
+    const own = this.tree.durable.flushed.index;
+    const limit = Math.min(own, this.gossip.quorumFlushed(own), this.sender.floor());
+    const before = this.log.firstIndex();
+    if (limit < before || this.#dead) return;
+    await this.log.truncateBefore(limit, this.log.term(limit));
+    if (this.log.firstIndex() > before) this.#env.events.emit({ type: 'log-truncated', below: this.log.firstIndex() });
+  }
+
+  /** The tables are here: the manifest first, then the state, the log last. */
+  async #install(snapshot: Snapshot): Promise<void> {
+    const manifest = decodeManifest(snapshot.data ?? new Uint8Array(0));
+    const { index, term } = snapshot.metadata;
+    assert(manifest.flushed.index === index && manifest.flushed.term === term, 'a snapshot is at the F of its manifest');
+    await this.applier.stop();
+    await this.machine.writer.pause();
+    for (const plan of [...this.tree.latest.plans, ...this.tree.latest.seals]) this.machine.executor.close(plan.index);
+    await this.log.expectSnapshot(manifest.last.index);
+    await this.#opened.store.replace(manifest);
+    this.tree.reset(manifest);
+    this.#serveFrom = manifest.last.index;
+    this.#kv = new KvMachine(this.tree);
+    this.#load(index);
+    await this.log.resetTo(index, term, manifest.last.index);
+    await this.applier.reset(index);
+    this.readIndex.applied(index);
+    this.machine.writer.resume();
+    this.machine.resume();
+    await this.tree.collect();
+  }
+
+  #healingHost(): HealingHost {
+    const { env, self, members } = this.options;
+    return {
+      env,
+      memberId: self,
+      peers: members.map((member) => member.id).filter((id) => id !== self),
+      tables: this.#opened.tables,
+      fetcher: this.fetcher,
+      leader: () => this.leader,
+      term: () => this.term,
+      canPropose: () => this.canPropose(),
+      logical: () => this.tree.latest,
+      materialized: () => this.tree.materialized,
+      durable: () => this.tree.durable,
+      proposeTreeOp: (op) => this.proposeTreeOp(op),
+    };
+  }
+
+  #fatal(error: unknown): void {
+    if (this.#dead) return;
+    this.#dead = true;
+    this.proposals.stop();
+    this.readIndex.stop();
+    this.options.onFatal(error);
+  }
+}
+
+/** The log as of the manifest: one that ends before F belongs to a snapshot that was installed just before a crash. */
+async function openLog(options: ReplicaOptions, manifest: LogicalManifest): Promise<{ log: DurableLog; commit: LogIndex }> {
+  const { env, logSegmentBytes } = options;
+  const { flushed, last } = manifest;
+  const { log, recovered } = await DurableLog.open(env, { segmentBytes: logSegmentBytes, minCommitKnown: last.index, coveredThrough: flushed.index });
+  const holds = log.firstIndex() <= flushed.index + 1 && log.lastIndex() >= flushed.index;
+  const joins = holds && (flushed.index === 0 || log.term(flushed.index) === flushed.term);
+  if (!joins) {
+    if (log.firstIndex() > flushed.index + 1) {
+      throw new ReplicaError('BROKEN', `the log starts at ${log.firstIndex()}, after what the tables hold (${flushed.index}): this member must fetch a snapshot, see kintsugi recover`);
+    }
+    await log.resetTo(flushed.index, flushed.term, last.index);
+  }
+  const commit = Math.min(Math.max(recovered.commit, last.index, flushed.index), log.lastIndex());
+  return { log, commit: Math.max(commit, flushed.index) };
+}

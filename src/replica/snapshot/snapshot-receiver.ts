@@ -1,0 +1,142 @@
+/**
+ * Receives a snapshot: a manifest whose tables this member may have, in part. Only what it lacks is fetched. The message
+ * reaches the Raft core only when every table is here, verified and synced; so an acknowledgement of the snapshot
+ * means that the data is here. One transfer at a time; a newer offer replaces an older one.
+ */
+
+import { messageOf } from '../../base/errors.js';
+import type { Env, Timer } from '../../base/env.js';
+import type { LogIndex, NodeId } from '../../base/ids.js';
+import type { Message } from '../../raft/types.js';
+import type { Tree } from '../../storage/tree.js';
+import { verifyTable } from '../../storage/table/verify-table.js';
+import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
+import { decodeManifest } from '../../storage/version/manifest-codec.js';
+import { sameBirth, tablePath, type TableMeta } from '../../storage/version/table-meta.js';
+import { FRAME_SNAPSHOT_ALIVE, frame } from '../consensus/frame.js';
+import { EMPTY } from '../../base/bytes.js';
+import type { TableFetcher } from '../fetch/table-fetcher.js';
+
+export interface SnapshotReceiverOptions {
+  readonly env: Env;
+  readonly tree: Tree;
+  readonly fetcher: TableFetcher;
+  readonly peers: readonly NodeId[];
+  /** All tables are here: hand the message to the core. */
+  readonly complete: (message: Message) => void;
+}
+
+interface Transfer {
+  readonly message: Message;
+  readonly index: LogIndex;
+  cancelled: boolean;
+}
+
+const SIGN_MS = 1_000;
+
+export class SnapshotReceiver {
+  readonly #options: SnapshotReceiverOptions;
+  #transfer: Transfer | undefined;
+  #timer: Timer | undefined;
+  #received = 0;
+  #fetchedBytes = 0;
+  #reusedBytes = 0;
+
+  constructor(options: SnapshotReceiverOptions) {
+    this.#options = options;
+  }
+
+  /** Transfers completed, bytes of tables fetched for them and bytes that were here already, since start. */
+  get totals(): { readonly received: number; readonly fetchedBytes: number; readonly reusedBytes: number } {
+    return { received: this.#received, fetchedBytes: this.#fetchedBytes, reusedBytes: this.#reusedBytes };
+  }
+
+  offer(message: Message): void {
+    const index = message.snapshot?.metadata.index ?? 0;
+    const present = this.#transfer;
+    if (present) {
+      if (present.index >= index && present.message.term >= message.term) return;
+      present.cancelled = true;
+    }
+    const transfer: Transfer = { message, index, cancelled: false };
+    this.#transfer = transfer;
+    this.#sign();
+    this.#run(transfer).catch((error: unknown) => {
+      const { events } = this.#options.env;
+      if (!transfer.cancelled) events.emit({ type: 'warning', message: 'a snapshot could not be received', data: { why: messageOf(error) } });
+    }).finally(() => {
+      if (this.#transfer === transfer) this.stop();
+    });
+  }
+
+  stop(): void {
+    if (this.#transfer) this.#transfer.cancelled = true;
+    this.#transfer = undefined;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  /** Tells the sender to keep the files. */
+  #sign(): void {
+    const { env } = this.#options;
+    const transfer = this.#transfer;
+    if (!transfer) return;
+    this.#timer?.cancel();
+    env.network.send(transfer.message.from, frame(FRAME_SNAPSHOT_ALIVE, EMPTY));
+    this.#timer = env.clock.setTimer(SIGN_MS, () => this.#sign());
+  }
+
+  async #run(transfer: Transfer): Promise<void> {
+    const { env, tree, complete } = this.#options;
+    const manifest = decodeManifest(transfer.message.snapshot?.data ?? EMPTY);
+    const mine = [...tree.durable.levels.flat(), ...tree.latest.levels.flat()].filter((meta) => tree.isLocal(meta.id));
+    const unpin = tree.pin(mine);
+    try {
+      const before = this.#fetchedBytes;
+      const reused = this.#reusedBytes;
+      for (const meta of tablesOf(manifest)) {
+        if (transfer.cancelled) return;
+        await this.#obtain(meta, mine, transfer);
+      }
+      await env.disk.syncDir('tables');
+      if (transfer.cancelled) return;
+      this.#received++;
+      const fetchedBytes = this.#fetchedBytes - before;
+      const from = transfer.message.from;
+      env.events.emit({ type: 'snapshot-received', from, index: transfer.index, fetchedBytes, reusedBytes: this.#reusedBytes - reused });
+      complete(transfer.message);
+    } finally {
+      unpin();
+    }
+  }
+
+  async #obtain(meta: TableMeta, mine: readonly TableMeta[], transfer: Transfer): Promise<void> {
+    const { env, fetcher, peers } = this.#options;
+    const own = mine.find((table) => table.id === meta.id && table.fileDigest === meta.fileDigest);
+    if (own && env.disk.sizeOf(tablePath(own.id)) === own.bytes) {
+      this.#reusedBytes += meta.bytes;
+      return;
+    }
+    const path = tablePath(meta.id);
+    if (env.disk.sizeOf(path) === meta.bytes && (await verifyTable(env.disk, path, meta, { breathe: () => env.workers.breathe() })).pristine) {
+      this.#reusedBytes += meta.bytes;
+      return;
+    }
+    // The same bytes may lie here under another id, from before a heal.
+    const twin = mine.find((table) => sameBirth(table.birth, meta.birth) && table.id !== meta.id);
+    const before = fetcher.fetchedBytes;
+    await fetcher.fetchTable(meta, path, {
+      peers,
+      from: transfer.message.from,
+      cancelled: () => transfer.cancelled,
+      ...(twin ? { local: tablePath(twin.id) } : {}),
+    });
+    const fetched = fetcher.fetchedBytes - before;
+    this.#fetchedBytes += fetched;
+    this.#reusedBytes += Math.max(0, meta.bytes - fetched);
+  }
+}
+
+function tablesOf(manifest: LogicalManifest): TableMeta[] {
+  return manifest.levels.flat();
+}

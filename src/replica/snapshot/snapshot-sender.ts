@@ -1,0 +1,104 @@
+/**
+ * A snapshot is the durable manifest; its tables travel by fetching. While a transfer lives, the sender keeps that
+ * version's files and the log after its F (S5); a receiver that shows no sign of life is let go of, so that a dead
+ * one holds nothing for ever.
+ */
+
+import type { Clock } from '../../base/env.js';
+import type { EventSink } from '../../base/events.js';
+import type { LogIndex, NodeId } from '../../base/ids.js';
+import { RaftError } from '../../raft/errors.js';
+import type { ConfState, ProgressState, Snapshot } from '../../raft/types.js';
+import type { Tree } from '../../storage/tree.js';
+import { encodeManifest } from '../../storage/version/manifest-codec.js';
+
+export interface SnapshotSenderOptions {
+  readonly clock: Clock;
+  readonly events: EventSink;
+  readonly tree: Tree;
+  readonly confState: ConfState;
+  /** As the leader's Raft core sees the follower; undefined when this node does not lead. */
+  readonly progressOf: (peer: NodeId) => ProgressState | undefined;
+  readonly giveUp: (peer: NodeId) => void;
+}
+
+interface Transfer {
+  readonly flushed: LogIndex;
+  readonly unpin: () => void;
+  readonly startedAt: number;
+  lastSign: number;
+}
+
+const SILENCE_MS = 10_000;
+/** How long a transfer is kept before the core is asked whether it still goes on. */
+const SETTLE_MS = 1_000;
+
+export class SnapshotSender {
+  readonly #options: SnapshotSenderOptions;
+  readonly #transfers = new Map<NodeId, Transfer>();
+  #sent = 0;
+
+  constructor(options: SnapshotSenderOptions) {
+    this.#options = options;
+  }
+
+  get sent(): number {
+    return this.#sent;
+  }
+
+  /** What the core sends to a follower whose next entry is gone. Throws RaftError SNAPSHOT_UNAVAILABLE. */
+  snapshot(): Snapshot {
+    const { tree, confState } = this.#options;
+    const manifest = tree.durable;
+    if (manifest.flushed.index === 0) throw new RaftError('SNAPSHOT_UNAVAILABLE', 'nothing was flushed yet');
+    return {
+      metadata: { index: manifest.flushed.index, term: manifest.flushed.term, confState },
+      data: encodeManifest(manifest),
+    };
+  }
+
+  started(to: NodeId, snapshot: Snapshot): void {
+    const { tree, clock, events } = this.#options;
+    this.#release(to);
+    const now = clock.now();
+    const unpin = tree.pin(tree.durable.levels.flat());
+    this.#transfers.set(to, { flushed: snapshot.metadata.index, unpin, startedAt: now, lastSign: now });
+    this.#sent++;
+    events.emit({ type: 'snapshot-sent', to, index: snapshot.metadata.index });
+  }
+
+  /** The receiver works on it. */
+  alive(from: NodeId): void {
+    const transfer = this.#transfers.get(from);
+    if (transfer) transfer.lastSign = this.#options.clock.now();
+  }
+
+  /** The log after this index is needed by a transfer; Infinity if there is none. */
+  floor(): LogIndex {
+    let floor = Infinity;
+    for (const { flushed } of this.#transfers.values()) floor = Math.min(floor, flushed);
+    return floor;
+  }
+
+  tick(): void {
+    const now = this.#options.clock.now();
+    for (const [peer, transfer] of this.#transfers) {
+      if (now - transfer.startedAt < SETTLE_MS) continue;
+      if (this.#options.progressOf(peer) !== 'snapshot') {
+        this.#release(peer);
+      } else if (now - transfer.lastSign > SILENCE_MS) {
+        this.#release(peer);
+        this.#options.giveUp(peer);
+      }
+    }
+  }
+
+  stop(): void {
+    for (const peer of [...this.#transfers.keys()]) this.#release(peer);
+  }
+
+  #release(peer: NodeId): void {
+    this.#transfers.get(peer)?.unpin();
+    this.#transfers.delete(peer);
+  }
+}

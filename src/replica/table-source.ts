@@ -1,0 +1,21 @@
+/** Which of this member's files hold the bytes that a peer asks for, whatever id they have here. */
+
+import type { TableStore } from '../storage/table/table-store.js';
+import type { Tree } from '../storage/tree.js';
+import { sameBirth, type TableMeta } from '../storage/version/table-meta.js';
+import type { TableSource } from './fetch/table-server.js';
+
+export function tableSource(tree: Tree, tables: TableStore): TableSource {
+  const known = (): TableMeta[] => [...tree.latest.levels.flat(), ...tree.materialized.levels.flat(), ...tree.durable.levels.flat()];
+  return {
+    tables,
+    find: (name) => {
+      const found = new Map<number, TableMeta>();
+      for (const meta of known()) {
+        if (meta.fileDigest === name.fileDigest && sameBirth(meta.birth, name.birth) && tree.isLocal(meta.id)) found.set(meta.id, meta);
+      }
+      return [...found.values()];
+    },
+    owed: (name) => tree.owed().some((meta) => meta.fileDigest === name.fileDigest && sameBirth(meta.birth, name.birth)),
+  };
+}

@@ -1,0 +1,112 @@
+/**
+ * S6: no byte is installed whose digest a majority of voters did not produce independently. Members report what they
+ * produced for a seal or a plan to whoever leads; the leader compares whole descriptions (digests, sizes, bounds,
+ * counts), so that nothing unconfirmed gets into an edit. Lost reports are sent again until the plan is gone.
+ */
+
+import { ByteReader, ByteWriter, toHex } from '../../base/bytes.js';
+import { CodecError } from '../../base/errors.js';
+import type { LogIndex, NodeId } from '../../base/ids.js';
+import { readProducedTable, writeProducedTable } from '../../storage/version/manifest-codec.js';
+import type { ProducedTable } from '../../storage/version/table-meta.js';
+
+/** Outputs of one plan: a bound for decoding. */
+const MAX_TABLES = 4096;
+
+export interface Report {
+  /** Log index of the seal or plan entry. */
+  readonly plan: LogIndex;
+  readonly outcome:
+    | { readonly kind: 'produced'; readonly tables: readonly ProducedTable[] }
+    /** A block that this member needs is lost on every member. */
+    | { readonly kind: 'failed'; readonly why: string };
+}
+
+export function encodeReport(report: Report): Uint8Array {
+  const out = new ByteWriter(512).varint(report.plan);
+  if (report.outcome.kind === 'failed') return out.u8(0).text(report.outcome.why).finish();
+  out.u8(1);
+  writeTables(out, report.outcome.tables);
+  return out.finish();
+}
+
+export function decodeReport(bytes: Uint8Array): Report {
+  const input = new ByteReader(bytes, 'report');
+  const plan = input.varint();
+  const kind = input.u8();
+  if (kind === 0) return { plan, outcome: { kind: 'failed', why: input.text() } };
+  if (kind !== 1) throw new CodecError(`report of unknown kind ${kind}`);
+  const count = input.count(16);
+  if (count > MAX_TABLES) throw new CodecError(`report of ${count} tables`);
+  const tables = Array.from({ length: count }, () => readProducedTable(input));
+  input.end();
+  return { plan, outcome: { kind: 'produced', tables } };
+}
+
+function writeTables(out: ByteWriter, tables: readonly ProducedTable[]): void {
+  out.varint(tables.length);
+  for (const table of tables) writeProducedTable(out, table);
+}
+
+/** Two productions agree if and only if their fingerprints are equal. */
+function fingerprint(tables: readonly ProducedTable[]): string {
+  const out = new ByteWriter(512);
+  writeTables(out, tables);
+  return toHex(out.view());
+}
+
+export type Verdict =
+  | { readonly kind: 'pending' }
+  | { readonly kind: 'agreed'; readonly tables: readonly ProducedTable[]; readonly dissenters: readonly NodeId[] }
+  /** Everybody reported and no majority agrees. */
+  | { readonly kind: 'split'; readonly nodes: readonly NodeId[] }
+  /** A majority cannot carry it out. */
+  | { readonly kind: 'failed'; readonly why: string };
+
+interface Vote {
+  readonly fingerprint: string;
+  readonly report: Report;
+}
+
+export class Agreement {
+  readonly #voters: readonly NodeId[];
+  readonly #votes = new Map<LogIndex, Map<NodeId, Vote>>();
+
+  constructor(voters: readonly NodeId[]) {
+    this.#voters = voters;
+  }
+
+  /** The newest report of a member counts. Reports of non-voters are ignored. */
+  record(from: NodeId, report: Report): void {
+    if (!this.#voters.includes(from)) return;
+    let votes = this.#votes.get(report.plan);
+    if (!votes) this.#votes.set(report.plan, (votes = new Map()));
+    const print = report.outcome.kind === 'produced' ? fingerprint(report.outcome.tables) : 'failed';
+    votes.set(from, { fingerprint: print, report });
+  }
+
+  verdict(plan: LogIndex): Verdict {
+    const votes = this.#votes.get(plan);
+    if (!votes) return { kind: 'pending' };
+    const majority = Math.floor(this.#voters.length / 2) + 1;
+    const tally = new Map<string, NodeId[]>();
+    for (const [node, vote] of votes) tally.set(vote.fingerprint, [...(tally.get(vote.fingerprint) ?? []), node]);
+    for (const [print, nodes] of tally) {
+      if (nodes.length < majority) continue;
+      const outcome = (votes.get(nodes[0] as NodeId) as Vote).report.outcome;
+      if (outcome.kind === 'failed') return { kind: 'failed', why: outcome.why };
+      const dissenters = [...votes].filter(([, vote]) => vote.fingerprint !== print).map(([node]) => node);
+      return { kind: 'agreed', tables: outcome.tables, dissenters };
+    }
+    return votes.size === this.#voters.length ? { kind: 'split', nodes: [...votes.keys()] } : { kind: 'pending' };
+  }
+
+  forget(plan: LogIndex): void {
+    this.#votes.delete(plan);
+  }
+
+  /** Keeps only what is still pending: reports come again to whoever leads. */
+  retain(plans: ReadonlySet<LogIndex>): void {
+    for (const plan of this.#votes.keys()) if (!plans.has(plan)) this.#votes.delete(plan);
+  }
+}

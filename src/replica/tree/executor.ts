@@ -1,0 +1,212 @@
+/**
+ * Carries out seals (flushes) and plans (compactions) in the background, from this member's own files alone, one at a
+ * time, flushes first. What it produces waits under a plan's name until the edit says that a majority produced the
+ * same. A job is a pure function of the log, so it may be run again at any time: after a restart, a repair, a split.
+ */
+
+import { codeOf, messageOf } from '../../base/errors.js';
+import type { Clock, Env } from '../../base/env.js';
+import { sleep } from '../../base/env.js';
+import type { LogIndex } from '../../base/ids.js';
+import { StorageError } from '../../storage/errors.js';
+import { produceCompaction, produceFlush, type ProduceContext } from '../../storage/compaction/produce.js';
+import type { Tree } from '../../storage/tree.js';
+import type { TableStore } from '../../storage/table/table-store.js';
+import type { PendingPlan, PendingSeal } from '../../storage/version/logical-manifest.js';
+import { outputPath, type ProducedTable, type TableMeta } from '../../storage/version/table-meta.js';
+import type { Report } from './agreement.js';
+
+export interface ExecutorOptions {
+  readonly env: Env;
+  readonly tree: Tree;
+  readonly tables: TableStore;
+  /** Obtains good bytes for an unreadable block; see HealingHooks.repair. */
+  readonly repair: (error: StorageError) => Promise<void>;
+  readonly report: (report: Report) => void;
+  readonly failed: (error: unknown) => void;
+}
+
+interface Job {
+  readonly plan: LogIndex;
+  readonly work: { readonly kind: 'flush'; readonly seal: PendingSeal } | { readonly kind: 'compact'; readonly plan: PendingPlan };
+  cancelled: boolean;
+  readonly done: Promise<void>;
+  readonly finish: () => void;
+}
+
+const RETRY_MS = 500;
+/** Jobs that may stand before one that is waited for. */
+const MAX_AHEAD = 2;
+
+export class Executor {
+  readonly #options: ExecutorOptions;
+  readonly #clock: Clock;
+  readonly #queue: Job[] = [];
+  readonly #outputs = new Map<LogIndex, readonly ProducedTable[]>();
+  #running: Job | undefined;
+  #stopped = false;
+
+  constructor(options: ExecutorOptions) {
+    this.#options = options;
+    this.#clock = options.env.clock;
+  }
+
+  flush(seal: PendingSeal): void {
+    this.#add({ kind: 'flush', seal }, seal.index);
+  }
+
+  compact(plan: PendingPlan): void {
+    this.#add({ kind: 'compact', plan }, plan.index);
+  }
+
+  /** What was produced for a plan and still lies under its name. */
+  outputs(plan: LogIndex): readonly ProducedTable[] | undefined {
+    return this.#outputs.get(plan);
+  }
+
+  /** Everything that waits for an edit: sent again to a new leader. */
+  reports(): Report[] {
+    return [...this.#outputs].map(([plan, tables]) => ({ plan, outcome: { kind: 'produced', tables } }));
+  }
+
+  /**
+   * The plan's edit was applied: resolves when its job here has ended. A job far back in the queue is dropped instead:
+   * a member that lags fetches what others produced.
+   */
+  async settled(plan: LogIndex): Promise<void> {
+    if (this.#running?.plan === plan) await this.#running.done;
+    const at = this.#queue.findIndex((job) => job.plan === plan);
+    if (at === -1) return;
+    const job = this.#queue[at] as Job;
+    if (at >= MAX_AHEAD) job.cancelled = true;
+    else await job.done;
+  }
+
+  /** The plan is carried out here: its job is not started any more, and what it left under its name is removed. */
+  close(plan: LogIndex): void {
+    for (const job of this.#queue) if (job.plan === plan) job.cancelled = true;
+    if (this.#running?.plan === plan) this.#running.cancelled = true;
+    const left = this.#outputs.get(plan) ?? [];
+    this.#outputs.delete(plan);
+    this.#discard(plan, left).catch((error: unknown) => this.#options.failed(error));
+  }
+
+  /** No majority agreed on what this plan gives: produce it again. */
+  redo(plan: LogIndex): void {
+    const { seals, plans } = this.#options.tree.latest;
+    if (this.#running?.plan === plan || this.#queue.some((job) => job.plan === plan)) return;
+    this.#outputs.delete(plan);
+    const seal = seals.find((candidate) => candidate.index === plan);
+    const pending = plans.find((candidate) => candidate.index === plan);
+    if (seal) this.flush(seal);
+    else if (pending) this.compact(pending);
+  }
+
+  /** Its inputs are not here yet: let others go first. */
+  #later(job: Job): void {
+    this.#clock.setTimer(RETRY_MS, () => {
+      if (this.#stopped || job.cancelled || this.#outputs.has(job.plan)) return;
+      this.#add(job.work, job.plan);
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    const running = this.#running;
+    if (running) {
+      running.cancelled = true;
+      await running.done;
+    }
+  }
+
+  #add(work: Job['work'], plan: LogIndex): void {
+    let finish = (): void => undefined;
+    const done = new Promise<void>((resolve) => (finish = resolve));
+    this.#queue.push({ plan, work, cancelled: false, done, finish });
+    if (!this.#running) this.#next();
+  }
+
+  #next(): void {
+    if (this.#stopped) return;
+    const at = this.#queue.findIndex((job) => job.work.kind === 'flush');
+    const job = this.#queue.splice(at === -1 ? 0 : at, 1)[0];
+    if (!job) return;
+    if (job.cancelled) {
+      job.finish();
+      this.#next();
+      return;
+    }
+    this.#running = job;
+    this.#run(job).then(
+      () => this.#ended(job),
+      (error: unknown) => {
+        this.#ended(job);
+        this.#options.failed(error);
+      },
+    );
+  }
+
+  #ended(job: Job): void {
+    this.#running = undefined;
+    job.finish();
+    this.#next();
+  }
+
+  async #run(job: Job): Promise<void> {
+    while (!job.cancelled && !this.#stopped) {
+      const started = this.#clock.now();
+      try {
+        const tables = await this.#produce(job);
+        if (!tables || job.cancelled) return;
+        this.#outputs.set(job.plan, tables);
+        const bytes = tables.reduce((sum, table) => sum + table.bytes, 0);
+        const durationMs = this.#clock.now() - started;
+        this.#options.env.events.emit({ type: 'produced', plan: job.plan, tables: tables.length, bytes, durationMs });
+        this.#options.report({ plan: job.plan, outcome: { kind: 'produced', tables } });
+        return;
+      } catch (error) {
+        if (!(await this.#mend(job, error))) return;
+      }
+    }
+  }
+
+  /** Undefined: what the job needs is not here yet or no longer needed. */
+  async #produce(job: Job): Promise<ProducedTable[] | undefined> {
+    const { env, tree, tables } = this.#options;
+    const context: ProduceContext = { disk: env.disk, workers: env.workers, tables, cancelled: () => job.cancelled };
+    if (job.work.kind === 'flush') {
+      const memtable = tree.sealed(job.work.seal.index);
+      return memtable ? produceFlush(memtable, job.work.seal, context) : undefined;
+    }
+    const inputs = this.#inputs(job.work.plan);
+    if (inputs) return produceCompaction(job.work.plan, inputs, context);
+    this.#later(job);
+    return undefined;
+  }
+
+  /** Undefined while some input is not local: a lagging member may still owe it. */
+  #inputs(plan: PendingPlan): TableMeta[] | undefined {
+    const { tree } = this.#options;
+    const metas = plan.inputs.map((input) => tree.meta(input.id));
+    return metas.every((meta) => meta !== undefined && tree.isLocal(meta.id)) ? (metas as TableMeta[]) : undefined;
+  }
+
+  /** True: try again. */
+  async #mend(job: Job, error: unknown): Promise<boolean> {
+    const code = codeOf(error);
+    if (code === 'CANCELLED') return false;
+    if (!(error instanceof StorageError)) throw error;
+    try {
+      await this.#options.repair(error);
+    } catch (cause) {
+      this.#options.env.events.emit({ type: 'warning', message: 'a plan waits for a repair', data: { plan: job.plan, why: messageOf(cause) } });
+      if (codeOf(cause) === 'DATA_LOSS') this.#options.report({ plan: job.plan, outcome: { kind: 'failed', why: messageOf(cause) } });
+      await sleep(this.#clock, RETRY_MS);
+    }
+    return true;
+  }
+
+  async #discard(plan: LogIndex, tables: readonly ProducedTable[]): Promise<void> {
+    for (const table of tables) await this.#options.env.disk.unlink(outputPath(plan, table.birth.ordinal));
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * One total table from our refusals to gRPC's statuses. Clients match code and message, so both are etcd's. Whatever
+ * is transient is UNAVAILABLE: clients retry that and nothing else.
+ */
+
+import { AssertionError } from '../../base/assert.js';
+import { CodecError, KintsugiError, NetworkError, messageOf } from '../../base/errors.js';
+import { EtcdError, type EtcdErrorCode } from '../../replica/etcd-error.js';
+
+export const Code = {
+  OK: 0, CANCELLED: 1, UNKNOWN: 2, INVALID_ARGUMENT: 3, DEADLINE_EXCEEDED: 4, NOT_FOUND: 5, PERMISSION_DENIED: 7,
+  RESOURCE_EXHAUSTED: 8, FAILED_PRECONDITION: 9, OUT_OF_RANGE: 11, UNIMPLEMENTED: 12, INTERNAL: 13, UNAVAILABLE: 14,
+  DATA_LOSS: 15,
+} as const;
+
+export type StatusCode = (typeof Code)[keyof typeof Code];
+
+export const ETCD_STATUS: Readonly<Record<EtcdErrorCode, StatusCode>> = {
+  EMPTY_KEY: Code.INVALID_ARGUMENT,
+  KEY_NOT_FOUND: Code.INVALID_ARGUMENT,
+  KEY_TOO_LONG: Code.INVALID_ARGUMENT,
+  VALUE_PROVIDED: Code.INVALID_ARGUMENT,
+  LEASE_PROVIDED: Code.INVALID_ARGUMENT,
+  TOO_MANY_OPS: Code.INVALID_ARGUMENT,
+  DUPLICATE_KEY: Code.INVALID_ARGUMENT,
+  COMPACTED: Code.OUT_OF_RANGE,
+  FUTURE_REVISION: Code.OUT_OF_RANGE,
+  NO_SPACE: Code.RESOURCE_EXHAUSTED,
+  LEASE_NOT_FOUND: Code.NOT_FOUND,
+  REQUEST_TOO_LARGE: Code.INVALID_ARGUMENT,
+  TOO_MANY_REQUESTS: Code.RESOURCE_EXHAUSTED,
+  NO_LEADER: Code.UNAVAILABLE,
+  NOT_LEADER: Code.FAILED_PRECONDITION,
+  LEADER_CHANGED: Code.UNAVAILABLE,
+  BAD_LEADER_TRANSFEREE: Code.FAILED_PRECONDITION,
+  STOPPED: Code.UNAVAILABLE,
+  TIMEOUT: Code.UNAVAILABLE,
+  TIMEOUT_LEADER_FAIL: Code.UNAVAILABLE,
+  TIMEOUT_WAIT_APPLIED: Code.UNAVAILABLE,
+  UNHEALTHY: Code.UNAVAILABLE,
+  MEMBER_NOT_FOUND: Code.NOT_FOUND,
+  CORRUPT: Code.DATA_LOSS,
+  DATA_LOSS: Code.DATA_LOSS,
+};
+
+export interface RpcStatus {
+  readonly code: StatusCode;
+  readonly details: string;
+}
+
+/** A refusal of the RPC layer itself. */
+export class RpcError extends Error implements RpcStatus {
+  override readonly name = 'RpcError';
+  readonly code: StatusCode;
+  readonly details: string;
+
+  constructor(code: StatusCode, details: string) {
+    super(details);
+    this.code = code;
+    this.details = details;
+  }
+}
+
+/**
+ * What goes over the wire for anything that was thrown. A broken invariant goes on to stop the process; the client
+ * only learns that the answer is unknown.
+ */
+export function statusOf(error: unknown): RpcStatus {
+  if (error instanceof RpcError) return error;
+  if (error instanceof EtcdError) return { code: ETCD_STATUS[error.code], details: error.wireMessage };
+  if (error instanceof CodecError) {
+    return { code: Code.INTERNAL, details: `grpc: error unmarshalling request: ${error.message.slice('CODEC: '.length)}` };
+  }
+  if (error instanceof NetworkError) return { code: Code.UNAVAILABLE, details: `kintsugi: ${error.message}` };
+  if (error instanceof AssertionError) {
+    queueMicrotask(() => {
+      throw error;
+    });
+    return { code: Code.UNAVAILABLE, details: `kintsugi: ${error.message}` };
+  }
+  if (error instanceof KintsugiError) return { code: Code.UNAVAILABLE, details: `kintsugi: ${error.message}` };
+  return { code: Code.UNKNOWN, details: messageOf(error) };
+}
+
+/** etcd's words for a path that no handler serves. */
+export function unknownMethod(path: string, services: ReadonlySet<string>): RpcStatus {
+  const [, service, method] = /^\/(.+)\/([^/]*)$/.exec(path) ?? [];
+  if (service === undefined) return { code: Code.UNIMPLEMENTED, details: `malformed method name: ${JSON.stringify(path)}` };
+  const details = services.has(service) ? `unknown method ${method} for service ${service}` : `unknown service ${service}`;
+  return { code: Code.UNIMPLEMENTED, details };
+}

@@ -1,0 +1,115 @@
+/**
+ * A Bloom filter over user keys: "no" is certain, "maybe" is wrong about once in a hundred at ten bits per key. The
+ * hash is plain 32-bit arithmetic, so its bits are the same on every runtime.
+ *
+ *   payload: probes u8 | zero u8 x 3 | bits, rounded up to 8 bytes      (empty: no filter, everything is a maybe)
+ */
+
+import { CodecError } from '../../base/errors.js';
+
+const HEAD_BYTES = 4;
+const MAX_PROBES = 30;
+
+/** Two independent 32-bit hashes, in `hashA` and `hashB`: returned through the module so that nothing is allocated. */
+let hashA = 0;
+let hashB = 0;
+
+function finalize(state: number): number {
+  let h = state;
+  h = Math.imul(h ^ (h >>> 16), 0x7feb352d);
+  h = Math.imul(h ^ (h >>> 15), 0x846ca68b);
+  return (h ^ (h >>> 16)) >>> 0;
+}
+
+function hash(key: Uint8Array, length: number): void {
+  let a = 0x9e3779b9 ^ length;
+  let b = 0x85ebca6b ^ length;
+  for (let i = 0; i < length; i++) {
+    const byte = key[i] as number;
+    a = Math.imul(a ^ byte, 0x01000193);
+    b = Math.imul((b << 5) ^ (b >>> 27) ^ byte, 0x9e3779b1);
+  }
+  hashA = finalize(a);
+  // Odd, so that probes do not repeat.
+  hashB = (finalize(b) | 1) >>> 0;
+}
+
+export class BloomBuilder {
+  readonly #bitsPerKey: number;
+  #hashes = new Uint32Array(2048);
+  #count = 0;
+
+  /** 0 bits: no filter. */
+  constructor(bitsPerKey: number) {
+    this.#bitsPerKey = bitsPerKey;
+  }
+
+  /** Of the payload if it were finished now. */
+  get bytes(): number {
+    return this.#bitsPerKey === 0 ? 0 : HEAD_BYTES + this.#bitBytes;
+  }
+
+  get #bitBytes(): number {
+    return Math.ceil(Math.max(64, this.#count * this.#bitsPerKey) / 64) * 8;
+  }
+
+  /** The first `length` bytes of `key`. */
+  add(key: Uint8Array, length: number): void {
+    if (this.#bitsPerKey === 0) return;
+    if (2 * this.#count === this.#hashes.length) {
+      const grown = new Uint32Array(2 * this.#hashes.length);
+      grown.set(this.#hashes);
+      this.#hashes = grown;
+    }
+    hash(key, length);
+    this.#hashes[2 * this.#count] = hashA;
+    this.#hashes[2 * this.#count + 1] = hashB;
+    this.#count++;
+  }
+
+  finish(): Uint8Array {
+    if (this.#bitsPerKey === 0) return new Uint8Array(0);
+    const payload = new Uint8Array(HEAD_BYTES + this.#bitBytes);
+    const probes = Math.min(MAX_PROBES, Math.max(1, Math.round(this.#bitsPerKey * Math.LN2)));
+    payload[0] = probes;
+    const bits = this.#bitBytes * 8;
+    for (let n = 0; n < this.#count; n++) {
+      let h = this.#hashes[2 * n] as number;
+      const step = this.#hashes[2 * n + 1] as number;
+      for (let probe = 0; probe < probes; probe++) {
+        const bit = h % bits;
+        const at = HEAD_BYTES + (bit >>> 3);
+        payload[at] = (payload[at] as number) | (1 << (bit & 7));
+        h = (h + step) >>> 0;
+      }
+    }
+    return payload;
+  }
+}
+
+export class BloomFilter {
+  readonly #payload: Uint8Array;
+  readonly #probes: number;
+  readonly #bits: number;
+
+  constructor(payload: Uint8Array) {
+    this.#payload = payload;
+    this.#probes = payload[0] ?? 0;
+    this.#bits = Math.max(0, payload.length - HEAD_BYTES) * 8;
+    const whole = payload.length === 0 || (this.#bits > 0 && this.#probes >= 1 && this.#probes <= MAX_PROBES);
+    if (!whole) throw new CodecError(`filter of ${payload.length} bytes with ${this.#probes} probes`);
+  }
+
+  mayContain(key: Uint8Array): boolean {
+    if (this.#bits === 0) return true;
+    hash(key, key.length);
+    let h = hashA;
+    const step = hashB;
+    for (let probe = 0; probe < this.#probes; probe++) {
+      const bit = h % this.#bits;
+      if (((this.#payload[HEAD_BYTES + (bit >>> 3)] as number) & (1 << (bit & 7))) === 0) return false;
+      h = (h + step) >>> 0;
+    }
+    return true;
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * The digest of a whole file: XXH128 over the XXH128s of its pieces of 64 KiB, in order. Two levels, so that a
+ * writer can put a footer at the head after all the rest was hashed and written.
+ */
+
+import { assert } from '../../base/assert.js';
+import { utf8 } from '../../base/bytes.js';
+import { digest128 } from '../../base/digest.js';
+import type { Digest128 } from '../../base/ids.js';
+
+const PIECE_BYTES = 64 * 1024;
+
+export class FileDigest {
+  readonly #pieces: Digest128[] = [];
+  readonly #piece = new Uint8Array(PIECE_BYTES);
+  #filled = 0;
+  #length = 0;
+  /** Kept for {@link patchHead}. */
+  #head: Uint8Array | undefined;
+
+  /** Bytes so far. */
+  get length(): number {
+    return this.#length;
+  }
+
+  update(bytes: Uint8Array): this {
+    let at = 0;
+    while (at < bytes.length) {
+      const n = Math.min(PIECE_BYTES - this.#filled, bytes.length - at);
+      this.#piece.set(bytes.subarray(at, at + n), this.#filled);
+      this.#filled += n;
+      at += n;
+      if (this.#filled === PIECE_BYTES) this.#close();
+    }
+    this.#length += bytes.length;
+    return this;
+  }
+
+  #close(): void {
+    const piece = this.#piece.subarray(0, this.#filled);
+    this.#head ??= piece.slice();
+    this.#pieces.push(digest128(piece));
+    this.#filled = 0;
+  }
+
+  /** Replaces the first bytes of the file. */
+  patchHead(bytes: Uint8Array): this {
+    const head = this.#head ?? this.#piece.subarray(0, this.#filled);
+    assert(bytes.length <= head.length, 'the head fits into the first piece');
+    head.set(bytes);
+    if (this.#head) this.#pieces[0] = digest128(head);
+    return this;
+  }
+
+  /** May be called once, after the last byte. */
+  digest(): Digest128 {
+    if (this.#filled > 0) this.#close();
+    return digest128(utf8(this.#pieces.join('')));
+  }
+}

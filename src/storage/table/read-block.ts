@@ -1,0 +1,106 @@
+/**
+ * One block of a table from its file: verified, or corrected and then verified, or patched and then verified, or a
+ * typed error. A file that is missing, too short or gives read errors is damage like any other: what could not be
+ * read counts as zeros, and parity and peers make up for it.
+ */
+
+import type { DiskFile } from '../../base/disk.js';
+import { codeOf } from '../../base/errors.js';
+import { decodeBlock, verifyPayload } from '../block/block-codec.js';
+import { formatDigest, type BlockSpec } from '../block/handle.js';
+import { headerBytesOf } from '../block/layout.js';
+import { parityCodec } from '../../ecc/codec.js';
+import { StorageError } from '../errors.js';
+import { formatBirth, type TableMeta } from '../version/table-meta.js';
+import type { BlockFaults, Region } from './block-faults.js';
+
+/** After a read error the region is read in pieces of this size, so that only bad sectors are lost. */
+const SECTOR_BYTES = 4096;
+
+export interface BlockRead {
+  readonly payload: Uint8Array;
+  /** Its bytes on disk are bad, now or at the first look. */
+  readonly corrected: boolean;
+}
+
+/** The disk says that bytes cannot be had: damage, and not a failure of the caller or of the process. */
+export function isLoss(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === 'READ_FAILED' || code === 'NOT_FOUND';
+}
+
+/** Reads what can be read; the rest of `into` is zeroed. */
+function readRegion(file: DiskFile, into: Uint8Array, offset: number): void {
+  try {
+    const n = file.readSync(into, offset);
+    into.fill(0, n);
+    return;
+  } catch (error) {
+    if (!isLoss(error)) throw error;
+  }
+  into.fill(0);
+  for (let at = 0; at < into.length; ) {
+    const n = Math.min(SECTOR_BYTES - ((offset + at) % SECTOR_BYTES), into.length - at);
+    const piece = into.subarray(at, at + n);
+    try {
+      file.readSync(piece, offset + at);
+    } catch (error) {
+      if (!isLoss(error)) throw error;
+      piece.fill(0);
+    }
+    at += n;
+  }
+}
+
+/** The payload as it lies on disk, if it verifies: the way nearly all reads take. */
+function readClean(file: DiskFile, region: Region, spec: BlockSpec): Uint8Array | undefined {
+  const { dataShards, parityShards } = parityCodec(spec.scheme);
+  const payload = new Uint8Array(spec.payloadBytes);
+  try {
+    const n = file.readSync(payload, region.offset + headerBytesOf(dataShards + parityShards));
+    return n === payload.length && verifyPayload(payload, spec.digest) ? payload : undefined;
+  } catch (error) {
+    if (isLoss(error)) return undefined;
+    throw error;
+  }
+}
+
+/** From the file and parity alone; a string says why not. `file` undefined: there is none. */
+export function readStored(file: DiskFile | undefined, meta: TableMeta, region: Region, spec: BlockSpec, faults: BlockFaults): BlockRead | string {
+  if (file === undefined) return 'the file is missing';
+  const clean = readClean(file, region, spec);
+  if (clean) return { payload: clean, corrected: false };
+  const bytes = new Uint8Array(region.length);
+  readRegion(file, bytes, region.offset);
+  const decoded = decodeBlock(bytes, spec);
+  if (decoded.kind === 'unreadable') return decoded.why;
+  faults.corrected(meta, region, decoded.kind === 'corrected' ? decoded.how : 'right at the second read');
+  return { payload: decoded.payload.slice(), corrected: true };
+}
+
+/** What a peer gave for this block, if it is the right one. */
+export function patched(meta: TableMeta, region: Region, spec: BlockSpec, faults: BlockFaults): Uint8Array | undefined {
+  const payload = faults.patch(meta, region.offset);
+  return payload?.length === spec.payloadBytes && verifyPayload(payload, spec.digest) ? payload : undefined;
+}
+
+/** Throws StorageError BLOCK_UNREADABLE when neither parity nor a patch gives the block (S4). */
+export function readBlock(file: DiskFile | undefined, meta: TableMeta, region: Region, spec: BlockSpec, faults: BlockFaults): BlockRead {
+  const stored = readStored(file, meta, region, spec, faults);
+  if (typeof stored !== 'string') return stored;
+  const patch = patched(meta, region, spec, faults);
+  if (patch) return { payload: patch, corrected: true };
+  faults.unreadable(meta, region, stored);
+  throw blockUnreadable(meta, region, spec, stored);
+}
+
+export function blockUnreadable(meta: TableMeta, region: Region, spec: BlockSpec, why: string): StorageError {
+  return new StorageError('BLOCK_UNREADABLE', `${region.kind} block at ${region.offset} of table ${meta.id}: ${why}`, {
+    tableId: meta.id,
+    offset: region.offset,
+    length: region.length,
+    digest: formatDigest(spec.digest),
+    birth: formatBirth(meta.birth),
+    why,
+  });
+}

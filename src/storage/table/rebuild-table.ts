@@ -1,0 +1,68 @@
+/**
+ * The exact bytes of a table once more, from what is left of a file and from elsewhere: region by region its own bytes, its
+ * own bytes corrected, or a fetched payload. All are verified payloads from which the region is made anew, and the
+ * file digest at the end must be the one that a majority confirmed when the table was born (H3, S6).
+ */
+
+import type { Disk } from '../../base/disk.js';
+import { decodeBlock } from '../block/block-codec.js';
+import { StorageError } from '../errors.js';
+import type { TableMeta } from '../version/table-meta.js';
+import { FileDigest } from './file-digest.js';
+import { blockUnreadable } from './read-block.js';
+import { regenerate, TableImage, type FetchPayload } from './table-image.js';
+
+export interface RebuildOptions {
+  /** Default true. False: through the page cache. */
+  readonly readDirect?: boolean;
+  /** Called with the bytes written since the last call. */
+  readonly breathe?: ((bytes: number) => Promise<void> | undefined) | undefined;
+  /** Asked for each block that is beyond parity here. */
+  readonly fetch?: FetchPayload | undefined;
+  /** Called in file order without gaps; the bytes belong to the callee. */
+  readonly write: (bytes: Uint8Array, offset: number) => Promise<void> | void;
+}
+
+export interface RebuildReport {
+  readonly bytes: number;
+  readonly correctedBlocks: number;
+  readonly fetchedBlocks: number;
+}
+
+/**
+ * Rejects with StorageError BLOCK_UNREADABLE or TABLE_UNREADABLE if a block is nowhere to be had, DIGEST_MISMATCH if what was
+ * written is not the table (a fault of this machine's memory). What was written by then is worthless.
+ */
+export async function rebuildTable(disk: Disk, path: string, meta: TableMeta, options: RebuildOptions): Promise<RebuildReport> {
+  const image = new TableImage(disk, path, meta, options);
+  const digest = new FileDigest();
+  let correctedBlocks = 0;
+  let fetchedBlocks = 0;
+  try {
+    for await (const window of image.windows(await image.regions())) {
+      const out = new Uint8Array(window.bytes.length);
+      for (const region of window.regions) {
+        const at = region.offset - window.offset;
+        const decoded = decodeBlock(window.bytes.subarray(at, at + region.length), region.spec);
+        let payload = decoded.kind === 'unreadable' ? undefined : decoded.payload;
+        if (decoded.kind === 'corrected') correctedBlocks++;
+        if (decoded.kind === 'unreadable') {
+          payload = await image.fetch(region);
+          fetchedBlocks++;
+          if (!payload) throw blockUnreadable(meta, region, region.spec, image.missing ? 'the file is missing' : decoded.why);
+        }
+        if (payload) out.set(regenerate(payload, region), at);
+      }
+      digest.update(out);
+      await options.write(out, window.offset);
+      await options.breathe?.(out.length);
+    }
+  } finally {
+    image.close();
+  }
+  const made = digest.digest();
+  if (made !== meta.fileDigest) {
+    throw new StorageError('DIGEST_MISMATCH', `H3 table ${meta.id} was rebuilt with another digest`, { tableId: meta.id, got: made, expected: meta.fileDigest });
+  }
+  return { bytes: meta.bytes, correctedBlocks, fetchedBlocks };
+}

@@ -1,0 +1,197 @@
+/**
+ * Makes the bytes of a table. They are a pure function of format, birth and entries: no clock, no name of
+ * the node, no accident of order, padding zero; so equal inputs give equal files on every replica (S2).
+ *
+ *   footer | data block ... | filter | properties | index | footer        regions without gaps
+ *
+ * Usage: add() in key order; write takeChunks() now and then, one after the other from offset 0; finish(); write
+ * the rest of takeChunks(), then headFooter() over the zeros at the file's beginning; sync.
+ */
+
+import { assert, must } from '../../base/assert.js';
+import { compareBytes, EMPTY } from '../../base/bytes.js';
+import { digest128 } from '../../base/digest.js';
+import { encodeBlock, encodeBlockInto } from '../block/block-codec.js';
+import type { BlockHandle, BlockType } from '../block/handle.js';
+import { regionBytes } from '../block/layout.js';
+import { BloomBuilder } from '../filter/bloom.js';
+import type { TableFormat } from '../settings.js';
+import type { Birth, ProducedTable } from '../version/table-meta.js';
+import { DataBlockBuilder } from './data-block.js';
+import { SEQUENCE_BYTES, type TableEntry } from './entry.js';
+import { FileDigest } from './file-digest.js';
+import { encodeFooter, footerRegionBytes } from './footer.js';
+import { IndexBlockBuilder } from './index-block.js';
+import { encodeProperties } from './properties.js';
+
+const CHUNK_BYTES = 256 * 1024;
+
+/** Counts and bounds, of a block or of the table. */
+class Sums {
+  entries = 0;
+  tombstones = 0;
+  liveDelta = 0;
+  minRevision = 0;
+  maxRevision = 0;
+
+  add(entry: TableEntry): void {
+    this.entries++;
+    if (entry.tombstone) this.tombstones++;
+    if (!entry.userSpace) return;
+    this.liveDelta += entry.liveDelta;
+    if (this.minRevision === 0 || entry.revision < this.minRevision) this.minRevision = entry.revision;
+    if (entry.revision > this.maxRevision) this.maxRevision = entry.revision;
+  }
+
+  reset(): void {
+    this.entries = this.tombstones = this.liveDelta = this.minRevision = this.maxRevision = 0;
+  }
+}
+
+export class TableWriter {
+  readonly #format: TableFormat;
+  readonly #birth: Birth;
+  readonly #block = new DataBlockBuilder();
+  readonly #blockSums = new Sums();
+  readonly #tableSums = new Sums();
+  readonly #index = new IndexBlockBuilder();
+  readonly #filter: BloomBuilder;
+  readonly #digest = new FileDigest();
+  #ready: Uint8Array[] = [];
+  #chunk: Uint8Array = EMPTY;
+  #chunkUsed = 0;
+  /** Where the next region goes. */
+  #offset = 0;
+  #blocks = 0;
+  #rawBytes = 0;
+  #smallest: Uint8Array | undefined;
+  #firstOfBlock: Uint8Array = EMPTY;
+  #lastKey = new Uint8Array(256);
+  #lastKeyBytes = 0;
+  #headFooter: Uint8Array | undefined;
+
+  constructor(format: TableFormat, birth: Birth) {
+    this.#format = format;
+    this.#birth = birth;
+    this.#filter = new BloomBuilder(format.filterBitsPerKey);
+    this.#room(footerRegionBytes(format.scheme));
+  }
+
+  get entries(): number {
+    return this.#tableSums.entries;
+  }
+
+  /** Bytes of the file if it were finished now, roughly: compare with format.tableBytes to end a table. */
+  get estimatedBytes(): number {
+    const pending = this.#block.bytes + this.#index.bytes + this.#filter.bytes + 512;
+    return this.#offset + regionBytes(pending, this.#format.scheme) + footerRegionBytes(this.#format.scheme);
+  }
+
+  /** Keys must ascend strictly. The entry's bytes are copied. */
+  add(entry: TableEntry): void {
+    const key = entry.internalKey;
+    const last = this.#lastKey.subarray(0, this.#lastKeyBytes);
+    assert(this.#headFooter === undefined, 'nothing is added to a finished table');
+    assert(this.entries === 0 || compareBytes(last, key) < 0, 'keys of a table ascend strictly');
+    assert(entry.liveDelta >= -1 && entry.liveDelta <= 1, 'a live delta is -1, 0 or +1');
+    assert(entry.userSpace || entry.liveDelta === 0, 'only user keys are counted');
+    assert(key.length >= SEQUENCE_BYTES, 'an internal key ends with its sequence');
+    const prefixBytes = key.length - SEQUENCE_BYTES;
+    if (this.entries === 0 || !samePrefix(last, key, prefixBytes)) this.#filter.add(key, prefixBytes);
+    this.#smallest ??= key.slice();
+    if (this.#block.entries === 0) this.#firstOfBlock = key.slice();
+    this.#block.add(key, entry.value, entry.tombstone, entry.liveDelta);
+    this.#blockSums.add(entry);
+    this.#tableSums.add(entry);
+    this.#rawBytes += key.length + entry.value.length;
+    if (key.length > this.#lastKey.length) this.#lastKey = new Uint8Array(2 * key.length);
+    this.#lastKey.set(key);
+    this.#lastKeyBytes = key.length;
+    if (this.#block.bytes >= this.#format.blockBytes) this.#closeBlock();
+  }
+
+  #closeBlock(): void {
+    const sums = this.#blockSums;
+    const handle = this.#append('data', this.#block.finish());
+    this.#index.add({
+      offset: handle.offset,
+      payloadBytes: handle.payloadBytes,
+      digest: handle.digest,
+      entries: sums.entries,
+      liveDelta: sums.liveDelta,
+      minRevision: sums.minRevision,
+      maxRevision: sums.maxRevision,
+      firstKey: this.#firstOfBlock,
+      lastKey: this.#lastKey.subarray(0, this.#lastKeyBytes),
+    });
+    sums.reset();
+    this.#blocks++;
+  }
+
+  /** Room for a region, zero, in the current chunk; `at` within #chunk. */
+  #room(length: number): number {
+    if (this.#chunkUsed + length > this.#chunk.length) {
+      if (this.#chunkUsed > 0) this.#ready.push(this.#chunk.subarray(0, this.#chunkUsed));
+      this.#chunk = new Uint8Array(Math.max(CHUNK_BYTES, length));
+      this.#chunkUsed = 0;
+      if (this.#offset === 0) this.#digest.update(this.#chunk.subarray(0, length));
+    }
+    const at = this.#chunkUsed;
+    this.#chunkUsed += length;
+    this.#offset += length;
+    return at;
+  }
+
+  #append(type: BlockType, payload: Uint8Array): BlockHandle {
+    const { codec, scheme } = this.#format;
+    const length = regionBytes(payload.length, scheme);
+    const offset = this.#offset;
+    const at = this.#room(length);
+    const digest = encodeBlockInto(this.#chunk, at, payload, type, codec, scheme);
+    this.#digest.update(this.#chunk.subarray(at, at + length));
+    return { type, codec, scheme, offset, length, payloadBytes: payload.length, digest };
+  }
+
+  /** Bytes that are ready, in file order; given out once, the caller owns them. */
+  takeChunks(): Uint8Array[] {
+    const chunks = this.#ready;
+    this.#ready = [];
+    return chunks;
+  }
+
+  /** At least one entry must have been added. Nothing may be added afterwards. */
+  finish(): ProducedTable {
+    assert(this.entries > 0 && this.#headFooter === undefined, 'a table is finished once and is not empty');
+    if (this.#block.entries > 0) this.#closeBlock();
+    const { entries, tombstones, minRevision, maxRevision, liveDelta } = this.#tableSums;
+    const birth = this.#birth;
+    const smallest = must(this.#smallest, 'a table that is not empty has a smallest key');
+    const largest = this.#lastKey.slice(0, this.#lastKeyBytes);
+    const sums = { birth, smallest, largest, entries, tombstones, minRevision, maxRevision, liveDelta };
+    const filter = this.#append('filter', this.#filter.finish());
+    const properties = this.#append('properties', encodeProperties({ ...sums, dataBlocks: this.#blocks, rawBytes: this.#rawBytes }));
+    const index = this.#append('index', this.#index.finish());
+    const { scheme } = this.#format;
+    const bytes = this.#offset + footerRegionBytes(scheme);
+    const footer = encodeFooter({ birth, format: this.#format, fileBytes: bytes, filter, properties, index });
+    const { region } = encodeBlock(footer, 'footer', 'none', scheme);
+    const at = this.#room(region.length);
+    this.#chunk.set(region, at);
+    this.#digest.update(region).patchHead(region);
+    this.#ready.push(this.#chunk.subarray(0, this.#chunkUsed));
+    this.#headFooter = region;
+    assert(this.#offset === bytes && this.#digest.length === bytes, 'the file has the size that its footer says');
+    return { ...sums, bytes, rootDigest: digest128(footer), fileDigest: this.#digest.digest(), scheme };
+  }
+
+  /** After finish(): what replaces the zeros that the first chunk has in this place. Write it last. */
+  headFooter(): { readonly offset: 0; readonly bytes: Uint8Array } {
+    return { offset: 0, bytes: must(this.#headFooter, 'the head footer is known once the table is finished') };
+  }
+}
+
+function samePrefix(last: Uint8Array, key: Uint8Array, prefixBytes: number): boolean {
+  if (last.length !== key.length) return false;
+  for (let i = prefixBytes - 1; i >= 0; i--) if (last[i] !== key[i]) return false;
+  return true;
+}

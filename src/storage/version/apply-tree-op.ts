@@ -1,0 +1,195 @@
+/**
+ * Applies one op of the log to the logical manifest. Pure, and total for any op: what does not hold is refused, the
+ * same way on every replica, and changes nothing but `last` (S3). Ids are given out here alone and never reused.
+ */
+
+import { assert, must, unreachable } from '../../base/assert.js';
+import type { LogIndex, NodeId, Term } from '../../base/ids.js';
+import { formatScheme } from '../../ecc/scheme.js';
+import { comparePrefixes, isInternalKey } from '../key.js';
+import { LEVELS, type TableFormat } from '../settings.js';
+import type { LogicalManifest, OpOutcome, PendingPlan, PendingSeal } from './logical-manifest.js';
+import { judgePlan } from './plan-validity.js';
+import { busyTables, locateTables, overlaps, spanOf, type Located } from './table-lookup.js';
+import type { ProducedTable, TableMeta, TableRef } from './table-meta.js';
+import type { TreeOp } from './tree-op.js';
+
+export const MAX_PENDING_SEALS = 256;
+export const MAX_EDIT_OUTPUTS = 4096;
+
+export interface OpPosition {
+  readonly index: LogIndex;
+  readonly term: Term;
+}
+
+export interface Applied {
+  readonly manifest: LogicalManifest;
+  readonly outcome: OpOutcome;
+}
+
+type EditOp = Extract<TreeOp, { kind: 'edit' }>;
+type HealOp = Extract<TreeOp, { kind: 'heal-edit' }>;
+
+/** The manifest of an empty store. */
+export function emptyManifest(): LogicalManifest {
+  return {
+    nextTableId: 1,
+    levels: Array.from({ length: LEVELS }, () => []),
+    seals: [],
+    plans: [],
+    flushed: { index: 0, term: 0 },
+    last: { index: 0, term: 0 },
+  };
+}
+
+/** `at` is the position of the op's entry, which must ascend from call to call. */
+export function applyTreeOp(before: LogicalManifest, op: TreeOp, at: OpPosition): Applied {
+  assert(at.index > before.last.index && at.term >= before.last.term, `S1 ops apply in log order: ${at.index} after ${before.last.index}`);
+  const manifest: LogicalManifest = { ...before, last: { index: at.index, term: at.term } };
+  switch (op.kind) {
+    case 'seal':
+      return applySeal(manifest, { ...at, proposer: op.proposer, format: op.format });
+    case 'plan': {
+      const verdict = judgePlan(before, op);
+      if (verdict.kind === 'refused') return refuse(manifest, verdict.why);
+      const { purpose, proposer, inputs, outputLevel, gcRevision, format } = op;
+      const { index, term } = at;
+      const bottommost = verdict.bottommost;
+      const plan: PendingPlan = { index, term, proposer, purpose, inputs, outputLevel, gcRevision, format, bottommost };
+      return { manifest: { ...manifest, plans: [...manifest.plans, plan] }, outcome: { kind: 'planned', plan } };
+    }
+    case 'edit':
+      return applyEdit(manifest, op);
+    case 'heal-edit':
+      return applyHeal(manifest, op);
+    case 'abandon': {
+      const plan = manifest.plans.find((p) => p.index === op.plan);
+      if (plan === undefined) return refuse(manifest, `plan ${op.plan} is not pending`);
+      return { manifest: { ...manifest, plans: manifest.plans.filter((p) => p !== plan) }, outcome: { kind: 'abandoned', plan } };
+    }
+    default:
+      return unreachable(op);
+  }
+}
+
+function refuse(manifest: LogicalManifest, why: string): Applied {
+  return { manifest, outcome: { kind: 'refused', why } };
+}
+
+function applySeal(manifest: LogicalManifest, seal: PendingSeal): Applied {
+  if (manifest.seals.length >= MAX_PENDING_SEALS) return refuse(manifest, 'too many sealed memtables');
+  const { index, term, proposer, format } = seal;
+  const pending: PendingSeal = { index, term, proposer, format };
+  return { manifest: { ...manifest, seals: [...manifest.seals, pending] }, outcome: { kind: 'sealed', seal: pending } };
+}
+
+function applyEdit(manifest: LogicalManifest, op: EditOp): Applied {
+  const oldest = manifest.seals[0];
+  if (oldest !== undefined && op.plan === oldest.index) return applyFlush(manifest, op, oldest);
+  const plan = manifest.plans.find((p) => p.index === op.plan);
+  if (plan === undefined) return refuse(manifest, `${op.plan} is neither the oldest seal nor a pending plan`);
+  return applyCompaction(manifest, op, plan);
+}
+
+function applyFlush(manifest: LogicalManifest, op: EditOp, seal: PendingSeal): Applied {
+  if (op.removed.length > 0) return refuse(manifest, 'a flush removes nothing');
+  const problem = outputsProblem(op.added, seal);
+  if (problem !== undefined) return refuse(manifest, problem);
+  const { metas, nextTableId } = giveIds(manifest, op.added);
+  const levels = manifest.levels.map((tables, level) => (level === 0 ? [...metas, ...tables] : tables));
+  const flushed = { index: seal.index, term: seal.term };
+  return {
+    manifest: { ...manifest, nextTableId, levels, flushed, seals: manifest.seals.slice(1) },
+    outcome: { kind: 'edited', plan: seal.index, removed: [], added: metas },
+  };
+}
+
+function applyCompaction(manifest: LogicalManifest, op: EditOp, plan: PendingPlan): Applied {
+  const refs = op.removed;
+  if (refs.length !== plan.inputs.length || !refs.every((ref, i) => sameRef(ref, plan.inputs[i]))) {
+    return refuse(manifest, `removed tables are not the inputs of plan ${plan.index}`);
+  }
+  const live = locateTables(manifest);
+  const removed: Located[] = plan.inputs.map((ref) => must(live.get(ref.id), `S5 input ${ref.id} of pending plan ${plan.index} is live`));
+  const problem = outputsProblem(op.added, plan) ?? placeProblem(manifest, op.added, plan, removed);
+  if (problem !== undefined) return refuse(manifest, problem);
+  const { metas, nextTableId } = giveIds(manifest, op.added);
+  const gone = new Set(refs.map((ref) => ref.id));
+  const levels = manifest.levels.map((tables, level) => {
+    if (level !== plan.outputLevel) return tables.some((t) => gone.has(t.id)) ? tables.filter((t) => !gone.has(t.id)) : tables;
+    // Level 0 is ordered by age, and only a rewrite puts anything there: in the place of its one input.
+    if (level === 0) return tables.flatMap((t) => (gone.has(t.id) ? metas : [t]));
+    return [...tables.filter((t) => !gone.has(t.id)), ...metas].sort((a, b) => comparePrefixes(a.smallest, b.smallest));
+  });
+  return {
+    manifest: { ...manifest, nextTableId, levels, plans: manifest.plans.filter((p) => p !== plan) },
+    outcome: { kind: 'edited', plan: plan.index, removed: removed.map((r) => r.meta), added: metas },
+  };
+}
+
+function applyHeal(manifest: LogicalManifest, op: HealOp): Applied {
+  const found = locateTables(manifest).get(op.removed.id);
+  if (found === undefined) return refuse(manifest, `table ${op.removed.id} is not live`);
+  if (found.meta.fileDigest !== op.removed.digest) return refuse(manifest, `table ${op.removed.id} has another digest`);
+  if (busyTables(manifest).has(op.removed.id)) return refuse(manifest, `table ${op.removed.id} is busy`);
+  const added: TableMeta = { ...found.meta, id: manifest.nextTableId };
+  const levels = manifest.levels.map((tables, level) =>
+    level === found.level ? tables.map((t) => (t === found.meta ? added : t)) : tables);
+  return {
+    manifest: { ...manifest, nextTableId: manifest.nextTableId + 1, levels },
+    outcome: { kind: 'edited', plan: undefined, removed: [found.meta], added: [added] },
+  };
+}
+
+function sameRef(a: TableRef, b: TableRef | undefined): boolean {
+  return b !== undefined && a.id === b.id && a.digest === b.digest;
+}
+
+interface Origin {
+  readonly index: LogIndex;
+  readonly term: Term;
+  readonly proposer: NodeId;
+  readonly format: TableFormat;
+}
+
+/** Are these the outputs of this seal or plan, in order, disjoint by user key? */
+function outputsProblem(added: readonly ProducedTable[], origin: Origin): string | undefined {
+  if (added.length > MAX_EDIT_OUTPUTS) return `${added.length} outputs`;
+  const scheme = formatScheme(origin.format.scheme);
+  let previous: ProducedTable | undefined;
+  for (let i = 0; i < added.length; i++) {
+    const table = added[i] as ProducedTable;
+    const { sequence, ordinal, term, proposer } = table.birth;
+    if (sequence !== origin.index || term !== origin.term || proposer !== origin.proposer || ordinal !== i) {
+      return `output ${i} was not born of ${origin.index}`;
+    }
+    if (!isInternalKey(table.smallest) || !isInternalKey(table.largest)) return `output ${i} has bounds that are no keys`;
+    if (comparePrefixes(table.smallest, table.largest) > 0) return `output ${i} ends before it begins`;
+    if (previous !== undefined && comparePrefixes(previous.largest, table.smallest) >= 0) return `output ${i} overlaps the one before`;
+    if (formatScheme(table.scheme) !== scheme) return `output ${i} has scheme ${formatScheme(table.scheme)}, planned was ${scheme}`;
+    previous = table;
+  }
+  return undefined;
+}
+
+/** Would the outputs fit where the plan puts them? */
+function placeProblem(
+  manifest: LogicalManifest, added: readonly ProducedTable[], plan: PendingPlan, removed: readonly Located[],
+): string | undefined {
+  const span = spanOf(added);
+  if (span === undefined) return undefined;
+  const allowed = must(spanOf(removed.map((r) => r.meta)), 'a plan has inputs');
+  if (comparePrefixes(span.smallest, allowed.smallest) < 0 || comparePrefixes(span.largest, allowed.largest) > 0) {
+    return 'outputs reach beyond the inputs';
+  }
+  if (plan.outputLevel === 0) return undefined;
+  const gone = new Set(removed.map((r) => r.meta.id));
+  const others = (manifest.levels[plan.outputLevel] ?? []).filter((t) => !gone.has(t.id));
+  const hit = others.find((other) => added.some((table) => overlaps(other, table)));
+  return hit === undefined ? undefined : `outputs overlap table ${hit.id} of level ${plan.outputLevel}`;
+}
+
+function giveIds(manifest: LogicalManifest, added: readonly ProducedTable[]): { metas: TableMeta[]; nextTableId: number } {
+  const metas = added.map((table, i): TableMeta => ({ ...table, id: manifest.nextTableId + i }));
+  return { metas, nextTableId: manifest.nextTableId + metas.length };
+}

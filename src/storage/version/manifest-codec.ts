@@ -1,0 +1,254 @@
+/**
+ * Bytes of ops and manifests, in log entries, manifest files and snapshots. Equal manifests give equal bytes, so that
+ * replicas can compare them (S2). Every decoder throws CodecError on damage.
+ */
+
+import { ByteReader, ByteWriter, fromHex, toHex } from '../../base/bytes.js';
+import { CodecError } from '../../base/errors.js';
+import type { Digest128 } from '../../base/ids.js';
+import { formatScheme, parseScheme } from '../../ecc/scheme.js';
+import { isInternalKey } from '../key.js';
+import { LEVELS, readTableFormat, writeTableFormat } from '../settings.js';
+import type { LogicalManifest, PendingPlan, PendingSeal } from './logical-manifest.js';
+import type { Birth, ProducedTable, TableMeta, TableRef } from './table-meta.js';
+import type { TreeOp } from './tree-op.js';
+
+const OP_KINDS = ['seal', 'plan', 'edit', 'heal-edit', 'abandon'] as const satisfies readonly TreeOp['kind'][];
+const PURPOSES = ['compact', 'rewrite'] as const;
+const MANIFEST_FORMAT = 1;
+const DIGEST_BYTES = 16;
+
+export function writeDigest(out: ByteWriter, digest: Digest128): void {
+  out.raw(fromHex(digest));
+}
+
+export function readDigest(input: ByteReader): Digest128 {
+  return toHex(input.raw(DIGEST_BYTES));
+}
+
+function writeRefs(out: ByteWriter, refs: readonly TableRef[]): void {
+  out.varint(refs.length);
+  for (const ref of refs) writeRef(out, ref);
+}
+
+function writeRef(out: ByteWriter, ref: TableRef): void {
+  out.varint(ref.id);
+  writeDigest(out, ref.digest);
+}
+
+function readRef(input: ByteReader): TableRef {
+  return { id: input.varint(), digest: readDigest(input) };
+}
+
+function readRefs(input: ByteReader): TableRef[] {
+  return readList(input, 1 + DIGEST_BYTES, readRef);
+}
+
+function readList<T>(input: ByteReader, bytesEach: number, read: (input: ByteReader) => T): T[] {
+  const n = input.count(bytesEach);
+  const out: T[] = [];
+  for (let i = 0; i < n; i++) out.push(read(input));
+  return out;
+}
+
+function readPurpose(input: ByteReader): PendingPlan['purpose'] {
+  const purpose = PURPOSES[input.u8()];
+  if (purpose === undefined) throw new CodecError('plan with an unknown purpose');
+  return purpose;
+}
+
+function readBoundKey(input: ByteReader): Uint8Array {
+  const key = input.bytes();
+  if (!isInternalKey(key)) throw new CodecError('table bound is not an internal key');
+  return key.slice();
+}
+
+function writeSigned(out: ByteWriter, n: number): void {
+  out.u8(n < 0 ? 1 : 0).varint(Math.abs(n));
+}
+
+function readSigned(input: ByteReader): number {
+  const sign = input.u8();
+  if (sign > 1) throw new CodecError('sign is neither 0 nor 1');
+  const n = input.varint();
+  return sign === 1 && n !== 0 ? -n : n;
+}
+
+function writeBirth(out: ByteWriter, birth: Birth): void {
+  out.varint(birth.term).varint(birth.proposer).varint(birth.sequence).varint(birth.ordinal);
+}
+
+function readBirth(input: ByteReader): Birth {
+  return { term: input.varint(), proposer: input.varint(), sequence: input.varint(), ordinal: input.varint() };
+}
+
+export function writeProducedTable(out: ByteWriter, table: ProducedTable): void {
+  writeBirth(out, table.birth);
+  out.varint(table.bytes);
+  writeDigest(out, table.rootDigest);
+  writeDigest(out, table.fileDigest);
+  out.bytes(table.smallest).bytes(table.largest);
+  out.varint(table.entries).varint(table.tombstones).varint(table.minRevision).varint(table.maxRevision);
+  writeSigned(out, table.liveDelta);
+  out.text(formatScheme(table.scheme));
+}
+
+export function readProducedTable(input: ByteReader): ProducedTable {
+  return {
+    birth: readBirth(input),
+    bytes: input.varint(),
+    rootDigest: readDigest(input),
+    fileDigest: readDigest(input),
+    smallest: readBoundKey(input),
+    largest: readBoundKey(input),
+    entries: input.varint(),
+    tombstones: input.varint(),
+    minRevision: input.varint(),
+    maxRevision: input.varint(),
+    liveDelta: readSigned(input),
+    scheme: parseScheme(input.text()),
+  };
+}
+
+export function writeTableMeta(out: ByteWriter, table: TableMeta): void {
+  out.varint(table.id);
+  writeProducedTable(out, table);
+}
+
+export function readTableMeta(input: ByteReader): TableMeta {
+  const id = input.varint();
+  return { ...readProducedTable(input), id };
+}
+
+export function writeTreeOp(out: ByteWriter, op: TreeOp): void {
+  out.u8(OP_KINDS.indexOf(op.kind));
+  switch (op.kind) {
+    case 'seal':
+      out.varint(op.proposer);
+      writeTableFormat(out, op.format);
+      return;
+    case 'plan':
+      out.varint(op.proposer).u8(PURPOSES.indexOf(op.purpose));
+      writeRefs(out, op.inputs);
+      out.varint(op.outputLevel).varint(op.gcRevision);
+      writeTableFormat(out, op.format);
+      return;
+    case 'edit':
+      out.varint(op.plan);
+      writeRefs(out, op.removed);
+      out.varint(op.added.length);
+      for (const table of op.added) writeProducedTable(out, table);
+      return;
+    case 'heal-edit':
+      writeRef(out, op.removed);
+      return;
+    case 'abandon':
+      out.varint(op.plan);
+      return;
+  }
+}
+
+/** A table takes at least this many bytes: what a count is checked against. */
+const MIN_TABLE_BYTES = 2 * DIGEST_BYTES + 2 * 15;
+
+export function readTreeOp(input: ByteReader): TreeOp {
+  const kind = OP_KINDS[input.u8()];
+  switch (kind) {
+    case 'seal':
+      return { kind, proposer: input.varint(), format: readTableFormat(input) };
+    case 'plan':
+      return {
+        kind,
+        proposer: input.varint(),
+        purpose: readPurpose(input),
+        inputs: readRefs(input),
+        outputLevel: input.varint(),
+        gcRevision: input.varint(),
+        format: readTableFormat(input),
+      };
+    case 'edit':
+      return { kind, plan: input.varint(), removed: readRefs(input), added: readList(input, MIN_TABLE_BYTES, readProducedTable) };
+    case 'heal-edit':
+      return { kind, removed: readRef(input) };
+    case 'abandon':
+      return { kind, plan: input.varint() };
+    default:
+      throw new CodecError('tree op of an unknown kind');
+  }
+}
+
+export function encodeTreeOp(op: TreeOp): Uint8Array {
+  const out = new ByteWriter();
+  writeTreeOp(out, op);
+  return out.finish();
+}
+
+export function decodeTreeOp(bytes: Uint8Array): TreeOp {
+  const input = new ByteReader(bytes, 'tree op');
+  const op = readTreeOp(input);
+  input.end();
+  return op;
+}
+
+function writeSeal(out: ByteWriter, seal: PendingSeal): void {
+  out.varint(seal.index).varint(seal.term).varint(seal.proposer);
+  writeTableFormat(out, seal.format);
+}
+
+function readSeal(input: ByteReader): PendingSeal {
+  return { index: input.varint(), term: input.varint(), proposer: input.varint(), format: readTableFormat(input) };
+}
+
+function writePlan(out: ByteWriter, plan: PendingPlan): void {
+  out.varint(plan.index).varint(plan.term).varint(plan.proposer).u8(PURPOSES.indexOf(plan.purpose));
+  writeRefs(out, plan.inputs);
+  out.varint(plan.outputLevel).varint(plan.gcRevision).u8(plan.bottommost ? 1 : 0);
+  writeTableFormat(out, plan.format);
+}
+
+function readPlan(input: ByteReader): PendingPlan {
+  return {
+    index: input.varint(),
+    term: input.varint(),
+    proposer: input.varint(),
+    purpose: readPurpose(input),
+    inputs: readRefs(input),
+    outputLevel: input.varint(),
+    gcRevision: input.varint(),
+    bottommost: input.u8() === 1,
+    format: readTableFormat(input),
+  };
+}
+
+/** For log entries, manifest files, snapshots; equal manifests give equal bytes. */
+export function encodeManifest(manifest: LogicalManifest): Uint8Array {
+  const out = new ByteWriter(4096);
+  out.u8(MANIFEST_FORMAT).varint(manifest.nextTableId);
+  out.varint(manifest.flushed.index).varint(manifest.flushed.term).varint(manifest.last.index).varint(manifest.last.term);
+  out.varint(manifest.levels.length);
+  for (const tables of manifest.levels) {
+    out.varint(tables.length);
+    for (const table of tables) writeTableMeta(out, table);
+  }
+  out.varint(manifest.seals.length);
+  for (const seal of manifest.seals) writeSeal(out, seal);
+  out.varint(manifest.plans.length);
+  for (const plan of manifest.plans) writePlan(out, plan);
+  return out.finish();
+}
+
+export function decodeManifest(bytes: Uint8Array): LogicalManifest {
+  const input = new ByteReader(bytes, 'manifest');
+  const format = input.u8();
+  if (format !== MANIFEST_FORMAT) throw new CodecError(`manifest format ${format} is not supported (this is ${MANIFEST_FORMAT})`);
+  const nextTableId = input.varint();
+  const flushed = { index: input.varint(), term: input.varint() };
+  const last = { index: input.varint(), term: input.varint() };
+  if (input.varint() !== LEVELS) throw new CodecError(`a manifest has ${LEVELS} levels`);
+  const levels: TableMeta[][] = [];
+  for (let level = 0; level < LEVELS; level++) levels.push(readList(input, MIN_TABLE_BYTES, readTableMeta));
+  const seals = readList(input, 10, readSeal);
+  const plans = readList(input, 10, readPlan);
+  input.end();
+  return { nextTableId, levels, seals, plans, flushed, last };
+}

@@ -1,0 +1,91 @@
+/**
+ * When a plan may become pending. Two rules keep every read order right, whatever else is pending:
+ *
+ * - a live table that shares keys with an input, is not an input and lies at or above the output level must be
+ *   newer than that input, or older data would come to lie above newer;
+ * - nothing else may be, or be about to be, in the output level within the span of the inputs, or levels would overlap.
+ */
+
+import { LEVELS } from '../settings.js';
+import type { TreeOp } from './tree-op.js';
+import type { LogicalManifest, PendingPlan } from './logical-manifest.js';
+import { busyTables, locateTables, overlaps, spanOf, type KeySpan, type Located } from './table-lookup.js';
+
+export const MAX_PENDING_PLANS = 256;
+export const MAX_PLAN_INPUTS = 4096;
+
+export type PlanOp = Extract<TreeOp, { kind: 'plan' }>;
+
+/** What a valid plan comes to; `bottommost` as in PendingPlan. */
+export type PlanVerdict =
+  | { readonly kind: 'valid'; readonly bottommost: boolean }
+  | { readonly kind: 'refused'; readonly why: string };
+
+const refused = (why: string): PlanVerdict => ({ kind: 'refused', why });
+
+/** A pure function of the manifest and the op. */
+export function judgePlan(manifest: LogicalManifest, op: PlanOp): PlanVerdict {
+  if (manifest.plans.length >= MAX_PENDING_PLANS) return refused('too many pending plans');
+  if (op.inputs.length === 0 || op.inputs.length > MAX_PLAN_INPUTS) return refused(`${op.inputs.length} inputs`);
+  const live = locateTables(manifest);
+  const busy = busyTables(manifest);
+  const inputs = new Map<number, Located>();
+  for (const ref of op.inputs) {
+    const found = live.get(ref.id);
+    if (found === undefined) return refused(`input ${ref.id} is not live`);
+    if (found.meta.fileDigest !== ref.digest) return refused(`input ${ref.id} has another digest`);
+    if (busy.has(ref.id)) return refused(`input ${ref.id} is busy`);
+    if (inputs.has(ref.id)) return refused(`input ${ref.id} twice`);
+    inputs.set(ref.id, found);
+  }
+  const shape = shapeProblem(op, [...inputs.values()]);
+  if (shape !== undefined) return refused(shape);
+  const span = spanOf(op.inputs.map((ref) => (inputs.get(ref.id) as Located).meta)) as KeySpan;
+  const order = orderProblem(manifest, op, inputs, span, live);
+  if (order !== undefined) return refused(order);
+  return { kind: 'valid', bottommost: op.purpose === 'compact' && isBottommost(manifest, op.outputLevel, span) };
+}
+
+function shapeProblem(op: PlanOp, inputs: readonly Located[]): string | undefined {
+  const deepest = inputs.reduce((level, input) => Math.max(level, input.level), 0);
+  if (op.purpose === 'rewrite') {
+    if (inputs.length !== 1 || deepest !== op.outputLevel) return 'a rewrite has one input and keeps its level';
+    return op.gcRevision === 0 ? undefined : 'a rewrite drops nothing';
+  }
+  if (!Number.isInteger(op.outputLevel) || op.outputLevel < 1 || op.outputLevel >= LEVELS) return `output level ${op.outputLevel}`;
+  return deepest <= op.outputLevel ? undefined : `an input of level ${deepest} below output level ${op.outputLevel}`;
+}
+
+function orderProblem(
+  manifest: LogicalManifest, op: PlanOp, inputs: ReadonlyMap<number, Located>, span: KeySpan, live: ReadonlyMap<number, Located>,
+): string | undefined {
+  for (const other of live.values()) {
+    if (other.level > op.outputLevel || inputs.has(other.meta.id)) continue;
+    if (other.level === op.outputLevel && op.outputLevel > 0 && overlaps(other.meta, span)) {
+      return `table ${other.meta.id} of the output level overlaps the inputs`;
+    }
+    if (op.purpose === 'rewrite') continue;
+    for (const input of inputs.values()) {
+      const newer = other.level < input.level || (other.level === 0 && input.level === 0 && other.position < input.position);
+      if (!newer && overlaps(other.meta, input.meta)) return `table ${other.meta.id} is older than input ${input.meta.id}`;
+    }
+  }
+  for (const plan of manifest.plans) {
+    if (plan.outputLevel === op.outputLevel && overlaps(planSpan(plan, live), span)) {
+      return `plan ${plan.index} is about to write the same span`;
+    }
+  }
+  return undefined;
+}
+
+/** Inputs of a pending plan are live until its edit: nothing else may remove them. */
+function planSpan(plan: PendingPlan, live: ReadonlyMap<number, Located>): KeySpan {
+  return spanOf(plan.inputs.map((ref) => (live.get(ref.id) as Located).meta)) as KeySpan;
+}
+
+function isBottommost(manifest: LogicalManifest, outputLevel: number, span: KeySpan): boolean {
+  for (let level = outputLevel + 1; level < manifest.levels.length; level++) {
+    if ((manifest.levels[level] ?? []).some((table) => overlaps(table, span))) return false;
+  }
+  return true;
+}

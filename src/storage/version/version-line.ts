@@ -1,0 +1,108 @@
+/**
+ * The logical manifests from the durable one to the latest, in log order, and which of them is materialized: the newest
+ * whose tables are all local. Kept this long because a restart begins at the durable one, and reads jump to any later one.
+ */
+
+import { assert, must } from '../../base/assert.js';
+import type { TableId } from '../../base/ids.js';
+import type { LogicalManifest } from './logical-manifest.js';
+import type { PositionedOp } from './manifest-store.js';
+import type { TableMeta } from './table-meta.js';
+
+/** What the durable manifest lacks of the materialized version. */
+export interface Unrecorded {
+  /** Leads from the durable version to `manifest`. */
+  readonly ops: readonly PositionedOp[];
+  readonly manifest: LogicalManifest;
+}
+
+export class VersionLine {
+  readonly #isLocal: (id: TableId) => boolean;
+  /** From the durable to the latest one, ascending; versions that differ in nothing that is stored are merged. */
+  #versions: LogicalManifest[];
+  /** All after the durable version, ascending. */
+  #ops: PositionedOp[] = [];
+  #materialized: LogicalManifest;
+
+  /** All tables of `durable` are local. */
+  constructor(durable: LogicalManifest, isLocal: (id: TableId) => boolean) {
+    this.#versions = [durable];
+    this.#materialized = durable;
+    this.#isLocal = isLocal;
+  }
+
+  get durable(): LogicalManifest {
+    return must(this.#versions[0], 'the durable version is kept');
+  }
+
+  get latest(): LogicalManifest {
+    return must(this.#versions.at(-1), 'the latest version is kept');
+  }
+
+  get materialized(): LogicalManifest {
+    return this.#materialized;
+  }
+
+  advance(manifest: LogicalManifest, op: PositionedOp): void {
+    const tail = this.latest;
+    assert(manifest.last.index === op.index && op.index > tail.last.index, `S1 versions follow the log: ${op.index} after ${tail.last.index}`);
+    this.#ops.push(op);
+    const same = manifest.levels === tail.levels && manifest.flushed.index === tail.flushed.index;
+    if (same && this.#versions.length > 1) this.#versions[this.#versions.length - 1] = manifest;
+    else this.#versions.push(manifest);
+  }
+
+  /** Moves `materialized` to the newest version whose tables are all local. False: it is there already. */
+  settle(): boolean {
+    for (let i = this.#versions.length - 1; i >= 0; i--) {
+      const version = this.#versions[i] as LogicalManifest;
+      if (version === this.#materialized) return false;
+      if (version.last.index < this.#materialized.last.index) return false;
+      if (version.levels !== this.#materialized.levels && !this.#complete(version)) continue;
+      this.#materialized = version;
+      return true;
+    }
+    return false;
+  }
+
+  #complete(version: LogicalManifest): boolean {
+    return version.levels.every((tables) => tables.every((table) => this.#isLocal(table.id)));
+  }
+
+  owed(): TableMeta[] {
+    const owed: TableMeta[] = [];
+    for (const tables of this.latest.levels) for (const table of tables) if (!this.#isLocal(table.id)) owed.push(table);
+    return owed.sort((a, b) => a.id - b.id);
+  }
+
+  meta(id: TableId): TableMeta | undefined {
+    for (let i = this.#versions.length - 1; i >= 0; i--) {
+      for (const tables of (this.#versions[i] as LogicalManifest).levels) {
+        const found = tables.find((table) => table.id === id);
+        if (found !== undefined) return found;
+      }
+    }
+    return undefined;
+  }
+
+  /** Every table that a version from the durable to the latest one names. */
+  named(): Set<TableId> {
+    const named = new Set<TableId>();
+    for (const version of this.#versions) for (const tables of version.levels) for (const table of tables) named.add(table.id);
+    return named;
+  }
+
+  unrecorded(): Unrecorded | undefined {
+    const manifest = this.#materialized;
+    if (manifest === this.durable) return undefined;
+    return { ops: this.#ops.filter((op) => op.index <= manifest.last.index), manifest };
+  }
+
+  setDurable(manifest: LogicalManifest): void {
+    const { index } = manifest.last;
+    assert(index >= this.durable.last.index && index <= this.#materialized.last.index, 'S5 a durable version is materialized, and never goes back');
+    this.#ops = this.#ops.filter((op) => op.index > index);
+    this.#versions = [manifest, ...this.#versions.filter((version) => version.last.index > index)];
+    if (this.#materialized.last.index === index) this.#materialized = manifest;
+  }
+}
