@@ -1,4 +1,4 @@
-/** Crash drill: kill -9 of all three nodes at once under load, again and again; every acknowledged write must be there after each restart. */
+/** Crash drill: kill -9 of all nodes at once under load, again and again; every acknowledged write must be there afterwards. */
 
 import { binaryOf } from './lib/binary.js';
 import { Cluster } from './lib/cluster.js';

@@ -3,7 +3,8 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { ROOT } from './binary.js';
-import { Endpoint, METHODS } from './load/grpc.js';
+import type { Endpoint} from './load/grpc.js';
+import { METHODS } from './load/grpc.js';
 import { putRequest, rangeReply, rangeRequest } from './load/wire.js';
 
 export interface Document {

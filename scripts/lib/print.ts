@@ -19,7 +19,7 @@ export function table(head: readonly string[], rows: readonly (readonly Cell[])[
 
 function isNumeric(cell: Cell | undefined): boolean {
   if (typeof cell === 'number' || cell === undefined) return true;
-  // eslint-disable-next-line no-control-regex
+   
   const plain = cell.replace(/\u001b\[\d+m/g, '');
   return /^[-+]?[\d.,]+ ?(%|x|ms|s|us|B|KiB|MiB|MB)?$/.test(plain) || plain === '-' || plain === '';
 }

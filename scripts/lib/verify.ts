@@ -1,6 +1,7 @@
 /** Reading everything back through every node, and holding it against what was acknowledged. */
 
-import { Endpoint, METHODS } from './load/grpc.js';
+import type { Endpoint} from './load/grpc.js';
+import { METHODS } from './load/grpc.js';
 import { idOf } from './load/history-load.js';
 import type { Recorded } from './load/history.js';
 import { prefixEnd, rangeReply, rangeRequest, type KeyValue } from './load/wire.js';

@@ -41,15 +41,33 @@ function combine(
   from: number,
   to: number,
 ): void {
-  const sums = new Int32Array(to - from);
-  for (let n = 0; n < inputs.length; n++) {
+  const length = to - from;
+  const sums = new Int32Array(length);
+  let n = 0;
+  // Four shards at a time, so that sums are loaded and stored a quarter as often.
+  for (; n + 4 <= inputs.length; n += 4) {
+    const [t0, t1, t2, t3] = [tables[n], tables[n + 1], tables[n + 2], tables[n + 3]] as [Int32Array, Int32Array, Int32Array, Int32Array];
+    const at0 = (inputs[n] as number) * shardBytes + from;
+    const at1 = (inputs[n + 1] as number) * shardBytes + from;
+    const at2 = (inputs[n + 2] as number) * shardBytes + from;
+    const at3 = (inputs[n + 3] as number) * shardBytes + from;
+    for (let j = 0; j < length; j++) {
+      sums[j] =
+        (sums[j] as number) ^
+        (t0[shards[at0 + j] as number] as number) ^
+        (t1[shards[at1 + j] as number] as number) ^
+        (t2[shards[at2 + j] as number] as number) ^
+        (t3[shards[at3 + j] as number] as number);
+    }
+  }
+  for (; n < inputs.length; n++) {
     const table = tables[n] as Int32Array;
     const base = (inputs[n] as number) * shardBytes + from;
-    for (let j = 0; j < sums.length; j++) sums[j] = (sums[j] as number) ^ (table[shards[base + j] as number] as number);
+    for (let j = 0; j < length; j++) sums[j] = (sums[j] as number) ^ (table[shards[base + j] as number] as number);
   }
   for (let lane = 0; lane < outputs.length; lane++) {
     const base = (outputs[lane] as number) * shardBytes + from;
-    for (let j = 0; j < sums.length; j++) shards[base + j] = (sums[j] as number) >>> (8 * lane);
+    for (let j = 0; j < length; j++) shards[base + j] = (sums[j] as number) >>> (8 * lane);
   }
 }
 

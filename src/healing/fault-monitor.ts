@@ -10,7 +10,6 @@
 import type { Env } from '../base/env.js';
 import { digest64 } from '../base/digest.js';
 import { codeOf, messageOf } from '../base/errors.js';
-import { formatScheme } from '../ecc/scheme.js';
 import type { HealCounters } from '../replica/store.js';
 import { decodeBlock } from '../storage/block/block-codec.js';
 import type { BlockFaults, Region } from '../storage/table/block-faults.js';
@@ -54,6 +53,8 @@ export class FaultMonitor implements BlockFaults {
   readonly #seenUnreadable = new Map<string, number>();
   #tables: TableStore | undefined;
   #confirming = 0;
+  /** The block that this monitor itself reads just now: what that read sees is not news. */
+  #looking = '';
   #stopped = false;
   #idle: (() => void)[] = [];
 
@@ -81,6 +82,7 @@ export class FaultMonitor implements BlockFaults {
   }
 
   corrected(meta: TableMeta, region: Region, _how: string): void {
+    if (this.#looking === `${meta.id}:${region.offset}`) return;
     this.#counters.correctedBlocks++;
     if (!this.#sinks.known(meta, 'corrected', region.offset)) this.#note(meta, region, false);
   }
@@ -145,7 +147,7 @@ export class FaultMonitor implements BlockFaults {
   async #confirmBlock(meta: TableMeta, region: Region): Promise<void> {
     const tables = this.#tables;
     if (tables === undefined) return;
-    const payload = tables.reader(meta).readPayload(region.offset);
+    const payload = this.#goodPayload(tables, meta, region);
     const raw = await this.#env.disk.readDirect(tables.pathOf(meta.id), region.offset, region.length);
     const digest = region.kind === 'footer' ? meta.rootDigest : digest64(payload);
     const spec = { type: region.kind, codec: 'none', scheme: meta.scheme, payloadBytes: payload.length, digest } as const;
@@ -153,6 +155,15 @@ export class FaultMonitor implements BlockFaults {
     if (decoded.kind === 'clean') return this.#transient(meta, region, raw.pastCache);
     this.#emitCorrected(meta, region, true);
     this.#sinks.confirmed(meta, decoded.kind, [region.offset], raw.pastCache);
+  }
+
+  #goodPayload(tables: TableStore, meta: TableMeta, region: Region): Uint8Array {
+    this.#looking = `${meta.id}:${region.offset}`;
+    try {
+      return tables.reader(meta).readPayload(region.offset);
+    } finally {
+      this.#looking = '';
+    }
   }
 
   async #confirmFile(meta: TableMeta, region: Region): Promise<void> {
@@ -176,8 +187,7 @@ export class FaultMonitor implements BlockFaults {
   }
 
   #emitCorrected(meta: TableMeta, region: Region, persistent: boolean): void {
-    const scheme = formatScheme(meta.scheme);
-    this.#env.events.emit({ type: 'block-corrected', table: meta.id, offset: region.offset, scheme, persistent });
+    this.#env.events.emit({ type: 'block-corrected', table: meta.id, offset: region.offset, scheme: meta.scheme.kind, persistent });
   }
 }
 

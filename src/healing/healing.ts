@@ -27,7 +27,6 @@ import { Scrubber, type ScrubOptions } from './scrubber.js';
 import { TableCopies } from './table-copies.js';
 
 export interface HealingOptions extends RepairStoreOptions {
-  readonly memberId: NodeId;
   /** Heals the leader works on at a time. Default 2. */
   readonly maxHeals?: number;
   /** How often open hints are sent again. Default 3 s. */
@@ -62,15 +61,11 @@ export class Healing implements HealingHooks {
   #keeper: HintKeeper | undefined;
   #stopped = false;
 
-  /** Reads the hints and repairs that this node kept, before any table is read. */
-  static async open(env: Env, options: HealingOptions): Promise<Healing> {
-    const [hints, repairs] = await Promise.all([HintStore.load(env, options.memberId), RepairStore.load(env, options)]);
-    return new Healing(env, options, hints, repairs);
-  }
-
-  private constructor(env: Env, options: HealingOptions, hints: HintStore, repairs: RepairStore) {
+  constructor(env: Env, options: HealingOptions = {}) {
     this.#env = env;
     this.#options = options;
+    const hints = new HintStore(env);
+    const repairs = new RepairStore(env, options);
     this.#hints = hints;
     this.#repairs = repairs;
     const fetcher = (): HealingHost['fetcher'] => this.#attached().fetcher;
@@ -108,7 +103,7 @@ export class Healing implements HealingHooks {
     const { counters } = this;
     const [env, hints, copies] = [this.#env, this.#hints, this.#copies];
     const { maxHeals, pollMs, proposalTimeoutMs, resendMs } = this.#options;
-    await copies.sweep();
+    await Promise.all([hints.load(host.memberId), this.#repairs.load(), copies.sweep()]);
     const scheduler = new HealScheduler({
       env, host, counters, hints, copies,
       ...(maxHeals === undefined ? {} : { maxHeals }),
@@ -202,10 +197,10 @@ export class Healing implements HealingHooks {
     return this.#scrubber.status();
   }
 
-  /** Resolves when no fault waits to be confirmed and every hint is durable. For tests and orderly stops. */
-  async quiet(): Promise<void> {
+  /** Resolves when no fault waits to be confirmed; true if every hint is durable. */
+  async quiet(): Promise<boolean> {
     await this.#monitor.idle();
-    await this.#hints.durable();
+    return this.#hints.durable();
   }
 
   async stop(): Promise<void> {
@@ -223,7 +218,7 @@ export class Healing implements HealingHooks {
   }
 
   #confirmed(meta: TableMeta, kind: HintKind, offsets: readonly number[] | undefined, pastCache: boolean): void {
-    const node = this.#options.memberId;
+    const node = this.#attached().memberId;
     if (!this.#hints.add(hintOf(meta, node, kind, offsets, pastCache))) return;
     this.#env.events.emit({ type: 'hint', table: meta.id, node, kind, state: 'open' });
     void this.#hints.durable().then(() => this.#forwarder?.kick());

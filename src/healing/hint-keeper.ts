@@ -85,7 +85,11 @@ export class HintKeeper {
     const report = await this.#parts.copies.verify(heir, tablePath(heir.id));
     if (hints.get(hint.tableId) === undefined) return;
     if (report.faults.length === 0) return this.#end(hint);
-    confirmFaults({ confirmed: (meta, kind, offsets, pastCache) => this.#follow(hint, meta, kind, offsets, pastCache) }, heir, report.faults, report.pastCache);
+    const sinks = {
+      confirmed: (meta: TableMeta, kind: Hint['kind'], offsets: Hint['offsets'], pastCache: boolean) =>
+        this.#follow(hint, meta, kind, offsets, pastCache),
+    };
+    confirmFaults(sinks, heir, report.faults, report.pastCache);
   }
 
   #follow(from: Hint, to: TableMeta, kind: Hint['kind'], offsets: Hint['offsets'], pastCache: boolean): void {

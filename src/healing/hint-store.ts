@@ -55,16 +55,18 @@ export class HintStore {
   #saving: Promise<void> | undefined;
   #warnedFull = false;
 
-  private constructor(env: Env) {
+  constructor(env: Env) {
     this.#env = env;
   }
 
-  static async load(env: Env, node: NodeId): Promise<HintStore> {
-    const store = new HintStore(env);
-    for (const hint of await readFile(env)) {
-      if (hint.node === node) store.#open.set(hint.tableId, { hint, changedAt: 0 });
+  /** Takes in what this node kept; what was added since construction stays. */
+  async load(node: NodeId): Promise<void> {
+    for (const hint of await readFile(this.#env)) {
+      if (hint.node !== node) continue;
+      const known = this.#open.get(hint.tableId);
+      const merged = known === undefined ? hint : mergeHints(hint, known.hint);
+      this.#open.set(hint.tableId, { hint: merged, changedAt: known?.changedAt ?? 0 });
     }
-    return store;
   }
 
   get size(): number {

@@ -63,27 +63,28 @@ export class RepairStore {
   #diskBytes = 0;
   #memoryBytes = 0;
 
-  private constructor(env: Env, options: RepairStoreOptions) {
+  constructor(env: Env, options: RepairStoreOptions = {}) {
     this.#env = env;
     this.#maxDiskBytes = options.maxDiskBytes ?? 256 * MiB;
     this.#maxMemoryBytes = options.maxMemoryBytes ?? 16 * MiB;
   }
 
-  static async load(env: Env, options: RepairStoreOptions = {}): Promise<RepairStore> {
-    const store = new RepairStore(env, options);
-    await env.disk.mkdir(REPAIRS_DIR);
-    for (const name of await env.disk.list(REPAIRS_DIR)) {
+  /** Takes stock of what this node kept. Reads find it without that; bounds and clean-up need it. */
+  async load(): Promise<void> {
+    const { disk } = this.#env;
+    await disk.mkdir(REPAIRS_DIR);
+    for (const name of await disk.list(REPAIRS_DIR)) {
+      if (this.#stored.has(name)) continue;
       const path = `${REPAIRS_DIR}/${name}`;
-      const size = env.disk.sizeOf(path);
-      const repair = name.endsWith('.tmp') ? undefined : store.#read(path);
+      const size = disk.sizeOf(path);
+      const repair = name.endsWith('.tmp') ? undefined : this.#read(path);
       if (repair === undefined || size === undefined || keyOf(repair.fileDigest, repair.offset) !== name) {
-        await env.disk.unlink(path).catch(() => undefined);
+        await disk.unlink(path).catch(() => undefined);
         continue;
       }
-      store.#stored.set(name, { fileDigest: repair.fileDigest, offset: repair.offset, bytes: size });
-      store.#diskBytes += size;
+      this.#stored.set(name, { fileDigest: repair.fileDigest, offset: repair.offset, bytes: size });
+      this.#diskBytes += size;
     }
-    return store;
   }
 
   get size(): number {
@@ -104,12 +105,12 @@ export class RepairStore {
       this.#memory.set(key, inMemory);
       return inMemory;
     }
-    const stored = this.#stored.get(key);
-    if (stored === undefined) return undefined;
-    const repair = this.#read(`${REPAIRS_DIR}/${key}`);
+    const path = `${REPAIRS_DIR}/${key}`;
+    if (this.#env.disk.sizeOf(path) === undefined) return undefined;
+    const repair = this.#read(path);
     if (repair === undefined || keyOf(repair.fileDigest, repair.offset) !== key) {
+      this.#diskBytes -= this.#stored.get(key)?.bytes ?? 0;
       this.#stored.delete(key);
-      this.#diskBytes -= stored.bytes;
       return undefined;
     }
     this.#remember(key, repair.payload);

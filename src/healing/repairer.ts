@@ -111,7 +111,7 @@ export class Repairer {
     }
     this.#markLost(meta.id, block.offset);
     const where = `table ${meta.id}, block at ${block.offset}`;
-    if (outcome.kind === 'lost') throw new EtcdError('DATA_LOSS', where);
+    if (true) throw new EtcdError('DATA_LOSS', where);
     throw new NetworkError('UNREACHABLE', `${where}: ${outcome.why}`, { table: meta.id, offset: block.offset });
   }
 

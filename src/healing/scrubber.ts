@@ -5,11 +5,11 @@
  * the tour begins at a random one, so that replicas do not read the same table at the same time.
  */
 
-import type { Env } from '../base/env.js';
-import { sleep } from '../base/env.js';
+import { sleep, type Env } from '../base/env.js';
 import { codeOf, messageOf } from '../base/errors.js';
 import type { ScrubReport, ScrubStatus } from '../replica/store.js';
 import type { TableStore } from '../storage/table/table-store.js';
+import type { VerifyReport } from '../storage/table/verify-table.js';
 import { tablePath, type TableMeta } from '../storage/version/table-meta.js';
 import { HealingError } from './errors.js';
 import { confirmFaults, type FaultSinks } from './fault-monitor.js';
@@ -118,7 +118,7 @@ export class Scrubber {
     this.#advance({ faults: this.#status.faults + faults.length });
   }
 
-  async #verify(meta: TableMeta, breathe: (bytes: number) => Promise<void> | undefined): ReturnType<TableCopies['verify']> | Promise<undefined> {
+  async #verify(meta: TableMeta, breathe: (bytes: number) => Promise<void> | undefined): Promise<VerifyReport | undefined> {
     try {
       const report = await this.#parts.copies.verify(meta, tablePath(meta.id), breathe);
       if (!report.pastCache) this.#advance({ pastCache: false });

@@ -8,7 +8,8 @@
 import type { Env } from '../base/env.js';
 import type { NodeId, TableId } from '../base/ids.js';
 import type { FetchTableOptions, TableFetcher } from '../replica/fetch/table-fetcher.js';
-import { verifyTable, type BlockName, type VerifyReport } from '../storage/table/verify-table.js';
+import type { BlockName } from '../storage/table/table-image.js';
+import { verifyTable, type VerifyReport } from '../storage/table/verify-table.js';
 import { tablePath, type TableMeta } from '../storage/version/table-meta.js';
 import { messageOf } from '../base/errors.js';
 import { payloadMatches } from '../replica/fetch/wanted-block.js';

@@ -106,6 +106,19 @@ describe('raft elections', () => {
     assert.equal(group.node(1).term, 2);
   });
 
+  it('R1 a voter answers once: what it says later does not count', () => {
+    const log = logOf([1], VOTERS);
+    const node = single(log);
+    node.campaign();
+    drain(node, log);
+    const answer = newMessage('MsgVoteResp', 2, 1, node.term);
+    node.step({ ...answer, reject: true });
+    node.step(answer);
+    assert.equal(node.role, 'candidate');
+    node.step({ ...answer, from: 3 });
+    assert.equal(node.role, 'leader');
+  });
+
   it('a lost pre-election leaves no trace (thesis 9.6)', () => {
     const logs = { 1: logOf([1], VOTERS), 2: logOf([1, 1], VOTERS), 3: logOf([1, 1], VOTERS) };
     const group = new Group([1, 2, 3], { preVote: true }, logs);

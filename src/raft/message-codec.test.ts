@@ -154,6 +154,20 @@ describe('raft message codec', () => {
     assert.equal(decodeMessages(encodeMessages([message])).length, 1);
   });
 
+  it('R1 refuses a snapshot whose configuration cannot be', () => {
+    const sound: ConfState = { voters: [1, 2], votersOutgoing: [], learners: [3], learnersNext: [], autoLeave: false };
+    const decode = (confState: ConfState) => {
+      const message = newMessage('MsgSnap', 1, 2, 3);
+      message.snapshot = { metadata: { index: 1, term: 1, confState }, data: undefined };
+      return decodeMessages(encodeMessages([message]));
+    };
+    assert.equal(decode(sound).length, 1);
+    const bad: Partial<ConfState>[] = [
+      { voters: [] }, { voters: [2, 1] }, { voters: [1, 1] }, { learners: [2] }, { learnersNext: [4] }, { autoLeave: true },
+    ];
+    for (const change of bad) assert.throws(() => decode({ ...sound, ...change }), { code: 'CODEC' }, JSON.stringify(change));
+  });
+
   it('refuses to encode a message to storage', () => {
     assert.throws(() => encodeMessages([newMessage('MsgStorageAppend', 1, 2, 0)]), /never leaves its node/);
   });

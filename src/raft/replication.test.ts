@@ -44,16 +44,18 @@ describe('raft replication', () => {
   it('R3 a list shared among followers is not handed out after the log was cut', () => {
     const group = new Group([1, 2, 3]);
     group.elect(1);
-    group.lose = (m) => m.from === 1;
-    group.node(1).proposeEntries(['lost'].map(utf8));
+    group.lose = (m) => m.from === 1 || m.to === 3;
+    group.node(1).proposeEntries(['lost', 'lost', 'lost'].map(utf8));
     group.settle();
+    group.lose = (m) => m.type === 'MsgApp' && m.to === 3;
     group.elect(2);
     group.node(2).propose(utf8('kept'));
     group.settle();
-    group.lose = () => false;
-    group.tick(2, 3);
+    // Node 1 has lost entries 2 to 4 and gets another 4 now; node 3 needs 2 to 4.
     group.elect(1);
-    group.settle();
+    assert.equal(group.node(1).lastIndex, 4);
+    group.lose = () => false;
+    group.tick(1, 3);
     for (const member of group.members.values()) assert.deepEqual(appliedText(member), ['kept']);
   });
 
@@ -179,6 +181,18 @@ describe('raft replication', () => {
     group.elect(1);
     assert.ok(group.sentOf('MsgAppResp', 1).filter((m) => m.reject).length <= 2);
     assert.deepEqual(terms(diverged), terms(long));
+  });
+
+  it('a node does not campaign while a snapshot waits to be installed', () => {
+    const group = new Group([1], {}, { 1: logOf([1], VOTERS) });
+    const snapshot = { metadata: { index: 9, term: 1, confState: group.node(1).config } };
+    group.node(1).step(Object.assign(newMessage('MsgSnap', 2, 1, 2), { snapshot }));
+    group.node(1).campaign();
+    assert.equal(group.node(1).role, 'follower');
+    group.pump(1);
+    group.node(1).campaign();
+    assert.equal(group.node(1).role, 'candidate');
+    assert.equal(group.node(1).lastIndex, 9);
   });
 
   it('a snapshot that cannot be had now is asked for again', () => {

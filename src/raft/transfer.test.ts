@@ -36,6 +36,7 @@ describe('raft leadership transfer', () => {
     group.elect(1);
     group.node(2).transferLeader(2);
     group.settle();
+    assert.deepEqual(group.sentOf('MsgTransferLeader').map((m) => [m.from, m.to, m.term]), [[2, 1, 1]], 'for this term only');
     assert.equal(group.node(2).isLeader, true);
   });
 

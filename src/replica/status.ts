@@ -5,7 +5,7 @@ import type { HealCounters, HintStatus, NodeStatus, ScrubStatus } from './store.
 
 export interface HealingStatus {
   hints(): readonly HintStatus[];
-  counters(): Readonly<HealCounters>;
+  readonly counters: Readonly<HealCounters>;
   scrubStatus(): ScrubStatus;
 }
 
@@ -39,7 +39,7 @@ export function nodeStatus(replica: Replica, healing: HealingStatus): NodeStatus
     pendingPlans: tree.latest.plans.length,
     manifest: { tables },
     hints: healing.hints(),
-    heal: healing.counters(),
+    heal: { ...healing.counters },
     scrub: healing.scrubStatus(),
     snapshots: { ...receiver.totals, sent: sender.sent },
     fetchedTableBytes: fetcher.fetchedBytes,

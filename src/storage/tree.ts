@@ -14,7 +14,7 @@ import { TreeFiles } from './tree-files.js';
 import { TreeVersion } from './tree-version.js';
 import { TreeView, type TreeState } from './tree-view.js';
 import type { LogicalManifest } from './version/logical-manifest.js';
-import type { PositionedOp } from './version/manifest-store.js';
+import type { PositionedOp } from './version/manifest-record.js';
 import type { TableMeta } from './version/table-meta.js';
 import { VersionLine, type Unrecorded } from './version/version-line.js';
 

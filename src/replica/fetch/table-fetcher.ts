@@ -9,7 +9,8 @@ import { codeOf, messageOf, NetworkError } from '../../base/errors.js';
 import type { NodeId } from '../../base/ids.js';
 import { StorageError } from '../../storage/errors.js';
 import { rebuildTable } from '../../storage/table/rebuild-table.js';
-import { verifyTable, type BlockName } from '../../storage/table/verify-table.js';
+import type { BlockName } from '../../storage/table/table-image.js';
+import { verifyTable } from '../../storage/table/verify-table.js';
 import type { TableMeta } from '../../storage/version/table-meta.js';
 import { EtcdError } from '../etcd-error.js';
 import { BlockWindow } from './block-window.js';
@@ -125,6 +126,8 @@ export class TableFetcher {
    */
   async fetchTable(meta: TableMeta, path: string, options: FetchTableOptions): Promise<FetchedTable> {
     const { disk } = this.#env;
+    // Never written through: the name might be a second one of a live file.
+    await disk.unlink(path);
     try {
       const made = await this.#writeTable(meta, path, options);
       await disk.syncDir(directoryOf(path));

@@ -1,33 +1,184 @@
-/** Skeleton: the exported shape of the hard state. */
+/**
+ * What this node has promised: its term and its vote, whose data directory this is, and which manifest is the newest.
+ * R2 an update is in at least three of four slots and synced before its promise resolves; the term never goes back and
+ * a vote is never changed within a term.
+ *
+ * Opening (R5): a promised record is in three slots, so damage to any two leaves at least one copy of it and hides no
+ * newer one. Two copies must agree on the highest sequence. A single copy that a crash left of a write which can never
+ * have been in three slots was promised to nobody and does not count; anything else is UNREADABLE, and never guessed.
+ */
 
-import type { Disk } from '../../base/disk.js';
-import type { Digest128, NodeId, Term } from '../../base/ids.js';
+import { assert, must } from '../../base/assert.js';
+import type { Disk, DiskFile } from '../../base/disk.js';
+import { codeOf, messageOf } from '../../base/errors.js';
 import { HardStateError } from './errors.js';
+import { decodeSlot, encodeSlot, FILE_BYTES, SLOT_BYTES, SLOT_PAGES, slotOffset, type HardStateRecord } from './slots.js';
 
-export interface HardStateRecord {
-  /** Raised by one with every update. */
-  readonly sequence: number;
-  readonly term: Term;
-  /** 0: none in this term. */
-  readonly vote: NodeId;
-  readonly clusterId: bigint;
-  readonly memberId: NodeId;
-  /** Raised at each start; part of every proposal's id. */
-  readonly incarnation: number;
-  /** 0: there is no manifest yet. */
-  readonly manifestGeneration: number;
-  /** Of the manifest's first record; 32 zeros if there is none. */
-  readonly manifestDigest: Digest128;
-}
+export type { HardStateRecord } from './slots.js';
 
+/** A higher term without a vote means: none in it yet. */
 export type HardStatePatch = Partial<Omit<HardStateRecord, 'sequence' | 'clusterId' | 'memberId'>>;
 
+/** Of four. */
+const MUST_HOLD = 3;
+const MUST_AGREE = 2;
+
 export class HardStateStore {
-  static open(_disk: Disk, _path = 'hardstate'): Promise<HardStateStore> {
-    return Promise.reject(new HardStateError('UNREADABLE', 'not built yet'));
+  readonly #disk: Disk;
+  readonly #path: string;
+  #file: DiskFile | undefined;
+  #durable: HardStateRecord | undefined;
+  /** What the updates so far add up to; ahead of `#durable` while a write is on its way. */
+  #intended: HardStateRecord | undefined;
+  #writing: Promise<void> | undefined;
+  #failure: HardStateError | undefined;
+
+  private constructor(disk: Disk, path: string) {
+    this.#disk = disk;
+    this.#path = path;
   }
-  get current(): HardStateRecord | undefined { return undefined; }
-  create(_initial: Omit<HardStateRecord, 'sequence'>): Promise<void> { return Promise.resolve(); }
-  update(_patch: HardStatePatch): Promise<void> { return Promise.resolve(); }
-  close(): Promise<void> { return Promise.resolve(); }
+
+  /** Throws HardStateError UNREADABLE. */
+  static async open(disk: Disk, path = 'hardstate'): Promise<HardStateStore> {
+    const store = new HardStateStore(disk, path);
+    await disk.unlink(`${path}.tmp`);
+    if (disk.sizeOf(path) === undefined) return store;
+    const slots = await readSlots(disk, path);
+    const record = judge(slots, path);
+    store.#file = await disk.open(path, 'write');
+    store.#durable = store.#intended = record;
+    const whole = disk.sizeOf(path) === FILE_BYTES && slots.every((slot) => slot?.sequence === record.sequence);
+    // Damage must not add up, and the number of a write that was given up must not come again with other contents.
+    if (!whole) {
+      store.#intended = { ...record, sequence: Math.max(...slots.map((slot) => slot?.sequence ?? 0)) + 1 };
+      await store.#flush();
+    }
+    return store;
+  }
+
+  /** What is durable; undefined before `create`. */
+  get current(): HardStateRecord | undefined {
+    return this.#durable;
+  }
+
+  /** The first record of a new member. Throws HardStateError EXISTS. */
+  async create(initial: Omit<HardStateRecord, 'sequence'>): Promise<void> {
+    if (this.#file !== undefined) throw new HardStateError('EXISTS', `${this.#path} exists: this data directory belongs to a member already`);
+    const record = { ...initial, sequence: 1 };
+    const temporary = `${this.#path}.tmp`;
+    try {
+      const file = await this.#disk.open(temporary, 'create');
+      file.writeSync(new Uint8Array(FILE_BYTES), 0);
+      writeSlots(file, record);
+      await file.sync();
+      file.close();
+      await this.#disk.rename(temporary, this.#path);
+      await this.#disk.syncDir('');
+      this.#file = await this.#disk.open(this.#path, 'write');
+    } catch (error) {
+      throw this.#fail(error);
+    }
+    this.#durable = this.#intended = record;
+  }
+
+  /** Resolves when this patch is durable. Updates that arrive while one is being written share the next write. */
+  async update(patch: HardStatePatch): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    const target = (this.#intended = merge(must(this.#intended, 'hard state is created before it is updated'), patch));
+    while (must(this.#durable, 'hard state is open').sequence < target.sequence) {
+      this.#writing ??= this.#flush().finally(() => (this.#writing = undefined));
+      await this.#writing;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#writing?.catch(() => undefined);
+    this.#file?.close();
+    this.#file = undefined;
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    const record = must(this.#intended, 'hard state is created before it is written');
+    const file = must(this.#file, 'hard state is open');
+    try {
+      writeSlots(file, record);
+      await file.sync();
+    } catch (error) {
+      throw this.#fail(error);
+    }
+    const before = must(this.#durable, 'hard state is open');
+    assert(record.term > before.term || (record.term === before.term && (before.vote === 0 || record.vote === before.vote)),
+      'R2 the term never goes back and a vote stands');
+    this.#durable = record;
+  }
+
+  #fail(error: unknown): unknown {
+    if (codeOf(error) === undefined || error instanceof HardStateError) return error;
+    this.#failure = new HardStateError('WRITE_FAILED', `${this.#path} cannot be written; this member promises nothing more until it is restarted: ${messageOf(error)}`,
+      { path: this.#path }, error);
+    return this.#failure;
+  }
+}
+
+function merge(before: HardStateRecord, patch: HardStatePatch): HardStateRecord {
+  const raised = (patch.term ?? before.term) > before.term;
+  const after = { ...before, ...(raised ? { vote: 0 } : {}), ...patch, sequence: before.sequence + 1 };
+  assert(after.term >= before.term, `R2 the term never goes back: ${after.term} after ${before.term}`);
+  assert(raised || before.vote === 0 || after.vote === before.vote, `R2 a vote stands: ${after.vote} instead of ${before.vote} in term ${after.term}`);
+  return after;
+}
+
+/** Into all slots, of which three must take it. */
+function writeSlots(file: DiskFile, record: HardStateRecord): void {
+  let written = 0;
+  let failure: unknown;
+  for (let slot = 0; slot < SLOT_PAGES.length; slot++) {
+    try {
+      file.writeSync(encodeSlot(record, slot), slotOffset(slot));
+      written++;
+    } catch (error) {
+      failure = error;
+    }
+  }
+  if (written < MUST_HOLD) throw failure;
+}
+
+/** Past the caches; what cannot be read is damaged. */
+async function readSlots(disk: Disk, path: string): Promise<(HardStateRecord | undefined)[]> {
+  const slots: (HardStateRecord | undefined)[] = [];
+  for (let slot = 0; slot < SLOT_PAGES.length; slot++) {
+    try {
+      slots.push(decodeSlot((await disk.readDirect(path, slotOffset(slot), SLOT_BYTES)).bytes, slot));
+    } catch (error) {
+      if (codeOf(error) !== 'READ_FAILED') throw error;
+      slots.push(undefined);
+    }
+  }
+  return slots;
+}
+
+function judge(slots: readonly (HardStateRecord | undefined)[], path: string): HardStateRecord {
+  const sound = slots.filter((slot) => slot !== undefined).sort((a, b) => b.sequence - a.sequence);
+  const damaged = slots.length - sound.length;
+  let rest = sound;
+  while (rest.length > 0) {
+    const highest = rest[0] as HardStateRecord;
+    const copies = rest.filter((slot) => slot.sequence === highest.sequence);
+    if (damaged <= slots.length - MUST_AGREE && copies.length >= MUST_AGREE && copies.every((copy) => sameRecord(copy, highest))) return highest;
+    // Even with every damaged slot it was never in three: nobody was told of it.
+    if (copies.length > 1 || copies.length + damaged >= MUST_HOLD) break;
+    rest = rest.slice(copies.length);
+  }
+  throw new HardStateError(
+    'UNREADABLE',
+    `${path}: ${damaged} of ${slots.length} copies are damaged and the others do not agree, so it is not known what this member has promised. ` +
+      'It must not vote and does not start. The other members go on serving. Run `kintsugi recover` to re-admit it as a new member; ' +
+      'never copy this file from another member.',
+    { path, damaged, sequences: slots.map((slot) => slot?.sequence ?? null) },
+  );
+}
+
+function sameRecord(a: HardStateRecord, b: HardStateRecord): boolean {
+  return (Object.keys(a) as (keyof HardStateRecord)[]).every((key) => a[key] === b[key]);
 }

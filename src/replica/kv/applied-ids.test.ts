@@ -46,7 +46,9 @@ describe('applied ids', () => {
     fc.assert(fc.property(fc.uniqueArray(fc.nat(200), { maxLength: 50 }), fc.nat(9), (sequences, seed) => {
       const one = new AppliedIds();
       const other = new AppliedIds();
-      const record = (ids: AppliedIds, s: number): void => { for (const member of [3, 1]) ids.record({ member, incarnation: 1, sequence: s }); };
+      const record = (ids: AppliedIds, s: number): void => {
+        for (const member of [3, 1]) ids.record({ member, incarnation: 1, sequence: s });
+      };
       for (const s of sequences) record(one, s);
       for (const s of [...sequences].sort((a, b) => ((a * 7 + seed) % 11) - ((b * 7 + seed) % 11))) record(other, s);
       assert.deepEqual(encoded(one), encoded(other));
@@ -59,6 +61,14 @@ describe('applied ids', () => {
     assert.ok(encoded(ids).length < 16);
     assert.equal(ids.classify({ member: 7, incarnation: 2, sequence: 99_999 - APPLIED_WINDOW }), 'evicted');
     assert.equal(ids.classify({ member: 7, incarnation: 2, sequence: 100_000 - APPLIED_WINDOW }), 'duplicate');
+  });
+
+  it('a sequence that takes the place of an applied one is new', () => {
+    const ids = new AppliedIds();
+    const at = (sequence: number): ProposalId => ({ member: 1, incarnation: 1, sequence });
+    for (const sequence of [5, APPLIED_WINDOW + 4, APPLIED_WINDOW + 6]) ids.record(at(sequence));
+    assert.equal(ids.classify(at(APPLIED_WINDOW + 5)), 'new');
+    assert.equal(ids.classify(at(APPLIED_WINDOW + 4)), 'duplicate');
   });
 
   it('damage is refused', () => {

@@ -7,32 +7,11 @@ import { ByteReader, ByteWriter } from '../../base/bytes.js';
 import { decodeKvCommand, encodeKvCommand } from './command-codec.js';
 import { runToEnd } from './pace.js';
 import { kvCommand, rangeRequest, txnRequest } from './testing/arbitraries.js';
-import { Harness, refusal } from './testing/harness.js';
+import { Harness, outcome, plain, refusal } from './testing/harness.js';
 import { Oracle } from './testing/oracle.js';
 import { isReadOnlyTxn } from './txn.js';
 import { validateCommand } from './validate.js';
-import type { KeyValue, KvCommand, RangeRequest, TxnRequest } from './requests.js';
-
-/** Views and owned bytes, -0 and order of fields must not matter. */
-function plain(value: unknown): string {
-  return JSON.stringify(value, (key, v: unknown) => {
-    if (v instanceof Uint8Array) return Buffer.from(v).toString('hex');
-    if (typeof v === 'bigint') return `${v}n`;
-    if (key === 'kvs' || key === 'prevKvs') return (v as KeyValue[]).map(plainKv);
-    return key === 'prevKv' && v !== undefined ? plainKv(v as KeyValue) : v;
-  });
-}
-
-function plainKv(kv: KeyValue): string {
-  const hex = (b: Uint8Array): string => Buffer.from(b).toString('hex');
-  return [hex(kv.key), hex(kv.value), kv.createRevision, kv.modRevision, kv.version, kv.lease].join(' ');
-}
-
-function outcome(fn: () => unknown): string {
-  let result = '';
-  const code = refusal(() => { result = plain(fn()); });
-  return code === 'none' ? result : code;
-}
+import type { KvCommand, RangeRequest, TxnRequest } from './requests.js';
 
 function throughTheLog(command: KvCommand): KvCommand {
   const out = new ByteWriter();
@@ -43,7 +22,7 @@ function throughTheLog(command: KvCommand): KvCommand {
   return decoded;
 }
 
-const history = fc.array(kvCommand, { minLength: 1, maxLength: 25 });
+const history = fc.array(kvCommand, { minLength: 1, maxLength: 30, size: 'max' });
 
 describe('the key-value machine against the model', () => {
   it('S2 gives the responses, refusals and reads of the model, whatever the slices', () => {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { Harness, refusal } from './testing/harness.js';
 import { TO_END, bytes, compareOf, op, txnOf } from './testing/requests.js';
 import { isReadOnlyTxn, isSerializableTxn, txnNeedsLog } from './txn.js';
-import type { KeyValue, RangeResponse, SortOrder, SortTarget } from './requests.js';
+import type { KeyValue, RangeResponse } from './requests.js';
 
 const text = (b: Uint8Array): string => Buffer.from(b).toString('latin1');
 const keys = (response: { kvs: readonly KeyValue[] }): string => response.kvs.map((kv) => text(kv.key)).join(' ');
@@ -103,7 +103,9 @@ describe('etcd ranges', () => {
   it('a cut at the limit without an order sorts one key more than the limit', () => {
     assert.equal(keys(kv.range('a', 'z', { sortTarget: 'mod', limit: 2 })), 'b c');
     assert.equal(keys(kv.range('a', 'z', { sortTarget: 'mod', limit: 3 })), 'b c d');
-    assert.equal(keys(kv.range('b', 'z', { sortTarget: 'value', limit: 1 })), 'b');
+    kv.put('e', '0');
+    assert.equal(keys(kv.range('a', 'z', { sortTarget: 'value', limit: 1 })), 'b');
+    assert.equal(keys(kv.range('a', 'z', { sortTarget: 'value', limit: 1, sortOrder: 'ascend' })), 'e');
   });
 
   it('count ignores limit and filters, more tells of a cut', () => {
@@ -297,10 +299,18 @@ describe('etcd transactions', () => {
   it('a nested transaction may delete what one beside it put', () => {
     const response = kv.txn([], [op.txn([], [op.put('n', '1')]), op.txn([], [op.del('a', 'z')]), op.range('\0', TO_END)]);
     assert.equal(response.revision, 7);
+    const seen = response.responses[2];
+    assert.ok(seen?.kind === 'range' && seen.response.kvs.length === 0 && seen.response.count === 0);
     assert.equal(kv.range('\0', TO_END, { countOnly: true }).count, 0);
     assert.equal(keys(kv.range('\0', TO_END)), '');
     kv.put('n', '2');
     assert.equal(show(kv.range('n').kvs[0]), 'n=2 c8 m8 v1 l0');
+  });
+
+  it('a put that needs what a delete to the end has just taken refuses the whole, and changes nothing', () => {
+    const ops = [op.put('0', ''), op.del('a', TO_END), op.put('b', '', { ignoreValue: true })];
+    assert.equal(refusal(() => kv.txn([], ops)), 'KEY_NOT_FOUND');
+    assert.equal(keys(kv.range('\0', TO_END)), 'a b c d');
   });
 
   it('a failing check refuses the whole before anything is applied', () => {

@@ -1,11 +1,29 @@
-/** Skeleton: the exported shape of the durable log. */
+/**
+ * The durable log. R3 contiguous from `firstIndex` on; R2 `append` resolves only when its entries are on the medium.
+ *
+ * One write of entries is one sync: the batch goes to the data area, the identities of the batch before it to theirs,
+ * then one fdatasync covers both (see segment-layout). The identity of the last batch follows with the next append, or
+ * within 50 ms when none comes. A failed write or sync is never retried: what the file then holds is unknown (ext4
+ * shows the new bytes and has dropped them), so the log refuses everything until it is opened, and read, again.
+ */
 
+import { assert } from '../../base/assert.js';
 import type { Disk } from '../../base/disk.js';
-import type { Clock } from '../../base/env.js';
+import type { Clock, Timer } from '../../base/env.js';
+import { codeOf, messageOf } from '../../base/errors.js';
 import type { EventSink } from '../../base/events.js';
 import type { LogIndex, Term } from '../../base/ids.js';
-import type { Entry } from '../../raft/types.js';
+import { MiB } from '../../base/bytes.js';
+import { entrySize, type Entry } from '../../raft/types.js';
+import { EntryCache } from './entry-cache.js';
+import type { EntryTable } from './entry-table.js';
 import { LogError } from './errors.js';
+import { LogWriter } from './log-writer.js';
+import { openContents } from './open-log.js';
+import { readEntries } from './read-entries.js';
+import { DEFAULT_SEGMENT_BYTES } from './segment-layout.js';
+import { SegmentChain } from './segment-chain.js';
+import { SegmentStore } from './segment-store.js';
 
 export interface LogEnv {
   readonly disk: Disk;
@@ -14,20 +32,23 @@ export interface LogEnv {
 }
 
 export interface LogOptions {
-  /** Directory below the data directory. Default 'log'. */
+  /** Directory in the data directory. Default 'log'. */
   readonly dir?: string;
-  /** Bytes of a segment file. Default 16 MiB; a log that exists keeps the sizes it has. */
+  /** Bytes of a new segment file. Default 16 MiB; 32 KiB to 1 GiB; segments that exist keep their size. */
   readonly segmentBytes?: number;
-  /** Bytes of recent entries kept in memory. Default 32 MiB. */
+  /** Bytes of recent entries kept in memory; older ones are read from the disk. Default 32 MiB. */
   readonly cacheBytes?: number;
-  /** E of the durable manifest: entries up to here were once in this log, unless a snapshot brought them. */
+  /**
+   * E of the durable manifest: entries up to here were once in this log, and a log that ends before is damaged. What a
+   * snapshot brought is excepted, see {@link DurableLog.expectSnapshot}. Default 0.
+   */
   readonly minCommitKnown?: LogIndex;
-  /** F of the durable manifest: nothing up to here is needed from the log. */
+  /** F of the durable manifest: damaged entries up to here are not needed, the log then begins after them. Default 0. */
   readonly coveredThrough?: LogIndex;
 }
 
 export interface Recovered {
-  /** The highest commit index that the log had recorded, at most `lastIndex()`. */
+  /** The highest commit index that was recorded, within the log. */
   readonly commit: LogIndex;
   /** Entries cut off because nothing proves that they were ever durable. */
   readonly tornEntries: number;
@@ -38,25 +59,210 @@ export interface OpenedLog {
   readonly recovered: Recovered;
 }
 
+/** An identity waits for this long at most twice. */
+const IDENTITY_DELAY_MS = 25;
+const DEFAULT_CACHE_BYTES = 32 * MiB;
+
 export class DurableLog {
-  static open(_env: LogEnv, _options: LogOptions = {}): Promise<OpenedLog> {
-    return Promise.reject(new LogError('CLOSED', 'not built yet'));
+  readonly #clock: Clock;
+  readonly #chain: SegmentChain;
+  readonly #writer: LogWriter;
+  readonly #table: EntryTable;
+  readonly #cache: EntryCache;
+  #commit: LogIndex;
+  #appending = false;
+  /** What else writes: an append waits for it. */
+  #busy: Promise<void> | undefined;
+  #failure: LogError | undefined;
+  #closed = false;
+  #timer: Timer | undefined;
+
+  private constructor(env: LogEnv, chain: SegmentChain, writer: LogWriter, table: EntryTable, cacheBytes: number, commit: LogIndex) {
+    this.#clock = env.clock;
+    this.#chain = chain;
+    this.#writer = writer;
+    this.#table = table;
+    this.#cache = new EntryCache(cacheBytes);
+    this.#commit = commit;
   }
-  firstIndex(): LogIndex { throw new LogError('CLOSED', 'not built yet'); }
-  lastIndex(): LogIndex { throw new LogError('CLOSED', 'not built yet'); }
+
+  /** Opens the log in `options.dir`, making one if there is none. Throws LogError ENTRY_FAULTY (R6). */
+  static async open(env: LogEnv, options: LogOptions = {}): Promise<OpenedLog> {
+    const store = new SegmentStore(env.disk, options.dir ?? 'log', options.segmentBytes ?? DEFAULT_SEGMENT_BYTES);
+    const evidence = { minCommitKnown: options.minCommitKnown ?? 0, coveredThrough: options.coveredThrough ?? 0 };
+    const { segments, prepared, table, resolution } = await openContents(env.disk, env.events, store, evidence);
+    const chain = await SegmentChain.open(store, env.events, segments, prepared);
+    const writer = new LogWriter(chain, resolution.lastSequence, resolution.snapshotThrough);
+    const log = new DurableLog(env, chain, writer, table, options.cacheBytes ?? DEFAULT_CACHE_BYTES, resolution.commit);
+    return { log, recovered: { commit: resolution.commit, tornEntries: resolution.cut?.entries ?? 0 } };
+  }
+
+  /** Of the first entry that is here. */
+  firstIndex(): LogIndex {
+    return this.#table.baseIndex + 1;
+  }
+
+  /** Of the last durable entry; `firstIndex() - 1` if there is none. */
+  lastIndex(): LogIndex {
+    return this.#table.lastIndex;
+  }
+
   /** Of an entry, or of the one before the first. */
-  term(_index: LogIndex): Term { throw new LogError('CLOSED', 'not built yet'); }
-  /** [lo, hi): as many as fit into `maxBytes`, at least one. Throws LogError ENTRY_UNREADABLE. */
-  entries(_lo: LogIndex, _hi: LogIndex, _maxBytes?: number): Entry[] { throw new LogError('CLOSED', 'not built yet'); }
-  /** Resolves when the entries are durable. At most one at a time. Entries at or above an existing index replace the tail. */
-  append(_entries: readonly Entry[], _commit: LogIndex): Promise<void> { return Promise.reject(new LogError('CLOSED', 'not built yet')); }
-  /** Writes the identity records that wait; done by itself within 50 ms when idle. */
-  flushIdentities(): Promise<void> { return Promise.reject(new LogError('CLOSED', 'not built yet')); }
-  /** Recycles whole segments whose entries are all at or below `index`. */
-  truncateBefore(_index: LogIndex, _term: Term): Promise<void> { return Promise.reject(new LogError('CLOSED', 'not built yet')); }
-  /** To be durable before a snapshot's manifest is: entries up to `through` (its E) will be missing here. */
-  expectSnapshot(_through: LogIndex): Promise<void> { return Promise.reject(new LogError('CLOSED', 'not built yet')); }
-  /** The log is empty and starts after `index` (a snapshot's F); `through` is that snapshot's E. */
-  resetTo(_index: LogIndex, _term: Term, _through?: LogIndex): Promise<void> { return Promise.reject(new LogError('CLOSED', 'not built yet')); }
-  close(): Promise<void> { return Promise.resolve(); }
+  term(index: LogIndex): Term {
+    return this.#table.term(index);
+  }
+
+  /** The entries in [lo, hi): as many as fit into `maxBytes`, at least one. Throws LogError ENTRY_UNREADABLE. */
+  entries(lo: LogIndex, hi: LogIndex, maxBytes = Infinity): Entry[] {
+    assert(lo > this.#table.baseIndex && lo <= hi && hi <= this.#table.lastIndex + 1, `R3 entries [${lo}, ${hi}) are in the log`);
+    if (lo === hi) return [];
+    if (lo >= this.#cache.first) return this.#cache.slice(lo, hi, maxBytes);
+    const out: Entry[] = [];
+    let bytes = 0;
+    for (const entry of readEntries(this.#chain, this.#table, lo, Math.min(hi, this.#cache.first), maxBytes)) {
+      bytes += entrySize(entry);
+      out.push(entry);
+    }
+    const next = lo + out.length;
+    if (next === hi || next < this.#cache.first || bytes >= maxBytes) return out;
+    // The cache gives at least one entry: only if it fits.
+    if (bytes + entrySize(this.#cache.slice(next, next + 1, 0)[0] as Entry) > maxBytes) return out;
+    return out.concat(this.#cache.slice(next, hi, maxBytes - bytes));
+  }
+
+  /**
+   * Writes contiguous entries; from the first one's index on they replace what is there. Resolves when they are durable:
+   * not before then do the readers above see them. One at a time. `commit` is recorded with them.
+   */
+  append(entries: readonly Entry[], commit: LogIndex): Promise<void> {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return Promise.reject(refusal);
+    const previous = this.#commit;
+    this.#commit = Math.max(previous, commit);
+    if (entries.length === 0) return Promise.resolve();
+    assert(!this.#appending, 'one append at a time');
+    const first = (entries[0] as Entry).index;
+    assert(first > this.#table.baseIndex && first <= this.#table.lastIndex + 1, `R3 the log is contiguous: ${first} after ${this.lastIndex()}`);
+    assert(first > previous, `R3 committed entries never change: ${first} is not after ${previous}`);
+    for (let i = 1; i < entries.length; i++) {
+      assert((entries[i] as Entry).index === first + i, 'R3 the entries of an append are contiguous');
+    }
+    this.#appending = true;
+    return this.#append(entries);
+  }
+
+  async #append(entries: readonly Entry[]): Promise<void> {
+    try {
+      while (this.#busy !== undefined) await this.#busy;
+      const before = (entries[0] as Entry).index - 1;
+      await this.#writer.write(entries, before, this.#table.term(before), this.#commit);
+      this.#table.truncateAfter(before);
+      this.#writer.place(entries, this.#table);
+      for (const entry of entries) this.#cache.push(entry);
+      this.#armTimer();
+    } catch (error) {
+      throw this.#fail(error);
+    } finally {
+      this.#appending = false;
+    }
+  }
+
+  /** Makes the identities that wait durable; the log does so by itself within 50 ms when idle. */
+  flushIdentities(): Promise<void> {
+    if (this.#appending || this.#busy !== undefined || !this.#writer.hasPending || this.#refusal() !== undefined) return Promise.resolve();
+    return this.#exclusively(() => this.#writer.flush());
+  }
+
+  /**
+   * Recycles whole segments whose entries are all at or below `index`, which has `term`: `firstIndex` moves up to
+   * `index + 1` at most. To be called only for what nobody needs any more (design 5.8).
+   */
+  async truncateBefore(index: LogIndex, term: Term): Promise<void> {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) throw refusal;
+    if (index <= this.#table.baseIndex) return;
+    assert(index <= this.#table.lastIndex && this.#table.term(index) === term, `R3 entry ${index} is of term ${term}`);
+    for (let oldest = this.#chain.droppable(); oldest !== undefined; oldest = this.#chain.droppable()) {
+      const through = this.#table.lastIn(oldest.generation);
+      if (through > index) break;
+      this.#table.dropThrough(through);
+      this.#cache.dropThrough(through);
+      this.#chain.dropOldest();
+    }
+    await this.#chain.settled();
+  }
+
+  /**
+   * To be durable before the manifest of a snapshot is: from then on the manifest's E, up to `through`, is no proof that
+   * this log ever had those entries.
+   */
+  expectSnapshot(through: LogIndex): Promise<void> {
+    return this.#exclusively(async () => {
+      const last = this.#table.lastIndex;
+      await this.#writer.writeMark(last, this.#table.term(last), this.#commit, through, false);
+    });
+  }
+
+  /** The log is empty and begins after `index` (a snapshot's F), which had `term`; `through` is the snapshot's E. */
+  resetTo(index: LogIndex, term: Term, through: LogIndex = index): Promise<void> {
+    return this.#exclusively(async () => {
+      this.#commit = Math.max(this.#commit, index);
+      await this.#writer.writeMark(index, term, this.#commit, through, true);
+      this.#table.reset(index, term);
+      this.#cache.clear();
+      while (this.#chain.droppable() !== undefined) this.#chain.dropOldest();
+      await this.#chain.settled();
+    });
+  }
+
+  /** Waits for what is in flight and makes the last identities durable. Nothing can be asked afterwards. */
+  async close(): Promise<void> {
+    assert(!this.#closed, 'the log is closed once');
+    assert(!this.#appending, 'the log is closed when its append is done');
+    try {
+      while (this.#busy !== undefined) await this.#busy;
+      await this.flushIdentities();
+    } catch {
+      // The log has failed: what could be saved is on the disk, and the next open judges it.
+    }
+    this.#closed = true;
+    this.#timer?.cancel();
+    await this.#chain.close();
+  }
+
+  async #exclusively(run: () => Promise<void>): Promise<void> {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) throw refusal;
+    assert(!this.#appending, 'one write at a time');
+    while (this.#busy !== undefined) await this.#busy;
+    const running = run().catch((error: unknown) => Promise.reject(this.#fail(error)));
+    this.#busy = running.then(() => undefined, () => undefined).finally(() => (this.#busy = undefined));
+    await running;
+  }
+
+  #armTimer(): void {
+    if (this.#timer !== undefined || !this.#writer.hasPending || this.#closed) return;
+    const { sequence } = this.#writer;
+    this.#timer = this.#clock.setTimer(IDENTITY_DELAY_MS, () => {
+      this.#timer = undefined;
+      // A busy log carries them with its next batch.
+      if (this.#appending || sequence !== this.#writer.sequence) this.#armTimer();
+      // A failure is kept and tells the next caller.
+      else void this.flushIdentities().catch(() => undefined);
+    });
+  }
+
+  #refusal(): LogError | undefined {
+    if (this.#closed) return new LogError('CLOSED', 'the log is closed');
+    return this.#failure;
+  }
+
+  /** Anything but a want of room is for good. */
+  #fail(error: unknown): unknown {
+    if (error instanceof LogError && (error.code === 'NO_SPACE' || error === this.#failure)) return error;
+    if (codeOf(error) === undefined) return error;
+    const code = codeOf(error) === 'SYNC_FAILED' ? 'SYNC_FAILED' : 'WRITE_FAILED';
+    this.#failure = new LogError(code, `the log takes nothing more until this member is restarted: ${messageOf(error)}`, {}, error);
+    return this.#failure;
+  }
 }

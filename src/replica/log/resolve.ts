@@ -94,7 +94,7 @@ class Resolver {
     this.#skipCovered();
     return {
       table: this.#table,
-      commit: Math.min(this.#commit, this.#table.lastIndex),
+      commit: Math.max(this.#table.baseIndex, Math.min(this.#commit, this.#table.lastIndex)),
       snapshotThrough: this.#snapshotThrough,
       lastSequence: this.#kept.at(-1)?.sequence ?? 0,
       kept: this.#kept,
@@ -174,7 +174,7 @@ class Resolver {
     const from = this.#table.lastIndex + 1;
     if (to - from >= MAX_PLACEHOLDERS) {
       this.#table.reset(to, term);
-      this.#fault(from, 0, 0, -1, 0, `it and all up to ${to} are unreadable`);
+      this.#fault(to, term, 0, -1, 0, `it and all from ${from} on are unreadable`);
       return;
     }
     for (let index = from; index <= to; index++) {
@@ -196,8 +196,7 @@ class Resolver {
       previous = generation;
     }
     const oldest = this.#scans[0]?.generation ?? 1;
-    const tailMissing = used > 0 && newest === used && this.#cut === undefined;
-    if (tailMissing) this.#fault(next, 0, newest + 1, -1, 0, 'the segment file after the last is missing');
+    if (used > 0 && newest === used) this.#fault(next, 0, newest + 1, -1, 0, 'the segment file after the last is missing');
     if (used === 0 && oldest > 1) this.#fault(next, 0, oldest - 1, -1, 0, 'all segment files with entries are missing');
   }
 
@@ -217,7 +216,7 @@ class Resolver {
     const table = this.#table;
     let through = 0;
     for (const index of this.#bad.keys()) if (index <= this.#evidence.coveredThrough) through = Math.max(through, index);
-    if (through <= table.baseIndex || through > table.lastIndex || table.term(through) === 0) return;
+    if (through > table.lastIndex || (through > table.baseIndex && table.term(through) === 0)) return;
     table.dropThrough(through);
     for (const index of this.#bad.keys()) if (index <= through) this.#bad.delete(index);
   }

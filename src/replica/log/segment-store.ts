@@ -22,6 +22,8 @@ export class Segment {
   dataCursor: number;
   /** Where the next identity goes. */
   identityCursor: number;
+  /** Whether one of its batches is known to be durable. */
+  durable = false;
 
   constructor(generation: number, layout: SegmentLayout, file: DiskFile) {
     this.generation = generation;

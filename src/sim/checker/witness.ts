@@ -1,7 +1,7 @@
 /**
  * The order a store claims. Every answer carries the revision at which it took effect; if replaying the history in that order
- * reproduces every answer, revisions of writes are unique, and the order never contradicts real time, then that order *is* a linearization, found in
- * O(n log n). A failure does not condemn the history by itself: see `check.ts`.
+ * reproduces every answer, revisions of writes are unique, and the order never contradicts real time, then that order *is* a
+ * linearization, found in O(n log n). A failure does not condemn the history by itself: see `check.ts`.
  *
  * A write whose outcome nobody saw takes the revision at which some read saw its (unique) value, and is left out if none did.
  */

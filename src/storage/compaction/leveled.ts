@@ -1,19 +1,135 @@
-/** STUB: signatures first, bodies follow. */
-import type { NodeId, TableId } from '../../base/ids.js';
-import type { TreeSettings } from '../settings.js';
-import type { LogicalManifest } from '../version/logical-manifest.js';
-import type { TreeOp } from '../version/tree-op.js';
+/**
+ * The leveled picker: decides, and does nothing. Level 0 is due by its number of tables, the others by their bytes;
+ * the neediest level goes first, busy and blocked tables are passed over, and what it gives is valid for the manifest
+ * it was asked about. A pure function, so that every leader decides alike.
+ */
 
-export type PlanChoice = { readonly kind: 'plan'; readonly op: Extract<TreeOp, { kind: 'plan' }>; readonly why: string } | { readonly kind: 'none' };
+import type { NodeId, TableId } from '../../base/ids.js';
+import { LEVELS, type TreeSettings } from '../settings.js';
+import type { LogicalManifest } from '../version/logical-manifest.js';
+import { judgePlan, MAX_PLAN_INPUTS, type PlanOp } from '../version/plan-validity.js';
+import { busyTables, overlaps, spanOf, type KeySpan } from '../version/table-lookup.js';
+import type { TableMeta } from '../version/table-meta.js';
+
+export type PlanChoice =
+  | { readonly kind: 'plan'; readonly op: PlanOp; readonly why: string }
+  | { readonly kind: 'none' };
+
 export interface PickerInput {
   readonly manifest: LogicalManifest;
   readonly settings: TreeSettings;
   readonly proposer: NodeId;
+  /** Versions that are not the newest at or below it may go: the compact revision. */
   readonly gcRevision: number;
-  /** Tables that must not be inputs (lost blocks). */
+  /** Tables that must not be inputs (their blocks are lost). */
   readonly blocked: (id: TableId) => boolean;
 }
-/** Pure. Call again after each plan that was applied: several may be pending if they do not meet. */
+
+/** A table whose tombstones are at least this share of its entries is compacted for their sake. */
+const TOMBSTONES_DUE = 1 / 4;
+
+/** Ask again after each plan that was applied: several may be pending if they do not meet. */
 export function pickLeveled(input: PickerInput): PlanChoice {
-  throw new Error(`stub ${input.proposer}`);
+  const { manifest, settings } = input;
+  const busy = busyTables(manifest);
+  const free = (table: TableMeta): boolean => !busy.has(table.id) && !input.blocked(table.id);
+  for (const { level, score } of dueLevels(manifest, settings, busy)) {
+    const why = `level ${level} is at ${score.toFixed(2)} of its target`;
+    const op = level === 0 ? pickLevel0(input, free) : pickDeeper(input, level, free);
+    if (op !== undefined) return { kind: 'plan', op, why };
+  }
+  const op = pickTombstones(input, free);
+  return op === undefined ? { kind: 'none' } : { kind: 'plan', op, why: 'tombstones that may go' };
+}
+
+/** Bytes that a level should hold at most. */
+export function targetBytes(settings: TreeSettings, level: number): number {
+  return settings.level1Bytes * settings.levelRatio ** (level - 1);
+}
+
+/** Levels at or above their target, neediest first. Busy tables are on their way out and do not count. */
+function dueLevels(manifest: LogicalManifest, settings: TreeSettings, busy: ReadonlySet<TableId>): { level: number; score: number }[] {
+  const due: { level: number; score: number }[] = [];
+  for (let level = 0; level < LEVELS - 1; level++) {
+    const tables = (manifest.levels[level] ?? []).filter((table) => !busy.has(table.id));
+    const score = level === 0
+      ? tables.length / settings.level0Tables
+      : tables.reduce((sum, table) => sum + table.bytes, 0) / targetBytes(settings, level);
+    if (score >= 1) due.push({ level, score });
+  }
+  return due.sort((a, b) => b.score - a.score || a.level - b.level);
+}
+
+/** The oldest tables of level 0, as many as can go; each needs all older ones that it overlaps. */
+function pickLevel0(input: PickerInput, free: (table: TableMeta) => boolean): PlanOp | undefined {
+  const tables = input.manifest.levels[0] ?? [];
+  const taken: TableMeta[] = [];
+  const left: TableMeta[] = [];
+  for (let i = tables.length - 1; i >= 0; i--) {
+    const table = tables[i] as TableMeta;
+    if (free(table) && !left.some((older) => overlaps(older, table))) taken.push(table);
+    else left.push(table);
+  }
+  // All at once if possible; else fewer, down to the oldest alone.
+  for (let n = taken.length; n > 0; n = n >> 1) {
+    const op = planInto(input, taken.slice(0, n), 1, free);
+    if (op !== undefined) return op;
+  }
+  return undefined;
+}
+
+/** The table that drags the fewest bytes of the next level along, for its own. */
+function pickDeeper(input: PickerInput, level: number, free: (table: TableMeta) => boolean): PlanOp | undefined {
+  const below = input.manifest.levels[level + 1] ?? [];
+  const candidates = (input.manifest.levels[level] ?? []).filter(free).map((table) => {
+    const dragged = below.reduce((sum, other) => (overlaps(other, table) ? sum + other.bytes : sum), 0);
+    return { table, cost: dragged / Math.max(1, table.bytes) };
+  });
+  candidates.sort((a, b) => a.cost - b.cost || a.table.id - b.table.id);
+  for (const { table } of candidates) {
+    const op = planInto(input, [table], level + 1, free);
+    if (op !== undefined) return op;
+  }
+  return undefined;
+}
+
+/**
+ * A table with nothing below it, many tombstones, and all of it at or below the GC revision: compacting it in its own
+ * level drops them all, so that this comes to an end.
+ */
+function pickTombstones(input: PickerInput, free: (table: TableMeta) => boolean): PlanOp | undefined {
+  const { levels } = input.manifest;
+  for (let level = LEVELS - 1; level > 0; level--) {
+    for (const table of levels[level] ?? []) {
+      if (table.tombstones < table.entries * TOMBSTONES_DUE || table.maxRevision > input.gcRevision || !free(table)) continue;
+      if (levels.slice(level + 1).some((below) => below.some((other) => overlaps(other, table)))) continue;
+      const op = planInto(input, [table], level, free);
+      if (op !== undefined) return op;
+    }
+  }
+  return undefined;
+}
+
+/** These tables and all of the output level that they span; undefined if some of those are taken, or nothing may be planned. */
+function planInto(
+  input: PickerInput, tables: readonly TableMeta[], outputLevel: number, free: (table: TableMeta) => boolean,
+): PlanOp | undefined {
+  const span = spanOf(tables) as KeySpan;
+  const chosen = new Set(tables);
+  for (const other of input.manifest.levels[outputLevel] ?? []) if (overlaps(other, span)) chosen.add(other);
+  // What was dragged in may span further: nothing of a sorted level can be in between, but check once more.
+  const whole = spanOf(chosen) as KeySpan;
+  for (const other of input.manifest.levels[outputLevel] ?? []) if (overlaps(other, whole)) chosen.add(other);
+  if (chosen.size > MAX_PLAN_INPUTS) return undefined;
+  for (const table of chosen) if (!free(table)) return undefined;
+  const op: PlanOp = {
+    kind: 'plan',
+    proposer: input.proposer,
+    purpose: 'compact',
+    inputs: [...chosen].map((table) => ({ id: table.id, digest: table.fileDigest })),
+    outputLevel,
+    gcRevision: input.gcRevision,
+    format: input.settings.format,
+  };
+  return judgePlan(input.manifest, op).kind === 'valid' ? op : undefined;
 }

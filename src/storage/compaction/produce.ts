@@ -1,28 +1,117 @@
-/** STUB: signatures first, bodies follow. */
+/**
+ * The executor: what a seal or plan says, done with this node's files. The bytes are a function of the plan and the
+ * content of its inputs alone: not of memtable shapes, slices, or what was there before (S2). A failed or cancelled run
+ * leaves nothing that counts.
+ */
+
+import { assert } from '../../base/assert.js';
+import { MiB } from '../../base/bytes.js';
 import type { Disk } from '../../base/disk.js';
 import type { Workers } from '../../base/env.js';
-import type { Memtable } from '../memtable/memtable.js';
+import { StorageError } from '../errors.js';
+import { MergeCursor } from '../iterator/merge-cursor.js';
+import { comparePrefixes, spaceOf, withRevision } from '../key.js';
+import type { Memtable, MemVersion } from '../memtable/memtable.js';
+import { USER_SPACE } from '../read-view.js';
 import type { TableStore } from '../table/table-store.js';
 import type { PendingPlan, PendingSeal } from '../version/logical-manifest.js';
 import type { ProducedTable, TableMeta } from '../version/table-meta.js';
+import { OutputFiles } from './output-files.js';
+import { VersionGc, type Emit } from './version-gc.js';
 
 export interface ProduceContext {
   readonly disk: Disk;
   readonly workers: Workers;
   readonly tables: TableStore;
-  /** Checked at each slice; true: StorageError CANCELLED. */
+  /** Asked at each slice; true: rejects with StorageError CANCELLED. */
   readonly cancelled?: () => boolean;
 }
-/** Writes, syncs and reads back outputPath(seal.index, 0); no table for an empty memtable. */
-export async function produceFlush(memtable: Memtable, seal: PendingSeal, context: ProduceContext): Promise<ProducedTable[]> {
-  await Promise.resolve();
-  throw new Error(`stub ${memtable.bytes} ${seal.index} ${typeof context}`);
+
+const WRITE_BYTES = 1 * MiB;
+/** Between two looks at the clock. */
+const SLICE_ENTRIES = 256;
+
+/** One slice of the work; false when there is no more. Stops early once enough bytes wait to be written. */
+type Step = (out: OutputFiles) => boolean;
+
+/** Writes, syncs and reads back the one table of a sealed memtable; none if it is empty. */
+export function produceFlush(memtable: Memtable, seal: PendingSeal, context: ProduceContext): Promise<ProducedTable[]> {
+  const cursor = memtable.cursor();
+  cursor.seek(new Uint8Array(0));
+  const step: Step = (out) => {
+    for (let n = 0; n < SLICE_ENTRIES && out.pendingBytes < WRITE_BYTES; n++) {
+      const { record } = cursor;
+      if (record === undefined) return false;
+      // All history stays: what GC may drop is a plan's business. Of system keys only the newest counts.
+      const all = spaceOf(record.prefix) === USER_SPACE;
+      for (let v: MemVersion | undefined = record.newest; v !== undefined; v = all ? v.older : undefined) {
+        out.add(withRevision(record.prefix, v.revision, v.sub), v.tombstone, v.liveDelta, v.value);
+      }
+      cursor.next();
+    }
+    return true;
+  };
+  return run(seal, false, step, context);
 }
+
 /**
- * Writes, syncs and reads back outputPath(plan.index, 0..n-1). `inputs` are the metas of plan.inputs in that order. A block that is beyond
- * parity rejects with BLOCK_UNREADABLE (or TABLE_UNREADABLE): repair, then run again from the start.
+ * Writes, syncs and reads back the tables of a compaction. `inputs` are those of `plan.inputs`, in that order. A block
+ * beyond parity rejects with BLOCK_UNREADABLE or TABLE_UNREADABLE: repair it, then run again from the start.
  */
-export async function produceCompaction(plan: PendingPlan, inputs: readonly TableMeta[], context: ProduceContext): Promise<ProducedTable[]> {
-  await Promise.resolve();
-  throw new Error(`stub ${plan.index} ${inputs.length} ${typeof context}`);
+export async function produceCompaction(
+  plan: PendingPlan, inputs: readonly TableMeta[], context: ProduceContext,
+): Promise<ProducedTable[]> {
+  assert(
+    inputs.length === plan.inputs.length &&
+      inputs.every((meta, i) => meta.id === plan.inputs[i]?.id && meta.fileDigest === plan.inputs[i]?.digest),
+    'S6 a plan is executed on its own inputs',
+  );
+  const merged = new MergeCursor(runsOf(inputs).map((run) => run.map((meta) => context.tables.reader(meta))));
+  let target: OutputFiles | undefined;
+  const emit: Emit = (key, tombstone, liveDelta, value) => target?.add(key, tombstone, liveDelta, value);
+  const gc = plan.purpose === 'rewrite' ? undefined : new VersionGc(plan, emit);
+  const step: Step = (out) => {
+    target = out;
+    for (let n = 0; n < SLICE_ENTRIES && out.pendingBytes < WRITE_BYTES; n++) {
+      const { entry } = merged;
+      if (entry === undefined) {
+        gc?.end();
+        return false;
+      }
+      if (gc === undefined) out.add(entry.key, entry.tombstone, entry.liveDelta, entry.value);
+      else gc.add(entry);
+      merged.next();
+    }
+    return true;
+  };
+  return run(plan, true, step, context);
+}
+
+/** As few runs as there are: tables that follow each other by key are one. */
+function runsOf(inputs: readonly TableMeta[]): TableMeta[][] {
+  const runs: TableMeta[][] = [];
+  for (const meta of [...inputs].sort((a, b) => comparePrefixes(a.smallest, b.smallest))) {
+    const run = runs.find((r) => comparePrefixes((r.at(-1) as TableMeta).largest, meta.smallest) < 0);
+    if (run === undefined) runs.push([meta]);
+    else run.push(meta);
+  }
+  return runs;
+}
+
+async function run(origin: PendingSeal | PendingPlan, split: boolean, step: Step, context: ProduceContext): Promise<ProducedTable[]> {
+  const { disk, workers, cancelled } = context;
+  const { term, proposer, index: sequence, format } = origin;
+  const out = new OutputFiles({ disk, workers, format, split, birth: { term, proposer, sequence } });
+  try {
+    for (let more = true; more; ) {
+      if (cancelled?.() === true) throw new StorageError('CANCELLED', `plan ${sequence} was cancelled`, { plan: sequence });
+      more = step(out);
+      if (out.pendingBytes >= WRITE_BYTES) await out.drain();
+      await workers.breathe();
+    }
+    return await out.finish();
+  } catch (error) {
+    await out.abort();
+    throw error;
+  }
 }

@@ -115,7 +115,7 @@ async function layoutOf(image: TableImage, report: (fault: TableFault) => void):
     return await image.regions();
   } catch (error) {
     if (!(error instanceof StorageError)) throw error;
-    const kind = image.missing ? 'missing' : 'unreadable';
+    const kind = image.size() < image.meta.bytes ? 'missing' : 'unreadable';
     report({ kind, region: 'file', offset: 0, length: image.meta.bytes, why: messageOf(error) });
     return [];
   }

@@ -1,19 +1,30 @@
-/** STUB: signatures first, bodies follow. */
-import type { Disk } from '../../base/disk.js';
+/**
+ * The durable manifest: `manifest/<generation>`, a chain of records that begins with a snapshot. It is durable before
+ * any file that it no longer names is deleted, and before the log that it stands for is cut. A new generation is
+ * complete and synced before hard state names it, and the old one goes only after that: at every moment the one
+ * that hard state names is whole.
+ */
+
+import { assert } from '../../base/assert.js';
+import { MiB } from '../../base/bytes.js';
+import { digest128 } from '../../base/digest.js';
+import type { Disk, DiskFile } from '../../base/disk.js';
 import type { Digest128 } from '../../base/ids.js';
 import type { EccScheme } from '../../ecc/scheme.js';
-import type { OpPosition } from './apply-tree-op.js';
+import { applyTreeOp } from './apply-tree-op.js';
 import type { LogicalManifest } from './logical-manifest.js';
-import type { TreeOp } from './tree-op.js';
+import { encodeManifest } from './manifest-codec.js';
+import { readManifestFile } from './manifest-reader.js';
+import { CHAIN_START, chainAfter, encodeCopy, encodeRecord, type ManifestRecord, type PositionedOp, type RecordPlace } from './manifest-record.js';
+
+export type { PositionedOp } from './manifest-record.js';
 
 /** What hard state names: which manifest file counts, and what its first record is. */
 export interface ManifestName {
   readonly generation: number;
   readonly digest: Digest128;
 }
-export interface PositionedOp extends OpPosition {
-  readonly op: TreeOp;
-}
+
 export interface ManifestStoreOptions {
   readonly disk: Disk;
   readonly scheme: EccScheme;
@@ -23,30 +34,144 @@ export interface ManifestStoreOptions {
   readonly rotateBytes?: number;
 }
 
-/** The durable manifest. One append at a time (asserted). */
+const DIR = 'manifest';
+
 export class ManifestStore {
+  readonly #options: ManifestStoreOptions;
+  #manifest: LogicalManifest;
+  #name: ManifestName = { generation: 0, digest: CHAIN_START };
+  #file: DiskFile | undefined;
+  #offset = 0;
+  #place: RecordPlace = { generation: 0, record: 0, chain: CHAIN_START };
+  /** The file was damaged, or a write to it failed: nothing more is appended to it. */
+  #stale = false;
+  #busy = false;
+  /** Never tried twice: hard state may have named it although it could not say so. */
+  #lastGeneration = 0;
+
+  private constructor(options: ManifestStoreOptions, manifest: LogicalManifest) {
+    this.#options = options;
+    this.#manifest = manifest;
+  }
+
   /**
-   * `expected` is what hard state names; undefined: a new store, and `initial` becomes generation 1.
-   * Throws StorageError MANIFEST_UNREADABLE if what it names cannot be read.
+   * `expected` is what hard state names; undefined: a new store, and `initial` becomes generation 1. Throws StorageError
+   * MANIFEST_UNREADABLE if what is named cannot be read: the node then needs a snapshot from a peer.
    */
   static async open(options: ManifestStoreOptions, expected: ManifestName | undefined, initial: LogicalManifest): Promise<ManifestStore> {
-    await Promise.resolve();
-    throw new Error(`stub ${options.scheme.kind} ${expected?.generation} ${initial.nextTableId}`);
+    await options.disk.mkdir(DIR);
+    if (expected === undefined) {
+      const store = new ManifestStore(options, initial);
+      await store.replace(initial);
+      return store;
+    }
+    const path = pathOf(expected.generation);
+    const contents = await readManifestFile(options.disk, path, expected, options.scheme);
+    const store = new ManifestStore(options, contents.manifest);
+    store.#name = expected;
+    store.#offset = contents.offset;
+    store.#place = contents.place;
+    await store.#dropOthers();
+    if (contents.damaged) await store.replace(contents.manifest);
+    else store.#file = await options.disk.open(path, 'write');
+    return store;
   }
+
   /** The durable version. */
-  get manifest(): LogicalManifest { throw new Error('stub'); }
-  get name(): ManifestName { throw new Error('stub'); }
-  /** Path of the file that counts. */
-  get path(): string { throw new Error('stub'); }
-  /** Makes `ops`, which lead from the durable version to `result`, durable. Resolves when synced (twice). */
+  get manifest(): LogicalManifest {
+    return this.#manifest;
+  }
+
+  get name(): ManifestName {
+    return this.#name;
+  }
+
+  /** Of the file that counts. */
+  get path(): string {
+    return pathOf(this.#name.generation);
+  }
+
+  /**
+   * Makes `ops`, which lead from the durable version to `result`, durable. One at a time. If it rejects, the durable version
+   * is what it was (or, after a crash, possibly `result`); the next append goes to a new file.
+   */
   async append(ops: readonly PositionedOp[], result: LogicalManifest): Promise<void> {
-    await Promise.resolve();
-    throw new Error(`stub ${ops.length} ${result.nextTableId}`);
+    let applied = this.#manifest;
+    for (const { op, index, term } of ops) applied = applyTreeOp(applied, op, { index, term }).manifest;
+    const digest = digest128(encodeManifest(result));
+    assert(digest128(encodeManifest(applied)) === digest, 'S2 the ops lead to the manifest that is recorded');
+    if (this.#stale || this.#file === undefined || this.#offset >= (this.#options.rotateBytes ?? MiB)) return this.replace(result);
+    await this.#exclusive(async () => {
+      await this.#write(this.#file as DiskFile, { kind: 'ops', ops, result: digest });
+      this.#manifest = result;
+    });
   }
-  /** Starts a new generation that begins with `manifest`: after a snapshot was received, or after faults were found here. */
+
+  /** Starts a new generation with `manifest`: after a snapshot was received, or after faults were found in the file. */
   async replace(manifest: LogicalManifest): Promise<void> {
-    await Promise.resolve();
-    throw new Error(`stub ${manifest.nextTableId}`);
+    await this.#exclusive(async () => {
+      const generation = Math.max(this.#name.generation, this.#lastGeneration) + 1;
+      this.#lastGeneration = generation;
+      const path = pathOf(generation);
+      await this.#options.disk.unlink(path);
+      const file = await this.#options.disk.open(path, 'create');
+      this.#offset = 0;
+      this.#place = { generation, record: 0, chain: CHAIN_START };
+      try {
+        await this.#write(file, { kind: 'snapshot', manifest });
+        await this.#options.disk.syncDir(DIR);
+        const name = { generation, digest: this.#place.chain };
+        await this.#options.commitGeneration(name);
+        this.#name = name;
+      } catch (error) {
+        file.close();
+        throw error;
+      }
+      this.#file?.close();
+      this.#file = file;
+      this.#manifest = manifest;
+      await this.#dropOthers();
+    });
   }
-  close(): void {}
+
+  close(): void {
+    this.#file?.close();
+    this.#file = undefined;
+    this.#stale = true;
+  }
+
+  /** Both copies, each synced before anything else happens. */
+  async #write(file: DiskFile, record: ManifestRecord): Promise<void> {
+    const payload = encodeRecord(this.#place, record);
+    for (const copy of [0, 1] as const) {
+      const bytes = encodeCopy(this.#place, copy, payload, this.#options.scheme);
+      await file.write(bytes, this.#offset);
+      await file.sync();
+      this.#offset += bytes.length;
+    }
+    this.#place = { generation: this.#place.generation, record: this.#place.record + 1, chain: chainAfter(payload) };
+  }
+
+  async #exclusive(work: () => Promise<void>): Promise<void> {
+    assert(!this.#busy, 'the manifest is written by one at a time');
+    this.#busy = true;
+    this.#stale = true;
+    try {
+      await work();
+      this.#stale = false;
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  /** Only the generation that hard state names counts; others are leftovers. */
+  async #dropOthers(): Promise<void> {
+    const own = String(this.#name.generation);
+    for (const name of await this.#options.disk.list(DIR)) if (name !== own) await this.#options.disk.unlink(`${DIR}/${name}`);
+  }
+}
+
+/** `manifest/<generation>`. */
+export function pathOf(generation: number): string {
+  return `${DIR}/${generation}`;
 }

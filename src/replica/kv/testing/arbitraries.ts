@@ -4,8 +4,12 @@ import fc from 'fast-check';
 import { EMPTY } from '../../../base/bytes.js';
 import { bytes } from './requests.js';
 import type {
-  Compare, CompareResult, CompareTarget, DeleteRangeRequest, KvCommand, PutRequest, RangeRequest, RequestOp, SortOrder, SortTarget, TxnRequest,
+  Compare, CompareResult, CompareTarget, DeleteRangeRequest, KvCommand, PutRequest, RangeRequest, RequestOp, SortOrder,
+  SortTarget, TxnRequest,
 } from '../requests.js';
+
+/** Records as the codec makes them. */
+const plain = { noNullPrototype: true } as const;
 
 const KEYS = ['a', 'b', 'b\0', 'b\0\xff', 'b\x01', 'c', 'd', '\0', '\xff', '\xff\xff'];
 const key = fc.constantFrom(...KEYS).map(bytes);
@@ -16,11 +20,18 @@ const rangeEnd = fc.oneof(
 );
 const value = fc.constantFrom('', '1', '2', '22').map(bytes);
 const rare = (n: number): fc.Arbitrary<boolean> => fc.nat(n).map((x) => x === 0);
-const revision = fc.oneof({ weight: 5, arbitrary: fc.constant(0) }, { weight: 2, arbitrary: fc.integer({ min: -1, max: 25 }) });
-const filter = fc.oneof({ weight: 6, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: -1, max: 12 }) });
+const revision = fc.oneof({ weight: 5, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: -1, max: 20 }) });
+const filter = fc.oneof({ weight: 25, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: -1, max: 12 }) });
 
 export const putRequest: fc.Arbitrary<PutRequest> = fc
-  .record({ key, value, lease: fc.constantFrom(0n, 0n, 0n, 0n, 0n, 0n, 0n, 9n), prevKv: fc.boolean(), ignoreValue: rare(9), ignoreLease: rare(9) })
+  .record({
+    key,
+    value,
+    lease: rare(29).map((leased) => (leased ? 9n : 0n)),
+    prevKv: fc.boolean(),
+    ignoreValue: rare(19),
+    ignoreLease: rare(19),
+  }, plain)
   .map((put) => ({ ...put, value: put.ignoreValue ? EMPTY : put.value, lease: put.ignoreLease ? 0n : put.lease }));
 
 export const rangeRequest: fc.Arbitrary<RangeRequest> = fc.record({
@@ -37,9 +48,9 @@ export const rangeRequest: fc.Arbitrary<RangeRequest> = fc.record({
   maxModRevision: filter,
   minCreateRevision: filter,
   maxCreateRevision: filter,
-});
+}, plain);
 
-export const deleteRequest: fc.Arbitrary<DeleteRangeRequest> = fc.record({ key, rangeEnd, prevKv: fc.boolean() });
+export const deleteRequest: fc.Arbitrary<DeleteRangeRequest> = fc.record({ key, rangeEnd, prevKv: fc.boolean() }, plain);
 
 const small = fc.integer({ min: -1, max: 8 });
 const target: fc.Arbitrary<CompareTarget> = fc.oneof(
@@ -51,20 +62,20 @@ const target: fc.Arbitrary<CompareTarget> = fc.oneof(
   fc.constant({ kind: 'unknown' as const }),
 );
 const result = fc.constantFrom<CompareResult[]>('equal', 'greater', 'less', 'not-equal', 'unknown');
-export const compare: fc.Arbitrary<Compare> = fc.record({ result, target, key, rangeEnd });
+export const compare: fc.Arbitrary<Compare> = fc.record({ result, target, key, rangeEnd }, plain);
 
 export const { txnRequest } = fc.letrec<{ txnRequest: TxnRequest; op: RequestOp }>((tie) => ({
   txnRequest: fc.record({
-    compare: fc.array(compare, { maxLength: 2 }),
+    compare: fc.oneof(fc.constant([]), fc.array(compare, { maxLength: 2 })),
     success: fc.array(tie('op'), { maxLength: 4 }),
     failure: fc.array(tie('op'), { maxLength: 3 }),
-  }),
+  }, plain),
   op: fc.oneof(
-    { depthSize: 'small', maxDepth: 2 },
-    putRequest.map((request) => ({ kind: 'put' as const, request })),
-    rangeRequest.map((request) => ({ kind: 'range' as const, request })),
-    deleteRequest.map((request) => ({ kind: 'delete-range' as const, request })),
-    tie('txnRequest').map((request) => ({ kind: 'txn' as const, request })),
+    { maxDepth: 3 },
+    { weight: 3, arbitrary: putRequest.map((request) => ({ kind: 'put' as const, request })) },
+    { weight: 3, arbitrary: rangeRequest.map((request) => ({ kind: 'range' as const, request })) },
+    { weight: 1, arbitrary: deleteRequest.map((request) => ({ kind: 'delete-range' as const, request })) },
+    { weight: 2, arbitrary: tie('txnRequest').map((request) => ({ kind: 'txn' as const, request })) },
   ),
 }));
 

@@ -6,11 +6,11 @@ import { range } from '../range.js';
 import { readTxn } from '../txn.js';
 import { validateCommand, validateRange, validateTxn } from '../validate.js';
 import { MemoryTree } from './memory-tree.js';
-import { command, putOf, rangeOf, txnOf } from './requests.js';
+import { command, rangeOf, type putOf, type txnOf } from './requests.js';
 import type { ReadableTree } from '../../../storage/read-view.js';
 import type { ProposalId } from '../applied-ids.js';
 import type {
-  CompactionResponse, DeleteRangeResponse, KvCommand, PutResponse, RangeRequest, RangeResponse, TxnRequest, TxnResponse,
+  CompactionResponse, DeleteRangeResponse, KeyValue, KvCommand, PutResponse, RangeRequest, RangeResponse, TxnRequest, TxnResponse,
 } from '../requests.js';
 
 export class Harness<T extends ReadableTree = MemoryTree> {
@@ -89,4 +89,26 @@ export function refusal(fn: () => unknown): string {
     return (error as { code?: string }).code ?? String(error);
   }
   return 'none';
+}
+
+/** As text, the same for views and owned bytes. Undefined gives 'undefined'. */
+export function plain(value: unknown): string {
+  return String(JSON.stringify(value, (key, v: unknown) => {
+    if (v instanceof Uint8Array) return Buffer.from(v).toString('hex');
+    if (typeof v === 'bigint') return `${v}n`;
+    if (key === 'kvs' || key === 'prevKvs') return (v as KeyValue[]).map(plainKv);
+    return key === 'prevKv' && v !== undefined ? plainKv(v as KeyValue) : v;
+  }));
+}
+
+function plainKv(kv: KeyValue): string {
+  const hex = (b: Uint8Array): string => Buffer.from(b).toString('hex');
+  return [hex(kv.key), hex(kv.value), kv.createRevision, kv.modRevision, kv.version, kv.lease].join(' ');
+}
+
+/** What `fn` gives, as text, or the code of its refusal. */
+export function outcome(fn: () => unknown): string {
+  let result = '';
+  const code = refusal(() => { result = plain(fn()); });
+  return code === 'none' ? result : code;
 }

@@ -1,4 +1,7 @@
-/** A ReadableTree in memory: sorted keys, each with all its versions. Slow on purpose where that is simple; its reads can be made to fail. */
+/**
+ * A ReadableTree in memory: sorted keys, each with all its versions. Slow where that is simple; its reads can be
+ * made to fail.
+ */
 
 import { compareBytes } from '../../../base/bytes.js';
 import { StorageError } from '../../../storage/errors.js';

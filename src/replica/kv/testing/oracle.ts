@@ -165,6 +165,8 @@ export class Oracle {
     const shown = (): number => (changed ? before + 1 : before);
     const put = (request: PutRequest): ResponseOp => {
       const old = state.find((kv) => text(kv.key) === text(request.key));
+      /* Only after a delete to the end of the space before it in the same transaction; etcd panics there. */
+      if (old === undefined && (request.ignoreValue || request.ignoreLease)) throw new EtcdError('KEY_NOT_FOUND');
       const kv: KeyValue = {
         key: request.key,
         createRevision: old?.createRevision ?? before + 1,

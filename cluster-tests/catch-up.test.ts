@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { putPatiently } from '../scripts/lib/documents.js';
+import { waitQuiet } from '../scripts/lib/heal.js';
+import { makeValue, scatteredKey } from '../scripts/lib/load/values.js';
+import type { ClusterNode } from '../scripts/lib/node.js';
+import { findNumber } from '../scripts/lib/status.js';
+import { remove, tablesBySize } from '../scripts/lib/tables.js';
+import { scan } from '../scripts/lib/verify.js';
+import { kintsugiOnly, SMALL, withCluster } from './harness.js';
+
+const VALUE_BYTES = 2048;
+
+async function fetchedBytes(node: ClusterNode): Promise<number> {
+  const fetched = findNumber(await node.status(), 'fetchedBytes', 'fetchedTableBytes');
+  assert.notEqual(fetched, undefined, '/status tells how many bytes were fetched from peers');
+  return fetched ?? 0;
+}
+
+describe('a follower that lags behind a truncated log', function () {
+  this.timeout(90_000);
+  const fixture = withCluster('catch-up', { extraArgs: SMALL });
+
+  before(function () {
+    kintsugiOnly(this);
+  });
+
+  /** Neighbouring keys, so that later writes elsewhere leave these tables alone. */
+  async function fill(prefix: string, keys: number): Promise<void> {
+    const endpoints = fixture.cluster.nodes.filter((node) => node.running).map((node) => node.endpoint);
+    const lane = async (start: number): Promise<void> => {
+      for (let n = start; n < keys; n += 16) {
+        const endpoint = endpoints[n % endpoints.length];
+        assert.ok(endpoint);
+        await putPatiently(endpoint, `${prefix}${String(n).padStart(6, '0')}`, makeValue(scatteredKey(1, n), n, VALUE_BYTES));
+      }
+    };
+    await Promise.all(Array.from({ length: 16 }, (_, i) => lane(i)));
+  }
+
+  async function equalEverywhere(): Promise<number> {
+    const rest = await waitQuiet(fixture.cluster, 45_000);
+    assert.ok(rest.quiet, rest.why);
+    return rest.tables.bytes;
+  }
+
+  async function holds(node: ClusterNode, prefix: string, keys: number): Promise<void> {
+    const found = await scan(node.endpoint, { prefix, serializable: true });
+    assert.equal(found.size, keys);
+    for (const [key, kv] of found) {
+      const n = Number(key.slice(prefix.length));
+      assert.ok(kv.value.equals(makeValue(scatteredKey(1, n), n, VALUE_BYTES)), key);
+    }
+  }
+
+  it('S2 fetches only the tables that it lacks', async () => {
+    await fill('a/', 3000);
+    const before = await equalEverywhere();
+    const [follower] = await fixture.cluster.followers();
+    assert.ok(follower);
+    await follower.stop('SIGTERM');
+    await fill('z/', 2000);
+    follower.start();
+    await follower.waitReady(60_000);
+    const total = await equalEverywhere();
+    assert.ok(total > before);
+    const fetched = await fetchedBytes(follower);
+    assert.ok(fetched < total * 0.7, `fetched ${fetched} of ${total} bytes although it had ${before}`);
+    await holds(follower, 'a/', 3000);
+    await holds(follower, 'z/', 2000);
+  });
+
+  it('S2 a follower that lost half its tables while it was down fetches that half and ends equal', async () => {
+    const [follower] = await fixture.cluster.followers();
+    assert.ok(follower);
+    await follower.stop('SIGTERM');
+    const tables = tablesBySize(follower);
+    const lost = tables.filter((_, i) => i % 2 === 0);
+    for (const { file } of lost) remove(file);
+    follower.start();
+    await follower.waitReady(60_000);
+    await holds(follower, 'a/', 3000);
+    await holds(follower, 'z/', 2000);
+    await equalEverywhere();
+    assert.ok(lost.length > 0);
+  });
+});

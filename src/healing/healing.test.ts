@@ -1,0 +1,272 @@
+import assert from 'node:assert/strict';
+import { codeOf } from '../base/errors.js';
+import type { StorageError } from '../storage/errors.js';
+import { tablePath, type TableMeta } from '../storage/version/table-meta.js';
+import type { TestNode } from './testing/world.js';
+import { readFile, regionsOf, rot, World } from './testing/world.js';
+
+/** Reads every block; returns the errors. */
+function readAll(node: TestNode, meta: TableMeta, offsets: readonly number[]): unknown[] {
+  const errors: unknown[] = [];
+  for (const offset of offsets) {
+    try {
+      node.tables.reader(meta).readPayload(offset);
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  return errors;
+}
+
+async function same(world: World, node: TestNode, meta: TableMeta): Promise<void> {
+  const current = [...node.durable.levels.flat()].find((table) => table.fileDigest === meta.fileDigest);
+  assert.ok(current, 'the table lives on');
+  assert.deepEqual(await readFile(node.disk, tablePath(current.id)), world.files.get(meta.id), `node ${node.id}: bytes of table ${current.id}`);
+}
+
+describe('healing', () => {
+  let world: World;
+  beforeEach(() => {
+    world = new World();
+  });
+  afterEach(() => world.stop());
+
+  async function layout(meta: TableMeta): Promise<{ data: readonly { offset: number; length: number }[]; all: readonly { offset: number; length: number }[] }> {
+    const all = await regionsOf(meta, world.files.get(meta.id) as Uint8Array);
+    return { all, data: all.filter((region) => region.kind === 'data') };
+  }
+
+  it('H1 H2 H3 a corrected read on a follower leads to a heal: rewritten there, relinked on the others', async () => {
+    const [meta] = (await world.start(2)) as [TableMeta, TableMeta];
+    const { data } = await layout(meta);
+    const offset = data[2]?.offset ?? 0;
+    rot(world.node(2).disk, tablePath(1), offset + 200, 3);
+    const clean = world.node(3).disk.node(tablePath(1));
+    assert.deepEqual(readAll(world.node(2), meta, [offset]), []);
+    await world.node(2).healing.quiet();
+    assert.deepEqual(world.node(2).healing.hints().map((hint) => [hint.tableId, hint.kind, hint.offsets]), [[1, 'corrected', [offset]]]);
+    await world.until('healed', () => world.log.length > 0 && world.healed());
+    for (const node of world.nodes) await same(world, node, meta);
+    assert.deepEqual(world.log, [1]);
+    assert.equal(world.node(3).disk.node(tablePath(3)), clean, 'good sectors are not rewritten');
+    assert.equal(world.node(2).healing.counters.correctedBlocks, 1);
+    assert.equal(world.node(1).healing.counters.healsProposed, 1);
+    assert.equal(world.node(1).healing.counters.hintsReceived, 1);
+    assert.equal(world.node(2).healing.counters.hintsForwarded, 1);
+    assert.equal(world.node(2).healing.counters.healsApplied, 1);
+  });
+
+  it('H1 a scrub finds rot that is in parity only, and after the heal it finds nothing', async () => {
+    const [meta] = (await world.start()) as [TableMeta];
+    const { data } = await layout(meta);
+    const block = data[1] as { offset: number; length: number };
+    rot(world.node(1).disk, tablePath(1), block.offset + block.length - 60, 2);
+    const first = await world.node(1).healing.scrub(() => undefined);
+    assert.equal(first.faults, 1);
+    assert.equal(first.bytes, meta.bytes);
+    await world.until('healed', () => world.log.length > 0 && world.healed());
+    for (const node of world.nodes) {
+      assert.equal((await node.healing.scrub(() => undefined)).faults, 0);
+      await same(world, node, meta);
+    }
+  });
+
+  it('S4 D1 different blocks beyond parity on all three nodes: every read succeeds after repair, and all nodes heal', async () => {
+    const [meta] = (await world.start()) as [TableMeta];
+    const { data } = await layout(meta);
+    for (const node of world.nodes) {
+      const block = data[node.id] as { offset: number; length: number };
+      rot(node.disk, tablePath(1), block.offset, block.length);
+    }
+    for (const node of world.nodes) {
+      const offset = data[node.id]?.offset ?? 0;
+      const [error] = readAll(node, meta, [offset]);
+      assert.equal(codeOf(error), 'BLOCK_UNREADABLE');
+      await node.healing.repair(error as StorageError);
+      assert.deepEqual(readAll(node, meta, [offset]), []);
+      assert.equal(node.healing.blocked(1), false);
+    }
+    await world.until('healed', () => world.log.length > 0 && world.healed());
+    for (const node of world.nodes) await same(world, node, meta);
+  });
+
+  it('D1 H4 a block that is bad on every node is DATA_LOSS for that block only, and other tables heal', async () => {
+    const [lost, other] = (await world.start(2)) as [TableMeta, TableMeta];
+    const { data } = await layout(lost);
+    const block = data[0] as { offset: number; length: number };
+    for (const node of world.nodes) rot(node.disk, tablePath(1), block.offset, block.length);
+    const otherBlock = (await layout(other)).data[0] as { offset: number };
+    rot(world.node(2).disk, tablePath(2), otherBlock.offset + 200);
+    const node = world.node(2);
+    const [error] = readAll(node, lost, [block.offset]);
+    await assert.rejects(node.healing.repair(error as StorageError), (why) => codeOf(why) === 'DATA_LOSS');
+    assert.equal(node.healing.blocked(1), true);
+    assert.equal(node.healing.blocked(2), false);
+    assert.deepEqual(readAll(node, lost, data.slice(1).map((region) => region.offset)), []);
+    readAll(node, other, [otherBlock.offset]);
+    await world.until('the other table is healed', () => world.nodes.every((n) => n.durable.levels.flat().some((t) => t.id === 3)));
+    for (const each of world.nodes) await same(world, each, other);
+    assert.deepEqual(world.log, [2]);
+    assert.ok(world.node(1).healing.counters.healsFailed >= 1);
+  });
+
+  it('D1 while a peer cannot be asked, a bad block is "try again" and never DATA_LOSS', async () => {
+    const [meta] = (await world.start()) as [TableMeta];
+    const { data } = await layout(meta);
+    const block = data[0] as { offset: number; length: number };
+    for (const node of world.nodes.slice(0, 2)) rot(node.disk, tablePath(1), block.offset, block.length);
+    world.network.fate = (_from, to) => (to === 3 ? 'lost' : 'ok');
+    const [error] = readAll(world.node(1), meta, [block.offset]);
+    await assert.rejects(world.node(1).healing.repair(error as StorageError), (why) => codeOf(why) === 'UNREACHABLE');
+    world.network.fate = () => 'ok';
+    await world.node(1).healing.repair(error as StorageError);
+    assert.deepEqual(readAll(world.node(1), meta, [block.offset]), []);
+  });
+
+  it('D1 a repaired block survives a restart with all peers away', async () => {
+    const [meta] = (await world.start()) as [TableMeta];
+    const { data } = await layout(meta);
+    const block = data[0] as { offset: number; length: number };
+    rot(world.node(2).disk, tablePath(1), block.offset, block.length);
+    world.leader = 0;
+    const [error] = readAll(world.node(2), meta, [block.offset]);
+    await world.node(2).healing.repair(error as StorageError);
+    await world.node(2).healing.quiet();
+    await world.node(2).crash();
+    world.network.fate = () => 'lost';
+    await world.node(2).start();
+    assert.deepEqual(readAll(world.node(2), meta, [block.offset]), []);
+    assert.equal(world.node(2).healing.hints().length, 1, 'H2 the hint is still there');
+  });
+
+  it('H1 a missing file and a file cut short are found by scrub and restored by the heal', async () => {
+    const [first, second] = (await world.start(2)) as [TableMeta, TableMeta];
+    await world.node(3).disk.unlink(tablePath(1));
+    world.node(3).disk.node(tablePath(2))?.resize(Math.floor(second.bytes / 2));
+    const report = await world.node(3).healing.scrub(() => undefined);
+    assert.ok(report.faults >= 2);
+    assert.deepEqual(world.node(3).healing.hints().map((hint) => [hint.tableId, hint.kind]), [[1, 'missing'], [2, 'missing']]);
+    await world.until('healed', () => world.log.length === 2 && world.healed());
+    for (const node of world.nodes) for (const meta of [first, second]) await same(world, node, meta);
+  });
+
+  it('S4 a read of a table whose file is missing succeeds once repair restored the file', async () => {
+    const [meta] = (await world.start()) as [TableMeta];
+    await world.node(1).disk.unlink(tablePath(1));
+    const { all } = await layout(meta);
+    const [error] = readAll(world.node(1), meta, [0]);
+    assert.equal(codeOf(error), 'TABLE_UNREADABLE');
+    await world.node(1).healing.repair(error as StorageError);
+    assert.deepEqual(readAll(world.node(1), meta, all.map((region) => region.offset)), []);
+  });
+
+  it('S4 both footers beyond parity: one patched footer makes the table readable again', async () => {
+    const [meta] = (await world.start()) as [TableMeta];
+    const { all, data } = await layout(meta);
+    const [head, tail] = [all[0], all.at(-1)] as [{ offset: number; length: number }, { offset: number; length: number }];
+    for (const region of [head, tail]) rot(world.node(2).disk, tablePath(1), region.offset, region.length);
+    const [error] = readAll(world.node(2), meta, [data[0]?.offset ?? 0]);
+    assert.equal(codeOf(error), 'TABLE_UNREADABLE');
+    await world.node(2).healing.repair(error as StorageError);
+    assert.deepEqual(readAll(world.node(2), meta, data.map((region) => region.offset)), []);
+    await world.until('healed', () => world.log.length > 0 && world.healed());
+    for (const node of world.nodes) await same(world, node, meta);
+  });
+
+  it('H4 a table that is input of a pending plan does not hold up the others, and heals when it is free', async () => {
+    const [busy, free] = (await world.start(2)) as [TableMeta, TableMeta];
+    const plan = {
+      index: 1, term: 1, proposer: 1, purpose: 'compact', inputs: [{ id: 1, digest: busy.fileDigest }], outputLevel: 1, gcRevision: 0, format: {},
+    } as unknown as World['nodes'][0]['logical']['plans'][0];
+    for (const node of world.nodes) node.logical = node.materialized = node.durable = { ...node.logical, plans: [plan] };
+    for (const meta of [busy, free]) {
+      const offset = (await layout(meta)).data[0]?.offset ?? 0;
+      rot(world.node(2).disk, tablePath(meta.id), offset + 200);
+      readAll(world.node(2), meta, [offset]);
+    }
+    await world.until('the free one is healed', () => world.node(2).durable.levels.flat().every((meta) => meta.id !== 2));
+    assert.deepEqual(world.log, [2]);
+    assert.deepEqual(world.node(2).healing.hints().map((hint) => hint.tableId), [1]);
+    for (const node of world.nodes) node.logical = { ...node.logical, plans: [] };
+    await world.until('both are healed', () => world.log.length === 2 && world.healed());
+  });
+
+  it('H2 lost calls, lost answers and a leader that dies lose no hint', async () => {
+    const [meta] = (await world.start()) as [TableMeta];
+    const offset = (await layout(meta)).data[0]?.offset ?? 0;
+    rot(world.node(2).disk, tablePath(1), offset + 200);
+    let hintCalls = 0;
+    world.network.fate = (_from, _to, method) => {
+      if (method !== 'heal.hints') return 'ok';
+      hintCalls++;
+      return hintCalls <= 2 ? 'lost' : hintCalls <= 4 ? 'answer-lost' : 'ok';
+    };
+    // The first leader takes the hint and dies before anything comes of it.
+    const old = world.node(1);
+    world.propose = () => false;
+    readAll(world.node(2), meta, [offset]);
+    await world.until('the old leader has the hint', () => old.healing.hints().length === 1 && hintCalls > 4);
+    await old.crash();
+    delete (world as Partial<Pick<World, 'propose'>>).propose;
+    world.elect(3);
+    await world.until('healed under the new leader', () => world.log.length > 0 && world.healed());
+    await same(world, world.node(2), meta);
+    assert.equal(world.node(3).healing.counters.healsProposed, 1);
+    await old.start({ resendMs: 1000 });
+    await world.until('the old leader follows', () => old.durable === old.logical && old.applied === world.log.length);
+    await same(world, old, meta);
+  });
+
+  it('H2 a crash of the node between the edit and its files keeps the hint, and the rewrite follows', async () => {
+    const [meta] = (await world.start()) as [TableMeta];
+    const node = world.node(2);
+    const offset = (await layout(meta)).data[0]?.offset ?? 0;
+    rot(node.disk, tablePath(1), offset + 200);
+    node.holdFiles = true;
+    readAll(node, meta, [offset]);
+    await world.until('applied', () => node.applied === 1);
+    await node.crash();
+    node.holdFiles = false;
+    await node.start({ resendMs: 1000 });
+    assert.equal(node.healing.hints().length, 1);
+    await world.until('healed', () => world.healed());
+    await same(world, node, meta);
+  });
+
+  it('H1 H2 a fault in a file that was relinked follows it to the new id', async () => {
+    const [meta] = (await world.start()) as [TableMeta];
+    const node = world.node(3);
+    const offset = (await layout(meta)).data[0]?.offset ?? 0;
+    rot(world.node(2).disk, tablePath(1), offset + 200);
+    readAll(world.node(2), meta, [offset]);
+    // The relink is done when the fault appears, and the durable manifest does not have it yet.
+    const materialize = node.healing.materializeHeal.bind(node.healing);
+    node.healing.materializeHeal = async (removed, added) => {
+      const how = await materialize(removed, added);
+      assert.equal(how, 'relink');
+      node.healing.materializeHeal = materialize;
+      rot(node.disk, tablePath(1), offset + 200);
+      readAll(node, meta, [offset]);
+      await node.healing.quiet();
+      assert.deepEqual(node.healing.hints().map((hint) => hint.tableId), [1]);
+      return how;
+    };
+    await world.until('followed', () => node.healing.hints().some((hint) => hint.tableId === 2));
+    await world.until('healed', () => world.log.length === 2 && world.healed());
+    for (const each of world.nodes) await same(world, each, meta);
+  });
+
+  it('H1 a fault that is gone at the second read is transient, and the third at one block is a hint', async () => {
+    const [meta] = (await world.start()) as [TableMeta];
+    world.leader = 0;
+    const node = world.node(2);
+    const region = (await layout(meta)).data[0];
+    assert.ok(region);
+    for (let i = 1; i <= 3; i++) {
+      node.healing.faults.corrected(meta, { kind: 'data', ...region }, 'test');
+      await node.healing.quiet();
+      assert.equal(node.healing.counters.transientFaults, i);
+      assert.equal(node.healing.hints().length, i === 3 ? 1 : 0);
+    }
+  });
+});

@@ -1,0 +1,346 @@
+/**
+ * Three nodes in memory for the tests of healing: real tables, stores, fetchers and healing, a network whose calls can be
+ * lost either way, a clock that moves by hand, and in place of Raft a list of heal edits that every live node applies.
+ */
+
+import { KiB } from '../../base/bytes.js';
+import { MemoryDisk } from '../../base/disk/memory-disk.js';
+import type { Disk } from '../../base/disk.js';
+import type { Clock, Env, Network, NetworkHandler, Random, Timer } from '../../base/env.js';
+import { NetworkError } from '../../base/errors.js';
+import type { KintsugiEvent } from '../../base/events.js';
+import type { NodeId, TableId } from '../../base/ids.js';
+import type { HealingHost } from '../../replica/hooks.js';
+import { TableFetcher } from '../../replica/fetch/table-fetcher.js';
+import { isTableCall, serveTables, type TableServer } from '../../replica/fetch/table-server.js';
+import { BlockCache } from '../../storage/cache/block-cache.js';
+import type { TableFormat } from '../../storage/settings.js';
+import { noFaults, type Region } from '../../storage/table/block-faults.js';
+import { TableStore } from '../../storage/table/table-store.js';
+import { TableWriter } from '../../storage/table/table-writer.js';
+import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
+import { tablePath, type ProducedTable, type TableMeta } from '../../storage/version/table-meta.js';
+import type { TreeOp } from '../../storage/version/tree-op.js';
+import { liveTables } from '../heal-picker.js';
+import { Healing, type HealingOptions } from '../healing.js';
+
+export const FORMAT: TableFormat = {
+  version: 1, blockBytes: KiB, codec: 'none', scheme: { kind: 'rs', k: 4, m: 2 }, filterBitsPerKey: 10, tableBytes: 64 * KiB,
+};
+
+export class TestClock implements Clock {
+  #now = 1000;
+  #timers = new Set<{ due: number; fn: () => void }>();
+
+  now(): number {
+    return this.#now;
+  }
+  wallNow(): number {
+    return 1.7e12 + this.#now;
+  }
+  setTimer(delayMs: number, fn: () => void): Timer {
+    const timer = { due: this.#now + Math.max(0, delayMs), fn };
+    this.#timers.add(timer);
+    return { cancel: () => void this.#timers.delete(timer) };
+  }
+  defer(fn: () => void): void {
+    setImmediate(fn);
+  }
+  advance(ms: number): void {
+    this.#now += ms;
+    for (const timer of [...this.#timers].sort((a, b) => a.due - b.due)) {
+      if (timer.due > this.#now || !this.#timers.delete(timer)) continue;
+      timer.fn();
+    }
+  }
+}
+
+export function seeded(seed: number): Random {
+  let s = seed >>> 0;
+  const uint32 = (): number => {
+    s = (s + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(s ^ (s >>> 15), s | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return (t ^ (t >>> 14)) >>> 0;
+  };
+  return { uint32, below: (bound) => uint32() % bound, float: () => uint32() / 0x1_0000_0000 };
+}
+
+/** What becomes of a call: it arrives and is answered, never arrives, or arrives and the answer is lost. */
+export type Fate = 'ok' | 'lost' | 'answer-lost';
+
+export class TestNetwork {
+  readonly handlers = new Map<NodeId, (from: NodeId, method: string, request: Uint8Array) => Promise<Uint8Array>>();
+  readonly calls: { from: NodeId; to: NodeId; method: string }[] = [];
+  fate: (from: NodeId, to: NodeId, method: string) => Fate = () => 'ok';
+
+  endpoint(from: NodeId): Network {
+    return {
+      maxFrameBytes: 1 << 20,
+      start: (_handler: NetworkHandler) => Promise.resolve(),
+      send: () => undefined,
+      stop: () => Promise.resolve(),
+      call: async (to, method, request) => {
+        this.calls.push({ from, to, method });
+        const handler = this.handlers.get(to);
+        const fate = this.fate(from, to, method);
+        if (handler === undefined || fate === 'lost') throw new NetworkError('UNREACHABLE', `no way to ${to}`);
+        const reply = await handler(from, method, request.slice());
+        if (fate === 'answer-lost') throw new NetworkError('TIMEOUT', `no answer from ${to}`);
+        return reply.slice();
+      },
+    };
+  }
+}
+
+/** A table of `entries` entries, and its file. Different `sequence`, different bytes. */
+export function makeTable(sequence: number, entries = 60, format = FORMAT): { produced: ProducedTable; file: Uint8Array } {
+  const writer = new TableWriter(format, { term: 1, proposer: 1, sequence, ordinal: 0 });
+  const encoder = new TextEncoder();
+  for (let i = 0; i < entries; i++) {
+    const key = encoder.encode(`u${String(sequence)}/key-${String(i).padStart(6, '0')}`);
+    const internalKey = new Uint8Array(key.length + 12);
+    internalKey.set(key);
+    internalKey[0] = 1;
+    const value = new Uint8Array(100).map((_, at) => (at * 7 + i * 31 + sequence) & 0xff);
+    writer.add({ internalKey, tombstone: false, liveDelta: 1, value, revision: i + 1, userSpace: true });
+  }
+  const produced = writer.finish();
+  const file = new Uint8Array(produced.bytes);
+  let at = 0;
+  for (const chunk of writer.takeChunks()) {
+    file.set(chunk, at);
+    at += chunk.length;
+  }
+  const head = writer.headFooter();
+  file.set(head.bytes, head.offset);
+  return { produced, file };
+}
+
+export function manifestOf(tables: readonly TableMeta[], nextTableId: TableId, plans: LogicalManifest['plans'] = []): LogicalManifest {
+  return {
+    nextTableId, levels: [tables, [], [], [], [], [], []], seals: [], plans, flushed: { index: 0, term: 0 }, last: { index: 0, term: 0 },
+  };
+}
+
+export async function writeFile(disk: Disk, path: string, bytes: Uint8Array): Promise<void> {
+  const file = await disk.open(path, 'create');
+  await file.write(bytes, 0);
+  await file.sync();
+  file.close();
+}
+
+export async function readFile(disk: Disk, path: string): Promise<Uint8Array> {
+  return (await disk.readDirect(path, 0, 1 << 26)).bytes;
+}
+
+/** Flips bits in a file behind everybody's back. */
+export function rot(disk: MemoryDisk, path: string, offset: number, length = 1): void {
+  const bytes = disk.node(path)?.bytes;
+  if (bytes === undefined) throw new Error(`no ${path}`);
+  for (let i = offset; i < offset + length; i++) bytes[i] = (bytes[i] ?? 0) ^ 0x5a;
+}
+
+/** All regions of a good file. */
+export async function regionsOf(meta: TableMeta, file: Uint8Array): Promise<readonly Region[]> {
+  const disk = new MemoryDisk();
+  await disk.mkdir('tables');
+  await writeFile(disk, tablePath(meta.id), file);
+  return new TableStore(disk, new BlockCache(1 << 20), noFaults).reader(meta).regions();
+}
+
+export class TestNode {
+  readonly world: World;
+  readonly id: NodeId;
+  readonly disk: MemoryDisk;
+  readonly env: Env;
+  readonly events: KintsugiEvent[] = [];
+  healing!: Healing;
+  tables!: TableStore;
+  fetcher!: TableFetcher;
+  logical: LogicalManifest;
+  materialized: LogicalManifest;
+  durable: LogicalManifest;
+  /** Edits of the log that were applied here. */
+  applied = 0;
+  up = false;
+  /** Set: edits are applied, their files wait. */
+  holdFiles = false;
+  #materializing: Promise<void> = Promise.resolve();
+
+  constructor(world: World, id: NodeId, disk: MemoryDisk) {
+    this.world = world;
+    this.id = id;
+    this.disk = disk;
+    this.env = {
+      clock: world.clock, random: seeded(id), disk, network: world.network.endpoint(id),
+      workers: { breathe: () => undefined }, events: { emit: (event) => void this.events.push(event) },
+    };
+    this.logical = this.materialized = this.durable = manifestOf([], 1);
+  }
+
+  async start(options: HealingOptions = {}): Promise<void> {
+    this.up = true;
+    const { env } = this;
+    const healing = new Healing(env, options);
+    this.healing = healing;
+    this.tables = new TableStore(env.disk, new BlockCache(1 << 22), healing.faults);
+    this.fetcher = new TableFetcher(env);
+    const server: TableServer = serveTables(env, {
+      tables: this.tables,
+      find: (name) => [...liveTables(this.materialized).values()].filter((meta) => meta.fileDigest === name.fileDigest),
+      owed: (name) =>
+        [...liveTables(this.logical).values()].some((meta) => meta.fileDigest === name.fileDigest) &&
+        ![...liveTables(this.materialized).values()].some((meta) => meta.fileDigest === name.fileDigest),
+    });
+    this.world.network.handlers.set(this.id, (from, method, request) =>
+      isTableCall(method) ? server(method, request) : healing.onCall(from, method, request),
+    );
+    await healing.attach(this.#host());
+  }
+
+  #host(): HealingHost {
+    return {
+      env: this.env, memberId: this.id, peers: this.world.ids.filter((id) => id !== this.id), tables: this.tables, fetcher: this.fetcher,
+      leader: () => this.world.leader,
+      term: () => this.world.term,
+      canPropose: () => this.world.leader === this.id,
+      logical: () => this.logical,
+      materialized: () => this.materialized,
+      durable: () => this.durable,
+      proposeTreeOp: (op) => this.world.propose(op),
+    };
+  }
+
+  /** The process dies: what is not on disk is gone. */
+  async crash(): Promise<void> {
+    this.up = false;
+    this.world.network.handlers.delete(this.id);
+    await this.healing.stop();
+    this.logical = this.materialized = this.durable;
+    this.applied = this.durable.last.index;
+  }
+
+  /** Applies what the log has, and lets the files follow. */
+  catchUp(): void {
+    while (this.up && this.applied < this.world.log.length) {
+      const removedId = this.world.log[this.applied] as TableId;
+      const index = ++this.applied;
+      const removed = liveTables(this.logical).get(removedId);
+      const busy = this.logical.plans.some((plan) => plan.inputs.some((input) => input.id === removedId));
+      if (removed === undefined || busy) {
+        this.healing.healEditApplied(removedId, undefined, index);
+        continue;
+      }
+      const added = { ...removed, id: this.logical.nextTableId };
+      this.logical = replaced(this.logical, removed, added, index);
+      this.healing.healEditApplied(removedId, added, index);
+    }
+    this.#materializing = this.#materializing.then(() => this.#materialize()).catch(() => undefined);
+  }
+
+  async #materialize(): Promise<void> {
+    if (!this.up || this.holdFiles) return;
+    const { healing } = this;
+    const target = this.logical;
+    const here = liveTables(this.materialized);
+    const removed: TableMeta[] = [];
+    for (const added of liveTables(target).values()) {
+      if (here.has(added.id)) continue;
+      const old = [...here.values()].find((meta) => meta.fileDigest === added.fileDigest) as TableMeta;
+      try {
+        await healing.materializeHeal(old, added);
+      } catch {
+        return;
+      }
+      removed.push(old);
+    }
+    if (!this.up || healing !== this.healing) return;
+    this.materialized = this.durable = target;
+    for (const { id } of removed) {
+      this.tables.forget(id);
+      await this.disk.unlink(tablePath(id));
+    }
+    healing.durableMoved();
+  }
+}
+
+function replaced(manifest: LogicalManifest, removed: TableMeta, added: TableMeta, index: number): LogicalManifest {
+  const levels = manifest.levels.map((level) => level.map((meta) => (meta.id === removed.id ? added : meta)));
+  return { ...manifest, levels, nextTableId: manifest.nextTableId + 1, last: { index, term: 1 } };
+}
+
+export class World {
+  readonly clock = new TestClock();
+  readonly network = new TestNetwork();
+  readonly ids: readonly NodeId[] = [1, 2, 3];
+  readonly nodes: TestNode[];
+  readonly files = new Map<TableId, Uint8Array>();
+  /** Table ids whose heal edits are committed, in order. */
+  readonly log: TableId[] = [];
+  leader: NodeId = 1;
+  term = 1;
+
+  constructor(makeDisk: (id: NodeId) => MemoryDisk = () => new MemoryDisk()) {
+    this.nodes = this.ids.map((id) => new TestNode(this, id, makeDisk(id)));
+  }
+
+  node(id: NodeId): TestNode {
+    return this.nodes[id - 1] as TestNode;
+  }
+
+  /** All nodes hold the same `tables` tables, with ids from 1. */
+  async start(tables = 1, options: HealingOptions = {}): Promise<readonly TableMeta[]> {
+    const metas: TableMeta[] = [];
+    for (let id = 1; id <= tables; id++) {
+      const { produced, file } = makeTable(100 + id);
+      metas.push({ ...produced, id });
+      this.files.set(id, file);
+    }
+    const manifest = manifestOf(metas, tables + 1);
+    for (const node of this.nodes) {
+      await node.disk.mkdir('tables');
+      for (const [id, file] of this.files) await writeFile(node.disk, tablePath(id), file);
+      node.logical = node.materialized = node.durable = manifest;
+      await node.start({ resendMs: 1000, pollMs: 100, proposalTimeoutMs: 2000, ...options });
+    }
+    return metas;
+  }
+
+  async stop(): Promise<void> {
+    for (const node of this.nodes) if (node.up) await node.crash();
+  }
+
+  propose(op: TreeOp): boolean {
+    if (op.kind !== 'heal-edit') throw new Error('only heal edits here');
+    this.log.push(op.removed.id);
+    return true;
+  }
+
+  elect(leader: NodeId): void {
+    this.leader = leader;
+    this.term++;
+    for (const node of this.nodes) if (node.up) node.healing.leaderChanged(leader, this.term);
+  }
+
+  /** Lets time pass and everybody work until `what` holds. */
+  async until(what: string, holds: () => boolean, steps = 4000): Promise<void> {
+    for (let i = 0; i < steps; i++) {
+      if (holds()) return;
+      await this.step();
+    }
+    throw new Error(`never came true: ${what}`);
+  }
+
+  async step(ms = 25): Promise<void> {
+    this.clock.advance(ms);
+    for (const node of this.nodes) if (node.up && node.applied < this.log.length) node.catchUp();
+    else if (node.up && node.materialized !== node.logical) node.catchUp();
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+
+  /** No node has a hint. */
+  healed(): boolean {
+    return this.nodes.every((node) => !node.up || (node.healing.hints().length === 0 && node.durable === node.logical));
+  }
+}

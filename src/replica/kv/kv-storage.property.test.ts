@@ -1,0 +1,72 @@
+/** The machine on the storage engine's tree: flushes, compactions and restarts in between must not show. */
+
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { KvMachine } from './kv-machine.js';
+import { runToEnd } from './pace.js';
+import { range } from './range.js';
+import { kvCommand, rangeRequest } from './testing/arbitraries.js';
+import { outcome } from './testing/harness.js';
+import { Oracle } from './testing/oracle.js';
+import { StorageTree } from './testing/storage-tree.js';
+import { validateCommand } from './validate.js';
+import type { KvCommand, RangeRequest } from './requests.js';
+
+type Step = KvCommand | { readonly kind: 'read'; readonly request: RangeRequest } | { readonly kind: 'flush' | 'merge' | 'restart' };
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 10, arbitrary: kvCommand },
+  { weight: 5, arbitrary: rangeRequest.map((request) => ({ kind: 'read' as const, request })) },
+  { weight: 2, arbitrary: fc.constantFrom('flush' as const, 'merge' as const, 'restart' as const).map((kind) => ({ kind })) },
+);
+
+async function play(steps: readonly Step[]): Promise<void> {
+  const oracle = new Oracle();
+  const storage = new StorageTree();
+  let machine = new KvMachine(storage.tree, { sliceKeys: 2 });
+  let index = 0;
+  for (const one of steps) {
+    switch (one.kind) {
+      case 'flush':
+      case 'restart':
+        await storage.flush(++index, machine.sealState(index));
+        index += 1;
+        if (one.kind === 'flush') break;
+        {
+          const at = storage.restart();
+          const sealed = machine.state();
+          machine = new KvMachine(storage.tree, { sliceKeys: 2 });
+          machine.load(storage.tree.current, at);
+          assert.deepEqual(machine.state(), sealed);
+        }
+        break;
+      case 'merge':
+        await storage.compact(++index, machine.compactRevision);
+        index += 1;
+        break;
+      case 'read': {
+        const view = storage.tree.view();
+        const got = outcome(() => runToEnd(range(view, one.request, machine.state())));
+        view.release();
+        assert.equal(got, outcome(() => oracle.range(one.request)));
+        break;
+      }
+      default: {
+        if (outcome(() => validateCommand(one)) !== 'undefined') break;
+        const expected = outcome(() => oracle.apply(one).response);
+        const got = outcome(() => {
+          const applied = runToEnd(machine.apply(++index, undefined, one, true));
+          if (applied.kind === 'refused') throw applied.error;
+          return applied.kind === 'done' ? applied.response?.response : applied;
+        });
+        assert.equal(got, expected);
+      }
+    }
+  }
+}
+
+describe('the key-value machine on the storage engine', () => {
+  it('S2 gives what the model gives, whatever is flushed, merged, collected and restarted meanwhile', async () => {
+    await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 50, size: 'max' }), play), { numRuns: 150 });
+  }).timeout(60_000);
+});

@@ -1,0 +1,139 @@
+/**
+ * Opening a log: read all of it past the caches, judge it, then and only then change anything. R6 if one live entry is
+ * faulty, nothing is changed and the open is refused; otherwise the torn tail is zeroed (so that no sound piece of it can
+ * later be taken for a successor of what is written next), what stays is synced again (a killed process may have left
+ * it in the page cache alone) and then vouched for by identities, before the node acts on it.
+ */
+
+import { assert } from '../../base/assert.js';
+import type { Disk } from '../../base/disk.js';
+import type { EventSink } from '../../base/events.js';
+import { BATCH_HEADER } from './batch-codec.js';
+import type { EntryTable } from './entry-table.js';
+import { LogError } from './errors.js';
+import { identityBound, IdentityEncoder } from './identity-codec.js';
+import { resolve, type Cut, type Evidence, type Fault, type Resolution } from './resolve.js';
+import { endOf, scanSegment, type BatchFact, type SegmentScan } from './scan.js';
+import { encodeHeader, generationOf, HEADER_BYTES, segmentName } from './segment-layout.js';
+import { Segment, zeroRange, type SegmentStore } from './segment-store.js';
+
+export interface LogContents {
+  /** In use, oldest first; the last one is written to. */
+  readonly segments: Segment[];
+  /** Follow the last one. */
+  readonly prepared: Segment[];
+  readonly table: EntryTable;
+  readonly resolution: Resolution;
+}
+
+/** Throws LogError ENTRY_FAULTY. */
+export async function openContents(disk: Disk, events: EventSink, store: SegmentStore, evidence: Evidence): Promise<LogContents> {
+  const { dir } = store;
+  await disk.mkdir(dir);
+  await disk.syncDir('');
+  const names = await disk.list(dir);
+  const generations = names.map(generationOf).filter((generation) => generation !== undefined).sort((a, b) => a - b);
+  const scans: SegmentScan[] = [];
+  for (const generation of generations) {
+    scans.push(await scanSegment(disk, segmentName(dir, generation), generation, store.layout.bytes));
+  }
+  const resolution = resolve(scans, evidence);
+  const first = resolution.faults[0];
+  if (first !== undefined) throw faulty(dir, first, resolution.faults);
+  report(events, dir, scans, resolution);
+  await store.sweep(names);
+  // Names that a killed process left undurable.
+  await disk.syncDir(dir);
+  return repair(disk, store, scans, resolution);
+}
+
+function faulty(dir: string, fault: Fault, faults: readonly Fault[]): LogError {
+  const file = fault.generation === 0 ? `a segment file in ${dir}` : segmentName(dir, fault.generation);
+  const where = fault.offset < 0 ? file : `${file}, bytes ${fault.offset} to ${fault.offset + fault.length}`;
+  const entry = fault.term === 0 ? `log entry ${fault.index}` : `log entry ${fault.index} of term ${fault.term}`;
+  const more = faults.length > 1 ? ` (${faults.length - 1} more are damaged)` : '';
+  return new LogError(
+    'ENTRY_FAULTY',
+    `${entry} is damaged in ${where}${more}. It is known to have been written (${fault.why}) and may have been acknowledged, ` +
+      'so it is never cut off, and this member does not start without it. The other members go on serving. ' +
+      'Keep the data directory, check the disk, and put the file back from a copy made after its last write; ' +
+      'if there is none, run `kintsugi recover` to re-admit this member with an empty data directory.',
+    {
+      index: fault.index, term: fault.term, segment: file, offset: fault.offset, why: fault.why, count: faults.length,
+      entries: faults.slice(0, 64).map(({ index, term }) => ({ index, term })),
+    },
+  );
+}
+
+function report(events: EventSink, dir: string, scans: readonly SegmentScan[], resolution: Resolution): void {
+  for (const { generation, oddities } of scans) {
+    if (oddities.length === 0) continue;
+    const message = `log segment ${segmentName(dir, generation)} is damaged where no needed entry lies: ${oddities.join('; ')}`;
+    events.emit({ type: 'warning', message, data: { segment: segmentName(dir, generation) } });
+  }
+  const { cut, replacedBad } = resolution;
+  if (cut !== undefined) {
+    const message = `the log's torn tail is cut off: ${cut.entries} entries whose write never finished`;
+    events.emit({ type: 'warning', message, data: { segment: segmentName(dir, cut.generation), offset: cut.offset } });
+  }
+  if (replacedBad > 0) events.emit({ type: 'warning', message: 'damaged log entries had been replaced already', data: { entries: replacedBad } });
+}
+
+async function repair(disk: Disk, store: SegmentStore, scans: readonly SegmentScan[], resolution: Resolution): Promise<LogContents> {
+  const last = resolution.kept.at(-1)?.generation ?? scans[0]?.generation ?? 0;
+  const segments: Segment[] = [];
+  const prepared: Segment[] = [];
+  for (const scan of scans) {
+    const path = segmentName(store.dir, scan.generation);
+    const segment = new Segment(scan.generation, scan.layout, await disk.open(path, 'write'));
+    if (!scan.sizeGood || !scan.headersGood) await restoreShape(segment, scan);
+    segment.durable = scan.generation <= last;
+    (scan.generation <= last ? segments : prepared).push(segment);
+  }
+  await zeroCut([...segments, ...prepared], resolution.cut);
+  const active = segments.at(-1);
+  if (active !== undefined) {
+    const scan = scans.find(({ generation }) => generation === active.generation);
+    const batch = resolution.kept.at(-1);
+    if (batch !== undefined) active.dataCursor = endOf(batch);
+    active.identityCursor = scan?.identityCursor ?? active.identityCursor;
+    await active.file.sync();
+    await vouch(active, resolution.kept);
+  }
+  return { segments, prepared, table: resolution.table, resolution };
+}
+
+async function restoreShape(segment: Segment, scan: SegmentScan): Promise<void> {
+  const { bytes } = segment.layout;
+  if (!scan.sizeGood) await segment.file.truncate(bytes);
+  const header = encodeHeader({ generation: scan.generation, segmentBytes: bytes });
+  await segment.file.write(header, 0);
+  await segment.file.write(header, bytes - HEADER_BYTES);
+  await segment.file.sync();
+}
+
+async function zeroCut(segments: readonly Segment[], cut: Cut | undefined): Promise<void> {
+  const segment = segments.find(({ generation }) => generation === cut?.generation);
+  if (cut === undefined || segment === undefined) return;
+  await zeroRange(segment.file, cut.offset, segment.layout.dataEnd);
+  await segment.file.sync();
+}
+
+/** Entries that stay count for votes and acknowledgements from now on, so from now on there is proof of them. */
+async function vouch(active: Segment, kept: readonly BatchFact[]): Promise<void> {
+  const encoder = new IdentityEncoder();
+  for (const batch of kept) {
+    const { records, offset } = batch;
+    // Bad records here are such that were replaced later.
+    if (batch.generation !== active.generation || batch.identified || records.some((record) => !record.good)) continue;
+    if (active.identityCursor + encoder.length + identityBound(records.length) > active.layout.identityEnd) break;
+    assert(offset + BATCH_HEADER <= active.dataCursor, 'R6 an identity is written for a batch that stays');
+    const lengths = Uint32Array.from(records, (record) => record.length);
+    const checksums = Uint32Array.from(records, (record) => record.checksum);
+    encoder.add(batch, active.seed, offset, records, 0, records.length, lengths, checksums);
+  }
+  if (encoder.length === 0) return;
+  active.file.writeSync(encoder.view(), active.identityCursor);
+  active.identityCursor += encoder.length;
+  await active.file.sync();
+}

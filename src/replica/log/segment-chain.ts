@@ -1,0 +1,116 @@
+/**
+ * The segments in use and the two that come next. Two, and both durable before the first is written to: then at least
+ * one file without entries stands behind the last with entries at all times, and a lost file shows.
+ */
+
+import { assert, must } from '../../base/assert.js';
+import { codeOf, messageOf } from '../../base/errors.js';
+import type { EventSink } from '../../base/events.js';
+import { LogError } from './errors.js';
+import type { Segment, SegmentStore } from './segment-store.js';
+
+const PREPARED = 2;
+
+export class SegmentChain {
+  readonly #store: SegmentStore;
+  readonly #events: EventSink;
+  /** Oldest first; the last is written to. */
+  readonly #segments: Segment[];
+  readonly #prepared: Segment[];
+  #preparing: Promise<void> | undefined;
+  #retiring: Promise<void> = Promise.resolve();
+  #retireFailed = false;
+  #closed = false;
+
+  private constructor(store: SegmentStore, events: EventSink, segments: Segment[], prepared: Segment[]) {
+    this.#store = store;
+    this.#events = events;
+    this.#segments = segments;
+    this.#prepared = prepared;
+  }
+
+  static async open(store: SegmentStore, events: EventSink, segments: Segment[], prepared: Segment[]): Promise<SegmentChain> {
+    const chain = new SegmentChain(store, events, segments, prepared);
+    if (segments.length === 0) segments.push(await store.prepare(1));
+    // One more before the first entry; the other may come in the meantime.
+    if (prepared.length === 0) prepared.push(await store.prepare(chain.active.generation + 1));
+    chain.#prepareAhead();
+    return chain;
+  }
+
+  get active(): Segment {
+    return this.#segments[this.#segments.length - 1] as Segment;
+  }
+
+  segment(generation: number): Segment {
+    const at = generation - must(this.#segments[0], 'a log has a segment').generation;
+    const segment = this.#segments[at];
+    assert(segment?.generation === generation, `segments in use have consecutive generations: ${generation}`);
+    return segment;
+  }
+
+  /** The next segment becomes the one that is written to; all of the last one is durable. Throws LogError NO_SPACE. */
+  async roll(): Promise<void> {
+    try {
+      while (this.#prepared.length < PREPARED) {
+        this.#prepareAhead();
+        await this.#preparing;
+      }
+    } catch (error) {
+      if (codeOf(error) !== 'NO_SPACE') throw error;
+      throw new LogError('NO_SPACE', 'there is no room for another log segment', {}, error);
+    }
+    this.#segments.push(must(this.#prepared.shift(), 'a segment was prepared'));
+    this.#prepareAhead();
+  }
+
+  /** The oldest segment, if the next one begins with a durable batch: that one then says where the log begins. */
+  droppable(): Segment | undefined {
+    return this.#segments[1]?.durable === true && !this.#retireFailed ? this.#segments[0] : undefined;
+  }
+
+  /** No reader asks for it any more; its file goes in the background. */
+  dropOldest(): void {
+    const segment = must(this.#segments.shift(), 'there is an oldest segment');
+    assert(this.#segments.length > 0, 'the segment that is written to stays');
+    this.#retiring = this.#retiring.then(() => this.#retire(segment));
+  }
+
+  /** When the files of dropped segments are gone. */
+  settled(): Promise<void> {
+    return this.#retiring;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#retiring;
+    await this.#preparing?.catch(() => undefined);
+    for (const segment of [...this.#segments, ...this.#prepared]) segment.file.close();
+  }
+
+  async #retire(segment: Segment): Promise<void> {
+    // Oldest first without a gap: what stays behind after a failure is dropped again after a restart.
+    if (this.#retireFailed) return segment.file.close();
+    try {
+      await this.#store.retire(segment);
+    } catch (error) {
+      this.#retireFailed = true;
+      this.#events.emit({ type: 'warning', message: `a log segment cannot be recycled: ${messageOf(error)}`, data: { generation: segment.generation } });
+    }
+  }
+
+  #prepareAhead(): void {
+    if (this.#preparing !== undefined || this.#prepared.length >= PREPARED || this.#closed) return;
+    const generation = (this.#prepared.at(-1) ?? this.active).generation + 1;
+    const running = this.#store.prepare(generation).then((segment) => {
+      this.#prepared.push(segment);
+      this.#preparing = undefined;
+    });
+    this.#preparing = running.catch((error: unknown) => {
+      this.#preparing = undefined;
+      throw error;
+    });
+    // Whoever rolls asks again and is told; until then a failure matters to nobody.
+    this.#preparing.then(() => this.#prepareAhead(), () => undefined);
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * Writes the tables of one plan to `tables/plan-<sequence>-<ordinal>.tmp`. Nothing counts until `finish` resolves: then
+ * every file is synced, its name is durable, and it was read back and has the digest of the bytes that were handed to
+ * the disk, so that a lost or misdirected write does not hide behind a digest from memory (S6).
+ */
+
+import { assert } from '../../base/assert.js';
+import { MiB } from '../../base/bytes.js';
+import type { Disk, DiskFile } from '../../base/disk.js';
+import type { Workers } from '../../base/env.js';
+import { StorageError } from '../errors.js';
+import { comparePrefixes, revisionOf, spaceOf } from '../key.js';
+import { USER_SPACE } from '../read-view.js';
+import type { TableFormat } from '../settings.js';
+import { FileDigest } from '../table/file-digest.js';
+import { TableWriter } from '../table/table-writer.js';
+import { outputPath, type Birth, type ProducedTable } from '../version/table-meta.js';
+
+const READ_BACK_BYTES = 1 * MiB;
+/** How often the size of a table is looked at: a count of entries, so that the cut is a function of the content. */
+const SIZE_CHECK_ENTRIES = 16;
+
+/** Writes that wait, in order. */
+interface Pending {
+  readonly ordinal: number;
+  readonly chunks: Uint8Array[];
+  /** The table is complete: its head is written last. */
+  finished: { readonly head: { readonly offset: number; readonly bytes: Uint8Array }; readonly table: ProducedTable } | undefined;
+}
+
+export interface OutputOptions {
+  readonly disk: Disk;
+  readonly workers: Workers;
+  readonly format: TableFormat;
+  readonly birth: Omit<Birth, 'ordinal'>;
+  /** Start a new table at `format.tableBytes`, between two keys. A flush gives one table whatever its size. */
+  readonly split: boolean;
+}
+
+export class OutputFiles {
+  readonly #options: OutputOptions;
+  readonly #tables: ProducedTable[] = [];
+  #pending: Pending[] = [];
+  #pendingBytes = 0;
+  #writer: TableWriter | undefined;
+  #ordinal = 0;
+  /** The key after which the present table ends; it is full already. */
+  #lastKey: Uint8Array | undefined;
+  #file: DiskFile | undefined;
+  #offset = 0;
+
+  constructor(options: OutputOptions) {
+    this.#options = options;
+  }
+
+  /** Bytes that wait for {@link drain}. */
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
+  add(internalKey: Uint8Array, tombstone: boolean, liveDelta: number, value: Uint8Array): void {
+    if (this.#lastKey !== undefined && comparePrefixes(this.#lastKey, internalKey) !== 0) this.#endTable();
+    const { format, birth, split } = this.#options;
+    const writer = (this.#writer ??= new TableWriter(format, { ...birth, ordinal: this.#ordinal }));
+    const userSpace = spaceOf(internalKey) === USER_SPACE;
+    writer.add({ internalKey, tombstone, liveDelta, value, revision: revisionOf(internalKey), userSpace });
+    if (writer.entries % SIZE_CHECK_ENTRIES !== 0) return;
+    this.#take();
+    if (split && this.#lastKey === undefined && writer.estimatedBytes >= format.tableBytes) this.#lastKey = internalKey.slice();
+  }
+
+  #take(): Pending {
+    let pending = this.#pending.at(-1);
+    if (pending === undefined || pending.ordinal !== this.#ordinal) {
+      pending = { ordinal: this.#ordinal, chunks: [], finished: undefined };
+      this.#pending.push(pending);
+    }
+    for (const chunk of this.#writer?.takeChunks() ?? []) {
+      pending.chunks.push(chunk);
+      this.#pendingBytes += chunk.length;
+    }
+    return pending;
+  }
+
+  #endTable(): void {
+    const writer = this.#writer;
+    if (writer === undefined) return;
+    const table = writer.finish();
+    this.#take().finished = { head: writer.headFooter(), table };
+    this.#writer = undefined;
+    this.#lastKey = undefined;
+    this.#ordinal++;
+  }
+
+  /** Writes what waits. */
+  async drain(): Promise<void> {
+    const pending = this.#pending;
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    for (const { ordinal, chunks, finished } of pending) {
+      const path = outputPath(this.#options.birth.sequence, ordinal);
+      const file = (this.#file ??= await this.#create(path));
+      for (const chunk of chunks) {
+        await file.write(chunk, this.#offset);
+        this.#offset += chunk.length;
+      }
+      if (finished === undefined) continue;
+      assert(this.#offset === finished.table.bytes, 'all bytes of a table are written');
+      await file.write(finished.head.bytes, finished.head.offset);
+      await file.sync();
+      this.#closeFile();
+      this.#tables.push(finished.table);
+    }
+  }
+
+  /** Always a new file: one of an earlier run may be linked to a table by now, and must not be emptied under it. */
+  async #create(path: string): Promise<DiskFile> {
+    await this.#options.disk.unlink(path);
+    return this.#options.disk.open(path, 'create');
+  }
+
+  #closeFile(): void {
+    this.#file?.close();
+    this.#file = undefined;
+    this.#offset = 0;
+  }
+
+  async finish(): Promise<ProducedTable[]> {
+    this.#endTable();
+    await this.drain();
+    if (this.#tables.length > 0) await this.#options.disk.syncDir('tables');
+    for (const table of this.#tables) await this.#readBack(table);
+    return this.#tables;
+  }
+
+  async #readBack(table: ProducedTable): Promise<void> {
+    const path = outputPath(table.birth.sequence, table.birth.ordinal);
+    const digest = new FileDigest();
+    for (let offset = 0; offset < table.bytes; offset += READ_BACK_BYTES) {
+      const length = Math.min(READ_BACK_BYTES, table.bytes - offset);
+      digest.update((await this.#options.disk.readDirect(path, offset, length)).bytes);
+      await this.#options.workers.breathe();
+    }
+    if (digest.length !== table.bytes || digest.digest() !== table.fileDigest) {
+      throw new StorageError('DIGEST_MISMATCH', `${path} does not read back as it was written`, { path, digest: table.fileDigest });
+    }
+  }
+
+  /** Closes and removes what was written. Never throws: leftovers are orphans, and are overwritten by the next run. */
+  async abort(): Promise<void> {
+    this.#closeFile();
+    for (let ordinal = 0; ordinal <= this.#ordinal; ordinal++) {
+      await this.#options.disk.unlink(outputPath(this.#options.birth.sequence, ordinal)).catch(() => undefined);
+    }
+  }
+}

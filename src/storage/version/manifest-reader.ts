@@ -1,0 +1,132 @@
+/**
+ * Reads a manifest file back. A record counts if either copy verifies and continues the chain. Where none does, it is
+ * torn, and never counted, only if nothing proves that it was durable; a second copy or a later record proves it, and
+ * then the manifest is damaged beyond its redundancy: never silently an older one.
+ */
+
+import type { Disk } from '../../base/disk.js';
+import { CodecError, messageOf } from '../../base/errors.js';
+import { digest128 } from '../../base/digest.js';
+import type { EccScheme } from '../../ecc/scheme.js';
+import { StorageError } from '../errors.js';
+import { applyTreeOp } from './apply-tree-op.js';
+import type { LogicalManifest } from './logical-manifest.js';
+import { encodeManifest } from './manifest-codec.js';
+import {
+  CHAIN_START, chainAfter, copyBytes, decodeRecord, PAGE_BYTES, readCopy, readFrame, type ManifestRecord, type RecordPlace,
+} from './manifest-record.js';
+import type { ManifestName } from './manifest-store.js';
+
+const WINDOW_BYTES = 64 * 1024;
+const FILE_BYTES_MAX = 512 * 1024 * 1024;
+
+export interface ManifestContents {
+  readonly manifest: LogicalManifest;
+  /** Where the next record goes, and what it follows. */
+  readonly place: RecordPlace;
+  readonly offset: number;
+  /** Something was corrected, taken from the spare copy, or torn: the file should be replaced by a new one. */
+  readonly damaged: boolean;
+}
+
+/** Throws StorageError MANIFEST_UNREADABLE. */
+export async function readManifestFile(disk: Disk, path: string, name: ManifestName, scheme: EccScheme): Promise<ManifestContents> {
+  const file = await readWhole(disk, path);
+  let place: RecordPlace = { generation: name.generation, record: 0, chain: CHAIN_START };
+  let manifest: LogicalManifest | undefined;
+  let offset = 0;
+  let damaged = file.length % PAGE_BYTES !== 0;
+  for (;;) {
+    const found = findRecord(file, offset, place, scheme);
+    if (found === undefined) {
+      const proof = manifest === undefined ? 'it is the one that hard state names' : proofOf(file, offset, place);
+      if (proof !== undefined) throw unreadable(path, `record ${place.record} is beyond repair: ${proof}`);
+      break;
+    }
+    const chain = chainAfter(found.payload);
+    if (place.record === 0 && chain !== name.digest) throw unreadable(path, 'its first record is not the one that hard state names');
+    manifest = fold(manifest, decode(path, found.payload, place), path);
+    damaged ||= !found.clean;
+    offset = found.end;
+    place = { generation: place.generation, record: place.record + 1, chain };
+  }
+  if (file.subarray(offset).some((byte) => byte !== 0)) damaged = true;
+  return { manifest: manifest as LogicalManifest, place, offset, damaged };
+}
+
+function unreadable(path: string, why: string, cause?: unknown): StorageError {
+  return new StorageError('MANIFEST_UNREADABLE', `${path}: ${why}`, { path, why }, cause);
+}
+
+/** Stretches that cannot be read are zeros: the copies may make up for them. */
+async function readWhole(disk: Disk, path: string): Promise<Uint8Array> {
+  const size = disk.sizeOf(path);
+  if (size === undefined) throw unreadable(path, 'there is no such file');
+  if (size > FILE_BYTES_MAX) throw unreadable(path, `${size} bytes are more than a manifest has`);
+  const bytes = new Uint8Array(size);
+  const file = await disk.open(path, 'read');
+  try {
+    for (let at = 0; at < size; at += WINDOW_BYTES) {
+      const window = bytes.subarray(at, Math.min(size, at + WINDOW_BYTES));
+      await file.read(window, at).catch(() => window.fill(0));
+    }
+  } finally {
+    file.close();
+  }
+  return bytes;
+}
+
+interface FoundRecord {
+  readonly payload: Uint8Array;
+  /** After both copies. */
+  readonly end: number;
+  readonly clean: boolean;
+}
+
+function findRecord(file: Uint8Array, offset: number, place: RecordPlace, scheme: EccScheme): FoundRecord | undefined {
+  const first = readCopy(file, offset, place, scheme);
+  if (first !== undefined) {
+    const length = copyBytes(first.payload.length, scheme);
+    const second = readCopy(file, offset + length, place, scheme);
+    return { payload: first.payload, end: offset + 2 * length, clean: first.clean && second?.clean === true };
+  }
+  for (let at = offset + PAGE_BYTES; at < file.length; at += PAGE_BYTES) {
+    const frame = readFrame(file, at);
+    if (frame === undefined || frame.copy !== 1) continue;
+    const second = readCopy(file, at, place, scheme);
+    if (second !== undefined) return { payload: second.payload, end: at + copyBytes(second.payload.length, scheme), clean: false };
+  }
+  return undefined;
+}
+
+/** What shows that the record at `place` was once durable. */
+function proofOf(file: Uint8Array, offset: number, place: RecordPlace): string | undefined {
+  for (let at = offset; at < file.length; at += PAGE_BYTES) {
+    const frame = readFrame(file, at);
+    if (frame === undefined || frame.generation !== place.generation) continue;
+    if (frame.record === place.record && frame.copy === 1) return 'its second copy was begun';
+    if (frame.record > place.record) return `record ${frame.record} follows it`;
+  }
+  return undefined;
+}
+
+function decode(path: string, payload: Uint8Array, place: RecordPlace): ManifestRecord {
+  try {
+    return decodeRecord(payload, place);
+  } catch (error) {
+    if (error instanceof CodecError) throw unreadable(path, messageOf(error), error);
+    throw error;
+  }
+}
+
+function fold(manifest: LogicalManifest | undefined, record: ManifestRecord, path: string): LogicalManifest {
+  if (record.kind === 'snapshot') {
+    if (manifest !== undefined) throw unreadable(path, 'a snapshot record in the middle');
+    return record.manifest;
+  }
+  if (manifest === undefined) throw unreadable(path, 'it does not begin with a snapshot record');
+  let result = manifest;
+  for (const { op, index, term } of record.ops) result = applyTreeOp(result, op, { index, term }).manifest;
+  if (digest128(encodeManifest(result)) !== record.result) throw unreadable(path, 'its ops lead to another manifest than when they were recorded');
+  return result;
+}

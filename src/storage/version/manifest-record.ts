@@ -1,0 +1,143 @@
+/**
+ * A record of a manifest file, and how it lies on disk: in two copies, each beginning on a page, each an
+ * ECC-protected block behind a small frame. The second copy is written after the first was synced, so that it is
+ * both a spare and the proof that the record was durable. Each record names the digest of the one before it.
+ */
+
+import { ByteReader, ByteWriter, equalBytes, fromHex, toHex } from '../../base/bytes.js';
+import { crc32c } from '../../base/crc32c.js';
+import { digest128 } from '../../base/digest.js';
+import { CodecError } from '../../base/errors.js';
+import type { Digest128, Digest64 } from '../../base/ids.js';
+import type { EccScheme } from '../../ecc/scheme.js';
+import { decodeBlock, encodeBlock } from '../block/block-codec.js';
+import { MAX_PAYLOAD_BYTES } from '../block/handle.js';
+import { regionBytes } from '../block/layout.js';
+import type { OpPosition } from './apply-tree-op.js';
+import type { LogicalManifest } from './logical-manifest.js';
+import { decodeManifest, decodeTreeOp, encodeManifest, encodeTreeOp, readDigest, writeDigest } from './manifest-codec.js';
+import type { TreeOp } from './tree-op.js';
+
+export interface PositionedOp extends OpPosition {
+  readonly op: TreeOp;
+}
+
+export type ManifestRecord =
+  | { readonly kind: 'snapshot'; readonly manifest: LogicalManifest }
+  /** `result`: digest of the encoded manifest that the ops lead to. */
+  | { readonly kind: 'ops'; readonly ops: readonly PositionedOp[]; readonly result: Digest128 };
+
+/** Where a record stands. The chain is the digest of the payload before it; all zeros for the first. */
+export interface RecordPlace {
+  readonly generation: number;
+  readonly record: number;
+  readonly chain: Digest128;
+}
+
+export const CHAIN_START: Digest128 = '0'.repeat(32);
+/** Copies begin at multiples of it: damage of one page hits one copy. */
+export const PAGE_BYTES = 4096;
+const FRAME_BYTES = 64;
+const MAGIC = 0x464d_534b;
+const FRAME_VERSION = 1;
+const CRC_AT = 52;
+
+export function encodeRecord(place: RecordPlace, record: ManifestRecord): Uint8Array {
+  const out = new ByteWriter(4096);
+  out.u53(place.generation).u32(place.record);
+  writeDigest(out, place.chain);
+  if (record.kind === 'snapshot') {
+    out.u8(0).raw(encodeManifest(record.manifest));
+  } else {
+    out.u8(1);
+    writeDigest(out, record.result);
+    out.varint(record.ops.length);
+    for (const { index, term, op } of record.ops) out.varint(index).varint(term).bytes(encodeTreeOp(op));
+  }
+  return out.finish();
+}
+
+/** Throws CodecError for damage, and for a record of another place. */
+export function decodeRecord(payload: Uint8Array, place: RecordPlace): ManifestRecord {
+  const input = new ByteReader(payload, 'manifest record');
+  if (input.u53() !== place.generation || input.u32() !== place.record || readDigest(input) !== place.chain) {
+    throw new CodecError('manifest record of another place');
+  }
+  const kind = input.u8();
+  if (kind === 0) return { kind: 'snapshot', manifest: decodeManifest(input.raw(input.remaining)) };
+  if (kind !== 1) throw new CodecError(`manifest record of kind ${kind}`);
+  const result = readDigest(input);
+  const n = input.count(3);
+  const ops: PositionedOp[] = [];
+  for (let i = 0; i < n; i++) ops.push({ index: input.varint(), term: input.varint(), op: decodeTreeOp(input.bytes()) });
+  input.end();
+  return { kind: 'ops', ops, result };
+}
+
+/** The chain after a record. */
+export function chainAfter(payload: Uint8Array): Digest128 {
+  return digest128(payload);
+}
+
+/** Bytes of one copy on disk. */
+export function copyBytes(payloadBytes: number, scheme: EccScheme): number {
+  return Math.ceil((FRAME_BYTES + regionBytes(payloadBytes, scheme)) / PAGE_BYTES) * PAGE_BYTES;
+}
+
+/** One copy of a record, whole pages. */
+export function encodeCopy(place: RecordPlace, copy: 0 | 1, payload: Uint8Array, scheme: EccScheme): Uint8Array {
+  const { region, digest } = encodeBlock(payload, 'manifest', 'none', scheme);
+  const frame = new ByteWriter(FRAME_BYTES);
+  frame.u32(MAGIC).u8(FRAME_VERSION).u8(copy).u16(0).u53(place.generation).u32(place.record).u32(payload.length).u64(digest);
+  frame.raw(fromHex(place.chain)).zeros(CRC_AT - frame.length);
+  frame.u32(crc32c(frame.view()));
+  const out = new Uint8Array(copyBytes(payload.length, scheme));
+  out.set(frame.view());
+  out.set(region, FRAME_BYTES);
+  return out;
+}
+
+export interface Frame {
+  readonly copy: number;
+  readonly generation: number;
+  readonly record: number;
+  readonly payloadBytes: number;
+  readonly digest: Digest64;
+  readonly chain: Digest128;
+}
+
+/** The frame at `at`, if there is an undamaged one. */
+export function readFrame(file: Uint8Array, at: number): Frame | undefined {
+  if (at + FRAME_BYTES > file.length) return undefined;
+  const bytes = file.subarray(at, at + FRAME_BYTES);
+  const input = new ByteReader(bytes, 'manifest frame');
+  if (input.u32() !== MAGIC || input.u8() !== FRAME_VERSION) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (view.getUint32(CRC_AT, true) !== crc32c(bytes, 0, 0, CRC_AT)) return undefined;
+  const copy = input.u8();
+  input.u16();
+  const generation = input.u53();
+  const record = input.u32();
+  const payloadBytes = input.u32();
+  const digest = input.u64();
+  const chain = toHex(input.raw(16));
+  return copy > 1 || payloadBytes > MAX_PAYLOAD_BYTES ? undefined : { copy, generation, record, payloadBytes, digest, chain };
+}
+
+/** The verified payload of the copy at `at`, and whether every byte of it is as it was written. */
+export function readCopy(
+  file: Uint8Array, at: number, place: RecordPlace, scheme: EccScheme,
+): { readonly payload: Uint8Array; readonly clean: boolean } | undefined {
+  const frame = readFrame(file, at);
+  if (frame === undefined || frame.record !== place.record || frame.generation !== place.generation || frame.chain !== place.chain) {
+    return undefined;
+  }
+  const length = copyBytes(frame.payloadBytes, scheme);
+  const region = file.subarray(at + FRAME_BYTES, at + length);
+  const { payloadBytes, digest } = frame;
+  const decoded = decodeBlock(region, { type: 'manifest', codec: 'none', scheme, payloadBytes, digest });
+  if (decoded.kind === 'unreadable') return undefined;
+  const copy: 0 | 1 = frame.copy === 0 ? 0 : 1;
+  const clean = equalBytes(encodeCopy(place, copy, decoded.payload, scheme), file.subarray(at, at + length));
+  return { payload: decoded.payload, clean };
+}
