@@ -3,7 +3,6 @@ import { putPatiently } from '../scripts/lib/documents.js';
 import { waitQuiet } from '../scripts/lib/heal.js';
 import { makeValue, scatteredKey } from '../scripts/lib/load/values.js';
 import type { ClusterNode } from '../scripts/lib/node.js';
-import { findNumber } from '../scripts/lib/status.js';
 import { remove, tablesBySize } from '../scripts/lib/tables.js';
 import { scan } from '../scripts/lib/verify.js';
 import { kintsugiOnly, SMALL, withCluster } from './harness.js';
@@ -11,9 +10,9 @@ import { kintsugiOnly, SMALL, withCluster } from './harness.js';
 const VALUE_BYTES = 2048;
 
 async function fetchedBytes(node: ClusterNode): Promise<number> {
-  const fetched = findNumber(await node.status(), 'fetchedBytes', 'fetchedTableBytes');
-  assert.notEqual(fetched, undefined, '/status tells how many bytes were fetched from peers');
-  return fetched ?? 0;
+  const { fetchedTableBytes } = await node.status();
+  assert.notEqual(fetchedTableBytes, undefined, '/status tells how many bytes were fetched from peers');
+  return fetchedTableBytes ?? 0;
 }
 
 describe('a follower that lags behind a truncated log', function () {
@@ -57,8 +56,11 @@ describe('a follower that lags behind a truncated log', function () {
     const before = await equalEverywhere();
     const [follower] = await fixture.cluster.followers();
     assert.ok(follower);
+    const { appliedIndex } = await follower.status();
     await follower.stop('SIGTERM');
     await fill('z/', 2000);
+    const { firstLogIndex = 0 } = await (await fixture.cluster.leader()).status();
+    assert.ok(firstLogIndex > appliedIndex, `the log still reaches back to ${firstLogIndex}; the follower has ${appliedIndex}`);
     follower.start();
     await follower.waitReady(60_000);
     const total = await equalEverywhere();

@@ -22,6 +22,8 @@ const HELP = `Rots table files of real nodes and demands that nothing is lost, e
 
 const SMALL = ['--experimental-memtable-bytes=1048576', '--experimental-table-bytes=1048576'];
 
+const LEAST_FLIPS = 100;
+
 const SCENARIOS = ['follower-running', 'leader-running', 'follower-stopped', 'leader-stopped', 'stripes-running', 'stripes-stopped'];
 
 const HEAD = [
@@ -54,6 +56,9 @@ await runMain(HELP, async () => {
   for (const name of values.only ? values.only.split(',') : SCENARIOS) {
     const pass = await runPass(cluster, name, data, whole(values.seed, 'seed') + passes.length, say);
     passes.push(pass);
+    if (!name.startsWith('stripes') && (pass.damage[0]?.blocks ?? 0) < LEAST_FLIPS) {
+      throw new Failure(`only ${pass.damage[0]?.blocks ?? 0} blocks could be flipped within parity: load more keys`);
+    }
     if (values.verbose) pass.damage.forEach((d) => console.log(dim(`          ${d.what} (${d.blocks} blocks)`)));
     say(`${name}: ${pass.faults.length === 0 ? 'healed' : bad(pass.faults.join('; '))}`);
     if (pass.faults.length > 0 && !cluster.nodes.every((node) => node.running)) break;

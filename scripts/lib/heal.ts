@@ -76,6 +76,10 @@ async function unrest(cluster: Cluster): Promise<string> {
   const all = await Promise.all(cluster.nodes.map((node) => node.status()));
   const hints = all.reduce((n, status) => n + openHints(status), 0);
   if (hints > 0) return `${hints} hints are open`;
+  for (const name of ['pendingPlans', 'owedTables', 'sealedMemtables'] as const) {
+    const busy = all.find((status) => (status[name] ?? 0) > 0);
+    if (busy) return `${busy.name} has ${busy[name]} ${name}`;
+  }
   const applied = new Set(all.map((status) => status.appliedIndex));
   if (applied.size > 1) return `applied indices ${[...applied].join(', ')}`;
   const manifests = new Set(all.map((s) => s.manifest.tables.map((t) => `${t.id}:${t.digest}`).sort().join()));

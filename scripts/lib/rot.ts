@@ -1,5 +1,6 @@
 /** Plans of damage for one node's tables: every kind the drill promises, each on tables of its own. */
 
+import { forAll } from './documents.js';
 import type { ClusterNode } from './node.js';
 import { burst, flipBit, regionsOf, remove, tablesBySize, truncate, zero, type Region, type RegionKind } from './tables.js';
 
@@ -20,8 +21,13 @@ interface Table {
   readonly regions: readonly Region[];
 }
 
+const INSPECTIONS_AT_ONCE = 2;
+
 async function tablesOf(node: ClusterNode): Promise<Table[]> {
-  return Promise.all(tablesBySize(node).map(async (table) => ({ ...table, regions: (await regionsOf(table.file)).regions })));
+  const files = tablesBySize(node);
+  const regions = new Map<string, readonly Region[]>();
+  await forAll(files, INSPECTIONS_AT_ONCE, async ({ file }) => void regions.set(file, (await regionsOf(file)).regions));
+  return files.map((table) => ({ ...table, regions: regions.get(table.file) ?? [] }));
 }
 
 const ofKind = (table: Table, kind: RegionKind): Region[] => table.regions.filter((region) => region.kind === kind);

@@ -24,6 +24,12 @@ export interface NodeStatus {
   readonly appliedIndex: number;
   readonly materializedIndex: number;
   readonly revision: number;
+  readonly memtableBytes?: number;
+  readonly sealedMemtables?: number;
+  readonly owedTables?: number;
+  readonly pendingPlans?: number;
+  readonly firstLogIndex?: number;
+  readonly fetchedTableBytes?: number;
   readonly manifest: { readonly tables: readonly TableStatus[] };
   readonly hints: readonly HintStatus[];
   readonly heal: Readonly<Record<string, number>>;

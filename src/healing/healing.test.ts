@@ -41,14 +41,14 @@ describe('healing', () => {
     const { data } = await layout(meta);
     const offset = data[2]?.offset ?? 0;
     rot(world.node(2).disk, tablePath(1), offset + 200, 3);
-    const clean = world.node(3).disk.node(tablePath(1));
+    const clean = world.node(3).sectors(tablePath(1));
     assert.deepEqual(readAll(world.node(2), meta, [offset]), []);
     await world.node(2).healing.quiet();
     assert.deepEqual(world.node(2).healing.hints().map((hint) => [hint.tableId, hint.kind, hint.offsets]), [[1, 'corrected', [offset]]]);
     await world.until('healed', () => world.log.length > 0 && world.healed());
     for (const node of world.nodes) await same(world, node, meta);
     assert.deepEqual(world.log, [1]);
-    assert.equal(world.node(3).disk.node(tablePath(3)), clean, 'good sectors are not rewritten');
+    assert.equal(world.node(3).sectors(tablePath(3)), clean, 'good sectors are not rewritten');
     assert.equal(world.node(2).healing.counters.correctedBlocks, 1);
     assert.equal(world.node(1).healing.counters.healsProposed, 1);
     assert.equal(world.node(1).healing.counters.hintsReceived, 1);
@@ -142,7 +142,9 @@ describe('healing', () => {
   it('H1 a missing file and a file cut short are found by scrub and restored by the heal', async () => {
     const [first, second] = (await world.start(2)) as [TableMeta, TableMeta];
     await world.node(3).disk.unlink(tablePath(1));
-    world.node(3).disk.node(tablePath(2))?.resize(Math.floor(second.bytes / 2));
+    const cut = world.node(3).disk.openSync(tablePath(2), 'write');
+    await cut.truncate(Math.floor(second.bytes / 2));
+    cut.close();
     const report = await world.node(3).healing.scrub(() => undefined);
     assert.ok(report.faults >= 2);
     assert.deepEqual(world.node(3).healing.hints().map((hint) => [hint.tableId, hint.kind]), [[1, 'missing'], [2, 'missing']]);
@@ -256,7 +258,7 @@ describe('healing', () => {
     for (const each of world.nodes) await same(world, each, meta);
   });
 
-  it('H1 a fault that is gone at the second read is transient, and the third at one block is a hint', async () => {
+  it('H1 a fault that is gone at the second read is transient, the third at one block is a hint, and hinted bytes are rewritten however clean', async () => {
     const [meta] = (await world.start()) as [TableMeta];
     world.leader = 0;
     const node = world.node(2);
@@ -268,5 +270,53 @@ describe('healing', () => {
       assert.equal(node.healing.counters.transientFaults, i);
       assert.equal(node.healing.hints().length, i === 3 ? 1 : 0);
     }
+    const sectors = node.sectors(tablePath(1));
+    world.elect(1);
+    await world.until('healed', () => world.log.length > 0 && world.healed());
+    assert.notEqual(node.sectors(tablePath(2)), sectors);
+    assert.deepEqual(node.events.filter((event) => event.type === 'heal-applied').length, 1);
+  });
+
+  it('H2 a damaged hints file counts as empty, with a warning, and a scrub finds its faults again', async () => {
+    const [meta] = (await world.start()) as [TableMeta];
+    world.leader = 0;
+    const node = world.node(2);
+    rot(node.disk, tablePath(1), ((await layout(meta)).data[0]?.offset ?? 0) + 200);
+    await node.healing.scrub(() => undefined);
+    await node.crash();
+    rot(node.disk, 'hints', 20);
+    await node.start();
+    assert.equal(node.healing.hints().length, 0);
+    assert.ok(node.events.some((event) => event.type === 'warning' && event.message.includes('hints file')));
+    await node.healing.scrub(() => undefined);
+    assert.equal(node.healing.hints().length, 1);
+  });
+
+  it('H2 a scrub notices that the hints file rotted under a running node and writes it again', async () => {
+    const [meta] = (await world.start()) as [TableMeta];
+    world.leader = 0;
+    const node = world.node(2);
+    rot(node.disk, tablePath(1), ((await layout(meta)).data[0]?.offset ?? 0) + 200);
+    await node.healing.scrub(() => undefined);
+    const good = await readFile(node.disk, 'hints');
+    rot(node.disk, 'hints', 20);
+    await node.healing.scrub(() => undefined);
+    assert.deepEqual(await readFile(node.disk, 'hints'), good);
+  });
+
+  it('scrub keeps to its rate, tells its progress, and refuses a second one meanwhile', async () => {
+    const [meta] = (await world.start(3)) as [TableMeta];
+    const node = world.node(1);
+    const began = world.clock.now();
+    const seen: number[] = [];
+    let report: { bytes: number } | undefined;
+    const scrub = node.healing.scrub((status) => seen.push(status.scannedTables), { bytesPerSecond: meta.bytes }).then((done) => (report = done));
+    await assert.rejects(node.healing.scrub(() => undefined), (why) => codeOf(why) === 'SCRUB_RUNNING');
+    await world.until('scrubbed', () => report !== undefined);
+    await scrub;
+    assert.ok(world.clock.now() - began >= 2500, `${world.clock.now() - began} ms for three tables at one a second`);
+    assert.deepEqual([...new Set(seen)], [1, 2, 3]);
+    assert.equal(node.healing.scrubStatus().state, 'idle');
+    assert.notEqual(node.healing.scrubStatus().lastCompletedAt, null);
   });
 });

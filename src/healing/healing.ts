@@ -177,6 +177,11 @@ export class Healing implements HealingHooks {
     return this.#repairer.lost(table);
   }
 
+  /** A block of some table is lost for now: no good copy could be reached. */
+  suspicious(): boolean {
+    return this.#repairer.anyLost;
+  }
+
   /** What this node knows: its own open hints, and if it leads, all that are in its queue. */
   hints(): HintStatus[] {
     const queued = this.#scheduler?.statuses() ?? [];

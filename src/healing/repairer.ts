@@ -57,6 +57,10 @@ export class Repairer {
     return this.#lost.has(table);
   }
 
+  get anyLost(): boolean {
+    return this.#lost.size > 0;
+  }
+
   /** Forgets tables for which `keep` is false. */
   retain(keep: (table: TableId) => boolean): void {
     for (const table of [...this.#lost.keys()]) if (!keep(table)) this.#lost.delete(table);
@@ -111,7 +115,7 @@ export class Repairer {
     }
     this.#markLost(meta.id, block.offset);
     const where = `table ${meta.id}, block at ${block.offset}`;
-    if (true) throw new EtcdError('DATA_LOSS', where);
+    if (outcome.kind === 'lost') throw new EtcdError('DATA_LOSS', where);
     throw new NetworkError('UNREACHABLE', `${where}: ${outcome.why}`, { table: meta.id, offset: block.offset });
   }
 

@@ -56,6 +56,17 @@ describe('raft log', () => {
     assert.deepEqual([unstable.offset, unstable.isEmpty, unstable.lastIndex], [7, true, 6]);
   });
 
+  it('R3 a list that was shared among followers is not handed out after the log was cut', () => {
+    const log = makeLog([1]);
+    log.append([e(1, 2), e(1, 3)]);
+    const shared = log.entriesFrom(2, Infinity);
+    assert.equal(log.entriesFrom(2, Infinity), shared);
+    log.tryAppend(1, 1, [e(2, 2)], 0);
+    log.append([e(3, 3)]);
+    assert.deepEqual(log.entriesFrom(2, Infinity).map((x) => x.term), [2, 3]);
+    assert.deepEqual(shared.map((x) => x.term), [1, 1], 'and does not change under those who have it');
+  });
+
   it('cutting into the stable log hands out what replaces it', () => {
     const log = makeLog([1, 1, 1]);
     assert.equal(log.tryAppend(1, 1, [e(2, 2)], 0), true);

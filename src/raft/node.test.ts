@@ -117,9 +117,19 @@ describe('raft node', () => {
 
   it('R2 only what vouches for nothing unwritten may leave before the write', () => {
     const early = ['MsgApp', 'MsgSnap', 'MsgHeartbeat', 'MsgTimeoutNow', 'MsgProp', 'MsgReadIndex', 'MsgReadIndexResp'];
-    const late = ['MsgVote', 'MsgPreVote', 'MsgVoteResp', 'MsgPreVoteResp', 'MsgAppResp', 'MsgHeartbeatResp'];
+    const late = ['MsgVote', 'MsgPreVote', 'MsgVoteResp', 'MsgPreVoteResp', 'MsgAppResp', 'MsgHeartbeatResp', 'MsgTransferLeader'];
     for (const type of early) assert.equal(mayPrecedeWrite(newMessage(type as MessageType, 1, 2, 1)), true, type);
     for (const type of late) assert.equal(mayPrecedeWrite(newMessage(type as MessageType, 1, 2, 1)), false, type);
+  });
+
+  it('a leader that steps down keeps its term and leaves the election to others', () => {
+    const group = new Group([1, 2, 3]);
+    group.elect(1);
+    group.node(2).stepDown();
+    group.node(1).stepDown();
+    assert.deepEqual([group.node(1).role, group.node(1).lead, group.node(1).term, group.node(1).vote], ['follower', 0, 1, 1]);
+    assert.throws(() => group.node(1).propose(utf8('x')), { code: 'PROPOSAL_DROPPED' });
+    group.elect(2);
   });
 
   it('hands out no more for applying than the limit, and at least one entry', () => {

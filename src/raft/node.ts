@@ -230,6 +230,12 @@ export class RaftNode {
     if (raft.role === 'follower' && raft.config.readOnly !== 'leaseBased') raft.lead = 0;
   }
 
+  /** A leader that cannot serve (its disk fails or stalls) gives up at once, without naming a successor. */
+  stepDown(): void {
+    const raft = this.#raft;
+    if (raft.role === 'leader') raft.becomeFollower(raft.term, 0);
+  }
+
   /** The last message to `id` was probably lost. */
   reportUnreachable(id: NodeId): void {
     const raft = this.#raft;

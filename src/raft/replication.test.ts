@@ -41,24 +41,6 @@ describe('raft replication', () => {
     assert.equal(one?.entries, two?.entries);
   });
 
-  it('R3 a list shared among followers is not handed out after the log was cut', () => {
-    const group = new Group([1, 2, 3]);
-    group.elect(1);
-    group.lose = (m) => m.from === 1 || m.to === 3;
-    group.node(1).proposeEntries(['lost', 'lost', 'lost'].map(utf8));
-    group.settle();
-    group.lose = (m) => m.type === 'MsgApp' && m.to === 3;
-    group.elect(2);
-    group.node(2).propose(utf8('kept'));
-    group.settle();
-    // Node 1 has lost entries 2 to 4 and gets another 4 now; node 3 needs 2 to 4.
-    group.elect(1);
-    assert.equal(group.node(1).lastIndex, 4);
-    group.lose = () => false;
-    group.tick(1, 3);
-    for (const member of group.members.values()) assert.deepEqual(appliedText(member), ['kept']);
-  });
-
   it('R3 a leader commits by counting only entries of its own term (paper, figure 8)', () => {
     const log = () => logOf([1, 2], VOTERS);
     const group = new Group([1, 2, 3], {}, { 1: log(), 2: logOf([1], VOTERS), 3: logOf([1], VOTERS) });

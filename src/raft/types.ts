@@ -147,7 +147,6 @@ export function mayPrecedeWrite(message: Message): boolean {
     case 'MsgProp':
     case 'MsgReadIndex':
     case 'MsgReadIndexResp':
-    case 'MsgTransferLeader':
       return true;
     default:
       return false;

@@ -107,7 +107,7 @@ export class Replica {
     this.#load(flushed);
     this.gossip = new Gossip(self, voters);
     this.fetcher = new TableFetcher(env);
-    this.#tableServer = serveTables(env, tableSource(tree, tables));
+    this.#tableServer = serveTables(env, tableSource(tree, tables, () => this.sender.tables()));
     this.driver = new RaftDriver(
       {
         committed: (entries) => this.applier.enqueue(entries),

@@ -5,8 +5,9 @@ import type { Tree } from '../storage/tree.js';
 import { sameBirth, type TableMeta } from '../storage/version/table-meta.js';
 import type { TableSource } from './fetch/table-server.js';
 
-export function tableSource(tree: Tree, tables: TableStore): TableSource {
-  const known = (): TableMeta[] => [...tree.latest.levels.flat(), ...tree.materialized.levels.flat(), ...tree.durable.levels.flat()];
+/** `kept`: tables that no version names and a transfer still needs. */
+export function tableSource(tree: Tree, tables: TableStore, kept: () => readonly TableMeta[]): TableSource {
+  const known = (): TableMeta[] => [...tree.latest.levels.flat(), ...tree.materialized.levels.flat(), ...tree.durable.levels.flat(), ...kept()];
   return {
     tables,
     find: (name) => {

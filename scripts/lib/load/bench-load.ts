@@ -1,8 +1,9 @@
 /** The closed loop of the benchmark: each client sends its next request when its last one is answered. */
 
 import { performance } from 'node:perf_hooks';
-import { Endpoint, METHODS, type RpcError } from './grpc.js';
+import { METHODS } from './grpc.js';
 import { Histogram } from './histogram.js';
+import { LeanEndpoint } from './lean.js';
 import { monotonicMs, type BenchResult, type BenchSpec } from './protocol.js';
 import { makeValue, scatteredKey, verifyValue } from './values.js';
 import { putIfExistsRequest, putRequest, rangeReply, rangeRequest, revisionOf, txnReply } from './wire.js';
@@ -95,7 +96,7 @@ function requests(spec: BenchSpec): () => Request | undefined {
 class BenchRun {
   readonly #spec: BenchSpec;
   readonly #next: () => Request | undefined;
-  readonly #endpoints: Endpoint[];
+  readonly #endpoints: LeanEndpoint[];
   readonly #onMark: (what: 'measuring' | 'measured') => void;
   #latency = new Histogram();
   #operations = 0;
@@ -110,18 +111,18 @@ class BenchRun {
   constructor(spec: BenchSpec, onMark: (what: 'measuring' | 'measured') => void) {
     this.#spec = spec;
     this.#next = requests(spec);
-    this.#endpoints = spec.endpoints.map((url) => new Endpoint(url, spec.sessionsPerEndpoint));
+    this.#endpoints = spec.endpoints.map((url) => new LeanEndpoint(url, spec.sessionsPerEndpoint));
     this.#onMark = onMark;
   }
 
-  #step(endpoint: Endpoint): void {
+  #step(endpoint: LeanEndpoint): void {
     const request = this.#stop ? undefined : this.#next();
     if (request === undefined) {
       if (--this.#running === 0) this.#idle();
       return;
     }
     const began = performance.now();
-    endpoint.call(request.path, request.body, 0, (error, answer) => {
+    endpoint.call(request.path, request.body, (error, answer) => {
       if (error) this.#failed(error.message);
       else if (request.verify(answer)) {
         this.#operations++;
@@ -153,7 +154,7 @@ class BenchRun {
     this.#running = spec.clients;
     const done = new Promise<void>((resolve) => (this.#idle = resolve));
     if (fill || spec.warmupSeconds === 0) this.#reset();
-    for (let i = 0; i < spec.clients; i++) this.#step(this.#endpoints[i % this.#endpoints.length] as Endpoint);
+    for (let i = 0; i < spec.clients; i++) this.#step(this.#endpoints[i % this.#endpoints.length] as LeanEndpoint);
     if (!this.#measuring) {
       await new Promise((resolve) => setTimeout(resolve, spec.warmupSeconds * 1000));
       this.#reset();
@@ -182,5 +183,3 @@ class BenchRun {
 export function runBench(spec: BenchSpec, onMark: (what: 'measuring' | 'measured') => void): Promise<BenchResult> {
   return new BenchRun(spec, onMark).run();
 }
-
-export type { RpcError };

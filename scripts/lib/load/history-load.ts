@@ -4,7 +4,7 @@
  * endpoint until that refuses it, then moves on; a request is never repeated, so an unanswered write has an unknown outcome.
  */
 
-import { Endpoint, METHODS, RpcError } from './grpc.js';
+import { Endpoint, METHODS } from './grpc.js';
 import { writeHistory, type Recorded } from './history.js';
 import { monotonicMs, type HistorySpec } from './protocol.js';
 import { seededRandom } from '../random.js';
@@ -167,5 +167,3 @@ export class HistoryLoad {
     });
   }
 }
-
-export { RpcError };

@@ -52,13 +52,19 @@ export class MemoryNode {
   }
 }
 
-/** Told of every change before it happens; what a disk with crashes or faults adds to plain memory. */
+/** One name; `node` undefined: it goes away. */
+export interface NameChange {
+  readonly path: string;
+  readonly node: MemoryNode | undefined;
+}
+
+/** Told of every change before it happens, which it may prevent by throwing. */
 export interface MemoryObserver {
   onWrite(node: MemoryNode, bytes: Uint8Array, offset: number): void;
   onResize(node: MemoryNode, size: number): void;
   onSync(node: MemoryNode): void;
-  /** `node` undefined: the name goes away. */
-  onName(path: string, node: MemoryNode | undefined): void;
+  /** One step: all of them or none. */
+  onNames(changes: readonly NameChange[]): void;
   onSyncDir(dir: string): void;
 }
 
@@ -81,7 +87,7 @@ export class MemoryDisk implements Disk {
       if (mode === 'read' || mode === 'write') throw notFound(path);
       this.#needDir(name);
       node = new MemoryNode(this.#nextId++);
-      this.#setName(name, node);
+      this.#setNames([{ path: name, node }]);
     } else if (mode === 'create') {
       this.#observer?.onResize(node, 0);
       node.resize(0);
@@ -131,20 +137,19 @@ export class MemoryDisk implements Disk {
     this.#needDir(target);
     // Two names of one file: POSIX leaves both alone.
     if (this.#names.get(target) === node) return;
-    this.#setName(target, node);
-    this.#setName(source, undefined);
+    this.#setNames([{ path: target, node }, { path: source, node: undefined }]);
   }
 
   async link(from: string, to: string): Promise<void> {
     const node = this.#names.get(normalPath(from));
     if (node === undefined) throw notFound(from);
     this.#needDir(normalPath(to));
-    this.#setName(normalPath(to), node);
+    this.#setNames([{ path: normalPath(to), node }]);
   }
 
   async unlink(path: string): Promise<void> {
     const name = normalPath(path);
-    if (this.#names.has(name)) this.#setName(name, undefined);
+    if (this.#names.has(name)) this.#setNames([{ path: name, node: undefined }]);
   }
 
   async syncDir(dir: string): Promise<void> {
@@ -174,14 +179,12 @@ export class MemoryDisk implements Disk {
     this.#epoch++;
   }
 
-  newNode(): MemoryNode {
-    return new MemoryNode(this.#nextId++);
-  }
-
-  #setName(name: string, node: MemoryNode | undefined): void {
-    this.#observer?.onName(name, node);
-    if (node === undefined) this.#names.delete(name);
-    else this.#names.set(name, node);
+  #setNames(changes: readonly NameChange[]): void {
+    this.#observer?.onNames(changes);
+    for (const { path, node } of changes) {
+      if (node === undefined) this.#names.delete(path);
+      else this.#names.set(path, node);
+    }
   }
 
   #needDir(name: string): void {

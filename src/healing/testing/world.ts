@@ -135,10 +135,12 @@ export async function readFile(disk: Disk, path: string): Promise<Uint8Array> {
 }
 
 /** Flips bits in a file behind everybody's back. */
-export function rot(disk: MemoryDisk, path: string, offset: number, length = 1): void {
-  const bytes = disk.node(path)?.bytes;
-  if (bytes === undefined) throw new Error(`no ${path}`);
-  for (let i = offset; i < offset + length; i++) bytes[i] = (bytes[i] ?? 0) ^ 0x5a;
+export function rot(disk: Disk, path: string, offset: number, length = 1): void {
+  const file = disk.openSync(path, 'write');
+  const bytes = new Uint8Array(length);
+  file.readSync(bytes, offset);
+  file.writeSync(bytes.map((byte) => byte ^ 0x5a), offset);
+  file.close();
 }
 
 /** All regions of a good file. */
@@ -152,7 +154,7 @@ export async function regionsOf(meta: TableMeta, file: Uint8Array): Promise<read
 export class TestNode {
   readonly world: World;
   readonly id: NodeId;
-  readonly disk: MemoryDisk;
+  readonly disk: Disk;
   readonly env: Env;
   readonly events: KintsugiEvent[] = [];
   healing!: Healing;
@@ -168,7 +170,7 @@ export class TestNode {
   holdFiles = false;
   #materializing: Promise<void> = Promise.resolve();
 
-  constructor(world: World, id: NodeId, disk: MemoryDisk) {
+  constructor(world: World, id: NodeId, disk: Disk) {
     this.world = world;
     this.id = id;
     this.disk = disk;
@@ -177,6 +179,11 @@ export class TestNode {
       workers: { breathe: () => undefined }, events: { emit: (event) => void this.events.push(event) },
     };
     this.logical = this.materialized = this.durable = manifestOf([], 1);
+  }
+
+  /** Which file a name means: hard links are the same one. */
+  sectors(path: string): unknown {
+    return this.disk instanceof MemoryDisk ? this.disk.node(path) : undefined;
   }
 
   async start(options: HealingOptions = {}): Promise<void> {
@@ -281,7 +288,7 @@ export class World {
   leader: NodeId = 1;
   term = 1;
 
-  constructor(makeDisk: (id: NodeId) => MemoryDisk = () => new MemoryDisk()) {
+  constructor(makeDisk: (id: NodeId) => Disk = () => new MemoryDisk()) {
     this.nodes = this.ids.map((id) => new TestNode(this, id, makeDisk(id)));
   }
 
@@ -301,6 +308,7 @@ export class World {
     for (const node of this.nodes) {
       await node.disk.mkdir('tables');
       for (const [id, file] of this.files) await writeFile(node.disk, tablePath(id), file);
+      await node.disk.syncDir('tables');
       node.logical = node.materialized = node.durable = manifest;
       await node.start({ resendMs: 1000, pollMs: 100, proposalTimeoutMs: 2000, ...options });
     }

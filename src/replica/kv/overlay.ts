@@ -136,7 +136,7 @@ export class Overlay implements ReadView {
         under = base.next();
         continue;
       }
-      
+      if (under.done !== true && order === 0) under = base.next();
       at += direction;
       if (!mine.tombstone || options.tombstones === true) yield mine;
     }

@@ -189,7 +189,9 @@ class Resolver {
     const newest = this.#scans.at(-1)?.generation ?? 0;
     const next = this.#table.lastIndex + 1;
     let previous: number | undefined;
-    for (const { generation } of this.#scans) {
+    for (const { generation, wrecked } of this.#scans) {
+      // Segments before the last used one are held to the sequence numbers; from there on nothing else would show.
+      if (wrecked && generation >= used) this.#fault(next, 0, generation, -1, 0, 'its segment file is cut short or overwritten');
       const gap = previous !== undefined && generation !== previous + 1;
       // A gap before the last used segment shows in the sequence numbers.
       if (gap && generation > used) this.#fault(next, 0, (previous as number) + 1, -1, 0, 'its segment file is missing');

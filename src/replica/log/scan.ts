@@ -48,6 +48,8 @@ export interface SegmentScan {
   readonly oddities: readonly string[];
   readonly headersGood: boolean;
   readonly sizeGood: boolean;
+  /** So little of the file is left that what is missing from it proves nothing: both headers are gone, or its end is. */
+  readonly wrecked: boolean;
 }
 
 export async function scanSegment(disk: Disk, path: string, generation: number, usualBytes: number): Promise<SegmentScan> {
@@ -55,8 +57,9 @@ export async function scanSegment(disk: Disk, path: string, generation: number, 
   const oddities: string[] = [];
   let bytes = await readAll(disk, path, Math.min(size, MAX_SEGMENT_BYTES), oddities);
   const layout = layoutOf(segmentBytesOf(bytes, generation, usualBytes));
-  const headersGood = [0, layout.bytes - HEADER_BYTES].every((at) => decodeHeader(bytes, at)?.generation === generation);
-  if (!headersGood) oddities.push('a header is damaged');
+  const headers = [0, layout.bytes - HEADER_BYTES].filter((at) => decodeHeader(bytes, at)?.generation === generation).length;
+  const wrecked = headers === 0 || size < layout.identityEnd;
+  if (headers < 2) oddities.push('a header is damaged');
   if (size !== layout.bytes) {
     oddities.push(`the file has ${size} bytes instead of ${layout.bytes}`);
     const whole = new Uint8Array(layout.bytes);
@@ -66,7 +69,8 @@ export async function scanSegment(disk: Disk, path: string, generation: number, 
   const seed = generationSeed(generation);
   const { identities, usedTo } = decodeIdentities(bytes, layout.identityStart, layout.identityEnd, seed, generation);
   const batches = scanBatches(bytes, layout, generation, seed, identities);
-  return { generation, layout, batches, identityCursor: usedTo, oddities, headersGood, sizeGood: size === layout.bytes };
+  const sizeGood = size === layout.bytes;
+  return { generation, layout, batches, identityCursor: usedTo, oddities, headersGood: headers === 2, sizeGood, wrecked };
 }
 
 /** Of the page that a bad sector takes with it. */

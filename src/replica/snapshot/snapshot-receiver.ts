@@ -133,7 +133,7 @@ export class SnapshotReceiver {
     });
     const fetched = fetcher.fetchedBytes - before;
     this.#fetchedBytes += fetched;
-    this.#reusedBytes += Math.max(0, meta.bytes - fetched);
+    if (twin) this.#reusedBytes += Math.max(0, meta.bytes - fetched);
   }
 }
 

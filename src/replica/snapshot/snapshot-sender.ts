@@ -10,6 +10,7 @@ import type { LogIndex, NodeId } from '../../base/ids.js';
 import { RaftError } from '../../raft/errors.js';
 import type { ConfState, ProgressState, Snapshot } from '../../raft/types.js';
 import type { Tree } from '../../storage/tree.js';
+import type { TableMeta } from '../../storage/version/table-meta.js';
 import { encodeManifest } from '../../storage/version/manifest-codec.js';
 
 export interface SnapshotSenderOptions {
@@ -24,12 +25,14 @@ export interface SnapshotSenderOptions {
 
 interface Transfer {
   readonly flushed: LogIndex;
+  readonly tables: readonly TableMeta[];
   readonly unpin: () => void;
   readonly startedAt: number;
   lastSign: number;
 }
 
-const SILENCE_MS = 10_000;
+/** The receiver says every second that it works on it. */
+const SILENCE_MS = 4_000;
 /** How long a transfer is kept before the core is asked whether it still goes on. */
 const SETTLE_MS = 1_000;
 
@@ -61,8 +64,8 @@ export class SnapshotSender {
     const { tree, clock, events } = this.#options;
     this.#release(to);
     const now = clock.now();
-    const unpin = tree.pin(tree.durable.levels.flat());
-    this.#transfers.set(to, { flushed: snapshot.metadata.index, unpin, startedAt: now, lastSign: now });
+    const tables = tree.durable.levels.flat();
+    this.#transfers.set(to, { flushed: snapshot.metadata.index, tables, unpin: tree.pin(tables), startedAt: now, lastSign: now });
     this.#sent++;
     events.emit({ type: 'snapshot-sent', to, index: snapshot.metadata.index });
   }
@@ -71,6 +74,11 @@ export class SnapshotSender {
   alive(from: NodeId): void {
     const transfer = this.#transfers.get(from);
     if (transfer) transfer.lastSign = this.#options.clock.now();
+  }
+
+  /** Tables that are kept for transfers, whether or not a version still names them. */
+  tables(): TableMeta[] {
+    return [...this.#transfers.values()].flatMap((transfer) => transfer.tables);
   }
 
   /** The log after this index is needed by a transfer; Infinity if there is none. */

@@ -155,7 +155,7 @@ export class TestCluster {
       if (this.failures.length > 0) throw this.failures[0];
       const found = condition();
       if (found !== undefined && found !== false) return found;
-      if (performance.now() > end) throw new Error(`waited for ${what} in vain`);
+      if (performance.now() > end) throw new Error(`waited for ${what} in vain:\n${this.alive.map(describeNode).join('\n')}`);
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   }
@@ -170,6 +170,17 @@ export class TestCluster {
       );
     });
   }
+}
+
+function describeNode(node: TestNode): string {
+  const { role, term, commitIndex, appliedIndex, lastLogIndex, firstLogIndex, flushedIndex, materializedIndex, owedTables, pendingPlans, sealedMemtables, errors } =
+    node.store.status();
+  const progress = [...(node.replica.driver.node.status().progress ?? [])].map(([id, p]) => `${id}:${p.state}/${p.match}/${p.next}${p.paused ? '/paused' : ''}`);
+  const events = node.events.filter((event) => event.type === 'warning' || event.type.startsWith('snapshot')).slice(-4);
+  return JSON.stringify({
+    id: node.id, role, term, commitIndex, appliedIndex, log: [firstLogIndex, lastLogIndex], F: flushedIndex, E: materializedIndex, owedTables, pendingPlans,
+    sealedMemtables, errors, progress, events, backlog: node.replica.applier.backlog,
+  });
 }
 
 export function put(key: string, value: string | Uint8Array): PutRequest {

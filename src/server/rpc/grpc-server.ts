@@ -190,7 +190,11 @@ export function listenInsecure(server: Server, hostAndPort: string): Promise<num
 /** Lets calls end for `graceMs`, then cuts them off. */
 export function closeGrpc(server: Server, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => server.forceShutdown(), graceMs);
+    const timer = setTimeout(() => {
+      // After a forced shutdown grpc-js does not always call back.
+      server.forceShutdown();
+      resolve();
+    }, graceMs);
     server.tryShutdown(() => {
       clearTimeout(timer);
       resolve();

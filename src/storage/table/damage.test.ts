@@ -5,7 +5,7 @@ import { DiskError } from '../../base/errors.js';
 import type { DiskFile } from '../../base/disk.js';
 import { StorageError } from '../errors.js';
 import { tablePath, type TableMeta } from '../version/table-meta.js';
-import type { BlockFaults } from './block-faults.js';
+import type { BlockFaults, Region } from './block-faults.js';
 import { noFaults } from './block-faults.js';
 import { SEQUENCE_BYTES, type TableEntry } from './entry.js';
 import { rebuildTable } from './rebuild-table.js';
@@ -116,6 +116,21 @@ describe('a damaged table', () => {
     });
   });
 
+  it('a table with a footer beyond parity is read by the one at its other end', async () => {
+    const table = makeTable(entries, formatWith('none'));
+    const disk = await diskWith(table);
+    const footers = openStore(disk, noFaults).reader(table.meta).regions().filter(({ kind }) => kind === 'footer');
+    assert.equal(footers.length, 2);
+    for (const { offset, length } of footers) {
+      withDamage(disk, table, offset, new Uint8Array(length), () => {
+        const faults = new RecordedFaults();
+        read(disk, table.meta, faults);
+        assert.deepEqual(faults.unreadableAt, []);
+        assert.equal(faults.correctedAt.length, offset === 0 ? 1 : 0);
+      });
+    }
+  });
+
   it('a filter beyond parity answers maybe and fails no read', async () => {
     const table = makeTable(entries, formatWith('none'));
     const disk = await diskWith(table);
@@ -131,14 +146,15 @@ describe('a damaged table', () => {
   it('S4 swapped, misdirected and stale blocks are caught, also without parity', async () => {
     for (const scheme of ['none', 'rs(8,2)']) {
       // Values of one size, so that blocks fit in each other's place.
-      const fixed = (fill: number): TableEntry[] => entries.map((entry) => ({ ...entry, tombstone: false, liveDelta: 0, value: new Uint8Array(60).fill(fill) }));
+      const fixed = (fill: number): TableEntry[] =>
+        entries.map((entry) => ({ ...entry, tombstone: false, liveDelta: 0, value: new Uint8Array(60).fill(fill) }));
       const table = makeTable(fixed(1), formatWith(scheme));
       const stale = makeTable(fixed(2), formatWith(scheme));
       const disk = await diskWith(table);
       const regions = openStore(disk, noFaults).reader(table.meta).regions().filter(({ kind }) => kind === 'data');
       const [a, b] = [regions[0], regions.find((region, i) => i > 0 && region.length === regions[0]?.length)];
       assert.ok(a && b && stale.bytes.length === table.bytes.length);
-      const image = (made: MadeTable, { offset, length }: { offset: number; length: number }): Uint8Array => made.bytes.slice(offset, offset + length);
+      const image = (made: MadeTable, { offset, length }: Region): Uint8Array => made.bytes.slice(offset, offset + length);
       const lost = (): void => assert.throws(() => openStore(disk, noFaults).reader(table.meta).cursor().seekToFirst(), isTyped);
       withDamage(disk, table, a.offset, image(table, b), lost);
       withDamage(disk, table, a.offset, image(stale, a), lost);
@@ -251,7 +267,31 @@ describe('rebuilding a table', () => {
     const disk = await diskWith({ ...table, bytes: table.bytes.slice().fill(0, 3000, 6000) });
     await assert.rejects(rebuilt(disk, table), isTyped);
     await assert.rejects(rebuilt(disk, table, () => Promise.resolve(new Uint8Array(256))), isTyped);
+    const good = await fetchFrom(table);
+    const flipped = async (block: { offset: number }): Promise<Uint8Array> =>
+      (await good(block)).map((byte, i) => (i === 9 ? byte ^ 1 : byte));
+    await assert.rejects(rebuilt(disk, table, flipped), isTyped);
     await assert.rejects(rebuilt(await diskWith(), table), (error) => error instanceof StorageError && error.code === 'TABLE_UNREADABLE');
+  });
+
+  it('S6 the whole file is compared with the digest that was confirmed, however well its blocks verify', async () => {
+    const table = makeTable(entries, formatWith('rs(8,2)'));
+    const other = { ...table, meta: { ...table.meta, fileDigest: '0'.repeat(32) } };
+    const disk = await diskWith(table);
+    await assert.rejects(rebuilt(disk, other), (error) => error instanceof StorageError && error.code === 'DIGEST_MISMATCH');
+    const { faults, pristine } = await verifyTable(disk, tablePath(1), other.meta);
+    assert.deepEqual([pristine, faults[0]?.region, faults[0]?.kind], [false, 'file', 'unreadable']);
+  });
+
+  it('counts what came from parity and what from elsewhere', async () => {
+    const table = makeTable(entries, formatWith('rs(8,2)'));
+    const region = openStore(await diskWith(table), noFaults).reader(table.meta).regions()[2];
+    assert.ok(region);
+    const bytes = table.bytes.slice().fill(0, region.offset, region.offset + region.length).fill(0x33, 0, 400);
+    bytes[region.offset + region.length + 100] = (bytes[region.offset + region.length + 100] as number) ^ 1;
+    const disk = await diskWith({ ...table, bytes });
+    const report = await rebuildTable(disk, tablePath(1), table.meta, { fetch: await fetchFrom(table), write: () => undefined });
+    assert.deepEqual(report, { bytes: table.bytes.length, correctedBlocks: 1, fetchedBlocks: 1 });
   });
 
   it('asks for blocks by digest, offset and lengths', async () => {

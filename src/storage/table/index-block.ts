@@ -80,14 +80,18 @@ export class IndexBlock {
     this.#sums = new Float64Array(this.count + 1);
     for (let i = 0; i < this.count; i++) {
       const at = this.#at(i);
-      const end = this.#keysAt + this.#view.getUint32(at + 44, true) + this.#view.getUint32(at + 48, true) + this.#view.getUint32(at + 52, true);
-      if (end > payload.length) throw new CodecError(`index block: keys of block ${i} lie outside`);
+      if (this.#lastKeyAt(at) + this.#view.getUint32(at + 52, true) > payload.length) throw new CodecError(`index block: keys of block ${i} lie outside`);
       this.#sums[i + 1] = (this.#sums[i] as number) + this.#view.getInt32(at + 40, true);
     }
   }
 
   #at(i: number): number {
     return HEAD_BYTES + i * RECORD_BYTES;
+  }
+
+  /** Where the last key of the record at `at` begins: after its first key. */
+  #lastKeyAt(at: number): number {
+    return this.#keysAt + this.#view.getUint32(at + 44, true) + this.#view.getUint32(at + 48, true);
   }
 
   #u53(at: number): number {
@@ -131,7 +135,7 @@ export class IndexBlock {
 
   lastKey(i: number): Uint8Array {
     const at = this.#at(i);
-    const start = this.#keysAt + this.#view.getUint32(at + 44, true) + this.#view.getUint32(at + 48, true);
+    const start = this.#lastKeyAt(at);
     return this.#payload.subarray(start, start + this.#view.getUint32(at + 52, true));
   }
 
@@ -156,7 +160,7 @@ export class IndexBlock {
 
   #compareLast(i: number, target: Uint8Array): number {
     const at = this.#at(i);
-    const start = this.#keysAt + this.#view.getUint32(at + 44, true) + this.#view.getUint32(at + 48, true);
+    const start = this.#lastKeyAt(at);
     const length = this.#view.getUint32(at + 52, true);
     const payload = this.#payload;
     const n = length < target.length ? length : target.length;

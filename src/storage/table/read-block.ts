@@ -66,7 +66,13 @@ function readClean(file: DiskFile, region: Region, spec: BlockSpec): Uint8Array 
 }
 
 /** From the file and parity alone; a string says why not. `file` undefined: there is none. */
-export function readStored(file: DiskFile | undefined, meta: TableMeta, region: Region, spec: BlockSpec, faults: BlockFaults): BlockRead | string {
+export function readStored(
+  file: DiskFile | undefined,
+  meta: TableMeta,
+  region: Region,
+  spec: BlockSpec,
+  faults: BlockFaults,
+): BlockRead | string {
   if (file === undefined) return 'the file is missing';
   const clean = readClean(file, region, spec);
   if (clean) return { payload: clean, corrected: false };
@@ -85,7 +91,13 @@ export function patched(meta: TableMeta, region: Region, spec: BlockSpec, faults
 }
 
 /** Throws StorageError BLOCK_UNREADABLE when neither parity nor a patch gives the block (S4). */
-export function readBlock(file: DiskFile | undefined, meta: TableMeta, region: Region, spec: BlockSpec, faults: BlockFaults): BlockRead {
+export function readBlock(
+  file: DiskFile | undefined,
+  meta: TableMeta,
+  region: Region,
+  spec: BlockSpec,
+  faults: BlockFaults,
+): BlockRead {
   const stored = readStored(file, meta, region, spec, faults);
   if (typeof stored !== 'string') return stored;
   const patch = patched(meta, region, spec, faults);

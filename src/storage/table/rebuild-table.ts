@@ -10,7 +10,7 @@ import { StorageError } from '../errors.js';
 import type { TableMeta } from '../version/table-meta.js';
 import { FileDigest } from './file-digest.js';
 import { blockUnreadable } from './read-block.js';
-import { regenerate, TableImage, type FetchPayload } from './table-image.js';
+import { BEYOND_END, regenerate, TableImage, type FetchPayload } from './table-image.js';
 
 export interface RebuildOptions {
   /** Default true. False: through the page cache. */
@@ -37,18 +37,16 @@ export async function rebuildTable(disk: Disk, path: string, meta: TableMeta, op
   const image = new TableImage(disk, path, meta, options);
   const digest = new FileDigest();
   let correctedBlocks = 0;
-  let fetchedBlocks = 0;
   try {
     for await (const window of image.windows(await image.regions())) {
       const out = new Uint8Array(window.bytes.length);
       for (const region of window.regions) {
         const at = region.offset - window.offset;
-        const decoded = decodeBlock(window.bytes.subarray(at, at + region.length), region.spec);
+        const decoded = at >= window.present ? BEYOND_END : decodeBlock(window.bytes.subarray(at, at + region.length), region.spec);
         let payload = decoded.kind === 'unreadable' ? undefined : decoded.payload;
         if (decoded.kind === 'corrected') correctedBlocks++;
         if (decoded.kind === 'unreadable') {
           payload = await image.fetch(region);
-          fetchedBlocks++;
           if (!payload) throw blockUnreadable(meta, region, region.spec, image.missing ? 'the file is missing' : decoded.why);
         }
         if (payload) out.set(regenerate(payload, region), at);
@@ -62,7 +60,8 @@ export async function rebuildTable(disk: Disk, path: string, meta: TableMeta, op
   }
   const made = digest.digest();
   if (made !== meta.fileDigest) {
-    throw new StorageError('DIGEST_MISMATCH', `H3 table ${meta.id} was rebuilt with another digest`, { tableId: meta.id, got: made, expected: meta.fileDigest });
+    const data = { tableId: meta.id, got: made, expected: meta.fileDigest };
+    throw new StorageError('DIGEST_MISMATCH', `H3 table ${meta.id} was rebuilt with another digest`, data);
   }
-  return { bytes: meta.bytes, correctedBlocks, fetchedBlocks };
+  return { bytes: meta.bytes, correctedBlocks, fetchedBlocks: image.fetchedBlocks };
 }

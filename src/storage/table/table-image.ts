@@ -20,6 +20,9 @@ const WINDOW_BYTES = 256 * 1024;
 /** After a read error, so that only bad sectors are lost. */
 const SECTOR_BYTES = 4096;
 
+/** No byte of the block is there: nothing to decode, and no trial is worth its while. */
+export const BEYOND_END: DecodedBlock = { kind: 'unreadable', why: 'the file ends before it' };
+
 /** A block as it is asked for elsewhere. */
 export interface BlockName {
   readonly region: RegionKind;
@@ -67,6 +70,8 @@ export class TableImage {
   readonly #fetched = new Map<number, Uint8Array>();
   #file: DiskFile | undefined;
   #missing = false;
+  /** Payloads that were had from elsewhere. */
+  fetchedBlocks = 0;
   /** Whether every byte so far came past the caches. */
   pastCache: boolean;
 
@@ -135,14 +140,15 @@ export class TableImage {
     if (known) return known;
     const payload = await this.#options.fetch?.(nameOf(region));
     if (payload?.length !== region.spec.payloadBytes || !verifyPayload(payload, region.spec.digest)) return undefined;
+    this.fetchedBlocks++;
     // The footers and the index are asked for twice: to find the regions, and as regions.
     if (region.kind === 'footer' || region.kind === 'index') this.#fetched.set(region.offset, payload);
     return payload;
   }
 
   async #readRegion(region: SpecifiedRegion): Promise<DecodedBlock> {
-    const { bytes } = await this.read(region.offset, region.length);
-    return decodeBlock(bytes, region.spec);
+    const { bytes, present } = await this.read(region.offset, region.length);
+    return present === 0 ? BEYOND_END : decodeBlock(bytes, region.spec);
   }
 
   async #payload(region: SpecifiedRegion): Promise<Uint8Array> {

@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { MemoryDisk } from '../../base/disk/memory-disk.js';
+import type { Clock, Env, Network } from '../../base/env.js';
+import { CodecError, codeOf, NetworkError } from '../../base/errors.js';
+import { silent } from '../../base/events.js';
+import { BlockCache } from '../../storage/cache/block-cache.js';
+import { noFaults, type Region } from '../../storage/table/block-faults.js';
+import { TableStore } from '../../storage/table/table-store.js';
+import { TableWriter } from '../../storage/table/table-writer.js';
+import { tablePath, type TableMeta } from '../../storage/version/table-meta.js';
+import { TableFetcher } from './table-fetcher.js';
+import { serveTables, type TableServer } from './table-server.js';
+import { decodeRegionsAnswer, decodeRegionsRequest, encodeRegionsAnswer, encodeRegionsRequest, type RegionsAnswer } from './table-wire.js';
+
+/** Timers fire at once: rounds of retries take no time. */
+const clock: Clock = {
+  now: () => 0, wallNow: () => 0, defer: (fn) => void setImmediate(fn),
+  setTimer: (_delay, fn) => {
+    const handle = setImmediate(fn);
+    return { cancel: () => clearImmediate(handle) };
+  },
+};
+
+function envOf(disk: MemoryDisk, call: Network['call']): Env {
+  const network: Network = { maxFrameBytes: 1, start: () => Promise.resolve(), send: () => undefined, stop: () => Promise.resolve(), call };
+  const random = { uint32: () => 0, below: () => 0, float: () => 0 };
+  return { clock, random, disk, network, workers: { breathe: () => undefined }, events: silent };
+}
+
+interface Peer {
+  readonly disk: MemoryDisk;
+  readonly server: TableServer;
+}
+
+describe('fetching tables', () => {
+  let meta: TableMeta;
+  let file: Uint8Array;
+  let regions: readonly Region[];
+  let peers: Map<number, Peer>;
+  let calls: number[];
+  let own: MemoryDisk;
+  let fetcher: TableFetcher;
+
+  before(() => {
+    const writer = new TableWriter(
+      { version: 1, blockBytes: 4096, codec: 'none', scheme: { kind: 'rs', k: 4, m: 2 }, filterBitsPerKey: 10, tableBytes: 1 << 23 },
+      { term: 1, proposer: 1, sequence: 5, ordinal: 0 },
+    );
+    for (let i = 0; i < 4000; i++) {
+      const internalKey = new TextEncoder().encode(`u${String(i).padStart(8, '0')}............`);
+      const value = new Uint8Array(1000).map((_, at) => (at * 13 + i) & 0xff);
+      writer.add({ internalKey, tombstone: false, liveDelta: 1, value, revision: i + 1, userSpace: true });
+    }
+    meta = { ...writer.finish(), id: 4 };
+    file = new Uint8Array(meta.bytes);
+    let at = 0;
+    for (const chunk of writer.takeChunks()) {
+      file.set(chunk, at);
+      at += chunk.length;
+    }
+    file.set(writer.headFooter().bytes, 0);
+  });
+
+  async function put(disk: MemoryDisk, path: string): Promise<void> {
+    await disk.mkdir('tables');
+    const handle = await disk.open(path, 'create');
+    await handle.write(file, 0);
+    handle.close();
+  }
+
+  async function addPeer(id: number, table: TableMeta | undefined, owed = false): Promise<void> {
+    const disk = new MemoryDisk();
+    if (table) await put(disk, tablePath(table.id));
+    const tables = new TableStore(disk, new BlockCache(1 << 16), noFaults);
+    const find = (name: { fileDigest: string }): TableMeta[] => (table?.fileDigest === name.fileDigest ? [table] : []);
+    peers.set(id, { disk, server: serveTables({ workers: { breathe: () => undefined } }, { tables, find, owed: () => owed }) });
+    if (table && regions === undefined) regions = tables.reader(table).regions();
+  }
+
+  function rot(id: number, region: Region | undefined): void {
+    peers.get(id)?.disk.node(tablePath(id))?.bytes.fill(0xaa, region?.offset ?? 0, (region?.offset ?? 0) + (region?.length ?? 0));
+  }
+
+  beforeEach(async () => {
+    peers = new Map();
+    calls = [];
+    own = new MemoryDisk();
+    await own.mkdir('tables');
+    // Each peer has the bytes under an id of its own: only birth and digest name them.
+    for (const id of [11, 12]) await addPeer(id, { ...meta, id });
+    const env = envOf(own, async (to, method, request) => {
+      calls.push(to);
+      const peer = peers.get(to);
+      if (peer === undefined) throw new NetworkError('UNREACHABLE', `no ${to}`);
+      return (await peer.server(method, request)).slice();
+    });
+    fetcher = new TableFetcher(env);
+  });
+
+  const data = (): readonly Region[] => regions.filter((region) => region.kind === 'data');
+  const bytesAt = async (path: string): Promise<Uint8Array> => (await own.readDirect(path, 0, 1 << 26)).bytes;
+
+  it('S6 a whole table arrives byte for byte, from both peers, in calls of up to a megabyte', async () => {
+    const got = await fetcher.fetchTable(meta, 'tables/x.tmp', { peers: [11, 12] });
+    assert.equal(got.bytes, meta.bytes);
+    assert.deepEqual(await bytesAt('tables/x.tmp'), file);
+    const share = calls.filter((to) => to === 11).length;
+    assert.ok(share > 0 && share < calls.length, 'both were asked');
+    assert.ok(calls.length < 30, `${calls.length} calls for ${regions.length} regions`);
+    assert.ok(fetcher.fetchedBytes >= 4e6 && fetcher.fetchedBytes < meta.bytes * 1.1, `${fetcher.fetchedBytes} fetched`);
+  });
+
+  it('S4 blocks that are bad at one peer come from the other', async () => {
+    for (let i = 0; i < data().length; i += 10) rot(i % 20 === 0 ? 11 : 12, data()[i]);
+    await fetcher.fetchTable(meta, 'tables/x.tmp', { peers: [11, 12] });
+    assert.deepEqual(await bytesAt('tables/x.tmp'), file);
+  });
+
+  it('S4 a peer that sends wrong bytes is not believed', async () => {
+    const honest = peers.get(11)?.server as TableServer;
+    const lying: TableServer = async (method, request) => {
+      const answer = decodeRegionsAnswer(await honest(method, request));
+      if (answer.kind === 'pieces') for (const piece of answer.pieces) if (piece.payload) piece.payload[0] = (piece.payload[0] ?? 0) ^ 1;
+      return encodeRegionsAnswer(answer);
+    };
+    peers.set(11, { disk: own, server: lying });
+    await fetcher.fetchTable(meta, 'tables/x.tmp', { peers: [11, 12] });
+    assert.deepEqual(await bytesAt('tables/x.tmp'), file);
+    peers.delete(12);
+    peers.set(13, { disk: own, server: lying });
+    await assert.rejects(fetcher.fetchTable(meta, 'tables/y.tmp', { peers: [11, 13] }), (why) => codeOf(why) === 'UNREACHABLE');
+    assert.equal(own.sizeOf('tables/y.tmp'), undefined, 'nothing is left behind');
+  });
+
+  it('only what is bad in the local file is fetched', async () => {
+    await put(own, 'tables/4.sst');
+    const bad = data()[7] as Region;
+    own.node('tables/4.sst')?.bytes.fill(1, bad.offset, bad.offset + bad.length);
+    const got = await fetcher.fetchTable(meta, 'tables/x.tmp', { peers: [11, 12], local: 'tables/4.sst' });
+    assert.deepEqual([got.fetchedBlocks, calls.length], [1, 1]);
+    assert.deepEqual(await bytesAt('tables/x.tmp'), file);
+  });
+
+  it('H5 what lies at the destination under a second name is not written through', async () => {
+    await put(own, 'tables/4.sst');
+    await own.link('tables/4.sst', 'tables/x.tmp');
+    const before = own.node('tables/4.sst');
+    await fetcher.fetchTable(meta, 'tables/x.tmp', { peers: [11], local: 'tables/4.sst' });
+    assert.equal(own.node('tables/4.sst'), before);
+    assert.notEqual(own.node('tables/x.tmp'), before);
+  });
+
+  it('D1 lost means that every peer said so: unreachable and "later" are not lost', async () => {
+    const block = { offset: data()[3]?.offset ?? 0, digest: '0123456789abcdef' };
+    rot(11, data()[3]);
+    rot(12, data()[3]);
+    assert.equal((await fetcher.fetchBlock(meta, block, [11, 12])).kind, 'lost');
+    assert.equal((await fetcher.fetchBlock(meta, block, [11, 12, 99])).kind, 'unknown');
+    await addPeer(13, undefined, true);
+    assert.equal((await fetcher.fetchBlock(meta, block, [11, 12, 13])).kind, 'unknown');
+    await addPeer(14, undefined);
+    assert.equal((await fetcher.fetchBlock(meta, block, [11, 12, 14])).kind, 'lost');
+    await assert.rejects(fetcher.fetchTable(meta, 'tables/x.tmp', { peers: [11, 12, 14] }), (why) => codeOf(why) === 'DATA_LOSS');
+    assert.deepEqual(await own.list('tables'), []);
+  });
+
+  it('a fetch that is cancelled ends, and leaves nothing', async () => {
+    let looks = 0;
+    const cancelled = (): boolean => ++looks > 2;
+    await assert.rejects(fetcher.fetchTable(meta, 'tables/x.tmp', { peers: [11, 12], cancelled }), (why) => codeOf(why) === 'CANCELLED');
+    assert.deepEqual(await own.list('tables'), []);
+  });
+
+  it('requests and answers read back, and arbitrary bytes are a CodecError', () => {
+    const name = { birth: meta.birth, fileDigest: meta.fileDigest };
+    assert.deepEqual(decodeRegionsRequest(encodeRegionsRequest({ ...name, offset: 7, bytes: 1 << 20 })), { ...name, offset: 7, bytes: 1 << 20 });
+    const answers: RegionsAnswer[] = [
+      { kind: 'none' }, { kind: 'later' }, { kind: 'pieces', next: 99, pieces: [{ offset: 1, payload: Uint8Array.of(1, 2) }, { offset: 5, payload: undefined }] },
+    ];
+    for (const answer of answers) assert.deepEqual(decodeRegionsAnswer(encodeRegionsAnswer(answer)), answer);
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 120 }), (bytes) => {
+        for (const decode of [decodeRegionsRequest, decodeRegionsAnswer]) {
+          try {
+            decode(bytes);
+          } catch (error) {
+            assert.ok(error instanceof CodecError, String(error));
+          }
+        }
+      }),
+    );
+  });
+});

@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { CrashDisk } from '../../base/disk/crash-disk.js';
+import { seededRandom } from '../../base/disk/testing/seeded-random.js';
+import type { Random } from '../../base/env.js';
+import { codeOf } from '../../base/errors.js';
+import type { Entry } from '../../raft/types.js';
+import type { DurableLog } from './durable-log.js';
+import { allEntries, openLog, settled, show, someEntries } from './testing/log-fixture.js';
+
+/** What the log must be, and what it may be because an operation was under way. */
+interface Model {
+  /** Entries whose append resolved, from `base + 1` on. */
+  entries: Entry[];
+  base: number;
+  commit: number;
+  term: number;
+  /** The append that was under way. */
+  appending: Entry[] | undefined;
+  /** The reset that was under way. */
+  resetting: number | undefined;
+}
+
+const lastOf = (model: Model): number => model.base + model.entries.length;
+
+function applyAppend(model: Model, entries: readonly Entry[]): void {
+  model.entries = model.entries.slice(0, (entries[0] as Entry).index - 1 - model.base).concat(entries);
+}
+
+async function oneOperation(log: DurableLog, model: Model, random: Random): Promise<void> {
+  const kind = random.below(20);
+  if (kind === 0) {
+    const index = lastOf(model) + random.below(20);
+    model.resetting = index;
+    await log.resetTo(index, ++model.term);
+    Object.assign(model, { entries: [], base: index, commit: index, resetting: undefined });
+  } else if (kind <= 3 && model.commit >= log.firstIndex()) {
+    const index = log.firstIndex() + random.below(model.commit - log.firstIndex() + 1);
+    await log.truncateBefore(index, log.term(index));
+  } else if (kind === 4) {
+    await log.flushIdentities();
+  } else {
+    const overwrite = random.below(5) === 0;
+    if (overwrite) model.term++;
+    const first = overwrite ? model.commit + 1 + random.below(lastOf(model) - model.commit + 1) : lastOf(model) + 1;
+    const entries = someEntries(first, 1 + random.below(random.below(8) === 0 ? 120 : 12), model.term, 8 + random.below(300));
+    const commit = model.commit + random.below(first - model.commit);
+    model.appending = entries;
+    await log.append(entries, commit);
+    applyAppend(model, entries);
+    model.commit = commit;
+    model.appending = undefined;
+  }
+}
+
+/** Throws unless the log is what it must be; then the model is what the log is. */
+function check(log: DurableLog, model: Model, where: string): void {
+  const got = allEntries(log);
+  got.forEach((entry, i) => assert.equal(entry.index, log.firstIndex() + i, `R3 contiguous ${where}`));
+  if (model.resetting !== undefined && log.firstIndex() === model.resetting + 1 && got.length === 0) {
+    Object.assign(model, { entries: [], base: model.resetting, commit: model.resetting });
+  } else {
+    const expected = matching(model, log, got);
+    assert.ok(expected !== undefined, `D1 what was acknowledged is there, and nothing else ${where}: ${log.firstIndex()}..${log.lastIndex()} of ${model.base + 1}..${lastOf(model)}`);
+    model.entries = expected;
+  }
+  // Truncation may or may not have happened yet.
+  assert.ok(log.firstIndex() > model.base && log.firstIndex() - 1 <= Math.max(model.commit, model.base), `only committed entries are dropped ${where}`);
+  const before = log.firstIndex() - 1 - model.base;
+  if (before > 0) assert.equal(log.term(log.firstIndex() - 1), model.entries[before - 1]?.term, `the term before the first ${where}`);
+  model.entries = model.entries.slice(before);
+  model.base = log.firstIndex() - 1;
+  model.appending = undefined;
+  model.resetting = undefined;
+}
+
+/** The state before the append that was under way, or the state with a part of it from its beginning. */
+function matching(model: Model, log: DurableLog, got: readonly Entry[]): Entry[] | undefined {
+  const shown = show(got).join('\n');
+  const candidates: Entry[][] = [model.entries];
+  for (let n = 1; n <= (model.appending?.length ?? 0); n++) {
+    const partly = { ...model };
+    applyAppend(partly, (model.appending as Entry[]).slice(0, n));
+    candidates.push(partly.entries);
+  }
+  return candidates.find((entries) => {
+    const skip = log.firstIndex() - 1 - model.base;
+    return skip >= 0 && entries.length - skip === got.length && show(entries.slice(skip)).join('\n') === shown;
+  });
+}
+
+async function oneLife(seed: number, crashes: number): Promise<number> {
+  const random = seededRandom(seed);
+  const disk = new CrashDisk();
+  const model: Model = { entries: [], base: 0, commit: 0, term: 1, appending: undefined, resetting: undefined };
+  let operations = 0;
+  for (let crash = 0; crash <= crashes; crash++) {
+    const where = `after crash ${crash} of seed ${seed}`;
+    let log: DurableLog | undefined;
+    if (crash < crashes) disk.powerOffAfter(1 + random.below(random.below(3) === 0 ? 8 : 80));
+    try {
+      ({ log } = await openLog(disk, { minCommitKnown: Math.min(model.commit, lastOf(model)), cacheBytes: 2000 }));
+      check(log, model, where);
+      if (crash === crashes) break;
+      for (;;) {
+        await oneOperation(log, model, random);
+        operations++;
+        if (random.below(10) === 0) assert.deepEqual(show(allEntries(log)), show(model.entries.slice(log.firstIndex() - 1 - model.base)), where);
+      }
+    } catch (error) {
+      const code = codeOf(error);
+      if (code !== 'IO' && code !== 'WRITE_FAILED' && code !== 'ENTRY_UNREADABLE') throw new Error(where, { cause: error });
+    }
+    await settled();
+    disk.crash(random);
+  }
+  return operations;
+}
+
+describe('the durable log over power losses', () => {
+  it('D1 R3 R6 what was acknowledged is there after any of 600 crashes, and nothing that was never appended', async function () {
+    this.timeout(60_000);
+    let operations = 0;
+    for (let seed = 1; seed <= 50; seed++) operations += await oneLife(seed, 12);
+    assert.ok(operations > 2000, `${operations} operations`);
+  });
+});

@@ -1,0 +1,74 @@
+/** A log on a disk in memory, with a clock that only tests move. */
+
+import type { Disk } from '../../../base/disk.js';
+import type { Clock, Timer } from '../../../base/env.js';
+import { silent } from '../../../base/events.js';
+import type { Entry } from '../../../raft/types.js';
+import { DurableLog, type LogOptions, type OpenedLog } from '../durable-log.js';
+
+export const SMALL_SEGMENT = 32 * 1024;
+
+/** Timers fire only by `advance`. */
+export class ManualClock implements Clock {
+  #now = 0;
+  readonly #timers = new Set<{ readonly at: number; readonly fn: () => void }>();
+
+  now(): number {
+    return this.#now;
+  }
+
+  wallNow(): number {
+    return this.#now;
+  }
+
+  setTimer(delayMs: number, fn: () => void): Timer {
+    const timer = { at: this.#now + delayMs, fn };
+    this.#timers.add(timer);
+    return { cancel: () => void this.#timers.delete(timer) };
+  }
+
+  defer(fn: () => void): void {
+    void Promise.resolve().then(fn);
+  }
+
+  advance(ms: number): void {
+    this.#now += ms;
+    for (const timer of [...this.#timers]) {
+      if (timer.at > this.#now || !this.#timers.delete(timer)) continue;
+      timer.fn();
+    }
+  }
+}
+
+export function openLog(disk: Disk, options: LogOptions = {}, clock: Clock = new ManualClock()): Promise<OpenedLog> {
+  return DurableLog.open({ disk, clock, events: silent }, { segmentBytes: SMALL_SEGMENT, ...options });
+}
+
+/** `count` entries from `first` on, whose data says which entry they are. */
+export function someEntries(first: number, count: number, term: number, bytes = 40): Entry[] {
+  return Array.from({ length: count }, (_, i): Entry => {
+    const data = new Uint8Array(bytes).fill((first + i + term * 31) & 255);
+    data.set(new TextEncoder().encode(`${first + i}@${term}`).subarray(0, bytes));
+    return { index: first + i, term, type: i % 7 === 6 ? 'confChange' : 'normal', data };
+  });
+}
+
+export function allEntries(log: DurableLog): Entry[] {
+  const out: Entry[] = [];
+  for (let next = log.firstIndex(); next <= log.lastIndex(); ) {
+    const some = log.entries(next, log.lastIndex() + 1, 64 * 1024);
+    out.push(...some);
+    next += some.length;
+  }
+  return out;
+}
+
+/** For comparing: one string per entry. */
+export function show(entries: readonly Entry[]): string[] {
+  return entries.map(({ index, term, type, data }) => `${index}@${term} ${type} ${data.length} ${new TextDecoder('latin1').decode(data.subarray(0, 24))}`);
+}
+
+/** When all that runs without being waited for has come to an end. */
+export async function settled(): Promise<void> {
+  for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
+}

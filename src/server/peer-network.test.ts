@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict';
+import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
+import { utf8, fromUtf8, KiB, MiB } from '../base/bytes.js';
+import type { NetworkHandler } from '../base/env.js';
+import { NetworkError } from '../base/errors.js';
+import type { KintsugiEvent } from '../base/events.js';
+import { nodeClock, NodeRandom } from './env/node-env.js';
+import { PeerNetwork, hostPort } from './peer-network.js';
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** Passes bytes on, until it is cut. */
+class Proxy {
+  readonly #sockets = new Set<Socket>();
+  readonly #server: Server;
+  port = 0;
+
+  constructor(target: number) {
+    this.#server = createServer((a) => {
+      const b = connect(target, '127.0.0.1');
+      for (const [from, to] of [[a, b], [b, a]] as const) {
+        this.#sockets.add(from);
+        from.on('error', () => to.destroy()).on('close', () => to.destroy());
+        from.pipe(to);
+      }
+    });
+  }
+
+  async listen(): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+    this.port = (this.#server.address() as AddressInfo).port;
+  }
+
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#sockets.clear();
+  }
+
+  close(): void {
+    this.cut();
+    this.#server.close();
+  }
+}
+
+class Recorder implements NetworkHandler {
+  readonly frames: string[] = [];
+  readonly disconnects: number[] = [];
+  readonly #waiting: { readonly done: () => boolean; readonly resolve: () => void }[] = [];
+  bytes = 0;
+  onFrame(from: number, frame: Uint8Array): void {
+    this.bytes += frame.length;
+    this.frames.push(`${from}:${frame.length > 100 ? frame.length : fromUtf8(frame)}`);
+    this.#look();
+  }
+  onCall(_from: number, method: string, request: Uint8Array): Promise<Uint8Array> {
+    if (method === 'fail') return Promise.reject(new Error('disk on fire'));
+    if (method === 'never') return new Promise(() => undefined);
+    return Promise.resolve(utf8(`${method} ${fromUtf8(request)}`));
+  }
+  onDisconnect(peer: number): void {
+    this.disconnects.push(peer);
+    this.#look();
+  }
+  until(done: (recorder: this) => boolean): Promise<void> {
+    if (done(this)) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push({ done: () => done(this), resolve }));
+  }
+  #look(): void {
+    for (const { done, resolve } of this.#waiting) if (done()) resolve();
+  }
+}
+
+describe('peer network over loopback', () => {
+  const nets: PeerNetwork[] = [];
+  const proxies: Proxy[] = [];
+  const warnings: KintsugiEvent[] = [];
+  let warned: (() => void) | undefined;
+
+  afterEach(async () => {
+    for (const net of nets.splice(0)) await net.stop();
+    for (const proxy of proxies.splice(0)) proxy.close();
+    warnings.length = 0;
+  });
+
+  function network(self: number, port: number, peers: [number, number][], clusterId = 7n): PeerNetwork {
+    const net = new PeerNetwork({
+      self, clusterId, listen: [`127.0.0.1:${port}`], clock: nodeClock, random: new NodeRandom(),
+      peers: new Map(peers.map(([id, p]) => [id, `http://127.0.0.1:${p}`])),
+      events: { emit: (event) => { warnings.push(event); warned?.(); } },
+      limits: { queueBytes: 4 * MiB, messageBytes: 8 * MiB + 64 * KiB },
+    });
+    nets.push(net);
+    return net;
+  }
+
+  /** Members 1 and 2; what 1 sends to 2 passes a proxy. */
+  async function pair(): Promise<{ a: PeerNetwork; b: PeerNetwork; ra: Recorder; rb: Recorder; proxy: Proxy; ports: number[] }> {
+    const ports = [await freePort(), await freePort()];
+    const [pa = 0, pb = 0] = ports;
+    const proxy = new Proxy(pb);
+    proxies.push(proxy);
+    await proxy.listen();
+    const a = network(1, pa, [[2, proxy.port]]);
+    const b = network(2, pb, [[1, pa]]);
+    const ra = new Recorder();
+    const rb = new Recorder();
+    await Promise.all([a.start(ra), b.start(rb)]);
+    return { a, b, ra, rb, proxy, ports };
+  }
+
+  it('delivers frames in order, also those sent before the stream was up', async () => {
+    const { a, b, ra, rb } = await pair();
+    for (let i = 0; i < 500; i++) a.send(2, utf8(`f${i}`));
+    b.send(1, utf8('back'));
+    await rb.until((r) => r.frames.length >= 500);
+    assert.deepEqual(rb.frames, Array.from({ length: 500 }, (_, i) => `1:f${i}`));
+    await ra.until((r) => r.frames.length === 1);
+    a.send(2, new Uint8Array(8 * MiB));
+    assert.equal(rb.frames.length, 500, 'beyond the queue bound a frame is dropped');
+    a.send(2, new Uint8Array(3 * MiB));
+    await rb.until((r) => r.frames.length === 501);
+    assert.equal(rb.frames[500], `1:${3 * MiB}`);
+  });
+
+  it('answers calls, and tells a remote failure, a time-out and a missing peer apart', async () => {
+    const { a, rb } = await pair();
+    a.send(2, utf8('x'));
+    await rb.until((r) => r.frames.length === 1);
+    assert.equal(fromUtf8(await a.call(2, 'echo', utf8('hi'), 1000)), 'echo hi');
+    const code = (promise: Promise<unknown>): Promise<string> =>
+      promise.then(() => 'ok', (error: unknown) => (error instanceof NetworkError ? `${error.message}` : 'other'));
+    assert.equal(await code(a.call(2, 'fail', utf8(''), 1000)), 'REMOTE: disk on fire');
+    assert.match(await code(a.call(2, 'never', utf8(''), 30)), /^TIMEOUT: /);
+    assert.match(await code(a.call(9, 'echo', utf8(''), 30)), /^UNREACHABLE: /);
+  });
+
+  it('tells of a broken connection at once, once, and connects again by itself', async () => {
+    const { a, b, ra, rb, proxy } = await pair();
+    a.send(2, utf8('x'));
+    b.send(1, utf8('y'));
+    await Promise.all([rb.until((r) => r.frames.length === 1), ra.until((r) => r.frames.length === 1)]);
+    proxy.cut();
+    await Promise.all([rb.until((r) => r.disconnects.length === 1), ra.until((r) => r.disconnects.length === 1)]);
+    assert.deepEqual([ra.disconnects, rb.disconnects], [[2], [1]]);
+    while (!a.isUp(2)) await new Promise((resolve) => setImmediate(resolve));
+    a.send(2, utf8('again'));
+    await rb.until((r) => r.frames.length === 2);
+    assert.equal(rb.frames[1], '1:again');
+    assert.deepEqual([ra.disconnects, rb.disconnects], [[2], [1]]);
+  });
+
+  it('notices a peer that stops, and finds it when it is back', async () => {
+    const { a, b, ra, ports } = await pair();
+    b.send(1, utf8('y'));
+    await ra.until((r) => r.frames.length === 1);
+    await b.stop();
+    await ra.until((r) => r.disconnects.length === 1);
+    await assert.rejects(a.call(2, 'echo', utf8(''), 100), { code: 'UNREACHABLE' });
+    const again = network(2, ports[1] as number, [[1, ports[0] as number]]);
+    const recorder = new Recorder();
+    await again.start(recorder);
+    while (!a.isUp(2)) await new Promise((resolve) => setImmediate(resolve));
+    a.send(2, utf8('welcome'));
+    await recorder.until((r) => r.frames.includes('1:welcome'));
+    assert.equal(ra.disconnects.length, 1);
+  });
+
+  it('keeps little for a peer that is away: the newest', async () => {
+    const [pa, pb] = [await freePort(), await freePort()];
+    const a = network(1, pa, [[2, pb]]);
+    await a.start(new Recorder());
+    for (let i = 0; i < 100; i++) a.send(2, new Uint8Array(4 * KiB));
+    assert.ok(a.droppedFrames >= 84, `${a.droppedFrames}`);
+  });
+
+  it('refuses streams and calls from another cluster and from strangers, and logs it once', async () => {
+    const [pa, pb] = [await freePort(), await freePort()];
+    const ours = network(1, pa, [[2, pb]]);
+    const recorder = new Recorder();
+    await ours.start(recorder);
+    const other = network(2, pb, [[1, pa]], 8n);
+    const heard = new Promise<void>((resolve) => {
+      warned = () => { if (warnings.length >= 2) resolve(); };
+    });
+    await other.start(new Recorder());
+    other.send(1, utf8('x'));
+    await heard;
+    assert.match(JSON.stringify(warnings), /cluster id mismatch: this is 7, the sender's is 8/);
+    await assert.rejects(other.call(1, 'echo', utf8(''), 500), NetworkError);
+    const stranger = network(3, await freePort(), [[1, pa]]);
+    const told = new Promise<void>((resolve) => {
+      warned = () => { if (JSON.stringify(warnings).includes('member 3 is not known here')) resolve(); };
+    });
+    await stranger.start(new Recorder());
+    await told;
+    assert.deepEqual(recorder.frames, []);
+  });
+
+  it('takes host and port from a URL', () => {
+    assert.equal(hostPort('http://10.0.0.1:2380'), '10.0.0.1:2380');
+    assert.equal(hostPort('http://[::1]:2380'), '[::1]:2380');
+  });
+});

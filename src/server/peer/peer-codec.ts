@@ -1,0 +1,76 @@
+/** The messages of kintsugi.v1.Peer by hand: batches of frames and calls. */
+
+import { CodecError } from '../../base/errors.js';
+import { fromUtf8, utf8 } from '../../base/bytes.js';
+import { ProtoReader } from '../../client/wire/proto-reader.js';
+import { ProtoWriter, bytesFieldSize, messageFieldSize } from '../../client/wire/proto-writer.js';
+
+export const STREAM_PATH = '/kintsugi.v1.Peer/Stream';
+export const CALL_PATH = '/kintsugi.v1.Peer/Call';
+
+export const META_CLUSTER = 'kintsugi-cluster-id';
+export const META_FROM = 'kintsugi-from';
+export const META_TO = 'kintsugi-to';
+
+/** `FrameBatch{repeated bytes frames = 1}`. */
+export function encodeBatch(frames: readonly Uint8Array[]): Buffer {
+  let size = 0;
+  for (const frame of frames) size += messageFieldSize(frame.length);
+  const out = new ProtoWriter(size);
+  for (const frame of frames) {
+    out.message(10, frame.length);
+    out.raw(frame);
+  }
+  return out.finish();
+}
+
+/** Calls `onFrame` with a view of each frame. */
+export function decodeBatch(bytes: Uint8Array, onFrame: (frame: Uint8Array) => void): void {
+  const r = new ProtoReader(bytes);
+  const end = bytes.length;
+  while (r.at < end) {
+    const tag = r.tag(end);
+    if (tag === 10) onFrame(r.view(end));
+    else r.skip(tag, end);
+  }
+}
+
+export function encodeCall(method: string, payload: Uint8Array): Buffer {
+  const name = utf8(method);
+  const out = new ProtoWriter(bytesFieldSize(name) + bytesFieldSize(payload));
+  out.bytesField(10, name);
+  out.bytesField(18, payload);
+  return out.finish();
+}
+
+export function decodeCall(bytes: Uint8Array): { method: string; payload: Uint8Array } {
+  const r = new ProtoReader(bytes);
+  const end = bytes.length;
+  let method = '';
+  let payload: Uint8Array = new Uint8Array(0);
+  while (r.at < end) {
+    const tag = r.tag(end);
+    if (tag === 10) method = fromUtf8(r.view(end));
+    else if (tag === 18) payload = r.view(end);
+    else r.skip(tag, end);
+  }
+  if (method === '') throw new CodecError('call without a method');
+  return { method, payload };
+}
+
+export function encodeReply(payload: Uint8Array): Buffer {
+  const out = new ProtoWriter(bytesFieldSize(payload));
+  out.bytesField(10, payload);
+  return out.finish();
+}
+
+export function decodeReply(bytes: Uint8Array): Uint8Array {
+  const r = new ProtoReader(bytes);
+  let payload: Uint8Array = new Uint8Array(0);
+  while (r.at < bytes.length) {
+    const tag = r.tag(bytes.length);
+    if (tag === 10) payload = r.view(bytes.length);
+    else r.skip(tag, bytes.length);
+  }
+  return payload;
+}

@@ -1,0 +1,187 @@
+import { strict as assert } from 'node:assert';
+import fc from 'fast-check';
+import { toHex, utf8 } from '../../base/bytes.js';
+import { MemoryDisk } from '../../base/disk/memory-disk.js';
+import type { Disk } from '../../base/disk.js';
+import { codeOf } from '../../base/errors.js';
+import { encodeInternalKey } from '../key.js';
+import { applyTreeOp, emptyManifest } from './apply-tree-op.js';
+import type { LogicalManifest } from './logical-manifest.js';
+import { encodeManifest } from './manifest-codec.js';
+import { ManifestStore, type ManifestName, type ManifestStoreOptions, type PositionedOp } from './manifest-store.js';
+import { RecordingDisk } from './testing/recording-disk.js';
+import { SMALL_FORMAT } from './testing/tree-harness.js';
+
+const SCHEME = { kind: 'rs', k: 8, m: 2 } as const;
+const hex = (manifest: LogicalManifest): string => toHex(encodeManifest(manifest));
+
+/** Flushes: each step is a seal and its edit. */
+function steps(count: number): { ops: PositionedOp[]; manifest: LogicalManifest }[] {
+  let manifest = emptyManifest();
+  return Array.from({ length: count }, (_, i) => {
+    const index = 2 * i + 1;
+    const at = { term: 1, index };
+    const table = {
+      birth: { term: 1, proposer: 7, sequence: index, ordinal: 0 },
+      bytes: 10, rootDigest: 'a'.repeat(32), fileDigest: i.toString(16).padStart(32, '0'),
+      smallest: encodeInternalKey(1, utf8('a'), 3, 0), largest: encodeInternalKey(1, utf8('b'), 3, 0),
+      entries: 2, tombstones: 0, minRevision: 3, maxRevision: 3, liveDelta: 2, scheme: SMALL_FORMAT.scheme,
+    };
+    const ops: PositionedOp[] = [
+      { ...at, op: { kind: 'seal', proposer: 7, format: SMALL_FORMAT } },
+      { term: 1, index: index + 1, op: { kind: 'edit', plan: index, removed: [], added: [table] } },
+    ];
+    for (const { op, ...position } of ops) manifest = applyTreeOp(manifest, op, position).manifest;
+    return { ops, manifest };
+  });
+}
+
+class Host {
+  readonly disk: Disk;
+  name: ManifestName | undefined;
+  rotateBytes: number | undefined;
+
+  constructor(disk: Disk, name?: ManifestName) {
+    this.disk = disk;
+    this.name = name;
+  }
+
+  open(): Promise<ManifestStore> {
+    const options: ManifestStoreOptions = {
+      disk: this.disk,
+      scheme: SCHEME,
+      commitGeneration: async (name) => void (this.name = name),
+      ...(this.rotateBytes === undefined ? {} : { rotateBytes: this.rotateBytes }),
+    };
+    return ManifestStore.open(options, this.name, emptyManifest());
+  }
+}
+
+async function written(count: number): Promise<{ host: Host; path: string; history: ReturnType<typeof steps> }> {
+  const host = new Host(new MemoryDisk());
+  const store = await host.open();
+  const history = steps(count);
+  for (const { ops, manifest } of history) await store.append(ops, manifest);
+  store.close();
+  return { host, path: store.path, history };
+}
+
+async function damage(disk: Disk, path: string, change: (bytes: Uint8Array) => void): Promise<void> {
+  const file = await disk.open(path, 'write');
+  const bytes = new Uint8Array(file.size());
+  await file.read(bytes, 0);
+  change(bytes);
+  await file.write(bytes, 0);
+  file.close();
+}
+
+describe('ManifestStore', () => {
+  it('gives back what was appended, over rotations, and keeps one file', async () => {
+    const host = new Host(new MemoryDisk());
+    host.rotateBytes = 40_000;
+    let store = await host.open();
+    for (const [i, { ops, manifest }] of steps(25).entries()) {
+      await store.append(ops, manifest);
+      if (i % 7 === 6) {
+        store.close();
+        store = await host.open();
+      }
+      assert.equal(hex(store.manifest), hex(manifest));
+    }
+    assert(store.name.generation > 2, `rotated to ${store.name.generation}`);
+    assert.deepEqual(await host.disk.list('manifest'), [String(store.name.generation)]);
+  });
+
+  it('S2 refuses to record a manifest that its ops do not lead to', async () => {
+    const host = new Host(new MemoryDisk());
+    const store = await host.open();
+    const [first] = steps(1);
+    assert(first !== undefined);
+    await assert.rejects(store.append(first.ops, { ...first.manifest, nextTableId: 9 }), /S2/);
+  });
+
+  it('a crash between any two writes leaves the last durable version, or the one that was being written', async () => {
+    const disk = new RecordingDisk();
+    const host = new Host(disk);
+    host.rotateBytes = 50_000;
+    const store = await host.open();
+    const history = steps(8);
+    /** After how many changes each version was durable, and what hard state said at each change. */
+    const names: { at: number; name: ManifestName }[] = [];
+    const durable = [{ at: disk.changes.length, manifest: emptyManifest() }];
+    names.push({ at: 0, name: host.name as ManifestName });
+    const first = durable[0]?.at as number;
+    for (const { ops, manifest } of history) {
+      const before = host.name;
+      const start = disk.changes.length;
+      await store.append(ops, manifest);
+      // Hard state moves before the old file is removed, which is the last change of a rotation.
+      if (host.name !== before) names.push({ at: disk.changes.length - 1, name: host.name as ManifestName });
+      durable.push({ at: host.name === before ? disk.changes.length : disk.changes.length - 1, manifest });
+      assert(disk.changes.length > start);
+    }
+    assert(names.length > 1, 'a rotation was crossed');
+    for (let count = first; count <= disk.changes.length; count++) {
+      for (const unsynced of ['all', 'none', 'half'] as const) {
+        const name = names.filter((n) => n.at <= count).at(-1)?.name as ManifestName;
+        const reached = durable.filter((d) => d.at <= count).length - 1;
+        const after = new Host(await disk.crashAfter(count, unsynced), name);
+        const opened = await after.open();
+        const allowed = [durable[reached], durable[reached + 1]].map((d) => d && hex(d.manifest));
+        assert(allowed.includes(hex(opened.manifest)), `after ${count} changes, ${unsynced} unsynced writes`);
+        // And it can go on from there.
+        const next = history.findIndex((step) => hex(step.manifest) === hex(opened.manifest)) + 1;
+        const step = history[next];
+        if (step === undefined) continue;
+        await opened.append(step.ops, step.manifest);
+        opened.close();
+        assert.equal(hex((await after.open()).manifest), hex(step.manifest));
+      }
+    }
+  });
+
+  it('D1 any one zeroed page and any flipped byte is made up for, and the file replaced', async () => {
+    const { host, path, history } = await written(6);
+    const size = host.disk.sizeOf(path) as number;
+    const last = hex(history.at(-1)?.manifest as LogicalManifest);
+    await fc.assert(
+      fc.asyncProperty(fc.boolean(), fc.nat(size - 1), fc.integer({ min: 1, max: 255 }), async (page, at, flip) => {
+        const twin = await written(6);
+        await damage(twin.host.disk, path, (bytes) => {
+          if (page) bytes.fill(0, at - (at % 4096), at - (at % 4096) + 4096);
+          else bytes[at] = (bytes[at] as number) ^ flip;
+        });
+        const store = await twin.host.open();
+        assert.equal(hex(store.manifest), last);
+        // Zeroing the padding of a page changes nothing; anything else is noticed.
+        if (!page) assert.equal(store.name.generation, 2, 'a new generation');
+        store.close();
+        assert.equal(hex((await twin.host.open()).manifest), last);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('S4 damage beyond both copies is an error, never silently an older manifest', async () => {
+    const { host, path } = await written(4);
+    const size = host.disk.sizeOf(path) as number;
+    const pages = size / 4096;
+    // Of each record but the last, both copies; of the last, the first copy and all of the second but its frame.
+    for (let page = 0; page + 2 < pages; page += 2) {
+      const twin = await written(4);
+      await damage(twin.host.disk, path, (bytes) => bytes.fill(0, page * 4096, (page + 2) * 4096));
+      await assert.rejects(twin.host.open(), (error) => codeOf(error) === 'MANIFEST_UNREADABLE', `pages ${page}, ${page + 1}`);
+    }
+    const twin = await written(4);
+    await damage(twin.host.disk, path, (bytes) => bytes.fill(0xee, size - 8192, size - 4096).fill(0xee, size - 4096 + 64, size));
+    await assert.rejects(twin.host.open(), (error) => codeOf(error) === 'MANIFEST_UNREADABLE');
+  });
+
+  it('S4 a manifest that is not the one that hard state names is refused', async () => {
+    const { host } = await written(2);
+    host.name = { generation: 1, digest: 'f'.repeat(32) };
+    await assert.rejects(host.open(), /not the one that hard state names/);
+    host.name = { generation: 9, digest: 'f'.repeat(32) };
+    await assert.rejects(host.open(), (error) => codeOf(error) === 'MANIFEST_UNREADABLE');
+  });
+});
