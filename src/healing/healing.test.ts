@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { codeOf } from '../base/errors.js';
 import type { StorageError } from '../storage/errors.js';
+import type { Region } from '../storage/table/block-faults.js';
 import { tablePath, type TableMeta } from '../storage/version/table-meta.js';
 import type { TestNode } from './testing/world.js';
 import { readFile, regionsOf, rot, World } from './testing/world.js';
@@ -31,7 +32,7 @@ describe('healing', () => {
   });
   afterEach(() => world.stop());
 
-  async function layout(meta: TableMeta): Promise<{ data: readonly { offset: number; length: number }[]; all: readonly { offset: number; length: number }[] }> {
+  async function layout(meta: TableMeta): Promise<{ data: readonly Region[]; all: readonly Region[] }> {
     const all = await regionsOf(meta, world.files.get(meta.id) as Uint8Array);
     return { all, data: all.filter((region) => region.kind === 'data') };
   }
@@ -258,18 +259,20 @@ describe('healing', () => {
     for (const each of world.nodes) await same(world, each, meta);
   });
 
-  it('H1 a fault that is gone at the second read is transient, the third at one block is a hint, and hinted bytes are rewritten however clean', async () => {
+  it('H1 a fault gone at the second read is transient, the third at one block is a hint, and hinted bytes are rewritten however clean', async () => {
     const [meta] = (await world.start()) as [TableMeta];
     world.leader = 0;
     const node = world.node(2);
     const region = (await layout(meta)).data[0];
     assert.ok(region);
     for (let i = 1; i <= 3; i++) {
-      node.healing.faults.corrected(meta, { kind: 'data', ...region }, 'test');
+      node.healing.faults.corrected(meta, region, 'test');
       await node.healing.quiet();
       assert.equal(node.healing.counters.transientFaults, i);
       assert.equal(node.healing.hints().length, i === 3 ? 1 : 0);
     }
+    await node.healing.settled();
+    assert.equal(node.healing.hints().length, 1, 'H2 the durable manifest still has the table');
     const sectors = node.sectors(tablePath(1));
     world.elect(1);
     await world.until('healed', () => world.log.length > 0 && world.healed());
@@ -310,7 +313,8 @@ describe('healing', () => {
     const began = world.clock.now();
     const seen: number[] = [];
     let report: { bytes: number } | undefined;
-    const scrub = node.healing.scrub((status) => seen.push(status.scannedTables), { bytesPerSecond: meta.bytes }).then((done) => (report = done));
+    const options = { bytesPerSecond: meta.bytes };
+    const scrub = node.healing.scrub((status) => seen.push(status.scannedTables), options).then((done) => (report = done));
     await assert.rejects(node.healing.scrub(() => undefined), (why) => codeOf(why) === 'SCRUB_RUNNING');
     await world.until('scrubbed', () => report !== undefined);
     await scrub;

@@ -59,6 +59,7 @@ export class Healing implements HealingHooks {
   #forwarder: HintForwarder | undefined;
   #scheduler: HealScheduler | undefined;
   #keeper: HintKeeper | undefined;
+  #lead: { readonly leader: NodeId; readonly term: Term } = { leader: 0, term: 0 };
   #stopped = false;
 
   constructor(env: Env, options: HealingOptions = {}) {
@@ -150,8 +151,9 @@ export class Healing implements HealingHooks {
   async settled(): Promise<void> {
     const keeper = this.#keeper;
     if (keeper === undefined || this.#stopped) return;
-    await keeper.settle();
-    if (this.#stopped) return;
+    if (this.#hints.size > 0) await keeper.settle();
+    const idle = this.#repairs.empty && this.#copies.empty && !this.#repairer.anyLost;
+    if (this.#stopped || idle) return;
     const tables = this.#versions();
     const digests = new Set([...tables.values()].map((meta) => meta.fileDigest));
     await this.#repairs.retain((digest) => digests.has(digest));
@@ -159,7 +161,9 @@ export class Healing implements HealingHooks {
     this.#repairer.retain((table) => tables.has(table));
   }
 
-  leaderChanged(leader: NodeId, _term: Term): void {
+  leaderChanged(leader: NodeId, term: Term): void {
+    if (leader === this.#lead.leader && term === this.#lead.term) return;
+    this.#lead = { leader, term };
     this.#scheduler?.reset();
     if (leader !== 0) this.#forwarder?.leaderChanged();
   }
@@ -223,6 +227,8 @@ export class Healing implements HealingHooks {
   }
 
   #confirmed(meta: TableMeta, kind: HintKind, offsets: readonly number[] | undefined, pastCache: boolean): void {
+    // A table that only a reader or a snapshot transfer still holds goes by itself: there is nothing to heal.
+    if (this.#find(meta.id) === undefined) return;
     const node = this.#attached().memberId;
     if (!this.#hints.add(hintOf(meta, node, kind, offsets, pastCache))) return;
     this.#env.events.emit({ type: 'hint', table: meta.id, node, kind, state: 'open' });

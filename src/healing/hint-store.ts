@@ -17,6 +17,8 @@ export const HINTS_PATH = 'hints';
 const TEMPORARY_PATH = 'hints.tmp';
 const ROOT_DIR = '.';
 const MAGIC = 0x314e_484b;
+/** So many tables with faults at a time mean that the disk is failing, and people should know. */
+const FLOOD_TABLES = 64;
 /** More tables than this with faults means that the disk is gone; a scrub re-derives what was not recorded. */
 export const HINTS_MAX = 4096;
 const FILE_BYTES_MAX = 8 * 1024 * 1024;
@@ -53,7 +55,7 @@ export class HintStore {
   /** The change up to which the file is durable. */
   #saved = 0;
   #saving: Promise<void> | undefined;
-  #warnedFull = false;
+  #warnedFlood = false;
 
   constructor(env: Env) {
     this.#env = env;
@@ -90,14 +92,12 @@ export class HintStore {
   add(hint: Hint): boolean {
     const known = this.#open.get(hint.tableId);
     const merged = known === undefined ? hint : mergeHints(known.hint, hint);
-    if (known === undefined && this.#open.size >= HINTS_MAX) {
-      this.#warnFull();
-      return false;
-    }
+    if (known === undefined && this.#open.size >= HINTS_MAX) return false;
     const said = merged !== known?.hint;
     // A fault that was seen again is news even if the record stays: a proof made before it proves nothing.
     this.#changes++;
     this.#open.set(hint.tableId, { hint: merged, changedAt: this.#changes });
+    if (this.#open.size >= FLOOD_TABLES) this.#warnFlood();
     if (said) this.#save();
     else if (this.#saved === this.#changes - 1) this.#saved = this.#changes;
     return said;
@@ -106,6 +106,7 @@ export class HintStore {
   /** H2: only when the replacement is proven here, or the table left the durable manifest. */
   end(table: TableId): void {
     if (!this.#open.delete(table)) return;
+    if (this.#open.size < FLOOD_TABLES / 2) this.#warnedFlood = false;
     this.#changes++;
     this.#save();
   }
@@ -140,11 +141,20 @@ export class HintStore {
     const size = disk.sizeOf(HINTS_PATH);
     if (size === undefined && this.#open.size === 0) return true;
     const wanted = encodeHintFile(this.all().map((open) => open.hint));
-    const found = size === undefined ? undefined : (await disk.readDirect(HINTS_PATH, 0, wanted.length + 1)).bytes;
+    const found = size === undefined ? undefined : await this.#readBack(wanted.length + 1);
     if (at !== this.#changes || (found !== undefined && equalBytes(found, wanted))) return true;
     this.#changes++;
     await this.durable();
     return false;
+  }
+
+  async #readBack(length: number): Promise<Uint8Array | undefined> {
+    try {
+      return (await this.#env.disk.readDirect(HINTS_PATH, 0, length)).bytes;
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      return undefined;
+    }
   }
 
   #save(): void {
@@ -182,10 +192,10 @@ export class HintStore {
     await disk.syncDir(ROOT_DIR);
   }
 
-  #warnFull(): void {
-    if (this.#warnedFull) return;
-    this.#warnedFull = true;
-    this.#env.events.emit({ type: 'disk-failed', what: 'tables', why: `faults in more than ${HINTS_MAX} tables` });
+  #warnFlood(): void {
+    if (this.#warnedFlood) return;
+    this.#warnedFlood = true;
+    this.#env.events.emit({ type: 'disk-failed', what: 'tables', why: `faults in ${this.#open.size} tables at a time` });
   }
 }
 

@@ -73,6 +73,7 @@ export class RepairStore {
   async load(): Promise<void> {
     const { disk } = this.#env;
     await disk.mkdir(REPAIRS_DIR);
+    await disk.syncDir('.');
     for (const name of await disk.list(REPAIRS_DIR)) {
       if (this.#stored.has(name)) continue;
       const path = `${REPAIRS_DIR}/${name}`;
@@ -89,6 +90,10 @@ export class RepairStore {
 
   get size(): number {
     return this.#stored.size;
+  }
+
+  get empty(): boolean {
+    return this.#stored.size === 0 && this.#memory.size === 0;
   }
 
   has(fileDigest: Digest128, offset: number): boolean {

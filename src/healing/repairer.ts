@@ -61,10 +61,9 @@ export class Repairer {
     return this.#lost.size > 0;
   }
 
-  /** Forgets tables for which `keep` is false. */
+  /** Tables for which `keep` is false have nothing left to lose. */
   retain(keep: (table: TableId) => boolean): void {
     for (const table of [...this.#lost.keys()]) if (!keep(table)) this.#lost.delete(table);
-    for (const table of [...this.#seen.keys()]) if (!keep(table)) this.#seen.delete(table);
   }
 
   async repair(error: StorageError): Promise<void> {

@@ -44,6 +44,11 @@ export class TableCopies {
     this.#sources = sources;
   }
 
+  /** No copy waits. */
+  get empty(): boolean {
+    return this.#ready.size === 0;
+  }
+
   /** A proven copy. Rejects as TableFetcher.fetchTable does, and leaves nothing behind then. */
   make(meta: TableMeta): Promise<TableCopy> {
     const ready = this.#ready.get(meta.id);

@@ -10,20 +10,15 @@
 import { assert } from '../base/assert.js';
 import { ByteReader, ByteWriter } from '../base/bytes.js';
 import { CodecError, messageOf } from '../base/errors.js';
-import type { Env, NetworkHandler, Timer } from '../base/env.js';
+import { sleep, type Env, type NetworkHandler, type Timer } from '../base/env.js';
 import type { LogIndex, NodeId, Term } from '../base/ids.js';
 import { decodeMessages } from '../raft/message-codec.js';
 import type { Message, Role, Snapshot } from '../raft/types.js';
-import { BlockCache } from '../storage/cache/block-cache.js';
-import type { StorageError } from '../storage/errors.js';
+import { StorageError } from '../storage/errors.js';
 import { SYSTEM_SPACE } from '../storage/read-view.js';
 import { readTreeSettings, writeTreeSettings, type TreeSettings } from '../storage/settings.js';
-import { TableStore } from '../storage/table/table-store.js';
-import { Tree } from '../storage/tree.js';
-import type { LogicalManifest } from '../storage/version/logical-manifest.js';
-import { emptyManifest } from '../storage/version/apply-tree-op.js';
+import type { Tree } from '../storage/tree.js';
 import { decodeManifest } from '../storage/version/manifest-codec.js';
-import { ManifestStore } from '../storage/version/manifest-store.js';
 import type { TreeOp } from '../storage/version/tree-op.js';
 import { Applier } from './applier.js';
 import { FRAME_GOSSIP, FRAME_RAFT, FRAME_REDO, FRAME_REPORT, FRAME_SNAPSHOT_ALIVE, frame } from './consensus/frame.js';
@@ -31,15 +26,14 @@ import { Proposals } from './consensus/proposals.js';
 import { RaftDriver } from './consensus/raft-driver.js';
 import { ReadIndex } from './consensus/read-index.js';
 import { encodeBootstrap, encodeTreeOp } from './entry.js';
-import { ReplicaError } from './errors.js';
 import { TableFetcher } from './fetch/table-fetcher.js';
 import { isTableCall, serveTables, type TableServer } from './fetch/table-server.js';
 import { decodeNews, encodeNews, Gossip } from './gossip.js';
-import { HardStateStore } from './hard-state/hard-state.js';
 import type { HealingHost } from './hooks.js';
 import { KvMachine } from './kv/kv-machine.js';
 import { SYSTEM_KEYS, systemWrite } from './kv/system-keys.js';
-import { DurableLog } from './log/durable-log.js';
+import type { DurableLog } from './log/durable-log.js';
+import { openState, type OpenedState } from './open-state.js';
 import { requestTimeoutMs, type ReplicaOptions } from './options.js';
 import { SnapshotReceiver } from './snapshot/snapshot-receiver.js';
 import { SnapshotSender } from './snapshot/snapshot-sender.js';
@@ -52,19 +46,10 @@ const GOSSIP_MS = 1_000;
 const RETRY_MS = 1_000;
 const MAX_PENDING = 16_384;
 
-interface Opened {
-  readonly hardState: HardStateStore;
-  readonly store: ManifestStore;
-  readonly log: DurableLog;
-  readonly tables: TableStore;
-  readonly tree: Tree;
-  readonly commit: LogIndex;
-}
-
 export class Replica {
   readonly options: ReplicaOptions;
   readonly #env: Env;
-  readonly #opened: Opened;
+  readonly #opened: OpenedState;
   readonly gossip: Gossip;
   readonly driver: RaftDriver;
   readonly proposals: Proposals;
@@ -86,25 +71,24 @@ export class Replica {
   #bootstrapProposed: Term = 0;
   #timer: Timer | undefined;
   #lastGossip = 0;
+  #loaded = false;
   #dead = false;
 
-  private constructor(options: ReplicaOptions, opened: Opened) {
+  private constructor(options: ReplicaOptions, opened: OpenedState) {
     this.options = options;
     this.#env = options.env;
     this.#opened = opened;
     const { env, self, hooks } = options;
-    const { tree, tables, log, hardState, store } = opened;
+    const { tree, tables, log, hardState, store, commit } = opened;
     const voters = options.members.map((member) => member.id).sort((a, b) => a - b);
     const peers = voters.filter((id) => id !== self);
     const flushed = tree.durable.flushed.index;
     const confState = { voters, votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
     const failed = (error: unknown): void => this.#fatal(error);
-    const timeoutMs = requestTimeoutMs(options);
-    const incarnation = hardState.current?.incarnation ?? 0;
+    const timing = { clock: env.clock, member: self, incarnation: hardState.current?.incarnation ?? 0, timeoutMs: requestTimeoutMs(options) };
 
     this.#serveFrom = tree.durable.last.index;
     this.#kv = new KvMachine(tree);
-    this.#load(flushed);
     this.gossip = new Gossip(self, voters);
     this.fetcher = new TableFetcher(env);
     this.#tableServer = serveTables(env, tableSource(tree, tables, () => this.sender.tables()));
@@ -118,20 +102,20 @@ export class Replica {
         installSnapshot: (snapshot) => this.#install(snapshot),
         failed,
       },
-      { env, self, confState, log, hardState, applied: flushed, commit: opened.commit, heartbeatMs: options.heartbeatMs, electionMs: options.electionMs },
+      {
+        env, self, confState, log, hardState, commit, applied: flushed, heartbeatMs: options.heartbeatMs, electionMs: options.electionMs,
+      },
     );
     this.proposals = new Proposals({
-      events: env.events, clock: env.clock, member: self, incarnation, timeoutMs, maxPending: MAX_PENDING, retryMs: RETRY_MS,
-      propose: (data) => this.driver.propose(data),
+      ...timing, events: env.events, maxPending: MAX_PENDING, retryMs: RETRY_MS, propose: (data) => this.driver.propose(data),
     });
     this.readIndex = new ReadIndex({
-      clock: env.clock, member: self, incarnation, timeoutMs, retryMs: 250, maxWaiting: 4 * MAX_PENDING,
-      ask: (context) => this.driver.readIndex(context),
+      ...timing, retryMs: 250, maxWaiting: 4 * MAX_PENDING, ask: (context) => this.driver.readIndex(context),
     });
-    const repair = (error: StorageError): Promise<void> => hooks.repair(error);
     this.applier = new Applier(
       {
-        env, proposals: this.proposals, repair, failed,
+        env, failed, proposals: this.proposals,
+        repair: (error) => hooks.repair(error),
         kv: () => this.#kv,
         bootstrap: (settings) => (this.#settings ??= settings),
         treeOp: (op, at) => this.machine.apply(op, at),
@@ -140,7 +124,8 @@ export class Replica {
       flushed,
     );
     this.machine = new TreeMachine({
-      env, self, voters, tree, tables, store, hooks, repair, failed,
+      env, self, voters, tree, tables, store, hooks, failed,
+      repair: (error) => hooks.repair(error),
       fetcher: this.fetcher,
       leader: () => this.leader,
       canPropose: () => this.canPropose(),
@@ -161,47 +146,17 @@ export class Replica {
 
   /** Rejects with ReplicaError, HardStateError, LogError, StorageError or DiskError: what is wrong, and what to do. */
   static async open(options: ReplicaOptions): Promise<Replica> {
-    const { env, hooks, self, clusterId } = options;
-    const { disk } = env;
-    await disk.mkdir('tables');
-    await disk.mkdir('manifest');
-    await disk.mkdir('log');
-    const hardState = await HardStateStore.open(disk);
-    if (hardState.current === undefined) {
-      await hardState.create({ term: 0, vote: 0, clusterId, memberId: self, incarnation: 0, manifestGeneration: 0, manifestDigest: '0'.repeat(32) });
-    }
-    const known = hardState.current;
-    assert(known, 'hard state exists once it was created');
-    if (known.clusterId !== clusterId || known.memberId !== self) {
-      throw new ReplicaError(
-        'WRONG_IDENTITY',
-        `the data directory belongs to member ${known.memberId.toString(16)} of cluster ${known.clusterId.toString(16)}, but the flags describe member ` +
-          `${self.toString(16)} of cluster ${clusterId.toString(16)}: check --name, --initial-cluster and --initial-cluster-token, or point --data-dir elsewhere`,
-      );
-    }
-    await hardState.update({ incarnation: known.incarnation + 1 });
-    const named = known.manifestGeneration === 0 ? undefined : { generation: known.manifestGeneration, digest: known.manifestDigest };
-    const store = await ManifestStore.open(
-      {
-        disk,
-        scheme: options.settings.format.scheme,
-        commitGeneration: ({ generation, digest }) => hardState.update({ manifestGeneration: generation, manifestDigest: digest }),
-      },
-      named,
-      emptyManifest(),
-    );
-    const tables = new TableStore(disk, new BlockCache(options.cacheBytes), hooks.faults);
-    const tree = new Tree({ disk, tables, durable: store.manifest });
-    for (const path of await tree.orphans()) await disk.unlink(path);
-    const { log, commit } = await openLog(options, store.manifest);
-    return new Replica(options, { hardState, store, log, tables, tree, commit });
+    return new Replica(options, await openState(options));
   }
 
+  /** Peers are reachable first: what is needed to know the state as of F may have to come from them. */
   async start(): Promise<void> {
     const { env, hooks } = this.options;
     await hooks.attach(this.#healingHost());
-    this.machine.resume();
     await env.network.start(this.#handler());
+    await this.#loadMended(this.tree.durable.flushed.index);
+    this.machine.resume();
+    this.#loaded = true;
     this.driver.start();
     this.#armTimer();
   }
@@ -290,12 +245,14 @@ export class Replica {
         if (isTableCall(method)) return this.#tableServer(method, request);
         return this.options.hooks.onCall(from, method, request);
       },
-      onDisconnect: (peer) => this.driver.peerLost(peer),
+      onDisconnect: (peer) => {
+        if (this.#loaded) this.driver.peerLost(peer);
+      },
     };
   }
 
   #onFrame(from: NodeId, bytes: Uint8Array): void {
-    if (this.#dead) return;
+    if (this.#dead || !this.#loaded) return;
     const body = bytes.subarray(1);
     switch (bytes[0]) {
       case FRAME_RAFT:
@@ -392,6 +349,22 @@ export class Replica {
     this.#settings = cluster ? readTreeSettings(new ByteReader(cluster.value, 'cluster settings')) : undefined;
   }
 
+  /** A bad block on the way is mended first: nobody else can tell what this member knows. */
+  async #loadMended(flushed: LogIndex): Promise<void> {
+    for (;;) {
+      try {
+        this.#load(flushed);
+        return;
+      } catch (error) {
+        if (!(error instanceof StorageError) || this.#dead) throw error;
+        await this.options.hooks.repair(error).catch(async (cause: unknown) => {
+          this.#env.events.emit({ type: 'warning', message: 'the state as of F waits for a repair', data: { why: messageOf(cause) } });
+          await sleep(this.#env.clock, RETRY_MS);
+        });
+      }
+    }
+  }
+
   #clusterState(index: LogIndex): ReturnType<typeof systemWrite>[] {
     if (!this.#settings) return [];
     const out = new ByteWriter(64);
@@ -427,7 +400,7 @@ export class Replica {
     this.tree.reset(manifest);
     this.#serveFrom = manifest.last.index;
     this.#kv = new KvMachine(this.tree);
-    this.#load(index);
+    await this.#loadMended(index);
     await this.log.resetTo(index, term, manifest.last.index);
     await this.applier.reset(index);
     this.readIndex.applied(index);
@@ -461,21 +434,4 @@ export class Replica {
     this.readIndex.stop();
     this.options.onFatal(error);
   }
-}
-
-/** The log as of the manifest: one that ends before F belongs to a snapshot that was installed just before a crash. */
-async function openLog(options: ReplicaOptions, manifest: LogicalManifest): Promise<{ log: DurableLog; commit: LogIndex }> {
-  const { env, logSegmentBytes } = options;
-  const { flushed, last } = manifest;
-  const { log, recovered } = await DurableLog.open(env, { segmentBytes: logSegmentBytes, minCommitKnown: last.index, coveredThrough: flushed.index });
-  const holds = log.firstIndex() <= flushed.index + 1 && log.lastIndex() >= flushed.index;
-  const joins = holds && (flushed.index === 0 || log.term(flushed.index) === flushed.term);
-  if (!joins) {
-    if (log.firstIndex() > flushed.index + 1) {
-      throw new ReplicaError('BROKEN', `the log starts at ${log.firstIndex()}, after what the tables hold (${flushed.index}): this member must fetch a snapshot, see kintsugi recover`);
-    }
-    await log.resetTo(flushed.index, flushed.term, last.index);
-  }
-  const commit = Math.min(Math.max(recovered.commit, last.index, flushed.index), log.lastIndex());
-  return { log, commit: Math.max(commit, flushed.index) };
 }

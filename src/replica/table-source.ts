@@ -7,7 +7,8 @@ import type { TableSource } from './fetch/table-server.js';
 
 /** `kept`: tables that no version names and a transfer still needs. */
 export function tableSource(tree: Tree, tables: TableStore, kept: () => readonly TableMeta[]): TableSource {
-  const known = (): TableMeta[] => [...tree.latest.levels.flat(), ...tree.materialized.levels.flat(), ...tree.durable.levels.flat(), ...kept()];
+  const versions = (): TableMeta[][] => [tree.latest, tree.materialized, tree.durable].map((version) => version.levels.flat());
+  const known = (): TableMeta[] => [...versions().flat(), ...kept()];
   return {
     tables,
     find: (name) => {

@@ -14,6 +14,7 @@ import { formatId, type NodeId } from '../base/ids.js';
 import {
   CALL_PATH, META_CLUSTER, META_FROM, META_TO, STREAM_PATH, decodeBatch, decodeCall, encodeReply,
 } from './peer/peer-codec.js';
+import { forceClose } from './rpc/grpc-shutdown.js';
 import { statusOf } from './rpc/status.js';
 import { DEFAULT_LINK_LIMITS, PeerLink, type LinkLimits } from './peer/peer-link.js';
 
@@ -226,7 +227,7 @@ export class PeerNetwork implements Network {
     if (this.#stopped) return Promise.resolve();
     this.#stopped = true;
     for (const link of this.#links.values()) link.stop();
-    this.#server.forceShutdown();
+    forceClose(this.#server);
     return Promise.resolve();
   }
 }

@@ -15,7 +15,8 @@ const RECENT_KEYS = 256;
 const PAUSE_AFTER_ERROR_MS = 20;
 
 type Partial = Pick<Recorded, 'kind' | 'client' | 'key' | 'value' | 'expected'>;
-type Seen = Pick<Recorded, 'value' | 'revision' | 'modRevision' | 'ok'>;
+/** `saw`: the value that the other branch of a compare-and-set read. */
+type Seen = Pick<Recorded, 'value' | 'revision' | 'modRevision' | 'ok'> & { readonly saw?: string | undefined };
 
 /** A value is a unique id, padded. The id alone is written down; {@link idOf} refuses padding that changed. */
 export function padded(id: string, length: number): Buffer {
@@ -119,9 +120,10 @@ export class HistoryLoad {
     const op = { kind: 'cas', client, key, value: id, expected } as const;
     return this.#call(op, at, METHODS.txn, casRequest(Buffer.from(key), expected, value), (answer) => {
       const { revision, succeeded, range } = txnReply(answer);
-      const modRevision = succeeded ? 0 : (range?.kvs[0]?.modRevision ?? 0);
+      const kv = range?.kvs[0];
+      const modRevision = succeeded ? 0 : (kv?.modRevision ?? 0);
       this.#seen.set(key, succeeded ? revision : modRevision);
-      return { value: id, revision, modRevision, ok: succeeded };
+      return { value: id, revision, modRevision, ok: succeeded, saw: kv && idOf(kv.value) };
     });
   }
 
@@ -161,7 +163,11 @@ export class HistoryLoad {
           return;
         }
         this.acknowledged++;
-        this.#operations.push({ ...op, ...read(answer), call, end, outcome: 'ok', endpoint: at, error: '' });
+        const { saw, ...seen } = read(answer);
+        const answered = { ...op, ...seen, call, end, outcome: 'ok', endpoint: at, error: '' } as const;
+        this.#operations.push(answered);
+        // A compare-and-set that failed is a read as well: it may be the only one to see a write whose outcome is unknown.
+        if (op.kind === 'cas' && !seen.ok) this.#operations.push({ ...answered, kind: 'get', value: saw, expected: 0, ok: true });
         resolve('ok');
       });
     });

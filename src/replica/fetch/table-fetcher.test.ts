@@ -174,9 +174,12 @@ describe('fetching tables', () => {
 
   it('requests and answers read back, and arbitrary bytes are a CodecError', () => {
     const name = { birth: meta.birth, fileDigest: meta.fileDigest };
-    assert.deepEqual(decodeRegionsRequest(encodeRegionsRequest({ ...name, offset: 7, bytes: 1 << 20 })), { ...name, offset: 7, bytes: 1 << 20 });
+    const request = { ...name, offset: 7, bytes: 1 << 20 };
+    assert.deepEqual(decodeRegionsRequest(encodeRegionsRequest(request)), request);
     const answers: RegionsAnswer[] = [
-      { kind: 'none' }, { kind: 'later' }, { kind: 'pieces', next: 99, pieces: [{ offset: 1, payload: Uint8Array.of(1, 2) }, { offset: 5, payload: undefined }] },
+      { kind: 'none' },
+      { kind: 'later' },
+      { kind: 'pieces', next: 99, pieces: [{ offset: 1, payload: Uint8Array.of(1, 2) }, { offset: 5, payload: undefined }] },
     ];
     for (const answer of answers) assert.deepEqual(decodeRegionsAnswer(encodeRegionsAnswer(answer)), answer);
     fc.assert(

@@ -6,7 +6,7 @@
  */
 
 import type { Env } from '../../base/env.js';
-import { codeOf } from '../../base/errors.js';
+import { CodecError, codeOf } from '../../base/errors.js';
 import type { TableReader } from '../../storage/table/table-reader.js';
 import type { TableStore } from '../../storage/table/table-store.js';
 import type { TableMeta } from '../../storage/version/table-meta.js';
@@ -99,11 +99,14 @@ function regionOffsets(reader: TableReader, asked: RegionsRequest): number[] {
 }
 
 function readGood(reader: TableReader, offset: number): Uint8Array | undefined {
+  let payload: Uint8Array;
   try {
-    const payload = reader.readPayload(offset);
-    return payload.length > PAYLOAD_BYTES_MAX ? undefined : payload;
+    payload = reader.readPayload(offset);
   } catch (error) {
     if (codeOf(error) === undefined) throw error;
     return undefined;
   }
+  // A good copy that cannot be sent is not a bad copy: the asker must not count it as lost.
+  if (payload.length > PAYLOAD_BYTES_MAX) throw new CodecError(`a block of ${payload.length} bytes does not fit into an answer`);
+  return payload;
 }

@@ -165,7 +165,7 @@ function judge(slots: readonly (HardStateRecord | undefined)[], path: string): H
   while (rest.length > 0) {
     const highest = rest[0] as HardStateRecord;
     const copies = rest.filter((slot) => slot.sequence === highest.sequence);
-    if (damaged <= slots.length - MUST_AGREE && copies.length >= MUST_AGREE && copies.every((copy) => sameRecord(copy, highest))) return highest;
+    if (copies.length >= MUST_AGREE && copies.every((copy) => sameRecord(copy, highest))) return highest;
     // Even with every damaged slot it was never in three: nobody was told of it.
     if (copies.length > 1 || copies.length + damaged >= MUST_HOLD) break;
     rest = rest.slice(copies.length);

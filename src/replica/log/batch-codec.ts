@@ -118,7 +118,9 @@ export class BatchEncoder {
 }
 
 /** Undefined unless a sound header of this generation stands at `at`. */
-export function decodeBatchHeader(bytes: Uint8Array, view: DataView, at: number, seed: number, generation: number): BatchHeader | undefined {
+export function decodeBatchHeader(
+  bytes: Uint8Array, view: DataView, at: number, seed: number, generation: number,
+): BatchHeader | undefined {
   if (at + BATCH_HEADER > bytes.length || view.getUint32(at, true) !== BATCH_MAGIC) return undefined;
   if (view.getUint32(at + 4, true) !== crc32c(bytes, seed, at + 8, at + BATCH_HEADER)) return undefined;
   if (getU53(view, at + 16) !== generation) return undefined;
@@ -135,7 +137,8 @@ export function decodeBatchHeader(bytes: Uint8Array, view: DataView, at: number,
     length: view.getUint32(at + 12, true),
   };
   // Numbers above 2^53 read as -1: no writer of this program made them.
-  const sound = Math.min(header.sequence, header.synced, header.previousIndex, header.previousTerm, header.commit, header.snapshotThrough) >= 0;
+  const { sequence, synced, previousIndex, previousTerm, commit, snapshotThrough } = header;
+  const sound = Math.min(sequence, synced, previousIndex, previousTerm, commit, snapshotThrough) >= 0;
   return sound && header.count * RECORD_HEADER <= header.length && header.synced < header.sequence ? header : undefined;
 }
 

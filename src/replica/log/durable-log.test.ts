@@ -18,7 +18,8 @@ async function bytesOf(disk: FaultDisk | MemoryDisk, path: string): Promise<Uint
 
 async function identitiesIn(disk: FaultDisk | MemoryDisk, generation: number): Promise<number[]> {
   const bytes = await bytesOf(disk, `log/${generation.toString(16).padStart(16, '0')}.seg`);
-  return decodeIdentities(bytes, LAYOUT.identityStart, LAYOUT.identityEnd, generationSeed(generation), generation).identities.map((i) => i.sequence);
+  const { identities } = decodeIdentities(bytes, LAYOUT.identityStart, LAYOUT.identityEnd, generationSeed(generation), generation);
+  return identities.map(({ sequence }) => sequence);
 }
 
 /** A closed log of three batches of ten entries; with `proofOfLast` the last one has its identity. */
@@ -138,6 +139,14 @@ describe('the durable log', () => {
       });
     }
     assert.deepEqual(await bytesOf(disk, FIRST), before);
+  });
+
+  it('R6 what an open lets stand is vouched for from then on: a later flaw in it is never cut', async () => {
+    const disk = await threeBatches(false);
+    const { recovered } = await openLog(disk);
+    assert.deepEqual(recovered, { commit: 20, tornEntries: 0 });
+    await disk.flipBit(FIRST, 8 * (await find(disk, '25@1')));
+    await assert.rejects(openLog(disk), (error: LogError) => error.code === 'ENTRY_FAULTY' && error.data.index === 25);
   });
 
   it('R6 a batch without an identity is proven by a later one', async () => {

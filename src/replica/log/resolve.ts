@@ -108,7 +108,8 @@ class Resolver {
     const oldest = this.#scans[0];
     let expected = batches[0]?.sequence ?? 0;
     // The oldest segment begins with a batch. Where it does not, the one before the first we know of is lost.
-    if (batches[0] !== undefined && (batches[0].generation !== oldest?.generation || batches[0].offset !== oldest.layout.dataStart)) expected--;
+    const begins = batches[0]?.generation === oldest?.generation && batches[0]?.offset === oldest?.layout.dataStart;
+    if (batches.length > 0 && !begins) expected--;
     for (const batch of batches) {
       const missing = batch.sequence !== expected;
       const torn = missing ? expected > proven : batch.sequence > proven && batch.records.some((record) => !record.good);

@@ -144,7 +144,8 @@ export function endOf(batch: BatchFact): number {
 
 /** The identity says where each record is and what it must be: a bad header or neighbour costs no sound record. */
 function fromIdentity(
-  area: Uint8Array, view: DataView, offset: number, seed: number, generation: number, identity: BatchIdentity, header: BatchHeader | undefined,
+  area: Uint8Array, view: DataView, offset: number, seed: number, generation: number, identity: BatchIdentity,
+  header: BatchHeader | undefined,
 ): BatchFact {
   let at = offset + BATCH_HEADER;
   const records = identity.lengths.map((length, i): RecordFact => {

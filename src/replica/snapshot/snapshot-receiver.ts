@@ -118,7 +118,8 @@ export class SnapshotReceiver {
       return;
     }
     const path = tablePath(meta.id);
-    if (env.disk.sizeOf(path) === meta.bytes && (await verifyTable(env.disk, path, meta, { breathe: () => env.workers.breathe() })).pristine) {
+    const left = env.disk.sizeOf(path) === meta.bytes;
+    if (left && (await verifyTable(env.disk, path, meta, { breathe: () => env.workers.breathe() })).pristine) {
       this.#reusedBytes += meta.bytes;
       return;
     }

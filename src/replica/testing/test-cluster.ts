@@ -2,6 +2,7 @@
 
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import { utf8 } from '../../base/bytes.js';
+import type { Env } from '../../base/env.js';
 import type { KintsugiEvent } from '../../base/events.js';
 import type { NodeId } from '../../base/ids.js';
 import { noFaults } from '../../storage/table/block-faults.js';
@@ -73,10 +74,10 @@ export class TestCluster {
   readonly nodes: TestNode[] = [];
   readonly failures: unknown[] = [];
   readonly #settings: TreeSettings;
-  readonly #makeHooks: (id: NodeId) => HealingHooks & HealingControl;
+  readonly #makeHooks: (env: Env) => HealingHooks & HealingControl;
   readonly #logSegmentBytes: number;
 
-  private constructor(settings: TreeSettings, logSegmentBytes: number, makeHooks: (id: NodeId) => HealingHooks & HealingControl) {
+  private constructor(settings: TreeSettings, logSegmentBytes: number, makeHooks: (env: Env) => HealingHooks & HealingControl) {
     this.#settings = settings;
     this.#logSegmentBytes = logSegmentBytes;
     this.#makeHooks = makeHooks;
@@ -84,7 +85,7 @@ export class TestCluster {
 
   static async start(
     count = 3,
-    options: { settings?: TreeSettings; logSegmentBytes?: number; makeHooks?: (id: NodeId) => HealingHooks & HealingControl } = {},
+    options: { settings?: TreeSettings; logSegmentBytes?: number; makeHooks?: (env: Env) => HealingHooks & HealingControl } = {},
   ): Promise<TestCluster> {
     const cluster = new TestCluster(options.settings ?? SMALL_TREE, options.logSegmentBytes ?? 64 * 1024, options.makeHooks ?? noHealing);
     const ids = Array.from({ length: count }, (_, i) => i + 1);
@@ -105,7 +106,7 @@ export class TestCluster {
     });
     const options: ReplicaOptions = {
       env,
-      hooks: (node.hooks = this.#makeHooks(node.id)),
+      hooks: (node.hooks = this.#makeHooks(env)),
       self: node.id,
       clusterId: 77n,
       members: this.nodes.map(({ id }) => ({ id, name: `n${id}`, peerUrls: [`http://n${id}:2380`] })),
@@ -173,14 +174,10 @@ export class TestCluster {
 }
 
 function describeNode(node: TestNode): string {
-  const { role, term, commitIndex, appliedIndex, lastLogIndex, firstLogIndex, flushedIndex, materializedIndex, owedTables, pendingPlans, sealedMemtables, errors } =
-    node.store.status();
-  const progress = [...(node.replica.driver.node.status().progress ?? [])].map(([id, p]) => `${id}:${p.state}/${p.match}/${p.next}${p.paused ? '/paused' : ''}`);
+  const status = node.store.status();
+  const progress = [...(node.replica.driver.node.status().progress ?? [])].map(([id, p]) => `${id}:${p.state}/${p.match}/${p.next}`);
   const events = node.events.filter((event) => event.type === 'warning' || event.type.startsWith('snapshot')).slice(-4);
-  return JSON.stringify({
-    id: node.id, role, term, commitIndex, appliedIndex, log: [firstLogIndex, lastLogIndex], F: flushedIndex, E: materializedIndex, owedTables, pendingPlans,
-    sealedMemtables, errors, progress, events, backlog: node.replica.applier.backlog,
-  });
+  return JSON.stringify({ ...status, manifest: undefined, members: undefined, heal: undefined, scrub: undefined, progress, events });
 }
 
 export function put(key: string, value: string | Uint8Array): PutRequest {

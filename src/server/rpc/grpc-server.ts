@@ -186,18 +186,3 @@ export function listenInsecure(server: Server, hostAndPort: string): Promise<num
     });
   });
 }
-
-/** Lets calls end for `graceMs`, then cuts them off. */
-export function closeGrpc(server: Server, graceMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => {
-      // After a forced shutdown grpc-js does not always call back.
-      server.forceShutdown();
-      resolve();
-    }, graceMs);
-    server.tryShutdown(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
-}

@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict';
+import { CrashDisk } from '../../base/disk/crash-disk.js';
+import { FaultDisk } from '../../base/disk/fault-disk.js';
+import { MemoryDisk } from '../../base/disk/memory-disk.js';
+import { seededRandom } from '../../base/disk/testing/seeded-random.js';
+import { codeOf } from '../../base/errors.js';
+import { HardStateStore } from './hard-state.js';
+import { SLOT_BYTES, slotOffset, type HardStateRecord } from './slots.js';
+
+const INITIAL: Omit<HardStateRecord, 'sequence'> = {
+  term: 0, vote: 0, clusterId: 0xfedc_ba98_7654_3210n, memberId: 0x1f_ffff_ffff_ffff, incarnation: 1,
+  manifestGeneration: 0, manifestDigest: '00112233445566778899aabbccddeeff',
+};
+const hasCode = (code: string) => (error: unknown) => codeOf(error) === code;
+
+async function created(): Promise<FaultDisk> {
+  const disk = new FaultDisk(new MemoryDisk());
+  const store = await HardStateStore.open(disk);
+  assert.equal(store.current, undefined);
+  await store.create(INITIAL);
+  await store.update({ term: 3, vote: 2 });
+  await store.close();
+  return disk;
+}
+
+async function current(disk: FaultDisk | CrashDisk): Promise<HardStateRecord | undefined> {
+  const store = await HardStateStore.open(disk);
+  const record = store.current;
+  await store.close();
+  return record;
+}
+
+async function settled(): Promise<void> {
+  for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe('the hard state', () => {
+  it('R2 is as it was left after a restart', async () => {
+    const disk = await created();
+    assert.deepEqual(await current(disk), { ...INITIAL, sequence: 2, term: 3, vote: 2 });
+    const store = await HardStateStore.open(disk);
+    await assert.rejects(store.create(INITIAL), hasCode('EXISTS'));
+    await store.update({ incarnation: 2, manifestGeneration: 7, manifestDigest: 'f'.repeat(32) });
+    await store.close();
+    assert.deepEqual(await current(disk), {
+      ...INITIAL, sequence: 3, term: 3, vote: 2, incarnation: 2, manifestGeneration: 7, manifestDigest: 'f'.repeat(32),
+    });
+  });
+
+  it('R2 the term never goes back, a vote stands within its term, and a higher term begins without one', async () => {
+    const store = await HardStateStore.open(await created());
+    await assert.rejects(store.update({ term: 2 }), /R2/);
+    await assert.rejects(store.update({ vote: 1 }), /R2/);
+    await assert.rejects(store.update({ term: 3, vote: 0 }), /R2/);
+    await store.update({ term: 3, vote: 2 });
+    await store.update({ term: 4 });
+    assert.equal(store.current?.vote, 0);
+    await store.update({ vote: 1 });
+    assert.deepEqual([store.current?.term, store.current?.vote], [4, 1]);
+    await store.close();
+  });
+
+  it('updates that come together share writes, and each resolves when it is durable', async () => {
+    const memory = new MemoryDisk();
+    const disk = new FaultDisk(memory);
+    const store = await HardStateStore.open(disk);
+    await store.create(INITIAL);
+    await Promise.all(Array.from({ length: 50 }, async (_, i) => {
+      await store.update({ term: i + 1, vote: 1 });
+      assert.ok((store.current?.term ?? 0) > i);
+    }));
+    assert.equal((await current(disk))?.term, 50);
+    await store.close();
+  });
+
+  it('R5 damage to any two slots is survived and mended, to any three refused', async () => {
+    for (const bit of [0, 8 * 20 + 1, 8 * 30 + 7, 8 * 83]) {
+      for (let mask = 0; mask < 16; mask++) {
+        const disk = await created();
+        const slots = [0, 1, 2, 3].filter((slot) => (mask >> slot) & 1);
+        for (const slot of slots) await disk.flipBit('hardstate', slotOffset(slot) * 8 + bit);
+        if (slots.length <= 2) {
+          const record = await current(disk);
+          assert.deepEqual({ ...record, sequence: 0 }, { ...INITIAL, sequence: 0, term: 3, vote: 2 });
+          for (const slot of [0, 1, 2, 3].filter((other) => !slots.includes(other)).slice(0, 2)) await disk.zero('hardstate', slotOffset(slot), SLOT_BYTES);
+          assert.equal((await current(disk))?.term, 3, 'the first open mended what was bad');
+        } else {
+          await assert.rejects(HardStateStore.open(disk), (error: Error) => hasCode('UNREADABLE')(error) && error.message.includes('`kintsugi recover`'));
+        }
+      }
+    }
+  });
+
+  it('R5 slots that cannot be read, swapped slots and a file cut short are damage', async () => {
+    const unreadable = await created();
+    for (const slot of [0, 2]) unreadable.inject({ kind: 'read-error', path: 'hardstate', from: slotOffset(slot), to: slotOffset(slot) + 1 });
+    assert.equal((await current(unreadable))?.term, 3);
+    const swapped = await created();
+    const first = (await swapped.readDirect('hardstate', slotOffset(0), SLOT_BYTES)).bytes;
+    for (const slot of [1, 2, 3]) await swapped.overwrite('hardstate', slotOffset(slot), first);
+    await assert.rejects(current(swapped), hasCode('UNREADABLE'));
+    const short = await created();
+    await short.resize('hardstate', slotOffset(2));
+    assert.equal((await current(short))?.term, 3);
+    const empty = await created();
+    await empty.resize('hardstate', 0);
+    await assert.rejects(current(empty), hasCode('UNREADABLE'));
+  });
+
+  it('R5 a newer record in one slot is believed only if it can never have been promised', async () => {
+    const disk = await created();
+    const old = await Promise.all([0, 1, 2].map((slot) => disk.readDirect('hardstate', slotOffset(slot), SLOT_BYTES)));
+    const store = await HardStateStore.open(disk);
+    await store.update({ term: 9, vote: 1 });
+    await store.close();
+    // One slot new, three old: the write never finished. With two slots bad it may have.
+    for (const slot of [0, 1, 2]) await disk.overwrite('hardstate', slotOffset(slot), (old[slot] as { bytes: Uint8Array }).bytes);
+    const unfinished = await created();
+    for (const slot of [0, 1, 2, 3]) await unfinished.overwrite('hardstate', slotOffset(slot), (await disk.readDirect('hardstate', slotOffset(slot), SLOT_BYTES)).bytes);
+    assert.equal((await current(unfinished))?.term, 3);
+    for (const slot of [0, 1]) await disk.flipBit('hardstate', slotOffset(slot) * 8);
+    await assert.rejects(current(disk), hasCode('UNREADABLE'));
+  });
+
+  it('R2 an update whose write or sync failed promises nothing, and nor does any after it', async () => {
+    for (const kind of ['sync-error', 'write-error'] as const) {
+      const disk = await created();
+      const store = await HardStateStore.open(disk);
+      const fault = disk.inject({ kind, path: 'hardstate' });
+      await assert.rejects(store.update({ term: 4 }), hasCode('WRITE_FAILED'));
+      fault.remove();
+      await assert.rejects(store.update({ term: 5 }), hasCode('WRITE_FAILED'));
+      assert.equal(store.current?.term, 3);
+      await store.close();
+      await disk.restart();
+      assert.equal((await current(disk))?.term, 3);
+    }
+  });
+
+  it('R2 one slot that takes no writes is put up with, two are not', async () => {
+    const disk = await created();
+    const store = await HardStateStore.open(disk);
+    disk.inject({ kind: 'write-error', path: 'hardstate', from: slotOffset(1), to: slotOffset(1) + 1 });
+    await store.update({ term: 4 });
+    disk.inject({ kind: 'write-error', path: 'hardstate', from: slotOffset(3), to: slotOffset(3) + 1 });
+    await assert.rejects(store.update({ term: 5 }), hasCode('WRITE_FAILED'));
+    await store.close();
+  });
+
+  it('R2 what was promised is there after any of 600 power losses', async () => {
+    for (let seed = 1; seed <= 100; seed++) {
+      const random = seededRandom(seed);
+      const disk = new CrashDisk();
+      let promised = 0;
+      let asked = 0;
+      for (let crash = 0; crash < 6; crash++) {
+        disk.powerOffAfter(1 + random.below(24));
+        try {
+          const store = await HardStateStore.open(disk);
+          if (store.current === undefined) {
+            assert.equal(promised, 0, `seed ${seed}`);
+            asked = Math.max(asked, 1);
+            await store.create({ ...INITIAL, term: 1 });
+            promised = 1;
+          }
+          const { term } = store.current as unknown as HardStateRecord;
+          assert.ok(term >= promised && term <= asked, `seed ${seed}: ${promised} <= ${term} <= ${asked}`);
+          promised = term;
+          for (;;) {
+            asked++;
+            await store.update({ term: asked, vote: 1 + (asked % 3) });
+            assert.equal(store.current?.vote, 1 + (asked % 3));
+            promised = asked;
+          }
+        } catch (error) {
+          if (codeOf(error) !== 'IO' && codeOf(error) !== 'WRITE_FAILED') throw new Error(`seed ${seed}`, { cause: error });
+        }
+        await settled();
+        disk.crash(random);
+      }
+    }
+  });
+});

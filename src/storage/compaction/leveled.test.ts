@@ -1,0 +1,100 @@
+import { strict as assert } from 'node:assert';
+import { utf8 } from '../../base/bytes.js';
+import { USER_SPACE } from '../read-view.js';
+import type { TableMeta } from '../version/table-meta.js';
+import { SMALL_SETTINGS, TreeHarness } from '../version/testing/tree-harness.js';
+import { pickLeveled, targetBytes, type PickerInput } from './leveled.js';
+
+async function fill(harness: TreeHarness, rounds: number, keys: number, start = 1): Promise<void> {
+  for (let round = 0; round < rounds; round++) {
+    for (let i = 0; i < 20; i++) {
+      const n = start + round * 20 + i;
+      const key = utf8(`k${((n * 7919) % keys).toString().padStart(5, '0')}`);
+      const live = harness.tree.current.get(USER_SPACE, key, Number.MAX_SAFE_INTEGER) !== undefined;
+      harness.write([{ space: USER_SPACE, key, revision: n, sub: 0, tombstone: false, liveDelta: live ? 0 : 1, value: utf8(`v${n}`.padEnd(90)) }]);
+    }
+    harness.seal();
+    await harness.flush();
+  }
+}
+
+function input(harness: TreeHarness, over: Partial<PickerInput> = {}): PickerInput {
+  return { manifest: harness.manifest, settings: SMALL_SETTINGS, proposer: 7, gcRevision: 0, blocked: () => false, ...over };
+}
+
+describe('pickLeveled', () => {
+  it('comes to rest with every level within its target, and gives only plans that apply', async () => {
+    const harness = await TreeHarness.open();
+    await fill(harness, 40, 2000);
+    let plans = 0;
+    for (;;) {
+      const choice = pickLeveled(input(harness));
+      if (choice.kind === 'none') break;
+      assert(++plans < 200, 'the picker comes to an end');
+      assert.equal(harness.apply(choice.op).kind, 'planned');
+      await harness.compact(harness.lastIndex);
+      await harness.record();
+    }
+    assert(plans > 5 && (harness.manifest.levels[2]?.length ?? 0) > 0, `${plans} plans`);
+    harness.manifest.levels.forEach((tables, level) => {
+      if (level === 0) assert(tables.length < SMALL_SETTINGS.level0Tables);
+      else assert(tables.reduce((sum, t) => sum + t.bytes, 0) < targetBytes(SMALL_SETTINGS, level));
+    });
+  });
+
+  it('is pure, and plans around pending plans', async () => {
+    const harness = await TreeHarness.open();
+    await fill(harness, 30, 3000);
+    for (const choice = pickLeveled(input(harness)); choice.kind === 'plan'; ) {
+      assert.equal(harness.apply(choice.op).kind, 'planned');
+      await harness.compact(harness.lastIndex);
+      break;
+    }
+    await fill(harness, 4, 3000, 5000);
+    let pending = 0;
+    for (;;) {
+      const choice = pickLeveled(input(harness));
+      assert.deepEqual(pickLeveled(input(harness)), choice);
+      if (choice.kind === 'none') break;
+      assert.equal(harness.apply(choice.op).kind, 'planned');
+      pending++;
+    }
+    assert(pending >= 2, `${pending} plans at once`);
+    for (const plan of harness.manifest.plans) assert.equal((await harness.compact(plan.index)).kind, 'edited');
+  });
+
+  it('H4 passes over blocked tables and goes on with others', async () => {
+    const harness = await TreeHarness.open();
+    await fill(harness, 4, 500);
+    const level0 = harness.manifest.levels[0] as readonly TableMeta[];
+    const oldest = level0.at(-1) as TableMeta;
+    assert.equal(pickLeveled(input(harness, { blocked: (id) => id === oldest.id })).kind, 'none', 'all newer ones overlap it');
+    const newest = level0[0] as TableMeta;
+    const choice = pickLeveled(input(harness, { blocked: (id) => id === newest.id }));
+    assert(choice.kind === 'plan');
+    assert(!choice.op.inputs.some((ref) => ref.id === newest.id));
+    assert.equal(choice.op.inputs.length, 3);
+  });
+
+  it('collects tombstones that GC covers, once', async () => {
+    const harness = await TreeHarness.open();
+    await fill(harness, 3, 60);
+    let revision = 1000;
+    for (let i = 0; i < 60; i++) {
+      const key = utf8(`k${i.toString().padStart(5, '0')}`);
+      harness.write([{ space: USER_SPACE, key, revision: ++revision, sub: 0, tombstone: true, liveDelta: -1, value: new Uint8Array(0) }]);
+    }
+    harness.seal();
+    await harness.flush();
+    let plans = 0;
+    for (;;) {
+      const choice = pickLeveled(input(harness, { gcRevision: revision }));
+      if (choice.kind === 'none') break;
+      assert(++plans < 20);
+      harness.apply(choice.op);
+      await harness.compact(harness.lastIndex);
+    }
+    assert.equal(harness.manifest.levels.flat().reduce((sum, t) => sum + t.entries, 0), 0);
+    assert.equal(harness.tree.current.countLive(new Uint8Array(0), undefined), 0);
+  });
+});

@@ -1,0 +1,172 @@
+import { strict as assert } from 'node:assert';
+import { utf8 } from '../../base/bytes.js';
+import { MemoryDisk } from '../../base/disk/memory-disk.js';
+import type { DirectRead } from '../../base/disk.js';
+import { codeOf } from '../../base/errors.js';
+import type { LogicalManifest } from '../version/logical-manifest.js';
+import { USER_SPACE } from '../read-view.js';
+import { outputPath, tablePath, type TableMeta } from '../version/table-meta.js';
+import { SMALL_FORMAT, TreeHarness } from '../version/testing/tree-harness.js';
+import { produceCompaction, produceFlush } from './produce.js';
+
+type Change = readonly [key: string, delta: 1 | 0 | -1];
+
+/** One revision each, from `revision` on; then a seal. */
+function write(harness: TreeHarness, revision: number, changes: readonly Change[]): void {
+  changes.forEach(([key, liveDelta], i) => {
+    const tombstone = liveDelta === -1;
+    const value = tombstone ? new Uint8Array(0) : utf8(`${key}@${revision + i}`);
+    harness.write([{ space: USER_SPACE, key: utf8(key), revision: revision + i, sub: 0, tombstone, liveDelta, value }]);
+  });
+  harness.seal();
+}
+
+function plan(harness: TreeHarness, inputs: readonly TableMeta[], outputLevel: number, gcRevision: number): number {
+  const refs = inputs.map((t) => ({ id: t.id, digest: t.fileDigest }));
+  const outcome = harness.apply({ kind: 'plan', proposer: 7, purpose: 'compact', inputs: refs, outputLevel, gcRevision, format: SMALL_FORMAT });
+  assert.equal(outcome.kind, 'planned');
+  return harness.lastIndex;
+}
+
+function dump(harness: TreeHarness, manifest: LogicalManifest = harness.manifest): string[] {
+  const out: string[] = [];
+  for (const meta of manifest.levels.flat()) {
+    const cursor = harness.tables.reader(meta).cursor();
+    for (cursor.seekToFirst(); cursor.valid; cursor.next()) {
+      const value = new TextDecoder().decode(cursor.value);
+      out.push(`${meta.id} ${value === '' ? `tombstone ${cursor.tombstone}` : value} ${cursor.liveDelta}`);
+    }
+  }
+  return out;
+}
+
+const HISTORY: readonly Change[] = [['a', 1], ['a', 0], ['b', 1], ['b', -1], ['c', 1], ['b', 1], ['c', -1], ['a', 0]];
+
+describe('produce', () => {
+  it('a flush keeps all history', async () => {
+    const harness = await TreeHarness.open();
+    write(harness, 10, HISTORY);
+    await harness.flush();
+    assert.deepEqual(dump(harness), ['1 a@17 0', '1 a@11 0', '1 a@10 1', '1 b@15 1', '1 tombstone true -1', '1 b@12 1', '1 tombstone true -1', '1 c@14 1']);
+  });
+
+  it('GC keeps what any revision from the compact revision on shows, and folds live deltas', async () => {
+    const cases: readonly (readonly [number, readonly string[]])[] = [
+      [0, ['2 a@17 0', '2 a@11 0', '2 a@10 1', '2 b@15 1', '2 tombstone true -1', '2 b@12 1', '2 tombstone true -1', '2 c@14 1']],
+      [12, ['2 a@17 0', '2 a@11 1', '2 b@15 1', '2 tombstone true -1', '2 b@12 1', '2 tombstone true -1', '2 c@14 1']],
+      // b's tombstone of revision 13 is its newest version there: with nothing below, it and what it hides may go.
+      [14, ['2 a@17 0', '2 a@11 1', '2 b@15 1', '2 tombstone true -1', '2 c@14 1']],
+      [99, ['2 a@17 1', '2 b@15 1']],
+    ];
+    for (const [gcRevision, want] of cases) {
+      const harness = await TreeHarness.open();
+      write(harness, 10, HISTORY);
+      await harness.flush();
+      const index = plan(harness, harness.manifest.levels.flat(), 1, gcRevision);
+      await harness.compact(index);
+      assert.deepEqual(dump(harness), want, `at ${gcRevision}`);
+      assert.equal(harness.tree.current.countLive(new Uint8Array(0), undefined), 2);
+    }
+  });
+
+  it('a tombstone stays while older data of its span lies below', async () => {
+    const harness = await TreeHarness.open();
+    write(harness, 10, [['a', 1], ['b', 1]]);
+    await harness.flush();
+    await harness.compact(plan(harness, harness.manifest.levels.flat(), 2, 0));
+    write(harness, 20, [['b', -1]]);
+    await harness.flush();
+    await harness.compact(plan(harness, harness.manifest.levels[0] as TableMeta[], 1, 99));
+    assert.deepEqual(dump(harness), ['4 tombstone true -1', '2 a@10 1', '2 b@11 1']);
+    await harness.compact(plan(harness, harness.manifest.levels.flat(), 2, 99));
+    assert.deepEqual(dump(harness), ['5 a@10 1']);
+  });
+
+  it('no key is split between tables, however long its history', async () => {
+    const harness = await TreeHarness.open();
+    const changes: Change[] = Array.from({ length: 3000 }, (_, i) => [`k${Math.floor(i / 700)}-${'x'.repeat(30)}`, i % 700 === 0 ? 1 : 0]);
+    write(harness, 10, changes);
+    await harness.flush();
+    assert.equal(harness.manifest.levels[0]?.length, 1, 'a flush gives one table');
+    await harness.compact(plan(harness, harness.manifest.levels.flat(), 1, 0));
+    assert.equal(harness.manifest.levels[1]?.length, 5, 'each key fills a table');
+  });
+
+  it('an empty memtable gives no table, and so do inputs of which nothing stays', async () => {
+    const harness = await TreeHarness.open();
+    harness.seal();
+    assert.equal((await harness.flush())?.kind, 'edited');
+    assert.deepEqual(dump(harness), []);
+    write(harness, 10, [['a', 1], ['a', -1]]);
+    await harness.flush();
+    await harness.compact(plan(harness, harness.manifest.levels.flat(), 1, 99));
+    assert.deepEqual(harness.manifest.levels.flat(), []);
+  });
+
+  it('a cancelled run rejects and leaves nothing', async () => {
+    const harness = await TreeHarness.open();
+    write(harness, 10, HISTORY);
+    const seal = harness.manifest.seals[0];
+    const memtable = seal && harness.tree.sealed(seal.index);
+    assert(seal !== undefined && memtable !== undefined);
+    await assert.rejects(produceFlush(memtable, seal, { ...harness.context, cancelled: () => true }), (e) => codeOf(e) === 'CANCELLED');
+    assert.deepEqual(await harness.disk.list('tables'), []);
+  });
+
+  it('S5 running a plan again never touches a table that is linked to its old output', async () => {
+    const harness = await TreeHarness.open();
+    write(harness, 10, HISTORY);
+    await harness.flush();
+    const before = dump(harness);
+    const index = plan(harness, harness.manifest.levels.flat(), 1, 0);
+    const pending = harness.manifest.plans[0];
+    const inputs = harness.manifest.levels.flat();
+    assert(pending !== undefined);
+    await harness.produce(index);
+    await harness.disk.link(outputPath(index, 0), tablePath(77));
+    let calls = 0;
+    const cancelled = (): boolean => ++calls > 0;
+    await assert.rejects(produceCompaction(pending, inputs, { ...harness.context, cancelled }), (e) => codeOf(e) === 'CANCELLED');
+    assert.equal(harness.disk.sizeOf(outputPath(index, 0)), undefined);
+    await harness.produce(index);
+    assert((harness.disk.sizeOf(tablePath(77)) ?? 0) > 0);
+    assert.deepEqual(dump(harness), before);
+  });
+
+  it('S6 a write that did not arrive is caught when the file is read back', async () => {
+    class LossyDisk extends MemoryDisk {
+      override async readDirect(path: string, offset: number, length: number): Promise<DirectRead> {
+        const read = await super.readDirect(path, offset, length);
+        if (path.includes('plan-')) read.bytes[read.bytes.length >> 1] = (read.bytes[read.bytes.length >> 1] as number) ^ 1;
+        return read;
+      }
+    }
+    const harness = await TreeHarness.open(new LossyDisk());
+    write(harness, 10, HISTORY);
+    await assert.rejects(harness.flush(), (e) => codeOf(e) === 'DIGEST_MISMATCH');
+  });
+
+  it('a block beyond parity rejects with BLOCK_UNREADABLE, and the run succeeds once it is repaired', async () => {
+    const harness = await TreeHarness.open();
+    write(harness, 10, Array.from({ length: 300 }, (_, i) => [`key-${i}`, 1]));
+    await harness.flush();
+    const [meta] = harness.manifest.levels.flat();
+    assert(meta !== undefined);
+    const index = plan(harness, [meta], 1, 0);
+    const reader = harness.tables.reader(meta);
+    const block = reader.regions().find((region) => region.kind === 'data');
+    assert(block !== undefined);
+    harness.tables.forget(meta.id);
+    const file = harness.disk.openSync(tablePath(meta.id), 'write');
+    const good = new Uint8Array(block.length);
+    file.readSync(good, block.offset);
+    file.writeSync(new Uint8Array(block.length), block.offset);
+    // A tree opened later knows nothing of what was cached.
+    await harness.reopen();
+    await assert.rejects(harness.produce(index), (e) => codeOf(e) === 'BLOCK_UNREADABLE');
+    assert.deepEqual((await harness.disk.list('tables')).filter((name) => name.startsWith(`plan-${index}`)), []);
+    file.writeSync(good, block.offset);
+    assert.equal((await harness.compact(index)).kind, 'edited');
+    assert.equal(harness.tree.current.countLive(new Uint8Array(0), undefined), 300);
+  });
+});
