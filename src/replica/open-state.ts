@@ -53,7 +53,8 @@ async function openHardState(options: ReplicaOptions): Promise<HardStateStore> {
     throw new ReplicaError(
       'WRONG_IDENTITY',
       `the data directory belongs to member ${known.memberId.toString(16)} of cluster ${known.clusterId.toString(16)}, ` +
-        `but the flags describe member ${self.toString(16)} of cluster ${clusterId.toString(16)}: check --name, --initial-cluster and --initial-cluster-token, or point --data-dir elsewhere`,
+        `but the flags describe member ${self.toString(16)} of cluster ${clusterId.toString(16)}: ` +
+        'check --name, --initial-cluster and --initial-cluster-token, or point --data-dir elsewhere',
     );
   }
   await hardState.update({ incarnation: known.incarnation + 1 });
@@ -78,7 +79,8 @@ function openManifest(options: ReplicaOptions, hardState: HardStateStore): Promi
 async function openLog(options: ReplicaOptions, manifest: LogicalManifest): Promise<{ log: DurableLog; commit: LogIndex }> {
   const { env, logSegmentBytes } = options;
   const { flushed, last } = manifest;
-  const { log, recovered } = await DurableLog.open(env, { segmentBytes: logSegmentBytes, minCommitKnown: last.index, coveredThrough: flushed.index });
+  const known = { minCommitKnown: last.index, coveredThrough: flushed.index };
+  const { log, recovered } = await DurableLog.open(env, { segmentBytes: logSegmentBytes, ...known });
   const holds = log.firstIndex() <= flushed.index + 1 && log.lastIndex() >= flushed.index;
   const joins = holds && (flushed.index === 0 || log.term(flushed.index) === flushed.term);
   if (!joins) {

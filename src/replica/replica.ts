@@ -85,7 +85,8 @@ export class Replica {
     const flushed = tree.durable.flushed.index;
     const confState = { voters, votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
     const failed = (error: unknown): void => this.#fatal(error);
-    const timing = { clock: env.clock, member: self, incarnation: hardState.current?.incarnation ?? 0, timeoutMs: requestTimeoutMs(options) };
+    const incarnation = hardState.current?.incarnation ?? 0;
+    const timing = { clock: env.clock, member: self, incarnation, timeoutMs: requestTimeoutMs(options) };
 
     this.#serveFrom = tree.durable.last.index;
     this.#kv = new KvMachine(tree);

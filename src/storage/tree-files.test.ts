@@ -109,7 +109,8 @@ describe('the files of a tree', () => {
     const harness = await TreeHarness.open();
     await flushOne(harness, 'a');
     await flushOne(harness, 'b', false);
-    for (const name of ['99.sst', 'plan-1-0.tmp', 'plan-900-0.tmp', 'notes.txt']) harness.disk.openSync(`tables/${name}`, 'create').close();
+    const leftovers = ['99.sst', 'plan-1-0.tmp', 'plan-900-0.tmp', 'notes.txt'];
+    for (const name of leftovers) harness.disk.openSync(`tables/${name}`, 'create').close();
     await harness.disk.link(tablePath(1), tablePath(2));
     const seal = harness.manifest.flushed.index;
     assert.deepEqual(await harness.tree.orphans(), ['tables/plan-1-0.tmp', 'tables/plan-2-0.tmp'], `of the flush at ${seal} the table is owed`);

@@ -46,7 +46,10 @@ function show(key: Uint8Array, v: Version): string {
   return `${toHex(key)}@${v.revision}.${v.sub}=${toHex(v.value)}`;
 }
 
-const KEYS = [...Array.from({ length: 40 }, (_, i) => utf8(`key-${i.toString().padStart(2, '0')}`)), Uint8Array.of(), Uint8Array.of(0), Uint8Array.of(0, 0xff), Uint8Array.of(0xff, 0xff)];
+const KEYS = [
+  ...Array.from({ length: 40 }, (_, i) => utf8(`key-${i.toString().padStart(2, '0')}`)),
+  ...[[], [0], [0, 0xff], [0xff, 0xff]].map((bytes) => Uint8Array.from(bytes)),
+];
 
 function keyOf(n: number): Uint8Array {
   return KEYS[n % KEYS.length] as Uint8Array;
@@ -164,7 +167,8 @@ async function perform(harness: TreeHarness, oracle: Oracle, action: Action): Pr
 }
 
 const WEIGHTS: Record<string, number> = {
-  put: 10, delete: 5, fill: 3, seal: 3, flush: 3, pick: 4, compact: 4, abandon: 1, heal: 2, rewrite: 1, gc: 2, materialize: 2, record: 3, reopen: 1, check: 4,
+  put: 10, delete: 5, fill: 3, seal: 3, flush: 3, pick: 4, compact: 4, abandon: 1,
+  heal: 2, rewrite: 1, gc: 2, materialize: 2, record: 3, reopen: 1, check: 4,
 };
 
 describe('Tree', () => {
@@ -177,18 +181,19 @@ describe('Tree', () => {
         const harness = await TreeHarness.open();
         const oracle = new Oracle();
         const held: { view: ReadView; frozen: string[]; gc: number }[] = [];
-        const dump = (view: ReadView): string[] => [...view.scan(USER_SPACE, { from: KEYS[40] as Uint8Array, to: undefined, atRevision: Number.MAX_SAFE_INTEGER })].map((e) => show(e.key, e));
+        const all = { from: new Uint8Array(0), to: undefined, atRevision: Number.MAX_SAFE_INTEGER };
+        const dump = (view: ReadView): string[] => [...view.scan(USER_SPACE, all)].map((e) => show(e.key, e));
         for (const step of actions) {
           await perform(harness, oracle, step);
           if (step.kind === 'reopen') held.length = 0;
           if (step.kind === 'put' && step.n % 5 === 0) {
             const view = harness.tree.view();
-            held.push({ view, frozen: dump(view), gc: view.countLive(KEYS[40] as Uint8Array, undefined) });
+            held.push({ view, frozen: dump(view), gc: view.countLive(all.from, undefined) });
           }
           if (step.kind === 'record' && held.length > 0) {
             const { view, frozen, gc } = held.shift() as (typeof held)[0];
             assert.deepEqual(dump(view), frozen, 'a view never changes');
-            assert.equal(view.countLive(KEYS[40] as Uint8Array, undefined), gc);
+            assert.equal(view.countLive(all.from, undefined), gc);
             view.release();
           }
         }

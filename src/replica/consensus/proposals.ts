@@ -5,6 +5,7 @@
  */
 
 import { assert } from '../../base/assert.js';
+import { MiB } from '../../base/bytes.js';
 import type { Clock } from '../../base/env.js';
 import type { EventSink } from '../../base/events.js';
 import type { NodeId } from '../../base/ids.js';
@@ -36,11 +37,15 @@ export interface ProposalsOptions {
   readonly propose: (data: Uint8Array) => void;
 }
 
+/** Encoded commands in flight; more are refused. */
+const MAX_PENDING_BYTES = 256 * MiB;
+
 export class Proposals {
   readonly #options: ProposalsOptions;
   /** In order of sequence. */
   readonly #pending = new Map<number, Pending>();
   #sequence = 0;
+  #bytes = 0;
   #stopped = false;
   #leader: NodeId = 0;
 
@@ -56,10 +61,11 @@ export class Proposals {
   propose(command: KvCommand): Promise<KvResponse> {
     const { clock, member, incarnation, timeoutMs, maxPending } = this.#options;
     if (this.#stopped) return Promise.reject(new EtcdError('STOPPED'));
-    if (this.#pending.size >= maxPending) return Promise.reject(new EtcdError('TOO_MANY_REQUESTS'));
+    if (this.#pending.size >= maxPending || this.#bytes >= MAX_PENDING_BYTES) return Promise.reject(new EtcdError('TOO_MANY_REQUESTS'));
     const sequence = ++this.#sequence;
     const data = encodeKv({ member, incarnation, sequence }, command);
     const now = clock.now();
+    this.#bytes += data.length;
     return new Promise((resolve, reject) => {
       this.#pending.set(sequence, { sequence, data, deadline: now + timeoutMs, proposedAt: now, resolve, reject });
       this.#options.propose(data);
@@ -74,13 +80,15 @@ export class Proposals {
   applied(id: ProposalId, response: KvResponse): void {
     const pending = this.#pending.get(id.sequence);
     assert(pending, 'a response is made only for a proposal that waits');
-    this.#pending.delete(id.sequence);
+    this.#remove(pending);
     pending.resolve(response);
   }
 
   refused(id: ProposalId, error: EtcdError): void {
-    this.#pending.get(id.sequence)?.reject(error);
-    this.#pending.delete(id.sequence);
+    const pending = this.#pending.get(id.sequence);
+    if (!pending) return;
+    this.#remove(pending);
+    pending.reject(error);
   }
 
   /** A leader is known that may never have seen what was proposed so far. */
@@ -98,7 +106,7 @@ export class Proposals {
     const now = this.#options.clock.now();
     for (const pending of this.#pending.values()) {
       if (now >= pending.deadline) {
-        this.#pending.delete(pending.sequence);
+        this.#remove(pending);
         this.#options.events.emit({ type: 'proposal-failed', code: 'TIMEOUT' });
         pending.reject(new EtcdError(this.#leader === 0 ? 'TIMEOUT_LEADER_FAIL' : 'TIMEOUT'));
       } else if (this.#leader !== 0 && now - pending.proposedAt >= this.#options.retryMs) {
@@ -111,6 +119,12 @@ export class Proposals {
     this.#stopped = true;
     for (const pending of this.#pending.values()) pending.reject(new EtcdError('STOPPED'));
     this.#pending.clear();
+    this.#bytes = 0;
+  }
+
+  #remove(pending: Pending): void {
+    this.#pending.delete(pending.sequence);
+    this.#bytes -= pending.data.length;
   }
 
   #again(pending: Pending, now: number): void {

@@ -26,7 +26,13 @@ function applyAppend(model: Model, entries: readonly Entry[]): void {
   model.entries = model.entries.slice(0, (entries[0] as Entry).index - 1 - model.base).concat(entries);
 }
 
-async function oneOperation(log: DurableLog, model: Model, random: Random): Promise<void> {
+async function dropSoon(log: DurableLog, index: number, steps: number): Promise<void> {
+  for (let i = 0; i < steps; i++) await Promise.resolve();
+  if (index >= log.firstIndex()) await log.truncateBefore(index, log.term(index));
+}
+
+/** `large`: mostly appends that take more than a segment. */
+async function oneOperation(log: DurableLog, model: Model, random: Random, large: boolean): Promise<void> {
   const kind = random.below(20);
   if (kind === 0) {
     const index = lastOf(model) + random.below(20);
@@ -42,10 +48,13 @@ async function oneOperation(log: DurableLog, model: Model, random: Random): Prom
     const overwrite = random.below(5) === 0;
     if (overwrite) model.term++;
     const first = overwrite ? model.commit + 1 + random.below(lastOf(model) - model.commit + 1) : lastOf(model) + 1;
-    const entries = someEntries(first, 1 + random.below(random.below(8) === 0 ? 120 : 12), model.term, 8 + random.below(300));
-    const commit = model.commit + random.below(first - model.commit);
+    const entries = someEntries(first, 1 + random.below(random.below(8) === 0 || large ? 120 : 12), model.term, 8 + random.below(300));
+    const commit = random.below(2) === 0 ? first - 1 : model.commit + random.below(first - model.commit);
     model.appending = entries;
-    await log.append(entries, commit);
+    const appending = log.append(entries, commit);
+    // Old segments may leave while new ones are being written.
+    const dropping = random.below(2) === 0 ? dropSoon(log, model.commit, random.below(30)) : undefined;
+    await Promise.all([appending, dropping]);
     applyAppend(model, entries);
     model.commit = commit;
     model.appending = undefined;
@@ -88,7 +97,7 @@ function matching(model: Model, log: DurableLog, got: readonly Entry[]): Entry[]
   });
 }
 
-async function oneLife(seed: number, crashes: number): Promise<number> {
+async function oneLife(seed: number, crashes: number, large = false): Promise<number> {
   const random = seededRandom(seed);
   const disk = new CrashDisk();
   const model: Model = { entries: [], base: 0, commit: 0, term: 1, appending: undefined, resetting: undefined };
@@ -105,7 +114,7 @@ async function oneLife(seed: number, crashes: number): Promise<number> {
       model.commit = Math.max(model.commit, opened.recovered.commit);
       if (crash === crashes) break;
       for (;;) {
-        await oneOperation(log, model, random);
+        await oneOperation(log, model, random, large);
         operations++;
         if (random.below(10) > 0) continue;
         assert.deepEqual(show(allEntries(log)), show(model.entries.slice(log.firstIndex() - 1 - model.base)), where);
@@ -126,5 +135,12 @@ describe('the durable log over power losses', () => {
     let operations = 0;
     for (let seed = 1; seed <= 50; seed++) operations += await oneLife(seed, 12);
     assert.ok(operations > 2000, `${operations} operations`);
+  });
+
+  it('D1 R6 the same where most appends go through several segments', async function () {
+    this.timeout(60_000);
+    let operations = 0;
+    for (let seed = 1; seed <= 60; seed++) operations += await oneLife(seed, 12, true);
+    assert.ok(operations > 1000, `${operations} operations`);
   });
 });

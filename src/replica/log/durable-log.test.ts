@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { FaultDisk } from '../../base/disk/fault-disk.js';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import { MiB } from '../../base/bytes.js';
+import type { OpenMode } from '../../base/disk.js';
 import { codeOf } from '../../base/errors.js';
 import type { LogError } from './errors.js';
 import { decodeIdentities } from './identity-codec.js';
@@ -304,7 +305,37 @@ describe('the durable log', () => {
     await again.log.close();
   });
 
-  it('R5 an open file handle of an earlier boot cannot write over what was judged', async () => {
+  it('R6 a segment stays until the next one begins with a durable batch', async () => {
+    const disk = new MemoryDisk();
+    let open = (): void => undefined;
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    const slow = Object.create(disk, {
+      open: {
+        value: async (path: string, mode: OpenMode) => {
+          const file = await disk.open(path, mode);
+          const sync = file.sync.bind(file);
+          if (path.endsWith('2.seg')) file.sync = () => gate.then(sync);
+          return file;
+        },
+      },
+    }) as MemoryDisk;
+    for (const name of ['sizeOf', 'readDirect', 'list', 'mkdir', 'rename', 'unlink', 'syncDir'] as const) {
+      Object.defineProperty(slow, name, { value: disk[name].bind(disk) });
+    }
+    const { log } = await openLog(slow);
+    await log.append(someEntries(1, 80, 1, 200), 0);
+    const appending = log.append(someEntries(81, 60, 1, 200), 80);
+    await settled();
+    await log.truncateBefore(80, 1);
+    assert.equal(log.firstIndex(), 1);
+    open();
+    await appending;
+    await log.truncateBefore(80, 1);
+    assert.ok(log.firstIndex() > 1);
+    await log.close();
+  });
+
+  it('R5 a closed log writes nothing', async () => {
     const disk = await threeBatches();
     const { log } = await openLog(disk);
     await log.close();

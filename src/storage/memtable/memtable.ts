@@ -8,10 +8,11 @@
  */
 
 import { assert } from '../../base/assert.js';
-import { compareBytes } from '../../base/bytes.js';
+import { compareBytes, equalBytes } from '../../base/bytes.js';
 import { encodePrefix } from '../key.js';
 import { USER_SPACE, type TreeWrite } from '../read-view.js';
 import { Arena } from './arena.js';
+import { PrefixIndex } from './prefix-index.js';
 
 /** Counted per version besides its key and value. */
 const VERSION_OVERHEAD_BYTES = 64;
@@ -34,8 +35,14 @@ export interface MemRecord {
   newest: MemVersion;
 }
 
+interface Placed extends MemRecord {
+  leaf: Leaf;
+}
+
 interface Leaf {
-  readonly records: MemRecord[];
+  /** Prefixes of the records: searched instead of them, one step less to each key. */
+  readonly keys: Uint8Array[];
+  readonly records: Placed[];
   /** Sum of the live deltas of all versions in it. */
   liveDelta: number;
 }
@@ -47,13 +54,13 @@ export function visibleVersion(record: MemRecord, revision: number, sequence: nu
   return version;
 }
 
-/** First position in `records` whose prefix is at or above `target`. */
-function lowerBoundIn(records: readonly MemRecord[], target: Uint8Array): number {
+/** First position in `keys` that is at or above `target`. */
+function lowerBoundIn(keys: readonly Uint8Array[], target: Uint8Array): number {
   let low = 0;
-  let high = records.length;
+  let high = keys.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (compareBytes((records[middle] as MemRecord).prefix, target) < 0) low = middle + 1;
+    if (compareBytes(keys[middle] as Uint8Array, target) < 0) low = middle + 1;
     else high = middle;
   }
   return low;
@@ -62,6 +69,9 @@ function lowerBoundIn(records: readonly MemRecord[], target: Uint8Array): number
 export class Memtable {
   readonly #arena = new Arena();
   readonly #leaves: Leaf[] = [];
+  /** First key of each leaf. */
+  readonly #firsts: Uint8Array[] = [];
+  readonly #index = new PrefixIndex<Placed>();
   #bytes = 0;
   #keys = 0;
   #versions = 0;
@@ -93,32 +103,37 @@ export class Memtable {
   /** In the user space each version of a key must be newer than the one before it. Key and value are copied. */
   insert(write: TreeWrite, sequence: number): void {
     const prefix = encodePrefix(write.space, write.key);
-    const leafIndex = this.#leafFor(prefix);
-    const leaf = this.#leaves[leafIndex] ?? this.#firstLeaf();
-    const at = lowerBoundIn(leaf.records, prefix);
-    const record = leaf.records[at];
-    const older = record !== undefined && compareBytes(record.prefix, prefix) === 0 ? record.newest : undefined;
+    const record = this.#find(prefix);
+    const older = record?.newest;
     const { revision, sub, tombstone, liveDelta } = write;
     if (older !== undefined) {
       const newer = revision > older.revision || (revision === older.revision && sub > older.sub);
-      assert(newer || (write.space !== USER_SPACE && revision === older.revision), `S2 version ${revision}.${sub} written after ${older.revision}.${older.sub}`);
+      const again = write.space !== USER_SPACE && revision === older.revision;
+      assert(newer || again, `S2 version ${revision}.${sub} written after ${older.revision}.${older.sub}`);
     }
     const value = this.#arena.copy(write.value);
     const version: MemVersion = { sequence, revision, sub, tombstone, liveDelta, value, older };
-    if (older !== undefined) (record as MemRecord).newest = version;
-    else this.#addRecord(leaf, at, { prefix, newest: version });
-    leaf.liveDelta += liveDelta;
-    if (leaf.records.length > LEAF_RECORDS_MAX) this.#split(leaf, leafIndex, at);
+    if (record === undefined) {
+      this.#addRecord(prefix, version);
+    } else {
+      record.newest = version;
+      record.leaf.liveDelta += liveDelta;
+    }
     this.#bytes += prefix.length + value.length + VERSION_OVERHEAD_BYTES;
     this.#versions++;
     this.#lastSequence = sequence;
   }
 
   find(prefix: Uint8Array): MemRecord | undefined {
+    return this.#find(prefix);
+  }
+
+  #find(prefix: Uint8Array): Placed | undefined {
+    const found = this.#index.find(prefix);
+    if (found !== undefined || !this.#index.partial) return found;
     const leaf = this.#leaves[this.#leafFor(prefix)];
-    if (leaf === undefined) return undefined;
-    const record = leaf.records[lowerBoundIn(leaf.records, prefix)];
-    return record !== undefined && compareBytes(record.prefix, prefix) === 0 ? record : undefined;
+    const record = leaf?.records[lowerBoundIn(leaf.keys, prefix)];
+    return record !== undefined && equalBytes(record.prefix, prefix) ? record : undefined;
   }
 
   cursor(): MemCursor {
@@ -132,10 +147,10 @@ export class Memtable {
     let sum = 0;
     for (let i = this.#leafFor(from); i < this.#leaves.length; i++) {
       const leaf = this.#leaves[i] as Leaf;
-      const { records } = leaf;
-      if (compareBytes((records[0] as MemRecord).prefix, to) >= 0) break;
-      const start = lowerBoundIn(records, from);
-      const end = lowerBoundIn(records, to);
+      const { keys, records } = leaf;
+      if (compareBytes(this.#firsts[i] as Uint8Array, to) >= 0) break;
+      const start = lowerBoundIn(keys, from);
+      const end = lowerBoundIn(keys, to);
       if (whole && start === 0 && end === records.length) {
         sum += leaf.liveDelta;
         continue;
@@ -151,41 +166,48 @@ export class Memtable {
 
   /** Index of the last leaf that begins at or below `prefix`; 0 if there is none. */
   #leafFor(prefix: Uint8Array): number {
-    const leaves = this.#leaves;
-    let low = 0;
-    let high = leaves.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (compareBytes(((leaves[middle] as Leaf).records[0] as MemRecord).prefix, prefix) <= 0) low = middle + 1;
-      else high = middle;
+    const at = lowerBoundIn(this.#firsts, prefix);
+    const first = this.#firsts[at];
+    if (first !== undefined && equalBytes(first, prefix)) return at;
+    return at === 0 ? 0 : at - 1;
+  }
+
+  #addRecord(prefix: Uint8Array, newest: MemVersion): void {
+    if (this.#leaves.length === 0) {
+      this.#leaves.push({ keys: [], records: [], liveDelta: 0 });
+      this.#firsts.push(prefix);
     }
-    return low === 0 ? 0 : low - 1;
-  }
-
-  #firstLeaf(): Leaf {
-    const leaf: Leaf = { records: [], liveDelta: 0 };
-    this.#leaves.push(leaf);
-    return leaf;
-  }
-
-  #addRecord(leaf: Leaf, at: number, record: MemRecord): void {
-    const { records } = leaf;
+    const leafIndex = this.#leafFor(prefix);
+    const leaf = this.#leaves[leafIndex] as Leaf;
+    const record: Placed = { prefix, newest, leaf };
+    const at = lowerBoundIn(leaf.keys, prefix);
+    if (at === leaf.records.length) {
+      leaf.keys.push(prefix);
+      leaf.records.push(record);
+    } else {
+      leaf.keys.splice(at, 0, prefix);
+      leaf.records.splice(at, 0, record);
+      if (at === 0) this.#firsts[leafIndex] = prefix;
+    }
+    leaf.liveDelta += newest.liveDelta;
+    this.#index.add(record);
     this.#keys++;
-    if (at === records.length) records.push(record);
-    else records.splice(at, 0, record);
+    if (leaf.records.length > LEAF_RECORDS_MAX) this.#split(leaf, leafIndex, at);
   }
 
   /** Ascending inserts leave full leaves behind; others leave halves. */
   #split(leaf: Leaf, leafIndex: number, insertedAt: number): void {
     const { records } = leaf;
     const atEnd = insertedAt === records.length - 1 && leafIndex === this.#leaves.length - 1;
-    const moved = records.splice(atEnd ? records.length - 1 : records.length >>> 1);
-    let liveDelta = 0;
-    for (const record of moved) {
-      for (let v: MemVersion | undefined = record.newest; v !== undefined; v = v.older) liveDelta += v.liveDelta;
+    const from = atEnd ? records.length - 1 : records.length >>> 1;
+    const right: Leaf = { keys: leaf.keys.splice(from), records: records.splice(from), liveDelta: 0 };
+    for (const record of right.records) {
+      record.leaf = right;
+      for (let v: MemVersion | undefined = record.newest; v !== undefined; v = v.older) right.liveDelta += v.liveDelta;
     }
-    leaf.liveDelta -= liveDelta;
-    this.#leaves.splice(leafIndex + 1, 0, { records: moved, liveDelta });
+    leaf.liveDelta -= right.liveDelta;
+    this.#leaves.splice(leafIndex + 1, 0, right);
+    this.#firsts.splice(leafIndex + 1, 0, right.keys[0] as Uint8Array);
   }
 }
 
@@ -260,12 +282,12 @@ export class MemCursor {
     let high = this.#leaves.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const { records } = this.#leaves[middle] as Leaf;
-      if (compareBytes((records[records.length - 1] as MemRecord).prefix, target) < 0) low = middle + 1;
+      const { keys } = this.#leaves[middle] as Leaf;
+      if (compareBytes(keys[keys.length - 1] as Uint8Array, target) < 0) low = middle + 1;
       else high = middle;
     }
     this.#leaf = low;
     const leaf = this.#leaves[low];
-    this.#at = leaf === undefined ? 0 : lowerBoundIn(leaf.records, target);
+    this.#at = leaf === undefined ? 0 : lowerBoundIn(leaf.keys, target);
   }
 }

@@ -2,14 +2,14 @@ import { strict as assert } from 'node:assert';
 import fc from 'fast-check';
 import { toHex, utf8 } from '../../base/bytes.js';
 import { CodecError } from '../../base/errors.js';
-import { encodeInternalKey } from '../key.js';
+import { comparePrefixes, encodeInternalKey } from '../key.js';
 import { USER_SPACE } from '../read-view.js';
 import { LEVELS } from '../settings.js';
 import { applyTreeOp, emptyManifest } from './apply-tree-op.js';
 import type { LogicalManifest, OpOutcome } from './logical-manifest.js';
 import { decodeManifest, decodeTreeOp, encodeManifest, encodeTreeOp } from './manifest-codec.js';
-import type { ProducedTable, TableMeta } from './table-meta.js';
-import { comparePrefixes } from '../key.js';
+import { overlaps } from './table-lookup.js';
+import type { ProducedTable, TableMeta, TableRef } from './table-meta.js';
 import { SMALL_FORMAT } from './testing/tree-harness.js';
 import type { TreeOp } from './tree-op.js';
 
@@ -54,7 +54,7 @@ class Log {
   }
   plan(inputs: readonly TableMeta[], outputLevel: number): TreeOp {
     const refs = inputs.map((t) => ({ id: t.id, digest: t.fileDigest }));
-    return { kind: 'plan', proposer: 7, purpose: 'compact', inputs: refs, outputLevel, gcRevision: 0, format: SMALL_FORMAT };
+    return planOp(refs, outputLevel);
   }
   /** Moves tables down without merging anything. */
   compact(inputs: readonly TableMeta[], outputLevel: number, spans: readonly (readonly [string, string])[]): readonly TableMeta[] {
@@ -171,6 +171,10 @@ describe('applyTreeOp', () => {
   });
 });
 
+function planOp(inputs: readonly TableRef[], outputLevel: number): TreeOp {
+  return { kind: 'plan', proposer: 7, purpose: 'compact', inputs, outputLevel, gcRevision: 0, format: SMALL_FORMAT };
+}
+
 /** Random ops: right, stale and bogus ones. */
 function randomOp(manifest: LogicalManifest, history: readonly TableMeta[], n: number, m: number): TreeOp {
   const letters = 'abcdefghijklmnop';
@@ -191,13 +195,15 @@ function randomOp(manifest: LogicalManifest, history: readonly TableMeta[], n: n
     case 3:
     case 4: {
       const level = m % 3;
-      const inputs = level === 0 ? (manifest.levels[0] ?? []).slice(-(1 + (n % 3))) : (manifest.levels[level] ?? []).slice(n % 3, (n % 3) + 1);
-      const below = (manifest.levels[level + 1] ?? []).filter((t) => inputs.some((i) => comparePrefixes(t.smallest, i.largest) <= 0 && comparePrefixes(i.smallest, t.largest) <= 0));
-      return { kind: 'plan', proposer: 7, purpose: 'compact', inputs: refs([...inputs, ...below]), outputLevel: level + 1, gcRevision: 0, format: SMALL_FORMAT };
+      const tables = manifest.levels[level] ?? [];
+      const inputs = level === 0 ? tables.slice(-(1 + (n % 3))) : tables.slice(n % 3, (n % 3) + 1);
+      const below = (manifest.levels[level + 1] ?? []).filter((t) => inputs.some((i) => overlaps(t, i)));
+      return planOp(refs([...inputs, ...below]), level + 1);
     }
     case 5: {
       if (plan === undefined) return { kind: 'abandon', plan: m };
-      const inputs = plan.inputs.map((ref) => live.find((t) => t.id === ref.id) as TableMeta).sort((x, y) => comparePrefixes(x.smallest, y.smallest));
+      const inputs = plan.inputs.map((ref) => live.find((t) => t.id === ref.id) as TableMeta);
+      inputs.sort((x, y) => comparePrefixes(x.smallest, y.smallest));
       const first = inputs[0] as TableMeta;
       const widest = inputs.reduce((x, y) => (comparePrefixes(x.largest, y.largest) >= 0 ? x : y));
       const added = { ...produced(plan.index, 0, 'a', 'a', n * 1000 + m), smallest: first.smallest, largest: widest.largest };
@@ -206,7 +212,7 @@ function randomOp(manifest: LogicalManifest, history: readonly TableMeta[], n: n
     case 6:
       return { kind: 'heal-edit', removed: refs(history)[m % Math.max(1, history.length)] ?? { id: m, digest: digestOf(m) } };
     case 7:
-      return { kind: 'plan', proposer: 7, purpose: 'compact', inputs: refs(some(m % 2 ? live : history)).slice(0, 5), outputLevel: m % 8, gcRevision: 0, format: SMALL_FORMAT };
+      return planOp(refs(some(m % 2 ? live : history)).slice(0, 5), m % 8);
     default:
       return { kind: 'abandon', plan: plan?.index ?? m };
   }

@@ -23,6 +23,8 @@ export class VersionLine {
   /** All after the durable version, ascending. */
   #ops: PositionedOp[] = [];
   #materialized: LogicalManifest;
+  /** Asked for with each proposal, and rarely another. */
+  #owed: readonly TableMeta[] | undefined;
 
   /** All tables of `durable` are local. */
   constructor(durable: LogicalManifest, isLocal: (id: TableId) => boolean) {
@@ -52,8 +54,12 @@ export class VersionLine {
     else this.#versions.push(manifest);
   }
 
-  /** Moves `materialized` to the newest version whose tables are all local. False: it is there already. */
+  /**
+   * After each `advance`, and when a table became local: moves `materialized` to the newest version whose tables are all
+   * local. False: it is there already.
+   */
   settle(): boolean {
+    this.#owed = undefined;
     for (let i = this.#versions.length - 1; i >= 0; i--) {
       const version = this.#versions[i] as LogicalManifest;
       if (version === this.#materialized) return false;
@@ -69,7 +75,11 @@ export class VersionLine {
     return version.levels.every((tables) => tables.every((table) => this.#isLocal(table.id)));
   }
 
-  owed(): TableMeta[] {
+  owed(): readonly TableMeta[] {
+    return (this.#owed ??= this.#findOwed());
+  }
+
+  #findOwed(): TableMeta[] {
     const owed: TableMeta[] = [];
     for (const tables of this.latest.levels) for (const table of tables) if (!this.#isLocal(table.id)) owed.push(table);
     return owed.sort((a, b) => a.id - b.id);

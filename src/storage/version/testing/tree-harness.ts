@@ -14,7 +14,7 @@ import { Tree } from '../../tree.js';
 import { applyTreeOp, emptyManifest } from '../apply-tree-op.js';
 import type { LogicalManifest, OpOutcome } from '../logical-manifest.js';
 import { ManifestStore, type ManifestName } from '../manifest-store.js';
-import { outputPath, tablePath, type ProducedTable, type TableMeta } from '../table-meta.js';
+import { outputPath, tablePath, type ProducedTable, type TableMeta, type TableRef } from '../table-meta.js';
 import type { TreeOp } from '../tree-op.js';
 
 export const SMALL_FORMAT: TableFormat = {
@@ -137,7 +137,7 @@ export class TreeHarness {
     return this.edit(index, plan.inputs, await this.produce(index), materialize);
   }
 
-  async edit(plan: LogIndex, removed: { id: number; digest: string }[] | readonly { id: number; digest: string }[], added: ProducedTable[], materialize: boolean): Promise<OpOutcome> {
+  async edit(plan: LogIndex, removed: readonly TableRef[], added: ProducedTable[], materialize: boolean): Promise<OpOutcome> {
     const outcome = this.apply({ kind: 'edit', plan, removed, added });
     if (materialize) await this.materialize();
     return outcome;
@@ -147,7 +147,8 @@ export class TreeHarness {
   async materialize(): Promise<void> {
     for (const table of this.tree.owed()) {
       const output = outputPath(table.birth.sequence, table.birth.ordinal);
-      const twin = [...this.tree.materialized.levels.flat(), ...this.tree.durable.levels.flat()].find((t) => t.fileDigest === table.fileDigest);
+      const local = [...this.tree.materialized.levels.flat(), ...this.tree.durable.levels.flat()];
+      const twin = local.find((t) => t.fileDigest === table.fileDigest);
       const from = this.disk.sizeOf(output) !== undefined ? output : twin && tablePath(twin.id);
       assert(from !== undefined, `table ${table.id} can be had`);
       await this.disk.link(from, tablePath(table.id));
