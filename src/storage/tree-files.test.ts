@@ -8,7 +8,8 @@ let revision = 10;
 
 async function flushOne(harness: TreeHarness, key: string, materialize = true): Promise<void> {
   const live = harness.tree.current.get(USER_SPACE, utf8(key), Number.MAX_SAFE_INTEGER) !== undefined;
-  harness.write([{ space: USER_SPACE, key: utf8(key), revision: ++revision, sub: 0, tombstone: false, liveDelta: live ? 0 : 1, value: utf8(`v${revision}`) }]);
+  const write = { key: utf8(key), sub: 0, tombstone: false, liveDelta: live ? 0 : 1, value: utf8(`v${revision}`) };
+  harness.write([{ ...write, space: USER_SPACE, revision: ++revision }]);
   harness.seal();
   await harness.flush(materialize);
 }
@@ -127,11 +128,13 @@ describe('the files of a tree', () => {
     const harness = await TreeHarness.open();
     await flushOne(source, 'x');
     await flushOne(harness, 'a');
-    harness.write([{ space: USER_SPACE, key: utf8('m'), revision: ++revision, sub: 0, tombstone: false, liveDelta: 1, value: utf8('mem') }]);
+    const unflushed = { key: utf8('m'), sub: 0, tombstone: false, liveDelta: 1, value: utf8('mem') };
+    harness.write([{ ...unflushed, space: USER_SPACE, revision: ++revision }]);
     const view = harness.tree.view();
     const meta = source.manifest.levels.flat()[0] as TableMeta;
     // Another table, of another id: as a later version of the same log would have it.
-    const manifest = { ...source.manifest, levels: [[{ ...meta, id: 50 }], ...source.manifest.levels.slice(1)], last: { index: 90, term: 2 } };
+    const levels = [[{ ...meta, id: 50 }], ...source.manifest.levels.slice(1)];
+    const manifest = { ...source.manifest, levels, last: { index: 90, term: 2 } };
     const { bytes } = await source.disk.readDirect(tablePath(1), 0, meta.bytes);
     harness.disk.openSync(tablePath(50), 'create').writeSync(bytes, 0);
     await harness.store.replace(manifest);

@@ -1,0 +1,148 @@
+/**
+ * Every option of `kintsugi start`: all that etcd 3.4's server takes, and our own. A script that starts etcd starts
+ * Kintsugi: what has no meaning here is accepted and named in the log, what promises something that is not kept is refused.
+ */
+
+import { DEFAULT_SCHEME, formatScheme } from '../../ecc/scheme.js';
+import { KiB, MiB } from '../../base/bytes.js';
+import { DEFAULT_TREE_SETTINGS } from '../../storage/settings.js';
+import type { OptionKind, OptionSpec, OptionValue, Support } from './spec.js';
+
+const here: Support = { kind: 'here' };
+const moot = (why: string): Support => ({ kind: 'moot', why });
+const refused = (why: string): Support => ({ kind: 'refused', why });
+
+type Row = readonly [name: string, kind: OptionKind, value: OptionValue, support: Support, help: string, extra?: Partial<OptionSpec>];
+
+function group(name: string, rows: readonly Row[]): OptionSpec[] {
+  return rows.map(([option, kind, value, support, help, extra]) => ({
+    name: option, group: name, kind, default: value, support, help, ...extra,
+  }));
+}
+
+const NO_TLS = refused('TLS is not served yet');
+const NO_DISCOVERY = refused('discovery is not served; list the members with --initial-cluster');
+const NO_PROXY = moot('there is no v2 proxy');
+const NO_V2 = refused("etcd's v2 API is not served");
+const NO_CHECK = refused('corruption checks between members are not served yet; every read here is verified by its digest');
+const TREE = 'the store is a log-structured tree of its own, without a bbolt backend';
+const GONE = moot('etcd itself ignores it since 3.0');
+const ms = { bareMs: 1 };
+
+const member = group('Member', [
+  ['name', 'text', 'default', here, 'Name of this member, unique in the cluster.'],
+  ['data-dir', 'text', '', here, 'Data directory. Default: <name>.kintsugi'],
+  ['wal-dir', 'text', '', refused('the log lies in <data-dir>/log'), 'Directory of the log.'],
+  ['snapshot-count', 'int', 100_000, moot('a snapshot is the manifest and costs nothing to have'), 'Entries between snapshots.'],
+  ['heartbeat-interval', 'duration', 100, here, 'Time between heartbeats; a bare number is milliseconds.', ms],
+  ['election-timeout', 'duration', 1000, here, 'Time without a leader before an election; a bare number is milliseconds.', ms],
+  ['initial-election-tick-advance', 'bool', true, moot('elections start at once here'), 'Advance the first election.'],
+  ['listen-peer-urls', 'list', ['http://localhost:2380'], here, 'URLs to listen on for the other members.'],
+  ['listen-client-urls', 'list', ['http://localhost:2379'], here, 'URLs to listen on for clients.'],
+  ['max-snapshots', 'int', 5, moot('old snapshots are not kept'), 'Snapshot files to keep.'],
+  ['max-wals', 'int', 5, moot('log segments are recycled'), 'Log files to keep.'],
+  ['quota-backend-bytes', 'size', 0, moot('no quota is enforced: space ends when the disk does'), 'Size at which writes stop.'],
+  ['backend-batch-interval', 'duration', 0, moot(TREE), 'Time between backend commits.', ms],
+  ['backend-batch-limit', 'int', 0, moot(TREE), 'Operations between backend commits.'],
+  ['max-txn-ops', 'int', 128, here, 'Operations in one txn; only etcd\'s default of 128 is served.'],
+  ['max-request-bytes', 'size', 1_572_864, here, 'Largest write request.'],
+  ['max-concurrent-streams', 'int', 0xffff_ffff, here, 'Streams that one client connection may have open.'],
+  ['grpc-keepalive-min-time', 'duration', 5_000, moot('clients may ping as often as they like'), 'Least time between pings of a client.'],
+  ['grpc-keepalive-interval', 'duration', 7_200_000, here, 'Time between pings to idle clients; 0 for none.'],
+  ['grpc-keepalive-timeout', 'duration', 20_000, here, 'Time without an answer to a ping before the connection is closed.'],
+]);
+
+const clustering = group('Clustering', [
+  ['initial-advertise-peer-urls', 'list', ['http://localhost:2380'], here, 'URLs at which the other members reach this one.'],
+  ['initial-cluster', 'text', '', here, 'All members: name=url,name=url. Default: this one alone.'],
+  ['initial-cluster-state', 'choice', 'new', here, 'new, or existing for a member whose data directory is already there.',
+    { choices: ['new', 'existing'] }],
+  ['initial-cluster-token', 'text', 'etcd-cluster', here, 'Keeps clusters apart that have equal members.'],
+  ['advertise-client-urls', 'list', ['http://localhost:2379'], here, 'URLs at which clients reach this member.'],
+  ['discovery', 'text', '', NO_DISCOVERY, 'Discovery URL.'],
+  ['discovery-fallback', 'choice', 'proxy', moot('discovery is not served'), 'What to do when discovery fails.', { choices: ['exit', 'proxy'] }],
+  ['discovery-proxy', 'text', '', NO_DISCOVERY, 'Proxy for discovery.'],
+  ['discovery-srv', 'text', '', NO_DISCOVERY, 'DNS domain for discovery.'],
+  ['discovery-srv-name', 'text', '', NO_DISCOVERY, 'Suffix of the DNS service name.'],
+  ['strict-reconfig-check', 'bool', true, moot('membership does not change yet'), 'Refuse changes that would cost the quorum.'],
+  ['pre-vote', 'bool', true, moot('pre-vote is always on'), 'Ask before campaigning.'],
+  ['auto-compaction-retention', 'text', '0', refused('automatic compaction is not served yet; use `kintsugi ctl compaction`'),
+    'History to keep.'],
+  ['auto-compaction-mode', 'choice', 'periodic', moot('automatic compaction is not served yet'), 'How to read the retention.',
+    { choices: ['periodic', 'revision'] }],
+  ['enable-v2', 'bool', false, NO_V2, 'Serve the v2 API.'],
+]);
+
+const security = group('Security', [
+  ['cert-file', 'text', '', NO_TLS, 'Certificate for clients.'],
+  ['key-file', 'text', '', NO_TLS, 'Key of that certificate.'],
+  ['client-cert-auth', 'bool', false, NO_TLS, 'Ask clients for a certificate.'],
+  ['client-crl-file', 'text', '', NO_TLS, 'Revoked client certificates.'],
+  ['client-cert-allowed-hostname', 'text', '', NO_TLS, 'Host name in client certificates.'],
+  ['trusted-ca-file', 'text', '', NO_TLS, 'Authority of client certificates.'],
+  ['auto-tls', 'bool', false, NO_TLS, 'Make certificates for clients.'],
+  ['peer-cert-file', 'text', '', NO_TLS, 'Certificate for members.'],
+  ['peer-key-file', 'text', '', NO_TLS, 'Key of that certificate.'],
+  ['peer-client-cert-auth', 'bool', false, NO_TLS, 'Ask members for a certificate.'],
+  ['peer-trusted-ca-file', 'text', '', NO_TLS, 'Authority of member certificates.'],
+  ['peer-cert-allowed-cn', 'text', '', NO_TLS, 'Common name in member certificates.'],
+  ['peer-cert-allowed-hostname', 'text', '', NO_TLS, 'Host name in member certificates.'],
+  ['peer-auto-tls', 'bool', false, NO_TLS, 'Make certificates for members.'],
+  ['peer-crl-file', 'text', '', NO_TLS, 'Revoked member certificates.'],
+  ['cipher-suites', 'list', [], NO_TLS, 'TLS cipher suites.'],
+  ['experimental-peer-skip-client-san-verification', 'bool', false, NO_TLS, 'Do not look at the SAN of member certificates.'],
+  ['cors', 'list', ['*'], moot('there is no JSON gateway'), 'Origins for browsers.'],
+  ['host-whitelist', 'list', ['*'], moot('there is no JSON gateway'), 'Host names in HTTP requests.'],
+  ['auth-token', 'text', 'simple', refused('authentication is not served yet'), 'Kind of token.'],
+  ['bcrypt-cost', 'int', 10, moot('authentication is not served yet'), 'Cost of password hashes.'],
+  ['auth-token-ttl', 'int', 300, moot('authentication is not served yet'), 'Life of a token in seconds.'],
+]);
+
+const logging = group('Logging and monitoring', [
+  ['enable-pprof', 'bool', false, moot('use `node --cpu-prof`'), 'Serve profiles.'],
+  ['metrics', 'choice', 'basic', moot('all metrics are always there'), 'Detail of the metrics.', { choices: ['basic', 'extensive'] }],
+  ['listen-metrics-urls', 'list', [], here, 'URLs for /metrics, /livez, /readyz, /health, /status and /version.'],
+  ['logger', 'choice', 'zap', here, 'Accepted for etcd\'s sake; the log is always JSON lines.', { choices: ['capnslog', 'zap'] }],
+  ['log-outputs', 'list', ['default'], here, 'default (stderr), stderr, stdout, or files.'],
+  ['log-output', 'list', [], moot('it is --log-outputs now'), 'Old name of --log-outputs.'],
+  ['log-level', 'choice', 'info', here, 'Least level that is logged.', { choices: ['debug', 'info', 'warn', 'error', 'panic', 'fatal'] }],
+  ['log-package-levels', 'text', '', moot('--log-level holds for all'), 'Level per package.'],
+  ['debug', 'bool', false, here, 'Same as --log-level debug.'],
+]);
+
+const other = group('Other', [
+  ['proxy', 'choice', 'off', refused("etcd's v2 proxy is not served"), 'v2 proxy.', { choices: ['off', 'readonly', 'on'] }],
+  ['proxy-failure-wait', 'int', 5000, NO_PROXY, 'v2 proxy.'],
+  ['proxy-refresh-interval', 'int', 30_000, NO_PROXY, 'v2 proxy.'],
+  ['proxy-dial-timeout', 'int', 1000, NO_PROXY, 'v2 proxy.'],
+  ['proxy-write-timeout', 'int', 5000, NO_PROXY, 'v2 proxy.'],
+  ['proxy-read-timeout', 'int', 0, NO_PROXY, 'v2 proxy.'],
+  ['enable-grpc-gateway', 'bool', true, moot('there is no JSON gateway'), 'Serve JSON over HTTP.'],
+  ['experimental-initial-corrupt-check', 'bool', false, NO_CHECK, 'Compare with the others before serving.'],
+  ['experimental-corrupt-check-time', 'duration', 0, NO_CHECK, 'Time between comparisons with the others.'],
+  ['experimental-enable-v2v3', 'text', '', NO_V2, 'v2 API over v3.'],
+  ['experimental-backend-bbolt-freelist-type', 'text', 'array', moot(TREE), 'Backend detail.'],
+  ['experimental-enable-lease-checkpoint', 'bool', false, moot('leases are not served yet'), 'Keep remaining lease time.'],
+  ['experimental-enable-lease-checkpoint-persist', 'bool', false, moot('leases are not served yet'), 'Keep remaining lease time.'],
+  ['experimental-compaction-batch-limit', 'int', 1000, moot(TREE), 'Revisions per compaction batch.'],
+  ['experimental-watch-progress-notify-interval', 'duration', 600_000, moot('watches are not served yet'), 'Time between progress messages.'],
+  ['experimental-warning-apply-duration', 'duration', 100, moot('see the metrics instead'), 'Applies slower than this are logged.'],
+  ['force-new-cluster', 'bool', false, refused('it would forget promises to the other members'), 'Start alone with this data.'],
+  ['unsafe-no-fsync', 'bool', false, refused('acknowledged writes would not be durable'), 'Do not sync.'],
+  ...['snapshot', 'v', 'vv', 'config', 'force', 'cluster-active-size', 'cluster-remove-delay', 'cluster-sync-interval',
+    'max-result-buffer', 'max-retry-attempts', 'peer-heartbeat-interval', 'peer-election-timeout', 'retry-interval']
+    .map((name): Row => [name, 'text', '', GONE, 'Ignored.']),
+]);
+
+const own = group('Kintsugi', [
+  ['ecc-scheme', 'text', formatScheme(DEFAULT_SCHEME), here, 'Parity of a new cluster: none, secded, xor(k), rs(k,m).'],
+  ['block-bytes', 'size', DEFAULT_TREE_SETTINGS.format.blockBytes, here, 'Block size of a new cluster.'],
+  ['cache-bytes', 'size', 64 * MiB, here, 'Cache of decoded blocks.'],
+  ['experimental-memtable-bytes', 'size', DEFAULT_TREE_SETTINGS.memtableBytes, here, 'Size at which a new cluster seals a memtable.'],
+  ['experimental-table-bytes', 'size', DEFAULT_TREE_SETTINGS.format.tableBytes, here, 'Table size of a new cluster.'],
+  ['experimental-log-segment-bytes', 'size', 16 * MiB, here, 'Size of a log segment.'],
+]);
+
+export const OPTIONS: readonly OptionSpec[] = [...member, ...clustering, ...own, ...logging, ...security, ...other];
+
+export const MIN_BLOCK_BYTES = KiB;
