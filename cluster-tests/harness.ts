@@ -25,7 +25,7 @@ export function withCluster(name: string, options: { readonly extraArgs?: readon
   const fixture = {} as Fixture;
   before(async function () {
     this.timeout(180_000);
-    if (target === 'kintsugi') ensureBuilt();
+    if (target === 'kintsugi' && process.env['DRILL_KINTSUGI_MAIN'] === undefined) ensureBuilt();
     const extraArgs = target === 'kintsugi' ? (options.extraArgs ?? []) : [];
     fixture.cluster = await Cluster.create({ binary: binaryOf(target), dir: `test-${name}`, extraArgs });
     if (options.load) fixture.load = await LoadProcess.start();

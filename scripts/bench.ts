@@ -20,8 +20,8 @@ const HELP = `Measures the local cluster against etcd, in one run, alternating, 
   npm run bench -- --json out.json                all runs as JSON besides the table
 
 Cases: ${CASES.map((c) => c.name).join(' ')}
-Columns: median operations per second, p50 and p99 in ms; "ratio" is kintsugi / etcd. Server CPU is that of all three nodes, disk what all three
-wrote, both per operation; client CPU is the load process. With two cores for four processes compare only numbers of one run.
+Columns: median operations per second, p50 and p99 in ms; "ratio" is kintsugi / etcd. Server CPU is that of all three nodes, disk what the
+device was sent meanwhile, both per operation; client CPU is the load process. With two cores for four processes compare only numbers of one run.
 `;
 
 interface Options {

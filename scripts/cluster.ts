@@ -44,7 +44,7 @@ function save(cluster: Cluster): void {
 }
 
 async function start(target: string, keep: boolean, anyPorts: boolean): Promise<number> {
-  if (target === 'kintsugi') ensureBuilt();
+  if (target === 'kintsugi' && process.env['DRILL_KINTSUGI_MAIN'] === undefined) ensureBuilt();
   const old = load();
   if (old?.nodes.some((node) => node.running)) throw new Failure('the cluster is running already; see status, or stop it');
   const ports = anyPorts ? await freePorts(DEFAULT_PORTS.length) : DEFAULT_PORTS;

@@ -41,14 +41,15 @@ function faultsOf(r: RoundResult, limits: Limits): string[] {
 function row(n: number, r: RoundResult, faults: readonly string[]): string[] {
   const f = r.inFlight;
   return [
-    String(n), r.killed, r.rateBefore.toFixed(0), r.gapMs.toFixed(0), r.firstNewMs.toFixed(0), r.back80Ms.toFixed(0),
+    String(n), r.killed, r.rateBefore.toFixed(0), r.gapMs.toFixed(0), r.firstNewMs.toFixed(0),
+    r.longestSilenceMs.toFixed(0), r.back80Ms.toFixed(0),
     String(f.answered), String(f.errors), f.longestMs.toFixed(0), String(r.rejoinMs), String(r.acknowledged), String(r.missing + r.wrong),
     r.history.passed ? good('yes') : bad('NO'), verdictMark(faults.length === 0),
   ];
 }
 
 const HEAD = [
-  '#', 'killed', 'rate/s before', 'gap ms', 'first new ms', '80 % back ms', 'in flight: answered', 'errors', 'longest ms', 'rejoin ms',
+  '#', 'killed', 'rate/s before', 'gap ms', 'first new ms', 'longest silence ms', '80 % back ms', 'in flight: answered', 'errors', 'longest ms', 'rejoin ms',
   'acknowledged', 'lost or wrong', 'linearizable', '',
 ];
 

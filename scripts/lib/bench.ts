@@ -3,7 +3,7 @@
 import type { Cluster } from './cluster.js';
 import type { LoadProcess } from './load/process.js';
 import type { BenchKind, BenchResult } from './load/protocol.js';
-import { sumUsage, type Usage } from './proc.js';
+import { deviceWriteBytes, sumUsage, type Usage } from './proc.js';
 
 export interface BenchCase {
   readonly name: string;
@@ -43,7 +43,10 @@ const SESSIONS_AT_MOST = 5;
 const CLIENTS_PER_SESSION = 16;
 
 export async function measure(cluster: Cluster, load: LoadProcess, test: BenchCase, options: MeasureOptions): Promise<Measurement> {
-  const usage = (): Usage => sumUsage(cluster.nodes.map((node) => node.usage()));
+  const usage = (): Usage => {
+    const sum = sumUsage(cluster.nodes.map((node) => node.usage()));
+    return { ...sum, diskWriteBytes: deviceWriteBytes(cluster.dir) ?? sum.diskWriteBytes };
+  };
   let before = usage();
   let after = before;
   load.onMark = (what) => {

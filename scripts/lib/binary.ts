@@ -17,7 +17,8 @@ export interface Binary {
 }
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-export const KINTSUGI_MAIN = join(ROOT, 'dist', 'cli', 'main.js');
+/** `DRILL_KINTSUGI_MAIN` names another build's entry. */
+export const KINTSUGI_MAIN = process.env['DRILL_KINTSUGI_MAIN'] ?? join(ROOT, 'dist', 'cli', 'main.js');
 
 /** Where `name` is on the PATH, if anywhere. */
 export function which(name: string): string | undefined {

@@ -26,6 +26,8 @@ export interface RoundResult {
   readonly gapMs: number;
   /** From the kill to the first acknowledgement of a write that began after it. */
   readonly firstNewMs: number;
+  /** Between two acknowledgements, at any time after the kill. */
+  readonly longestSilenceMs: number;
   readonly back80Ms: number;
   /** Requests on surviving nodes that were under way at the kill. */
   readonly inFlight: { readonly answered: number; readonly errors: number; readonly longestMs: number; readonly firstError: string };
@@ -41,6 +43,8 @@ export interface RoundResult {
 }
 
 const WINDOW_MS = 200;
+/** What was decided before the kill is still acknowledged for a moment; the silence of the kill begins within this time. */
+const GAP_BEGINS_WITHIN_MS = 500;
 
 const isWrite = (op: Recorded): boolean => op.kind !== 'get';
 
@@ -73,11 +77,22 @@ export function gapAfter(times: readonly number[], killedAt: number, withinMs: n
   return end - killedAt;
 }
 
+function longestSilence(times: readonly number[], killedAt: number): number {
+  let longest = 0;
+  let previous = killedAt;
+  for (const time of times) {
+    if (time < killedAt) continue;
+    longest = Math.max(longest, time - previous);
+    previous = time;
+  }
+  return longest;
+}
+
 export function back80(times: readonly number[], killedAt: number, rateBefore: number): number {
   const wanted = Math.ceil((0.8 * rateBefore * WINDOW_MS) / 1000);
   const after = times.filter((time) => time >= killedAt);
   // The tail of what was acknowledged just before the kill does not count as being back.
-  const resumed = killedAt + gapAfter(times, killedAt, 5000);
+  const resumed = killedAt + gapAfter(times, killedAt, GAP_BEGINS_WITHIN_MS);
   for (let i = wanted - 1; i < after.length; i++) {
     const end = after[i] as number;
     const first = after[i - wanted + 1] as number;
@@ -125,7 +140,8 @@ export async function failoverRound(cluster: Cluster, load: LoadProcess, options
   const back = await readBackEverywhere(cluster, prefix, expected);
   const limits = { timeMs: 60_000, memo: 5_000_000, now: () => performance.now() };
   return {
-    killed: leader.name, rateBefore, gapMs: gapAfter(times, killedAt, 10_000, stoppedAt), firstNewMs: firstNew - killedAt,
+    killed: leader.name, rateBefore, gapMs: gapAfter(times, killedAt, GAP_BEGINS_WITHIN_MS, stoppedAt),
+    longestSilenceMs: longestSilence(times, killedAt), firstNewMs: firstNew - killedAt,
     back80Ms: back80(times, killedAt, rateBefore), inFlight: inFlightAt(operations, killedAt, killedIndex), rejoinMs,
     acknowledged: times.length, expected, prefix, ...back, history: checkHistory(toIntervals(operations), limits),
   };

@@ -84,10 +84,15 @@ async function unrest(cluster: Cluster): Promise<string> {
   if (applied.size > 1) return `applied indices ${[...applied].join(', ')}`;
   const manifests = new Set(all.map((s) => s.manifest.tables.map((t) => `${t.id}:${t.digest}`).sort().join()));
   if (manifests.size > 1) return 'manifests differ';
-  const tables = compareTables(cluster);
-  if (!tables.equal) return tables.difference;
-  const listed = all[0]?.manifest.tables.length ?? 0;
-  return listed === tables.tables ? '' : `${listed} tables in the manifest, ${tables.tables} files`;
+  for (const [i, status] of all.entries()) {
+    const live = new Set(status.manifest.tables.map((t) => `${t.id}.sst`));
+    const files = cluster.node(i).tableFiles();
+    const strays = files.filter((name) => !live.has(name));
+    if (strays.length > 0) return `${status.name} has files that are no live table: ${strays.slice(0, 6).join(', ')}`;
+    const missing = [...live].filter((name) => !files.includes(name));
+    if (missing.length > 0) return `${status.name} lacks ${missing.slice(0, 6).join(', ')}`;
+  }
+  return compareTables(cluster).difference;
 }
 
 const CALM_LOOKS = 4;

@@ -5,6 +5,7 @@
  */
 
 import { assert } from '../base/assert.js';
+import { MiB } from '../base/bytes.js';
 import { codeOf, messageOf } from '../base/errors.js';
 import { sleep, type Env } from '../base/env.js';
 import type { LogIndex } from '../base/ids.js';
@@ -29,15 +30,24 @@ export interface ApplierOptions {
   /** Called after each stretch of entries. */
   readonly applied: (index: LogIndex) => void;
   readonly failed: (error: unknown) => void;
+  /** Committed entries [from, to) once more from the log: as many as fit into `maxBytes`, at least one. */
+  readonly read: (from: LogIndex, to: LogIndex, maxBytes: number) => readonly Entry[];
 }
 
 const RETRY_MS = 200;
+/** What is kept in memory while apply waits; the rest is read from the log again when its turn comes. */
+const MAX_QUEUED_BYTES = 32 * MiB;
+const MAX_QUEUED = 16_384;
+const PAGE_BYTES = 4 * MiB;
 
 export class Applier {
   readonly #options: ApplierOptions;
+  /** The entries after `#index`, or the first of them; `#known` is the last one that was handed over. */
   #queue: Entry[] = [];
+  #queuedBytes = 0;
   #head = 0;
   #index: LogIndex;
+  #known: LogIndex;
   #running = false;
   #stopped = false;
   #waitingForRepair: string | undefined;
@@ -46,6 +56,7 @@ export class Applier {
   constructor(options: ApplierOptions, applied: LogIndex) {
     this.#options = options;
     this.#index = applied;
+    this.#known = applied;
   }
 
   get index(): LogIndex {
@@ -54,7 +65,7 @@ export class Applier {
 
   /** Committed entries that are not applied yet. */
   get backlog(): number {
-    return this.#queue.length - this.#head;
+    return this.#known - this.#index;
   }
 
   /** What the entry at hand waits for; undefined while things move. */
@@ -63,17 +74,37 @@ export class Applier {
   }
 
   enqueue(entries: readonly Entry[]): void {
-    if (this.#stopped) return;
-    for (const entry of entries) this.#queue.push(entry);
+    const last = entries.at(-1);
+    if (this.#stopped || last === undefined) return;
+    // Once some were left in the log, so are all that follow, until the queue has come to them.
+    let whole = this.#known === this.#index + this.#queue.length - this.#head;
+    for (let i = 0; i < entries.length && whole; i++) {
+      const entry = entries[i] as Entry;
+      if (this.#queue.length - this.#head >= MAX_QUEUED || this.#queuedBytes >= MAX_QUEUED_BYTES) whole = false;
+      else this.#push(entry);
+    }
+    this.#known = last.index;
     if (!this.#running) this.#start();
+  }
+
+  #push(entry: Entry): void {
+    this.#queue.push(entry);
+    this.#queuedBytes += entry.data.length;
+  }
+
+  /** The queue is used up, but not what was handed over. */
+  #refill(): void {
+    for (const entry of this.#options.read(this.#index + 1, this.#known + 1, PAGE_BYTES)) this.#push(entry);
   }
 
   /** After a snapshot: what was queued is part of it. */
   async reset(applied: LogIndex): Promise<void> {
     await this.#pause();
     this.#queue = [];
+    this.#queuedBytes = 0;
     this.#head = 0;
     this.#index = applied;
+    this.#known = applied;
     this.#stopped = false;
   }
 
@@ -106,14 +137,16 @@ export class Applier {
 
   async #run(): Promise<void> {
     const { workers, events } = this.#options.env;
-    while (this.#head < this.#queue.length && !this.#stopped) {
+    while (this.backlog > 0 && !this.#stopped) {
+      if (this.#head === this.#queue.length) this.#refill();
       const first = this.#head;
       let pause: Promise<void> | undefined;
       while (this.#head < this.#queue.length && pause === undefined && !this.#stopped) {
         const entry = this.#queue[this.#head] as Entry;
         const later = this.#apply(entry);
-        if (later) await later;
+        if (later && !(await later)) return;
         this.#head++;
+        this.#queuedBytes -= entry.data.length;
         this.#index = entry.index;
         pause = workers.breathe();
       }
@@ -130,8 +163,8 @@ export class Applier {
     }
   }
 
-  /** Undefined: applied at once. */
-  #apply(entry: Entry): Promise<void> | undefined {
+  /** Undefined: applied at once. False: stopped before it was applied. */
+  #apply(entry: Entry): Promise<boolean> | undefined {
     assert(entry.index === this.#index + 1, `R3 entries are applied in order: ${entry.index} after ${this.#index}`);
     if (entry.data.length === 0 || entry.type !== 'normal') return undefined;
     const record = this.#decode(entry);
@@ -155,7 +188,7 @@ export class Applier {
     }
   }
 
-  #applyKv(index: LogIndex, record: Extract<LogRecord, { kind: 'kv' }>): Promise<void> | undefined {
+  #applyKv(index: LogIndex, record: Extract<LogRecord, { kind: 'kv' }>): Promise<boolean> | undefined {
     const wanted = this.#options.proposals.waitsFor(record.id);
     try {
       const outcome = this.#options.kv().tryApplyFast(index, record.id, record.command, wanted);
@@ -170,7 +203,7 @@ export class Applier {
     return this.#applySlowly(index, record);
   }
 
-  async #applySlowly(index: LogIndex, record: Extract<LogRecord, { kind: 'kv' }>): Promise<void> {
+  async #applySlowly(index: LogIndex, record: Extract<LogRecord, { kind: 'kv' }>): Promise<boolean> {
     const { env, kv, proposals } = this.#options;
     while (!this.#stopped) {
       const wanted = proposals.waitsFor(record.id);
@@ -183,12 +216,13 @@ export class Applier {
           step = work.next();
         }
         if (wanted) this.#answer(record.id, step.value);
-        return;
+        return true;
       } catch (error) {
         if (!(error instanceof StorageError)) throw error;
         await this.#mend(error);
       }
     }
+    return false;
   }
 
   /** Waits until the block can be read: apply cannot go on without it. */

@@ -139,7 +139,11 @@ export class NodeStore implements Store {
   async #readable(serializable: boolean): Promise<void> {
     const early = this.#replica.servable();
     if (early) await early;
-    if (!serializable) await this.#replica.readIndex.wait();
+    if (serializable) return;
+    await this.#replica.readIndex.wait();
+    // A snapshot may have been installed meanwhile.
+    const later = this.#replica.servable();
+    if (later) await later;
   }
 
   async #propose(command: KvCommand): Promise<KvResponse> {
@@ -151,7 +155,11 @@ export class NodeStore implements Store {
 
   #admit(): void {
     const { tree, applier } = this.#replica;
-    if (tree.sealedMemtables > MAX_SEALED || applier.backlog > MAX_BACKLOG || tree.owed().length > MAX_OWED) {
+    // The leader seals no further while flushes wait, and then the active memtable is what grows.
+    const full = (this.#replica.settings?.memtableBytes ?? Infinity) * MAX_SEALED;
+    if (
+      tree.sealedMemtables > MAX_SEALED || tree.memtableBytes > full || applier.backlog > MAX_BACKLOG || tree.owed().length > MAX_OWED
+    ) {
       throw new EtcdError('TOO_MANY_REQUESTS');
     }
   }
@@ -178,6 +186,7 @@ export class NodeStore implements Store {
       } catch (error) {
         if (!(error instanceof StorageError) || attempt >= REPAIR_ATTEMPTS) throw error;
         await this.#mend(error);
+        await this.#replica.servable();
       } finally {
         view.release();
       }

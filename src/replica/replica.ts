@@ -25,6 +25,7 @@ import { FRAME_GOSSIP, FRAME_RAFT, FRAME_REDO, FRAME_REPORT, FRAME_SNAPSHOT_ALIV
 import { Proposals } from './consensus/proposals.js';
 import { RaftDriver } from './consensus/raft-driver.js';
 import { ReadIndex } from './consensus/read-index.js';
+import { ServeGate } from './consensus/serve-gate.js';
 import { encodeBootstrap, encodeTreeOp } from './entry.js';
 import { TableFetcher } from './fetch/table-fetcher.js';
 import { isTableCall, serveTables, type TableServer } from './fetch/table-server.js';
@@ -60,18 +61,19 @@ export class Replica {
   readonly receiver: SnapshotReceiver;
   readonly fetcher: TableFetcher;
   readonly #tableServer: TableServer;
-  readonly #servable: (() => void)[] = [];
+  readonly #gate: ServeGate;
   readonly #leaderWaiters: ((leader: NodeId) => void)[] = [];
   #kv: KvMachine;
   #settings: TreeSettings | undefined;
-  /** E of the manifest that this node opened or installed. */
-  #serveFrom: LogIndex;
   /** This leader has applied an entry of its own term. */
   #ownTermApplied = false;
   #bootstrapProposed: Term = 0;
   #timer: Timer | undefined;
   #lastGossip = 0;
   #loaded = false;
+  /** A snapshot is being installed: manifest and log do not belong together for the moment. */
+  #installing = false;
+  #shortening: Promise<void> | undefined;
   #dead = false;
 
   private constructor(options: ReplicaOptions, opened: OpenedState) {
@@ -88,7 +90,7 @@ export class Replica {
     const incarnation = hardState.current?.incarnation ?? 0;
     const timing = { clock: env.clock, member: self, incarnation, timeoutMs: requestTimeoutMs(options) };
 
-    this.#serveFrom = tree.durable.last.index;
+    this.#gate = new ServeGate(env.clock, timing.timeoutMs, tree.durable.last.index);
     this.#kv = new KvMachine(tree);
     this.gossip = new Gossip(self, voters);
     this.fetcher = new TableFetcher(env);
@@ -121,6 +123,7 @@ export class Replica {
         bootstrap: (settings) => (this.#settings ??= settings),
         treeOp: (op, at) => this.machine.apply(op, at),
         applied: (index) => this.#applied(index),
+        read: (from, to, maxBytes) => log.entries(from, to, maxBytes),
       },
       flushed,
     );
@@ -141,8 +144,12 @@ export class Replica {
       progressOf: (peer) => this.driver.node.status().progress?.get(peer)?.state,
       giveUp: (peer) => this.driver.reportSnapshot(peer, false),
     });
-    this.receiver = new SnapshotReceiver({ env, tree, fetcher: this.fetcher, peers, complete: (message) => this.driver.step(message) });
-    this.readIndex.applied(flushed);
+    this.receiver = new SnapshotReceiver({
+      env, tree, fetcher: this.fetcher, peers,
+      forget: (table) => tables.forget(table),
+      complete: (message) => this.driver.step(message),
+    });
+    this.#moveReaders(flushed);
   }
 
   /** Rejects with ReplicaError, HardStateError, LogError, StorageError or DiskError: what is wrong, and what to do. */
@@ -178,6 +185,11 @@ export class Replica {
     return this.#kv;
   }
 
+  /** Of the cluster's tree; undefined until the bootstrap entry is applied. */
+  get settings(): TreeSettings | undefined {
+    return this.#settings;
+  }
+
   get leader(): NodeId {
     return this.driver.node.lead;
   }
@@ -199,10 +211,9 @@ export class Replica {
     return this.canPropose() && this.driver.proposeAsLeader(encodeTreeOp(op));
   }
 
-  /** Resolves when E is applied: before that, nothing is served. */
+  /** Resolves when E is applied: before that, nothing is served. Rejects with EtcdError. */
   servable(): Promise<void> | undefined {
-    if (this.applier.index >= this.#serveFrom) return undefined;
-    return new Promise((resolve) => this.#servable.push(resolve));
+    return this.#gate.wait();
   }
 
   /** Resolves with the next leader that this node sees; see {@link leader} for the present one. */
@@ -216,6 +227,7 @@ export class Replica {
     this.#timer?.cancel();
     this.proposals.stop();
     this.readIndex.stop();
+    this.#gate.stop();
     this.receiver.stop();
     this.sender.stop();
     await this.#env.network.stop();
@@ -308,26 +320,40 @@ export class Replica {
   #applied(index: LogIndex): void {
     const node = this.driver.node;
     if (!this.#ownTermApplied && node.isLeader && this.log.term(index) === node.term) this.#ownTermApplied = true;
-    this.readIndex.applied(index);
-    if (index >= this.#serveFrom && this.#servable.length > 0) for (const resolve of this.#servable.splice(0)) resolve();
+    this.#moveReaders(index);
     if (node.isLeader) this.machine.planner.step();
+  }
+
+  /** R4, and nothing is read before E is applied: after a snapshot the index of a read may lie between F and E. */
+  #moveReaders(applied: LogIndex): void {
+    this.#gate.applied(applied);
+    if (this.#gate.isOpen) this.readIndex.applied(applied);
   }
 
   #armTimer(): void {
     this.#timer = this.#env.clock.setTimer(STEP_MS, () => {
       if (this.#dead) return;
-      this.proposals.tick();
-      this.readIndex.tick();
-      this.machine.planner.step();
-      const now = this.#env.clock.now();
-      if (now - this.#lastGossip >= GOSSIP_MS) {
-        this.#sayNews(now);
-        this.sender.tick();
-        this.machine.resend();
-        this.#shortenLog().catch((error: unknown) => this.#fatal(error));
+      try {
+        this.#step();
+      } catch (error) {
+        this.#fatal(error);
+        return;
       }
       this.#armTimer();
     });
+  }
+
+  #step(): void {
+    this.proposals.tick();
+    this.readIndex.tick();
+    this.#gate.tick();
+    this.machine.planner.step();
+    const now = this.#env.clock.now();
+    if (now - this.#lastGossip < GOSSIP_MS) return;
+    this.#sayNews(now);
+    this.sender.tick();
+    this.machine.resend();
+    this.#shortenLog().catch((error: unknown) => this.#fatal(error));
   }
 
   #sayNews(now: number): void {
@@ -383,28 +409,40 @@ export class Replica {
     const own = this.tree.durable.flushed.index;
     const limit = Math.min(own, this.gossip.quorumFlushed(own), this.sender.floor());
     const before = this.log.firstIndex();
-    if (limit < before || this.#dead) return;
-    await this.log.truncateBefore(limit, this.log.term(limit));
+    if (limit < before || this.#dead || this.#installing || this.#shortening) return;
+    this.#shortening = this.log.truncateBefore(limit, this.log.term(limit)).finally(() => (this.#shortening = undefined));
+    await this.#shortening;
     if (this.log.firstIndex() > before) this.#env.events.emit({ type: 'log-truncated', below: this.log.firstIndex() });
   }
 
   /** The tables are here: the manifest first, then the state, the log last. */
   async #install(snapshot: Snapshot): Promise<void> {
+    this.#installing = true;
+    try {
+      await this.#switchTo(snapshot);
+    } finally {
+      this.#installing = false;
+    }
+    this.options.hooks.durableMoved();
+  }
+
+  async #switchTo(snapshot: Snapshot): Promise<void> {
     const manifest = decodeManifest(snapshot.data ?? new Uint8Array(0));
     const { index, term } = snapshot.metadata;
     assert(manifest.flushed.index === index && manifest.flushed.term === term, 'a snapshot is at the F of its manifest');
     await this.applier.stop();
     await this.machine.writer.pause();
-    for (const plan of [...this.tree.latest.plans, ...this.tree.latest.seals]) this.machine.executor.close(plan.index);
+    await this.#shortening;
+    this.machine.dropWork();
     await this.log.expectSnapshot(manifest.last.index);
     await this.#opened.store.replace(manifest);
     this.tree.reset(manifest);
-    this.#serveFrom = manifest.last.index;
+    this.#gate.install(manifest.last.index);
     this.#kv = new KvMachine(this.tree);
     await this.#loadMended(index);
     await this.log.resetTo(index, term, manifest.last.index);
     await this.applier.reset(index);
-    this.readIndex.applied(index);
+    this.#moveReaders(index);
     this.machine.writer.resume();
     this.machine.resume();
     await this.tree.collect();
@@ -433,6 +471,7 @@ export class Replica {
     this.#dead = true;
     this.proposals.stop();
     this.readIndex.stop();
+    this.#gate.stop();
     this.options.onFatal(error);
   }
 }

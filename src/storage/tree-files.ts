@@ -11,6 +11,8 @@ import type { LogicalManifest } from './version/logical-manifest.js';
 import { tablePath } from './version/table-meta.js';
 
 const TABLE_FILE = /^(\d{1,15})\.sst$/;
+/** On its way from a peer: of no use to the next run. */
+const FETCHED_FILE = /^(fetch-\d{1,15}|recv-\d{1,15}-\d{1,9})\.tmp$/;
 const OUTPUT_FILE = /^plan-(\d{1,15})-\d{1,9}\.tmp$/;
 
 export class TreeFiles {
@@ -72,6 +74,7 @@ export class TreeFiles {
       for (const table of tables) if (!this.#local.has(table.id)) wanted.add(table.birth.sequence);
     }
     const orphan = (name: string): boolean => {
+      if (FETCHED_FILE.test(name)) return true;
       const id = Number(TABLE_FILE.exec(name)?.[1] ?? Number.NaN);
       // Ids and plans that the manifest has not come to yet may belong to ops that are about to be replayed.
       if (!Number.isNaN(id)) return id < latest.nextTableId && !named.has(id) && !this.#local.has(id) && !this.#pins.has(id);

@@ -4,6 +4,8 @@
  */
 
 import { concatBytes } from '../../base/bytes.js';
+import { encodeMessages } from '../../raft/message-codec.js';
+import type { Entry, Message } from '../../raft/types.js';
 
 export const FRAME_RAFT = 1;
 export const FRAME_GOSSIP = 2;
@@ -20,4 +22,28 @@ export type FrameKind =
 
 export function frame(kind: FrameKind, body: Uint8Array): Uint8Array {
   return concatBytes([Uint8Array.of(kind), body]);
+}
+
+/** Messages to one peer, in order: one frame, or as many as it takes to have at most `maxBytes` of payload or one message in each. */
+export function raftFrames(messages: readonly Message[], maxBytes: number): Uint8Array[] {
+  const frames: Uint8Array[] = [];
+  let from = 0;
+  let bytes = 0;
+  for (let i = 0; i < messages.length; i++) {
+    const next = payloadBytes(messages[i] as Message);
+    if (i > from && bytes + next > maxBytes) {
+      frames.push(frame(FRAME_RAFT, encodeMessages(messages.slice(from, i))));
+      from = i;
+      bytes = 0;
+    }
+    bytes += next;
+  }
+  if (from < messages.length) frames.push(frame(FRAME_RAFT, encodeMessages(from === 0 ? messages : messages.slice(from))));
+  return frames;
+}
+
+function payloadBytes(message: Message): number {
+  let bytes = message.snapshot?.data?.length ?? 0;
+  for (let i = 0; i < message.entries.length; i++) bytes += (message.entries[i] as Entry).data.length;
+  return bytes;
 }

@@ -13,6 +13,8 @@ import type { NodeId } from '../../base/ids.js';
 
 export interface LeaderLossHost {
   leaderKnown(): boolean;
+  /** An election of this node is going on: its votes are being counted, and another pre-election would throw them away. */
+  electing(): boolean;
   /** Starts a pre-election. */
   campaign(): void;
 }
@@ -61,7 +63,7 @@ export class LeaderLoss {
     this.#timer = this.#options.clock.setTimer(delayMs, () => {
       this.#timer = undefined;
       if (this.#host.leaderKnown()) return;
-      this.#host.campaign();
+      if (!this.#host.electing()) this.#host.campaign();
       if (this.#options.clock.now() < until) this.#schedule(survivors * TURN_MS + this.#jitter(), until, survivors);
     });
   }

@@ -19,6 +19,8 @@ interface Pending {
   readonly data: Uint8Array;
   readonly deadline: number;
   proposedAt: number;
+  /** Doubles with every attempt under one leader: repeating itself is no cure for a cluster that is slow. */
+  retryMs: number;
   readonly resolve: (response: KvResponse) => void;
   readonly reject: (error: Error) => void;
 }
@@ -32,7 +34,7 @@ export interface ProposalsOptions {
   readonly timeoutMs: number;
   /** Proposals in flight; more are refused. Below the state machine's window of applied ids. */
   readonly maxPending: number;
-  /** After this long without being applied a proposal is proposed again. */
+  /** After this long without being applied a proposal is proposed again, and again after twice as long. */
   readonly retryMs: number;
   readonly propose: (data: Uint8Array) => void;
 }
@@ -59,7 +61,7 @@ export class Proposals {
 
   /** Resolves when the command was applied on this member. Rejects with EtcdError; TIMEOUT leaves the outcome unknown. */
   propose(command: KvCommand): Promise<KvResponse> {
-    const { clock, member, incarnation, timeoutMs, maxPending } = this.#options;
+    const { clock, member, incarnation, timeoutMs, maxPending, retryMs } = this.#options;
     if (this.#stopped) return Promise.reject(new EtcdError('STOPPED'));
     if (this.#pending.size >= maxPending || this.#bytes >= MAX_PENDING_BYTES) return Promise.reject(new EtcdError('TOO_MANY_REQUESTS'));
     const sequence = ++this.#sequence;
@@ -67,7 +69,7 @@ export class Proposals {
     const now = clock.now();
     this.#bytes += data.length;
     return new Promise((resolve, reject) => {
-      this.#pending.set(sequence, { sequence, data, deadline: now + timeoutMs, proposedAt: now, resolve, reject });
+      this.#pending.set(sequence, { sequence, data, deadline: now + timeoutMs, proposedAt: now, retryMs, resolve, reject });
       this.#options.propose(data);
     });
   }
@@ -97,7 +99,10 @@ export class Proposals {
     this.#leader = leader;
     if (leader === 0 || this.#pending.size === 0) return;
     const now = this.#options.clock.now();
-    for (const pending of this.#pending.values()) this.#again(pending, now);
+    for (const pending of this.#pending.values()) {
+      pending.retryMs = this.#options.retryMs;
+      this.#again(pending, now);
+    }
     this.#options.events.emit({ type: 'proposal-reproposed', count: this.#pending.size, leader });
   }
 
@@ -109,7 +114,8 @@ export class Proposals {
         this.#remove(pending);
         this.#options.events.emit({ type: 'proposal-failed', code: 'TIMEOUT' });
         pending.reject(new EtcdError(this.#leader === 0 ? 'TIMEOUT_LEADER_FAIL' : 'TIMEOUT'));
-      } else if (this.#leader !== 0 && now - pending.proposedAt >= this.#options.retryMs) {
+      } else if (this.#leader !== 0 && now - pending.proposedAt >= pending.retryMs) {
+        pending.retryMs *= 2;
         this.#again(pending, now);
       }
     }

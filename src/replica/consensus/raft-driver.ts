@@ -10,14 +10,13 @@ import { messageOf } from '../../base/errors.js';
 import type { Clock, Env, Timer } from '../../base/env.js';
 import type { LogIndex, NodeId, Term } from '../../base/ids.js';
 import { RaftError } from '../../raft/errors.js';
-import { encodeMessages } from '../../raft/message-codec.js';
 import { RaftNode } from '../../raft/node.js';
 import {
   mayPrecedeWrite, type ConfState, type Entry, type LogStorage, type Message, type ReadState, type Ready, type Role, type Snapshot,
 } from '../../raft/types.js';
 import type { HardStateStore } from '../hard-state/hard-state.js';
 import type { DurableLog } from '../log/durable-log.js';
-import { FRAME_RAFT, frame } from './frame.js';
+import { raftFrames } from './frame.js';
 import { LeaderLoss } from './leader-loss.js';
 
 export interface RaftDriverHost {
@@ -49,6 +48,8 @@ export interface RaftDriverOptions {
 /** A forwarded batch: as many proposals as fit, so that a message stays far below the frame limit. */
 const MAX_BATCH_ENTRIES = 1024;
 const MAX_BATCH_BYTES = 1024 * 1024;
+/** Of payload, in one frame of several messages: far below the limit beyond which the network drops frames. */
+const MAX_FRAME_BYTES = 2 * MAX_BATCH_BYTES;
 
 export class RaftDriver {
   readonly #host: RaftDriverHost;
@@ -89,7 +90,11 @@ export class RaftDriver {
       this.#storage(),
     );
     this.#leaderLoss = new LeaderLoss(
-      { leaderKnown: () => this.#node.lead !== 0, campaign: () => this.#campaign() },
+      {
+        leaderKnown: () => this.#node.lead !== 0,
+        electing: () => this.#node.role === 'candidate',
+        campaign: () => this.#campaign(),
+      },
       { clock: env.clock, random: env.random, electionTimeoutMs: electionMs, members: options.confState.voters, self },
     );
   }
@@ -181,7 +186,12 @@ export class RaftDriver {
   #armTick(): void {
     this.#tick = this.#clock.setTimer(this.#options.heartbeatMs, () => {
       if (this.#stopped) return;
-      this.#node.tick();
+      try {
+        this.#node.tick();
+      } catch (error) {
+        this.#fail(error);
+        return;
+      }
       this.#schedule();
       this.#armTick();
     });
@@ -302,8 +312,11 @@ export class RaftDriver {
       if (list) list.push(message);
       else byPeer.set(message.to, [message]);
     }
-    for (const [to, list] of byPeer) this.#options.env.network.send(to, frame(FRAME_RAFT, encodeMessages(list)));
+    for (const [to, list] of byPeer) {
+      for (const bytes of raftFrames(list, MAX_FRAME_BYTES)) this.#options.env.network.send(to, bytes);
+    }
   }
+
 
   #fail(error: unknown): void {
     if (this.#stopped) {

@@ -4,6 +4,7 @@
  * wait share one round; one round is in flight at a time.
  */
 
+import { equalBytes } from '../../base/bytes.js';
 import type { Clock } from '../../base/env.js';
 import type { LogIndex, NodeId } from '../../base/ids.js';
 import type { ReadState } from '../../raft/types.js';
@@ -62,10 +63,11 @@ export class ReadIndex {
   readStates(states: readonly ReadState[]): void {
     for (const { context, index } of states) {
       const round = this.#round;
-      if (!round || contextNumber(context) !== round.number) continue;
+      // Of this very round: the leader may still answer what an earlier incarnation asked, with an index that is too old.
+      if (!round || !equalBytes(context, this.#context(round.number))) continue;
       this.#round = undefined;
       if (index <= this.#applied) this.#release(round.waiters);
-      else this.#confirmed.push({ index, waiters: round.waiters });
+      else this.#await(index, round.waiters);
       this.#start();
     }
   }
@@ -91,6 +93,9 @@ export class ReadIndex {
     this.#expire(this.#next, now, 'TIMEOUT');
     if (round) this.#expire(round.waiters, now, 'TIMEOUT');
     for (const batch of this.#confirmed) this.#expire(batch.waiters, now, 'TIMEOUT_WAIT_APPLIED');
+    if (this.#confirmed.some(({ waiters }) => waiters.length === 0)) {
+      this.#confirmed = this.#confirmed.filter(({ waiters }) => waiters.length > 0);
+    }
   }
 
   stop(): void {
@@ -100,6 +105,13 @@ export class ReadIndex {
     this.#next = [];
     this.#round = undefined;
     this.#confirmed = [];
+  }
+
+  /** While nothing is applied, the rounds that come in name one index. */
+  #await(index: LogIndex, waiters: Waiter[]): void {
+    const last = this.#confirmed.at(-1);
+    if (last?.index === index) for (const waiter of waiters) last.waiters.push(waiter);
+    else if (waiters.length > 0) this.#confirmed.push({ index, waiters });
   }
 
   #start(): void {
@@ -135,9 +147,4 @@ export class ReadIndex {
       (waiters.shift() as Waiter).reject(new EtcdError(code));
     }
   }
-}
-
-function contextNumber(context: Uint8Array): number {
-  if (context.length !== 24) return 0;
-  return new DataView(context.buffer, context.byteOffset, 24).getFloat64(0);
 }

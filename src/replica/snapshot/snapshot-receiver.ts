@@ -6,7 +6,7 @@
 
 import { messageOf } from '../../base/errors.js';
 import type { Env, Timer } from '../../base/env.js';
-import type { LogIndex, NodeId } from '../../base/ids.js';
+import type { LogIndex, NodeId, TableId } from '../../base/ids.js';
 import type { Message } from '../../raft/types.js';
 import type { Tree } from '../../storage/tree.js';
 import { verifyTable } from '../../storage/table/verify-table.js';
@@ -22,6 +22,8 @@ export interface SnapshotReceiverOptions {
   readonly tree: Tree;
   readonly fetcher: TableFetcher;
   readonly peers: readonly NodeId[];
+  /** The file of a table was replaced. */
+  readonly forget: (table: TableId) => void;
   /** All tables are here: hand the message to the core. */
   readonly complete: (message: Message) => void;
 }
@@ -29,6 +31,8 @@ export interface SnapshotReceiverOptions {
 interface Transfer {
   readonly message: Message;
   readonly index: LogIndex;
+  /** Of this run. */
+  readonly number: number;
   cancelled: boolean;
 }
 
@@ -38,6 +42,7 @@ export class SnapshotReceiver {
   readonly #options: SnapshotReceiverOptions;
   #transfer: Transfer | undefined;
   #timer: Timer | undefined;
+  #transfers = 0;
   #received = 0;
   #fetchedBytes = 0;
   #reusedBytes = 0;
@@ -58,7 +63,7 @@ export class SnapshotReceiver {
       if (present.index >= index && present.message.term >= message.term) return;
       present.cancelled = true;
     }
-    const transfer: Transfer = { message, index, cancelled: false };
+    const transfer: Transfer = { message, index, number: ++this.#transfers, cancelled: false };
     this.#transfer = transfer;
     this.#sign();
     this.#run(transfer).catch((error: unknown) => {
@@ -111,7 +116,7 @@ export class SnapshotReceiver {
   }
 
   async #obtain(meta: TableMeta, mine: readonly TableMeta[], transfer: Transfer): Promise<void> {
-    const { env, fetcher, peers } = this.#options;
+    const { env, fetcher, forget, peers } = this.#options;
     const own = mine.find((table) => table.id === meta.id && table.fileDigest === meta.fileDigest);
     if (own && env.disk.sizeOf(tablePath(own.id)) === own.bytes) {
       this.#reusedBytes += meta.bytes;
@@ -126,12 +131,17 @@ export class SnapshotReceiver {
     // The same bytes may lie here under another id, from before a heal.
     const twin = mine.find((table) => sameBirth(table.birth, meta.birth) && table.id !== meta.id);
     const before = fetcher.fetchedBytes;
-    await fetcher.fetchTable(meta, path, {
+    // Under a name of its own: the table may be owed, or a cancelled transfer may not be at its end yet.
+    const incoming = `tables/recv-${meta.id}-${transfer.number}.tmp`;
+    await fetcher.fetchTable(meta, incoming, {
       peers,
       from: transfer.message.from,
       cancelled: () => transfer.cancelled,
       ...(twin ? { local: tablePath(twin.id) } : {}),
     });
+    if (transfer.cancelled) return env.disk.unlink(incoming);
+    await env.disk.rename(incoming, path);
+    forget(meta.id);
     const fetched = fetcher.fetchedBytes - before;
     this.#fetchedBytes += fetched;
     if (twin) this.#reusedBytes += Math.max(0, meta.bytes - fetched);

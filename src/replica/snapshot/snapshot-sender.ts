@@ -11,6 +11,7 @@ import { RaftError } from '../../raft/errors.js';
 import type { ConfState, ProgressState, Snapshot } from '../../raft/types.js';
 import type { Tree } from '../../storage/tree.js';
 import type { TableMeta } from '../../storage/version/table-meta.js';
+import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
 import { encodeManifest } from '../../storage/version/manifest-codec.js';
 
 export interface SnapshotSenderOptions {
@@ -21,6 +22,14 @@ export interface SnapshotSenderOptions {
   /** As the leader's Raft core sees the follower; undefined when this node does not lead. */
   readonly progressOf: (peer: NodeId) => ProgressState | undefined;
   readonly giveUp: (peer: NodeId) => void;
+}
+
+/** A snapshot that the core holds and has not sent yet, or may send again. */
+interface Offer {
+  readonly snapshot: Snapshot;
+  readonly manifest: LogicalManifest;
+  readonly unpin: () => void;
+  madeAt: number;
 }
 
 interface Transfer {
@@ -39,6 +48,8 @@ const SETTLE_MS = 1_000;
 export class SnapshotSender {
   readonly #options: SnapshotSenderOptions;
   readonly #transfers = new Map<NodeId, Transfer>();
+  /** Newest last. Kept from the moment that a snapshot is made: by the time it leaves, the durable version may be another. */
+  readonly #offers: Offer[] = [];
   #sent = 0;
 
   constructor(options: SnapshotSenderOptions) {
@@ -51,20 +62,28 @@ export class SnapshotSender {
 
   /** What the core sends to a follower whose next entry is gone. Throws RaftError SNAPSHOT_UNAVAILABLE. */
   snapshot(): Snapshot {
-    const { tree, confState } = this.#options;
+    const { tree, confState, clock } = this.#options;
     const manifest = tree.durable;
     if (manifest.flushed.index === 0) throw new RaftError('SNAPSHOT_UNAVAILABLE', 'nothing was flushed yet');
-    return {
-      metadata: { index: manifest.flushed.index, term: manifest.flushed.term, confState },
-      data: encodeManifest(manifest),
-    };
+    let offer = this.#offers.at(-1);
+    if (offer?.manifest !== manifest) {
+      const snapshot: Snapshot = {
+        metadata: { index: manifest.flushed.index, term: manifest.flushed.term, confState },
+        data: encodeManifest(manifest),
+      };
+      offer = { snapshot, manifest, unpin: tree.pin(manifest.levels.flat()), madeAt: 0 };
+      this.#offers.push(offer);
+    }
+    offer.madeAt = clock.now();
+    return offer.snapshot;
   }
 
   started(to: NodeId, snapshot: Snapshot): void {
     const { tree, clock, events } = this.#options;
     this.#release(to);
     const now = clock.now();
-    const tables = tree.durable.levels.flat();
+    const offer = this.#offers.find((candidate) => candidate.snapshot === snapshot);
+    const tables = (offer?.manifest ?? tree.durable).levels.flat();
     this.#transfers.set(to, { flushed: snapshot.metadata.index, tables, unpin: tree.pin(tables), startedAt: now, lastSign: now });
     this.#sent++;
     events.emit({ type: 'snapshot-sent', to, index: snapshot.metadata.index });
@@ -78,18 +97,21 @@ export class SnapshotSender {
 
   /** Tables that are kept for transfers, whether or not a version still names them. */
   tables(): TableMeta[] {
-    return [...this.#transfers.values()].flatMap((transfer) => transfer.tables);
+    const offered = this.#offers.flatMap((offer) => offer.manifest.levels.flat());
+    return [...offered, ...[...this.#transfers.values()].flatMap((transfer) => transfer.tables)];
   }
 
   /** The log after this index is needed by a transfer; Infinity if there is none. */
   floor(): LogIndex {
     let floor = Infinity;
     for (const { flushed } of this.#transfers.values()) floor = Math.min(floor, flushed);
+    for (const { manifest } of this.#offers) floor = Math.min(floor, manifest.flushed.index);
     return floor;
   }
 
   tick(): void {
     const now = this.#options.clock.now();
+    while (this.#offers[0] && now - this.#offers[0].madeAt > SILENCE_MS) this.#offers.shift()?.unpin();
     for (const [peer, transfer] of this.#transfers) {
       if (now - transfer.startedAt < SETTLE_MS) continue;
       if (this.#options.progressOf(peer) !== 'snapshot') {
@@ -103,6 +125,7 @@ export class SnapshotSender {
 
   stop(): void {
     for (const peer of [...this.#transfers.keys()]) this.#release(peer);
+    for (const offer of this.#offers.splice(0)) offer.unpin();
   }
 
   #release(peer: NodeId): void {

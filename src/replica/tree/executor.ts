@@ -6,8 +6,7 @@
 
 import { codeOf, messageOf } from '../../base/errors.js';
 import type { Clock, Env } from '../../base/env.js';
-import { sleep } from '../../base/env.js';
-import type { LogIndex } from '../../base/ids.js';
+import type { LogIndex, TableId } from '../../base/ids.js';
 import { StorageError } from '../../storage/errors.js';
 import { produceCompaction, produceFlush, type ProduceContext } from '../../storage/compaction/produce.js';
 import type { Tree } from '../../storage/tree.js';
@@ -43,6 +42,10 @@ export class Executor {
   readonly #clock: Clock;
   readonly #queue: Job[] = [];
   readonly #outputs = new Map<LogIndex, readonly ProducedTable[]>();
+  /** Jobs whose inputs are not here yet, or cannot be read. */
+  readonly #deferred = new Map<LogIndex, Job>();
+  /** Files that go: a job that runs again under the same names waits for it. */
+  #discards: Promise<void> = Promise.resolve();
   #running: Job | undefined;
   #stopped = false;
 
@@ -70,31 +73,43 @@ export class Executor {
   }
 
   /**
-   * The plan's edit was applied: resolves when its job here has ended. A job far back in the queue is dropped instead:
-   * a member that lags fetches what others produced.
+   * The plan's edit was applied: resolves when its job here has ended, or at once for a job far back in the queue: a member
+   * that lags fetches what others produced. The job stays, because after a restart of all members nobody may have it.
    */
   async settled(plan: LogIndex): Promise<void> {
     if (this.#running?.plan === plan) await this.#running.done;
     const at = this.#queue.findIndex((job) => job.plan === plan);
     if (at === -1) return;
-    const job = this.#queue[at] as Job;
-    if (at >= MAX_AHEAD) job.cancelled = true;
-    else await job.done;
+    if (at < MAX_AHEAD) await (this.#queue[at] as Job).done;
+  }
+
+  /** Inputs that jobs wait for: no longer live perhaps, but the only way to what nobody has produced yet. */
+  lacking(): TableMeta[] {
+    const { tree } = this.#options;
+    const lacking = new Map<TableId, TableMeta>();
+    for (const { work } of this.#deferred.values()) {
+      for (const { id } of work.kind === 'compact' ? work.plan.inputs : []) {
+        const meta = tree.isLocal(id) ? undefined : tree.meta(id);
+        if (meta) lacking.set(id, meta);
+      }
+    }
+    return [...lacking.values()].sort((a, b) => a.id - b.id);
   }
 
   /** The plan is carried out here: its job is not started any more, and what it left under its name is removed. */
   close(plan: LogIndex): void {
     for (const job of this.#queue) if (job.plan === plan) job.cancelled = true;
     if (this.#running?.plan === plan) this.#running.cancelled = true;
-    const left = this.#outputs.get(plan) ?? [];
+    this.#deferred.delete(plan);
+    const left = this.#outputs.get(plan);
     this.#outputs.delete(plan);
-    this.#discard(plan, left).catch((error: unknown) => this.#options.failed(error));
+    if (left) this.#discard(plan, left);
   }
 
   /** No majority agreed on what this plan gives: produce it again. */
   redo(plan: LogIndex): void {
     const { seals, plans } = this.#options.tree.latest;
-    if (this.#running?.plan === plan || this.#queue.some((job) => job.plan === plan)) return;
+    if (this.#running?.plan === plan || this.#deferred.has(plan) || this.#queue.some((job) => job.plan === plan)) return;
     this.#outputs.delete(plan);
     const seal = seals.find((candidate) => candidate.index === plan);
     const pending = plans.find((candidate) => candidate.index === plan);
@@ -102,10 +117,12 @@ export class Executor {
     else if (pending) this.compact(pending);
   }
 
-  /** Its inputs are not here yet: let others go first. */
+  /** Its inputs are not here, or cannot be read: let others go first. */
   #later(job: Job): void {
+    this.#deferred.set(job.plan, job);
     this.#clock.setTimer(RETRY_MS, () => {
-      if (this.#stopped || job.cancelled || this.#outputs.has(job.plan)) return;
+      if (this.#stopped || this.#deferred.get(job.plan) !== job) return;
+      this.#deferred.delete(job.plan);
       this.#add(job.work, job.plan);
     });
   }
@@ -153,10 +170,12 @@ export class Executor {
   }
 
   async #run(job: Job): Promise<void> {
+    await this.#discards;
     while (!job.cancelled && !this.#stopped) {
       const started = this.#clock.now();
       try {
         const tables = await this.#produce(job);
+        if (tables && job.cancelled) this.#discard(job.plan, tables);
         if (!tables || job.cancelled) return;
         this.#outputs.set(job.plan, tables);
         const bytes = tables.reduce((sum, table) => sum + table.bytes, 0);
@@ -191,7 +210,7 @@ export class Executor {
     return metas.every((meta) => meta !== undefined && tree.isLocal(meta.id)) ? (metas as TableMeta[]) : undefined;
   }
 
-  /** True: try again. */
+  /** True: try again at once. H4 a job that cannot go on makes room for others, and for whoever waits for it. */
   async #mend(job: Job, error: unknown): Promise<boolean> {
     const code = codeOf(error);
     if (code === 'CANCELLED') return false;
@@ -201,12 +220,18 @@ export class Executor {
     } catch (cause) {
       this.#options.env.events.emit({ type: 'warning', message: 'a plan waits for a repair', data: { plan: job.plan, why: messageOf(cause) } });
       if (codeOf(cause) === 'DATA_LOSS') this.#options.report({ plan: job.plan, outcome: { kind: 'failed', why: messageOf(cause) } });
-      await sleep(this.#clock, RETRY_MS);
+      if (!job.cancelled) this.#later(job);
+      return false;
     }
     return true;
   }
 
-  async #discard(plan: LogIndex, tables: readonly ProducedTable[]): Promise<void> {
-    for (const table of tables) await this.#options.env.disk.unlink(outputPath(plan, table.birth.ordinal));
+  #discard(plan: LogIndex, tables: readonly ProducedTable[]): void {
+    const { env, failed } = this.#options;
+    this.#discards = this.#discards
+      .then(async () => {
+        for (const table of tables) await env.disk.unlink(outputPath(plan, table.birth.ordinal));
+      })
+      .catch(failed);
   }
 }

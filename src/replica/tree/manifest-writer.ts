@@ -55,6 +55,7 @@ export class ManifestWriter {
   #ended(): void {
     this.#running = false;
     for (const resolve of this.#idle.splice(0)) resolve();
+    if (this.#again && !this.#stopped) this.kick();
   }
 
   async #drain(): Promise<void> {

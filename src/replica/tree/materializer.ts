@@ -34,6 +34,7 @@ export class Materializer {
   readonly #options: MaterializerOptions;
   readonly #origins = new Map<TableId, Origin>();
   #running = false;
+  #again = false;
   #stopped = false;
   #idle: (() => void)[] = [];
 
@@ -52,7 +53,13 @@ export class Materializer {
     this.kick();
   }
 
+  /** Another version takes the place of all that was applied so far. */
+  reset(): void {
+    this.#forget();
+  }
+
   kick(): void {
+    this.#again = true;
     if (this.#running || this.#stopped) return;
     this.#running = true;
     this.#drain().then(
@@ -72,24 +79,51 @@ export class Materializer {
   #ended(): void {
     this.#running = false;
     for (const resolve of this.#idle.splice(0)) resolve();
+    if (this.#again && !this.#stopped) this.kick();
   }
 
   async #drain(): Promise<void> {
     const { tree, env } = this.#options;
+    let stuck = false;
     while (!this.#stopped) {
-      const owed = tree.owed();
-      if (owed.length === 0) {
-        this.#origins.clear();
+      this.#again = false;
+      if (tree.owed().length === 0) {
+        this.#forget();
         return;
       }
       let progress = false;
-      for (const table of owed) {
+      for (const table of this.#wanted(stuck)) {
         if (this.#stopped) return;
-        if (tree.isLocal(table.id) || !tree.owed().some((other) => other.id === table.id)) continue;
+        if (!this.#wanted(stuck).some((other) => other.id === table.id)) continue;
         progress = (await this.#one(table)) || progress;
       }
-      if (!progress) await sleep(env.clock, RETRY_MS);
+      stuck = !progress;
+      if (stuck) await sleep(env.clock, RETRY_MS);
     }
+  }
+
+  /**
+   * What is owed. If no way leads to any of it, also what its production would need although no newer version names it: when all
+   * members restart before one of them recorded the outputs of a plan, they can only be made again from the start.
+   */
+  #wanted(stuck: boolean): TableMeta[] {
+    const { tree, executor } = this.#options;
+    const owed = tree.owed();
+    if (!stuck) return [...owed];
+    const sources: TableMeta[] = [];
+    for (const { id } of owed) {
+      const origin = this.#origins.get(id);
+      if (origin?.kind === 'heal' && !tree.isLocal(origin.removed.id) && tree.meta(origin.removed.id)) sources.push(origin.removed);
+    }
+    return [...executor.lacking(), ...sources, ...owed];
+  }
+
+  /** Nothing is owed: what plans left whose outputs were never needed can go. */
+  #forget(): void {
+    const plans = new Set<LogIndex>();
+    for (const origin of this.#origins.values()) if (origin.kind === 'plan') plans.add(origin.plan);
+    this.#origins.clear();
+    for (const plan of plans) this.#options.executor.close(plan);
   }
 
   async #one(table: TableMeta): Promise<boolean> {
@@ -135,8 +169,12 @@ export class Materializer {
   }
 
   async #fetch(table: TableMeta): Promise<void> {
-    const { fetcher, leader, peers } = this.#options;
+    const { env, fetcher, leader, peers } = this.#options;
     const first = leader();
-    await fetcher.fetchTable(table, tablePath(table.id), first === 0 ? { peers } : { from: first, peers });
+    // Under a name of its own: a snapshot that is being received may want the same table, and would see it half written.
+    const path = `tables/fetch-${table.id}.tmp`;
+    await fetcher.fetchTable(table, path, first === 0 ? { peers } : { from: first, peers });
+    await env.disk.rename(path, tablePath(table.id));
+    await env.disk.syncDir('tables');
   }
 }

@@ -105,6 +105,14 @@ export class TreeMachine {
     this.writer.kick();
   }
 
+  /** A snapshot takes the place of all that was applied so far: what was begun for that is of no use. */
+  dropWork(): void {
+    const { seals, plans } = this.#options.tree.latest;
+    for (const { index } of [...plans, ...seals]) this.executor.close(index);
+    this.materializer.reset();
+    this.#agreement.retain(new Set());
+  }
+
   /** A frame from a peer. Throws CodecError. */
   onReport(from: NodeId, body: Uint8Array): void {
     const report = decodeReport(body);
@@ -190,7 +198,6 @@ export class TreeMachine {
     const [before] = outcome.removed;
     const [after] = outcome.added;
     if (!before || !after) return;
-    env.events.emit({ type: 'heal-applied', removed: before.id, added: after.id, index });
     hooks.healEditApplied(before.id, after, index);
     this.materializer.healed(before, after);
   }

@@ -4,7 +4,8 @@
  * no stream only a little is kept, the newest, so that a peer that comes back is not met with old news.
  */
 
-import { Client, Metadata, credentials, status as Status, type ClientWritableStream, type ServiceError } from '@grpc/grpc-js';
+import type { Metadata} from '@grpc/grpc-js';
+import { Client, credentials, status as Status, type ClientWritableStream, type ServiceError } from '@grpc/grpc-js';
 import { MiB, KiB } from '../../base/bytes.js';
 import type { Clock, Random, Timer } from '../../base/env.js';
 import { NetworkError, messageOf } from '../../base/errors.js';

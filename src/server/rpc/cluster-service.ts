@@ -69,7 +69,7 @@ function maintenanceStatus(store: Store): object {
     raftIndex: String(status.commitIndex),
     raftTerm: String(status.term),
     raftAppliedIndex: String(status.appliedIndex),
-    errors: status.leader === 0 ? [ETCD_MESSAGES.NO_LEADER, ...status.errors] : [...status.errors],
+    errors: [...new Set(status.leader === 0 ? [ETCD_MESSAGES.NO_LEADER, ...status.errors] : status.errors)],
     isLearner: status.members.some((member) => member.id === status.memberId && member.isLearner),
   };
 }

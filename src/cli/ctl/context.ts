@@ -1,0 +1,146 @@
+/**
+ * What every `ctl` command shares: where it reads and writes, the global flags resolved (flag > KINTSUGI_* > ETCDCTL_* >
+ * default), and one client that is closed whatever happens. Commands only throw; {@link explain} makes the message.
+ */
+
+import { addressOf } from '../../client/endpoint.js';
+import { ClientError, connect, type Client } from '../../client/client.js';
+import { parseGoDuration } from '../render/go.js';
+
+/** The process as a command sees it; tests put their own in its place. */
+export interface Io {
+  out(text: string | Uint8Array): void;
+  err(text: string): void;
+  /** All of standard input. */
+  stdin(): Promise<Buffer>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Standard output is a terminal. */
+  readonly tty: boolean;
+}
+
+/** The command line makes no sense: exit code 2. */
+export class UsageFault extends Error {
+  override readonly name = 'UsageFault';
+}
+
+/** Done, and the outcome is bad: exit code 1. The message, if any, has been chosen for the operator. */
+export class Failed extends Error {
+  override readonly name = 'Failed';
+}
+
+export const FORMATS = ['simple', 'json', 'table', 'fields'] as const;
+export type Format = (typeof FORMATS)[number];
+
+export interface GlobalFlags {
+  readonly endpoints?: string;
+  readonly writeOut?: string;
+  readonly hex?: boolean;
+  readonly commandTimeout?: string;
+  readonly dialTimeout?: string;
+}
+
+const DEFAULT_ENDPOINTS = '127.0.0.1:2379';
+
+function fromEnv(env: Io['env'], flag: string): string | undefined {
+  const name = flag.replaceAll('-', '_').toUpperCase();
+  return env[`KINTSUGI_${name}`] ?? env[`ETCDCTL_${name}`];
+}
+
+export class Context {
+  readonly io: Io;
+  readonly endpoints: readonly string[];
+  readonly format: Format;
+  readonly hex: boolean;
+  readonly timeoutMs: number;
+  readonly client: Client;
+
+  constructor(io: Io, flags: GlobalFlags) {
+    this.io = io;
+    const listed = flags.endpoints ?? fromEnv(io.env, 'endpoints') ?? DEFAULT_ENDPOINTS;
+    this.endpoints = [...new Set(listed.split(',').map((e) => e.trim()).filter((e) => e !== ''))];
+    const format = flags.writeOut ?? fromEnv(io.env, 'write-out') ?? 'simple';
+    if (!FORMATS.some((f) => f === format)) throw new UsageFault(`--write-out is one of ${FORMATS.join(', ')}, got ${JSON.stringify(format)}`);
+    this.format = format as Format;
+    this.hex = flags.hex ?? false;
+    this.timeoutMs = this.#duration('command-timeout', flags.commandTimeout, '5s');
+    const dialTimeoutMs = this.#duration('dial-timeout', flags.dialTimeout, '2s');
+    if (this.endpoints.length === 0) throw new UsageFault('--endpoints names no endpoint');
+    try {
+      for (const endpoint of this.endpoints) addressOf(endpoint);
+    } catch (error) {
+      throw new UsageFault(error instanceof ClientError ? error.details : String(error));
+    }
+    this.client = connect({ endpoints: this.endpoints, timeoutMs: this.timeoutMs, dialTimeoutMs });
+  }
+
+  #duration(flag: string, given: string | undefined, otherwise: string): number {
+    const text = given ?? fromEnv(this.io.env, flag) ?? otherwise;
+    const ms = parseGoDuration(text);
+    if (ms === undefined || ms <= 0) throw new UsageFault(`--${flag} is a duration such as ${otherwise} or 500ms, got ${JSON.stringify(text)}`);
+    return ms;
+  }
+
+  line(text: string): void {
+    this.io.out(`${text}\n`);
+  }
+
+  /** For commands whose answer has no columns. */
+  refuseTable(): void {
+    if (this.format === 'table') throw new UsageFault('this command has no -w table; use simple, json or fields');
+  }
+
+  /** With `cluster`, every member that has a client address; else what --endpoints names. */
+  async targets(cluster: boolean): Promise<readonly string[]> {
+    if (!cluster) return this.endpoints;
+    const { members } = await this.client.memberList();
+    const urls = members.flatMap((member) => member.clientUrls);
+    if (urls.length === 0) throw new Failed('no member tells a client URL: give --endpoints instead of --cluster');
+    return urls;
+  }
+}
+
+/** What to do about it, by etcd's message. */
+const ADVICE: readonly (readonly [RegExp, string])[] = [
+  [/required revision has been compacted/, 'ask for a newer --rev; without --rev you get the newest version'],
+  [/required revision is a future revision/, 'the store has not come that far; `endpoint status -w fields` shows its revision'],
+  [/no leader/, 'no majority of members can reach each other; see `kintsugi ctl endpoint status --cluster`'],
+  [/not leader/, 'ask the leader: give its endpoint, or all of them, in --endpoints'],
+  [/bad leader transferee/, 'give a voting member\'s id in hex, as `kintsugi ctl member list` shows it'],
+  [/database space exceeded/, 'free disk space on the members; reads and deletes go on'],
+  [/too many requests/, 'the members cannot keep up; wait a little, then try again'],
+  [/request is too large|larger than max/, 'a request may have 1.5 MiB; split it'],
+  [/too many operations/, 'a txn may have 128 operations in each part; split it'],
+  [/duplicate key given/, 'write each key at most once in a txn'],
+  [/requested lease not found/, 'the lease expired or never existed'],
+  [/key is not provided/, 'the empty key does not exist; for all keys use `get "" --prefix`'],
+  [/unknown service kintsugi/, 'this endpoint is not a Kintsugi member'],
+  [/unknown (service|method)/, 'this server does not have this command'],
+];
+
+function adviceFor(error: ClientError): string | undefined {
+  const known = ADVICE.find(([pattern]) => pattern.test(error.details));
+  if (known !== undefined) return known[1];
+  switch (error.code) {
+    case 'UNAVAILABLE':
+      return error.unsent
+        ? 'is the member running, and is --endpoints (KINTSUGI_ENDPOINTS) its --advertise-client-urls?'
+        : 'the answer was lost: a write may or may not have happened; read before you write again';
+    case 'DEADLINE_EXCEEDED':
+      return 'is there a leader? `kintsugi ctl endpoint status --cluster`; a write may still happen; --command-timeout gives it longer';
+    case 'DATA_LOSS':
+      return 'no copy of a block is readable on any member: see `kintsugi ctl heal hints` and restore those keys from a backup';
+    default:
+      return undefined;
+  }
+}
+
+/** First line as etcdctl says it; then who said it, and what to do. */
+export function explain(error: ClientError): string {
+  const { failures } = error;
+  const lines = [`Error: ${error.code === 'DEADLINE_EXCEEDED' ? 'context deadline exceeded' : error.details}`];
+  if (failures.size > 1) for (const [endpoint, details] of failures) lines.push(`  ${endpoint}: ${details}`);
+  else if (error.endpoint !== undefined) lines.push(`  asked: ${error.endpoint}${error.attempts > 1 ? `, ${error.attempts} times` : ''}`);
+  const advice = adviceFor(error);
+  if (advice !== undefined) lines.push(`  try:   ${advice}`);
+  return `${lines.join('\n')}\n`;
+}

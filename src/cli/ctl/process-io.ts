@@ -1,0 +1,26 @@
+/** Standard input and output of this process. A reader that has seen enough (`| head`) ends the command without a word. */
+
+import type { Io } from './context.js';
+
+let watched = false;
+
+export function processIo(): Io {
+  if (!watched) {
+    watched = true;
+    process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') process.exit(0);
+      throw error;
+    });
+  }
+  return {
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+    stdin: async () => {
+      const parts: Buffer[] = [];
+      for await (const part of process.stdin) parts.push(part as Buffer);
+      return Buffer.concat(parts);
+    },
+    env: process.env,
+    tty: process.stdout.isTTY === true,
+  };
+}

@@ -1,0 +1,175 @@
+/**
+ * The published client, `kintsugi/client`. It speaks etcd's v3 gRPC API, so that it works against etcd too, and
+ * `kintsugi.v1.Heal`. A call is answered by any member; reads move on to the next endpoint by themselves, writes only if
+ * they provably were never sent. Everything a call can end with is a {@link ClientError}.
+ *
+ *     await using client = connect({ endpoints: ['127.0.0.1:2379', '127.0.0.1:22379'] });
+ *     await client.put('greeting', 'hello');
+ *     const kv = await client.get('greeting');          // kv?.value is a Uint8Array
+ *     const all = await client.getRange({ prefix: 'user/' }, { limit: 100 });
+ *     await client.txn().if(compare.version('lock', '=', 0)).then(op.put('lock', 'mine')).else(op.get('lock')).commit();
+ */
+
+import { CodecError } from '../base/errors.js';
+import { Caller, type CallOptions } from './caller.js';
+import { badArgument, ClientError } from './errors.js';
+import { HealClient } from './heal.js';
+import { healthOf, memberList, moveLeader, statusOf, type HealthStatus, type MemberList, type MemberStatus } from './maintenance.js';
+import {
+  deleteRequest, putRequest, rangeRequest, type Bytes, type DeleteOptions, type KeyRange, type PutOptions, type RangeOptions,
+} from './requests.js';
+import { Txn } from './txn.js';
+import {
+  decodeCompactionResponse, decodeDeleteRangeResponse, decodePutResponse, decodeRangeResponse, decodeTxnResponse,
+} from './wire/decode-response.js';
+import {
+  encodeCompactionRequest, encodeDeleteRangeRequest, encodePutRequest, encodeRangeRequest, encodeTxnRequest,
+} from './wire/encode-request.js';
+import type {
+  CompactionResponse, DeleteRangeResponse, KeyValue, PutResponse, RangeRequest, RangeResponse, Reply, RequestOp, TxnRequest,
+  TxnResponse,
+} from './wire/types.js';
+
+export { ClientError, type ClientErrorCode } from './errors.js';
+export {
+  compare, op, type Bytes, type CompareOperator, type DeleteOptions, type KeyRange, type PutOptions, type RangeOptions,
+} from './requests.js';
+export type { CallOptions } from './caller.js';
+export type {
+  HealClient, HealCounters, HealStatus, Hint, ScrubOptions, ScrubProgress, VerifiedTable, Verification,
+} from './heal.js';
+export type { HealthStatus, Member, MemberList, MemberStatus } from './maintenance.js';
+export type { Txn } from './txn.js';
+export type {
+  Compare, CompactionResponse, DeleteRangeResponse, KeyValue, PutResponse, RangeResponse, Reply, RequestOp, ResponseHeader,
+  ResponseOp, TxnRequest, TxnResponse,
+} from './wire/types.js';
+
+export interface ClientOptions {
+  /** `host:port` or `http://host:port`, one per member; asked in this order until one answers, then that one. */
+  readonly endpoints: readonly string[];
+  /** Ms until a call ends with DEADLINE_EXCEEDED, over all its attempts. Default 5000. */
+  readonly timeoutMs?: number;
+  /** Ms until a connection that does not come about is given up for the next endpoint. Default 2000. */
+  readonly dialTimeoutMs?: number;
+  /** Most attempts of one call, at any endpoint. Default 10; 1 turns retries off. */
+  readonly maxAttempts?: number;
+  /** Ms before the second round over the endpoints; doubles each round, with jitter. Default 25. */
+  readonly retryDelayMs?: number;
+  /** Ms; no round waits longer. Default 1000. */
+  readonly maxRetryDelayMs?: number;
+}
+
+const KV = '/etcdserverpb.KV/';
+
+export class Client implements AsyncDisposable {
+  readonly #caller: Caller;
+  readonly heal: HealClient;
+
+  /** Use {@link connect}. */
+  constructor(options: ClientOptions) {
+    const { endpoints, timeoutMs = 5000, dialTimeoutMs = 2000, maxAttempts = 10, retryDelayMs = 25, maxRetryDelayMs = 1000 } = options;
+    for (const [name, value] of Object.entries({ timeoutMs, dialTimeoutMs, maxAttempts, retryDelayMs, maxRetryDelayMs })) {
+      if (!(value > 0)) throw badArgument(`${name} is above 0, got ${value}`);
+    }
+    this.#caller = new Caller({ endpoints, timeoutMs, dialTimeoutMs, maxAttempts, retryDelayMs, maxRetryDelayMs });
+    this.heal = new HealClient(this.#caller);
+  }
+
+  get endpoints(): readonly string[] {
+    return this.#caller.endpoints;
+  }
+
+  /** Sets a key. The answer's `revision` is the put's own. */
+  put(key: Bytes, value: Bytes, options: PutOptions & CallOptions = {}): Promise<Reply<PutResponse>> {
+    return this.#call('Put', encodePutRequest(putRequest(key, value, options)), decodePutResponse, options, false);
+  }
+
+  /** One key; undefined if it does not exist. Linearizable unless `serializable` is set. */
+  async get(key: Bytes, options: RangeOptions & CallOptions = {}): Promise<KeyValue | undefined> {
+    return (await this.getRange(key, options)).kvs[0];
+  }
+
+  /** Keys of a range, ordered by key unless asked otherwise. One answer holds them all: use `limit` and `from` to page. */
+  getRange(range: KeyRange | Bytes, options: RangeOptions & CallOptions = {}): Promise<Reply<RangeResponse>> {
+    return this.range(rangeRequest(range, options), options);
+  }
+
+  /** etcd's own request, every field. */
+  range(request: RangeRequest, options: CallOptions = {}): Promise<Reply<RangeResponse>> {
+    return this.#call('Range', encodeRangeRequest(request), decodeRangeResponse, options, true);
+  }
+
+  /** Deletes a key or a range. Deleting nothing makes no revision. */
+  delete(range: KeyRange | Bytes, options: DeleteOptions & CallOptions = {}): Promise<Reply<DeleteRangeResponse>> {
+    return this.#call('DeleteRange', encodeDeleteRangeRequest(deleteRequest(range, options)), decodeDeleteRangeResponse, options, false);
+  }
+
+  /** `txn().if(...).then(...).else(...).commit()`. At most 128 conditions and 128 operations each. */
+  txn(): Txn {
+    return new Txn((request, options) => this.commit(request, options));
+  }
+
+  /** etcd's own request. One that only reads is retried like a read. */
+  commit(request: TxnRequest, options: CallOptions = {}): Promise<Reply<TxnResponse>> {
+    return this.#call('Txn', encodeTxnRequest(request), decodeTxnResponse, options, onlyReads(request));
+  }
+
+  /** Forgets versions that were replaced at or before `revision`; `physical` waits until they are gone. */
+  compact(revision: number, options: { readonly physical?: boolean } & CallOptions = {}): Promise<Reply<CompactionResponse>> {
+    if (!Number.isSafeInteger(revision)) throw badArgument(`revision is a whole number, got ${revision}`);
+    const request = encodeCompactionRequest({ revision, physical: options.physical ?? false });
+    return this.#call('Compact', request, decodeCompactionResponse, options, false);
+  }
+
+  /** Of one member, from its own state: useful without a quorum. */
+  status(options: CallOptions = {}): Promise<MemberStatus> {
+    return statusOf(this.#caller, options);
+  }
+
+  memberList(options: CallOptions = {}): Promise<MemberList> {
+    return memberList(this.#caller, options);
+  }
+
+  /** Must be asked of the leader: give its endpoint. */
+  moveLeader(target: bigint, options: CallOptions = {}): Promise<void> {
+    return moveLeader(this.#caller, target, options);
+  }
+
+  /** grpc.health.v1 of one member; the service '' is the server as a whole. */
+  health(service = '', options: CallOptions = {}): Promise<HealthStatus> {
+    return healthOf(this.#caller, service, options);
+  }
+
+  /** Ends calls that are still open with CANCELLED. */
+  close(): void {
+    this.#caller.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    return Promise.resolve();
+  }
+
+  async #call<T>(
+    name: string, request: Buffer, decode: (bytes: Uint8Array) => T, options: CallOptions, idempotent: boolean,
+  ): Promise<T> {
+    const bytes = await this.#caller.unary({ path: KV + name, request, idempotent }, options);
+    try {
+      return decode(bytes);
+    } catch (error) {
+      if (error instanceof CodecError) throw new ClientError('INTERNAL', { details: `the answer does not parse: ${error.message}`, cause: error });
+      throw error;
+    }
+  }
+}
+
+function onlyReads(request: TxnRequest): boolean {
+  const reads = (op: RequestOp): boolean => op.kind === 'range' || op.kind === 'empty' || (op.kind === 'txn' && onlyReads(op.request));
+  return request.success.every(reads) && request.failure.every(reads);
+}
+
+/** Connects at the first call. Throws ClientError INVALID_ARGUMENT for options that make no sense. */
+export function connect(options: ClientOptions): Client {
+  return new Client(options);
+}

@@ -1,0 +1,128 @@
+/**
+ * Prometheus metrics: own names, and etcd's for what its alerts and dashboards look at. Levels are read from the node's
+ * status at scrape time; only what would be lost between scrapes is counted from events.
+ */
+
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry, type Metric } from 'prom-client';
+import type { KintsugiEvent } from '../base/events.js';
+import type { NodeStatus, Store } from '../replica/store.js';
+import type { RpcStats, Sample } from './rpc-stats.js';
+
+const FSYNC_BUCKETS = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 4, 8];
+
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #onEvent = new Map<KintsugiEvent['type'], (event: KintsugiEvent) => void>();
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry });
+    this.#eventCounters();
+    this.#eventLoop();
+  }
+
+  #on<T extends KintsugiEvent['type']>(type: T, fn: (event: Extract<KintsugiEvent, { type: T }>) => void): void {
+    this.#onEvent.set(type, fn as (event: KintsugiEvent) => void);
+  }
+
+  /** For the event bus. */
+  observe(event: KintsugiEvent): void {
+    this.#onEvent.get(event.type)?.(event);
+  }
+
+  #eventCounters(): void {
+    const registers = [this.registry];
+    const counter = (name: string, help: string): Counter => new Counter({ name, help, registers });
+    const labelled = <L extends string>(name: string, help: string, labelNames: L[]): Counter<L> =>
+      new Counter({ name, help, labelNames, registers });
+
+    const fsync = new Histogram({
+      name: 'etcd_disk_wal_fsync_duration_seconds', help: 'Time of one durable write to the log.', buckets: FSYNC_BUCKETS, registers,
+    });
+    const logBytes = counter('kintsugi_log_written_bytes_total', 'Bytes written to the log.');
+    this.#on('log-sync', (event) => {
+      fsync.observe(event.durationMs / 1000);
+      logBytes.inc(event.bytes);
+    });
+    const applied = counter('etcd_server_proposals_applied_total', 'Log entries applied.');
+    this.#on('applied', (event) => applied.inc(event.count));
+    const failed = counter('etcd_server_proposals_failed_total', 'Proposals that failed.');
+    this.#on('proposal-failed', () => failed.inc());
+    const leaders = counter('etcd_server_leader_changes_seen_total', 'Leader changes seen.');
+    let leader = 0;
+    this.#on('role-changed', (event) => {
+      if (event.leader !== 0 && event.leader !== leader) leaders.inc();
+      leader = event.leader || leader;
+    });
+    const reproposed = counter('kintsugi_proposals_reproposed_total', 'Proposals that were given to a new leader.');
+    this.#on('proposal-reproposed', (event) => reproposed.inc(event.count));
+    const corrected = labelled('kintsugi_heal_blocks_corrected_total', 'Blocks that parity restored.', ['scheme']);
+    this.#on('block-corrected', (event) => corrected.inc({ scheme: event.scheme }));
+    const fetched = labelled('kintsugi_heal_peer_fetch_total', 'Blocks asked of peers, by outcome.', ['result']);
+    const unreadable = counter('kintsugi_heal_blocks_unreadable_total', 'Blocks beyond parity.');
+    this.#on('block-unreadable', () => unreadable.inc());
+    this.#on('block-repaired', () => fetched.inc({ result: 'repaired' }));
+    const produced = counter('kintsugi_lsm_produced_bytes_total', 'Bytes that flushes and compactions wrote.');
+    this.#on('produced', (event) => produced.inc(event.bytes));
+    const disagreed = counter('kintsugi_lsm_digest_disagreed_total', 'Plans whose outputs differed between members.');
+    this.#on('digest-disagreed', () => disagreed.inc());
+    const snapshotBytes = counter('kintsugi_snapshot_fetched_bytes_total', 'Table bytes fetched for snapshots.');
+    this.#on('snapshot-received', (event) => snapshotBytes.inc(event.fetchedBytes));
+    const diskFailures = counter('kintsugi_disk_failures_total', 'Writes and syncs that the disk refused.');
+    this.#on('disk-failed', () => diskFailures.inc());
+  }
+
+  #eventLoop(): void {
+    const delay = monitorEventLoopDelay({ resolution: 10 });
+    delay.enable();
+    new Gauge({
+      name: 'kintsugi_event_loop_delay_seconds', help: 'Delay of the event loop since the last scrape, by quantile.',
+      labelNames: ['quantile'], registers: [this.registry],
+      collect() {
+        for (const quantile of [0.5, 0.99, 1]) this.set({ quantile: String(quantile) }, delay.percentile(quantile * 100) / 1e9);
+        delay.reset();
+      },
+    });
+  }
+
+  /** Gauges from the status of the node, counters of its RPCs. */
+  attach(store: Store, rpc: RpcStats): void {
+    const gauge = (name: string, help: string, read: (status: NodeStatus) => number): Gauge =>
+      new Gauge({
+        name, help, registers: [this.registry],
+        collect() {
+          this.set(read(store.status()));
+        },
+      });
+    gauge('etcd_server_has_leader', '1 if a leader is known.', (s) => (s.leader === 0 ? 0 : 1));
+    gauge('etcd_server_is_leader', '1 if this member leads.', (s) => (s.role === 'leader' ? 1 : 0));
+    gauge('etcd_server_proposals_committed_total', 'Commit index.', (s) => s.commitIndex);
+    gauge('etcd_server_proposals_pending', 'Entries committed and not applied.', (s) => s.commitIndex - s.appliedIndex);
+    gauge('etcd_mvcc_db_total_size_in_bytes', 'Bytes of live tables and memtables.', (s) => s.dbBytes);
+    gauge('etcd_debugging_mvcc_current_revision', 'Revision of the store.', (s) => s.revision);
+    gauge('kintsugi_lsm_owed_tables', 'Tables of the manifest that are not local yet.', (s) => s.owedTables);
+    gauge('kintsugi_lsm_pending_plans', 'Compactions decided and not done.', (s) => s.pendingPlans);
+    gauge('kintsugi_lsm_memtable_bytes', 'Bytes in memtables.', (s) => s.memtableBytes);
+    gauge('kintsugi_heal_tables_pending', 'Tables with an open hint.', (s) => s.hints.filter((h) => h.state !== 'done').length);
+    gauge('kintsugi_scrub_progress_ratio', 'Part of the tables that the running scrub has read.',
+      (s) => (s.scrub.totalBytes === 0 ? 0 : s.scrub.scannedBytes / s.scrub.totalBytes));
+    gauge('kintsugi_scrub_last_completed_timestamp_seconds', 'When a scrub last ended.', (s) => (s.scrub.lastCompletedAt ?? 0) / 1000);
+    new Gauge({
+      name: 'kintsugi_lsm_level_bytes', help: 'Bytes of tables by level.', labelNames: ['level'], registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const table of store.status().manifest.tables) this.inc({ level: table.level }, table.bytes);
+      },
+    });
+    this.#samples('grpc_server_started_total', 'RPCs started.', 'counter', () => rpc.started());
+    this.#samples('grpc_server_handled_total', 'RPCs completed, by code.', 'counter', () => rpc.handled());
+    const seconds = 'grpc_server_handling_seconds';
+    this.#samples(seconds, 'Time of RPCs.', 'histogram', () => rpc.handlingSeconds(seconds));
+  }
+
+  /** A metric that is counted elsewhere: prom-client asks registered metrics for nothing but this. */
+  #samples(name: string, help: string, type: string, values: () => Sample[]): void {
+    const get = (): Promise<object> => Promise.resolve({ name, help, type, values: values(), aggregator: 'sum' });
+    this.registry.registerMetric({ name, get, reset: () => undefined } as unknown as Metric);
+  }
+}

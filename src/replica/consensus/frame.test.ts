@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict';
+import { newMessage } from '../../raft/message.js';
+import { decodeMessages } from '../../raft/message-codec.js';
+import { FRAME_RAFT, raftFrames } from './frame.js';
+
+describe('frames of raft messages', () => {
+  it('many big appends to one peer leave in order, in frames that the network takes', () => {
+    const messages = Array.from({ length: 40 }, (_, i) => {
+      const message = newMessage('MsgApp', 1, 2, 3);
+      message.index = i;
+      message.entries = [{ term: 3, index: i + 1, type: 'normal', data: new Uint8Array(i === 7 ? 5_000 : 900) }];
+      return message;
+    });
+    const frames = raftFrames(messages, 2_000);
+    assert.ok(frames.every((frame) => frame[0] === FRAME_RAFT));
+    const each = frames.map((frame) => decodeMessages(frame.subarray(1)));
+    assert.deepEqual(each.flat().map((message) => message.index), messages.map((message) => message.index));
+    const big = each.filter((list) => list.length > 1).map((list) => list.reduce((sum, { entries }) => sum + (entries[0]?.data.length ?? 0), 0));
+    assert.ok(big.length > 0 && big.every((bytes) => bytes <= 2_000));
+  });
+
+  it('few messages are one frame', () => {
+    assert.equal(raftFrames([newMessage('MsgHeartbeat', 1, 2, 3), newMessage('MsgHeartbeat', 1, 2, 3)], 2_000).length, 1);
+    assert.equal(raftFrames([], 2_000).length, 0);
+  });
+});

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { codeOf } from '../../base/errors.js';
+import { silent } from '../../base/events.js';
+import { put } from '../testing/test-cluster.js';
+import { ManualClock } from '../testing/manual-clock.js';
+import { Proposals } from './proposals.js';
+
+describe('proposals', () => {
+  it('repeat themselves ever more slowly under one leader, and at once to a new one', async () => {
+    const clock = new ManualClock();
+    const sent: number[] = [];
+    const proposals = new Proposals({
+      clock, events: silent, member: 1, incarnation: 1, timeoutMs: 7_000, maxPending: 10, retryMs: 1_000,
+      propose: () => void sent.push(clock.now()),
+    });
+    proposals.leaderChanged(2);
+    const done = proposals.propose({ kind: 'put', request: put('a', 'b') });
+    done.catch(() => undefined);
+    for (let ms = 0; ms < 3_500; ms += 50) {
+      clock.advance(50);
+      proposals.tick();
+    }
+    assert.deepEqual(sent, [0, 1_000, 3_000]);
+    proposals.leaderChanged(3);
+    assert.deepEqual(sent, [0, 1_000, 3_000, 3_500]);
+    clock.advance(1_000);
+    proposals.tick();
+    assert.equal(sent.at(-1), 4_500, 'a new leader may be told again after the first interval');
+    clock.advance(4_000);
+    proposals.tick();
+    await assert.rejects(done, (error) => codeOf(error) === 'TIMEOUT');
+    assert.equal(proposals.size, 0);
+  });
+});

@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { fromUtf8 } from '../base/bytes.js';
+import { seededRandom } from '../base/disk/testing/seeded-random.js';
+import { tablePath } from '../storage/version/table-meta.js';
+import { ChaosCluster, type ChaosNode } from './testing/chaos-cluster.js';
+import { get, put } from './testing/test-cluster.js';
+
+const KEYS = 120;
+
+function value(i: number): string {
+  return `${i}-`.padEnd(260, String((i * 2654435761) % 1000003));
+}
+
+async function load(cluster: ChaosCluster, from: number, to: number): Promise<void> {
+  for (let at = from; at < to; at += 20) {
+    await Promise.all(
+      Array.from({ length: 20 }, (_, i) => {
+        const node = cluster.alive[(at + i) % cluster.alive.length] as ChaosNode;
+        return node.store.put(put(`key${(at + i) % KEYS}`, value(at + i)));
+      }),
+    );
+  }
+}
+
+async function check(cluster: ChaosCluster, last: number): Promise<void> {
+  for (const node of cluster.alive) {
+    for (let i = last - KEYS; i < last; i += 7) {
+      const { kvs } = await node.store.range(get(`key${i % KEYS}`));
+      assert.equal(kvs[0] && fromUtf8(kvs[0].value), value(i));
+    }
+  }
+}
+
+describe('recovery of a whole cluster', function () {
+  this.timeout(60_000);
+  let cluster: ChaosCluster;
+
+  beforeEach(async () => {
+    cluster = new ChaosCluster(seededRandom(5));
+    await Promise.all(cluster.nodes.map((node) => cluster.up(node)));
+    await cluster.until('a leader', 10_000, () => cluster.leader() !== undefined);
+  });
+
+  afterEach(async () => {
+    for (const node of cluster.nodes) await cluster.stop(node);
+    assert.deepEqual(cluster.faults, []);
+  });
+
+  it('D1 compactions that no member recorded before all lost power are made again from the log', async () => {
+    for (const node of cluster.nodes) node.life.stalled = (path) => path.startsWith('manifest/');
+    let written = 0;
+    const compacted = (): boolean => cluster.nodes.every(({ replica }) => replica.tree.materialized.levels.slice(1).flat().length > 0);
+    while (!compacted() && written < 4_000) await load(cluster, written, (written += 100));
+    assert.ok(compacted(), 'something was compacted');
+    for (const { replica } of cluster.nodes) assert.equal(replica.tree.durable.levels.flat().length, 0, 'and nothing of it recorded');
+    for (const node of cluster.nodes) cluster.crash(node);
+    await Promise.all(cluster.nodes.map((node) => cluster.up(node)));
+    await cluster.settled(20_000);
+    await check(cluster, written);
+  });
+
+  it('S5 the log is not shortened while it and the manifest of a snapshot do not belong together yet', async () => {
+    const { follower, written } = await behindTheLog();
+    let since = 0;
+    await cluster.up(follower);
+    const { replica } = follower;
+    follower.life.stalled = (path) => {
+      const between = path.startsWith('log/') && replica.tree.durable.flushed.index > replica.log.lastIndex();
+      if (between) since ||= performance.now();
+      // Longer than the interval at which logs are shortened.
+      return between && performance.now() - since < 1_300;
+    };
+    await cluster.settled(20_000);
+    assert.ok(since > 0, 'the moment was met');
+    assert.equal(follower.store.status().snapshots.received, 1);
+    await check(cluster, written);
+  });
+
+  it('D1 power lost between the manifest and the log of a snapshot: the next start goes on from there', async () => {
+    const { follower, written } = await behindTheLog();
+    let met = false;
+    await cluster.up(follower);
+    const { replica } = follower;
+    follower.life.stalled = (path) => {
+      const between = path.startsWith('log/') && replica.tree.durable.flushed.index > replica.log.lastIndex();
+      met ||= between;
+      return between;
+    };
+    await cluster.until('the moment', 10_000, () => met);
+    cluster.crash(follower);
+    await load(cluster, written, written + 100);
+    await cluster.up(follower);
+    await cluster.settled(20_000);
+    await check(cluster, written + 100);
+  });
+
+  it('H4 D1 a member that lags and whose inputs are beyond parity gets what the others made of them', async () => {
+    let written = 0;
+    while (written < 600) await load(cluster, written, (written += 100));
+    await cluster.settled(20_000);
+    const follower = cluster.nodes.find((node) => node !== cluster.leader()) as ChaosNode;
+    cluster.crash(follower);
+    for (const table of cluster.tables(follower)) {
+      const file = follower.disk.openSync(tablePath(table.id), 'write');
+      file.writeSync(new Uint8Array(Math.min(12_000, table.bytes - 400)), 200);
+      await file.sync();
+      file.close();
+    }
+    const inputs = new Set(cluster.tables(follower).map((table) => table.id));
+    const compactedAway = (): boolean => {
+      const leader = cluster.leader();
+      return leader !== undefined && cluster.tables(leader).every((table) => !inputs.has(table.id));
+    };
+    while (!compactedAway() && written < 4_000) await load(cluster, written, (written += 100));
+    await cluster.up(follower);
+    await cluster.settled(20_000);
+    await check(cluster, written);
+  });
+
+  /** A follower that is down, and whose next entry the others no longer have. */
+  async function behindTheLog(): Promise<{ follower: ChaosNode; written: number }> {
+    let written = 0;
+    while (written < 300) await load(cluster, written, (written += 100));
+    const follower = cluster.nodes.find((node) => node !== cluster.leader()) as ChaosNode;
+    const last = follower.replica.log.lastIndex();
+    cluster.crash(follower);
+    const gone = (): boolean => cluster.alive.every((node) => node.store.status().firstLogIndex > last + 1);
+    while (!gone() && written < 4_000) await load(cluster, written, (written += 100));
+    assert.ok(gone());
+    return { follower, written };
+  }
+});

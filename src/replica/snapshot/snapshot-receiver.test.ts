@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { utf8 } from '../../base/bytes.js';
+import type { Env } from '../../base/env.js';
+import { silent } from '../../base/events.js';
+import { newMessage } from '../../raft/message.js';
+import type { Message } from '../../raft/types.js';
+import { StorageError } from '../../storage/errors.js';
+import { USER_SPACE } from '../../storage/read-view.js';
+import { encodeManifest } from '../../storage/version/manifest-codec.js';
+import { tablePath, type TableMeta } from '../../storage/version/table-meta.js';
+import { TreeHarness } from '../../storage/version/testing/tree-harness.js';
+import type { FetchTableOptions, TableFetcher } from '../fetch/table-fetcher.js';
+import { ManualClock } from '../testing/manual-clock.js';
+import { SnapshotReceiver } from './snapshot-receiver.js';
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+async function flushed(): Promise<TreeHarness> {
+  const harness = await TreeHarness.open();
+  harness.write([{ space: USER_SPACE, key: utf8('k'), revision: 2, sub: 0, tombstone: false, liveDelta: 1, value: utf8('v') }]);
+  harness.seal();
+  await harness.flush();
+  await harness.record();
+  return harness;
+}
+
+describe('receiving snapshots', () => {
+  it('S5 a cancelled transfer leaves alone what lies under the name of the table meanwhile', async () => {
+    const source = await flushed();
+    const own = await TreeHarness.open();
+    const { disk } = own;
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const paths: string[] = [];
+    const fetcher = {
+      fetchedBytes: 0,
+      fetchTable: async (_meta: TableMeta, path: string, options: FetchTableOptions) => {
+        paths.push(path);
+        await disk.unlink(path);
+        (await disk.open(path, 'create')).close();
+        await held;
+        if (options.cancelled?.() === true) {
+          await disk.unlink(path);
+          throw new StorageError('CANCELLED', 'given up', {});
+        }
+      },
+    } as unknown as TableFetcher;
+    const completed: Message[] = [];
+    const env = {
+      disk, events: silent, clock: new ManualClock(), workers: { breathe: () => undefined }, network: { send: () => undefined },
+    } as unknown as Env;
+    const receiver = new SnapshotReceiver({
+      env, tree: own.tree, fetcher, peers: [1], forget: () => undefined, complete: (message) => void completed.push(message),
+    });
+    const offer = (term: number): void => {
+      const message = newMessage('MsgSnap', 1, 2, term);
+      const { flushed: at } = source.manifest;
+      message.snapshot = {
+        metadata: { ...at, confState: { voters: [1, 2], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false } },
+        data: encodeManifest(source.manifest),
+      };
+      receiver.offer(message);
+    };
+    offer(1);
+    await turn();
+    // The table was owed too, and the materializer is done with it.
+    const [table] = source.manifest.levels.flat() as [TableMeta];
+    (await disk.open(tablePath(table.id), 'create')).close();
+    offer(2);
+    await turn();
+    release();
+    await turn();
+    await turn();
+    assert.notEqual(disk.sizeOf(tablePath(table.id)), undefined, 'still there');
+    assert.equal(new Set(paths).size, 2, 'the two transfers do not meet in one file');
+    assert.ok(!paths.includes(tablePath(table.id)));
+    assert.deepEqual(completed.map((message) => message.term), [2]);
+    assert.deepEqual((await disk.list('tables')).filter((name) => name.endsWith('.tmp')), []);
+  });
+});

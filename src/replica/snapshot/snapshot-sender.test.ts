@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { utf8 } from '../../base/bytes.js';
+import { silent } from '../../base/events.js';
+import { USER_SPACE } from '../../storage/read-view.js';
+import { decodeManifest } from '../../storage/version/manifest-codec.js';
+import { tablePath } from '../../storage/version/table-meta.js';
+import { SMALL_FORMAT, TreeHarness } from '../../storage/version/testing/tree-harness.js';
+import { ManualClock } from '../testing/manual-clock.js';
+import { SnapshotSender } from './snapshot-sender.js';
+
+async function flushOne(harness: TreeHarness, revision: number): Promise<void> {
+  harness.write([{ space: USER_SPACE, key: utf8(`k${revision}`), revision, sub: 0, tombstone: false, liveDelta: 1, value: utf8('v') }]);
+  harness.seal();
+  await harness.flush();
+}
+
+async function compactAll(harness: TreeHarness): Promise<void> {
+  const inputs = harness.manifest.levels.flat().map((t) => ({ id: t.id, digest: t.fileDigest }));
+  harness.apply({ kind: 'plan', proposer: 7, purpose: 'compact', inputs, outputLevel: 1, gcRevision: 0, format: SMALL_FORMAT });
+  await harness.compact(harness.lastIndex);
+  await harness.record();
+}
+
+describe('sending snapshots', () => {
+  let harness: TreeHarness;
+  let clock: ManualClock;
+  let sender: SnapshotSender;
+
+  beforeEach(async () => {
+    harness = await TreeHarness.open();
+    clock = new ManualClock();
+    sender = new SnapshotSender({
+      clock, events: silent, tree: harness.tree,
+      confState: { voters: [1, 2, 3], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false },
+      progressOf: () => 'snapshot', giveUp: () => undefined,
+    });
+    await flushOne(harness, 2);
+    await flushOne(harness, 3);
+    await harness.record();
+  });
+
+  const files = (ids: readonly number[]): boolean => ids.every((id) => harness.disk.sizeOf(tablePath(id)) !== undefined);
+
+  it('S5 what a snapshot names is kept from the moment it is made, though it leaves when the durable version is another', async () => {
+    const snapshot = sender.snapshot();
+    const ids = decodeManifest(snapshot.data as Uint8Array).levels.flat().map((table) => table.id);
+    await flushOne(harness, 4);
+    await compactAll(harness);
+    assert.ok(harness.tree.durable.flushed.index > snapshot.metadata.index);
+    assert.ok(files(ids), 'the snapshot has not left yet');
+    assert.equal(sender.floor(), snapshot.metadata.index, 'nor may the log after it go');
+    sender.started(2, snapshot);
+    clock.advance(5_000);
+    sender.alive(2);
+    sender.tick();
+    await harness.record();
+    assert.ok(files(ids), 'the transfer lives');
+    assert.deepEqual(new Set(sender.tables().map((table) => table.id)), new Set(ids));
+    clock.advance(5_000);
+    sender.tick();
+    await harness.record();
+    assert.ok(!files(ids), 'nobody gave a sign of life');
+    assert.equal(sender.floor(), Infinity);
+  });
+
+  it('S5 a snapshot that never leaves holds nothing for ever', async () => {
+    const snapshot = sender.snapshot();
+    assert.equal(sender.snapshot(), snapshot, 'made once for one version');
+    const ids = decodeManifest(snapshot.data as Uint8Array).levels.flat().map((table) => table.id);
+    await compactAll(harness);
+    clock.advance(5_000);
+    sender.tick();
+    await harness.record();
+    assert.ok(!files(ids));
+  });
+});

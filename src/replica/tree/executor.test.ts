@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { utf8 } from '../../base/bytes.js';
+import type { Env } from '../../base/env.js';
+import { silent } from '../../base/events.js';
+import { USER_SPACE } from '../../storage/read-view.js';
+import { tablePath } from '../../storage/version/table-meta.js';
+import type { PendingPlan } from '../../storage/version/logical-manifest.js';
+import { SMALL_FORMAT, TreeHarness } from '../../storage/version/testing/tree-harness.js';
+import { EtcdError } from '../etcd-error.js';
+import { ManualClock } from '../testing/manual-clock.js';
+import type { Report } from './agreement.js';
+import { Executor } from './executor.js';
+import { ManifestWriter, type ManifestWriterOptions } from './manifest-writer.js';
+
+async function turns(count = 40): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe('the executor', () => {
+  let harness: TreeHarness;
+  let clock: ManualClock;
+  let reports: Report[];
+  let executor: Executor;
+
+  async function flushOne(revision: number, materialize = true): Promise<void> {
+    harness.write([{ space: USER_SPACE, key: utf8(`k${revision}`), revision, sub: 0, tombstone: false, liveDelta: 1, value: utf8('v'.repeat(400)) }]);
+    harness.seal();
+    await harness.flush(materialize);
+  }
+
+  function planAll(): PendingPlan {
+    const inputs = harness.manifest.levels.flat().map((t) => ({ id: t.id, digest: t.fileDigest }));
+    const op = { kind: 'plan', proposer: 7, purpose: 'compact', inputs, outputLevel: 1, gcRevision: 0, format: SMALL_FORMAT } as const;
+    const outcome = harness.apply(op);
+    assert.equal(outcome.kind, 'planned');
+    return (outcome as Extract<typeof outcome, { kind: 'planned' }>).plan;
+  }
+
+  beforeEach(async () => {
+    harness = await TreeHarness.open();
+    clock = new ManualClock();
+    reports = [];
+    executor = new Executor({
+      env: { clock, disk: harness.disk, workers: { breathe: () => undefined }, events: silent } as unknown as Env,
+      tree: harness.tree, tables: harness.tables,
+      repair: () => Promise.reject(new EtcdError('DATA_LOSS')),
+      report: (report) => void reports.push(report),
+      failed: (error) => assert.fail(String(error)),
+    });
+  });
+
+  it('H4 S5 a plan that waits for inputs is over when it is closed, and names what it lacks until then', async () => {
+    await flushOne(2);
+    await flushOne(3, false);
+    const plan = planAll();
+    executor.compact(plan);
+    await turns();
+    assert.deepEqual(executor.lacking().map((table) => table.id), [2]);
+    assert.equal(clock.timers, 1);
+    executor.close(plan.index);
+    for (let i = 0; i < 5; i++) {
+      clock.advance(1_000);
+      await turns();
+    }
+    assert.deepEqual(executor.lacking(), []);
+    assert.equal(clock.timers, 0);
+    assert.deepEqual(reports, []);
+  });
+
+  it('H4 a plan whose input is lost blocks neither others nor whoever waits for it', async () => {
+    await flushOne(2);
+    const plan = planAll();
+    await harness.disk.unlink(tablePath(1));
+    harness.tables.forget(1);
+    executor.compact(plan);
+    await turns();
+    assert.deepEqual(reports.map((report) => report.outcome.kind), ['failed']);
+    await executor.settled(plan.index);
+    harness.write([{ space: USER_SPACE, key: utf8('other'), revision: 9, sub: 0, tombstone: false, liveDelta: 1, value: utf8('v') }]);
+    const sealed = harness.seal();
+    assert.ok(sealed.kind === 'sealed');
+    executor.flush(sealed.seal);
+    await turns();
+    assert.ok(executor.outputs(sealed.seal.index), 'the flush is done');
+    clock.advance(500);
+    await turns();
+    assert.equal(reports.filter((report) => report.outcome.kind === 'failed').length, 2, 'and the plan is tried again');
+  });
+
+  it('S5 what a closed plan left is gone before the same plan writes again', async () => {
+    await flushOne(2);
+    const plan = planAll();
+    executor.compact(plan);
+    await turns();
+    const [made] = executor.outputs(plan.index) ?? [];
+    assert.ok(made);
+    executor.close(plan.index);
+    executor.compact(plan);
+    await turns();
+    assert.deepEqual(executor.outputs(plan.index), [made]);
+    assert.ok(harness.disk.sizeOf(`tables/plan-${plan.index}-0.tmp`) !== undefined);
+  });
+});
+
+describe('the manifest writer', () => {
+  it('is not deaf to what comes in the moment it ends', async () => {
+    const recorded: unknown[] = [];
+    let next: unknown;
+    const tree = {
+      unrecorded: () => next,
+      setDurable: () => (next = undefined),
+      collect: () => Promise.resolve([]),
+    };
+    const store = { append: async () => void recorded.push(next) };
+    const writer = new ManifestWriter({
+      tree, store, moved: () => Promise.resolve(), failed: (error: unknown) => assert.fail(String(error)),
+    } as unknown as ManifestWriterOptions);
+    writer.kick();
+    next = { ops: [], manifest: {} };
+    writer.kick();
+    await turns(3);
+    assert.equal(recorded.length, 1);
+  });
+});

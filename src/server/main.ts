@@ -1,0 +1,158 @@
+/**
+ * The life of a `kintsugi start` process. Up: log, node, gRPC, ops HTTP. Down, at SIGTERM or SIGINT: not ready, leadership
+ * handed over, calls drained, node closed, exit 0. A second signal, or a broken invariant, ends it at once.
+ */
+
+import { accessSync, constants, readFileSync } from 'node:fs';
+import type { Server as HttpServer } from 'node:http';
+import { logVerbosity, setLogVerbosity, type Server as GrpcServer } from '@grpc/grpc-js';
+import closeWithGrace from 'close-with-grace';
+import { KiB } from '../base/bytes.js';
+import { codeOf, messageOf } from '../base/errors.js';
+import { formatId } from '../base/ids.js';
+import { logEvents, openLogger, type Logger } from '../observability/log.js';
+import { Metrics } from '../observability/metrics.js';
+import { RpcStats } from '../observability/rpc-stats.js';
+import { statusLine } from '../observability/status-json.js';
+import type { Store } from '../replica/store.js';
+import { openNode, type OpenedNode } from './node.js';
+import { listenHttp, opsServer } from './ops-http.js';
+import type { NodeConfig } from './options/config.js';
+import { hostPort } from './peer-network.js';
+import { grpcServer, listenInsecure } from './rpc/grpc-server.js';
+import { closeGrpc } from './rpc/grpc-shutdown.js';
+import { Health } from './rpc/health-service.js';
+import { clientMethods } from './rpc/services.js';
+
+const STATUS_INTERVAL_MS = 60_000;
+/** What a client may send beyond the largest write request, as in etcd. */
+const OVERHEAD_BYTES = 512 * KiB;
+const DRAIN_MS = 3_000;
+const SHUTDOWN_MS = 15_000;
+
+export function packageVersion(): string {
+  const file = new URL('../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
+
+interface Running {
+  readonly node: OpenedNode;
+  readonly grpc: GrpcServer;
+  readonly http: readonly HttpServer[];
+  readonly health: Health;
+}
+
+/** Resolves when the node serves; the process then lives until it is told to stop. */
+export async function runNode(config: NodeConfig): Promise<void> {
+  // What grpc-js has to say reaches us as errors; its own lines would not be JSON.
+  setLogVerbosity(logVerbosity.NONE);
+  const logger = openLogger(config.logLevel, config.logOutputs, { node: config.name });
+  const version = packageVersion();
+  logger.info({
+    version, memberId: formatId(config.memberId), clusterId: config.clusterId.toString(16), dataDir: config.dataDir,
+    members: config.members.map((member) => `${member.name}=${member.peerUrls[0]}`), pid: process.pid,
+  }, 'starting');
+  for (const notice of config.notices) logger.warn({ notice }, 'option without effect');
+  let running: Running | undefined;
+  closeWithGrace({ delay: SHUTDOWN_MS, logger: false }, async ({ signal, err }) => {
+    if (err !== undefined) {
+      logger.fatal({ err }, 'the process must end');
+      process.exit(1);
+    }
+    logger.info({ signal }, 'stopping');
+    if (running !== undefined) await shutDown(running, config, logger);
+    logger.info('stopped');
+  });
+  try {
+    running = await start(config, logger, version);
+  } catch (error) {
+    logger.fatal({ err: error, code: codeOf(error) }, 'cannot start');
+    process.stderr.write(`kintsugi: ${messageOf(error)}\n`);
+    process.exit(1);
+  }
+}
+
+async function start(config: NodeConfig, logger: Logger, version: string): Promise<Running> {
+  const metrics = new Metrics();
+  const toLog = logEvents(logger, () => performance.now());
+  const node = await openNode(config, {
+    onEvent: (event) => {
+      metrics.observe(event);
+      toLog.emit(event);
+    },
+    onFatal: (error) => {
+      logger.fatal({ err: error, code: codeOf(error) }, 'the node cannot go on');
+      process.exit(1);
+    },
+  });
+  const { store } = node;
+  const stats = new RpcStats();
+  metrics.attach(store, stats);
+  const health = new Health();
+  const grpc = grpcServer(clientMethods(store, health, { maxRequestBytes: config.maxRequestBytes }), {
+    maxReceiveBytes: config.maxRequestBytes + OVERHEAD_BYTES,
+    maxConcurrentStreams: config.maxConcurrentStreams,
+    keepaliveIntervalMs: config.keepaliveIntervalMs,
+    keepaliveTimeoutMs: config.keepaliveTimeoutMs,
+    hasLeader: () => store.leader !== 0,
+    stats,
+  });
+  for (const url of config.listenClientUrls) await listenInsecure(grpc, hostPort(url));
+  const http = await startHttp(config, store, metrics, health, version);
+  logger.info({
+    clientUrls: config.listenClientUrls, peerUrls: config.listenPeerUrls, metricsUrls: config.listenMetricsUrls,
+  }, 'serving');
+  setInterval(() => logger.info(statusLine(store.status()), 'status'), STATUS_INTERVAL_MS).unref();
+  return { node, grpc, http, health };
+}
+
+async function startHttp(
+  config: NodeConfig, store: Store, metrics: Metrics, health: Health, version: string,
+): Promise<HttpServer[]> {
+  const host = {
+    store, metrics, version,
+    // access() tells a read-only or vanished directory without writing at every probe.
+    checkDisk: async () => accessSync(config.dataDir, constants.W_OK),
+    draining: () => !health.serving,
+  };
+  const servers: HttpServer[] = [];
+  for (const url of config.listenMetricsUrls) {
+    const server = opsServer(host);
+    const { hostname, port } = new URL(url);
+    await listenHttp(server, hostname, Number(port === '' ? 80 : port));
+    servers.push(server);
+  }
+  return servers;
+}
+
+async function shutDown({ node, grpc, http, health }: Running, config: NodeConfig, logger: Logger): Promise<void> {
+  health.setServing(false);
+  await handOver(node.store, config, logger);
+  await closeGrpc(grpc, DRAIN_MS);
+  await node.stop();
+  for (const server of http) {
+    server.close();
+    server.closeAllConnections();
+  }
+}
+
+/** To any member that takes it: one that lags or is gone answers with a time-out, then the next is asked. */
+async function handOver(store: Store, config: NodeConfig, logger: Logger): Promise<void> {
+  for (const member of store.members()) {
+    if (store.leader !== store.memberId) return;
+    if (member.id === store.memberId || member.isLearner) continue;
+    let timer: NodeJS.Timeout | undefined;
+    const timeout = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error('no answer')), config.electionMs);
+    });
+    try {
+      await Promise.race([store.moveLeader(member.id), timeout]);
+      logger.info({ to: formatId(member.id) }, 'leadership handed over');
+      return;
+    } catch (error) {
+      logger.warn({ to: formatId(member.id), why: messageOf(error) }, 'leadership was not taken');
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * One member inside this process, without gRPC for clients: what an application embeds and what `kintsugi start` serves.
+ * Here the real disk, clock and network meet the same Replica that the simulator runs.
+ */
+
+import type { Env } from '../base/env.js';
+import { messageOf } from '../base/errors.js';
+import type { EventSink, KintsugiEvent } from '../base/events.js';
+import { Healing } from '../healing/healing.js';
+import { NodeStore } from '../replica/node-store.js';
+import { Replica } from '../replica/replica.js';
+import type { Store } from '../replica/store.js';
+import { EventBus } from './env/event-bus.js';
+import { nodeClock, NodeRandom, NodeWorkers } from './env/node-env.js';
+import { NodeDisk } from './node-disk.js';
+import type { NodeConfig } from './options/config.js';
+import { hostPort, PeerNetwork } from './peer-network.js';
+
+export interface NodeHooks {
+  /** Hears of everything that happens inside. */
+  readonly onEvent?: (event: KintsugiEvent) => void;
+  /** The node cannot go on: stop it and end. Called once. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+export interface OpenedNode {
+  readonly store: Store;
+  readonly network: PeerNetwork;
+  /** Hands nothing over: ask the store to move the leader first. */
+  stop(): Promise<void>;
+}
+
+/** Opens the data directory, joins the others and serves. */
+export async function openNode(config: NodeConfig, hooks: NodeHooks): Promise<OpenedNode> {
+  const bus = new EventBus((error) => process.stderr.write(`event subscriber failed: ${messageOf(error)}\n`));
+  if (hooks.onEvent !== undefined) bus.subscribe(hooks.onEvent);
+  const disk = await NodeDisk.open(config.dataDir);
+  try {
+    const network = peerNetwork(config, bus);
+    const env: Env = { clock: nodeClock, random: new NodeRandom(), disk, network, workers: new NodeWorkers(), events: bus };
+    const healing = new Healing(env);
+    const replica = await Replica.open({
+      env,
+      hooks: healing,
+      self: config.memberId,
+      clusterId: config.clusterId,
+      members: config.members,
+      clientUrls: config.advertiseClientUrls,
+      settings: config.settings,
+      heartbeatMs: config.heartbeatMs,
+      electionMs: config.electionMs,
+      logSegmentBytes: config.logSegmentBytes,
+      cacheBytes: config.cacheBytes,
+      onFatal: hooks.onFatal,
+    });
+    await replica.start();
+    return {
+      store: new NodeStore(replica, healing),
+      network,
+      stop: async () => {
+        await replica.stop();
+        await disk.close();
+      },
+    };
+  } catch (error) {
+    await disk.close();
+    throw error;
+  }
+}
+
+function peerNetwork(config: NodeConfig, events: EventSink): PeerNetwork {
+  const peers = config.members.filter((member) => member.id !== config.memberId);
+  return new PeerNetwork({
+    self: config.memberId,
+    clusterId: config.clusterId,
+    peers: new Map(peers.map((member) => [member.id, member.peerUrls[0] ?? ''])),
+    listen: config.listenPeerUrls.map(hostPort),
+    clock: nodeClock,
+    random: new NodeRandom(),
+    events,
+  });
+}

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import type { Server } from 'node:http';
+import { Metrics } from '../observability/metrics.js';
+import { RpcStats } from '../observability/rpc-stats.js';
+import { listenHttp, opsServer } from './ops-http.js';
+import { FakeStore } from './testing/fake-store.js';
+
+describe('ops HTTP', () => {
+  let store: FakeStore;
+  let server: Server;
+  let base: string;
+  let diskOk = true;
+  let draining = false;
+  const metrics = new Metrics();
+
+  before(async () => {
+    store = new FakeStore();
+    const rpc = new RpcStats();
+    rpc.of('/etcdserverpb.KV/Put', 'unary').end(0, 3);
+    metrics.attach(store, rpc);
+    const checkDisk = (): Promise<void> => (diskOk ? Promise.resolve() : Promise.reject(new Error('EROFS')));
+    server = opsServer({ store, metrics, version: '9.9.9', checkDisk, draining: () => draining });
+    base = `http://127.0.0.1:${await listenHttp(server, '127.0.0.1', 0)}`;
+  });
+  after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  beforeEach(() => {
+    store.leader = store.memberId;
+    diskOk = true;
+    draining = false;
+  });
+
+  async function get(path: string): Promise<[number, string]> {
+    const response = await fetch(base + path);
+    return [response.status, await response.text()];
+  }
+
+  it('livez does not hang on the other members, readyz does', async () => {
+    store.leader = 0;
+    assert.deepEqual(await get('/livez'), [200, 'ok\n']);
+    const [status, text] = await get('/readyz');
+    assert.equal(status, 503);
+    assert.match(text, /^\[\+\]draining ok\n\[-\]leader failed: no leader is known\n\[-\]read_index failed: /);
+    assert.deepEqual(await get('/readyz?exclude=leader&exclude=read_index'), [200, 'ok\n']);
+  });
+
+  it('livez fails when the disk cannot be written, readyz while draining', async () => {
+    diskOk = false;
+    assert.deepEqual(await get('/livez'), [503, '[+]loop ok\n[-]disk failed: EROFS\nnot ok\n']);
+    assert.equal((await get('/readyz'))[0], 200);
+    draining = true;
+    assert.equal((await get('/readyz'))[0], 503);
+  });
+
+  it('verbose names the checks', async () => {
+    assert.deepEqual(await get('/readyz?verbose'), [200, '[+]draining ok\n[+]leader ok\n[+]read_index ok\n[+]apply_lag ok\nok\n']);
+  });
+
+  it("health has etcd's shape", async () => {
+    assert.deepEqual(await get('/health'), [200, '{"health":"true","reason":""}\n']);
+    store.leader = 0;
+    assert.deepEqual(await get('/health'), [503, '{"health":"false","reason":"RAFT NO LEADER"}\n']);
+  });
+
+  it('status is the JSON of the node, also without a leader', async () => {
+    store.leader = 0;
+    const [status, text] = await get('/status');
+    assert.equal(status, 200);
+    assert.deepEqual(JSON.parse(text), JSON.parse(JSON.stringify(store.status())));
+  });
+
+  it('metrics have the names that alerts look at', async () => {
+    metrics.observe({ type: 'block-corrected', table: 1, offset: 0, scheme: 'rs(8,2)', persistent: true });
+    metrics.observe({ type: 'log-sync', durationMs: 1, bytes: 10, entries: 1 });
+    const [, text] = await get('/metrics');
+    for (const line of [
+      'etcd_server_has_leader 1', 'etcd_server_is_leader 1', 'etcd_mvcc_db_total_size_in_bytes 100',
+      'kintsugi_heal_blocks_corrected_total{scheme="rs(8,2)"} 1', 'kintsugi_heal_tables_pending 1',
+      'kintsugi_lsm_level_bytes{level="0"} 100', 'etcd_disk_wal_fsync_duration_seconds_count 1',
+      'grpc_server_handled_total{grpc_type="unary",grpc_service="etcdserverpb.KV",grpc_method="Put",grpc_code="OK"} 1',
+      'grpc_server_handling_seconds_bucket{grpc_type="unary",grpc_service="etcdserverpb.KV",grpc_method="Put",le="0.005"} 1',
+      'grpc_server_handling_seconds_count{grpc_type="unary",grpc_service="etcdserverpb.KV",grpc_method="Put"} 1',
+    ]) assert.ok(text.includes(line), line);
+  });
+
+  it('version, unknown pages and other methods', async () => {
+    assert.deepEqual(await get('/version'), [200, '{"etcdserver":"3.4.0","etcdcluster":"3.4.0","kintsugi":"9.9.9"}\n']);
+    assert.equal((await get('/constructor'))[0], 404);
+    assert.equal((await fetch(`${base}/livez`, { method: 'POST' })).status, 405);
+  });
+});

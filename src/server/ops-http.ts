@@ -1,0 +1,123 @@
+/**
+ * Health, metrics and status over plain HTTP, from local state: of use when there is no quorum. /livez never hangs on the
+ * other members; /readyz does; lost redundancy makes neither fail, it is for /status and the alerts.
+ */
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { messageOf } from '../base/errors.js';
+import type { Metrics } from '../observability/metrics.js';
+import { toJson } from '../observability/status-json.js';
+import type { Store } from '../replica/store.js';
+import { ETCD_VERSION } from './rpc/cluster-service.js';
+
+/** Committed entries that may wait for apply before a node counts as behind. */
+const MAX_APPLY_LAG = 5_000;
+const LINEARIZABLE_TIMEOUT_MS = 2_000;
+
+export interface OpsHost {
+  readonly store: Store;
+  readonly metrics: Metrics;
+  readonly version: string;
+  /** Rejects when the data directory cannot be written. */
+  checkDisk(): Promise<void>;
+  draining(): boolean;
+}
+
+type Check = readonly [name: string, run: () => Promise<void>];
+
+function liveChecks(host: OpsHost): Check[] {
+  // That this runs at all says that the loop turns.
+  return [['loop', () => Promise.resolve()], ['disk', () => host.checkDisk()]];
+}
+
+function readyChecks(host: OpsHost): Check[] {
+  const { store } = host;
+  const must = (ok: boolean, why: string): Promise<void> => (ok ? Promise.resolve() : Promise.reject(new Error(why)));
+  return [
+    ['draining', () => must(!host.draining(), 'the node is shutting down')],
+    ['leader', () => must(store.leader !== 0, 'no leader is known')],
+    ['read_index', () => store.checkLinearizable(LINEARIZABLE_TIMEOUT_MS)],
+    ['apply_lag', () => {
+      const { commitIndex, appliedIndex } = store.status();
+      return must(commitIndex - appliedIndex <= MAX_APPLY_LAG, `${commitIndex - appliedIndex} entries are not applied`);
+    }],
+  ];
+}
+
+interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+const text = (status: number, body: string): Answer => ({ status, type: 'text/plain; charset=utf-8', body });
+const json = (status: number, value: unknown): Answer => ({ status, type: 'application/json', body: `${toJson(value)}\n` });
+
+async function runChecks(checks: readonly Check[], query: URLSearchParams): Promise<Answer> {
+  const excluded = new Set(query.getAll('exclude'));
+  const results = await Promise.all(checks.filter(([name]) => !excluded.has(name)).map(async ([name, run]) => {
+    try {
+      await run();
+      return { ok: true, line: `[+]${name} ok` };
+    } catch (error) {
+      return { ok: false, line: `[-]${name} failed: ${messageOf(error)}` };
+    }
+  }));
+  const ok = results.every((result) => result.ok);
+  const lines = results.map((result) => result.line).join('\n');
+  if (!ok) return text(503, `${lines}\nnot ok\n`);
+  return text(200, query.has('verbose') ? `${lines}\nok\n` : 'ok\n');
+}
+
+/** etcd's shape. */
+async function health(host: OpsHost, query: URLSearchParams): Promise<Answer> {
+  try {
+    if (host.store.leader === 0) throw new Error('RAFT NO LEADER');
+    if (query.get('serializable') !== 'true') await host.store.checkLinearizable(LINEARIZABLE_TIMEOUT_MS);
+    return json(200, { health: 'true', reason: '' });
+  } catch (error) {
+    return json(503, { health: 'false', reason: messageOf(error) });
+  }
+}
+
+const PAGES: Readonly<Record<string, (host: OpsHost, query: URLSearchParams) => Promise<Answer>>> = {
+  '/livez': (host, query) => runChecks(liveChecks(host), query),
+  '/readyz': (host, query) => runChecks(readyChecks(host), query),
+  '/health': health,
+  '/status': async (host) => json(200, host.store.status()),
+  '/version': async (host) => json(200, { etcdserver: ETCD_VERSION, etcdcluster: ETCD_VERSION, kintsugi: host.version }),
+  '/metrics': async (host) => ({
+    status: 200, type: host.metrics.registry.contentType, body: await host.metrics.registry.metrics(),
+  }),
+};
+
+async function answer(host: OpsHost, request: IncomingMessage): Promise<Answer> {
+  const url = new URL(request.url ?? '/', 'http://localhost');
+  if (request.method !== 'GET' && request.method !== 'HEAD') return text(405, 'only GET is served\n');
+  const page = Object.hasOwn(PAGES, url.pathname) ? PAGES[url.pathname] : undefined;
+  if (page === undefined) return text(404, `not found; there are ${Object.keys(PAGES).join(' ')}\n`);
+  return page(host, url.searchParams);
+}
+
+export function opsServer(host: OpsHost): Server {
+  return createServer((request: IncomingMessage, response: ServerResponse) => {
+    answer(host, request)
+      .catch((error: unknown) => text(500, `${messageOf(error)}\n`))
+      .then(({ status, type, body }) => {
+        response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
+        response.end(request.method === 'HEAD' ? undefined : body);
+      }, () => response.destroy());
+  });
+}
+
+/** Resolves to the port. */
+export function listenHttp(server: Server, host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host.replace(/^\[|\]$/g, ''), () => {
+      server.off('error', reject);
+      const address = server.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : port);
+    });
+  });
+}

@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buildConfig, clusterIdOf, memberIdOf, type NodeConfig } from './config.js';
+import { describeOptions, helpText, parseOptions } from './parse.js';
+import { parseDuration, parseSize, UsageError } from './spec.js';
+import { OPTIONS } from './table.js';
+
+/** What `etcd --help` of 3.4.23 lists, and what it takes besides. */
+const ETCD_FLAGS = `name data-dir wal-dir snapshot-count heartbeat-interval election-timeout initial-election-tick-advance
+  listen-peer-urls listen-client-urls max-snapshots max-wals quota-backend-bytes backend-batch-interval backend-batch-limit
+  max-txn-ops max-request-bytes max-concurrent-streams grpc-keepalive-min-time grpc-keepalive-interval grpc-keepalive-timeout
+  initial-advertise-peer-urls initial-cluster initial-cluster-state initial-cluster-token advertise-client-urls discovery
+  discovery-fallback discovery-proxy discovery-srv discovery-srv-name strict-reconfig-check pre-vote auto-compaction-retention
+  auto-compaction-mode enable-v2 cert-file key-file client-cert-auth client-crl-file client-cert-allowed-hostname
+  trusted-ca-file auto-tls peer-cert-file peer-key-file peer-client-cert-auth peer-trusted-ca-file peer-cert-allowed-cn
+  peer-cert-allowed-hostname peer-auto-tls peer-crl-file cipher-suites cors host-whitelist auth-token bcrypt-cost
+  auth-token-ttl enable-pprof metrics listen-metrics-urls logger log-outputs log-level proxy proxy-failure-wait
+  proxy-refresh-interval proxy-dial-timeout proxy-write-timeout proxy-read-timeout experimental-initial-corrupt-check
+  experimental-corrupt-check-time experimental-enable-v2v3 experimental-backend-bbolt-freelist-type
+  experimental-enable-lease-checkpoint experimental-compaction-batch-limit experimental-peer-skip-client-san-verification
+  experimental-watch-progress-notify-interval experimental-warning-apply-duration force-new-cluster debug log-package-levels
+  experimental-enable-lease-checkpoint-persist enable-grpc-gateway unsafe-no-fsync log-output snapshot v vv config`.split(/\s+/);
+
+const THREE = 'a=http://127.0.0.1:1,b=http://127.0.0.1:2,c=http://127.0.0.1:3';
+
+function config(...args: string[]): NodeConfig {
+  return buildConfig(parseOptions(args, {}));
+}
+
+function refused(args: string[], message: string, env: Record<string, string> = {}): void {
+  assert.throws(() => buildConfig(parseOptions(args, env)), (error: unknown) => {
+    assert.ok(error instanceof UsageError, String(error));
+    assert.equal(error.message, message);
+    return true;
+  });
+}
+
+describe('options of start', () => {
+  it('every flag of etcd 3.4 is known', () => {
+    const known = new Set(OPTIONS.map((spec) => spec.name));
+    assert.deepEqual(ETCD_FLAGS.filter((flag) => !known.has(flag)), []);
+    assert.equal(known.size, OPTIONS.length, 'and none stands twice in the table');
+  });
+
+  it("etcd's defaults are ours where the option means the same", () => {
+    const c = config();
+    assert.deepEqual(
+      [c.name, c.heartbeatMs, c.electionMs, c.maxRequestBytes, c.listenClientUrls, c.advertiseClientUrls, c.members.length],
+      ['default', 100, 1000, 1_572_864, ['http://localhost:2379'], ['http://localhost:2379'], 1]);
+    assert.match(c.dataDir, /\/default\.kintsugi$/);
+  });
+
+  it("takes flags as Go does: one dash or two, a space or '='; a boolean only with '='", () => {
+    assert.equal(config('-name', 'x').name, 'x');
+    assert.equal(config('--name=x').name, 'x');
+    assert.equal(config('--pre-vote', '--name', 'x').name, 'x');
+    assert.equal(config('--debug=true').logLevel, 'debug');
+    assert.equal(config('--heartbeat-interval', '50', '--election-timeout=500ms').electionMs, 500);
+    assert.equal(config('--experimental-memtable-bytes=1MiB').settings.memtableBytes, 1024 * 1024);
+  });
+
+  describe('sources', () => {
+    let dir: string;
+    before(() => {
+      dir = mkdtempSync(join(tmpdir(), 'kintsugi-options-'));
+    });
+    after(() => rmSync(dir, { recursive: true }));
+
+    it('a flag beats the environment, which beats the file, which beats the default; --check says which', () => {
+      const file = join(dir, 'config.yaml');
+      writeFileSync(file, 'name: file\nheartbeat-interval: 20ms\nelection-timeout: 200\nlisten-metrics-urls: [http://127.0.0.1:5]\n');
+      const parsed = parseOptions(['--config-file', file, '--election-timeout=300ms'], {
+        KINTSUGI_NAME: 'env', KINTSUGI_ELECTION_TIMEOUT: '250ms', KINTSUGI_NONSENSE: '1', HOME: '/',
+      });
+      const c = buildConfig(parsed);
+      assert.deepEqual([c.name, c.heartbeatMs, c.electionMs, c.listenMetricsUrls], ['env', 20, 300, ['http://127.0.0.1:5']]);
+      const text = describeOptions(parsed);
+      assert.match(text, /^name +"env" {2}\(env\)$/m);
+      assert.match(text, /^heartbeat-interval +20 {2}\(file\) ms$/m);
+      assert.match(text, /^election-timeout +300 {2}\(flag\) ms$/m);
+      assert.match(text, /^max-txn-ops +128 {2}\(default\)$/m);
+      assert.deepEqual(c.notices, ['environment variable KINTSUGI_NONSENSE names no option']);
+    });
+
+    it('what is wrong in a file is told with its name', () => {
+      const file = join(dir, 'bad.yaml');
+      writeFileSync(file, 'listen_client_urls: x\n');
+      refused(['--config-file', file], `${file}: unknown key listen_client_urls; did you mean --listen-client-urls?`);
+      writeFileSync(file, 'name: {a: 1}\n');
+      refused(['--config-file', file], `${file}: name is a map, one value is wanted`);
+      writeFileSync(file, '- a\n');
+      refused(['--config-file', file], `${file}: not a map of options`);
+    });
+
+    it('an etcd data directory is not touched, and `existing` needs a member that is there', () => {
+      refused(['--data-dir', dir, '--initial-cluster-state=existing'],
+        `--initial-cluster-state existing is refused: ${dir} holds no member, and joining a running cluster is not served yet`);
+      writeFileSync(join(dir, 'hardstate'), '');
+      assert.equal(config('--data-dir', dir, '--initial-cluster-state=existing').dataDir, dir);
+      const etcd = join(dir, 'etcd');
+      mkdirSync(join(etcd, 'member', 'wal'), { recursive: true });
+      refused(['--data-dir', etcd], `--data-dir: ${etcd} holds data of etcd, which is not read; choose another directory`);
+    });
+  });
+
+  it('each bad input has its own sentence', () => {
+    refused(['--nmae=x'], 'unknown flag --nmae');
+    refused(['--dataDir=x'], 'unknown flag --dataDir; did you mean --data-dir?');
+    refused(['start'], '"start" is not a flag');
+    refused(['--name'], '--name needs a value');
+    refused(['--name='], '--name must not be empty');
+    refused(['--pre-vote=maybe'], '--pre-vote: "maybe" is not a boolean: use true or false');
+    refused(['--snapshot-count=many'], '--snapshot-count: "many" is not a whole number');
+    refused(['--grpc-keepalive-timeout=20'], '--grpc-keepalive-timeout: "20" is not a duration such as 250ms, 5s or 10m');
+    refused(['--block-bytes=big'], '--block-bytes: "big" is not a size such as 64MiB or 1572864');
+    refused(['--log-level=loud'], '--log-level: "loud" is not one of debug, info, warn, error, panic, fatal');
+    refused([], 'KINTSUGI_HEARTBEAT_INTERVAL: "x" is not a duration such as 250ms, 5s or 10m', { KINTSUGI_HEARTBEAT_INTERVAL: 'x' });
+    refused(['--election-timeout=400'], '--election-timeout 400ms must be at least 5 times --heartbeat-interval 100ms');
+    refused(['--ecc-scheme=rs(1,1)'],
+      '--ecc-scheme: ECC scheme "rs(1,1)": use none, secded, xor(k) with k 2 to 32, or rs(k,m) with m 2 to 4');
+    refused(['--block-bytes=1'], '--block-bytes: 1 is not between 1024 and 1048576');
+    refused(['--max-txn-ops=256'], '--max-txn-ops: only the default of 128 is served');
+  });
+
+  it('half a TLS pair is named as such, and TLS, auth and the rest of what is not kept is refused by name', () => {
+    refused(['--cert-file=x'], '--cert-file needs --key-file: either both are set or neither');
+    refused(['--peer-key-file=x'], '--peer-key-file needs --peer-cert-file: either both are set or neither');
+    refused(['--cert-file=x', '--key-file=y'], '--cert-file is refused: TLS is not served yet');
+    refused(['--auth-token=jwt'], '--auth-token is refused: authentication is not served yet');
+    refused(['--force-new-cluster'], '--force-new-cluster is refused: it would forget promises to the other members');
+    refused(['--discovery=http://x'], '--discovery is refused: discovery is not served; list the members with --initial-cluster');
+    refused(['--proxy=on'], "--proxy is refused: etcd's v2 proxy is not served");
+    refused(['--unsafe-no-fsync'], '--unsafe-no-fsync is refused: acknowledged writes would not be durable');
+    refused(['--experimental-initial-corrupt-check=true'], '--experimental-initial-corrupt-check is refused: corruption checks ' +
+      'between members are not served yet; every read here is verified by its digest');
+    assert.deepEqual(config('--auth-token=simple', '--auto-tls=false').notices, [], 'asking for the default promises nothing');
+  });
+
+  it('what has no meaning here is accepted and noted once', () => {
+    assert.deepEqual(config('--snapshot-count=10000', '--enable-pprof').notices, [
+      '--snapshot-count has no effect: a snapshot is the manifest and costs nothing to have',
+      '--enable-pprof has no effect: use `node --cpu-prof`',
+    ]);
+  });
+
+  it('members are named once, have URLs of their own, and this one is among them', () => {
+    const advertise = '--initial-advertise-peer-urls=http://127.0.0.1:1';
+    refused(['--initial-cluster', 'a=http://h:1,a=http://h:2'], '--initial-cluster: two members have the name "a"');
+    refused(['--initial-cluster', 'a=http://h:1,b=http://h:1'], '--initial-cluster: a and b have the same URL http://h:1');
+    refused(['--initial-cluster', 'http://h:1'], '--initial-cluster: "http://h:1" is not name=url');
+    refused(['--name=z', '--initial-cluster', THREE, advertise], '--name "z" is not in --initial-cluster (it has a, b, c)');
+    refused(['--name=b', '--initial-cluster', THREE, advertise],
+      '--initial-cluster says b=http://127.0.0.1:2, but --initial-advertise-peer-urls is http://127.0.0.1:1: they must be equal');
+    assert.equal(config('--name=a', '--initial-cluster', THREE, advertise).members.length, 3);
+  });
+
+  it('URLs are http with host and port and nothing else', () => {
+    const url = (text: string): string[] => ['--listen-client-urls', text, '--advertise-client-urls=http://h:1'];
+    refused(url('127.0.0.1:2379'), '--listen-client-urls: "127.0.0.1:2379" is not a URL such as http://10.0.0.1:2380');
+    refused(url('https://h:1'), '--listen-client-urls: https://h:1 wants TLS, which is not served yet; use http://');
+    refused(url('ftp://h:1'), '--listen-client-urls: the scheme of "ftp://h:1" is not http');
+    refused(url('http://h'), '--listen-client-urls: "http://h" has no port');
+    refused(url('http://h:1/x'), '--listen-client-urls: "http://h:1/x" has more than a host and a port');
+    refused(['--listen-client-urls=http://h:1'], '--advertise-client-urls is required when --listen-client-urls is set');
+  });
+
+  it('ids are a function of token and URLs, the same on every member, and exact in a number', () => {
+    const advertise = (n: number): string => `--initial-advertise-peer-urls=http://127.0.0.1:${n}`;
+    const a = config('--name=a', '--initial-cluster', THREE, advertise(1));
+    const b = config('--name=b', '--initial-cluster', THREE.split(',').reverse().join(','), advertise(2));
+    assert.equal(a.clusterId, b.clusterId);
+    assert.equal(a.members.find((m) => m.name === 'b')?.id, b.memberId);
+    assert.notEqual(a.memberId, b.memberId);
+    assert.notEqual(memberIdOf('t', ['http://h:1']), memberIdOf('u', ['http://h:1']));
+    assert.ok(Number.isSafeInteger(a.memberId) && a.clusterId < 2n ** 53n);
+    // Fixed for ever: a change would make every member a stranger to its own data.
+    assert.deepEqual([memberIdOf('etcd-cluster', ['http://localhost:2380']), clusterIdOf('t', [2, 1])], [8_753_800_214_917_792, 6_046_336_508_294_475n]);
+  });
+
+  it('durations and sizes', () => {
+    assert.deepEqual(['250ms', '5s', '1h30m', '1.5s', '0'].map((t) => parseDuration(t)), [250, 5000, 5_400_000, 1500, 0]);
+    assert.deepEqual(['', '5', 'x', '-1s', '5 s'].map((t) => parseDuration(t)), Array(5).fill(undefined));
+    assert.deepEqual(['1572864', '64MiB', '1kB', '2GiB'].map(parseSize), [1_572_864, 67_108_864, 1000, 2_147_483_648]);
+    assert.deepEqual(['', 'MiB', '1XB', '-1', '9999999999GiB'].map(parseSize), Array(5).fill(undefined));
+  });
+
+  it('the help names every option', () => {
+    const help = helpText();
+    for (const { name } of OPTIONS) assert.ok(help.includes(`--${name} `), name);
+  });
+});
