@@ -20,6 +20,14 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     help: 'talk to a cluster: put get del txn compaction endpoint member move-leader heal scrub ...',
     load: async () => (await import('./ctl/ctl.js')).ctl,
   },
+  inspect: {
+    help: 'look into the files of a member, offline: table manifest hardstate log',
+    load: async () => (await import('./inspect/inspect.js')).inspect,
+  },
+  demo: {
+    help: 'three members on this machine, a gentle workload, and keys to hurt them',
+    load: async () => (await import('./demo/demo.js')).demo,
+  },
 };
 
 function usage(): string {
@@ -27,6 +35,7 @@ function usage(): string {
   return [
     'Usage: kintsugi <command> [flags]', '', ...rows, '',
     'Examples:',
+    '  kintsugi demo',
     '  kintsugi start --name a --data-dir ./a',
     '  kintsugi ctl put greeting hello',
     '  kintsugi ctl --endpoints 127.0.0.1:2379 get greeting', '',

@@ -2,6 +2,7 @@
 
 import { fromUtf8, toHex } from '../../base/bytes.js';
 import { formatScheme } from '../../ecc/scheme.js';
+import { decodeInternalKey, isInternalKey } from '../../storage/key.js';
 import { formatBirth, type TableMeta } from '../../storage/version/table-meta.js';
 import { formatBytes, plainTable, type Cell } from '../render/table.js';
 import type { HardStateView, LogView, ManifestView } from './data-dir.js';
@@ -18,9 +19,13 @@ function rows(pairs: readonly (readonly [string, Cell])[]): string {
   return pairs.map(([name, value]) => `${name.padStart(width)}: ${value}\n`).join('');
 }
 
-function keyText(key: Uint8Array): string {
+/** A key as its user wrote it, if it is one of the store's internal keys. */
+function keyText(bytes: Uint8Array): string {
+  const internal = isInternalKey(bytes) ? decodeInternalKey(bytes) : undefined;
+  const key = internal?.key ?? bytes;
+  const space = internal?.space === 0 ? 'system ' : '';
   const text = fromUtf8(key);
-  return /^[\x20-\x7e]+$/.test(text) ? JSON.stringify(text) : `0x${toHex(key.subarray(0, 48))}${key.length > 48 ? '...' : ''}`;
+  return /^[\x20-\x7e]+$/.test(text) ? `${space}${JSON.stringify(text)}` : `${space}0x${toHex(key.subarray(0, 48))}${key.length > 48 ? '...' : ''}`;
 }
 
 export function tableJson(file: string, view: TableFileView): object {

@@ -11,6 +11,7 @@ import { clientPackage } from '../../client/wire/protos.js';
 import type { MethodStats} from '../../observability/rpc-stats.js';
 import { type RpcStats } from '../../observability/rpc-stats.js';
 import { ETCD_MESSAGES } from '../../replica/etcd-error.js';
+import { admitUrlAuthorities } from './lenient-authority.js';
 import type { BidiHandler, MethodTable, Sender, ServerStreamHandler, UnaryHandler } from './method.js';
 import { Code, RpcError, statusOf, unknownMethod, type RpcStatus } from './status.js';
 
@@ -182,8 +183,12 @@ export function grpcServer(methods: MethodTable, options: GrpcOptions): Server {
 export function listenInsecure(server: Server, hostAndPort: string): Promise<number> {
   return new Promise((resolve, reject) => {
     server.bindAsync(hostAndPort, ServerCredentials.createInsecure(), (error, port) => {
-      if (error === null) resolve(port);
-      else reject(error);
+      if (error !== null) {
+        reject(error);
+        return;
+      }
+      admitUrlAuthorities(server);
+      resolve(port);
     });
   });
 }
