@@ -37,6 +37,7 @@ export function nodeStatus(replica: Replica, healing: HealingStatus): NodeStatus
     sealedMemtables: tree.sealedMemtables,
     owedTables: tree.owed().length,
     pendingPlans: tree.latest.plans.length,
+    ...replica.machine.totals,
     manifest: { tables },
     hints: healing.hints(),
     heal: { ...healing.counters },

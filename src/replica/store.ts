@@ -83,6 +83,9 @@ export interface NodeStatus {
   readonly sealedMemtables: number;
   readonly owedTables: number;
   readonly pendingPlans: number;
+  /** Applied since this node's start. */
+  readonly flushes: number;
+  readonly compactions: number;
   readonly manifest: {
     readonly tables: readonly {
       readonly id: TableId;

@@ -99,19 +99,23 @@ describe('peer network over loopback', () => {
     return net;
   }
 
-  /** Members 1 and 2; what 1 sends to 2 passes a proxy. */
-  async function pair(): Promise<{ a: PeerNetwork; b: PeerNetwork; ra: Recorder; rb: Recorder; proxy: Proxy; ports: number[] }> {
+  /** Members 1 and 2, a proxy in either direction. */
+  async function pair(): Promise<{ a: PeerNetwork; b: PeerNetwork; ra: Recorder; rb: Recorder; cut: () => void; ports: number[] }> {
     const ports = [await freePort(), await freePort()];
     const [pa = 0, pb = 0] = ports;
-    const proxy = new Proxy(pb);
-    proxies.push(proxy);
-    await proxy.listen();
-    const a = network(1, pa, [[2, proxy.port]]);
-    const b = network(2, pb, [[1, pa]]);
+    const [toB, toA] = [new Proxy(pb), new Proxy(pa)];
+    proxies.push(toB, toA);
+    await Promise.all([toB.listen(), toA.listen()]);
+    const a = network(1, pa, [[2, toB.port]]);
+    const b = network(2, pb, [[1, toA.port]]);
+    const cut = (): void => {
+      toB.cut();
+      toA.cut();
+    };
     const ra = new Recorder();
     const rb = new Recorder();
     await Promise.all([a.start(ra), b.start(rb)]);
-    return { a, b, ra, rb, proxy, ports };
+    return { a, b, ra, rb, cut, ports };
   }
 
   it('delivers frames in order, also those sent before the stream was up', async () => {
@@ -141,14 +145,16 @@ describe('peer network over loopback', () => {
   });
 
   it('tells of a broken connection at once, once, and connects again by itself', async () => {
-    const { a, b, ra, rb, proxy } = await pair();
+    const { a, b, ra, rb, cut } = await pair();
     a.send(2, utf8('x'));
     b.send(1, utf8('y'));
     await Promise.all([rb.until((r) => r.frames.length === 1), ra.until((r) => r.frames.length === 1)]);
-    proxy.cut();
+    cut();
     await Promise.all([rb.until((r) => r.disconnects.length === 1), ra.until((r) => r.disconnects.length === 1)]);
     assert.deepEqual([ra.disconnects, rb.disconnects], [[2], [1]]);
-    while (!a.isUp(2)) await new Promise((resolve) => setImmediate(resolve));
+    while (a.isUp(2) || b.isUp(1)) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual([ra.disconnects, rb.disconnects], [[2], [1]], 'both ways broke, and each side heard of it once');
+    while (!a.isUp(2) || !b.isUp(1)) await new Promise((resolve) => setImmediate(resolve));
     a.send(2, utf8('again'));
     await rb.until((r) => r.frames.length === 2);
     assert.equal(rb.frames[1], '1:again');

@@ -54,6 +54,8 @@ export class TreeMachine {
   readonly materializer: Materializer;
   readonly writer: ManifestWriter;
   readonly planner: Planner;
+  #flushes = 0;
+  #compactions = 0;
 
   constructor(options: TreeMachineOptions) {
     this.#options = options;
@@ -82,6 +84,11 @@ export class TreeMachine {
       redo: (plan) => this.#redo(plan),
     });
     tree.onMaterialized = () => this.writer.kick();
+  }
+
+  /** Edits applied here since the start. */
+  get totals(): { readonly flushes: number; readonly compactions: number } {
+    return { flushes: this.#flushes, compactions: this.#compactions };
   }
 
   /** The jobs of plans that were pending when the manifest was written; flushes start as replay seals their memtables. */
@@ -191,6 +198,8 @@ export class TreeMachine {
     const removed = outcome.removed.map((table) => table.id);
     env.events.emit({ type: 'edit', index, plan: outcome.plan ?? 0, added, removed });
     if (outcome.plan !== undefined) {
+      if (outcome.removed.length === 0) this.#flushes++;
+      else this.#compactions++;
       this.#agreement.forget(outcome.plan);
       this.materializer.planned(outcome.plan, outcome.added);
       return;

@@ -205,7 +205,9 @@ export class FakeStore implements Store {
       name: 'a', memberId: this.memberId, clusterId: 'c1', role: 'leader', term: this.term, leader: this.leader,
       commitIndex: 10, appliedIndex: 10, materializedIndex: 8, flushedIndex: 8, firstLogIndex: 1, lastLogIndex: 10,
       revision: this.#revision, compactRevision: this.#compacted, memtableBytes: 1, sealedMemtables: 0, owedTables: 0,
-      pendingPlans: 0, manifest: { tables: [{ id: 7, level: 0, bytes: 100, digest: 'ab', birth }] }, hints: this.hints(),
+      pendingPlans: 0,
+      flushes: 0,
+      compactions: 0, manifest: { tables: [{ id: 7, level: 0, bytes: 100, digest: 'ab', birth }] }, hints: this.hints(),
       heal: {
         correctedBlocks: 1, transientFaults: 0, uncorrectableBlocks: 0, repairedBlocks: 0, hintsForwarded: 0,
         hintsReceived: 1, healsProposed: 0, healsApplied: 0, healsFailed: 0,
