@@ -181,7 +181,8 @@ async function mischief(cluster: ChaosCluster, random: Random, until: number): P
         break;
       default: {
         const leader = cluster.leader() ?? node;
-        if (leader.up) returning.push(leader.store.scrub(() => undefined).then(() => undefined, () => undefined));
+        // Never waited for: with the power its timers go too.
+        if (leader.up) leader.store.scrub(() => undefined).catch(() => undefined);
       }
     }
   }
@@ -225,18 +226,22 @@ async function readAll(cluster: ChaosCluster, work: Workload): Promise<void> {
   }
 }
 
+async function inTime(what: string, work: Promise<unknown>): Promise<void> {
+  const late = new Promise<never>((_, reject) => setTimeout(() => reject(new Error(`waited for ${what} in vain`)), SETTLE_MS).unref());
+  await Promise.race([work, late]);
+}
+
 async function run(seed: number): Promise<void> {
   const random = seededRandom(seed);
   const cluster = new ChaosCluster(random);
+  const work = new Workload(cluster, random);
   try {
     await Promise.all(cluster.nodes.map((node) => cluster.up(node)));
     await cluster.until('a leader', 10_000, () => cluster.leader() !== undefined);
-    const work = new Workload(cluster, random);
     const clients = Array.from({ length: CLIENTS }, (_, i) => work.client(i + 1));
-    await mischief(cluster, random, performance.now() + CHAOS_MS);
-    await calm(cluster);
+    await inTime('the members to come back', mischief(cluster, random, performance.now() + CHAOS_MS).then(() => calm(cluster)));
     work.stop();
-    await Promise.all(clients);
+    await inTime('every request to be answered', Promise.all(clients));
     await cluster.settled(SETTLE_MS);
     const before = work.errors.size;
     await readAll(cluster, work);
@@ -262,10 +267,11 @@ async function run(seed: number): Promise<void> {
     tell(message);
     throw new Error(message, { cause: error });
   } finally {
+    work.stop();
     cluster.hub.heal();
     for (const node of cluster.nodes) {
-      await node.opening;
-      await cluster.stop(node);
+      if (node.up) await cluster.stop(node);
+      else node.life.alive = false;
     }
   }
 }

@@ -13,9 +13,9 @@ import { applyTreeOp } from './apply-tree-op.js';
 import type { LogicalManifest } from './logical-manifest.js';
 import { encodeManifest } from './manifest-codec.js';
 import {
-  CHAIN_START, chainAfter, copyBytes, decodeRecord, PAGE_BYTES, readCopy, readFrame, type ManifestRecord, type RecordPlace,
+  CHAIN_START, chainAfter, copyBytes, decodeRecord, PAGE_BYTES, readCopy, readFrame,
+  type ManifestName, type ManifestRecord, type RecordPlace,
 } from './manifest-record.js';
-import type { ManifestName } from './manifest-store.js';
 
 const WINDOW_BYTES = 64 * 1024;
 const FILE_BYTES_MAX = 512 * 1024 * 1024;

@@ -18,6 +18,12 @@ import type { LogicalManifest } from './logical-manifest.js';
 import { decodeManifest, decodeTreeOp, encodeManifest, encodeTreeOp, readDigest, writeDigest } from './manifest-codec.js';
 import type { TreeOp } from './tree-op.js';
 
+/** What hard state names: which manifest file counts, and what its first record is. */
+export interface ManifestName {
+  readonly generation: number;
+  readonly digest: Digest128;
+}
+
 export interface PositionedOp extends OpPosition {
   readonly op: TreeOp;
 }

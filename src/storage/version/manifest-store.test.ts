@@ -8,7 +8,8 @@ import { encodeInternalKey } from '../key.js';
 import { applyTreeOp, emptyManifest } from './apply-tree-op.js';
 import type { LogicalManifest } from './logical-manifest.js';
 import { encodeManifest } from './manifest-codec.js';
-import { ManifestStore, type ManifestName, type ManifestStoreOptions, type PositionedOp } from './manifest-store.js';
+import type { ManifestName } from './manifest-record.js';
+import { ManifestStore, type ManifestStoreOptions, type PositionedOp } from './manifest-store.js';
 import { RecordingDisk } from './testing/recording-disk.js';
 import { SMALL_FORMAT } from './testing/tree-harness.js';
 

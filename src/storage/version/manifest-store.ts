@@ -9,21 +9,15 @@ import { assert } from '../../base/assert.js';
 import { MiB } from '../../base/bytes.js';
 import { digest128 } from '../../base/digest.js';
 import type { Disk, DiskFile } from '../../base/disk.js';
-import type { Digest128 } from '../../base/ids.js';
 import type { EccScheme } from '../../ecc/scheme.js';
 import { applyTreeOp } from './apply-tree-op.js';
 import type { LogicalManifest } from './logical-manifest.js';
 import { encodeManifest } from './manifest-codec.js';
 import { readManifestFile } from './manifest-reader.js';
-import { CHAIN_START, chainAfter, encodeCopy, encodeRecord, type ManifestRecord, type PositionedOp, type RecordPlace } from './manifest-record.js';
+import { CHAIN_START, chainAfter, encodeCopy, encodeRecord, type ManifestName, type ManifestRecord, type PositionedOp, type RecordPlace } from './manifest-record.js';
 
 export type { PositionedOp } from './manifest-record.js';
 
-/** What hard state names: which manifest file counts, and what its first record is. */
-export interface ManifestName {
-  readonly generation: number;
-  readonly digest: Digest128;
-}
 
 export interface ManifestStoreOptions {
   readonly disk: Disk;

@@ -13,7 +13,8 @@ import { TableStore } from '../../table/table-store.js';
 import { Tree } from '../../tree.js';
 import { applyTreeOp, emptyManifest } from '../apply-tree-op.js';
 import type { LogicalManifest, OpOutcome } from '../logical-manifest.js';
-import { ManifestStore, type ManifestName } from '../manifest-store.js';
+import type { ManifestName } from '../manifest-record.js';
+import { ManifestStore } from '../manifest-store.js';
 import { outputPath, tablePath, type ProducedTable, type TableMeta, type TableRef } from '../table-meta.js';
 import type { TreeOp } from '../tree-op.js';
 
