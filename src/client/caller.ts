@@ -76,7 +76,8 @@ export class Caller {
         // Others may have moved on already.
         if (error.transient && pinned === undefined && index === this.#current) this.#current = (index + 1) % around;
         const delay = this.#delay(attempt, around);
-        if (!again || attempt >= this.#options.maxAttempts || Date.now() + delay >= limits.deadline) throw withAttempts(error, attempt, failures);
+        const over = attempt >= this.#options.maxAttempts || Date.now() + delay >= limits.deadline;
+        if (!again || over) throw withAttempts(error, attempt, failures);
         await pause(delay, limits.signal);
       }
     }

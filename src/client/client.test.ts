@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createServer, type Server as NetServer } from 'node:net';
+import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import type { Server } from '@grpc/grpc-js';
 import { RpcStats } from '../observability/rpc-stats.js';
 import { EtcdError } from '../replica/etcd-error.js';
@@ -140,13 +140,15 @@ describe('client', () => {
   });
 
   it('ends a call at its deadline, and with CANCELLED when it is aborted or the client is closed', async () => {
-    const silent = createServer();
+    const accepted: Socket[] = [];
+    const silent = createServer((socket) => void accepted.push(socket));
     await new Promise<void>((done) => silent.listen(0, '127.0.0.1', done));
     const endpoint = `127.0.0.1:${(silent.address() as { port: number }).port}`;
     const stuck = quick([endpoint], { dialTimeoutMs: 10_000 });
     await assert.rejects(stuck.get('a', { timeoutMs: 50 }), ClientError);
     stuck.close();
     silent.close();
+    for (const socket of accepted) socket.destroy();
     await rejects(client.get('a', { signal: AbortSignal.abort() }), { code: 'CANCELLED' });
     client.close();
     await rejects(client.get('a'), { code: 'CANCELLED', unsent: true });

@@ -67,11 +67,13 @@ export class Endpoint {
     await this.#dialled(limits.deadline);
     return new Promise((resolve, reject) => {
       const options = { deadline: limits.deadline };
-      const call = this.#client.makeUnaryRequest(path, identity, identity, asBuffer(request), new Metadata(), options, (error, response) => {
+      const onAnswer = (error: ServiceError | null, response?: Buffer): void => {
         limits.signal?.removeEventListener('abort', cancel);
         if (error === null) resolve(response ?? Buffer.alloc(0));
         else reject(this.#errorOf(error));
-      });
+      };
+      const bytes = asBuffer(request);
+      const call = this.#client.makeUnaryRequest(path, identity, identity, bytes, new Metadata(), options, onAnswer);
       const cancel = (): void => call.cancel();
       limits.signal?.addEventListener('abort', cancel, { once: true });
     });
@@ -81,7 +83,8 @@ export class Endpoint {
   async *serverStream(path: string, request: Uint8Array, limits: CallLimits): AsyncGenerator<Buffer, void, undefined> {
     if (limits.signal?.aborted === true) throw this.#cancelled();
     await this.#dialled(limits.deadline);
-    const call = this.#client.makeServerStreamRequest(path, identity, identity, asBuffer(request), new Metadata(), { deadline: limits.deadline });
+    const options = { deadline: limits.deadline };
+    const call = this.#client.makeServerStreamRequest(path, identity, identity, asBuffer(request), new Metadata(), options);
     const cancel = (): void => call.cancel();
     limits.signal?.addEventListener('abort', cancel, { once: true });
     try {
@@ -98,14 +101,15 @@ export class Endpoint {
   /** Resolves when there is a connection, or a refusal that the call itself will then report with its reason. */
   async #dialled(deadline: number): Promise<void> {
     const channel = this.#client.getChannel();
-    const until = Math.min(deadline, Date.now() + this.#dialTimeoutMs);
+    const began = Date.now();
+    const until = Math.min(deadline, began + this.#dialTimeoutMs);
     for (;;) {
       const state = channel.getConnectivityState(true);
       if (state === connectivityState.READY || state === connectivityState.TRANSIENT_FAILURE) return;
       if (state === connectivityState.SHUTDOWN) throw this.#cancelled();
       const late = await new Promise((resolve) => channel.watchConnectivityState(state, until, (error) => resolve(error)));
       if (late !== undefined) {
-        throw new ClientError('UNAVAILABLE', { details: `no connection within ${this.#dialTimeoutMs} ms`, endpoint: this.name, unsent: true });
+        throw new ClientError('UNAVAILABLE', { details: `no connection within ${until - began} ms`, endpoint: this.name, unsent: true });
       }
     }
   }

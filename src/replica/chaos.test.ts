@@ -25,6 +25,8 @@ function tell(text: string): void {
 }
 
 const CHAOS_MS = Number(process.env['KINTSUGI_CHAOS_MS'] ?? 7_000);
+/** Damage beyond parity too; see ChaosCluster.rot for what that may lead to. */
+const DEEP_ROT = process.env['KINTSUGI_CHAOS_DEEP_ROT'] === '1';
 const CLIENTS = 12;
 const KEYS = 60;
 const SETTLE_MS = 40_000;
@@ -137,7 +139,7 @@ async function mischief(cluster: ChaosCluster, random: Random, until: number): P
   while (performance.now() < until) {
     await pause(50 + random.below(350));
     const node = pick();
-    if (random.below(2) === 0) await cluster.rot(node);
+    if (random.below(2) === 0) await cluster.rot(node, DEEP_ROT);
     switch (random.below(9)) {
       case 0:
       case 1:

@@ -11,7 +11,7 @@ import { assert } from '../base/assert.js';
 import { ByteReader, ByteWriter } from '../base/bytes.js';
 import { CodecError, messageOf } from '../base/errors.js';
 import { sleep, type Env, type NetworkHandler, type Timer } from '../base/env.js';
-import type { LogIndex, NodeId, Term } from '../base/ids.js';
+import type { LogIndex, NodeId, TableId, Term } from '../base/ids.js';
 import { decodeMessages } from '../raft/message-codec.js';
 import type { Message, Role, Snapshot } from '../raft/types.js';
 import { StorageError } from '../storage/errors.js';
@@ -105,9 +105,7 @@ export class Replica {
         installSnapshot: (snapshot) => this.#install(snapshot),
         failed,
       },
-      {
-        env, self, confState, log, hardState, commit, applied: flushed, heartbeatMs: options.heartbeatMs, electionMs: options.electionMs,
-      },
+      { env, self, confState, log, hardState, commit, applied: flushed, heartbeatMs: options.heartbeatMs, electionMs: options.electionMs },
     );
     this.proposals = new Proposals({
       ...timing, events: env.events, maxPending: MAX_PENDING, retryMs: RETRY_MS, propose: (data) => this.driver.propose(data),
@@ -144,11 +142,9 @@ export class Replica {
       progressOf: (peer) => this.driver.node.status().progress?.get(peer)?.state,
       giveUp: (peer) => this.driver.reportSnapshot(peer, false),
     });
-    this.receiver = new SnapshotReceiver({
-      env, tree, fetcher: this.fetcher, peers,
-      forget: (table) => tables.forget(table),
-      complete: (message) => this.driver.step(message),
-    });
+    const forget = (table: TableId): void => tables.forget(table);
+    const complete = (message: Message): void => this.driver.step(message);
+    this.receiver = new SnapshotReceiver({ env, tree, fetcher: this.fetcher, peers, forget, complete });
     this.#moveReaders(flushed);
   }
 

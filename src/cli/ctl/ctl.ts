@@ -84,6 +84,12 @@ Exit codes: 0 done, 1 failed, 2 wrong usage. Each command has --help.`);
 
 /** Runs one command; resolves to its exit code. */
 export async function ctl(args: readonly string[], io: Io = processIo()): Promise<number> {
+  const code = await run(args, io);
+  io.done?.(code);
+  return code;
+}
+
+async function run(args: readonly string[], io: Io): Promise<number> {
   const program = build(io);
   try {
     if (args.length === 0) throw new UsageFault('no command is given; see kintsugi ctl --help');

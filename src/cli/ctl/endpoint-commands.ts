@@ -25,15 +25,17 @@ const STATUS_HEADERS = ['endpoint', 'ID', 'version', 'db size', 'is leader', 'is
 
 function statusRow({ endpoint, status }: EndpointStatus): string[] {
   const { header, version, dbSize, leader, isLearner, raftTerm, raftIndex, raftAppliedIndex, errors } = status;
-  const cells = [endpoint, header.memberId.toString(16), version, goBytes(dbSize), leader === header.memberId, isLearner, raftTerm, raftIndex, raftAppliedIndex];
+  const isLeader = leader === header.memberId;
+  const id = header.memberId.toString(16);
+  const cells = [endpoint, id, version, goBytes(dbSize), isLeader, isLearner, raftTerm, raftIndex, raftAppliedIndex];
   return [...cells.map(String), errors.join(', ')];
 }
 
 function statusJson({ endpoint, status: s }: EndpointStatus): GoValue {
   const Status = {
-    header: jsonHeader(s.header), version: nonZero(s.version), dbSize: nonZero(s.dbSize), leader: nonZero(s.leader), raftIndex: nonZero(s.raftIndex),
-    raftTerm: nonZero(s.raftTerm), raftAppliedIndex: nonZero(s.raftAppliedIndex), errors: nonZero(s.errors), dbSizeInUse: nonZero(s.dbSizeInUse),
-    isLearner: nonZero(s.isLearner),
+    header: jsonHeader(s.header), version: nonZero(s.version), dbSize: nonZero(s.dbSize), leader: nonZero(s.leader),
+    raftIndex: nonZero(s.raftIndex), raftTerm: nonZero(s.raftTerm), raftAppliedIndex: nonZero(s.raftAppliedIndex),
+    errors: nonZero(s.errors), dbSizeInUse: nonZero(s.dbSizeInUse), isLearner: nonZero(s.isLearner),
   };
   return { Endpoint: endpoint, Status };
 }
@@ -110,7 +112,8 @@ async function memberList(context: Context): Promise<void> {
   ]);
   if (format === 'json') {
     const list = members.map((m) => ({
-      ID: nonZero(m.id), name: nonZero(m.name), peerURLs: nonZero(m.peerUrls), clientURLs: nonZero(m.clientUrls), isLearner: nonZero(m.isLearner),
+      ID: nonZero(m.id), name: nonZero(m.name), peerURLs: nonZero(m.peerUrls), clientURLs: nonZero(m.clientUrls),
+      isLearner: nonZero(m.isLearner),
     }));
     io.out(`${goJson({ header: jsonHeader(header), members: nonZero(list) })}\n`);
   } else if (format === 'fields') {

@@ -110,7 +110,9 @@ async function verify(context: Context): Promise<void> {
   const differ = differences(answers);
   const comparable = new Set(answers.map(({ value }) => value.materializedIndex)).size <= 1;
   if (context.format === 'json') {
-    const members = answers.map(({ endpoint, value }) => ({ endpoint, ...value, memberId: value.memberId.toString(16), tables: value.tables.map((t) => ({ ...t })) }));
+    const members = answers.map(({ endpoint, value }) => ({
+      endpoint, ...value, memberId: value.memberId.toString(16), tables: value.tables.map((t) => ({ ...t })),
+    }));
     context.io.out(`${goJson({ equal: differ.length === 0, comparable, members })}\n`);
   } else {
     const rows = answers.map(({ value: v }) => [

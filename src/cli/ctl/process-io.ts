@@ -2,6 +2,9 @@
 
 import type { Io } from './context.js';
 
+/** Only passes if something keeps the process alive. */
+const GRACE_MS = 300;
+
 let watched = false;
 
 export function processIo(): Io {
@@ -22,5 +25,6 @@ export function processIo(): Io {
     },
     env: process.env,
     tty: process.stdout.isTTY === true,
+    done: (code) => void setTimeout(() => process.exit(code), GRACE_MS).unref(),
   };
 }

@@ -37,7 +37,10 @@ async function makeNodes(dir: string): Promise<DemoNode[]> {
   const ports = await freePorts(3 * NAMES.length);
   const port = (i: number, which: number): number => ports[3 * i + which] as number;
   const initialCluster = NAMES.map((name, i) => `${name}=http://127.0.0.1:${port(i, 1)}`).join(',');
-  return NAMES.map((name, i) => new DemoNode({ name, dir, clientPort: port(i, 0), peerPort: port(i, 1), opsPort: port(i, 2), initialCluster }));
+  return NAMES.map((name, i) => {
+    const [clientPort, peerPort, opsPort] = [port(i, 0), port(i, 1), port(i, 2)];
+    return new DemoNode({ name, dir, clientPort, peerPort, opsPort, initialCluster });
+  });
 }
 
 class Demo {

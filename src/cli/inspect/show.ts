@@ -96,7 +96,8 @@ function tableJsonOf(meta: TableMeta): object {
 export function manifestJson(view: ManifestView, missing: readonly number[]): object {
   const { manifest, generation, path, scheme, damaged, place } = view;
   return {
-    path, generation, scheme, damaged, records: place.record, flushed: manifest.flushed, last: manifest.last, nextTableId: manifest.nextTableId,
+    path, generation, scheme, damaged, records: place.record, flushed: manifest.flushed, last: manifest.last,
+    nextTableId: manifest.nextTableId,
     levels: manifest.levels.map((tables) => tables.map(tableJsonOf)), seals: manifest.seals, plans: manifest.plans, missingFiles: missing,
   };
 }
@@ -125,9 +126,11 @@ export function showManifest(view: ManifestView, missing: readonly number[]): Sh
 export function logJson({ segments, resolution }: LogView): object {
   const { table, commit, snapshotThrough, lastSequence, cut, faults, replacedBad } = resolution;
   return {
-    firstIndex: table.baseIndex + 1, lastIndex: table.lastIndex, commit, snapshotThrough, lastSequence, tornTail: cut ?? null, faults, replacedBad,
+    firstIndex: table.baseIndex + 1, lastIndex: table.lastIndex, commit, snapshotThrough, lastSequence,
+    tornTail: cut ?? null, faults, replacedBad,
     segments: segments.map((s) => ({
-      generation: s.generation, bytes: s.layout.bytes, batches: s.batches.length, entries: s.batches.reduce((n, b) => n + b.records.length, 0),
+      generation: s.generation, bytes: s.layout.bytes, batches: s.batches.length,
+      entries: s.batches.reduce((n, b) => n + b.records.length, 0),
       firstIndex: s.batches[0] === undefined ? null : s.batches[0].previousIndex + 1, oddities: s.oddities,
     })),
   };

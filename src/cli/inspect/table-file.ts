@@ -7,7 +7,7 @@
 import type { Disk } from '../../base/disk.js';
 import { CodecError } from '../../base/errors.js';
 import { decodeBlock } from '../../storage/block/block-codec.js';
-import { formatDigest, type BlockSpec } from '../../storage/block/handle.js';
+import { formatDigest, type BlockHandle, type BlockSpec } from '../../storage/block/handle.js';
 import { locateBlock } from '../../storage/block/header.js';
 import { blockLayout } from '../../storage/block/layout.js';
 import type { RegionKind } from '../../storage/table/block-faults.js';
@@ -19,7 +19,7 @@ import { regenerate } from '../../storage/table/table-image.js';
 import { tableRegions, type SpecifiedRegion } from '../../storage/table/table-layout.js';
 import type { TableMeta } from '../../storage/version/table-meta.js';
 import { digest128 } from '../../base/digest.js';
-import { equalBytes } from '../../base/bytes.js';
+import { EMPTY, equalBytes } from '../../base/bytes.js';
 import { formatScheme, type EccScheme } from '../../ecc/scheme.js';
 import { SCHEMES_TO_TRY } from './schemes.js';
 
@@ -88,7 +88,7 @@ function findFooter(file: Uint8Array): FoundFooter | undefined {
 /** What the layout needs of a meta; the rest is not known here. */
 function metaOf(found: FoundFooter): TableMeta {
   const { footer, scheme, payload } = found;
-  const unknown = { smallest: new Uint8Array(0), largest: new Uint8Array(0), entries: 0, tombstones: 0, minRevision: 0, maxRevision: 0, liveDelta: 0 };
+  const unknown = { smallest: EMPTY, largest: EMPTY, entries: 0, tombstones: 0, minRevision: 0, maxRevision: 0, liveDelta: 0 };
   return { id: 0, birth: footer.birth, bytes: footer.fileBytes, rootDigest: digest128(payload), fileDigest: '', scheme, ...unknown };
 }
 
@@ -106,11 +106,12 @@ function viewOf(file: Uint8Array, region: SpecifiedRegion): RegionView {
   const { kind, offset, length, spec } = region;
   const { headerBytes } = blockLayout(spec.payloadBytes, spec.scheme);
   const parityBytes = length - headerBytes - spec.payloadBytes;
-  return { kind, offset, length, headerBytes, payloadBytes: spec.payloadBytes, parityBytes, digest: formatDigest(spec.digest), ...stateOf(file, region) };
+  const { payloadBytes } = spec;
+  return { kind, offset, length, headerBytes, payloadBytes, parityBytes, digest: formatDigest(spec.digest), ...stateOf(file, region) };
 }
 
-function payloadOf(file: Uint8Array, region: { readonly offset: number; readonly length: number }, spec: BlockSpec): Uint8Array | undefined {
-  const decoded = decodeBlock(file.subarray(region.offset, region.offset + region.length), spec);
+function payloadOf(file: Uint8Array, handle: BlockHandle): Uint8Array | undefined {
+  const decoded = decodeBlock(file.subarray(handle.offset, handle.offset + handle.length), handle);
   return decoded.kind === 'unreadable' ? undefined : decoded.payload;
 }
 
@@ -122,10 +123,10 @@ export async function inspectTableFile(disk: Disk, path: string): Promise<TableF
   const found = findFooter(file);
   if (found === undefined) throw new CodecError(`${path}: no readable footer at either end; this is no table, or it is beyond its own parity`);
   const { footer, scheme, payload } = found;
-  const index = payloadOf(file, footer.index, footer.index);
+  const index = payloadOf(file, footer.index);
   if (index === undefined) throw new CodecError(`${path}: the index block at ${footer.index.offset} is beyond its own parity`);
   const regions = tableRegions(metaOf(found), footer, new IndexBlock(index, footer.format.codec, footer.format.scheme));
-  const properties = payloadOf(file, footer.properties, footer.properties);
+  const properties = payloadOf(file, footer.properties);
   const digest = new FileDigest();
   digest.update(file);
   return {

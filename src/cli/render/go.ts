@@ -3,7 +3,9 @@
 import { toHex } from '../../base/bytes.js';
 
 /** What {@link goJson} writes: numbers of 64 bits as bigint, bytes as base64. */
-export type GoValue = string | number | boolean | bigint | Uint8Array | readonly GoValue[] | { readonly [name: string]: GoValue | undefined };
+export type GoValue =
+  | string | number | boolean | bigint | Uint8Array | readonly GoValue[]
+  | { readonly [name: string]: GoValue | undefined };
 
 const ESCAPED: Readonly<Record<string, string>> = { '<': '\\u003c', '>': '\\u003e', '&': '\\u0026', '\u2028': '\\u2028', '\u2029': '\\u2029' };
 
@@ -87,7 +89,9 @@ export function goUnquote(text: string): Uint8Array | undefined {
   for (const match of inner.matchAll(token)) {
     const [all, hex, short, long, octal, char] = match;
     read += all.length;
-    const byte = hex !== undefined ? Number.parseInt(hex, 16) : octal !== undefined ? Number.parseInt(octal, 8) : char === undefined ? undefined : UNQUOTED[char];
+    let byte = char === undefined ? undefined : UNQUOTED[char];
+    if (hex !== undefined) byte = Number.parseInt(hex, 16);
+    if (octal !== undefined) byte = Number.parseInt(octal, 8);
     const rune = short ?? long;
     if (byte !== undefined) {
       if (byte > 255) return undefined;
@@ -137,5 +141,8 @@ export function goBytes(bytes: number): string {
   const exponent = Math.min(6, Math.floor(Math.log(bytes) / Math.log(1000)));
   const value = Math.floor((bytes / 1000 ** exponent) * 10 + 0.5) / 10;
   const unit = ['B', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB'][exponent] as string;
-  return `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ${unit}`;
+  // Go rounds a half to the even neighbour: 20.5 kB is 20 kB.
+  const down = Math.floor(value);
+  const whole = value - down === 0.5 ? down + (down % 2) : Math.round(value);
+  return `${value < 10 ? value.toFixed(1) : whole} ${unit}`;
 }

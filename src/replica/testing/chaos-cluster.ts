@@ -144,17 +144,21 @@ export class ChaosCluster {
     return node.replica.tree.materialized.levels.flat();
   }
 
-  /** Damage to one table file of a node that may be down. For each table only one member is ever damaged (D1). */
-  async rot(node: ChaosNode): Promise<void> {
+  /**
+   * Damage to one table file of a node that may be down. For each table only one member is ever damaged (D1). `deep`: also beyond
+   * parity. A member that lags may then need a block of a table that the others have compacted away, and nobody hands it a newer
+   * version yet: such a run may end with a member that waits for ever.
+   */
+  async rot(node: ChaosNode, deep: boolean): Promise<void> {
     const reference = node.up ? node : this.alive[0];
     if (!reference) return;
     const candidates = this.tables(reference).filter(
-      (table) => table.birth.sequence % this.nodes.length === node.id % this.nodes.length && node.disk.sizeOf(tablePath(table.id)) === table.bytes,
+      ({ id, birth, bytes }) => (birth.sequence - node.id) % this.nodes.length === 0 && node.disk.sizeOf(tablePath(id)) === bytes,
     );
     const table = candidates[this.#random.below(Math.max(1, candidates.length))];
     if (!table) return;
     const path = tablePath(table.id);
-    const kind = this.#random.below(8);
+    const kind = deep ? this.#random.below(8) : 7;
     if (kind === 0) return node.disk.unlink(path);
     const file = await node.disk.open(path, 'write');
     const random = this.#random;
@@ -164,7 +168,7 @@ export class ChaosCluster {
       const bytes = new Uint8Array(Math.min(4096, table.bytes));
       file.writeSync(bytes, random.below(Math.max(1, table.bytes - bytes.length)));
     } else {
-      for (let i = 0; i < 8; i++) {
+      for (let i = 0; i < (deep ? 8 : 2); i++) {
         const at = random.below(table.bytes);
         const byte = new Uint8Array(1);
         file.readSync(byte, at);
@@ -201,7 +205,8 @@ export function describeNode(node: ChaosNode): string {
   const progress = [...(node.replica.driver.node.status().progress ?? [])].map(([id, p]) => `${id}:${p.state}/${p.match}/${p.next}`);
   const owed = node.replica.tree.owed().map((table) => `${table.id} of ${table.birth.sequence}.${table.birth.ordinal}`);
   const { seals, plans } = node.replica.tree.latest;
-  const pending = { seals: seals.map(({ index }) => index), plans: plans.map(({ index, inputs }) => ({ index, inputs: inputs.map(({ id }) => id) })) };
+  const planned = plans.map(({ index, inputs }) => ({ index, inputs: inputs.map(({ id }) => id) }));
+  const pending = { seals: seals.map(({ index }) => index), plans: planned };
   const short = { ...status, manifest: undefined, members: undefined, scrub: undefined, progress, owed, pending };
   return `${JSON.stringify(short)}\n${lastEvents(node)}`;
 }

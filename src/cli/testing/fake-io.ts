@@ -1,0 +1,32 @@
+/** Standard input and output of a command under test. */
+
+import type { Io } from '../ctl/context.js';
+
+export class FakeIo implements Io {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly tty = false;
+  readonly #stdin: string;
+  readonly #out: Uint8Array[] = [];
+  errors = '';
+
+  constructor(env: Readonly<Record<string, string | undefined>> = {}, stdin = '') {
+    this.env = env;
+    this.#stdin = stdin;
+  }
+
+  get text(): string {
+    return Buffer.concat(this.#out).toString();
+  }
+
+  out(text: string | Uint8Array): void {
+    this.#out.push(Buffer.from(text as Uint8Array));
+  }
+
+  err(text: string): void {
+    this.errors += text;
+  }
+
+  stdin(): Promise<Buffer> {
+    return Promise.resolve(Buffer.from(this.#stdin));
+  }
+}
