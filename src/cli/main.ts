@@ -30,6 +30,15 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
 };
 
+/** Names that error messages and documents use, and that are refused by name until they are there. */
+const LATER: Readonly<Record<string, string>> = {
+  recover: 're-admitting a member whose files are lost or damaged; see OPERATING.md for what can be done by hand',
+  restore: 'starting a cluster from a backup',
+  sim: 'the simulator',
+  drill: 'drills; from a clone of the repository: npm run drill:failover, drill:bitrot, drill:crash, chaos',
+  bench: 'the benchmark; from a clone of the repository: npm run bench',
+};
+
 function usage(): string {
   const rows = Object.entries(COMMANDS).map(([name, { help }]) => `  ${name.padEnd(9)}${help}`);
   return [
@@ -59,6 +68,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (command === undefined && Object.hasOwn(LATER, name)) throw new UsageError(`${name} is not served yet (${LATER[name]})`);
   if (command === undefined) throw new UsageError(`unknown command ${JSON.stringify(name)}; see kintsugi --help`);
   return (await command.load())(rest);
 }

@@ -128,6 +128,7 @@ export class Repairer {
       if (find(meta.id) === undefined) return await env.disk.unlink(copy.path);
       forget(meta.id);
       await env.disk.rename(copy.path, path);
+      if (find(meta.id) === undefined) return await env.disk.unlink(path);
       await env.disk.syncDir('tables');
     } catch (error) {
       this.#markLost(meta.id, 0);

@@ -5,6 +5,7 @@
 
 import { pino, multistream, destination, type Logger } from 'pino';
 import type { EventSink, KintsugiEvent } from '../base/events.js';
+import { formatId } from '../base/ids.js';
 
 export type { Logger } from 'pino';
 
@@ -62,6 +63,21 @@ const EVENT_LEVELS: Readonly<Record<KintsugiEvent['type'], Level | undefined>> =
   'warning': 'warn',
 };
 
+const ID_FIELDS: ReadonlySet<string> = new Set(['leader', 'node', 'to', 'from']);
+
+/** Members in hex, as everywhere an operator sees them; the field `node` of a line is the name of who speaks. */
+function fieldsOf(event: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const fields: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(event)) {
+    if (name === 'type') continue;
+    const key = name === 'node' ? 'member' : name;
+    if (typeof value === 'number' && ID_FIELDS.has(name)) fields[key] = formatId(value);
+    else if (name === 'nodes' && Array.isArray(value)) fields['members'] = (value as readonly number[]).map(formatId);
+    else fields[key] = value;
+  }
+  return fields;
+}
+
 /** Lines of one kind within a second beyond this are counted and told at the next one. */
 const MAX_PER_SECOND = 50;
 
@@ -84,9 +100,8 @@ export function logEvents(logger: Logger, now: () => number): EventSink {
         suppressed++;
         return;
       }
-      const { type, ...fields } = event;
       if (event.type === 'warning') logger.warn(event.data, event.message);
-      else logger[level](fields, type);
+      else logger[level](fieldsOf(event), event.type);
     },
   };
 }

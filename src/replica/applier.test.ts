@@ -41,6 +41,7 @@ class Bench {
       env, kv: () => kv, proposals: { waitsFor: () => false } as unknown as Proposals,
       bootstrap: () => undefined, treeOp: () => undefined,
       repair: () => new Promise((resolve) => this.#mended.push(resolve)),
+      unrepaired: () => undefined,
       applied: (index) => void this.seen.push(index),
       failed: (error) => void this.failures.push(error),
       read: (from, to) => {
@@ -74,6 +75,30 @@ describe('applying', () => {
     assert.equal(bench.applier.index, 1);
     assert.deepEqual(bench.seen.filter((index) => index > 1), []);
     assert.deepEqual(bench.done, [1]);
+  });
+
+  it('R4 S1 after a version of a peer was put in place, all that was handed over is applied from there, once', async () => {
+    for (const from of [1, 5]) {
+      const bench = new Bench();
+      bench.applier.enqueue([entryAt(1), entryAt(2)]);
+      await turn();
+      bench.broken = true;
+      bench.applier.enqueue([entryAt(3)]);
+      const stopped = bench.applier.stop();
+      bench.applier.enqueue([entryAt(4)]);
+      await bench.mend();
+      await stopped;
+      bench.broken = false;
+      bench.done.length = 0;
+      await bench.applier.rebase(from);
+      assert.deepEqual(bench.done, [], 'not before it is told to go on');
+      bench.applier.resume();
+      await turn();
+      bench.applier.enqueue([entryAt(5), entryAt(6)]);
+      await turn();
+      assert.deepEqual(bench.done, [2, 3, 4, 5, 6].filter((index) => index > from));
+      assert.deepEqual(bench.failures, []);
+    }
   });
 
   it('S1 what does not fit into the queue while apply waits is read from the log again, in order', async () => {

@@ -27,6 +27,8 @@ export interface ApplierOptions {
   readonly bootstrap: (settings: TreeSettings) => void;
   readonly treeOp: (op: TreeOp, at: { index: LogIndex; term: number }) => void;
   readonly repair: (error: StorageError) => Promise<void>;
+  /** A repair for which apply waits failed, and is tried again: a newer version may be the only way on. Returns at once. */
+  readonly unrepaired: (error: StorageError, cause: unknown) => void;
   /** Called after each stretch of entries. */
   readonly applied: (index: LogIndex) => void;
   readonly failed: (error: unknown) => void;
@@ -51,6 +53,7 @@ export class Applier {
   #running = false;
   #stopped = false;
   #waitingForRepair: string | undefined;
+  #blockedSince: number | undefined;
   #idle: (() => void)[] = [];
 
   constructor(options: ApplierOptions, applied: LogIndex) {
@@ -73,18 +76,25 @@ export class Applier {
     return this.#waitingForRepair;
   }
 
+  /** Since when the entry at hand waits for a repair, whether or not one is being tried at this moment. */
+  get blockedSince(): number | undefined {
+    return this.#blockedSince;
+  }
+
   enqueue(entries: readonly Entry[]): void {
     const last = entries.at(-1);
-    if (this.#stopped || last === undefined) return;
+    // A version from a peer may be ahead of what Raft has handed out here.
+    if (last === undefined || last.index <= this.#known) return;
     // Once some were left in the log, so are all that follow, until the queue has come to them.
-    let whole = this.#known === this.#index + this.#queue.length - this.#head;
+    let whole = !this.#stopped && this.#known === this.#index + this.#queue.length - this.#head;
     for (let i = 0; i < entries.length && whole; i++) {
       const entry = entries[i] as Entry;
+      if (entry.index <= this.#known) continue;
       if (this.#queue.length - this.#head >= MAX_QUEUED || this.#queuedBytes >= MAX_QUEUED_BYTES) whole = false;
       else this.#push(entry);
     }
     this.#known = last.index;
-    if (!this.#running) this.#start();
+    if (!this.#running && !this.#stopped) this.#start();
   }
 
   #push(entry: Entry): void {
@@ -100,12 +110,30 @@ export class Applier {
   /** After a snapshot: what was queued is part of it. */
   async reset(applied: LogIndex): Promise<void> {
     await this.#pause();
+    this.#known = applied;
+    this.#empty(applied);
+    this.#stopped = false;
+  }
+
+  /** Another version holds all up to `applied`: after `resume`, whatever else was handed over is applied from the log. */
+  async rebase(applied: LogIndex): Promise<void> {
+    await this.#pause();
+    this.#known = Math.max(this.#known, applied);
+    this.#empty(applied);
+  }
+
+  /** After a `stop`. */
+  resume(): void {
+    this.#stopped = false;
+    if (this.backlog > 0 && !this.#running) this.#start();
+  }
+
+  #empty(applied: LogIndex): void {
     this.#queue = [];
     this.#queuedBytes = 0;
     this.#head = 0;
     this.#index = applied;
-    this.#known = applied;
-    this.#stopped = false;
+    this.#blockedSince = undefined;
   }
 
   async stop(): Promise<void> {
@@ -145,6 +173,7 @@ export class Applier {
         const entry = this.#queue[this.#head] as Entry;
         const later = this.#apply(entry);
         if (later && !(await later)) return;
+        if (later) this.#blockedSince = undefined;
         this.#head++;
         this.#queuedBytes -= entry.data.length;
         this.#index = entry.index;
@@ -228,12 +257,14 @@ export class Applier {
   /** Waits until the block can be read: apply cannot go on without it. */
   async #mend(error: StorageError): Promise<void> {
     this.#waitingForRepair = messageOf(error);
+    this.#blockedSince ??= this.#options.env.clock.now();
     try {
       await this.#options.repair(error);
     } catch (cause) {
       const why = messageOf(cause);
       const message = codeOf(cause) === 'DATA_LOSS' ? 'an entry needs a block that no member has' : 'an entry waits for a repair';
       this.#options.env.events.emit({ type: 'warning', message, data: { index: this.#index + 1, why } });
+      if (!this.#stopped) this.#options.unrepaired(error, cause);
       await sleep(this.#options.env.clock, RETRY_MS);
     } finally {
       this.#waitingForRepair = undefined;

@@ -1,16 +1,28 @@
 /**
  * A leader that is about to stop hands over first, to the follower that is furthest ahead, so that clients see a
- * transfer of a few milliseconds instead of an election.
+ * transfer of a few milliseconds instead of an election. So does one that cannot apply what it commits.
  */
 
-import { sleep } from '../base/env.js';
-import type { NodeId } from '../base/ids.js';
-import type { Replica } from './replica.js';
+import { sleep, type Env } from '../base/env.js';
+import type { LogIndex, NodeId } from '../base/ids.js';
+import type { Applier } from './applier.js';
+import type { RaftDriver } from './consensus/raft-driver.js';
+import type { Gossip } from './gossip.js';
+import type { ReplicaOptions } from './options.js';
 
 const POLL_MS = 10;
 
+/** What of a replica is looked at. */
+export interface Leading {
+  readonly env: Env;
+  readonly options: ReplicaOptions;
+  readonly driver: RaftDriver;
+  readonly applier: Applier;
+  readonly gossip: Gossip;
+}
+
 /** True if another member leads now, or did all along. Gives up after one election time-out. */
-export async function handOver(replica: Replica): Promise<boolean> {
+export async function handOver(replica: Leading): Promise<boolean> {
   const { driver, options, env } = replica;
   if (!driver.node.isLeader) return true;
   const to = successor(replica);
@@ -21,13 +33,28 @@ export async function handOver(replica: Replica): Promise<boolean> {
   return !driver.node.isLeader;
 }
 
-/** 0 if no follower is known to be alive. */
-function successor(replica: Replica): NodeId {
+/**
+ * A leader whose apply has waited for a repair for longer than an election time-out answers nobody: whoever is known to have
+ * applied that entry leads instead. Does nothing while nobody has. To be called now and then.
+ */
+export function handOverWhenBlocked(replica: Leading): void {
+  const { applier, driver, env, options } = replica;
+  const since = applier.blockedSince;
+  if (since === undefined || !driver.node.isLeader || env.clock.now() - since < options.electionMs) return;
+  const to = successor(replica, applier.index + 1);
+  if (to === 0) return;
+  env.events.emit({ type: 'warning', message: 'apply waits for a repair: leadership is handed over', data: { to, index: applier.index + 1 } });
+  driver.transferLeader(to);
+}
+
+/** 0 if no follower is known to be alive and to have applied `applied`. */
+function successor(replica: Leading, applied: LogIndex = 0): NodeId {
   const { progress } = replica.driver.node.status();
   let best: NodeId = 0;
   let match = -1;
   for (const [id, peer] of progress ?? []) {
     if (id === replica.options.self || !peer.recentActive || peer.isLearner || peer.state !== 'replicate') continue;
+    if ((replica.gossip.of(id)?.applied ?? 0) < applied) continue;
     if (peer.match > match) [best, match] = [id, peer.match];
   }
   return best;

@@ -56,7 +56,8 @@ export class NodeStore implements Store {
 
   async range(request: RangeRequest): Promise<RangeResponse> {
     validateRange(request);
-    await this.#readable(request.serializable);
+    do await this.#readable(request.serializable);
+    while (!this.#replica.isServable);
     if (request.rangeEnd.length > 0) return this.#sliced((view, state) => range(view, request, state));
     try {
       return rangeOne(this.#replica.tree.current, request, this.#replica.kv.state());
@@ -83,7 +84,8 @@ export class NodeStore implements Store {
       return (response as Extract<KvResponse, { kind: 'txn' }>).response;
     }
     validateCommand({ kind: 'txn', request });
-    await this.#readable(isSerializableTxn(request));
+    do await this.#readable(isSerializableTxn(request));
+    while (!this.#replica.isServable);
     return this.#sliced((view, state) => readTxn(view, request, state));
   }
 
@@ -186,7 +188,7 @@ export class NodeStore implements Store {
       } catch (error) {
         if (!(error instanceof StorageError) || attempt >= REPAIR_ATTEMPTS) throw error;
         await this.#mend(error);
-        await this.#replica.servable();
+        for (let wait = this.#replica.servable(); wait; wait = this.#replica.servable()) await wait;
       } finally {
         view.release();
       }

@@ -7,18 +7,17 @@
  * that an older state would need.
  */
 
-import { assert } from '../base/assert.js';
 import { ByteReader, ByteWriter } from '../base/bytes.js';
 import { CodecError, messageOf } from '../base/errors.js';
-import { sleep, type Env, type NetworkHandler, type Timer } from '../base/env.js';
+import type { Env, NetworkHandler, Timer } from '../base/env.js';
 import type { LogIndex, NodeId, TableId, Term } from '../base/ids.js';
 import { decodeMessages } from '../raft/message-codec.js';
-import type { Message, Role, Snapshot } from '../raft/types.js';
-import { StorageError } from '../storage/errors.js';
+import type { ConfState, Message, Role } from '../raft/types.js';
+import type { StorageError } from '../storage/errors.js';
 import { SYSTEM_SPACE } from '../storage/read-view.js';
 import { readTreeSettings, writeTreeSettings, type TreeSettings } from '../storage/settings.js';
 import type { Tree } from '../storage/tree.js';
-import { decodeManifest } from '../storage/version/manifest-codec.js';
+import type { LogicalManifest } from '../storage/version/logical-manifest.js';
 import type { TreeOp } from '../storage/version/tree-op.js';
 import { Applier } from './applier.js';
 import { FRAME_GOSSIP, FRAME_RAFT, FRAME_REDO, FRAME_REPORT, FRAME_SNAPSHOT_ALIVE, frame } from './consensus/frame.js';
@@ -30,16 +29,20 @@ import { encodeBootstrap, encodeTreeOp } from './entry.js';
 import { TableFetcher } from './fetch/table-fetcher.js';
 import { isTableCall, serveTables, type TableServer } from './fetch/table-server.js';
 import { decodeNews, encodeNews, Gossip } from './gossip.js';
+import { handOverWhenBlocked } from './hand-over.js';
 import type { HealingHost } from './hooks.js';
 import { KvMachine } from './kv/kv-machine.js';
 import { SYSTEM_KEYS, systemWrite } from './kv/system-keys.js';
 import type { DurableLog } from './log/durable-log.js';
 import { openState, type OpenedState } from './open-state.js';
 import { requestTimeoutMs, type ReplicaOptions } from './options.js';
+import { HAND_OVER_METHOD, NewerVersion, serveHandOver } from './snapshot/newer-version.js';
 import { SnapshotReceiver } from './snapshot/snapshot-receiver.js';
 import { SnapshotSender } from './snapshot/snapshot-sender.js';
+import { Sweeper } from './sweep.js';
 import { tableSource } from './table-source.js';
 import { TreeMachine } from './tree/tree-machine.js';
+import { joins, VersionSwitch } from './version-switch.js';
 
 /** Time-outs, planner, gossip and retries are looked at this often. */
 const STEP_MS = 50;
@@ -51,8 +54,8 @@ export class Replica {
   readonly options: ReplicaOptions;
   readonly #env: Env;
   readonly #opened: OpenedState;
+  readonly #confState: ConfState;
   readonly gossip: Gossip;
-  readonly driver: RaftDriver;
   readonly proposals: Proposals;
   readonly readIndex: ReadIndex;
   readonly applier: Applier;
@@ -62,17 +65,19 @@ export class Replica {
   readonly fetcher: TableFetcher;
   readonly #tableServer: TableServer;
   readonly #gate: ServeGate;
+  readonly #switch: VersionSwitch;
+  readonly #newer: NewerVersion;
   readonly #leaderWaiters: ((leader: NodeId) => void)[] = [];
+  #driver: RaftDriver;
   #kv: KvMachine;
   #settings: TreeSettings | undefined;
   /** This leader has applied an entry of its own term. */
   #ownTermApplied = false;
+  readonly #sweeper: Sweeper;
   #bootstrapProposed: Term = 0;
   #timer: Timer | undefined;
   #lastGossip = 0;
   #loaded = false;
-  /** A snapshot is being installed: manifest and log do not belong together for the moment. */
-  #installing = false;
   #shortening: Promise<void> | undefined;
   #dead = false;
 
@@ -85,7 +90,7 @@ export class Replica {
     const voters = options.members.map((member) => member.id).sort((a, b) => a - b);
     const peers = voters.filter((id) => id !== self);
     const flushed = tree.durable.flushed.index;
-    const confState = { voters, votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
+    this.#confState = { voters, votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
     const failed = (error: unknown): void => this.#fatal(error);
     const incarnation = hardState.current?.incarnation ?? 0;
     const timing = { clock: env.clock, member: self, incarnation, timeoutMs: requestTimeoutMs(options) };
@@ -95,18 +100,7 @@ export class Replica {
     this.gossip = new Gossip(self, voters);
     this.fetcher = new TableFetcher(env);
     this.#tableServer = serveTables(env, tableSource(tree, tables, () => this.sender.tables()));
-    this.driver = new RaftDriver(
-      {
-        committed: (entries) => this.applier.enqueue(entries),
-        readStates: (states) => this.readIndex.readStates(states),
-        leadershipChanged: (role, leader, term) => this.#leadershipChanged(role, leader, term),
-        snapshot: () => this.sender.snapshot(),
-        snapshotSent: (to, snapshot) => this.sender.started(to, snapshot),
-        installSnapshot: (snapshot) => this.#install(snapshot),
-        failed,
-      },
-      { env, self, confState, log, hardState, commit, applied: flushed, heartbeatMs: options.heartbeatMs, electionMs: options.electionMs },
-    );
+    this.#driver = this.#makeDriver(flushed, commit);
     this.proposals = new Proposals({
       ...timing, events: env.events, maxPending: MAX_PENDING, retryMs: RETRY_MS, propose: (data) => this.driver.propose(data),
     });
@@ -117,6 +111,7 @@ export class Replica {
       {
         env, failed, proposals: this.proposals,
         repair: (error) => hooks.repair(error),
+        unrepaired: (error, cause) => this.#jump(error, cause),
         kv: () => this.#kv,
         bootstrap: (settings) => (this.#settings ??= settings),
         treeOp: (op, at) => this.machine.apply(op, at),
@@ -138,14 +133,41 @@ export class Replica {
       durableMoved: () => this.#durableMoved(),
     });
     this.sender = new SnapshotSender({
-      clock: env.clock, events: env.events, tree, confState,
+      clock: env.clock, events: env.events, tree, confState: this.#confState,
       progressOf: (peer) => this.driver.node.status().progress?.get(peer)?.state,
       giveUp: (peer) => this.driver.reportSnapshot(peer, false),
     });
     const forget = (table: TableId): void => tables.forget(table);
     const complete = (message: Message): void => this.driver.step(message);
     this.receiver = new SnapshotReceiver({ env, tree, fetcher: this.fetcher, peers, forget, complete });
+    this.#switch = new VersionSwitch({
+      env, tree, store, log, gate: this.#gate, applier: this.applier, machine: this.machine,
+      repair: (error) => hooks.repair(error),
+      load: (index) => this.#load(index),
+      shortening: () => this.#shortening,
+      switched: (index) => this.#switched(index),
+      stopped: () => this.#dead,
+    });
+    this.#newer = new NewerVersion({ env, tree, peers, receiver: this.receiver, suits: (manifest) => this.#suits(manifest) });
+    this.#sweeper = new Sweeper({ env, tree, busy: () => this.receiver.active || this.#switch.busy });
     this.#moveReaders(flushed);
+  }
+
+  #makeDriver(applied: LogIndex, commit: LogIndex): RaftDriver {
+    const { env, self, heartbeatMs, electionMs } = this.options;
+    const { log, hardState } = this.#opened;
+    return new RaftDriver(
+      {
+        committed: (entries) => this.applier.enqueue(entries),
+        readStates: (states) => this.readIndex.readStates(states),
+        leadershipChanged: (role, leader, term) => this.#leadershipChanged(role, leader, term),
+        snapshot: () => this.sender.snapshot(),
+        snapshotSent: (to, snapshot) => this.sender.started(to, snapshot),
+        installSnapshot: (snapshot) => this.#switch.install(snapshot),
+        failed: (error) => this.#fatal(error),
+      },
+      { env, self, confState: this.#confState, log, hardState, commit, applied, heartbeatMs, electionMs },
+    );
   }
 
   /** Rejects with ReplicaError, HardStateError, LogError, StorageError or DiskError: what is wrong, and what to do. */
@@ -158,7 +180,7 @@ export class Replica {
     const { env, hooks } = this.options;
     await hooks.attach(this.#healingHost());
     await env.network.start(this.#handler());
-    await this.#loadMended(this.tree.durable.flushed.index);
+    await this.#switch.loadMended((error, cause) => this.#openNewer(error, cause));
     this.machine.resume();
     this.#loaded = true;
     this.driver.start();
@@ -167,6 +189,10 @@ export class Replica {
 
   get env(): Env {
     return this.#env;
+  }
+
+  get driver(): RaftDriver {
+    return this.#driver;
   }
 
   get tree(): Tree {
@@ -212,6 +238,11 @@ export class Replica {
     return this.#gate.wait();
   }
 
+  /** Whether what is here may be read at this very moment: another version may take its place at any later one. */
+  get isServable(): boolean {
+    return this.#gate.isOpen;
+  }
+
   /** Resolves with the next leader that this node sees; see {@link leader} for the present one. */
   nextLeader(): Promise<NodeId> {
     return new Promise((resolve) => this.#leaderWaiters.push(resolve));
@@ -228,6 +259,7 @@ export class Replica {
     this.sender.stop();
     await this.#env.network.stop();
     await this.driver.stop();
+    await this.#switch.idle();
     await this.applier.stop();
     await this.machine.stop();
     await this.options.hooks.stop();
@@ -252,6 +284,7 @@ export class Replica {
       },
       onCall: (from, method, request) => {
         if (isTableCall(method)) return this.#tableServer(method, request);
+        if (method === HAND_OVER_METHOD) return Promise.resolve(serveHandOver(this.sender, from));
         return this.options.hooks.onCall(from, method, request);
       },
       onDisconnect: (peer) => {
@@ -261,7 +294,9 @@ export class Replica {
   }
 
   #onFrame(from: NodeId, bytes: Uint8Array): void {
-    if (this.#dead || !this.#loaded) return;
+    if (this.#dead) return;
+    if (bytes[0] === FRAME_SNAPSHOT_ALIVE) return this.sender.alive(from);
+    if (!this.#loaded) return;
     const body = bytes.subarray(1);
     switch (bytes[0]) {
       case FRAME_RAFT:
@@ -275,9 +310,6 @@ export class Replica {
         return;
       case FRAME_REDO:
         this.machine.onRedo(from, body);
-        return;
-      case FRAME_SNAPSHOT_ALIVE:
-        this.sender.alive(from);
         return;
       default:
         throw new CodecError(`frame of unknown kind ${bytes[0]}`);
@@ -300,17 +332,18 @@ export class Replica {
 
   #leadershipChanged(role: Role, leader: NodeId, term: Term): void {
     this.#ownTermApplied = false;
-    if (role === 'leader' && this.#settings === undefined && this.#bootstrapProposed < term) {
-      this.#bootstrapProposed = term;
-      this.#env.clock.defer(() => {
-        if (this.#settings === undefined) this.driver.proposeAsLeader(encodeBootstrap(this.options.settings));
-      });
-    }
+    this.#env.clock.defer(() => this.#bootstrap());
     this.proposals.leaderChanged(leader);
     this.readIndex.leaderChanged(leader);
     this.machine.leadershipChanged();
     this.options.hooks.leaderChanged(leader, term);
     if (leader !== 0) for (const resolve of this.#leaderWaiters.splice(0)) resolve(leader);
+  }
+
+  /** The first leader's settings are the cluster's; the log may refuse them at first. */
+  #bootstrap(): void {
+    if (this.#settings !== undefined || !this.driver.node.isLeader || this.#bootstrapProposed >= this.term || this.#dead) return;
+    if (this.driver.proposeAsLeader(encodeBootstrap(this.options.settings))) this.#bootstrapProposed = this.term;
   }
 
   #applied(index: LogIndex): void {
@@ -344,11 +377,14 @@ export class Replica {
     this.readIndex.tick();
     this.#gate.tick();
     this.machine.planner.step();
+    this.#bootstrap();
     const now = this.#env.clock.now();
     if (now - this.#lastGossip < GOSSIP_MS) return;
     this.#sayNews(now);
     this.sender.tick();
     this.machine.resend();
+    handOverWhenBlocked(this);
+    this.#sweeper.tick(now);
     this.#shortenLog().catch((error: unknown) => this.#fatal(error));
   }
 
@@ -366,26 +402,11 @@ export class Replica {
   // --- State ---
 
   #load(flushed: LogIndex): void {
+    this.#kv = new KvMachine(this.tree);
     const view = this.tree.current;
     this.#kv.load(view, flushed);
     const cluster = view.get(SYSTEM_SPACE, SYSTEM_KEYS.cluster, flushed);
     this.#settings = cluster ? readTreeSettings(new ByteReader(cluster.value, 'cluster settings')) : undefined;
-  }
-
-  /** A bad block on the way is mended first: nobody else can tell what this member knows. */
-  async #loadMended(flushed: LogIndex): Promise<void> {
-    for (;;) {
-      try {
-        this.#load(flushed);
-        return;
-      } catch (error) {
-        if (!(error instanceof StorageError) || this.#dead) throw error;
-        await this.options.hooks.repair(error).catch(async (cause: unknown) => {
-          this.#env.events.emit({ type: 'warning', message: 'the state as of F waits for a repair', data: { why: messageOf(cause) } });
-          await sleep(this.#env.clock, RETRY_MS);
-        });
-      }
-    }
   }
 
   #clusterState(index: LogIndex): ReturnType<typeof systemWrite>[] {
@@ -405,43 +426,41 @@ export class Replica {
     const own = this.tree.durable.flushed.index;
     const limit = Math.min(own, this.gossip.quorumFlushed(own), this.sender.floor());
     const before = this.log.firstIndex();
-    if (limit < before || this.#dead || this.#installing || this.#shortening) return;
+    if (limit < before || this.#dead || this.#switch.busy || this.#shortening) return;
     this.#shortening = this.log.truncateBefore(limit, this.log.term(limit)).finally(() => (this.#shortening = undefined));
     await this.#shortening;
     if (this.log.firstIndex() > before) this.#env.events.emit({ type: 'log-truncated', below: this.log.firstIndex() });
   }
 
-  /** The tables are here: the manifest first, then the state, the log last. */
-  async #install(snapshot: Snapshot): Promise<void> {
-    this.#installing = true;
-    try {
-      await this.#switchTo(snapshot);
-    } finally {
-      this.#installing = false;
-    }
-    this.options.hooks.durableMoved();
+  /** The version in place cannot give the state as of F, and no peer can mend it. True: another one is in place. */
+  async #openNewer(error: StorageError, cause: unknown): Promise<boolean> {
+    return this.#newer.seek(error, cause, async (manifest) => {
+      await this.#switch.openAt(manifest);
+      this.options.hooks.durableMoved();
+      const { flushed, last } = manifest;
+      const commit = Math.min(Math.max(this.#opened.commit, last.index, flushed.index), this.log.lastIndex());
+      this.#driver = this.#makeDriver(flushed.index, commit);
+      return true;
+    });
   }
 
-  async #switchTo(snapshot: Snapshot): Promise<void> {
-    const manifest = decodeManifest(snapshot.data ?? new Uint8Array(0));
-    const { index, term } = snapshot.metadata;
-    assert(manifest.flushed.index === index && manifest.flushed.term === term, 'a snapshot is at the F of its manifest');
-    await this.applier.stop();
-    await this.machine.writer.pause();
-    await this.#shortening;
-    this.machine.dropWork();
-    await this.log.expectSnapshot(manifest.last.index);
-    await this.#opened.store.replace(manifest);
-    this.tree.reset(manifest);
-    this.#gate.install(manifest.last.index);
-    this.#kv = new KvMachine(this.tree);
-    await this.#loadMended(index);
-    await this.log.resetTo(index, term, manifest.last.index);
-    await this.applier.reset(index);
-    this.#moveReaders(index);
-    this.machine.writer.resume();
-    this.machine.resume();
-    await this.tree.collect();
+  /** Apply waits for a block that could not be mended: a newer version of a peer's may be the only way on. */
+  #jump(error: StorageError, cause: unknown): void {
+    const use = (manifest: LogicalManifest): Promise<boolean> => this.#switch.takeOver(manifest, () => this.#suits(manifest));
+    this.#newer.seek(error, cause, use).catch((why: unknown) => this.#fatal(why));
+  }
+
+  /** S2: only a version that this log leads to, and newer than what is read; before Raft starts the log may begin anew. */
+  #suits({ flushed, last }: LogicalManifest): boolean {
+    if (last.index <= this.tree.materialized.last.index) return false;
+    if (this.#loaded) return joins(this.log, flushed) && joins(this.log, last);
+    return joins(this.log, flushed) || flushed.index > this.tree.durable.flushed.index;
+  }
+
+  #switched(flushed: LogIndex): void {
+    this.#ownTermApplied = this.driver.node.isLeader && this.log.term(flushed) === this.term;
+    this.#moveReaders(flushed);
+    this.options.hooks.durableMoved();
   }
 
   #healingHost(): HealingHost {

@@ -15,6 +15,7 @@ import { Metrics } from '../observability/metrics.js';
 import { RpcStats } from '../observability/rpc-stats.js';
 import { statusLine } from '../observability/status-json.js';
 import type { Store } from '../replica/store.js';
+import { explainFatal } from './fatal-advice.js';
 import { openNode, type OpenedNode } from './node.js';
 import { listenHttp, opsServer } from './ops-http.js';
 import type { NodeConfig } from './options/config.js';
@@ -67,7 +68,7 @@ export async function runNode(config: NodeConfig): Promise<void> {
     running = await start(config, logger, version);
   } catch (error) {
     logger.fatal({ err: error, code: codeOf(error) }, 'cannot start');
-    process.stderr.write(`kintsugi: ${messageOf(error)}\n`);
+    process.stderr.write(explainFatal(error));
     process.exit(1);
   }
 }
@@ -82,6 +83,7 @@ async function start(config: NodeConfig, logger: Logger, version: string): Promi
     },
     onFatal: (error) => {
       logger.fatal({ err: error, code: codeOf(error) }, 'the node cannot go on');
+      process.stderr.write(explainFatal(error));
       process.exit(1);
     },
   });

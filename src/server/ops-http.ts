@@ -92,11 +92,11 @@ const PAGES: Readonly<Record<string, (host: OpsHost, query: URLSearchParams) => 
 };
 
 async function answer(host: OpsHost, request: IncomingMessage): Promise<Answer> {
-  const url = new URL(request.url ?? '/', 'http://localhost');
   if (request.method !== 'GET' && request.method !== 'HEAD') return text(405, 'only GET is served\n');
-  const page = Object.hasOwn(PAGES, url.pathname) ? PAGES[url.pathname] : undefined;
+  const [path = '', query = ''] = (request.url ?? '').split('?', 2);
+  const page = Object.hasOwn(PAGES, path) ? PAGES[path] : undefined;
   if (page === undefined) return text(404, `not found; there are ${Object.keys(PAGES).join(' ')}\n`);
-  return page(host, url.searchParams);
+  return page(host, new URLSearchParams(query));
 }
 
 export function opsServer(host: OpsHost): Server {

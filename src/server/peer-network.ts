@@ -109,7 +109,7 @@ export class PeerNetwork implements Network {
     return new Promise((resolve, reject) => {
       this.#server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
         if (error === null) resolve(port);
-        else reject(new NetworkError('UNREACHABLE', `cannot listen on ${address}: ${error.message}`, { address }));
+        else reject(new NetworkError('UNREACHABLE', `cannot listen on ${address}: ${/\[(.*)\]$/.exec(error.message)?.[1] ?? error.message}`, { address }));
       });
     });
   }

@@ -16,6 +16,8 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Standard output is a terminal. */
   readonly tty: boolean;
+  /** Width of that terminal; undefined: not known. */
+  readonly columns?: number | undefined;
   /** The command is over: what still holds the process (a member that accepts and never answers) must not. */
   done?(code: number): void;
 }

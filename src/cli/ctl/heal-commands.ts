@@ -119,8 +119,9 @@ async function verify(context: Context): Promise<void> {
       v.name, v.tables.length, formatBytes(v.tables.reduce((sum, t) => sum + t.bytes, 0)), v.materializedIndex, v.appliedIndex, v.revision,
     ]);
     context.io.out(plainTable(['MEMBER', 'TABLES', 'SIZE', 'MATERIALIZED', 'APPLIED', 'REVISION'], rows));
-    if (differ.length === 0) context.line('equal: all members have the same tables with the same digests');
-    else context.line(`different: ${differ.slice(0, 8).join(', ')}${differ.length > 8 ? ` and ${differ.length - 8} more` : ''}`);
+    const who = answers.length === targets.length ? 'all members' : `the ${answers.length} of ${targets.length} members that answered`;
+    if (differ.length === 0 && answers.length > 0) context.line(`equal: ${who} have the same tables with the same digests`);
+    else if (differ.length > 0) context.line(`different: ${differ.slice(0, 8).join(', ')}${differ.length > 8 ? ` and ${differ.length - 8} more` : ''}`);
   }
   only(context, answers, targets);
   if (differ.length > 0) throw new Failed(comparable ? 'members disagree about the same state' : 'members are not at the same point yet: try again in a moment');

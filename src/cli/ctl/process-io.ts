@@ -25,6 +25,9 @@ export function processIo(): Io {
     },
     env: process.env,
     tty: process.stdout.isTTY === true,
+    get columns() {
+      return process.stdout.isTTY ? process.stdout.columns : undefined;
+    },
     done: (code) => void setTimeout(() => process.exit(code), GRACE_MS).unref(),
   };
 }

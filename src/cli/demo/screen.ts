@@ -9,6 +9,12 @@ const HEADERS = ['NODE', 'ROLE', 'TERM', 'APPLIED', 'REVISION', 'TABLES', 'SIZE'
 const KEYS = 'f flip bits on a follower   s scrub   k kill the leader   r restart it   q quit';
 const MAX_NOTES = 12;
 
+/** Rows that the text takes on a terminal this wide: a long line wraps, and moving the cursor up counts rows, not lines. */
+export function rowsOf(text: string, columns: number): number {
+  const lines = text.split('\n').slice(0, -1);
+  return lines.reduce((rows, line) => rows + Math.max(1, Math.ceil(line.length / columns)), 0);
+}
+
 function row(node: DemoNode): Cell[] {
   const { status: s } = node;
   if (s === undefined) return [node.name, node.running ? 'starting' : 'down', ...Array.from({ length: 10 }, () => '-'), node.opsUrl];
@@ -30,7 +36,7 @@ export class Screen {
   readonly #nodes: readonly DemoNode[];
   readonly #work: Workload;
   readonly #notes: string[] = [];
-  #lines = 0;
+  #rows = 0;
 
   constructor(io: Io, nodes: readonly DemoNode[], work: Workload) {
     this.#io = io;
@@ -53,9 +59,9 @@ export class Screen {
       return;
     }
     const text = `${plainTable(HEADERS, this.#nodes.map(row))}\n${workLine(this.#work)}\n\n${this.#notes.join('\n')}\n\n${KEYS}\n`;
-    const up = this.#lines > 0 ? `\u001b[${this.#lines}A` : '';
+    const up = this.#rows > 0 ? `\u001b[${this.#rows}A` : '';
     this.#io.out(`${up}\u001b[J${text}`);
-    this.#lines = text.split('\n').length - 1;
+    this.#rows = rowsOf(text, this.#io.columns ?? 80);
   }
 
   #statusLine(): string {

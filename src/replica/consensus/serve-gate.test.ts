@@ -19,6 +19,17 @@ describe('the gate before E', () => {
     assert.ok(gate.isOpen);
   });
 
+  it('R4 a version that begins before what was served opens only past it', () => {
+    const gate = new ServeGate(new ManualClock(), 1_000, 20);
+    gate.applied(60);
+    gate.install(50);
+    gate.applied(40);
+    gate.applied(55);
+    assert.ok(!gate.isOpen, 'past E, but readers have seen 60');
+    gate.applied(60);
+    assert.ok(gate.isOpen);
+  });
+
   it('a request waits no longer than its time-out, and not beyond the end', async () => {
     const clock = new ManualClock();
     const gate = new ServeGate(clock, 1_000, 20);

@@ -1,6 +1,7 @@
 /**
  * Nothing is served before E is applied (design 5.7): the tables of the version that was opened or installed may have
- * left out what a state between F and E would still need. Requests wait here, no longer than any request waits.
+ * left out what a state between F and E would still need. Nor is anything served that is older than what was served
+ * before (R4): a version that is taken from a peer may begin before it. Requests wait here, no longer than any request waits.
  */
 
 import type { Clock } from '../../base/env.js';
@@ -18,6 +19,8 @@ export class ServeGate {
   readonly #timeoutMs: number;
   #from: LogIndex;
   #applied: LogIndex = 0;
+  /** The newest state that was open to readers. */
+  #served: LogIndex = 0;
   #waiters: Waiter[] = [];
   #stopped = false;
 
@@ -33,13 +36,15 @@ export class ServeGate {
 
   /** Another version is being installed, whose E is `from`: closed until `applied` says that it is reached. */
   install(from: LogIndex): void {
-    this.#from = Math.max(from, 1);
+    this.#from = Math.max(from, this.#served, 1);
     this.#applied = 0;
   }
 
   applied(index: LogIndex): void {
     this.#applied = index;
-    if (!this.isOpen || this.#waiters.length === 0) return;
+    if (!this.isOpen) return;
+    this.#served = Math.max(this.#served, index);
+    if (this.#waiters.length === 0) return;
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const waiter of waiters) waiter.resolve();

@@ -1,12 +1,13 @@
 /**
  * Receives a snapshot: a manifest whose tables this member may have, in part. Only what it lacks is fetched. The message
  * reaches the Raft core only when every table is here, verified and synced; so an acknowledgement of the snapshot
- * means that the data is here. One transfer at a time; a newer offer replaces an older one.
+ * means that the data is here. One transfer at a time; a newer offer replaces an older one, and any offer of Raft's a
+ * version that this member asked for.
  */
 
 import { messageOf } from '../../base/errors.js';
 import type { Env, Timer } from '../../base/env.js';
-import type { LogIndex, NodeId, TableId } from '../../base/ids.js';
+import type { LogIndex, NodeId, TableId, Term } from '../../base/ids.js';
 import type { Message } from '../../raft/types.js';
 import type { Tree } from '../../storage/tree.js';
 import { verifyTable } from '../../storage/table/verify-table.js';
@@ -29,7 +30,9 @@ export interface SnapshotReceiverOptions {
 }
 
 interface Transfer {
-  readonly message: Message;
+  readonly from: NodeId;
+  /** Of the message; 0: this member asked for the version. */
+  readonly term: Term;
   readonly index: LogIndex;
   /** Of this run. */
   readonly number: number;
@@ -51,6 +54,11 @@ export class SnapshotReceiver {
     this.#options = options;
   }
 
+  /** A transfer is under way. */
+  get active(): boolean {
+    return this.#transfer !== undefined;
+  }
+
   /** Transfers completed, bytes of tables fetched for them and bytes that were here already, since start. */
   get totals(): { readonly received: number; readonly fetchedBytes: number; readonly reusedBytes: number } {
     return { received: this.#received, fetchedBytes: this.#fetchedBytes, reusedBytes: this.#reusedBytes };
@@ -60,18 +68,45 @@ export class SnapshotReceiver {
     const index = message.snapshot?.metadata.index ?? 0;
     const present = this.#transfer;
     if (present) {
-      if (present.index >= index && present.message.term >= message.term) return;
+      if (present.index >= index && present.term >= message.term) return;
       present.cancelled = true;
     }
-    const transfer: Transfer = { message, index, number: ++this.#transfers, cancelled: false };
+    const begun = this.#begin(message.from, message.term, index);
+    void this.#guarded(begun, () => {
+      const manifest = decodeManifest(message.snapshot?.data ?? EMPTY);
+      return this.#run(begun, manifest, () => this.#options.complete(message));
+    });
+  }
+
+  /**
+   * Fetches what is lacking of a version that a peer has pinned for this member. `arrived` runs when all of it is here, and the
+   * tables stay while it does. False at once while another transfer is under way, later if this one failed or was replaced. Rejects
+   * with what `arrived` rejects with.
+   */
+  async obtain(from: NodeId, manifest: LogicalManifest, arrived: () => Promise<boolean>): Promise<boolean> {
+    if (this.#transfer) return false;
+    const begun = this.#begin(from, 0, manifest.flushed.index);
+    let end: Promise<boolean> = Promise.resolve(false);
+    await this.#guarded(begun, () => this.#run(begun, manifest, async () => void (await (end = arrived()))));
+    return end;
+  }
+
+  #begin(from: NodeId, term: Term, index: LogIndex): Transfer {
+    const transfer: Transfer = { from, term, index, number: ++this.#transfers, cancelled: false };
     this.#transfer = transfer;
     this.#sign();
-    this.#run(transfer).catch((error: unknown) => {
+    return transfer;
+  }
+
+  async #guarded(transfer: Transfer, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
       const { events } = this.#options.env;
       if (!transfer.cancelled) events.emit({ type: 'warning', message: 'a snapshot could not be received', data: { why: messageOf(error) } });
-    }).finally(() => {
+    } finally {
       if (this.#transfer === transfer) this.stop();
-    });
+    }
   }
 
   stop(): void {
@@ -87,13 +122,12 @@ export class SnapshotReceiver {
     const transfer = this.#transfer;
     if (!transfer) return;
     this.#timer?.cancel();
-    env.network.send(transfer.message.from, frame(FRAME_SNAPSHOT_ALIVE, EMPTY));
+    env.network.send(transfer.from, frame(FRAME_SNAPSHOT_ALIVE, EMPTY));
     this.#timer = env.clock.setTimer(SIGN_MS, () => this.#sign());
   }
 
-  async #run(transfer: Transfer): Promise<void> {
-    const { env, tree, complete } = this.#options;
-    const manifest = decodeManifest(transfer.message.snapshot?.data ?? EMPTY);
+  async #run(transfer: Transfer, manifest: LogicalManifest, arrived: () => Promise<void> | void): Promise<void> {
+    const { env, tree } = this.#options;
     const mine = [...tree.durable.levels.flat(), ...tree.latest.levels.flat()].filter((meta) => tree.isLocal(meta.id));
     const unpin = tree.pin(mine);
     try {
@@ -107,9 +141,9 @@ export class SnapshotReceiver {
       if (transfer.cancelled) return;
       this.#received++;
       const fetchedBytes = this.#fetchedBytes - before;
-      const from = transfer.message.from;
+      const { from } = transfer;
       env.events.emit({ type: 'snapshot-received', from, index: transfer.index, fetchedBytes, reusedBytes: this.#reusedBytes - reused });
-      complete(transfer.message);
+      await arrived();
     } finally {
       unpin();
     }
@@ -135,7 +169,7 @@ export class SnapshotReceiver {
     const incoming = `tables/recv-${meta.id}-${transfer.number}.tmp`;
     await fetcher.fetchTable(meta, incoming, {
       peers,
-      from: transfer.message.from,
+      from: transfer.from,
       cancelled: () => transfer.cancelled,
       ...(twin ? { local: tablePath(twin.id) } : {}),
     });

@@ -63,6 +63,25 @@ describe('sending snapshots', () => {
     assert.equal(sender.floor(), Infinity);
   });
 
+  it('S5 a version that a member asked for is kept while it shows signs of life, and no longer', async () => {
+    const manifest = sender.handOver(3);
+    assert.ok(manifest);
+    const ids = manifest.levels.flat().map((table) => table.id);
+    for (let second = 0; second < 8; second++) {
+      clock.advance(1_000);
+      sender.alive(3);
+      sender.tick();
+    }
+    await compactAll(harness);
+    assert.ok(files(ids));
+    assert.equal(sender.floor(), manifest.flushed.index, 'the log after it is kept too');
+    clock.advance(5_000);
+    sender.tick();
+    await harness.record();
+    assert.ok(!files(ids));
+    assert.equal(sender.floor(), Infinity);
+  });
+
   it('S5 a snapshot that never leaves holds nothing for ever', async () => {
     const snapshot = sender.snapshot();
     assert.equal(sender.snapshot(), snapshot, 'made once for one version');

@@ -48,6 +48,8 @@ const SETTLE_MS = 1_000;
 export class SnapshotSender {
   readonly #options: SnapshotSenderOptions;
   readonly #transfers = new Map<NodeId, Transfer>();
+  /** Versions that members asked for themselves: nothing but their signs of life says how long they are wanted. */
+  readonly #handed = new Map<NodeId, Transfer>();
   /** Newest last. Kept from the moment that a snapshot is made: by the time it leaves, the durable version may be another. */
   readonly #offers: Offer[] = [];
   #sent = 0;
@@ -78,9 +80,24 @@ export class SnapshotSender {
     return offer.snapshot;
   }
 
+  /**
+   * The durable version, for a member that cannot go on with its own: what that one needs may be in no table here any more,
+   * while its log is long enough for Raft. Kept like a snapshot's. Undefined: nothing was flushed yet.
+   */
+  handOver(to: NodeId): LogicalManifest | undefined {
+    const { tree, clock } = this.#options;
+    const manifest = tree.durable;
+    if (manifest.flushed.index === 0) return undefined;
+    this.#release(this.#handed, to);
+    const tables = manifest.levels.flat();
+    const now = clock.now();
+    this.#handed.set(to, { flushed: manifest.flushed.index, tables, unpin: tree.pin(tables), startedAt: now, lastSign: now });
+    return manifest;
+  }
+
   started(to: NodeId, snapshot: Snapshot): void {
     const { tree, clock, events } = this.#options;
-    this.#release(to);
+    this.#release(this.#transfers, to);
     const now = clock.now();
     const offer = this.#offers.find((candidate) => candidate.snapshot === snapshot);
     const tables = (offer?.manifest ?? tree.durable).levels.flat();
@@ -91,20 +108,21 @@ export class SnapshotSender {
 
   /** The receiver works on it. */
   alive(from: NodeId): void {
-    const transfer = this.#transfers.get(from);
-    if (transfer) transfer.lastSign = this.#options.clock.now();
+    for (const transfer of [this.#transfers.get(from), this.#handed.get(from)]) {
+      if (transfer) transfer.lastSign = this.#options.clock.now();
+    }
   }
 
   /** Tables that are kept for transfers, whether or not a version still names them. */
   tables(): TableMeta[] {
     const offered = this.#offers.flatMap((offer) => offer.manifest.levels.flat());
-    return [...offered, ...[...this.#transfers.values()].flatMap((transfer) => transfer.tables)];
+    return [...offered, ...this.#underWay().flatMap((transfer) => transfer.tables)];
   }
 
   /** The log after this index is needed by a transfer; Infinity if there is none. */
   floor(): LogIndex {
     let floor = Infinity;
-    for (const { flushed } of this.#transfers.values()) floor = Math.min(floor, flushed);
+    for (const { flushed } of this.#underWay()) floor = Math.min(floor, flushed);
     for (const { manifest } of this.#offers) floor = Math.min(floor, manifest.flushed.index);
     return floor;
   }
@@ -115,21 +133,26 @@ export class SnapshotSender {
     for (const [peer, transfer] of this.#transfers) {
       if (now - transfer.startedAt < SETTLE_MS) continue;
       if (this.#options.progressOf(peer) !== 'snapshot') {
-        this.#release(peer);
+        this.#release(this.#transfers, peer);
       } else if (now - transfer.lastSign > SILENCE_MS) {
-        this.#release(peer);
+        this.#release(this.#transfers, peer);
         this.#options.giveUp(peer);
       }
     }
+    for (const [peer, handed] of this.#handed) if (now - handed.lastSign > SILENCE_MS) this.#release(this.#handed, peer);
   }
 
   stop(): void {
-    for (const peer of [...this.#transfers.keys()]) this.#release(peer);
+    for (const which of [this.#transfers, this.#handed]) for (const peer of [...which.keys()]) this.#release(which, peer);
     for (const offer of this.#offers.splice(0)) offer.unpin();
   }
 
-  #release(peer: NodeId): void {
-    this.#transfers.get(peer)?.unpin();
-    this.#transfers.delete(peer);
+  #underWay(): Transfer[] {
+    return [...this.#transfers.values(), ...this.#handed.values()];
+  }
+
+  #release(which: Map<NodeId, Transfer>, peer: NodeId): void {
+    which.get(peer)?.unpin();
+    which.delete(peer);
   }
 }

@@ -9,6 +9,7 @@ import { Healing } from '../../healing/healing.js';
 import { tablePath, type TableMeta } from '../../storage/version/table-meta.js';
 import { NodeStore } from '../node-store.js';
 import { Replica } from '../replica.js';
+import { NEWER_VERSION_USED } from '../snapshot/newer-version.js';
 import { chaosEnv, type Life, type Weather } from './chaos-env.js';
 import { SMALL_TREE } from './test-cluster.js';
 import { TestHub } from './test-env.js';
@@ -37,9 +38,11 @@ export class ChaosCluster {
   readonly seen: Record<string, number> = {};
   readonly weather: Weather = { loss: 0, delay: 0 };
   readonly #random: Random;
+  readonly #logSegmentBytes: number;
 
-  constructor(random: Random, count = 3) {
+  constructor(random: Random, count = 3, logSegmentBytes = 64 * 1024) {
     this.#random = random;
+    this.#logSegmentBytes = logSegmentBytes;
     for (let id = 1; id <= count; id++) {
       this.nodes.push({ id, disk: new CrashDisk(), up: false, events: [], life: { alive: false } } as unknown as ChaosNode);
     }
@@ -64,7 +67,9 @@ export class ChaosCluster {
     const env = chaosEnv({
       self: node.id, disk: node.disk, hub: this.hub, random: this.#random, life, weather: this.weather,
       onEvent: (event) => {
-        if (COUNTED.has(event.type)) this.seen[event.type] = (this.seen[event.type] ?? 0) + 1;
+        const jumped = event.type === 'warning' && event.message === NEWER_VERSION_USED;
+        const kind = jumped ? 'jumped' : event.type;
+        if (jumped || COUNTED.has(event.type)) this.seen[kind] = (this.seen[kind] ?? 0) + 1;
         node.events.push(event);
         if (node.events.length > 600) node.events.splice(0, 300);
       },
@@ -74,7 +79,8 @@ export class ChaosCluster {
       const replica = await Replica.open({
         env, hooks: healing, self: node.id, clusterId: 77n,
         members: this.nodes.map(({ id }) => ({ id, name: `n${id}`, peerUrls: [`http://n${id}:2380`] })),
-        clientUrls: [], settings: SMALL_TREE, heartbeatMs: 30, electionMs: 300, logSegmentBytes: 64 * 1024, cacheBytes: 256 * 1024,
+        clientUrls: [], settings: SMALL_TREE, heartbeatMs: 30, electionMs: 300,
+        logSegmentBytes: this.#logSegmentBytes, cacheBytes: 256 * 1024,
         onFatal: (error) => {
           if (life.alive) this.#fault(node, 'fatal', error);
         },
@@ -146,15 +152,12 @@ export class ChaosCluster {
 
   /**
    * Damage to one table file of a node that may be down. For each table only one member is ever damaged (D1). `deep`: also beyond
-   * parity. A member that lags may then need a block of a table that the others have compacted away, and nobody hands it a newer
-   * version yet: such a run may end with a member that waits for ever.
+   * parity. A member that lags may then need a block of a table that the others have compacted away, and jumps to their version.
    */
   async rot(node: ChaosNode, deep: boolean): Promise<void> {
     const reference = node.up ? node : this.alive[0];
     if (!reference) return;
-    const candidates = this.tables(reference).filter(
-      ({ id, birth, bytes }) => (birth.sequence - node.id) % this.nodes.length === 0 && node.disk.sizeOf(tablePath(id)) === bytes,
-    );
+    const candidates = this.#spoilable(node, reference);
     const table = candidates[this.#random.below(Math.max(1, candidates.length))];
     if (!table) return;
     const path = tablePath(table.id);
@@ -178,6 +181,18 @@ export class ChaosCluster {
     }
     await file.sync();
     file.close();
+  }
+
+  /** All the tables go that may be damaged on this node, which is down and will lag. */
+  async lose(node: ChaosNode): Promise<void> {
+    const reference = this.alive[0];
+    for (const { id } of reference ? this.#spoilable(node, reference) : []) await node.disk.unlink(tablePath(id));
+  }
+
+  #spoilable(node: ChaosNode, reference: ChaosNode): TableMeta[] {
+    return this.tables(reference).filter(
+      ({ id, birth, bytes }) => (birth.sequence - node.id) % this.nodes.length === 0 && node.disk.sizeOf(tablePath(id)) === bytes,
+    );
   }
 
   fileOf(node: ChaosNode, path: string): Uint8Array {

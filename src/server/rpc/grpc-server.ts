@@ -7,6 +7,7 @@ import { Server, ServerCredentials, type ServerDuplexStream, type ServerUnaryCal
 import type { Metadata, sendUnaryData } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { MiB } from '../../base/bytes.js';
+import { messageOf } from '../../base/errors.js';
 import { clientPackage } from '../../client/wire/protos.js';
 import type { MethodStats} from '../../observability/rpc-stats.js';
 import { type RpcStats } from '../../observability/rpc-stats.js';
@@ -179,12 +180,17 @@ export function grpcServer(methods: MethodTable, options: GrpcOptions): Server {
   return server;
 }
 
+/** grpc-js wraps what the system said into a count of addresses. */
+function listenFailure(hostAndPort: string, said: string): string {
+  return `cannot listen on ${hostAndPort}: ${/\[(.*)\]$/.exec(said)?.[1] ?? said}`;
+}
+
 /** Resolves to the port, which matters when 0 was asked for. */
 export function listenInsecure(server: Server, hostAndPort: string): Promise<number> {
   return new Promise((resolve, reject) => {
     server.bindAsync(hostAndPort, ServerCredentials.createInsecure(), (error, port) => {
       if (error !== null) {
-        reject(error);
+        reject(new Error(listenFailure(hostAndPort, messageOf(error)), { cause: error }));
         return;
       }
       admitUrlAuthorities(server);

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { EMPTY } from '../../base/bytes.js';
+import { NetworkError } from '../../base/errors.js';
+import type { Env } from '../../base/env.js';
+import { silent } from '../../base/events.js';
+import type { NodeId } from '../../base/ids.js';
+import { StorageError } from '../../storage/errors.js';
+import type { Tree } from '../../storage/tree.js';
+import { emptyManifest } from '../../storage/version/apply-tree-op.js';
+import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
+import { encodeManifest } from '../../storage/version/manifest-codec.js';
+import type { TableMeta } from '../../storage/version/table-meta.js';
+import { EtcdError } from '../etcd-error.js';
+import { ManualClock } from '../testing/manual-clock.js';
+import { NewerVersion } from './newer-version.js';
+import type { SnapshotReceiver } from './snapshot-receiver.js';
+
+const PLACE = { nextTableId: 9, flushed: { index: 50, term: 1 } };
+
+function table(id: number, sequence: number): TableMeta {
+  const key = Uint8Array.from([1, 97, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+  return {
+    id, birth: { term: 1, proposer: 1, sequence, ordinal: 0 }, bytes: 100, rootDigest: 'aa'.repeat(16),
+    fileDigest: sequence.toString(16).padStart(32, '0'), smallest: key, largest: key, entries: 1, tombstones: 0,
+    minRevision: 1, maxRevision: 1, liveDelta: 0, scheme: { kind: 'none' },
+  };
+}
+
+function version(last: number, tables: readonly TableMeta[] = []): LogicalManifest {
+  const empty = emptyManifest();
+  return { ...empty, ...PLACE, last: { index: last, term: 1 }, levels: [tables, ...empty.levels.slice(1)] };
+}
+
+const LOST = new StorageError('BLOCK_UNREADABLE', 'bad', { tableId: 3, offset: 0 });
+const GONE = new EtcdError('DATA_LOSS');
+const AWAY = new NetworkError('UNREACHABLE', 'a peer is away', {});
+
+describe('asking for a newer version', () => {
+  let clock: ManualClock;
+  let answers: Map<NodeId, LogicalManifest | undefined>;
+  let asked: number;
+  let taken: number[];
+  let newer: NewerVersion;
+  const use = (manifest: LogicalManifest): Promise<boolean> => Promise.resolve(void taken.push(manifest.last.index) === undefined);
+
+  beforeEach(() => {
+    clock = new ManualClock();
+    answers = new Map();
+    asked = 0;
+    taken = [];
+    const network = {
+      call: (to: NodeId): Promise<Uint8Array> => {
+        asked++;
+        if (!answers.has(to)) return Promise.reject(AWAY);
+        const manifest = answers.get(to);
+        return Promise.resolve(manifest ? encodeManifest(manifest) : EMPTY);
+      },
+    };
+    newer = new NewerVersion({
+      env: { clock, network, events: silent } as unknown as Env,
+      tree: { meta: (id: number) => (id === 3 ? table(3, 30) : undefined) } as unknown as Tree,
+      peers: [2, 3, 4],
+      receiver: { obtain: (_from: NodeId, _: LogicalManifest, arrived: () => Promise<boolean>) => arrived() } as unknown as SnapshotReceiver,
+      suits: ({ last }) => last.index > 60,
+    });
+  });
+
+  it('D1 the newest that suits is taken, from whoever answers', async () => {
+    answers.set(2, version(70)).set(3, version(80));
+    assert.ok(await newer.seek(LOST, GONE, use));
+    assert.deepEqual(taken, [80]);
+  });
+
+  it('one that names the lost table, under whatever id, or that does not suit, is of no use', async () => {
+    answers.set(2, version(70, [table(8, 30)])).set(3, version(55)).set(4, undefined);
+    assert.ok(!(await newer.seek(LOST, GONE, use)));
+    assert.deepEqual([taken, asked], [[], 3]);
+  });
+
+  it('D1 while a peer could not say whether it has the bytes, nobody is asked before some time has gone by', async () => {
+    answers.set(2, version(70)).set(3, version(80));
+    assert.ok(!(await newer.seek(LOST, AWAY, use)));
+    clock.advance(3_000);
+    assert.ok(!(await newer.seek(LOST, AWAY, use)));
+    assert.equal(asked, 0);
+    clock.advance(3_000);
+    assert.ok(await newer.seek(LOST, AWAY, use));
+  });
+
+  it('what does not help is tried less and less often', async () => {
+    for (let at = 0; at < 60_000; at += 100) {
+      await newer.seek(LOST, GONE, use);
+      clock.advance(100);
+    }
+    assert.ok(asked >= 3 * 4 && asked <= 3 * 12, `${asked} calls in a minute`);
+  });
+});

@@ -1,0 +1,126 @@
+/**
+ * The way on for a member that waits for bytes which its peers no longer keep, because they have compacted the table away,
+ * while the log is long enough that Raft sends it no snapshot (design 5, 5.6): it asks its peers for their durable
+ * versions, and jumps to the newest one that does without that table. Asked for only when every peer has said that it
+ * lacks the bytes, or after some could not be asked for long; one at a time, ever less often while it does not help.
+ */
+
+import { EMPTY } from '../../base/bytes.js';
+import { codeOf, messageOf, NetworkError } from '../../base/errors.js';
+import type { Env } from '../../base/env.js';
+import type { NodeId } from '../../base/ids.js';
+import type { StorageError } from '../../storage/errors.js';
+import type { Tree } from '../../storage/tree.js';
+import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
+import { decodeManifest, encodeManifest } from '../../storage/version/manifest-codec.js';
+import { sameBirth, type TableMeta } from '../../storage/version/table-meta.js';
+import type { SnapshotReceiver } from './snapshot-receiver.js';
+import type { SnapshotSender } from './snapshot-sender.js';
+
+export const HAND_OVER_METHOD = 'snapshot.manifest';
+export const NEWER_VERSION_USED = 'a block is lost here and the others need it no more: their newer version is used';
+
+/** The serving side: the durable version, pinned for `to`; empty if there is none yet. */
+export function serveHandOver(sender: SnapshotSender, to: NodeId): Uint8Array {
+  const manifest = sender.handOver(to);
+  return manifest ? encodeManifest(manifest) : EMPTY;
+}
+
+export interface NewerVersionOptions {
+  readonly env: Env;
+  readonly tree: Tree;
+  readonly peers: readonly NodeId[];
+  readonly receiver: SnapshotReceiver;
+  /** May it take the place of the present one, as the log stands? It must be newer. */
+  readonly suits: (manifest: LogicalManifest) => boolean;
+}
+
+interface Found {
+  readonly from: NodeId;
+  readonly manifest: LogicalManifest;
+}
+
+const CALL_MS = 5_000;
+/** How long peers that cannot be asked are waited for. */
+const PATIENCE_MS = 5_000;
+const FIRST_PAUSE_MS = 500;
+const MAX_PAUSE_MS = 15_000;
+
+export class NewerVersion {
+  readonly #options: NewerVersionOptions;
+  #waiting = { table: undefined as unknown, since: 0, last: 0 };
+  #pauseMs = FIRST_PAUSE_MS;
+  #notBefore = 0;
+  #busy = false;
+
+  constructor(options: NewerVersionOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * A repair that this member cannot go on without failed with `cause`. True: a newer version was found, its tables are here, and
+   * `use` has put it in place. False: try the repair again, and this. Rejects with what `use` rejects with.
+   */
+  async seek(error: StorageError, cause: unknown, use: (manifest: LogicalManifest) => Promise<boolean>): Promise<boolean> {
+    const { clock } = this.#options.env;
+    if (this.#busy || !this.#due(error, cause)) return false;
+    this.#busy = true;
+    try {
+      const found = await this.#ask(this.#options.tree.meta(Number(error.data['tableId'])));
+      const used = found !== undefined && (await this.#take(found, use));
+      this.#pauseMs = used ? FIRST_PAUSE_MS : Math.min(2 * this.#pauseMs, MAX_PAUSE_MS);
+      return used;
+    } finally {
+      this.#notBefore = clock.now() + this.#pauseMs;
+      this.#busy = false;
+    }
+  }
+
+  #due(error: StorageError, cause: unknown): boolean {
+    const now = this.#options.env.clock.now();
+    const table = error.data['tableId'];
+    const waiting = this.#waiting;
+    if (waiting.table !== table || now - waiting.last > 2 * PATIENCE_MS) {
+      this.#waiting = { table, since: now, last: now };
+      this.#pauseMs = FIRST_PAUSE_MS;
+    } else waiting.last = now;
+    if (now < this.#notBefore) return false;
+    return codeOf(cause) === 'DATA_LOSS' || now - this.#waiting.since >= PATIENCE_MS;
+  }
+
+  async #ask(lost: TableMeta | undefined): Promise<Found | undefined> {
+    const { peers, suits } = this.#options;
+    let best: Found | undefined;
+    for (const found of await Promise.all(peers.map((peer) => this.#askPeer(peer)))) {
+      if (!found || !suits(found.manifest) || (lost && names(found.manifest, lost))) continue;
+      if (!best || found.manifest.last.index > best.manifest.last.index) best = found;
+    }
+    return best;
+  }
+
+  async #askPeer(from: NodeId): Promise<Found | undefined> {
+    try {
+      const reply = await this.#options.env.network.call(from, HAND_OVER_METHOD, EMPTY, CALL_MS);
+      return reply.length === 0 ? undefined : { from, manifest: decodeManifest(reply) };
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      if (!(error instanceof NetworkError)) this.#warn('a peer sent a version that does not parse', { from, why: messageOf(error) });
+      return undefined;
+    }
+  }
+
+  async #take({ from, manifest }: Found, use: (manifest: LogicalManifest) => Promise<boolean>): Promise<boolean> {
+    const used = await this.#options.receiver.obtain(from, manifest, () => use(manifest));
+    if (used) this.#warn(NEWER_VERSION_USED, { from, flushed: manifest.flushed.index, last: manifest.last.index });
+    return used;
+  }
+
+  #warn(message: string, data: Record<string, unknown>): void {
+    this.#options.env.events.emit({ type: 'warning', message, data });
+  }
+}
+
+/** Under this or, after a heal, another id. */
+function names({ levels }: LogicalManifest, { birth, fileDigest }: TableMeta): boolean {
+  return levels.some((tables) => tables.some((table) => table.fileDigest === fileDigest && sameBirth(table.birth, birth)));
+}

@@ -1,0 +1,20 @@
+/**
+ * R1 A member without its hard state has forgotten its vote. A directory that holds a manifest or a log has had a hard
+ * state, which is made durable before either: if that file is gone, starting as a new member could vote twice in a term.
+ */
+
+import type { Disk } from '../base/disk.js';
+import { DiskError } from '../base/errors.js';
+
+/** Throws DiskError NOT_FOUND. Nothing is written. */
+export async function refuseForgottenPromises(disk: Disk): Promise<void> {
+  if (disk.sizeOf('hardstate') !== undefined) return;
+  for (const dir of ['manifest', 'log']) {
+    const [file] = await disk.list(dir);
+    if (file === undefined) continue;
+    throw new DiskError('NOT_FOUND',
+      `hardstate is missing beside ${dir}/${file}: it is not known what this member has promised. It must not vote and does not start. ` +
+        'The other members go on serving. Put the file back; never copy it from another member or an older backup',
+      { path: 'hardstate' });
+  }
+}

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { createServer, type Server } from 'node:net';
+import { Server as GrpcServer } from '@grpc/grpc-js';
+import { MemoryDisk } from '../base/disk/memory-disk.js';
+import { DiskError } from '../base/errors.js';
+import { explainFatal } from './fatal-advice.js';
+import { refuseForgottenPromises } from './promises-kept.js';
+import { listenInsecure } from './rpc/grpc-server.js';
+
+async function touch(disk: MemoryDisk, path: string): Promise<void> {
+  const file = await disk.open(path, 'create');
+  await file.close();
+}
+
+describe('errors of a start', () => {
+  it('R1 a directory with a log or a manifest and no hard state is refused; an empty one, or one with it, is not', async () => {
+    for (const left of ['manifest/1', 'log/0000000000000001.seg']) {
+      const disk = new MemoryDisk();
+      for (const dir of ['tables', 'manifest', 'log']) await disk.mkdir(dir);
+      await refuseForgottenPromises(disk);
+      await touch(disk, left);
+      await assert.rejects(refuseForgottenPromises(disk), (error: unknown) => {
+        assert.ok(error instanceof DiskError && error.code === 'NOT_FOUND');
+        assert.ok(error.message.includes(`hardstate is missing beside ${left}`), error.message);
+        return true;
+      });
+      await touch(disk, 'hardstate');
+      await refuseForgottenPromises(disk);
+    }
+  });
+
+  it('a taken port is named, without the words of the library', async () => {
+    const taken = await new Promise<Server>((resolve) => {
+      const server = createServer().listen(0, '127.0.0.1', () => resolve(server));
+    });
+    const { port } = taken.address() as { port: number };
+    try {
+      await assert.rejects(listenInsecure(new GrpcServer(), `127.0.0.1:${port}`),
+        { message: `cannot listen on 127.0.0.1:${port}: listen EADDRINUSE: address already in use 127.0.0.1:${port}` });
+    } finally {
+      taken.close();
+    }
+  });
+
+  it('an emptied data directory and a changed scheme are explained', () => {
+    assert.match(explainFatal(new Error('invariant broken: R3 commit 9 is within the log, which ends at 0')), /^kintsugi: invariant broken: R3.*\n {2}try: .*emptied.*\n$/);
+    assert.match(explainFatal(new Error('MANIFEST_UNREADABLE: manifest/1')), /--ecc-scheme/);
+    assert.equal(explainFatal(new Error('other')), 'kintsugi: other\n');
+  });
+});
