@@ -1,8 +1,9 @@
 /**
  * Removes what no version, reader, plan or transfer names any more while the node runs: files of a transfer that a newer
  * one replaced, a file restored just as its table went, tables whose last pin was released. S5: a file goes only if it was
- * unnamed twice, some seconds apart, with no transfer under way, because a finished transfer's files are named a moment
- * after they are complete.
+ * unnamed twice, some seconds apart, while the tree was at rest: nothing owed, planned or unrecorded, no transfer under
+ * way. Otherwise a job may need inputs that no version names any more, and a finished transfer's files are named only
+ * a moment after they are complete.
  */
 
 import { messageOf } from '../base/errors.js';
@@ -43,13 +44,14 @@ export class Sweeper {
 
   async #sweep(): Promise<void> {
     const { tree, env, busy } = this.#options;
-    if (busy()) {
+    const moving = (): boolean => busy() || !atRest(tree);
+    if (moving()) {
       this.#suspects.clear();
       return;
     }
     await tree.collect();
     const unnamed = await tree.orphans();
-    if (busy()) {
+    if (moving()) {
       this.#suspects.clear();
       return;
     }
@@ -57,4 +59,9 @@ export class Sweeper {
     this.#suspects = new Set(unnamed);
     for (const path of gone) await env.disk.unlink(path);
   }
+}
+
+function atRest(tree: Tree): boolean {
+  const { seals, plans } = tree.latest;
+  return tree.owed().length === 0 && seals.length === 0 && plans.length === 0 && tree.unrecorded() === undefined;
 }

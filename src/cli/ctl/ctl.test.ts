@@ -97,6 +97,13 @@ describe('kintsugi ctl', () => {
     assert.match((await run(['scrub', '--rate=32MiB'])).out, /1 faults/);
   });
 
+  it('members that do not answer are not called equal', async () => {
+    const { code, out, err } = await run(['--command-timeout=300ms', 'heal', 'verify']);
+    assert.equal(code, 1);
+    assert.doesNotMatch(out, /equal: all members/);
+    assert.match(err, /did not answer/);
+  });
+
   it('help is exit code 0 and has examples for every command', async () => {
     for (const words of [[], ['get'], ['put'], ['del'], ['txn'], ['compaction'], ['endpoint', 'status'], ['endpoint', 'health'], ['member', 'list'],
       ['move-leader'], ['heal', 'status'], ['heal', 'hints'], ['heal', 'verify'], ['scrub'], ['status']]) {

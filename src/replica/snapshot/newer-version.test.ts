@@ -60,7 +60,9 @@ describe('asking for a newer version', () => {
       env: { clock, network, events: silent } as unknown as Env,
       tree: { meta: (id: number) => (id === 3 ? table(3, 30) : undefined) } as unknown as Tree,
       peers: [2, 3, 4],
-      receiver: { obtain: (_from: NodeId, _: LogicalManifest, arrived: () => Promise<boolean>) => arrived() } as unknown as SnapshotReceiver,
+      receiver: {
+        obtain: (_from: NodeId, _manifest: LogicalManifest, arrived: () => Promise<boolean>) => arrived(),
+      } as unknown as SnapshotReceiver,
       suits: ({ last }) => last.index > 60,
     });
   });

@@ -15,6 +15,7 @@ import { ETCD_MESSAGES } from '../../replica/etcd-error.js';
 import { admitUrlAuthorities } from './lenient-authority.js';
 import type { BidiHandler, MethodTable, Sender, ServerStreamHandler, UnaryHandler } from './method.js';
 import { Code, RpcError, statusOf, unknownMethod, type RpcStatus } from './status.js';
+import { UnreadAnswers } from './unread-answers.js';
 
 export interface GrpcOptions {
   /** A larger request is refused before it is parsed. etcd: `--max-request-bytes` + 512 KiB. */
@@ -25,6 +26,8 @@ export interface GrpcOptions {
   readonly keepaliveTimeoutMs: number;
   /** For calls with the metadata `hasleader: true`. */
   hasLeader(): boolean;
+  /** Bytes of large answers that callers may leave unread, over all calls. */
+  readonly maxUnreadBytes?: number;
   readonly stats: RpcStats;
 }
 
@@ -48,7 +51,11 @@ function guardOf(options: GrpcOptions): Guard {
   };
 }
 
-function unary(handle: UnaryHandler, guard: Guard, stats: MethodStats) {
+/** What only reads may be refused when it is done; a write that happened must be answered. */
+const REFUSABLE = '/etcdserverpb.KV/Range';
+const TOO_MANY: RpcStatus = { code: Code.RESOURCE_EXHAUSTED, details: ETCD_MESSAGES.TOO_MANY_REQUESTS };
+
+function unary(handle: UnaryHandler, guard: Guard, stats: MethodStats, unread: UnreadAnswers, refusable: boolean) {
   return (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>): void => {
     const started = performance.now();
     stats.started++;
@@ -60,7 +67,13 @@ function unary(handle: UnaryHandler, guard: Guard, stats: MethodStats) {
     }
     handle(call.request).then(
       (response) => {
-        stats.end(Code.OK, performance.now() - started);
+        const refusal = refusable && !unread.admits(response.length) ? TOO_MANY : undefined;
+        stats.end(refusal?.code ?? Code.OK, performance.now() - started);
+        if (refusal !== undefined) {
+          callback(refusal, null);
+          return;
+        }
+        unread.track(call, response.length);
         callback(null, response as Buffer);
       },
       (error: unknown) => {
@@ -157,11 +170,12 @@ export function grpcServer(methods: MethodTable, options: GrpcOptions): Server {
   });
   (server as unknown as { handlers: Map<string, Registered> }).handlers = new HandlersWithFallback();
   const guard = guardOf(options);
+  const unread = new UnreadAnswers(options.maxUnreadBytes);
   for (const [path, method] of methods) {
     switch (method.kind) {
       case 'unary': {
         const stats = options.stats.of(path, 'unary');
-        server.register(path, unary(method.handle, guard, stats), identity, identity, 'unary');
+        server.register(path, unary(method.handle, guard, stats, unread, path === REFUSABLE), identity, identity, 'unary');
         break;
       }
       case 'server-stream': {

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { connect, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
+import type { Server } from '@grpc/grpc-js';
+import { RpcStats } from '../../observability/rpc-stats.js';
+import { forceClose } from './grpc-shutdown.js';
+import { grpcServer, listenInsecure } from './grpc-server.js';
+import type { Method } from './method.js';
+
+const MIB = 1 << 20;
+const RANGE = '/etcdserverpb.KV/Range';
+const PUT = '/etcdserverpb.KV/Put';
+
+describe('answers that nobody reads', () => {
+  let server: Server;
+  let session: ClientHttp2Session;
+
+  before(async () => {
+    const big: Method = { kind: 'unary', handle: () => Promise.resolve(Buffer.alloc(MIB)) };
+    server = grpcServer(new Map([[RANGE, big], [PUT, big]]), {
+      maxReceiveBytes: MIB, maxConcurrentStreams: 1000, keepaliveIntervalMs: 0, keepaliveTimeoutMs: 20_000,
+      hasLeader: () => true, stats: new RpcStats(), maxUnreadBytes: 3 * MIB,
+    });
+    const port = await listenInsecure(server, '127.0.0.1:0');
+    // A window of nothing: whatever the server sends stays with the server.
+    session = connect(`http://127.0.0.1:${port}`, { settings: { initialWindowSize: 0 } });
+    session.on('error', () => undefined);
+    await new Promise((resolve) => session.once('remoteSettings', resolve));
+  });
+  after(() => {
+    session.destroy();
+    forceClose(server);
+  });
+
+  /** Resolves when the server has answered: to its status if that was all, else to undefined. */
+  function ask(path: string): Promise<{ readonly stream: ClientHttp2Stream; readonly code: string | undefined }> {
+    const stream = session.request({ ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' });
+    stream.on('error', () => undefined).pause();
+    stream.end(Buffer.alloc(5));
+    return new Promise((resolve) => stream.once('response', (headers) => resolve({ stream, code: headers['grpc-status'] as string | undefined })));
+  }
+
+  it('are bounded: the next large read is refused, a write that happened is answered, and closing a stream makes room', async () => {
+    const held = [await ask(RANGE), await ask(RANGE), await ask(RANGE)];
+    assert.deepEqual(held.map(({ code }) => code), [undefined, undefined, undefined]);
+    assert.equal((await ask(RANGE)).code, '8');
+    assert.equal((await ask(PUT)).code, undefined);
+    for (const { stream } of held) stream.close(8);
+    let rounds = 0;
+    // A closed stream ends on the server some turns later: each question is a turn.
+    while ((await ask(RANGE)).code !== undefined) assert.ok(++rounds < 1000, 'closed streams were never given back');
+  });
+});
