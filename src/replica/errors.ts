@@ -5,6 +5,8 @@ import { KintsugiError } from '../base/errors.js';
 export type ReplicaErrorCode =
   /** The data directory belongs to another cluster or member. */
   | 'WRONG_IDENTITY'
+  /** The data directory of a member that the others know is empty. */
+  | 'EMPTIED'
   /** A committed entry cannot be understood. */
   | 'ENTRY_UNKNOWN'
   /** The disk refused a write or a sync that the node cannot do without. */

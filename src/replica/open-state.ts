@@ -6,6 +6,7 @@
 import { assert } from '../base/assert.js';
 import type { LogIndex } from '../base/ids.js';
 import { BlockCache } from '../storage/cache/block-cache.js';
+import { DEFAULT_TREE_SETTINGS } from '../storage/settings.js';
 import { TableStore } from '../storage/table/table-store.js';
 import { Tree } from '../storage/tree.js';
 import { emptyManifest } from '../storage/version/apply-tree-op.js';
@@ -18,6 +19,8 @@ import type { ReplicaOptions } from './options.js';
 
 export interface OpenedState {
   readonly hardState: HardStateStore;
+  /** The data directory was empty: this member was never here, or somebody emptied it. */
+  readonly fresh: boolean;
   readonly store: ManifestStore;
   readonly log: DurableLog;
   readonly tables: TableStore;
@@ -32,12 +35,13 @@ export async function openState(options: ReplicaOptions): Promise<OpenedState> {
   await disk.mkdir('manifest');
   await disk.mkdir('log');
   const hardState = await openHardState(options);
+  const fresh = hardState.current?.incarnation === 1;
   const store = await openManifest(options, hardState);
   const tables = new TableStore(disk, new BlockCache(options.cacheBytes), options.hooks.faults);
   const tree = new Tree({ disk, tables, durable: store.manifest });
   for (const path of await tree.orphans()) await disk.unlink(path);
   const { log, commit } = await openLog(options, store.manifest);
-  return { hardState, store, log, tables, tree, commit };
+  return { hardState, fresh, store, log, tables, tree, commit };
 }
 
 async function openHardState(options: ReplicaOptions): Promise<HardStateStore> {
@@ -67,7 +71,8 @@ function openManifest(options: ReplicaOptions, hardState: HardStateStore): Promi
   return ManifestStore.open(
     {
       disk: options.env.disk,
-      scheme: options.settings.format.scheme,
+      // Never a flag's: what was written must be readable whatever a node is started with.
+      scheme: DEFAULT_TREE_SETTINGS.format.scheme,
       commitGeneration: ({ generation, digest }) => hardState.update({ manifestGeneration: generation, manifestDigest: digest }),
     },
     named,

@@ -28,6 +28,7 @@ import { ServeGate } from './consensus/serve-gate.js';
 import { encodeBootstrap, encodeTreeOp } from './entry.js';
 import { TableFetcher } from './fetch/table-fetcher.js';
 import { isTableCall, serveTables, type TableServer } from './fetch/table-server.js';
+import { answerKnown, KNOWN_METHOD, refuseIfKnown } from './first-start.js';
 import { decodeNews, encodeNews, Gossip } from './gossip.js';
 import { handOverWhenBlocked } from './hand-over.js';
 import type { HealingHost } from './hooks.js';
@@ -180,6 +181,7 @@ export class Replica {
     const { env, hooks } = this.options;
     await hooks.attach(this.#healingHost());
     await env.network.start(this.#handler());
+    if (this.#opened.fresh) await refuseIfKnown(env, this.options.self, this.#confState.voters);
     await this.#switch.loadMended((error, cause) => this.#openNewer(error, cause));
     this.machine.resume();
     this.#loaded = true;
@@ -284,6 +286,7 @@ export class Replica {
       },
       onCall: (from, method, request) => {
         if (isTableCall(method)) return this.#tableServer(method, request);
+        if (method === KNOWN_METHOD) return Promise.resolve(answerKnown(this.gossip.of(from) !== undefined || this.#kv.knows(from)));
         if (method === HAND_OVER_METHOD) return Promise.resolve(serveHandOver(this.sender, from));
         return this.options.hooks.onCall(from, method, request);
       },

@@ -82,6 +82,10 @@ export class AppliedIds {
     set(window, id.sequence);
   }
 
+  has(member: NodeId): boolean {
+    return this.#windows.has(member);
+  }
+
   /** For the entry that removes a member from the cluster: member ids are never used again. */
   forget(member: NodeId): void {
     this.#windows.delete(member);

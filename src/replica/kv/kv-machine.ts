@@ -88,6 +88,11 @@ export class KvMachine {
     return this.#appliedIds.classify(id);
   }
 
+  /** Whether a proposal of this member was ever applied here. */
+  knows(member: NodeId): boolean {
+    return this.#appliedIds.has(member);
+  }
+
   /** For the entry that removes a member. */
   forgetMember(member: NodeId): void {
     this.#appliedIds.forget(member);
