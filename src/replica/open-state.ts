@@ -93,7 +93,7 @@ async function openLog(options: ReplicaOptions, manifest: LogicalManifest): Prom
       throw new ReplicaError(
         'BROKEN',
         `the log starts at ${log.firstIndex()}, after what the tables hold (${flushed.index}): entries between are missing here. ` +
-          'The other members go on; this one must be re-admitted with an empty data directory (kintsugi recover)',
+          'The other members go on. Keep this data directory; re-admission (kintsugi recover) comes with a later version',
       );
     }
     await log.resetTo(flushed.index, flushed.term, last.index);
