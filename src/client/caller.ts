@@ -71,7 +71,8 @@ export class Caller {
         return await endpoint.unary(spec.path, spec.request, limits);
       } catch (error) {
         if (!(error instanceof ClientError)) throw error;
-        failures.set(endpoint.name, error.details);
+        // That the time was up says less than why the attempts before it failed.
+        if (error.code !== 'DEADLINE_EXCEEDED' || !failures.has(endpoint.name)) failures.set(endpoint.name, error.details);
         const again = error.transient && (spec.idempotent || error.unsent) && !this.#closed;
         // Others may have moved on already.
         if (error.transient && pinned === undefined && index === this.#current) this.#current = (index + 1) % around;

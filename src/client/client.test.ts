@@ -60,6 +60,17 @@ describe('client', () => {
     });
   }
 
+  it('a deadline that ends the last of several attempts does not hide why the others failed', async () => {
+    first.store.refusal = new EtcdError('LEADER_CHANGED');
+    const late = quick([first.endpoint], { timeoutMs: 500, retryDelayMs: 50, maxRetryDelayMs: 50, maxAttempts: 1_000 });
+    setTimeout(() => (first.store.range = () => new Promise(() => undefined)), 200);
+    const error: unknown = await late.get('a').catch((reason: unknown) => reason);
+    late.close();
+    assert.ok(error instanceof ClientError);
+    assert.equal(error.code, 'DEADLINE_EXCEEDED');
+    assert.match(error.failures.get(first.endpoint) ?? '', /leader changed/);
+  });
+
   it('puts, gets, ranges and deletes with text or bytes', async () => {
     assert.equal((await client.put('a', 'one')).revision, 2);
     const again = await client.put(Buffer.from('a'), new Uint8Array([0xff, 0]), { prevKv: true });

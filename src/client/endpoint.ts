@@ -109,7 +109,8 @@ export class Endpoint {
       if (state === connectivityState.SHUTDOWN) throw this.#cancelled();
       const late = await new Promise((resolve) => channel.watchConnectivityState(state, until, (error) => resolve(error)));
       if (late !== undefined) {
-        throw new ClientError('UNAVAILABLE', { details: `no connection within ${until - began} ms`, endpoint: this.name, unsent: true });
+        const code = until === deadline ? 'DEADLINE_EXCEEDED' : 'UNAVAILABLE';
+        throw new ClientError(code, { details: `no connection within ${until - began} ms`, endpoint: this.name, unsent: true });
       }
     }
   }

@@ -121,15 +121,18 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/unknown (service|method)/, 'this server does not have this command'],
 ];
 
+const MEMBER_RUNNING = 'is the member running, and is --endpoints (KINTSUGI_ENDPOINTS) its --advertise-client-urls?';
+
 function adviceFor(error: ClientError): string | undefined {
   const known = ADVICE.find(([pattern]) => pattern.test(error.details));
   if (known !== undefined) return known[1];
   switch (error.code) {
     case 'UNAVAILABLE':
       return error.unsent
-        ? 'is the member running, and is --endpoints (KINTSUGI_ENDPOINTS) its --advertise-client-urls?'
+        ? MEMBER_RUNNING
         : 'the answer was lost: a write may or may not have happened; read before you write again';
     case 'DEADLINE_EXCEEDED':
+      if ([...error.failures.values()].some((why) => why !== error.details)) return MEMBER_RUNNING;
       return 'is there a leader? `kintsugi ctl endpoint status --cluster`; a write may still happen; --command-timeout gives it longer';
     case 'DATA_LOSS':
       return 'no copy of a block is readable on any member: see `kintsugi ctl heal hints` and restore those keys from a backup';
@@ -143,7 +146,11 @@ export function explain(error: ClientError): string {
   const { failures } = error;
   const lines = [`Error: ${error.code === 'DEADLINE_EXCEEDED' ? 'context deadline exceeded' : error.details}`];
   if (failures.size > 1) for (const [endpoint, details] of failures) lines.push(`  ${endpoint}: ${details}`);
-  else if (error.endpoint !== undefined) lines.push(`  asked: ${error.endpoint}${error.attempts > 1 ? `, ${error.attempts} times` : ''}`);
+  else if (error.endpoint !== undefined) {
+    const [before] = failures.values();
+    const why = error.code === 'DEADLINE_EXCEEDED' && before !== undefined && before !== error.details ? `: ${before}` : '';
+    lines.push(`  asked: ${error.endpoint}${error.attempts > 1 ? `, ${error.attempts} times` : ''}${why}`);
+  }
   const advice = adviceFor(error);
   if (advice !== undefined) lines.push(`  try:   ${advice}`);
   return `${lines.join('\n')}\n`;
