@@ -20,20 +20,3 @@ export function digest128(...parts: readonly Uint8Array[]): Digest128 {
   for (const part of parts) h128.update(part);
   return h128.digest('hex');
 }
-
-/** XXH128 of bytes that arrive in pieces over time; each has a hasher of its own. */
-export interface RunningDigest {
-  update(bytes: Uint8Array): void;
-  /** Ends the digest; nothing may be added afterwards. */
-  digest(): Digest128;
-}
-
-/** Makes a {@link RunningDigest}. Asynchronous because each needs a WebAssembly instance. */
-export async function runningDigest(): Promise<RunningDigest> {
-  const hasher = await createXXHash128();
-  hasher.init();
-  return {
-    update: (bytes) => void hasher.update(bytes),
-    digest: () => hasher.digest('hex'),
-  };
-}

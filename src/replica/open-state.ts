@@ -16,6 +16,7 @@ import { ReplicaError } from './errors.js';
 import { HardStateStore } from './hard-state/hard-state.js';
 import { DurableLog } from './log/durable-log.js';
 import type { ReplicaOptions } from './options.js';
+import { refuseForgottenPromises } from './promises-kept.js';
 
 export interface OpenedState {
   readonly hardState: HardStateStore;
@@ -31,6 +32,7 @@ export interface OpenedState {
 /** Rejects with ReplicaError, HardStateError, LogError, StorageError or DiskError: what is wrong, and what to do. */
 export async function openState(options: ReplicaOptions): Promise<OpenedState> {
   const { disk } = options.env;
+  await refuseForgottenPromises(disk);
   await disk.mkdir('tables');
   await disk.mkdir('manifest');
   await disk.mkdir('log');

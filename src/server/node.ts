@@ -15,7 +15,6 @@ import { nodeClock, NodeRandom, NodeWorkers } from './env/node-env.js';
 import { NodeDisk } from './node-disk.js';
 import type { NodeConfig } from './options/config.js';
 import { hostPort, PeerNetwork } from './peer-network.js';
-import { refuseForgottenPromises } from './promises-kept.js';
 
 export interface NodeHooks {
   /** Hears of everything that happens inside. */
@@ -37,7 +36,6 @@ export async function openNode(config: NodeConfig, hooks: NodeHooks): Promise<Op
   if (hooks.onEvent !== undefined) bus.subscribe(hooks.onEvent);
   const disk = await NodeDisk.open(config.dataDir);
   try {
-    await refuseForgottenPromises(disk);
     const network = peerNetwork(config, bus);
     const env: Env = { clock: nodeClock, random: new NodeRandom(), disk, network, workers: new NodeWorkers(), events: bus };
     const healing = new Healing(env);
