@@ -55,6 +55,8 @@ export class Applier {
   #waitingForRepair: string | undefined;
   #blockedSince: number | undefined;
   #idle: (() => void)[] = [];
+  /** For who watches a replica: called with each entry once it is applied. Must not throw. */
+  onApplied: ((entry: Entry) => void) | undefined;
 
   constructor(options: ApplierOptions, applied: LogIndex) {
     this.#options = options;
@@ -177,6 +179,7 @@ export class Applier {
         this.#head++;
         this.#queuedBytes -= entry.data.length;
         this.#index = entry.index;
+        this.onApplied?.(entry);
         pause = workers.breathe();
       }
       events.emit({ type: 'applied', count: this.#head - first, index: this.#index });

@@ -7,6 +7,8 @@ export type ReplicaErrorCode =
   | 'WRONG_IDENTITY'
   /** The data directory of a member that the others know is empty. */
   | 'EMPTIED'
+  /** The data directory is an older copy of the one that made this member's last promises. */
+  | 'ROLLED_BACK'
   /** A committed entry cannot be understood. */
   | 'ENTRY_UNKNOWN'
   /** The disk refused a write or a sync that the node cannot do without. */

@@ -7,6 +7,7 @@
 import { ByteReader, ByteWriter } from '../base/bytes.js';
 import { CodecError } from '../base/errors.js';
 import type { LogIndex, NodeId } from '../base/ids.js';
+import type { ReplicaOptions } from './options.js';
 
 export interface MemberNews {
   readonly name: string;
@@ -17,6 +18,10 @@ export interface MemberNews {
 }
 
 const MAX_URLS = 64;
+
+export function newsOf({ clientUrls, members, self }: ReplicaOptions, durableFlushed: LogIndex, applied: LogIndex): MemberNews {
+  return { name: members.find((member) => member.id === self)?.name ?? '', clientUrls, durableFlushed, applied };
+}
 
 export function encodeNews(news: MemberNews): Uint8Array {
   const out = new ByteWriter(128).text(news.name).varint(news.clientUrls.length);

@@ -20,8 +20,10 @@ import { refuseForgottenPromises } from './promises-kept.js';
 
 export interface OpenedState {
   readonly hardState: HardStateStore;
-  /** The data directory was empty: this member was never here, or somebody emptied it. */
-  readonly fresh: boolean;
+  /** Of this start: a durable counter. */
+  readonly incarnation: number;
+  /** The files hold no promise: this member was never here, or somebody emptied its directory. */
+  readonly isNew: boolean;
   readonly store: ManifestStore;
   readonly log: DurableLog;
   readonly tables: TableStore;
@@ -37,13 +39,14 @@ export async function openState(options: ReplicaOptions): Promise<OpenedState> {
   await disk.mkdir('manifest');
   await disk.mkdir('log');
   const hardState = await openHardState(options);
-  const fresh = hardState.current?.incarnation === 1;
   const store = await openManifest(options, hardState);
   const tables = new TableStore(disk, new BlockCache(options.cacheBytes), options.hooks.faults);
   const tree = new Tree({ disk, tables, durable: store.manifest });
   for (const path of await tree.orphans()) await disk.unlink(path);
   const { log, commit } = await openLog(options, store.manifest);
-  return { hardState, fresh, store, log, tables, tree, commit };
+  const { term = 0, incarnation = 0 } = hardState.current ?? {};
+  const isNew = term === 0 && log.lastIndex() === 0 && store.manifest.last.index === 0;
+  return { hardState, incarnation, isNew, store, log, tables, tree, commit };
 }
 
 async function openHardState(options: ReplicaOptions): Promise<HardStateStore> {

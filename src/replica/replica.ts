@@ -10,8 +10,7 @@
 import { ByteReader, ByteWriter } from '../base/bytes.js';
 import { CodecError, messageOf } from '../base/errors.js';
 import type { Env, NetworkHandler, Timer } from '../base/env.js';
-import type { LogIndex, NodeId, TableId, Term } from '../base/ids.js';
-import { decodeMessages } from '../raft/message-codec.js';
+import type { LogIndex, NodeId, Term } from '../base/ids.js';
 import type { ConfState, Message, Role } from '../raft/types.js';
 import type { StorageError } from '../storage/errors.js';
 import { SYSTEM_SPACE } from '../storage/read-view.js';
@@ -19,21 +18,24 @@ import { readTreeSettings, writeTreeSettings, type TreeSettings } from '../stora
 import type { Tree } from '../storage/tree.js';
 import type { LogicalManifest } from '../storage/version/logical-manifest.js';
 import type { TreeOp } from '../storage/version/tree-op.js';
+import { Announcement } from './announcement.js';
 import { Applier } from './applier.js';
-import { FRAME_GOSSIP, FRAME_RAFT, FRAME_REDO, FRAME_REPORT, FRAME_SNAPSHOT_ALIVE, frame } from './consensus/frame.js';
+import { FRAME_GOSSIP, frame } from './consensus/frame.js';
 import { Proposals } from './consensus/proposals.js';
 import { RaftDriver } from './consensus/raft-driver.js';
 import { ReadIndex } from './consensus/read-index.js';
 import { ServeGate } from './consensus/serve-gate.js';
+import { EtcdError } from './etcd-error.js';
 import { encodeBootstrap, encodeTreeOp } from './entry.js';
 import { TableFetcher } from './fetch/table-fetcher.js';
 import { isTableCall, serveTables, type TableServer } from './fetch/table-server.js';
-import { answerKnown, KNOWN_METHOD, refuseIfKnown } from './first-start.js';
-import { decodeNews, encodeNews, Gossip } from './gossip.js';
+import { encodeNews, Gossip, newsOf } from './gossip.js';
 import { handOverWhenBlocked } from './hand-over.js';
 import type { HealingHost } from './hooks.js';
+import { receiveFrame } from './inbox.js';
 import { KvMachine } from './kv/kv-machine.js';
 import { SYSTEM_KEYS, systemWrite } from './kv/system-keys.js';
+import { LogShortener } from './log-shortener.js';
 import type { DurableLog } from './log/durable-log.js';
 import { openState, type OpenedState } from './open-state.js';
 import { requestTimeoutMs, type ReplicaOptions } from './options.js';
@@ -43,6 +45,7 @@ import { SnapshotSender } from './snapshot/snapshot-sender.js';
 import { Sweeper } from './sweep.js';
 import { tableSource } from './table-source.js';
 import { TreeMachine } from './tree/tree-machine.js';
+import { answerRemembered, checkStart, REMEMBERED_METHOD } from './start-check.js';
 import { joins, VersionSwitch } from './version-switch.js';
 
 /** Time-outs, planner, gossip and retries are looked at this often. */
@@ -75,11 +78,12 @@ export class Replica {
   /** This leader has applied an entry of its own term. */
   #ownTermApplied = false;
   readonly #sweeper: Sweeper;
+  readonly #shortener: LogShortener;
+  readonly #announcement: Announcement;
   #bootstrapProposed: Term = 0;
   #timer: Timer | undefined;
   #lastGossip = 0;
   #loaded = false;
-  #shortening: Promise<void> | undefined;
   #dead = false;
 
   private constructor(options: ReplicaOptions, opened: OpenedState) {
@@ -87,13 +91,13 @@ export class Replica {
     this.#env = options.env;
     this.#opened = opened;
     const { env, self, hooks } = options;
-    const { tree, tables, log, hardState, store, commit } = opened;
+    const { tree, tables, log, store, commit } = opened;
     const voters = options.members.map((member) => member.id).sort((a, b) => a - b);
     const peers = voters.filter((id) => id !== self);
     const flushed = tree.durable.flushed.index;
     this.#confState = { voters, votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
     const failed = (error: unknown): void => this.#fatal(error);
-    const incarnation = hardState.current?.incarnation ?? 0;
+    const { incarnation } = opened;
     const timing = { clock: env.clock, member: self, incarnation, timeoutMs: requestTimeoutMs(options) };
 
     this.#gate = new ServeGate(env.clock, timing.timeoutMs, tree.durable.last.index);
@@ -105,6 +109,7 @@ export class Replica {
     this.proposals = new Proposals({
       ...timing, events: env.events, maxPending: MAX_PENDING, retryMs: RETRY_MS, propose: (data) => this.driver.propose(data),
     });
+    this.#announcement = this.#makeAnnouncement(incarnation);
     this.readIndex = new ReadIndex({
       ...timing, retryMs: 250, maxWaiting: 4 * MAX_PENDING, ask: (context) => this.driver.readIndex(context),
     });
@@ -138,20 +143,36 @@ export class Replica {
       progressOf: (peer) => this.driver.node.status().progress?.get(peer)?.state,
       giveUp: (peer) => this.driver.reportSnapshot(peer, false),
     });
-    const forget = (table: TableId): void => tables.forget(table);
-    const complete = (message: Message): void => this.driver.step(message);
-    this.receiver = new SnapshotReceiver({ env, tree, fetcher: this.fetcher, peers, forget, complete });
+    this.receiver = this.#makeReceiver(peers);
     this.#switch = new VersionSwitch({
       env, tree, store, log, gate: this.#gate, applier: this.applier, machine: this.machine,
       repair: (error) => hooks.repair(error),
       load: (index) => this.#load(index),
-      shortening: () => this.#shortening,
+      shortening: () => this.#shortener.running,
       switched: (index) => this.#switched(index),
       stopped: () => this.#dead,
     });
+    this.#shortener = this.#makeShortener();
     this.#newer = new NewerVersion({ env, tree, peers, receiver: this.receiver, suits: (manifest) => this.#suits(manifest) });
     this.#sweeper = new Sweeper({ env, tree, busy: () => this.receiver.active || this.#switch.busy });
     this.#moveReaders(flushed);
+  }
+
+  #makeReceiver(peers: readonly NodeId[]): SnapshotReceiver {
+    const { tree, tables } = this.#opened;
+    const complete = (message: Message): void => this.driver.step(message);
+    return new SnapshotReceiver({ env: this.#env, tree, fetcher: this.fetcher, peers, complete, forget: (table) => tables.forget(table) });
+  }
+
+  #makeAnnouncement(incarnation: number): Announcement {
+    const known = (): number => this.#kv.incarnationOf(this.options.self);
+    return new Announcement({ incarnation, known, propose: (command) => this.proposals.propose(command) });
+  }
+
+  #makeShortener(): LogShortener {
+    const { log, tree } = this.#opened;
+    const busy = (): boolean => this.#switch.busy || this.#dead;
+    return new LogShortener({ log, tree, gossip: this.gossip, events: this.#env.events, floor: () => this.sender.floor(), busy });
   }
 
   #makeDriver(applied: LogIndex, commit: LogIndex): RaftDriver {
@@ -181,7 +202,8 @@ export class Replica {
     const { env, hooks } = this.options;
     await hooks.attach(this.#healingHost());
     await env.network.start(this.#handler());
-    if (this.#opened.fresh) await refuseIfKnown(env, this.options.self, this.#confState.voters);
+    const { incarnation, isNew } = this.#opened;
+    await checkStart({ env, self: this.options.self, voters: this.#confState.voters, incarnation, isNew, stopped: () => this.#dead });
     await this.#switch.loadMended((error, cause) => this.#openNewer(error, cause));
     this.machine.resume();
     this.#loaded = true;
@@ -277,7 +299,7 @@ export class Replica {
     return {
       onFrame: (from, bytes) => {
         try {
-          this.#onFrame(from, bytes);
+          if (!this.#dead) receiveFrame(this, this.#loaded, from, bytes);
         } catch (error) {
           if (error instanceof CodecError) {
             this.#env.events.emit({ type: 'warning', message: 'a peer sent a frame that does not parse', data: { from, why: messageOf(error) } });
@@ -286,7 +308,7 @@ export class Replica {
       },
       onCall: (from, method, request) => {
         if (isTableCall(method)) return this.#tableServer(method, request);
-        if (method === KNOWN_METHOD) return Promise.resolve(answerKnown(this.gossip.of(from) !== undefined || this.#kv.knows(from)));
+        if (method === REMEMBERED_METHOD) return this.#remembered(from);
         if (method === HAND_OVER_METHOD) return Promise.resolve(serveHandOver(this.sender, from));
         return this.options.hooks.onCall(from, method, request);
       },
@@ -296,39 +318,11 @@ export class Replica {
     };
   }
 
-  #onFrame(from: NodeId, bytes: Uint8Array): void {
-    if (this.#dead) return;
-    if (bytes[0] === FRAME_SNAPSHOT_ALIVE) return this.sender.alive(from);
-    if (!this.#loaded) return;
-    const body = bytes.subarray(1);
-    switch (bytes[0]) {
-      case FRAME_RAFT:
-        for (const message of decodeMessages(body)) this.#onMessage(from, message);
-        return;
-      case FRAME_GOSSIP:
-        this.gossip.heard(from, decodeNews(body));
-        return;
-      case FRAME_REPORT:
-        this.machine.onReport(from, body);
-        return;
-      case FRAME_REDO:
-        this.machine.onRedo(from, body);
-        return;
-      default:
-        throw new CodecError(`frame of unknown kind ${bytes[0]}`);
-    }
-  }
-
-  #onMessage(from: NodeId, message: Message): void {
-    if (message.from !== from && message.type !== 'MsgTransferLeader' && message.type !== 'MsgProp' && message.type !== 'MsgReadIndex') {
-      throw new CodecError(`${message.type} claims to be from ${message.from}`);
-    }
-    const node = this.driver.node;
-    if (message.type === 'MsgSnap' && message.term >= node.term && (message.snapshot?.metadata.index ?? 0) > node.commit) {
-      this.receiver.offer(message);
-    } else {
-      this.driver.step(message);
-    }
+  #remembered(from: NodeId): Promise<Uint8Array> {
+    const isNew = (): boolean => this.#opened.isNew && this.term === 0;
+    const confirm = (): Promise<void> => (this.#loaded ? this.readIndex.wait() : Promise.reject(new EtcdError('UNHEALTHY')));
+    const met = (member: NodeId): number => Math.max(this.#kv.incarnationOf(member), Number(this.gossip.of(member) !== undefined));
+    return answerRemembered({ env: this.#env, isNew, incarnationOf: met, confirm }, from);
   }
 
   // --- Consensus ---
@@ -381,6 +375,7 @@ export class Replica {
     this.#gate.tick();
     this.machine.planner.step();
     this.#bootstrap();
+    if (this.leader !== 0) this.#announcement.tick();
     const now = this.#env.clock.now();
     if (now - this.#lastGossip < GOSSIP_MS) return;
     this.#sayNews(now);
@@ -388,17 +383,13 @@ export class Replica {
     this.machine.resend();
     handOverWhenBlocked(this);
     this.#sweeper.tick(now);
-    this.#shortenLog().catch((error: unknown) => this.#fatal(error));
+    this.#shortener.run().catch((error: unknown) => this.#fatal(error));
   }
 
   #sayNews(now: number): void {
     this.#lastGossip = now;
-    const { clientUrls, members, self } = this.options;
-    const name = members.find((member) => member.id === self)?.name ?? '';
-    const body = frame(
-      FRAME_GOSSIP,
-      encodeNews({ name, clientUrls, durableFlushed: this.tree.durable.flushed.index, applied: this.applier.index }),
-    );
+    const { members, self } = this.options;
+    const body = frame(FRAME_GOSSIP, encodeNews(newsOf(this.options, this.tree.durable.flushed.index, this.applier.index)));
     for (const member of members) if (member.id !== self) this.#env.network.send(member.id, body);
   }
 
@@ -421,18 +412,7 @@ export class Replica {
 
   async #durableMoved(): Promise<void> {
     this.#sayNews(this.#env.clock.now());
-    await this.#shortenLog();
-  }
-
-  /** Design 5.8: the log goes only below what this node and a quorum hold in durable tables, and no transfer needs. */
-  async #shortenLog(): Promise<void> {
-    const own = this.tree.durable.flushed.index;
-    const limit = Math.min(own, this.gossip.quorumFlushed(own), this.sender.floor());
-    const before = this.log.firstIndex();
-    if (limit < before || this.#dead || this.#switch.busy || this.#shortening) return;
-    this.#shortening = this.log.truncateBefore(limit, this.log.term(limit)).finally(() => (this.#shortening = undefined));
-    await this.#shortening;
-    if (this.log.firstIndex() > before) this.#env.events.emit({ type: 'log-truncated', below: this.log.firstIndex() });
+    await this.#shortener.run();
   }
 
   /** The version in place cannot give the state as of F, and no peer can mend it. True: another one is in place. */

@@ -60,6 +60,8 @@ export class RaftDriver {
   #proposals: Uint8Array[] = [];
   #writing = false;
   #scheduled = false;
+  /** Nothing is handed on before: the state of the machine may not be there yet. */
+  #started = false;
   #stopped = false;
   #tick: Timer | undefined;
   #idle: (() => void) | undefined;
@@ -104,6 +106,7 @@ export class RaftDriver {
   }
 
   start(): void {
+    this.#started = true;
     this.#armTick();
     this.#schedule();
   }
@@ -198,7 +201,7 @@ export class RaftDriver {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#stopped) return;
+    if (this.#scheduled || this.#stopped || !this.#started) return;
     this.#scheduled = true;
     this.#clock.defer(this.#pump);
   }

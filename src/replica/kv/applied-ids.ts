@@ -82,8 +82,9 @@ export class AppliedIds {
     set(window, id.sequence);
   }
 
-  has(member: NodeId): boolean {
-    return this.#windows.has(member);
+  /** The newest incarnation of which a proposal was recorded; 0: none. */
+  incarnationOf(member: NodeId): number {
+    return this.#windows.get(member)?.incarnation ?? 0;
   }
 
   /** For the entry that removes a member from the cluster: member ids are never used again. */

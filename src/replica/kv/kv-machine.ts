@@ -88,9 +88,9 @@ export class KvMachine {
     return this.#appliedIds.classify(id);
   }
 
-  /** Whether a proposal of this member was ever applied here. */
-  knows(member: NodeId): boolean {
-    return this.#appliedIds.has(member);
+  /** The newest life of this member of which a proposal was applied here; 0: none. */
+  incarnationOf(member: NodeId): number {
+    return this.#appliedIds.incarnationOf(member);
   }
 
   /** For the entry that removes a member. */

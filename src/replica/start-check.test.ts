@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { MemoryDisk } from '../base/disk/memory-disk.js';
+import { ReplicaError } from './errors.js';
+import { get, put, TestCluster, type TestNode } from './testing/test-cluster.js';
+
+describe('a member whose data directory was emptied', function () {
+  this.timeout(30_000);
+  let cluster: TestCluster;
+  afterEach(() => cluster.stop());
+
+  it('R1 D1 is refused however often it starts, while the others serve', async () => {
+    cluster = await TestCluster.start();
+    const node = await cluster.follower();
+    await node.store.put(put('a', '1'));
+    await cluster.kill(node);
+    (node as { disk: MemoryDisk }).disk = new MemoryDisk();
+    for (let start = 0; start < 2; start++) {
+      await assert.rejects(cluster.up(node), (error) => error instanceof ReplicaError && error.code === 'EMPTIED');
+      await cluster.kill(node);
+    }
+    const [other] = cluster.alive;
+    assert.equal((await other?.store.range(get('a')))?.kvs.length, 1);
+  });
+
+  it('R1 D1 is refused though every other member restarted meanwhile: they remember through the log', async () => {
+    cluster = await TestCluster.start();
+    const node = await cluster.follower();
+    await announced(cluster, node, 1);
+    const others = cluster.nodes.filter((each) => each !== node);
+    await cluster.kill(node);
+    (node as { disk: MemoryDisk }).disk = new MemoryDisk();
+    for (const other of others) await cluster.kill(other);
+    await Promise.all(others.map((other) => cluster.up(other)));
+    await assert.rejects(cluster.up(node), (error) => error instanceof ReplicaError && error.code === 'EMPTIED');
+  });
+
+  it('R5 an older copy of a data directory is refused: others have met a later start', async () => {
+    cluster = await TestCluster.start();
+    const node = await cluster.follower();
+    await cluster.kill(node);
+    const old = copyOf(node.disk);
+    for (let life = 0; life < 2; life++) {
+      await cluster.up(node);
+      await announced(cluster, node, life + 2);
+      await cluster.kill(node);
+    }
+    (node as { disk: MemoryDisk }).disk = old;
+    await assert.rejects(cluster.up(node), (error) => error instanceof ReplicaError && error.code === 'ROLLED_BACK');
+  });
+});
+
+/** Every member has it from the log. */
+async function announced(cluster: TestCluster, node: TestNode, incarnation: number): Promise<void> {
+  while (!cluster.alive.every(({ replica }) => replica.kv.incarnationOf(node.id) === incarnation)) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+function copyOf(disk: MemoryDisk): MemoryDisk {
+  const copy = new MemoryDisk();
+  for (const dir of ['tables', 'manifest', 'log']) void copy.mkdir(dir);
+  for (const path of disk.files()) {
+    const from = disk.openSync(path, 'read');
+    const bytes = new Uint8Array(from.size());
+    from.readSync(bytes, 0);
+    copy.openSync(path, 'create').writeSync(bytes, 0);
+  }
+  return copy;
+}

@@ -1,0 +1,115 @@
+/**
+ * Before a member takes part it asks the others what they remember of it. What it promised (votes, acknowledgements) is in its files;
+ * if those are gone, or an older copy was put in their place, it could promise again what contradicts them, and help to elect a leader
+ * that lacks acknowledged writes (R1, R5, D1). Every life of a member announces itself through the log (an empty proposal that carries
+ * its incarnation), so that what the others remember survives their own restarts.
+ *
+ * A member that has never promised anything waits until somebody can tell: one who has just confirmed with a majority that its log is
+ * complete, or, in a cluster that does not exist yet, so many who never promised anything either that together they could elect.
+ * One with a memory asks once and goes on: it can only be told that it has forgotten something by those whom it can reach.
+ */
+
+import { ByteReader, ByteWriter } from '../base/bytes.js';
+import { messageOf } from '../base/errors.js';
+import { sleep, type Env } from '../base/env.js';
+import { formatId, type NodeId } from '../base/ids.js';
+import { ReplicaError } from './errors.js';
+
+export const REMEMBERED_METHOD = 'member.remembered';
+
+const ASK_MS = 1_500;
+const CONFIRM_MS = 1_000;
+const AGAIN_MS = 200;
+
+/** new: never promised anything itself. settled: has all that was committed. unsure: neither, it cannot tell what it has not got yet. */
+const STATES = ['new', 'settled', 'unsure'] as const;
+
+export interface Remembered {
+  readonly state: (typeof STATES)[number];
+  /** The highest of the asking member that is known here; 0: it was never met. */
+  readonly incarnation: number;
+}
+
+/** What a member says of another. */
+export interface Memory {
+  readonly env: Env;
+  /** Nothing was ever promised by this member. */
+  readonly isNew: () => boolean;
+  readonly incarnationOf: (member: NodeId) => number;
+  /** Resolves when all that was committed before the call is applied here (R4). */
+  readonly confirm: () => Promise<void>;
+}
+
+export async function answerRemembered(memory: Memory, from: NodeId): Promise<Uint8Array> {
+  const { env, isNew, confirm, incarnationOf } = memory;
+  const late = sleep(env.clock, CONFIRM_MS).then(() => false);
+  const settled = !isNew() && (await Promise.race([confirm().then(() => true, () => false), late]));
+  const state = settled ? 'settled' : isNew() ? 'new' : 'unsure';
+  return new ByteWriter(16).u8(STATES.indexOf(state)).u53(incarnationOf(from)).finish();
+}
+
+export interface StartCheck {
+  readonly env: Env;
+  readonly self: NodeId;
+  readonly voters: readonly NodeId[];
+  /** Of this start. */
+  readonly incarnation: number;
+  /** This member's files hold no promise. */
+  readonly isNew: boolean;
+  readonly stopped: () => boolean;
+}
+
+/** Resolves when this member may take part. Rejects with ReplicaError EMPTIED or ROLLED_BACK. */
+export async function checkStart(check: StartCheck): Promise<void> {
+  const { env, self, voters, stopped } = check;
+  const peers = voters.filter((id) => id !== self);
+  const needed = Math.floor(voters.length / 2);
+  for (let round = 0; !stopped(); round++) {
+    const answers = await Promise.all(peers.map((peer) => ask(env, peer, round === 0)));
+    answers.forEach((answer, i) => refuse(check, peers[i] as NodeId, answer));
+    if (!check.isNew || mayBegin(answers, needed)) return;
+    if (round === 0) {
+      env.events.emit({ type: 'warning', message: 'this member is new: it waits until the others can tell whether they know it', data: { needed } });
+    }
+    await sleep(env.clock, AGAIN_MS);
+  }
+}
+
+/** `needed`: others that make a majority with this member. */
+function mayBegin(answers: readonly (Remembered | undefined)[], needed: number): boolean {
+  const states = answers.map((answer) => answer?.state);
+  if (states.includes('settled')) return true;
+  return !states.includes('unsure') && states.filter((state) => state === 'new').length >= needed;
+}
+
+function refuse({ self, incarnation, isNew }: StartCheck, peer: NodeId, answer: Remembered | undefined): void {
+  if (answer === undefined) return;
+  const remedy = 'Put the newest data directory back. Re-admission as a new member (kintsugi recover) comes with a later version';
+  if (isNew && answer.incarnation > 0) {
+    throw new ReplicaError(
+      'EMPTIED',
+      `the data directory is empty, but member ${formatId(peer)} has met this member (${formatId(self)}) before: what it promised is lost with its files, ` +
+        `so it must not vote again under this id. ${remedy}`,
+    );
+  }
+  if (answer.incarnation >= incarnation) {
+    throw new ReplicaError(
+      'ROLLED_BACK',
+      `the data directory is an old copy: by it this is start ${incarnation} of this member (${formatId(self)}), but member ${formatId(peer)} has met start ` +
+        `${answer.incarnation}. What was promised since is missing, so it must not vote. ${remedy}`,
+    );
+  }
+}
+
+async function ask(env: Env, peer: NodeId, first: boolean): Promise<Remembered | undefined> {
+  try {
+    const reply = new ByteReader(await env.network.call(peer, REMEMBERED_METHOD, new Uint8Array(0), ASK_MS), 'what a member remembers');
+    const state = STATES[reply.u8()];
+    return { state: state ?? 'unsure', incarnation: reply.u53() };
+  } catch (error) {
+    if (first) {
+      env.events.emit({ type: 'warning', message: 'a member could not be asked what it remembers of this one', data: { peer: formatId(peer), why: messageOf(error) } });
+    }
+    return undefined;
+  }
+}
