@@ -70,10 +70,20 @@ export function toHex(bytes: Uint8Array): string {
   return out;
 }
 
+/** Of pairs of hex digits of either case. */
 export function fromHex(hex: string): Uint8Array {
   const out = new Uint8Array(hex.length >> 1);
-  for (let i = 0; i < out.length; i++) out[i] = Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16);
+  writeHex(hex, out, 0);
   return out;
+}
+
+function writeHex(hex: string, out: Uint8Array, at: number): void {
+  for (let i = 0; i + 1 < hex.length; i += 2) out[at++] = (nibble(hex.charCodeAt(i)) << 4) | nibble(hex.charCodeAt(i + 1));
+}
+
+/** '0' is 0x30, 'A' is 0x41, 'a' is 0x61. */
+function nibble(code: number): number {
+  return code < 0x3a ? code - 0x30 : (code | 0x20) - 0x57;
 }
 
 const TWO_32 = 0x1_0000_0000;
@@ -169,7 +179,19 @@ export class ByteWriter {
   }
 
   text(text: string): this {
-    return this.bytes(utf8(text));
+    const { length } = text;
+    for (let i = 0; i < length; i++) if (text.charCodeAt(i) >= 0x80) return this.bytes(utf8(text));
+    this.varint(length);
+    const at = this.#room(length);
+    for (let i = 0; i < length; i++) this.#bytes[at + i] = text.charCodeAt(i);
+    return this;
+  }
+
+  /** The bytes that an even number of lower-case hex digits stand for. */
+  hex(digits: string): this {
+    const at = this.#room(digits.length >> 1);
+    writeHex(digits, this.#bytes, at);
+    return this;
   }
 
   zeros(n: number): this {

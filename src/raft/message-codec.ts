@@ -76,9 +76,13 @@ export function encodeMessages(messages: readonly Message[]): Uint8Array {
   let size = 16;
   for (const message of messages) size += encodedSizeBound(message);
   const out = new ByteWriter(size);
+  writeMessages(out, messages);
+  return out.view();
+}
+
+export function writeMessages(out: ByteWriter, messages: readonly Message[]): void {
   out.u8(VERSION).varint(messages.length);
   for (const message of messages) writeMessage(out, message);
-  return out.view();
 }
 
 function writeMessage(out: ByteWriter, message: Message): void {

@@ -3,8 +3,8 @@
  * whatever is sent this way is either Raft's (which copes) or said again until it shows.
  */
 
-import { concatBytes } from '../../base/bytes.js';
-import { encodeMessages } from '../../raft/message-codec.js';
+import { ByteWriter, concatBytes } from '../../base/bytes.js';
+import { writeMessages } from '../../raft/message-codec.js';
 import type { Entry, Message } from '../../raft/types.js';
 
 export const FRAME_RAFT = 1;
@@ -32,14 +32,23 @@ export function raftFrames(messages: readonly Message[], maxBytes: number): Uint
   for (let i = 0; i < messages.length; i++) {
     const next = payloadBytes(messages[i] as Message);
     if (i > from && bytes + next > maxBytes) {
-      frames.push(frame(FRAME_RAFT, encodeMessages(messages.slice(from, i))));
+      frames.push(raftFrame(messages.slice(from, i)));
       from = i;
       bytes = 0;
     }
     bytes += next;
   }
-  if (from < messages.length) frames.push(frame(FRAME_RAFT, encodeMessages(from === 0 ? messages : messages.slice(from))));
+  if (from < messages.length) frames.push(raftFrame(from === 0 ? messages : messages.slice(from)));
   return frames;
+}
+
+/** Holds the largest frame so far: one of a few MiB at most. */
+const scratch = new ByteWriter(4096);
+
+function raftFrame(messages: readonly Message[]): Uint8Array {
+  scratch.reset().u8(FRAME_RAFT);
+  writeMessages(scratch, messages);
+  return scratch.finish();
 }
 
 function payloadBytes(message: Message): number {

@@ -9,10 +9,12 @@ import { digest128 } from '../../base/digest.js';
 import type { Digest128 } from '../../base/ids.js';
 
 const PIECE_BYTES = 64 * 1024;
+const FIRST_BYTES = 4 * 1024;
 
 export class FileDigest {
   readonly #pieces: Digest128[] = [];
-  readonly #piece = new Uint8Array(PIECE_BYTES);
+  /** Grows to a whole piece. */
+  #piece = new Uint8Array(FIRST_BYTES);
   #filled = 0;
   #length = 0;
   /** Kept for {@link patchHead}. */
@@ -27,6 +29,7 @@ export class FileDigest {
     let at = 0;
     while (at < bytes.length) {
       const n = Math.min(PIECE_BYTES - this.#filled, bytes.length - at);
+      this.#room(this.#filled + n);
       this.#piece.set(bytes.subarray(at, at + n), this.#filled);
       this.#filled += n;
       at += n;
@@ -34,6 +37,13 @@ export class FileDigest {
     }
     this.#length += bytes.length;
     return this;
+  }
+
+  #room(bytes: number): void {
+    if (bytes <= this.#piece.length) return;
+    const grown = new Uint8Array(Math.min(PIECE_BYTES, Math.max(bytes, 2 * this.#piece.length)));
+    grown.set(this.#piece.subarray(0, this.#filled));
+    this.#piece = grown;
   }
 
   #close(): void {

@@ -24,7 +24,9 @@ import { encodeFooter, footerRegionBytes } from './footer.js';
 import { IndexBlockBuilder } from './index-block.js';
 import { encodeProperties } from './properties.js';
 
-const CHUNK_BYTES = 256 * 1024;
+/** Of a chunk of finished regions. */
+const MIN_CHUNK_BYTES = 16 * 1024;
+const MAX_CHUNK_BYTES = 256 * 1024;
 
 /** Counts and bounds, of a block or of the table. */
 class Sums {
@@ -132,7 +134,8 @@ export class TableWriter {
   #room(length: number): number {
     if (this.#chunkUsed + length > this.#chunk.length) {
       if (this.#chunkUsed > 0) this.#ready.push(this.#chunk.subarray(0, this.#chunkUsed));
-      this.#chunk = new Uint8Array(Math.max(CHUNK_BYTES, length));
+      const bytes = Math.min(MAX_CHUNK_BYTES, Math.max(MIN_CHUNK_BYTES, this.#format.tableBytes));
+      this.#chunk = new Uint8Array(Math.max(bytes, length));
       this.#chunkUsed = 0;
       if (this.#offset === 0) this.#digest.update(this.#chunk.subarray(0, length));
     }

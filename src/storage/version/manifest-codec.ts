@@ -3,7 +3,7 @@
  * replicas can compare them (S2). Every decoder throws CodecError on damage.
  */
 
-import { ByteReader, ByteWriter, fromHex, toHex } from '../../base/bytes.js';
+import { ByteReader, ByteWriter, toHex } from '../../base/bytes.js';
 import { CodecError } from '../../base/errors.js';
 import type { Digest128 } from '../../base/ids.js';
 import { formatScheme, parseScheme } from '../../ecc/scheme.js';
@@ -19,7 +19,7 @@ const MANIFEST_FORMAT = 1;
 const DIGEST_BYTES = 16;
 
 export function writeDigest(out: ByteWriter, digest: Digest128): void {
-  out.raw(fromHex(digest));
+  out.hex(digest);
 }
 
 export function readDigest(input: ByteReader): Digest128 {
@@ -110,9 +110,19 @@ export function readProducedTable(input: ByteReader): ProducedTable {
   };
 }
 
+/** A table's record never changes, and is part of every manifest while the table lives. */
+const encodedTables = new WeakMap<TableMeta, Uint8Array>();
+const tableScratch = new ByteWriter(512);
+
 export function writeTableMeta(out: ByteWriter, table: TableMeta): void {
-  out.varint(table.id);
-  writeProducedTable(out, table);
+  let bytes = encodedTables.get(table);
+  if (bytes === undefined) {
+    tableScratch.reset().varint(table.id);
+    writeProducedTable(tableScratch, table);
+    bytes = tableScratch.finish();
+    encodedTables.set(table, bytes);
+  }
+  out.raw(bytes);
 }
 
 export function readTableMeta(input: ByteReader): TableMeta {
