@@ -4,7 +4,7 @@
  * then the manifest is damaged beyond its redundancy: never silently an older one.
  */
 
-import type { Disk } from '../../base/disk.js';
+import type { Disk, DiskFile } from '../../base/disk.js';
 import { CodecError, messageOf } from '../../base/errors.js';
 import { digest128 } from '../../base/digest.js';
 import type { EccScheme } from '../../ecc/scheme.js';
@@ -68,12 +68,20 @@ async function readWhole(disk: Disk, path: string): Promise<Uint8Array> {
   try {
     for (let at = 0; at < size; at += WINDOW_BYTES) {
       const window = bytes.subarray(at, Math.min(size, at + WINDOW_BYTES));
-      await file.read(window, at).catch(() => window.fill(0));
+      await file.read(window, at).catch(() => readPages(file, window, at));
     }
   } finally {
     file.close();
   }
   return bytes;
+}
+
+/** A bad sector costs the page that it is in, never the window: the other copy lies a page further. */
+async function readPages(file: DiskFile, window: Uint8Array, offset: number): Promise<void> {
+  for (let at = 0; at < window.length; at += PAGE_BYTES) {
+    const page = window.subarray(at, Math.min(window.length, at + PAGE_BYTES));
+    await file.read(page, offset + at).catch(() => page.fill(0));
+  }
 }
 
 interface FoundRecord {

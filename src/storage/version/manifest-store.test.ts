@@ -1,6 +1,7 @@
 import { strict as assert } from 'node:assert';
 import fc from 'fast-check';
 import { toHex, utf8 } from '../../base/bytes.js';
+import { FaultDisk } from '../../base/disk/fault-disk.js';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import type { Disk } from '../../base/disk.js';
 import { codeOf } from '../../base/errors.js';
@@ -91,6 +92,18 @@ describe('ManifestStore', () => {
     }
     assert(store.name.generation > 2, `rotated to ${store.name.generation}`);
     assert.deepEqual(await host.disk.list('manifest'), [String(store.name.generation)]);
+  });
+
+  it('a sector that cannot be read costs one copy of a record, not the manifest', async () => {
+    const { host, path, history } = await written(6);
+    const size = host.disk.sizeOf(path) ?? 0;
+    for (let at = 0; at < size; at += 4096) {
+      const disk = new FaultDisk(host.disk);
+      disk.inject({ kind: 'read-error', path, from: at + 512, to: at + 1024 });
+      const store = await new Host(disk, host.name).open();
+      assert.equal(hex(store.manifest), hex(history.at(-1)?.manifest as LogicalManifest), `sector at ${at + 512}`);
+      store.close();
+    }
   });
 
   it('S2 refuses to record a manifest that its ops do not lead to', async () => {
