@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The `kintsugi` command. Exit codes: 0 done, 1 failed, 2 wrong usage. Each command is loaded when it is asked for, so
+ * The `kintsugi` command. Exit codes: 0 done, 1 failed, 2 wrong usage (and those of `sim`). Each command is loaded when it is asked for, so
  * that a server does not load the client.
  */
 
@@ -28,13 +28,16 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     help: 'three members on this machine, a gentle workload, and keys to hurt them',
     load: async () => (await import('./demo/demo.js')).demo,
   },
+  sim: {
+    help: 'a whole cluster under faults in virtual time, from a seed; finds bugs, tells them again, makes them small',
+    load: async () => (await import('./sim/sim.js')).sim,
+  },
 };
 
 /** Names that error messages and documents use, and that are refused by name until they are there. */
 const LATER: Readonly<Record<string, string>> = {
   recover: 're-admitting a member whose files are lost or damaged; see OPERATING.md for what can be done by hand',
   restore: 'starting a cluster from a backup',
-  sim: 'the simulator',
   drill: 'drills; from a clone of the repository: npm run drill:failover, drill:bitrot, drill:crash, chaos',
   bench: 'the benchmark; from a clone of the repository: npm run bench',
 };

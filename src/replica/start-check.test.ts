@@ -51,7 +51,8 @@ describe('a member whose data directory was emptied', function () {
 
 /** Every member has it from the log. */
 async function announced(cluster: TestCluster, node: TestNode, incarnation: number): Promise<void> {
-  while (!cluster.alive.every(({ replica }) => replica.kv.incarnationOf(node.id) === incarnation)) await new Promise((resolve) => setTimeout(resolve, 10));
+  const known = (): boolean => cluster.alive.every(({ replica }) => replica.kv.incarnationOf(node.id) === incarnation);
+  while (!known()) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
 function copyOf(disk: MemoryDisk): MemoryDisk {

@@ -23,7 +23,8 @@ export interface HistoryReport {
   readonly summary: string;
 }
 
-function searchByKey(history: readonly Interval<KeyOp>[], limits: SearchLimits): Verdict {
+/** Looks for an order of each key by itself; `stuck` are positions in `history`. */
+export function searchByKey(history: readonly Interval<KeyOp>[], limits: SearchLimits): Verdict {
   const deadline = limits.now() + limits.timeMs;
   let undecided: Verdict | undefined;
   const position = new Map(history.map((interval, i) => [interval, i]));

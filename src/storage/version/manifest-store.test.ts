@@ -95,9 +95,9 @@ describe('ManifestStore', () => {
   });
 
   it('a sector that cannot be read costs one copy of a record, not the manifest', async () => {
-    const { host, path, history } = await written(6);
-    const size = host.disk.sizeOf(path) ?? 0;
-    for (let at = 0; at < size; at += 4096) {
+    const { host: first, path: name } = await written(6);
+    for (let at = 0; at < (first.disk.sizeOf(name) ?? 0); at += 4096) {
+      const { host, path, history } = await written(6);
       const disk = new FaultDisk(host.disk);
       disk.inject({ kind: 'read-error', path, from: at + 512, to: at + 1024 });
       const store = await new Host(disk, host.name).open();
