@@ -20,9 +20,18 @@ function parityMatrix(k: number, m: number): Uint8Array[] {
   );
 }
 
+/** Of 1 KiB each; few different ones are in use at a time. */
+const MAX_TABLES = 4096;
+const productTables = new Map<number, Int32Array>();
+
 /** For each byte value its products with up to four coefficients, packed into one number. */
 function productTable(coefficients: readonly number[]): Int32Array {
+  const key = coefficients.reduce((packed, c, lane) => packed + c * 256 ** lane, 0);
+  const known = productTables.get(key);
+  if (known !== undefined) return known;
+  if (productTables.size >= MAX_TABLES) productTables.clear();
   const table = new Int32Array(256);
+  productTables.set(key, table);
   for (let x = 1; x < 256; x++) {
     let packed = 0;
     coefficients.forEach((c, lane) => (packed |= gfMul(c, x) << (8 * lane)));
