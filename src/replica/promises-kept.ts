@@ -4,15 +4,15 @@
  */
 
 import type { Disk } from '../base/disk.js';
-import { DiskError } from '../base/errors.js';
+import { HardStateError } from './hard-state/errors.js';
 
-/** Throws DiskError NOT_FOUND. Nothing is written. */
+/** Throws HardStateError MISSING. Nothing is written. */
 export async function refuseForgottenPromises(disk: Disk): Promise<void> {
   if (disk.sizeOf('hardstate') !== undefined) return;
   for (const dir of ['manifest', 'log']) {
     const [file] = await disk.list(dir);
     if (file === undefined) continue;
-    throw new DiskError('NOT_FOUND',
+    throw new HardStateError('MISSING',
       `hardstate is missing beside ${dir}/${file}: it is not known what this member has promised. It must not vote and does not start. ` +
         'The other members go on serving. Put the file back; never copy it from another member or an older backup',
       { path: 'hardstate' });

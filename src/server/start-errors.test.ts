@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:net';
 import { Server as GrpcServer } from '@grpc/grpc-js';
 import { MemoryDisk } from '../base/disk/memory-disk.js';
-import { DiskError } from '../base/errors.js';
+import { HardStateError } from '../replica/hard-state/errors.js';
 import { explainFatal } from './fatal-advice.js';
 import { refuseForgottenPromises } from '../replica/promises-kept.js';
 import { listenInsecure } from './rpc/grpc-server.js';
@@ -20,7 +20,7 @@ describe('errors of a start', () => {
       await refuseForgottenPromises(disk);
       await touch(disk, left);
       await assert.rejects(refuseForgottenPromises(disk), (error: unknown) => {
-        assert.ok(error instanceof DiskError && error.code === 'NOT_FOUND');
+        assert.ok(error instanceof HardStateError && error.code === 'MISSING');
         assert.ok(error.message.includes(`hardstate is missing beside ${left}`), error.message);
         return true;
       });
