@@ -22,7 +22,8 @@ export function sendAppend(raft: RaftState, peer: Progress, evenIfEmpty: boolean
   const prevTerm = log.term(prevIndex);
   if (prevTerm === undefined || peer.next < log.firstIndex) return sendSnapshot(raft, peer);
   const windowFull = peer.state === 'replicate' && peer.inflights.full;
-  const entries = windowFull ? NO_ENTRIES : log.entriesFrom(peer.next, config.maxSizePerMsg);
+  const entries = windowFull ? NO_ENTRIES : entriesFor(raft, peer, config.maxSizePerMsg);
+  if (entries === undefined) return sendSnapshot(raft, peer);
   if (entries.length === 0 && !evenIfEmpty) return false;
 
   const message = raft.message('MsgApp', peer.id);
@@ -33,6 +34,16 @@ export function sendAppend(raft: RaftState, peer: Progress, evenIfEmpty: boolean
   raft.send(message);
   peer.sentAppend(entries.length, payloadOf(entries), log.committed);
   return true;
+}
+
+/** Undefined: the storage says that they are compacted, whatever it said of its first index. */
+function entriesFor({ log }: RaftState, peer: Progress, maxSize: number): readonly Entry[] | undefined {
+  try {
+    return log.entriesFrom(peer.next, maxSize);
+  } catch (error) {
+    if (codeOf(error) === 'COMPACTED') return undefined;
+    throw error;
+  }
 }
 
 /** Not to a node that has been silent: it could be dead, and the snapshot would keep it from being probed. */

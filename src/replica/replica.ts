@@ -183,6 +183,7 @@ export class Replica {
         committed: (entries) => this.applier.enqueue(entries),
         readStates: (states) => this.readIndex.readStates(states),
         leadershipChanged: (role, leader, term) => this.#leadershipChanged(role, leader, term),
+        flushed: () => this.tree.durable.flushed.index,
         snapshot: () => this.sender.snapshot(),
         snapshotSent: (to, snapshot) => this.sender.started(to, snapshot),
         installSnapshot: (snapshot) => this.#switch.install(snapshot),

@@ -16,6 +16,7 @@ import {
 } from '../../raft/types.js';
 import type { HardStateStore } from '../hard-state/hard-state.js';
 import type { DurableLog } from '../log/durable-log.js';
+import { LogError } from '../log/errors.js';
 import { raftFrames } from './frame.js';
 import { LeaderLoss } from './leader-loss.js';
 
@@ -24,6 +25,8 @@ export interface RaftDriverHost {
   committed(entries: readonly Entry[]): void;
   readStates(states: readonly ReadState[]): void;
   leadershipChanged(role: Role, leader: NodeId, term: Term): void;
+  /** F: everything up to here is in durable tables. */
+  flushed(): LogIndex;
   /** The newest snapshot that can be sent. Throws RaftError SNAPSHOT_UNAVAILABLE. */
   snapshot(): Snapshot;
   snapshotSent(to: NodeId, snapshot: Snapshot): void;
@@ -334,6 +337,16 @@ export class RaftDriver {
     this.#host.failed(error);
   }
 
+  /** What the tables hold is as good as compacted where the disk has lost it: a peer that asks for it gets a snapshot. */
+  #entries(lo: LogIndex, hi: LogIndex, maxSize?: number): readonly Entry[] {
+    try {
+      return this.#options.log.entries(lo, hi, maxSize);
+    } catch (error) {
+      if (!(error instanceof LogError) || error.code !== 'ENTRY_UNREADABLE' || Number(error.data['index']) > this.#host.flushed()) throw error;
+      throw new RaftError('COMPACTED', messageOf(error), error.data, error);
+    }
+  }
+
   #storage(): LogStorage {
     const { log, hardState, confState, commit } = this.#options;
     return {
@@ -344,7 +357,7 @@ export class RaftDriver {
       firstIndex: () => log.firstIndex(),
       lastIndex: () => log.lastIndex(),
       term: (index) => log.term(index),
-      entries: (lo, hi, maxSize) => log.entries(lo, hi, maxSize),
+      entries: (lo, hi, maxSize) => this.#entries(lo, hi, maxSize),
       snapshot: () => this.#host.snapshot(),
     };
   }
