@@ -21,6 +21,7 @@ import { HintKeeper } from './hint-keeper.js';
 import { HintStore } from './hint-store.js';
 import { hintOf, severity, type HintKind } from './hint.js';
 import { materializeHeal } from './materializer.js';
+import { RepairKeeper } from './repair-keeper.js';
 import { RepairStore, type RepairStoreOptions } from './repair-store.js';
 import { Repairer } from './repairer.js';
 import { Scrubber, type ScrubOptions } from './scrubber.js';
@@ -54,6 +55,7 @@ export class Healing implements HealingHooks {
   readonly #monitor: FaultMonitor;
   readonly #copies: TableCopies;
   readonly #repairer: Repairer;
+  readonly #repairKeeper: RepairKeeper;
   readonly #scrubber: Scrubber;
   #host: HealingHost | undefined;
   #forwarder: HintForwarder | undefined;
@@ -77,8 +79,13 @@ export class Healing implements HealingHooks {
       env, counters: this.counters, repairs, copies: this.#copies, fetcher, peers, forget,
       find: (table) => this.#find(table),
       missing: (meta) => this.#confirmed(meta, 'missing', undefined, true),
+      changed: () => this.#repairKeeper.kick(),
     });
     const confirmed = this.#confirmed.bind(this);
+    this.#repairKeeper = new RepairKeeper({
+      env, hints, repairs, repairer: this.#repairer, copies: this.#copies,
+      versions: () => this.#versions(), local: () => this.#local(), sinks: { confirmed },
+    });
     this.#monitor = new FaultMonitor(env, this.counters, {
       confirmed,
       known: (meta, kind, offset) => this.#known(meta, kind, offset),
@@ -119,9 +126,11 @@ export class Healing implements HealingHooks {
     });
     this.#scheduler = scheduler;
     this.#forwarder = forwarder;
-    this.#keeper = new HintKeeper({
-      env, memberId: host.memberId, durable: () => host.durable(), hints, copies, changed: () => forwarder.kick(),
-    });
+    const changed = (): void => {
+      forwarder.kick();
+      this.#repairKeeper.kick();
+    };
+    this.#keeper = new HintKeeper({ env, memberId: host.memberId, durable: () => host.durable(), hints, copies, changed });
     this.#monitor.start(host.tables);
     forwarder.kick();
     this.durableMoved();
@@ -152,13 +161,12 @@ export class Healing implements HealingHooks {
     const keeper = this.#keeper;
     if (keeper === undefined || this.#stopped) return;
     if (this.#hints.size > 0) await keeper.settle();
-    const idle = this.#repairs.empty && this.#copies.empty && !this.#repairer.anyLost;
-    if (this.#stopped || idle) return;
-    const tables = this.#versions();
-    const digests = new Set([...tables.values()].map((meta) => meta.fileDigest));
-    await this.#repairs.retain((digest) => digests.has(digest));
-    await this.#copies.retain((table) => tables.has(table));
-    this.#repairer.retain((table) => tables.has(table));
+    if (this.#stopped) return;
+    if (!this.#copies.empty) {
+      const tables = this.#versions();
+      await this.#copies.retain((table) => tables.has(table));
+    }
+    if (!this.#repairKeeper.idle) await this.#repairKeeper.settle();
   }
 
   leaderChanged(leader: NodeId, term: Term): void {
@@ -197,6 +205,11 @@ export class Healing implements HealingHooks {
     return [...queued, ...own.filter((hint) => !inQueue.has(`${hint.tableId}-${hint.node}`))];
   }
 
+  /** Every hint is durable at this moment: for who watches a node. */
+  get hintsSaved(): boolean {
+    return this.#hints.saved;
+  }
+
   scrub(onProgress: (status: ScrubStatus) => void, options: ScrubOptions = {}): Promise<ScrubReport> {
     this.#attached();
     return this.#scrubber.scrub(onProgress, options);
@@ -218,6 +231,7 @@ export class Healing implements HealingHooks {
     this.#forwarder?.stop();
     this.#scheduler?.stop();
     this.#keeper?.stop();
+    this.#repairKeeper.stop();
     this.#scrubber.stop();
     await this.#hints.durable();
   }

@@ -80,6 +80,11 @@ export class HintStore {
     return this.#changes;
   }
 
+  /** Everything said so far is durable. */
+  get saved(): boolean {
+    return this.#saved === this.#changes;
+  }
+
   get(table: TableId): OpenHint | undefined {
     return this.#open.get(table);
   }

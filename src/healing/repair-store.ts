@@ -1,7 +1,8 @@
 /**
  * Payloads of blocks that came from peers, kept in `<data-dir>/repairs/` until the heal that makes them superfluous is done,
  * so that a restart with the peers away can still read them. Named by what the bytes are, (file digest, offset), so they
- * survive a table's change of id. Every one carries a checksum here and is judged again by the reader's digest (S4).
+ * survive a table's change of id; when they go is the repair keeper's to say. Every one carries a checksum here and is
+ * judged again by the reader's digest (S4).
  *
  * Both memory and disk are bounded: beyond the bound of the disk a repair lives in memory alone, and beyond that it is
  * fetched again.
@@ -24,14 +25,18 @@ export interface RepairStoreOptions {
   readonly maxMemoryBytes?: number;
 }
 
-interface Stored {
-  readonly fileDigest: Digest128;
-  readonly offset: number;
-  readonly bytes: number;
+/** When the repairs of a file were last of use. */
+interface Use {
+  readonly at: number;
+  readonly puts: number;
 }
 
 function keyOf(fileDigest: Digest128, offset: number): string {
   return `${fileDigest}-${offset}`;
+}
+
+function digestOf(key: string): Digest128 {
+  return key.slice(0, key.indexOf('-'));
 }
 
 function encodeRepair(fileDigest: Digest128, offset: number, payload: Uint8Array): Uint8Array {
@@ -57,11 +62,15 @@ export class RepairStore {
   readonly #env: Env;
   readonly #maxDiskBytes: number;
   readonly #maxMemoryBytes: number;
-  readonly #stored = new Map<string, Stored>();
+  /** Bytes on disk by key. */
+  readonly #stored = new Map<string, number>();
   /** Oldest use first. */
   readonly #memory = new Map<string, Uint8Array>();
+  readonly #uses = new Map<Digest128, Use>();
   #diskBytes = 0;
   #memoryBytes = 0;
+  /** Changes of the directory happen one after the other: a removal never meets the writing of the same name. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(env: Env, options: RepairStoreOptions = {}) {
     this.#env = env;
@@ -74,18 +83,22 @@ export class RepairStore {
     const { disk } = this.#env;
     await disk.mkdir(REPAIRS_DIR);
     await disk.syncDir('.');
-    for (const name of await disk.list(REPAIRS_DIR)) {
-      if (this.#stored.has(name)) continue;
-      const path = `${REPAIRS_DIR}/${name}`;
-      const size = disk.sizeOf(path);
-      const repair = name.endsWith('.tmp') ? undefined : this.#read(path);
-      if (repair === undefined || size === undefined || keyOf(repair.fileDigest, repair.offset) !== name) {
-        await disk.unlink(path).catch(() => undefined);
-        continue;
+    await this.sweep();
+  }
+
+  /** The directory holds repairs and nothing else: what is unfinished, damaged or misnamed goes. */
+  sweep(): Promise<void> {
+    return this.#inTurn(async () => {
+      const { disk } = this.#env;
+      for (const name of await disk.list(REPAIRS_DIR)) {
+        if (this.#stored.has(name)) continue;
+        const path = `${REPAIRS_DIR}/${name}`;
+        const size = disk.sizeOf(path);
+        const repair = name.endsWith('.tmp') ? undefined : this.#read(path);
+        if (repair === undefined || size === undefined || keyOf(repair.fileDigest, repair.offset) !== name) await this.#unlink(path);
+        else this.#keep(name, size);
       }
-      this.#stored.set(name, { fileDigest: repair.fileDigest, offset: repair.offset, bytes: size });
-      this.#diskBytes += size;
-    }
+    });
   }
 
   get size(): number {
@@ -94,6 +107,21 @@ export class RepairStore {
 
   get empty(): boolean {
     return this.#stored.size === 0 && this.#memory.size === 0;
+  }
+
+  /** Of the files that anything is kept of. */
+  digests(): Set<Digest128> {
+    return new Set([...this.#stored.keys(), ...this.#memory.keys()].map(digestOf));
+  }
+
+  /** When a repair of the file was last put or read in this life; -Infinity: never. */
+  usedAt(fileDigest: Digest128): number {
+    return this.#uses.get(fileDigest)?.at ?? -Infinity;
+  }
+
+  /** Grows with every repair that is put: what was proven before says nothing of it. */
+  puts(fileDigest: Digest128): number {
+    return this.#uses.get(fileDigest)?.puts ?? 0;
   }
 
   has(fileDigest: Digest128, offset: number): boolean {
@@ -108,25 +136,32 @@ export class RepairStore {
     if (inMemory !== undefined) {
       this.#memory.delete(key);
       this.#memory.set(key, inMemory);
+      this.#used(fileDigest, 0);
       return inMemory;
     }
     const path = `${REPAIRS_DIR}/${key}`;
     if (this.#env.disk.sizeOf(path) === undefined) return undefined;
     const repair = this.#read(path);
     if (repair === undefined || keyOf(repair.fileDigest, repair.offset) !== key) {
-      this.#diskBytes -= this.#stored.get(key)?.bytes ?? 0;
-      this.#stored.delete(key);
+      // Its file goes with the next sweep, and the block may be put again.
+      this.#letGo(key);
       return undefined;
     }
     this.#remember(key, repair.payload);
+    this.#used(fileDigest, 0);
     return repair.payload;
   }
 
   /** Usable at once; resolves when durable, or when it stays in memory because the disk refused or is full. */
-  async put(fileDigest: Digest128, offset: number, payload: Uint8Array): Promise<void> {
+  put(fileDigest: Digest128, offset: number, payload: Uint8Array): Promise<void> {
     const key = keyOf(fileDigest, offset);
     this.#remember(key, payload.slice());
+    this.#used(fileDigest, 1);
     const bytes = encodeRepair(fileDigest, offset, payload);
+    return this.#inTurn(() => this.#write(key, bytes));
+  }
+
+  async #write(key: string, bytes: Uint8Array): Promise<void> {
     if (this.#stored.has(key) || this.#diskBytes + bytes.length > this.#maxDiskBytes) return;
     const path = `${REPAIRS_DIR}/${key}`;
     const { disk, events } = this.#env;
@@ -139,28 +174,61 @@ export class RepairStore {
         file.close();
       }
       await disk.rename(`${path}.tmp`, path);
+      this.#keep(key, bytes.length);
       await disk.syncDir(REPAIRS_DIR);
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
       events.emit({ type: 'warning', message: 'a repaired block could not be kept on disk', data: { path, why: messageOf(error) } });
-      return;
+      if (!this.#stored.has(key)) await this.#unlink(`${path}.tmp`);
     }
-    this.#stored.set(key, { fileDigest, offset, bytes: bytes.length });
-    this.#diskBytes += bytes.length;
   }
 
-  /** Drops all repairs of files for which `keep` is false. */
-  async retain(keep: (fileDigest: Digest128) => boolean): Promise<void> {
-    for (const [key, payload] of this.#memory) {
-      if (keep(key.slice(0, key.indexOf('-')))) continue;
+  /** Lets all repairs of a file go. False: the disk refused, and they are still kept. */
+  async drop(fileDigest: Digest128): Promise<boolean> {
+    for (const [key, payload] of [...this.#memory]) {
+      if (digestOf(key) !== fileDigest) continue;
       this.#memory.delete(key);
       this.#memoryBytes -= payload.length;
     }
-    for (const [key, stored] of [...this.#stored]) {
-      if (keep(stored.fileDigest)) continue;
-      this.#stored.delete(key);
-      this.#diskBytes -= stored.bytes;
-      await this.#env.disk.unlink(`${REPAIRS_DIR}/${key}`).catch(() => undefined);
+    return this.#inTurn(async () => {
+      let gone = true;
+      for (const key of [...this.#stored.keys()]) {
+        if (digestOf(key) !== fileDigest) continue;
+        if (await this.#unlink(`${REPAIRS_DIR}/${key}`)) this.#letGo(key);
+        else gone = false;
+      }
+      if (gone && !this.digests().has(fileDigest)) this.#uses.delete(fileDigest);
+      return gone;
+    });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => undefined);
+    return done;
+  }
+
+  #keep(key: string, bytes: number): void {
+    this.#stored.set(key, bytes);
+    this.#diskBytes += bytes;
+  }
+
+  #letGo(key: string): void {
+    this.#diskBytes -= this.#stored.get(key) ?? 0;
+    this.#stored.delete(key);
+  }
+
+  #used(fileDigest: Digest128, puts: number): void {
+    this.#uses.set(fileDigest, { at: this.#env.clock.now(), puts: this.puts(fileDigest) + puts });
+  }
+
+  async #unlink(path: string): Promise<boolean> {
+    try {
+      await this.#env.disk.unlink(path);
+      return true;
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      return false;
     }
   }
 

@@ -30,6 +30,8 @@ export interface RepairerParts {
   readonly forget: (table: TableId) => void;
   /** A table's file is not there or too short. */
   readonly missing: (meta: TableMeta) => void;
+  /** A repair was put, or a block counts as lost: some day both must end. */
+  readonly changed: () => void;
 }
 
 const SEEN_MAX = 256;
@@ -59,6 +61,16 @@ export class Repairer {
 
   get anyLost(): boolean {
     return this.#lost.size > 0;
+  }
+
+  /** Tables that count as having lost blocks. */
+  lostTables(): TableId[] {
+    return [...this.#lost.keys()];
+  }
+
+  /** Every byte of the table's own file proved good. */
+  clear(table: TableId): void {
+    this.#lost.delete(table);
   }
 
   /** Tables for which `keep` is false have nothing left to lose. */
@@ -101,7 +113,7 @@ export class Repairer {
   }
 
   async #fetchBlock(meta: TableMeta, block: WantedBlock): Promise<void> {
-    const { env, counters, repairs, fetcher, peers } = this.#parts;
+    const { env, counters, repairs, fetcher, peers, changed } = this.#parts;
     const held = repairs.get(meta.fileDigest, block.offset);
     if (held !== undefined && payloadMatches(held, block.digest)) return;
     const outcome = await fetcher().fetchBlock(meta, block, peers());
@@ -109,6 +121,7 @@ export class Repairer {
       await repairs.put(meta.fileDigest, block.offset, outcome.payload);
       this.#found(meta.id, block.offset);
       counters.repairedBlocks++;
+      changed();
       env.events.emit({ type: 'block-repaired', table: meta.id, offset: block.offset, from: outcome.from });
       return;
     }
@@ -142,6 +155,7 @@ export class Repairer {
     const offsets = this.#lost.get(table) ?? new Set<number>();
     if (this.#lost.size >= LOST_MAX && offsets.size === 0) return;
     this.#lost.set(table, offsets.add(offset));
+    this.#parts.changed();
   }
 
   #found(table: TableId, offset: number): void {
