@@ -184,4 +184,37 @@ describe('linearizability checker', () => {
       assert.equal(searched(history).kind, passes ? 'ok' : 'illegal');
     }
   });
+
+  it('lets a delete of unknown outcome explain that a key is gone, once, and only where time and a revision allow it', () => {
+    const base = { client: 0, key: 'k', value: undefined, revision: 0, modRevision: 0, expected: 0, ok: true };
+    const put = (revision: number, call: number): Interval<KeyOp> => ({ op: { ...base, kind: 'put', value: `v${revision}`, revision }, call, ret: call + 1 });
+    const other = (revision: number, call: number): Interval<KeyOp> => {
+      const { op, ret } = put(revision, call);
+      return { op: { ...op, key: 'other' }, call, ret };
+    };
+    const gone = (revision: number, call: number, serializable = true): Interval<KeyOp> => ({ op: { ...base, kind: 'get', revision, serializable }, call, ret: call + 1 });
+    const there = (revision: number, call: number): Interval<KeyOp> =>
+      ({ op: { ...base, kind: 'get', value: 'v2', modRevision: 2, revision, serializable: true }, call, ret: call + 1 });
+    const removed = (call: number): Interval<KeyOp> => ({ op: { ...base, kind: 'delete' }, call, ret: Infinity });
+    const cases: readonly (readonly [string, readonly Interval<KeyOp>[], boolean])[] = [
+      ['it took revision 3', [put(2, 0), removed(2), gone(3, 4)], true],
+      ['nobody deleted', [put(2, 0), gone(3, 4)], false],
+      ['revision 3 is of another write', [put(2, 0), removed(2), other(3, 3), gone(3, 6)], false],
+      ['revision 4 is free', [put(2, 0), removed(2), other(3, 3), gone(4, 6)], true],
+      ['it was called later', [put(2, 0), gone(3, 4), removed(9)], false],
+      ['revision 5 had been answered before it was called', [put(2, 0), other(5, 2), removed(6), gone(4, 8)], false],
+      ['it was seen alive at revision 3', [put(2, 0), removed(2), there(3, 3), gone(3, 5)], false],
+      ['it cannot remove two', [put(2, 0), removed(2), gone(3, 4), put(4, 6), gone(5, 8)], false],
+      ['two can', [put(2, 0), removed(2), removed(2), gone(3, 4), put(4, 6), gone(5, 8)], true],
+    ];
+    for (const [name, history, passes] of cases) assert.equal(checkHistory(history, limits).passed, passes, name);
+  });
+
+  it('decides histories with unknown outcomes by revision alone, serializable reads among them', () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const history = good(seed, 0.05).map(({ op, call, ret }) => ({ op: { ...op, serializable: op.kind === 'get' && op.revision % 3 === 0 }, call, ret }));
+      const report = checkHistory(history, limits);
+      assert.ok(report.passed, `seed ${seed}: ${report.summary}`);
+    }
+  });
 });

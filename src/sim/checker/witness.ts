@@ -3,7 +3,9 @@
  * reproduces every answer, revisions of writes are unique, and the order never contradicts real time, then that order *is* a
  * linearization, found in O(n log n). A failure does not condemn the history by itself: see `check.ts`.
  *
- * A write whose outcome nobody saw takes the revision at which some read saw its (unique) value, and is left out if none did.
+ * A write whose outcome nobody saw takes the revision at which some read saw its (unique) value, and is left out if none did. A delete
+ * of unknown outcome leaves no value: it is taken to have happened where a key is seen to be gone, if time and a revision that no
+ * other write has allow it, and nowhere else.
  */
 
 import { must } from '../../base/assert.js';
@@ -96,9 +98,11 @@ function checkRealTime(history: readonly Interval<KeyOp>[], revisions: Float64Ar
 interface Held {
   readonly value: string | undefined;
   readonly modRevision: number;
+  /** Nothing removed it up to this revision. */
+  seenAt: number;
 }
 
-const ABSENT: Held = { value: undefined, modRevision: 0 };
+const ABSENT: Held = { value: undefined, modRevision: 0, seenAt: 0 };
 
 /** What is wrong with the answer of `op`, if the store held `held`. */
 function contradiction(op: KeyOp, held: Held): string | undefined {
@@ -116,6 +120,63 @@ function contradiction(op: KeyOp, held: Held): string | undefined {
   }
 }
 
+/** The answer can only be explained by the absence of the key. */
+function saysAbsent(op: KeyOp): boolean {
+  switch (op.kind) {
+    case 'put': return false;
+    case 'get': return op.value === undefined;
+    case 'delete': return !op.ok;
+    case 'cas': return op.ok ? op.expected === 0 : op.modRevision === 0;
+  }
+}
+
+interface OpenDelete {
+  readonly call: number;
+  /** The newest revision that had been answered when it was called: its own is higher. */
+  readonly floor: number;
+}
+
+/** Deletes of unknown outcome, by key, and the revisions that one of them may have. */
+class OpenDeletes {
+  readonly #byKey = new Map<string, OpenDelete[]>();
+  readonly #used = new Set<number>();
+
+  constructor(history: readonly Interval<KeyOp>[], revisions: Float64Array) {
+    const open = history.filter(({ op, ret }) => op.kind === 'delete' && ret === Infinity);
+    if (open.length === 0) return;
+    const returned = history.filter(({ ret }) => ret !== Infinity).sort((a, b) => a.ret - b.ret);
+    let newest = 0;
+    let at = 0;
+    for (const { op, call } of open.sort((a, b) => a.call - b.call)) {
+      for (; at < returned.length && must(returned[at], 'in range').ret < call; at++) {
+        newest = Math.max(newest, must(returned[at], 'in range').op.revision);
+      }
+      const list = this.#byKey.get(op.key);
+      if (list === undefined) this.#byKey.set(op.key, [{ call, floor: newest }]);
+      else list.push({ call, floor: newest });
+    }
+    history.forEach((interval, i) => {
+      if (changes(interval)) this.#used.add(revisions[i] as number);
+    });
+  }
+
+  /** True: one of them removed the key after revision `after`, at `until` or before, and is used up. */
+  explain(key: string, after: number, until: number, ret: number): boolean {
+    const list = this.#byKey.get(key) ?? [];
+    for (let i = 0; i < list.length; i++) {
+      const { call, floor } = must(list[i], 'in range');
+      if (call > ret) continue;
+      let revision = Math.max(after, floor) + 1;
+      while (revision <= until && this.#used.has(revision)) revision++;
+      if (revision > until) continue;
+      this.#used.add(revision);
+      list.splice(i, 1);
+      return true;
+    }
+    return false;
+  }
+}
+
 function replay(history: readonly Interval<KeyOp>[], revisions: Float64Array): WitnessResult {
   const taken: number[] = [];
   for (let i = 0; i < history.length; i++) if (revisions[i] !== SKIPPED) taken.push(i);
@@ -124,6 +185,7 @@ function replay(history: readonly Interval<KeyOp>[], revisions: Float64Array): W
     (a, b) => (revisions[a] as number) - (revisions[b] as number) || (reads[a] as number) - (reads[b] as number),
   );
   const store = new Map<string, Held>();
+  const openDeletes = new OpenDeletes(history, revisions);
   let lastWrite = 0;
   for (const i of order) {
     const interval = must(history[i], 'in range');
@@ -134,12 +196,25 @@ function replay(history: readonly Interval<KeyOp>[], revisions: Float64Array): W
     if (reads[i] === 0 && revision === lastWrite) {
       return failed('revision', i, `${describe(interval)} shares its revision with another write`);
     }
-    const wrong = known ? contradiction(op, store.get(op.key) ?? ABSENT) : undefined;
+    let held = store.get(op.key) ?? ABSENT;
+    let wrong = known ? contradiction(op, held) : undefined;
+    if (wrong !== undefined && saysAbsent(op)) {
+      // What a write sees is the store before its own revision.
+      const until = reads[i] === 1 ? revision : revision - 1;
+      if (openDeletes.explain(op.key, Math.max(held.modRevision, held.seenAt), until, interval.ret)) {
+        store.delete(op.key);
+        held = ABSENT;
+        wrong = contradiction(op, held);
+      }
+    }
     if (wrong !== undefined) return failed('replay', i, `${describe(interval)}: ${wrong}`);
-    if (reads[i] === 1) continue;
+    if (reads[i] === 1) {
+      if (held.value !== undefined) held.seenAt = revision;
+      continue;
+    }
     lastWrite = revision;
     if (op.kind === 'delete') store.delete(op.key);
-    else store.set(op.key, { value: op.value, modRevision: revision });
+    else store.set(op.key, { value: op.value, modRevision: revision, seenAt: revision });
   }
   return { kind: 'passed', operations: order.length };
 }

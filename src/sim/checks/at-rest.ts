@@ -1,0 +1,104 @@
+/**
+ * Is the cluster at rest, and healed? Once no fault strikes any more, all nodes follow one leader, have applied the same log, owe
+ * nothing, plan nothing, know of no fault, and hold the same tables byte for byte as they were born, with nothing beside them.
+ * A node that stopped for good has no part in it.
+ */
+
+import { digest128 } from '../../base/digest.js';
+import { decodeHintFile, HINTS_PATH } from '../../healing/hint-store.js';
+import { codeOf } from '../../base/errors.js';
+import { REPAIRS_DIR } from '../../healing/repair-store.js';
+import { encodeManifest } from '../../storage/version/manifest-codec.js';
+import { tablePath } from '../../storage/version/table-meta.js';
+import type { DamageOracle } from './damage-oracle.js';
+import type { WatchedNode } from './watched.js';
+
+const MAX_REASONS = 12;
+
+/** Why not; empty: it is. The medium is read only when all that is cheap to ask is at rest. */
+export function reasonsNotAtRest(nodes: readonly WatchedNode[], oracle: DamageOracle): string[] {
+  const taking = nodes.filter((node) => node.state !== 'fenced');
+  const reasons = taking.flatMap((node) => (node.running === undefined || node.state !== 'up' ? [`node ${node.id} is ${node.state}`] : []));
+  if (reasons.length > 0) return reasons;
+  reasons.push(...unequal(taking), ...taking.flatMap(busy));
+  if (reasons.length === 0) reasons.push(...taking.flatMap((node) => unhealed(node, oracle)));
+  return reasons.slice(0, MAX_REASONS);
+}
+
+function unequal(nodes: readonly WatchedNode[]): string[] {
+  const reasons: string[] = [];
+  const [first] = nodes;
+  const wanted = first?.running?.replica;
+  if (first === undefined || wanted === undefined) return reasons;
+  const manifest = digest128(encodeManifest(wanted.tree.latest));
+  if (wanted.leader === 0) reasons.push(`node ${first.id} knows no leader`);
+  for (const { id, running } of nodes.slice(1)) {
+    const replica = running?.replica;
+    if (replica === undefined) continue;
+    if (replica.leader !== wanted.leader) reasons.push(`node ${id} follows ${replica.leader}, node ${first.id} follows ${wanted.leader}`);
+    if (replica.log.lastIndex() !== wanted.log.lastIndex()) {
+      reasons.push(`the log of node ${id} ends at ${replica.log.lastIndex()}, that of node ${first.id} at ${wanted.log.lastIndex()}`);
+    }
+    if (replica.kv.revision !== wanted.kv.revision) reasons.push(`node ${id} is at revision ${replica.kv.revision}, node ${first.id} at ${wanted.kv.revision}`);
+    if (replica.kv.compactRevision !== wanted.kv.compactRevision) reasons.push(`nodes ${id} and ${first.id} are compacted at different revisions`);
+    if (digest128(encodeManifest(replica.tree.latest)) !== manifest) reasons.push(`nodes ${id} and ${first.id} have different manifests`);
+  }
+  return reasons;
+}
+
+function busy(node: WatchedNode): string[] {
+  if (node.running === undefined) return [];
+  const { replica, healing } = node.running;
+  const { tree, applier, log } = replica;
+  const hints = healing.hints();
+  const facts: readonly (readonly [boolean, string])[] = [
+    [applier.index < log.lastIndex(), `has applied ${applier.index} of ${log.lastIndex()}`],
+    [applier.blockedBy !== undefined, `waits for a repair: ${applier.blockedBy ?? ''}`],
+    [!replica.isServable, 'does not serve yet'],
+    [tree.owed().length > 0, `owes ${tree.owed().length} tables`],
+    [tree.latest.plans.length > 0, `has ${tree.latest.plans.length} pending plans`],
+    [tree.latest.seals.length > 0 || tree.sealedMemtables > 0, `has ${tree.latest.seals.length} pending flushes`],
+    [tree.durable.last.index !== tree.latest.last.index, `has recorded ${tree.durable.last.index} of ${tree.latest.last.index}`],
+    [hints.length > 0, `has hints: ${hints.slice(0, 3).map((hint) => `table ${hint.tableId} of node ${hint.node} ${hint.state}`).join(', ')}`],
+  ];
+  return facts.flatMap(([is, what]) => (is ? [`node ${node.id} ${what}`] : []));
+}
+
+function unhealed(node: WatchedNode, oracle: DamageOracle): string[] {
+  const reasons: string[] = [];
+  const live = new Set<string>();
+  const digests = new Set<string>();
+  for (const meta of node.running?.replica.tree.durable.levels.flat() ?? []) {
+    const path = tablePath(meta.id);
+    live.add(path);
+    digests.add(meta.fileDigest);
+    if (!oracle.asBorn(node.id, meta)) reasons.push(`table ${meta.id} of node ${node.id} is not as it was born: ${describeFaults(node, oracle, meta.id)}`);
+  }
+  for (const { path } of node.disk.list()) {
+    if (path.startsWith('tables/') && !live.has(path)) reasons.push(`node ${node.id} keeps ${path}, which nothing needs`);
+    // A repair is named by the digest of the table and goes with the last table that has it. What could not be kept goes at the next start.
+    const kept = path.startsWith(`${REPAIRS_DIR}/`) && !path.endsWith('.tmp');
+    const repaired = kept ? path.slice(REPAIRS_DIR.length + 1).split('-')[0] : undefined;
+    if (repaired !== undefined && !digests.has(repaired)) reasons.push(`node ${node.id} keeps ${path}`);
+  }
+  const hints = node.disk.medium(HINTS_PATH);
+  if (hints !== undefined && hintsIn(hints) !== 0) reasons.push(`the hints file of node ${node.id} is not empty`);
+  return reasons;
+}
+
+function describeFaults(node: WatchedNode, oracle: DamageOracle, table: number): string {
+  const meta = oracle.meta(table);
+  const faults = meta === undefined ? undefined : oracle.faultsOf(node.id, meta);
+  if (faults === undefined) return 'its digest is wrong';
+  return faults.slice(0, 4).map(({ region, state }) => `${region.kind} at ${region.offset} ${state}`).join(', ') || 'its length is wrong';
+}
+
+/** -1: the file does not verify. */
+function hintsIn(file: Uint8Array): number {
+  try {
+    return decodeHintFile(file).length;
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error;
+    return -1;
+  }
+}

@@ -1,0 +1,176 @@
+/**
+ * Watches a cluster from outside, all through a run: what each check may see is what a node sends, says or has on its medium, and
+ * never what the product believes of itself alone. Cheap at each event; the media are compared only when tables or manifests move.
+ */
+
+import type { KintsugiEvent } from '../../base/events.js';
+import type { NodeId } from '../../base/ids.js';
+import type { Entry } from '../../raft/types.js';
+import type { Replica } from '../../replica/replica.js';
+import type { Coverage } from '../coverage.js';
+import type { Violation } from '../result.js';
+import type { RunSettings } from '../settings.js';
+import type { World } from '../world/world.js';
+import { Acknowledged } from './acknowledged.js';
+import { reasonsNotAtRest } from './at-rest.js';
+import { checkBounds, checkFiles } from './bounds.js';
+import type { DamageOracle } from './damage-oracle.js';
+import { HintsKept } from './hints-kept.js';
+import { LeaderPerTerm } from './leader-per-term.js';
+import { LogMatching } from './log-matching.js';
+import { ManifestMatching } from './manifest-matching.js';
+import { RaftFrameReader } from './raft-frames.js';
+import { Reporter } from './reporter.js';
+import { TableBytes } from './table-bytes.js';
+import { Votes } from './votes.js';
+import type { WatchedNode } from './watched.js';
+
+export interface ChecksOptions {
+  readonly world: Pick<World, 'nowUs'>;
+  readonly nodes: readonly WatchedNode[];
+  readonly settings: Pick<RunSettings, 'nodes'>;
+  readonly coverage: Coverage;
+  readonly oracle: DamageOracle;
+  readonly report: (violation: Violation) => void;
+}
+
+/** Seconds. */
+const FILES_EVERY = 20;
+
+export class Checks {
+  readonly #options: ChecksOptions;
+  readonly #reporter: Reporter;
+  readonly #nodes: ReadonlyMap<NodeId, WatchedNode>;
+  readonly #frames = new RaftFrameReader();
+  readonly #leaders: LeaderPerTerm;
+  readonly #votes: Votes;
+  readonly #acknowledged: Acknowledged;
+  readonly #log: LogMatching;
+  readonly #manifests: ManifestMatching;
+  readonly #tables: TableBytes;
+  readonly #hints: HintsKept;
+  /** Whose entries are watched. */
+  readonly #watched = new Map<NodeId, Replica>();
+  #looks = 0;
+
+  constructor(options: ChecksOptions) {
+    const { world, nodes, settings, oracle, report } = options;
+    const reporter = new Reporter(world, report);
+    this.#options = options;
+    this.#reporter = reporter;
+    this.#nodes = new Map(nodes.map((node) => [node.id, node]));
+    this.#leaders = new LeaderPerTerm(reporter);
+    this.#votes = new Votes(reporter, oracle);
+    this.#acknowledged = new Acknowledged(reporter, oracle, settings.nodes);
+    this.#log = new LogMatching(reporter);
+    this.#manifests = new ManifestMatching(reporter);
+    this.#tables = new TableBytes(reporter, oracle);
+    this.#hints = new HintsKept(reporter, oracle);
+  }
+
+  /** The replica of a new life exists, and has applied nothing yet. Best called; otherwise its first event does. */
+  onOpen(node: WatchedNode): void {
+    const replica = node.running?.replica;
+    if (replica === undefined || this.#watched.get(node.id) === replica) return;
+    this.#watched.set(node.id, replica);
+    this.#log.begins(node, replica.applier.index);
+    replica.applier.onApplied = (entry) => this.#onApplied(node, replica, entry);
+  }
+
+  /** Called synchronously when it is emitted. */
+  onEvent(node: WatchedNode, event: KintsugiEvent): void {
+    const { oracle } = this.#options;
+    this.onOpen(node);
+    oracle.onEvent(node, event);
+    this.#hints.saved(node);
+    switch (event.type) {
+      case 'role-changed':
+        if (event.role === 'leader') this.#leaders.leads(node.id, event.term, 'says so');
+        this.#log.commit(node);
+        return;
+      case 'applied':
+      case 'log-sync':
+        this.#log.commit(node);
+        return;
+      case 'edit':
+      case 'materialized':
+        this.#tables.onEvent(node, event);
+        return;
+      case 'hint':
+        this.#hints.onEvent(node, event);
+        return;
+      case 'snapshot-received':
+        this.#acknowledged.replaced(node);
+        return;
+      default:
+    }
+  }
+
+  /** The network's tap: when a frame is sent, before it may be lost. */
+  onFrame(from: NodeId, _to: NodeId, frame: Uint8Array): void {
+    const node = this.#nodes.get(from);
+    const frames = this.#frames;
+    if (node === undefined || !frames.open(frame)) return;
+    while (frames.next()) {
+      const { head } = frames;
+      // Forwarded proposals and reads are their first sender's, and promise nothing.
+      if (head.from !== from) continue;
+      this.#leaders.onMessage(head);
+      this.#votes.onMessage(node, head);
+      this.#acknowledged.onMessage(node, head);
+    }
+  }
+
+  /** The replica is open and serves from now on. */
+  onStart(node: WatchedNode): void {
+    this.onOpen(node);
+    this.#options.oracle.onStart(node);
+    this.#acknowledged.onStart(node);
+    this.#tables.onStart(node);
+    this.#hints.step(node);
+  }
+
+  /** A life is over; what it ran can still be seen. */
+  onDeath(node: WatchedNode): void {
+    this.#acknowledged.onDeath(node);
+    this.#hints.saved(node);
+    this.#options.oracle.onDeath(node);
+    this.#watched.delete(node.id);
+  }
+
+  /** Each simulated second. */
+  step(): void {
+    this.#look(false);
+  }
+
+  #look(again: boolean): void {
+    this.#looks++;
+    for (const node of this.#options.nodes) {
+      const tree = node.running?.replica.tree;
+      if (tree === undefined) continue;
+      this.#log.commit(node);
+      this.#manifests.durable(node.id, tree.durable);
+      this.#tables.files(node, again);
+      this.#hints.step(node);
+      checkBounds(node, this.#reporter);
+      if (this.#looks % FILES_EVERY === 0) checkFiles(node, this.#reporter);
+    }
+  }
+
+  /** Why the healed cluster is not at rest; empty: it is. Nodes that stopped for good have no part in it. */
+  atRest(): string[] {
+    return reasonsNotAtRest(this.#options.nodes, this.#options.oracle);
+  }
+
+  /** Once, at the end, when the cluster is at rest or should have been. */
+  finalCheck(): void {
+    this.#look(true);
+  }
+
+  #onApplied(node: WatchedNode, replica: Replica, entry: Entry): void {
+    if (node.running?.replica !== replica) return;
+    this.#log.onApplied(node, entry);
+    const { latest } = replica.tree;
+    if (latest.last.index === entry.index) this.#manifests.check(node.id, latest);
+  }
+}

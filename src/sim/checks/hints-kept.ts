@@ -1,0 +1,111 @@
+/**
+ * H2: the node that saw a fault keeps its hint, over all restarts, until the table left its durable manifest; and where the same bytes
+ * live on there under another id, the hint ends only when they are good on its medium.
+ */
+
+import type { KintsugiEvent } from '../../base/events.js';
+import type { NodeId, TableId } from '../../base/ids.js';
+import { liveTables } from '../../healing/heal-picker.js';
+import { sameBirth, tablePath, type TableMeta } from '../../storage/version/table-meta.js';
+import type { DamageOracle } from './damage-oracle.js';
+import type { Reporter } from './reporter.js';
+import type { WatchedNode } from './watched.js';
+
+interface Open {
+  readonly meta: TableMeta | undefined;
+  readonly sinceUs: number;
+  /** The last in which it was seen. */
+  life: number;
+  durable: boolean;
+}
+
+/** A new file is proven, renamed and recorded within this. */
+const PROVEN_WITHIN_US = 30_000_000;
+
+export class HintsKept {
+  readonly #reporter: Reporter;
+  readonly #oracle: DamageOracle;
+  readonly #open = new Map<NodeId, Map<TableId, Open>>();
+  /** Nodes with a hint that was not durable when it was looked at last. */
+  readonly #unsaved = new Set<NodeId>();
+
+  constructor(reporter: Reporter, oracle: DamageOracle) {
+    this.#reporter = reporter;
+    this.#oracle = oracle;
+  }
+
+  onEvent(node: WatchedNode, event: KintsugiEvent): void {
+    if (event.type !== 'hint' || event.node !== node.id) return;
+    if (event.state === 'done') this.#ended(node, event.table);
+    else if (event.state === 'open') this.#opened(node, event.table);
+  }
+
+  /** Each second, and when a replica is up: which hints are still there. */
+  step(node: WatchedNode): void {
+    const open = this.#open.get(node.id);
+    if (open === undefined || open.size === 0 || node.running === undefined || node.state !== 'up') return;
+    const held = new Set(node.running.healing.hints().filter((hint) => hint.node === node.id).map((hint) => hint.tableId));
+    const { durable } = node.running.replica.tree;
+    const live = liveTables(durable);
+    for (const [table, hint] of open) {
+      if (held.has(table)) {
+        hint.life = node.lives;
+        continue;
+      }
+      open.delete(table);
+      // It followed its bytes to another id, or ended with the table.
+      if (!live.has(table) && table < durable.nextTableId) continue;
+      if ((hint.life !== node.lives && !hint.durable) || this.#excused(node.id, hint)) continue;
+      this.#reporter.broken('hints are never lost', node.id, `H2 node ${node.id} had a hint against table ${table}, which its durable manifest holds, and has it no more`);
+    }
+  }
+
+  /** At each event, and when a life ends. */
+  saved(node: WatchedNode): void {
+    if (!this.#unsaved.has(node.id) || node.running?.healing.hintsSaved !== true) return;
+    this.#unsaved.delete(node.id);
+    for (const hint of this.#open.get(node.id)?.values() ?? []) if (hint.life === node.lives) hint.durable = true;
+  }
+
+  #opened(node: WatchedNode, table: TableId): void {
+    let open = this.#open.get(node.id);
+    if (open === undefined) this.#open.set(node.id, (open = new Map()));
+    this.#unsaved.add(node.id);
+    const known = open.get(table);
+    if (known !== undefined) known.life = node.lives;
+    else open.set(table, { meta: this.#oracle.meta(table), sinceUs: this.#reporter.nowUs, life: node.lives, durable: false });
+  }
+
+  #ended(node: WatchedNode, table: TableId): void {
+    const hint = this.#open.get(node.id)?.get(table);
+    this.#open.get(node.id)?.delete(table);
+    const durable = node.running?.replica.tree.durable;
+    if (durable === undefined) return;
+    const live = liveTables(durable);
+    if (live.has(table)) {
+      this.#reporter.broken('hints end when the fault is gone', node.id, `H2 node ${node.id} ends its hint against table ${table}, which its durable manifest still holds`);
+      return;
+    }
+    const meta = hint?.meta ?? this.#oracle.meta(table);
+    if (meta === undefined) return;
+    for (const heir of live.values()) {
+      if (heir.fileDigest !== meta.fileDigest || !sameBirth(heir.birth, meta.birth)) continue;
+      const faults = this.#oracle.faultsOf(node.id, heir) ?? [];
+      if (faults.length === 0 || this.#struck(node.id, heir)) continue;
+      this.#reporter.broken('hints end when the fault is gone', node.id,
+        `H2 node ${node.id} ends its hint against table ${table}; ${faults.length} blocks of the same bytes, now table ${heir.id}, are bad on its medium`);
+    }
+  }
+
+  /** The new file was struck after it was proven, or while it was written. */
+  #struck(node: NodeId, heir: TableMeta): boolean {
+    return this.#oracle.touched(node, tablePath(heir.id)) || this.#oracle.struckSince(node, heir, this.#reporter.nowUs - PROVEN_WITHIN_US);
+  }
+
+  #excused(node: NodeId, hint: Open): boolean {
+    const { ledger } = this.#oracle;
+    if (ledger.suffered(node, 'wipe') || ledger.suffered(node, 'roll-back')) return true;
+    // Damage to the file that keeps them, and a disk that would not take them.
+    return ledger.any(node, 'hints') !== undefined || ledger.refused(node, hint.sinceUs, 'other') !== undefined;
+  }
+}

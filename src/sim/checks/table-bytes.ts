@@ -1,0 +1,81 @@
+/**
+ * S2, S5, S6: a birth names the same bytes everywhere and for ever; a table that a node calls its own lies on its medium byte for
+ * byte as it was born, unless a fault struck it; every table of the durable manifest has its file.
+ *
+ * What a node proved past its caches (fetched, written anew, relinked after it was read) may be damaged only since; what it
+ * relinked from its own production was never read back, so any fault on the way excuses it: scrub and parity are for that.
+ */
+
+import type { KintsugiEvent } from '../../base/events.js';
+import type { Digest128, NodeId } from '../../base/ids.js';
+import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
+import { formatBirth, outputPath, tablePath, type TableMeta } from '../../storage/version/table-meta.js';
+import type { DamageOracle } from './damage-oracle.js';
+import type { Reporter } from './reporter.js';
+import type { WatchedNode } from './watched.js';
+
+/** Proving, renaming and syncing the directory take less. */
+const PROVEN_WITHIN_US = 30_000_000;
+
+export class TableBytes {
+  readonly #reporter: Reporter;
+  readonly #oracle: DamageOracle;
+  readonly #births = new Map<string, Digest128>();
+  /** Versions whose files were all there when they were looked at last: only the newest of each node. */
+  readonly #complete = new Map<NodeId, LogicalManifest>();
+
+  constructor(reporter: Reporter, oracle: DamageOracle) {
+    this.#reporter = reporter;
+    this.#oracle = oracle;
+  }
+
+  onEvent(node: WatchedNode, event: KintsugiEvent): void {
+    if (event.type === 'edit') for (const id of event.added) this.#born(node, node.running?.replica.tree.meta(id));
+    else if (event.type === 'materialized') this.#materialized(node, event);
+  }
+
+  /** A replica is there, with this durable version. */
+  onStart(node: WatchedNode): void {
+    for (const meta of node.running?.replica.tree.durable.levels.flat() ?? []) this.#born(node, meta);
+    this.files(node, true);
+  }
+
+  /** Each second; `again`: even if the version was looked at before. */
+  files(node: WatchedNode, again: boolean): void {
+    const durable = node.running?.replica.tree.durable;
+    if (durable === undefined || (!again && this.#complete.get(node.id) === durable)) return;
+    const there = new Set(node.disk.list().map(({ path }) => path));
+    for (const meta of durable.levels.flat()) {
+      const path = tablePath(meta.id);
+      if (there.has(path) || this.#oracle.touched(node.id, path)) continue;
+      this.#reporter.broken('files of the durable manifest are there', node.id, `S5 table ${meta.id} is in the durable manifest of node ${node.id}, and its file is gone`);
+    }
+    this.#complete.set(node.id, durable);
+  }
+
+  #born(node: WatchedNode, meta: TableMeta | undefined): void {
+    if (meta === undefined) return;
+    const birth = formatBirth(meta.birth);
+    const known = this.#births.get(birth);
+    if (known === undefined) this.#births.set(birth, meta.fileDigest);
+    else if (known !== meta.fileDigest) {
+      this.#reporter.broken('byte-equal tables', node.id, `S2 table ${meta.id} of birth ${birth} has digest ${meta.fileDigest} on node ${node.id}, elsewhere ${known}`);
+    }
+  }
+
+  #materialized(node: WatchedNode, { table, how }: Extract<KintsugiEvent, { type: 'materialized' }>): void {
+    const meta = this.#oracle.meta(table) ?? node.running?.replica.tree.meta(table);
+    if (meta === undefined) return;
+    if (this.#oracle.asBorn(node.id, meta) || this.#excused(node.id, meta, how)) return;
+    const bytes = node.disk.medium(tablePath(table));
+    const what = bytes === undefined ? 'no file' : `${bytes.length} other bytes`;
+    this.#reporter.broken('materialized tables are as they were born', node.id, `S6 node ${node.id} has materialized table ${table} (${how}); its medium holds ${what}`);
+  }
+
+  /** Was it struck so that the node could not have seen it? */
+  #excused(node: NodeId, meta: TableMeta, how: string): boolean {
+    const output = outputPath(meta.birth.sequence, meta.birth.ordinal);
+    if (how === 'relink' && this.#oracle.ledger.of(node).some(({ path }) => path === output)) return true;
+    return this.#oracle.struckSince(node, meta, this.#reporter.nowUs - PROVEN_WITHIN_US);
+  }
+}

@@ -1,0 +1,89 @@
+/** A node that says what a test wants: for telling checks lies. */
+
+import type { LogIndex, NodeId, TableId, Term } from '../../../base/ids.js';
+import type { HintStatus } from '../../../replica/store.js';
+import { emptyManifest } from '../../../storage/version/apply-tree-op.js';
+import type { LogicalManifest } from '../../../storage/version/logical-manifest.js';
+import type { TableMeta } from '../../../storage/version/table-meta.js';
+import type { NodeState } from '../../cluster/sim-node.js';
+import type { Violation } from '../../result.js';
+import { DamageOracle } from '../damage-oracle.js';
+import { Reporter } from '../reporter.js';
+import type { WatchedNode } from '../watched.js';
+
+export class FakeNode {
+  readonly id: NodeId;
+  state: NodeState = 'up';
+  lives = 1;
+  readonly files = new Map<string, Uint8Array>();
+  /** Of the log: the term of each entry from index 1 on. */
+  terms: Term[] = [];
+  firstIndex: LogIndex = 1;
+  applied: LogIndex = 0;
+  commit: LogIndex = 0;
+  durable: LogicalManifest = emptyManifest();
+  hints: HintStatus[] = [];
+  hintsSaved = true;
+  /** Sizes for the bounds. */
+  sealed = 0;
+  down = false;
+  readonly #replica: unknown;
+
+  constructor(id: NodeId) {
+    this.id = id;
+    const log = {
+      firstIndex: () => this.firstIndex,
+      lastIndex: () => this.terms.length,
+      term: (index: LogIndex) => (index === 0 ? 0 : this.terms[index - 1]),
+    };
+    const meta = (table: TableId): TableMeta | undefined => this.durable.levels.flat().find((each) => each.id === table);
+    const tree = { meta, owed: () => [] };
+    Object.defineProperty(tree, 'durable', { get: () => this.durable });
+    Object.defineProperty(tree, 'latest', { get: () => this.durable });
+    Object.defineProperty(tree, 'materialized', { get: () => this.durable });
+    Object.defineProperty(tree, 'sealedMemtables', { get: () => this.sealed });
+    const applier = { backlog: 0 };
+    Object.defineProperty(applier, 'index', { get: () => this.applied });
+    const driver = { node: {} };
+    Object.defineProperty(driver.node, 'commit', { get: () => this.commit });
+    this.#replica = { log, tree, applier, driver, proposals: { size: 0 } };
+  }
+
+  get disk(): WatchedNode['disk'] {
+    return {
+      list: () => [...this.files].map(([path, { length }]) => ({ path, bytes: length })).sort((a, b) => (a.path < b.path ? -1 : 1)),
+      medium: (path) => this.files.get(path),
+    };
+  }
+
+  get running(): WatchedNode['running'] {
+    if (this.down) return undefined;
+    return { replica: this.#replica, healing: { hints: () => this.hints, hintsSaved: this.hintsSaved } } as unknown as WatchedNode['running'];
+  }
+
+  /** Level 0 holds these tables. */
+  holds(tables: readonly TableMeta[], index: LogIndex): void {
+    const nextTableId = Math.max(this.durable.nextTableId, ...tables.map((table) => table.id + 1));
+    const levels = this.durable.levels.map((level, number) => (number === 0 ? tables : level));
+    this.durable = { ...this.durable, levels, nextTableId, last: { index, term: 1 } };
+  }
+}
+
+export interface Watch {
+  readonly world: { nowUs: number };
+  readonly nodes: readonly FakeNode[];
+  readonly oracle: DamageOracle;
+  readonly reporter: Reporter;
+  readonly violations: Violation[];
+  /** Names of the checks that have reported. */
+  reported(): string[];
+}
+
+export function watch(count = 3): Watch {
+  const world = { nowUs: 100_000_000 };
+  const nodes = Array.from({ length: count }, (_, i) => new FakeNode(i + 1));
+  const violations: Violation[] = [];
+  const reporter = new Reporter(world, (violation) => void violations.push(violation));
+  const oracle = new DamageOracle({ world, nodes });
+  return { world, nodes, oracle, reporter, violations, reported: () => violations.map((violation) => violation.check) };
+}

@@ -1,0 +1,87 @@
+/**
+ * R1, R2: a voter grants one candidate per term, over all its lives, whatever became of its hard state; and what it says was durable
+ * before: when a message that reflects a term or a vote leaves, three copies of the hard state on the medium say the same.
+ */
+
+import type { NodeId, Term } from '../../base/ids.js';
+import { codeOf } from '../../base/errors.js';
+import { decodeSlot, SLOT_BYTES, SLOT_PAGES, slotOffset, type HardStateRecord } from '../../replica/hard-state/slots.js';
+import type { DamageOracle } from './damage-oracle.js';
+import {
+  MESSAGE_TYPES, MSG_APP, MSG_APP_RESP, MSG_HEARTBEAT, MSG_HEARTBEAT_RESP, MSG_SNAP, MSG_VOTE, MSG_VOTE_RESP, type MessageHead,
+} from './raft-frames.js';
+import type { Reporter } from './reporter.js';
+import type { WatchedNode } from './watched.js';
+
+const PATH = 'hardstate';
+const MUST_HOLD = 3;
+/** A promise is written anew each time, so older damage does not show in it. */
+const RECENT_US = 30_000_000;
+
+/** Their sender is in this term, for good. Pre-votes speak of terms to come. */
+const REFLECTS_TERM: ReadonlySet<number> = new Set([
+  MSG_APP, MSG_APP_RESP, MSG_HEARTBEAT, MSG_HEARTBEAT_RESP, MSG_SNAP, MSG_VOTE, MSG_VOTE_RESP,
+]);
+
+export class Votes {
+  readonly #reporter: Reporter;
+  readonly #oracle: DamageOracle;
+  readonly #granted = new Map<NodeId, Map<Term, NodeId>>();
+  /** The highest term of each node that was found durable. */
+  readonly #durable = new Map<NodeId, Term>();
+
+  constructor(reporter: Reporter, oracle: DamageOracle) {
+    this.#reporter = reporter;
+    this.#oracle = oracle;
+  }
+
+  /** When it is sent. */
+  onMessage(node: WatchedNode, message: MessageHead): void {
+    const { type, from, to, term, reject } = message;
+    if (!REFLECTS_TERM.has(type)) return;
+    if (type === MSG_VOTE) this.#vote(node, from, term, from);
+    else if (type === MSG_VOTE_RESP && !reject) this.#vote(node, from, term, to);
+    else if (term > (this.#durable.get(from) ?? 0)) this.#promised(node, MESSAGE_TYPES[type] as string, term, undefined);
+  }
+
+  #vote(node: WatchedNode, voter: NodeId, term: Term, candidate: NodeId): void {
+    let granted = this.#granted.get(voter);
+    if (granted === undefined) this.#granted.set(voter, (granted = new Map()));
+    const known = granted.get(term);
+    if (known === candidate) return;
+    if (known !== undefined) {
+      this.#reporter.broken('no double vote', voter, `R2 in term ${term} node ${voter} votes for ${candidate}, after it voted for ${known}`);
+      return;
+    }
+    granted.set(term, candidate);
+    this.#promised(node, `its vote for ${candidate}`, term, candidate);
+  }
+
+  #promised(node: WatchedNode, what: string, term: Term, candidate: NodeId | undefined): void {
+    const { ledger } = this.#oracle;
+    this.#durable.set(node.id, Math.max(term, this.#durable.get(node.id) ?? 0));
+    // What lies there now says nothing of what was written.
+    const since = this.#reporter.nowUs - RECENT_US;
+    if (ledger.any(node.id, 'hardstate', since) !== undefined || ledger.displaced(node.id, 'hardstate') !== undefined) return;
+    const held = slotsOf(node.disk.medium(PATH)).filter((slot) => holds(slot, term, candidate)).length;
+    if (held >= MUST_HOLD) return;
+    this.#reporter.broken('promises are durable before they are sent', node.id, `R2 node ${node.id} sends ${what} in term ${term}, of which ${held} copies are durable`);
+  }
+}
+
+function holds(slot: HardStateRecord | undefined, term: Term, candidate: NodeId | undefined): boolean {
+  if (slot === undefined || slot.term < term) return false;
+  return candidate === undefined || slot.term > term || slot.vote === candidate;
+}
+
+function slotsOf(file: Uint8Array | undefined): (HardStateRecord | undefined)[] {
+  if (file === undefined) return [];
+  return SLOT_PAGES.map((_, slot) => {
+    try {
+      return decodeSlot(file.subarray(slotOffset(slot), slotOffset(slot) + SLOT_BYTES), slot);
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      return undefined;
+    }
+  });
+}

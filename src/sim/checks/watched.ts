@@ -1,0 +1,28 @@
+/** What the checks see of a node: its medium, its state, and the replica of its present life. A SimNode is one. */
+
+import type { NodeId } from '../../base/ids.js';
+import type { Replica } from '../../replica/replica.js';
+import type { HintStatus } from '../../replica/store.js';
+import type { NodeState } from '../cluster/sim-node.js';
+
+export interface WatchedDisk {
+  /** Sorted by path. */
+  list(): readonly { readonly path: string; readonly bytes: number }[];
+  /** What the medium holds; not changed here, and not kept. */
+  medium(path: string): Uint8Array | undefined;
+}
+
+export interface WatchedHealing {
+  hints(): readonly HintStatus[];
+  /** Every hint is durable at this moment. */
+  readonly hintsSaved: boolean;
+}
+
+export interface WatchedNode {
+  readonly id: NodeId;
+  readonly disk: WatchedDisk;
+  readonly state: NodeState;
+  /** Starts so far. */
+  readonly lives: number;
+  readonly running: { readonly replica: Replica; readonly healing: WatchedHealing } | undefined;
+}

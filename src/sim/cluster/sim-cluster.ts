@@ -1,0 +1,304 @@
+/**
+ * The cluster under test: lives of the shipping replica on disks that outlive them. A life ends by a fault (power, kill) or because
+ * the replica says that it cannot go on; then a supervisor starts it again, as a service manager would, later each time.
+ *
+ * What a replica may not do is here: throw out of an event, stop with anything but a typed error, or stop for good without
+ * a fault that excuses it.
+ */
+
+import { AssertionError } from '../../base/assert.js';
+import type { Env } from '../../base/env.js';
+import { codeOf, DiskError, messageOf } from '../../base/errors.js';
+import type { KintsugiEvent } from '../../base/events.js';
+import { Healing } from '../../healing/healing.js';
+import { NodeStore } from '../../replica/node-store.js';
+import { Replica } from '../../replica/replica.js';
+import type { Coverage } from '../coverage.js';
+import { SimDisk } from '../disk/sim-disk.js';
+import type { SimNetwork } from '../network/sim-network.js';
+import type { ViolationKind } from '../result.js';
+import type { RunSettings } from '../settings.js';
+import { simClock, simWorkers } from '../world/sim-env.js';
+import type { Process, World } from '../world/world.js';
+import type { NodeState, Running, SimNode } from './sim-node.js';
+
+export interface ClusterWatcher {
+  onEvent(node: SimNode, event: KintsugiEvent): void;
+  /** The replica is there, and about to start. */
+  onOpen(node: SimNode): void;
+  /** It serves from now on. */
+  onStart(node: SimNode): void;
+  /** A life is over. */
+  onDeath(node: SimNode): void;
+  /** Why a typed stop is no fault of the store: damage that was done to this node. Undefined: it is one. */
+  excuse(node: SimNode, error: unknown): string | undefined;
+  report(kind: ViolationKind, check: string, message: string, node: number): void;
+}
+
+export interface Fenced {
+  readonly node: number;
+  readonly code: string;
+  readonly excuse: string;
+}
+
+class Node implements SimNode {
+  readonly id: number;
+  readonly disk: SimDisk;
+  state: NodeState = 'down';
+  lives = 0;
+  running: Running | undefined = undefined;
+  process: Process | undefined = undefined;
+  /** Stops in a row without having served in between. */
+  stops = 0;
+  /** Starts that are due after a fault that has not ended yet. */
+  holds = 0;
+  /** Called when the present life ends. */
+  ended: (() => void)[] = [];
+
+  constructor(id: number, disk: SimDisk) {
+    this.id = id;
+    this.disk = disk;
+  }
+}
+
+const SECOND_US = 1_000_000;
+const FIRST_BACKOFF_US = SECOND_US;
+const MAX_BACKOFF_US = 15 * SECOND_US;
+/** A node that stopped so often in a row with the same excuse is given up until the faults are over. */
+const STOPS_UNTIL_FENCED = 3;
+/** Of simulated time, over the longest stall that a disk may have. */
+const MAX_STOP_US = 60 * SECOND_US;
+const CLUSTER_ID = 0x6b696e74n;
+
+export class SimCluster {
+  readonly nodes: readonly SimNode[];
+  readonly fenced: Fenced[] = [];
+  readonly #nodes: readonly Node[];
+  readonly #world: World;
+  readonly #settings: RunSettings;
+  readonly #network: SimNetwork;
+  readonly #coverage: Coverage;
+  #watcher: ClusterWatcher | undefined;
+
+  constructor(world: World, settings: RunSettings, network: SimNetwork, coverage: Coverage) {
+    this.#world = world;
+    this.#settings = settings;
+    this.#network = network;
+    this.#coverage = coverage;
+    this.#nodes = Array.from({ length: settings.nodes }, (_, i) => new Node(i + 1, new SimDisk(world, i + 1, coverage)));
+    this.nodes = this.#nodes;
+  }
+
+  watch(watcher: ClusterWatcher): void {
+    this.#watcher = watcher;
+  }
+
+  startAll(): void {
+    for (const node of this.#nodes) this.#start(node);
+  }
+
+  /** Who may propose tree ops: undefined between leaders. */
+  leader(): SimNode | undefined {
+    return this.#nodes.find((node) => node.state === 'up' && node.running?.replica.canPropose() === true);
+  }
+
+  /** Nodes that have a process. */
+  get alive(): readonly SimNode[] {
+    return this.#nodes.filter((node) => node.process !== undefined);
+  }
+
+  /** Ends a life at once: by power loss, or by kill -9, which the page cache survives. It stays down until `up`. */
+  down(target: SimNode, how: 'power' | 'kill'): void {
+    const node = target as Node;
+    node.holds++;
+    this.#end(node, how);
+  }
+
+  /** Lets a node that was taken down start again. */
+  up(target: SimNode): void {
+    const node = target as Node;
+    node.holds--;
+    if (node.holds > 0) return;
+    if (node.state === 'down' && node.process === undefined) this.#start(node);
+  }
+
+  /** As an operator stops it: leadership is not handed over here, files are closed. Resolves when it is down; call `up` then. */
+  async stop(target: SimNode): Promise<void> {
+    const node = target as Node;
+    const { running, process } = node;
+    node.holds++;
+    if (running === undefined || process === undefined || node.state !== 'up') return this.#end(node, 'kill');
+    const slow = this.#world.schedule(MAX_STOP_US, () => this.#report('liveness', 'an orderly stop ends', 'stop() hangs', node), process);
+    try {
+      await Promise.race([running.replica.stop(), new Promise<void>((resolve) => node.ended.push(resolve))]);
+    } catch (error) {
+      if (process.alive && codeOf(error) === undefined) this.#report('crash', 'an orderly stop ends', error, node);
+    }
+    slow.cancel();
+    if (node.process === process) this.#end(node, 'kill');
+  }
+
+  /** Every fault is over: who was given up gets one more chance, and nobody waits for a backoff. */
+  revive(): void {
+    for (const node of this.#nodes) {
+      node.holds = 0;
+      node.stops = 0;
+      if (node.process === undefined) this.#start(node);
+      else this.#world.resume(node.process);
+    }
+  }
+
+  /** An event of this life threw, or a promise that nobody waits for rejected. */
+  threw(process: Process | undefined, error: unknown): void {
+    if (isPowerOff(error)) return;
+    const node = this.#nodes.find(({ id }) => id === process?.node);
+    this.#report('crash', 'nothing throws out of an event', error, node);
+    if (node !== undefined && node.process === process && process?.alive === true) this.#stopped(node, process, error, true);
+  }
+
+  #start(node: Node): void {
+    const world = this.#world;
+    const process: Process = { node: node.id, alive: true, stalledUntilUs: world.nowUs };
+    node.process = process;
+    node.state = 'opening';
+    node.lives++;
+    world.trace.fold(0x57a7, node.id);
+    if (world.trace.taping) world.trace.row(world.nowUs, node.id, `start (life ${node.lives})`);
+    this.#open(node, process).then(
+      () => {
+        if (!process.alive) return;
+        node.state = 'up';
+        node.stops = 0;
+        const given = this.fenced.findIndex((fenced) => fenced.node === node.id);
+        if (given >= 0) this.fenced.splice(given, 1);
+        if (world.trace.taping) world.trace.row(world.nowUs, node.id, 'up');
+        this.#watcher?.onStart(node);
+      },
+      (error: unknown) => {
+        if (process.alive) this.#stopped(node, process, error, false);
+      },
+    );
+  }
+
+  async #open(node: Node, process: Process): Promise<void> {
+    const { heartbeatMs, electionMs, logSegmentBytes, cacheBytes, tree } = this.#settings;
+    const env = this.#env(node, process);
+    const healing = new Healing(env);
+    const replica = await Replica.open({
+      env, hooks: healing, self: node.id, clusterId: CLUSTER_ID,
+      members: this.#nodes.map(({ id }) => ({ id, name: `n${id}`, peerUrls: [`http://n${id}:2380`] })),
+      clientUrls: [], settings: tree, heartbeatMs, electionMs, logSegmentBytes, cacheBytes,
+      onFatal: (error) => {
+        if (process.alive) this.#stopped(node, process, error, false);
+      },
+    });
+    if (!process.alive) return;
+    node.running = { process, replica, healing, store: new NodeStore(replica, healing) };
+    this.#watcher?.onOpen(node);
+    await replica.start();
+  }
+
+  #env(node: Node, process: Process): Env {
+    const world = this.#world;
+    const name = `node ${node.id} life ${node.lives}`;
+    return {
+      clock: simClock(world, process),
+      random: world.stream(name),
+      disk: node.disk.attach(process, () => {
+        if (node.process === process) this.#powerWent(node);
+      }),
+      network: this.#network.attach(process),
+      workers: simWorkers(world, process, world.stream(`${name} slices`)),
+      events: { emit: (event) => this.#onEvent(node, process, event) },
+    };
+  }
+
+  #onEvent(node: Node, process: Process, event: KintsugiEvent): void {
+    if (!process.alive) return;
+    this.#coverage.branch(`event ${event.type}`);
+    const { trace, nowUs } = this.#world;
+    trace.foldText(event.type);
+    if (trace.taping && !QUIET.has(event.type)) trace.row(nowUs, node.id, describe(event));
+    this.#watcher?.onEvent(node, event);
+  }
+
+  #powerWent(node: Node): void {
+    this.#end(node, 'power');
+    const delay = this.#world.stream(`power ${node.id} ${node.lives}`).between(50_000, 3 * SECOND_US);
+    this.#restartAfter(node, delay);
+  }
+
+  /** The replica says that it cannot go on: its process ends, and the supervisor looks after it. */
+  #stopped(node: Node, process: Process, error: unknown, reported: boolean): void {
+    const code = codeOf(error);
+    const typed = code !== undefined && !(error instanceof AssertionError);
+    this.#coverage.branch(`stop ${typed ? `${nameOf(error)} ${code}` : 'untyped'}`);
+    if (this.#world.trace.taping) this.#world.trace.row(this.#world.nowUs, node.id, `stops: ${messageOf(error)}`);
+    const excuse = typed ? this.#watcher?.excuse(node, error) : undefined;
+    if (!reported && !typed) this.#report('crash', 'a node stops only with a typed error', error, node);
+    if (!reported && typed && excuse === undefined) this.#report('crash', `no stop without a fault that excuses it: ${code}`, error, node);
+    this.#end(node, 'kill');
+    node.stops++;
+    const again = this.fenced.some((fenced) => fenced.node === node.id);
+    if (excuse !== undefined && (again || node.stops >= STOPS_UNTIL_FENCED)) {
+      node.state = 'fenced';
+      if (!again) this.fenced.push({ node: node.id, code: code ?? '', excuse });
+      return;
+    }
+    this.#restartAfter(node, Math.min(MAX_BACKOFF_US, FIRST_BACKOFF_US * (1 << Math.min(node.stops - 1, 8))));
+  }
+
+  #restartAfter(node: Node, delayUs: number): void {
+    const life = node.lives;
+    this.#world.schedule(delayUs, () => {
+      if (node.lives === life && node.process === undefined && node.holds <= 0 && node.state === 'down') this.#start(node);
+    });
+  }
+
+  #end(node: Node, how: 'power' | 'kill'): void {
+    const { process } = node;
+    if (process !== undefined) {
+      process.alive = false;
+      this.#world.forget(process);
+      this.#world.trace.fold(0xdead, node.id);
+      if (this.#world.trace.taping) this.#world.trace.row(this.#world.nowUs, node.id, how === 'power' ? 'the power goes' : 'killed');
+      this.#watcher?.onDeath(node);
+      node.process = undefined;
+      node.running = undefined;
+      node.state = 'down';
+      this.#network.died(node.id);
+      for (const resolve of node.ended.splice(0)) resolve();
+    }
+    if (how === 'power') node.disk.crash();
+    else node.disk.killed();
+  }
+
+  #report(kind: ViolationKind, check: string, error: unknown, node: Node | undefined): void {
+    const text = error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
+    this.#watcher?.report(kind, check, text, node?.id ?? 0);
+  }
+}
+
+/** What a dead life still runs into. */
+export function isPowerOff(error: unknown): boolean {
+  for (let at = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) {
+    if (at instanceof DiskError && at.data['powerOff'] === true) return true;
+  }
+  return false;
+}
+
+const QUIET = new Set<KintsugiEvent['type']>(['applied', 'log-sync']);
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : 'unknown';
+}
+
+function describe(event: KintsugiEvent): string {
+  const { type, ...data } = event;
+  const parts = Object.entries(data).map(([name, value]) => `${name}=${typeof value === 'object' ? JSON.stringify(value, bigintText) : String(value)}`);
+  return `${type} ${parts.join(' ')}`;
+}
+
+function bigintText(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? String(value) : value;
+}

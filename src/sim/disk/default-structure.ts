@@ -1,0 +1,22 @@
+/** What lies where, by path alone: cheap, and good enough until somebody who knows the layouts says it exactly. */
+
+import type { Structure } from '../faults/fault.js';
+
+export function structureByPath(path: string): Structure {
+  if (path.startsWith('tables/')) return 'table-data';
+  if (path.startsWith('log/')) return 'log-record';
+  if (path.startsWith('hardstate')) return 'hardstate-slot';
+  if (path.startsWith('manifest/')) return 'manifest-record';
+  if (path.startsWith('hints')) return 'hints-file';
+  if (path.startsWith('repairs')) return 'repairs-file';
+  return 'directory';
+}
+
+/** Of a name: the file as a whole. */
+export function structureOfName(path: string): Structure {
+  if (path.startsWith('tables/')) return 'table-file';
+  if (path.startsWith('log/')) return 'log-file';
+  if (path.startsWith('hardstate')) return 'hardstate-file';
+  if (path.startsWith('manifest/')) return 'manifest-file';
+  return structureByPath(path);
+}

@@ -1,0 +1,100 @@
+/** What the strikes on disks share: whom they may hit, whom they told, and what is still on its way. */
+
+import type { NodeId } from '../../base/ids.js';
+import type { DamageOracle } from '../checks/damage-oracle.js';
+import type { SimNode } from '../cluster/sim-node.js';
+import type { Coverage } from '../coverage.js';
+import type { RunSettings } from '../settings.js';
+import type { Stream } from '../world/random.js';
+import type { World } from '../world/world.js';
+import type { DiskFault, FaultProfile, Structure } from './fault.js';
+import { structureAt } from './file-structure.js';
+
+export interface DiskContext {
+  readonly world: World;
+  readonly nodes: readonly SimNode[];
+  readonly profile: FaultProfile;
+  readonly settings: RunSettings;
+  readonly oracle: DamageOracle;
+  readonly coverage: Coverage;
+}
+
+/** Structures that survive one fault at a time: while one waits to strike, no other is done to the same part of the node. */
+export type Part = 'hardstate' | 'manifest' | 'log';
+
+/** One attempt to carry out an action. */
+export interface Strike {
+  readonly context: DiskContext;
+  readonly random: Stream;
+  readonly kind: DiskFault;
+  readonly structure: Structure;
+}
+
+interface RunState {
+  /** `<node> <part>` to the time until which a fault may still strike it. */
+  readonly pending: Map<string, number>;
+}
+
+const states = new WeakMap<World, RunState>();
+
+function stateOf({ world, nodes, settings }: DiskContext): RunState {
+  const known = states.get(world);
+  if (known !== undefined) return known;
+  const state: RunState = { pending: new Map() };
+  states.set(world, state);
+  // From here on a power loss says exactly what it hit.
+  for (const { disk } of nodes) disk.structureOf = (path, offset) => structureAt(path, offset, settings.logSegmentBytes);
+  return state;
+}
+
+/** To be called before the first strike; early, so that crashes are told apart from the beginning. */
+export function prepare(context: DiskContext): void {
+  stateOf(context);
+}
+
+export function isPending(context: DiskContext, node: NodeId, part: Part): boolean {
+  return (stateOf(context).pending.get(`${node} ${part}`) ?? 0) > context.world.nowUs;
+}
+
+export function setPending(context: DiskContext, node: NodeId, part: Part, untilUs: number): void {
+  stateOf(context).pending.set(`${node} ${part}`, untilUs);
+}
+
+export function endPending(context: DiskContext, node: NodeId, part: Part): void {
+  stateOf(context).pending.delete(`${node} ${part}`);
+}
+
+/** It struck: counted, and told to the oracle. */
+export function struck(
+  { context, kind, structure }: Strike, node: NodeId, path: string, offset: number, length: number, grave = false,
+): void {
+  const { world, coverage, oracle } = context;
+  coverage.fault(kind, structure);
+  oracle.noteDamage(node, path, offset, length, kind, grave);
+  world.trace.fold(offset, length);
+  if (world.trace.taping) {
+    world.trace.row(world.nowUs, node, `fault: ${kind} of ${structure}${grave ? ' (grave)' : ''}, ${path} at ${offset}, ${length} bytes`);
+  }
+}
+
+/**
+ * Whether this node may be done what it need not survive: only in profile `full`, only to a minority, and only if the others have
+ * all that it has. Always false in profile `table`.
+ */
+export function mayDoom({ profile, nodes, oracle }: DiskContext, node: SimNode): boolean {
+  if (profile !== 'full') return false;
+  if (oracle.doomed(node.id)) return true;
+  const doomed = nodes.filter((each) => oracle.doomed(each.id)).length;
+  if (doomed >= Math.floor((nodes.length - 1) / 2)) return false;
+  // Whoever is down may be behind: what it lacks must not depend on this node.
+  return nodes.every((each) => each === node || oracle.doomed(each.id) || each.state === 'up') && oracle.mayLose(node.id);
+}
+
+export function shuffled<T>(random: Stream, items: readonly T[]): T[] {
+  const all = [...items];
+  for (let i = all.length - 1; i > 0; i--) {
+    const j = random.below(i + 1);
+    [all[i], all[j]] = [all[j] as T, all[i] as T];
+  }
+  return all;
+}

@@ -1,0 +1,29 @@
+/** What lies at a place of a file, by its path and offset alone: log, hard state and manifest have fixed areas. */
+
+import { layoutOf, HEADER_BYTES } from '../../replica/log/segment-layout.js';
+import type { Structure } from './fault.js';
+
+/** The file as a whole. */
+export function fileStructure(path: string): Structure {
+  if (path.startsWith('tables/')) return 'table-file';
+  if (path.startsWith('log/')) return 'log-file';
+  if (path.startsWith('manifest/')) return 'manifest-file';
+  if (path === 'hardstate' || path === 'hardstate.tmp') return 'hardstate-file';
+  if (path === 'hints' || path === 'hints.tmp') return 'hints-file';
+  if (path.startsWith('repairs/')) return 'repairs-file';
+  return 'directory';
+}
+
+/** The part of the file at `offset`. Tables have none until they are whole: see {@link partOfTable}. */
+export function structureAt(path: string, offset: number, segmentBytes: number): Structure {
+  const file = fileStructure(path);
+  if (file === 'manifest-file') return 'manifest-record';
+  if (file === 'hardstate-file') return 'hardstate-slot';
+  return file === 'log-file' ? partOfLog(offset, segmentBytes) : file;
+}
+
+function partOfLog(offset: number, segmentBytes: number): Structure {
+  const layout = layoutOf(segmentBytes);
+  if (offset < HEADER_BYTES || offset >= layout.identityEnd) return 'log-header';
+  return offset >= layout.identityStart ? 'log-identity' : 'log-record';
+}

@@ -1,0 +1,105 @@
+/**
+ * The segments of a node's log as the medium has them. Only batches whose identity record is sound are told of: these are the ones that
+ * a damaged log can prove to have existed (R6), so damage to them can never pass for a torn write.
+ */
+
+import { BATCH_HEADER, decodeBatchHeader, decodeRecordHead } from '../../replica/log/batch-codec.js';
+import { decodeIdentities, type BatchIdentity } from '../../replica/log/identity-codec.js';
+import { align8, decodeHeader, generationOf, generationSeed, HEADER_BYTES, layoutOf, type SegmentLayout } from '../../replica/log/segment-layout.js';
+import type { SimDisk } from '../disk/sim-disk.js';
+
+export interface BatchPlace {
+  readonly offset: number;
+  /** Up to where the next batch may begin. */
+  readonly length: number;
+  readonly sequence: number;
+  readonly previousIndex: number;
+  /** Index of its last entry; `previousIndex` if it has none. */
+  readonly last: number;
+  /** Header and all records are as they were written. */
+  readonly whole: boolean;
+  readonly records: readonly { readonly offset: number; readonly length: number }[];
+  readonly identityAt: number;
+  readonly identityLength: number;
+}
+
+export interface SegmentPlaces {
+  readonly path: string;
+  readonly generation: number;
+  readonly layout: SegmentLayout;
+  /** The file has the size that it was made with. */
+  readonly sizeGood: boolean;
+  /** Of the sound ones of the two headers. */
+  readonly headerAt: readonly number[];
+  /** In the order of their offsets. */
+  readonly batches: readonly BatchPlace[];
+}
+
+const IDENTITY_MAGIC = 0x3149_4c4b;
+const IDENTITY_HEADER = 64;
+const NOTHING = new Uint8Array(0);
+
+/** Oldest first. */
+export function readSegments(disk: SimDisk, segmentBytes: number): SegmentPlaces[] {
+  const segments: SegmentPlaces[] = [];
+  for (const { path } of disk.list()) {
+    const generation = path.startsWith('log/') ? generationOf(path.slice(4)) : undefined;
+    const bytes = generation === undefined ? undefined : disk.medium(path);
+    if (generation === undefined || bytes === undefined) continue;
+    // What a bad sector hides counts as damaged already: nothing more is done there.
+    const readable = disk.badSectors(path).length === 0;
+    segments.push(readSegment(path, generation, readable ? bytes : NOTHING, segmentBytes));
+  }
+  return segments.sort((a, b) => a.generation - b.generation);
+}
+
+function readSegment(path: string, generation: number, bytes: Uint8Array, segmentBytes: number): SegmentPlaces {
+  const layout = layoutOf(segmentBytes);
+  const sizeGood = bytes.length === layout.bytes;
+  const headerAt = [0, layout.identityEnd].filter((at) =>
+    at + HEADER_BYTES <= bytes.length && decodeHeader(bytes, at)?.generation === generation);
+  return { path, generation, layout, sizeGood, headerAt, batches: sizeGood ? readBatches(bytes, generation, layout) : [] };
+}
+
+function readBatches(bytes: Uint8Array, generation: number, layout: SegmentLayout): BatchPlace[] {
+  const seed = generationSeed(generation);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const batches: BatchPlace[] = [];
+  for (let at = layout.identityStart; at + IDENTITY_HEADER <= layout.identityEnd; ) {
+    const length = view.getUint32(at, true) === IDENTITY_MAGIC ? identityLength(view, at) : 0;
+    const identity = length > 0 && at + length <= layout.identityEnd
+      ? decodeIdentities(bytes, at, at + length, seed, generation).identities[0] : undefined;
+    if (identity === undefined) {
+      at += 8;
+      continue;
+    }
+    batches.push(batchOf(bytes, view, generation, seed, layout, identity, at, align8(length)));
+    at += align8(length);
+  }
+  return batches.sort((a, b) => a.offset - b.offset);
+}
+
+function identityLength(view: DataView, at: number): number {
+  return IDENTITY_HEADER + view.getUint32(at + 8, true) * 8 + view.getUint32(at + 60, true) * 12;
+}
+
+function batchOf(
+  bytes: Uint8Array, view: DataView, generation: number, seed: number, layout: SegmentLayout,
+  identity: BatchIdentity, identityAt: number, identityBytes: number,
+): BatchPlace {
+  const { offset, sequence, previousIndex, lengths, terms } = identity;
+  const area = bytes.subarray(0, layout.dataEnd);
+  let whole = decodeBatchHeader(area, view, offset, seed, generation)?.sequence === sequence;
+  let at = offset + BATCH_HEADER;
+  const records = lengths.map((length, i) => {
+    const head = decodeRecordHead(area, view, at, at + length, seed);
+    if (head?.index !== previousIndex + 1 + i || head.term !== terms[i]) whole = false;
+    const record = { offset: at, length };
+    at += length;
+    return record;
+  });
+  return {
+    offset, length: align8(at) - offset, sequence, previousIndex, last: previousIndex + lengths.length, whole, records,
+    identityAt, identityLength: identityBytes,
+  };
+}

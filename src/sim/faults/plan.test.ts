@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { World } from '../world/world.js';
+import { isFullOnly, isPossible, possibleCells } from './cells.js';
+import { DISK_FAULTS, NETWORK_FAULTS, PROCESS_FAULTS, STRUCTURES, type FaultAction, type FaultProfile } from './fault.js';
+import { IMPOSSIBLE } from './impossible.js';
+import { planFaults } from './plan.js';
+
+const SECOND_US = 1_000_000;
+const SETTINGS = { faultsFromUs: 5 * SECOND_US, faultsUntilUs: 530 * SECOND_US };
+const SEEDS = 500;
+
+function planOf(seed: number, profile: FaultProfile): FaultAction[] {
+  return planFaults(new World({ seed }), profile, SETTINGS);
+}
+
+function allPlans(profile: FaultProfile): FaultAction[] {
+  return Array.from({ length: SEEDS }, (_, i) => planOf(i + 1, profile)).flat();
+}
+
+describe('a plan of faults', () => {
+  it('is a function of seed and profile', () => {
+    for (const seed of [1, 7, 12_345_678_901]) {
+      assert.deepEqual(planOf(seed, 'table'), planOf(seed, 'table'));
+      assert.notDeepEqual(planOf(seed, 'table'), planOf(seed + 1, 'table'));
+    }
+  });
+
+  it('is in order of time, within the bounds, and numbered as it goes', () => {
+    for (let seed = 1; seed <= 50; seed++) {
+      const plan = planOf(seed, 'full');
+      plan.forEach((action, i) => {
+        assert.equal(action.id, i);
+        assert.ok(action.atUs >= SETTINGS.faultsFromUs && action.atUs < SETTINGS.faultsUntilUs - 5 * SECOND_US, `seed ${seed}: ${action.atUs}`);
+        assert.ok(i === 0 || action.atUs >= (plan[i - 1] as FaultAction).atUs);
+      });
+    }
+  });
+
+  it('has more than 30 disk, 20 network and 5 process faults on average, and seeds without one of them', () => {
+    const mean = (plan: readonly FaultAction[], of: FaultAction['class']): number => plan.filter((action) => action.class === of).length / SEEDS;
+    const all = allPlans('table');
+    assert.ok(mean(all, 'disk') > 36, String(mean(all, 'disk')));
+    assert.ok(mean(all, 'network') > 24, String(mean(all, 'network')));
+    assert.ok(mean(all, 'process') > 6, String(mean(all, 'process')));
+    for (const of of ['disk', 'network', 'process'] as const) {
+      const without = Array.from({ length: 60 }, (_, i) => planOf(i + 1, 'table')).filter((plan) => plan.every((action) => action.class !== of));
+      assert.ok(without.length > 0, `no seed is without ${of} faults`);
+    }
+  });
+
+  for (const profile of ['table', 'full'] as const) {
+    it(`reaches every possible cell at least 20 times in ${SEEDS} seeds of profile ${profile}, and no other`, () => {
+      const counts = new Map<string, number>();
+      for (const { class: of, kind, structure } of allPlans(profile)) {
+        const name = of === 'disk' ? `${kind} ${structure}` : kind;
+        counts.set(name, (counts.get(name) ?? 0) + 1);
+      }
+      const cells = possibleCells(profile).map(({ kind, structure }) => `${kind} ${structure}`);
+      const forgetting = profile === 'table' ? ['wipe', 'roll-back'] : [];
+      const others = [...NETWORK_FAULTS, ...PROCESS_FAULTS].filter((kind) => !forgetting.includes(kind));
+      for (const name of [...cells, ...others]) assert.ok((counts.get(name) ?? 0) >= 20, `${name}: ${counts.get(name) ?? 0}`);
+      const known = new Set<string>([...cells, ...others]);
+      assert.deepEqual([...counts.keys()].filter((name) => !known.has(name)), []);
+    });
+  }
+});
+
+describe('the matrix of fault and structure', () => {
+  it('has each cell either possible or impossible with a reason', () => {
+    const impossible = new Set(IMPOSSIBLE.map(({ fault, structure }) => `${fault} ${structure}`));
+    assert.equal(impossible.size, IMPOSSIBLE.length);
+    for (const structure of STRUCTURES) {
+      for (const kind of DISK_FAULTS) {
+        assert.notEqual(isPossible({ structure, kind }, 'full'), impossible.has(`${kind} ${structure}`), `${kind} ${structure}`);
+      }
+    }
+    for (const { why } of IMPOSSIBLE) assert.ok(why.length > 20);
+  });
+
+  it('withholds from profile table only what takes a whole file that a node cannot start without', () => {
+    const withheld = possibleCells('full').filter((cell) => !isPossible(cell, 'table'));
+    assert.ok(withheld.every(isFullOnly));
+    assert.deepEqual(withheld.map(({ kind, structure }) => `${kind} ${structure}`), [
+      'missing hardstate-file', 'misnamed hardstate-file', 'missing manifest-file', 'misnamed manifest-file',
+    ]);
+  });
+});

@@ -1,0 +1,133 @@
+/**
+ * What goes wrong in a run, and when: a pure function of seed, profile and settings. Swarm testing (Groce et al., 2012): not only
+ * chance differs from seed to seed but what chance may do. A seed has its own classes, structures, kinds, weights and rhythm, so
+ * that rare combinations come in crowds, and what hides when everything happens at once shows when only some of it does.
+ *
+ * Of a disk action the structure is drawn first and then a fault that fits it: every cell is reached often, however many
+ * bytes a structure has.
+ */
+
+import type { RunSettings } from '../settings.js';
+import type { Stream } from '../world/random.js';
+import type { World } from '../world/world.js';
+import { kindsOf } from './cells.js';
+import {
+  NETWORK_FAULTS, PROCESS_FAULTS, STRUCTURES,
+  type DiskFault, type FaultAction, type FaultKind, type FaultProfile, type NetworkFault, type ProcessFault, type Spread, type Structure,
+} from './fault.js';
+
+type Drawn = Omit<FaultAction, 'id'>;
+
+interface Weighted<T> {
+  readonly item: T;
+  readonly weight: number;
+}
+
+const SECOND_US = 1_000_000;
+/** Actions end before the faults do: the last ones begin so much earlier. */
+const LAST_BEFORE_END_US = 8 * SECOND_US;
+
+export function planFaults(world: World, profile: FaultProfile, settings: Pick<RunSettings, 'faultsFromUs' | 'faultsUntilUs'>): FaultAction[] {
+  const random = world.stream('plan');
+  const times = drawRhythm(random, settings.faultsFromUs, Math.max(settings.faultsFromUs, settings.faultsUntilUs - LAST_BEFORE_END_US));
+  const drawn = [
+    ...drawDisk(world.stream('plan disk'), profile, times),
+    ...drawNetwork(world.stream('plan network'), times),
+    ...drawProcess(world.stream('plan process'), profile, times),
+  ];
+  // Sorting is stable: of one microsecond the order of the classes stays.
+  return drawn.sort((a, b) => a.atUs - b.atUs).map((action, id) => ({ id, ...action }));
+}
+
+/** Gives times: evenly, in bursts, or with quiet minutes between. */
+type Times = (random: Stream) => number;
+
+function drawRhythm(random: Stream, fromUs: number, untilUs: number): Times {
+  const span = Math.max(1, untilUs - fromUs);
+  const anywhere = (stream: Stream): number => fromUs + Math.floor(stream.float() * span);
+  const kind = random.pick(['even', 'bursts', 'bursts', 'quiet', 'both'] as const);
+  if (kind === 'even') return anywhere;
+  const centres = Array.from({ length: random.between(4, 14) }, () => anywhere(random));
+  const widthUs = random.pick([2, 5, 10, 20]) * SECOND_US;
+  const burst = (stream: Stream): number =>
+    Math.max(fromUs, Math.min(untilUs, stream.pick(centres) + Math.floor((stream.float() + stream.float() - 1) * widthUs)));
+  if (kind === 'bursts') return burst;
+  if (kind === 'both') return (stream) => (stream.chance(1, 2) ? burst(stream) : anywhere(stream));
+  // Every other stretch is quiet: long enough for everything to heal.
+  const stretchUs = random.pick([30, 60, 90]) * SECOND_US;
+  return (stream) => {
+    const at = anywhere(stream) - fromUs;
+    const stretch = Math.floor(at / stretchUs);
+    return Math.min(untilUs, fromUs + (stretch % 2 === 0 ? at : Math.max(0, at - stretchUs)));
+  };
+}
+
+/** Each is in with the chance n of `of`; if none is, all are. */
+function swarm<T>(random: Stream, items: readonly T[], n: number, of: number, weights: readonly number[]): Weighted<T>[] {
+  const all = items.map((item) => ({ item, active: random.chance(n, of), weight: random.pick(weights) }));
+  const active = all.filter((one) => one.active);
+  return active.length > 0 ? active : all;
+}
+
+function pickWeighted<T>(random: Stream, items: readonly Weighted<T>[]): T {
+  let at = random.below(items.reduce((sum, { weight }) => sum + weight, 0));
+  for (const { item, weight } of items) {
+    at -= weight;
+    if (at < 0) return item;
+  }
+  throw new RangeError('weights are positive');
+}
+
+const TABLE_PARTS: readonly Structure[] = ['table-data', 'table-parity', 'table-index', 'table-filter', 'table-properties', 'table-footer'];
+
+const SPREADS: readonly (readonly Weighted<Spread>[])[] = [
+  [{ item: 'one', weight: 1 }],
+  [{ item: 'one', weight: 2 }, { item: 'same', weight: 3 }],
+  [{ item: 'one', weight: 2 }, { item: 'helix', weight: 3 }],
+  [{ item: 'one', weight: 3 }, { item: 'same', weight: 1 }, { item: 'helix', weight: 1 }],
+];
+
+function drawDisk(random: Stream, profile: FaultProfile, times: Times): Drawn[] {
+  const count = random.pick([0, 20, 28, 36, 44, 48, 52, 60, 72]);
+  const structures = swarm(random, STRUCTURES, 3, 5, [1, 1, 2, 4]);
+  const spreads = random.pick(SPREADS);
+  const kinds = new Map<Structure, Weighted<DiskFault>[]>();
+  // One draw for all structures: a seed without bit flips has none anywhere, unless a structure would be left with nothing.
+  const active = new Map(STRUCTURES.flatMap((structure) => kindsOf(structure, 'full')).map((kind) => [kind, false]));
+  for (const kind of active.keys()) active.set(kind, random.chance(2, 3));
+  for (const structure of STRUCTURES) {
+    const fitting = kindsOf(structure, profile);
+    const wanted = fitting.filter((kind) => active.get(kind) === true);
+    kinds.set(structure, (wanted.length > 0 ? wanted : fitting).map((item) => ({ item, weight: random.pick([1, 1, 2]) })));
+  }
+  const tables = TABLE_PARTS.map((item) => ({ item, weight: 1 }));
+  return Array.from({ length: count }, () => {
+    // A seventh goes to tables whatever the swarm says: they are what the store is for.
+    const structure = pickWeighted(random, random.chance(1, 7) ? tables : structures);
+    const kind = pickWeighted(random, kinds.get(structure) as Weighted<DiskFault>[]);
+    return { atUs: times(random), class: 'disk', kind, structure, spread: pickWeighted(random, spreads) };
+  });
+}
+
+function drawNetwork(random: Stream, times: Times): Drawn[] {
+  const count = random.pick([0, 12, 24, 28, 32, 36, 40, 48]);
+  return drawKinds(random, 'network', swarm<NetworkFault>(random, NETWORK_FAULTS, 2, 3, [1, 2, 3]), count, times);
+}
+
+/** Those that take promises from a node: how often in a plan, at most, and only where a typed stop is excused. */
+const FORGETTING: readonly ProcessFault[] = ['wipe', 'roll-back'];
+const OFTEN: readonly ProcessFault[] = ['crash', 'crash', 'crash-mid-write', 'crash-mid-write', 'crash-leader', 'pause'];
+
+function drawProcess(random: Stream, profile: FaultProfile, times: Times): Drawn[] {
+  const count = random.pick([0, 3, 6, 8, 9, 10, 12, 16]);
+  const lasting = PROCESS_FAULTS.filter((kind) => !FORGETTING.includes(kind));
+  const plan = drawKinds(random, 'process', swarm<ProcessFault>(random, [...lasting, ...OFTEN], 2, 3, [1, 2]), count, times);
+  const forgets = random.chance(1, 3);
+  const what = random.pick(FORGETTING);
+  if (profile === 'full' && forgets) plan.push({ atUs: times(random), class: 'process', kind: what });
+  return plan;
+}
+
+function drawKinds(random: Stream, of: 'network' | 'process', kinds: readonly Weighted<FaultKind>[], count: number, times: Times): Drawn[] {
+  return Array.from({ length: count }, () => ({ atUs: times(random), class: of, kind: pickWeighted(random, kinds) }));
+}

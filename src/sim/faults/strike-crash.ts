@@ -1,0 +1,63 @@
+/**
+ * Power losses aimed at a structure: the power goes just after something of it was written and not yet synced, or renamed and its
+ * directory not yet synced. What then becomes of it is the disk's affair, which also counts it.
+ */
+
+import type { SimNode } from '../cluster/sim-node.js';
+import { shuffled, type Strike } from './context.js';
+import type { Structure } from './fault.js';
+import { manifestPath } from './manifest-places.js';
+import { baitRepairs } from './strike-table.js';
+import { fileStructure, structureAt } from './file-structure.js';
+
+const SECOND_US = 1_000_000;
+const WAIT_US = 40 * SECOND_US;
+
+export function strikeAtCrash(strike: Strike): boolean {
+  const { context, random, structure, kind } = strike;
+  const { world, settings } = context;
+  const node = shuffled(random, context.nodes).find(({ state }) => state === 'up');
+  if (node === undefined) return false;
+  const untilUs = Math.min(settings.faultsUntilUs, world.nowUs + WAIT_US);
+  const names = kind === 'unsynced-name-lost';
+  // Changes go on while the power lasts. Names come after the write and its sync.
+  const changes = names ? random.between(1, 5) : random.pick([1, 1, 1, 2, 3]);
+  const watched = watchedWrites(strike);
+  // A slow write is the way to be told of one; the delay is too short to matter.
+  node.disk.arm({
+    kind: 'slow-io',
+    matches: (path, offset, length) => world.nowUs < untilUs && length > 0 && watched(path, offset),
+    times: 1,
+    delayUs: 1,
+    // The write itself is the first change.
+    onStrike: () => node.disk.powerOffAfter(changes),
+  });
+  provoke(strike, node, structure);
+  return true;
+}
+
+function watchedWrites({ structure, context, kind }: Strike): (path: string, offset: number) => boolean {
+  const { logSegmentBytes } = context.settings;
+  if (kind === 'unsynced-name-lost' && structure !== 'manifest-file') {
+    // Written under a temporary name first.
+    return (path) => path.endsWith('.tmp') && fileStructure(path) === structure;
+  }
+  if (structure === 'manifest-file') return (path, offset) => path.startsWith('manifest/') && offset === 0;
+  if (structure === 'hints-file' || structure === 'repairs-file' || structure === 'table-file') {
+    return (path) => path.endsWith('.tmp') && fileStructure(path) === structure;
+  }
+  return (path, offset) => structureAt(path, offset, logSegmentBytes) === structure;
+}
+
+/** What seldom happens by itself is made to happen. */
+function provoke(strike: Strike, node: SimNode, structure: Structure): void {
+  const { random } = strike;
+  if (structure === 'hints-file' || structure === 'repairs-file') baitRepairs(strike, node);
+  if (structure === 'hardstate-slot' || structure === 'manifest-file') {
+    // Each start updates the hard state; one that finds junk behind the manifest's end begins a new file.
+    const path = manifestPath(node.disk);
+    const size = path === undefined ? undefined : node.disk.medium(path)?.length;
+    if (structure === 'manifest-file' && path !== undefined && size !== undefined) node.disk.resize(path, size + 1 + random.below(512));
+    node.disk.powerOffAfter(1);
+  }
+}

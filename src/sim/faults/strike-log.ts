@@ -1,0 +1,239 @@
+/**
+ * Damage to the log. What a node survives alone: records below F of batches whose identities are sound (the log then begins after
+ * them), identities of batches that are sound, one of the two headers of a segment, the oldest segment once F is beyond it, a tail
+ * page cut off, junk behind the end, files that only wait to be used again. All else needs entries from peers: profile `full` does
+ * it to nodes that may stop, and then too only to batches that the damaged log itself proves, because nobody can tell the loss of
+ * others from a torn write.
+ */
+
+import { HEADER_BYTES, encodeHeader } from '../../replica/log/segment-layout.js';
+import type { SimNode } from '../cluster/sim-node.js';
+import { changeOf, changing, endOf, stretchFor, type Stretch } from './change.js';
+import { isPending, mayDoom, struck, type Strike } from './context.js';
+import { readSegments, type BatchPlace, type SegmentPlaces } from './log-places.js';
+import { landingPlace } from './strike-table.js';
+
+export function strikeLog(strike: Strike, node: SimNode): boolean {
+  const { context, random, structure } = strike;
+  if (isPending(context, node.id, 'log')) return false;
+  const segments = readSegments(node.disk, context.settings.logSegmentBytes);
+  if (segments.length === 0) return false;
+  const doom = mayDoom(context, node) && random.chance(1, 2);
+  switch (structure) {
+    case 'log-record':
+      return strikeRecord(strike, node, segments, doom);
+    case 'log-identity':
+      return strikeIdentity(strike, node, segments);
+    case 'log-header':
+      return strikeHeader(strike, node, segments, doom);
+    default:
+      return strikeSegment(strike, node, segments, doom);
+  }
+}
+
+/** Everything up to here is in durable tables; 0 while it is not known. */
+export function coveredThrough({ context }: Pick<Strike, 'context'>, node: SimNode): number {
+  return context.oracle.durableOf(node.id)?.flushed.index ?? 0;
+}
+
+interface Run {
+  readonly allowed: Stretch;
+  readonly batches: readonly BatchPlace[];
+}
+
+/** Batches that may be damaged, one behind the other: stretches in which a sector may go. */
+export function runsOf(batches: readonly BatchPlace[], fits: (batch: BatchPlace) => boolean): readonly Run[] {
+  const runs: { allowed: Stretch; batches: BatchPlace[] }[] = [];
+  for (const batch of batches) {
+    if (!fits(batch) || batch.records.length === 0) continue;
+    const run = runs.at(-1);
+    if (run !== undefined && endOf(run.allowed) === batch.offset) {
+      run.allowed = { offset: run.allowed.offset, length: endOf(batch) - run.allowed.offset };
+      run.batches.push(batch);
+    } else {
+      runs.push({ allowed: { offset: batch.offset, length: batch.length }, batches: [batch] });
+    }
+  }
+  return runs;
+}
+
+/** Strictly below F: what F itself rests on stays. */
+export function isCovered(batch: BatchPlace, f: number): boolean {
+  return batch.last < f;
+}
+
+function strikeRecord(strike: Strike, node: SimNode, segments: readonly SegmentPlaces[], doom: boolean): boolean {
+  const { random, kind } = strike;
+  const f = coveredThrough(strike, node);
+  const runs = segments.flatMap(({ path, batches }) =>
+    runsOf(batches, (batch) => doom || isCovered(batch, f)).map((run) => ({ path, ...run })));
+  if (runs.length === 0) return false;
+  const { path, allowed, batches } = random.pick(runs);
+  const batch = random.pick(batches);
+  const unit = random.chance(3, 4) ? random.pick(batch.records) : batch;
+  const grave = (stretch: Stretch): boolean =>
+    batches.some((each) => !isCovered(each, f) && each.offset < endOf(stretch) && stretch.offset < endOf(each));
+  if (kind === 'stale') {
+    const older = random.pick(batches);
+    const bytes = node.disk.medium(path)?.slice(older.offset, endOf(older));
+    const stretch = { offset: batch.offset, length: Math.min(batch.length, older.length) };
+    return older !== batch && bytes !== undefined
+      && alter(strike, node, path, stretch, (old) => old.set(bytes.subarray(0, old.length)), grave(stretch));
+  }
+  if (kind === 'lost-write' || kind === 'misdirected-write') return loseWrite(strike, node, path, batch, grave(batch));
+  const stretch = stretchFor(kind, random, unit, allowed);
+  return alter(strike, node, path, stretch, changeOf(kind, random), grave(stretch));
+}
+
+function strikeIdentity(strike: Strike, node: SimNode, segments: readonly SegmentPlaces[]): boolean {
+  const { random, kind } = strike;
+  const fitting = segments.filter(({ batches }) => batches.some((batch) => batch.whole));
+  if (fitting.length === 0) return false;
+  const { path, batches } = random.pick(fitting);
+  const batch = random.pick(batches.filter(({ whole }) => whole));
+  const unit = identityOf(batch);
+  if (kind === 'stale') {
+    const older = random.pick(batches);
+    const bytes = node.disk.medium(path)?.slice(older.identityAt, endOf(identityOf(older)));
+    const stretch = { offset: unit.offset, length: Math.min(unit.length, older.identityLength) };
+    return older !== batch && bytes !== undefined
+      && alter(strike, node, path, stretch, (old) => old.set(bytes.subarray(0, old.length)), false);
+  }
+  if (kind === 'lost-write' || kind === 'misdirected-write') return loseWrite(strike, node, path, unit, false);
+  const stretch = stretchFor(kind, random, unit, identityRun(batches, batch));
+  return alter(strike, node, path, stretch, changeOf(kind, random), false);
+}
+
+export function identityOf({ identityAt, identityLength }: BatchPlace): Stretch {
+  return { offset: identityAt, length: identityLength };
+}
+
+/** The identities around that of `batch`, without a gap, whose batches are all sound and vouch for themselves. */
+export function identityRun(batches: readonly BatchPlace[], batch: BatchPlace): Stretch {
+  const inOrder = [...batches].sort((a, b) => a.identityAt - b.identityAt);
+  const at = inOrder.indexOf(batch);
+  let [from, to] = [at, at];
+  while (joins(inOrder[from - 1], inOrder[from])) from--;
+  while (joins(inOrder[to], inOrder[to + 1])) to++;
+  const start = (inOrder[from] as BatchPlace).identityAt;
+  return { offset: start, length: endOf(identityOf(inOrder[to] as BatchPlace)) - start };
+}
+
+function joins(a: BatchPlace | undefined, b: BatchPlace | undefined): boolean {
+  return a !== undefined && b !== undefined && a.whole && b.whole && endOf(identityOf(a)) === b.identityAt;
+}
+
+function strikeHeader(strike: Strike, node: SimNode, segments: readonly SegmentPlaces[], doom: boolean): boolean {
+  const { random, kind } = strike;
+  const fitting = segments.filter(({ headerAt, sizeGood }) => sizeGood && headerAt.length === 2);
+  if (fitting.length === 0) return false;
+  const { path, headerAt, layout, generation } = random.pick(fitting);
+  const both = doom && random.chance(1, 2);
+  const stale = encodeHeader({ generation: Math.max(1, generation - 1), segmentBytes: layout.bytes });
+  let hits = 0;
+  for (const at of both ? headerAt : [random.pick(headerAt)]) {
+    const page = { offset: at, length: HEADER_BYTES };
+    // Only the first bytes say anything.
+    const stretch = kind === 'bit-flip' || kind === 'burst' ? stretchFor(kind, random, { offset: at, length: 28 }, page) : page;
+    const change = kind === 'stale' ? (bytes: Uint8Array): void => bytes.set(stale.subarray(0, bytes.length))
+      : changeOf(kind === 'lost-write' || kind === 'misdirected-write' ? 'zeroed' : kind, random);
+    if (kind === 'stale' && generation === 1) return false;
+    if (alter(strike, node, path, stretch, change, both)) hits++;
+  }
+  return hits > 0;
+}
+
+/** The device says it wrote: behind the cache there is what was there before, and maybe the bytes lie elsewhere. */
+function loseWrite(strike: Strike, node: SimNode, path: string, place: Stretch, grave: boolean): boolean {
+  const bytes = node.disk.medium(path)?.slice(place.offset, endOf(place));
+  if (bytes === undefined || !alter(strike, node, path, place, (old) => void old.fill(0), grave, true)) return false;
+  const target = strike.kind === 'misdirected-write' ? landingPlace(strike, node, bytes.length) : undefined;
+  if (target === undefined) return true;
+  node.disk.alter(target.path, target.offset, (old) => old.set(bytes.subarray(0, old.length)), bytes.length, true);
+  strike.context.oracle.noteDamage(node.id, target.path, target.offset, bytes.length, strike.kind);
+  return true;
+}
+
+function alter(
+  strike: Strike, node: SimNode, path: string, stretch: Stretch, change: (bytes: Uint8Array) => void, grave: boolean,
+  behindCache = strike.random.chance(1, 2),
+): boolean {
+  if (stretch.length === 0) return false;
+  const counted = changing(change);
+  node.disk.alter(path, stretch.offset, counted.apply, stretch.length, behindCache);
+  if (!counted.changed()) return false;
+  struck(strike, node.id, path, stretch.offset, stretch.length, grave);
+  return true;
+}
+
+/** The oldest segment, if nothing in it is needed any more and the next one says where the log begins. */
+function superfluous(segments: readonly SegmentPlaces[], f: number): SegmentPlaces | undefined {
+  const [oldest, next] = segments;
+  const first = next?.batches[0];
+  if (oldest === undefined || next === undefined || first === undefined) return undefined;
+  const begins = next.generation === oldest.generation + 1 && first.offset === next.layout.dataStart && first.whole;
+  return begins && first.previousIndex < f ? oldest : undefined;
+}
+
+function strikeSegment(strike: Strike, node: SimNode, segments: readonly SegmentPlaces[], doom: boolean): boolean {
+  const { random, kind } = strike;
+  const { disk } = node;
+  const whole = segments.filter(({ sizeGood, headerAt }) => sizeGood && headerAt.length === 2);
+  if (kind === 'extended' || (kind === 'truncated' && !doom)) {
+    if (whole.length === 0) return false;
+    const { path, layout } = random.pick(whole);
+    // The copy of the header at the end goes, the one at the head stays.
+    const size = kind === 'extended' ? layout.bytes + 1 + random.below(8192) : layout.bytes - 1 - random.below(HEADER_BYTES);
+    if (!disk.resize(path, size)) return false;
+    struck(strike, node.id, path, Math.min(size, layout.bytes), Math.abs(size - layout.bytes));
+    return true;
+  }
+  // Of a segment with a successor in use the loss shows by the sequence of batches, of any other one by its size or its name.
+  const used = segments.filter((segment) => segment.batches.length > 0);
+  const target = doom ? doomedSegment(strike, used) : superfluous(segments, coveredThrough(strike, node));
+  if (target === undefined) return !doom && strikeSpare(strike, node, used);
+  const { path, layout } = target;
+  const done = kind === 'missing' ? disk.remove(path)
+    : kind === 'misnamed' ? disk.rename(path, `log/lost-${random.below(1_000_000)}`)
+      : kind === 'truncated' ? disk.resize(path, random.below(layout.identityStart))
+        : makeStale(strike, node, target);
+  if (!done) return false;
+  struck(strike, node.id, path, 0, layout.bytes, doom);
+  return true;
+}
+
+/** A file that waits to become a segment again: what it holds is of an earlier generation, and a new one can be made. */
+function strikeSpare(strike: Strike, node: SimNode, used: readonly SegmentPlaces[]): boolean {
+  const { random, kind } = strike;
+  const { disk } = node;
+  const spares = disk.list().filter(({ path }) => path.startsWith('log/spare-'));
+  const spare = spares[0];
+  const content = used.length === 0 ? undefined : disk.medium(random.pick(used).path);
+  if (spare === undefined || content === undefined) return false;
+  const { path, bytes } = spare;
+  if (kind === 'missing') disk.remove(path);
+  else if (kind === 'misnamed') disk.rename(path, `log/lost-${random.below(1_000_000)}`);
+  else if (kind === 'stale') disk.put(path, content);
+  else return false;
+  struck(strike, node.id, path, 0, bytes);
+  return true;
+}
+
+function doomedSegment({ random, kind }: Strike, used: readonly SegmentPlaces[]): SegmentPlaces | undefined {
+  // An older state of the last one cannot be told from a log that was never written further.
+  const fitting = kind === 'stale' ? used.slice(0, -1) : used;
+  return fitting.length === 0 ? undefined : random.pick(fitting);
+}
+
+/** As it was some batches ago: what came later is zeros. */
+function makeStale({ random }: Strike, node: SimNode, { path, batches, layout }: SegmentPlaces): boolean {
+  const from = batches.length === 0 ? undefined : random.pick(batches);
+  if (from === undefined) return false;
+  const rest = layout.dataEnd - from.offset;
+  node.disk.alter(path, from.offset, (bytes) => void bytes.fill(0), rest, random.chance(1, 2));
+  for (const batch of batches) {
+    if (batch.sequence < from.sequence) continue;
+    node.disk.alter(path, batch.identityAt, (bytes) => void bytes.fill(0), batch.identityLength, false);
+  }
+  return true;
+}

@@ -1,0 +1,113 @@
+/** Carries out one action of the plan on processes. Each ends by itself, and never takes away what the profile must leave. */
+
+import type { SimCluster } from '../cluster/sim-cluster.js';
+import type { SimNode } from '../cluster/sim-node.js';
+import type { Coverage } from '../coverage.js';
+import type { Stream } from '../world/random.js';
+import type { World } from '../world/world.js';
+import type { FaultAction, FaultProfile, ProcessFault } from './fault.js';
+
+export interface ProcessContext {
+  readonly world: World;
+  readonly cluster: SimCluster;
+  readonly coverage: Coverage;
+  readonly profile: FaultProfile;
+  readonly electionMs: number;
+  /** No node stays down past this time. */
+  readonly untilUs: number;
+  /** The data directory of this node is about to be emptied or put back to an older state. */
+  readonly forgets: (node: SimNode, what: 'wipe' | 'roll-back') => void;
+}
+
+const MS = 1_000;
+const SECOND_US = 1_000_000;
+
+/** True if it struck. */
+export function strikeProcess(context: ProcessContext, action: FaultAction): boolean {
+  const random = context.world.stream(`fault ${action.id}`);
+  const struck = strike(context, action.kind as ProcessFault, random);
+  if (struck) context.coverage.fault(action.kind);
+  return struck;
+}
+
+function strike(context: ProcessContext, kind: ProcessFault, random: Stream): boolean {
+  const { cluster, world } = context;
+  const node = random.pick(cluster.nodes);
+  switch (kind) {
+    case 'crash':
+      return crash(context, node, random);
+    case 'crash-leader':
+      return crash(context, cluster.leader() ?? node, random);
+    case 'crash-mid-write':
+      if (node.process === undefined) return false;
+      node.disk.powerOffAfter(1 + random.tail(12));
+      return true;
+    case 'crash-all':
+      for (const each of cluster.nodes) crash(context, each, random);
+      return true;
+    case 'restart-storm':
+      for (let i = random.between(3, 8), at = 0; i > 0; i--, at += random.tail(400 * MS)) {
+        const victim = random.chance(1, 2) ? node : random.pick(cluster.nodes);
+        world.schedule(at, () => void (world.nowUs < context.untilUs && crash(context, victim, random, random.tail(300 * MS))));
+      }
+      return true;
+    case 'pause':
+      return pause(context, random.chance(1, 3) ? (cluster.leader() ?? node) : node, random);
+    case 'orderly-restart':
+      if (node.state !== 'up') return false;
+      void cluster.stop(node).then(() => void world.schedule(random.tail(2 * SECOND_US), () => cluster.up(node)));
+      return true;
+    case 'move-leader': {
+      const leader = cluster.leader();
+      if (leader?.running === undefined || leader === node) return false;
+      leader.running.store.moveLeader(node.id).catch(() => undefined);
+      return true;
+    }
+    case 'wipe':
+    case 'roll-back':
+      return forget(context, node, kind, random);
+  }
+}
+
+function downTime(random: Stream): number {
+  return random.chance(1, 4) ? random.between(5, 40) * SECOND_US : 20 * MS + random.tail(2 * SECOND_US);
+}
+
+function crash(context: ProcessContext, node: SimNode, random: Stream, forUs = downTime(random)): boolean {
+  if (node.state === 'fenced') return false;
+  context.cluster.down(node, random.chance(2, 3) ? 'power' : 'kill');
+  context.world.schedule(forUs, () => context.cluster.up(node));
+  return true;
+}
+
+function pause({ world, electionMs }: ProcessContext, node: SimNode, random: Stream): boolean {
+  const { process } = node;
+  if (process === undefined) return false;
+  world.pause(process);
+  const forUs = random.chance(1, 2) ? electionMs * MS * random.between(1, 4) : 10 * MS + random.tail(electionMs * MS);
+  world.schedule(forUs, () => world.resume(process));
+  return true;
+}
+
+/**
+ * The directory of one node loses its memory. At most a minority may ever be without: the others keep what was promised,
+ * and only they can tell. A roll-back goes to a state that this run was in.
+ */
+function forget(context: ProcessContext, node: SimNode, what: 'wipe' | 'roll-back', random: Stream): boolean {
+  const { cluster, world } = context;
+  const minority = Math.floor((cluster.nodes.length - 1) / 2);
+  const others = cluster.nodes.filter((each) => each !== node);
+  if (node.state !== 'up' || cluster.fenced.length >= minority || !others.every((each) => each.state === 'up')) return false;
+  const image = what === 'roll-back' ? node.disk.image() : undefined;
+  const strikeNow = (): void => {
+    if (cluster.fenced.length >= minority || node.state === 'fenced') return;
+    context.forgets(node, what);
+    cluster.down(node, 'kill');
+    if (image === undefined) node.disk.wipe();
+    else node.disk.restore(image);
+    world.schedule(downTime(random), () => cluster.up(node));
+  };
+  if (image === undefined) strikeNow();
+  else world.schedule(random.between(1, 30) * SECOND_US, strikeNow);
+  return true;
+}

@@ -1,0 +1,95 @@
+/**
+ * Damage to the hints file and to kept repairs. Nothing in them is the only copy of anything, so all of it is allowed. They exist only
+ * while there is something to heal: where there is none, blocks are damaged first and the strike waits for what follows.
+ */
+
+import type { SimNode } from '../cluster/sim-node.js';
+import { changeOf, changing, stretchFor } from './change.js';
+import { struck, type Strike } from './context.js';
+import { baitRepairs } from './strike-table.js';
+
+const POLL_US = 20_000;
+/** 20 s: a read must come by, and a peer must answer. */
+const POLLS = 1_000;
+
+export function smallFiles({ structure }: Pick<Strike, 'structure'>, node: SimNode): string[] {
+  if (structure === 'hints-file') return node.disk.sizeOf('hints') === undefined ? [] : ['hints'];
+  return node.disk.list().map(({ path }) => path).filter((path) => path.startsWith('repairs/') && !path.endsWith('.tmp'));
+}
+
+/** True if it struck, or waits for what it damaged to be found. */
+export function strikeSmall(strike: Strike, node: SimNode): boolean {
+  if (now(strike, node)) return true;
+  if (!baitRepairs(strike, node)) return false;
+  const { world, settings } = strike.context;
+  let polls = 0;
+  const look = (): void => {
+    if (now(strike, node) || ++polls >= POLLS || world.nowUs >= settings.faultsUntilUs) return;
+    world.schedule(POLL_US, look);
+  };
+  world.schedule(POLL_US, look);
+  return true;
+}
+
+function now(strike: Strike, node: SimNode): boolean {
+  const files = smallFiles(strike, node);
+  return files.length > 0 && damage(strike, node, strike.random.pick(files), files);
+}
+
+function damage(strike: Strike, node: SimNode, path: string, files: readonly string[]): boolean {
+  const { random, kind, structure } = strike;
+  const { disk } = node;
+  const size = disk.medium(path)?.length ?? 0;
+  switch (kind) {
+    case 'missing':
+      return disk.remove(path) && told(strike, node, path, size);
+    case 'misnamed':
+      return disk.rename(path, structure === 'hints-file' ? 'hints.lost' : `repairs/${'0'.repeat(32)}-${random.below(100_000)}`) && told(strike, node, path, size);
+    case 'truncated':
+      return size > 0 && disk.resize(path, random.below(size)) && told(strike, node, path, size);
+    case 'extended':
+      return disk.resize(path, size + 1 + random.below(600)) && told(strike, node, path, size);
+    case 'stale':
+      return putStale(strike, node, path, files);
+    default: {
+      if (size === 0) return false;
+      const whole = { offset: 0, length: size };
+      const counted = changing(changeOf(kind, random));
+      const stretch = stretchFor(kind, random, whole, whole);
+      disk.alter(path, stretch.offset, counted.apply, stretch.length, random.chance(1, 2));
+      return counted.changed() && told(strike, node, path, stretch.length);
+    }
+  }
+}
+
+/** What the file held some time ago comes back, or what another one holds. */
+function putStale(strike: Strike, node: SimNode, path: string, files: readonly string[]): boolean {
+  const { random, structure, context } = strike;
+  const other = random.pick(files);
+  const bytes = node.disk.medium(other)?.slice();
+  if (bytes === undefined) return false;
+  if (other !== path) {
+    node.disk.put(path, bytes);
+    return told(strike, node, path, bytes.length);
+  }
+  if (structure !== 'hints-file') return false;
+  let polls = 0;
+  const look = (): void => {
+    const present = node.disk.medium('hints');
+    if (present !== undefined && (present.length !== bytes.length || present.some((byte, i) => byte !== bytes[i]))) {
+      node.disk.put('hints', bytes);
+      told(strike, node, path, bytes.length);
+    } else if (++polls < POLLS && context.world.nowUs < context.settings.faultsUntilUs) {
+      context.world.schedule(5 * POLL_US, look);
+    }
+  };
+  // Something to heal, so that it changes.
+  baitRepairs(strike, node);
+  context.world.schedule(POLL_US, look);
+  return true;
+}
+
+function told(strike: Strike, node: SimNode, path: string, length: number): boolean {
+  struck(strike, node.id, path, 0, length);
+  return true;
+}

@@ -1,0 +1,124 @@
+/**
+ * Real files to strike: a cluster of the shipping replica runs for a while, and then its nodes lie down with what their disks hold. Each
+ * trial gets disks of its own, and what a node would make of them at its next start can be asked.
+ */
+
+import { put } from '../../../replica/testing/test-cluster.js';
+import { HardStateStore, type HardStateRecord } from '../../../replica/hard-state/hard-state.js';
+import { DurableLog } from '../../../replica/log/durable-log.js';
+import type { Entry } from '../../../raft/types.js';
+import { DEFAULT_TREE_SETTINGS } from '../../../storage/settings.js';
+import { emptyManifest } from '../../../storage/version/apply-tree-op.js';
+import type { LogicalManifest } from '../../../storage/version/logical-manifest.js';
+import { ManifestStore } from '../../../storage/version/manifest-store.js';
+import { DamageOracle } from '../../checks/damage-oracle.js';
+import { SimCluster } from '../../cluster/sim-cluster.js';
+import type { SimNode } from '../../cluster/sim-node.js';
+import { Coverage } from '../../coverage.js';
+import { SimDisk, type DiskImage } from '../../disk/sim-disk.js';
+import { SimNetwork } from '../../network/sim-network.js';
+import { runSettings, type RunSettings } from '../../settings.js';
+import { testPump } from '../../testing/pump.js';
+import { simClock } from '../../world/sim-env.js';
+import { World, type Process } from '../../world/world.js';
+import type { DiskContext } from '../context.js';
+import type { FaultProfile } from '../fault.js';
+
+const SECOND_US = 1_000_000;
+const PUTS = 300;
+
+/** What a start of the node read: nothing of it may change by damage that it must survive. */
+export interface Remembered {
+  readonly hardState: HardStateRecord;
+  readonly manifest: LogicalManifest;
+  /** After F. */
+  readonly entries: readonly Entry[];
+}
+
+export interface Rested {
+  readonly settings: RunSettings;
+  readonly images: readonly DiskImage[];
+  readonly durable: readonly LogicalManifest[];
+}
+
+/** Runs three nodes until there are tables of some levels and log segments below F. */
+export async function restedCluster(seed: number): Promise<Rested> {
+  const world = new World({ seed });
+  const settings: RunSettings = { ...runSettings(world), nodes: 3, logSegmentBytes: 32 * 1024 };
+  const coverage = new Coverage();
+  const cluster = new SimCluster(world, settings, new SimNetwork(world, [1, 2, 3], coverage), coverage);
+  cluster.startAll();
+  let [stored, busy] = [0, false];
+  while (stored < PUTS && world.nowUs < 300 * SECOND_US) {
+    await world.run(testPump, world.nowUs + 20_000);
+    const store = cluster.leader()?.running?.store;
+    if (store === undefined || busy) continue;
+    busy = true;
+    const done = (n: number): void => {
+      stored += n;
+      busy = false;
+    };
+    store.put(put(`key ${stored % 40}`, `value ${stored} `.repeat(60))).then(() => done(1), () => done(0));
+  }
+  await world.run(testPump, world.nowUs + 10 * SECOND_US);
+  const durable = cluster.nodes.map((node) => {
+    if (node.running === undefined) throw new Error(`node ${node.id} is not up`);
+    return node.running.replica.tree.durable;
+  });
+  for (const node of cluster.nodes) cluster.down(node, 'power');
+  return { settings, images: cluster.nodes.map(({ disk }) => disk.image()), durable };
+}
+
+export interface Trial {
+  readonly context: DiskContext;
+  readonly world: World;
+}
+
+/** Fresh disks with these contents. The nodes count as up for the profile `full`, and have no process. */
+export function trialOf(rested: Rested, seed: number, profile: FaultProfile, state: SimNode['state'] = 'down'): Trial {
+  const world = new World({ seed });
+  const coverage = new Coverage();
+  const nodes = rested.images.map((image, i): SimNode => {
+    const disk = new SimDisk(world, i + 1, coverage);
+    disk.restore(image);
+    const version = rested.durable[i];
+    const tree = { durable: version, latest: version, materialized: version, meta: () => undefined };
+    return { id: i + 1, disk, state, lives: 1, running: { replica: { tree } }, process: undefined } as unknown as SimNode;
+  });
+  const oracle = new DamageOracle({ world, nodes });
+  for (const node of nodes) oracle.onStart(node);
+  return { world, context: { world, nodes, profile, settings: rested.settings, oracle, coverage } };
+}
+
+/** Opens what a start opens, in its order, through whatever is armed. */
+export async function remembered({ world, context }: Trial, node: SimNode): Promise<Remembered> {
+  const process: Process = { node: node.id, alive: true, stalledUntilUs: 0 };
+  const disk = node.disk.attach(process, () => undefined);
+  let result: Remembered | undefined;
+  let failure: unknown;
+  const open = async (): Promise<void> => {
+    const store = await HardStateStore.open(disk);
+    const hardState = store.current;
+    if (hardState === undefined) throw new Error('there is no hard state');
+    const manifests = await ManifestStore.open(
+      { disk, scheme: DEFAULT_TREE_SETTINGS.format.scheme, commitGeneration: ({ generation, digest }) =>
+        store.update({ manifestGeneration: generation, manifestDigest: digest }) },
+      { generation: hardState.manifestGeneration, digest: hardState.manifestDigest }, emptyManifest(),
+    );
+    const { manifest } = manifests;
+    const { log } = await DurableLog.open(
+      { disk, clock: simClock(world, process), events: { emit: () => undefined } },
+      { segmentBytes: context.settings.logSegmentBytes, minCommitKnown: manifest.last.index, coveredThrough: manifest.flushed.index },
+    );
+    const from = Math.max(log.firstIndex(), manifest.flushed.index + 1);
+    const entries = log.lastIndex() >= from ? log.entries(from, log.lastIndex() + 1) : [];
+    if (log.firstIndex() > manifest.flushed.index + 1) throw new Error('the log begins after F');
+    result = { hardState: { ...hardState, sequence: 0, manifestGeneration: 0, manifestDigest: '' }, manifest, entries };
+  };
+  open().catch((error: unknown) => (failure = error ?? 'failed'));
+  await world.run(testPump, world.nowUs + 120 * SECOND_US, () => result !== undefined || failure !== undefined);
+  process.alive = false;
+  node.disk.killed();
+  if (result === undefined) throw failure instanceof Error ? failure : new Error('the start hangs');
+  return result;
+}

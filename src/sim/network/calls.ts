@@ -1,0 +1,189 @@
+/**
+ * Calls between nodes. Request and reply each travel by themselves and may be lost, which the caller sees as a TIMEOUT; a call may
+ * have been carried out and yet fail. The request is an event of the called life, the outcome one of the caller's: neither a dead
+ * caller nor a dead callee does anything any more. Requests and replies are copied: each side owns its bytes, as with a real wire.
+ */
+
+import { AssertionError } from '../../base/assert.js';
+import { MiB } from '../../base/bytes.js';
+import { NetworkError, messageOf, type NetworkErrorCode } from '../../base/errors.js';
+import type { NodeId } from '../../base/ids.js';
+import type { Coverage } from '../coverage.js';
+import type { Stream } from '../world/random.js';
+import type { World } from '../world/world.js';
+import type { PendingCall, SimEndpoint } from './endpoint.js';
+import type { Link } from './link.js';
+
+/** Replies beyond this do not pass the real transport. */
+const MAX_REPLY_BYTES = 8 * MiB;
+
+export interface CallWays {
+  knows(id: NodeId): boolean;
+  link(from: NodeId, to: NodeId): Link;
+  endpoint(id: NodeId): SimEndpoint | undefined;
+}
+
+/** One call at its caller: settled once, on the caller's event loop. */
+interface Call extends PendingCall {
+  readonly caller: SimEndpoint;
+  readonly method: string;
+  readonly succeed: (reply: Uint8Array) => void;
+}
+
+export class Calls {
+  readonly #world: World;
+  readonly #coverage: Coverage;
+  readonly #ways: CallWays;
+  readonly #random: Stream;
+
+  constructor(world: World, coverage: Coverage, ways: CallWays) {
+    this.#world = world;
+    this.#coverage = coverage;
+    this.#ways = ways;
+    this.#random = world.stream('network calls');
+  }
+
+  call(caller: SimEndpoint, to: NodeId, method: string, request: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
+    if (caller.isStopped) return Promise.reject(new NetworkError('CLOSED', 'the network is stopped'));
+    if (!caller.process.alive) return new Promise(() => undefined);
+    if (to === caller.id || !this.#ways.knows(to)) return Promise.reject(new NetworkError('UNREACHABLE', `no member ${to}`));
+    return new Promise((resolve, reject) => {
+      const timer = this.#world.schedule(timeoutMs * 1000, () => call.fail(new NetworkError('TIMEOUT', `${method} at ${to}`)), caller.process);
+      const settled = (): boolean => {
+        timer.cancel();
+        return !caller.pending.delete(call);
+      };
+      const call: Call = {
+        caller,
+        to,
+        method,
+        succeed: (reply) => {
+          if (!settled()) resolve(reply);
+        },
+        fail: (error) => {
+          if (!settled()) reject(error);
+        },
+      };
+      caller.pending.add(call);
+      this.#leave(call, request.slice());
+    });
+  }
+
+  /** `id` has no process any more: who waits for it hears of it, unless its machine or the way back is silent. */
+  gone(id: NodeId, endpoints: Iterable<SimEndpoint>, silent = false): void {
+    if (silent) return;
+    for (const endpoint of endpoints) {
+      if (endpoint.id === id) continue;
+      for (const call of endpoint.pending) {
+        if (call.to === id && this.#ways.link(id, endpoint.id).cuts === 0) this.#failLater(endpoint, call, 'the connection broke');
+      }
+    }
+  }
+
+  /** The caller's own network stopped. */
+  closed(endpoint: SimEndpoint): void {
+    for (const call of endpoint.pending) this.#later(endpoint, 1, () => call.fail(new NetworkError('CLOSED', 'the network is stopped')));
+  }
+
+  #leave(call: Call, request: Uint8Array): void {
+    const { caller, to } = call;
+    const link = this.#ways.link(caller.id, to);
+    const back = this.#ways.link(to, caller.id);
+    if (link.cuts > 0 || back.cuts > 0) {
+      // Without a connection some tries fail at once; with one, what is sent is never answered.
+      if (!link.pair.up && this.#random.chance(1, 2)) this.#failLater(caller, call, 'no connection');
+      if (link.cuts > 0) return;
+    }
+    if (this.#isLost(link)) return;
+    const callee = this.#ways.endpoint(to);
+    if (callee?.listens !== true) {
+      // A machine that is down mostly refuses by its absence; sometimes it just does not answer.
+      if (!this.#random.chance(1, 4)) this.#failLater(caller, call, 'nobody listens');
+      return;
+    }
+    const clogUs = Math.max(0, link.cloggedUntilUs - this.#world.nowUs);
+    const stallUs = this.#world.timeOf(caller.process) - this.#world.nowUs;
+    this.#later(callee, clogUs + stallUs + this.#delayUs(link), () => this.#arrive(call, callee, request));
+  }
+
+  #arrive(call: Call, callee: SimEndpoint, request: Uint8Array): void {
+    const { caller, method } = call;
+    if (!callee.listens || callee.handler === undefined || this.#ways.link(caller.id, callee.id).cuts > 0) return;
+    this.#fold(caller.id, callee.id, request, method);
+    const answered = this.#handle(callee, caller.id, method, request);
+    answered.then(
+      (reply) => {
+        if (!callee.listens) return;
+        if (reply.length > MAX_REPLY_BYTES) this.#reply(call, callee, () => this.#refuse(call, 'TOO_LARGE', `${method} at ${callee.id}`));
+        else {
+          const copy = reply.slice();
+          this.#reply(call, callee, () => {
+            this.#fold(callee.id, caller.id, copy, method);
+            call.succeed(copy);
+          });
+        }
+      },
+      (error: unknown) => {
+        if (!callee.listens) return;
+        // In the real transport a broken invariant ends the process, whoever called.
+        if (error instanceof AssertionError) this.#later(callee, 0, () => raise(error));
+        this.#reply(call, callee, () => this.#refuse(call, 'REMOTE', messageOf(error)));
+      },
+    );
+  }
+
+  #handle(callee: SimEndpoint, from: NodeId, method: string, request: Uint8Array): Promise<Uint8Array> {
+    try {
+      return callee.handler?.onCall(from, method, request) ?? Promise.reject(new Error('no handler'));
+    } catch (error) {
+      return Promise.reject(error instanceof Error ? error : new Error(messageOf(error)));
+    }
+  }
+
+  #reply(call: Call, callee: SimEndpoint, arrived: () => void): void {
+    const { caller } = call;
+    const link = this.#ways.link(callee.id, caller.id);
+    if (link.cuts > 0 || this.#isLost(link) || !caller.pending.has(call)) return;
+    const clogUs = Math.max(0, link.cloggedUntilUs - this.#world.nowUs);
+    const stallUs = this.#world.timeOf(callee.process) - this.#world.nowUs;
+    this.#later(caller, clogUs + stallUs + this.#delayUs(link), () => {
+      if (link.cuts === 0) arrived();
+    });
+  }
+
+  #refuse(call: Call, code: NetworkErrorCode, message: string): void {
+    this.#world.trace.fold(call.caller.id, call.to);
+    call.fail(new NetworkError(code, message));
+  }
+
+  #failLater(endpoint: SimEndpoint, call: PendingCall, why: string): void {
+    const delayUs = 2 * this.#delayUs(this.#ways.link(call.to, endpoint.id));
+    this.#later(endpoint, delayUs, () => call.fail(new NetworkError('UNREACHABLE', `node ${call.to}: ${why}`)));
+  }
+
+  #later(endpoint: SimEndpoint, delayUs: number, fn: () => void): void {
+    this.#world.schedule(delayUs, fn, endpoint.process);
+  }
+
+  #isLost(link: Link): boolean {
+    const loss = link.weather.callLossIn1000;
+    if (loss === 0 || !this.#random.chance(loss, 1000)) return false;
+    this.#coverage.branch('network call lost');
+    return true;
+  }
+
+  #delayUs(link: Link): number {
+    return link.weather.delayMinUs + this.#random.tail(link.weather.delayMeanUs);
+  }
+
+  #fold(from: NodeId, to: NodeId, bytes: Uint8Array, method: string): void {
+    const { trace } = this.#world;
+    trace.fold(from, to);
+    trace.foldText(method);
+    trace.foldBytes(bytes);
+  }
+}
+
+function raise(error: Error): never {
+  throw error;
+}

@@ -1,0 +1,247 @@
+/**
+ * One run: a cluster of the shipping replica, clients, faults, checks, and a verdict. A seed decides all of it. While the faults
+ * last only safety is asked for; when they are over, everything that is not proven to be lost must be whole again in time.
+ */
+
+import { messageOf } from '../base/errors.js';
+import { Checks } from './checks/checks.js';
+import { DamageOracle } from './checks/damage-oracle.js';
+import { isPowerOff, SimCluster } from './cluster/sim-cluster.js';
+import type { SimNode } from './cluster/sim-node.js';
+import { Coverage } from './coverage.js';
+import { prepare } from './faults/context.js';
+import { DISK_FAULTS, type FaultAction } from './faults/fault.js';
+import { planFaults } from './faults/plan.js';
+import { strikeDisk } from './faults/strike-disk.js';
+import { strikeProcess } from './faults/strike-process.js';
+import { SimNetwork } from './network/sim-network.js';
+import { calm, strikeNetwork } from './network/strike.js';
+import type { SimOptions, SimResult, Violation, ViolationKind } from './result.js';
+import { runSettings, type RunSettings } from './settings.js';
+import type { OpRecord } from './workload/history.js';
+import { Workload } from './workload/workload.js';
+import { Trace, type TapeRow } from './world/trace.js';
+import { World, type Pump } from './world/world.js';
+
+/** What the host lends to a run. */
+export interface SimShell {
+  readonly pump: Pump;
+  /** Rows of the tape, as they happen. */
+  readonly onRow?: (row: TapeRow) => void;
+  /** Tells the run of promises that reject and that nobody waits for; returns how to end that. Missing: nobody is told. */
+  readonly onUnhandled?: (listener: (reason: unknown) => void) => () => void;
+}
+
+const SECOND_US = 1_000_000;
+const CLIENTS_FROM_US = 1_500_000;
+/** Design of the liveness check: a healed cluster is at rest within this. */
+const REST_US = 60 * SECOND_US;
+const REST_POLL_US = 500_000;
+/** Of simulated time, for reading everything back through every node. */
+const READ_BACK_US = 60 * SECOND_US;
+const MAX_VIOLATIONS = 16;
+
+class Run {
+  readonly options: SimOptions;
+  readonly violations: Violation[] = [];
+  readonly coverage = new Coverage();
+  readonly world: World;
+  readonly settings: RunSettings;
+  readonly network: SimNetwork;
+  readonly cluster: SimCluster;
+  readonly oracle: DamageOracle;
+  readonly checks: Checks;
+  readonly workload: Workload;
+  readonly plan: readonly FaultAction[];
+  readonly #pump: Pump;
+  readonly #struck = { network: 0, process: 0 };
+
+  constructor(options: SimOptions, shell: SimShell) {
+    this.options = options;
+    this.#pump = shell.pump;
+    const world = new World({
+      seed: options.seed, trace: new Trace(shell.onRow), onThrow: (process, error) => this.cluster.threw(process, error),
+    });
+    this.world = world;
+    const settings = runSettings(world);
+    this.settings = settings;
+    const { coverage } = this;
+    this.network = new SimNetwork(world, Array.from({ length: settings.nodes }, (_, i) => i + 1), coverage);
+    this.cluster = new SimCluster(world, settings, this.network, coverage);
+    const { nodes } = this.cluster;
+    const report = (violation: Violation): void => this.#report(violation);
+    this.oracle = new DamageOracle({ world, nodes });
+    this.checks = new Checks({ world, nodes, settings, coverage, oracle: this.oracle, report });
+    const { clients: links } = this.network;
+    this.workload = new Workload({ world, settings, nodes, links, coverage, report, dataLoss: (record) => this.#dataLoss(record) });
+    this.plan = planFaults(world, options.profile, settings);
+    this.network.onFrame = (from, to, frame) => this.checks.onFrame(from, to, frame);
+    this.cluster.watch({
+      onEvent: (node, event) => this.checks.onEvent(node, event),
+      onOpen: (node) => this.checks.onOpen(node),
+      onStart: (node) => this.checks.onStart(node),
+      onDeath: (node) => this.checks.onDeath(node),
+      excuse: (node, error) => this.oracle.excuse(node.id, error),
+      report: (kind, check, message, node) => this.report(kind, check, message, node),
+    });
+  }
+
+  get failed(): boolean {
+    return this.violations.length > 0;
+  }
+
+  report(kind: ViolationKind, check: string, message: string, node = 0): void {
+    this.#report({ kind, check, message, atUs: this.world.nowUs, node });
+  }
+
+  unhandled(reason: unknown): void {
+    if (isPowerOff(reason)) return;
+    this.report('crash', 'no promise rejects unheard', reason instanceof Error ? (reason.stack ?? reason.message) : messageOf(reason));
+  }
+
+  async all(): Promise<void> {
+    const { world, settings, options, workload } = this;
+    this.#schedulePlan();
+    this.#everySecond();
+    this.cluster.startAll();
+    world.schedule(CLIENTS_FROM_US, () => workload.start());
+    await this.#until(Math.min(settings.faultsUntilUs, options.faultsUntilUs ?? Infinity));
+    if (!this.failed) await this.#comeToRest();
+    if (!this.failed) await this.#readBack();
+    if (!this.failed) await this.#until(settings.endUs);
+    if (!this.failed) this.checks.finalCheck();
+    if (!this.failed) workload.verdict();
+  }
+
+  result(): SimResult {
+    const { options, violations, settings, world, coverage, workload, plan, cluster } = this;
+    const counts = Object.entries(coverage.toJSON());
+    for (const { check, node } of violations) world.trace.foldText(`${check} ${node}`);
+    for (const [name, count] of counts) world.trace.foldText(`${name} ${count}`);
+    const disk = counts.reduce((sum, [name, n]) => sum + (DISK_FAULTS.some((kind) => name.startsWith(`fault ${kind} `)) ? n : 0), 0);
+    return {
+      seed: options.seed, profile: options.profile, passed: violations.length === 0, violations, nodes: settings.nodes,
+      simSeconds: Math.floor(world.nowUs / SECOND_US), operations: workload.counts, faults: { disk, ...this.#struck }, plan,
+      events: world.events, digest: world.trace.digest(), coverage: coverage.toJSON(), fenced: cluster.fenced,
+    };
+  }
+
+  #schedulePlan(): void {
+    const { world, options, plan, cluster, network, coverage, settings, oracle } = this;
+    const only = options.only === undefined ? undefined : new Set(options.only);
+    const untilUs = Math.min(settings.faultsUntilUs, options.faultsUntilUs ?? Infinity);
+    const { nodes } = cluster;
+    const { profile } = options;
+    const ids = nodes.map(({ id }) => id);
+    const disks = { world, nodes, profile, settings, oracle, coverage };
+    prepare(disks);
+    for (const action of plan) {
+      if (action.atUs >= untilUs || only?.has(action.id) === false) continue;
+      world.schedule(action.atUs, () => {
+        if (world.trace.taping) world.trace.row(world.nowUs, 0, `#${action.id} ${action.kind}`);
+        world.trace.fold(0xfa17, action.id);
+        switch (action.class) {
+          case 'disk':
+            return strikeDisk(disks, action);
+          case 'network':
+            this.#struck.network++;
+            return strikeNetwork({ world, network, nodes: ids, clients: settings.clients, coverage }, action);
+          case 'process': {
+            const forgets = (node: SimNode, what: 'wipe' | 'roll-back'): void => this.oracle.noteFault(node.id, what);
+            const { electionMs } = settings;
+            if (strikeProcess({ world, cluster, coverage, profile, electionMs, untilUs, forgets }, action)) this.#struck.process++;
+          }
+        }
+      });
+    }
+  }
+
+  #everySecond(): void {
+    this.world.schedule(SECOND_US, () => {
+      this.checks.step();
+      this.#everySecond();
+    });
+  }
+
+  async #until(atUs: number, done: () => boolean = () => false): Promise<void> {
+    await this.world.run(this.#pump, atUs, () => this.failed || done());
+  }
+
+  /**
+   * Everything is whole from now on; what is broken must mend, what is rotten must be found. Clients go on until they have asked
+   * what a run must ask; the time to come to rest begins when they are done.
+   */
+  async #comeToRest(): Promise<void> {
+    const { world, cluster, workload, checks } = this;
+    calm(this.network);
+    for (const { disk, id } of cluster.nodes) {
+      disk.disarm();
+      this.oracle.noteMended(id);
+    }
+    cluster.revive();
+    await this.#until(world.nowUs + REST_US, () => workload.done);
+    workload.stop();
+    const deadline = world.nowUs + REST_US;
+    await this.#until(deadline, () => this.#standing().length > 0 && this.#standing().every((node) => node.state === 'up'));
+    await this.#scrubAll(deadline);
+    let left: string[];
+    do {
+      await this.#until(world.nowUs + REST_POLL_US);
+      left = [...checks.atRest(), ...(workload.idle ? [] : ['clients wait for answers'])];
+    } while (left.length > 0 && world.nowUs < deadline && !this.failed);
+    if (left.length > 0) this.report('liveness', 'a healed cluster comes to rest', left.join('; '));
+  }
+
+  #standing(): readonly SimNode[] {
+    return this.cluster.nodes.filter((node) => node.state !== 'fenced');
+  }
+
+  async #scrubAll(deadline: number): Promise<void> {
+    let open = 0;
+    for (const { running, process } of this.cluster.nodes) {
+      if (running === undefined || process === undefined) continue;
+      open++;
+      running.store.scrub(() => undefined).then(
+        () => open--,
+        (error: unknown) => {
+          if (process.alive) this.report('crash', 'a scrub of a whole cluster ends', messageOf(error), process.node);
+        },
+      );
+    }
+    await this.#until(deadline, () => open === 0);
+  }
+
+  async #readBack(): Promise<void> {
+    let open = 0;
+    for (const node of this.cluster.nodes) {
+      if (node.state !== 'up') continue;
+      open++;
+      void this.workload.finalReads(node, (code) => code === 'DATA_LOSS').then(() => open--);
+    }
+    await this.#until(this.world.nowUs + READ_BACK_US, () => open === 0);
+    if (open > 0 && !this.failed) this.report('liveness', 'everything can be read back', `${open} nodes did not answer every read in ${READ_BACK_US / SECOND_US} s`);
+  }
+
+  #dataLoss({ node }: OpRecord): void {
+    if (this.oracle.lostBlock() === undefined) this.report('correctness', 'DATA_LOSS only when every copy is gone', 'a client was told DATA_LOSS', node);
+  }
+
+  #report(violation: Violation): void {
+    if (this.violations.length >= MAX_VIOLATIONS) return;
+    this.violations.push(violation);
+    const { trace } = this.world;
+    if (trace.taping) trace.row(violation.atUs, violation.node, `VIOLATION ${violation.kind}: ${violation.check}: ${violation.message}`);
+  }
+}
+
+/** Never rejects for what the store did: that is in the result. Rejects for a bug of the simulator itself. */
+export async function simulate(options: SimOptions, shell: SimShell): Promise<SimResult> {
+  const run = new Run(options, shell);
+  const deaf = shell.onUnhandled?.((reason) => run.unhandled(reason));
+  try {
+    await run.all();
+    return run.result();
+  } finally {
+    deaf?.();
+  }
+}

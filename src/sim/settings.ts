@@ -1,0 +1,66 @@
+/**
+ * The shape of a run, drawn from its seed (swarm testing, Groce et al. 2012: what differs from run to run is not only chance but what
+ * chance may do). Sizes are small, so that logs are truncated, memtables flushed, tables compacted and snapshots sent within minutes.
+ */
+
+import { KiB } from '../base/bytes.js';
+import { DEFAULT_TREE_SETTINGS, type TreeSettings } from '../storage/settings.js';
+import type { World } from './world/world.js';
+
+export interface RunSettings {
+  /** 3 or 5. */
+  readonly nodes: number;
+  readonly clients: number;
+  readonly keys: number;
+  readonly heartbeatMs: number;
+  readonly electionMs: number;
+  readonly logSegmentBytes: number;
+  readonly cacheBytes: number;
+  readonly tree: TreeSettings;
+  /** Faults may begin here. */
+  readonly faultsFromUs: number;
+  /** From here on everything is whole again and must come to rest. */
+  readonly faultsUntilUs: number;
+  /** At least 600 s of cluster time. */
+  readonly endUs: number;
+}
+
+const SECOND_US = 1_000_000;
+
+/** Parity of each kind is met, the default most often. */
+const SCHEMES: readonly TreeSettings['format']['scheme'][] = [
+  DEFAULT_TREE_SETTINGS.format.scheme, DEFAULT_TREE_SETTINGS.format.scheme, { kind: 'rs', k: 4, m: 2 }, { kind: 'xor', k: 8 }, { kind: 'secded' },
+];
+
+export function runSettings(world: World): RunSettings {
+  const random = world.stream('settings');
+  const format = DEFAULT_TREE_SETTINGS.format;
+  const heartbeatMs = random.pick([50, 100, 100, 200]);
+  const memtableBytes = random.pick([8, 12, 16, 24, 32]) * KiB;
+  return {
+    nodes: random.chance(1, 5) ? 5 : 3,
+    clients: random.between(4, 10),
+    keys: random.pick([20, 60, 60, 150]),
+    heartbeatMs,
+    electionMs: heartbeatMs * random.pick([8, 10, 10]),
+    // An entry must fit: a transaction of large values takes some 30 KiB.
+    logSegmentBytes: random.pick([64, 64, 96, 128]) * KiB,
+    cacheBytes: random.pick([16, 64, 256]) * KiB,
+    tree: {
+      format: {
+        ...format,
+        blockBytes: random.pick([512, 1 * KiB, 1 * KiB, 2 * KiB]),
+        scheme: random.pick(SCHEMES),
+        filterBitsPerKey: random.pick([10, 10, 4]),
+        tableBytes: random.pick([16, 32, 32, 64]) * KiB,
+      },
+      memtableBytes,
+      level0Tables: random.pick([2, 2, 3, 4]),
+      level1Bytes: memtableBytes * random.pick([3, 4, 6]),
+      levelRatio: random.pick([3, 4, 10]),
+    },
+    faultsFromUs: 5 * SECOND_US,
+    faultsUntilUs: 530 * SECOND_US,
+    endUs: 600 * SECOND_US,
+  };
+}

@@ -1,0 +1,14 @@
+/** What the workload needs of a simulated node. */
+
+import type { NodeId } from '../../base/ids.js';
+import type { NodeStore } from '../../replica/node-store.js';
+import type { Process } from '../world/world.js';
+
+export type WorkloadStore = Pick<NodeStore, 'range' | 'put' | 'deleteRange' | 'txn' | 'compact'>;
+
+export interface WorkloadNode {
+  readonly id: NodeId;
+  readonly state: 'down' | 'opening' | 'up' | 'fenced';
+  readonly lives: number;
+  readonly running: { readonly process: Process; readonly store: WorkloadStore } | undefined;
+}

@@ -1,0 +1,112 @@
+/** Operations as the requests of the store's API, and its responses as answers. */
+
+import type { Compare, KeyValue, RangeRequest, RangeResponse, RequestOp, ResponseOp, TxnRequest } from '../../replica/kv/requests.js';
+import { decodeValue } from './value.js';
+import type { WorkloadStore } from './node.js';
+import type { Answer, CompareOp, InnerAnswer, InnerOp, Kv, Op, PutOp, RangeOp, TxnOp } from './operation.js';
+
+/** One byte per character. */
+export function keyBytes(key: string): Uint8Array {
+  const bytes = new Uint8Array(key.length);
+  for (let i = 0; i < key.length; i++) bytes[i] = key.charCodeAt(i);
+  return bytes;
+}
+
+function keyText(bytes: Uint8Array): string {
+  let text = '';
+  for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i] as number);
+  return text;
+}
+
+/** Makes requests; `valueBytes` gives the bytes of a value by its number. */
+export class Wire {
+  readonly #valueBytes: (value: number) => Uint8Array;
+
+  constructor(valueBytes: (value: number) => Uint8Array) {
+    this.#valueBytes = valueBytes;
+  }
+
+  async carryOut(store: WorkloadStore, op: Op): Promise<Answer> {
+    switch (op.kind) {
+      case 'range': return rangeAnswer(await store.range(rangeRequest(op)));
+      case 'put': {
+        const { revision, prevKv } = await store.put(this.#put(op));
+        return { kind: 'put', revision, prevKv: prevKv && kvOf(prevKv) };
+      }
+      case 'delete': {
+        const request = { key: keyBytes(op.key), rangeEnd: keyBytes(op.end), prevKv: op.prevKv };
+        const { revision, deleted, prevKvs } = await store.deleteRange(request);
+        return { kind: 'delete', revision, deleted, prevKvs: prevKvs.map(kvOf) };
+      }
+      case 'txn': {
+        const { revision, succeeded, responses } = await store.txn(this.#txn(op));
+        return { kind: 'txn', revision, succeeded, responses: responses.map(innerAnswer) };
+      }
+      case 'compact': return { kind: 'compact', revision: (await store.compact({ revision: op.revision, physical: false })).revision };
+    }
+  }
+
+  #put(op: PutOp): Parameters<WorkloadStore['put']>[0] {
+    const { key, value, prevKv } = op;
+    return { key: keyBytes(key), value: this.#valueBytes(value), lease: 0n, prevKv, ignoreValue: false, ignoreLease: false };
+  }
+
+  #txn(op: TxnOp): TxnRequest {
+    return {
+      compare: op.compare.map((compare) => this.#compare(compare)),
+      success: op.success.map((inner) => this.#inner(inner)),
+      failure: op.failure.map((inner) => this.#inner(inner)),
+    };
+  }
+
+  #compare({ key, end, target, result, operand }: CompareOp): Compare {
+    const of = { key: keyBytes(key), rangeEnd: keyBytes(end), result };
+    switch (target) {
+      case 'version': return { ...of, target: { kind: 'version', version: operand } };
+      case 'create': return { ...of, target: { kind: 'create', revision: operand } };
+      case 'mod': return { ...of, target: { kind: 'mod', revision: operand } };
+      case 'value': return { ...of, target: { kind: 'value', value: this.#valueBytes(operand) } };
+    }
+  }
+
+  #inner(op: InnerOp): RequestOp {
+    switch (op.kind) {
+      case 'range': return { kind: 'range', request: rangeRequest(op) };
+      case 'put': return { kind: 'put', request: this.#put(op) };
+      case 'delete':
+        return { kind: 'delete-range', request: { key: keyBytes(op.key), rangeEnd: keyBytes(op.end), prevKv: op.prevKv } };
+      case 'txn': return { kind: 'txn', request: this.#txn(op) };
+    }
+  }
+}
+
+function rangeRequest(op: RangeOp): RangeRequest {
+  return {
+    key: keyBytes(op.key), rangeEnd: keyBytes(op.end), limit: op.limit, revision: op.revision, sortOrder: op.order, sortTarget: op.sortBy,
+    serializable: op.serializable, keysOnly: op.keysOnly, countOnly: op.countOnly, minModRevision: op.minMod, maxModRevision: 0,
+    minCreateRevision: 0, maxCreateRevision: 0,
+  };
+}
+
+function kvOf(kv: KeyValue): Kv {
+  return { key: keyText(kv.key), value: decodeValue(kv.value), create: kv.createRevision, mod: kv.modRevision, version: kv.version };
+}
+
+function rangeAnswer({ revision, kvs, more, count }: RangeResponse): InnerAnswer {
+  return { kind: 'range', revision, kvs: kvs.map(kvOf), more, count };
+}
+
+function innerAnswer(op: ResponseOp): InnerAnswer {
+  switch (op.kind) {
+    case 'range': return rangeAnswer(op.response);
+    case 'put': return { kind: 'put', revision: op.response.revision, prevKv: op.response.prevKv && kvOf(op.response.prevKv) };
+    case 'delete-range': {
+      const { revision, deleted, prevKvs } = op.response;
+      return { kind: 'delete', revision, deleted, prevKvs: prevKvs.map(kvOf) };
+    }
+    case 'txn': {
+      const { revision, succeeded, responses } = op.response;
+      return { kind: 'txn', revision, succeeded, responses: responses.map(innerAnswer) };
+    }
+  }
+}
