@@ -1,0 +1,156 @@
+/** Canaries in consensus: votes, acknowledgements, commits, reads, proposals. */
+
+import type { Canary } from './canary.js';
+
+export const CONSENSUS: readonly Canary[] = [
+  {
+    name: 'ack-before-fsync',
+    what: 'A follower acknowledges entries before they are on its disk.',
+    breaks: 'R2',
+    profile: 'table',
+    edits: [
+      {
+        file: 'raft/types.ts',
+        find: "    case 'MsgReadIndexResp':\n      return true;",
+        replace: "    case 'MsgReadIndexResp':\n    case 'MsgAppResp':\n      return true;",
+      },
+    ],
+  },
+  {
+    name: 'leader-counts-itself-before-fsync',
+    what: 'A leader counts its own copy of an entry towards the quorum before that copy is on its disk.',
+    breaks: 'R2',
+    profile: 'table',
+    edits: [
+      {
+        file: 'raft/replication.ts',
+        find: '  ack.index = raft.log.lastIndex;\n  raft.send(ack);',
+        replace: '  ack.index = raft.log.lastIndex;\n  raft.tracker.get(raft.id)?.acknowledge(ack.index);\n  raft.send(ack);',
+      },
+    ],
+  },
+  {
+    name: 'double-vote-after-restart',
+    what: 'Term and vote are written only along with entries, so that a restart forgets a vote that was given.',
+    breaks: 'R2',
+    profile: 'table',
+    edits: [
+      {
+        file: 'replica/consensus/raft-driver.ts',
+        find: '    if (stateChanged && hardState) {\n      await',
+        replace: '    if (stateChanged && hardState && ready.entries.length > 0) {\n      await',
+      },
+    ],
+  },
+  {
+    name: 'vote-sent-before-durable',
+    what: 'A vote leaves while it is still being written.',
+    breaks: 'R2',
+    profile: 'table',
+    edits: [
+      {
+        file: 'raft/types.ts',
+        find: "    case 'MsgReadIndexResp':\n      return true;",
+        replace: "    case 'MsgReadIndexResp':\n    case 'MsgVoteResp':\n      return true;",
+      },
+    ],
+  },
+  {
+    name: 'vote-after-wipe',
+    what: 'A known member whose data directory was emptied starts without asking the others, and votes again.',
+    breaks: 'R1',
+    profile: 'full',
+    edits: [{ file: 'replica/replica.ts', find: '    await checkStart({', replace: '    if (!this.#opened.isNew) await checkStart({' }],
+  },
+  {
+    name: 'vote-after-roll-back',
+    what: 'A member whose data directory is an older copy starts without asking the others, and votes again.',
+    breaks: 'R1',
+    profile: 'full',
+    edits: [{ file: 'replica/replica.ts', find: '    await checkStart({', replace: '    if (this.#opened.isNew) await checkStart({' }],
+  },
+  {
+    name: 'commit-old-term-by-counting',
+    what: 'A leader commits an entry of an earlier term because a majority has it (Raft paper, figure 8); one entry a message makes that common.',
+    breaks: 'R3',
+    profile: 'table',
+    edits: [
+      {
+        file: 'raft/replication.ts',
+        find: 'index <= log.committed || !log.matches(index, raft.term)) return false;',
+        replace: 'index <= log.committed) return false;',
+      },
+      { file: 'replica/consensus/raft-driver.ts', find: 'maxSizePerMsg: MAX_BATCH_BYTES,', replace: 'maxSizePerMsg: 1,' },
+    ],
+  },
+  {
+    name: 'read-without-read-index',
+    what: 'Every member serves linearizable reads from what it has applied.',
+    breaks: 'R4',
+    profile: 'table',
+    edits: [
+      {
+        file: 'replica/node-store.ts',
+        find: '    await this.#replica.readIndex.wait();\n    // A snapshot',
+        replace: '    // A snapshot',
+      },
+    ],
+  },
+  {
+    name: 'stale-leader-serves-reads',
+    what: 'A leader answers reads without asking a quorum whether it still leads.',
+    breaks: 'R4',
+    profile: 'table',
+    edits: [
+      {
+        file: 'raft/reads.ts',
+        find: "  if (config.readOnly === 'leaseBased' && reads.leaseHolds(raft.tracker.confirmedRound(raft.id))) {",
+        replace: "  if (raft.role === 'leader') {",
+      },
+    ],
+  },
+  {
+    name: 'stale-read-index-answer',
+    what: 'The answer to an earlier read is taken for the answer to the present one.',
+    breaks: 'R4',
+    profile: 'table',
+    edits: [
+      {
+        file: 'replica/consensus/read-index.ts',
+        find: 'if (!round || !equalBytes(context, this.#context(round.number))) continue;',
+        replace: 'if (!round || context.length !== 24) continue;',
+      },
+    ],
+  },
+  {
+    name: 'apply-twice-after-failover',
+    what: 'A proposal that was proposed again to the next leader is applied again.',
+    breaks: 'S2',
+    profile: 'table',
+    edits: [
+      {
+        file: 'replica/kv/applied-ids.ts',
+        find: "return isSet(window, id.sequence) ? 'duplicate' : 'new';",
+        replace: "return 'new';",
+      },
+    ],
+  },
+  {
+    name: 'tree-op-from-a-follower',
+    what: 'Every member shapes the tree: what a follower decides, as deposed leaders do, is forwarded to the leader.',
+    breaks: 'S3',
+    profile: 'table',
+    edits: [
+      {
+        file: 'replica/replica.ts',
+        find: '    return this.driver.node.isLeader && this.#ownTermApplied && !this.#dead;',
+        replace: '    return (this.driver.node.isLeader ? this.#ownTermApplied : this.leader !== 0) && !this.#dead;',
+      },
+      {
+        file: 'replica/consensus/raft-driver.ts',
+        find: '    if (this.#stopped || !this.#node.isLeader) return false;\n    try {\n      this.#node.propose(data);',
+        replace: '    if (this.#stopped) return false;\n    try {\n      this.#node.propose(data);',
+      },
+    ],
+  },
+];

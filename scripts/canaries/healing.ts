@@ -1,0 +1,178 @@
+/** Canaries in blocks and healing: what is believed of bytes, and how long a fault is remembered. */
+
+import type { Canary } from './canary.js';
+
+export const HEALING: readonly Canary[] = [
+  {
+    name: 'trust-block-checksum-for-stale',
+    what: 'A block whose own header and checksum agree is believed, although its referrer names other bytes.',
+    breaks: 'S4',
+    profile: 'table',
+    edits: [
+      {
+        file: 'storage/block/block-codec.ts',
+        find: "import { writeHeaders } from './header.js';",
+        replace: "import { readHeader, writeHeaders } from './header.js';",
+      },
+      {
+        file: 'storage/block/block-codec.ts',
+        find: '  return correctBlock(region, layout, spec,',
+        replace: '  const own = readHeader(region, 0);\n' +
+          "  if (own !== undefined && typeof spec.digest !== 'string') {\n" +
+          '    const payload = region.subarray(layout.headerBytes, layout.headerBytes + own.payloadBytes);\n' +
+          "    if (payload.length === own.payloadBytes && verifyPayload(payload, own.digest)) return { kind: 'clean', payload };\n" +
+          '  }\n  return correctBlock(region, layout, spec,',
+      },
+    ],
+  },
+  {
+    name: 'reencode-parity-from-unverified',
+    what: 'A copy of a table takes a block that cannot be read as it lies there, gives it fresh parity, and is not held against the digest.',
+    breaks: 'H3',
+    profile: 'table',
+    edits: [
+      {
+        file: 'storage/table/rebuild-table.ts',
+        find: "import { decodeBlock } from '../block/block-codec.js';",
+        replace: "import { decodeBlock } from '../block/block-codec.js';\nimport { blockLayout } from '../block/layout.js';",
+      },
+      {
+        file: 'storage/table/rebuild-table.ts',
+        find: "        let payload = decoded.kind === 'unreadable' ? undefined : decoded.payload;",
+        replace: '        const from = at + blockLayout(region.spec.payloadBytes, region.spec.scheme).headerBytes;\n' +
+          '        const raw = at + region.length > window.present ? undefined : window.bytes.slice(from, from + region.spec.payloadBytes);\n' +
+          "        let payload = decoded.kind === 'unreadable' ? raw : decoded.payload;",
+      },
+      {
+        file: 'storage/table/rebuild-table.ts',
+        find: "        if (decoded.kind === 'unreadable') {",
+        replace: "        if (decoded.kind === 'unreadable' && !payload) {",
+      },
+      { file: 'storage/table/rebuild-table.ts', find: '  if (made !== meta.fileDigest) {', replace: '  if (made.length !== meta.fileDigest.length) {' },
+      {
+        file: 'replica/fetch/table-fetcher.ts',
+        find: '    if (proof.pristine) return;',
+        replace: "    if (proof.faults.every((fault) => fault.kind !== 'missing')) return;",
+      },
+    ],
+  },
+  {
+    name: 'heal-from-unverified-peer',
+    what: 'A peer sends a block that it could not verify, and the bytes are used without being held against the digest.',
+    breaks: 'S4',
+    profile: 'table',
+    edits: [
+      {
+        file: 'replica/fetch/table-server.ts',
+        find: '    const payload = readGood(reader, offset);',
+        replace: '    const payload = readGood(reader, offset) ?? readRaw(env as Env, reader, offset);',
+      },
+      {
+        file: 'replica/fetch/table-server.ts',
+        find: 'function readGood(',
+        replace: 'function readRaw(env: Env, reader: TableReader, offset: number): Uint8Array | undefined {\n' +
+          '  try {\n' +
+          '    const region = reader.specAt(offset);\n' +
+          '    if (region === undefined) return undefined;\n' +
+          '    const { payloadBytes, scheme } = region.spec;\n' +
+          '    const raw = new Uint8Array(payloadBytes);\n' +
+          "    const file = env.disk.openSync(reader.path, 'read');\n" +
+          '    file.readSync(raw, offset + blockLayout(payloadBytes, scheme).headerBytes);\n' +
+          '    file.close();\n' +
+          '    return raw;\n' +
+          '  } catch (error) {\n' +
+          '    if (codeOf(error) === undefined) throw error;\n' +
+          '    return undefined;\n' +
+          '  }\n}\n\nfunction readGood(',
+      },
+      {
+        file: 'replica/fetch/table-server.ts',
+        find: "import type { TableMeta } from '../../storage/version/table-meta.js';",
+        replace: "import { blockLayout } from '../../storage/block/layout.js';\nimport type { TableMeta } from '../../storage/version/table-meta.js';",
+      },
+      {
+        file: 'replica/fetch/table-fetcher.ts',
+        find: '    if (!payloadMatches(payload, block.digest)) return',
+        replace: '    if (payload.length > 4 * 1024 * 1024) return',
+      },
+      {
+        file: 'storage/table/read-block.ts',
+        find: '  return payload?.length === spec.payloadBytes && verifyPayload(payload, spec.digest) ? payload : undefined;',
+        replace: '  return payload?.length === spec.payloadBytes ? payload : undefined;',
+      },
+    ],
+  },
+  {
+    name: 'hint-lost-when-leader-dies',
+    what: 'A hint that one leader has acknowledged is not sent to the next.',
+    breaks: 'H2',
+    profile: 'table',
+    edits: [
+      {
+        file: 'healing/hint-forwarder.ts',
+        find: '    this.#sending = false;\n    this.#acked = new Set();',
+        replace: '    this.#sending = false;',
+      },
+      {
+        file: 'healing/hint-forwarder.ts',
+        find: '    const open = hints();',
+        replace: '    const open = hints().filter((hint) => !this.#acked.has(hint.tableId));',
+      },
+    ],
+  },
+  {
+    name: 'hints-not-durable',
+    what: 'A hint is kept in memory alone: a restart of its node forgets the fault.',
+    breaks: 'H2',
+    profile: 'table',
+    edits: [
+      {
+        file: 'healing/hint-store.ts',
+        find: "    const file = await disk.open(TEMPORARY_PATH, 'create');",
+        replace: "    if (this.#open.size > 0) return;\n    const file = await disk.open(TEMPORARY_PATH, 'create');",
+      },
+    ],
+  },
+  {
+    name: 'relink-hides-rot',
+    what: 'A heal keeps the bytes of a member that reads them right through its page cache, whatever lies on the disk.',
+    breaks: 'H5',
+    profile: 'table',
+    edits: [
+      {
+        file: 'healing/materializer.ts',
+        find: "import { sameBirth, tablePath, type TableMeta } from '../storage/version/table-meta.js';",
+        replace: "import { verifyTable } from '../storage/table/verify-table.js';\n" +
+          "import { sameBirth, tablePath, type TableMeta } from '../storage/version/table-meta.js';",
+      },
+      {
+        file: 'healing/materializer.ts',
+        find: 'async function cleanFile({ env, copies }: MaterializerParts,',
+        replace: 'async function cleanFile({ env }: MaterializerParts,',
+      },
+      {
+        file: 'healing/materializer.ts',
+        find: '(await copies.verify(meta, path)).pristine) return path;',
+        replace: '(await verifyTable(env.disk, path, meta, { readDirect: false })).pristine) return path;',
+      },
+    ],
+  },
+  {
+    name: 'scrub-ignores-parity-rot',
+    what: 'A scrub looks at payloads only: rot in parity stays until parity is needed.',
+    breaks: 'H1',
+    profile: 'table',
+    edits: [
+      {
+        file: 'storage/table/verify-table.ts',
+        find: "      return equalBytes(stored, fresh) ? undefined : fault('parity', 'bytes beside the payload differ');",
+        replace: "      return stored.length === fresh.length ? undefined : fault('parity', 'bytes beside the payload differ');",
+      },
+      {
+        file: 'storage/table/verify-table.ts',
+        find: '    if (faults.length === 0 && digest.digest() !== meta.fileDigest) {',
+        replace: '    if (faults.length === 0 && digest.length < meta.bytes) {',
+      },
+    ],
+  },
+];

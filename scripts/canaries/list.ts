@@ -1,0 +1,9 @@
+/** All canaries. */
+
+import type { Canary } from './canary.js';
+import { CONSENSUS } from './consensus.js';
+import { HEALING } from './healing.js';
+import { LOG } from './log.js';
+import { TABLES } from './tables.js';
+
+export const CANARIES: readonly Canary[] = [...CONSENSUS, ...LOG, ...TABLES, ...HEALING];

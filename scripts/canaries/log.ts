@@ -1,0 +1,136 @@
+/** Canaries in what a member keeps of consensus: the log, the hard state, and how long. */
+
+import type { Canary } from './canary.js';
+
+export const LOG: readonly Canary[] = [
+  {
+    name: 'truncate-at-bad-checksum',
+    what: 'The log is cut at the first bad checksum, whatever proves that its entries were synced.',
+    breaks: 'R6',
+    profile: 'full',
+    edits: [
+      {
+        file: 'replica/log/resolve.ts',
+        find: '      const torn = missing ? expected > proven : batch.sequence > proven && batch.records.some((record) => !record.good);',
+        replace: '      const torn = missing || batch.records.some((record) => !record.good);',
+      },
+    ],
+  },
+  {
+    name: 'damaged-entry-counts-as-absent',
+    what: 'A damaged entry counts as never written unless the manifest contains its effects, although its identity record says that it was synced.',
+    breaks: 'R6',
+    profile: 'full',
+    edits: [
+      {
+        file: 'replica/log/resolve.ts',
+        find: '      const torn = missing ? expected > proven : batch.sequence > proven && batch.records.some((record) => !record.good);',
+        replace: '      const unproven = batch.previousIndex >= this.#evidence.minCommitKnown;\n' +
+          '      const torn = missing ? expected > proven : unproven && batch.records.some((record) => !record.good);',
+      },
+    ],
+  },
+  {
+    name: 'retry-failed-fsync',
+    what: 'A failed fsync of the log is tried once more, and the entries count as durable whatever the second one says.',
+    breaks: 'R2',
+    profile: 'table',
+    edits: [
+      {
+        file: 'replica/log/log-writer.ts',
+        find: '    const { active } = this.#chain;\n    await active.file.sync();',
+        replace: '    const { active } = this.#chain;\n    await active.file.sync().catch(() => active.file.sync().catch(() => undefined));',
+      },
+    ],
+  },
+  {
+    name: 'drop-log-before-quorum-has-tables',
+    what: 'A member drops log as soon as its own tables hold it, whether or not a quorum has such tables.',
+    breaks: 'D1',
+    profile: 'table',
+    edits: [
+      {
+        file: 'replica/log-shortener.ts',
+        find: 'const limit = Math.min(own, gossip.quorumFlushed(own), floor());',
+        replace: 'const limit = Math.min(own, floor());',
+      },
+    ],
+  },
+  {
+    name: 'drop-log-before-own-tables',
+    what: 'A member drops log when the edit of a flush is applied, although its own table is not durable yet.',
+    breaks: 'D1',
+    profile: 'table',
+    edits: [
+      {
+        file: 'replica/log-shortener.ts',
+        find: 'const own = tree.durable.flushed.index;',
+        replace: 'const own = tree.latest.flushed.index;',
+      },
+    ],
+  },
+  {
+    name: 'e-and-f-confused-at-restart',
+    what: 'A restart applies the log from E on instead of from F.',
+    breaks: 'S2',
+    profile: 'table',
+    edits: [
+      {
+        file: 'replica/replica.ts',
+        find: '    const flushed = tree.durable.flushed.index;\n    this.#confState',
+        replace: '    const flushed = tree.durable.last.index;\n    this.#confState',
+      },
+    ],
+  },
+  {
+    name: 'snapshot-acked-before-manifest-durable',
+    what: 'A snapshot is acknowledged before its manifest is on the disk.',
+    breaks: 'R2',
+    profile: 'table',
+    edits: [
+      {
+        file: 'replica/consensus/raft-driver.ts',
+        find: "    this.#send(ready.messages, 'early');",
+        replace: "    this.#send(ready.messages, ready.snapshot ? 'all' : 'early');",
+      },
+    ],
+  },
+  {
+    name: 'log-reset-before-snapshot-manifest',
+    what: 'A snapshot resets the log first and writes its manifest afterwards.',
+    breaks: 'D1',
+    profile: 'table',
+    edits: [
+      {
+        file: 'replica/version-switch.ts',
+        find: '      await log.expectSnapshot(manifest.last.index);\n      await this.#replace(manifest);\n      await this.loadMended();\n' +
+          '      await log.resetTo(index, term, manifest.last.index);',
+        replace: '      await log.resetTo(index, term, manifest.last.index);\n      await this.#replace(manifest);\n      await this.loadMended();',
+      },
+    ],
+  },
+  {
+    name: 'hard-state-quorum-of-one',
+    what: 'One of the four copies of the hard state is enough, to write it and to believe it.',
+    breaks: 'R5',
+    profile: 'full',
+    edits: [
+      { file: 'replica/hard-state/hard-state.ts', find: 'const MUST_HOLD = 3;', replace: 'const MUST_HOLD = 1;' },
+      { file: 'replica/hard-state/hard-state.ts', find: 'const MUST_AGREE = 2;', replace: 'const MUST_AGREE = 1;' },
+    ],
+  },
+  {
+    name: 'hard-state-trusts-first-slot',
+    what: 'The first sound copy of the hard state is believed, whatever the others say.',
+    breaks: 'R5',
+    profile: 'table',
+    edits: [
+      {
+        file: 'replica/hard-state/hard-state.ts',
+        find: '  const damaged = slots.length - sound.length;\n',
+        replace: '  const damaged = slots.length - sound.length;\n' +
+          '  const trusted = slots.find((slot) => slot !== undefined);\n  if (trusted !== undefined) return trusted;\n',
+      },
+    ],
+  },
+];

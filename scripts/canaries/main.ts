@@ -1,0 +1,219 @@
+/**
+ * `npm run sim:canaries`: bugs put in on purpose, each found again at its recorded seed. `--hunt`: found from scratch.
+ */
+
+import { availableParallelism } from 'node:os';
+import { ensureBuilt } from '../lib/ensure-built.mjs';
+import { Failure, flags, onExit, runMain, UsageError, whole } from '../lib/command.js';
+import { bad, dim, good, say, table } from '../lib/print.js';
+import { CanaryError, type Canary } from './canary.js';
+import { typeErrors } from './check-types.js';
+import { hunt, type Hunted } from './hunt.js';
+import { CANARIES } from './list.js';
+import { buildDigest, dropCopies, makeMutant, makeSound } from './mutant.js';
+import { finds, Runs, Slots } from './runs.js';
+import { State } from './state.js';
+
+const HELP = `
+usage: npm run sim:canaries [-- flags]
+
+Puts each bug of scripts/canaries/ into a copy of the built store and runs the simulator on it, at the seed that showed it before.
+The same seed must pass without the bug. Exit 1 if one is not found.
+
+  --hunt           find them from scratch: seeds 1, 2, ... until one fails; goes on where it stopped (scripts/canaries/state.json)
+  --again          with --hunt: also those that were found with this build
+  --max N          with --hunt: seeds to try for each (default 2000)
+  --only NAME      this one; may be given several times
+  --seed N         run at this seed, and print what is found; nothing is recorded
+  --jobs N         runs at a time (default: one for each core)
+  --list           print them
+  --check          do the edits still fit, and type-check?
+  --no-build       take dist/ as it is
+  --keep           leave the changed copies in .data/canaries/, to run them by hand (dist/cli/main.js sim --seed N --tape)
+`;
+
+const { values } = parse();
+
+function parse(): ReturnType<typeof flagsOfThis> {
+  try {
+    return flagsOfThis();
+  } catch (error) {
+    console.error(bad(error instanceof UsageError ? error.message : String(error)));
+    console.error('Try --help.');
+    process.exit(2);
+  }
+}
+
+function flagsOfThis() {
+  return flags({
+    hunt: { type: 'boolean', default: false },
+    again: { type: 'boolean', default: false },
+    max: { type: 'string', default: '2000' },
+    only: { type: 'string', multiple: true },
+    seed: { type: 'string' },
+    jobs: { type: 'string', default: String(availableParallelism()) },
+    list: { type: 'boolean', default: false },
+    check: { type: 'boolean', default: false },
+    'no-build': { type: 'boolean', default: false },
+    keep: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h' },
+  });
+}
+
+function chosen(): readonly Canary[] {
+  const { only } = values;
+  if (only === undefined) return CANARIES;
+  return only.map((name) => {
+    const canary = CANARIES.find((each) => each.name === name);
+    if (canary === undefined) throw new UsageError(`no canary is called ${name}; see --list`);
+    return canary;
+  });
+}
+
+interface Row {
+  readonly canary: Canary;
+  readonly seed: number | undefined;
+  readonly check: string;
+  readonly seconds: number | undefined;
+  readonly ok: boolean;
+}
+
+/** Runs `work` for each, no more at a time than there are jobs. A canary that cannot be made or run is its own failure. */
+async function each<T>(
+  canaries: readonly Canary[], jobs: number, work: (canary: Canary) => Promise<T>, failed: (canary: Canary, why: string) => T,
+): Promise<T[]> {
+  const slots = new Slots(jobs);
+  return Promise.all(canaries.map((canary) => slots.use(() => work(canary).catch((error: unknown) => {
+    if (!(error instanceof CanaryError)) throw error;
+    say(bad(error.message));
+    return failed(canary, error.message);
+  }))));
+}
+
+async function withRuns<T>(dist: string, slots: Slots, workers: number, work: (runs: Runs) => Promise<T>): Promise<T> {
+  const runs = await Runs.of(dist, slots, workers);
+  onExit(() => runs.close());
+  try {
+    return await work(runs);
+  } finally {
+    runs.close();
+  }
+}
+
+/** All at the beginning, from one build: the sources may change while a hunt goes on. One that cannot be made fails when its turn comes. */
+function makeAll(canaries: readonly Canary[]): (canary: Canary) => string {
+  const made = new Map<Canary, string | CanaryError>();
+  for (const canary of canaries) {
+    try {
+      made.set(canary, makeMutant(canary));
+    } catch (error) {
+      if (!(error instanceof CanaryError)) throw error;
+      made.set(canary, error);
+    }
+  }
+  return (canary) => {
+    const dist = made.get(canary);
+    if (typeof dist !== 'string') throw dist ?? new CanaryError(`${canary.name} was not made`);
+    return dist;
+  };
+}
+
+/** At one seed, with the canary and without. */
+async function again(canary: Canary, seed: number, dist: string, slots: Slots, sound: Runs): Promise<Row> {
+  return withRuns(dist, slots, 1, async (mutant) => {
+    const outcome = await mutant.run(seed, canary.profile);
+    const { first, wallMs } = outcome;
+    const row = { canary, seed, seconds: wallMs / 1000 };
+    if (first === undefined) return { ...row, check: 'passed', ok: false };
+    if (!finds(canary, outcome)) return { ...row, check: `found by ${first.check} instead`, ok: false };
+    const control = await sound.run(seed, canary.profile);
+    if (control.first === undefined) return { ...row, check: first.check, ok: true };
+    say(bad(`PRODUCT BUG: seed ${seed}, profile ${canary.profile} fails without any canary: ${control.first.check}: ${control.first.message}`));
+    return { ...row, check: `also without it: ${control.first.check}`, ok: false };
+  });
+}
+
+function print(rows: readonly Row[]): void {
+  const cells = rows.map(({ canary, seed, check, seconds, ok }) => [
+    canary.name, canary.breaks, canary.profile, seed === undefined ? '-' : String(seed), check,
+    seconds === undefined ? '-' : seconds.toFixed(1), ok ? good('found') : canary.knownFailure === undefined ? bad('NOT FOUND') : dim('known'),
+  ]);
+  console.log(table(['canary', 'breaks', 'profile', 'seed', 'check that found it', 'seconds', ''], cells));
+  const found = rows.filter((row) => row.ok).length;
+  const known = rows.filter((row) => !row.ok && row.canary.knownFailure !== undefined).length;
+  console.log(`${found} of ${rows.length - known} found${known > 0 ? `, ${known} more are known not to be found yet` : ''}`);
+}
+
+async function replayAll(canaries: readonly Canary[], jobs: number): Promise<number> {
+  const state = new State(CANARIES);
+  const slots = new Slots(jobs);
+  const distOf = makeAll(canaries.filter(({ knownFailure }) => knownFailure === undefined));
+  const rows = await withRuns(makeSound(), slots, jobs, (sound) => each<Row>(canaries, jobs, async (canary) => {
+    const seed = values.seed === undefined ? state.of(canary.name)?.foundAtSeed : whole(values.seed, 'seed', 0);
+    if (canary.knownFailure !== undefined) return { canary, seed: undefined, check: canary.knownFailure, seconds: undefined, ok: false };
+    if (seed !== undefined && seed !== null) return again(canary, seed, distOf(canary), slots, sound);
+    const tried = state.of(canary.name)?.seedsTried ?? 0;
+    return { canary, seed: undefined, check: tried === 0 ? 'not hunted yet' : `not in ${tried} seeds`, seconds: undefined, ok: false };
+  }, (canary, why) => ({ canary, seed: undefined, check: why.split('\n')[0] ?? '', seconds: undefined, ok: false })));
+  print(rows);
+  return rows.every((row) => row.ok || row.canary.knownFailure !== undefined) ? 0 : 1;
+}
+
+/** True: nothing is to be hunted, the seed that is recorded shows it. */
+async function known(canary: Canary, state: State, build: string, mutant: Runs, sound: Runs): Promise<boolean> {
+  const last = state.of(canary.name);
+  if (values.again || last === undefined || last.foundAtSeed === null) return false;
+  if (last.build === build) return true;
+  const outcome = await mutant.run(last.foundAtSeed, canary.profile);
+  if (!finds(canary, outcome) || (await sound.run(last.foundAtSeed, canary.profile)).first !== undefined) return false;
+  state.stillFound(canary.name, build, outcome.first?.check ?? '');
+  return true;
+}
+
+async function huntAll(canaries: readonly Canary[], jobs: number): Promise<number> {
+  const max = whole(values.max, 'max', 1);
+  const state = new State(CANARIES);
+  const build = buildDigest();
+  const slots = new Slots(jobs);
+  const wanted = canaries.filter(({ knownFailure }) => knownFailure === undefined);
+  const distOf = makeAll(wanted);
+  const hunts = await withRuns(makeSound(), slots, jobs, (sound) => each<Hunted>(wanted, jobs, async (canary) =>
+    withRuns(distOf(canary), slots, jobs, async (mutant) => {
+      if (await known(canary, state, build, mutant, sound)) {
+        say(`${canary.name}: known from seed ${state.of(canary.name)?.foundAtSeed}`);
+        return { canary, found: undefined, productBugs: [] };
+      }
+      const last = state.of(canary.name);
+      const unfinished = last?.build === build && last.foundAtSeed === null && last.seedsTried < max;
+      if (!unfinished) state.begin(canary.name, build);
+      return hunt(canary, { mutant, sound, state, width: jobs, max, say });
+    }), (canary) => ({ canary, found: undefined, productBugs: [] })));
+  const rows = hunts.map(({ canary, found }): Row => {
+    const last = state.of(canary.name);
+    const seed = last?.foundAtSeed ?? undefined;
+    const check = last?.check ?? `not in ${last?.seedsTried ?? 0} seeds`;
+    return { canary, seed, check, seconds: found === undefined ? undefined : found.wallMs / 1000, ok: seed !== undefined };
+  });
+  print(rows);
+  const bugs = [...new Set(hunts.flatMap(({ canary, productBugs }) => productBugs.map((seed) => `${seed} (${canary.profile})`)))];
+  if (bugs.length > 0) throw new Failure(`${bugs.length} seeds fail without any canary, so they are bugs of the product: ${bugs.join(', ')}`);
+  return rows.every((row) => row.ok) ? 0 : 1;
+}
+
+await runMain(HELP, async () => {
+  const canaries = chosen();
+  const jobs = whole(values.jobs, 'jobs', 1);
+  if (values.list) {
+    console.log(table(['canary', 'breaks', 'profile', 'what'], canaries.map(({ name, breaks, profile, what }) => [name, breaks, profile, what])));
+    return 0;
+  }
+  if (values.check) {
+    const errors = typeErrors(canaries);
+    for (const error of errors) console.error(bad(error));
+    console.log(`${canaries.length} canaries, ${errors.length} type errors`);
+    return errors.length === 0 ? 0 : 1;
+  }
+  if (!values['no-build']) ensureBuilt();
+  if (!values.keep) onExit(dropCopies);
+  return values.hunt ? huntAll(canaries, jobs) : replayAll(canaries, jobs);
+});

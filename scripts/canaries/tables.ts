@@ -1,0 +1,144 @@
+/** Canaries in the tree: the manifest, plans and edits, what is installed, which files may go. */
+
+import type { Canary } from './canary.js';
+
+export const TABLES: readonly Canary[] = [
+  {
+    name: 'compaction-reads-a-clock',
+    what: 'The block size of a compaction depends on what the clock of the member says.',
+    breaks: 'S2',
+    profile: 'table',
+    edits: [
+      {
+        file: 'replica/tree/executor.ts',
+        find: '    if (inputs) return produceCompaction(job.work.plan, inputs, context);',
+        replace: '    const { format } = job.work.plan;\n' +
+          '    const timed = { ...format, blockBytes: format.blockBytes + (Math.floor(this.#clock.now()) % 16) };\n' +
+          '    if (inputs) return produceCompaction({ ...job.work.plan, format: timed }, inputs, context);',
+      },
+    ],
+  },
+  {
+    name: 'edit-applied-twice',
+    what: 'A restart applies the last edit that the manifest contains once more.',
+    breaks: 'S1',
+    profile: 'table',
+    edits: [
+      {
+        file: 'replica/tree/tree-machine.ts',
+        find: '    if (at.index <= tree.latest.last.index) {',
+        replace: '    if (at.index < tree.latest.last.index) {',
+      },
+    ],
+  },
+  {
+    name: 'delete-table-of-pending-plan',
+    what: 'A heal edit takes away a table that is the input of a pending plan.',
+    breaks: 'S5',
+    profile: 'table',
+    edits: [
+      {
+        file: 'storage/version/apply-tree-op.ts',
+        find: '  if (busyTables(manifest).has(op.removed.id)) return refuse(manifest, `table ${op.removed.id} is busy`);\n',
+        replace: '',
+      },
+      { file: 'healing/heal-picker.ts', find: '} else if (!busy.has(heal.tableId)) {', replace: '} else {' },
+      {
+        file: 'healing/heal-scheduler.ts',
+        find: 'if (!host.canPropose() || !live || busyTables(logical).has(meta.id)) {',
+        replace: 'if (!host.canPropose() || !live) {',
+      },
+    ],
+  },
+  {
+    name: 'delete-inputs-of-owed-table',
+    what: 'Files go as soon as the newest logical version does without them, although what replaces them is still owed.',
+    breaks: 'S5',
+    profile: 'table',
+    edits: [
+      {
+        file: 'storage/tree.ts',
+        find: '    return this.#files.unnamed(this.#named());',
+        replace: '    return this.#files.unnamed(new Set(this.latest.levels.flat().map((table) => table.id)));',
+      },
+    ],
+  },
+  {
+    name: 'skip-dir-fsync',
+    what: 'The name of a table is not made durable before the manifest counts on it.',
+    breaks: 'S5',
+    profile: 'table',
+    edits: [
+      {
+        file: 'replica/tree/materializer.ts',
+        find: "    await env.disk.rename(from, tablePath(table.id));\n    await env.disk.syncDir('tables');",
+        replace: '    await env.disk.rename(from, tablePath(table.id));',
+      },
+    ],
+  },
+  {
+    name: 'forget-gc-revision-on-one-replica',
+    what: 'A member that restarts forgets the compact revision.',
+    breaks: 'S2',
+    profile: 'table',
+    edits: [{ file: 'replica/kv/kv-machine.ts', find: '    this.#compacted = compacted;', replace: '    this.#compacted = -1;' }],
+  },
+  {
+    name: 'gc-drops-one-too-many',
+    what: 'A compaction drops what can still be read at the compact revision itself.',
+    breaks: 'S2',
+    profile: 'table',
+    edits: [
+      {
+        file: 'storage/compaction/version-gc.ts',
+        find: 'revisionOf(key) > this.#rules.gcRevision) {',
+        replace: 'revisionOf(key) > this.#rules.gcRevision + 1) {',
+      },
+    ],
+  },
+  {
+    name: 'install-unconfirmed-digest',
+    what: "A bit flips in one member's memory now and then while it flushes, and what a single member reports is installed.",
+    breaks: 'S6',
+    profile: 'table',
+    edits: [
+      {
+        file: 'replica/tree/tree-machine.ts',
+        find: '    this.executor = new Executor({ env, tree, tables,',
+        replace: '    Object.assign(tables, { flips: voters.indexOf(self) === 1 });\n    this.executor = new Executor({ env, tree, tables,',
+      },
+      {
+        file: 'storage/compaction/produce.ts',
+        find: '        out.add(withRevision(record.prefix, v.revision, v.sub), v.tombstone, v.liveDelta, v.value);',
+        replace: '        let { value } = v;\n' +
+          '        const struck = all && value.length > 16 && v.revision % 16 === seal.index % 16;\n' +
+          "        if (struck && Reflect.get(context.tables, 'flips') === true) {\n" +
+          '          value = value.slice();\n          value[value.length - 1] = (value[value.length - 1] ?? 0) ^ 1;\n        }\n' +
+          '        out.add(withRevision(record.prefix, v.revision, v.sub), v.tombstone, v.liveDelta, value);',
+      },
+      {
+        file: 'replica/tree/agreement.ts',
+        find: '    const majority = Math.floor(this.#voters.length / 2) + 1;',
+        replace: '    const majority = 1;',
+      },
+    ],
+  },
+  {
+    name: 'manifest-not-chained',
+    what: 'A sound manifest record is believed whatever record it follows.',
+    breaks: 'S4',
+    profile: 'table',
+    edits: [
+      {
+        file: 'storage/version/manifest-record.ts',
+        find: 'if (frame === undefined || frame.record !== place.record || frame.generation !== place.generation || frame.chain !== place.chain) {',
+        replace: 'if (frame === undefined || frame.generation !== place.generation) {',
+      },
+      {
+        file: 'storage/version/manifest-record.ts',
+        find: '  if (input.u53() !== place.generation || input.u32() !== place.record || readDigest(input) !== place.chain) {',
+        replace: '  if (input.u53() !== place.generation || input.u32() < 0 || readDigest(input) === undefined) {',
+      },
+    ],
+  },
+];
