@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 
 const HELP = `usage: npm test [-- --only STEP ...] [-- --skip STEP ...]
 
-steps: types lint layers invariants unit build cluster
+steps: types lint layers invariants unit build sim cluster
   npm test                          everything (under 10 minutes on two cores)
   npm test -- --skip cluster        without the multi-process tests
   npm test -- --only unit           one step`;
@@ -32,6 +32,7 @@ const steps = [
   { name: 'invariants', command: ['node', 'scripts/check-invariants.mjs'] },
   { name: 'unit', command: [bin('mocha'), 'src/**/*.test.ts'] },
   { name: 'build', command: ['node', 'scripts/build.mjs'] },
+  { name: 'sim', command: ['node', 'scripts/sim-ci.mjs'] },
   { name: 'cluster', command: [bin('mocha'), '--timeout', '180000', '--reporter', 'spec', 'cluster-tests/**/*.test.ts'] },
 ];
 const known = new Set(steps.map((step) => step.name));

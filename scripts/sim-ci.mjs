@@ -1,0 +1,22 @@
+/**
+ * The simulator's part of `npm test`, over what is built: 50 fixed seeds, the seeds that once found a bug, and one seed twice.
+ * All of it runs even if some fails, each part on all cores.
+ */
+
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
+const parts = [
+  ['--seeds', '1..50'],
+  ['--regressions', path('sim-regressions.json')],
+  ['--seed', '7', '--twice'],
+];
+
+let failed = 0;
+for (const part of parts) {
+  console.log(`\nkintsugi sim ${part.map((word) => word.replace(path('../'), '')).join(' ')}`);
+  const { status } = spawnSync(process.execPath, [path('../dist/cli/main.js'), 'sim', ...part], { stdio: 'inherit' });
+  if (status !== 0) failed++;
+}
+process.exit(failed === 0 ? 0 : 1);

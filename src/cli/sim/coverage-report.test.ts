@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { DISK_FAULTS, NETWORK_FAULTS, PROCESS_FAULTS, STRUCTURES } from '../../sim/faults/fault.js';
+import { coverageReport, coverageText } from './coverage-report.js';
+
+function full(): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const fault of DISK_FAULTS) for (const structure of STRUCTURES) counts.set(`fault ${fault} ${structure}`, 7);
+  for (const fault of [...NETWORK_FAULTS, ...PROCESS_FAULTS]) counts.set(`fault ${fault}`, 3);
+  return counts;
+}
+
+describe('the coverage report', () => {
+  it('a whole matrix has no empty cell', () => {
+    const report = coverageReport(full(), []);
+    assert.deepEqual([report.empty, report.contradicted], [[], []]);
+  });
+
+  it('a cell, a network fault and a process fault that never struck are named', () => {
+    const counts = full();
+    counts.delete('fault bit-flip log-record');
+    counts.set('fault bridge', 0);
+    counts.delete('fault wipe');
+    assert.deepEqual([...coverageReport(counts, []).empty].sort(), ['bit-flip x log-record', 'bridge', 'wipe']);
+  });
+
+  it('an impossible cell may be empty, and may not be hit', () => {
+    const counts = full();
+    counts.delete('fault torn-append table-file');
+    const cell = { fault: 'torn-append', structure: 'table-file', why: 'a file is not appended to' } as const;
+    assert.deepEqual(coverageReport(counts, [cell]).empty, []);
+    assert.deepEqual(coverageReport(full(), [cell]).contradicted, ['torn-append x table-file']);
+  });
+
+  it('is told in 160 columns: impossible cells as -, holes as !!, branches by their first word', () => {
+    const counts = full();
+    counts.delete('fault junk directory');
+    counts.delete('fault stale directory');
+    counts.set('fault bit-flip table-data', 123_456);
+    counts.set('event heal-applied', 12);
+    counts.set('open LogError ENTRY_FAULTY', 2);
+    const impossible = [{ fault: 'junk', structure: 'directory', why: 'it has no bytes' }] as const;
+    const text = coverageText(coverageReport(counts, impossible), impossible);
+    for (const line of text.split('\n').slice(0, 30)) assert.ok(line.length <= 160, `${line.length}: ${line}`);
+    assert.match(text, /^junk .* -$/m);
+    assert.match(text, /^stale .* !!$/m);
+    assert.match(text, /Branches: event\n\n.*\n {2}heal-applied +12\n/);
+    assert.match(text, /Branches: open\n\n.*\n {2}LogError ENTRY_FAULTY +2\n/);
+    assert.match(text, /1 empty: stale x directory\n/);
+    assert.match(text, /Events that no run saw: .*block-repaired/);
+  });
+});

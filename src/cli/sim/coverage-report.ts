@@ -1,0 +1,110 @@
+/**
+ * Which fault struck which structure, and which branches of the store ran, over many runs. A cell that can be hit and never
+ * was is a hole in the net: it fails the report, and so does a cell that is listed as impossible and was hit all the same.
+ */
+
+import type { KintsugiEvent } from '../../base/events.js';
+import { DISK_FAULTS, NETWORK_FAULTS, PROCESS_FAULTS, STRUCTURES, type DiskFault, type Structure } from '../../sim/faults/fault.js';
+import { plainTable } from '../render/table.js';
+
+/** A cell that cannot be, and why. */
+export interface Impossible {
+  readonly fault: DiskFault;
+  readonly structure: Structure;
+  readonly why: string;
+}
+
+export interface CoverageReport {
+  /** `bit-flip x log-record`, or a network or process fault: can strike and never did. */
+  readonly empty: readonly string[];
+  /** Listed as impossible, and struck. */
+  readonly contradicted: readonly string[];
+  readonly matrix: Readonly<Record<string, Readonly<Record<string, number | null>>>>;
+  readonly network: Readonly<Record<string, number>>;
+  readonly process: Readonly<Record<string, number>>;
+  /** Counts that are no faults, by name. */
+  readonly branches: Readonly<Record<string, number>>;
+  /** Events of the store that no run saw. */
+  readonly silentEvents: readonly string[];
+}
+
+/** Total, so that a new kind of event is missed here by the compiler. */
+const EVENTS: Readonly<Record<KintsugiEvent['type'], true>> = {
+  'role-changed': true, 'leader-lost': true, 'log-sync': true, applied: true, 'proposal-reproposed': true, 'proposal-failed': true, sealed: true,
+  plan: true, produced: true, 'digest-disagreed': true, edit: true, 'edit-refused': true, materialized: true, 'snapshot-sent': true,
+  'snapshot-received': true, 'log-truncated': true, 'block-corrected': true, 'block-unreadable': true, 'block-repaired': true, hint: true,
+  'hints-forwarded': true, 'hints-received': true, 'heal-proposed': true, 'heal-applied': true, 'heal-failed': true, 'scrub-done': true,
+  'disk-failed': true, warning: true,
+};
+
+export function coverageReport(counts: ReadonlyMap<string, number>, impossible: readonly Impossible[]): CoverageReport {
+  const cannot = new Set(impossible.map(({ fault, structure }) => `${fault} ${structure}`));
+  const empty: string[] = [];
+  const contradicted: string[] = [];
+  const matrix: Record<string, Record<string, number | null>> = {};
+  for (const fault of DISK_FAULTS) {
+    const row: Record<string, number | null> = {};
+    for (const structure of STRUCTURES) {
+      const n = counts.get(`fault ${fault} ${structure}`) ?? 0;
+      const ruledOut = cannot.has(`${fault} ${structure}`);
+      row[structure] = n === 0 && ruledOut ? null : n;
+      if (n === 0 && !ruledOut) empty.push(`${fault} x ${structure}`);
+      if (n > 0 && ruledOut) contradicted.push(`${fault} x ${structure}`);
+    }
+    matrix[fault] = row;
+  }
+  const plain = (kinds: readonly string[]): Record<string, number> => Object.fromEntries(kinds.map((kind) => {
+    const n = counts.get(`fault ${kind}`) ?? 0;
+    if (n === 0) empty.push(kind);
+    return [kind, n];
+  }));
+  return {
+    network: plain(NETWORK_FAULTS), process: plain(PROCESS_FAULTS), empty, contradicted, matrix,
+    branches: Object.fromEntries([...counts].filter(([name]) => !name.startsWith('fault ')).sort(([a], [b]) => (a < b ? -1 : 1))),
+    silentEvents: Object.keys(EVENTS).filter((type) => !counts.has(`event ${type}`)),
+  };
+}
+
+const SHORT: Readonly<Record<string, string>> = { properties: 'props', hardstate: 'hard' };
+
+/** The first word of each structure once, in a line above the second words. */
+function matrixText(report: CoverageReport): string {
+  const words = STRUCTURES.map((structure) => {
+    const [first = '', second = ''] = structure.split('-');
+    return [SHORT[first] ?? first, SHORT[second] ?? second] as const;
+  });
+  const cells = DISK_FAULTS.map((fault) => STRUCTURES.map((structure) => {
+    const n = report.matrix[fault]?.[structure];
+    return n === null || n === undefined ? '-' : n === 0 ? '!!' : String(n);
+  }));
+  const widths = words.map(([first, second], i) => Math.max(first.length, second.length, ...cells.map((row) => (row[i] as string).length)));
+  const label = Math.max(...DISK_FAULTS.map((fault) => fault.length));
+  const line = (name: string, row: readonly string[]): string => `${name.padEnd(label)} ${row.map((cell, i) => cell.padStart(widths[i] as number)).join(' ')}`.trimEnd() + '\n';
+  const head = line('', words.map(([first]) => first)) + line('', words.map(([, second]) => second));
+  return head + DISK_FAULTS.map((fault, i) => line(fault, cells[i] as readonly string[])).join('');
+}
+
+function counted(counts: Readonly<Record<string, number>>): string {
+  return Object.entries(counts).map(([name, n]) => `  ${name} ${n === 0 ? '!!' : n}\n`).join('');
+}
+
+export function coverageText(report: CoverageReport, impossible: readonly Impossible[]): string {
+  const branches = Object.entries(report.branches);
+  const groups = new Map<string, [string, number][]>();
+  for (const [name, n] of branches) {
+    const space = name.indexOf(' ');
+    const group = space < 0 ? 'other' : name.slice(0, space);
+    groups.set(group, [...(groups.get(group) ?? []), [space < 0 ? name : name.slice(space + 1), n]]);
+  }
+  const parts = [
+    `Disk faults by what they struck (- cannot be, !! never struck)\n\n${matrixText(report)}`,
+    `Network faults\n\n${counted(report.network)}`,
+    `Process faults\n\n${counted(report.process)}`,
+    ...[...groups].map(([group, rows]) => `Branches: ${group}\n\n${plainTable(['what', 'times'], rows, '  ')}`),
+  ];
+  if (report.silentEvents.length > 0) parts.push(`Events that no run saw: ${report.silentEvents.join(', ')}\n`);
+  const sorry = impossible.length === 0 ? '' : `${impossible.length} cells cannot be; each has its reason in src/sim/faults/impossible.ts\n`;
+  const wrong = report.contradicted.length === 0 ? '' : `listed as impossible, yet struck: ${report.contradicted.join(', ')}\n`;
+  const verdict = report.empty.length === 0 ? 'no empty cell\n' : `${report.empty.length} empty: ${report.empty.join(', ')}\n`;
+  return `${parts.join('\n')}\n${sorry}${wrong}${verdict}`;
+}
