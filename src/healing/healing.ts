@@ -234,6 +234,7 @@ export class Healing implements HealingHooks {
     this.#repairKeeper.stop();
     this.#scrubber.stop();
     await this.#hints.durable();
+    this.#hints.stop();
   }
 
   #attached(): HealingHost {

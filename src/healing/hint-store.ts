@@ -3,13 +3,15 @@
  * `end()`, which the owner calls when the replacement is proven on this disk or the table left the durable manifest.
  *
  * The file is replaced whole and atomically (write, sync, rename, sync of the directory): it is small and changes
- * rarely. A file that does not verify counts as empty, with a warning: a scrub finds every fault again.
+ * rarely. What the disk refuses is tried again by itself, in a new file, because one whose sync failed takes nothing more. A file
+ * that does not verify at a second reading either counts as empty, with a warning: a scrub finds every fault again.
  */
 
 import { ByteReader, ByteWriter, equalBytes } from '../base/bytes.js';
 import { crc32c } from '../base/crc32c.js';
 import { CodecError, codeOf, messageOf } from '../base/errors.js';
-import type { Env } from '../base/env.js';
+import type { DirectRead } from '../base/disk.js';
+import type { Env, Timer } from '../base/env.js';
 import type { NodeId, TableId } from '../base/ids.js';
 import { encodeHints, mergeHints, readHints, type Hint } from './hint.js';
 
@@ -22,6 +24,8 @@ const FLOOD_TABLES = 64;
 /** More tables than this with faults means that the disk is gone; a scrub re-derives what was not recorded. */
 export const HINTS_MAX = 4096;
 const FILE_BYTES_MAX = 8 * 1024 * 1024;
+const RETRY_FIRST_MS = 1_000;
+const RETRY_MAX_MS = 60_000;
 
 /** A hint and when it last changed, in the store's own count. */
 export interface OpenHint {
@@ -56,6 +60,9 @@ export class HintStore {
   #saved = 0;
   #saving: Promise<void> | undefined;
   #warnedFlood = false;
+  #retry: Timer | undefined;
+  #retryMs = RETRY_FIRST_MS;
+  #stopped = false;
 
   constructor(env: Env) {
     this.#env = env;
@@ -63,12 +70,23 @@ export class HintStore {
 
   /** Takes in what this node kept; what was added since construction stays. */
   async load(node: NodeId): Promise<void> {
-    for (const hint of await readFile(this.#env)) {
+    const found = await readFile(this.#env);
+    if (found === undefined) {
+      this.#changes++;
+      this.#save();
+    }
+    for (const hint of found ?? []) {
       if (hint.node !== node) continue;
       const known = this.#open.get(hint.tableId);
       const merged = known === undefined ? hint : mergeHints(hint, known.hint);
       this.#open.set(hint.tableId, { hint: merged, changedAt: known?.changedAt ?? 0 });
     }
+  }
+
+  /** Nothing is tried again by itself from here on. */
+  stop(): void {
+    this.#stopped = true;
+    this.#retry?.cancel();
   }
 
   get size(): number {
@@ -126,7 +144,7 @@ export class HintStore {
     this.#save();
   }
 
-  /** Resolves once everything said so far is durable; false if the disk refused (it is tried again on the next change). */
+  /** Resolves once everything said so far is durable; false if the disk refused (it is tried again later). */
   async durable(): Promise<boolean> {
     const wanted = this.#changes;
     while (this.#saved < wanted) {
@@ -178,14 +196,26 @@ export class HintStore {
         await this.#replaceFile(bytes);
       } catch (error) {
         this.#env.events.emit({ type: 'warning', message: 'hints could not be saved', data: { why: messageOf(error) } });
+        this.#saveLater();
         return;
       }
       this.#saved = at;
     }
+    this.#retryMs = RETRY_FIRST_MS;
+  }
+
+  #saveLater(): void {
+    if (this.#stopped || this.#retry !== undefined) return;
+    this.#retry = this.#env.clock.setTimer(this.#retryMs, () => {
+      this.#retry = undefined;
+      this.#save();
+    });
+    this.#retryMs = Math.min(2 * this.#retryMs, RETRY_MAX_MS);
   }
 
   async #replaceFile(bytes: Uint8Array): Promise<void> {
     const { disk } = this.#env;
+    await disk.unlink(TEMPORARY_PATH);
     const file = await disk.open(TEMPORARY_PATH, 'create');
     try {
       await file.write(bytes, 0);
@@ -204,24 +234,30 @@ export class HintStore {
   }
 }
 
-async function readFile(env: Env): Promise<Hint[]> {
+/** Undefined: damaged. */
+async function readFile(env: Env): Promise<Hint[] | undefined> {
   const { disk, events } = env;
   try {
     const size = disk.sizeOf(HINTS_PATH);
     if (size === undefined) return [];
     if (size > FILE_BYTES_MAX) throw new CodecError(`hints file of ${size} bytes`);
-    const file = await disk.open(HINTS_PATH, 'read');
-    try {
-      const bytes = new Uint8Array(size);
-      const got = await file.read(bytes, 0);
-      return decodeHintFile(bytes.subarray(0, got));
-    } finally {
-      file.close();
-    }
+    return decodeHintFile((await readTwice(env, size)).bytes);
   } catch (error) {
     const code = codeOf(error);
     if (code === undefined) throw error;
     events.emit({ type: 'warning', message: 'the hints file is damaged and was dropped; a scrub finds its faults again', data: { why: messageOf(error) } });
-    return [];
+    return undefined;
+  }
+}
+
+/** A fault on the way must not cost what is good on the disk. */
+async function readTwice({ disk }: Env, size: number): Promise<DirectRead> {
+  try {
+    const read = await disk.readDirect(HINTS_PATH, 0, size);
+    decodeHintFile(read.bytes);
+    return read;
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error;
+    return disk.readDirect(HINTS_PATH, 0, size);
   }
 }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { FaultDisk } from '../base/disk/fault-disk.js';
 import { MemoryDisk } from '../base/disk/memory-disk.js';
+import type { Disk } from '../base/disk.js';
 import type { Env } from '../base/env.js';
 import { CodecError } from '../base/errors.js';
 import { silent } from '../base/events.js';
@@ -19,13 +21,13 @@ const arbitraryHint: fc.Arbitrary<Hint> = fc.record({
   pastCache: fc.boolean(),
 }, { noNullPrototype: true });
 
-function env(disk: MemoryDisk): Env {
+function env(disk: Disk, clock = new TestClock()): Env {
   const network = new TestNetwork().endpoint(1);
-  return { clock: new TestClock(), random: seeded(1), disk, network, workers: { breathe: () => undefined }, events: silent };
+  return { clock, random: seeded(1), disk, network, workers: { breathe: () => undefined }, events: silent };
 }
 
-async function load(disk: MemoryDisk): Promise<HintStore> {
-  const store = new HintStore(env(disk));
+async function load(disk: Disk, clock = new TestClock()): Promise<HintStore> {
+  const store = new HintStore(env(disk, clock));
   await store.load(1);
   return store;
 }
@@ -122,5 +124,60 @@ describe('hints', () => {
     disk.rename = rename;
     assert.equal(await store.durable(), true);
     assert.equal((await load(disk)).size, 1);
+  });
+
+  it('H2 after a failed sync the hints are saved in a new file, without waiting for another change', async () => {
+    const disk = new FaultDisk(new MemoryDisk());
+    const clock = new TestClock();
+    const store = await load(disk, clock);
+    disk.inject({ kind: 'sync-error', path: 'hints.tmp', times: 2 });
+    store.add(hint(1));
+    assert.equal(await store.durable(), false);
+    for (let i = 0; i < 100 && !store.saved; i++) {
+      clock.advance(1000);
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+    assert.equal((await load(disk)).size, 1);
+    assert.equal(disk.sizeOf('hints.tmp'), undefined);
+  });
+
+  it('H2 a store that stopped writes no more', async () => {
+    const disk = new FaultDisk(new MemoryDisk());
+    const clock = new TestClock();
+    const store = await load(disk, clock);
+    disk.inject({ kind: 'sync-error', path: 'hints.tmp', times: 1 });
+    store.add(hint(1));
+    assert.equal(await store.durable(), false);
+    store.stop();
+    for (let i = 0; i < 100; i++) {
+      clock.advance(1000);
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+    assert.equal(disk.sizeOf(HINTS_PATH), undefined);
+  });
+
+  it('H2 a damaged file is replaced when it is met', async () => {
+    const disk = new MemoryDisk();
+    const before = await load(disk);
+    before.add(hint(1));
+    await before.durable();
+    const file = disk.openSync(HINTS_PATH, 'write');
+    file.writeSync(Uint8Array.of(0xff), 12);
+    file.close();
+    const store = await load(disk);
+    assert.equal(store.size, 0);
+    assert.equal(await store.durable(), true);
+    assert.deepEqual(decodeHintFile((await disk.readDirect(HINTS_PATH, 0, 1000)).bytes), []);
+  });
+
+  it('H2 one bad reading of a good file loses no hint', async () => {
+    for (const kind of ['misread', 'read-error'] as const) {
+      const disk = new FaultDisk(new MemoryDisk());
+      const before = await load(disk);
+      before.add(hint(1));
+      await before.durable();
+      disk.inject({ kind, path: HINTS_PATH, times: 1 });
+      assert.equal((await load(disk)).size, 1, kind);
+    }
   });
 });

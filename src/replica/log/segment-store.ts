@@ -7,6 +7,7 @@
 
 import { MiB } from '../../base/bytes.js';
 import type { Disk, DiskFile } from '../../base/disk.js';
+import { codeOf } from '../../base/errors.js';
 import { encodeHeader, generationSeed, layoutOf, segmentName, type SegmentLayout } from './segment-layout.js';
 
 /** Files kept for another life; what is beyond is deleted. */
@@ -54,19 +55,40 @@ export class SegmentStore {
 
   /** A durable segment file, ready to be written. */
   async prepare(generation: number): Promise<Segment> {
-    const spare = this.#spares.pop();
-    const temporary = spare ?? `${this.dir}/new-${generation}.tmp`;
-    try {
-      await this.#fill(temporary, spare === undefined, generation);
-    } catch (error) {
-      // Without an answer: the first error says what is wrong.
-      await this.#disk.unlink(temporary).catch(() => undefined);
-      throw error;
-    }
+    const temporary = (await this.#fromSpare(generation)) ?? (await this.#new(generation));
     const name = segmentName(this.dir, generation);
     await this.#disk.rename(temporary, name);
     await this.#disk.syncDir(this.dir);
     return new Segment(generation, this.layout, await this.#disk.open(name, 'write'));
+  }
+
+  /** Undefined: there is no spare, or those that there were are gone from the disk, which loses nothing. */
+  async #fromSpare(generation: number): Promise<string | undefined> {
+    for (let spare = this.#spares.pop(); spare !== undefined; spare = this.#spares.pop()) {
+      try {
+        await this.#fill(spare, false, generation);
+        return spare;
+      } catch (error) {
+        if (codeOf(error) !== 'NOT_FOUND') throw await this.#withdrawn(spare, error);
+      }
+    }
+    return undefined;
+  }
+
+  async #new(generation: number): Promise<string> {
+    const path = `${this.dir}/new-${generation}.tmp`;
+    try {
+      await this.#fill(path, true, generation);
+      return path;
+    } catch (error) {
+      throw await this.#withdrawn(path, error);
+    }
+  }
+
+  /** Without an answer: the first error says what is wrong. */
+  async #withdrawn(path: string, error: unknown): Promise<unknown> {
+    await this.#disk.unlink(path).catch(() => undefined);
+    return error;
   }
 
   /** The segment's entries are needed no more. */

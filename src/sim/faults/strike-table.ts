@@ -155,7 +155,8 @@ function misname(strike: Strike, node: SimNode, path: string): boolean {
   const { disk } = node;
   const others = tablesOf(context, node).filter((meta) => tablePath(meta.id) !== path);
   const other = others.length > 0 && random.chance(2, 3) ? random.pick(others) : undefined;
-  const aside = `tables/lost-${strike.random.below(1_000_000)}.tmp`;
+  // One that the store itself gives to files on their way, and sweeps.
+  const aside = `tables/fetch-${900_000_000 + strike.random.below(1_000_000)}.tmp`;
   if (other === undefined) return disk.rename(path, aside);
   const otherPath = tablePath(other.id);
   if (!context.oracle.mayDamage(node.id, otherPath, 0, other.bytes)) return disk.rename(path, aside);
