@@ -77,6 +77,7 @@ export class RepairKeeper {
     if (this.#stopped || this.#timer !== undefined) return;
     this.#timer = this.#parts.env.clock.setTimer(this.#delayMs, () => {
       this.#timer = undefined;
+      this.#delayMs = Math.min(2 * this.#delayMs, AGAIN_MAX_MS);
       if (!this.idle) void this.settle();
     });
   }
@@ -93,9 +94,7 @@ export class RepairKeeper {
         if (!(await this.#try(digest, () => this.#settleOne(digest)))) left = true;
       }
     }
-    if (!left) return;
-    this.#schedule();
-    this.#delayMs = Math.min(2 * this.#delayMs, AGAIN_MAX_MS);
+    if (left) this.#schedule();
   }
 
   #kept(): Set<Digest128> {
