@@ -67,19 +67,14 @@ function busy(node: WatchedNode): string[] {
 function unhealed(node: WatchedNode, oracle: DamageOracle): string[] {
   const reasons: string[] = [];
   const live = new Set<string>();
-  const digests = new Set<string>();
   for (const meta of node.running?.replica.tree.durable.levels.flat() ?? []) {
     const path = tablePath(meta.id);
     live.add(path);
-    digests.add(meta.fileDigest);
     if (!oracle.asBorn(node.id, meta)) reasons.push(`table ${meta.id} of node ${node.id} is not as it was born: ${describeFaults(node, oracle, meta.id)}`);
   }
   for (const { path } of node.disk.list()) {
     if (path.startsWith('tables/') && !live.has(path)) reasons.push(`node ${node.id} keeps ${path}, which nothing needs`);
-    // A repair is named by the digest of the table and goes with the last table that has it. What could not be kept goes at the next start.
-    const kept = path.startsWith(`${REPAIRS_DIR}/`) && !path.endsWith('.tmp');
-    const repaired = kept ? path.slice(REPAIRS_DIR.length + 1).split('-')[0] : undefined;
-    if (repaired !== undefined && !digests.has(repaired)) reasons.push(`node ${node.id} keeps ${path}`);
+    if (path.startsWith(`${REPAIRS_DIR}/`)) reasons.push(`node ${node.id} keeps ${path}`);
   }
   const hints = node.disk.medium(HINTS_PATH);
   if (hints !== undefined && hintsIn(hints) !== 0) reasons.push(`the hints file of node ${node.id} is not empty`);
