@@ -29,8 +29,9 @@ export function encodeNews(news: MemberNews): Uint8Array {
   return out.varint(news.durableFlushed).varint(news.applied).finish();
 }
 
-export function decodeNews(bytes: Uint8Array): MemberNews {
-  const input = new ByteReader(bytes, 'gossip');
+/** The record begins at `at`. */
+export function decodeNews(bytes: Uint8Array, at = 0): MemberNews {
+  const input = new ByteReader(bytes, 'gossip', at);
   const name = input.text();
   const count = input.count();
   if (count > MAX_URLS) throw new CodecError(`gossip with ${count} client URLs`);

@@ -46,6 +46,7 @@ import { Sweeper } from './sweep.js';
 import { tableSource } from './table-source.js';
 import { TreeMachine } from './tree/tree-machine.js';
 import { answerRemembered, checkStart, REMEMBERED_METHOD } from './start-check.js';
+import { PromisesHeard, type Promised } from './promises-heard.js';
 import { joins, VersionSwitch } from './version-switch.js';
 
 /** Time-outs, planner, gossip and retries are looked at this often. */
@@ -60,6 +61,7 @@ export class Replica {
   readonly #opened: OpenedState;
   readonly #confState: ConfState;
   readonly gossip: Gossip;
+  readonly heard = new PromisesHeard();
   readonly proposals: Proposals;
   readonly readIndex: ReadIndex;
   readonly applier: Applier;
@@ -203,8 +205,11 @@ export class Replica {
     const { env, hooks } = this.options;
     await hooks.attach(this.#healingHost());
     await env.network.start(this.#handler());
-    const { incarnation, isNew } = this.#opened;
-    await checkStart({ env, self: this.options.self, voters: this.#confState.voters, incarnation, isNew, stopped: () => this.#dead });
+    const { incarnation, isNew, hardState, log } = this.#opened;
+    const { term = 0, vote = 0 } = hardState.current ?? {};
+    const kept = { term, vote, lastIndex: log.lastIndex() };
+    const { voters } = this.#confState;
+    await checkStart({ env, self: this.options.self, voters, incarnation, isNew, kept, stopped: () => this.#dead });
     await this.#switch.loadMended((error, cause) => this.#openNewer(error, cause));
     this.machine.resume();
     this.#loaded = true;
@@ -323,7 +328,8 @@ export class Replica {
     const isNew = (): boolean => this.#opened.isNew && this.term === 0;
     const confirm = (): Promise<void> => (this.#loaded ? this.readIndex.wait() : Promise.reject(new EtcdError('UNHEALTHY')));
     const met = (member: NodeId): number => Math.max(this.#kv.incarnationOf(member), Number(this.gossip.of(member) !== undefined));
-    return answerRemembered({ env: this.#env, isNew, incarnationOf: met, confirm }, from);
+    const promisedBy = (member: NodeId): Promised => this.heard.of(member);
+    return answerRemembered({ env: this.#env, isNew, incarnationOf: met, promisedBy, confirm }, from);
   }
 
   // --- Consensus ---
@@ -422,6 +428,9 @@ export class Replica {
       await this.#switch.openAt(manifest);
       this.options.hooks.durableMoved();
       const { flushed, last } = manifest;
+      // The log may have begun anew: what it held before was acknowledged in an earlier term than this.
+      const { hardState } = this.#opened;
+      if (flushed.term > (hardState.current?.term ?? 0)) await hardState.update({ term: flushed.term });
       const commit = Math.min(Math.max(this.#opened.commit, last.index, flushed.index), this.log.lastIndex());
       this.#driver = this.#makeDriver(flushed.index, commit);
       return true;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { MemoryDisk } from '../base/disk/memory-disk.js';
+import { newMessage } from '../raft/message.js';
 import { ReplicaError } from './errors.js';
 import { get, put, TestCluster, type TestNode } from './testing/test-cluster.js';
 
@@ -46,6 +47,29 @@ describe('a member whose data directory was emptied', function () {
     }
     (node as { disk: MemoryDisk }).disk = old;
     await assert.rejects(cluster.up(node), (error) => error instanceof ReplicaError && error.code === 'ROLLED_BACK');
+  });
+
+  it('R1 R5 a copy of the very same start is refused too: others were told of what it lacks', async () => {
+    cluster = await TestCluster.start();
+    const node = await cluster.follower();
+    await announced(cluster, node, 1);
+    await node.store.put(put('a', '1'));
+    const old = copyOf(node.disk);
+    await node.store.put(put('b', '2'));
+    await cluster.settled();
+    await cluster.kill(node);
+    (node as { disk: MemoryDisk }).disk = old;
+    await assert.rejects(cluster.up(node), (error) => error instanceof ReplicaError && error.code === 'ROLLED_BACK');
+  });
+
+  it('R5 a member that went on with an older copy stops once a leader counts on entries that are gone', async () => {
+    cluster = await TestCluster.start();
+    const node = await cluster.follower();
+    const { driver } = node.replica;
+    const commit = driver.node.lastIndex + 1_000;
+    driver.step({ ...newMessage('MsgHeartbeat', node.replica.leader, node.id, driver.node.term), commit });
+    const [error] = cluster.failures.splice(0);
+    assert.ok(error instanceof ReplicaError && error.code === 'ROLLED_BACK', String(error));
   });
 });
 

@@ -14,6 +14,7 @@ import { messageOf } from '../base/errors.js';
 import { sleep, type Env } from '../base/env.js';
 import { formatId, type NodeId } from '../base/ids.js';
 import { ReplicaError } from './errors.js';
+import { forgotten, type Kept, type Promised } from './promises-heard.js';
 
 export const REMEMBERED_METHOD = 'member.remembered';
 
@@ -28,6 +29,8 @@ export interface Remembered {
   readonly state: (typeof STATES)[number];
   /** The highest of the asking member that is known here; 0: it was never met. */
   readonly incarnation: number;
+  /** What it told this member before: shows a copy of its files that is older although no start came between. */
+  readonly promised: Promised;
 }
 
 /** What a member says of another. */
@@ -36,16 +39,19 @@ export interface Memory {
   /** Nothing was ever promised by this member. */
   readonly isNew: () => boolean;
   readonly incarnationOf: (member: NodeId) => number;
+  readonly promisedBy: (member: NodeId) => Promised;
   /** Resolves when all that was committed before the call is applied here (R4). */
   readonly confirm: () => Promise<void>;
 }
 
 export async function answerRemembered(memory: Memory, from: NodeId): Promise<Uint8Array> {
-  const { env, isNew, confirm, incarnationOf } = memory;
+  const { env, isNew, confirm, incarnationOf, promisedBy } = memory;
   const late = sleep(env.clock, CONFIRM_MS).then(() => false);
   const settled = !isNew() && (await Promise.race([confirm().then(() => true, () => false), late]));
   const state = settled ? 'settled' : isNew() ? 'new' : 'unsure';
-  return new ByteWriter(16).u8(STATES.indexOf(state)).u53(incarnationOf(from)).finish();
+  const { term, acknowledged, votedForMe } = promisedBy(from);
+  const out = new ByteWriter(40).u8(STATES.indexOf(state)).u53(incarnationOf(from));
+  return out.u53(term).u53(acknowledged).u8(Number(votedForMe)).finish();
 }
 
 export interface StartCheck {
@@ -56,6 +62,8 @@ export interface StartCheck {
   readonly incarnation: number;
   /** This member's files hold no promise. */
   readonly isNew: boolean;
+  /** What they hold. */
+  readonly kept: Kept;
   readonly stopped: () => boolean;
 }
 
@@ -82,10 +90,10 @@ function mayBegin(answers: readonly (Remembered | undefined)[], needed: number):
   return !states.includes('unsure') && states.filter((state) => state === 'new').length >= needed;
 }
 
-function refuse({ self, incarnation, isNew }: StartCheck, peer: NodeId, answer: Remembered | undefined): void {
+function refuse({ self, incarnation, isNew, kept }: StartCheck, peer: NodeId, answer: Remembered | undefined): void {
   if (answer === undefined) return;
   const remedy = 'Put the newest data directory back. Re-admission as a new member (kintsugi recover) comes with a later version';
-  if (isNew && answer.incarnation > 0) {
+  if (isNew && (answer.incarnation > 0 || answer.promised.term > 0)) {
     throw new ReplicaError(
       'EMPTIED',
       `the data directory is empty, but member ${formatId(peer)} has met this member (${formatId(self)}) before: what it promised is lost with its files, ` +
@@ -99,13 +107,22 @@ function refuse({ self, incarnation, isNew }: StartCheck, peer: NodeId, answer: 
         `${answer.incarnation}. What was promised since is missing, so it must not vote. ${remedy}`,
     );
   }
+  const missing = forgotten(answer.promised, kept, peer);
+  if (missing !== undefined) {
+    throw new ReplicaError(
+      'ROLLED_BACK',
+      `the data directory does not hold what this member (${formatId(self)}) has promised: member ${formatId(peer)} ${missing}. It must not vote. ${remedy}`,
+    );
+  }
 }
 
 async function ask(env: Env, peer: NodeId, first: boolean): Promise<Remembered | undefined> {
   try {
     const reply = new ByteReader(await env.network.call(peer, REMEMBERED_METHOD, new Uint8Array(0), ASK_MS), 'what a member remembers');
     const state = STATES[reply.u8()];
-    return { state: state ?? 'unsure', incarnation: reply.u53() };
+    const incarnation = reply.u53();
+    const promised = { term: reply.u53(), acknowledged: reply.u53(), votedForMe: reply.u8() !== 0 };
+    return { state: state ?? 'unsure', incarnation, promised };
   } catch (error) {
     if (first) {
       env.events.emit({ type: 'warning', message: 'a member could not be asked what it remembers of this one', data: { peer: formatId(peer), why: messageOf(error) } });

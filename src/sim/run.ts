@@ -9,7 +9,7 @@ import { DamageOracle } from './checks/damage-oracle.js';
 import { isPowerOff, SimCluster } from './cluster/sim-cluster.js';
 import type { SimNode } from './cluster/sim-node.js';
 import { Coverage } from './coverage.js';
-import { prepare } from './faults/context.js';
+import { mayDoom, prepare } from './faults/context.js';
 import { DISK_FAULTS, type FaultAction } from './faults/fault.js';
 import { planFaults } from './faults/plan.js';
 import { strikeDisk } from './faults/strike-disk.js';
@@ -148,8 +148,10 @@ class Run {
             return strikeNetwork({ world, network, nodes: ids, clients: settings.clients, coverage }, action);
           case 'process': {
             const forgets = (node: SimNode, what: 'wipe' | 'roll-back'): void => this.oracle.noteFault(node.id, what);
+            const mayForget = (node: SimNode): boolean => mayDoom(disks, node);
             const { electionMs } = settings;
-            if (strikeProcess({ world, cluster, coverage, profile, electionMs, untilUs, forgets }, action)) this.#struck.process++;
+            const context = { world, cluster, coverage, profile, electionMs, untilUs, forgets, mayForget };
+            if (strikeProcess(context, action)) this.#struck.process++;
           }
         }
       });

@@ -8,7 +8,7 @@
 
 import { messageOf } from '../../base/errors.js';
 import type { Clock, Env, Timer } from '../../base/env.js';
-import type { LogIndex, NodeId, Term } from '../../base/ids.js';
+import { formatId, type LogIndex, type NodeId, type Term } from '../../base/ids.js';
 import { RaftError } from '../../raft/errors.js';
 import { RaftNode } from '../../raft/node.js';
 import {
@@ -16,6 +16,7 @@ import {
 } from '../../raft/types.js';
 import type { HardStateStore } from '../hard-state/hard-state.js';
 import type { DurableLog } from '../log/durable-log.js';
+import { ReplicaError } from '../errors.js';
 import { LogError } from '../log/errors.js';
 import { raftFrames } from './frame.js';
 import { LeaderLoss } from './leader-loss.js';
@@ -140,6 +141,10 @@ export class RaftDriver {
 
   step(message: Message): void {
     if (this.#stopped) return;
+    // A leader tells of no more than this member acknowledged to it in this very term.
+    if (message.type === 'MsgHeartbeat' && message.commit > this.#node.lastIndex && message.term >= this.#node.term) {
+      return this.#fail(rolledBack(message, this.#node.lastIndex));
+    }
     try {
       this.#node.step(message);
     } catch (error) {
@@ -361,4 +366,12 @@ export class RaftDriver {
       snapshot: () => this.#host.snapshot(),
     };
   }
+}
+
+function rolledBack({ from, commit, term }: Message, last: LogIndex): ReplicaError {
+  return new ReplicaError(
+    'ROLLED_BACK',
+    `member ${formatId(from)}, the leader of term ${term}, has been told by this member that entry ${commit} is durable, but the log ends at ${last}: ` +
+      'the data directory is an older copy, and what was promised since is missing. Put the newest data directory back',
+  );
 }

@@ -83,9 +83,10 @@ export function struck(
  */
 export function mayDoom({ profile, nodes, oracle }: DiskContext, node: SimNode): boolean {
   if (profile !== 'full') return false;
+  // Asked of the others first: one that has only stopped for a while, because its disk refused something, counts as doomed itself.
+  const others = nodes.filter((each) => each !== node && oracle.doomed(each.id)).length;
+  if (others >= Math.floor((nodes.length - 1) / 2)) return false;
   if (oracle.doomed(node.id)) return true;
-  const doomed = nodes.filter((each) => oracle.doomed(each.id)).length;
-  if (doomed >= Math.floor((nodes.length - 1) / 2)) return false;
   // Whoever is down may be behind: what it lacks must not depend on this node.
   return nodes.every((each) => each === node || oracle.doomed(each.id) || each.state === 'up') && oracle.mayLose(node.id);
 }

@@ -17,6 +17,8 @@ export interface ProcessContext {
   readonly untilUs: number;
   /** The data directory of this node is about to be emptied or put back to an older state. */
   readonly forgets: (node: SimNode, what: 'wipe' | 'roll-back') => void;
+  /** A majority stays that nothing was done to, whether or not it has shown yet. */
+  readonly mayForget: (node: SimNode) => boolean;
 }
 
 const MS = 1_000;
@@ -95,12 +97,10 @@ function pause({ world, electionMs }: ProcessContext, node: SimNode, random: Str
  */
 function forget(context: ProcessContext, node: SimNode, what: 'wipe' | 'roll-back', random: Stream): boolean {
   const { cluster, world } = context;
-  const minority = Math.floor((cluster.nodes.length - 1) / 2);
-  const others = cluster.nodes.filter((each) => each !== node);
-  if (node.state !== 'up' || cluster.fenced.length >= minority || !others.every((each) => each.state === 'up')) return false;
+  if (node.state !== 'up' || !context.mayForget(node)) return false;
   const image = what === 'roll-back' ? node.disk.image() : undefined;
   const strikeNow = (): void => {
-    if (cluster.fenced.length >= minority || node.state === 'fenced') return;
+    if (node.state === 'fenced' || !context.mayForget(node)) return;
     context.forgets(node, what);
     cluster.down(node, 'kill');
     if (image === undefined) node.disk.wipe();
