@@ -39,7 +39,7 @@ export async function hunt(canary: Canary, tools: HuntTools): Promise<Hunted> {
     }
     const { seed, first } = found;
     state.tried(name, seed);
-    const control = await sound.run(seed, profile);
+    const control = await sound.once(seed, profile);
     if (control.first === undefined) {
       state.ended(name, seed, first?.check ?? null);
       say(`${name}: found at seed ${seed} by ${first?.check}: ${first?.message.slice(0, 200)}`);

@@ -126,7 +126,7 @@ async function again(canary: Canary, seed: number, dist: string, slots: Slots, s
     const row = { canary, seed, seconds: wallMs / 1000 };
     if (first === undefined) return { ...row, check: 'passed', ok: false };
     if (!finds(canary, outcome)) return { ...row, check: `found by ${first.check} instead`, ok: false };
-    const control = await sound.run(seed, canary.profile);
+    const control = await sound.once(seed, canary.profile);
     if (control.first === undefined) return { ...row, check: first.check, ok: true };
     say(bad(`PRODUCT BUG: seed ${seed}, profile ${canary.profile} fails without any canary: ${control.first.check}: ${control.first.message}`));
     return { ...row, check: `also without it: ${control.first.check}`, ok: false };
@@ -165,7 +165,7 @@ async function known(canary: Canary, state: State, build: string, mutant: Runs, 
   if (values.again || last === undefined || last.foundAtSeed === null) return false;
   if (last.build === build) return true;
   const outcome = await mutant.run(last.foundAtSeed, canary.profile);
-  if (!finds(canary, outcome) || (await sound.run(last.foundAtSeed, canary.profile)).first !== undefined) return false;
+  if (!finds(canary, outcome) || (await sound.once(last.foundAtSeed, canary.profile)).first !== undefined) return false;
   state.stillFound(canary.name, build, outcome.first?.check ?? '');
   return true;
 }

@@ -45,6 +45,7 @@ export class Runs {
   readonly #pool: Pool;
   readonly #slots: Slots;
   readonly #broken: typeof BROKEN;
+  readonly #known = new Map<string, Promise<Outcome>>();
 
   private constructor(pool: Pool, slots: Slots, broken: typeof BROKEN) {
     this.#pool = pool;
@@ -56,6 +57,14 @@ export class Runs {
     const { Pool: Workers } = await load<{ Pool: new (options: PoolOptions) => Pool }>(dist, 'cli/sim/pool.js');
     const { BROKEN: broken } = await load<{ BROKEN: typeof BROKEN }>(dist, 'cli/sim/run-seed.js');
     return new Runs(new Workers({ workers, limitMs: LIMIT_MS, module: undefined }), slots, broken);
+  }
+
+  /** A run that may have been made before: many canaries show at the same seeds, each of which must pass without them. */
+  once(seed: number, profile: FaultProfile): Promise<Outcome> {
+    const key = `${seed} ${profile}`;
+    let known = this.#known.get(key);
+    if (known === undefined) this.#known.set(key, (known = this.run(seed, profile)));
+    return known;
   }
 
   /** Rejects with CanaryError if the run says nothing about the store. */

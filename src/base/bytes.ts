@@ -88,22 +88,26 @@ function nibble(code: number): number {
 
 const TWO_32 = 0x1_0000_0000;
 
+/**
+ * Eight bytes on their way from or to a BigInt. No record has a view of its own: most are small and have none of these numbers, and
+ * to make a view costs more than to read all the rest.
+ */
+const wide = new DataView(new ArrayBuffer(8));
+
 /** Appends little-endian numbers and length-prefixed bytes to a buffer that grows. */
 export class ByteWriter {
   #bytes: Uint8Array;
-  #view: DataView;
   #length = 0;
 
   constructor(capacity = 256) {
     this.#bytes = new Uint8Array(capacity);
-    this.#view = new DataView(this.#bytes.buffer);
   }
 
   get length(): number {
     return this.#length;
   }
 
-  /** May replace the buffer and its view: take the offset first, name them after. */
+  /** May replace the buffer: take the offset first, name it after. */
   #room(n: number): number {
     const at = this.#length;
     const need = at + n;
@@ -111,7 +115,6 @@ export class ByteWriter {
       const grown = new Uint8Array(Math.max(need, this.#bytes.length * 2));
       grown.set(this.#bytes.subarray(0, at));
       this.#bytes = grown;
-      this.#view = new DataView(grown.buffer);
     }
     this.#length = need;
     return at;
@@ -125,13 +128,13 @@ export class ByteWriter {
 
   u16(n: number): this {
     const at = this.#room(2);
-    this.#view.setUint16(at, n, true);
+    this.#bytes[at] = n;
+    this.#bytes[at + 1] = n >>> 8;
     return this;
   }
 
   u32(n: number): this {
-    const at = this.#room(4);
-    this.#view.setUint32(at, n, true);
+    this.#put32(this.#room(4), n);
     return this;
   }
 
@@ -139,21 +142,19 @@ export class ByteWriter {
   u53(n: number): this {
     assert(Number.isSafeInteger(n) && n >= 0, `u53 takes 0 to 2^53-1, got ${n}`);
     const at = this.#room(8);
-    this.#view.setUint32(at, n % TWO_32, true);
-    this.#view.setUint32(at + 4, Math.floor(n / TWO_32), true);
+    this.#put32(at, n % TWO_32);
+    this.#put32(at + 4, Math.floor(n / TWO_32));
     return this;
   }
 
   u64(n: bigint): this {
-    const at = this.#room(8);
-    this.#view.setBigUint64(at, n, true);
-    return this;
+    wide.setBigUint64(0, n, true);
+    return this.#putWide();
   }
 
   i64(n: bigint): this {
-    const at = this.#room(8);
-    this.#view.setBigInt64(at, n, true);
-    return this;
+    wide.setBigInt64(0, n, true);
+    return this.#putWide();
   }
 
   /** LEB128 of a whole number below 2^53: one to eight bytes. */
@@ -203,7 +204,7 @@ export class ByteWriter {
   /** Overwrites four bytes written before. */
   patchU32(at: number, n: number): this {
     assert(at + 4 <= this.#length, 'patch inside what was written');
-    this.#view.setUint32(at, n, true);
+    this.#put32(at, n);
     return this;
   }
 
@@ -221,19 +222,31 @@ export class ByteWriter {
     this.#length = 0;
     return this;
   }
+
+  #put32(at: number, n: number): void {
+    const bytes = this.#bytes;
+    bytes[at] = n;
+    bytes[at + 1] = n >>> 8;
+    bytes[at + 2] = n >>> 16;
+    bytes[at + 3] = n >>> 24;
+  }
+
+  #putWide(): this {
+    const at = this.#room(8);
+    for (let i = 0; i < 8; i++) this.#bytes[at + i] = wide.getUint8(i);
+    return this;
+  }
 }
 
 /** The counterpart of {@link ByteWriter}. Every method throws {@link CodecError} when the input ends too early. */
 export class ByteReader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
   #at: number;
   readonly #what: string;
 
   /** `what` names the record in error messages. */
   constructor(bytes: Uint8Array, what: string, at = 0) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#at = at;
     this.#what = what;
   }
@@ -260,26 +273,29 @@ export class ByteReader {
   }
 
   u16(): number {
-    return this.#view.getUint16(this.#take(2), true);
+    const at = this.#take(2);
+    return (this.#bytes[at] as number) | ((this.#bytes[at + 1] as number) << 8);
   }
 
   u32(): number {
-    return this.#view.getUint32(this.#take(4), true);
+    return this.#get32(this.#take(4));
   }
 
   u53(): number {
     const at = this.#take(8);
-    const high = this.#view.getUint32(at + 4, true);
+    const high = this.#get32(at + 4);
     if (high >= 0x20_0000) throw new CodecError(`${this.#what}: number above 2^53 at ${at}`);
-    return high * TWO_32 + this.#view.getUint32(at, true);
+    return high * TWO_32 + this.#get32(at);
   }
 
   u64(): bigint {
-    return this.#view.getBigUint64(this.#take(8), true);
+    this.#getWide();
+    return wide.getBigUint64(0, true);
   }
 
   i64(): bigint {
-    return this.#view.getBigInt64(this.#take(8), true);
+    this.#getWide();
+    return wide.getBigInt64(0, true);
   }
 
   varint(): number {
@@ -321,5 +337,16 @@ export class ByteReader {
 
   end(): void {
     if (this.remaining !== 0) throw new CodecError(`${this.#what} has ${this.remaining} bytes too many`);
+  }
+
+  #get32(at: number): number {
+    const bytes = this.#bytes;
+    const low = (bytes[at] as number) | ((bytes[at + 1] as number) << 8) | ((bytes[at + 2] as number) << 16);
+    return (low | ((bytes[at + 3] as number) << 24)) >>> 0;
+  }
+
+  #getWide(): void {
+    const at = this.#take(8);
+    for (let i = 0; i < 8; i++) wide.setUint8(i, this.#bytes[at + i] as number);
   }
 }

@@ -8,10 +8,14 @@ import type { Digest128, Digest64 } from './ids.js';
 
 const [h64, h128] = await Promise.all([createXXHash64(), createXXHash128()]);
 
+/** Where each digest is put together: a view of a digest's own bytes would cost more than the hash of a small block. */
+const digestView = new DataView(new ArrayBuffer(8));
+
 /** XXH64 of all of `bytes`. */
 export function digest64(bytes: Uint8Array): Digest64 {
   const out = h64.init().update(bytes).digest('binary');
-  return new DataView(out.buffer, out.byteOffset, 8).getBigUint64(0, false);
+  for (let i = 0; i < 8; i++) digestView.setUint8(i, out[i] as number);
+  return digestView.getBigUint64(0, false);
 }
 
 /** XXH128 of the parts, as if they were one buffer: 32 hex digits. */

@@ -149,9 +149,9 @@ function writeIds(out: ByteWriter, ids: readonly NodeId[]): void {
 
 // --- Decoding ---
 
-/** Throws CodecError. The payloads of the messages are views into `bytes`. */
-export function decodeMessages(bytes: Uint8Array): Message[] {
-  const input = new ByteReader(bytes, 'message batch');
+/** Throws CodecError. The batch begins at `at`; the payloads of the messages are views into `bytes`. */
+export function decodeMessages(bytes: Uint8Array, at = 0): Message[] {
+  const input = new ByteReader(bytes, 'message batch', at);
   const version = input.u8();
   if (version !== VERSION) damaged(`has version ${version}`);
   const count = input.count(5);

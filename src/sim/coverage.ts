@@ -2,8 +2,12 @@
 
 import type { FaultKind, Structure } from './faults/fault.js';
 
+const EVENT = 'event ';
+
 export class Coverage {
   readonly #counts = new Map<string, number>();
+  /** By type: as many as there are of all the others together, and a name each would cost more than its count. */
+  readonly #events = new Map<string, number>();
 
   /** A fault struck; `structure` for those on disks. Called when it really struck, not when it was planned. */
   fault(kind: FaultKind, structure?: Structure): void {
@@ -15,12 +19,18 @@ export class Coverage {
     this.#counts.set(name, (this.#counts.get(name) ?? 0) + times);
   }
 
+  /** The store emitted an event of this type: branch `event TYPE`. */
+  event(type: string): void {
+    this.#events.set(type, (this.#events.get(type) ?? 0) + 1);
+  }
+
   count(name: string): number {
-    return this.#counts.get(name) ?? 0;
+    return (this.#counts.get(name) ?? 0) + (name.startsWith(EVENT) ? (this.#events.get(name.slice(EVENT.length)) ?? 0) : 0);
   }
 
   /** Sorted by name. */
   toJSON(): Readonly<Record<string, number>> {
-    return Object.fromEntries([...this.#counts].sort(([a], [b]) => (a < b ? -1 : 1)));
+    const names = new Set([...this.#counts.keys(), ...[...this.#events.keys()].map((type) => EVENT + type)]);
+    return Object.fromEntries([...names].sort().map((name) => [name, this.count(name)]));
   }
 }

@@ -31,6 +31,13 @@ interface Worker {
 /** Beside this file, in the sources as in what is built from them. */
 const ENTRY = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url));
 
+/**
+ * A run makes a gigabyte of garbage and keeps 30 MiB. With V8's own sizes, which are for programs that begin small, about 17 % of the CPU
+ * of a run went into collecting it early.
+ */
+const HEAP = ['--min-semi-space-size=16', '--max-semi-space-size=16', '--initial-old-space-size=256'];
+const HEAP_FLAG = /^--(min-semi-space|max-semi-space|initial-old-space)-size/;
+
 /** Workers that die before they are ready: then it is not the seed. */
 const MAX_FALSE_STARTS = 3;
 
@@ -83,7 +90,9 @@ export class Pool {
   }
 
   #start(): void {
-    const child = fork(ENTRY, this.#options.module === undefined ? [] : [this.#options.module], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    const child = fork(ENTRY, this.#options.module === undefined ? [] : [this.#options.module], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'], execArgv: [...process.execArgv.filter((arg) => !HEAP_FLAG.test(arg)), ...HEAP],
+    });
     const worker: Worker = { child, ready: false, current: undefined };
     this.#workers.add(worker);
     child.on('message', (message: FromWorker) => {

@@ -7,6 +7,7 @@
  */
 
 import type { LogIndex, NodeId, Term } from '../../base/ids.js';
+import type { Committed } from './committed.js';
 import type { DamageOracle } from './damage-oracle.js';
 import { MSG_APP, MSG_APP_RESP, MSG_HEARTBEAT, type MessageHead } from './raft-frames.js';
 import type { Reporter } from './reporter.js';
@@ -35,11 +36,13 @@ export class Acknowledged {
   readonly #replaced = new Set<NodeId>();
   /** Applied when the last life ended. */
   readonly #applied = new Map<NodeId, LogIndex>();
+  readonly #known: Committed;
   #committed: LogIndex = 0;
 
-  constructor(reporter: Reporter, oracle: DamageOracle, nodes: number) {
+  constructor(reporter: Reporter, oracle: DamageOracle, committed: Committed, nodes: number) {
     this.#reporter = reporter;
     this.#oracle = oracle;
+    this.#known = committed;
     this.#majority = Math.floor(nodes / 2) + 1;
   }
 
@@ -87,6 +90,10 @@ export class Acknowledged {
       this.#reporter.broken('acknowledged entries are durable', from, `R2 node ${from} acknowledges ${index} in term ${term}, its durable log ends at ${log.lastIndex()}`);
       return;
     }
+    const failed = this.#oracle.failedSync(node);
+    if (failed !== undefined && index > failed) {
+      this.#reporter.broken('a failed sync is never retried', from, `R2 node ${from} acknowledges ${index} in term ${term}, after a sync of its log failed behind ${failed}`);
+    }
     this.#tell(from, term, index);
     const promised = this.#promised.get(from);
     if (promised !== undefined && (term < promised.term || (term === promised.term && index <= promised.index))) return;
@@ -104,6 +111,7 @@ export class Acknowledged {
   #commits(node: WatchedNode, { from, term, commit }: MessageHead): void {
     const log = node.running?.replica.log;
     if (log === undefined) return;
+    this.#known.saw(node, commit);
     let holders = log.lastIndex() >= commit ? 1 : 0;
     for (const [id, told] of this.#told) if (id !== from && (told.get(term) ?? 0) >= commit) holders++;
     this.#committed = commit;
@@ -115,6 +123,6 @@ export class Acknowledged {
   #forgetful(node: NodeId): boolean {
     const { ledger } = this.#oracle;
     if (ledger.suffered(node, 'wipe') || ledger.suffered(node, 'roll-back')) return true;
-    return this.#oracle.damagedLog(node) || this.#oracle.damagedManifest(node);
+    return this.#oracle.damagedManifest(node);
   }
 }

@@ -14,14 +14,18 @@ import type { World } from '../world/world.js';
 import { Acknowledged } from './acknowledged.js';
 import { reasonsNotAtRest } from './at-rest.js';
 import { checkBounds, checkFiles } from './bounds.js';
+import { Committed } from './committed.js';
+import { CurrentReads } from './current-reads.js';
 import type { DamageOracle } from './damage-oracle.js';
 import { HintsKept } from './hints-kept.js';
 import { LeaderPerTerm } from './leader-per-term.js';
+import { LogKept } from './log-kept.js';
 import { LogMatching } from './log-matching.js';
 import { ManifestMatching } from './manifest-matching.js';
-import { RaftFrameReader } from './raft-frames.js';
+import { MSG_PROP, RaftFrameReader } from './raft-frames.js';
 import { Reporter } from './reporter.js';
 import { TableBytes } from './table-bytes.js';
+import { TreeOps } from './tree-ops.js';
 import { Votes } from './votes.js';
 import type { WatchedNode } from './watched.js';
 
@@ -49,6 +53,10 @@ export class Checks {
   readonly #manifests: ManifestMatching;
   readonly #tables: TableBytes;
   readonly #hints: HintsKept;
+  readonly #committed: Committed;
+  readonly #reads: CurrentReads;
+  readonly #ops: TreeOps;
+  readonly #kept: LogKept;
   /** Whose entries are watched. */
   readonly #watched = new Map<NodeId, Replica>();
   #looks = 0;
@@ -61,11 +69,15 @@ export class Checks {
     this.#nodes = new Map(nodes.map((node) => [node.id, node]));
     this.#leaders = new LeaderPerTerm(reporter);
     this.#votes = new Votes(reporter, oracle);
-    this.#acknowledged = new Acknowledged(reporter, oracle, settings.nodes);
-    this.#log = new LogMatching(reporter);
+    this.#committed = new Committed(reporter);
+    this.#acknowledged = new Acknowledged(reporter, oracle, this.#committed, settings.nodes);
+    this.#log = new LogMatching(reporter, this.#committed);
     this.#manifests = new ManifestMatching(reporter);
     this.#tables = new TableBytes(reporter, oracle);
     this.#hints = new HintsKept(reporter, oracle);
+    this.#reads = new CurrentReads(reporter, this.#committed);
+    this.#ops = new TreeOps(reporter, oracle, (term) => this.#leaders.of(term));
+    this.#kept = new LogKept(reporter, oracle, nodes);
   }
 
   /** The replica of a new life exists, and has applied nothing yet. Best called; otherwise its first event does. */
@@ -74,6 +86,9 @@ export class Checks {
     if (replica === undefined || this.#watched.get(node.id) === replica) return;
     this.#watched.set(node.id, replica);
     this.#log.begins(node, replica.applier.index);
+    this.#votes.onOpen(node);
+    this.#committed.saw(node, replica.driver.node.commit);
+    this.#reads.watch(node, replica);
     replica.applier.onApplied = (entry) => this.#onApplied(node, replica, entry);
   }
 
@@ -83,6 +98,7 @@ export class Checks {
     this.onOpen(node);
     oracle.onEvent(node, event);
     this.#hints.saved(node);
+    this.#kept.look(node);
     switch (event.type) {
       case 'role-changed':
         if (event.role === 'leader') this.#leaders.leads(node.id, event.term, 'says so');
@@ -92,7 +108,14 @@ export class Checks {
       case 'log-sync':
         this.#log.commit(node);
         return;
+      case 'digest-disagreed':
+        this.#ops.disagreed(node.id, event.plan, event.nodes);
+        return;
+      case 'log-truncated':
+        this.#kept.dropped(node.id, event.below);
+        return;
       case 'edit':
+      case 'heal-applied':
       case 'materialized':
         this.#tables.onEvent(node, event);
         return;
@@ -109,10 +132,12 @@ export class Checks {
   /** The network's tap: when a frame is sent, before it may be lost. */
   onFrame(from: NodeId, _to: NodeId, frame: Uint8Array): void {
     const node = this.#nodes.get(from);
+    for (const each of this.#options.nodes) this.#kept.look(each);
     const frames = this.#frames;
     if (node === undefined || !frames.open(frame)) return;
     while (frames.next()) {
       const { head } = frames;
+      if (head.type === MSG_PROP && head.treeOps) this.#ops.forwarded(from);
       // Forwarded proposals and reads are their first sender's, and promise nothing.
       if (head.from !== from) continue;
       this.#leaders.onMessage(head);
@@ -134,6 +159,7 @@ export class Checks {
   onDeath(node: WatchedNode): void {
     this.#acknowledged.onDeath(node);
     this.#hints.saved(node);
+    this.#kept.remember();
     this.#options.oracle.onDeath(node);
     this.#watched.delete(node.id);
   }
@@ -145,6 +171,7 @@ export class Checks {
 
   #look(again: boolean): void {
     this.#looks++;
+    this.#kept.remember();
     for (const node of this.#options.nodes) {
       const tree = node.running?.replica.tree;
       if (tree === undefined) continue;
@@ -171,6 +198,8 @@ export class Checks {
     if (node.running?.replica !== replica) return;
     this.#log.onApplied(node, entry);
     const { latest } = replica.tree;
-    if (latest.last.index === entry.index) this.#manifests.check(node.id, latest);
+    if (latest.last.index !== entry.index) return;
+    this.#manifests.check(node.id, latest);
+    this.#ops.onApplied(node.id, entry, latest);
   }
 }

@@ -5,6 +5,7 @@ import { encodeSlot, FILE_BYTES, SLOT_PAGES, slotOffset } from '../../replica/ha
 import { emptyManifest } from '../../storage/version/apply-tree-op.js';
 import { Acknowledged } from './acknowledged.js';
 import { checkBounds } from './bounds.js';
+import { Committed } from './committed.js';
 import { LeaderPerTerm } from './leader-per-term.js';
 import { LogMatching } from './log-matching.js';
 import { ManifestMatching } from './manifest-matching.js';
@@ -13,7 +14,7 @@ import { watch, type FakeNode, type Watch } from './testing/fake-node.js';
 import { Votes } from './votes.js';
 
 function message(type: number, from: number, to: number, term: number, rest: Partial<MessageHead> = {}): MessageHead {
-  return { type, from, to, term, logTerm: 0, index: 0, commit: 0, reject: false, entries: 0, ...rest };
+  return { type, from, to, term, logTerm: 0, index: 0, commit: 0, reject: false, entries: 0, treeOps: false, ...rest };
 }
 
 function promise(node: FakeNode, term: number, vote: number, copies = 4): void {
@@ -72,7 +73,7 @@ describe('no double vote', () => {
     one.lives++;
     promise(one, 5, 2);
     check.onMessage(one, message(MSG_VOTE_RESP, 1, 2, 5));
-    assert.deepEqual(w.reported(), ['no double vote']);
+    assert.deepEqual(w.reported(), ['no promises after a wipe', 'no double vote']);
   });
 
   it('R2 a vote and a term that fewer than three copies hold are reported, unless the copies were struck just now', () => {
@@ -93,7 +94,7 @@ describe('no double vote', () => {
 
 describe('acknowledged entries', () => {
   it('R2 an acknowledgement of what is not in the durable log is reported', () => {
-    const check = new Acknowledged(w.reporter, w.oracle, 3);
+    const check = new Acknowledged(w.reporter, w.oracle, new Committed(w.reporter), 3);
     two.terms = [1, 1, 2];
     check.onMessage(two, message(MSG_APP_RESP, 2, 1, 2, { index: 3 }));
     check.onMessage(two, message(MSG_APP_RESP, 2, 1, 2, { index: 9, reject: true }));
@@ -103,7 +104,7 @@ describe('acknowledged entries', () => {
   });
 
   it('R2 R3 what was acknowledged or applied is in the log that is opened next, unless a later leader replaced it', () => {
-    const check = new Acknowledged(w.reporter, w.oracle, 3);
+    const check = new Acknowledged(w.reporter, w.oracle, new Committed(w.reporter), 3);
     two.terms = [1, 1, 2, 2];
     two.applied = 2;
     check.onMessage(two, message(MSG_APP_RESP, 2, 1, 2, { index: 4 }));
@@ -126,7 +127,7 @@ describe('acknowledged entries', () => {
   });
 
   it('R3 a snapshot may take the place of the log once', () => {
-    const check = new Acknowledged(w.reporter, w.oracle, 3);
+    const check = new Acknowledged(w.reporter, w.oracle, new Committed(w.reporter), 3);
     two.terms = [1, 1, 1];
     check.onMessage(two, message(MSG_APP_RESP, 2, 1, 1, { index: 3 }));
     check.replaced(two);
@@ -138,7 +139,7 @@ describe('acknowledged entries', () => {
   });
 
   it('D1 what a leader calls committed was acknowledged to it by a majority, itself included', () => {
-    const check = new Acknowledged(w.reporter, w.oracle, 3);
+    const check = new Acknowledged(w.reporter, w.oracle, new Committed(w.reporter), 3);
     one.terms = [1, 1, 2, 2];
     two.terms = [1, 1, 2, 2];
     check.onMessage(two, message(MSG_APP_RESP, 2, 1, 2, { index: 3 }));
@@ -155,7 +156,7 @@ describe('log matching', () => {
   const entry = (index: number, term: number, text: string): Entry => ({ index, term, type: 'normal', data: utf8(text) });
 
   it('R3 equal entries in order are the truth; an F in between is a new beginning', () => {
-    const check = new LogMatching(w.reporter);
+    const check = new LogMatching(w.reporter, new Committed(w.reporter));
     for (const node of [one, two]) for (let i = 1; i <= 4; i++) check.onApplied(node, entry(i, 1, `e${i}`));
     two.lives++;
     two.durable = { ...emptyManifest(), flushed: { index: 2, term: 1 } };
@@ -166,7 +167,7 @@ describe('log matching', () => {
   });
 
   it('R3 another term, other bytes and a gap are reported', () => {
-    const check = new LogMatching(w.reporter);
+    const check = new LogMatching(w.reporter, new Committed(w.reporter));
     for (let i = 1; i <= 3; i++) check.onApplied(one, entry(i, 1, `e${i}`));
     check.onApplied(two, entry(1, 2, 'e1'));
     check.onApplied(two, entry(2, 1, 'other'));
@@ -176,14 +177,14 @@ describe('log matching', () => {
   });
 
   it('R3 a life that is watched from its middle begins where it is', () => {
-    const check = new LogMatching(w.reporter);
+    const check = new LogMatching(w.reporter, new Committed(w.reporter));
     check.begins(one, 7);
     check.onApplied(one, entry(8, 1, 'e8'));
     assert.deepEqual(w.reported(), []);
   });
 
   it('R3 commit that goes back within a life is reported', () => {
-    const check = new LogMatching(w.reporter);
+    const check = new LogMatching(w.reporter, new Committed(w.reporter));
     one.commit = 7;
     check.commit(one);
     one.lives++;

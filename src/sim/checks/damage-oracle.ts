@@ -8,7 +8,7 @@
  */
 
 import type { KintsugiEvent } from '../../base/events.js';
-import type { Digest128, NodeId, TableId } from '../../base/ids.js';
+import type { Digest128, LogIndex, NodeId, TableId } from '../../base/ids.js';
 import type { SpecifiedRegion } from '../../storage/table/table-layout.js';
 import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
 import { outputPath, tablePath, type TableMeta } from '../../storage/version/table-meta.js';
@@ -35,6 +35,7 @@ interface Extent {
   readonly length: number;
 }
 
+const SEGMENT = /^log\/[0-9a-f]+\.seg$/;
 const TABLE_PATH = /^tables\/(\d{1,15})\.sst$/;
 
 export class DamageOracle {
@@ -49,6 +50,8 @@ export class DamageOracle {
   /** Lives whose directory was wiped or rolled back under them. */
   readonly #forgotten = new Map<NodeId, number>();
   readonly #lifeBeganUs = new Map<NodeId, number>();
+  /** Where the durable log ended when its sync failed, and in which life. */
+  readonly #failedSyncs = new Map<NodeId, { readonly life: number; readonly index: LogIndex }>();
   /** Stretches that give read errors until further notice. */
   readonly #unreadable = new Map<NodeId, Extent[]>();
 
@@ -90,11 +93,25 @@ export class DamageOracle {
    */
   noteDamage(node: NodeId, path: string, offset: number, length: number, kind: DiskFault, grave = false): void {
     this.ledger.note(node, { atUs: this.#world.nowUs, path, offset, length, kind, grave });
+    if (kind === 'sync-error' && SEGMENT.test(path)) this.#syncFailed(node);
     if (kind !== 'sticky-read-error') return;
     const extents = this.#unreadable.get(node) ?? [];
     const end = offset + length;
     const known = extents.some((extent) => extent.path === path && extent.offset <= offset && extent.offset + extent.length >= end);
     if (!known) this.#unreadable.set(node, [...extents, { path, offset, length }]);
+  }
+
+  #syncFailed(id: NodeId): void {
+    const node = this.#nodes.get(id);
+    const log = node?.running?.replica.log;
+    if (node === undefined || log === undefined || this.#failedSyncs.get(id)?.life === node.lives) return;
+    this.#failedSyncs.set(id, { life: node.lives, index: log.lastIndex() });
+  }
+
+  /** A sync of this node's log failed in its present life: nothing behind this index is durable. */
+  failedSync({ id, lives }: WatchedNode): LogIndex | undefined {
+    const failed = this.#failedSyncs.get(id);
+    return failed?.life === lives ? failed.index : undefined;
   }
 
   /** Nothing of that node, or of that file of its, gives read errors any more. */

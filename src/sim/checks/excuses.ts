@@ -12,6 +12,8 @@ const PARTS: Readonly<Record<string, readonly Area[]>> = {
   'HardStateError MISSING': ['hardstate'],
   'StorageError MANIFEST_UNREADABLE': ['manifest'],
   'ReplicaError BROKEN': ['log', 'manifest'],
+  // What damage made look like a write that was never finished.
+  'ReplicaError ROLLED_BACK': ['log'],
 };
 
 /** The disk refused something that the node cannot do without. */

@@ -29,6 +29,11 @@ export class LeaderPerTerm {
     this.leads(from, term, `sends ${MESSAGE_TYPES[type]}`);
   }
 
+  /** Who led in it; undefined: nobody was seen to. */
+  of(term: Term): NodeId | undefined {
+    return this.#leaders.get(term);
+  }
+
   /** The highest term in which anybody led. */
   get terms(): number {
     return this.#leaders.size;

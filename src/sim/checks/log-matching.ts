@@ -8,6 +8,7 @@ import type { LogIndex, NodeId } from '../../base/ids.js';
 import { crc32c } from '../../base/crc32c.js';
 import type { Entry } from '../../raft/types.js';
 import type { RaftDriver } from '../../replica/consensus/raft-driver.js';
+import type { Committed } from './committed.js';
 import type { Reporter } from './reporter.js';
 import type { WatchedNode } from './watched.js';
 
@@ -20,14 +21,16 @@ interface Progress {
 
 export class LogMatching {
   readonly #reporter: Reporter;
+  readonly #committed: Committed;
   /** By index: term, and checksum and length of the payload. */
   readonly #terms: number[] = [];
   readonly #contents: number[] = [];
   readonly #who: NodeId[] = [];
   readonly #progress = new Map<NodeId, Progress>();
 
-  constructor(reporter: Reporter) {
+  constructor(reporter: Reporter, committed: Committed) {
     this.#reporter = reporter;
+    this.#committed = committed;
   }
 
   /** Watched from here on; `applied` already is. */
@@ -49,6 +52,7 @@ export class LogMatching {
     if (progress.driver === driver && commit < progress.commit) {
       this.#reporter.broken('commit never regresses', node.id, `R3 node ${node.id} had committed ${progress.commit}, now ${commit}`);
     }
+    this.#committed.saw(node, commit);
     progress.driver = driver;
     progress.commit = commit;
   }

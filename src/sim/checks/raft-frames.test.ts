@@ -3,7 +3,8 @@ import { decodeMessages, encodeMessages } from '../../raft/message-codec.js';
 import { newMessage } from '../../raft/message.js';
 import type { Message } from '../../raft/types.js';
 import { FRAME_RAFT, frame } from '../../replica/consensus/frame.js';
-import { MESSAGE_TYPES, RaftFrameReader } from './raft-frames.js';
+import { encodeTreeOp } from '../../replica/entry.js';
+import { MESSAGE_TYPES, RaftFrameReader, TREE_ENTRY } from './raft-frames.js';
 
 const confState = { voters: [1, 2, 3], votersOutgoing: [], learners: [9], learnersNext: [], autoLeave: false };
 
@@ -23,7 +24,7 @@ function samples(): Message[] {
       message.commit = 2 ** 33;
       message.entries = [
         { term: 3, index: 129, type: 'normal', data: data(0) },
-        { term: 5, index: 130, type: 'normal', data: data(1000) },
+        { term: 5, index: 130, type: 'normal', data: encodeTreeOp({ kind: 'abandon', plan: 9 }) },
       ];
     }
     if (type === 'MsgAppResp' || type === 'MsgVoteResp') {
@@ -45,7 +46,8 @@ describe('the reader of frames', () => {
     assert.ok(reader.open(bytes));
     for (const message of decoded) {
       assert.ok(reader.next());
-      const { type, ...head } = reader.head;
+      const { type, treeOps, ...head } = reader.head;
+      assert.equal(treeOps, message.entries.some(({ data }) => data[0] === TREE_ENTRY));
       assert.equal(MESSAGE_TYPES[type], message.type);
       const { from, to, term, logTerm, index, commit, reject, entries } = message;
       assert.deepEqual(head, { from, to, term, logTerm, index, commit, reject, entries: entries.length });

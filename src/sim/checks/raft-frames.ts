@@ -11,6 +11,7 @@ export const MESSAGE_TYPES = [
   'MsgHeartbeat', 'MsgHeartbeatResp', 'MsgTimeoutNow', 'MsgTransferLeader', 'MsgReadIndex', 'MsgReadIndexResp',
 ] as const;
 
+export const MSG_PROP = 0;
 export const MSG_APP = 1;
 export const MSG_APP_RESP = 2;
 export const MSG_VOTE = 3;
@@ -33,7 +34,12 @@ export interface MessageHead {
   reject: boolean;
   /** In the message. */
   entries: number;
+  /** One of them shapes the tree. */
+  treeOps: boolean;
 }
+
+/** The first byte of an entry that shapes the tree: see replica/entry. */
+export const TREE_ENTRY = 3;
 
 const LOG_TERM = 1;
 const INDEX = 2;
@@ -47,7 +53,9 @@ const ENTRY_FOLLOWS = 2;
 const BATCH_VERSION = 1;
 
 export class RaftFrameReader {
-  readonly head: MessageHead = { type: 0, from: 0, to: 0, term: 0, logTerm: 0, index: 0, commit: 0, reject: false, entries: 0 };
+  readonly head: MessageHead = {
+    type: 0, from: 0, to: 0, term: 0, logTerm: 0, index: 0, commit: 0, reject: false, entries: 0, treeOps: false,
+  };
   #bytes: Uint8Array = new Uint8Array(0);
   #at = 0;
   #left = 0;
@@ -76,6 +84,7 @@ export class RaftFrameReader {
     head.commit = flags & COMMIT ? this.#varint() : 0;
     head.reject = (flags & REJECT) !== 0;
     if (head.reject) this.#varint();
+    head.treeOps = false;
     head.entries = flags & ENTRIES ? this.#entries() : 0;
     if (flags & SNAPSHOT) this.#snapshot();
     if (flags & ROUND) this.#varint();
@@ -91,7 +100,9 @@ export class RaftFrameReader {
         this.#varint();
         this.#varint();
       }
-      this.#skipBytes();
+      const length = this.#varint();
+      if (length > 0 && this.#bytes[this.#at] === TREE_ENTRY) this.head.treeOps = true;
+      this.#at += length;
     }
     return count;
   }

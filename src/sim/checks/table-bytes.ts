@@ -7,7 +7,7 @@
  */
 
 import type { KintsugiEvent } from '../../base/events.js';
-import type { Digest128, NodeId } from '../../base/ids.js';
+import type { Digest128, NodeId, TableId } from '../../base/ids.js';
 import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
 import { formatBirth, outputPath, tablePath, type TableMeta } from '../../storage/version/table-meta.js';
 import type { DamageOracle } from './damage-oracle.js';
@@ -21,6 +21,8 @@ export class TableBytes {
   readonly #reporter: Reporter;
   readonly #oracle: DamageOracle;
   readonly #births = new Map<string, Digest128>();
+  /** When this node applied the heal that a table came with: its file is proven later. */
+  readonly #healedUs = new Map<NodeId, Map<TableId, number>>();
   /** Versions whose files were all there when they were looked at last: only the newest of each node. */
   readonly #complete = new Map<NodeId, LogicalManifest>();
 
@@ -31,6 +33,7 @@ export class TableBytes {
 
   onEvent(node: WatchedNode, event: KintsugiEvent): void {
     if (event.type === 'edit') for (const id of event.added) this.#born(node, node.running?.replica.tree.meta(id));
+    else if (event.type === 'heal-applied') this.#healed(node.id, event.added);
     else if (event.type === 'materialized') this.#materialized(node, event);
   }
 
@@ -51,6 +54,12 @@ export class TableBytes {
       this.#reporter.broken('files of the durable manifest are there', node.id, `S5 table ${meta.id} is in the durable manifest of node ${node.id}, and its file is gone`);
     }
     this.#complete.set(node.id, durable);
+  }
+
+  #healed(node: NodeId, table: TableId): void {
+    const healed = this.#healedUs.get(node);
+    if (healed === undefined) this.#healedUs.set(node, new Map([[table, this.#reporter.nowUs]]));
+    else healed.set(table, this.#reporter.nowUs);
   }
 
   #born(node: WatchedNode, meta: TableMeta | undefined): void {
@@ -74,6 +83,9 @@ export class TableBytes {
 
   /** Was it struck so that the node could not have seen it? */
   #excused(node: NodeId, meta: TableMeta, how: string): boolean {
+    const healedUs = this.#healedUs.get(node)?.get(meta.id);
+    // All bytes of a heal are read past the caches after it was applied, or written anew.
+    if (healedUs !== undefined) return this.#oracle.struckSince(node, meta, Math.max(healedUs, this.#reporter.nowUs - PROVEN_WITHIN_US));
     const output = outputPath(meta.birth.sequence, meta.birth.ordinal);
     if (how === 'relink' && this.#oracle.ledger.of(node).some(({ path }) => path === output)) return true;
     return this.#oracle.struckSince(node, meta, this.#reporter.nowUs - PROVEN_WITHIN_US);

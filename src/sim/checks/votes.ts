@@ -35,13 +35,31 @@ export class Votes {
     this.#oracle = oracle;
   }
 
+  /** Its hard state is read, and nothing was promised in this life. */
+  onOpen(node: WatchedNode): void {
+    const { ledger } = this.#oracle;
+    const raft = node.running?.replica.driver.node;
+    if (raft === undefined || ledger.suffered(node.id, 'wipe') || ledger.suffered(node.id, 'roll-back')) return;
+    const promised = this.#durable.get(node.id) ?? 0;
+    const vote = this.#granted.get(node.id)?.get(promised);
+    if (raft.term > promised || (raft.term === promised && (vote === undefined || raft.vote === vote))) return;
+    this.#reporter.broken('promises survive', node.id,
+      `R2 node ${node.id} was in term ${promised}${vote === undefined ? '' : ` and voted for ${vote}`}; it opens in term ${raft.term} with a vote for ${raft.vote}`);
+  }
+
   /** When it is sent. */
   onMessage(node: WatchedNode, message: MessageHead): void {
     const { type, from, to, term, reject } = message;
     if (!REFLECTS_TERM.has(type)) return;
+    if (!reject && (type === MSG_VOTE || type === MSG_VOTE_RESP || type === MSG_APP_RESP)) this.#forgetful(from);
     if (type === MSG_VOTE) this.#vote(node, from, term, from);
     else if (type === MSG_VOTE_RESP && !reject) this.#vote(node, from, term, to);
     else if (term > (this.#durable.get(from) ?? 0)) this.#promised(node, MESSAGE_TYPES[type] as string, term, undefined);
+  }
+
+  #forgetful(node: NodeId): void {
+    if (!this.#oracle.ledger.suffered(node, 'wipe') || (this.#durable.get(node) ?? 0) === 0) return;
+    this.#reporter.broken('no promises after a wipe', node, `R1 node ${node} had made promises, its directory was wiped, and it makes new ones`);
   }
 
   #vote(node: WatchedNode, voter: NodeId, term: Term, candidate: NodeId): void {

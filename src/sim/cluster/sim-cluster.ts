@@ -215,7 +215,7 @@ export class SimCluster {
 
   #onEvent(node: Node, process: Process, event: KintsugiEvent): void {
     if (!process.alive) return;
-    this.#coverage.branch(`event ${event.type}`);
+    this.#coverage.event(event.type);
     const { trace, nowUs } = this.#world;
     trace.foldText(event.type);
     if (trace.taping && !QUIET.has(event.type)) trace.row(nowUs, node.id, describe(event));

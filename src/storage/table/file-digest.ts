@@ -11,14 +11,22 @@ import type { Digest128 } from '../../base/ids.js';
 const PIECE_BYTES = 64 * 1024;
 const FIRST_BYTES = 4 * 1024;
 
+/** Of the last digest that was done: to grow one takes as long as to hash a small file. */
+let spare: Uint8Array | undefined;
+
 export class FileDigest {
   readonly #pieces: Digest128[] = [];
   /** Grows to a whole piece. */
-  #piece = new Uint8Array(FIRST_BYTES);
+  #piece: Uint8Array;
   #filled = 0;
   #length = 0;
   /** Kept for {@link patchHead}. */
   #head: Uint8Array | undefined;
+
+  constructor() {
+    this.#piece = spare ?? new Uint8Array(FIRST_BYTES);
+    spare = undefined;
+  }
 
   /** Bytes so far. */
   get length(): number {
@@ -65,6 +73,7 @@ export class FileDigest {
   /** May be called once, after the last byte. */
   digest(): Digest128 {
     if (this.#filled > 0) this.#close();
+    spare = this.#piece;
     return digest128(utf8(this.#pieces.join('')));
   }
 }

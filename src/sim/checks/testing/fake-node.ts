@@ -21,6 +21,10 @@ export class FakeNode {
   firstIndex: LogIndex = 1;
   applied: LogIndex = 0;
   commit: LogIndex = 0;
+  leads = false;
+  /** Of its hard state. */
+  term: Term = 0;
+  vote: NodeId = 0;
   durable: LogicalManifest = emptyManifest();
   hints: HintStatus[] = [];
   hintsSaved = true;
@@ -46,7 +50,11 @@ export class FakeNode {
     Object.defineProperty(applier, 'index', { get: () => this.applied });
     const driver = { node: {} };
     Object.defineProperty(driver.node, 'commit', { get: () => this.commit });
-    this.#replica = { log, tree, applier, driver, proposals: { size: 0 } };
+    Object.defineProperty(driver.node, 'isLeader', { get: () => this.leads });
+    Object.defineProperty(driver.node, 'term', { get: () => this.term });
+    Object.defineProperty(driver.node, 'vote', { get: () => this.vote });
+    const readIndex = { wait: () => Promise.resolve() };
+    this.#replica = { log, tree, applier, driver, readIndex, isServable: true, proposals: { size: 0 } };
   }
 
   get disk(): WatchedNode['disk'] {

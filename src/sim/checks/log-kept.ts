@@ -1,0 +1,53 @@
+/**
+ * D1: the log goes only below what the node itself and a majority hold in durable tables: whoever needs an entry finds it in a log or
+ * in tables, whichever minority is lost. At no moment does a log begin beyond the F of the manifest beside it.
+ */
+
+import type { LogIndex, NodeId } from '../../base/ids.js';
+import type { DamageOracle } from './damage-oracle.js';
+import type { Reporter } from './reporter.js';
+import type { WatchedNode } from './watched.js';
+
+export class LogKept {
+  readonly #reporter: Reporter;
+  readonly #oracle: DamageOracle;
+  readonly #nodes: readonly WatchedNode[];
+  /** The highest F that each node ever had durable: what it forgot since, nobody could know. */
+  readonly #flushed = new Map<NodeId, LogIndex>();
+
+  constructor(reporter: Reporter, oracle: DamageOracle, nodes: readonly WatchedNode[]) {
+    this.#reporter = reporter;
+    this.#oracle = oracle;
+    this.#nodes = nodes;
+  }
+
+  /** Often; and before a node forgets. */
+  remember(): void {
+    for (const { id } of this.#nodes) {
+      const flushed = this.#oracle.durableOf(id)?.flushed.index ?? 0;
+      if (flushed > (this.#flushed.get(id) ?? 0)) this.#flushed.set(id, flushed);
+    }
+  }
+
+  /** The log of the node now begins at `first`. */
+  dropped(node: NodeId, first: LogIndex): void {
+    this.remember();
+    const needed = Math.floor(this.#nodes.length / 2) + 1;
+    let holders = 0;
+    for (const flushed of this.#flushed.values()) if (flushed >= first - 1) holders++;
+    if (holders >= needed) return;
+    this.#reporter.broken('log goes when a majority has the tables', node,
+      `D1 node ${node} dropped its log below ${first}; ${holders} of ${needed} needed nodes have durable tables up to there`);
+  }
+
+  /** Now: cheap enough for every message. */
+  look(node: WatchedNode): void {
+    const replica = node.running?.replica;
+    if (replica === undefined || replica.log.firstIndex() - 1 <= replica.tree.durable.flushed.index) return;
+    const { ledger } = this.#oracle;
+    if (this.#oracle.damagedLog(node.id) || this.#oracle.damagedManifest(node.id)) return;
+    if (ledger.suffered(node.id, 'wipe') || ledger.suffered(node.id, 'roll-back')) return;
+    this.#reporter.broken('log begins where the tables end', node.id,
+      `D1 the log of node ${node.id} begins at ${replica.log.firstIndex()}; its durable tables reach to ${replica.tree.durable.flushed.index}`);
+  }
+}
