@@ -37,18 +37,6 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return true;
 }
 
-export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
-  let length = 0;
-  for (const part of parts) length += part.length;
-  const out = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
-}
-
 /** The end of the range of all keys with this prefix; undefined when there is none (all bytes 0xff). */
 export function prefixEnd(prefix: Uint8Array): Uint8Array | undefined {
   for (let i = prefix.length - 1; i >= 0; i--) {
@@ -85,6 +73,9 @@ function writeHex(hex: string, out: Uint8Array, at: number): void {
 function nibble(code: number): number {
   return code < 0x3a ? code - 0x30 : (code | 0x20) - 0x57;
 }
+
+/** Bytes: up to here, text that is ASCII is made faster than a decoder is called. */
+const SHORT_TEXT = 32;
 
 const TWO_32 = 0x1_0000_0000;
 
@@ -325,7 +316,16 @@ export class ByteReader {
   }
 
   text(): string {
-    return fromUtf8(this.bytes());
+    const length = this.varint();
+    const at = this.#take(length);
+    if (length > SHORT_TEXT) return fromUtf8(this.#bytes.subarray(at, at + length));
+    let text = '';
+    for (let i = at; i < at + length; i++) {
+      const byte = this.#bytes[i] as number;
+      if (byte >= 0x80) return fromUtf8(this.#bytes.subarray(at, at + length));
+      text += String.fromCharCode(byte);
+    }
+    return text;
   }
 
   /** A count of items that take at least `bytesEach`: refused before anything of that size is allocated. */

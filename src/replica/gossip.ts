@@ -24,7 +24,7 @@ export function newsOf({ clientUrls, members, self }: ReplicaOptions, durableFlu
 }
 
 export function encodeNews(news: MemberNews): Uint8Array {
-  const out = new ByteWriter(128).text(news.name).varint(news.clientUrls.length);
+  const out = new ByteWriter(64).text(news.name).varint(news.clientUrls.length);
   for (const url of news.clientUrls) out.text(url);
   return out.varint(news.durableFlushed).varint(news.applied).finish();
 }

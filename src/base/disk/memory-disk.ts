@@ -263,8 +263,12 @@ class MemoryFile implements DiskFile {
   }
 }
 
+/** Nearly every path: no part is empty or begins with a dot. */
+const NORMAL = /^[^/.][^/]*(?:\/[^/.][^/]*)*$/;
+
 /** Without empty and '.' parts; the data directory itself is ''. */
 export function normalPath(path: string): string {
+  if (NORMAL.test(path)) return path;
   const parts = path.split('/').filter((part) => part !== '' && part !== '.');
   assert(!parts.includes('..'), `a path stays inside the data directory: ${path}`);
   return parts.join('/');

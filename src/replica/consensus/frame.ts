@@ -3,7 +3,7 @@
  * whatever is sent this way is either Raft's (which copes) or said again until it shows.
  */
 
-import { ByteWriter, concatBytes } from '../../base/bytes.js';
+import { ByteWriter } from '../../base/bytes.js';
 import { writeMessages } from '../../raft/message-codec.js';
 import type { Entry, Message } from '../../raft/types.js';
 
@@ -21,7 +21,10 @@ export type FrameKind =
   | typeof FRAME_SNAPSHOT_ALIVE;
 
 export function frame(kind: FrameKind, body: Uint8Array): Uint8Array {
-  return concatBytes([Uint8Array.of(kind), body]);
+  const out = new Uint8Array(1 + body.length);
+  out[0] = kind;
+  out.set(body, 1);
+  return out;
 }
 
 /** Messages to one peer, in order: one frame, or as many as it takes to have at most `maxBytes` of payload or one message in each. */

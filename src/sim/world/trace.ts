@@ -44,9 +44,16 @@ export class Trace {
   /** Length, head and tail: what lies between shows in what it causes. */
   foldBytes(bytes: Uint8Array): void {
     this.#mix(bytes.length);
-    const head = Math.min(bytes.length, 48);
-    for (let i = 0; i < head; i++) this.#mix(bytes[i] as number);
-    for (let i = Math.max(head, bytes.length - 16); i < bytes.length; i++) this.#mix(bytes[i] as number);
+    let a = this.#a;
+    let b = this.#b;
+    const tail = bytes.length - 16;
+    for (let i = 0; i < bytes.length; i++) {
+      if (i === 48 && tail > 48) i = tail;
+      a = mixA(a, bytes[i] as number);
+      b = mixB(b, a);
+    }
+    this.#a = a;
+    this.#b = b;
   }
 
   /** 16 hex digits. */
@@ -56,9 +63,17 @@ export class Trace {
   }
 
   #mix(x: number): void {
-    this.#a = Math.imul((this.#a ^ x) + 0x6d2b79f5, 0x85ebca6b);
-    this.#a ^= this.#a >>> 13;
-    this.#b = Math.imul(this.#b ^ this.#a, 0xc2b2ae35);
-    this.#b ^= this.#b >>> 16;
+    this.#a = mixA(this.#a, x);
+    this.#b = mixB(this.#b, this.#a);
   }
+}
+
+function mixA(a: number, x: number): number {
+  const mixed = Math.imul((a ^ x) + 0x6d2b79f5, 0x85ebca6b);
+  return mixed ^ (mixed >>> 13);
+}
+
+function mixB(b: number, a: number): number {
+  const mixed = Math.imul(b ^ a, 0xc2b2ae35);
+  return mixed ^ (mixed >>> 16);
 }

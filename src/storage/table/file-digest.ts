@@ -72,7 +72,7 @@ export class FileDigest {
 
   /** May be called once, after the last byte. */
   digest(): Digest128 {
-    if (this.#filled > 0) this.#close();
+    if (this.#filled > 0) this.#pieces.push(digest128(this.#piece.subarray(0, this.#filled)));
     spare = this.#piece;
     return digest128(utf8(this.#pieces.join('')));
   }

@@ -50,7 +50,7 @@ export async function readManifestFile(disk: Disk, path: string, name: ManifestN
     offset = found.end;
     place = { generation: place.generation, record: place.record + 1, chain };
   }
-  if (file.subarray(offset).some((byte) => byte !== 0)) damaged = true;
+  for (let at = offset; at < file.length && !damaged; at++) if (file[at] !== 0) damaged = true;
   return { manifest: manifest as LogicalManifest, place, offset, damaged };
 }
 
