@@ -25,7 +25,10 @@ export interface Canary {
   readonly edits: readonly Edit[];
   /** One of them must be what finds it. Default: any check. */
   readonly expectedChecks?: readonly string[];
-  /** Why it cannot be found yet: the protection that it would break comes with a later version. It is listed and not hunted. */
+  /**
+   * Why it cannot be found yet: the protection that it would break comes with a later version, or another one still covers it.
+   * It is listed and not hunted.
+   */
   readonly knownFailure?: string;
 }
 

@@ -104,7 +104,7 @@ export const HEALING: readonly Canary[] = [
   },
   {
     name: 'hint-lost-when-leader-dies',
-    what: 'A hint that one leader has acknowledged is not sent to the next.',
+    what: 'A hint that one leader has acknowledged is not sent to the next; heals that take ten seconds make it common that one dies meanwhile.',
     breaks: 'H2',
     profile: 'table',
     edits: [
@@ -117,6 +117,16 @@ export const HEALING: readonly Canary[] = [
         file: 'healing/hint-forwarder.ts',
         find: '    const open = hints();',
         replace: '    const open = hints().filter((hint) => !this.#acked.has(hint.tableId));',
+      },
+      {
+        file: 'healing/heal-scheduler.ts',
+        find: "import type { Env, Timer } from '../base/env.js';",
+        replace: "import { sleep, type Env, type Timer } from '../base/env.js';",
+      },
+      {
+        file: 'healing/heal-scheduler.ts',
+        find: '      await this.#ensureProducible(meta);',
+        replace: '      await sleep(this.#parts.env.clock, 10_000);\n      await this.#ensureProducible(meta);',
       },
     ],
   },

@@ -18,15 +18,20 @@ export const LOG: readonly Canary[] = [
   },
   {
     name: 'damaged-entry-counts-as-absent',
-    what: 'A damaged entry counts as never written unless the manifest contains its effects, although its identity record says that it was synced.',
+    what: 'A damaged entry counts as never written unless durable tables hold it, although its identity record and the manifest say that it was.',
     breaks: 'R6',
     profile: 'full',
     edits: [
       {
         file: 'replica/log/resolve.ts',
         find: '      const torn = missing ? expected > proven : batch.sequence > proven && batch.records.some((record) => !record.good);',
-        replace: '      const unproven = batch.previousIndex >= this.#evidence.minCommitKnown;\n' +
-          '      const torn = missing ? expected > proven : unproven && batch.records.some((record) => !record.good);',
+        replace: '      const needed = batch.previousIndex >= this.#evidence.coveredThrough;\n' +
+          '      const torn = missing ? expected > proven : needed && batch.records.some((record) => !record.good);',
+      },
+      {
+        file: 'replica/log/resolve.ts',
+        find: '    return minCommitKnown > this.#snapshotThrough ? minCommitKnown : 0;',
+        replace: '    return minCommitKnown < 0 ? minCommitKnown : 0;',
       },
     ],
   },

@@ -18,6 +18,7 @@ import { Committed } from './committed.js';
 import { CurrentReads } from './current-reads.js';
 import type { DamageOracle } from './damage-oracle.js';
 import { HintsKept } from './hints-kept.js';
+import { HintsReach } from './hints-reach.js';
 import { LeaderPerTerm } from './leader-per-term.js';
 import { LogKept } from './log-kept.js';
 import { LogMatching } from './log-matching.js';
@@ -53,6 +54,7 @@ export class Checks {
   readonly #manifests: ManifestMatching;
   readonly #tables: TableBytes;
   readonly #hints: HintsKept;
+  readonly #reach: HintsReach;
   readonly #committed: Committed;
   readonly #reads: CurrentReads;
   readonly #ops: TreeOps;
@@ -75,6 +77,7 @@ export class Checks {
     this.#manifests = new ManifestMatching(reporter);
     this.#tables = new TableBytes(reporter, oracle);
     this.#hints = new HintsKept(reporter, oracle);
+    this.#reach = new HintsReach(reporter, nodes);
     this.#reads = new CurrentReads(reporter, this.#committed);
     this.#ops = new TreeOps(reporter, oracle, (term) => this.#leaders.of(term));
     this.#kept = new LogKept(reporter, oracle, nodes);
@@ -171,6 +174,7 @@ export class Checks {
 
   #look(again: boolean): void {
     this.#looks++;
+    this.#reach.step();
     this.#kept.remember();
     for (const node of this.#options.nodes) {
       const tree = node.running?.replica.tree;

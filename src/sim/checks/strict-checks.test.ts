@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import type { Entry } from '../../raft/types.js';
+import type { HintStatus } from '../../replica/store.js';
 import type { Replica } from '../../replica/replica.js';
+import { encodeSlot, FILE_BYTES, SLOT_PAGES, slotOffset } from '../../replica/hard-state/slots.js';
 import { encodeBootstrap, encodeTreeOp } from '../../replica/entry.js';
 import { formatWith, makeTable, sampleEntries } from '../../storage/table/testing/sample-tables.js';
 import { DEFAULT_TREE_SETTINGS } from '../../storage/settings.js';
@@ -10,6 +12,7 @@ import { tablePath } from '../../storage/version/table-meta.js';
 import { Acknowledged } from './acknowledged.js';
 import { Committed } from './committed.js';
 import { CurrentReads } from './current-reads.js';
+import { HintsReach } from './hints-reach.js';
 import { LogKept } from './log-kept.js';
 import { MSG_APP_RESP, MSG_VOTE_RESP, type MessageHead } from './raft-frames.js';
 import { TableBytes } from './table-bytes.js';
@@ -182,6 +185,24 @@ describe('promises over lives', () => {
     assert.deepEqual(w.reported(), ['promises survive', 'promises survive']);
   });
 
+  it('R5 a start that has the number of an earlier one is reported', () => {
+    const check = new Votes(w.reporter, w.oracle);
+    const start = (incarnation: number): void => {
+      const file = new Uint8Array(FILE_BYTES);
+      const record = {
+        sequence: 9, term: 1, vote: 0, clusterId: 1n, memberId: 1, incarnation, manifestGeneration: 1, manifestDigest: 'ab'.repeat(16),
+      };
+      SLOT_PAGES.forEach((_, slot) => file.set(encodeSlot(record, slot), slotOffset(slot)));
+      one.files.set('hardstate', file);
+      check.onOpen(one);
+    };
+    start(1);
+    start(2);
+    assert.deepEqual(w.reported(), []);
+    start(2);
+    assert.deepEqual(w.reported(), ['every start has a number of its own']);
+  });
+
   it('R1 who was wiped makes no promises again', () => {
     const check = new Votes(w.reporter, w.oracle);
     w.oracle.noteDamage(1, 'hardstate', 0, 4096, 'lost-write');
@@ -191,6 +212,36 @@ describe('promises over lives', () => {
     assert.deepEqual(w.reported(), []);
     check.onMessage(one, message(MSG_APP_RESP, 1, 2, 6, { index: 4 }));
     assert.deepEqual(w.reported(), ['no promises after a wipe']);
+  });
+});
+
+describe('hints and leaders', () => {
+  it('H2 a hint that the leader does not know of for long is reported, one that reaches a leader is not', () => {
+    const check = new HintsReach(w.reporter, w.nodes);
+    const { meta } = makeTable(sampleEntries(20), formatWith('rs(4,2)', 512), 1, { term: 1, proposer: 1, sequence: 10, ordinal: 0 });
+    const hint: HintStatus = { tableId: 1, kind: 'corrected', node: 2, state: 'open', offsets: undefined };
+    for (const node of w.nodes) {
+      node.holds([meta], 30);
+      node.leader = 1;
+    }
+    one.leads = true;
+    two.hints = [hint];
+    const wait = (seconds: number): void => {
+      for (let i = 0; i < seconds; i++) {
+        w.world.nowUs += 1_000_000;
+        check.step();
+      }
+    };
+    wait(30);
+    one.hints = [{ ...hint, state: 'pending' }];
+    wait(60);
+    one.hints = [];
+    wait(30);
+    three.lives++;
+    wait(30);
+    assert.deepEqual(w.reported(), []);
+    wait(30);
+    assert.deepEqual(w.reported(), ['hints reach the leader']);
   });
 });
 

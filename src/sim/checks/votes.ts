@@ -29,6 +29,8 @@ export class Votes {
   readonly #granted = new Map<NodeId, Map<Term, NodeId>>();
   /** The highest term of each node that was found durable. */
   readonly #durable = new Map<NodeId, Term>();
+  /** Of its starts so far: the highest. */
+  readonly #incarnations = new Map<NodeId, number>();
 
   constructor(reporter: Reporter, oracle: DamageOracle) {
     this.#reporter = reporter;
@@ -40,6 +42,7 @@ export class Votes {
     const { ledger } = this.#oracle;
     const raft = node.running?.replica.driver.node;
     if (raft === undefined || ledger.suffered(node.id, 'wipe') || ledger.suffered(node.id, 'roll-back')) return;
+    this.#newIncarnation(node);
     const promised = this.#durable.get(node.id) ?? 0;
     const vote = this.#granted.get(node.id)?.get(promised);
     if (raft.term > promised || (raft.term === promised && (vote === undefined || raft.vote === vote))) return;
@@ -55,6 +58,18 @@ export class Votes {
     if (type === MSG_VOTE) this.#vote(node, from, term, from);
     else if (type === MSG_VOTE_RESP && !reject) this.#vote(node, from, term, to);
     else if (term > (this.#durable.get(from) ?? 0)) this.#promised(node, MESSAGE_TYPES[type] as string, term, undefined);
+  }
+
+  /** R5 each start has a number of its own: what is believed of older ones would be a state that went back. */
+  #newIncarnation(node: WatchedNode): void {
+    const slots = slotsOf(node.disk.medium(PATH)).filter((slot) => slot !== undefined);
+    const [newest] = slots.sort((a, b) => b.sequence - a.sequence);
+    if (newest === undefined) return;
+    const before = this.#incarnations.get(node.id) ?? 0;
+    if (newest.incarnation <= before) {
+      this.#reporter.broken('every start has a number of its own', node.id, `R5 this start of node ${node.id} has number ${newest.incarnation}; number ${before} was given before`);
+    }
+    this.#incarnations.set(node.id, Math.max(before, newest.incarnation));
   }
 
   #forgetful(node: NodeId): void {

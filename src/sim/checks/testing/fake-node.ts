@@ -22,6 +22,8 @@ export class FakeNode {
   applied: LogIndex = 0;
   commit: LogIndex = 0;
   leads = false;
+  /** Whom it follows. */
+  leader: NodeId = 0;
   /** Of its hard state. */
   term: Term = 0;
   vote: NodeId = 0;
@@ -54,7 +56,9 @@ export class FakeNode {
     Object.defineProperty(driver.node, 'term', { get: () => this.term });
     Object.defineProperty(driver.node, 'vote', { get: () => this.vote });
     const readIndex = { wait: () => Promise.resolve() };
-    this.#replica = { log, tree, applier, driver, readIndex, isServable: true, proposals: { size: 0 } };
+    this.#replica = { log, tree, applier, driver, readIndex, isServable: true, proposals: { size: 0 }, canPropose: () => this.leads };
+    Object.defineProperty(this.#replica, 'leader', { get: () => this.leader });
+    Object.defineProperty(this.#replica, 'term', { get: () => this.term });
   }
 
   get disk(): WatchedNode['disk'] {
