@@ -73,7 +73,7 @@ export class Healing implements HealingHooks {
     this.#repairs = repairs;
     const fetcher = (): HealingHost['fetcher'] => this.#attached().fetcher;
     const peers = (): readonly NodeId[] => this.#host?.peers ?? [];
-    this.#copies = new TableCopies({ env, repairs, fetcher, peers, stopped: () => this.#stopped });
+    this.#copies = new TableCopies({ env, repairs, fetcher, peers, stopped: () => this.#stopped, made: () => this.durableMoved() });
     const forget = (table: TableId): void => this.#attached().tables.forget(table);
     this.#repairer = new Repairer({
       env, counters: this.counters, repairs, copies: this.#copies, fetcher, peers, forget,

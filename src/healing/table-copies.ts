@@ -33,6 +33,8 @@ export interface CopySources {
   readonly fetcher: () => TableFetcher;
   readonly peers: () => readonly NodeId[];
   readonly stopped: () => boolean;
+  /** A copy waits from now on; its table may have left every version while it was made. */
+  readonly made: () => void;
 }
 
 export class TableCopies {
@@ -73,7 +75,7 @@ export class TableCopies {
   }
 
   async #make(meta: TableMeta): Promise<TableCopy> {
-    const { env, repairs, fetcher, peers, stopped } = this.#sources;
+    const { env, repairs, fetcher, peers, stopped, made } = this.#sources;
     const local = tablePath(meta.id);
     const path = copyPath(meta.id);
     const how = env.disk.sizeOf(local) === undefined ? 'fetch' : 'rewrite';
@@ -86,6 +88,7 @@ export class TableCopies {
     await fetcher().fetchTable(meta, path, options);
     const copy: TableCopy = { path, how };
     this.#ready.set(meta.id, copy);
+    made();
     return copy;
   }
 

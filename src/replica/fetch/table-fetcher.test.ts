@@ -165,6 +165,21 @@ describe('fetching tables', () => {
     assert.deepEqual(await own.list('tables'), []);
   });
 
+  it('D1 a peer that cannot find a block because its index or its footers are bad does not call it lost', async () => {
+    const wanted = { offset: data()[3]?.offset ?? 0, digest: '0123456789abcdef' };
+    const index = regions.find(({ kind }) => kind === 'index');
+    const footers = regions.filter(({ kind }) => kind === 'footer');
+    rot(11, data()[3]);
+    rot(12, index);
+    assert.equal((await fetcher.fetchBlock(meta, wanted, [11, 12])).kind, 'unknown');
+    assert.equal((await fetcher.fetchBlock(meta, { ...wanted, offset: index?.offset ?? 0 }, [12])).kind, 'lost', 'the index itself is');
+    for (const footer of footers) rot(11, footer);
+    assert.equal((await fetcher.fetchBlock(meta, wanted, [11, 12])).kind, 'unknown');
+    assert.equal((await fetcher.fetchBlock(meta, { ...wanted, offset: 0 }, [11])).kind, 'lost', 'the footer itself is');
+    await peers.get(11)?.disk.unlink(tablePath(11));
+    assert.equal((await fetcher.fetchBlock(meta, wanted, [11])).kind, 'lost', 'with the file everything is gone');
+  });
+
   it('a fetch that is cancelled ends, and leaves nothing', async () => {
     let looks = 0;
     const cancelled = (): boolean => ++looks > 2;

@@ -1,12 +1,14 @@
 /**
  * The serving side of `table.regions`. Every payload that leaves was read and verified here against this node's own digest
  * chain, corrected by parity or patched if need be; a fault met on the way goes to this node's own hints through the
- * table store. Works without leader or quorum. It never says "none" for bytes that may still come (an owed table),
- * because a majority of such answers would pass for data loss (D1).
+ * table store. Works without leader or quorum. It never says "none" for bytes that may still come (an owed table) or be found (a block
+ * whose index is bad here), because a majority of such answers would pass for data loss (D1).
  */
 
 import type { Env } from '../../base/env.js';
 import { CodecError, codeOf } from '../../base/errors.js';
+import { StorageError } from '../../storage/errors.js';
+import { FILE_MISSING } from '../../storage/table/read-block.js';
 import type { TableReader } from '../../storage/table/table-reader.js';
 import type { TableStore } from '../../storage/table/table-store.js';
 import type { TableMeta } from '../../storage/version/table-meta.js';
@@ -51,19 +53,26 @@ export function serveTables(env: Pick<Env, 'workers'>, source: TableSource): Tab
 async function answerRegions(env: Pick<Env, 'workers'>, source: TableSource, asked: RegionsRequest): Promise<RegionsAnswer> {
   const metas = source.find(asked);
   let best: RegionsAnswer | undefined;
+  let hidden = false;
   for (const meta of metas) {
     const answer = await readPieces(env, source.tables.reader(meta), asked);
+    if (answer === 'hidden') {
+      hidden = true;
+      continue;
+    }
     if (answer.pieces.some((piece) => piece.payload !== undefined)) return answer;
     best ??= answer;
   }
-  if (source.owed(asked)) return { kind: 'later' };
+  if (hidden || source.owed(asked)) return { kind: 'later' };
   return best ?? { kind: 'none' };
 }
 
 type Pieces = Extract<RegionsAnswer, { kind: 'pieces' }>;
 
-async function readPieces(env: Pick<Env, 'workers'>, reader: TableReader, asked: RegionsRequest): Promise<Pieces> {
+/** hidden: what leads to the block is bad here; once that is mended, which the attempt to read it sets going, the block may be good. */
+async function readPieces(env: Pick<Env, 'workers'>, reader: TableReader, asked: RegionsRequest): Promise<Pieces | 'hidden'> {
   const offsets = regionOffsets(reader, asked);
+  if (offsets === 'hidden') return 'hidden';
   const pieces: Piece[] = [];
   let bytes = 0;
   let next = asked.offset + asked.bytes;
@@ -81,8 +90,8 @@ async function readPieces(env: Pick<Env, 'workers'>, reader: TableReader, asked:
   return { kind: 'pieces', pieces, next };
 }
 
-/** The layout is known only if footer and index are good; otherwise just the region that was named. */
-function regionOffsets(reader: TableReader, asked: RegionsRequest): number[] {
+/** The layout is known only if footer and index are good. A footer is found without it, and so is the index by a good footer. */
+function regionOffsets(reader: TableReader, asked: RegionsRequest): number[] | 'hidden' {
   if (asked.offset === 0) return [0];
   try {
     const offsets: number[] = [];
@@ -93,8 +102,9 @@ function regionOffsets(reader: TableReader, asked: RegionsRequest): number[] {
     }
     return offsets;
   } catch (error) {
-    if (codeOf(error) === undefined) throw error;
-    return [asked.offset];
+    if (!(error instanceof StorageError)) throw error;
+    const { offset, why } = error.data;
+    return offset === asked.offset || why === FILE_MISSING ? [asked.offset] : 'hidden';
   }
 }
 

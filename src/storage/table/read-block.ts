@@ -14,6 +14,9 @@ import { StorageError } from '../errors.js';
 import { formatBirth, type TableMeta } from '../version/table-meta.js';
 import type { BlockFaults, Region } from './block-faults.js';
 
+/** Why no block of a table can be read whose file is gone. */
+export const FILE_MISSING = 'the file is missing';
+
 /** After a read error the region is read in pieces of this size, so that only bad sectors are lost. */
 const SECTOR_BYTES = 4096;
 
@@ -73,7 +76,7 @@ export function readStored(
   spec: BlockSpec,
   faults: BlockFaults,
 ): BlockRead | string {
-  if (file === undefined) return 'the file is missing';
+  if (file === undefined) return FILE_MISSING;
   const clean = readClean(file, region, spec);
   if (clean) return { payload: clean, corrected: false };
   const bytes = new Uint8Array(region.length);

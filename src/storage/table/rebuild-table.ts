@@ -9,7 +9,7 @@ import { decodeBlock } from '../block/block-codec.js';
 import { StorageError } from '../errors.js';
 import type { TableMeta } from '../version/table-meta.js';
 import { FileDigest } from './file-digest.js';
-import { blockUnreadable } from './read-block.js';
+import { blockUnreadable, FILE_MISSING } from './read-block.js';
 import { BEYOND_END, regenerate, TableImage, type FetchPayload } from './table-image.js';
 
 export interface RebuildOptions {
@@ -47,7 +47,7 @@ export async function rebuildTable(disk: Disk, path: string, meta: TableMeta, op
         if (decoded.kind === 'corrected') correctedBlocks++;
         if (decoded.kind === 'unreadable') {
           payload = await image.fetch(region);
-          if (!payload) throw blockUnreadable(meta, region, region.spec, image.missing ? 'the file is missing' : decoded.why);
+          if (!payload) throw blockUnreadable(meta, region, region.spec, image.missing ? FILE_MISSING : decoded.why);
         }
         if (payload) out.set(regenerate(payload, region), at);
       }

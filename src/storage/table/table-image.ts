@@ -12,7 +12,7 @@ import type { TableMeta } from '../version/table-meta.js';
 import type { RegionKind } from './block-faults.js';
 import { decodeFooter, footerRegionBytes, footerSpec } from './footer.js';
 import { IndexBlock } from './index-block.js';
-import { blockUnreadable, isLoss } from './read-block.js';
+import { blockUnreadable, FILE_MISSING, isLoss } from './read-block.js';
 import { tableRegions, type SpecifiedRegion } from './table-layout.js';
 
 /** Bytes read at once, unless one region is larger. */
@@ -156,7 +156,7 @@ export class TableImage {
     if (decoded.kind !== 'unreadable') return decoded.payload;
     const fetched = await this.fetch(region);
     if (fetched) return fetched;
-    throw blockUnreadable(this.meta, region, region.spec, this.#missing ? 'the file is missing' : decoded.why);
+    throw blockUnreadable(this.meta, region, region.spec, this.#missing ? FILE_MISSING : decoded.why);
   }
 
   /** Of both footers; the one at the head is the one to ask peers for. */
