@@ -314,7 +314,7 @@ export class Replica {
       },
       onCall: (from, method, request) => {
         if (isTableCall(method)) return this.#tableServer(method, request);
-        if (method === REMEMBERED_METHOD) return this.#remembered(from);
+        if (method === REMEMBERED_METHOD) return this.#remembered(from, request);
         if (method === HAND_OVER_METHOD) return Promise.resolve(serveHandOver(this.sender, from));
         return this.options.hooks.onCall(from, method, request);
       },
@@ -324,12 +324,12 @@ export class Replica {
     };
   }
 
-  #remembered(from: NodeId): Promise<Uint8Array> {
+  #remembered(from: NodeId, request: Uint8Array): Promise<Uint8Array> {
     const isNew = (): boolean => this.#opened.isNew && this.term === 0;
     const confirm = (): Promise<void> => (this.#loaded ? this.readIndex.wait() : Promise.reject(new EtcdError('UNHEALTHY')));
     const met = (member: NodeId): number => Math.max(this.#kv.incarnationOf(member), Number(this.gossip.of(member) !== undefined));
     const promisedBy = (member: NodeId): Promised => this.heard.of(member);
-    return answerRemembered({ env: this.#env, isNew, incarnationOf: met, promisedBy, confirm }, from);
+    return answerRemembered({ env: this.#env, isNew, incarnationOf: met, promisedBy, confirm }, from, request);
   }
 
   // --- Consensus ---

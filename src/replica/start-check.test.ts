@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { MemoryDisk } from '../base/disk/memory-disk.js';
 import { newMessage } from '../raft/message.js';
 import { ReplicaError } from './errors.js';
+import { NOTHING_PROMISED } from './promises-heard.js';
+import { answerRemembered } from './start-check.js';
 import { get, put, TestCluster, type TestNode } from './testing/test-cluster.js';
 
 describe('a member whose data directory was emptied', function () {
@@ -70,6 +72,22 @@ describe('a member whose data directory was emptied', function () {
     driver.step({ ...newMessage('MsgHeartbeat', node.replica.leader, node.id, driver.node.term), commit });
     const [error] = cluster.failures.splice(0);
     assert.ok(error instanceof ReplicaError && error.code === 'ROLLED_BACK', String(error));
+  });
+
+  it('a member with a memory is answered at once though nobody leads; a new one waits for a majority', async () => {
+    cluster = await TestCluster.start();
+    const [node] = cluster.alive as [TestNode];
+    const memory = {
+      env: node.replica.env, isNew: () => false, incarnationOf: () => 3, promisedBy: () => NOTHING_PROMISED,
+      confirm: () => new Promise<void>(() => undefined),
+    };
+    const late = Symbol('late');
+    const answered = (request: number): Promise<unknown> =>
+      Promise.race([answerRemembered(memory, 2, Uint8Array.of(request)), new Promise((resolve) => setImmediate(() => resolve(late)))]);
+    assert.notEqual(await answered(0), late);
+    assert.equal(await answered(1), late);
+    const [state] = await answerRemembered(memory, 2, Uint8Array.of(1));
+    assert.equal(state, 2, 'unsure');
   });
 });
 

@@ -18,6 +18,9 @@ import { forgotten, type Kept, type Promised } from './promises-heard.js';
 
 export const REMEMBERED_METHOD = 'member.remembered';
 
+const ASKS_AS_NEW = 1;
+const ASKS = 0;
+
 const ASK_MS = 1_500;
 const CONFIRM_MS = 1_000;
 const AGAIN_MS = 200;
@@ -44,10 +47,12 @@ export interface Memory {
   readonly confirm: () => Promise<void>;
 }
 
-export async function answerRemembered(memory: Memory, from: NodeId): Promise<Uint8Array> {
+/** Only a new member waits for what a majority confirms: without a leader that takes a while, and others need only what is remembered. */
+export async function answerRemembered(memory: Memory, from: NodeId, request: Uint8Array): Promise<Uint8Array> {
   const { env, isNew, confirm, incarnationOf, promisedBy } = memory;
-  const late = sleep(env.clock, CONFIRM_MS).then(() => false);
-  const settled = !isNew() && (await Promise.race([confirm().then(() => true, () => false), late]));
+  const asked = request[0] === ASKS_AS_NEW && !isNew();
+  const late = (): Promise<boolean> => sleep(env.clock, CONFIRM_MS).then(() => false);
+  const settled = asked && (await Promise.race([confirm().then(() => true, () => false), late()]));
   const state = settled ? 'settled' : isNew() ? 'new' : 'unsure';
   const { term, acknowledged, votedForMe } = promisedBy(from);
   const out = new ByteWriter(40).u8(STATES.indexOf(state)).u53(incarnationOf(from));
@@ -73,7 +78,7 @@ export async function checkStart(check: StartCheck): Promise<void> {
   const peers = voters.filter((id) => id !== self);
   const needed = Math.floor(voters.length / 2);
   for (let round = 0; !stopped(); round++) {
-    const answers = await Promise.all(peers.map((peer) => ask(env, peer, round === 0)));
+    const answers = await Promise.all(peers.map((peer) => ask(check, peer, round === 0)));
     answers.forEach((answer, i) => refuse(check, peers[i] as NodeId, answer));
     if (!check.isNew || mayBegin(answers, needed)) return;
     if (round === 0) {
@@ -116,9 +121,10 @@ function refuse({ self, incarnation, isNew, kept }: StartCheck, peer: NodeId, an
   }
 }
 
-async function ask(env: Env, peer: NodeId, first: boolean): Promise<Remembered | undefined> {
+async function ask({ env, isNew }: StartCheck, peer: NodeId, first: boolean): Promise<Remembered | undefined> {
   try {
-    const reply = new ByteReader(await env.network.call(peer, REMEMBERED_METHOD, new Uint8Array(0), ASK_MS), 'what a member remembers');
+    const request = Uint8Array.of(isNew ? ASKS_AS_NEW : ASKS);
+    const reply = new ByteReader(await env.network.call(peer, REMEMBERED_METHOD, request, ASK_MS), 'what a member remembers');
     const state = STATES[reply.u8()];
     const incarnation = reply.u53();
     const promised = { term: reply.u53(), acknowledged: reply.u53(), votedForMe: reply.u8() !== 0 };
