@@ -30,8 +30,7 @@ export class State {
   constructor(canaries: readonly Canary[], path = PATH) {
     this.#order = canaries.map(({ name }) => name);
     this.#path = path;
-    if (!existsSync(path)) return;
-    for (const known of JSON.parse(readFileSync(path, 'utf8')) as Known[]) this.#known.set(known.name, known);
+    for (const known of readRows(path)) this.#known.set(known.name, known);
   }
 
   of(name: string): Known | undefined {
@@ -64,10 +63,22 @@ export class State {
   }
 
   #put(known: Known): void {
+    // Several may hunt at a time, each for canaries of its own: what others have written meanwhile stays.
+    for (const row of readRows(this.#path)) this.#known.set(row.name, row);
     this.#known.set(known.name, known);
     const rows = this.#order.flatMap((name) => this.#known.get(name) ?? []);
     // Whole or not at all: a hunt may be stopped at any moment.
-    writeFileSync(`${this.#path}.tmp`, `[\n${rows.map((row) => `  ${JSON.stringify(row)}`).join(',\n')}\n]\n`);
-    renameSync(`${this.#path}.tmp`, this.#path);
+    const temporary = `${this.#path}.tmp.${process.pid}`;
+    writeFileSync(temporary, `[\n${rows.map((row) => `  ${JSON.stringify(row)}`).join(',\n')}\n]\n`);
+    renameSync(temporary, this.#path);
+  }
+}
+
+function readRows(path: string): Known[] {
+  if (!existsSync(path)) return [];
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as Known[];
+  } catch (error) {
+    throw new Error(`${path} does not parse; put the committed one back: git checkout ${path}`, { cause: error });
   }
 }

@@ -19,6 +19,7 @@ import { calm, strikeNetwork } from './network/strike.js';
 import type { SimOptions, SimResult, Violation, ViolationKind } from './result.js';
 import { runSettings, type RunSettings } from './settings.js';
 import type { OpRecord } from './workload/history.js';
+import { LogWitness } from './workload/log-witness.js';
 import { Workload } from './workload/workload.js';
 import { Trace, type TapeRow } from './world/trace.js';
 import { World, type Pump } from './world/world.js';
@@ -52,6 +53,7 @@ class Run {
   readonly oracle: DamageOracle;
   readonly checks: Checks;
   readonly workload: Workload;
+  readonly witness = new LogWitness();
   readonly plan: readonly FaultAction[];
   readonly #pump: Pump;
   readonly #struck = { network: 0, process: 0 };
@@ -71,9 +73,13 @@ class Run {
     const { nodes } = this.cluster;
     const report = (violation: Violation): void => this.#report(violation);
     this.oracle = new DamageOracle({ world, nodes });
-    this.checks = new Checks({ world, nodes, settings, coverage, oracle: this.oracle, report });
+    this.checks = new Checks({
+      world, nodes, settings, coverage, oracle: this.oracle, report,
+      applied: (node, replica, entry) => this.witness.applied(node, replica, entry),
+    });
     const { clients: links } = this.network;
-    this.workload = new Workload({ world, settings, nodes, links, coverage, report, dataLoss: (record) => this.#dataLoss(record) });
+    const dataLoss = (record: OpRecord, error: unknown): void => this.#dataLoss(record, error);
+    this.workload = new Workload({ world, settings, nodes, links, coverage, report, dataLoss });
     this.plan = planFaults(world, options.profile, settings);
     this.network.onFrame = (from, to, frame) => this.checks.onFrame(from, to, frame);
     this.cluster.watch({
@@ -109,8 +115,9 @@ class Run {
     if (!this.failed) await this.#comeToRest();
     if (!this.failed) await this.#readBack();
     if (!this.failed) await this.#until(settings.endUs);
+    if (!this.failed) this.#enoughAreLeft();
     if (!this.failed) this.checks.finalCheck();
-    if (!this.failed) workload.verdict();
+    if (!this.failed) workload.verdict(this.witness);
   }
 
   result(): SimResult {
@@ -213,19 +220,36 @@ class Run {
     await this.#until(deadline, () => open === 0);
   }
 
+  /** In `table` no fault is one that a node may stop for; in `full` the planner dooms at most a minority. */
+  #enoughAreLeft(): void {
+    const { fenced, nodes } = this.cluster;
+    const most = this.options.profile === 'table' ? 0 : Math.floor((nodes.length - 1) / 2);
+    if (fenced.length <= most) return;
+    const who = fenced.map(({ node, code, excuse }) => `node ${node} by ${code} (${excuse})`).join(', ');
+    this.report('liveness', 'no more nodes stop for good than may', `${who}: at most ${most} of ${nodes.length} may`);
+  }
+
   async #readBack(): Promise<void> {
     let open = 0;
     for (const node of this.cluster.nodes) {
       if (node.state !== 'up') continue;
       open++;
-      void this.workload.finalReads(node, (code) => code === 'DATA_LOSS').then(() => open--);
+      const excused = (code: string): boolean => code === 'DATA_LOSS' && this.oracle.lostBlock() !== undefined;
+      void this.workload.finalReads(node, excused).then(() => open--);
     }
     await this.#until(this.world.nowUs + READ_BACK_US, () => open === 0);
-    if (open > 0 && !this.failed) this.report('liveness', 'everything can be read back', `${open} nodes did not answer every read in ${READ_BACK_US / SECOND_US} s`);
+    if (open === 0 || this.failed) return;
+    this.report('liveness', 'everything can be read back', `${open} nodes did not answer every read in ${READ_BACK_US / SECOND_US} s`);
   }
 
-  #dataLoss({ node }: OpRecord): void {
-    if (this.oracle.lostBlock() === undefined) this.report('correctness', 'DATA_LOSS only when every copy is gone', 'a client was told DATA_LOSS', node);
+  /** The error names the block; where it does not, any block that is gone everywhere will do. */
+  #dataLoss({ node }: OpRecord, error: unknown): void {
+    const text = messageOf(error);
+    const named = /table (\d+), block at (\d+)/.exec(text);
+    const meta = named === null ? undefined : this.oracle.meta(Number(named[1]));
+    const { oracle } = this;
+    const gone = meta === undefined ? oracle.lostBlock() !== undefined : oracle.everyCopyGone(meta.fileDigest, Number(named?.[2]), 1);
+    if (!gone) this.report('correctness', 'DATA_LOSS only when every copy is gone', `a client was told: ${text}`, node);
   }
 
   #report(violation: Violation): void {

@@ -1,6 +1,6 @@
 /** One seed, in this process, so that a debugger and a tape can look on. */
 
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { runSettings } from '../../sim/settings.js';
 import { World } from '../../sim/world/world.js';
 import type { SimOptions, ViolationKind } from '../../sim/result.js';
@@ -36,7 +36,8 @@ export function exitCodeOf(run: SeedRun): number {
 
 interface OpenTape {
   readonly tape: Tape;
-  readonly close: () => void;
+  /** Why the tape is not complete; undefined: it is. */
+  readonly close: () => string | undefined;
 }
 
 function openTape(tools: OneTools, seed: number): OpenTape | undefined {
@@ -44,7 +45,13 @@ function openTape(tools: OneTools, seed: number): OpenTape | undefined {
   const { nodes } = runSettings(new World({ seed }));
   if (tools.tape === true) {
     const tape = new Tape(nodes, (text) => tools.io.out(text));
-    return { tape, close: () => tape.flush() };
+    return {
+      tape,
+      close: () => {
+        tape.flush();
+        return undefined;
+      },
+    };
   }
   let fd: number;
   try {
@@ -52,14 +59,32 @@ function openTape(tools: OneTools, seed: number): OpenTape | undefined {
   } catch (error) {
     throw new UsageFault(`--tape: ${messageOf(error)}`);
   }
-  const tape = new Tape(nodes, (text) => void writeSync(fd, text));
+  let failure: string | undefined;
+  const attempt = (work: () => void): void => {
+    if (failure !== undefined) return;
+    try {
+      work();
+    } catch (error) {
+      // A full disk of the host is no fault of the store's: the run goes on, and the end says what became of the tape.
+      failure = messageOf(error);
+    }
+  };
+  const tape = new Tape(nodes, (text) => attempt(() => writeFileSync(fd, text)));
   return {
     tape,
     close: () => {
       tape.flush();
-      closeSync(fd);
+      attempt(() => closeSync(fd));
+      return failure;
     },
   };
+}
+
+/** A run without any fault, because none has that number, would pass for a run that was asked for. */
+function refuseUnknown({ only, seed }: SimOptions, { result }: SeedRun): void {
+  if (only === undefined || result.plan.length === 0) return;
+  const unknown = only.filter((id) => !result.plan.some((action) => action.id === id));
+  if (unknown.length > 0) throw new UsageFault(`--only ${unknown.join(',')}: the plan of seed ${seed} has faults ${result.plan[0]?.id} to ${result.plan.at(-1)?.id}`);
 }
 
 export async function runOne(tools: OneTools, options: SimOptions): Promise<number> {
@@ -67,11 +92,14 @@ export async function runOne(tools: OneTools, options: SimOptions): Promise<numb
   const open = openTape(tools, options.seed);
   const seedTools = { simulate: host.simulate, limitMs };
   let run: SeedRun;
+  let incomplete: string | undefined;
   try {
     run = await runSeed(options, open === undefined ? seedTools : { ...seedTools, onRow: (row) => open.tape.row(row) });
   } finally {
-    open?.close();
+    incomplete = open?.close();
   }
+  refuseUnknown(options, run);
+  if (incomplete !== undefined) io.err(`kintsugi sim: the tape ${String(tools.tape)} is not complete: ${incomplete}\n`);
   // What is left of a broken run could disturb another one in this process.
   const again = tools.twice && !isBroken(run) ? await runSeed(options, seedTools) : undefined;
   const final = again === undefined ? run : compared(run, again);

@@ -3,6 +3,7 @@
  * seed's failure and is replaced. Nothing is shared between workers, so that results depend on their seeds alone.
  */
 
+import { messageOf } from '../../base/errors.js';
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { SimOptions } from '../../sim/result.js';
@@ -103,7 +104,12 @@ export class Pool {
       } else if (message.type === 'unable') this.#why = message.why;
       else this.#done(worker, message.run);
     });
-    child.on('error', () => undefined);
+    child.on('error', (error) => {
+      // Without a process there will be no exit to tell of it.
+      if (child.pid !== undefined) return;
+      this.#why = messageOf(error);
+      this.#gone(worker, null, null);
+    });
     child.on('exit', (code, signal) => this.#gone(worker, code, signal));
   }
 

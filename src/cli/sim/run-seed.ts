@@ -79,7 +79,10 @@ export async function runSeed(options: SimOptions, tools: SeedTools): Promise<Se
   const onUnhandled = (listener: (reason: unknown) => void): (() => void) => {
     hears = false;
     process.on('unhandledRejection', listener);
-    return () => void process.off('unhandledRejection', listener);
+    return () => {
+      process.off('unhandledRejection', listener);
+      hears = true;
+    };
   };
   process.on('unhandledRejection', onRejection);
   process.on('uncaughtException', onException);

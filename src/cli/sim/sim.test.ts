@@ -81,12 +81,20 @@ describe('kintsugi sim', function () {
       ['', /--help/], ['--seed x', /whole number/], ['--seed 1 --seeds 1..2', /one of/], ['--seeds 2..1', /empty/], ['--seed 1 --profile half', /table or full/],
       ['--seed 1 --sed 2', /unknown option/], ['--seeds 1..2 --tape', /means nothing/], ['--seed 1 --tape --json', /--tape FILE/], ['--seed 1 extra', /too many arguments/],
       ['--regressions /nowhere', /no list of regressions/], ['--seed 1 --tape /nowhere/at/all', /--tape/], ['--seed 1 --coverage', /means nothing/],
+      ['--seed 20 --limit 3000000', /at most 2147483/], ['--seed 20 --only 0,99999', /--only 99999: the plan of seed 20/],
     ] as const) {
       const { code, err } = await run(line);
       assert.equal(code, 2, line);
       assert.match(err, about, line);
     }
     assert.equal((await run('--help')).code, 0);
+  });
+
+  it('a disk that takes no tape costs the tape, not the verdict', async () => {
+    const { code, out, err } = await run('--seed 20 --tape /dev/full');
+    assert.equal(code, 0, err);
+    assert.match(err, /tape \/dev\/full is not complete: .*ENOSPC/);
+    assert.match(out, /PASS/);
   });
 
   it('a range runs in worker processes; its JSON has what failed and the sums', async () => {

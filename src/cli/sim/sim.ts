@@ -74,10 +74,19 @@ function refuse(given: Given, mode: string, names: readonly (keyof Given)[]): vo
   if (wrong !== undefined) throw new UsageFault(`--${wrong === 'failFast' ? 'fail-fast' : wrong} means nothing with ${mode}`);
 }
 
+/** Seconds. Timers count milliseconds in 31 bits. */
+const MAX_LIMIT = 2_147_483;
+
+function parseLimit(text: string): number {
+  const limit = parseWhole('--limit', text, 0);
+  if (limit > MAX_LIMIT) throw new UsageFault(`--limit is at most ${MAX_LIMIT} seconds, or 0 for none`);
+  return limit;
+}
+
 async function dispatch(given: Given, io: Io, host: SimHost): Promise<number> {
   const profile = given.profile === undefined ? undefined : parseProfile(given.profile);
   const shared = {
-    io, host, json: given.json === true, limitMs: parseWhole('--limit', given.limit, 0) * 1000,
+    io, host, json: given.json === true, limitMs: parseLimit(given.limit) * 1000,
     workers: given.workers === undefined ? host.cores : parseWhole('--workers', given.workers, 1),
   };
   const ways = [given.seed, given.seeds, given.regressions].filter((way) => way !== undefined).length;

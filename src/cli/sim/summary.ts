@@ -1,4 +1,4 @@
-/** What many runs come to. Only sums and the worst are kept, so that any number of seeds can be run. */
+/** What many runs come to. Of a run that passed only sums and its digest are kept, so that many seeds can be run. */
 
 import type { FaultProfile } from '../../sim/faults/fault.js';
 import type { SimOptions, SimResult, Violation } from '../../sim/result.js';

@@ -37,6 +37,8 @@ export interface ChecksOptions {
   readonly coverage: Coverage;
   readonly oracle: DamageOracle;
   readonly report: (violation: Violation) => void;
+  /** Hears of each entry that a node applied, once it is watched. */
+  readonly applied?: (node: NodeId, replica: Replica, entry: Entry) => void;
 }
 
 /** Seconds. */
@@ -201,6 +203,7 @@ export class Checks {
   #onApplied(node: WatchedNode, replica: Replica, entry: Entry): void {
     if (node.running?.replica !== replica) return;
     this.#log.onApplied(node, entry);
+    this.#options.applied?.(node.id, replica, entry);
     const { latest } = replica.tree;
     if (latest.last.index !== entry.index) return;
     this.#manifests.check(node.id, latest);

@@ -39,6 +39,12 @@ export function areaOf(path: string): Area {
 /** The disk refuses: no byte that was promised is lost by it, but a process may end of it. */
 const REFUSALS: ReadonlySet<DiskFault> = new Set(['write-error', 'no-space', 'sync-error', 'sync-dir-error', 'read-error', 'sticky-read-error']);
 
+/** They change nothing of what is stored: a promise that was kept is still there to be seen. */
+const HARMLESS: ReadonlySet<DiskFault> = new Set(['slow-io', 'stalled-sync', 'read-error', 'sticky-read-error', 'misread', 'write-error', 'sync-error']);
+
+/** After which a file that was there is not. */
+const NAMES: ReadonlySet<DiskFault> = new Set(['missing', 'misnamed', 'unsynced-name-lost']);
+
 const DISPLACED: ReadonlySet<DiskFault> = new Set(['missing', 'truncated', 'extended', 'misnamed', 'stale']);
 
 export class DamageLedger {
@@ -66,15 +72,26 @@ export class DamageLedger {
     return this.of(node).findLast((damage) => damage.grave && areaOf(damage.path) === area);
   }
 
-  /** The newest refusal of that node's disk, since a time. */
-  refused(node: NodeId, sinceUs = 0, area?: Area): Damage | undefined {
+  /** The newest refusal of that node's disk that a process may end of, after a time: a table that cannot be read is not one. */
+  refused(node: NodeId, sinceUs = -1, area?: Area): Damage | undefined {
     return this.of(node).findLast((damage) =>
-      damage.atUs >= sinceUs && REFUSALS.has(damage.kind) && (area === undefined || areaOf(damage.path) === area));
+      damage.atUs > sinceUs && REFUSALS.has(damage.kind) && !(damage.kind.endsWith('read-error') && areaOf(damage.path) === 'tables') &&
+      (area === undefined || areaOf(damage.path) === area));
   }
 
-  /** The newest read error of that part that does not come again, since a time. */
+  /** Bytes of that part were changed since a time. */
+  changed(node: NodeId, area: Area, sinceUs = 0): Damage | undefined {
+    return this.of(node).findLast((damage) => damage.atUs >= sinceUs && !HARMLESS.has(damage.kind) && areaOf(damage.path) === area);
+  }
+
+  /** The name of this very file was taken away. */
+  renamed(node: NodeId, path: string): boolean {
+    return this.of(node).some((damage) => damage.path === path && NAMES.has(damage.kind));
+  }
+
+  /** The newest read error of that part that does not come again, after a time. */
   unreadOnce(node: NodeId, sinceUs: number, area: Area): Damage | undefined {
-    return this.of(node).findLast(({ atUs, kind, path }) => kind === 'read-error' && atUs >= sinceUs && areaOf(path) === area);
+    return this.of(node).findLast(({ atUs, kind, path }) => kind === 'read-error' && atUs > sinceUs && areaOf(path) === area);
   }
 
   /** Any damage at all to that part of the node, since a time. */

@@ -159,7 +159,7 @@ export class DamageOracle {
 
   /** Why this typed stop has its cause in damage done to that node; undefined: it has not. */
   excuse(node: NodeId, error: unknown): string | undefined {
-    return excuseOf(this.ledger, node, error, this.#lifeBeganUs.get(node) ?? 0);
+    return excuseOf(this.ledger, node, error, this.#lifeBeganUs.get(node) ?? -1);
   }
 
   /** No node that can be reached has this stretch any more, not even by parity: DATA_LOSS is the right answer for it. */

@@ -106,6 +106,6 @@ export class HintsKept {
     const { ledger } = this.#oracle;
     if (ledger.suffered(node, 'wipe') || ledger.suffered(node, 'roll-back')) return true;
     // Damage to the file that keeps them, and a disk that would not take them.
-    return ledger.any(node, 'hints') !== undefined || ledger.refused(node, hint.sinceUs, 'other') !== undefined;
+    return ledger.changed(node, 'hints', hint.sinceUs) !== undefined || ledger.refused(node, hint.sinceUs, 'other') !== undefined;
   }
 }

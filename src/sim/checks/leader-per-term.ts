@@ -33,9 +33,4 @@ export class LeaderPerTerm {
   of(term: Term): NodeId | undefined {
     return this.#leaders.get(term);
   }
-
-  /** The highest term in which anybody led. */
-  get terms(): number {
-    return this.#leaders.size;
-  }
 }

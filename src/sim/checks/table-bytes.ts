@@ -48,9 +48,11 @@ export class TableBytes {
     const durable = node.running?.replica.tree.durable;
     if (durable === undefined || (!again && this.#complete.get(node.id) === durable)) return;
     const there = new Set(node.disk.list().map(({ path }) => path));
+    const { ledger } = this.#oracle;
     for (const meta of durable.levels.flat()) {
       const path = tablePath(meta.id);
-      if (there.has(path) || this.#oracle.touched(node.id, path)) continue;
+      if (there.has(path) || ledger.renamed(node.id, path)) continue;
+      if (ledger.suffered(node.id, 'wipe') || ledger.suffered(node.id, 'roll-back')) continue;
       this.#reporter.broken('files of the durable manifest are there', node.id, `S5 table ${meta.id} is in the durable manifest of node ${node.id}, and its file is gone`);
     }
     this.#complete.set(node.id, durable);

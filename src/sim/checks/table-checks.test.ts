@@ -133,9 +133,11 @@ describe('the damage oracle', () => {
     w.oracle.noteDamage(1, 'log/1.seg', 0, 1, 'sync-error');
     assert.equal(w.oracle.excuse(1, refused), 'sync-error of its log');
     assert.equal(w.oracle.excuse(1, new DiskError('SYNC_FAILED', '')), 'sync-error of its log');
-    w.world.nowUs += 1;
     w.oracle.onDeath(one);
     assert.equal(w.oracle.excuse(1, refused), undefined);
+    w.world.nowUs += 1;
+    w.oracle.noteDamage(1, 'tables/9.sst', 0, 1, 'read-error');
+    assert.equal(w.oracle.excuse(1, refused), undefined, 'nobody may end of a table that cannot be read');
   });
 });
 

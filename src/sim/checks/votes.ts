@@ -95,7 +95,7 @@ export class Votes {
     this.#durable.set(node.id, Math.max(term, this.#durable.get(node.id) ?? 0));
     // What lies there now says nothing of what was written.
     const since = this.#reporter.nowUs - RECENT_US;
-    if (ledger.any(node.id, 'hardstate', since) !== undefined || ledger.displaced(node.id, 'hardstate') !== undefined) return;
+    if (ledger.changed(node.id, 'hardstate', since) !== undefined || ledger.displaced(node.id, 'hardstate') !== undefined) return;
     const held = slotsOf(node.disk.medium(PATH)).filter((slot) => holds(slot, term, candidate)).length;
     if (held >= MUST_HOLD) return;
     this.#reporter.broken('promises are durable before they are sent', node.id, `R2 node ${node.id} sends ${what} in term ${term}, of which ${held} copies are durable`);

@@ -1,5 +1,6 @@
 /** Carries out one action of the plan on processes. Each ends by itself, and never takes away what the profile must leave. */
 
+import { codeOf } from '../../base/errors.js';
 import type { SimCluster } from '../cluster/sim-cluster.js';
 import type { SimNode } from '../cluster/sim-node.js';
 import type { Coverage } from '../coverage.js';
@@ -45,8 +46,7 @@ function strike(context: ProcessContext, kind: ProcessFault, random: Stream): bo
       node.disk.powerOffAfter(1 + random.tail(12));
       return true;
     case 'crash-all':
-      for (const each of cluster.nodes) crash(context, each, random);
-      return true;
+      return cluster.nodes.map((each) => crash(context, each, random)).includes(true);
     case 'restart-storm':
       for (let i = random.between(3, 8), at = 0; i > 0; i--, at += random.tail(400 * MS)) {
         const victim = random.chance(1, 2) ? node : random.pick(cluster.nodes);
@@ -62,7 +62,10 @@ function strike(context: ProcessContext, kind: ProcessFault, random: Stream): bo
     case 'move-leader': {
       const leader = cluster.leader();
       if (leader?.running === undefined || leader === node) return false;
-      leader.running.store.moveLeader(node.id).catch(() => undefined);
+      const { process, store } = leader.running;
+      store.moveLeader(node.id).catch((error: unknown) => {
+        if (codeOf(error) === undefined) cluster.threw(process, error);
+      });
       return true;
     }
     case 'wipe':
@@ -77,9 +80,11 @@ function downTime(random: Stream): number {
 
 function crash(context: ProcessContext, node: SimNode, random: Stream, forUs = downTime(random)): boolean {
   if (node.state === 'fenced') return false;
+  const alive = node.process !== undefined;
+  // Who is down already stays down longer: also a fault, but not one that struck a process.
   context.cluster.down(node, random.chance(2, 3) ? 'power' : 'kill');
   context.world.schedule(forUs, () => context.cluster.up(node));
-  return true;
+  return alive;
 }
 
 function pause({ world, electionMs }: ProcessContext, node: SimNode, random: Stream): boolean {

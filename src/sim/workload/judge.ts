@@ -11,7 +11,7 @@ import { gather } from './judge/evidence.js';
 import type { Fault } from './judge/fault.js';
 import { projectToKeys } from './judge/projection.js';
 import { checkRealTime, checkSessions, NewestBefore } from './judge/real-time.js';
-import { replay } from './judge/replay.js';
+import { replay, type Likely } from './judge/replay.js';
 import { checkRevisionErrors } from './judge/revision-errors.js';
 import { describeRecord, keyName } from './describe.js';
 
@@ -34,11 +34,12 @@ function limits(keys: number): SearchLimits {
   return { timeMs: SEARCH_UNITS + 2 * keys, memo: 300_000, now: () => now++ };
 }
 
-export function judge(records: readonly OpRecord[]): Judgement {
+/** `likely`: that a write of unknown outcome took a revision of which nobody was told, as far as anything but answers shows. */
+export function judge(records: readonly OpRecord[], likely: Likely = () => false): Judgement {
   const evidence = gather(records);
   const { answered, traced, untraced } = evidence;
   const newest = new NewestBefore(answered);
-  const replayed = replay(evidence, newest);
+  const replayed = replay(evidence, newest, likely);
   const faults: Fault[] = [];
   for (const list of [
     evidence.faults, replayed.faults, checkRealTime(evidence, newest), checkSessions(answered),
@@ -48,8 +49,8 @@ export function judge(records: readonly OpRecord[]): Judgement {
   }
   const search = secondOpinion(records, evidence.keys);
   if (search.fault !== undefined) faults.push(search.fault);
-  // The replay, when it fits, is a proof: then the search may leave a question open.
   const undecided = search.undecided ? 1 : 0;
+  if (undecided > 0) faults.push({ check: 'undecided', message: 'the search key by key ran out of steps: what is not decided has not passed', atUs: 0, node: 0 });
   return {
     passed: faults.length === 0,
     faults,

@@ -9,6 +9,7 @@ import type { Violation } from '../result.js';
 import type { Process, World } from '../world/world.js';
 import type { History, OpRecord, Outcome } from './history.js';
 import { DAMAGED_VALUE, kvsOf, type Answer } from './operation.js';
+import { commandText } from './log-witness.js';
 import { meaningOf } from './outcomes.js';
 import type { Values } from './values.js';
 import { Wire } from './wire.js';
@@ -30,6 +31,12 @@ export class NodeAccess {
   constructor(options: NodeAccessOptions) {
     this.#options = options;
     this.#wire = new Wire((value) => options.values.bytesOf(value));
+  }
+
+  /** What the log says of this operation when it is carried out, see `commandText`; undefined if it is never in it. */
+  commandTextOf({ op }: OpRecord): string | undefined {
+    const command = this.#wire.command(op);
+    return command && commandText(command);
   }
 
   /**

@@ -1,9 +1,9 @@
 /** Operations as the requests of the store's API, and its responses as answers. */
 
-import type { Compare, KeyValue, RangeRequest, RangeResponse, RequestOp, ResponseOp, TxnRequest } from '../../replica/kv/requests.js';
+import type { Compare, DeleteRangeRequest, KeyValue, KvCommand, RangeRequest, RangeResponse, RequestOp, ResponseOp, TxnRequest } from '../../replica/kv/requests.js';
 import { decodeValue } from './value.js';
 import type { WorkloadStore } from './node.js';
-import type { Answer, CompareOp, InnerAnswer, InnerOp, Kv, Op, PutOp, RangeOp, TxnOp } from './operation.js';
+import type { Answer, CompareOp, DeleteOp, InnerAnswer, InnerOp, Kv, Op, PutOp, RangeOp, TxnOp } from './operation.js';
 
 /** One byte per character. */
 export function keyBytes(key: string): Uint8Array {
@@ -34,8 +34,7 @@ export class Wire {
         return { kind: 'put', revision, prevKv: prevKv && kvOf(prevKv) };
       }
       case 'delete': {
-        const request = { key: keyBytes(op.key), rangeEnd: keyBytes(op.end), prevKv: op.prevKv };
-        const { revision, deleted, prevKvs } = await store.deleteRange(request);
+        const { revision, deleted, prevKvs } = await store.deleteRange(deleteRequest(op));
         return { kind: 'delete', revision, deleted, prevKvs: prevKvs.map(kvOf) };
       }
       case 'txn': {
@@ -43,6 +42,17 @@ export class Wire {
         return { kind: 'txn', revision, succeeded, responses: responses.map(innerAnswer) };
       }
       case 'compact': return { kind: 'compact', revision: (await store.compact({ revision: op.revision, physical: false })).revision };
+    }
+  }
+
+  /** As it stands in the log; undefined for what is never in it. */
+  command(op: Op): KvCommand | undefined {
+    switch (op.kind) {
+      case 'range': return undefined;
+      case 'put': return { kind: 'put', request: this.#put(op) };
+      case 'delete': return { kind: 'delete-range', request: deleteRequest(op) };
+      case 'txn': return { kind: 'txn', request: this.#txn(op) };
+      case 'compact': return { kind: 'compact', request: { revision: op.revision, physical: false } };
     }
   }
 
@@ -74,10 +84,14 @@ export class Wire {
       case 'range': return { kind: 'range', request: rangeRequest(op) };
       case 'put': return { kind: 'put', request: this.#put(op) };
       case 'delete':
-        return { kind: 'delete-range', request: { key: keyBytes(op.key), rangeEnd: keyBytes(op.end), prevKv: op.prevKv } };
+        return { kind: 'delete-range', request: deleteRequest(op) };
       case 'txn': return { kind: 'txn', request: this.#txn(op) };
     }
   }
+}
+
+function deleteRequest({ key, end, prevKv }: DeleteOp): DeleteRangeRequest {
+  return { key: keyBytes(key), rangeEnd: keyBytes(end), prevKv };
 }
 
 function rangeRequest(op: RangeOp): RangeRequest {

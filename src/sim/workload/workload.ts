@@ -15,6 +15,7 @@ import { Generator, mixOf } from './generator.js';
 import { History, type Counts, type OpRecord } from './history.js';
 import { judge, type Judgement } from './judge.js';
 import { keysOf } from './keys.js';
+import { LogWitness } from './log-witness.js';
 import { NodeAccess } from './node-access.js';
 import type { WorkloadNode } from './node.js';
 import { dueTimes } from './pace.js';
@@ -104,8 +105,13 @@ export class Workload {
   }
 
   /** Judges all that happened, and reports what is wrong with it. */
-  verdict(): Judgement {
-    const judgement = judge(this.history.records);
+  verdict(witness = new LogWitness()): Judgement {
+    const texts = new Map<OpRecord, string | undefined>();
+    const judgement = judge(this.history.records, (revision, record) => {
+      if (!texts.has(record)) texts.set(record, this.#access.commandTextOf(record));
+      const text = texts.get(record);
+      return text !== undefined && text === witness.commandAt(revision);
+    });
     const { report, world, coverage } = this.#options;
     for (const [name, count] of Object.entries(judgement.stats)) coverage.branch(`judge ${name}`, count);
     for (const { check, message, atUs, node } of judgement.faults.slice(0, MAX_REPORTS)) {

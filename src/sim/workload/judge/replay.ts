@@ -86,16 +86,20 @@ function schedule({ answered, traced }: Evidence): Schedule {
   return { last, writers, reads, faults };
 }
 
-export function replay(evidence: Evidence, newest: NewestBefore): ReplayResult {
+/** Only the order in which writes are tried hangs on it. */
+export type Likely = (revision: number, record: OpRecord) => boolean;
+
+export function replay(evidence: Evidence, newest: NewestBefore, likely: Likely): ReplayResult {
   const plan = schedule(evidence);
   if (plan.faults.length > 0) return { faults: plan.faults, revisions: plan.last, inferred: 0, steps: 0 };
-  return new Replay(evidence, plan, newest).run();
+  return new Replay(evidence, plan, newest, likely).run();
 }
 
 class Replay {
   readonly #plan: Schedule;
   readonly #evidence: Evidence;
   readonly #newest: NewestBefore;
+  readonly #likely: Likely;
   readonly #store: ReferenceStore;
   readonly #choices: Choice[] = [];
   readonly #used = new Set<OpRecord>();
@@ -109,7 +113,8 @@ class Replay {
   #furthest = 0;
   #fault: Fault | undefined;
 
-  constructor(evidence: Evidence, plan: Schedule, newest: NewestBefore) {
+  constructor(evidence: Evidence, plan: Schedule, newest: NewestBefore, likely: Likely) {
+    this.#likely = likely;
     this.#evidence = evidence;
     this.#plan = plan;
     this.#newest = newest;
@@ -209,9 +214,11 @@ class Replay {
   /** Unknown writes without a trace that may have been carried out between the answers before and after the revision. */
   #eligible(revision: number): OpRecord[] {
     const latest = (this.#earliest ??= this.#earliestReturns())[revision] as number;
-    return this.#evidence.untraced
+    const eligible = this.#evidence.untraced
       .filter((record) => record.callUs <= latest && this.#newest.revisionAt(record.callUs) < revision)
       .sort((a, b) => b.callUs - a.callUs);
+    const first = eligible.filter((record) => this.#likely(revision, record));
+    return first.length === 0 ? eligible : [...first, ...eligible.filter((record) => !first.includes(record))];
   }
 
   /** By revision: when somebody was first told of it or of a later one. */
