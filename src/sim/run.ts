@@ -185,6 +185,7 @@ class Run {
     calm(this.network);
     for (const { disk, id } of cluster.nodes) {
       disk.disarm();
+      disk.powerOffAfter(Infinity);
       this.oracle.noteMended(id);
     }
     cluster.revive();

@@ -180,6 +180,19 @@ describe('fetching tables', () => {
     assert.equal((await fetcher.fetchBlock(meta, wanted, [11])).kind, 'lost', 'with the file everything is gone');
   });
 
+  it('D1 a peer with one good footer has the footer, whichever end is asked for', async () => {
+    const [head, tail] = regions.filter(({ kind }) => kind === 'footer');
+    assert.ok(head && tail);
+    rot(11, head);
+    rot(12, tail);
+    for (const peer of [11, 12]) {
+      for (const footer of [head, tail]) {
+        const wanted = { offset: footer.offset, digest: meta.rootDigest };
+        assert.equal((await fetcher.fetchBlock(meta, wanted, [peer])).kind, 'good', `peer ${peer}, footer at ${footer.offset}`);
+      }
+    }
+  });
+
   it('a fetch that is cancelled ends, and leaves nothing', async () => {
     let looks = 0;
     const cancelled = (): boolean => ++looks > 2;

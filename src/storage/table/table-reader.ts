@@ -220,6 +220,8 @@ export class TableReader {
   readPayload(offset: number): Uint8Array {
     const region = must(this.specAt(offset), `table ${this.meta.id} has a region at ${offset}`);
     const { file } = this.#open();
+    // Both ends hold the same footer: whichever is asked for, either will do.
+    if (region.kind === 'footer') return this.#loadFooter(file);
     return readBlock(file, this.meta, region, region.spec, this.#host.faults).payload;
   }
 
