@@ -13,7 +13,7 @@ import type { EntryTable } from './entry-table.js';
 import { LogError } from './errors.js';
 import { identityBound, IdentityEncoder } from './identity-codec.js';
 import { resolve, type Cut, type Evidence, type Fault, type Resolution } from './resolve.js';
-import { endOf, scanSegment, type BatchFact, type SegmentScan } from './scan.js';
+import { endOf, PAGE, scanSegment, type BatchFact, type SegmentScan } from './scan.js';
 import { encodeHeader, generationOf, HEADER_BYTES, segmentName } from './segment-layout.js';
 import { Segment, zeroRange, type SegmentStore } from './segment-store.js';
 
@@ -87,6 +87,8 @@ async function repair(disk: Disk, store: SegmentStore, scans: readonly SegmentSc
     const path = segmentName(store.dir, scan.generation);
     const segment = new Segment(scan.generation, scan.layout, await disk.open(path, 'write'));
     if (!scan.sizeGood || !scan.headersGood) await restoreShape(segment, scan);
+    if (scan.generation >= last) await zeroUnreadable(segment, scan);
+    segment.worn = scan.unreadable.length > 0;
     segment.durable = scan.generation <= last;
     (scan.generation <= last ? segments : prepared).push(segment);
   }
@@ -110,6 +112,16 @@ async function restoreShape(segment: Segment, scan: SegmentScan): Promise<void> 
   await segment.file.write(header, 0);
   await segment.file.write(header, bytes - HEADER_BYTES);
   await segment.file.sync();
+}
+
+/**
+ * What is yet to be written to is made as it was judged: what could not be read counted as zero, and held no needed entry. A disk maps
+ * a bad sector elsewhere when all of its page is written; a write into a part of the page would have to read the rest first, and fail.
+ */
+async function zeroUnreadable({ file, layout }: Segment, { unreadable }: SegmentScan): Promise<void> {
+  const inside = unreadable.filter((page) => page >= HEADER_BYTES && page + PAGE <= layout.bytes - HEADER_BYTES);
+  for (const page of inside) await zeroRange(file, page, page + PAGE);
+  if (inside.length > 0) await file.sync();
 }
 
 async function zeroCut(segments: readonly Segment[], cut: Cut | undefined): Promise<void> {

@@ -50,6 +50,7 @@ function readRun(chain: SegmentChain, table: EntryTable, from: LogIndex, run: re
     if (segment.file.readSync(bytes, first.offset) < bytes.length) failure = 'the file is too short';
   } catch (error) {
     failure = error;
+    segment.worn = true;
   }
   const view = new DataView(bytes.buffer);
   return run.map((place, i): Entry => {

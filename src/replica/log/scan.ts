@@ -46,6 +46,8 @@ export interface SegmentScan {
   readonly identityCursor: number;
   /** What is wrong with the file as a whole, for people. */
   readonly oddities: readonly string[];
+  /** Offsets of the pages that could not be read; they count as zero. */
+  readonly unreadable: readonly number[];
   readonly headersGood: boolean;
   readonly sizeGood: boolean;
   /** So little of the file is left that what is missing from it proves nothing: both headers are gone, or its end is. */
@@ -55,7 +57,9 @@ export interface SegmentScan {
 export async function scanSegment(disk: Disk, path: string, generation: number, usualBytes: number): Promise<SegmentScan> {
   const size = disk.sizeOf(path) ?? 0;
   const oddities: string[] = [];
-  let bytes = await readAll(disk, path, Math.min(size, MAX_SEGMENT_BYTES), oddities);
+  const unreadable: number[] = [];
+  let bytes = await readAll(disk, path, Math.min(size, MAX_SEGMENT_BYTES), unreadable);
+  for (const page of unreadable) oddities.push(`bytes ${page} to ${page + PAGE} cannot be read`);
   const layout = layoutOf(segmentBytesOf(bytes, generation, usualBytes));
   const headers = [0, layout.bytes - HEADER_BYTES].filter((at) => decodeHeader(bytes, at)?.generation === generation).length;
   const wrecked = headers === 0 || size < layout.identityEnd;
@@ -70,22 +74,22 @@ export async function scanSegment(disk: Disk, path: string, generation: number, 
   const { identities, usedTo } = decodeIdentities(bytes, layout.identityStart, layout.identityEnd, seed, generation);
   const batches = scanBatches(bytes, layout, generation, seed, identities);
   const sizeGood = size === layout.bytes;
-  return { generation, layout, batches, identityCursor: usedTo, oddities, headersGood: headers === 2, sizeGood, wrecked };
+  return { generation, layout, batches, identityCursor: usedTo, oddities, unreadable, headersGood: headers === 2, sizeGood, wrecked };
 }
 
 /** Of the page that a bad sector takes with it. */
-const PAGE = 4096;
+export const PAGE = 4096;
 const READ_AT_ONCE = 1024 * 1024;
 
 /** Past the caches: after a failed sync they hold bytes that the disk does not. What cannot be read is zero. */
-async function readAll(disk: Disk, path: string, size: number, oddities: string[]): Promise<Uint8Array> {
+async function readAll(disk: Disk, path: string, size: number, unreadable: number[]): Promise<Uint8Array> {
   const out = new Uint8Array(size);
   for (let at = 0; at < size; at += READ_AT_ONCE) {
     const length = Math.min(READ_AT_ONCE, size - at);
     if (await readInto(disk, path, out, at, length)) continue;
     for (let page = at; page < at + length; page += PAGE) {
       if (await readInto(disk, path, out, page, Math.min(PAGE, at + length - page))) continue;
-      oddities.push(`bytes ${page} to ${page + PAGE} cannot be read`);
+      unreadable.push(page);
     }
   }
   return out;

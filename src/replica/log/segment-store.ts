@@ -25,6 +25,8 @@ export class Segment {
   identityCursor: number;
   /** Whether one of its batches is known to be durable. */
   durable = false;
+  /** A place of it could not be read: it serves no second time, for a write into a part of such a page would fail. */
+  worn = false;
 
   constructor(generation: number, layout: SegmentLayout, file: DiskFile) {
     this.generation = generation;
@@ -95,7 +97,7 @@ export class SegmentStore {
   async retire(segment: Segment): Promise<void> {
     const name = segmentName(this.dir, segment.generation);
     segment.file.close();
-    if (this.#spares.length < MAX_SPARES && segment.layout.bytes === this.layout.bytes) {
+    if (this.#spares.length < MAX_SPARES && !segment.worn && segment.layout.bytes === this.layout.bytes) {
       const spare = `${this.dir}/spare-${segment.generation}.tmp`;
       await this.#disk.rename(name, spare);
       // Durable before the header is overwritten, or a crash leaves the old name with a younger header.

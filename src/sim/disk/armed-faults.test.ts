@@ -34,7 +34,7 @@ describe('an armed fault of a SimDisk', () => {
     });
   });
 
-  it('sticky-read-error leaves a sector unreadable, also after a crash, until it is written', async () => {
+  it('sticky-read-error leaves a sector unreadable, also after a crash, until its page is written', async () => {
     await inDiskWorld(1, async ({ disk, start }) => {
       await putDurable(start(), 'f', filled(4 * 4096, 1));
       const meant = (path: string, offset: number, length: number): boolean => path === 'f' && offset < 5120 && offset + length > 4608;
@@ -50,7 +50,10 @@ describe('an armed fault of a SimDisk', () => {
       await assert.rejects(life.readDirect('f', 5000, 1), hasCode('READ_FAILED'));
       const file = life.openSync('f', 'write');
       assert.throws(() => file.readSync(new Uint8Array(1), 4096), hasCode('READ_FAILED'), 'the page cache reads whole pages');
-      file.writeSync(filled(512, 2), 4608);
+      assert.throws(() => file.writeSync(filled(512, 2), 4608), hasCode('READ_FAILED'), 'the rest of the page would be lost');
+      assert.throws(() => file.writeSync(filled(8192, 2), 5200), hasCode('READ_FAILED'));
+      file.writeSync(filled(100, 3), 3996);
+      file.writeSync(filled(4096, 2), 4096);
       await file.sync();
       assert.equal((await readPastCache(life, 'f'))[5000], 2);
       assert.equal(readAll(life, 'f').length, 4 * 4096);

@@ -200,7 +200,19 @@ export class Inode {
     return undefined;
   }
 
-  /** From now on the medium cannot read the sector at `offset`, until it is written. The cache forgets it if it may. */
+  /** Offset of the first bad sector of a page that this write changes in part and that is not held: it would have to be read first. */
+  unwritable(offset: number, length: number): number | undefined {
+    if (this.#bad === undefined) return undefined;
+    for (const at of [offset, offset + length]) {
+      const page = Math.floor(at / PAGE);
+      if (at % PAGE === 0 || this.#held[page] === 1) continue;
+      const bad = this.unreadable(page * PAGE, PAGE);
+      if (bad !== undefined) return bad;
+    }
+    return undefined;
+  }
+
+  /** From now on the medium cannot read the sector at `offset`, until its page is written. The cache forgets it if it may. */
   spoil(offset: number): void {
     (this.#bad ??= new Set()).add(Math.floor(offset / SECTOR));
     this.evict();
@@ -270,7 +282,8 @@ export class Inode {
     const end = offset + bytes.length;
     if (end > this.#mediumSize) this.#resizeMedium(end);
     this.#medium.set(bytes, offset);
-    if (this.#bad !== undefined) this.#heal(offset, end);
+    // The system writes whole pages back, and a disk maps a bad sector elsewhere when it is written.
+    if (this.#bad !== undefined) this.#heal(offset - (offset % PAGE), Math.ceil(end / PAGE) * PAGE);
   }
 
   #tear(bytes: Uint8Array, offset: number, fates: FateOfChange): void {
@@ -293,7 +306,6 @@ export class Inode {
     this.#mediumSize = size;
   }
 
-  /** Written sectors are readable again. */
   #heal(offset: number, end: number): void {
     if (this.#bad === undefined) return;
     for (let sector = Math.floor(offset / SECTOR); sector * SECTOR < end; sector++) this.#bad.delete(sector);

@@ -1,4 +1,4 @@
-/** Faults on the way from the medium to a reader: reads that fail, once or until the sector is written again, and bits that flip. */
+/** Faults on the way from the medium to a reader: reads that fail, once or until the page is written again, and bits that flip. */
 
 import { DiskError } from '../../base/errors.js';
 import type { ArmedFault } from './armed-faults.js';
@@ -19,6 +19,12 @@ export function checkRead(state: DiskState, inode: Inode, offset: number, length
   }
   const bad = inode.unreadable(...(direct ? ([offset, length] as const) : pagesOf(offset, length)));
   if (bad !== undefined && (direct || inode.missing(offset, length) > 0)) throw readFailed(inode.path, bad);
+}
+
+/** Throws DiskError READ_FAILED for a write that changes a page in part which cannot be read. */
+export function checkWrite(inode: Inode, offset: number, length: number): void {
+  const bad = inode.unwritable(offset, length);
+  if (bad !== undefined) throw readFailed(inode.path, bad);
 }
 
 /** Flips a bit of what was read, if that fault strikes. */

@@ -8,7 +8,7 @@ import type { DiskFile } from '../../base/disk.js';
 import { DiskError } from '../../base/errors.js';
 import type { Inode } from './inode.js';
 import type { Life } from './life.js';
-import { checkRead, misread } from './read-faults.js';
+import { checkRead, checkWrite, misread } from './read-faults.js';
 import { deviceFaults } from './write-faults.js';
 
 /** More bytes than this do not wait for a sync: the system writes them back by itself. */
@@ -123,6 +123,7 @@ export class SimFile implements DiskFile {
     const { state } = this.#life;
     if (inode.poison !== undefined) throw inode.poison;
     if (!state.faults.none) this.#writeFaults(bytes.length, offset);
+    checkWrite(inode, offset, bytes.length);
     inode.write(bytes, offset);
     state.world.trace.fold(offset, bytes.length);
     if (inode.pending.bytes > MAX_PENDING_BYTES) inode.writeBack(inode.pending.end, deviceFaults(state, inode));
