@@ -1,7 +1,7 @@
 /**
  * H1: what a read saw becomes a hint only when a second read confirms it. A corrected block is read again past the caches:
  * still bad is a hint, clean is a transient fault, and three of those at one block are a hint too. A block beyond
- * parity has its whole file verified, which is the second read and finds its neighbours.
+ * parity has its whole file verified, once, which is the second read and finds its neighbours.
  *
  * Readers only leave a note: notes are deduplicated, bounded, and looked at from a later turn, two at a time. A note that
  * finds no room is dropped; the block's next read leaves another.
@@ -168,6 +168,8 @@ export class FaultMonitor implements BlockFaults {
 
   async #confirmFile(meta: TableMeta, region: Region): Promise<void> {
     this.#sinks.wanted(meta, region.offset);
+    // Confirmed before: whoever asks for the block again and again does not have the file read each time.
+    if (this.#sinks.known(meta, 'unreadable', region.offset)) return;
     const report = await this.#sinks.verify(meta);
     if (report.faults.length === 0) this.#transient(meta, region, report.pastCache);
     else confirmFaults(this.#sinks, meta, report.faults, report.pastCache);

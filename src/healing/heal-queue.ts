@@ -8,6 +8,7 @@
 
 import type { Random } from '../base/env.js';
 import type { NodeId, TableId } from '../base/ids.js';
+import type { WantedBlock } from '../replica/fetch/wanted-block.js';
 import type { HintState, HintStatus } from '../replica/store.js';
 import { mergeHints, severity, type Hint } from './hint.js';
 
@@ -24,6 +25,8 @@ export interface QueuedHeal {
   readonly arrival: number;
   /** backoff: when it may be claimed again. proposed: when the proposal counts as lost. */
   readonly due: number;
+  /** backoff: the block that neither this node nor any peer that could be asked had, if it failed for that. */
+  readonly lacks?: WantedBlock | undefined;
 }
 
 /** Tables in the queue; their nodes keep what does not fit and send it again. */
@@ -79,21 +82,21 @@ export class HealQueue {
   }
 
   claim(table: TableId): void {
-    this.#set(table, { state: 'claimed', due: 0 });
+    this.#set(table, { state: 'claimed', due: 0, lacks: undefined });
   }
 
   proposed(table: TableId, lostAt: number): void {
     this.#set(table, { state: 'proposed', due: lostAt });
   }
 
-  /** Nothing was wrong with the heal itself (lost leadership, a plan took the table): it is simply due again. */
+  /** Nothing is wrong with the heal itself (a plan took the table, the block it lacked is here): it is simply due again. */
   release(table: TableId): void {
-    this.#set(table, { state: 'pending', due: 0 });
+    this.#set(table, { state: 'pending', due: 0, lacks: undefined });
   }
 
-  failed(table: TableId, now: number): void {
+  failed(table: TableId, now: number, lacks?: WantedBlock): void {
     const attempts = (this.#heals.get(table)?.attempts ?? 0) + 1;
-    this.#set(table, { state: 'backoff', attempts, due: now + backoffMs(attempts - 1, this.#random) });
+    this.#set(table, { state: 'backoff', attempts, due: now + backoffMs(attempts - 1, this.#random), lacks });
   }
 
   /** Done, or gone from the version. */

@@ -1,17 +1,19 @@
 /**
  * The leader's side of healing: takes what the picker chooses, makes sure that this node can produce the whole table
  * correctly (its own raw bytes are proven clean, or a proven copy lies ready), and only then proposes the heal edit
- * (H5, S6). Two heals at once; a table that fails backs off alone (H4). Losing the lead empties the queue: the nodes that
- * keep the hints send them to the next leader (H2).
+ * (H5, S6). Two heals at once; a table that fails backs off alone (H4), until a block that it lacked is to be had. Losing the lead
+ * empties the queue: the nodes that keep the hints send them to the next leader (H2).
  */
 
 import type { Env, Timer } from '../base/env.js';
 import { codeOf, messageOf } from '../base/errors.js';
 import type { LogIndex, NodeId, TableId } from '../base/ids.js';
+import type { WantedBlock } from '../replica/fetch/wanted-block.js';
 import type { HealCounters, HintStatus } from '../replica/store.js';
 import type { LogicalManifest } from '../storage/version/logical-manifest.js';
 import type { TreeOp } from '../storage/version/tree-op.js';
 import { tablePath, type TableMeta } from '../storage/version/table-meta.js';
+import { AwaitedBlocks, lackedBlock } from './awaited-blocks.js';
 import { busyTables, healPick, liveTables } from './heal-picker.js';
 import { HealQueue } from './heal-queue.js';
 import type { HintStore } from './hint-store.js';
@@ -30,6 +32,8 @@ export interface SchedulerParts {
   readonly counters: HealCounters;
   readonly hints: HintStore;
   readonly copies: TableCopies;
+  /** Obtains a block from any peer, for a copy to be made of. Rejects with a typed error if it is not to be had. */
+  readonly repair: (meta: TableMeta, block: WantedBlock) => Promise<void>;
   /** Default 2. */
   readonly maxHeals?: number;
   /** How often busy tables are looked at again. Default 500 ms. */
@@ -41,6 +45,7 @@ export interface SchedulerParts {
 export class HealScheduler {
   readonly #parts: SchedulerParts;
   readonly #queue: HealQueue;
+  readonly #awaited: AwaitedBlocks;
   readonly #maxHeals: number;
   readonly #pollMs: number;
   readonly #proposalTimeoutMs: number;
@@ -53,6 +58,16 @@ export class HealScheduler {
   constructor(parts: SchedulerParts) {
     this.#parts = parts;
     this.#queue = new HealQueue(parts.env.random);
+    this.#awaited = new AwaitedBlocks({
+      clock: parts.env.clock,
+      heals: () => this.#queue.all(),
+      find: (table) => liveTables(parts.host.logical()).get(table),
+      repair: parts.repair,
+      had: (table) => {
+        this.#queue.release(table);
+        this.kick();
+      },
+    });
     this.#maxHeals = parts.maxHeals ?? 2;
     this.#pollMs = parts.pollMs ?? 500;
     this.#proposalTimeoutMs = parts.proposalTimeoutMs ?? 10_000;
@@ -113,6 +128,7 @@ export class HealScheduler {
     this.#stopped = true;
     this.#reign++;
     this.#timer?.cancel();
+    this.#awaited.stop();
   }
 
   #schedule(delayMs: number): void {
@@ -144,7 +160,7 @@ export class HealScheduler {
       if (reign === this.#reign) this.#propose(meta);
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
-      if (reign === this.#reign) this.#failed(meta.id, messageOf(error));
+      if (reign === this.#reign) this.#failed(meta.id, messageOf(error), lackedBlock(error));
     } finally {
       this.#running--;
       this.kick();
@@ -178,10 +194,11 @@ export class HealScheduler {
     if (!host.proposeTreeOp({ kind: 'heal-edit', removed })) this.#failed(meta.id, 'the log took no proposal');
   }
 
-  #failed(table: TableId, why: string): void {
+  #failed(table: TableId, why: string, lacks?: WantedBlock): void {
     const { env, counters } = this.#parts;
     counters.healsFailed++;
     env.events.emit({ type: 'heal-failed', table, why });
-    this.#queue.failed(table, env.clock.now());
+    this.#queue.failed(table, env.clock.now(), lacks);
+    if (lacks !== undefined) this.#awaited.kick();
   }
 }

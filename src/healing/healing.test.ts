@@ -124,6 +124,56 @@ describe('healing', () => {
     assert.deepEqual(readAll(world.node(1), meta, [block.offset]), []);
   });
 
+  it('D1 H4 a heal that lacked a block of a peer that was away goes on when the peer is back, however long it had backed off', async () => {
+    const [meta] = (await world.start()) as [TableMeta];
+    const { data } = await layout(meta);
+    const block = data[0] as { offset: number; length: number };
+    for (const node of world.nodes.slice(0, 2)) rot(node.disk, tablePath(1), block.offset, block.length);
+    world.network.fate = (from, to) => (from === 3 || to === 3 ? 'lost' : 'ok');
+    const leader = world.node(1);
+    readAll(leader, meta, [block.offset]);
+    let since = 0;
+    for (let failed = 0; failed < 9; ) {
+      await world.step(250);
+      if (leader.healing.counters.healsFailed > failed) since = world.clock.now();
+      failed = leader.healing.counters.healsFailed;
+    }
+    assert.ok(world.clock.now() - since < 1000, 'the next attempt is a minute away at least');
+    world.network.fate = () => 'ok';
+    const back = world.clock.now();
+    await world.until('healed', () => world.log.length > 0 && world.healed());
+    assert.ok(world.clock.now() - back < 15_000, `${world.clock.now() - back} ms`);
+    for (const node of world.nodes) await same(world, node, meta);
+  });
+
+  it('H1 a block that a hint names as unreadable is asked for at every read, and its file is not verified again', async () => {
+    const [meta] = (await world.start()) as [TableMeta];
+    const { data } = await layout(meta);
+    const block = data[0] as { offset: number; length: number };
+    const node = world.node(2);
+    rot(node.disk, tablePath(1), block.offset, block.length);
+    world.leader = 0;
+    world.network.fate = () => 'lost';
+    let verified = 0;
+    const readDirect = node.disk.readDirect.bind(node.disk);
+    node.disk.readDirect = (path, offset, length) => {
+      if (path === tablePath(1)) verified++;
+      return readDirect(path, offset, length);
+    };
+    const reads: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      const before = world.network.calls.length;
+      readAll(node, meta, [block.offset]);
+      await node.healing.quiet();
+      reads.push(verified);
+      assert.ok(world.network.calls.length > before, 'the peers were asked');
+      await world.step(3000);
+    }
+    assert.ok((reads[0] as number) > 0);
+    assert.deepEqual(reads, [reads[0], reads[0], reads[0]]);
+    assert.equal(node.healing.hints().length, 1);
+  });
+
   it('D1 a repaired block survives a restart with all peers away', async () => {
     const [meta] = (await world.start()) as [TableMeta];
     const { data } = await layout(meta);

@@ -114,6 +114,7 @@ export class Healing implements HealingHooks {
     await Promise.all([hints.load(host.memberId), this.#repairs.load(), copies.sweep()]);
     const scheduler = new HealScheduler({
       env, host, counters, hints, copies,
+      repair: (meta, block) => this.#repairer.repairBlock(meta, block),
       ...(maxHeals === undefined ? {} : { maxHeals }),
       ...(pollMs === undefined ? {} : { pollMs }),
       ...(proposalTimeoutMs === undefined ? {} : { proposalTimeoutMs }),

@@ -170,6 +170,20 @@ describe('hints', () => {
     assert.deepEqual(decodeHintFile((await disk.readDirect(HINTS_PATH, 0, 1000)).bytes), []);
   });
 
+  it('H2 a file that no reading gets is replaced, with what was seen since', async () => {
+    const disk = new FaultDisk(new MemoryDisk());
+    const before = await load(disk);
+    before.add(hint(1));
+    await before.durable();
+    const bad = disk.inject({ kind: 'read-error', path: HINTS_PATH });
+    const store = new HintStore(env(disk));
+    store.add(hint(2));
+    await store.load(1);
+    assert.equal(await store.durable(), true);
+    bad.remove();
+    assert.deepEqual((await load(disk)).all().map((open) => open.hint), [hint(2)]);
+  });
+
   it('H2 one bad reading of a good file loses no hint', async () => {
     for (const kind of ['misread', 'read-error'] as const) {
       const disk = new FaultDisk(new MemoryDisk());

@@ -84,6 +84,11 @@ export class DamageLedger {
     return this.of(node).findLast((damage) => damage.atUs >= sinceUs && !HARMLESS.has(damage.kind) && areaOf(damage.path) === area);
   }
 
+  /** A sector of this very file went bad since a time: nothing was changed, but who has no other copy of it reads it no more. */
+  spoiled(node: NodeId, path: string, sinceUs: number): boolean {
+    return this.of(node).some((damage) => damage.path === path && damage.kind === 'sticky-read-error' && damage.atUs >= sinceUs);
+  }
+
   /** The name of this very file was taken away. */
   renamed(node: NodeId, path: string): boolean {
     return this.of(node).some((damage) => damage.path === path && NAMES.has(damage.kind));

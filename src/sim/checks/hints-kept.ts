@@ -1,26 +1,28 @@
 /**
  * H2: the node that saw a fault keeps its hint, over all restarts, until the table left its durable manifest; and where the same bytes
  * live on there under another id, the hint ends only when they are good on its medium.
+ *
+ * Neither a crash nor a message nor a failed heal may lose one. The file of the hints is their only durable copy, though, and no copy of
+ * a fault, which is still where it was for the next scrub: so what the medium of that file loses while no life remembers it is lost.
  */
 
 import type { KintsugiEvent } from '../../base/events.js';
 import type { NodeId, TableId } from '../../base/ids.js';
 import { liveTables } from '../../healing/heal-picker.js';
+import { HINTS_PATH } from '../../healing/hint-store.js';
 import { sameBirth, tablePath, type TableMeta } from '../../storage/version/table-meta.js';
-import type { DamageOracle } from './damage-oracle.js';
+import { PROVEN_WITHIN_US, type DamageOracle } from './damage-oracle.js';
 import type { Reporter } from './reporter.js';
 import type { WatchedNode } from './watched.js';
 
 interface Open {
   readonly meta: TableMeta | undefined;
   readonly sinceUs: number;
-  /** The last in which it was seen. */
+  /** The last in which it was seen, and when. */
   life: number;
+  seenUs: number;
   durable: boolean;
 }
-
-/** A new file is proven, renamed and recorded within this. */
-const PROVEN_WITHIN_US = 30_000_000;
 
 export class HintsKept {
   readonly #reporter: Reporter;
@@ -49,13 +51,14 @@ export class HintsKept {
     const live = liveTables(durable);
     for (const [table, hint] of open) {
       if (held.has(table)) {
-        hint.life = node.lives;
+        this.#seen(node, hint);
         continue;
       }
       open.delete(table);
       // It followed its bytes to another id, or ended with the table.
       if (!live.has(table) && table < durable.nextTableId) continue;
-      if ((hint.life !== node.lives && !hint.durable) || this.#excused(node.id, hint)) continue;
+      // Within a life memory holds it, whatever becomes of the file.
+      if (hint.life !== node.lives && (!hint.durable || this.#excused(node.id, hint))) continue;
       this.#reporter.broken('hints are never lost', node.id, `H2 node ${node.id} had a hint against table ${table}, which its durable manifest holds, and has it no more`);
     }
   }
@@ -72,8 +75,14 @@ export class HintsKept {
     if (open === undefined) this.#open.set(node.id, (open = new Map()));
     this.#unsaved.add(node.id);
     const known = open.get(table);
-    if (known !== undefined) known.life = node.lives;
-    else open.set(table, { meta: this.#oracle.meta(table), sinceUs: this.#reporter.nowUs, life: node.lives, durable: false });
+    if (known !== undefined) return this.#seen(node, known);
+    const { nowUs } = this.#reporter;
+    open.set(table, { meta: this.#oracle.meta(table), sinceUs: nowUs, life: node.lives, seenUs: nowUs, durable: false });
+  }
+
+  #seen({ lives }: WatchedNode, hint: Open): void {
+    hint.life = lives;
+    hint.seenUs = this.#reporter.nowUs;
   }
 
   #ended(node: WatchedNode, table: TableId): void {
@@ -102,9 +111,12 @@ export class HintsKept {
     return this.#oracle.touched(node, tablePath(heir.id)) || this.#oracle.struckSince(node, heir, this.#reporter.nowUs - PROVEN_WITHIN_US);
   }
 
+  /** A later life may be without it. */
   #excused(node: NodeId, hint: Open): boolean {
     const { ledger } = this.#oracle;
     if (ledger.suffered(node, 'wipe') || ledger.suffered(node, 'roll-back')) return true;
+    // A bad sector is met by the life that opens the file: one that was met while the hint was known has been written anew since.
+    if (ledger.spoiled(node, HINTS_PATH, hint.seenUs)) return true;
     // Damage to the file that keeps them, and a disk that would not take them.
     return ledger.changed(node, 'hints', hint.sinceUs) !== undefined || ledger.refused(node, hint.sinceUs, 'other') !== undefined;
   }

@@ -10,12 +10,9 @@ import type { KintsugiEvent } from '../../base/events.js';
 import type { Digest128, NodeId, TableId } from '../../base/ids.js';
 import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
 import { formatBirth, outputPath, tablePath, type TableMeta } from '../../storage/version/table-meta.js';
-import type { DamageOracle } from './damage-oracle.js';
+import { PROVEN_WITHIN_US, type DamageOracle } from './damage-oracle.js';
 import type { Reporter } from './reporter.js';
 import type { WatchedNode } from './watched.js';
-
-/** Proving, renaming and syncing the directory take less. */
-const PROVEN_WITHIN_US = 30_000_000;
 
 export class TableBytes {
   readonly #reporter: Reporter;
