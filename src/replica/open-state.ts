@@ -7,18 +7,23 @@ import { assert } from '../base/assert.js';
 import type { LogIndex } from '../base/ids.js';
 import { BlockCache } from '../storage/cache/block-cache.js';
 import { DEFAULT_TREE_SETTINGS } from '../storage/settings.js';
+import { StorageError } from '../storage/errors.js';
 import { TableStore } from '../storage/table/table-store.js';
 import { Tree } from '../storage/tree.js';
 import { emptyManifest } from '../storage/version/apply-tree-op.js';
 import type { LogicalManifest } from '../storage/version/logical-manifest.js';
-import { ManifestStore } from '../storage/version/manifest-store.js';
+import { ManifestStore, type ManifestStoreOptions } from '../storage/version/manifest-store.js';
+import type { Door } from './door.js';
 import { ReplicaError } from './errors.js';
 import { HardStateStore } from './hard-state/hard-state.js';
-import { DurableLog } from './log/durable-log.js';
+import { DurableLog, type OpenedLog } from './log/durable-log.js';
 import type { ReplicaOptions } from './options.js';
 import { refuseForgottenPromises } from './promises-kept.js';
+import { regainVersion } from './regain-version.js';
+import { joins } from './version-switch.js';
 
 export interface OpenedState {
+  readonly door: Door;
   readonly hardState: HardStateStore;
   /** Of this start: a durable counter. */
   readonly incarnation: number;
@@ -32,21 +37,20 @@ export interface OpenedState {
 }
 
 /** Rejects with ReplicaError, HardStateError, LogError, StorageError or DiskError: what is wrong, and what to do. */
-export async function openState(options: ReplicaOptions): Promise<OpenedState> {
+export async function openState(options: ReplicaOptions, door: Door): Promise<OpenedState> {
   const { disk } = options.env;
   await refuseForgottenPromises(disk);
   await disk.mkdir('tables');
   await disk.mkdir('manifest');
   await disk.mkdir('log');
   const hardState = await openHardState(options);
-  const store = await openManifest(options, hardState);
+  const { store, log, commit } = await openVersion(options, hardState, door);
   const tables = new TableStore(disk, new BlockCache(options.cacheBytes), options.hooks.faults);
   const tree = new Tree({ disk, tables, durable: store.manifest });
   for (const path of await tree.orphans()) await disk.unlink(path);
-  const { log, commit } = await openLog(options, store.manifest);
   const { term = 0, incarnation = 0 } = hardState.current ?? {};
   const isNew = term === 0 && log.lastIndex() === 0 && store.manifest.last.index === 0;
-  return { hardState, incarnation, isNew, store, log, tables, tree, commit };
+  return { door, hardState, incarnation, isNew, store, log, tables, tree, commit };
 }
 
 async function openHardState(options: ReplicaOptions): Promise<HardStateStore> {
@@ -70,39 +74,67 @@ async function openHardState(options: ReplicaOptions): Promise<HardStateStore> {
   return hardState;
 }
 
-function openManifest(options: ReplicaOptions, hardState: HardStateStore): Promise<ManifestStore> {
+type Version = Pick<OpenedState, 'store' | 'log' | 'commit'>;
+
+/** The version that hard state names and the log that goes with it; if either does not suit the other any more, a peer's version. */
+async function openVersion(options: ReplicaOptions, hardState: HardStateStore, door: Door): Promise<Version> {
+  const { env, self, members, hooks } = options;
+  const { store, lost } = await openManifest(options, hardState);
+  let cause = lost;
+  if (cause === undefined) {
+    const { flushed, last } = store.manifest;
+    const opened = await openLog(options, flushed.index, last.index);
+    const first = opened.log.firstIndex();
+    if (first <= flushed.index + 1) return { store, ...(await follow(opened, store.manifest)) };
+    await opened.log.close();
+    cause = new ReplicaError(
+      'BROKEN',
+      `the log starts at ${first}, after what the tables hold (${flushed.index}): entries between are missing here, and there is no other member ` +
+        'to give them. Keep this data directory and put back a copy that was made of all of it at one time',
+    );
+  }
+  await door.open();
+  const peers = members.map((member) => member.id).filter((id) => id !== self);
+  const judged = (coveredThrough: LogIndex): Promise<OpenedLog> => openLog(options, coveredThrough, 0);
+  const opened = await regainVersion({ env, peers, faults: hooks.faults, hardState, store, cause, openLog: judged });
+  return { store, ...(await follow(opened, store.manifest)) };
+}
+
+interface OpenedManifest {
+  readonly store: ManifestStore;
+  /** Why it holds nothing although there was something. */
+  readonly lost?: Error;
+}
+
+async function openManifest(options: ReplicaOptions, hardState: HardStateStore): Promise<OpenedManifest> {
+  const of = manifestOptions(options, hardState);
   const known = hardState.current;
   const named = known && known.manifestGeneration > 0 ? { generation: known.manifestGeneration, digest: known.manifestDigest } : undefined;
-  return ManifestStore.open(
-    {
-      disk: options.env.disk,
-      // Never a flag's: what was written must be readable whatever a node is started with.
-      scheme: DEFAULT_TREE_SETTINGS.format.scheme,
-      commitGeneration: ({ generation, digest }) => hardState.update({ manifestGeneration: generation, manifestDigest: digest }),
-    },
-    named,
-    emptyManifest(),
-  );
+  try {
+    return { store: await ManifestStore.open(of, named, emptyManifest()) };
+  } catch (error) {
+    if (!(error instanceof StorageError && error.code === 'MANIFEST_UNREADABLE') || named === undefined) throw error;
+    return { store: ManifestStore.lost(of, named, emptyManifest()), lost: error };
+  }
+}
+
+function manifestOptions({ env }: ReplicaOptions, hardState: HardStateStore): ManifestStoreOptions {
+  return {
+    disk: env.disk,
+    // Never a flag's: what was written must be readable whatever a node is started with.
+    scheme: DEFAULT_TREE_SETTINGS.format.scheme,
+    commitGeneration: ({ generation, digest }) => hardState.update({ manifestGeneration: generation, manifestDigest: digest }),
+  };
+}
+
+function openLog({ env, logSegmentBytes }: ReplicaOptions, coveredThrough: LogIndex, minCommitKnown: LogIndex): Promise<OpenedLog> {
+  return DurableLog.open(env, { segmentBytes: logSegmentBytes, coveredThrough, minCommitKnown });
 }
 
 /** The log as of the manifest: one that ends before F belongs to a snapshot that was installed just before a crash. */
-async function openLog(options: ReplicaOptions, manifest: LogicalManifest): Promise<{ log: DurableLog; commit: LogIndex }> {
-  const { env, logSegmentBytes } = options;
-  const { flushed, last } = manifest;
-  const known = { minCommitKnown: last.index, coveredThrough: flushed.index };
-  const { log, recovered } = await DurableLog.open(env, { segmentBytes: logSegmentBytes, ...known });
-  const holds = log.firstIndex() <= flushed.index + 1 && log.lastIndex() >= flushed.index;
-  const joins = holds && (flushed.index === 0 || log.term(flushed.index) === flushed.term);
-  if (!joins) {
-    if (log.firstIndex() > flushed.index + 1) {
-      throw new ReplicaError(
-        'BROKEN',
-        `the log starts at ${log.firstIndex()}, after what the tables hold (${flushed.index}): entries between are missing here. ` +
-          'The other members go on. Keep this data directory; re-admission (kintsugi recover) comes with a later version',
-      );
-    }
-    await log.resetTo(flushed.index, flushed.term, last.index);
-  }
+async function follow({ log, recovered }: OpenedLog, { flushed, last }: LogicalManifest): Promise<{ log: DurableLog; commit: LogIndex }> {
+  assert(log.firstIndex() <= flushed.index + 1, 'S1 the log begins with what the tables lack, or before');
+  if (!joins(log, flushed)) await log.resetTo(flushed.index, flushed.term, last.index);
   const commit = Math.min(Math.max(recovered.commit, last.index, flushed.index), log.lastIndex());
   return { log, commit: Math.max(commit, flushed.index) };
 }

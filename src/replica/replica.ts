@@ -25,6 +25,7 @@ import { Proposals } from './consensus/proposals.js';
 import { RaftDriver } from './consensus/raft-driver.js';
 import { ReadIndex } from './consensus/read-index.js';
 import { ServeGate } from './consensus/serve-gate.js';
+import { Door } from './door.js';
 import { EtcdError } from './etcd-error.js';
 import { encodeBootstrap, encodeTreeOp } from './entry.js';
 import { TableFetcher } from './fetch/table-fetcher.js';
@@ -39,7 +40,8 @@ import { LogShortener } from './log-shortener.js';
 import type { DurableLog } from './log/durable-log.js';
 import { openState, type OpenedState } from './open-state.js';
 import { requestTimeoutMs, type ReplicaOptions } from './options.js';
-import { HAND_OVER_METHOD, NewerVersion, serveHandOver } from './snapshot/newer-version.js';
+import { NewerVersion } from './snapshot/newer-version.js';
+import { HAND_OVER_METHOD, serveHandOver } from './snapshot/peer-versions.js';
 import { SnapshotReceiver } from './snapshot/snapshot-receiver.js';
 import { SnapshotSender } from './snapshot/snapshot-sender.js';
 import { Sweeper } from './sweep.js';
@@ -197,14 +199,20 @@ export class Replica {
 
   /** Rejects with ReplicaError, HardStateError, LogError, StorageError or DiskError: what is wrong, and what to do. */
   static async open(options: ReplicaOptions): Promise<Replica> {
-    return new Replica(options, await openState(options));
+    const door = new Door(options.env.network);
+    try {
+      return new Replica(options, await openState(options, door));
+    } catch (error) {
+      await door.shut();
+      throw error;
+    }
   }
 
   /** Peers are reachable first: what is needed to know the state as of F may have to come from them. */
   async start(): Promise<void> {
     const { env, hooks } = this.options;
     await hooks.attach(this.#healingHost());
-    await env.network.start(this.#handler());
+    await this.#opened.door.enter(this.#handler());
     const { incarnation, isNew, hardState, log } = this.#opened;
     const { term = 0, vote = 0 } = hardState.current ?? {};
     const kept = { term, vote, lastIndex: log.lastIndex() };
@@ -287,7 +295,7 @@ export class Replica {
     this.#gate.stop();
     this.receiver.stop();
     this.sender.stop();
-    await this.#env.network.stop();
+    await this.#opened.door.shut();
     await this.driver.stop();
     await this.#switch.idle();
     await this.applier.stop();
@@ -425,12 +433,12 @@ export class Replica {
   /** The version in place cannot give the state as of F, and no peer can mend it. True: another one is in place. */
   async #openNewer(error: StorageError, cause: unknown): Promise<boolean> {
     return this.#newer.seek(error, cause, async (manifest) => {
-      await this.#switch.openAt(manifest);
-      this.options.hooks.durableMoved();
       const { flushed, last } = manifest;
-      // The log may have begun anew: what it held before was acknowledged in an earlier term than this.
+      // The log may begin anew: what it held before was acknowledged in an earlier term than this.
       const { hardState } = this.#opened;
       if (flushed.term > (hardState.current?.term ?? 0)) await hardState.update({ term: flushed.term });
+      await this.#switch.openAt(manifest);
+      this.options.hooks.durableMoved();
       const commit = Math.min(Math.max(this.#opened.commit, last.index, flushed.index), this.log.lastIndex());
       this.#driver = this.#makeDriver(flushed.index, commit);
       return true;

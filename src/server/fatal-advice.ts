@@ -7,7 +7,7 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
     'this member once acknowledged more than its log now holds: its data directory was emptied or replaced by an older copy. Keep it stopped, ' +
     'put the newest data directory back if there is one, and see "A member lost its files" in OPERATING.md. The other members go on serving'],
   [/^MANIFEST_UNREADABLE/,
-    'if --ecc-scheme was changed since this member\'s first start, set it back: it holds for the life of a data directory. The other members go on serving'],
+    'there is no other member that could give its version: put back a copy of the whole data directory that was made while this member was stopped'],
 ];
 
 /** One line for the terminal, in addition to the log. */

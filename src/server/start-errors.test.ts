@@ -42,9 +42,9 @@ describe('errors of a start', () => {
     }
   });
 
-  it('an emptied data directory and a changed scheme are explained', () => {
+  it('an emptied data directory and a lost manifest are explained', () => {
     assert.match(explainFatal(new Error('invariant broken: R3 commit 9 is within the log, which ends at 0')), /^kintsugi: invariant broken: R3.*\n {2}try: .*emptied.*\n$/);
-    assert.match(explainFatal(new Error('MANIFEST_UNREADABLE: manifest/1')), /--ecc-scheme/);
+    assert.match(explainFatal(new Error('MANIFEST_UNREADABLE: manifest/1')), /copy of the whole data directory/);
     assert.equal(explainFatal(new Error('other')), 'kintsugi: other\n');
   });
 });

@@ -3,6 +3,7 @@
 import type { FaultKind, Structure } from './faults/fault.js';
 
 const EVENT = 'event ';
+const WARNING_CHARS = 100;
 
 export class Coverage {
   readonly #counts = new Map<string, number>();
@@ -22,6 +23,12 @@ export class Coverage {
   /** The store emitted an event of this type: branch `event TYPE`. */
   event(type: string): void {
     this.#events.set(type, (this.#events.get(type) ?? 0) + 1);
+  }
+
+  /** The store took a way that it warns of: mostly a way back. What differs from one time to the next (names, figures) is left out. */
+  warned(message: string): void {
+    const what = message.replaceAll(/\S*\d\S*/g, '#');
+    this.branch(`warned ${what.length > WARNING_CHARS ? `${what.slice(0, WARNING_CHARS)}...` : what}`);
   }
 
   count(name: string): number {

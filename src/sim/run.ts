@@ -157,8 +157,8 @@ class Run {
             const forgets = (node: SimNode, what: 'wipe' | 'roll-back'): void => this.oracle.noteFault(node.id, what);
             const mayForget = (node: SimNode): boolean => mayDoom(disks, node);
             const { electionMs } = settings;
-            const context = { world, cluster, coverage, profile, electionMs, untilUs, forgets, mayForget };
-            if (strikeProcess(context, action)) this.#struck.process++;
+            const struck = (): void => void this.#struck.process++;
+            strikeProcess({ world, cluster, coverage, electionMs, untilUs, forgets, mayForget, struck }, action);
           }
         }
       });

@@ -5,26 +5,17 @@
  * lacks the bytes, or after some could not be asked for long; one at a time, ever less often while it does not help.
  */
 
-import { EMPTY } from '../../base/bytes.js';
-import { codeOf, messageOf, NetworkError } from '../../base/errors.js';
+import { codeOf } from '../../base/errors.js';
 import type { Env } from '../../base/env.js';
 import type { NodeId } from '../../base/ids.js';
 import type { StorageError } from '../../storage/errors.js';
 import type { Tree } from '../../storage/tree.js';
 import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
-import { decodeManifest, encodeManifest } from '../../storage/version/manifest-codec.js';
 import { sameBirth, type TableMeta } from '../../storage/version/table-meta.js';
+import { askForVersions, newest, type PeerVersion } from './peer-versions.js';
 import type { SnapshotReceiver } from './snapshot-receiver.js';
-import type { SnapshotSender } from './snapshot-sender.js';
 
-export const HAND_OVER_METHOD = 'snapshot.manifest';
 export const NEWER_VERSION_USED = 'a block is lost here and the others need it no more: their newer version is used';
-
-/** The serving side: the durable version, pinned for `to`; empty if there is none yet. */
-export function serveHandOver(sender: SnapshotSender, to: NodeId): Uint8Array {
-  const manifest = sender.handOver(to);
-  return manifest ? encodeManifest(manifest) : EMPTY;
-}
 
 export interface NewerVersionOptions {
   readonly env: Env;
@@ -35,12 +26,6 @@ export interface NewerVersionOptions {
   readonly suits: (manifest: LogicalManifest) => boolean;
 }
 
-interface Found {
-  readonly from: NodeId;
-  readonly manifest: LogicalManifest;
-}
-
-const CALL_MS = 5_000;
 /** How long peers that cannot be asked are waited for. */
 const PATIENCE_MS = 5_000;
 const FIRST_PAUSE_MS = 500;
@@ -88,35 +73,17 @@ export class NewerVersion {
     return codeOf(cause) === 'DATA_LOSS' || now - this.#waiting.since >= PATIENCE_MS;
   }
 
-  async #ask(lost: TableMeta | undefined): Promise<Found | undefined> {
-    const { peers, suits } = this.#options;
-    let best: Found | undefined;
-    for (const found of await Promise.all(peers.map((peer) => this.#askPeer(peer)))) {
-      if (!found || !suits(found.manifest) || (lost && names(found.manifest, lost))) continue;
-      if (!best || found.manifest.last.index > best.manifest.last.index) best = found;
-    }
-    return best;
+  async #ask(lost: TableMeta | undefined): Promise<PeerVersion | undefined> {
+    const { env, peers, suits } = this.#options;
+    const { found } = await askForVersions(env, peers);
+    return newest(found, (manifest) => suits(manifest) && !(lost && names(manifest, lost)));
   }
 
-  async #askPeer(from: NodeId): Promise<Found | undefined> {
-    try {
-      const reply = await this.#options.env.network.call(from, HAND_OVER_METHOD, EMPTY, CALL_MS);
-      return reply.length === 0 ? undefined : { from, manifest: decodeManifest(reply) };
-    } catch (error) {
-      if (codeOf(error) === undefined) throw error;
-      if (!(error instanceof NetworkError)) this.#warn('a peer sent a version that does not parse', { from, why: messageOf(error) });
-      return undefined;
-    }
-  }
-
-  async #take({ from, manifest }: Found, use: (manifest: LogicalManifest) => Promise<boolean>): Promise<boolean> {
+  async #take({ from, manifest }: PeerVersion, use: (manifest: LogicalManifest) => Promise<boolean>): Promise<boolean> {
     const used = await this.#options.receiver.obtain(from, manifest, () => use(manifest));
-    if (used) this.#warn(NEWER_VERSION_USED, { from, flushed: manifest.flushed.index, last: manifest.last.index });
+    const data = { from, flushed: manifest.flushed.index, last: manifest.last.index };
+    if (used) this.#options.env.events.emit({ type: 'warning', message: NEWER_VERSION_USED, data });
     return used;
-  }
-
-  #warn(message: string, data: Record<string, unknown>): void {
-    this.#options.env.events.emit({ type: 'warning', message, data });
   }
 }
 

@@ -100,7 +100,7 @@ export interface ChaosEnvOptions {
 
 export function chaosEnv({ self, disk, hub, random, life, weather, onEvent }: ChaosEnvOptions): Env {
   return {
-    clock: testClock,
+    clock: { ...testClock, setTimer: (delayMs, fn) => testClock.setTimer(delayMs, () => void (life.alive && fn())) },
     random,
     disk: slowDisk(disk, random, life),
     network: shakyNetwork(hub.network(self), random, life, weather),

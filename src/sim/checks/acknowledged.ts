@@ -122,7 +122,6 @@ export class Acknowledged {
 
   #forgetful(node: NodeId): boolean {
     const { ledger } = this.#oracle;
-    if (ledger.suffered(node, 'wipe') || ledger.suffered(node, 'roll-back')) return true;
-    return this.#oracle.damagedManifest(node);
+    return ledger.suffered(node, 'wipe') || ledger.suffered(node, 'roll-back');
   }
 }

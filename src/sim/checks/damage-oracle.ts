@@ -38,6 +38,9 @@ interface Extent {
 const SEGMENT = /^log\/[0-9a-f]+\.seg$/;
 const TABLE_PATH = /^tables\/(\d{1,15})\.sst$/;
 
+/** A file that was healed, or replaced, is proven, has its name and is recorded within this. */
+export const PROVEN_WITHIN_US = 30_000_000;
+
 export class DamageOracle {
   readonly ledger = new DamageLedger();
   readonly #world: Pick<World, 'nowUs'>;
@@ -49,7 +52,10 @@ export class DamageOracle {
   readonly #left = new Map<NodeId, LogicalManifest>();
   /** Lives whose directory was wiped or rolled back under them. */
   readonly #forgotten = new Map<NodeId, number>();
+  /** When the life before ended. */
   readonly #lifeBeganUs = new Map<NodeId, number>();
+  /** What was done to its manifest before this was met by a start. */
+  readonly #versionsReadUs = new Map<NodeId, number>();
   /** Where the durable log ended when its sync failed, and in which life. */
   readonly #failedSyncs = new Map<NodeId, { readonly life: number; readonly index: LogIndex }>();
   /** Stretches that give read errors until further notice. */
@@ -114,10 +120,9 @@ export class DamageOracle {
     return failed?.life === lives ? failed.index : undefined;
   }
 
-  /** Nothing of that node, or of that file of its, gives read errors any more. */
-  noteMended(node: NodeId, path?: string): void {
-    const left = path === undefined ? [] : (this.#unreadable.get(node) ?? []).filter((extent) => extent.path !== path);
-    this.#unreadable.set(node, left);
+  /** Nothing of that node gives read errors any more. */
+  noteMended(node: NodeId): void {
+    this.#unreadable.delete(node);
   }
 
   /** Its directory is about to be emptied, or put back to an older state. */
@@ -144,11 +149,13 @@ export class DamageOracle {
     return this.ledger.grave(node, 'hardstate') !== undefined;
   }
 
+  /** Its manifest is lost, and it has not started again since: then it has the version of a peer. */
   damagedManifest(node: NodeId): boolean {
-    return this.ledger.grave(node, 'manifest') !== undefined;
+    const damage = this.ledger.grave(node, 'manifest');
+    return damage !== undefined && damage.atUs >= (this.#versionsReadUs.get(node) ?? -1);
   }
 
-  /** It has stopped for good, or must be expected to at its next start. Its directory may still be whole otherwise. */
+  /** It has stopped for good, or nobody should count on it before its next start has ended. Its directory may still be whole otherwise. */
   doomed(node: NodeId): boolean {
     if (this.#nodes.get(node)?.state === 'fenced') return true;
     if (this.ledger.suffered(node, 'wipe') || this.ledger.suffered(node, 'roll-back')) return true;
@@ -261,6 +268,7 @@ export class DamageOracle {
 
   /** A replica is there: its directory is open. */
   onStart(node: WatchedNode): void {
+    this.#versionsReadUs.set(node.id, this.#lifeBeganUs.get(node.id) ?? 0);
     this.#seenAll(node);
   }
 

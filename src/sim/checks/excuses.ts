@@ -10,8 +10,6 @@ const PARTS: Readonly<Record<string, readonly Area[]>> = {
   'LogError ENTRY_UNREADABLE': ['log'],
   'HardStateError UNREADABLE': ['hardstate'],
   'HardStateError MISSING': ['hardstate'],
-  'StorageError MANIFEST_UNREADABLE': ['manifest'],
-  'ReplicaError BROKEN': ['log', 'manifest'],
   // What damage made look like a write that was never finished.
   'ReplicaError ROLLED_BACK': ['log'],
 };
@@ -23,8 +21,7 @@ const REFUSED = new Set([
 
 /** What a node that has forgotten what it promised may say. */
 const FORGETFUL = new Set([
-  'ReplicaError EMPTIED', 'ReplicaError ROLLED_BACK', 'ReplicaError BROKEN',
-  'HardStateError UNREADABLE', 'HardStateError MISSING', 'StorageError MANIFEST_UNREADABLE',
+  'ReplicaError EMPTIED', 'ReplicaError ROLLED_BACK', 'HardStateError UNREADABLE', 'HardStateError MISSING',
 ]);
 
 /** `sinceUs`: when the life began that ends with this error. */

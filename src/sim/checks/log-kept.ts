@@ -45,7 +45,7 @@ export class LogKept {
     const replica = node.running?.replica;
     if (replica === undefined || replica.log.firstIndex() - 1 <= replica.tree.durable.flushed.index) return;
     const { ledger } = this.#oracle;
-    if (this.#oracle.damagedLog(node.id) || this.#oracle.damagedManifest(node.id)) return;
+    if (this.#oracle.damagedLog(node.id)) return;
     if (ledger.suffered(node.id, 'wipe') || ledger.suffered(node.id, 'roll-back')) return;
     this.#reporter.broken('log begins where the tables end', node.id,
       `D1 the log of node ${node.id} begins at ${replica.log.firstIndex()}; its durable tables reach to ${replica.tree.durable.flushed.index}`);

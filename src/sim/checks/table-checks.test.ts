@@ -219,9 +219,44 @@ describe('hints', () => {
     one.hintsSaved = true;
     check.saved(one);
     w.oracle.noteDamage(1, 'hints', 0, 10, 'junk');
+    one.lives++;
     one.hints = [];
     check.step(one);
     assert.deepEqual(w.reported(), []);
+  });
+
+  it('H2 one whose file has a bad sector when a life opens it may be lost', () => {
+    check.saved(one);
+    w.world.nowUs += 1000;
+    w.oracle.noteDamage(1, 'hints', 0, 4096, 'sticky-read-error');
+    one.lives++;
+    one.hints = [];
+    check.step(one);
+    assert.deepEqual(w.reported(), []);
+  });
+
+  it('H2 one that was still known after the bad sector was met is reported, as is one whose file could not be read for once', () => {
+    check.saved(one);
+    w.oracle.noteDamage(1, 'hints', 0, 4096, 'sticky-read-error');
+    w.world.nowUs += 1000;
+    check.step(one);
+    w.oracle.noteDamage(1, 'hints', 0, 41, 'read-error');
+    w.oracle.noteDamage(1, 'hints', 0, 41, 'misread');
+    w.oracle.noteDamage(1, 'hints.tmp', 0, 4096, 'sticky-read-error');
+    one.lives++;
+    one.hints = [];
+    check.step(one);
+    assert.deepEqual(w.reported(), ['hints are never lost']);
+  });
+
+  it('H2 one that is lost within a life is reported, whatever was done to its file', () => {
+    check.saved(one);
+    w.world.nowUs += 1000;
+    w.oracle.noteDamage(1, 'hints', 0, 4096, 'sticky-read-error');
+    w.oracle.noteDamage(1, 'hints', 0, 10, 'junk');
+    one.hints = [];
+    check.step(one);
+    assert.deepEqual(w.reported(), ['hints are never lost']);
   });
 
   it('H2 one that ends while its table is durable is reported', () => {

@@ -102,11 +102,6 @@ export class SimCluster {
     return this.#nodes.find((node) => node.state === 'up' && node.running?.replica.canPropose() === true);
   }
 
-  /** Nodes that have a process. */
-  get alive(): readonly SimNode[] {
-    return this.#nodes.filter((node) => node.process !== undefined);
-  }
-
   /** Ends a life at once: by power loss, or by kill -9, which the page cache survives. It stays down until `up`. */
   down(target: SimNode, how: 'power' | 'kill'): void {
     const node = target as Node;
@@ -216,6 +211,7 @@ export class SimCluster {
   #onEvent(node: Node, process: Process, event: KintsugiEvent): void {
     if (!process.alive) return;
     this.#coverage.event(event.type);
+    if (event.type === 'warning') this.#coverage.warned(event.message);
     const { trace, nowUs } = this.#world;
     trace.foldText(event.type);
     if (trace.taping && !QUIET.has(event.type)) trace.row(nowUs, node.id, describe(event));

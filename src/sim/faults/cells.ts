@@ -1,6 +1,6 @@
 /**
  * Which fault can strike which structure, and in which profile. The `table` profile does damage only where the store must survive
- * without fetching log entries or promises from peers; what the strikes do in each cell is in strike-disk.ts and what it calls.
+ * without entries of its log or promises from peers; what the strikes do in each cell is in strike-disk.ts and what it calls.
  */
 
 import { DISK_FAULTS, STRUCTURES, type DiskFault, type FaultProfile, type Structure } from './fault.js';
@@ -51,8 +51,6 @@ const POSSIBLE: Readonly<Record<Structure, readonly DiskFault[]>> = {
 const FULL_ONLY: readonly Cell[] = [
   { structure: 'hardstate-file', kind: 'missing' },
   { structure: 'hardstate-file', kind: 'misnamed' },
-  { structure: 'manifest-file', kind: 'missing' },
-  { structure: 'manifest-file', kind: 'misnamed' },
 ];
 
 export function isFullOnly({ structure, kind }: Cell): boolean {

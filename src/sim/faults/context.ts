@@ -91,6 +91,13 @@ export function mayDoom({ profile, nodes, oracle }: DiskContext, node: SimNode):
   return nodes.every((each) => each === node || oracle.doomed(each.id) || each.state === 'up') && oracle.mayLose(node.id);
 }
 
+/**
+ * Whether this node may lose its manifest: it takes the version of another, so all of them must have theirs, be there and keep up.
+ */
+export function mayLoseVersion({ nodes, oracle }: DiskContext, node: SimNode): boolean {
+  return !oracle.doomed(node.id) && nodes.every((each) => each === node || (each.state === 'up' && !oracle.doomed(each.id)));
+}
+
 export function shuffled<T>(random: Stream, items: readonly T[]): T[] {
   const all = [...items];
   for (let i = all.length - 1; i > 0; i--) {

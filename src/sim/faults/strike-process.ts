@@ -4,15 +4,15 @@ import { codeOf } from '../../base/errors.js';
 import type { SimCluster } from '../cluster/sim-cluster.js';
 import type { SimNode } from '../cluster/sim-node.js';
 import type { Coverage } from '../coverage.js';
+import type { DiskImage } from '../disk/sim-disk.js';
 import type { Stream } from '../world/random.js';
 import type { World } from '../world/world.js';
-import type { FaultAction, FaultProfile, ProcessFault } from './fault.js';
+import type { FaultAction, ProcessFault } from './fault.js';
 
 export interface ProcessContext {
   readonly world: World;
   readonly cluster: SimCluster;
   readonly coverage: Coverage;
-  readonly profile: FaultProfile;
   readonly electionMs: number;
   /** No node stays down past this time. */
   readonly untilUs: number;
@@ -20,20 +20,26 @@ export interface ProcessContext {
   readonly forgets: (node: SimNode, what: 'wipe' | 'roll-back') => void;
   /** A majority stays that nothing was done to, whether or not it has shown yet. */
   readonly mayForget: (node: SimNode) => boolean;
+  /** It is not only planned but done. */
+  readonly struck: () => void;
 }
 
 const MS = 1_000;
 const SECOND_US = 1_000_000;
 
-/** True if it struck. */
-export function strikeProcess(context: ProcessContext, action: FaultAction): boolean {
+/** Calls `context.struck` if and when it strikes. */
+export function strikeProcess(context: ProcessContext, action: FaultAction): void {
   const random = context.world.stream(`fault ${action.id}`);
-  const struck = strike(context, action.kind as ProcessFault, random);
-  if (struck) context.coverage.fault(action.kind);
-  return struck;
+  const kind = action.kind as ProcessFault;
+  const struck = (): void => {
+    context.coverage.fault(kind);
+    context.struck();
+  };
+  if (kind === 'roll-back') rollBack(context, random.pick(context.cluster.nodes), random, struck);
+  else if (strike(context, kind, random)) struck();
 }
 
-function strike(context: ProcessContext, kind: ProcessFault, random: Stream): boolean {
+function strike(context: ProcessContext, kind: Exclude<ProcessFault, 'roll-back'>, random: Stream): boolean {
   const { cluster, world } = context;
   const node = random.pick(cluster.nodes);
   switch (kind) {
@@ -69,8 +75,7 @@ function strike(context: ProcessContext, kind: ProcessFault, random: Stream): bo
       return true;
     }
     case 'wipe':
-    case 'roll-back':
-      return forget(context, node, kind, random);
+      return forget(context, node, undefined, random);
   }
 }
 
@@ -96,23 +101,26 @@ function pause({ world, electionMs }: ProcessContext, node: SimNode, random: Str
   return true;
 }
 
+/** To a state that this run was in. */
+function rollBack(context: ProcessContext, node: SimNode, random: Stream, struck: () => void): void {
+  if (node.state !== 'up' || !context.mayForget(node)) return;
+  const image = node.disk.image();
+  context.world.schedule(random.between(1, 30) * SECOND_US, () => {
+    if (context.world.nowUs < context.untilUs && forget(context, node, image, random)) struck();
+  });
+}
+
 /**
- * The directory of one node loses its memory. At most a minority may ever be without: the others keep what was promised,
- * and only they can tell. A roll-back goes to a state that this run was in.
+ * The directory of one node loses its memory, or gets back an older one. At most a minority may ever be without: the others keep what
+ * was promised, and only they can tell.
  */
-function forget(context: ProcessContext, node: SimNode, what: 'wipe' | 'roll-back', random: Stream): boolean {
+function forget(context: ProcessContext, node: SimNode, image: DiskImage | undefined, random: Stream): boolean {
   const { cluster, world } = context;
-  if (node.state !== 'up' || !context.mayForget(node)) return false;
-  const image = what === 'roll-back' ? node.disk.image() : undefined;
-  const strikeNow = (): void => {
-    if (node.state === 'fenced' || !context.mayForget(node)) return;
-    context.forgets(node, what);
-    cluster.down(node, 'kill');
-    if (image === undefined) node.disk.wipe();
-    else node.disk.restore(image);
-    world.schedule(downTime(random), () => cluster.up(node));
-  };
-  if (image === undefined) strikeNow();
-  else world.schedule(random.between(1, 30) * SECOND_US, strikeNow);
+  if (node.state === 'fenced' || (image === undefined && node.state !== 'up') || !context.mayForget(node)) return false;
+  context.forgets(node, image === undefined ? 'wipe' : 'roll-back');
+  cluster.down(node, 'kill');
+  if (image === undefined) node.disk.wipe();
+  else node.disk.restore(image);
+  world.schedule(downTime(random), () => cluster.up(node));
   return true;
 }

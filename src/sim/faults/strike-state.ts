@@ -9,7 +9,7 @@ import { FILE_BYTES, SLOT_BYTES, SLOT_PAGES, slotOffset } from '../../replica/ha
 import { PAGE_BYTES } from '../../storage/version/manifest-record.js';
 import type { SimNode } from '../cluster/sim-node.js';
 import { changeOf, changing, stretchFor, type Stretch } from './change.js';
-import { isPending, mayDoom, shuffled, struck, type Strike } from './context.js';
+import { isPending, mayDoom, mayLoseVersion, shuffled, struck, type Strike } from './context.js';
 import { isClean, manifestPath, readCopies, readSlots, spareOf, type CopyPlace } from './manifest-places.js';
 
 const PATH = 'hardstate';
@@ -99,7 +99,7 @@ export function strikeManifestRecord(strike: Strike, node: SimNode): boolean {
   const found = spared(strike, node);
   if (found === undefined) return false;
   const { copy, spare, all } = found;
-  const grave = kind !== 'stale' && mayDoom(context, node) && random.chance(1, 2);
+  const grave = kind !== 'stale' && mayLoseVersion(context, node) && random.chance(1, 2);
   if (kind === 'stale') {
     const older = random.pick(all);
     const bytes = node.disk.medium(older.path)?.slice(older.offset, older.offset + older.length);
@@ -123,7 +123,7 @@ export function strikeManifestFile(strike: Strike, node: SimNode): boolean {
   switch (kind) {
     case 'missing':
     case 'misnamed':
-      if (!mayDoom(context, node)) return false;
+      if (!mayLoseVersion(context, node)) return false;
       struck(strike, node.id, path, 0, size, true);
       return kind === 'missing' ? disk.remove(path) : disk.rename(path, `manifest/${1_000_000 + random.below(1_000_000)}`);
     case 'stale':

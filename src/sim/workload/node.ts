@@ -1,4 +1,4 @@
-/** What the workload needs of a simulated node. */
+/** What the workload needs of a simulated node: clients know of a node that it is up, its address and its store, and nothing else. */
 
 import type { NodeId } from '../../base/ids.js';
 import type { NodeStore } from '../../replica/node-store.js';

@@ -50,7 +50,7 @@ export class ManifestStore {
 
   /**
    * `expected` is what hard state names; undefined: a new store, and `initial` becomes generation 1. Throws StorageError
-   * MANIFEST_UNREADABLE if what is named cannot be read: the node then needs a snapshot from a peer.
+   * MANIFEST_UNREADABLE if what is named cannot be read: the node then needs the version of a peer, see {@link lost}.
    */
   static async open(options: ManifestStoreOptions, expected: ManifestName | undefined, initial: LogicalManifest): Promise<ManifestStore> {
     await options.disk.mkdir(DIR);
@@ -68,6 +68,14 @@ export class ManifestStore {
     await store.#dropOthers();
     if (contents.damaged) await store.replace(contents.manifest);
     else store.#file = await options.disk.open(path, 'write');
+    return store;
+  }
+
+  /** What hard state names is lost: nothing is durable, which `nothing` stands for, until a replacement is. */
+  static lost(options: ManifestStoreOptions, expected: ManifestName, nothing: LogicalManifest): ManifestStore {
+    const store = new ManifestStore(options, nothing);
+    store.#name = expected;
+    store.#stale = true;
     return store;
   }
 

@@ -1,0 +1,48 @@
+/**
+ * The peers' way in, from before there is a replica: one that lacks something at its very start must be able to ask for it. Until
+ * the replica takes its place frames are dropped, as any network may drop them, and calls are refused.
+ */
+
+import type { Network, NetworkHandler } from '../base/env.js';
+import { NetworkError } from '../base/errors.js';
+import type { NodeId } from '../base/ids.js';
+
+export class Door implements NetworkHandler {
+  readonly #network: Network;
+  #inner: NetworkHandler | undefined;
+  #opened = false;
+
+  constructor(network: Network) {
+    this.#network = network;
+  }
+
+  /** From now on peers can be called. More than once does nothing more. */
+  async open(): Promise<void> {
+    if (this.#opened) return;
+    this.#opened = true;
+    await this.#network.start(this);
+  }
+
+  /** From now on peers are answered. */
+  async enter(inner: NetworkHandler): Promise<void> {
+    this.#inner = inner;
+    await this.open();
+  }
+
+  /** Nobody will answer. */
+  async shut(): Promise<void> {
+    if (this.#opened) await this.#network.stop();
+  }
+
+  onFrame(from: NodeId, frame: Uint8Array): void {
+    this.#inner?.onFrame(from, frame);
+  }
+
+  onCall(from: NodeId, method: string, request: Uint8Array): Promise<Uint8Array> {
+    return this.#inner?.onCall(from, method, request) ?? Promise.reject(new NetworkError('CLOSED', 'this member is still opening its files'));
+  }
+
+  onDisconnect(peer: NodeId): void {
+    this.#inner?.onDisconnect(peer);
+  }
+}

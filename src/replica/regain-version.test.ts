@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { fromUtf8 } from '../base/bytes.js';
+import { seededRandom } from '../base/disk/testing/seeded-random.js';
+import { layoutOf } from './log/segment-layout.js';
+import { VERSION_REGAINED } from './regain-version.js';
+import { ChaosCluster, type ChaosNode } from './testing/chaos-cluster.js';
+import { get, put } from './testing/test-cluster.js';
+
+const SEGMENT_BYTES = 64 * 1024;
+
+function value(i: number): string {
+  return `${i}-`.padEnd(260, String((i * 2654435761) % 1000003));
+}
+
+async function load(cluster: ChaosCluster, from: number, to: number): Promise<void> {
+  for (let i = from; i < to; i += 20) {
+    await Promise.all(Array.from({ length: 20 }, (_, k) => (cluster.alive[(i + k) % cluster.alive.length] as ChaosNode).store.put(put(`key${i + k}`, value(i + k)))));
+  }
+}
+
+async function check(node: ChaosNode, to: number): Promise<void> {
+  for (let i = 0; i < to; i += 7) {
+    const { kvs } = await node.store.range({ ...get(`key${i}`), serializable: true });
+    assert.equal(kvs[0] && fromUtf8(kvs[0].value), value(i));
+  }
+}
+
+async function overwrite(node: ChaosNode, path: string, from: number, to: number): Promise<void> {
+  const file = await node.disk.open(path, 'write');
+  file.writeSync(new Uint8Array(to - from).fill(0x5a), from);
+  await file.sync();
+  file.close();
+}
+
+async function ruinManifest(node: ChaosNode): Promise<void> {
+  for (const name of await node.disk.list('manifest')) {
+    const path = `manifest/${name}`;
+    await overwrite(node, path, 0, node.disk.sizeOf(path) ?? 0);
+  }
+}
+
+const regained = (node: ChaosNode): boolean => node.events.some((event) => event.type === 'warning' && event.message === VERSION_REGAINED);
+
+describe('a member whose manifest cannot be read', function () {
+  this.timeout(60_000);
+  let cluster: ChaosCluster;
+
+  async function start(count: number): Promise<void> {
+    cluster = new ChaosCluster(seededRandom(11), count, SEGMENT_BYTES);
+    await Promise.all(cluster.nodes.map((node) => cluster.up(node)));
+    await cluster.until('a leader', 10_000, () => cluster.leader() !== undefined);
+  }
+
+  const follower = (): ChaosNode => cluster.nodes.find((node) => node !== cluster.leader()) as ChaosNode;
+
+  async function longLog(): Promise<number> {
+    let written = 0;
+    const shortened = (): boolean => cluster.alive.every((node) => node.store.status().firstLogIndex > 1);
+    while (!shortened() && written < 4_000) await load(cluster, written, (written += 200));
+    assert.ok(shortened());
+    return written;
+  }
+
+  afterEach(async () => {
+    for (const node of cluster.nodes) await cluster.stop(node);
+  });
+
+  it('D1 takes the version of a peer, keeps its log and the tables that are good, and goes on', async () => {
+    await start(3);
+    const written = await longLog();
+    await cluster.settled(20_000);
+    const node = follower();
+    const first = node.replica.log.firstIndex();
+    cluster.crash(node);
+    await ruinManifest(node);
+    await load(cluster, written, written + 20);
+    await cluster.up(node);
+    assert.ok(regained(node));
+    assert.ok(node.replica.log.firstIndex() >= first && node.replica.log.firstIndex() > 1, 'the log is still its own');
+    const received = node.events.find((event) => event.type === 'snapshot-received');
+    assert.ok(received?.type === 'snapshot-received' && received.reusedBytes > 10 * received.fetchedBytes, JSON.stringify(received));
+    await cluster.settled(20_000);
+    await check(node, written + 20);
+    assert.deepEqual(cluster.faults, []);
+    cluster.crash(node);
+    node.events.length = 0;
+    await cluster.up(node);
+    assert.ok(!regained(node), 'what it took is durable');
+    await cluster.settled(20_000);
+    assert.deepEqual(cluster.faults, []);
+  });
+
+  it('D1 waits for a peer, and power may go while it does', async () => {
+    await start(3);
+    const written = await longLog();
+    for (const node of cluster.nodes) cluster.crash(node);
+    const [node, ...others] = cluster.nodes as [ChaosNode, ...ChaosNode[]];
+    await ruinManifest(node);
+    void cluster.up(node);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    assert.ok(!node.up);
+    cluster.crash(node);
+    void cluster.up(node);
+    await Promise.all(others.map((other) => cluster.up(other)));
+    await cluster.settled(20_000);
+    assert.ok(regained(node));
+    await check(node, written);
+    assert.deepEqual(cluster.faults, []);
+  });
+
+  it('R6 damage to its log behind what the peer has in tables stops it as ever', async () => {
+    await start(3);
+    const written = await longLog();
+    const node = follower();
+    await load(cluster, written, written + 20);
+    await cluster.stop(node);
+    await ruinManifest(node);
+    const names = (await node.disk.list('log')).filter((name) => name.endsWith('.seg'));
+    const { dataStart, dataEnd } = layoutOf(SEGMENT_BYTES);
+    for (const name of names) await overwrite(node, `log/${name}`, dataStart, dataEnd);
+    await cluster.up(node);
+    assert.equal(cluster.faults.length, 1);
+    assert.match(cluster.faults[0] ?? '', /ENTRY_FAULTY/);
+  });
+
+  it('D1 alone with a whole log makes everything again from it', async () => {
+    await start(1);
+    await load(cluster, 0, 100);
+    const [node] = cluster.nodes as [ChaosNode];
+    assert.equal(node.replica.log.firstIndex(), 1);
+    cluster.crash(node);
+    await ruinManifest(node);
+    await cluster.up(node);
+    await cluster.settled(20_000);
+    await check(node, 100);
+    assert.deepEqual(cluster.faults, []);
+  });
+
+  it('D1 alone with a shortened log says what is lost', async () => {
+    await start(1);
+    await longLog();
+    const [node] = cluster.nodes as [ChaosNode];
+    cluster.crash(node);
+    await ruinManifest(node);
+    await cluster.up(node);
+    assert.equal(cluster.faults.length, 1);
+    assert.match(cluster.faults[0] ?? '', /MANIFEST_UNREADABLE/);
+  });
+});

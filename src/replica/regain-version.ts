@@ -1,0 +1,101 @@
+/**
+ * A member whose manifest cannot be read, or ends before its log begins, has its promises still, and not the tables that its log goes on
+ * from (design 5.8). It takes the durable version of a peer, as if it were a snapshot: the tables that it lacks first, then the manifest,
+ * the log last.
+ *
+ * R2 R6: only a version that its log begins with or before. One that lies further back would make it forget entries which it has
+ * acknowledged; a log that is damaged behind F of the version is no better with it, and stops the member as ever.
+ */
+
+import { assert } from '../base/assert.js';
+import { sleep, type Env } from '../base/env.js';
+import type { LogIndex, NodeId } from '../base/ids.js';
+import { BlockCache } from '../storage/cache/block-cache.js';
+import type { BlockFaults } from '../storage/table/block-faults.js';
+import { TableStore } from '../storage/table/table-store.js';
+import { Tree } from '../storage/tree.js';
+import { emptyManifest } from '../storage/version/apply-tree-op.js';
+import type { LogicalManifest } from '../storage/version/logical-manifest.js';
+import type { ManifestStore } from '../storage/version/manifest-store.js';
+import { TableFetcher } from './fetch/table-fetcher.js';
+import type { HardStateStore } from './hard-state/hard-state.js';
+import type { OpenedLog } from './log/durable-log.js';
+import { askForVersions, newest, type PeerVersions } from './snapshot/peer-versions.js';
+import { SnapshotReceiver } from './snapshot/snapshot-receiver.js';
+
+export const VERSION_REGAINED = 'the version here was lost: that of a peer is used';
+
+export interface RegainOptions {
+  readonly env: Env;
+  readonly peers: readonly NodeId[];
+  readonly faults: BlockFaults;
+  readonly hardState: HardStateStore;
+  /** Where the peer's version goes. */
+  readonly store: ManifestStore;
+  /** What is wrong with the version here. */
+  readonly cause: Error;
+  /** Judged by a version that holds all up to `coveredThrough`. Rejects with LogError ENTRY_FAULTY. */
+  readonly openLog: (coveredThrough: LogIndex) => Promise<OpenedLog>;
+}
+
+const AGAIN_MS = 500;
+
+/** Resolves with the log when a version is durable. Rejects with `cause` if nobody could ever give one. */
+export async function regainVersion(options: RegainOptions): Promise<OpenedLog> {
+  const { env, peers, cause } = options;
+  env.events.emit({ type: 'warning', message: 'the version here is lost: the peers are asked for theirs', data: { why: cause.message } });
+  for (let least = 0; ; await sleep(env.clock, AGAIN_MS)) {
+    const versions = await askForVersions(env, peers);
+    const version = newest(versions.found, ({ flushed }) => flushed.index >= least) ?? fromNothing(options, versions);
+    if (version === undefined) continue;
+    const { flushed } = version.manifest;
+    const opened = await options.openLog(flushed.index);
+    least = opened.log.firstIndex() - 1;
+    if (flushed.index >= least && (await take(options, opened, version))) return opened;
+    await opened.log.close();
+    if (peers.length === 0) throw cause;
+  }
+}
+
+interface Version {
+  /** Undefined: a log that has everything needs no tables. */
+  readonly from: NodeId | undefined;
+  readonly manifest: LogicalManifest;
+}
+
+/** While nobody has flushed anything the whole log is there. */
+function fromNothing({ peers }: RegainOptions, { found, answered }: PeerVersions): Version | undefined {
+  return found.length === 0 && answered === peers.length ? { from: undefined, manifest: emptyManifest() } : undefined;
+}
+
+async function take(options: RegainOptions, { log }: OpenedLog, { from, manifest }: Version): Promise<boolean> {
+  const { env, hardState, store } = options;
+  const { flushed, last } = manifest;
+  const use = async (): Promise<boolean> => {
+    const { term = 0 } = hardState.current ?? {};
+    if (flushed.term > term) await hardState.update({ term: flushed.term });
+    await log.expectSnapshot(last.index);
+    await store.replace(manifest);
+    env.events.emit({ type: 'warning', message: VERSION_REGAINED, data: { from: from ?? 0, flushed: flushed.index, last: last.index } });
+    return true;
+  };
+  return from === undefined ? use() : obtain(options, from, manifest, use);
+}
+
+/** Whatever of it lies here already, under its own name, is verified and kept. */
+async function obtain(
+  { env, peers, faults }: RegainOptions, from: NodeId, manifest: LogicalManifest, use: () => Promise<boolean>,
+): Promise<boolean> {
+  const tables = new TableStore(env.disk, new BlockCache(0), faults);
+  const tree = new Tree({ disk: env.disk, tables, durable: emptyManifest() });
+  const receiver = new SnapshotReceiver({
+    env, tree, peers, fetcher: new TableFetcher(env), forget: () => undefined,
+    complete: () => assert(false, 'Raft sends no snapshot before it runs'),
+  });
+  try {
+    return await receiver.obtain(from, manifest, use);
+  } finally {
+    receiver.stop();
+    tables.close();
+  }
+}

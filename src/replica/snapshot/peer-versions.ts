@@ -1,0 +1,61 @@
+/** The durable versions of the peers, each pinned by its owner for the member that asked. */
+
+import { EMPTY } from '../../base/bytes.js';
+import type { Env } from '../../base/env.js';
+import { codeOf, messageOf, NetworkError } from '../../base/errors.js';
+import type { NodeId } from '../../base/ids.js';
+import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
+import { decodeManifest, encodeManifest } from '../../storage/version/manifest-codec.js';
+import type { SnapshotSender } from './snapshot-sender.js';
+
+export const HAND_OVER_METHOD = 'snapshot.manifest';
+
+const CALL_MS = 5_000;
+
+/** The serving side: the durable version, pinned for `to`; empty if nothing was flushed yet. */
+export function serveHandOver(sender: SnapshotSender, to: NodeId): Uint8Array {
+  const manifest = sender.handOver(to);
+  return manifest ? encodeManifest(manifest) : EMPTY;
+}
+
+export interface PeerVersion {
+  readonly from: NodeId;
+  readonly manifest: LogicalManifest;
+}
+
+export interface PeerVersions {
+  /** Of those that flushed anything. */
+  readonly found: readonly PeerVersion[];
+  /** Peers that answered. */
+  readonly answered: number;
+}
+
+export async function askForVersions(env: Env, peers: readonly NodeId[]): Promise<PeerVersions> {
+  const replies = await Promise.all(peers.map((peer) => ask(env, peer)));
+  return {
+    found: replies.filter((reply) => typeof reply === 'object'),
+    answered: replies.filter((reply) => reply !== undefined).length,
+  };
+}
+
+/** The newest of those that `suit`. */
+export function newest(found: readonly PeerVersion[], suits: (manifest: LogicalManifest) => boolean): PeerVersion | undefined {
+  let best: PeerVersion | undefined;
+  for (const version of found) {
+    if (suits(version.manifest) && (!best || version.manifest.last.index > best.manifest.last.index)) best = version;
+  }
+  return best;
+}
+
+async function ask(env: Env, from: NodeId): Promise<PeerVersion | 'none' | undefined> {
+  try {
+    const reply = await env.network.call(from, HAND_OVER_METHOD, EMPTY, CALL_MS);
+    return reply.length === 0 ? 'none' : { from, manifest: decodeManifest(reply) };
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error;
+    if (!(error instanceof NetworkError)) {
+      env.events.emit({ type: 'warning', message: 'a peer sent a version that does not parse', data: { from, why: messageOf(error) } });
+    }
+    return undefined;
+  }
+}
