@@ -1,15 +1,18 @@
 /**
  * The peers' way in, from before there is a replica: one that lacks something at its very start must be able to ask for it. Until
- * the replica takes its place frames are dropped, as any network may drop them, and calls are refused.
+ * the replica takes its place frames are dropped, as any network may drop them, and calls are refused but for those that can be
+ * answered without it: a member that waits for its peers must not keep from them what they wait for.
  */
 
 import type { Network, NetworkHandler } from '../base/env.js';
 import { NetworkError } from '../base/errors.js';
 import type { NodeId } from '../base/ids.js';
+import { isTableCall, type TableServer } from './fetch/table-server.js';
 
 export class Door implements NetworkHandler {
   readonly #network: Network;
   #inner: NetworkHandler | undefined;
+  #early: TableServer | undefined;
   #opened = false;
 
   constructor(network: Network) {
@@ -21,6 +24,11 @@ export class Door implements NetworkHandler {
     if (this.#opened) return;
     this.#opened = true;
     await this.#network.start(this);
+  }
+
+  /** Blocks of tables are served, before there is a replica; undefined: no more. */
+  serve(early: TableServer | undefined): void {
+    this.#early = early;
   }
 
   /** From now on peers are answered. */
@@ -39,7 +47,9 @@ export class Door implements NetworkHandler {
   }
 
   onCall(from: NodeId, method: string, request: Uint8Array): Promise<Uint8Array> {
-    return this.#inner?.onCall(from, method, request) ?? Promise.reject(new NetworkError('CLOSED', 'this member is still opening its files'));
+    if (this.#inner !== undefined) return this.#inner.onCall(from, method, request);
+    if (this.#early !== undefined && isTableCall(method)) return this.#early(method, request);
+    return Promise.reject(new NetworkError('CLOSED', 'this member is still opening its files'));
   }
 
   onDisconnect(peer: NodeId): void {

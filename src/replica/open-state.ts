@@ -78,7 +78,7 @@ type Version = Pick<OpenedState, 'store' | 'log' | 'commit'>;
 
 /** The version that hard state names and the log that goes with it; if either does not suit the other any more, a peer's version. */
 async function openVersion(options: ReplicaOptions, hardState: HardStateStore, door: Door): Promise<Version> {
-  const { env, self, members, hooks } = options;
+  const { env, self, members } = options;
   const { store, lost } = await openManifest(options, hardState);
   let cause = lost;
   if (cause === undefined) {
@@ -96,7 +96,7 @@ async function openVersion(options: ReplicaOptions, hardState: HardStateStore, d
   await door.open();
   const peers = members.map((member) => member.id).filter((id) => id !== self);
   const judged = (coveredThrough: LogIndex): Promise<OpenedLog> => openLog(options, coveredThrough, 0);
-  const opened = await regainVersion({ env, peers, faults: hooks.faults, hardState, store, cause, openLog: judged });
+  const opened = await regainVersion({ env, peers, door, hardState, store, cause, openLog: judged });
   return { store, ...(await follow(opened, store.manifest)) };
 }
 

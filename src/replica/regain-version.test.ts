@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { fromUtf8 } from '../base/bytes.js';
 import { seededRandom } from '../base/disk/testing/seeded-random.js';
+import { tablePath } from '../storage/version/table-meta.js';
 import { layoutOf } from './log/segment-layout.js';
 import { VERSION_REGAINED } from './regain-version.js';
 import { ChaosCluster, type ChaosNode } from './testing/chaos-cluster.js';
@@ -105,6 +106,25 @@ describe('a member whose manifest cannot be read', function () {
     await cluster.settled(20_000);
     assert.ok(regained(node));
     await check(node, written);
+    assert.deepEqual(cluster.faults, []);
+  });
+
+  it('D1 has the only good copy of one block and lacks another: it gives and takes while it waits', async () => {
+    await start(3);
+    const written = await longLog();
+    await cluster.settled(20_000);
+    const [node, ...others] = cluster.nodes as [ChaosNode, ...ChaosNode[]];
+    const big = cluster.tables(node).filter(({ bytes }) => bytes > 24_000);
+    assert.ok(big.length > 0);
+    for (const each of cluster.nodes) cluster.crash(each);
+    await ruinManifest(node);
+    for (const { id } of big) {
+      await overwrite(node, tablePath(id), 12_000, 16_000);
+      for (const other of others) await overwrite(other, tablePath(id), 1_000, 8_000);
+    }
+    await Promise.all(cluster.nodes.map((each) => cluster.up(each)));
+    assert.ok(regained(node));
+    for (const each of cluster.nodes) await check(each, written);
     assert.deepEqual(cluster.faults, []);
   });
 

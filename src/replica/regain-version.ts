@@ -11,13 +11,16 @@ import { assert } from '../base/assert.js';
 import { sleep, type Env } from '../base/env.js';
 import type { LogIndex, NodeId } from '../base/ids.js';
 import { BlockCache } from '../storage/cache/block-cache.js';
-import type { BlockFaults } from '../storage/table/block-faults.js';
+import { noFaults } from '../storage/table/block-faults.js';
 import { TableStore } from '../storage/table/table-store.js';
 import { Tree } from '../storage/tree.js';
 import { emptyManifest } from '../storage/version/apply-tree-op.js';
 import type { LogicalManifest } from '../storage/version/logical-manifest.js';
 import type { ManifestStore } from '../storage/version/manifest-store.js';
+import { sameBirth } from '../storage/version/table-meta.js';
+import type { Door } from './door.js';
 import { TableFetcher } from './fetch/table-fetcher.js';
+import { serveTables, type TableSource } from './fetch/table-server.js';
 import type { HardStateStore } from './hard-state/hard-state.js';
 import type { OpenedLog } from './log/durable-log.js';
 import { askForVersions, newest, type PeerVersions } from './snapshot/peer-versions.js';
@@ -28,7 +31,7 @@ export const VERSION_REGAINED = 'the version here was lost: that of a peer is us
 export interface RegainOptions {
   readonly env: Env;
   readonly peers: readonly NodeId[];
-  readonly faults: BlockFaults;
+  readonly door: Door;
   readonly hardState: HardStateStore;
   /** Where the peer's version goes. */
   readonly store: ManifestStore;
@@ -82,20 +85,35 @@ async function take(options: RegainOptions, { log }: OpenedLog, { from, manifest
   return from === undefined ? use() : obtain(options, from, manifest, use);
 }
 
-/** Whatever of it lies here already, under its own name, is verified and kept. */
+/**
+ * Whatever of it lies here already, under its own name, is verified and kept. Meanwhile peers may have it too: what they hand over may
+ * lack the very blocks that only this member has.
+ */
 async function obtain(
-  { env, peers, faults }: RegainOptions, from: NodeId, manifest: LogicalManifest, use: () => Promise<boolean>,
+  { env, peers, door }: RegainOptions, from: NodeId, manifest: LogicalManifest, use: () => Promise<boolean>,
 ): Promise<boolean> {
-  const tables = new TableStore(env.disk, new BlockCache(0), faults);
+  const tables = new TableStore(env.disk, new BlockCache(0), noFaults);
   const tree = new Tree({ disk: env.disk, tables, durable: emptyManifest() });
   const receiver = new SnapshotReceiver({
-    env, tree, peers, fetcher: new TableFetcher(env), forget: () => undefined,
+    env, tree, peers, fetcher: new TableFetcher(env), forget: (table) => tables.forget(table),
     complete: () => assert(false, 'Raft sends no snapshot before it runs'),
   });
+  door.serve(serveTables(env, leftOf(manifest, tables)));
   try {
     return await receiver.obtain(from, manifest, use);
   } finally {
+    door.serve(undefined);
     receiver.stop();
     tables.close();
   }
+}
+
+/** Every file may hold the table whose id it is named by; what it gives is verified. Nothing is said to be lost. */
+function leftOf(manifest: LogicalManifest, tables: TableStore): TableSource {
+  const all = manifest.levels.flat();
+  return {
+    tables,
+    find: ({ birth, fileDigest }) => all.filter((meta) => meta.fileDigest === fileDigest && sameBirth(meta.birth, birth)),
+    owed: () => true,
+  };
 }

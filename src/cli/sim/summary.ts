@@ -11,6 +11,12 @@ const SLOWEST = 5;
 /** A table of more failures is not read; JSON has them all. */
 const SHOWN = 40;
 
+/** What most runs must come through, or they test little: its name in the coverage, and for people. */
+const REACHED = [
+  ['event sealed', 'memtable sealed'], ['event plan', 'compaction'], ['event log-truncated', 'log truncated'],
+  ['event snapshot-received', 'snapshot installed'], ['event heal-applied', 'heal'],
+] as const;
+
 export interface FailedSeed {
   readonly options: SimOptions;
   readonly violations: readonly Violation[];
@@ -29,6 +35,8 @@ export class Summary {
   #operations = { acknowledged: 0, unknown: 0, refused: 0 };
   #faults = { disk: 0, network: 0, process: 0 };
   #events = 0;
+  /** Seeds in which it happened. */
+  readonly #reached = new Map<string, number>();
   #fencedSeeds = 0;
   readonly #fenced = new Map<string, number>();
   readonly #digests = new Map<number, string>();
@@ -62,6 +70,9 @@ export class Summary {
     if (result.fenced.length > 0) this.#fencedSeeds++;
     for (const { code } of result.fenced) this.#fenced.set(code, (this.#fenced.get(code) ?? 0) + 1);
     for (const [name, n] of Object.entries(result.coverage)) this.coverage.set(name, (this.coverage.get(name) ?? 0) + n);
+    for (const [name, what] of REACHED) {
+      if ((result.coverage[name] ?? 0) > 0) this.#reached.set(what, (this.#reached.get(what) ?? 0) + 1);
+    }
     this.#digests.set(result.seed, result.digest);
     this.#slowest = [...this.#slowest, run].sort((a, b) => b.wallMs - a.wallMs).slice(0, SLOWEST);
   }
@@ -83,6 +94,7 @@ export class Summary {
       faults: { disk: mean(this.#faults.disk), network: mean(this.#faults.network), process: mean(this.#faults.process) },
       leastSimSeconds: this.#runs === 0 ? 0 : this.#leastSimSeconds,
       events: this.#events,
+      reached: Object.fromEntries(this.#reached),
       fenced: {
         seeds: this.#fencedSeeds,
         nodes: [...this.#fenced.values()].reduce((a, b) => a + b, 0),
@@ -104,6 +116,7 @@ export class Summary {
       ['operations', `${acknowledged + unknown + refused}: ${acknowledged} acknowledged, ${unknown} of unknown outcome, ${refused} refused`],
       ['of one seed', `at least ${this.#runs === 0 ? 0 : this.#leastOperations} operations, ${this.#runs === 0 ? 0 : this.#leastSimSeconds.toFixed(0)} s`],
       ['faults of a seed', `${(this.#faults.disk / n).toFixed(1)} disk, ${(this.#faults.network / n).toFixed(1)} network, ${(this.#faults.process / n).toFixed(1)} process`],
+      ['seeds with', REACHED.map(([, what]) => `${what} ${this.#reached.get(what) ?? 0}`).join(', ')],
       ['nodes that stopped', fenced.length === 0 ? 'none' : `${fenced.join(', ')}, in ${this.#fencedSeeds} seeds`],
       ['slowest', this.#slowest.map((run) => `${run.result.seed} (${(run.wallMs / 1000).toFixed(1)} s)`).join(', ')],
     ];

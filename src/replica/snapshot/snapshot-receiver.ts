@@ -157,12 +157,12 @@ export class SnapshotReceiver {
       return;
     }
     const path = tablePath(meta.id);
-    const left = env.disk.sizeOf(path) === meta.bytes;
-    if (left && (await verifyTable(env.disk, path, meta, { breathe: () => env.workers.breathe() })).pristine) {
+    const left = env.disk.sizeOf(path);
+    if (left === meta.bytes && (await verifyTable(env.disk, path, meta, { breathe: () => env.workers.breathe() })).pristine) {
       this.#reusedBytes += meta.bytes;
       return;
     }
-    // The same bytes may lie here under another id, from before a heal.
+    // The same bytes may lie here under another id, from before a heal; and what is good of a bad file may be good nowhere else.
     const twin = mine.find((table) => sameBirth(table.birth, meta.birth) && table.id !== meta.id);
     const before = fetcher.fetchedBytes;
     // Under a name of its own: the table may be owed, or a cancelled transfer may not be at its end yet.
@@ -171,14 +171,14 @@ export class SnapshotReceiver {
       peers,
       from: transfer.from,
       cancelled: () => transfer.cancelled,
-      ...(twin ? { local: tablePath(twin.id) } : {}),
+      ...(twin ? { local: tablePath(twin.id) } : left !== undefined ? { local: path } : {}),
     });
     if (transfer.cancelled) return env.disk.unlink(incoming);
     await env.disk.rename(incoming, path);
     forget(meta.id);
     const fetched = fetcher.fetchedBytes - before;
     this.#fetchedBytes += fetched;
-    if (twin) this.#reusedBytes += Math.max(0, meta.bytes - fetched);
+    if (twin || left !== undefined) this.#reusedBytes += Math.max(0, meta.bytes - fetched);
   }
 }
 
