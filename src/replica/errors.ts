@@ -9,6 +9,8 @@ export type ReplicaErrorCode =
   | 'EMPTIED'
   /** The data directory is an older copy of the one that made this member's last promises. */
   | 'ROLLED_BACK'
+  /** The log of a member that was in a term is gone. */
+  | 'LOG_MISSING'
   /** A committed entry cannot be understood. */
   | 'ENTRY_UNKNOWN'
   /** The disk refused a write or a sync that the node cannot do without. */

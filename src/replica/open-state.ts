@@ -4,7 +4,7 @@
  */
 
 import { assert } from '../base/assert.js';
-import type { LogIndex } from '../base/ids.js';
+import type { LogIndex, NodeId, Term } from '../base/ids.js';
 import { BlockCache } from '../storage/cache/block-cache.js';
 import { DEFAULT_TREE_SETTINGS } from '../storage/settings.js';
 import { StorageError } from '../storage/errors.js';
@@ -18,17 +18,18 @@ import { ReplicaError } from './errors.js';
 import { HardStateStore } from './hard-state/hard-state.js';
 import { DurableLog, type OpenedLog } from './log/durable-log.js';
 import type { ReplicaOptions } from './options.js';
-import { refuseForgottenPromises } from './promises-kept.js';
+import { refuseForgottenLog, refuseForgottenPromises } from './promises-kept.js';
 import { regainVersion } from './regain-version.js';
-import { joins } from './version-switch.js';
+import { commitOf, joins } from './version-switch.js';
 
 export interface OpenedState {
   readonly door: Door;
   readonly hardState: HardStateStore;
   /** Of this start: a durable counter. */
   readonly incarnation: number;
-  /** The files hold no promise: this member was never here, or somebody emptied its directory. */
-  readonly isNew: boolean;
+  /** What the files held at the start, before anything was taken from a peer. Term 0: no promise, the member is new or was emptied. */
+  readonly term: Term;
+  readonly vote: NodeId;
   readonly store: ManifestStore;
   readonly log: DurableLog;
   readonly tables: TableStore;
@@ -44,13 +45,13 @@ export async function openState(options: ReplicaOptions, door: Door): Promise<Op
   await disk.mkdir('manifest');
   await disk.mkdir('log');
   const hardState = await openHardState(options);
+  const { term = 0, vote = 0, incarnation = 0 } = hardState.current ?? {};
+  if (term > 0) await refuseForgottenLog(disk);
   const { store, log, commit } = await openVersion(options, hardState, door);
   const tables = new TableStore(disk, new BlockCache(options.cacheBytes), options.hooks.faults);
   const tree = new Tree({ disk, tables, durable: store.manifest });
   for (const path of await tree.orphans()) await disk.unlink(path);
-  const { term = 0, incarnation = 0 } = hardState.current ?? {};
-  const isNew = term === 0 && log.lastIndex() === 0 && store.manifest.last.index === 0;
-  return { door, hardState, incarnation, isNew, store, log, tables, tree, commit };
+  return { door, hardState, incarnation, term, vote, store, log, tables, tree, commit };
 }
 
 async function openHardState(options: ReplicaOptions): Promise<HardStateStore> {
@@ -89,8 +90,8 @@ async function openVersion(options: ReplicaOptions, hardState: HardStateStore, d
     await opened.log.close();
     cause = new ReplicaError(
       'BROKEN',
-      `the log starts at ${first}, after what the tables hold (${flushed.index}): entries between are missing here, and there is no other member ` +
-        'to give them. Keep this data directory and put back a copy that was made of all of it at one time',
+      `the log starts at ${first}, after what the tables hold (${flushed.index}): entries between are missing here. Another member can give what ` +
+        'they led to; without one, put back a copy of the whole data directory that was made at one time',
     );
   }
   await door.open();
@@ -135,6 +136,5 @@ function openLog({ env, logSegmentBytes }: ReplicaOptions, coveredThrough: LogIn
 async function follow({ log, recovered }: OpenedLog, { flushed, last }: LogicalManifest): Promise<{ log: DurableLog; commit: LogIndex }> {
   assert(log.firstIndex() <= flushed.index + 1, 'S1 the log begins with what the tables lack, or before');
   if (!joins(log, flushed)) await log.resetTo(flushed.index, flushed.term, last.index);
-  const commit = Math.min(Math.max(recovered.commit, last.index, flushed.index), log.lastIndex());
-  return { log, commit: Math.max(commit, flushed.index) };
+  return { log, commit: commitOf(log, { flushed, last }, recovered.commit) };
 }

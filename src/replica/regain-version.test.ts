@@ -40,6 +40,10 @@ async function ruinManifest(node: ChaosNode): Promise<void> {
   }
 }
 
+async function loseLog(node: ChaosNode): Promise<void> {
+  for (const name of await node.disk.list('log')) await node.disk.unlink(`log/${name}`);
+}
+
 const regained = (node: ChaosNode): boolean => node.events.some((event) => event.type === 'warning' && event.message === VERSION_REGAINED);
 
 describe('a member whose manifest cannot be read', function () {
@@ -63,6 +67,7 @@ describe('a member whose manifest cannot be read', function () {
   }
 
   afterEach(async () => {
+    cluster.hub.heal();
     for (const node of cluster.nodes) await cluster.stop(node);
   });
 
@@ -141,6 +146,102 @@ describe('a member whose manifest cannot be read', function () {
     await cluster.up(node);
     assert.equal(cluster.faults.length, 1);
     assert.match(cluster.faults[0] ?? '', /ENTRY_FAULTY/);
+  });
+
+  it('R3 takes nothing of its log for committed that the version does not follow', async () => {
+    await start(3);
+    await load(cluster, 0, 400);
+    const old = cluster.leader() as ChaosNode;
+    const [other, third] = cluster.nodes.filter((node) => node !== old) as [ChaosNode, ChaosNode];
+    let next = 400;
+    const sealed = (): boolean => cluster.nodes.every((node) => node.replica.tree.latest.seals.length > 0);
+    // A seal that all have and whose flush nobody has recorded yet: F of the others will be before the cut, E behind it.
+    while (!sealed()) {
+      void old.store.put(put(`key${next}`, value(next++))).catch(() => undefined);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      assert.ok(next < 800);
+    }
+    for (const node of [other, third]) cluster.hub.cut(old.id, node.id);
+    for (let i = 0; i < 60; i++) void old.store.put(put(`lost${i}`, 'never committed')).catch(() => undefined);
+    const apart = (): boolean => {
+      const { flushed, last } = other.replica.tree.durable;
+      const { log } = old.replica;
+      return last.term > 1 && log.lastIndex() >= last.index && log.term(last.index) < last.term && log.term(flushed.index) === flushed.term;
+    };
+    await cluster.until('the version of the others leaves that log', 20_000, apart);
+    cluster.crash(old);
+    await ruinManifest(old);
+    cluster.hub.heal();
+    await cluster.up(old);
+    assert.ok(regained(old));
+    await cluster.settled(20_000);
+    for (const node of cluster.nodes) assert.deepEqual((await node.store.range({ ...get('lost0'), serializable: true })).kvs, []);
+    assert.deepEqual(cluster.faults, []);
+  });
+
+  it('R2 with its log gone as well it has forgotten what it acknowledged, and stops', async () => {
+    for (const count of [1, 3]) {
+      await start(count);
+      await load(cluster, 0, 400);
+      const [node] = cluster.nodes as [ChaosNode];
+      for (const each of cluster.nodes) cluster.crash(each);
+      await ruinManifest(node);
+      await loseLog(node);
+      await Promise.all(cluster.nodes.map((each) => cluster.up(each)));
+      assert.equal(cluster.faults.length, 1);
+      assert.match(cluster.faults[0] ?? '', /LOG_MISSING/);
+      if (count === 1) for (const each of cluster.nodes) await cluster.stop(each);
+    }
+  });
+
+  it('D1 two that lost theirs before anything was flushed go on from their whole logs', async () => {
+    await start(3);
+    await load(cluster, 0, 20);
+    for (const node of cluster.nodes) cluster.crash(node);
+    const [a, b] = cluster.nodes as [ChaosNode, ChaosNode];
+    for (const node of [a, b]) await ruinManifest(node);
+    await Promise.all(cluster.nodes.map((node) => cluster.up(node)));
+    await cluster.settled(20_000);
+    await check(a, 20);
+    assert.deepEqual(cluster.faults, []);
+  });
+
+  it('D1 one with a whole log does not wait for a peer that is away', async () => {
+    await start(3);
+    await load(cluster, 0, 20);
+    for (const node of cluster.nodes) cluster.crash(node);
+    const [a, b] = cluster.nodes as [ChaosNode, ChaosNode];
+    await ruinManifest(a);
+    await Promise.all([cluster.up(a), cluster.up(b)]);
+    await cluster.until('a leader of two', 10_000, () => cluster.leader() !== undefined);
+    await check(a, 20);
+    assert.deepEqual(cluster.faults, []);
+  });
+
+  it('D1 one whose manifest ends before its log begins takes a version too', async () => {
+    await start(3);
+    const old = new Map<string, Uint8Array>();
+    const node = follower();
+    await load(cluster, 0, 100);
+    await cluster.settled(20_000);
+    const before = node.replica.tree.durable.flushed.index;
+    for (const name of await node.disk.list('manifest')) old.set(`manifest/${name}`, cluster.fileOf(node, `manifest/${name}`));
+    const written = await longLog();
+    await cluster.settled(20_000);
+    assert.ok(node.replica.log.firstIndex() > before + 1);
+    cluster.crash(node);
+    for (const [path, bytes] of old) {
+      const file = await node.disk.open(path, 'write');
+      file.writeSync(bytes, 0);
+      await file.truncate(bytes.length);
+      await file.sync();
+      file.close();
+    }
+    await cluster.up(node);
+    assert.ok(regained(node));
+    await cluster.settled(20_000);
+    await check(node, written);
+    assert.deepEqual(cluster.faults, []);
   });
 
   it('D1 alone with a whole log makes everything again from it', async () => {

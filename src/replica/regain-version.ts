@@ -4,7 +4,8 @@
  * the log last.
  *
  * R2 R6: only a version that its log begins with or before. One that lies further back would make it forget entries which it has
- * acknowledged; a log that is damaged behind F of the version is no better with it, and stops the member as ever.
+ * acknowledged; a log that is damaged behind F of the version is no better with it, and stops the member as ever. A log that begins
+ * with the first entry needs no tables, and no peer.
  */
 
 import { assert } from '../base/assert.js';
@@ -23,6 +24,7 @@ import { TableFetcher } from './fetch/table-fetcher.js';
 import { serveTables, type TableSource } from './fetch/table-server.js';
 import type { HardStateStore } from './hard-state/hard-state.js';
 import type { OpenedLog } from './log/durable-log.js';
+import { LogError } from './log/errors.js';
 import { askForVersions, newest, type PeerVersions } from './snapshot/peer-versions.js';
 import { SnapshotReceiver } from './snapshot/snapshot-receiver.js';
 
@@ -41,22 +43,36 @@ export interface RegainOptions {
   readonly openLog: (coveredThrough: LogIndex) => Promise<OpenedLog>;
 }
 
-const AGAIN_MS = 500;
+const FIRST_PAUSE_MS = 500;
+const MAX_PAUSE_MS = 5_000;
+/** Rounds in which peers that cannot be asked are waited for, before a log that has everything is used without them. */
+const PATIENCE_ROUNDS = 4;
 
-/** Resolves with the log when a version is durable. Rejects with `cause` if nobody could ever give one. */
+/**
+ * Resolves with the log when a version is durable. Rejects with `cause` if nobody could ever give one, with LogError ENTRY_FAULTY if no
+ * peer has in tables what is damaged in the log.
+ */
 export async function regainVersion(options: RegainOptions): Promise<OpenedLog> {
   const { env, peers, cause } = options;
   env.events.emit({ type: 'warning', message: 'the version here is lost: the peers are asked for theirs', data: { why: cause.message } });
-  for (let least = 0; ; await sleep(env.clock, AGAIN_MS)) {
-    const versions = await askForVersions(env, peers);
-    const version = newest(versions.found, ({ flushed }) => flushed.index >= least) ?? fromNothing(options, versions);
-    if (version === undefined) continue;
-    const { flushed } = version.manifest;
-    const opened = await options.openLog(flushed.index);
-    least = opened.log.firstIndex() - 1;
-    if (flushed.index >= least && (await take(options, opened, version))) return opened;
-    await opened.log.close();
-    if (peers.length === 0) throw cause;
+  const judged = new JudgedLog(options);
+  let pauseMs = FIRST_PAUSE_MS;
+  try {
+    for (let round = 0; ; round++) {
+      const versions = await askForVersions(env, peers);
+      const all = versions.answered === peers.length;
+      const fits = ({ manifest }: Version): boolean => judged.mayFit(manifest);
+      const patient = all || round >= PATIENCE_ROUNDS;
+      const version = newest(versions.found, (manifest) => judged.mayFit(manifest)) ?? fromNothing(versions, patient);
+      const opened = version && fits(version) ? await judged.by(version.manifest, all) : undefined;
+      if (version && opened && fits(version) && (await take(options, opened, version))) return opened;
+      if (peers.length === 0) throw cause;
+      await sleep(env.clock, pauseMs);
+      pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS);
+    }
+  } catch (error) {
+    await judged.close();
+    throw error;
   }
 }
 
@@ -66,9 +82,49 @@ interface Version {
   readonly manifest: LogicalManifest;
 }
 
-/** While nobody has flushed anything the whole log is there. */
-function fromNothing({ peers }: RegainOptions, { found, answered }: PeerVersions): Version | undefined {
-  return found.length === 0 && answered === peers.length ? { from: undefined, manifest: emptyManifest() } : undefined;
+/** Nobody who can be asked has flushed anything: a log that begins with the first entry has all that there is. */
+function fromNothing({ found }: PeerVersions, patient: boolean): Version | undefined {
+  return found.length === 0 && patient ? { from: undefined, manifest: emptyManifest() } : undefined;
+}
+
+/** The log as a version judges it. It stays open between attempts: to open it is to read all of it. */
+class JudgedLog {
+  readonly #options: RegainOptions;
+  #opened: OpenedLog | undefined;
+  /** F of the version that judged it. */
+  #flushed = 0;
+  /** F of whatever fits; 0 while that is not known. */
+  #least = 0;
+
+  constructor(options: RegainOptions) {
+    this.#options = options;
+  }
+
+  mayFit({ flushed }: LogicalManifest): boolean {
+    return flushed.index >= this.#least;
+  }
+
+  /** Undefined: it is damaged behind F, and a peer that did not answer may have a later one. */
+  async by({ flushed }: LogicalManifest, final: boolean): Promise<OpenedLog | undefined> {
+    // What was sound behind an earlier F is so behind a later one.
+    if (this.#opened !== undefined && this.#flushed <= flushed.index) return this.#opened;
+    await this.close();
+    try {
+      this.#opened = await this.#options.openLog(flushed.index);
+    } catch (error) {
+      if (final || !(error instanceof LogError && error.code === 'ENTRY_FAULTY')) throw error;
+      return undefined;
+    }
+    this.#flushed = flushed.index;
+    this.#least = this.#opened.log.firstIndex() - 1;
+    return this.#opened;
+  }
+
+  async close(): Promise<void> {
+    const opened = this.#opened;
+    this.#opened = undefined;
+    await opened?.log.close();
+  }
 }
 
 async function take(options: RegainOptions, { log }: OpenedLog, { from, manifest }: Version): Promise<boolean> {

@@ -49,7 +49,7 @@ import { tableSource } from './table-source.js';
 import { TreeMachine } from './tree/tree-machine.js';
 import { answerRemembered, checkStart, REMEMBERED_METHOD } from './start-check.js';
 import { PromisesHeard, type Promised } from './promises-heard.js';
-import { joins, VersionSwitch } from './version-switch.js';
+import { commitOf, joins, VersionSwitch } from './version-switch.js';
 
 /** Time-outs, planner, gossip and retries are looked at this often. */
 const STEP_MS = 50;
@@ -213,11 +213,10 @@ export class Replica {
     const { env, hooks } = this.options;
     await hooks.attach(this.#healingHost());
     await this.#opened.door.enter(this.#handler());
-    const { incarnation, isNew, hardState, log } = this.#opened;
-    const { term = 0, vote = 0 } = hardState.current ?? {};
+    const { incarnation, term, vote, log } = this.#opened;
     const kept = { term, vote, lastIndex: log.lastIndex() };
     const { voters } = this.#confState;
-    await checkStart({ env, self: this.options.self, voters, incarnation, isNew, kept, stopped: () => this.#dead });
+    await checkStart({ env, self: this.options.self, voters, incarnation, isNew: term === 0, kept, stopped: () => this.#dead });
     await this.#switch.loadMended((error, cause) => this.#openNewer(error, cause));
     this.machine.resume();
     this.#loaded = true;
@@ -333,7 +332,7 @@ export class Replica {
   }
 
   #remembered(from: NodeId, request: Uint8Array): Promise<Uint8Array> {
-    const isNew = (): boolean => this.#opened.isNew && this.term === 0;
+    const isNew = (): boolean => this.#opened.term === 0 && this.term === 0;
     const confirm = (): Promise<void> => (this.#loaded ? this.readIndex.wait() : Promise.reject(new EtcdError('UNHEALTHY')));
     const met = (member: NodeId): number => Math.max(this.#kv.incarnationOf(member), Number(this.gossip.of(member) !== undefined));
     const promisedBy = (member: NodeId): Promised => this.heard.of(member);
@@ -433,14 +432,13 @@ export class Replica {
   /** The version in place cannot give the state as of F, and no peer can mend it. True: another one is in place. */
   async #openNewer(error: StorageError, cause: unknown): Promise<boolean> {
     return this.#newer.seek(error, cause, async (manifest) => {
-      const { flushed, last } = manifest;
+      const { flushed } = manifest;
       // The log may begin anew: what it held before was acknowledged in an earlier term than this.
       const { hardState } = this.#opened;
       if (flushed.term > (hardState.current?.term ?? 0)) await hardState.update({ term: flushed.term });
       await this.#switch.openAt(manifest);
       this.options.hooks.durableMoved();
-      const commit = Math.min(Math.max(this.#opened.commit, last.index, flushed.index), this.log.lastIndex());
-      this.#driver = this.#makeDriver(flushed.index, commit);
+      this.#driver = this.#makeDriver(flushed.index, commitOf(this.log, manifest, this.#opened.commit));
       return true;
     });
   }

@@ -167,6 +167,15 @@ export class VersionSwitch {
   }
 }
 
+/**
+ * What of the log is known to be committed: what was `recorded`, and the entries of a version that it leads to. R3: a version of a peer's
+ * may be ahead on another way than the end of this log, which then holds entries that were never committed.
+ */
+export function commitOf(log: DurableLog, { flushed, last }: Pick<LogicalManifest, 'flushed' | 'last'>, recorded: LogIndex): LogIndex {
+  const led = joins(log, last) ? last.index : flushed.index;
+  return Math.max(Math.min(Math.max(recorded, led), log.lastIndex()), flushed.index);
+}
+
 /** The log holds this very entry, or begins right after it. */
 export function joins(log: DurableLog, at: { readonly index: LogIndex; readonly term: Term }): boolean {
   if (at.index < log.firstIndex() - 1 || at.index > log.lastIndex()) return false;

@@ -8,6 +8,7 @@ import { areaOf, type Area, type Damage, type DamageLedger } from './damage-ledg
 const PARTS: Readonly<Record<string, readonly Area[]>> = {
   'LogError ENTRY_FAULTY': ['log'],
   'LogError ENTRY_UNREADABLE': ['log'],
+  'ReplicaError LOG_MISSING': ['log'],
   'HardStateError UNREADABLE': ['hardstate'],
   'HardStateError MISSING': ['hardstate'],
   // What damage made look like a write that was never finished.

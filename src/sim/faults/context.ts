@@ -92,7 +92,7 @@ export function mayDoom({ profile, nodes, oracle }: DiskContext, node: SimNode):
 }
 
 /**
- * Whether this node may lose its manifest: it takes the version of another, so all of them must have theirs, be there and keep up.
+ * Whether this node may lose its manifest: it takes the version of another, so all of them must be up and have theirs.
  */
 export function mayLoseVersion({ nodes, oracle }: DiskContext, node: SimNode): boolean {
   return !oracle.doomed(node.id) && nodes.every((each) => each === node || (each.state === 'up' && !oracle.doomed(each.id)));
