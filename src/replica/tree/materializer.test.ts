@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
+import { FaultDisk } from '../../base/disk/fault-disk.js';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import type { Env } from '../../base/env.js';
 import { silent } from '../../base/events.js';
-import { tablePath, type TableMeta } from '../../storage/version/table-meta.js';
+import { outputPath, tablePath, type TableMeta } from '../../storage/version/table-meta.js';
 import { ManualClock } from '../testing/manual-clock.js';
 import { Materializer, type MaterializerOptions } from './materializer.js';
 
@@ -15,14 +16,21 @@ function table(id: number): TableMeta {
 }
 
 class Bench {
-  readonly disk = new MemoryDisk();
+  readonly memory = new MemoryDisk();
+  readonly disk = new FaultDisk(this.memory);
   readonly clock = new ManualClock();
   readonly local = new Set<number>();
   readonly closed: number[] = [];
   readonly fetched: string[] = [];
+  /** What each fetch could use of this node's own. */
+  readonly sources: (string | undefined)[] = [];
+  readonly outputs = new Map<number, readonly TableMeta[]>();
   wanted: TableMeta[] = [];
   lacking: TableMeta[] = [];
   unobtainable = new Set<number>();
+  readonly tried: number[] = [];
+  /** How long it takes to learn that nobody has a table. */
+  timeoutMs = 0;
   readonly materializer: Materializer;
 
   constructor() {
@@ -32,18 +40,31 @@ class Bench {
       env: { disk, clock, events: silent } as unknown as Env,
       tree: { owed, isLocal: (id: number) => local.has(id), markLocal: (id: number) => void local.add(id), meta: () => undefined },
       executor: {
-        settled: () => Promise.resolve(), outputs: () => undefined, close: (plan: number) => void this.closed.push(plan),
+        settled: () => Promise.resolve(), outputs: (plan: number) => this.outputs.get(plan),
+        close: (plan: number) => void this.closed.push(plan),
         lacking: () => this.lacking.filter(({ id }) => !local.has(id)),
       },
       fetcher: {
-        fetchTable: async (meta: TableMeta, path: string) => {
-          if (this.unobtainable.has(meta.id)) throw new Error('nobody has it');
+        fetchTable: async (meta: TableMeta, path: string, options: { local?: string }) => {
+          this.tried.push(meta.id);
+          if (this.unobtainable.has(meta.id)) {
+            this.clock.advance(this.timeoutMs);
+            throw new Error('nobody has it');
+          }
           this.fetched.push(path);
-          (await disk.open(path, 'create')).close();
+          this.sources.push(options.local);
+          await this.file(path);
         },
       },
       hooks: {}, peers: [2, 3], leader: () => 2, failed: (error: unknown) => assert.fail(String(error)),
     } as unknown as MaterializerOptions);
+  }
+
+  /** A whole table. */
+  async file(path: string): Promise<void> {
+    const file = await this.disk.open(path, 'create');
+    await file.write(new Uint8Array(4), 0);
+    file.close();
   }
 }
 
@@ -68,7 +89,55 @@ describe('the materializer', () => {
     bench.materializer.kick();
     await turns();
     assert.deepEqual(bench.fetched, ['tables/fetch-1.tmp']);
-    assert.deepEqual(bench.disk.files(), [tablePath(1)]);
+    assert.deepEqual(bench.memory.files(), [tablePath(1)]);
+  });
+
+  it('D1 what was produced here is not asked of peers when the directory could not be synced: they may all have met that', async () => {
+    bench.wanted = [table(1)];
+    bench.unobtainable.add(1);
+    bench.outputs.set(10, [table(1)]);
+    await bench.file(outputPath(10, 0));
+    const failing = bench.disk.inject({ kind: 'sync-dir-error', path: 'tables', times: 2 });
+    bench.materializer.planned(10, bench.wanted);
+    for (let tries = 0; tries < 5; tries++) {
+      await turns();
+      bench.clock.advance(1_000);
+    }
+    await turns();
+    assert.equal(failing.hits, 2);
+    assert.ok(bench.local.has(1));
+    assert.deepEqual(bench.memory.files(), [tablePath(1)]);
+    assert.deepEqual(bench.closed, [10]);
+  });
+
+  it('D1 an output that is gone is not counted on because it once had its name', async () => {
+    bench.wanted = [table(1)];
+    bench.unobtainable.add(1);
+    bench.outputs.set(10, [table(1)]);
+    await bench.file(outputPath(10, 0));
+    bench.disk.inject({ kind: 'sync-dir-error', path: 'tables', times: 1 });
+    bench.materializer.planned(10, bench.wanted);
+    await turns();
+    await bench.memory.unlink(tablePath(1));
+    bench.clock.advance(1_000);
+    await turns();
+    assert.ok(!bench.local.has(1));
+    bench.unobtainable.clear();
+    bench.clock.advance(1_000);
+    await turns();
+    assert.ok(bench.local.has(1));
+  });
+
+  it('D1 what was fetched is a source of its own when the directory could not be synced', async () => {
+    bench.wanted = [table(1)];
+    bench.disk.inject({ kind: 'sync-dir-error', path: 'tables', times: 1 });
+    bench.materializer.kick();
+    await turns();
+    assert.ok(!bench.local.has(1), 'its name is not durable');
+    bench.clock.advance(1_000);
+    await turns();
+    assert.ok(bench.local.has(1));
+    assert.deepEqual(bench.sources, [undefined, tablePath(1)]);
   });
 
   it('what a plan left whose outputs were never needed goes', async () => {
@@ -93,5 +162,24 @@ describe('the materializer', () => {
     bench.clock.advance(1_000);
     await turns();
     assert.ok(bench.local.has(3));
+  });
+
+  it('D1 what is owed is tried again between the things that its production lacks, each of which may take long', async () => {
+    bench.wanted = [table(5)];
+    bench.lacking = [1, 2, 3, 4].map(table);
+    for (const id of [1, 2, 3, 4, 5]) bench.unobtainable.add(id);
+    bench.timeoutMs = 5_000;
+    bench.materializer.kick();
+    for (let pass = 0; pass < 3; pass++) {
+      await turns();
+      bench.clock.advance(1_000);
+    }
+    await turns();
+    assert.deepEqual(bench.tried, [5, 5, 1, 5, 2, 5, 3], 'one after the other gets its turn');
+    bench.unobtainable.delete(5);
+    bench.clock.advance(1_000);
+    await turns();
+    assert.deepEqual(bench.tried.slice(7), [5]);
+    assert.ok(bench.local.has(5));
   });
 });

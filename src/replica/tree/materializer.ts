@@ -29,10 +29,15 @@ export interface MaterializerOptions {
 type Origin = { readonly kind: 'plan'; readonly plan: LogIndex } | { readonly kind: 'heal'; readonly removed: TableMeta };
 
 const RETRY_MS = 300;
+const SOURCES_MS = 2_000;
 
 export class Materializer {
   readonly #options: MaterializerOptions;
   readonly #origins = new Map<TableId, Origin>();
+  /** Own outputs that have their table's name already, while the sync that makes the name durable is still to succeed. */
+  readonly #named = new Set<TableId>();
+  /** The source that was tried last. */
+  #lastSource = 0;
   #running = false;
   #again = false;
   #stopped = false;
@@ -91,31 +96,54 @@ export class Materializer {
         this.#forget();
         return;
       }
-      let progress = false;
-      for (const table of this.#wanted(stuck)) {
-        if (this.#stopped) return;
-        if (!this.#wanted(stuck).some((other) => other.id === table.id)) continue;
-        progress = (await this.#one(table)) || progress;
-      }
+      const progress: boolean = (await this.#tryOwed()) || (stuck && (await this.#trySources()));
       stuck = !progress;
-      if (stuck) await sleep(env.clock, RETRY_MS);
+      if (stuck && !this.#stopped) await sleep(env.clock, RETRY_MS);
     }
   }
 
-  /**
-   * What is owed. If no way leads to any of it, also what its production would need although no newer version names it: when all
-   * members restart before one of them recorded the outputs of a plan, they can only be made again from the start.
-   */
-  #wanted(stuck: boolean): TableMeta[] {
-    const { tree, executor } = this.#options;
-    const owed = tree.owed();
-    if (!stuck) return [...owed];
-    const sources: TableMeta[] = [];
-    for (const { id } of owed) {
-      const origin = this.#origins.get(id);
-      if (origin?.kind === 'heal' && !tree.isLocal(origin.removed.id) && tree.meta(origin.removed.id)) sources.push(origin.removed);
+  async #tryOwed(): Promise<boolean> {
+    const { tree } = this.#options;
+    let progress = false;
+    for (const { id } of [...tree.owed()]) {
+      if (this.#stopped) return progress;
+      // An edit that was applied meanwhile may have removed it.
+      const table = tree.owed().find((other) => other.id === id);
+      if (table !== undefined) progress = (await this.#one(table)) || progress;
     }
-    return [...executor.lacking(), ...sources, ...owed];
+    return progress;
+  }
+
+  /**
+   * No way leads to what is owed. Then also what its production would need although no newer version names it: when all members restart
+   * before one of them recorded the outputs of a plan, they can only be made again from the start. In turn, and not for long: each may
+   * wait for a peer that is away, and what is owed may be had by now.
+   */
+  async #trySources(): Promise<boolean> {
+    const { clock } = this.#options.env;
+    const began = clock.now();
+    const sources = this.#sources();
+    const later = sources.filter(({ id }) => id > this.#lastSource);
+    let progress = false;
+    for (const table of [...later, ...sources.filter(({ id }) => id <= this.#lastSource)]) {
+      if (this.#stopped || clock.now() - began > SOURCES_MS) return progress;
+      if (!this.#sources().some(({ id }) => id === table.id)) continue;
+      this.#lastSource = table.id;
+      progress = (await this.#one(table)) || progress;
+    }
+    return progress;
+  }
+
+  #sources(): TableMeta[] {
+    const { tree, executor } = this.#options;
+    const sources = new Map<TableId, TableMeta>();
+    for (const table of executor.lacking()) sources.set(table.id, table);
+    for (const { id } of tree.owed()) {
+      const origin = this.#origins.get(id);
+      if (origin?.kind !== 'heal' || tree.isLocal(origin.removed.id) || !tree.meta(origin.removed.id)) continue;
+      sources.set(origin.removed.id, origin.removed);
+    }
+    return [...sources.values()].sort((a, b) => a.id - b.id);
   }
 
   /** Nothing is owed: what plans left whose outputs were never needed can go. */
@@ -123,6 +151,7 @@ export class Materializer {
     const plans = new Set<LogIndex>();
     for (const origin of this.#origins.values()) if (origin.kind === 'plan') plans.add(origin.plan);
     this.#origins.clear();
+    this.#named.clear();
     for (const plan of plans) this.#options.executor.close(plan);
   }
 
@@ -155,16 +184,24 @@ export class Materializer {
     this.#options.executor.close(origin.plan);
   }
 
-  /** True if this member produced exactly these bytes. */
+  /**
+   * True if this member produced exactly these bytes. If the name could not be made durable they are still its own, under that
+   * name: members that all forgot theirs at one edit would ask each other for ever.
+   */
   async #relink(plan: LogIndex, table: TableMeta): Promise<boolean> {
     const { executor, env } = this.#options;
     await executor.settled(plan);
     const own = executor.outputs(plan)?.find((output) => output.birth.ordinal === table.birth.ordinal);
     if (own === undefined || own.fileDigest !== table.fileDigest || own.rootDigest !== table.rootDigest) return false;
     const from = outputPath(plan, table.birth.ordinal);
-    if (env.disk.sizeOf(from) !== table.bytes) return false;
-    await env.disk.rename(from, tablePath(table.id));
+    const to = tablePath(table.id);
+    if (!this.#named.has(table.id) || env.disk.sizeOf(to) !== table.bytes) {
+      if (env.disk.sizeOf(from) !== table.bytes) return false;
+      await env.disk.rename(from, to);
+      this.#named.add(table.id);
+    }
     await env.disk.syncDir('tables');
+    this.#named.delete(table.id);
     return true;
   }
 
@@ -173,8 +210,11 @@ export class Materializer {
     const first = leader();
     // Under a name of its own: a snapshot that is being received may want the same table, and would see it half written.
     const path = `tables/fetch-${table.id}.tmp`;
-    await fetcher.fetchTable(table, path, first === 0 ? { peers } : { from: first, peers });
-    await env.disk.rename(path, tablePath(table.id));
+    const to = tablePath(table.id);
+    // Left by an earlier try, whose last sync failed, or by an earlier run: what of it proves good need not come from a peer.
+    const left = env.disk.sizeOf(to) === undefined ? {} : { local: to };
+    await fetcher.fetchTable(table, path, { peers, ...(first === 0 ? {} : { from: first }), ...left });
+    await env.disk.rename(path, to);
     await env.disk.syncDir('tables');
   }
 }
