@@ -140,7 +140,7 @@ class Run {
     const { nodes } = cluster;
     const { profile } = options;
     const ids = nodes.map(({ id }) => id);
-    const disks = { world, nodes, profile, settings, oracle, coverage };
+    const disks = { world, nodes, profile, settings, untilUs, oracle, coverage };
     prepare(disks);
     for (const action of plan) {
       if (action.atUs >= untilUs || only?.has(action.id) === false) continue;

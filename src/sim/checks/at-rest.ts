@@ -77,7 +77,8 @@ function unhealed(node: WatchedNode, oracle: DamageOracle): string[] {
     if (path.startsWith(`${REPAIRS_DIR}/`)) reasons.push(`node ${node.id} keeps ${path}`);
   }
   const hints = node.disk.medium(HINTS_PATH);
-  if (hints !== undefined && hintsIn(hints) !== 0) reasons.push(`the hints file of node ${node.id} is not empty`);
+  const kept = hints === undefined ? 0 : hintsIn(hints);
+  if (kept !== 0) reasons.push(`the hints file of node ${node.id} ${kept === undefined ? 'does not verify' : `has ${kept} hints`}`);
   return reasons;
 }
 
@@ -88,12 +89,12 @@ function describeFaults(node: WatchedNode, oracle: DamageOracle, table: number):
   return faults.slice(0, 4).map(({ region, state }) => `${region.kind} at ${region.offset} ${state}`).join(', ') || 'its length is wrong';
 }
 
-/** -1: the file does not verify. */
-function hintsIn(file: Uint8Array): number {
+/** Undefined: the file does not verify. */
+function hintsIn(file: Uint8Array): number | undefined {
   try {
     return decodeHintFile(file).length;
   } catch (error) {
     if (codeOf(error) === undefined) throw error;
-    return -1;
+    return undefined;
   }
 }

@@ -14,7 +14,9 @@ export interface DiskContext {
   readonly world: World;
   readonly nodes: readonly SimNode[];
   readonly profile: FaultProfile;
-  readonly settings: RunSettings;
+  readonly settings: Omit<RunSettings, 'faultsUntilUs'>;
+  /** No fault strikes from here on, whatever it waited for: a run may end them earlier than its settings say. */
+  readonly untilUs: number;
   readonly oracle: DamageOracle;
   readonly coverage: Coverage;
 }
@@ -96,6 +98,18 @@ export function mayDoom({ profile, nodes, oracle }: DiskContext, node: SimNode):
  */
 export function mayLoseVersion({ nodes, oracle }: DiskContext, node: SimNode): boolean {
   return !oracle.doomed(node.id) && nodes.every((each) => each === node || (each.state === 'up' && !oracle.doomed(each.id)));
+}
+
+/**
+ * For what must be there first: looks at most so often, and never once the faults are over, because `look`, which says when it is
+ * done, may strike.
+ */
+export function keepLooking(context: DiskContext, everyUs: number, looks: number, look: () => boolean): void {
+  if (looks <= 0) return;
+  const { world, untilUs } = context;
+  world.schedule(everyUs, () => {
+    if (world.nowUs < untilUs && !look()) keepLooking(context, everyUs, looks - 1, look);
+  });
 }
 
 export function shuffled<T>(random: Stream, items: readonly T[]): T[] {

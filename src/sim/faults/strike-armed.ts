@@ -10,7 +10,7 @@ import { HEADER_BYTES } from '../../replica/log/segment-layout.js';
 import type { SimNode } from '../cluster/sim-node.js';
 import type { ArmedFault } from '../disk/sim-disk.js';
 import { clip, endOf, type Stretch } from './change.js';
-import { endPending, isPending, setPending, shuffled, struck, type Part, type Strike } from './context.js';
+import { endPending, isPending, keepLooking, setPending, shuffled, struck, type Part, type Strike } from './context.js';
 import type { Spread, Structure } from './fault.js';
 import { readSegments } from './log-places.js';
 import { isClean, manifestPath, readCopies, spareOf } from './manifest-places.js';
@@ -51,10 +51,10 @@ export function strikeArmed(strike: Strike, spread: Spread): boolean {
 
 function arm(strike: Strike, node: SimNode): boolean {
   const { context, random, kind, structure } = strike;
-  const { world, settings } = context;
+  const { world } = context;
   const aim = aimAt(strike, node);
   if (aim === undefined || (aim.part !== undefined && isPending(context, node.id, aim.part))) return false;
-  let untilUs = Math.min(settings.faultsUntilUs, world.nowUs + random.between(10, 60) * SECOND_US);
+  let untilUs = Math.min(context.untilUs, world.nowUs + random.between(10, 60) * SECOND_US);
   let first = true;
   const windowUs = windowOf(strike);
   const { part } = aim;
@@ -89,13 +89,11 @@ function restart({ random }: Strike, node: SimNode): void {
 
 /** Kept repairs are read by the next life. */
 function restartOnceRepaired(strike: Strike, node: SimNode): void {
-  const { world, settings } = strike.context;
-  let polls = 0;
-  const look = (): void => {
-    if (smallFiles(strike, node).length > 0) restart(strike, node);
-    else if (++polls < REPAIR_POLLS && world.nowUs < settings.faultsUntilUs) world.schedule(REPAIR_POLL_US, look);
-  };
-  world.schedule(REPAIR_POLL_US, look);
+  keepLooking(strike.context, REPAIR_POLL_US, REPAIR_POLLS, () => {
+    if (smallFiles(strike, node).length === 0) return false;
+    restart(strike, node);
+    return true;
+  });
 }
 
 /** Faults that last for a while once they began. 0: they are counted by times. */

@@ -15,10 +15,10 @@ const WAIT_US = 40 * SECOND_US;
 
 export function strikeAtCrash(strike: Strike): boolean {
   const { context, random, structure, kind } = strike;
-  const { world, settings } = context;
+  const { world } = context;
   const node = shuffled(random, context.nodes).find(({ state }) => state === 'up');
   if (node === undefined) return false;
-  const untilUs = Math.min(settings.faultsUntilUs, world.nowUs + WAIT_US);
+  const untilUs = Math.min(context.untilUs, world.nowUs + WAIT_US);
   const names = kind === 'unsynced-name-lost';
   // Changes go on while the power lasts. Names come after the write and its sync.
   const changes = names ? random.between(1, 5) : random.pick([1, 1, 1, 2, 3]);

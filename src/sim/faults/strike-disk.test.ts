@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { codeOf } from '../../base/errors.js';
+import { encodeSlot, slotOffset } from '../../replica/hard-state/slots.js';
 import type { SimNode } from '../cluster/sim-node.js';
+import type { SimDisk } from '../disk/sim-disk.js';
 import { testPump } from '../testing/pump.js';
 import { possibleCells, type Cell } from './cells.js';
 import type { FaultAction, Spread } from './fault.js';
@@ -17,6 +19,12 @@ const NEED_A_LIFE = ['torn-append', 'unsynced-lost', 'unsynced-name-lost'];
 const STORED_ONLY = ['bit-flip', 'burst', 'zeroed', 'junk', 'stale', 'missing', 'truncated', 'extended', 'misnamed'];
 const STATE = ['log-', 'hardstate-', 'manifest-'];
 
+/** Done to what is not there at first. */
+const WAITING: readonly Cell[] = [
+  { kind: 'stale', structure: 'hints-file' }, { kind: 'zeroed', structure: 'hints-file' }, { kind: 'stale', structure: 'hardstate-slot' },
+  { kind: 'truncated', structure: 'repairs-file' }, { kind: 'misread', structure: 'repairs-file' },
+];
+
 function action(id: number, { kind, structure }: Cell, spread: Spread): FaultAction {
   return { id, atUs: 0, class: 'disk', kind, structure, spread };
 }
@@ -28,6 +36,18 @@ async function strike(trial: Trial, actions: readonly FaultAction[]): Promise<vo
 
 function strikes({ context }: Trial, { kind, structure }: Cell): number {
   return context.coverage.count(`fault ${kind} ${structure}`);
+}
+
+function contents(nodes: readonly SimNode[]): unknown {
+  return nodes.map(({ disk }) => disk.list().map(({ path }) => [path, disk.medium(path)?.slice()]));
+}
+
+function updateSlots(disk: SimDisk): void {
+  const bytes = disk.medium('hardstate')?.slice() ?? assert.fail();
+  for (const { slot, record } of readSlots(disk)) {
+    bytes.set(encodeSlot({ ...record, sequence: record.sequence + 1 }, slot), slotOffset(slot));
+  }
+  disk.put('hardstate', bytes);
 }
 
 describe('a strike on disks', function () {
@@ -146,6 +166,35 @@ describe('a strike on disks', function () {
     }
     assert.ok(struck > 200, String(struck));
   });
+
+  for (const over of [false, true]) {
+    it(over ? 'whatever it waits for, strikes nothing once the faults are over' : 'waits for what must be there first', async () => {
+      for (const cell of WAITING) {
+        const what = `${cell.kind} of ${cell.structure}`;
+        const trial = trialOf(rested, 3, 'table', 'up');
+        const { world } = trial;
+        // Between two looks, so that one is on its way.
+        const context = { ...trial.context, untilUs: world.nowUs + 2 * SECOND_US + 7_000 };
+        let powerOffs = 0;
+        for (const { disk } of context.nodes) {
+          disk.powerOffAfter = () => void powerOffs++;
+          if (cell.kind === 'stale' && cell.structure === 'hints-file') disk.put('hints', Uint8Array.of(1));
+        }
+        strikeDisk(context, action(1, cell, 'same'));
+        await world.run(testPump, over ? context.untilUs : world.nowUs + SECOND_US);
+        assert.equal(strikes(trial, cell) + powerOffs, 0, `${what} struck what is not there`);
+        for (const { disk } of context.nodes) {
+          if (cell.structure === 'hints-file') disk.put('hints', Uint8Array.of(2, 3));
+          else if (cell.structure === 'repairs-file') disk.put('repairs/1', Uint8Array.of(4, 5));
+          else updateSlots(disk);
+        }
+        const before = contents(context.nodes);
+        await world.run(testPump, world.nowUs + 5 * SECOND_US);
+        assert.equal(strikes(trial, cell) + powerOffs > 0, !over, what);
+        if (over) assert.deepEqual(contents(context.nodes), before, what);
+      }
+    });
+  }
 
   it('in profile full may stop a minority with a typed error, and tells the oracle before', async () => {
     const cells = possibleCells('full').filter(({ kind, structure }) => STATE.some((part) => structure.startsWith(part)) && STORED_ONLY.includes(kind));

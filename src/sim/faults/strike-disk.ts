@@ -26,7 +26,7 @@ const AT_CRASH: readonly DiskFault[] = ['torn-append', 'unsynced-lost', 'unsynce
 
 export function strikeDisk(context: DiskContext, action: FaultAction): void {
   prepare(context);
-  const { world, profile, settings } = context;
+  const { world, profile, untilUs } = context;
   const kind = action.kind as DiskFault;
   const structure = action.structure ?? 'table-data';
   if (!isPossible({ structure, kind }, profile)) return;
@@ -34,7 +34,7 @@ export function strikeDisk(context: DiskContext, action: FaultAction): void {
   const spread = action.spread ?? 'one';
   let tries = 0;
   const attempt = (): void => {
-    if (world.nowUs >= settings.faultsUntilUs || carryOut({ context, random, kind, structure }, spread)) return;
+    if (world.nowUs >= untilUs || carryOut({ context, random, kind, structure }, spread)) return;
     if (++tries < TRIES) return void world.schedule(RETRY_US, attempt);
     carryOut({ context, random, kind: random.pick(FALLBACK), structure: 'table-data' }, spread);
   };

@@ -3,12 +3,14 @@
  * while there is something to heal: where there is none, blocks are damaged first and the strike waits for what follows.
  */
 
+import { equalBytes } from '../../base/bytes.js';
 import type { SimNode } from '../cluster/sim-node.js';
 import { changeOf, changing, stretchFor } from './change.js';
-import { struck, type Strike } from './context.js';
+import { keepLooking, struck, type Strike } from './context.js';
 import { baitRepairs } from './strike-table.js';
 
 const POLL_US = 20_000;
+const STALE_POLL_US = 100_000;
 /** 20 s: a read must come by, and a peer must answer. */
 const POLLS = 1_000;
 
@@ -21,13 +23,7 @@ export function smallFiles({ structure }: Pick<Strike, 'structure'>, node: SimNo
 export function strikeSmall(strike: Strike, node: SimNode): boolean {
   if (now(strike, node)) return true;
   if (!baitRepairs(strike, node)) return false;
-  const { world, settings } = strike.context;
-  let polls = 0;
-  const look = (): void => {
-    if (now(strike, node) || ++polls >= POLLS || world.nowUs >= settings.faultsUntilUs) return;
-    world.schedule(POLL_US, look);
-  };
-  world.schedule(POLL_US, look);
+  keepLooking(strike.context, POLL_US, POLLS, () => now(strike, node));
   return true;
 }
 
@@ -73,19 +69,14 @@ function putStale(strike: Strike, node: SimNode, path: string, files: readonly s
     return told(strike, node, path, bytes.length);
   }
   if (structure !== 'hints-file') return false;
-  let polls = 0;
-  const look = (): void => {
-    const present = node.disk.medium('hints');
-    if (present !== undefined && (present.length !== bytes.length || present.some((byte, i) => byte !== bytes[i]))) {
-      node.disk.put('hints', bytes);
-      told(strike, node, path, bytes.length);
-    } else if (++polls < POLLS && context.world.nowUs < context.settings.faultsUntilUs) {
-      context.world.schedule(5 * POLL_US, look);
-    }
-  };
   // Something to heal, so that it changes.
   baitRepairs(strike, node);
-  context.world.schedule(POLL_US, look);
+  keepLooking(context, STALE_POLL_US, POLLS, () => {
+    const present = node.disk.medium('hints');
+    if (present === undefined || equalBytes(present, bytes)) return false;
+    node.disk.put('hints', bytes);
+    return told(strike, node, path, bytes.length);
+  });
   return true;
 }
 

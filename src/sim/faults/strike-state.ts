@@ -9,11 +9,10 @@ import { FILE_BYTES, SLOT_BYTES, SLOT_PAGES, slotOffset } from '../../replica/ha
 import { PAGE_BYTES } from '../../storage/version/manifest-record.js';
 import type { SimNode } from '../cluster/sim-node.js';
 import { changeOf, changing, stretchFor, type Stretch } from './change.js';
-import { isPending, mayDoom, mayLoseVersion, shuffled, struck, type Strike } from './context.js';
+import { isPending, keepLooking, mayDoom, mayLoseVersion, shuffled, struck, type Strike } from './context.js';
 import { isClean, manifestPath, readCopies, readSlots, spareOf, type CopyPlace } from './manifest-places.js';
 
 const PATH = 'hardstate';
-const SECOND_US = 1_000_000;
 /** For an older state of a slot the next update is waited for; each start is one. */
 const STALE_POLL_US = 500_000;
 const STALE_POLLS = 60;
@@ -46,21 +45,16 @@ function damageSlot(strike: Strike, node: SimNode, slot: number, grave: boolean)
 
 /** What the slot holds now comes back after the next update, as if that write of it had been lost. */
 function waitForStale(strike: Strike, node: SimNode, slot: number): boolean {
-  const { world } = strike.context;
   const old = node.disk.medium(PATH)?.slice(slotOffset(slot), slotOffset(slot) + SLOT_BYTES);
   const sequence = readSlots(node.disk)[0]?.record.sequence;
   if (old === undefined || sequence === undefined) return false;
-  let polls = 0;
-  const look = (): void => {
+  keepLooking(strike.context, STALE_POLL_US, STALE_POLLS, () => {
     const now = readSlots(node.disk)[0]?.record.sequence ?? 0;
-    if (now > sequence && slotsAgree(node) && !isPending(strike.context, node.id, 'hardstate')) {
-      const page = { offset: slotOffset(slot), length: SLOT_BYTES };
-      alter(strike, node, PATH, page, (bytes) => bytes.set(old.subarray(0, bytes.length)), false);
-    } else if (++polls < STALE_POLLS && world.nowUs < strike.context.settings.faultsUntilUs - SECOND_US) {
-      world.schedule(STALE_POLL_US, look);
-    }
-  };
-  world.schedule(STALE_POLL_US, look);
+    if (now <= sequence || !slotsAgree(node) || isPending(strike.context, node.id, 'hardstate')) return false;
+    const page = { offset: slotOffset(slot), length: SLOT_BYTES };
+    alter(strike, node, PATH, page, (bytes) => bytes.set(old.subarray(0, bytes.length)), false);
+    return true;
+  });
   return true;
 }
 

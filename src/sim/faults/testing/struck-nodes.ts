@@ -87,7 +87,7 @@ export function trialOf(rested: Rested, seed: number, profile: FaultProfile, sta
   });
   const oracle = new DamageOracle({ world, nodes });
   for (const node of nodes) oracle.onStart(node);
-  return { world, context: { world, nodes, profile, settings: rested.settings, oracle, coverage } };
+  return { world, context: { world, nodes, profile, settings: rested.settings, untilUs: rested.settings.faultsUntilUs, oracle, coverage } };
 }
 
 /** Opens what a start opens, in its order, through whatever is armed. */
