@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { codeOf } from '../base/errors.js';
-import type { StorageError } from '../storage/errors.js';
+import { codeOf, DiskError } from '../base/errors.js';
+import { StorageError } from '../storage/errors.js';
 import type { Region } from '../storage/table/block-faults.js';
 import { tablePath, type TableMeta } from '../storage/version/table-meta.js';
 import type { TestNode } from './testing/world.js';
@@ -172,6 +172,38 @@ describe('healing', () => {
     assert.ok((reads[0] as number) > 0);
     assert.deepEqual(reads, [reads[0], reads[0], reads[0]]);
     assert.equal(node.healing.hints().length, 1);
+  });
+
+  it('D1 a block is not lost that this node can read after all, or a peer at its second try', async () => {
+    const [meta] = (await world.start()) as [TableMeta];
+    const { data } = await layout(meta);
+    const block = data[0] as { offset: number; length: number };
+    world.leader = 0;
+    /** How many reads of the block fail from now on, by node. */
+    const failing = new Map<number, number>();
+    for (const { id, disk } of world.nodes) {
+      const openSync = disk.openSync.bind(disk);
+      disk.openSync = (path, mode) => {
+        const file = openSync(path, mode);
+        const readSync = file.readSync.bind(file);
+        file.readSync = (into, offset) => {
+          const left = failing.get(id) ?? 0;
+          const hit = path === tablePath(1) && offset < block.offset + block.length && offset + into.length > block.offset;
+          if (!hit || left === 0) return readSync(into, offset);
+          failing.set(id, left - 1);
+          throw new DiskError('READ_FAILED', 'EIO', { path, offset });
+        };
+        return file;
+      };
+    }
+    for (const good of [1, 2]) {
+      for (const { id } of world.nodes) failing.set(id, id === good ? 3 : Infinity);
+      const [error] = readAll(world.node(1), meta, [block.offset]);
+      assert.ok(error instanceof StorageError && error.code === 'BLOCK_UNREADABLE');
+      await world.node(1).healing.repair(error);
+      await world.node(1).healing.quiet();
+      assert.equal(failing.get(good), 0);
+    }
   });
 
   it('D1 a repaired block survives a restart with all peers away', async () => {

@@ -3,17 +3,21 @@
  * needs them can go on. A block's payload is kept durably until the heal is done; a table whose file is missing or
  * short is restored under its own name. The fault's hint stays: the heal gives the table fresh sectors.
  *
- * D1: DATA_LOSS only when every member answered that it has no good copy. Anything less is "try again".
+ * D1: DATA_LOSS only when every member answered that it has no good copy, and the own one, read once more, still is none: a read may
+ * fail for a moment. Anything less is "try again".
  */
 
 import type { Env } from '../base/env.js';
-import { NetworkError } from '../base/errors.js';
+import { codeOf, NetworkError } from '../base/errors.js';
 import type { NodeId, TableId } from '../base/ids.js';
 import { EtcdError } from '../replica/etcd-error.js';
 import type { TableFetcher } from '../replica/fetch/table-fetcher.js';
 import { payloadMatches, type WantedBlock } from '../replica/fetch/wanted-block.js';
 import type { HealCounters } from '../replica/store.js';
+import { BlockCache } from '../storage/cache/block-cache.js';
 import type { StorageError } from '../storage/errors.js';
+import { noFaults } from '../storage/table/block-faults.js';
+import { TableStore } from '../storage/table/table-store.js';
 import { tablePath, type TableMeta } from '../storage/version/table-meta.js';
 import type { RepairStore } from './repair-store.js';
 import type { TableCopies } from './table-copies.js';
@@ -125,6 +129,7 @@ export class Repairer {
       env.events.emit({ type: 'block-repaired', table: meta.id, offset: block.offset, from: outcome.from });
       return;
     }
+    if (outcome.kind === 'lost' && isReadable(env, meta, block)) return this.#found(meta.id, block.offset);
     this.#markLost(meta.id, block.offset);
     const where = `table ${meta.id}, block at ${block.offset}`;
     if (outcome.kind === 'lost') throw new EtcdError('DATA_LOSS', where);
@@ -168,4 +173,17 @@ export class Repairer {
 /** Errors carry digests as hex or as the number itself. */
 function hexDigest(digest: unknown): string {
   return typeof digest === 'bigint' ? digest.toString(16).padStart(16, '0') : String(digest);
+}
+
+/** Past the table store: what is met here is known already, and to tell of it again would begin the same repair anew. */
+function isReadable({ disk }: Env, meta: TableMeta, { offset, digest }: WantedBlock): boolean {
+  const tables = new TableStore(disk, new BlockCache(0), noFaults);
+  try {
+    return payloadMatches(tables.reader(meta).readPayload(offset), digest);
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error;
+    return false;
+  } finally {
+    tables.close();
+  }
 }

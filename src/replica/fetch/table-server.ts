@@ -108,15 +108,19 @@ function regionOffsets(reader: TableReader, asked: RegionsRequest): number[] | '
   }
 }
 
+/** Read twice before it counts as bad: an asker that hears so from every member tells its client that the block is lost (D1). */
 function readGood(reader: TableReader, offset: number): Uint8Array | undefined {
-  let payload: Uint8Array;
+  const payload = tryRead(reader, offset) ?? tryRead(reader, offset);
+  // A good copy that cannot be sent is not a bad copy: the asker must not count it as lost.
+  if (payload !== undefined && payload.length > PAYLOAD_BYTES_MAX) throw new CodecError(`a block of ${payload.length} bytes does not fit into an answer`);
+  return payload;
+}
+
+function tryRead(reader: TableReader, offset: number): Uint8Array | undefined {
   try {
-    payload = reader.readPayload(offset);
+    return reader.readPayload(offset);
   } catch (error) {
     if (codeOf(error) === undefined) throw error;
     return undefined;
   }
-  // A good copy that cannot be sent is not a bad copy: the asker must not count it as lost.
-  if (payload.length > PAYLOAD_BYTES_MAX) throw new CodecError(`a block of ${payload.length} bytes does not fit into an answer`);
-  return payload;
 }

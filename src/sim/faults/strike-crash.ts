@@ -3,7 +3,9 @@
  * directory not yet synced. What then becomes of it is the disk's affair, which also counts it.
  */
 
+import { codeOf } from '../../base/errors.js';
 import type { SimNode } from '../cluster/sim-node.js';
+import { SECTOR } from '../disk/inode.js';
 import { shuffled, type Strike } from './context.js';
 import type { Structure } from './fault.js';
 import { manifestPath } from './manifest-places.js';
@@ -12,6 +14,8 @@ import { fileStructure, structureAt } from './file-structure.js';
 
 const SECOND_US = 1_000_000;
 const WAIT_US = 40 * SECOND_US;
+/** Bad blocks: the offsets in their hints take more than a sector. */
+const MANY_BLOCKS = 64;
 
 export function strikeAtCrash(strike: Strike): boolean {
   const { context, random, structure, kind } = strike;
@@ -26,7 +30,8 @@ export function strikeAtCrash(strike: Strike): boolean {
   // A slow write is the way to be told of one; the delay is too short to matter.
   node.disk.arm({
     kind: 'slow-io',
-    matches: (path, offset, length) => world.nowUs < untilUs && length > 0 && watched(path, offset),
+    matches: (path, offset, length) =>
+      world.nowUs < untilUs && length > 0 && (kind !== 'torn-append' || canTear(offset, length)) && watched(path, offset),
     times: 1,
     delayUs: 1,
     // The write itself is the first change.
@@ -34,6 +39,11 @@ export function strikeAtCrash(strike: Strike): boolean {
   });
   provoke(strike, node, structure);
   return true;
+}
+
+/** What lies in one sector gets there, or does not. */
+function canTear(offset: number, length: number): boolean {
+  return Math.floor(offset / SECTOR) < Math.floor((offset + length - 1) / SECTOR);
 }
 
 function watchedWrites({ structure, context, kind }: Strike): (path: string, offset: number) => boolean {
@@ -49,10 +59,20 @@ function watchedWrites({ structure, context, kind }: Strike): (path: string, off
   return (path, offset) => structureAt(path, offset, logSegmentBytes) === structure;
 }
 
+/** As an operator may at any time. It ends with the life, or before. */
+function scrub({ running, process }: SimNode): void {
+  running?.store.scrub(() => undefined).catch((error: unknown) => {
+    if (process?.alive === true && codeOf(error) === undefined) throw error;
+  });
+}
+
 /** What seldom happens by itself is made to happen. */
 function provoke(strike: Strike, node: SimNode, structure: Structure): void {
-  const { random } = strike;
-  if (structure === 'hints-file' || structure === 'repairs-file') baitRepairs(strike, node);
+  const { random, kind } = strike;
+  if (structure === 'hints-file' && kind === 'torn-append') {
+    baitRepairs(strike, node, MANY_BLOCKS);
+    scrub(node);
+  } else if (structure === 'hints-file' || structure === 'repairs-file') baitRepairs(strike, node);
   if (structure === 'hardstate-slot' || structure === 'manifest-file') {
     // Each start updates the hard state; one that finds junk behind the manifest's end begins a new file.
     const path = manifestPath(node.disk);

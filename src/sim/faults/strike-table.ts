@@ -178,12 +178,12 @@ function putOther({ context, random }: Strike, node: SimNode, meta: TableMeta): 
 }
 
 /** Beyond parity, so that a peer is asked: for what only exists while that goes on. */
-export function baitRepairs(strike: Strike, node: SimNode): boolean {
+export function baitRepairs(strike: Strike, node: SimNode, most = 2): boolean {
   const { context, random } = strike;
   const data: Structure = 'table-data';
   const own: Strike = { ...strike, kind: 'zeroed', structure: data };
   const places = tablesOf(context, node).flatMap((meta) => placesInTable(context, meta, data));
   let hit = 0;
-  for (const place of shuffled(random, places).slice(0, 12)) if (hit < 2 && damage(own, node, place, place, false)) hit++;
+  for (const place of shuffled(random, places).slice(0, 6 * most)) if (hit < most && damage(own, node, place, place, false)) hit++;
   return hit > 0;
 }
