@@ -8,6 +8,7 @@ export const CONSENSUS: readonly Canary[] = [
     what: 'A follower acknowledges entries before they are on its disk.',
     breaks: 'R2',
     profile: 'table',
+    expectedChecks: ['acknowledged entries are durable', 'acknowledged entries survive', 'committed entries are durable on a majority'],
     edits: [
       {
         file: 'raft/types.ts',
@@ -35,6 +36,7 @@ export const CONSENSUS: readonly Canary[] = [
     what: 'Term and vote are written only along with entries, so that a restart forgets a vote that was given.',
     breaks: 'R2',
     profile: 'table',
+    expectedChecks: ['promises are durable before they are sent', 'promises survive', 'no double vote', 'one leader per term'],
     edits: [
       {
         file: 'replica/consensus/raft-driver.ts',
@@ -48,6 +50,7 @@ export const CONSENSUS: readonly Canary[] = [
     what: 'A vote leaves while it is still being written.',
     breaks: 'R2',
     profile: 'table',
+    expectedChecks: ['promises are durable before they are sent', 'promises survive', 'no double vote', 'one leader per term'],
     edits: [
       {
         file: 'raft/types.ts',
@@ -75,6 +78,7 @@ export const CONSENSUS: readonly Canary[] = [
     what: 'A leader commits an entry of an earlier term because a majority has it (Raft paper, figure 8); one entry a message makes that common.',
     breaks: 'R3',
     profile: 'table',
+    expectedChecks: ['only entries of its own term are committed by counting'],
     edits: [
       {
         file: 'raft/replication.ts',
@@ -89,6 +93,7 @@ export const CONSENSUS: readonly Canary[] = [
     what: 'Every member serves linearizable reads from what it has applied.',
     breaks: 'R4',
     profile: 'table',
+    expectedChecks: ['R4 real time', 'linearizable reads are current', 'linearizable'],
     edits: [
       {
         file: 'replica/node-store.ts',
@@ -102,6 +107,7 @@ export const CONSENSUS: readonly Canary[] = [
     what: 'A leader answers reads without asking a quorum whether it still leads.',
     breaks: 'R4',
     profile: 'table',
+    expectedChecks: ['R4 real time', 'linearizable reads are current', 'linearizable'],
     edits: [
       {
         file: 'raft/reads.ts',
@@ -115,6 +121,7 @@ export const CONSENSUS: readonly Canary[] = [
     what: 'The answer to an earlier read is taken for the answer to the present one.',
     breaks: 'R4',
     profile: 'table',
+    expectedChecks: ['R4 real time', 'linearizable reads are current', 'linearizable'],
     edits: [
       {
         file: 'replica/consensus/read-index.ts',
@@ -141,6 +148,7 @@ export const CONSENSUS: readonly Canary[] = [
     what: 'Every member shapes the tree: what a follower decides, as deposed leaders do, is forwarded to the leader.',
     breaks: 'S3',
     profile: 'table',
+    expectedChecks: ['tree ops are not forwarded', 'only the leader shapes the tree'],
     edits: [
       {
         file: 'replica/replica.ts',

@@ -30,6 +30,7 @@ export const HEALING: readonly Canary[] = [
     what: 'A copy of a table takes a block that cannot be read as it lies there, gives it fresh parity, and is not held against the digest.',
     breaks: 'H3',
     profile: 'table',
+    expectedChecks: ['materialized tables are as they were born'],
     edits: [
       {
         file: 'storage/table/rebuild-table.ts',
@@ -107,6 +108,7 @@ export const HEALING: readonly Canary[] = [
     what: 'A hint that one leader has acknowledged is not sent to the next; heals that take ten seconds make it common that one dies meanwhile.',
     breaks: 'H2',
     profile: 'table',
+    expectedChecks: ['hints reach the leader', 'a healed cluster comes to rest'],
     edits: [
       {
         file: 'healing/hint-forwarder.ts',
@@ -135,6 +137,7 @@ export const HEALING: readonly Canary[] = [
     what: 'A hint is kept in memory alone: a restart of its node forgets the fault.',
     breaks: 'H2',
     profile: 'table',
+    expectedChecks: ['hints are never lost'],
     edits: [
       {
         file: 'healing/hint-store.ts',
@@ -148,6 +151,7 @@ export const HEALING: readonly Canary[] = [
     what: 'A heal keeps the bytes of a member that reads them right through its page cache, whatever lies on the disk.',
     breaks: 'H5',
     profile: 'table',
+    expectedChecks: ['materialized tables are as they were born'],
     edits: [
       {
         file: 'healing/materializer.ts',
@@ -172,6 +176,7 @@ export const HEALING: readonly Canary[] = [
     what: 'A scrub looks at payloads only: rot in parity stays until parity is needed.',
     breaks: 'H1',
     profile: 'table',
+    expectedChecks: ['materialized tables are as they were born'],
     edits: [
       {
         file: 'storage/table/verify-table.ts',

@@ -40,6 +40,7 @@ export const LOG: readonly Canary[] = [
     what: 'A failed fsync of the log is tried once more, and the entries count as durable whatever the second one says.',
     breaks: 'R2',
     profile: 'table',
+    expectedChecks: ['a failed sync is never retried', 'acknowledged entries survive'],
     edits: [
       {
         file: 'replica/log/log-writer.ts',
@@ -53,6 +54,7 @@ export const LOG: readonly Canary[] = [
     what: 'A member drops log as soon as its own tables hold it, whether or not a quorum has such tables.',
     breaks: 'D1',
     profile: 'table',
+    expectedChecks: ['log goes when a majority has the tables'],
     edits: [
       {
         file: 'replica/log-shortener.ts',
@@ -66,6 +68,7 @@ export const LOG: readonly Canary[] = [
     what: 'A member drops log when the edit of a flush is applied, although its own table is not durable yet.',
     breaks: 'D1',
     profile: 'table',
+    expectedChecks: ['log begins where the tables end'],
     edits: [
       {
         file: 'replica/log-shortener.ts',

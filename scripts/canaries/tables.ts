@@ -8,6 +8,7 @@ export const TABLES: readonly Canary[] = [
     what: 'The block size of a compaction depends on what the clock of the member says.',
     breaks: 'S2',
     profile: 'table',
+    expectedChecks: ['all replicas produce the same'],
     edits: [
       {
         file: 'replica/tree/executor.ts',
@@ -68,6 +69,7 @@ export const TABLES: readonly Canary[] = [
     what: 'The name of a table is not made durable before the manifest counts on it.',
     breaks: 'S5',
     profile: 'table',
+    expectedChecks: ['files of the durable manifest are there'],
     edits: [
       {
         file: 'replica/tree/materializer.ts',
@@ -81,6 +83,7 @@ export const TABLES: readonly Canary[] = [
     what: 'A member that restarts forgets the compact revision.',
     breaks: 'S2',
     profile: 'table',
+    expectedChecks: ['all replicas produce the same'],
     edits: [{ file: 'replica/kv/kv-machine.ts', find: '    this.#compacted = compacted;', replace: '    this.#compacted = -1;' }],
   },
   {

@@ -155,6 +155,16 @@ export class DamageOracle {
     return damage !== undefined && damage.atUs >= (this.#versionsReadUs.get(node) ?? -1);
   }
 
+  /**
+   * The end of its manifest was destroyed, so that an earlier version passes for the last: tables that it names may have gone with
+   * right. Until it is where it was when it ended.
+   */
+  fellBack(node: NodeId): boolean {
+    const left = this.#left.get(node);
+    const durable = this.durableOf(node);
+    return left !== undefined && durable !== undefined && durable.last.index < left.last.index && this.ledger.grave(node, 'manifest') !== undefined;
+  }
+
   /** It has stopped for good, or nobody should count on it before its next start has ended. Its directory may still be whole otherwise. */
   doomed(node: NodeId): boolean {
     if (this.#nodes.get(node)?.state === 'fenced') return true;

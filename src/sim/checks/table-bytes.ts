@@ -46,6 +46,7 @@ export class TableBytes {
     if (durable === undefined || (!again && this.#complete.get(node.id) === durable)) return;
     const there = new Set(node.disk.list().map(({ path }) => path));
     const { ledger } = this.#oracle;
+    if (this.#oracle.fellBack(node.id)) return;
     for (const meta of durable.levels.flat()) {
       const path = tablePath(meta.id);
       if (there.has(path) || ledger.renamed(node.id, path)) continue;

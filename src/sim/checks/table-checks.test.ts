@@ -183,6 +183,20 @@ describe('bytes of tables', () => {
     check.onStart(two);
     assert.equal(w.violations.length, 1);
   });
+
+  it('S5 an earlier version may name files that have gone, where the end of the manifest was destroyed, and nowhere else', () => {
+    const check = new TableBytes(w.reporter, w.oracle);
+    for (const node of [one, two]) {
+      w.oracle.onDeath(node);
+      node.files.delete(PATH);
+      node.durable = { ...node.durable, last: { ...node.durable.last, index: node.durable.last.index - 1 } };
+    }
+    w.oracle.noteDamage(2, 'manifest/1', 4096, 4096, 'zeroed', true);
+    check.onStart(two);
+    assert.deepEqual(w.reported(), []);
+    check.onStart(one);
+    assert.deepEqual(w.reported(), ['files of the durable manifest are there']);
+  });
 });
 
 describe('hints', () => {

@@ -3,13 +3,13 @@
 import { layoutOf, HEADER_BYTES } from '../../replica/log/segment-layout.js';
 import type { Structure } from './fault.js';
 
-/** The file as a whole. */
+/** The file as a whole, also under a name that a fault gave it. */
 export function fileStructure(path: string): Structure {
   if (path.startsWith('tables/')) return 'table-file';
   if (path.startsWith('log/')) return 'log-file';
   if (path.startsWith('manifest/')) return 'manifest-file';
-  if (path === 'hardstate' || path === 'hardstate.tmp') return 'hardstate-file';
-  if (path === 'hints' || path === 'hints.tmp') return 'hints-file';
+  if (path.startsWith('hardstate')) return 'hardstate-file';
+  if (path.startsWith('hints')) return 'hints-file';
   if (path.startsWith('repairs/')) return 'repairs-file';
   return 'directory';
 }
