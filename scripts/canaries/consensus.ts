@@ -64,14 +64,14 @@ export const CONSENSUS: readonly Canary[] = [
     what: 'A known member whose data directory was emptied starts without asking the others, and votes again.',
     breaks: 'R1',
     profile: 'full',
-    edits: [{ file: 'replica/replica.ts', find: '    await checkStart({', replace: '    if (!this.#opened.isNew) await checkStart({' }],
+    edits: [{ file: 'replica/replica.ts', find: '    await checkStart({', replace: '    if (term !== 0) await checkStart({' }],
   },
   {
     name: 'vote-after-roll-back',
     what: 'A member whose data directory is an older copy starts without asking the others, and votes again.',
     breaks: 'R1',
     profile: 'full',
-    edits: [{ file: 'replica/replica.ts', find: '    await checkStart({', replace: '    if (this.#opened.isNew) await checkStart({' }],
+    edits: [{ file: 'replica/replica.ts', find: '    await checkStart({', replace: '    if (term === 0) await checkStart({' }],
   },
   {
     name: 'commit-old-term-by-counting',

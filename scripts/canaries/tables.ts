@@ -73,8 +73,8 @@ export const TABLES: readonly Canary[] = [
     edits: [
       {
         file: 'replica/tree/materializer.ts',
-        find: "    await env.disk.rename(from, tablePath(table.id));\n    await env.disk.syncDir('tables');",
-        replace: '    await env.disk.rename(from, tablePath(table.id));',
+        find: "    await env.disk.syncDir('tables');\n    this.#named.delete(table.id);",
+        replace: '    this.#named.delete(table.id);',
       },
     ],
   },
