@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { putPatiently } from '../scripts/lib/documents.js';
 import { waitQuiet } from '../scripts/lib/heal.js';
 import { makeValue, scatteredKey } from '../scripts/lib/load/values.js';
@@ -84,5 +86,32 @@ describe('a follower that lags behind a truncated log', function () {
     await holds(follower, 'z/', 2000);
     await equalEverywhere();
     assert.ok(lost.length > 0);
+  });
+
+  it('D1 a follower whose manifest is gone takes that of a peer, with the tables that it has', async () => {
+    const [follower] = await fixture.cluster.followers();
+    assert.ok(follower);
+    await follower.stop('SIGKILL');
+    rmSync(join(follower.spec.dataDir, 'manifest'), { recursive: true });
+    follower.start();
+    await follower.waitReady(60_000);
+    const fetched = await fetchedBytes(follower);
+    assert.ok(fetched < (await equalEverywhere()) / 10, `fetched ${fetched} bytes`);
+    await holds(follower, 'a/', 3000);
+    await holds(follower, 'z/', 2000);
+  });
+
+  it('R2 a follower whose log is gone says so, in words for an operator, and does not start', async () => {
+    const [follower] = await fixture.cluster.followers();
+    assert.ok(follower);
+    await follower.stop('SIGKILL');
+    renameSync(join(follower.spec.dataDir, 'log'), join(follower.spec.dataDir, '..', 'log-elsewhere'));
+    follower.start();
+    await assert.rejects(follower.waitReady(30_000), /LOG_MISSING/);
+    rmSync(join(follower.spec.dataDir, 'log'), { recursive: true });
+    renameSync(join(follower.spec.dataDir, '..', 'log-elsewhere'), join(follower.spec.dataDir, 'log'));
+    follower.start();
+    await follower.waitReady(60_000);
+    await holds(follower, 'z/', 2000);
   });
 });

@@ -2,30 +2,16 @@ import assert from 'node:assert/strict';
 import { fromUtf8 } from '../base/bytes.js';
 import { seededRandom } from '../base/disk/testing/seeded-random.js';
 import { ChaosCluster, type ChaosNode } from './testing/chaos-cluster.js';
-import { get, put } from './testing/test-cluster.js';
+import { load, valueOf } from './testing/chaos-load.js';
+import { get } from './testing/test-cluster.js';
 
 const KEYS = 120;
-
-function value(i: number): string {
-  return `${i}-`.padEnd(260, String((i * 2654435761) % 1000003));
-}
-
-async function load(cluster: ChaosCluster, from: number, to: number): Promise<void> {
-  for (let at = from; at < to; at += 20) {
-    await Promise.all(
-      Array.from({ length: 20 }, (_, i) => {
-        const node = cluster.alive[(at + i) % cluster.alive.length] as ChaosNode;
-        return node.store.put(put(`key${(at + i) % KEYS}`, value(at + i)));
-      }),
-    );
-  }
-}
 
 async function check(cluster: ChaosCluster, last: number): Promise<void> {
   for (const node of cluster.alive) {
     for (let i = last - KEYS; i < last; i += 7) {
       const { kvs } = await node.store.range(get(`key${i % KEYS}`));
-      assert.equal(kvs[0] && fromUtf8(kvs[0].value), value(i));
+      assert.equal(kvs[0] && fromUtf8(kvs[0].value), valueOf(i));
     }
   }
 }
@@ -49,7 +35,7 @@ describe('recovery of a whole cluster', function () {
     for (const node of cluster.nodes) node.life.stalled = (path) => path.startsWith('manifest/');
     let written = 0;
     const compacted = (): boolean => cluster.nodes.every(({ replica }) => replica.tree.materialized.levels.slice(1).flat().length > 0);
-    while (!compacted() && written < 4_000) await load(cluster, written, (written += 100));
+    while (!compacted() && written < 4_000) await load(cluster, written, (written += 100), KEYS);
     assert.ok(compacted(), 'something was compacted');
     for (const { replica } of cluster.nodes) assert.equal(replica.tree.durable.levels.flat().length, 0, 'and nothing of it recorded');
     for (const node of cluster.nodes) cluster.crash(node);
@@ -87,7 +73,7 @@ describe('recovery of a whole cluster', function () {
     };
     await cluster.until('the moment', 10_000, () => met);
     cluster.crash(follower);
-    await load(cluster, written, written + 100);
+    await load(cluster, written, written + 100, KEYS);
     await cluster.up(follower);
     await cluster.settled(20_000);
     await check(cluster, written + 100);
@@ -96,12 +82,12 @@ describe('recovery of a whole cluster', function () {
   /** A follower that is down, and whose next entry the others no longer have. */
   async function behindTheLog(): Promise<{ follower: ChaosNode; written: number }> {
     let written = 0;
-    while (written < 300) await load(cluster, written, (written += 100));
+    while (written < 300) await load(cluster, written, (written += 100), KEYS);
     const follower = cluster.nodes.find((node) => node !== cluster.leader()) as ChaosNode;
     const last = follower.replica.log.lastIndex();
     cluster.crash(follower);
     const gone = (): boolean => cluster.alive.every((node) => node.store.status().firstLogIndex > last + 1);
-    while (!gone() && written < 4_000) await load(cluster, written, (written += 100));
+    while (!gone() && written < 4_000) await load(cluster, written, (written += 100), KEYS);
     assert.ok(gone());
     return { follower, written };
   }

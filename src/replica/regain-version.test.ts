@@ -5,24 +5,15 @@ import { tablePath } from '../storage/version/table-meta.js';
 import { layoutOf } from './log/segment-layout.js';
 import { VERSION_REGAINED } from './regain-version.js';
 import { ChaosCluster, type ChaosNode } from './testing/chaos-cluster.js';
+import { load, valueOf } from './testing/chaos-load.js';
 import { get, put } from './testing/test-cluster.js';
 
 const SEGMENT_BYTES = 64 * 1024;
 
-function value(i: number): string {
-  return `${i}-`.padEnd(260, String((i * 2654435761) % 1000003));
-}
-
-async function load(cluster: ChaosCluster, from: number, to: number): Promise<void> {
-  for (let i = from; i < to; i += 20) {
-    await Promise.all(Array.from({ length: 20 }, (_, k) => (cluster.alive[(i + k) % cluster.alive.length] as ChaosNode).store.put(put(`key${i + k}`, value(i + k)))));
-  }
-}
-
 async function check(node: ChaosNode, to: number): Promise<void> {
   for (let i = 0; i < to; i += 7) {
     const { kvs } = await node.store.range({ ...get(`key${i}`), serializable: true });
-    assert.equal(kvs[0] && fromUtf8(kvs[0].value), value(i));
+    assert.equal(kvs[0] && fromUtf8(kvs[0].value), valueOf(i));
   }
 }
 
@@ -157,7 +148,7 @@ describe('a member whose manifest cannot be read', function () {
     const sealed = (): boolean => cluster.nodes.every((node) => node.replica.tree.latest.seals.length > 0);
     // A seal that all have and whose flush nobody has recorded yet: F of the others will be before the cut, E behind it.
     while (!sealed()) {
-      void old.store.put(put(`key${next}`, value(next++))).catch(() => undefined);
+      void old.store.put(put(`key${next}`, valueOf(next++))).catch(() => undefined);
       await new Promise((resolve) => setTimeout(resolve, 1));
       assert.ok(next < 800);
     }

@@ -29,7 +29,7 @@ function isLockedBy(pid: number): (error: unknown) => boolean {
 }
 
 describe('NodeDisk', () => {
-  it('says that a read did not pass the caches where there is no medium behind them', async function () {
+  it('says that a read did not pass the caches where there is no medium behind them (pending without /dev/shm)', async function () {
     // Needs a file system without a medium; Linux has one there, other systems may not.
     if (!fs.existsSync('/dev/shm')) this.skip();
     const disk = await NodeDisk.open(temporaryDir('/dev/shm'));

@@ -60,6 +60,12 @@ class Bench {
     } as unknown as MaterializerOptions);
   }
 
+  /** The pause after a pass in vain is over. */
+  async again(): Promise<void> {
+    this.clock.advance(1_000);
+    await turns();
+  }
+
   /** A whole table. */
   async file(path: string): Promise<void> {
     const file = await this.disk.open(path, 'create');
@@ -119,12 +125,10 @@ describe('the materializer', () => {
     bench.materializer.planned(10, bench.wanted);
     await turns();
     await bench.memory.unlink(tablePath(1));
-    bench.clock.advance(1_000);
-    await turns();
+    await bench.again();
     assert.ok(!bench.local.has(1));
     bench.unobtainable.clear();
-    bench.clock.advance(1_000);
-    await turns();
+    await bench.again();
     assert.ok(bench.local.has(1));
   });
 
@@ -134,8 +138,7 @@ describe('the materializer', () => {
     bench.materializer.kick();
     await turns();
     assert.ok(!bench.local.has(1), 'its name is not durable');
-    bench.clock.advance(1_000);
-    await turns();
+    await bench.again();
     assert.ok(bench.local.has(1));
     assert.deepEqual(bench.sources, [undefined, tablePath(1)]);
   });
@@ -147,8 +150,7 @@ describe('the materializer', () => {
     bench.materializer.planned(20, [table(2)]);
     await turns();
     bench.wanted = [table(2)];
-    bench.clock.advance(1_000);
-    await turns();
+    await bench.again();
     assert.deepEqual(bench.closed.sort(), [10, 20]);
   });
 
@@ -159,8 +161,7 @@ describe('the materializer', () => {
     bench.materializer.kick();
     await turns();
     assert.ok(!bench.local.has(3), 'not before it is needed');
-    bench.clock.advance(1_000);
-    await turns();
+    await bench.again();
     assert.ok(bench.local.has(3));
   });
 
@@ -177,8 +178,7 @@ describe('the materializer', () => {
     await turns();
     assert.deepEqual(bench.tried, [5, 5, 1, 5, 2, 5, 3], 'one after the other gets its turn');
     bench.unobtainable.delete(5);
-    bench.clock.advance(1_000);
-    await turns();
+    await bench.again();
     assert.deepEqual(bench.tried.slice(7), [5]);
     assert.ok(bench.local.has(5));
   });

@@ -78,7 +78,7 @@ const anyInterval: fc.Arbitrary<Interval<RegisterOp>> = fc
   .map(({ call, length, op }) => ({ op, call, ret: call + length }));
 
 describe('linearizability checker', () => {
-  it('agrees with every verdict of the corpus of recorded histories', function () {
+  it('agrees with every verdict of the corpus of recorded histories (pending without the corpus)', function () {
     // The corpus is not part of this repository: a clone without it has nothing to compare with.
     if (!existsSync(`${corpus}expected.json`)) return this.skip();
     const expected = JSON.parse(readFileSync(`${corpus}expected.json`, 'utf8')) as Record<string, boolean>;

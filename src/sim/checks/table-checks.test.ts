@@ -203,6 +203,12 @@ describe('hints', () => {
   const HINT = { tableId: 1, kind: 'corrected', node: 1, state: 'open', offsets: undefined } as const;
   const event = (state: string) => ({ type: 'hint', table: 1, node: 1, kind: 'corrected', state }) as const;
   let check: HintsKept;
+  /** It starts again and has no hints. */
+  const restartWithout = (): void => {
+    one.lives++;
+    one.hints = [];
+    check.step(one);
+  };
 
   beforeEach(() => {
     check = new HintsKept(w.reporter, w.oracle);
@@ -216,26 +222,20 @@ describe('hints', () => {
     one.lives++;
     check.step(one);
     assert.deepEqual(w.reported(), []);
-    one.lives++;
-    one.hints = [];
-    check.step(one);
+    restartWithout();
     assert.deepEqual(w.reported(), ['hints are never lost']);
   });
 
   it('H2 one that was not saved yet, or whose file was struck, may be lost', () => {
     one.hintsSaved = false;
     check.saved(one);
-    one.lives++;
-    one.hints = [];
-    check.step(one);
+    restartWithout();
     check.onEvent(one, event('open'));
     one.hints = [HINT];
     one.hintsSaved = true;
     check.saved(one);
     w.oracle.noteDamage(1, 'hints', 0, 10, 'junk');
-    one.lives++;
-    one.hints = [];
-    check.step(one);
+    restartWithout();
     assert.deepEqual(w.reported(), []);
   });
 
@@ -243,9 +243,7 @@ describe('hints', () => {
     check.saved(one);
     w.world.nowUs += 1000;
     w.oracle.noteDamage(1, 'hints', 0, 4096, 'sticky-read-error');
-    one.lives++;
-    one.hints = [];
-    check.step(one);
+    restartWithout();
     assert.deepEqual(w.reported(), []);
   });
 
@@ -257,9 +255,7 @@ describe('hints', () => {
     w.oracle.noteDamage(1, 'hints', 0, 41, 'read-error');
     w.oracle.noteDamage(1, 'hints', 0, 41, 'misread');
     w.oracle.noteDamage(1, 'hints.tmp', 0, 4096, 'sticky-read-error');
-    one.lives++;
-    one.hints = [];
-    check.step(one);
+    restartWithout();
     assert.deepEqual(w.reported(), ['hints are never lost']);
   });
 

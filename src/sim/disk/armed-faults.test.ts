@@ -61,6 +61,22 @@ describe('an armed fault of a SimDisk', () => {
     });
   });
 
+  it('sticky-read-error ends when any part of its page is written back: that writes the page', async () => {
+    await inDiskWorld(1, async ({ disk, start }) => {
+      const life = start();
+      await putDurable(life, 'f', filled(2 * 4096, 1));
+      const file = life.openSync('f', 'write');
+      file.writeSync(filled(100, 2), 4196);
+      arm(disk, 'sticky-read-error', { matches: (path, offset, length) => path === 'f' && offset < 8192 && offset + length > 7680 });
+      await assert.rejects(life.readDirect('f', 0, 2 * 4096), hasCode('READ_FAILED'));
+      assert.deepEqual(disk.badSectors('f'), [7680]);
+      file.writeSync(filled(100, 3), 4296);
+      await file.sync();
+      assert.deepEqual(disk.badSectors('f'), []);
+      assert.equal((await readPastCache(life, 'f'))[8191], 1);
+    });
+  });
+
   it('is gone once disarmed, with the sectors it left', async () => {
     await inDiskWorld(1, async ({ disk, start }) => {
       const life = start();
