@@ -91,6 +91,21 @@ describe('healing', () => {
     for (const node of world.nodes) await same(world, node, meta);
   });
 
+  it('S4 D1 one node has no index, the others no footer: each has what the other waits for, and nothing counts as lost', async () => {
+    const [meta] = (await world.start()) as [TableMeta];
+    const { all } = await layout(meta);
+    for (const { kind, offset, length } of all) {
+      for (const node of world.nodes) if (kind === (node.id === 3 ? 'index' : 'footer')) rot(node.disk, tablePath(1), offset, length);
+    }
+    const [error] = readAll(world.node(1), meta, [all[1]?.offset ?? 0]);
+    assert.equal(codeOf(error), 'TABLE_UNREADABLE');
+    await world.node(1).healing.repair(error as StorageError);
+    assert.deepEqual(readAll(world.node(1), meta, [all[1]?.offset ?? 0]), []);
+    for (const node of world.nodes.slice(1)) readAll(node, meta, [all[1]?.offset ?? 0]);
+    await world.until('healed', () => world.log.length > 0 && world.healed());
+    for (const node of world.nodes) await same(world, node, meta);
+  });
+
   it('D1 H4 a block that is bad on every node is DATA_LOSS for that block only, and other tables heal', async () => {
     const [lost, other] = (await world.start(2)) as [TableMeta, TableMeta];
     const { data } = await layout(lost);

@@ -193,6 +193,14 @@ describe('fetching tables', () => {
     }
   });
 
+  it('D1 a peer whose index is bad has its footers none the less', async () => {
+    rot(12, regions.find(({ kind }) => kind === 'index'));
+    for (const footer of regions.filter(({ kind }) => kind === 'footer')) {
+      const outcome = await fetcher.fetchBlock(meta, { offset: footer.offset, digest: meta.rootDigest }, [12]);
+      assert.equal(outcome.kind, 'good', `footer at ${footer.offset}`);
+    }
+  });
+
   it('a fetch that is cancelled ends, and leaves nothing', async () => {
     let looks = 0;
     const cancelled = (): boolean => ++looks > 2;

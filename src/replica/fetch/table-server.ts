@@ -92,7 +92,7 @@ async function readPieces(env: Pick<Env, 'workers'>, reader: TableReader, asked:
 
 /** The layout is known only if footer and index are good. A footer is found without it, and so is the index by a good footer. */
 function regionOffsets(reader: TableReader, asked: RegionsRequest): number[] | 'hidden' {
-  if (asked.offset === 0) return [0];
+  if (reader.isFooter(asked.offset)) return [asked.offset];
   try {
     const offsets: number[] = [];
     for (const region of reader.regions()) {

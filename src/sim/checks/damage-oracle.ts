@@ -167,9 +167,16 @@ export class DamageOracle {
 
   /** It has stopped for good, or nobody should count on it before its next start has ended. Its directory may still be whole otherwise. */
   doomed(node: NodeId): boolean {
-    if (this.#nodes.get(node)?.state === 'fenced') return true;
-    if (this.ledger.suffered(node, 'wipe') || this.ledger.suffered(node, 'roll-back')) return true;
-    return this.damagedLog(node) || this.damagedHardState(node) || this.damagedManifest(node);
+    return this.#nodes.get(node)?.state === 'fenced' || this.beyondRecall(node) || this.damagedManifest(node);
+  }
+
+  /**
+   * Nothing that it has is counted on any more, nor will be. One that a refusal of its disk ended, or that lost its manifest, is back with
+   * its next start: what others lost before may be had from it alone.
+   */
+  beyondRecall(node: NodeId): boolean {
+    const forgets = this.ledger.suffered(node, 'wipe') || this.ledger.suffered(node, 'roll-back');
+    return forgets || this.damagedLog(node) || this.damagedHardState(node);
   }
 
   // --- For the checks ---

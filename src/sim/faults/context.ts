@@ -88,7 +88,7 @@ export function mayDoom({ profile, nodes, oracle }: DiskContext, node: SimNode):
   // Asked of the others first: one that has only stopped for a while, because its disk refused something, counts as doomed itself.
   const others = nodes.filter((each) => each !== node && oracle.doomed(each.id)).length;
   if (others >= Math.floor((nodes.length - 1) / 2)) return false;
-  if (oracle.doomed(node.id)) return true;
+  if (oracle.beyondRecall(node.id)) return true;
   // Whoever is down may be behind: what it lacks must not depend on this node.
   return nodes.every((each) => each === node || oracle.doomed(each.id) || each.state === 'up') && oracle.mayLose(node.id);
 }

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { codeOf } from '../../base/errors.js';
 import { encodeSlot, slotOffset } from '../../replica/hard-state/slots.js';
+import { tablePath } from '../../storage/version/table-meta.js';
 import type { SimNode } from '../cluster/sim-node.js';
 import type { SimDisk } from '../disk/sim-disk.js';
 import { testPump } from '../testing/pump.js';
 import { possibleCells, type Cell } from './cells.js';
+import { mayDoom } from './context.js';
 import type { FaultAction, Spread } from './fault.js';
 import { readSegments } from './log-places.js';
 import { isClean, readCopies, readSlots } from './manifest-places.js';
@@ -193,6 +195,24 @@ describe('a strike on disks', function () {
         assert.equal(strikes(trial, cell) + powerOffs > 0, !over, what);
         if (over) assert.deepEqual(contents(context.nodes), before, what);
       }
+    });
+  }
+
+  for (const grave of [false, true]) {
+    it(`D1 ${grave ? 'takes more from a node that is lost anyway' : 'takes no promises from a node that lost its manifest and has the only copy of a block'}`, () => {
+      const { context } = trialOf(rested, 1, 'full', 'up');
+      const { oracle, nodes } = context;
+      const meta = rested.durable[0]?.levels.flat()[0] ?? assert.fail();
+      const block = oracle.pristine(meta.fileDigest)?.regions.find(({ kind }) => kind === 'data') ?? assert.fail();
+      for (const { id, disk } of nodes.slice(1)) {
+        assert.ok(oracle.mayDamage(id, tablePath(meta.id), block.offset, block.length));
+        disk.alter(tablePath(meta.id), block.offset, (bytes) => void bytes.fill(0), block.length, false);
+      }
+      const [node = assert.fail()] = nodes;
+      oracle.noteDamage(node.id, 'manifest/1', 0, 4096, 'missing', true);
+      if (grave) oracle.noteDamage(node.id, 'hardstate', 0, 4096, 'missing', true);
+      assert.equal(oracle.doomed(node.id), true);
+      assert.equal(mayDoom(context, node), grave);
     });
   }
 

@@ -82,12 +82,7 @@ export class TableReader {
 
   #load(): Parts {
     this.#host.opening(this);
-    let file: DiskFile | undefined;
-    try {
-      file = this.#host.disk.openSync(this.path, 'read');
-    } catch (error) {
-      if (!isLoss(error)) throw error;
-    }
+    const file = this.#openFile();
     try {
       const footer = decodeFooter(this.#loadFooter(file));
       if (footer.fileBytes !== this.meta.bytes || !sameBirth(footer.birth, this.meta.birth)) {
@@ -100,6 +95,16 @@ export class TableReader {
     } catch (error) {
       file?.close();
       throw error;
+    }
+  }
+
+  /** Undefined: the disk has none to give. */
+  #openFile(): DiskFile | undefined {
+    try {
+      return this.#host.disk.openSync(this.path, 'read');
+    } catch (error) {
+      if (!isLoss(error)) throw error;
+      return undefined;
     }
   }
 
@@ -216,13 +221,33 @@ export class TableReader {
     return tableRegions(this.meta, footer, index).find((region) => region.offset === offset);
   }
 
-  /** The verified payload of the region that begins at `offset`, from wherever it can be had. */
+  /** The verified payload of the region that begins at `offset`, from wherever it can be had. A footer is to be had without the index. */
   readPayload(offset: number): Uint8Array {
+    try {
+      this.#open();
+    } catch (error) {
+      if (codeOf(error) !== 'BLOCK_UNREADABLE' || !this.isFooter(offset)) throw error;
+      return this.#footerAlone();
+    }
     const region = must(this.specAt(offset), `table ${this.meta.id} has a region at ${offset}`);
     const { file } = this.#open();
     // Both ends hold the same footer: whichever is asked for, either will do.
     if (region.kind === 'footer') return this.#loadFooter(file);
     return readBlock(file, this.meta, region, region.spec, this.#host.faults).payload;
+  }
+
+  isFooter(offset: number): boolean {
+    return offset === 0 || offset === this.meta.bytes - footerRegionBytes(this.meta.scheme);
+  }
+
+  /** Somebody may need it who has the index that is bad here, so that each has what the other waits for. */
+  #footerAlone(): Uint8Array {
+    const file = this.#openFile();
+    try {
+      return this.#loadFooter(file);
+    } finally {
+      file?.close();
+    }
   }
 
   /** Whether these bytes are the payload of the block at `offset`. */
