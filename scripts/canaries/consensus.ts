@@ -107,7 +107,7 @@ export const CONSENSUS: readonly Canary[] = [
     what: 'A leader answers reads without asking a quorum whether it still leads.',
     breaks: 'R4',
     profile: 'table',
-    expectedChecks: ['R4 real time', 'linearizable reads are current', 'linearizable'],
+    expectedChecks: ['reads are confirmed after they are asked for', 'R4 real time', 'linearizable reads are current', 'linearizable'],
     edits: [
       {
         file: 'raft/reads.ts',
@@ -121,7 +121,7 @@ export const CONSENSUS: readonly Canary[] = [
     what: 'The answer to an earlier read is taken for the answer to the present one.',
     breaks: 'R4',
     profile: 'table',
-    expectedChecks: ['R4 real time', 'linearizable reads are current', 'linearizable'],
+    expectedChecks: ['reads are confirmed after they are asked for', 'R4 real time', 'linearizable reads are current', 'linearizable'],
     edits: [
       {
         file: 'replica/consensus/read-index.ts',
@@ -160,6 +160,67 @@ export const CONSENSUS: readonly Canary[] = [
         find: '    if (this.#stopped || !this.#node.isLeader) return false;\n    try {\n      this.#node.propose(data);',
         replace: '    if (this.#stopped) return false;\n    try {\n      this.#node.propose(data);',
       },
+    ],
+  },
+  {
+    name: 'pre-vote-counts-as-vote',
+    what: 'A candidate counts answers to its pre-vote that come late as votes.',
+    breaks: 'R1',
+    profile: 'full',
+    expectedChecks: ['leaders are elected by a majority', 'one leader per term'],
+    edits: [
+      {
+        file: 'raft/step-candidate.ts',
+        find: "if (raft.role === 'preCandidate') handleVoteResponse(raft, message);",
+        replace: 'handleVoteResponse(raft, message);',
+      },
+    ],
+  },
+  {
+    name: 'entries-before-hard-state',
+    what: 'Entries of a new term are written before the term is.',
+    breaks: 'R2',
+    profile: 'full',
+    expectedChecks: ['promises are durable before they are sent', 'the log ends in a term that was promised'],
+    edits: [
+      {
+        file: 'replica/consensus/raft-driver.ts',
+        find: `    if (stateChanged && hardState) {
+      await this.#options.hardState.update({ term: hardState.term, vote: hardState.vote });
+      this.#persisted = { term: hardState.term, vote: hardState.vote };
+    }
+    if (ready.snapshot)`,
+        replace: '    if (ready.snapshot)',
+      },
+      {
+        file: 'replica/consensus/raft-driver.ts',
+        find: `      this.#options.env.events.emit({ type: 'log-sync', durationMs, bytes, entries: ready.entries.length });
+    }`,
+        replace: `      this.#options.env.events.emit({ type: 'log-sync', durationMs, bytes, entries: ready.entries.length });
+    }
+    if (stateChanged && hardState) {
+      await this.#options.hardState.update({ term: hardState.term, vote: hardState.vote });
+      this.#persisted = { term: hardState.term, vote: hardState.vote };
+    }`,
+      },
+    ],
+  },
+  {
+    name: 'read-joins-heartbeat-under-way',
+    what: 'A read is confirmed by answers to a heartbeat that left before the read was asked for.',
+    breaks: 'R4',
+    profile: 'full',
+    expectedChecks: ['reads are confirmed after they are asked for', 'linearizable reads are current'],
+    edits: [{ file: 'raft/node.ts', find: '    raft.reads.closeRound();\n', replace: '' }],
+  },
+  {
+    name: 'serves-from-flushed-state',
+    what: 'A member serves the state as of F after a restart, of which its newer tables have dropped versions.',
+    breaks: 'R4',
+    profile: 'full',
+    expectedChecks: ['nothing is served before E', 'what is served never goes back'],
+    edits: [
+      { file: 'replica/replica.ts', find: 'timing.timeoutMs, tree.durable.last.index);', replace: 'timing.timeoutMs, tree.durable.flushed.index);' },
     ],
   },
 ];

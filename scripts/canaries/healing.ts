@@ -30,7 +30,7 @@ export const HEALING: readonly Canary[] = [
     what: 'A copy of a table takes a block that cannot be read as it lies there, gives it fresh parity, and is not held against the digest.',
     breaks: 'H3',
     profile: 'table',
-    expectedChecks: ['materialized tables are as they were born'],
+    expectedChecks: ['a heal is proposed by who has the table', 'materialized tables are as they were born'],
     edits: [
       {
         file: 'storage/table/rebuild-table.ts',
@@ -187,6 +187,50 @@ export const HEALING: readonly Canary[] = [
         file: 'storage/table/verify-table.ts',
         find: '    if (faults.length === 0 && digest.digest() !== meta.fileDigest) {',
         replace: '    if (faults.length === 0 && digest.length < meta.bytes) {',
+      },
+    ],
+  },
+  {
+    name: 'parity-never-used',
+    what: 'A block with damage that its parity could correct counts as unreadable.',
+    breaks: 'D1',
+    profile: 'table',
+    expectedChecks: ['what parity can restore is read'],
+    edits: [
+      {
+        file: 'storage/block/correct-block.ts',
+        find: '  const { codec, shardBytes, shards } = layout;\n',
+        replace: `  if (layout.codec.erasures >= 0) return { kind: 'unreadable', why: 'not corrected' };
+  const { codec, shardBytes, shards } = layout;
+`,
+      },
+    ],
+  },
+  {
+    name: 'corrected-reads-leave-no-hint',
+    what: 'Rot that a read met and parity corrected is forgotten: only a scrub would find it again.',
+    breaks: 'H1',
+    profile: 'table',
+    expectedChecks: ['a corrected read of rot leaves a hint'],
+    edits: [
+      {
+        file: 'healing/fault-monitor.ts',
+        find: "    if (!this.#sinks.known(meta, 'corrected', region.offset)) this.#note(meta, region, false);\n",
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'repairs-in-memory-only',
+    what: 'A block that a peer gave is not kept on the disk.',
+    breaks: 'H5',
+    profile: 'table',
+    expectedChecks: ['repairs are kept until the fault is gone'],
+    edits: [
+      {
+        file: 'healing/repair-store.ts',
+        find: '    if (this.#stored.has(key) || this.#diskBytes + bytes.length > this.#maxDiskBytes) return;',
+        replace: '    if (this.#stored.size >= 0) return;',
       },
     ],
   },

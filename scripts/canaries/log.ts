@@ -141,4 +141,37 @@ export const LOG: readonly Canary[] = [
       },
     ],
   },
+  {
+    name: 'roll-without-sync',
+    what: 'A batch that is split over two log segments is synced in the second one only.',
+    breaks: 'R2',
+    profile: 'full',
+    expectedChecks: ['the log is on the medium', 'acknowledged entries are durable', 'acknowledged entries survive'],
+    edits: [
+      {
+        file: 'replica/log/log-writer.ts',
+        find: '    if (this.#fresh.length > 0) await this.#sync();\n',
+        replace: `    if (this.#fresh.length > 0) [this.#pending, this.#fresh] = [this.#fresh, this.#pending];
+    if (this.#pending.length > 0) this.#putIdentities();
+`,
+      },
+    ],
+  },
+  {
+    name: 'snapshot-unexpected-by-the-log',
+    what: 'The manifest of a snapshot becomes durable before the log knows that one is coming: a crash there leaves a log that seems cut.',
+    breaks: 'D1',
+    profile: 'full',
+    expectedChecks: ['log ends where the version ends'],
+    edits: [
+      {
+        file: 'replica/version-switch.ts',
+        find: `      await this.#quiesce();
+      await log.expectSnapshot(manifest.last.index);
+      await this.#replace(manifest);`,
+        replace: `      await this.#quiesce();
+      await this.#replace(manifest);`,
+      },
+    ],
+  },
 ];

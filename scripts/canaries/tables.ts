@@ -69,7 +69,7 @@ export const TABLES: readonly Canary[] = [
     what: 'The name of a table is not made durable before the manifest counts on it.',
     breaks: 'S5',
     profile: 'table',
-    expectedChecks: ['files of the durable manifest are there'],
+    expectedChecks: ['names are durable before the manifest is', 'files of the durable manifest are there'],
     edits: [
       {
         file: 'replica/tree/materializer.ts',
@@ -149,5 +149,27 @@ export const TABLES: readonly Canary[] = [
         replace: '  if (input.u53() !== place.generation || input.u32() < 0 || readDigest(input) === undefined) {',
       },
     ],
+  },
+  {
+    name: 'reader-does-not-pin',
+    what: 'Files of a version go while a reader is still at it.',
+    breaks: 'S5',
+    profile: 'table',
+    expectedChecks: ['files under a reader stay'],
+    edits: [
+      {
+        file: 'storage/tree.ts',
+        find: '    for (const version of this.#versions) for (const level of version.levels) for (const table of level) named.add(table.meta.id);\n',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'new-manifest-without-dir-fsync',
+    what: 'Hard state names a new manifest whose own name would not survive a power loss.',
+    breaks: 'S5',
+    profile: 'table',
+    expectedChecks: ['the durable version is kept'],
+    edits: [{ file: 'storage/version/manifest-store.ts', find: '        await this.#options.disk.syncDir(DIR);\n', replace: '' }],
   },
 ];

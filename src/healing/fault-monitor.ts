@@ -11,10 +11,9 @@ import type { Env } from '../base/env.js';
 import { digest64 } from '../base/digest.js';
 import { codeOf, messageOf } from '../base/errors.js';
 import type { HealCounters } from '../replica/store.js';
-import { decodeBlock } from '../storage/block/block-codec.js';
 import type { BlockFaults, Region } from '../storage/table/block-faults.js';
 import type { TableStore } from '../storage/table/table-store.js';
-import type { TableFault, VerifyReport } from '../storage/table/verify-table.js';
+import { recheckRegion, type TableFault, type VerifyReport } from '../storage/table/verify-table.js';
 import type { TableMeta } from '../storage/version/table-meta.js';
 import { severity, type HintKind } from './hint.js';
 
@@ -148,13 +147,13 @@ export class FaultMonitor implements BlockFaults {
     const tables = this.#tables;
     if (tables === undefined) return;
     const payload = this.#goodPayload(tables, meta, region);
-    const raw = await this.#env.disk.readDirect(tables.pathOf(meta.id), region.offset, region.length);
     const digest = region.kind === 'footer' ? meta.rootDigest : digest64(payload);
     const spec = { type: region.kind, codec: 'none', scheme: meta.scheme, payloadBytes: payload.length, digest } as const;
-    const decoded = decodeBlock(raw.bytes, spec);
-    if (decoded.kind === 'clean') return this.#transient(meta, region, raw.pastCache);
+    // A sector that cannot be read is damage here too: a disk that refuses a second time confirms the first.
+    const { fault, pastCache } = await recheckRegion(this.#env.disk, tables.pathOf(meta.id), meta, { ...region, spec });
+    if (fault === undefined) return this.#transient(meta, region, pastCache);
     this.#emitCorrected(meta, region, true);
-    this.#sinks.confirmed(meta, decoded.kind, [region.offset], raw.pastCache);
+    this.#sinks.confirmed(meta, fault.kind, fault.kind === 'missing' ? undefined : [region.offset], pastCache);
   }
 
   #goodPayload(tables: TableStore, meta: TableMeta, region: Region): Uint8Array {

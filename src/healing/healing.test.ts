@@ -221,6 +221,33 @@ describe('healing', () => {
     }
   });
 
+  it('H1 a bad sector that the other footer makes up for is a hint: a disk that refuses a second time confirms the first', async () => {
+    const [meta] = (await world.start()) as [TableMeta];
+    world.leader = 0;
+    const { disk, healing } = world.node(2);
+    const refuse = (path: string, offset: number): void => {
+      if (path === tablePath(1) && offset < 4096) throw new DiskError('READ_FAILED', 'EIO', { path, offset });
+    };
+    const openSync = disk.openSync.bind(disk);
+    disk.openSync = (path, mode) => {
+      const file = openSync(path, mode);
+      const readSync = file.readSync.bind(file);
+      file.readSync = (into, offset) => {
+        refuse(path, offset);
+        return readSync(into, offset);
+      };
+      return file;
+    };
+    const readDirect = disk.readDirect.bind(disk);
+    disk.readDirect = (path, offset, length) => {
+      refuse(path, offset);
+      return readDirect(path, offset, length);
+    };
+    assert.deepEqual(readAll(world.node(2), meta, [0]), []);
+    await healing.quiet();
+    assert.deepEqual(healing.hints().map((hint) => [hint.tableId, hint.offsets]), [[1, [0]]]);
+  });
+
   it('D1 a repaired block survives a restart with all peers away', async () => {
     const [meta] = (await world.start()) as [TableMeta];
     const { data } = await layout(meta);

@@ -92,6 +92,27 @@ describe('raft replication', () => {
     assert.deepEqual(group.sentOf('MsgAppResp').map((m) => [m.index, m.reject]), [[3, false]]);
   });
 
+  it("R3 an append below the commit index says nothing for the end of the log, which may not be the leader's", () => {
+    const group = new Group([1], {}, { 1: logOf([1, 1, 1, 1, 1], VOTERS, { commit: 3 }) });
+    group.node(1).step(append(2, [1, 1], [entry(1, 2)]));
+    group.pump(1);
+    assert.deepEqual(group.sentOf('MsgAppResp').map((m) => [m.index, m.reject]), [[3, false]]);
+  });
+
+  it('R3 an acknowledgement of an earlier term counts for nothing, also with the same leader', () => {
+    const group = new Group([1, 2, 3]);
+    for (const id of [1, 2, 1]) group.elect(id);
+    group.lose = () => true;
+    const leader = group.node(1);
+    const { lastIndex } = leader;
+    leader.propose(utf8('a'));
+    group.pump(1);
+    for (const term of [leader.term - 1, leader.term]) {
+      leader.step(Object.assign(newMessage('MsgAppResp', 2, 1, term), { index: lastIndex + 1 }));
+      assert.equal(leader.matchOf(2), term === leader.term ? lastIndex + 1 : lastIndex);
+    }
+  });
+
   it('R3 an append with a gap is a broken invariant', () => {
     const group = new Group([1], {}, { 1: logOf([1, 1, 1], VOTERS) });
     assert.throws(() => group.node(1).step(append(2, [1, 2], [entry(2, 4)])), /R3 log is contiguous/);

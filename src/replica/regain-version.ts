@@ -28,6 +28,7 @@ import { LogError } from './log/errors.js';
 import { askForVersions, newest, type PeerVersions } from './snapshot/peer-versions.js';
 import { SnapshotReceiver } from './snapshot/snapshot-receiver.js';
 
+export const VERSION_LOST = 'the version here is lost: the peers are asked for theirs';
 export const VERSION_REGAINED = 'the version here was lost: that of a peer is used';
 
 export interface RegainOptions {
@@ -54,7 +55,7 @@ const PATIENCE_ROUNDS = 4;
  */
 export async function regainVersion(options: RegainOptions): Promise<OpenedLog> {
   const { env, peers, cause } = options;
-  env.events.emit({ type: 'warning', message: 'the version here is lost: the peers are asked for theirs', data: { why: cause.message } });
+  env.events.emit({ type: 'warning', message: VERSION_LOST, data: { why: cause.message } });
   const judged = new JudgedLog(options);
   let pauseMs = FIRST_PAUSE_MS;
   try {

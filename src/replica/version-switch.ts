@@ -150,7 +150,9 @@ export class VersionSwitch {
   }
 
   async #replace(manifest: LogicalManifest): Promise<void> {
-    const { machine, store, tree, gate } = this.#options;
+    const { applier, machine, store, tree, gate } = this.#options;
+    // Readers have seen what was applied before an entry that waits, although its stretch has not ended.
+    gate.applied(applier.index);
     machine.dropWork();
     await store.replace(manifest);
     tree.reset(manifest);

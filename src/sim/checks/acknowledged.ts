@@ -2,6 +2,8 @@
  * R2, R3: an acknowledgement names entries that are durable where it comes from, so they are still there after any crash. D1: what a
  * leader calls committed is durable on a majority: by the acknowledgements of its own term, and its own log.
  *
+ * R3: what is acknowledged is what the leader that is told has there: otherwise it counts a copy of something else.
+ *
  * An acknowledged entry that was never committed may be replaced by a leader of a later term, and a snapshot may take the place of
  * the log; only then may it be gone when the log is opened again.
  */
@@ -37,12 +39,17 @@ export class Acknowledged {
   /** Applied when the last life ended. */
   readonly #applied = new Map<NodeId, LogIndex>();
   readonly #known: Committed;
+  readonly #leaderOf: (term: Term) => WatchedNode | undefined;
   #committed: LogIndex = 0;
 
-  constructor(reporter: Reporter, oracle: DamageOracle, committed: Committed, nodes: number) {
+  constructor(
+    reporter: Reporter, oracle: DamageOracle, committed: Committed, nodes: number,
+    leaderOf: (term: Term) => WatchedNode | undefined = () => undefined,
+  ) {
     this.#reporter = reporter;
     this.#oracle = oracle;
     this.#known = committed;
+    this.#leaderOf = leaderOf;
     this.#majority = Math.floor(nodes / 2) + 1;
   }
 
@@ -51,6 +58,7 @@ export class Acknowledged {
     const { type, reject, commit } = message;
     if (type === MSG_APP_RESP && !reject) this.#acknowledges(node, message);
     else if ((type === MSG_APP || type === MSG_HEARTBEAT) && commit > this.#committed) this.#commits(node, message);
+    if (type === MSG_HEARTBEAT) this.#counts(node, message);
   }
 
   /** A snapshot, or a version of a peer's, takes the place of what the log led to. */
@@ -94,10 +102,36 @@ export class Acknowledged {
     if (failed !== undefined && index > failed) {
       this.#reporter.broken('a failed sync is never retried', from, `R2 node ${from} acknowledges ${index} in term ${term}, after a sync of its log failed behind ${failed}`);
     }
+    this.#asTheLeader(node, term, index);
     this.#tell(from, term, index);
     const promised = this.#promised.get(from);
     if (promised !== undefined && (term < promised.term || (term === promised.term && index <= promised.index))) return;
     this.#promised.set(from, { term, index, entryTerm: index >= log.firstIndex() - 1 ? log.term(index) : 0 });
+  }
+
+  #asTheLeader(node: WatchedNode, term: Term, index: LogIndex): void {
+    const own = node.running?.replica;
+    const leader = this.#leaderOf(term)?.running?.replica;
+    // In a later term the log may have been replaced since: no leader counts that message any more.
+    if (own?.driver.node.term !== term || leader?.driver.node.isLeader !== true || leader.driver.node.term !== term) return;
+    if (index < own.log.firstIndex() - 1 || index < leader.log.firstIndex() - 1) return;
+    // What a leader has not written yet is of its term.
+    const theirs = index > leader.log.lastIndex() ? term : leader.log.term(index);
+    const ours = own.log.term(index);
+    if (ours === theirs && index <= leader.driver.node.lastIndex) return;
+    this.#reporter.broken('acknowledged entries are the leader\'s', node.id,
+      `R3 node ${node.id} acknowledges ${index} in term ${term}; its entry there is of term ${ours}, that of the leader of term ${theirs}`);
+  }
+
+  /** What a leader believes of the member that it sends a heartbeat to is what that member has told it in this term. */
+  #counts(node: WatchedNode, { from, to, term }: MessageHead): void {
+    const raft = node.running?.replica.driver.node;
+    if (raft?.term !== term) return;
+    const match = raft.matchOf(to);
+    const told = this.#told.get(to)?.get(term) ?? 0;
+    if (match <= told) return;
+    this.#reporter.broken('leaders count what they are told', from,
+      `R3 node ${from}, which leads in term ${term}, counts node ${to} as having ${match}; that node has acknowledged ${told} in this term`);
   }
 
   #tell(node: NodeId, term: Term, index: LogIndex): void {

@@ -4,7 +4,7 @@
  */
 
 import type { KintsugiEvent } from '../../base/events.js';
-import type { NodeId } from '../../base/ids.js';
+import type { NodeId, Term } from '../../base/ids.js';
 import type { Entry } from '../../raft/types.js';
 import type { Replica } from '../../replica/replica.js';
 import type { Coverage } from '../coverage.js';
@@ -14,19 +14,31 @@ import type { World } from '../world/world.js';
 import { Acknowledged } from './acknowledged.js';
 import { reasonsNotAtRest } from './at-rest.js';
 import { checkBounds, checkFiles } from './bounds.js';
+import { ClusterSettings } from './cluster-settings.js';
 import { Committed } from './committed.js';
 import { CurrentReads } from './current-reads.js';
 import type { DamageOracle } from './damage-oracle.js';
+import { FaultsNoted } from './faults-noted.js';
+import { HealsChecked } from './heals-checked.js';
+import { Elections } from './elections.js';
+import { HeartbeatRounds } from './heartbeat-rounds.js';
 import { HintsKept } from './hints-kept.js';
 import { HintsReach } from './hints-reach.js';
+import { HintsTrue } from './hints-true.js';
 import { LeaderPerTerm } from './leader-per-term.js';
 import { LogKept } from './log-kept.js';
 import { LogMatching } from './log-matching.js';
+import { checkLogOnMedium } from './log-on-medium.js';
 import { ManifestMatching } from './manifest-matching.js';
+import { ParityUsed } from './parity-used.js';
 import { MSG_PROP, RaftFrameReader } from './raft-frames.js';
+import { ReadersKept } from './readers-kept.js';
+import { RepairsKept } from './repairs-kept.js';
 import { Reporter } from './reporter.js';
+import { ServedState } from './served-state.js';
 import { TableBytes } from './table-bytes.js';
 import { TreeOps } from './tree-ops.js';
+import { VersionsKept } from './versions-kept.js';
 import { Votes } from './votes.js';
 import type { WatchedNode } from './watched.js';
 
@@ -51,6 +63,7 @@ export class Checks {
   readonly #frames = new RaftFrameReader();
   readonly #leaders: LeaderPerTerm;
   readonly #votes: Votes;
+  readonly #elections: Elections;
   readonly #acknowledged: Acknowledged;
   readonly #log: LogMatching;
   readonly #manifests: ManifestMatching;
@@ -58,9 +71,19 @@ export class Checks {
   readonly #hints: HintsKept;
   readonly #reach: HintsReach;
   readonly #committed: Committed;
+  readonly #rounds: HeartbeatRounds;
   readonly #reads: CurrentReads;
   readonly #ops: TreeOps;
   readonly #kept: LogKept;
+  readonly #parity: ParityUsed;
+  readonly #truth: HintsTrue;
+  readonly #noted: FaultsNoted;
+  readonly #repairs: RepairsKept;
+  readonly #heals: HealsChecked;
+  readonly #readers: ReadersKept;
+  readonly #versions: VersionsKept;
+  readonly #settings: ClusterSettings;
+  readonly #served: ServedState;
   /** Whose entries are watched. */
   readonly #watched = new Map<NodeId, Replica>();
   #looks = 0;
@@ -74,15 +97,27 @@ export class Checks {
     this.#leaders = new LeaderPerTerm(reporter);
     this.#votes = new Votes(reporter, oracle);
     this.#committed = new Committed(reporter);
-    this.#acknowledged = new Acknowledged(reporter, oracle, this.#committed, settings.nodes);
+    this.#elections = new Elections(reporter, this.#committed, (term) => this.#leaders.of(term), settings.nodes);
+    const leader = (term: Term): WatchedNode | undefined => this.#nodes.get(this.#leaders.of(term) ?? 0);
+    this.#acknowledged = new Acknowledged(reporter, oracle, this.#committed, settings.nodes, leader);
     this.#log = new LogMatching(reporter, this.#committed);
     this.#manifests = new ManifestMatching(reporter);
     this.#tables = new TableBytes(reporter, oracle);
     this.#hints = new HintsKept(reporter, oracle);
     this.#reach = new HintsReach(reporter, nodes);
-    this.#reads = new CurrentReads(reporter, this.#committed);
+    this.#rounds = new HeartbeatRounds(() => world.nowUs, settings.nodes);
+    this.#reads = new CurrentReads(reporter, this.#committed, this.#rounds);
     this.#ops = new TreeOps(reporter, oracle, (term) => this.#leaders.of(term));
     this.#kept = new LogKept(reporter, oracle, nodes);
+    this.#parity = new ParityUsed(reporter, oracle);
+    this.#truth = new HintsTrue(reporter, oracle);
+    this.#noted = new FaultsNoted(reporter, oracle);
+    this.#repairs = new RepairsKept(reporter, oracle);
+    this.#heals = new HealsChecked(reporter, oracle, nodes);
+    this.#readers = new ReadersKept(reporter);
+    this.#versions = new VersionsKept(reporter, oracle);
+    this.#settings = new ClusterSettings(reporter);
+    this.#served = new ServedState(reporter);
   }
 
   /** The replica of a new life exists, and has applied nothing yet. Best called; otherwise its first event does. */
@@ -94,6 +129,11 @@ export class Checks {
     this.#votes.onOpen(node);
     this.#committed.saw(node, replica.driver.node.commit);
     this.#reads.watch(node, replica);
+    this.#noted.watch(node, replica);
+    this.#readers.watch(node, replica);
+    this.#ops.watch(node, replica);
+    this.#kept.watch(node, replica);
+    checkLogOnMedium(node, 'has opened its log', this.#reporter);
     replica.applier.onApplied = (entry) => this.#onApplied(node, replica, entry);
   }
 
@@ -104,13 +144,22 @@ export class Checks {
     oracle.onEvent(node, event);
     this.#hints.saved(node);
     this.#kept.look(node);
+    this.#heals.heard(node);
+    this.#served.look(node);
     switch (event.type) {
       case 'role-changed':
-        if (event.role === 'leader') this.#leaders.leads(node.id, event.term, 'says so');
+        if (event.role === 'leader') {
+          this.#leaders.leads(node.id, event.term, 'says so');
+          this.#elections.leads(node, event.term);
+        }
+        this.#log.commit(node);
+        return;
+      case 'log-sync':
+        this.#votes.onLogSync(node);
+        checkLogOnMedium(node, 'has written entries', this.#reporter);
         this.#log.commit(node);
         return;
       case 'applied':
-      case 'log-sync':
         this.#log.commit(node);
         return;
       case 'digest-disagreed':
@@ -126,6 +175,19 @@ export class Checks {
         return;
       case 'hint':
         this.#hints.onEvent(node, event);
+        this.#truth.onEvent(node, event);
+        return;
+      case 'block-unreadable':
+        this.#parity.onEvent(node, event);
+        return;
+      case 'block-repaired':
+        this.#repairs.repaired(node, event);
+        return;
+      case 'heal-proposed':
+        this.#heals.proposed(node, event);
+        return;
+      case 'warning':
+        this.#versions.onEvent(node, event);
         return;
       case 'snapshot-received':
         this.#acknowledged.replaced(node);
@@ -137,7 +199,10 @@ export class Checks {
   /** The network's tap: when a frame is sent, before it may be lost. */
   onFrame(from: NodeId, _to: NodeId, frame: Uint8Array): void {
     const node = this.#nodes.get(from);
-    for (const each of this.#options.nodes) this.#kept.look(each);
+    for (const each of this.#options.nodes) {
+      this.#kept.look(each);
+      this.#served.look(each);
+    }
     const frames = this.#frames;
     if (node === undefined || !frames.open(frame)) return;
     while (frames.next()) {
@@ -147,7 +212,9 @@ export class Checks {
       if (head.from !== from) continue;
       this.#leaders.onMessage(head);
       this.#votes.onMessage(node, head);
+      this.#elections.onMessage(node, head);
       this.#acknowledged.onMessage(node, head);
+      this.#rounds.onMessage(head);
     }
   }
 
@@ -177,6 +244,7 @@ export class Checks {
   #look(again: boolean): void {
     this.#looks++;
     this.#reach.step();
+    this.#heals.step();
     this.#kept.remember();
     for (const node of this.#options.nodes) {
       const tree = node.running?.replica.tree;
@@ -185,6 +253,9 @@ export class Checks {
       this.#manifests.durable(node.id, tree.durable);
       this.#tables.files(node, again);
       this.#hints.step(node);
+      this.#noted.step(node);
+      this.#repairs.step(node);
+      this.#settings.look(node);
       checkBounds(node, this.#reporter);
       if (this.#looks % FILES_EVERY === 0) checkFiles(node, this.#reporter);
     }

@@ -3,13 +3,14 @@
  * committed along with them. So whoever first makes known that an index is committed, and leads, has an entry of its term there.
  */
 
-import type { LogIndex } from '../../base/ids.js';
+import type { LogIndex, Term } from '../../base/ids.js';
 import type { Reporter } from './reporter.js';
 import type { WatchedNode } from './watched.js';
 
 export class Committed {
   readonly #reporter: Reporter;
   #highest: LogIndex = 0;
+  #applied: { readonly index: LogIndex; readonly term: Term } = { index: 0, term: 0 };
 
   constructor(reporter: Reporter) {
     this.#reporter = reporter;
@@ -18,6 +19,16 @@ export class Committed {
   /** All that anybody has ever known to be committed. */
   get highest(): LogIndex {
     return this.#highest;
+  }
+
+  /** The last entry that anybody has applied, and its term. */
+  get highestApplied(): { readonly index: LogIndex; readonly term: Term } {
+    return this.#applied;
+  }
+
+  /** Somebody applied it. */
+  applied(index: LogIndex, term: Term): void {
+    if (index > this.#applied.index) this.#applied = { index, term };
   }
 
   /** `node` says so, or knows it. */

@@ -14,7 +14,7 @@ import { watch, type FakeNode, type Watch } from './testing/fake-node.js';
 import { Votes } from './votes.js';
 
 function message(type: number, from: number, to: number, term: number, rest: Partial<MessageHead> = {}): MessageHead {
-  return { type, from, to, term, logTerm: 0, index: 0, commit: 0, reject: false, entries: 0, treeOps: false, ...rest };
+  return { type, from, to, term, logTerm: 0, index: 0, commit: 0, reject: false, entries: 0, treeOps: false, round: 0, ...rest };
 }
 
 function promise(node: FakeNode, term: number, vote: number, copies = 4): void {

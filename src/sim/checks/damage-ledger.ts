@@ -39,6 +39,9 @@ export function areaOf(path: string): Area {
 /** The disk refuses: no byte that was promised is lost by it, but a process may end of it. */
 const REFUSALS: ReadonlySet<DiskFault> = new Set(['write-error', 'no-space', 'sync-error', 'sync-dir-error', 'read-error', 'sticky-read-error']);
 
+/** What a reader gets is not what is stored; the next read may be good. */
+export const READ_FAULTS: ReadonlySet<DiskFault> = new Set(['read-error', 'sticky-read-error', 'misread']);
+
 /** They change nothing of what is stored: a promise that was kept is still there to be seen. */
 const HARMLESS: ReadonlySet<DiskFault> = new Set(['slow-io', 'stalled-sync', 'read-error', 'sticky-read-error', 'misread', 'write-error', 'sync-error']);
 

@@ -36,6 +36,7 @@ interface Extent {
 }
 
 const SEGMENT = /^log\/[0-9a-f]+\.seg$/;
+const PROVEN_PATH = /^tables\/(plan|heal|fetch)-.*\.tmp$/;
 const TABLE_PATH = /^tables\/(\d{1,15})\.sst$/;
 
 /** A file that was healed, or replaced, is proven, has its name and is recorded within this. */
@@ -225,6 +226,11 @@ export class DamageOracle {
     return pristine === undefined ? fileDigest(bytes) === meta.fileDigest : sameBytes(bytes, pristine.bytes);
   }
 
+  /** A sector that cannot be read lies in this stretch of that node's file. */
+  isUnreadable(node: NodeId, id: TableId, stretch: { readonly offset: number; readonly length: number }): boolean {
+    return this.#unreadableAt(node, tablePath(id), stretch);
+  }
+
   /** By its id, which means the same table on every node. */
   meta(id: TableId): TableMeta | undefined {
     return this.#metas.get(id);
@@ -237,12 +243,16 @@ export class DamageOracle {
 
   /** These bytes were struck on that node since, under this or another name, or under the one they had while they were written. */
   struckSince(node: NodeId, { fileDigest }: TableMeta, sinceUs: number): boolean {
-    return this.ledger.of(node).some(({ atUs, path }) => {
-      if (atUs < sinceUs || !path.startsWith('tables/')) return false;
+    return this.ledger.of(node).some(({ atUs, path, kind }) => {
+      if (atUs < sinceUs || !path.startsWith('tables/') || isProven(path, kind)) return false;
       if (path.endsWith('.tmp')) return true;
-      // A hard link: what strikes one name strikes the other.
-      return this.#metas.get(Number(TABLE_PATH.exec(path)?.[1] ?? 0))?.fileDigest === fileDigest;
+      return this.sameBytes(path, { fileDigest });
     });
+  }
+
+  /** The name is of a table of these bytes. A hard link: what strikes one name strikes the other. */
+  sameBytes(path: string, { fileDigest }: Pick<TableMeta, 'fileDigest'>): boolean {
+    return this.#metas.get(Number(TABLE_PATH.exec(path)?.[1] ?? 0))?.fileDigest === fileDigest;
   }
 
   /** The bytes of a table as it was born; undefined while no medium has had them whole. */
@@ -372,10 +382,15 @@ export class DamageOracle {
     return undefined;
   }
 
-  #unreadableAt(node: NodeId, path: string, { offset, length }: SpecifiedRegion): boolean {
+  #unreadableAt(node: NodeId, path: string, { offset, length }: { readonly offset: number; readonly length: number }): boolean {
     const extents = this.#unreadable.get(node) ?? [];
     return extents.some((extent) => extent.path === path && extent.offset < offset + length && offset < extent.offset + extent.length);
   }
+}
+
+/** Whatever makes a file of a table writes it, syncs it and reads it back past the caches: what the device lost of it by then was met. */
+export function isProven(path: string, kind: DiskFault): boolean {
+  return PROVEN_PATH.test(path) && (kind === 'lost-write' || kind === 'misdirected-write');
 }
 
 function sameStretch(a: Uint8Array, b: Uint8Array, offset: number, length: number): boolean {

@@ -1,10 +1,12 @@
 /**
  * D1: the log goes only below what the node itself and a majority hold in durable tables: whoever needs an entry finds it in a log or
- * in tables, whichever minority is lost. At no moment does a log begin beyond the F of the manifest beside it.
+ * in tables, whichever minority is lost. At no moment does a log begin beyond the F of the manifest beside it, or end before its E, unless
+ * it was told of the snapshot that brought it: a crash at that moment leaves a member that cannot start.
  */
 
 import type { LogIndex, NodeId } from '../../base/ids.js';
 import type { DamageOracle } from './damage-oracle.js';
+import type { Replica } from '../../replica/replica.js';
 import type { Reporter } from './reporter.js';
 import type { WatchedNode } from './watched.js';
 
@@ -15,10 +17,31 @@ export class LogKept {
   /** The highest F that each node ever had durable: what it forgot since, nobody could know. */
   readonly #flushed = new Map<NodeId, LogIndex>();
 
+  /** By node: through here the log was told to expect a snapshot, or opened without. */
+  readonly #expected = new Map<NodeId, LogIndex>();
+
   constructor(reporter: Reporter, oracle: DamageOracle, nodes: readonly WatchedNode[]) {
     this.#reporter = reporter;
     this.#oracle = oracle;
     this.#nodes = nodes;
+  }
+
+  /** Listens to what the log of this replica is told of snapshots, from now on. What it holds now was good enough to start with. */
+  watch({ id }: WatchedNode, { log, tree }: Replica): void {
+    this.#expects(id, tree.durable.last.index);
+    const [expect, reset] = [log.expectSnapshot.bind(log), log.resetTo.bind(log)];
+    log.expectSnapshot = (through) => this.#when(expect(through), id, through);
+    log.resetTo = (index, term, through) => this.#when(reset(index, term, through), id, through ?? index);
+  }
+
+  /** The very promise is given back: whoever waits for it goes on at the moment at which it would have. */
+  #when(done: Promise<void>, id: NodeId, through: LogIndex): Promise<void> {
+    done.then(() => this.#expects(id, through), () => undefined);
+    return done;
+  }
+
+  #expects(id: NodeId, through: LogIndex): void {
+    this.#expected.set(id, Math.max(through, this.#expected.get(id) ?? 0));
   }
 
   /** Often; and before a node forgets. */
@@ -43,10 +66,20 @@ export class LogKept {
   /** Now: cheap enough for every message. */
   look(node: WatchedNode): void {
     const replica = node.running?.replica;
-    if (replica === undefined || replica.log.firstIndex() - 1 <= replica.tree.durable.flushed.index) return;
+    if (replica === undefined) return;
+    const { log, tree } = replica;
+    const { flushed, last } = tree.durable;
+    const early = log.firstIndex() - 1 <= flushed.index;
+    const late = log.lastIndex() >= last.index || (this.#expected.get(node.id) ?? last.index) >= last.index;
+    if (early && late) return;
     const { ledger } = this.#oracle;
     if (this.#oracle.damagedLog(node.id)) return;
     if (ledger.suffered(node.id, 'wipe') || ledger.suffered(node.id, 'roll-back')) return;
+    if (!late) {
+      this.#reporter.broken('log ends where the version ends', node.id,
+        `D1 the log of node ${node.id} ends at ${log.lastIndex()} and expects no snapshot; its manifest is of ${last.index}`);
+      return;
+    }
     this.#reporter.broken('log begins where the tables end', node.id,
       `D1 the log of node ${node.id} begins at ${replica.log.firstIndex()}; its durable tables reach to ${replica.tree.durable.flushed.index}`);
   }

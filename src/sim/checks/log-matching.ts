@@ -40,6 +40,7 @@ export class LogMatching {
 
   onApplied(node: WatchedNode, entry: Entry): void {
     this.#inOrder(node, entry.index);
+    this.#committed.applied(entry.index, entry.term);
     this.#same(node.id, entry);
   }
 

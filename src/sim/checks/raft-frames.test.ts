@@ -49,8 +49,8 @@ describe('the reader of frames', () => {
       const { type, treeOps, ...head } = reader.head;
       assert.equal(treeOps, message.entries.some(({ data }) => data[0] === TREE_ENTRY));
       assert.equal(MESSAGE_TYPES[type], message.type);
-      const { from, to, term, logTerm, index, commit, reject, entries } = message;
-      assert.deepEqual(head, { from, to, term, logTerm, index, commit, reject, entries: entries.length });
+      const { from, to, term, logTerm, index, commit, reject, entries, round } = message;
+      assert.deepEqual(head, { from, to, term, logTerm, index, commit, reject, entries: entries.length, round });
     }
     assert.equal(reader.next(), false);
   });

@@ -36,6 +36,8 @@ export interface MessageHead {
   entries: number;
   /** One of them shapes the tree. */
   treeOps: boolean;
+  /** Of heartbeats and their answers. */
+  round: number;
 }
 
 /** The first byte of an entry that shapes the tree: see replica/entry. */
@@ -54,7 +56,7 @@ const BATCH_VERSION = 1;
 
 export class RaftFrameReader {
   readonly head: MessageHead = {
-    type: 0, from: 0, to: 0, term: 0, logTerm: 0, index: 0, commit: 0, reject: false, entries: 0, treeOps: false,
+    type: 0, from: 0, to: 0, term: 0, logTerm: 0, index: 0, commit: 0, reject: false, entries: 0, treeOps: false, round: 0,
   };
   #bytes: Uint8Array = new Uint8Array(0);
   #at = 0;
@@ -87,7 +89,7 @@ export class RaftFrameReader {
     head.treeOps = false;
     head.entries = flags & ENTRIES ? this.#entries() : 0;
     if (flags & SNAPSHOT) this.#snapshot();
-    if (flags & ROUND) this.#varint();
+    head.round = flags & ROUND ? this.#varint() : 0;
     if (flags & CONTEXT) this.#skipBytes();
     return true;
   }

@@ -23,7 +23,7 @@ import { Votes } from './votes.js';
 const { format } = DEFAULT_TREE_SETTINGS;
 
 function message(type: number, from: number, to: number, term: number, rest: Partial<MessageHead> = {}): MessageHead {
-  return { type, from, to, term, logTerm: 0, index: 0, commit: 0, reject: false, entries: 0, treeOps: false, ...rest };
+  return { type, from, to, term, logTerm: 0, index: 0, commit: 0, reject: false, entries: 0, treeOps: false, round: 0, ...rest };
 }
 
 let w: Watch;

@@ -10,7 +10,7 @@ import type { KintsugiEvent } from '../../base/events.js';
 import type { Digest128, NodeId, TableId } from '../../base/ids.js';
 import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
 import { formatBirth, outputPath, tablePath, type TableMeta } from '../../storage/version/table-meta.js';
-import { PROVEN_WITHIN_US, type DamageOracle } from './damage-oracle.js';
+import { isProven, PROVEN_WITHIN_US, type DamageOracle } from './damage-oracle.js';
 import type { Reporter } from './reporter.js';
 import type { WatchedNode } from './watched.js';
 
@@ -49,11 +49,17 @@ export class TableBytes {
     if (this.#oracle.fellBack(node.id)) return;
     for (const meta of durable.levels.flat()) {
       const path = tablePath(meta.id);
+      if (there.has(path)) this.#named(node, path);
       if (there.has(path) || ledger.renamed(node.id, path)) continue;
       if (ledger.suffered(node.id, 'wipe') || ledger.suffered(node.id, 'roll-back')) continue;
       this.#reporter.broken('files of the durable manifest are there', node.id, `S5 table ${meta.id} is in the durable manifest of node ${node.id}, and its file is gone`);
     }
     this.#complete.set(node.id, durable);
+  }
+
+  #named(node: WatchedNode, path: string): void {
+    if (node.disk.isNamed(path)) return;
+    this.#reporter.broken('names are durable before the manifest is', node.id, `S5 the durable manifest of node ${node.id} counts on ${path}; a power loss would take that name`);
   }
 
   #healed(node: NodeId, table: TableId): void {
@@ -87,7 +93,7 @@ export class TableBytes {
     // All bytes of a heal are read past the caches after it was applied, or written anew.
     if (healedUs !== undefined) return this.#oracle.struckSince(node, meta, Math.max(healedUs, this.#reporter.nowUs - PROVEN_WITHIN_US));
     const output = outputPath(meta.birth.sequence, meta.birth.ordinal);
-    if (how === 'relink' && this.#oracle.ledger.of(node).some(({ path }) => path === output)) return true;
+    if (how === 'relink' && this.#oracle.ledger.of(node).some(({ path, kind }) => path === output && !isProven(path, kind))) return true;
     return this.#oracle.struckSince(node, meta, this.#reporter.nowUs - PROVEN_WITHIN_US);
   }
 }

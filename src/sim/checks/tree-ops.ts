@@ -7,10 +7,12 @@
 import type { LogIndex, NodeId, Term } from '../../base/ids.js';
 import type { Entry } from '../../raft/types.js';
 import { decodeLogRecord } from '../../replica/entry.js';
+import type { Replica } from '../../replica/replica.js';
 import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
 import type { DamageOracle } from './damage-oracle.js';
 import { TREE_ENTRY } from './raft-frames.js';
 import type { Reporter } from './reporter.js';
+import type { WatchedNode } from './watched.js';
 
 export class TreeOps {
   readonly #reporter: Reporter;
@@ -22,6 +24,25 @@ export class TreeOps {
     this.#reporter = reporter;
     this.#oracle = oracle;
     this.#leaderOf = leaderOf;
+  }
+
+  /** Listens to what this replica proposes, from now on. */
+  watch(node: WatchedNode, replica: Replica): void {
+    const propose = replica.proposeTreeOp.bind(replica);
+    replica.proposeTreeOp = (op) => {
+      const proposed = propose(op);
+      if (proposed) this.#proposed(node, replica, op.kind);
+      return proposed;
+    };
+  }
+
+  /** Until it has applied an entry of its term, a leader decides by a tree that the entries of others may still change. */
+  #proposed(node: WatchedNode, { log, applier, driver }: Replica, kind: string): void {
+    const { term } = driver.node;
+    const { index } = applier;
+    if (index >= log.firstIndex() - 1 && log.term(index) === term) return;
+    this.#reporter.broken('leaders shape the tree once they know it', node.id,
+      `S3 node ${node.id} leads in term ${term}, has applied nothing of it (${index}), and proposes a ${kind}`);
   }
 
   /** An entry was applied, and left this version. Each is looked at where it is applied first: log matching is for the others. */

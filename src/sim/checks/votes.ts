@@ -43,11 +43,29 @@ export class Votes {
     const raft = node.running?.replica.driver.node;
     if (raft === undefined || ledger.suffered(node.id, 'wipe') || ledger.suffered(node.id, 'roll-back')) return;
     this.#newIncarnation(node);
+    this.#logged(node, raft.term);
     const promised = this.#durable.get(node.id) ?? 0;
     const vote = this.#granted.get(node.id)?.get(promised);
     if (raft.term > promised || (raft.term === promised && (vote === undefined || raft.vote === vote))) return;
     this.#reporter.broken('promises survive', node.id,
       `R2 node ${node.id} was in term ${promised}${vote === undefined ? '' : ` and voted for ${vote}`}; it opens in term ${raft.term} with a vote for ${raft.vote}`);
+  }
+
+  /**
+   * Entries were made durable: so was their term, before. A member whose log knows of a term that its hard state does not could come back
+   * and vote, or campaign, in that term as if for the first time (R1).
+   */
+  onLogSync(node: WatchedNode): void {
+    const log = node.running?.replica.log;
+    const term = log?.term(log.lastIndex()) ?? 0;
+    if (term > (this.#durable.get(node.id) ?? 0)) this.#promised(node, 'keeps entries', term, undefined);
+  }
+
+  #logged(node: WatchedNode, term: Term): void {
+    const log = node.running?.replica.log;
+    const last = log?.term(log.lastIndex()) ?? 0;
+    if (last <= term) return;
+    this.#reporter.broken('the log ends in a term that was promised', node.id, `R2 node ${node.id} opens in term ${term}, and its log ends in term ${last}`);
   }
 
   /** When it is sent. */
@@ -57,7 +75,7 @@ export class Votes {
     if (!reject && (type === MSG_VOTE || type === MSG_VOTE_RESP || type === MSG_APP_RESP)) this.#forgetful(from);
     if (type === MSG_VOTE) this.#vote(node, from, term, from);
     else if (type === MSG_VOTE_RESP && !reject) this.#vote(node, from, term, to);
-    else if (term > (this.#durable.get(from) ?? 0)) this.#promised(node, MESSAGE_TYPES[type] as string, term, undefined);
+    else if (term > (this.#durable.get(from) ?? 0)) this.#promised(node, `sends ${MESSAGE_TYPES[type]}`, term, undefined);
   }
 
   /** R5 each start has a number of its own: what is believed of older ones would be a state that went back. */
@@ -87,7 +105,7 @@ export class Votes {
       return;
     }
     granted.set(term, candidate);
-    this.#promised(node, `its vote for ${candidate}`, term, candidate);
+    this.#promised(node, `sends its vote for ${candidate}`, term, candidate);
   }
 
   #promised(node: WatchedNode, what: string, term: Term, candidate: NodeId | undefined): void {
@@ -98,7 +116,7 @@ export class Votes {
     if (ledger.changed(node.id, 'hardstate', since) !== undefined || ledger.displaced(node.id, 'hardstate') !== undefined) return;
     const held = slotsOf(node.disk.medium(PATH)).filter((slot) => holds(slot, term, candidate)).length;
     if (held >= MUST_HOLD) return;
-    this.#reporter.broken('promises are durable before they are sent', node.id, `R2 node ${node.id} sends ${what} in term ${term}, of which ${held} copies are durable`);
+    this.#reporter.broken('promises are durable before they are sent', node.id, `R2 node ${node.id} ${what} in term ${term}, of which ${held} copies are durable`);
   }
 }
 

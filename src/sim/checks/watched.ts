@@ -3,6 +3,7 @@
 import type { NodeId } from '../../base/ids.js';
 import type { Replica } from '../../replica/replica.js';
 import type { HintStatus } from '../../replica/store.js';
+import type { BlockFaults } from '../../storage/table/block-faults.js';
 import type { NodeState } from '../cluster/sim-node.js';
 
 export interface WatchedDisk {
@@ -10,12 +11,18 @@ export interface WatchedDisk {
   list(): readonly { readonly path: string; readonly bytes: number }[];
   /** What the medium holds; not changed here, and not kept. */
   medium(path: string): Uint8Array | undefined;
+  /** Changes of the file wait for a sync. */
+  isDirty(path: string): boolean;
+  /** A file of this name is there after a power loss, whatever that takes. */
+  isNamed(path: string): boolean;
 }
 
 export interface WatchedHealing {
   hints(): readonly HintStatus[];
   /** Every hint is durable at this moment. */
   readonly hintsSaved: boolean;
+  /** What its reads call when they meet a fault; checks may listen. */
+  readonly faults: BlockFaults;
 }
 
 export interface WatchedNode {

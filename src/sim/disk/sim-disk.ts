@@ -106,6 +106,11 @@ export class SimDisk {
     return (this.#file(path)?.pending.count ?? 0) > 0;
   }
 
+  /** Whether the name is on the medium: of this file, or of one that it takes the place of. */
+  isNamed(path: string): boolean {
+    return this.#state.names.durable().has(normalPath(path));
+  }
+
   // Damage to what is stored, durable at once.
 
   /**

@@ -2,7 +2,9 @@
 
 import type { LogIndex, NodeId, TableId, Term } from '../../../base/ids.js';
 import type { HintStatus } from '../../../replica/store.js';
+import type { TreeSettings } from '../../../storage/settings.js';
 import { emptyManifest } from '../../../storage/version/apply-tree-op.js';
+import { noFaults, type BlockFaults } from '../../../storage/table/block-faults.js';
 import type { LogicalManifest } from '../../../storage/version/logical-manifest.js';
 import type { TableMeta } from '../../../storage/version/table-meta.js';
 import type { NodeState } from '../../cluster/sim-node.js';
@@ -16,12 +18,19 @@ export class FakeNode {
   state: NodeState = 'up';
   lives = 1;
   readonly files = new Map<string, Uint8Array>();
+  readonly dirty = new Set<string>();
+  /** Files whose names a power loss would take. */
+  readonly unnamed = new Set<string>();
   /** Of the log: the term of each entry from index 1 on. */
   terms: Term[] = [];
   firstIndex: LogIndex = 1;
   applied: LogIndex = 0;
   commit: LogIndex = 0;
   leads = false;
+  /** How far it counts others as having its log. */
+  readonly matches = new Map<NodeId, LogIndex>();
+  serves = true;
+  settings: TreeSettings | undefined;
   /** Whom it follows. */
   leader: NodeId = 0;
   /** Of its hard state. */
@@ -30,6 +39,10 @@ export class FakeNode {
   durable: LogicalManifest = emptyManifest();
   hints: HintStatus[] = [];
   hintsSaved = true;
+  /** What its reads call. */
+  readonly faults: BlockFaults = { ...noFaults };
+  /** Tables that nothing names any more. */
+  deletable: TableId[] = [];
   /** Sizes for the bounds. */
   sealed = 0;
   down = false;
@@ -41,22 +54,30 @@ export class FakeNode {
       firstIndex: () => this.firstIndex,
       lastIndex: () => this.terms.length,
       term: (index: LogIndex) => (index === 0 ? 0 : this.terms[index - 1]),
+      expectSnapshot: () => Promise.resolve(),
+      resetTo: () => Promise.resolve(),
     };
     const meta = (table: TableId): TableMeta | undefined => this.durable.levels.flat().find((each) => each.id === table);
-    const tree = { meta, owed: () => [] };
+    const view = (): { release: () => void } => ({ release: () => undefined });
+    const pin = (): (() => void) => () => undefined;
+    const collect = (): Promise<readonly TableId[]> => Promise.resolve(this.deletable);
+    const tree = { meta, owed: () => [], view, pin, deletable: () => this.deletable, collect };
     Object.defineProperty(tree, 'durable', { get: () => this.durable });
     Object.defineProperty(tree, 'latest', { get: () => this.durable });
     Object.defineProperty(tree, 'materialized', { get: () => this.durable });
     Object.defineProperty(tree, 'sealedMemtables', { get: () => this.sealed });
     const applier = { backlog: 0 };
     Object.defineProperty(applier, 'index', { get: () => this.applied });
-    const driver = { node: {} };
+    const driver = { node: { matchOf: (id: NodeId) => this.matches.get(id) ?? 0 } };
     Object.defineProperty(driver.node, 'commit', { get: () => this.commit });
     Object.defineProperty(driver.node, 'isLeader', { get: () => this.leads });
     Object.defineProperty(driver.node, 'term', { get: () => this.term });
+    Object.defineProperty(driver.node, 'lastIndex', { get: () => this.terms.length });
     Object.defineProperty(driver.node, 'vote', { get: () => this.vote });
     const readIndex = { wait: () => Promise.resolve() };
-    this.#replica = { log, tree, applier, driver, readIndex, isServable: true, proposals: { size: 0 }, canPropose: () => this.leads };
+    this.#replica = { log, tree, applier, driver, readIndex, proposals: { size: 0 }, canPropose: () => this.leads };
+    Object.defineProperty(this.#replica, 'isServable', { get: () => this.serves });
+    Object.defineProperty(this.#replica, 'settings', { get: () => this.settings });
     Object.defineProperty(this.#replica, 'leader', { get: () => this.leader });
     Object.defineProperty(this.#replica, 'term', { get: () => this.term });
   }
@@ -65,12 +86,14 @@ export class FakeNode {
     return {
       list: () => [...this.files].map(([path, { length }]) => ({ path, bytes: length })).sort((a, b) => (a.path < b.path ? -1 : 1)),
       medium: (path) => this.files.get(path),
+      isDirty: (path) => this.dirty.has(path),
+      isNamed: (path) => this.files.has(path) && !this.unnamed.has(path),
     };
   }
 
   get running(): WatchedNode['running'] {
     if (this.down) return undefined;
-    return { replica: this.#replica, healing: { hints: () => this.hints, hintsSaved: this.hintsSaved } } as unknown as WatchedNode['running'];
+    return { replica: this.#replica, healing: { hints: () => this.hints, hintsSaved: this.hintsSaved, faults: this.faults } } as unknown as WatchedNode['running'];
   }
 
   /** Level 0 holds these tables. */

@@ -21,6 +21,8 @@ export function mediumOf(disk: MemoryDisk): WatchedDisk {
   return {
     list: () => disk.files().map((path) => ({ path, bytes: disk.sizeOf(path) ?? 0 })),
     medium: (path) => disk.node(path)?.bytes,
+    isDirty: () => false,
+    isNamed: (path) => disk.node(path) !== undefined,
   };
 }
 
