@@ -217,12 +217,15 @@ describe('what a node still needs', () => {
     assert.equal(w.violations.length, 2);
   });
 
-  it('S2 a version that a start has lost is reported, unless its manifest was destroyed', () => {
+  it('S2 a version that a start has lost is reported, unless its manifest was destroyed, or the beginning of its log', () => {
     const check = new VersionsKept(w.reporter, w.oracle);
     const lost = { type: 'warning', message: 'the version here is lost: the peers are asked for theirs', data: { why: '' } } as const;
     w.oracle.noteDamage(2, 'manifest/1', 0, 4096, 'zeroed', true);
     check.onEvent(w.nodes[1] as FakeNode, lost);
+    w.oracle.noteDamage(3, 'log/0000000000000001.seg', 0, 4096, 'missing', true);
+    check.onEvent(w.nodes[2] as FakeNode, lost);
     w.oracle.noteDamage(1, 'manifest/1', 0, 4096, 'zeroed', false);
+    w.oracle.noteDamage(1, 'log/0000000000000001.seg', 0, 4096, 'zeroed', false);
     assert.deepEqual(w.reported(), []);
     check.onEvent(one, lost);
     assert.deepEqual(w.reported(), ['the durable version is kept']);

@@ -23,6 +23,8 @@ export class VersionsKept {
     if (message !== VERSION_LOST) return;
     const { ledger } = this.#oracle;
     if (ledger.suffered(node.id, 'wipe') || ledger.suffered(node.id, 'roll-back')) return;
+    // A log that lost its beginning no longer leads on from the tables (design 5.8).
+    if (this.#oracle.damagedLog(node.id)) return;
     // What was done to one copy of a record, the node must get over alone.
     if (ledger.grave(node.id, 'manifest') !== undefined || ledger.displaced(node.id, 'manifest') !== undefined) return;
     this.#reporter.broken('the durable version is kept', node.id, `node ${node.id} starts without the version it had, and nothing was done to its manifest that it need not survive: ${String(data['why'])}`);
