@@ -7,6 +7,7 @@ import type { KintsugiEvent } from '../../base/events.js';
 import { tablePath } from '../../storage/version/table-meta.js';
 import { READ_FAULTS } from './damage-ledger.js';
 import type { DamageOracle } from './damage-oracle.js';
+import { isWithinParity } from './parity-reach.js';
 import type { Reporter } from './reporter.js';
 import type { WatchedNode } from './watched.js';
 
@@ -27,10 +28,10 @@ export class ParityUsed {
     const copy = node.disk.medium(path);
     const region = pristine?.touched(offset, 1)[0];
     if (meta === undefined || pristine === undefined || copy === undefined || region === undefined || this.#excused(node.id, path)) return;
-    const state = pristine.stateOf(copy, region);
-    if (state === 'beyond') return;
+    const stored = copy.subarray(region.offset, region.offset + region.length);
+    if (!isWithinParity(stored, pristine.bytes.subarray(region.offset, region.offset + region.length), region.spec)) return;
     this.#reporter.broken('what parity can restore is read', node.id,
-      `D1 node ${node.id} cannot read the ${region.kind} block at ${offset} of table ${table} (${why}), which is ${state} on its medium`);
+      `D1 node ${node.id} cannot read the ${region.kind} block at ${offset} of table ${table} (${why}), which is within parity on its medium`);
   }
 
   /** What was read is not what the medium holds: a read that failed or lied, or a descriptor of a file that had this name. */

@@ -10,7 +10,6 @@ import { FileDigest } from '../../storage/table/file-digest.js';
 import { IndexBlock } from '../../storage/table/index-block.js';
 import { tableRegions, type SpecifiedRegion } from '../../storage/table/table-layout.js';
 import type { TableMeta } from '../../storage/version/table-meta.js';
-import { isWithinParity } from './parity-reach.js';
 
 /** How one block of one copy is: as it was born, to be had by parity, or not to be had from this copy. */
 export type CopyState = 'intact' | 'within-parity' | 'beyond';
@@ -46,7 +45,7 @@ export class PristineTable {
     if (copy.length <= offset) return 'beyond';
     const stored = copy.subarray(offset, offset + length);
     if (sameBytes(stored, this.bytes.subarray(offset, offset + length))) return 'intact';
-    return isWithinParity(stored, this.bytes.subarray(offset, offset + length), spec) || decodeBlock(stored, spec).kind !== 'unreadable' ? 'within-parity' : 'beyond';
+    return decodeBlock(stored, spec).kind === 'unreadable' ? 'beyond' : 'within-parity';
   }
 }
 
