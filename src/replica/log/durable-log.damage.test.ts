@@ -18,7 +18,7 @@ interface Pristine {
 }
 
 /** Recycled segments with overwritten entries; the last append has no identity if `closed` is false. */
-async function pristine(closed: boolean, rounds: number): Promise<Pristine> {
+async function pristine(closed: boolean, rounds: number, keep = 300): Promise<Pristine> {
   const memory = new MemoryDisk();
   const disk = new FaultDisk(memory);
   const { log } = await openLog(disk);
@@ -26,7 +26,7 @@ async function pristine(closed: boolean, rounds: number): Promise<Pristine> {
   for (let round = 0; round < rounds; round++) {
     await log.append(someEntries(last + 1, 40, 1 + round, 60), last);
     last += 40;
-    if (last > 400) await log.truncateBefore(last - 300, log.term(last - 300));
+    if (last > keep + 100) await log.truncateBefore(last - keep, log.term(last - keep));
     await settled();
   }
   await log.append(someEntries(last + 1, 6, rounds + 1), last);
@@ -153,6 +153,30 @@ describe('the durable log over damage', () => {
         assert.ok(cut === -1 || (cut === 0 && (path === unused || path === oldest)), `${path} ${what}: ${cut}`);
         await restore(log);
       }
+    }
+  });
+
+  it('R3 a log that lost files whose entries durable tables cover is read, extended, truncated and opened again', async () => {
+    const log = await pristine(true, 30, Infinity);
+    const paths = [...log.files.keys()].filter((path) => path.endsWith('.seg'));
+    assert.ok(paths.length >= 7, `${paths.length} segments`);
+    const last = log.entries.length;
+    const coveredThrough = last - 60;
+    for (const lost of [[1], [1, 3], [2, 3]]) {
+      for (const at of lost) await log.disk.unlink(paths[at] as string);
+      await assert.rejects(openLog(log.disk), { code: 'ENTRY_FAULTY' });
+      for (const reopened of [false, true]) {
+        const { log: open } = await openLog(log.disk, { coveredThrough });
+        const [first, through] = [open.firstIndex(), open.lastIndex()];
+        assert.ok(first > 1 && first <= coveredThrough + 1, `it begins with ${first}`);
+        assert.deepEqual(show(allEntries(open).slice(0, last + 1 - first)), show(log.entries.slice(first - 1)));
+        if (!reopened) await open.append(someEntries(through + 1, 400, 40, 200), through);
+        else await open.truncateBefore(through - 50, open.term(through - 50));
+        await settled();
+        assert.equal(allEntries(open).at(-1)?.index, open.lastIndex());
+        await open.close();
+      }
+      await restore(log);
     }
   });
 });

@@ -71,12 +71,16 @@ function report(events: EventSink, dir: string, scans: readonly SegmentScan[], r
     const message = `log segment ${segmentName(dir, generation)} is damaged where no needed entry lies: ${oddities.join('; ')}`;
     events.emit({ type: 'warning', message, data: { segment: segmentName(dir, generation) } });
   }
-  const { cut, replacedBad } = resolution;
+  const { cut, replacedBad, coveredBad, table } = resolution;
   if (cut !== undefined) {
     const message = `the log's torn tail is cut off: ${cut.entries} entries whose write never finished`;
     events.emit({ type: 'warning', message, data: { segment: segmentName(dir, cut.generation), offset: cut.offset } });
   }
   if (replacedBad > 0) events.emit({ type: 'warning', message: 'damaged log entries had been replaced already', data: { entries: replacedBad } });
+  if (coveredBad > 0) {
+    const message = `log entries in ${dir} are damaged or lost whose effects durable tables hold: the log begins after them`;
+    events.emit({ type: 'warning', message, data: { entries: coveredBad, firstIndex: table.baseIndex + 1 } });
+  }
 }
 
 async function repair(disk: Disk, store: SegmentStore, scans: readonly SegmentScan[], resolution: Resolution): Promise<LogContents> {

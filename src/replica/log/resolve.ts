@@ -50,6 +50,8 @@ export interface Resolution {
   readonly faults: readonly Fault[];
   /** Bad entries that were replaced later: of no consequence. */
   readonly replacedBad: number;
+  /** Bad entries that durable tables cover: the log begins after them. */
+  readonly coveredBad: number;
 }
 
 export interface Evidence {
@@ -78,6 +80,7 @@ class Resolver {
   #commit: LogIndex = 0;
   #snapshotThrough: LogIndex = 0;
   #replacedBad = 0;
+  #coveredBad = 0;
 
   constructor(scans: readonly SegmentScan[], evidence: Evidence) {
     this.#scans = scans;
@@ -101,6 +104,7 @@ class Resolver {
       cut: this.#cut,
       faults: [...this.#bad.values()].sort((a, b) => a.index - b.index),
       replacedBad: this.#replacedBad,
+      coveredBad: this.#coveredBad,
     };
   }
 
@@ -221,7 +225,7 @@ class Resolver {
     for (const index of this.#bad.keys()) if (index <= this.#evidence.coveredThrough) through = Math.max(through, index);
     if (through > table.lastIndex || (through > table.baseIndex && table.term(through) === 0)) return;
     table.dropThrough(through);
-    for (const index of this.#bad.keys()) if (index <= through) this.#bad.delete(index);
+    for (const index of this.#bad.keys()) if (index <= through && this.#bad.delete(index)) this.#coveredBad++;
   }
 
   #fault(index: LogIndex, term: Term, generation: number, offset: number, length: number, why: string): void {

@@ -1,6 +1,7 @@
 /**
  * The segments in use and the two that come next. Two, and both durable before the first is written to: then at least
- * one file without entries stands behind the last with entries at all times, and a lost file shows.
+ * one file without entries stands behind the last with entries at all times, and a lost file shows. Generations ascend;
+ * new ones follow on without a gap.
  */
 
 import { assert, must } from '../../base/assert.js';
@@ -42,11 +43,9 @@ export class SegmentChain {
     return this.#segments[this.#segments.length - 1] as Segment;
   }
 
+  /** By its own number, not by its distance from the first: a lost file whose entries the tables cover leaves a gap. */
   segment(generation: number): Segment {
-    const at = generation - must(this.#segments[0], 'a log has a segment').generation;
-    const segment = this.#segments[at];
-    assert(segment?.generation === generation, `segments in use have consecutive generations: ${generation}`);
-    return segment;
+    return must(this.#segments.find((segment) => segment.generation === generation), `segment ${generation} is in use`);
   }
 
   /** The next segment becomes the one that is written to; all of the last one is durable. Throws LogError NO_SPACE. */
