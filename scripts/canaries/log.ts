@@ -126,6 +126,7 @@ export const LOG: readonly Canary[] = [
       { file: 'replica/hard-state/hard-state.ts', find: 'const MUST_HOLD = 3;', replace: 'const MUST_HOLD = 1;' },
       { file: 'replica/hard-state/hard-state.ts', find: 'const MUST_AGREE = 2;', replace: 'const MUST_AGREE = 1;' },
     ],
+    expectedChecks: ['promises are durable before they are sent', 'the hard state is in three copies'],
   },
   {
     name: 'hard-state-trusts-first-slot',

@@ -19,6 +19,7 @@ import { Committed } from './committed.js';
 import { CurrentReads } from './current-reads.js';
 import type { DamageOracle } from './damage-oracle.js';
 import { FaultsNoted } from './faults-noted.js';
+import { HardStateCopies } from './hard-state-copies.js';
 import { HealsChecked } from './heals-checked.js';
 import { Elections } from './elections.js';
 import { HeartbeatRounds } from './heartbeat-rounds.js';
@@ -63,6 +64,7 @@ export class Checks {
   readonly #frames = new RaftFrameReader();
   readonly #leaders: LeaderPerTerm;
   readonly #votes: Votes;
+  readonly #hardState: HardStateCopies;
   readonly #elections: Elections;
   readonly #acknowledged: Acknowledged;
   readonly #log: LogMatching;
@@ -96,6 +98,7 @@ export class Checks {
     this.#nodes = new Map(nodes.map((node) => [node.id, node]));
     this.#leaders = new LeaderPerTerm(reporter);
     this.#votes = new Votes(reporter, oracle);
+    this.#hardState = new HardStateCopies(reporter, oracle);
     this.#committed = new Committed(reporter);
     this.#elections = new Elections(reporter, this.#committed, (term) => this.#leaders.of(term), settings.nodes);
     const leader = (term: Term): WatchedNode | undefined => this.#nodes.get(this.#leaders.of(term) ?? 0);
@@ -249,6 +252,7 @@ export class Checks {
     for (const node of this.#options.nodes) {
       const tree = node.running?.replica.tree;
       if (tree === undefined) continue;
+      this.#hardState.look(node);
       this.#log.commit(node);
       this.#manifests.durable(node.id, tree.durable);
       this.#tables.files(node, again);

@@ -4,6 +4,7 @@ import { encodeSlot, FILE_BYTES, SLOT_PAGES, slotOffset } from '../../replica/ha
 import { Acknowledged } from './acknowledged.js';
 import { Committed } from './committed.js';
 import { Elections } from './elections.js';
+import { HardStateCopies } from './hard-state-copies.js';
 import { MSG_APP_RESP, MSG_VOTE, MSG_VOTE_RESP, type MessageHead } from './raft-frames.js';
 import { watch, type FakeNode, type Watch } from './testing/fake-node.js';
 import { Votes } from './votes.js';
@@ -120,13 +121,13 @@ describe('what a leader is told', () => {
   });
 });
 
-describe('the terms of a log', () => {
-  function promise(term: number): void {
-    const file = new Uint8Array(FILE_BYTES);
+describe('hard state and log', () => {
+  function promise(term: number, copies = SLOT_PAGES.length): void {
+    const file = one.files.get('hardstate') ?? new Uint8Array(FILE_BYTES);
     const record = {
-      sequence: 9, term, vote: 0, clusterId: 1n, memberId: 1, incarnation: 1, manifestGeneration: 1, manifestDigest: 'ab'.repeat(16),
+      sequence: 5 + term, term, vote: 0, clusterId: 1n, memberId: 1, incarnation: 1, manifestGeneration: 1, manifestDigest: 'ab'.repeat(16),
     };
-    SLOT_PAGES.forEach((_, slot) => file.set(encodeSlot(record, slot), slotOffset(slot)));
+    SLOT_PAGES.slice(0, copies).forEach((_, slot) => file.set(encodeSlot(record, slot), slotOffset(slot)));
     one.files.set('hardstate', file);
   }
 
@@ -152,5 +153,22 @@ describe('the terms of a log', () => {
     one.files.clear();
     votes.onOpen(one);
     assert.deepEqual(w.reported(), ['the log ends in a term that was promised']);
+  });
+
+  it('R2 a record that three slots took is the truth; one that fewer took is reported, unless damage since excuses it', () => {
+    const check = new HardStateCopies(w.reporter, w.oracle);
+    promise(4);
+    check.look(one);
+    promise(5, 3);
+    check.look(one);
+    assert.deepEqual(w.reported(), []);
+    promise(6, 2);
+    w.world.nowUs += 1_000_000;
+    w.oracle.noteDamage(one.id, 'hardstate', slotOffset(3), 512, 'write-error');
+    check.look(one);
+    assert.deepEqual(w.reported(), ['the hard state is in three copies']);
+    w.oracle.noteDamage(one.id, 'hardstate', slotOffset(3), 512, 'bit-flip');
+    check.look(one);
+    assert.deepEqual(w.reported(), ['the hard state is in three copies']);
   });
 });

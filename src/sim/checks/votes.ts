@@ -4,17 +4,15 @@
  */
 
 import type { NodeId, Term } from '../../base/ids.js';
-import { codeOf } from '../../base/errors.js';
-import { decodeSlot, SLOT_BYTES, SLOT_PAGES, slotOffset, type HardStateRecord } from '../../replica/hard-state/slots.js';
+import type { HardStateRecord } from '../../replica/hard-state/slots.js';
 import type { DamageOracle } from './damage-oracle.js';
+import { HARD_STATE, MUST_HOLD, slotsOf } from './hard-state-slots.js';
 import {
   MESSAGE_TYPES, MSG_APP, MSG_APP_RESP, MSG_HEARTBEAT, MSG_HEARTBEAT_RESP, MSG_SNAP, MSG_VOTE, MSG_VOTE_RESP, type MessageHead,
 } from './raft-frames.js';
 import type { Reporter } from './reporter.js';
 import type { WatchedNode } from './watched.js';
 
-const PATH = 'hardstate';
-const MUST_HOLD = 3;
 /** A promise is written anew each time, so older damage does not show in it. */
 const RECENT_US = 30_000_000;
 
@@ -80,7 +78,7 @@ export class Votes {
 
   /** R5 each start has a number of its own: what is believed of older ones would be a state that went back. */
   #newIncarnation(node: WatchedNode): void {
-    const slots = slotsOf(node.disk.medium(PATH)).filter((slot) => slot !== undefined);
+    const slots = slotsOf(node.disk.medium(HARD_STATE)).filter((slot) => slot !== undefined);
     const [newest] = slots.sort((a, b) => b.sequence - a.sequence);
     if (newest === undefined) return;
     const before = this.#incarnations.get(node.id) ?? 0;
@@ -113,8 +111,8 @@ export class Votes {
     this.#durable.set(node.id, Math.max(term, this.#durable.get(node.id) ?? 0));
     // What lies there now says nothing of what was written.
     const since = this.#reporter.nowUs - RECENT_US;
-    if (ledger.changed(node.id, 'hardstate', since) !== undefined || ledger.displaced(node.id, 'hardstate') !== undefined) return;
-    const held = slotsOf(node.disk.medium(PATH)).filter((slot) => holds(slot, term, candidate)).length;
+    if (ledger.changed(node.id, HARD_STATE, since) !== undefined || ledger.displaced(node.id, HARD_STATE) !== undefined) return;
+    const held = slotsOf(node.disk.medium(HARD_STATE)).filter((slot) => holds(slot, term, candidate)).length;
     if (held >= MUST_HOLD) return;
     this.#reporter.broken('promises are durable before they are sent', node.id, `R2 node ${node.id} ${what} in term ${term}, of which ${held} copies are durable`);
   }
@@ -123,16 +121,4 @@ export class Votes {
 function holds(slot: HardStateRecord | undefined, term: Term, candidate: NodeId | undefined): boolean {
   if (slot === undefined || slot.term < term) return false;
   return candidate === undefined || slot.term > term || slot.vote === candidate;
-}
-
-function slotsOf(file: Uint8Array | undefined): (HardStateRecord | undefined)[] {
-  if (file === undefined) return [];
-  return SLOT_PAGES.map((_, slot) => {
-    try {
-      return decodeSlot(file.subarray(slotOffset(slot), slotOffset(slot) + SLOT_BYTES), slot);
-    } catch (error) {
-      if (codeOf(error) === undefined) throw error;
-      return undefined;
-    }
-  });
 }

@@ -5,7 +5,7 @@
  */
 
 import type { NodeId } from '../../base/ids.js';
-import { SLOT_BYTES, slotOffset } from '../../replica/hard-state/slots.js';
+import { FILE_BYTES, SLOT_BYTES, slotOffset } from '../../replica/hard-state/slots.js';
 import { HEADER_BYTES } from '../../replica/log/segment-layout.js';
 import type { SimNode } from '../cluster/sim-node.js';
 import type { ArmedFault } from '../disk/sim-disk.js';
@@ -159,12 +159,12 @@ function atTableWrite({ kind, context }: Strike, node: NodeId): Matches {
     path.startsWith('tables/') && (lies ? length > 0 && context.oracle.mayDamage(node, path, offset, length) : kind !== 'slow-io' || length > 0);
 }
 
-/** One slot, while the other three are sound. */
+/** One slot, while the other three are sound; of writes that fail also the one behind it, which is one more than a record may miss. */
 function atSlot(strike: Strike, node: SimNode): Aim | undefined {
-  const { random } = strike;
+  const { random, kind } = strike;
   if (!slotsAgree(node)) return undefined;
   const start = slotOffset(random.below(4));
-  const page = { offset: start, length: SLOT_BYTES };
+  const page = { offset: start, length: kind === 'write-error' ? FILE_BYTES - start : SLOT_BYTES };
   return {
     matches: (path, offset, length) => path === 'hardstate' && overlap({ offset, length }, page),
     flipAt: () => start + random.below(84),
