@@ -5,7 +5,7 @@
 
 import { messageOf } from '../base/errors.js';
 import { Checks } from './checks/checks.js';
-import { DamageOracle } from './checks/damage-oracle.js';
+import { DamageOracle } from './checks/oracle/damage-oracle.js';
 import { isPowerOff, SimCluster } from './cluster/sim-cluster.js';
 import type { SimNode } from './cluster/sim-node.js';
 import { Coverage } from './coverage.js';

@@ -10,7 +10,7 @@ import { codeOf } from '../../base/errors.js';
 import { REPAIRS_DIR } from '../../healing/repair-store.js';
 import { encodeManifest } from '../../storage/version/manifest-codec.js';
 import { tablePath } from '../../storage/version/table-meta.js';
-import type { DamageOracle } from './damage-oracle.js';
+import type { DamageOracle } from './oracle/damage-oracle.js';
 import type { WatchedNode } from './watched.js';
 
 const MAX_REASONS = 12;

@@ -5,22 +5,19 @@ import type { Replica } from '../../replica/replica.js';
 import { DEFAULT_TREE_SETTINGS } from '../../storage/settings.js';
 import { emptyManifest } from '../../storage/version/apply-tree-op.js';
 import { tablePath, type TableMeta } from '../../storage/version/table-meta.js';
-import { Acknowledged } from './acknowledged.js';
-import { ClusterSettings } from './cluster-settings.js';
-import { Committed } from './committed.js';
-import { CurrentReads } from './current-reads.js';
-import { HeartbeatRounds } from './heartbeat-rounds.js';
-import { LogKept } from './log-kept.js';
-import { checkLogOnMedium } from './log-on-medium.js';
-import { MSG_APP_RESP, MSG_HEARTBEAT, MSG_HEARTBEAT_RESP, type MessageHead } from './raft-frames.js';
-import { ServedState } from './served-state.js';
-import { TableBytes } from './table-bytes.js';
+import { Acknowledged } from './consensus/acknowledged.js';
+import { ClusterSettings } from './tree/cluster-settings.js';
+import { Committed } from './consensus/committed.js';
+import { CurrentReads } from './consensus/current-reads.js';
+import { HeartbeatRounds } from './consensus/heartbeat-rounds.js';
+import { LogKept } from './consensus/log-kept.js';
+import { checkLogOnMedium } from './consensus/log-on-medium.js';
+import { MSG_APP_RESP, MSG_HEARTBEAT, MSG_HEARTBEAT_RESP } from './consensus/raft-frames.js';
+import { ServedState } from './consensus/served-state.js';
+import { TableBytes } from './tree/table-bytes.js';
+import { message } from './testing/message.js';
 import { watch, type FakeNode, type Watch } from './testing/fake-node.js';
-import { TreeOps } from './tree-ops.js';
-
-function message(type: number, from: number, to: number, term: number, rest: Partial<MessageHead> = {}): MessageHead {
-  return { type, from, to, term, logTerm: 0, index: 0, commit: 0, reject: false, entries: 0, treeOps: false, round: 0, ...rest };
-}
+import { TreeOps } from './tree/tree-ops.js';
 
 let w: Watch;
 let one: FakeNode;

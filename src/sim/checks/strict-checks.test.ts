@@ -9,22 +9,19 @@ import { DEFAULT_TREE_SETTINGS } from '../../storage/settings.js';
 import { emptyManifest } from '../../storage/version/apply-tree-op.js';
 import type { LogicalManifest, PendingPlan } from '../../storage/version/logical-manifest.js';
 import { tablePath } from '../../storage/version/table-meta.js';
-import { Acknowledged } from './acknowledged.js';
-import { Committed } from './committed.js';
-import { CurrentReads } from './current-reads.js';
-import { HintsReach } from './hints-reach.js';
-import { LogKept } from './log-kept.js';
-import { MSG_APP_RESP, MSG_VOTE_RESP, type MessageHead } from './raft-frames.js';
-import { TableBytes } from './table-bytes.js';
+import { Acknowledged } from './consensus/acknowledged.js';
+import { Committed } from './consensus/committed.js';
+import { CurrentReads } from './consensus/current-reads.js';
+import { HintsReach } from './healing/hints-reach.js';
+import { LogKept } from './consensus/log-kept.js';
+import { MSG_APP_RESP, MSG_VOTE_RESP } from './consensus/raft-frames.js';
+import { TableBytes } from './tree/table-bytes.js';
+import { message } from './testing/message.js';
 import { watch, type FakeNode, type Watch } from './testing/fake-node.js';
-import { TreeOps } from './tree-ops.js';
-import { Votes } from './votes.js';
+import { TreeOps } from './tree/tree-ops.js';
+import { Votes } from './consensus/votes.js';
 
 const { format } = DEFAULT_TREE_SETTINGS;
-
-function message(type: number, from: number, to: number, term: number, rest: Partial<MessageHead> = {}): MessageHead {
-  return { type, from, to, term, logTerm: 0, index: 0, commit: 0, reject: false, entries: 0, treeOps: false, round: 0, ...rest };
-}
 
 let w: Watch;
 let one: FakeNode;

@@ -1,7 +1,7 @@
 /** What the strikes on disks share: whom they may hit, whom they told, and what is still on its way. */
 
 import type { NodeId } from '../../base/ids.js';
-import type { DamageOracle } from '../checks/damage-oracle.js';
+import type { DamageOracle } from '../checks/oracle/damage-oracle.js';
 import type { SimNode } from '../cluster/sim-node.js';
 import type { Coverage } from '../coverage.js';
 import type { RunSettings } from '../settings.js';

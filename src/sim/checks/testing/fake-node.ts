@@ -9,7 +9,7 @@ import type { LogicalManifest } from '../../../storage/version/logical-manifest.
 import type { TableMeta } from '../../../storage/version/table-meta.js';
 import type { NodeState } from '../../cluster/sim-node.js';
 import type { Violation } from '../../result.js';
-import { DamageOracle } from '../damage-oracle.js';
+import { DamageOracle } from '../oracle/damage-oracle.js';
 import { Reporter } from '../reporter.js';
 import type { WatchedNode } from '../watched.js';
 

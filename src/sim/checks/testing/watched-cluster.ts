@@ -13,7 +13,7 @@ import type { NodeState } from '../../cluster/sim-node.js';
 import { Coverage } from '../../coverage.js';
 import type { Violation } from '../../result.js';
 import { Checks } from '../checks.js';
-import { DamageOracle } from '../damage-oracle.js';
+import { DamageOracle } from '../oracle/damage-oracle.js';
 import type { WatchedDisk, WatchedNode } from '../watched.js';
 
 /** Everything written is on the medium at once. */

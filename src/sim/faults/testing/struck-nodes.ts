@@ -11,7 +11,7 @@ import { DEFAULT_TREE_SETTINGS } from '../../../storage/settings.js';
 import { emptyManifest } from '../../../storage/version/apply-tree-op.js';
 import type { LogicalManifest } from '../../../storage/version/logical-manifest.js';
 import { ManifestStore } from '../../../storage/version/manifest-store.js';
-import { DamageOracle } from '../../checks/damage-oracle.js';
+import { DamageOracle } from '../../checks/oracle/damage-oracle.js';
 import { SimCluster } from '../../cluster/sim-cluster.js';
 import type { SimNode } from '../../cluster/sim-node.js';
 import { Coverage } from '../../coverage.js';

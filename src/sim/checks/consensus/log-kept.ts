@@ -1,0 +1,86 @@
+/**
+ * D1: the log goes only below what the node itself and a majority hold in durable tables: whoever needs an entry finds it in a log or
+ * in tables, whichever minority is lost. At no moment does a log begin beyond the F of the manifest beside it, or end before its E, unless
+ * it was told of the snapshot that brought it: a crash at that moment leaves a member that cannot start.
+ */
+
+import type { LogIndex, NodeId } from '../../../base/ids.js';
+import type { DamageOracle } from '../oracle/damage-oracle.js';
+import type { Replica } from '../../../replica/replica.js';
+import type { Reporter } from '../reporter.js';
+import type { WatchedNode } from '../watched.js';
+
+export class LogKept {
+  readonly #reporter: Reporter;
+  readonly #oracle: DamageOracle;
+  readonly #nodes: readonly WatchedNode[];
+  /** The highest F that each node ever had durable: what it forgot since, nobody could know. */
+  readonly #flushed = new Map<NodeId, LogIndex>();
+
+  /** By node: through here the log was told to expect a snapshot, or opened without. */
+  readonly #expected = new Map<NodeId, LogIndex>();
+
+  constructor(reporter: Reporter, oracle: DamageOracle, nodes: readonly WatchedNode[]) {
+    this.#reporter = reporter;
+    this.#oracle = oracle;
+    this.#nodes = nodes;
+  }
+
+  /** Listens to what the log of this replica is told of snapshots, from now on. What it holds now was good enough to start with. */
+  watch({ id }: WatchedNode, { log, tree }: Replica): void {
+    this.#expects(id, tree.durable.last.index);
+    const [expect, reset] = [log.expectSnapshot.bind(log), log.resetTo.bind(log)];
+    log.expectSnapshot = (through) => this.#when(expect(through), id, through);
+    log.resetTo = (index, term, through) => this.#when(reset(index, term, through), id, through ?? index);
+  }
+
+  /** The very promise is given back: whoever waits for it goes on at the moment at which it would have. */
+  #when(done: Promise<void>, id: NodeId, through: LogIndex): Promise<void> {
+    done.then(() => this.#expects(id, through), () => undefined);
+    return done;
+  }
+
+  #expects(id: NodeId, through: LogIndex): void {
+    this.#expected.set(id, Math.max(through, this.#expected.get(id) ?? 0));
+  }
+
+  /** Often; and before a node forgets. */
+  remember(): void {
+    for (const { id } of this.#nodes) {
+      const flushed = this.#oracle.durableOf(id)?.flushed.index ?? 0;
+      if (flushed > (this.#flushed.get(id) ?? 0)) this.#flushed.set(id, flushed);
+    }
+  }
+
+  /** The log of the node now begins at `first`. */
+  dropped(node: NodeId, first: LogIndex): void {
+    this.remember();
+    const needed = Math.floor(this.#nodes.length / 2) + 1;
+    let holders = 0;
+    for (const flushed of this.#flushed.values()) if (flushed >= first - 1) holders++;
+    if (holders >= needed) return;
+    this.#reporter.broken('log goes when a majority has the tables', node,
+      `D1 node ${node} dropped its log below ${first}; ${holders} of ${needed} needed nodes have durable tables up to there`);
+  }
+
+  /** Now: cheap enough for every message. */
+  look(node: WatchedNode): void {
+    const replica = node.running?.replica;
+    if (replica === undefined) return;
+    const { log, tree } = replica;
+    const { flushed, last } = tree.durable;
+    const early = log.firstIndex() - 1 <= flushed.index;
+    const late = log.lastIndex() >= last.index || (this.#expected.get(node.id) ?? last.index) >= last.index;
+    if (early && late) return;
+    const { ledger } = this.#oracle;
+    if (this.#oracle.damagedLog(node.id)) return;
+    if (ledger.suffered(node.id, 'wipe') || ledger.suffered(node.id, 'roll-back')) return;
+    if (!late) {
+      this.#reporter.broken('log ends where the version ends', node.id,
+        `D1 the log of node ${node.id} ends at ${log.lastIndex()} and expects no snapshot; its manifest is of ${last.index}`);
+      return;
+    }
+    this.#reporter.broken('log begins where the tables end', node.id,
+      `D1 the log of node ${node.id} begins at ${replica.log.firstIndex()}; its durable tables reach to ${replica.tree.durable.flushed.index}`);
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * H1: a hint means a fault. Where nothing was ever done to the bytes of a table on a node, and at most one read of them failed or lied, two
+ * readings cannot both have found one: a hint would have every member rewrite or read a table for a cosmic ray in a cache.
+ */
+
+import type { KintsugiEvent } from '../../../base/events.js';
+import { tablePath } from '../../../storage/version/table-meta.js';
+import { READ_FAULTS } from '../oracle/damage-ledger.js';
+import type { DamageOracle } from '../oracle/damage-oracle.js';
+import type { Reporter } from '../reporter.js';
+import type { WatchedNode } from '../watched.js';
+
+const SLOW = new Set(['slow-io', 'stalled-sync']);
+
+export class HintsTrue {
+  readonly #reporter: Reporter;
+  readonly #oracle: DamageOracle;
+
+  constructor(reporter: Reporter, oracle: DamageOracle) {
+    this.#reporter = reporter;
+    this.#oracle = oracle;
+  }
+
+  onEvent(node: WatchedNode, event: Extract<KintsugiEvent, { type: 'hint' }>): void {
+    if (event.node !== node.id || event.state !== 'open') return;
+    const meta = this.#oracle.meta(event.table) ?? node.running?.replica.tree.meta(event.table);
+    if (meta === undefined || !this.#oracle.asBorn(node.id, meta)) return;
+    const path = tablePath(meta.id);
+    const { ledger } = this.#oracle;
+    if (ledger.suffered(node.id, 'wipe') || ledger.suffered(node.id, 'roll-back') || ledger.displaced(node.id, 'tables') !== undefined) return;
+    let readFaults = 0;
+    for (const damage of ledger.of(node.id)) {
+      const same = damage.path === path || damage.path.endsWith('.tmp') || this.#oracle.sameBytes(damage.path, meta);
+      if (!damage.path.startsWith('tables/') || !same || SLOW.has(damage.kind)) continue;
+      if (!READ_FAULTS.has(damage.kind) || damage.kind === 'sticky-read-error') return;
+      readFaults++;
+    }
+    if (readFaults > 1) return;
+    this.#reporter.broken('hints mean faults', node.id,
+      `H1 node ${node.id} has a hint (${event.kind}) against table ${event.table}, whose bytes are as they were born and were never struck; ${readFaults} of its reads failed`);
+  }
+}
