@@ -49,7 +49,8 @@ export class HealScheduler {
   readonly #maxHeals: number;
   readonly #pollMs: number;
   readonly #proposalTimeoutMs: number;
-  #running = 0;
+  /** Places that are taken. What still runs for a table that left the queue holds none: it ends by itself, and proposes nothing. */
+  readonly #running = new Set<{ readonly table: TableId }>();
   #timer: Timer | undefined;
   #stopped = false;
   /** What was begun under an earlier lead ends without a proposal. */
@@ -106,6 +107,7 @@ export class HealScheduler {
   reset(): void {
     this.#reign++;
     this.#queue.clear();
+    this.#running.clear();
   }
 
   editApplied(removed: TableId, added: TableMeta | undefined, index: LogIndex): void {
@@ -113,7 +115,7 @@ export class HealScheduler {
     if (added !== undefined) {
       counters.healsApplied++;
       env.events.emit({ type: 'heal-applied', removed, added: added.id, index });
-      this.#queue.drop(removed);
+      this.#drop(removed);
     } else if (this.#queue.get(removed) !== undefined) {
       this.#failed(removed, 'the log refused the heal edit');
     }
@@ -143,9 +145,9 @@ export class HealScheduler {
     if (host.canPropose()) {
       for (;;) {
         const choice = healPick(host.logical(), this.#queue.all(), env.clock.now());
-        for (const table of choice.drop) this.#queue.drop(table);
+        for (const table of choice.drop) this.#drop(table);
         for (const table of choice.lost) this.#failed(table, 'the outcome of the proposal was not seen');
-        if (choice.heal === undefined || this.#running >= this.#maxHeals) break;
+        if (choice.heal === undefined || this.#running.size >= this.#maxHeals) break;
         this.#queue.claim(choice.heal.id);
         void this.#heal(choice.heal, this.#reign);
       }
@@ -153,8 +155,15 @@ export class HealScheduler {
     this.#schedule(this.#pollMs);
   }
 
+  /** H4: a copy that waits for peers may go on for long; it takes no other's place meanwhile. */
+  #drop(table: TableId): void {
+    this.#queue.drop(table);
+    for (const place of this.#running) if (place.table === table) this.#running.delete(place);
+  }
+
   async #heal(meta: TableMeta, reign: number): Promise<void> {
-    this.#running++;
+    const place = { table: meta.id };
+    this.#running.add(place);
     try {
       await this.#ensureProducible(meta);
       if (reign === this.#reign) this.#propose(meta);
@@ -162,7 +171,7 @@ export class HealScheduler {
       if (codeOf(error) === undefined) throw error;
       if (reign === this.#reign) this.#failed(meta.id, messageOf(error), lackedBlock(error));
     } finally {
-      this.#running--;
+      this.#running.delete(place);
       this.kick();
     }
   }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { fromUtf8, toHex } from '../base/bytes.js';
 import type { Env } from '../base/env.js';
+import { codeOf } from '../base/errors.js';
+import { EtcdError } from '../replica/etcd-error.js';
 import { NEWER_VERSION_USED } from '../replica/snapshot/newer-version.js';
 import { get, put, TestCluster, type TestNode } from '../replica/testing/test-cluster.js';
 import { USER_SPACE } from '../storage/read-view.js';
@@ -135,6 +137,8 @@ describe('a member whose peers no longer keep what it lacks', function () {
     const reader = (async () => {
       while (reading) {
         const { revision } = await node.store.range(get('absent', true)).catch(() => ({ revision: newest }));
+        // The others have what the tables held: nothing is lost.
+        await node.store.range(get('k7', true)).catch((error: unknown) => assert.equal(codeOf(error), 'UNHEALTHY'));
         assert.ok(revision >= newest, `R4 revision ${revision} after ${newest}`);
         newest = revision;
         await new Promise((resolve) => setTimeout(resolve, 2));
@@ -143,5 +147,24 @@ describe('a member whose peers no longer keep what it lacks', function () {
     await assertWhole(cluster, round).finally(() => (reading = false));
     await reader;
     assert.ok(jumped(node));
+  });
+
+  it('D1 a read that nobody could help reads on in the version that took its place', async () => {
+    await cluster.up(node);
+    await cluster.settled();
+    const [table] = userTables(node) as [TableMeta];
+    zero(node, table);
+    let asked = 0;
+    const repair = async (): Promise<void> => {
+      asked++;
+      await cluster.until('the table to be healed', () => !node.replica.tree.materialized.levels.flat().some(({ id }) => id === table.id));
+      throw new EtcdError('DATA_LOSS', 'given up meanwhile');
+    };
+    Object.assign(node.replica.options.hooks, { repair });
+    for (let i = 0; i < KEYS; i++) {
+      const { kvs } = await node.store.range(get(`k${i}`, true));
+      assert.equal(kvs[0] && fromUtf8(kvs[0].value), value(i, 1));
+    }
+    assert.ok(asked > 0, 'the table was read');
   });
 });

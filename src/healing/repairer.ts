@@ -3,15 +3,15 @@
  * needs them can go on. A block's payload is kept durably until the heal is done; a table whose file is missing or
  * short is restored under its own name. The fault's hint stays: the heal gives the table fresh sectors.
  *
- * D1: DATA_LOSS only when every member answered that it has no good copy, and the own one, read once more, still is none: a read may
- * fail for a moment. Anything less is "try again".
+ * D1: DATA_LOSS only when every member has the table and answered that it has no good copy, and the own one, read once more, still is
+ * none: a read may fail for a moment. Anything less is "try again".
  */
 
 import type { Env } from '../base/env.js';
 import { codeOf, NetworkError } from '../base/errors.js';
 import type { NodeId, TableId } from '../base/ids.js';
 import { EtcdError } from '../replica/etcd-error.js';
-import type { TableFetcher } from '../replica/fetch/table-fetcher.js';
+import { GONE, type TableFetcher } from '../replica/fetch/table-fetcher.js';
 import { payloadMatches, type WantedBlock } from '../replica/fetch/wanted-block.js';
 import type { HealCounters } from '../replica/store.js';
 import { BlockCache } from '../storage/cache/block-cache.js';
@@ -129,11 +129,12 @@ export class Repairer {
       env.events.emit({ type: 'block-repaired', table: meta.id, offset: block.offset, from: outcome.from });
       return;
     }
-    if (outcome.kind === 'lost' && isReadable(env, meta, block)) return this.#found(meta.id, block.offset);
+    if (outcome.kind !== 'unknown' && isReadable(env, meta, block)) return this.#found(meta.id, block.offset);
     this.#markLost(meta.id, block.offset);
     const where = `table ${meta.id}, block at ${block.offset}`;
     if (outcome.kind === 'lost') throw new EtcdError('DATA_LOSS', where);
-    throw new NetworkError('UNREACHABLE', `${where}: ${outcome.why}`, { table: meta.id, offset: block.offset });
+    const gone = outcome.kind === 'gone';
+    throw new NetworkError('UNREACHABLE', `${where}: ${gone ? GONE : outcome.why}`, { table: meta.id, offset: block.offset, gone });
   }
 
   async #restoreFile(meta: TableMeta): Promise<void> {

@@ -199,8 +199,15 @@ export class NodeStore implements Store {
     try {
       await this.#replica.options.hooks.repair(error);
     } catch (cause) {
+      // What was asked for in vain is no longer read: the next attempt reads what took its place.
+      if (!this.#isRead(error.data['tableId'])) return;
       if (codeOf(cause) === 'DATA_LOSS') throw cause;
       throw new EtcdError('UNHEALTHY', messageOf(cause), cause);
     }
+  }
+
+  /** By views from now on. */
+  #isRead(table: unknown): boolean {
+    return this.#replica.tree.materialized.levels.some((level) => level.some(({ id }) => id === table));
   }
 }

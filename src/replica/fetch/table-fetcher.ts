@@ -1,7 +1,8 @@
 /**
  * Good bytes of tables from any peer, with neither leader nor quorum, also while the cluster starts. What arrives is
  * verified against the digests that the asker holds before anyone sees it (S4, S6). An outcome tells apart "every peer
- * says it has no good copy" from "some could not be asked": only the first may ever become DATA_LOSS (D1).
+ * has the table and no good copy of the block" from "some could not be asked" and from "some have no such table": only the first may ever
+ * become DATA_LOSS (D1). Bytes that peers gave up because they compacted the table are not lost, they are elsewhere.
  */
 
 import { sleep, type Env } from '../../base/env.js';
@@ -21,8 +22,13 @@ export type BlockOutcome =
   | { readonly kind: 'good'; readonly payload: Uint8Array; readonly from: NodeId }
   /** Every peer answered, and none has a good copy. */
   | { readonly kind: 'lost' }
+  /** So too, but some have no such table: not yet, or no longer, and then a newer version does without it. */
+  | { readonly kind: 'gone' }
   /** Some could not be asked, or may have it later. */
   | { readonly kind: 'unknown'; readonly why: string };
+
+/** The words for the outcome of that name. */
+export const GONE = 'no peer has a good copy, and some have no such table';
 
 export interface FetchTableOptions {
   readonly peers: readonly NodeId[];
@@ -77,22 +83,25 @@ export class TableFetcher {
     const left = [...peers];
     let good: Extract<BlockOutcome, { kind: 'good' }> | undefined;
     let why: string | undefined;
+    let gone = false;
     const askInTurn = async (): Promise<void> => {
       for (let peer = left.shift(); peer !== undefined && good === undefined; peer = left.shift()) {
         const outcome = await this.#askFor(peer, table, block);
         if (outcome.kind === 'good') good ??= outcome;
         else if (outcome.kind === 'unknown') why = outcome.why;
+        else if (outcome.kind === 'gone') gone = true;
       }
     };
     await Promise.all([askInTurn(), askInTurn()]);
     if (good !== undefined) return good;
-    return why === undefined ? { kind: 'lost' } : { kind: 'unknown', why };
+    if (why !== undefined) return { kind: 'unknown', why };
+    return { kind: gone ? 'gone' : 'lost' };
   }
 
   async #askFor(peer: NodeId, table: TableName, block: WantedBlock): Promise<BlockOutcome> {
     const answer = await this.ask(peer, table, block.offset, 1);
     if (typeof answer === 'string') return { kind: 'unknown', why: answer };
-    if (answer.kind === 'none') return { kind: 'lost' };
+    if (answer.kind === 'none') return { kind: 'gone' };
     if (answer.kind === 'later') return { kind: 'unknown', why: `peer ${peer.toString(16)} may have it later` };
     const payload = answer.pieces.find((piece) => piece.offset === block.offset)?.payload;
     if (payload === undefined) return { kind: 'lost' };
@@ -162,6 +171,7 @@ export class TableFetcher {
       return report;
     } catch (error) {
       if (missing?.kind === 'lost') throw new EtcdError('DATA_LOSS', `table ${meta.id}`, error);
+      if (missing?.kind === 'gone') throw new NetworkError('UNREACHABLE', `table ${meta.id}: ${GONE}`, { table: meta.id, gone: true }, error);
       if (missing?.kind === 'unknown') throw new NetworkError('UNREACHABLE', `table ${meta.id}: ${missing.why}`, { table: meta.id }, error);
       throw error;
     } finally {

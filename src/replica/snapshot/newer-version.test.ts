@@ -33,6 +33,7 @@ function version(last: number, tables: readonly TableMeta[] = []): LogicalManife
 
 const LOST = new StorageError('BLOCK_UNREADABLE', 'bad', { tableId: 3, offset: 0 });
 const GONE = new EtcdError('DATA_LOSS');
+const COMPACTED = new NetworkError('UNREACHABLE', 'some have no such table', { gone: true });
 const AWAY = new NetworkError('UNREACHABLE', 'a peer is away', {});
 
 describe('asking for a newer version', () => {
@@ -71,6 +72,9 @@ describe('asking for a newer version', () => {
     answers.set(2, version(70)).set(3, version(80));
     assert.ok(await newer.seek(LOST, GONE, use));
     assert.deepEqual(taken, [80]);
+    clock.advance(60_000);
+    assert.ok(await newer.seek(LOST, COMPACTED, use));
+    assert.deepEqual(taken, [80, 80]);
   });
 
   it('one that names the lost table, under whatever id, or that does not suit, is of no use', async () => {

@@ -5,7 +5,7 @@
  * lacks the bytes, or after some could not be asked for long; one at a time, ever less often while it does not help.
  */
 
-import { codeOf } from '../../base/errors.js';
+import { codeOf, NetworkError } from '../../base/errors.js';
 import type { Env } from '../../base/env.js';
 import type { NodeId } from '../../base/ids.js';
 import type { StorageError } from '../../storage/errors.js';
@@ -70,7 +70,7 @@ export class NewerVersion {
       this.#pauseMs = FIRST_PAUSE_MS;
     } else waiting.last = now;
     if (now < this.#notBefore) return false;
-    return codeOf(cause) === 'DATA_LOSS' || now - this.#waiting.since >= PATIENCE_MS;
+    return saysAll(cause) || now - this.#waiting.since >= PATIENCE_MS;
   }
 
   async #ask(lost: TableMeta | undefined): Promise<PeerVersion | undefined> {
@@ -85,6 +85,11 @@ export class NewerVersion {
     if (used) this.#options.env.events.emit({ type: 'warning', message: NEWER_VERSION_USED, data });
     return used;
   }
+}
+
+/** Every peer has answered: they have no good copy, or no such table. */
+function saysAll(cause: unknown): boolean {
+  return codeOf(cause) === 'DATA_LOSS' || (cause instanceof NetworkError && cause.data['gone'] === true);
 }
 
 /** Under this or, after a heal, another id. */

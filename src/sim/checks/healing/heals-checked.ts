@@ -16,18 +16,12 @@ const PROVEN_US = 10_000_000;
 /** The leader looks at its queue twice a second. */
 const WAITS_SECONDS = 6;
 const HEALS_AT_ONCE = 2;
-/** Who led before in this life may still be at the copies of that reign, each of which takes a place until peers do not answer. */
-const LEFT_OVER_US = 30_000_000;
 
 export class HealsChecked {
   readonly #reporter: Reporter;
   readonly #oracle: DamageOracle;
   readonly #nodes: readonly WatchedNode[];
   #reign = '';
-  /** Counted from here on. */
-  #reignUs = 0;
-  /** Lives that led. */
-  readonly #led = new Set<string>();
   /** For how many seconds a heal could have been begun and was not. */
   readonly #waiting = new Map<TableId, number>();
   /** Nodes that said anything since the last step: those that are paused do nothing. */
@@ -60,14 +54,9 @@ export class HealsChecked {
     this.#heard.clear();
     const leader = this.#nodes.find((node) => node.state === 'up' && node.running?.replica.canPropose() === true);
     const reign = `${leader?.id}/${leader?.lives}/${leader?.running?.replica.term}`;
-    const life = `${leader?.id}/${leader?.lives}`;
-    if (reign !== this.#reign) {
-      this.#waiting.clear();
-      this.#reignUs = this.#reporter.nowUs + (this.#led.has(life) ? LEFT_OVER_US : 0);
-      this.#led.add(life);
-    }
+    if (reign !== this.#reign) this.#waiting.clear();
     this.#reign = reign;
-    if (leader?.running === undefined || !awake.has(leader.id) || this.#reporter.nowUs < this.#reignUs) return;
+    if (leader?.running === undefined || !awake.has(leader.id)) return;
     const { replica, healing } = leader.running;
     const queued = healing.hints();
     const under = new Set(queued.flatMap(({ tableId, state }) => (state === 'claimed' ? [tableId] : [])));
