@@ -5,7 +5,7 @@ import type { Random } from '../../base/env.js';
 import { codeOf } from '../../base/errors.js';
 import type { Entry } from '../../raft/types.js';
 import type { DurableLog } from './durable-log.js';
-import { allEntries, openLog, settled, show, someEntries } from './testing/log-fixture.js';
+import { allEntries, openLog, settled, show, SMALL_SEGMENT, someEntries } from './testing/log-fixture.js';
 
 /** What the log must be, and what it may be because an operation was under way. */
 interface Model {
@@ -142,5 +142,27 @@ describe('the durable log over power losses', () => {
     let operations = 0;
     for (let seed = 1; seed <= 60; seed++) operations += await oneLife(seed, 12, true);
     assert.ok(operations > 1000, `${operations} operations`);
+  });
+
+  it('R2 what a killed open mended in the page cache alone is durable once the next one is done', async () => {
+    for (let seed = 1; seed <= 60; seed++) {
+      const disk = new CrashDisk();
+      const { log } = await openLog(disk);
+      await log.append(someEntries(1, 20, 1), 0);
+      await settled();
+      await log.close();
+      const path = `log/${(await disk.list('log')).filter((name) => name.endsWith('.seg')).sort().at(-1) ?? ''}`;
+      const file = await disk.open(path, 'write');
+      await file.truncate(SMALL_SEGMENT - 100);
+      await file.sync();
+      file.close();
+      // The process ends after some of its changes; the power stays.
+      disk.powerOffAfter(1 + (seed % 6));
+      await assert.rejects(openLog(disk));
+      disk.powerOffAfter(Infinity);
+      await openLog(disk);
+      disk.crash(seededRandom(seed));
+      assert.equal(disk.sizeOf(path), SMALL_SEGMENT, `seed ${seed}`);
+    }
   });
 });

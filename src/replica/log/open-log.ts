@@ -1,8 +1,8 @@
 /**
  * Opening a log: read all of it past the caches, judge it, then and only then change anything. R6 if one live entry is
  * faulty, nothing is changed and the open is refused; otherwise the torn tail is zeroed (so that no sound piece of it can
- * later be taken for a successor of what is written next), what stays is synced again (a killed process may have left
- * it in the page cache alone) and then vouched for by identities, before the node acts on it.
+ * later be taken for a successor of what is written next), every file is synced again (a killed process may have left
+ * it, or its last repair of it, in the page cache alone) and what stays is then vouched for by identities, before the node acts on it.
  */
 
 import { assert } from '../../base/assert.js';
@@ -103,9 +103,9 @@ async function repair(disk: Disk, store: SegmentStore, scans: readonly SegmentSc
     const batch = resolution.kept.at(-1);
     if (batch !== undefined) active.dataCursor = endOf(batch);
     active.identityCursor = scan?.identityCursor ?? active.identityCursor;
-    await active.file.sync();
-    await vouch(active, resolution.kept);
   }
+  for (const { file } of [...segments, ...prepared]) await file.sync();
+  if (active !== undefined) await vouch(active, resolution.kept);
   return { segments, prepared, table: resolution.table, resolution };
 }
 
@@ -115,7 +115,6 @@ async function restoreShape(segment: Segment, scan: SegmentScan): Promise<void> 
   const header = encodeHeader({ generation: scan.generation, segmentBytes: bytes });
   await segment.file.write(header, 0);
   await segment.file.write(header, bytes - HEADER_BYTES);
-  await segment.file.sync();
 }
 
 /**
@@ -125,14 +124,12 @@ async function restoreShape(segment: Segment, scan: SegmentScan): Promise<void> 
 async function zeroUnreadable({ file, layout }: Segment, { unreadable }: SegmentScan): Promise<void> {
   const inside = unreadable.filter((page) => page >= HEADER_BYTES && page + PAGE <= layout.bytes - HEADER_BYTES);
   for (const page of inside) await zeroRange(file, page, page + PAGE);
-  if (inside.length > 0) await file.sync();
 }
 
 async function zeroCut(segments: readonly Segment[], cut: Cut | undefined): Promise<void> {
   const segment = segments.find(({ generation }) => generation === cut?.generation);
   if (cut === undefined || segment === undefined) return;
   await zeroRange(segment.file, cut.offset, segment.layout.dataEnd);
-  await segment.file.sync();
 }
 
 /** Entries that stay count for votes and acknowledgements from now on, so from now on there is proof of them. */

@@ -49,6 +49,8 @@ export class RepairsKept {
     const digest = REPAIR_PATH.exec(path)?.[1];
     const tree = node.running?.replica.tree;
     const { nowUs } = this.#reporter;
+    // A damaged repair goes when it is read, however much later that is.
+    if (this.#oracle.ledger.of(node.id).some((damage) => damage.path === path)) return;
     for (const meta of tree?.durable.levels.flat() ?? []) {
       if (meta.fileDigest !== digest || !tree?.materialized.levels.some((level) => level.some((table) => table.id === meta.id))) continue;
       if (this.#oracle.asBorn(node.id, meta) || this.#oracle.struckSince(node.id, meta, nowUs - PROVEN_US)) continue;
