@@ -4,7 +4,8 @@
  * parity has its whole file verified, once, which is the second read and finds its neighbours.
  *
  * Readers only leave a note: notes are deduplicated, bounded, and looked at from a later turn, two at a time. A note that
- * finds no room is dropped; the block's next read leaves another.
+ * finds no room, or that could not be confirmed either way, is dropped; the block's next read leaves another: once all others
+ * are dealt with, no corrected block stays in the cache, where that read would not see its fault.
  */
 
 import type { Env } from '../base/env.js';
@@ -52,6 +53,8 @@ export class FaultMonitor implements BlockFaults {
   readonly #seenUnreadable = new Map<string, number>();
   #tables: TableStore | undefined;
   #confirming = 0;
+  /** A note was dropped since the cache was last rid of corrected blocks. */
+  #missed = false;
   /** The block that this monitor itself reads just now: what that read sees is not news. */
   #looking = '';
   #stopped = false;
@@ -103,7 +106,11 @@ export class FaultMonitor implements BlockFaults {
 
   #note(meta: TableMeta, region: Region, beyondParity: boolean): void {
     const key = `${meta.id}:${region.offset}`;
-    if (this.#stopped || this.#notes.has(key) || this.#notes.size >= NOTES_MAX) return;
+    if (this.#stopped || this.#notes.has(key)) return;
+    if (this.#notes.size >= NOTES_MAX) {
+      this.#missed = true;
+      return;
+    }
     this.#notes.set(key, { meta, region, beyondParity });
     this.#waiting.push(key);
     this.#pump();
@@ -123,10 +130,16 @@ export class FaultMonitor implements BlockFaults {
       void this.#confirm(note).finally(() => {
         this.#confirming--;
         this.#notes.delete(key);
-        if (this.#notes.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
+        if (this.#notes.size === 0) this.#allSeen();
         this.#pump();
       });
     }
+  }
+
+  #allSeen(): void {
+    if (this.#missed) this.#tables?.cache.dropCorrected();
+    this.#missed = false;
+    for (const resolve of this.#idle.splice(0)) resolve();
   }
 
   async #confirm(note: Note): Promise<void> {
@@ -136,6 +149,7 @@ export class FaultMonitor implements BlockFaults {
       else await this.#confirmBlock(meta, region);
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
+      this.#missed = true;
       this.#env.events.emit({
         type: 'warning', message: 'a fault could not be confirmed', data: { table: meta.id, offset: region.offset, why: messageOf(error) },
       });
