@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
+import { ByteWriter } from '../base/bytes.js';
 import { MemoryDisk } from '../base/disk/memory-disk.js';
+import type { Env } from '../base/env.js';
+import { codeOf, NetworkError } from '../base/errors.js';
+import { silent } from '../base/events.js';
 import { newMessage } from '../raft/message.js';
 import { ReplicaError } from './errors.js';
 import { NOTHING_PROMISED } from './promises-heard.js';
-import { answerRemembered } from './start-check.js';
+import { answerRemembered, checkStart } from './start-check.js';
 import { get, put, TestCluster, type TestNode } from './testing/test-cluster.js';
 
 describe('a member whose data directory was emptied', function () {
@@ -90,6 +94,65 @@ describe('a member whose data directory was emptied', function () {
     assert.equal(state, 2, 'unsure');
   });
 });
+
+describe('what the others say of a member that starts', () => {
+  /** Of five members this is number 1; the others answer in turn, `undefined` being silence. */
+  async function starts(isNew: boolean, incarnation: number, answers: readonly (Told | undefined)[]): Promise<'begins' | 'waits' | string> {
+    let waits = 0;
+    const clock = { setTimer: (_ms: number, fn: () => void) => (waits++, setImmediate(fn), { cancel: () => undefined }) };
+    const call = (peer: number): Promise<Uint8Array> => {
+      const answer = answers[peer - 2];
+      return answer === undefined ? Promise.reject(new NetworkError('UNREACHABLE', 'nobody listens')) : Promise.resolve(remembers(answer));
+    };
+    const env = { clock, network: { call }, events: silent } as unknown as Env;
+    const kept = { term: isNew ? 0 : 5, vote: 0, lastIndex: isNew ? 0 : 9 };
+    try {
+      await checkStart({ env, self: 1, voters: [1, 2, 3, 4, 5], incarnation, isNew, kept, stopped: () => waits > 3 });
+      return waits > 3 ? 'waits' : 'begins';
+    } catch (error) {
+      return codeOf(error) ?? String(error);
+    }
+  }
+
+  const asNew: Told = { state: 0 };
+  const settled: Told = { state: 1 };
+  const unsure: Told = { state: 2 };
+
+  it('R1 a new member begins with so many new ones as make a majority with it, or with one that knows all, and not before', async () => {
+    assert.equal(await starts(true, 1, [asNew, asNew, undefined, undefined]), 'begins');
+    assert.equal(await starts(true, 1, [asNew, undefined, undefined, undefined]), 'waits');
+    assert.equal(await starts(true, 1, [asNew, asNew, asNew, unsure]), 'waits');
+    assert.equal(await starts(true, 1, [unsure, unsure, unsure, unsure]), 'waits');
+    assert.equal(await starts(true, 1, [settled, unsure, undefined, undefined]), 'begins');
+    assert.equal(await starts(true, 1, [settled, { ...unsure, incarnation: 1 }, undefined, undefined]), 'EMPTIED');
+    assert.equal(await starts(true, 1, [settled, { ...unsure, term: 3 }, undefined, undefined]), 'EMPTIED');
+  });
+
+  it('R5 a member with a memory begins at once, unless somebody has met this start or a later one, or was promised more', async () => {
+    const met = (incarnation: number): Told => ({ ...unsure, incarnation });
+    assert.equal(await starts(false, 4, [undefined, undefined, undefined, undefined]), 'begins');
+    assert.equal(await starts(false, 4, [met(3), met(1), settled, undefined]), 'begins');
+    assert.equal(await starts(false, 4, [met(3), met(4), undefined, undefined]), 'ROLLED_BACK');
+    assert.equal(await starts(false, 4, [undefined, undefined, undefined, met(5)]), 'ROLLED_BACK');
+    assert.equal(await starts(false, 4, [{ ...met(3), term: 5, acknowledged: 9 }, settled, undefined, undefined]), 'begins');
+    assert.equal(await starts(false, 4, [{ ...met(3), term: 5, acknowledged: 10 }, settled, undefined, undefined]), 'ROLLED_BACK');
+    assert.equal(await starts(false, 4, [{ ...met(3), term: 6 }, settled, undefined, undefined]), 'ROLLED_BACK');
+  });
+});
+
+interface Told {
+  /** 0 new, 1 settled, 2 unsure. */
+  readonly state: number;
+  readonly incarnation?: number;
+  readonly term?: number;
+  readonly acknowledged?: number;
+}
+
+/** An answer on the wire; what is missing is 0. */
+function remembers(answer: Told): Uint8Array {
+  const { state, incarnation = 0, term = 0, acknowledged = 0 } = answer;
+  return new ByteWriter(40).u8(state).u53(incarnation).u53(term).u53(acknowledged).u8(0).finish();
+}
 
 /** Every member has it from the log. */
 async function announced(cluster: TestCluster, node: TestNode, incarnation: number): Promise<void> {
