@@ -157,12 +157,19 @@ class Run {
             const forgets = (node: SimNode, what: 'wipe' | 'roll-back'): void => this.oracle.noteFault(node.id, what);
             const mayForget = (node: SimNode): boolean => mayDoom(disks, node);
             const { electionMs } = settings;
+            const hears = (node: SimNode): boolean => this.#hears(node);
             const struck = (): void => void this.#struck.process++;
-            strikeProcess({ world, cluster, coverage, electionMs, untilUs, forgets, mayForget, struck }, action);
+            strikeProcess({ world, cluster, coverage, electionMs, untilUs, forgets, mayForget, hears, struck }, action);
           }
         }
       });
     }
+  }
+
+  #hears(node: SimNode): boolean {
+    const { cluster, network } = this;
+    return cluster.nodes.every(({ id, state }) =>
+      id === node.id || state === 'fenced' || (state === 'up' && network.isClear(id, node.id) && network.isClear(node.id, id)));
   }
 
   #everySecond(): void {

@@ -20,12 +20,15 @@ export interface ProcessContext {
   readonly forgets: (node: SimNode, what: 'wipe' | 'roll-back') => void;
   /** A majority stays that nothing was done to, whether or not it has shown yet. */
   readonly mayForget: (node: SimNode) => boolean;
+  /** It and all others that run can hear each other now. */
+  readonly hears: (node: SimNode) => boolean;
   /** It is not only planned but done. */
   readonly struck: () => void;
 }
 
 const MS = 1_000;
 const SECOND_US = 1_000_000;
+const HEARS_POLL_US = 100 * MS;
 
 /** Calls `context.struck` if and when it strikes. */
 export function strikeProcess(context: ProcessContext, action: FaultAction): void {
@@ -121,6 +124,9 @@ function forget(context: ProcessContext, node: SimNode, image: DiskImage | undef
   cluster.down(node, 'kill');
   if (image === undefined) node.disk.wipe();
   else node.disk.restore(image);
-  world.schedule(downTime(random), () => cluster.up(node));
+  // Who lost all waits until it can ask; an older copy goes on without those whom it cannot reach, and they may be all that know better.
+  const mayStart = (): boolean => image === undefined || world.nowUs >= context.untilUs || context.hears(node);
+  const start = (): void => (mayStart() ? cluster.up(node) : void world.schedule(HEARS_POLL_US, start));
+  world.schedule(downTime(random), start);
   return true;
 }

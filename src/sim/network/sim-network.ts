@@ -159,6 +159,12 @@ export class SimNetwork {
     return this.#linkOf(from, to).cuts > 0;
   }
 
+  /** What leaves now arrives without anybody's doing, one way. */
+  isClear(from: NodeId, to: NodeId): boolean {
+    const { cuts, cloggedUntilUs } = this.#linkOf(from, to);
+    return cuts === 0 && cloggedUntilUs <= this.#world.nowUs;
+  }
+
   isConnected(a: NodeId, b: NodeId): boolean {
     return this.#linkOf(a, b).pair.up;
   }

@@ -6,8 +6,8 @@
 import type { Stream } from '../world/random.js';
 
 const SECOND_US = 1_000_000;
-const LEAST_OPERATIONS = 2_200;
-const MOST_OPERATIONS = 2_450;
+const LEAST_OPERATIONS = 2_040;
+const MOST_OPERATIONS = 2_240;
 /** The first leader needs a moment. */
 const FIRST_US = SECOND_US;
 
