@@ -30,6 +30,8 @@ export class DiskState {
   changes = 0;
   /** So many more, then the power goes. */
   changesLeft = Infinity;
+  /** What the next power loss tears if it can, whatever else it does: rare structures would hardly ever be torn by chance. */
+  torn: string | undefined;
   #readsLeft: number;
 
   constructor(world: World, node: number, coverage: Coverage) {

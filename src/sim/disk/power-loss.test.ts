@@ -35,6 +35,20 @@ describe('SimDisk when the power goes', () => {
     assert.equal(seen.size, 8, 'every combination of sectors occurs');
   });
 
+  it('tears what it is asked to tear, at the next write of it, and only then', async () => {
+    for (let seed = 0; seed < 40; seed++) {
+      await inDiskWorld(seed, async ({ disk, start }) => {
+        const life = start();
+        await putDurable(life, 'f', filled(2048, 1));
+        disk.tear('f');
+        life.openSync('f', 'write').writeSync(filled(1536, 2), 0);
+        disk.crash();
+        const bytes = readAll(start(), 'f').subarray(0, 1536);
+        assert.ok(bytes.includes(1) && bytes.includes(2), `seed ${seed}: some sectors are old and some are new`);
+      });
+    }
+  });
+
   it('reorders: a later write may be there without the earlier one, and the earlier one without the later', async () => {
     const seen = new Set<string>();
     for (let seed = 0; seed < 60; seed++) {

@@ -38,6 +38,7 @@ export function powerLoss(disk: DiskState): void {
     inode.crash(fates);
     lost += fates.lost;
   }
+  disk.torn = undefined;
   disk.latency.restart();
   world.trace.fold(MANNERS.indexOf(manner), lost);
   if (world.trace.taping) world.trace.row(world.nowUs, disk.node, `disk: power loss (${manner}), ${lost} changes lost or torn`);
@@ -63,9 +64,9 @@ class CrashFates implements FateOfChange {
   }
 
   fate(offset: number, length: number): Fate {
-    const fate = this.#choose();
-    if (fate === 'kept') return fate;
     const sectors = Math.ceil((offset + length) / SECTOR) - Math.floor(offset / SECTOR);
+    const fate = this.#path === this.#disk.torn ? (sectors < 2 ? 'kept' : 'torn') : this.#choose();
+    if (fate === 'kept') return fate;
     if (fate === 'torn' && sectors < 2) return this.#disk.random.chance(1, 2) ? 'kept' : this.#lose(offset, length);
     if (fate === 'lost') return this.#lose(offset, length);
     // At least one sector got there, and at least one did not.
@@ -86,7 +87,10 @@ class CrashFates implements FateOfChange {
 
   #lose(offset: number, length: number): Fate {
     this.lost++;
-    const structure = length === 0 ? structureOfName(this.#path) : this.#disk.structureOf(this.#path, offset);
+    const file = structureOfName(this.#path);
+    // Of a change of size. That of a segment is at its end, where a header of it lies.
+    const resized = file === 'log-file' ? 'log-header' : file;
+    const structure = length === 0 ? resized : this.#disk.structureOf(this.#path, offset);
     this.#disk.coverage.fault('unsynced-lost', structure);
     return 'lost';
   }

@@ -74,6 +74,12 @@ export class SimDisk {
     if (changes <= 0 && this.#life?.over === false) this.#life.powerOff();
   }
 
+  /** The power goes at once, amid what was written to `path` just now and not yet synced. */
+  tear(path: string): void {
+    this.#state.torn = path;
+    this.powerOffAfter(1);
+  }
+
   // The world's eye.
 
   /** All files, sorted. Bytes as the node sees them. */

@@ -35,7 +35,7 @@ export function strikeAtCrash(strike: Strike): boolean {
     times: 1,
     delayUs: 1,
     // The write itself is the first change.
-    onStrike: () => node.disk.powerOffAfter(changes),
+    onStrike: (path) => (structure === 'hints-file' && kind === 'torn-append' ? node.disk.tear(path) : node.disk.powerOffAfter(changes)),
   });
   provoke(strike, node, structure);
   return true;
