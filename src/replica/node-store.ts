@@ -5,7 +5,7 @@
 
 import { codeOf, messageOf } from '../base/errors.js';
 import { sleep } from '../base/env.js';
-import type { NodeId, Term } from '../base/ids.js';
+import type { NodeId, TableId, Term } from '../base/ids.js';
 import { StorageError } from '../storage/errors.js';
 import type { ReadView } from '../storage/read-view.js';
 import { EtcdError } from './etcd-error.js';
@@ -200,14 +200,15 @@ export class NodeStore implements Store {
       await this.#replica.options.hooks.repair(error);
     } catch (cause) {
       // What was asked for in vain is no longer read: the next attempt reads what took its place.
-      if (!this.#isRead(error.data['tableId'])) return;
+      const { tableId } = error.data;
+      if (typeof tableId === 'number' && !this.#isRead(tableId)) return;
       if (codeOf(cause) === 'DATA_LOSS') throw cause;
       throw new EtcdError('UNHEALTHY', messageOf(cause), cause);
     }
   }
 
   /** By views from now on. */
-  #isRead(table: unknown): boolean {
+  #isRead(table: TableId): boolean {
     return this.#replica.tree.materialized.levels.some((level) => level.some(({ id }) => id === table));
   }
 }

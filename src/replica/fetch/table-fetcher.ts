@@ -20,9 +20,9 @@ import { payloadMatches, type WantedBlock } from './wanted-block.js';
 
 export type BlockOutcome =
   | { readonly kind: 'good'; readonly payload: Uint8Array; readonly from: NodeId }
-  /** Every peer answered, and none has a good copy. */
+  /** Every peer has the table, and none has a good copy. */
   | { readonly kind: 'lost' }
-  /** So too, but some have no such table: not yet, or no longer, and then a newer version does without it. */
+  /** Every peer answered, none has a good copy, and some have no such table: not yet, or no longer, when a newer version does without. */
   | { readonly kind: 'gone' }
   /** Some could not be asked, or may have it later. */
   | { readonly kind: 'unknown'; readonly why: string };
