@@ -3,13 +3,16 @@ const MAY_IMPORT = {
   base: [],
   raft: ['base'],
   ecc: ['base'],
+  api: ['base'],
+  checker: ['base'],
   storage: ['base', 'ecc'],
-  replica: ['base', 'raft', 'storage'],
-  healing: ['base', 'storage', 'replica'],
-  observability: ['base', 'raft', 'ecc', 'storage', 'replica', 'healing'],
-  server: ['base', 'raft', 'ecc', 'storage', 'replica', 'healing', 'observability', 'client/wire'],
-  client: ['base'],
-  sim: ['base', 'raft', 'storage', 'replica', 'healing'],
+  replica: ['base', 'api', 'raft', 'storage'],
+  healing: ['base', 'api', 'storage', 'replica'],
+  node: ['base', 'api', 'raft', 'storage', 'replica', 'healing'],
+  observability: ['base', 'api', 'raft', 'ecc', 'storage', 'replica', 'healing', 'node'],
+  server: ['base', 'api', 'raft', 'ecc', 'storage', 'replica', 'healing', 'node', 'observability'],
+  client: ['base', 'api'],
+  sim: ['base', 'api', 'checker', 'raft', 'storage', 'replica', 'healing', 'node'],
 };
 
 const TESTS = '(\\.test\\.ts$|/testing/)';
@@ -29,7 +32,7 @@ module.exports = {
     {
       name: 'pure-folders-reach-no-node',
       severity: 'error',
-      from: { path: '^src/(base|raft|ecc|storage|replica|healing|sim)/', pathNot: TESTS },
+      from: { path: '^src/(base|raft|ecc|checker|storage|replica|healing|node|sim|api/(?!protos/))', pathNot: TESTS },
       to: { dependencyTypes: ['core'] },
     },
     { name: 'shipped-code-imports-no-test-code', severity: 'error', from: { path: '^src/', pathNot: TESTS }, to: { path: TESTS } },

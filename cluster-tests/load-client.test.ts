@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer, type Http2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
-import { checkHistory } from '../src/sim/checker/check.js';
+import { checkHistory } from '../src/checker/check.js';
 import { back80, gapAfter } from '../scripts/lib/failover.js';
 import { Endpoint, UNAVAILABLE, type Answer, type RpcError } from '../scripts/lib/load/grpc.js';
 import { Histogram } from '../scripts/lib/load/histogram.js';

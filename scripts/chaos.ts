@@ -5,7 +5,7 @@
 
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { checkHistory } from '../src/sim/checker/check.js';
+import { checkHistory } from '../src/checker/check.js';
 import { binaryOf } from './lib/binary.js';
 import { Cluster } from './lib/cluster.js';
 import { Failure, flags, onExit, runMain, whole } from './lib/command.js';

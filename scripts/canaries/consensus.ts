@@ -96,7 +96,7 @@ export const CONSENSUS: readonly Canary[] = [
     expectedChecks: ['R4 real time', 'linearizable reads are current', 'linearizable'],
     edits: [
       {
-        file: 'replica/node-store.ts',
+        file: 'node/node-store.ts',
         find: '    await this.#replica.readIndex.wait();\n    // A snapshot',
         replace: '    // A snapshot',
       },
@@ -124,7 +124,7 @@ export const CONSENSUS: readonly Canary[] = [
     expectedChecks: ['reads are confirmed after they are asked for', 'R4 real time', 'linearizable reads are current', 'linearizable'],
     edits: [
       {
-        file: 'replica/consensus/read-index.ts',
+        file: 'replica/reads/read-index.ts',
         find: 'if (!round || !equalBytes(context, this.#context(round.number))) continue;',
         replace: 'if (!round || context.length !== 24) continue;',
       },

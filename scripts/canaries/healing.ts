@@ -88,8 +88,8 @@ export const HEALING: readonly Canary[] = [
       },
       {
         file: 'replica/fetch/table-server.ts',
-        find: "import type { TableMeta } from '../../storage/version/table-meta.js';",
-        replace: "import { blockLayout } from '../../storage/block/layout.js';\nimport type { TableMeta } from '../../storage/version/table-meta.js';",
+        find: "import type { TableMeta } from '../../storage/table/table-meta.js';",
+        replace: "import { blockLayout } from '../../storage/block/layout.js';\nimport type { TableMeta } from '../../storage/table/table-meta.js';",
       },
       {
         file: 'replica/fetch/table-fetcher.ts',
@@ -111,22 +111,22 @@ export const HEALING: readonly Canary[] = [
     expectedChecks: ['hints reach the leader', 'a healed cluster comes to rest'],
     edits: [
       {
-        file: 'healing/hint-forwarder.ts',
+        file: 'healing/hints/hint-forwarder.ts',
         find: '    this.#sending = false;\n    this.#acked = new Set();',
         replace: '    this.#sending = false;',
       },
       {
-        file: 'healing/hint-forwarder.ts',
+        file: 'healing/hints/hint-forwarder.ts',
         find: '    const open = hints();',
         replace: '    const open = hints().filter((hint) => !this.#acked.has(hint.tableId));',
       },
       {
-        file: 'healing/heal-scheduler.ts',
-        find: "import type { Env, Timer } from '../base/env.js';",
-        replace: "import { sleep, type Env, type Timer } from '../base/env.js';",
+        file: 'healing/heal/heal-scheduler.ts',
+        find: "import type { Env, Timer } from '../../base/env.js';",
+        replace: "import { sleep, type Env, type Timer } from '../../base/env.js';",
       },
       {
-        file: 'healing/heal-scheduler.ts',
+        file: 'healing/heal/heal-scheduler.ts',
         find: '      await this.#ensureProducible(meta);',
         replace: '      await sleep(this.#parts.env.clock, 10_000);\n      await this.#ensureProducible(meta);',
       },
@@ -140,7 +140,7 @@ export const HEALING: readonly Canary[] = [
     expectedChecks: ['hints are never lost'],
     edits: [
       {
-        file: 'healing/hint-store.ts',
+        file: 'healing/hints/hint-store.ts',
         find: "    const file = await disk.open(TEMPORARY_PATH, 'create');",
         replace: "    if (this.#open.size > 0) return;\n    const file = await disk.open(TEMPORARY_PATH, 'create');",
       },
@@ -154,18 +154,18 @@ export const HEALING: readonly Canary[] = [
     expectedChecks: ['materialized tables are as they were born'],
     edits: [
       {
-        file: 'healing/materializer.ts',
-        find: "import { sameBirth, tablePath, type TableMeta } from '../storage/version/table-meta.js';",
-        replace: "import { verifyTable } from '../storage/table/verify-table.js';\n" +
-          "import { sameBirth, tablePath, type TableMeta } from '../storage/version/table-meta.js';",
+        file: 'healing/heal/materialize.ts',
+        find: "import { sameBirth, tablePath, type TableMeta } from '../../storage/table/table-meta.js';",
+        replace: "import { verifyTable } from '../../storage/table/verify-table.js';\n" +
+          "import { sameBirth, tablePath, type TableMeta } from '../../storage/table/table-meta.js';",
       },
       {
-        file: 'healing/materializer.ts',
+        file: 'healing/heal/materialize.ts',
         find: 'async function cleanFile({ env, copies }: MaterializerParts,',
         replace: 'async function cleanFile({ env }: MaterializerParts,',
       },
       {
-        file: 'healing/materializer.ts',
+        file: 'healing/heal/materialize.ts',
         find: '(await copies.verify(meta, path)).pristine) return path;',
         replace: '(await verifyTable(env.disk, path, meta, { readDirect: false })).pristine) return path;',
       },
@@ -214,7 +214,7 @@ export const HEALING: readonly Canary[] = [
     expectedChecks: ['a corrected read of rot leaves a hint'],
     edits: [
       {
-        file: 'healing/fault-monitor.ts',
+        file: 'healing/detect/fault-monitor.ts',
         find: "    if (!this.#sinks.known(meta, 'corrected', region.offset)) this.#note(meta, region, false);\n",
         replace: '',
       },
@@ -228,7 +228,7 @@ export const HEALING: readonly Canary[] = [
     expectedChecks: ['repairs are kept until the fault is gone'],
     edits: [
       {
-        file: 'healing/repair-store.ts',
+        file: 'healing/repair/repair-store.ts',
         find: '    if (this.#stored.has(key) || this.#diskBytes + bytes.length > this.#maxDiskBytes) return;',
         replace: '    if (this.#stored.size >= 0) return;',
       },

@@ -57,7 +57,7 @@ export const LOG: readonly Canary[] = [
     expectedChecks: ['log goes when a majority has the tables'],
     edits: [
       {
-        file: 'replica/log-shortener.ts',
+        file: 'replica/snapshot/log-shortener.ts',
         find: 'const limit = Math.min(own, gossip.quorumFlushed(own), floor());',
         replace: 'const limit = Math.min(own, floor());',
       },
@@ -71,7 +71,7 @@ export const LOG: readonly Canary[] = [
     expectedChecks: ['log begins where the tables end'],
     edits: [
       {
-        file: 'replica/log-shortener.ts',
+        file: 'replica/snapshot/log-shortener.ts',
         find: 'const own = tree.durable.flushed.index;',
         replace: 'const own = tree.latest.flushed.index;',
       },
@@ -110,7 +110,7 @@ export const LOG: readonly Canary[] = [
     profile: 'table',
     edits: [
       {
-        file: 'replica/version-switch.ts',
+        file: 'replica/snapshot/version-switch.ts',
         find: '      await log.expectSnapshot(manifest.last.index);\n      await this.#replace(manifest);\n      await this.loadMended();\n' +
           '      await log.resetTo(index, term, manifest.last.index);',
         replace: '      await log.resetTo(index, term, manifest.last.index);\n      await this.#replace(manifest);\n      await this.loadMended();',
@@ -166,7 +166,7 @@ export const LOG: readonly Canary[] = [
     expectedChecks: ['log ends where the version ends'],
     edits: [
       {
-        file: 'replica/version-switch.ts',
+        file: 'replica/snapshot/version-switch.ts',
         find: `      await this.#quiesce();
       await log.expectSnapshot(manifest.last.index);
       await this.#replace(manifest);`,

@@ -17,7 +17,7 @@ const DIST = join(ROOT, 'dist');
 const OUT = join(ROOT, '.data', 'canaries', String(process.pid));
 
 /** What runs in a simulation: a change elsewhere changes no run. */
-const SIMULATED = ['base', 'raft', 'ecc', 'storage', 'replica', 'healing', 'sim'];
+const SIMULATED = ['base', 'raft', 'ecc', 'api', 'checker', 'storage', 'replica', 'healing', 'node', 'sim'];
 
 export function sourceOf(file: string): string {
   return readFileSync(join(SRC, file), 'utf8');

@@ -43,9 +43,9 @@ export const TABLES: readonly Canary[] = [
         find: '  if (busyTables(manifest).has(op.removed.id)) return refuse(manifest, `table ${op.removed.id} is busy`);\n',
         replace: '',
       },
-      { file: 'healing/heal-picker.ts', find: '} else if (!busy.has(heal.tableId)) {', replace: '} else {' },
+      { file: 'healing/heal/heal-picker.ts', find: '} else if (!busy.has(heal.tableId)) {', replace: '} else {' },
       {
-        file: 'healing/heal-scheduler.ts',
+        file: 'healing/heal/heal-scheduler.ts',
         find: 'if (!host.canPropose() || !live || busyTables(logical).has(meta.id)) {',
         replace: 'if (!host.canPropose() || !live) {',
       },
@@ -58,7 +58,7 @@ export const TABLES: readonly Canary[] = [
     profile: 'table',
     edits: [
       {
-        file: 'storage/tree.ts',
+        file: 'storage/tree/tree.ts',
         find: '    return this.#files.unnamed(this.#named());',
         replace: '    return this.#files.unnamed(new Set(this.latest.levels.flat().map((table) => table.id)));',
       },
@@ -158,7 +158,7 @@ export const TABLES: readonly Canary[] = [
     expectedChecks: ['files under a reader stay'],
     edits: [
       {
-        file: 'storage/tree.ts',
+        file: 'storage/tree/tree.ts',
         find: '    for (const version of this.#versions) for (const level of version.levels) for (const table of level) named.add(table.meta.id);\n',
         replace: '',
       },

@@ -5,7 +5,7 @@
 
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { checkHistory } from '../../src/sim/checker/check.js';
+import { checkHistory } from '../../src/checker/check.js';
 import type { Cluster } from './cluster.js';
 import { readBackEverywhere } from './failover.js';
 import { toIntervals } from './load/history.js';

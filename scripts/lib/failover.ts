@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { checkHistory, type HistoryReport } from '../../src/sim/checker/check.js';
+import { checkHistory, type HistoryReport } from '../../src/checker/check.js';
 import type { Cluster } from './cluster.js';
 import { toIntervals, type Recorded } from './load/history.js';
 import type { LoadProcess } from './load/process.js';

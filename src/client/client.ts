@@ -21,14 +21,14 @@ import {
 import { Txn } from './txn.js';
 import {
   decodeCompactionResponse, decodeDeleteRangeResponse, decodePutResponse, decodeRangeResponse, decodeTxnResponse,
-} from './wire/decode-response.js';
+} from '../api/wire/decode-response.js';
 import {
   encodeCompactionRequest, encodeDeleteRangeRequest, encodePutRequest, encodeRangeRequest, encodeTxnRequest,
-} from './wire/encode-request.js';
+} from '../api/wire/encode-request.js';
 import type {
   CompactionResponse, DeleteRangeResponse, KeyValue, PutResponse, RangeRequest, RangeResponse, Reply, RequestOp, TxnRequest,
   TxnResponse,
-} from './wire/types.js';
+} from '../api/requests.js';
 
 export { ClientError, type ClientErrorCode } from './errors.js';
 export {
@@ -43,7 +43,7 @@ export type { Txn } from './txn.js';
 export type {
   Compare, CompactionResponse, DeleteRangeResponse, KeyValue, PutResponse, RangeResponse, Reply, RequestOp, ResponseHeader,
   ResponseOp, TxnRequest, TxnResponse,
-} from './wire/types.js';
+} from '../api/requests.js';
 
 export interface ClientOptions {
   /** `host:port` or `http://host:port`, one per member; asked in this order until one answers, then that one. */

@@ -2,7 +2,7 @@
 
 import { ClientError } from './errors.js';
 import type { CallOptions, Caller } from './caller.js';
-import { serviceMethods, type AnyMethod } from './wire/protos.js';
+import { serviceMethods, type AnyMethod } from '../api/protos/protos.js';
 
 export type Message = Readonly<Record<string, unknown>>;
 

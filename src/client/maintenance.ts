@@ -2,7 +2,7 @@
 
 import type { CallOptions, Caller } from './caller.js';
 import { bigOf, coldUnary, flagOf, messageOf, messagesOf, numberOf, textOf, textsOf, type Message } from './cold-call.js';
-import type { ResponseHeader } from './wire/types.js';
+import type { ResponseHeader } from '../api/requests.js';
 
 /** The answering member's own view. */
 export interface MemberStatus {

@@ -4,7 +4,7 @@ import { EMPTY, prefixEnd, utf8 } from '../base/bytes.js';
 import { badArgument } from './errors.js';
 import type {
   Compare, CompareResult, CompareTarget, DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, SortOrder, SortTarget, TxnRequest,
-} from './wire/types.js';
+} from '../api/requests.js';
 
 /** Text is encoded as UTF-8. */
 export type Bytes = string | Uint8Array;

@@ -2,7 +2,7 @@
 
 import { badArgument } from './errors.js';
 import type { CallOptions } from './caller.js';
-import type { Compare, Reply, RequestOp, TxnRequest, TxnResponse } from './wire/types.js';
+import type { Compare, Reply, RequestOp, TxnRequest, TxnResponse } from '../api/requests.js';
 
 type Commit = (request: TxnRequest, options: CallOptions) => Promise<Reply<TxnResponse>>;
 

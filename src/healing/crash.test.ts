@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { CrashDisk } from '../base/disk/crash-disk.js';
 import { MemoryDisk } from '../base/disk/memory-disk.js';
 import { DiskError } from '../base/errors.js';
-import { tablePath, type TableMeta } from '../storage/version/table-meta.js';
+import { tablePath, type TableMeta } from '../storage/table/table-meta.js';
 import { readFile, regionsOf, rot, seeded, World } from './testing/world.js';
 
 type Rot = 'within parity' | 'beyond parity' | 'no file';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { codeOf, DiskError } from '../base/errors.js';
-import { StorageError } from '../storage/errors.js';
+import { StorageError } from '../storage/base/errors.js';
 import type { Region } from '../storage/table/block-faults.js';
-import { tablePath, type TableMeta } from '../storage/version/table-meta.js';
+import { tablePath, type TableMeta } from '../storage/table/table-meta.js';
 import type { TestNode } from './testing/world.js';
 import { readFile, regionsOf, rot, World } from './testing/world.js';
 

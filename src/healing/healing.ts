@@ -8,24 +8,27 @@ import { must } from '../base/assert.js';
 import type { Env } from '../base/env.js';
 import { CodecError, codeOf } from '../base/errors.js';
 import type { LogIndex, NodeId, TableId, Term } from '../base/ids.js';
-import type { HealingHooks, HealingHost } from '../replica/hooks.js';
-import type { HealCounters, HintStatus, ScrubReport, ScrubStatus } from '../replica/store.js';
-import { StorageError } from '../storage/errors.js';
+import type { HealingHooks, HealingHost } from '../replica/hooks/healing-hooks.js';
+import { noCounts, type HealCounters } from './status/heal-counters.js';
+import type { HintStatus } from './status/hint-status.js';
+import type { ScrubReport, ScrubStatus } from './status/scrub-status.js';
+import { StorageError } from '../storage/base/errors.js';
 import type { BlockFaults } from '../storage/table/block-faults.js';
-import { tablePath, type TableMeta } from '../storage/version/table-meta.js';
-import { FaultMonitor } from './fault-monitor.js';
-import { HealScheduler } from './heal-scheduler.js';
-import { liveTables } from './heal-picker.js';
-import { decodeHintsRequest, encodeHintsAck, HEAL_HINTS_METHOD, HintForwarder } from './hint-forwarder.js';
-import { HintKeeper } from './hint-keeper.js';
-import { HintStore } from './hint-store.js';
-import { hintOf, severity, type HintKind } from './hint.js';
-import { materializeHeal } from './materializer.js';
-import { RepairKeeper } from './repair-keeper.js';
-import { RepairStore, type RepairStoreOptions } from './repair-store.js';
-import { Repairer } from './repairer.js';
-import { Scrubber, type ScrubOptions } from './scrubber.js';
-import { TableCopies } from './table-copies.js';
+import { tablePath, type TableMeta } from '../storage/table/table-meta.js';
+import { FaultMonitor } from './detect/fault-monitor.js';
+import { HealScheduler } from './heal/heal-scheduler.js';
+import { liveTables } from './heal/heal-picker.js';
+import { decodeHintsRequest, encodeHintsAck, HEAL_HINTS_METHOD, HintForwarder } from './hints/hint-forwarder.js';
+import { HintKeeper } from './heal/hint-keeper.js';
+import { HintStore } from './hints/hint-store.js';
+import { hintOf, severity } from './hints/hint.js';
+import type { HintKind } from './status/hint-status.js';
+import { materializeHeal } from './heal/materialize.js';
+import { RepairKeeper } from './repair/repair-keeper.js';
+import { RepairStore, type RepairStoreOptions } from './repair/repair-store.js';
+import { Repairer } from './repair/repairer.js';
+import { Scrubber, type ScrubOptions } from './detect/scrubber.js';
+import { TableCopies } from './repair/table-copies.js';
 
 export interface HealingOptions extends RepairStoreOptions {
   /** Heals the leader works on at a time. Default 2. */
@@ -36,13 +39,6 @@ export interface HealingOptions extends RepairStoreOptions {
   readonly pollMs?: number;
   /** Default 10 s. */
   readonly proposalTimeoutMs?: number;
-}
-
-function noCounts(): HealCounters {
-  return {
-    correctedBlocks: 0, transientFaults: 0, uncorrectableBlocks: 0, repairedBlocks: 0, hintsForwarded: 0,
-    hintsReceived: 0, healsProposed: 0, healsApplied: 0, healsFailed: 0,
-  };
 }
 
 export class Healing implements HealingHooks {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { tablePath, type TableMeta } from '../storage/version/table-meta.js';
+import { tablePath, type TableMeta } from '../storage/table/table-meta.js';
 import { readFile, regionsOf, rot, seeded, World } from './testing/world.js';
 
 /** Rots all three nodes at random, leaving of each region at least one copy alone; loses calls; kills nodes. */

@@ -6,7 +6,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry, type Metric } from 'prom-client';
 import type { KintsugiEvent } from '../base/events.js';
-import type { NodeStatus, Store } from '../replica/store.js';
+import type { NodeStatus, Store } from '../node/store.js';
 import type { RpcStats, Sample } from './rpc-stats.js';
 
 const FSYNC_BUCKETS = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 4, 8];

@@ -1,7 +1,7 @@
 /** The node's status for people and programs: JSON that has no bigints, and the line that is logged once a minute. */
 
 import { formatId } from '../base/ids.js';
-import type { NodeStatus } from '../replica/store.js';
+import type { NodeStatus } from '../node/store.js';
 
 /** Bigints become decimal strings. */
 export function toJson(value: unknown, indent?: number): string {

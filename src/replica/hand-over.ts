@@ -5,10 +5,10 @@
 
 import { sleep, type Env } from '../base/env.js';
 import type { LogIndex, NodeId } from '../base/ids.js';
-import type { Applier } from './applier.js';
+import type { Applier } from './apply/applier.js';
 import type { RaftDriver } from './consensus/raft-driver.js';
-import type { Gossip } from './gossip.js';
-import type { ReplicaOptions } from './options.js';
+import type { Gossip } from './consensus/gossip.js';
+import type { ReplicaOptions } from './start/options.js';
 
 const POLL_MS = 10;
 

@@ -14,7 +14,7 @@ import { logEvents, openLogger, type Logger } from '../observability/log.js';
 import { Metrics } from '../observability/metrics.js';
 import { RpcStats } from '../observability/rpc-stats.js';
 import { statusLine } from '../observability/status-json.js';
-import type { Store } from '../replica/store.js';
+import type { Store } from '../node/store.js';
 import { explainFatal } from './fatal-advice.js';
 import { openNode, type OpenedNode } from './node.js';
 import { listenHttp, opsServer } from './ops-http.js';

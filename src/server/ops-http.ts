@@ -7,7 +7,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { messageOf } from '../base/errors.js';
 import type { Metrics } from '../observability/metrics.js';
 import { toJson } from '../observability/status-json.js';
-import type { Store } from '../replica/store.js';
+import type { Store } from '../node/store.js';
 import { ETCD_VERSION } from './rpc/cluster-service.js';
 
 /** Committed entries that may wait for apply before a node counts as behind. */

@@ -4,7 +4,7 @@ import { Server as GrpcServer } from '@grpc/grpc-js';
 import { MemoryDisk } from '../base/disk/memory-disk.js';
 import { HardStateError } from '../replica/hard-state/errors.js';
 import { explainFatal } from './fatal-advice.js';
-import { refuseForgottenPromises } from '../replica/promises-kept.js';
+import { refuseForgottenPromises } from '../replica/start/promises-kept.js';
 import { listenInsecure } from './rpc/grpc-server.js';
 
 async function touch(disk: MemoryDisk, path: string): Promise<void> {

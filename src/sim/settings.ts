@@ -4,7 +4,7 @@
  */
 
 import { KiB } from '../base/bytes.js';
-import { DEFAULT_TREE_SETTINGS, type TreeSettings } from '../storage/settings.js';
+import { DEFAULT_TREE_SETTINGS, type TreeSettings } from '../storage/base/settings.js';
 import type { World } from './world/world.js';
 
 export interface RunSettings {

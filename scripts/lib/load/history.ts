@@ -1,8 +1,8 @@
 /** The written-down history of a load: one line of JSON per operation, read back for the checker and for the timeline. */
 
 import { readFileSync, writeFileSync } from 'node:fs';
-import type { Interval } from '../../../src/sim/checker/model.js';
-import type { KeyOp } from '../../../src/sim/checker/models.js';
+import type { Interval } from '../../../src/checker/model.js';
+import type { KeyOp } from '../../../src/checker/models.js';
 
 /** What the checker needs, and what the timeline needs besides. Times are CLOCK_MONOTONIC in ms. */
 export interface Recorded extends KeyOp {

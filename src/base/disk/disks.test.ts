@@ -4,7 +4,7 @@ import { CrashDisk } from './crash-disk.js';
 import { FaultDisk } from './fault-disk.js';
 import { MemoryDisk } from './memory-disk.js';
 import { diskConformance } from './testing/disk-conformance.js';
-import { seededRandom } from './testing/seeded-random.js';
+import { seededRandom } from '../testing/seeded-random.js';
 
 diskConformance('memory', async () => ({ disk: new MemoryDisk() }));
 diskConformance('crash', async () => ({ disk: new CrashDisk() }));

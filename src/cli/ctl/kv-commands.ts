@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import type { KeyRange } from '../../client/client.js';
 import { deleteRequest, putRequest, rangeRequest } from '../../client/requests.js';
-import type { DeleteRangeRequest, PutRequest, RangeRequest, SortOrder, SortTarget } from '../../client/wire/types.js';
+import type { DeleteRangeRequest, PutRequest, RangeRequest, SortOrder, SortTarget } from '../../api/requests.js';
 import { UsageFault, type Context } from './context.js';
 import { printKv } from './print-kv.js';
 import type { Register } from './register.js';

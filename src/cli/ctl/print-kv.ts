@@ -3,7 +3,7 @@
 import { toHex } from '../../base/bytes.js';
 import type {
   DeleteRangeResponse, KeyValue, PutResponse, RangeResponse, ResponseHeader, ResponseOp, TxnResponse,
-} from '../../client/wire/types.js';
+} from '../../api/requests.js';
 import { goJson, goQuote, nonZero, type GoValue } from '../render/go.js';
 import type { Context } from './context.js';
 

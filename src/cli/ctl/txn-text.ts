@@ -2,7 +2,7 @@
 
 import { Command } from 'commander';
 import { utf8 } from '../../base/bytes.js';
-import type { Compare, CompareResult, CompareTarget, RequestOp, TxnRequest } from '../../client/wire/types.js';
+import type { Compare, CompareResult, CompareTarget, RequestOp, TxnRequest } from '../../api/requests.js';
 import { goUnquote } from '../render/go.js';
 import { UsageFault } from './context.js';
 import { addDelFlags, addGetFlags, addPutFlags, delRequest, getRequest, putRequestOf, type DelFlags, type GetFlags, type PutFlags } from './kv-commands.js';

@@ -4,7 +4,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { NodeStatus } from '../../replica/store.js';
+import type { NodeStatus } from '../../node/store.js';
 
 export interface DemoNodeSpec {
   readonly name: string;

@@ -2,8 +2,8 @@
 
 import { fromUtf8, toHex } from '../../base/bytes.js';
 import { formatScheme } from '../../ecc/scheme.js';
-import { decodeInternalKey, isInternalKey } from '../../storage/key.js';
-import { formatBirth, type TableMeta } from '../../storage/version/table-meta.js';
+import { decodeInternalKey, isInternalKey } from '../../storage/base/key.js';
+import { formatBirth, type TableMeta } from '../../storage/table/table-meta.js';
 import { formatBytes, plainTable, type Cell } from '../render/table.js';
 import type { HardStateView, LogView, ManifestView } from './data-dir.js';
 import type { TableFileView } from './table-file.js';

@@ -17,7 +17,7 @@ import { IndexBlock } from '../../storage/table/index-block.js';
 import { decodeProperties, type TableProperties } from '../../storage/table/properties.js';
 import { regenerate } from '../../storage/table/table-image.js';
 import { tableRegions, type SpecifiedRegion } from '../../storage/table/table-layout.js';
-import type { TableMeta } from '../../storage/version/table-meta.js';
+import type { TableMeta } from '../../storage/table/table-meta.js';
 import { digest128 } from '../../base/digest.js';
 import { EMPTY, equalBytes } from '../../base/bytes.js';
 import { formatScheme, type EccScheme } from '../../ecc/scheme.js';

@@ -10,18 +10,18 @@ import type { Clock, Env, Network, NetworkHandler, Random, Timer } from '../../b
 import { NetworkError } from '../../base/errors.js';
 import type { KintsugiEvent } from '../../base/events.js';
 import type { NodeId, TableId } from '../../base/ids.js';
-import type { HealingHost } from '../../replica/hooks.js';
+import type { HealingHost } from '../../replica/hooks/healing-hooks.js';
 import { TableFetcher } from '../../replica/fetch/table-fetcher.js';
 import { isTableCall, serveTables, type TableServer } from '../../replica/fetch/table-server.js';
 import { BlockCache } from '../../storage/cache/block-cache.js';
-import type { TableFormat } from '../../storage/settings.js';
+import type { TableFormat } from '../../storage/base/settings.js';
 import { noFaults, type Region } from '../../storage/table/block-faults.js';
 import { TableStore } from '../../storage/table/table-store.js';
 import { TableWriter } from '../../storage/table/table-writer.js';
 import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
-import { tablePath, type ProducedTable, type TableMeta } from '../../storage/version/table-meta.js';
+import { tablePath, type ProducedTable, type TableMeta } from '../../storage/table/table-meta.js';
 import type { TreeOp } from '../../storage/version/tree-op.js';
-import { liveTables } from '../heal-picker.js';
+import { liveTables } from '../heal/heal-picker.js';
 import { Healing, type HealingOptions } from '../healing.js';
 
 export const FORMAT: TableFormat = {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { ManualClock } from '../testing/manual-clock.js';
+import { ManualClock } from '../../base/testing/manual-clock.js';
 import { LeaderLoss } from './leader-loss.js';
 
 describe('a lost leader', () => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { codeOf } from '../../base/errors.js';
 import { silent } from '../../base/events.js';
-import { put } from '../testing/test-cluster.js';
-import { ManualClock } from '../testing/manual-clock.js';
+import { put } from '../../api/testing/requests.js';
+import { ManualClock } from '../../base/testing/manual-clock.js';
 import { Proposals } from './proposals.js';
 
 describe('proposals', () => {

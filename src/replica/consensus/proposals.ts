@@ -9,10 +9,10 @@ import { MiB } from '../../base/bytes.js';
 import type { Clock } from '../../base/env.js';
 import type { EventSink } from '../../base/events.js';
 import type { NodeId } from '../../base/ids.js';
-import { encodeKv } from '../entry.js';
-import { EtcdError } from '../etcd-error.js';
+import { encodeKv } from '../entry/entry.js';
+import { EtcdError } from '../../api/etcd-error.js';
 import type { ProposalId } from '../kv/applied-ids.js';
-import type { KvCommand, KvResponse } from '../kv/requests.js';
+import type { KvCommand, KvResponse } from '../kv/command.js';
 
 interface Pending {
   readonly sequence: number;

@@ -16,9 +16,9 @@ import {
 } from '../../raft/types.js';
 import type { HardStateStore } from '../hard-state/hard-state.js';
 import type { DurableLog } from '../log/durable-log.js';
-import { ReplicaError } from '../errors.js';
+import { ReplicaError } from '../base/errors.js';
 import { LogError } from '../log/errors.js';
-import { raftFrames } from './frame.js';
+import { raftFrames } from '../wire/frame.js';
 import { LeaderLoss } from './leader-loss.js';
 
 export interface RaftDriverHost {

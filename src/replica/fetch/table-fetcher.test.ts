@@ -8,7 +8,7 @@ import { BlockCache } from '../../storage/cache/block-cache.js';
 import { noFaults, type Region } from '../../storage/table/block-faults.js';
 import { TableStore } from '../../storage/table/table-store.js';
 import { TableWriter } from '../../storage/table/table-writer.js';
-import { tablePath, type TableMeta } from '../../storage/version/table-meta.js';
+import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import { TableFetcher } from './table-fetcher.js';
 import { serveTables, type TableServer } from './table-server.js';
 import { decodeRegionsAnswer, decodeRegionsRequest, encodeRegionsAnswer, encodeRegionsRequest, type RegionsAnswer } from './table-wire.js';

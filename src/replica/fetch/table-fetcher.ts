@@ -8,12 +8,12 @@
 import { sleep, type Env } from '../../base/env.js';
 import { codeOf, messageOf, NetworkError } from '../../base/errors.js';
 import type { NodeId } from '../../base/ids.js';
-import { StorageError } from '../../storage/errors.js';
+import { StorageError } from '../../storage/base/errors.js';
 import { rebuildTable } from '../../storage/table/rebuild-table.js';
 import type { BlockName } from '../../storage/table/table-image.js';
 import { verifyTable } from '../../storage/table/verify-table.js';
-import type { TableMeta } from '../../storage/version/table-meta.js';
-import { EtcdError } from '../etcd-error.js';
+import type { TableMeta } from '../../storage/table/table-meta.js';
+import { EtcdError } from '../../api/etcd-error.js';
 import { BlockWindow } from './block-window.js';
 import { decodeRegionsAnswer, encodeRegionsRequest, TABLE_REGIONS_METHOD, type RegionsAnswer, type TableName } from './table-wire.js';
 import { payloadMatches, type WantedBlock } from './wanted-block.js';

@@ -7,11 +7,11 @@
 
 import type { Env } from '../../base/env.js';
 import { CodecError, codeOf } from '../../base/errors.js';
-import { StorageError } from '../../storage/errors.js';
+import { StorageError } from '../../storage/base/errors.js';
 import { FILE_MISSING } from '../../storage/table/read-block.js';
 import type { TableReader } from '../../storage/table/table-reader.js';
 import type { TableStore } from '../../storage/table/table-store.js';
-import type { TableMeta } from '../../storage/version/table-meta.js';
+import type { TableMeta } from '../../storage/table/table-meta.js';
 import {
   ANSWER_BYTES, decodeRegionsRequest, encodeRegionsAnswer, PAYLOAD_BYTES_MAX, TABLE_REGIONS_METHOD,
   type Piece, type RegionsAnswer, type RegionsRequest, type TableName,

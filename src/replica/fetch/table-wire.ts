@@ -8,7 +8,7 @@
 import { ByteReader, ByteWriter, fromHex, KiB, MiB, toHex } from '../../base/bytes.js';
 import { CodecError } from '../../base/errors.js';
 import type { Digest128 } from '../../base/ids.js';
-import type { Birth } from '../../storage/version/table-meta.js';
+import type { Birth } from '../../storage/table/table-meta.js';
 
 export const TABLE_REGIONS_METHOD = 'table.regions';
 /** Bytes of payloads in one answer; a single one may exceed it alone (a block of one huge value). */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { CrashDisk } from '../../base/disk/crash-disk.js';
 import { FaultDisk } from '../../base/disk/fault-disk.js';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
-import { seededRandom } from '../../base/disk/testing/seeded-random.js';
+import { seededRandom } from '../../base/testing/seeded-random.js';
 import { codeOf } from '../../base/errors.js';
 import { HardStateStore } from './hard-state.js';
 import { SLOT_BYTES, slotOffset, type HardStateRecord } from './slots.js';

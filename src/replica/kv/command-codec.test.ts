@@ -6,7 +6,8 @@ import { TXN_DEPTH_MAX, decodeKvCommand, decodeProposalId, encodeKvCommand, enco
 import { kvCommand } from './testing/arbitraries.js';
 import { bytes, command, compareOf, op, putOf, txnOf } from './testing/requests.js';
 import { decodeKeyValue, encodeRecord } from './value-record.js';
-import type { KvCommand, TxnRequest } from './requests.js';
+import type { KvCommand } from './command.js';
+import type { TxnRequest } from '../../api/requests.js';
 
 function encode(what: KvCommand, capacity = 256): Uint8Array {
   const out = new ByteWriter(capacity);

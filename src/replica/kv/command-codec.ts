@@ -9,10 +9,11 @@ import { EMPTY, type ByteReader, type ByteWriter } from '../../base/bytes.js';
 import { unreachable } from '../../base/assert.js';
 import { CodecError } from '../../base/errors.js';
 import type { ProposalId } from './applied-ids.js';
+import type { KvCommand } from './command.js';
 import type {
-  Compare, CompareResult, CompareTarget, DeleteRangeRequest, KvCommand, PutRequest, RangeRequest, RequestOp, SortOrder,
-  SortTarget, TxnRequest,
-} from './requests.js';
+  Compare, CompareResult, CompareTarget, DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, SortOrder, SortTarget,
+  TxnRequest,
+} from '../../api/requests.js';
 
 /** Levels of nested transactions: one for each operation of etcd's default budget, and the outermost. */
 export const TXN_DEPTH_MAX = 129;

@@ -13,8 +13,8 @@ import { CodecError } from '../../base/errors.js';
 import type { LeaseId, LogIndex, NodeId, Revision } from '../../base/ids.js';
 import {
   SYSTEM_SPACE, USER_SPACE, type ReadView, type ReadableTree, type TreeWrite,
-} from '../../storage/read-view.js';
-import { EtcdError } from '../etcd-error.js';
+} from '../../storage/base/read-view.js';
+import { EtcdError } from '../../api/etcd-error.js';
 import { AppliedIds, type ProposalId } from './applied-ids.js';
 import { deleteRange, leaseCheck, put, recordOfPut, type WriteRules } from './operations.js';
 import { Overlay } from './overlay.js';
@@ -22,7 +22,8 @@ import { Pace, SLICE_KEYS } from './pace.js';
 import { toKeyValue, type StoreState } from './range.js';
 import { SYSTEM_KEYS, systemWrite } from './system-keys.js';
 import { TxnRun } from './txn.js';
-import type { CompactionRequest, DeleteRangeRequest, KvCommand, KvResponse, PutRequest } from './requests.js';
+import type { KvCommand, KvResponse } from './command.js';
+import type { CompactionRequest, DeleteRangeRequest, PutRequest } from '../../api/requests.js';
 
 export type ApplyOutcome =
   /** `response` is undefined unless it was wanted. */

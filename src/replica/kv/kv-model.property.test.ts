@@ -11,7 +11,8 @@ import { Harness, outcome, plain, refusal } from './testing/harness.js';
 import { Oracle } from './testing/oracle.js';
 import { isReadOnlyTxn } from './txn.js';
 import { validateCommand } from './validate.js';
-import type { KvCommand, RangeRequest, TxnRequest } from './requests.js';
+import type { KvCommand } from './command.js';
+import type { RangeRequest, TxnRequest } from '../../api/requests.js';
 
 function throughTheLog(command: KvCommand): KvCommand {
   const out = new ByteWriter();

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { Harness, refusal } from './testing/harness.js';
 import { TO_END, bytes, compareOf, op, txnOf } from './testing/requests.js';
 import { isReadOnlyTxn, isSerializableTxn, txnNeedsLog } from './txn.js';
-import type { KeyValue, RangeResponse } from './requests.js';
+import type { KeyValue, RangeResponse } from '../../api/requests.js';
 
 const text = (b: Uint8Array): string => Buffer.from(b).toString('latin1');
 const keys = (response: { kvs: readonly KeyValue[] }): string => response.kvs.map((kv) => text(kv.key)).join(' ');

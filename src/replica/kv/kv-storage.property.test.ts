@@ -10,7 +10,8 @@ import { outcome } from './testing/harness.js';
 import { Oracle } from './testing/oracle.js';
 import { StorageTree } from './testing/storage-tree.js';
 import { validateCommand } from './validate.js';
-import type { KvCommand, RangeRequest } from './requests.js';
+import type { KvCommand } from './command.js';
+import type { RangeRequest } from '../../api/requests.js';
 
 type Step = KvCommand | { readonly kind: 'read'; readonly request: RangeRequest } | { readonly kind: 'flush' | 'merge' | 'restart' };
 

@@ -5,13 +5,13 @@
 
 import { compareBytes } from '../../base/bytes.js';
 import type { LeaseId } from '../../base/ids.js';
-import { USER_SPACE, type TreeWrite, type VersionedEntry } from '../../storage/read-view.js';
-import { EtcdError } from '../etcd-error.js';
+import { USER_SPACE, type TreeWrite, type VersionedEntry } from '../../storage/base/read-view.js';
+import { EtcdError } from '../../api/etcd-error.js';
 import type { Overlay } from './overlay.js';
 import type { Pace } from './pace.js';
 import { rangeTo, toKeyValue } from './range.js';
 import { RecordHead, encodeRecord, readRecordHead } from './value-record.js';
-import type { DeleteRangeRequest, DeleteRangeResponse, KeyValue, PutRequest, PutResponse } from './requests.js';
+import type { DeleteRangeRequest, DeleteRangeResponse, KeyValue, PutRequest, PutResponse } from '../../api/requests.js';
 
 /** What a write needs to know of the rest of the replicated state. */
 export interface WriteRules {

@@ -12,7 +12,7 @@ import { EMPTY, compareBytes } from '../../base/bytes.js';
 import type { Revision } from '../../base/ids.js';
 import {
   USER_SPACE, type ReadView, type ScanOptions, type Space, type TreeWrite, type VersionedEntry,
-} from '../../storage/read-view.js';
+} from '../../storage/base/read-view.js';
 
 export class Overlay implements ReadView {
   readonly base: ReadView;

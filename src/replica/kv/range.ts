@@ -9,12 +9,12 @@
 
 import { EMPTY, compareBytes } from '../../base/bytes.js';
 import type { Revision } from '../../base/ids.js';
-import { USER_SPACE, type ReadView, type VersionedEntry } from '../../storage/read-view.js';
-import { EtcdError } from '../etcd-error.js';
+import { USER_SPACE, type ReadView, type VersionedEntry } from '../../storage/base/read-view.js';
+import { EtcdError } from '../../api/etcd-error.js';
 import { Pace } from './pace.js';
 import { sortSliced } from './sort.js';
 import { decodeKeyValue } from './value-record.js';
-import type { KeyValue, RangeRequest, RangeResponse, SortTarget } from './requests.js';
+import type { KeyValue, RangeRequest, RangeResponse, SortTarget } from '../../api/requests.js';
 
 /** The state that a view belongs to. */
 export interface StoreState {

@@ -5,7 +5,7 @@
  */
 
 import { utf8 } from '../../base/bytes.js';
-import { SYSTEM_SPACE, type TreeWrite } from '../../storage/read-view.js';
+import { SYSTEM_SPACE, type TreeWrite } from '../../storage/base/read-view.js';
 import type { LogIndex } from '../../base/ids.js';
 
 export const SYSTEM_KEYS = {

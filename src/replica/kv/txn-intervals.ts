@@ -5,8 +5,8 @@
  * key only. Costs n log n: a nested transaction can hold tens of thousands of operations.
  */
 
-import { EtcdError } from '../etcd-error.js';
-import type { RequestOp } from './requests.js';
+import { EtcdError } from '../../api/etcd-error.js';
+import type { RequestOp } from '../../api/requests.js';
 
 /** One character per byte: compares in byte order and serves as a key of sets. */
 function keyText(key: Uint8Array): string {

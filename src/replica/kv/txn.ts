@@ -7,8 +7,8 @@
 import { assert, unreachable } from '../../base/assert.js';
 import { compareBytes } from '../../base/bytes.js';
 import type { Revision } from '../../base/ids.js';
-import { USER_SPACE, type ReadView, type VersionedEntry } from '../../storage/read-view.js';
-import { EtcdError } from '../etcd-error.js';
+import { USER_SPACE, type ReadView, type VersionedEntry } from '../../storage/base/read-view.js';
+import { EtcdError } from '../../api/etcd-error.js';
 import { deleteRange, leaseCheck, put, type WriteRules } from './operations.js';
 import { Overlay } from './overlay.js';
 import { Pace } from './pace.js';
@@ -16,7 +16,7 @@ import { range, rangeTo, readRevision, type StoreState } from './range.js';
 import { RecordHead, readRecordHead } from './value-record.js';
 import type {
   Compare, CompareResult, RequestOp, ResponseOp, TxnRequest, TxnResponse,
-} from './requests.js';
+} from '../../api/requests.js';
 
 const head = new RecordHead();
 

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { refusal } from './testing/harness.js';
 import { TO_END, command, compareOf, op, rangeOf, txnOf } from './testing/requests.js';
 import { MAX_KEY_BYTES, MAX_TXN_OPS, validateCommand, validateRange, validateTxn } from './validate.js';
-import { EtcdError } from '../etcd-error.js';
-import type { KvCommand, RequestOp } from './requests.js';
+import { EtcdError } from '../../api/etcd-error.js';
+import type { KvCommand } from './command.js';
+import type { RequestOp } from '../../api/requests.js';
 
 const check = (what: KvCommand): string => refusal(() => validateCommand(what));
 const txn = (...ops: RequestOp[]): string => refusal(() => validateTxn(txnOf([], ops)));

@@ -5,10 +5,11 @@
 
 import { unreachable } from '../../base/assert.js';
 import { KiB } from '../../base/bytes.js';
-import { EtcdError } from '../etcd-error.js';
+import { EtcdError } from '../../api/etcd-error.js';
 import { TXN_DEPTH_MAX } from './command-codec.js';
 import { checkIntervals } from './txn-intervals.js';
-import type { DeleteRangeRequest, KvCommand, PutRequest, RangeRequest, RequestOp, TxnRequest } from './requests.js';
+import type { KvCommand } from './command.js';
+import type { DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest } from '../../api/requests.js';
 
 /** The longest key that can be put: index blocks hold whole keys. etcd has no bound but the request's. */
 export const MAX_KEY_BYTES = 60 * KiB;

@@ -11,7 +11,7 @@ import { assert } from '../../base/assert.js';
 import { EMPTY } from '../../base/bytes.js';
 import { CodecError } from '../../base/errors.js';
 import type { LeaseId, Revision } from '../../base/ids.js';
-import type { KeyValue } from './requests.js';
+import type { KeyValue } from '../../api/requests.js';
 
 const FORMAT = 1;
 const HAS_LEASE = 1;

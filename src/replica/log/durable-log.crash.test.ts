@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { CrashDisk } from '../../base/disk/crash-disk.js';
-import { seededRandom } from '../../base/disk/testing/seeded-random.js';
+import { seededRandom } from '../../base/testing/seeded-random.js';
 import type { Random } from '../../base/env.js';
 import { codeOf } from '../../base/errors.js';
 import type { Entry } from '../../raft/types.js';

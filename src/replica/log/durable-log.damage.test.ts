@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { FaultDisk } from '../../base/disk/fault-disk.js';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
-import { seededRandom } from '../../base/disk/testing/seeded-random.js';
+import { seededRandom } from '../../base/testing/seeded-random.js';
 import { codeOf } from '../../base/errors.js';
 import type { Entry } from '../../raft/types.js';
 import type { LogError } from './errors.js';

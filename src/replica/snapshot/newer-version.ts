@@ -8,10 +8,10 @@
 import { codeOf, NetworkError } from '../../base/errors.js';
 import type { Env } from '../../base/env.js';
 import type { NodeId } from '../../base/ids.js';
-import type { StorageError } from '../../storage/errors.js';
-import type { Tree } from '../../storage/tree.js';
+import type { StorageError } from '../../storage/base/errors.js';
+import type { Tree } from '../../storage/tree/tree.js';
 import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
-import { sameBirth, type TableMeta } from '../../storage/version/table-meta.js';
+import { sameBirth, type TableMeta } from '../../storage/table/table-meta.js';
 import { askForVersions, newest, type PeerVersion } from './peer-versions.js';
 import type { SnapshotReceiver } from './snapshot-receiver.js';
 

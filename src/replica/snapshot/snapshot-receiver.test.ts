@@ -4,13 +4,13 @@ import type { Env } from '../../base/env.js';
 import { silent } from '../../base/events.js';
 import { newMessage } from '../../raft/message.js';
 import type { Message } from '../../raft/types.js';
-import { StorageError } from '../../storage/errors.js';
-import { USER_SPACE } from '../../storage/read-view.js';
+import { StorageError } from '../../storage/base/errors.js';
+import { USER_SPACE } from '../../storage/base/read-view.js';
 import { encodeManifest } from '../../storage/version/manifest-codec.js';
-import { tablePath, type TableMeta } from '../../storage/version/table-meta.js';
-import { TreeHarness } from '../../storage/version/testing/tree-harness.js';
+import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
+import { TreeHarness } from '../../storage/testing/tree-harness.js';
 import type { FetchTableOptions, TableFetcher } from '../fetch/table-fetcher.js';
-import { ManualClock } from '../testing/manual-clock.js';
+import { ManualClock } from '../../base/testing/manual-clock.js';
 import { SnapshotReceiver } from './snapshot-receiver.js';
 
 function turn(): Promise<void> {

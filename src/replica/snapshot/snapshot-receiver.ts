@@ -9,12 +9,12 @@ import { messageOf } from '../../base/errors.js';
 import type { Env, Timer } from '../../base/env.js';
 import type { LogIndex, NodeId, TableId, Term } from '../../base/ids.js';
 import type { Message } from '../../raft/types.js';
-import type { Tree } from '../../storage/tree.js';
+import type { Tree } from '../../storage/tree/tree.js';
 import { verifyTable } from '../../storage/table/verify-table.js';
 import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
 import { decodeManifest } from '../../storage/version/manifest-codec.js';
-import { sameBirth, tablePath, type TableMeta } from '../../storage/version/table-meta.js';
-import { FRAME_SNAPSHOT_ALIVE, frame } from '../consensus/frame.js';
+import { sameBirth, tablePath, type TableMeta } from '../../storage/table/table-meta.js';
+import { FRAME_SNAPSHOT_ALIVE, frame } from '../wire/frame.js';
 import { EMPTY } from '../../base/bytes.js';
 import type { TableFetcher } from '../fetch/table-fetcher.js';
 

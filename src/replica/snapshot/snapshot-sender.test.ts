@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { utf8 } from '../../base/bytes.js';
 import { silent } from '../../base/events.js';
-import { USER_SPACE } from '../../storage/read-view.js';
+import { USER_SPACE } from '../../storage/base/read-view.js';
 import { decodeManifest } from '../../storage/version/manifest-codec.js';
-import { tablePath } from '../../storage/version/table-meta.js';
-import { SMALL_FORMAT, TreeHarness } from '../../storage/version/testing/tree-harness.js';
-import { ManualClock } from '../testing/manual-clock.js';
+import { tablePath } from '../../storage/table/table-meta.js';
+import { SMALL_FORMAT, TreeHarness } from '../../storage/testing/tree-harness.js';
+import { ManualClock } from '../../base/testing/manual-clock.js';
 import { SnapshotSender } from './snapshot-sender.js';
 
 async function flushOne(harness: TreeHarness, revision: number): Promise<void> {

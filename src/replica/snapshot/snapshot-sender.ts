@@ -9,8 +9,8 @@ import type { EventSink } from '../../base/events.js';
 import type { LogIndex, NodeId } from '../../base/ids.js';
 import { RaftError } from '../../raft/errors.js';
 import type { ConfState, ProgressState, Snapshot } from '../../raft/types.js';
-import type { Tree } from '../../storage/tree.js';
-import type { TableMeta } from '../../storage/version/table-meta.js';
+import type { Tree } from '../../storage/tree/tree.js';
+import type { TableMeta } from '../../storage/table/table-meta.js';
 import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
 import { encodeManifest } from '../../storage/version/manifest-codec.js';
 

@@ -8,7 +8,7 @@ import { ByteReader, ByteWriter, toHex } from '../../base/bytes.js';
 import { CodecError } from '../../base/errors.js';
 import type { LogIndex, NodeId } from '../../base/ids.js';
 import { readProducedTable, writeProducedTable } from '../../storage/version/manifest-codec.js';
-import type { ProducedTable } from '../../storage/version/table-meta.js';
+import type { ProducedTable } from '../../storage/table/table-meta.js';
 
 /** Outputs of one plan: a bound for decoding. */
 const MAX_TABLES = 4096;

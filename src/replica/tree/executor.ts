@@ -7,12 +7,12 @@
 import { codeOf, messageOf } from '../../base/errors.js';
 import type { Clock, Env } from '../../base/env.js';
 import type { LogIndex, TableId } from '../../base/ids.js';
-import { StorageError } from '../../storage/errors.js';
+import { StorageError } from '../../storage/base/errors.js';
 import { produceCompaction, produceFlush, type ProduceContext } from '../../storage/compaction/produce.js';
-import type { Tree } from '../../storage/tree.js';
+import type { Tree } from '../../storage/tree/tree.js';
 import type { TableStore } from '../../storage/table/table-store.js';
 import type { PendingPlan, PendingSeal } from '../../storage/version/logical-manifest.js';
-import { outputPath, type ProducedTable, type TableMeta } from '../../storage/version/table-meta.js';
+import { outputPath, type ProducedTable, type TableMeta } from '../../storage/table/table-meta.js';
 import type { Report } from './agreement.js';
 
 export interface ExecutorOptions {

@@ -4,7 +4,7 @@
  */
 
 import type { TableId } from '../../base/ids.js';
-import type { Tree } from '../../storage/tree.js';
+import type { Tree } from '../../storage/tree/tree.js';
 import type { ManifestStore } from '../../storage/version/manifest-store.js';
 
 export interface ManifestWriterOptions {

@@ -3,8 +3,8 @@ import { FaultDisk } from '../../base/disk/fault-disk.js';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import type { Env } from '../../base/env.js';
 import { silent } from '../../base/events.js';
-import { outputPath, tablePath, type TableMeta } from '../../storage/version/table-meta.js';
-import { ManualClock } from '../testing/manual-clock.js';
+import { outputPath, tablePath, type TableMeta } from '../../storage/table/table-meta.js';
+import { ManualClock } from '../../base/testing/manual-clock.js';
 import { Materializer, type MaterializerOptions } from './materializer.js';
 
 async function turns(count = 20): Promise<void> {

@@ -8,10 +8,10 @@ import { messageOf } from '../../base/errors.js';
 import type { Env } from '../../base/env.js';
 import { sleep } from '../../base/env.js';
 import type { LogIndex, NodeId, TableId } from '../../base/ids.js';
-import type { Tree } from '../../storage/tree.js';
-import { outputPath, tablePath, type TableMeta } from '../../storage/version/table-meta.js';
+import type { Tree } from '../../storage/tree/tree.js';
+import { outputPath, tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import type { TableFetcher } from '../fetch/table-fetcher.js';
-import type { HealingHooks } from '../hooks.js';
+import type { HealingHooks } from '../hooks/healing-hooks.js';
 import type { Executor } from './executor.js';
 
 export interface MaterializerOptions {

@@ -6,8 +6,8 @@
 import type { EventSink } from '../../base/events.js';
 import type { LogIndex, NodeId, TableId } from '../../base/ids.js';
 import { pickLeveled } from '../../storage/compaction/leveled.js';
-import type { TreeSettings } from '../../storage/settings.js';
-import type { Tree } from '../../storage/tree.js';
+import type { TreeSettings } from '../../storage/base/settings.js';
+import type { Tree } from '../../storage/tree/tree.js';
 import type { TreeOp } from '../../storage/version/tree-op.js';
 import type { Agreement } from './agreement.js';
 

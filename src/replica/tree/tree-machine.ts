@@ -6,19 +6,19 @@
 
 import type { Env } from '../../base/env.js';
 import type { LogIndex, NodeId, TableId, Term } from '../../base/ids.js';
-import type { StorageError } from '../../storage/errors.js';
-import type { TreeWrite } from '../../storage/read-view.js';
-import type { TreeSettings } from '../../storage/settings.js';
+import type { StorageError } from '../../storage/base/errors.js';
+import type { TreeWrite } from '../../storage/base/read-view.js';
+import type { TreeSettings } from '../../storage/base/settings.js';
 import type { TableStore } from '../../storage/table/table-store.js';
-import type { Tree } from '../../storage/tree.js';
+import type { Tree } from '../../storage/tree/tree.js';
 import { applyTreeOp } from '../../storage/version/apply-tree-op.js';
 import type { OpOutcome } from '../../storage/version/logical-manifest.js';
 import type { ManifestStore } from '../../storage/version/manifest-store.js';
 import type { TreeOp } from '../../storage/version/tree-op.js';
-import { FRAME_REDO, FRAME_REPORT, frame } from '../consensus/frame.js';
+import { FRAME_REDO, FRAME_REPORT, frame } from '../wire/frame.js';
 import { ByteReader, ByteWriter } from '../../base/bytes.js';
 import type { TableFetcher } from '../fetch/table-fetcher.js';
-import type { HealingHooks } from '../hooks.js';
+import type { HealingHooks } from '../hooks/healing-hooks.js';
 import { Agreement, decodeReport, encodeReport, type Report } from './agreement.js';
 import { Executor } from './executor.js';
 import { ManifestWriter } from './manifest-writer.js';

@@ -5,7 +5,7 @@
 
 import { DEFAULT_SCHEME, formatScheme } from '../../ecc/scheme.js';
 import { KiB, MiB } from '../../base/bytes.js';
-import { DEFAULT_TREE_SETTINGS } from '../../storage/settings.js';
+import { DEFAULT_TREE_SETTINGS } from '../../storage/base/settings.js';
 import type { OptionKind, OptionSpec, OptionValue, Support } from './spec.js';
 
 const here: Support = { kind: 'here' };

@@ -2,8 +2,8 @@
 
 import { CodecError } from '../../base/errors.js';
 import { fromUtf8, utf8 } from '../../base/bytes.js';
-import { ProtoReader } from '../../client/wire/proto-reader.js';
-import { ProtoWriter, bytesFieldSize, messageFieldSize } from '../../client/wire/proto-writer.js';
+import { ProtoReader } from '../../api/wire/proto-reader.js';
+import { ProtoWriter, bytesFieldSize, messageFieldSize } from '../../api/wire/proto-writer.js';
 
 export const STREAM_PATH = '/kintsugi.v1.Peer/Stream';
 export const CALL_PATH = '/kintsugi.v1.Peer/Call';

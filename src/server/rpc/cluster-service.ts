@@ -1,8 +1,8 @@
 /** etcd's Cluster and Maintenance services, as far as they are served: from local state, useful without quorum. */
 
 import { NodeId } from '../../base/ids.js';
-import { ETCD_MESSAGES, EtcdError } from '../../replica/etcd-error.js';
-import type { Store } from '../../replica/store.js';
+import { ETCD_MESSAGES, EtcdError } from '../../api/etcd-error.js';
+import type { Store } from '../../node/store.js';
 import { addCold } from './cold.js';
 import type { Method } from './method.js';
 

@@ -2,7 +2,7 @@
 
 import { must } from '../../base/assert.js';
 import { CodecError, messageOf } from '../../base/errors.js';
-import { serviceMethods, type AnyMethod } from '../../client/wire/protos.js';
+import { serviceMethods, type AnyMethod } from '../../api/protos/protos.js';
 import type { Method, Sender } from './method.js';
 
 /** Requests of the generic codec: 64-bit numbers are strings, enums their labels, bytes Buffers. */

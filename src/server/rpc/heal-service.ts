@@ -1,6 +1,8 @@
 /** kintsugi.v1.Heal: what this node knows of its damage, a scrub with progress, and its tables' digests. */
 
-import type { HintStatus, ScrubStatus, Store } from '../../replica/store.js';
+import type { HintStatus } from '../../healing/status/hint-status.js';
+import type { ScrubStatus } from '../../healing/status/scrub-status.js';
+import type { Store } from '../../node/store.js';
 import { addCold, type ColdSender } from './cold.js';
 import type { Method } from './method.js';
 

@@ -2,13 +2,13 @@
 
 import {
   decodeCompactionRequest, decodeDeleteRangeRequest, decodePutRequest, decodeRangeRequest, decodeTxnRequest,
-} from '../../client/wire/decode-request.js';
+} from '../../api/wire/decode-request.js';
 import {
   encodeCompactionResponse, encodeDeleteRangeResponse, encodeHeaderPrefix, encodePutResponse, encodeRangeResponse,
   encodeTxnResponse,
-} from '../../client/wire/encode-response.js';
-import { EtcdError } from '../../replica/etcd-error.js';
-import type { Store } from '../../replica/store.js';
+} from '../../api/wire/encode-response.js';
+import { EtcdError } from '../../api/etcd-error.js';
+import type { Store } from '../../node/store.js';
 import type { Method, UnaryHandler } from './method.js';
 
 export interface KvLimits {

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { Client, credentials, Metadata, type Server, type ServiceError } from '@grpc/grpc-js';
 import { Etcd3 } from 'etcd3';
-import { decodeRangeResponse } from '../../client/wire/decode-response.js';
-import { serviceMethods } from '../../client/wire/protos.js';
+import { decodeRangeResponse } from '../../api/wire/decode-response.js';
+import { serviceMethods } from '../../api/protos/protos.js';
 import { AssertionError } from '../../base/assert.js';
 import { CodecError } from '../../base/errors.js';
 import { RpcStats } from '../../observability/rpc-stats.js';
-import { ETCD_MESSAGES, EtcdError, type EtcdErrorCode } from '../../replica/etcd-error.js';
+import { ETCD_MESSAGES, EtcdError, type EtcdErrorCode } from '../../api/etcd-error.js';
 import { FakeStore } from '../testing/fake-store.js';
 import { grpcServer, listenInsecure } from './grpc-server.js';
 import { closeGrpc } from './grpc-shutdown.js';

@@ -1,6 +1,6 @@
 /** All methods of the client port in one table. */
 
-import type { Store } from '../../replica/store.js';
+import type { Store } from '../../node/store.js';
 import { addCluster, addMaintenance } from './cluster-service.js';
 import { addHeal } from './heal-service.js';
 import { addHealth, type Health } from './health-service.js';

@@ -5,7 +5,7 @@
 
 import { AssertionError } from '../../base/assert.js';
 import { CodecError, KintsugiError, NetworkError, messageOf } from '../../base/errors.js';
-import { EtcdError, type EtcdErrorCode } from '../../replica/etcd-error.js';
+import { EtcdError, type EtcdErrorCode } from '../../api/etcd-error.js';
 
 export const Code = {
   OK: 0, CANCELLED: 1, UNKNOWN: 2, INVALID_ARGUMENT: 3, DEADLINE_EXCEEDED: 4, NOT_FOUND: 5, PERMISSION_DENIED: 7,

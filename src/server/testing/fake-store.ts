@@ -4,12 +4,13 @@
  */
 
 import { EMPTY, compareBytes } from '../../base/bytes.js';
-import { EtcdError } from '../../replica/etcd-error.js';
-import type { MemberInfo, NodeStatus, ScrubReport, ScrubStatus, Store } from '../../replica/store.js';
+import { EtcdError } from '../../api/etcd-error.js';
+import type { ScrubReport, ScrubStatus } from '../../healing/status/scrub-status.js';
+import type { MemberInfo, NodeStatus, Store } from '../../node/store.js';
 import type {
   CompactionRequest, CompactionResponse, Compare, DeleteRangeRequest, DeleteRangeResponse, KeyValue, PutRequest,
   PutResponse, RangeRequest, RangeResponse, RequestOp, ResponseOp, TxnRequest, TxnResponse,
-} from '../../replica/kv/requests.js';
+} from '../../api/requests.js';
 
 interface Version {
   readonly revision: number;

@@ -5,11 +5,11 @@
  */
 
 import { digest128 } from '../../base/digest.js';
-import { decodeHintFile, HINTS_PATH } from '../../healing/hint-store.js';
+import { decodeHintFile, HINTS_PATH } from '../../healing/hints/hint-store.js';
 import { codeOf } from '../../base/errors.js';
-import { REPAIRS_DIR } from '../../healing/repair-store.js';
+import { REPAIRS_DIR } from '../../healing/repair/repair-store.js';
 import { encodeManifest } from '../../storage/version/manifest-codec.js';
-import { tablePath } from '../../storage/version/table-meta.js';
+import { tablePath } from '../../storage/table/table-meta.js';
 import type { DamageOracle } from './oracle/damage-oracle.js';
 import type { WatchedNode } from './watched.js';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { get, put } from '../../replica/testing/test-cluster.js';
-import { tablePath } from '../../storage/version/table-meta.js';
+import { get, put } from '../../api/testing/requests.js';
+import { tablePath } from '../../storage/table/table-meta.js';
 import { WatchedCluster, type LiveNode } from './testing/watched-cluster.js';
 
 async function fill(cluster: WatchedCluster, from: number, count: number): Promise<void> {

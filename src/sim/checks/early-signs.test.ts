@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import type { Replica } from '../../replica/replica.js';
-import { DEFAULT_TREE_SETTINGS } from '../../storage/settings.js';
+import { DEFAULT_TREE_SETTINGS } from '../../storage/base/settings.js';
 import { emptyManifest } from '../../storage/version/apply-tree-op.js';
-import { tablePath, type TableMeta } from '../../storage/version/table-meta.js';
+import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import { Acknowledged } from './consensus/acknowledged.js';
 import { ClusterSettings } from './tree/cluster-settings.js';
 import { Committed } from './consensus/committed.js';

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import type { Entry } from '../../raft/types.js';
-import type { HintStatus } from '../../replica/store.js';
+import type { HintStatus } from '../../healing/status/hint-status.js';
 import type { Replica } from '../../replica/replica.js';
 import { encodeSlot, FILE_BYTES, SLOT_PAGES, slotOffset } from '../../replica/hard-state/slots.js';
-import { encodeBootstrap, encodeTreeOp } from '../../replica/entry.js';
+import { encodeBootstrap, encodeTreeOp } from '../../replica/entry/entry.js';
 import { formatWith, makeTable, sampleEntries } from '../../storage/table/testing/sample-tables.js';
-import { DEFAULT_TREE_SETTINGS } from '../../storage/settings.js';
+import { DEFAULT_TREE_SETTINGS } from '../../storage/base/settings.js';
 import { emptyManifest } from '../../storage/version/apply-tree-op.js';
 import type { LogicalManifest, PendingPlan } from '../../storage/version/logical-manifest.js';
-import { tablePath } from '../../storage/version/table-meta.js';
+import { tablePath } from '../../storage/table/table-meta.js';
 import { Acknowledged } from './consensus/acknowledged.js';
 import { Committed } from './consensus/committed.js';
 import { CurrentReads } from './consensus/current-reads.js';

@@ -11,7 +11,7 @@ import type { Env } from '../../base/env.js';
 import { codeOf, DiskError, messageOf } from '../../base/errors.js';
 import type { KintsugiEvent } from '../../base/events.js';
 import { Healing } from '../../healing/healing.js';
-import { NodeStore } from '../../replica/node-store.js';
+import { NodeStore } from '../../node/node-store.js';
 import { Replica } from '../../replica/replica.js';
 import type { Coverage } from '../coverage.js';
 import { SimDisk } from '../disk/sim-disk.js';

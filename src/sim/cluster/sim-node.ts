@@ -2,7 +2,7 @@
 
 import type { NodeId } from '../../base/ids.js';
 import type { Healing } from '../../healing/healing.js';
-import type { NodeStore } from '../../replica/node-store.js';
+import type { NodeStore } from '../../node/node-store.js';
 import type { Replica } from '../../replica/replica.js';
 import type { SimDisk } from '../disk/sim-disk.js';
 import type { Process } from '../world/world.js';

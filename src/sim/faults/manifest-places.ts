@@ -1,6 +1,6 @@
 /** The copies of the records of a node's manifest file, as the medium has them. */
 
-import { DEFAULT_TREE_SETTINGS } from '../../storage/settings.js';
+import { DEFAULT_TREE_SETTINGS } from '../../storage/base/settings.js';
 import { decodeSlot, SLOT_BYTES, SLOT_PAGES, slotOffset, type HardStateRecord } from '../../replica/hard-state/slots.js';
 import { copyBytes, PAGE_BYTES, readCopy, readFrame, type Frame } from '../../storage/version/manifest-record.js';
 import { pathOf } from '../../storage/version/manifest-store.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { codeOf } from '../../base/errors.js';
 import { encodeSlot, slotOffset } from '../../replica/hard-state/slots.js';
-import { tablePath } from '../../storage/version/table-meta.js';
+import { tablePath } from '../../storage/table/table-meta.js';
 import type { SimNode } from '../cluster/sim-node.js';
 import type { SimDisk } from '../disk/sim-disk.js';
 import { testPump } from '../testing/pump.js';

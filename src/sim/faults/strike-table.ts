@@ -3,7 +3,7 @@
  * elsewhere is done to tables that are finished: it is their medium that differs from what was written, behind the cache.
  */
 
-import { tablePath, type TableMeta } from '../../storage/version/table-meta.js';
+import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import type { SimNode } from '../cluster/sim-node.js';
 import { changeOf, changing, endOf, stretchFor, type Stretch } from './change.js';
 import { shuffled, struck, type Strike } from './context.js';

@@ -6,7 +6,7 @@
 import { HEADER_BYTES } from '../../replica/log/segment-layout.js';
 import { blockLayout } from '../../storage/block/layout.js';
 import type { SpecifiedRegion } from '../../storage/table/table-layout.js';
-import { tablePath, type TableMeta } from '../../storage/version/table-meta.js';
+import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import type { SimNode } from '../cluster/sim-node.js';
 import { readSegments } from './log-places.js';
 import { readCopies } from './manifest-places.js';

@@ -4,8 +4,8 @@
  * is a proof, so the search is a second opinion that may run out of steps; where there is no such order nothing has passed.
  */
 
-import { searchByKey } from '../checker/check.js';
-import type { SearchLimits } from '../checker/model.js';
+import { searchByKey } from '../../checker/check.js';
+import type { SearchLimits } from '../../checker/model.js';
 import type { OpRecord } from './history.js';
 import { gather } from './judge/evidence.js';
 import type { Fault } from './judge/fault.js';

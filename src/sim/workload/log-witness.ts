@@ -6,9 +6,9 @@
 import { ByteWriter } from '../../base/bytes.js';
 import type { Revision } from '../../base/ids.js';
 import type { Entry } from '../../raft/types.js';
-import { decodeLogRecord } from '../../replica/entry.js';
+import { decodeLogRecord } from '../../replica/entry/entry.js';
 import { encodeKvCommand } from '../../replica/kv/command-codec.js';
-import type { KvCommand } from '../../replica/kv/requests.js';
+import type { KvCommand } from '../../replica/kv/command.js';
 
 /** Stands for a life of a node; its state after the entry that was just applied. */
 export interface Applied {

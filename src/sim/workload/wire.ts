@@ -1,6 +1,9 @@
 /** Operations as the requests of the store's API, and its responses as answers. */
 
-import type { Compare, DeleteRangeRequest, KeyValue, KvCommand, RangeRequest, RangeResponse, RequestOp, ResponseOp, TxnRequest } from '../../replica/kv/requests.js';
+import type { KvCommand } from '../../replica/kv/command.js';
+import type {
+  Compare, DeleteRangeRequest, KeyValue, RangeRequest, RangeResponse, RequestOp, ResponseOp, TxnRequest,
+} from '../../api/requests.js';
 import { decodeValue } from './value.js';
 import type { WorkloadStore } from './node.js';
 import type { Answer, CompareOp, DeleteOp, InnerAnswer, InnerOp, Kv, Op, PutOp, RangeOp, TxnOp } from './operation.js';

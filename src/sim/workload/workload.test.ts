@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { EtcdError } from '../../replica/etcd-error.js';
-import type { KvCommand, RangeRequest, RangeResponse } from '../../replica/kv/requests.js';
+import { EtcdError } from '../../api/etcd-error.js';
+import type { KvCommand } from '../../replica/kv/command.js';
+import type { RangeRequest, RangeResponse } from '../../api/requests.js';
 import type { Stream } from '../world/random.js';
 import { DAMAGED_VALUE } from './operation.js';
 import { FakeCluster, type Lie } from './testing/fake-cluster.js';

@@ -8,7 +8,7 @@ import { assert } from '../../base/assert.js';
 import { digest128, digest64 } from '../../base/digest.js';
 import type { Digest128, Digest64 } from '../../base/ids.js';
 import type { EccScheme } from '../../ecc/scheme.js';
-import type { BlockCodec } from '../settings.js';
+import type { BlockCodec } from '../base/settings.js';
 import { correctBlock } from './correct-block.js';
 import { MAX_PAYLOAD_BYTES, type BlockSpec, type BlockType } from './handle.js';
 import { writeHeaders } from './header.js';

@@ -7,7 +7,7 @@ import type { ByteReader, ByteWriter } from '../../base/bytes.js';
 import { CodecError } from '../../base/errors.js';
 import type { Digest128, Digest64 } from '../../base/ids.js';
 import type { EccScheme } from '../../ecc/scheme.js';
-import type { BlockCodec } from '../settings.js';
+import type { BlockCodec } from '../base/settings.js';
 
 /** In the order of their numbers on disk, which never change. */
 export const BLOCK_TYPES = ['data', 'index', 'filter', 'properties', 'footer', 'manifest'] as const;

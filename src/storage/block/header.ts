@@ -8,7 +8,7 @@ import type { Digest64 } from '../../base/ids.js';
 import type { EccScheme } from '../../ecc/scheme.js';
 import { blockLayout, HEADER_FIXED_BYTES, headerBytesOf, type BlockLayout } from './layout.js';
 import { BLOCK_CODECS, BLOCK_TYPES, MAX_PAYLOAD_BYTES, type BlockSpec, type BlockType } from './handle.js';
-import type { BlockCodec } from '../settings.js';
+import type { BlockCodec } from '../base/settings.js';
 
 /** "KBLK", little-endian. */
 const MAGIC = 0x4b4c424b;

@@ -1,8 +1,8 @@
 import { strict as assert } from 'node:assert';
 import { utf8 } from '../../base/bytes.js';
-import { USER_SPACE } from '../read-view.js';
-import type { TableMeta } from '../version/table-meta.js';
-import { SMALL_SETTINGS, TreeHarness } from '../version/testing/tree-harness.js';
+import { USER_SPACE } from '../base/read-view.js';
+import type { TableMeta } from '../table/table-meta.js';
+import { SMALL_SETTINGS, TreeHarness } from '../testing/tree-harness.js';
 import { pickLeveled, targetBytes, type PickerInput } from './leveled.js';
 
 async function fill(harness: TreeHarness, rounds: number, keys: number, start = 1): Promise<void> {

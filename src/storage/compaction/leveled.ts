@@ -5,11 +5,11 @@
  */
 
 import type { NodeId, TableId } from '../../base/ids.js';
-import { LEVELS, type TreeSettings } from '../settings.js';
+import { LEVELS, type TreeSettings } from '../base/settings.js';
 import type { LogicalManifest } from '../version/logical-manifest.js';
 import { judgePlan, MAX_PLAN_INPUTS, type PlanOp } from '../version/plan-validity.js';
 import { busyTables, overlaps, spanOf, type KeySpan } from '../version/table-lookup.js';
-import type { TableMeta } from '../version/table-meta.js';
+import type { TableMeta } from '../table/table-meta.js';
 
 export type PlanChoice =
   | { readonly kind: 'plan'; readonly op: PlanOp; readonly why: string }

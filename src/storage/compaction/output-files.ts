@@ -8,13 +8,13 @@ import { assert } from '../../base/assert.js';
 import { MiB } from '../../base/bytes.js';
 import type { Disk, DiskFile } from '../../base/disk.js';
 import type { Workers } from '../../base/env.js';
-import { StorageError } from '../errors.js';
-import { comparePrefixes, revisionOf, spaceOf } from '../key.js';
-import { USER_SPACE } from '../read-view.js';
-import type { TableFormat } from '../settings.js';
+import { StorageError } from '../base/errors.js';
+import { comparePrefixes, revisionOf, spaceOf } from '../base/key.js';
+import { USER_SPACE } from '../base/read-view.js';
+import type { TableFormat } from '../base/settings.js';
 import { FileDigest } from '../table/file-digest.js';
 import { TableWriter } from '../table/table-writer.js';
-import { outputPath, type Birth, type ProducedTable } from '../version/table-meta.js';
+import { outputPath, type Birth, type ProducedTable } from '../table/table-meta.js';
 
 const READ_BACK_BYTES = 1 * MiB;
 /** How often the size of a table is looked at: a count of entries, so that the cut is a function of the content. */

@@ -4,9 +4,9 @@ import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import type { DirectRead } from '../../base/disk.js';
 import { codeOf } from '../../base/errors.js';
 import type { LogicalManifest } from '../version/logical-manifest.js';
-import { USER_SPACE } from '../read-view.js';
-import { outputPath, tablePath, type TableMeta } from '../version/table-meta.js';
-import { SMALL_FORMAT, TreeHarness } from '../version/testing/tree-harness.js';
+import { USER_SPACE } from '../base/read-view.js';
+import { outputPath, tablePath, type TableMeta } from '../table/table-meta.js';
+import { SMALL_FORMAT, TreeHarness } from '../testing/tree-harness.js';
 import { produceCompaction, produceFlush } from './produce.js';
 
 type Change = readonly [key: string, delta: 1 | 0 | -1];

@@ -8,14 +8,14 @@ import { assert } from '../../base/assert.js';
 import { MiB } from '../../base/bytes.js';
 import type { Disk } from '../../base/disk.js';
 import type { Workers } from '../../base/env.js';
-import { StorageError } from '../errors.js';
+import { StorageError } from '../base/errors.js';
 import { MergeCursor } from '../iterator/merge-cursor.js';
-import { comparePrefixes, spaceOf, withRevision } from '../key.js';
+import { comparePrefixes, spaceOf, withRevision } from '../base/key.js';
 import type { Memtable, MemVersion } from '../memtable/memtable.js';
-import { USER_SPACE } from '../read-view.js';
+import { USER_SPACE } from '../base/read-view.js';
 import type { TableStore } from '../table/table-store.js';
 import type { PendingPlan, PendingSeal } from '../version/logical-manifest.js';
-import type { ProducedTable, TableMeta } from '../version/table-meta.js';
+import type { ProducedTable, TableMeta } from '../table/table-meta.js';
 import { OutputFiles } from './output-files.js';
 import { VersionGc, type Emit } from './version-gc.js';
 

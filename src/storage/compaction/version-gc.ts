@@ -4,9 +4,9 @@
  * that the sums over any range at the newest revision are what they were. Of system keys only the newest stays.
  */
 
-import { comparePrefixes, revisionOf, spaceOf } from '../key.js';
-import { USER_SPACE } from '../read-view.js';
-import type { TableCursor } from '../table/entry.js';
+import { comparePrefixes, revisionOf, spaceOf } from '../base/key.js';
+import { USER_SPACE } from '../base/read-view.js';
+import type { TableCursor } from '../base/table-entry.js';
 
 export interface GcRules {
   readonly gcRevision: number;

@@ -4,8 +4,8 @@
  * positioned again.
  */
 
-import type { VersionedEntry } from '../read-view.js';
-import { userKeyOfPrefix } from '../key.js';
+import type { VersionedEntry } from '../base/read-view.js';
+import { userKeyOfPrefix } from '../base/key.js';
 
 export interface KeyCursor {
   readonly valid: boolean;

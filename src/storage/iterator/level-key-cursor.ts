@@ -1,8 +1,8 @@
 /** The keys of a level below 0: its tables are sorted and share no key, so it is one long table, opened piece by piece. */
 
 import { assert, must } from '../../base/assert.js';
-import { comparePrefixToKey } from '../key.js';
-import type { VersionedEntry } from '../read-view.js';
+import { comparePrefixToKey } from '../base/key.js';
+import type { VersionedEntry } from '../base/read-view.js';
 import type { TableReader } from '../table/table-reader.js';
 import type { KeyCursor } from './key-cursor.js';
 import { TableKeyCursor } from './table-key-cursor.js';

@@ -2,7 +2,7 @@
 
 import { must } from '../../base/assert.js';
 import { visibleVersion, type MemCursor, type Memtable } from '../memtable/memtable.js';
-import type { VersionedEntry } from '../read-view.js';
+import type { VersionedEntry } from '../base/read-view.js';
 import { Entry, type KeyCursor } from './key-cursor.js';
 
 export class MemtableKeyCursor implements KeyCursor {

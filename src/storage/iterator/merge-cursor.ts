@@ -5,7 +5,7 @@
 
 import { assert } from '../../base/assert.js';
 import { compareBytes } from '../../base/bytes.js';
-import type { TableCursor } from '../table/entry.js';
+import type { TableCursor } from '../base/table-entry.js';
 import type { TableReader } from '../table/table-reader.js';
 
 /** Tables one after the other, forward only. */

@@ -1,9 +1,9 @@
 import { strict as assert } from 'node:assert';
 import { fromUtf8, utf8 } from '../../base/bytes.js';
 import { codeOf } from '../../base/errors.js';
-import { USER_SPACE, type VersionedEntry } from '../read-view.js';
-import { tablePath, type TableMeta } from '../version/table-meta.js';
-import { TreeHarness } from '../version/testing/tree-harness.js';
+import { USER_SPACE, type VersionedEntry } from '../base/read-view.js';
+import { tablePath, type TableMeta } from '../table/table-meta.js';
+import { TreeHarness } from '../testing/tree-harness.js';
 
 const LAST = Number.MAX_SAFE_INTEGER;
 const name = (i: number): string => `key-${i.toString().padStart(4, '0')}`;

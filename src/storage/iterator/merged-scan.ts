@@ -7,8 +7,8 @@
  */
 
 import { compareBytes } from '../../base/bytes.js';
-import { afterKey } from '../key.js';
-import type { VersionedEntry } from '../read-view.js';
+import { afterKey } from '../base/key.js';
+import type { VersionedEntry } from '../base/read-view.js';
 import type { KeyCursor } from './key-cursor.js';
 
 export interface MergedScanOptions {

@@ -3,9 +3,9 @@
  * at its newest version, walking backward at its oldest. Short histories are stepped over, long ones sought past.
  */
 
-import { afterKey, comparePrefixToKey, MAX_SUB, prefixOf, revisionOf, subOf, withRevision } from '../key.js';
-import type { VersionedEntry } from '../read-view.js';
-import type { TableCursor } from '../table/entry.js';
+import { afterKey, comparePrefixToKey, MAX_SUB, prefixOf, revisionOf, subOf, withRevision } from '../base/key.js';
+import type { VersionedEntry } from '../base/read-view.js';
+import type { TableCursor } from '../base/table-entry.js';
 import { Entry, type KeyCursor } from './key-cursor.js';
 
 /** Steps before a seek is cheaper. */

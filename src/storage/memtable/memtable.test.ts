@@ -1,8 +1,8 @@
 import { strict as assert } from 'node:assert';
 import fc from 'fast-check';
 import { compareBytes, toHex, utf8 } from '../../base/bytes.js';
-import { encodePrefix } from '../key.js';
-import { SYSTEM_SPACE, USER_SPACE, type TreeWrite } from '../read-view.js';
+import { encodePrefix } from '../base/key.js';
+import { SYSTEM_SPACE, USER_SPACE, type TreeWrite } from '../base/read-view.js';
 import { Memtable, visibleVersion, type MemCursor } from './memtable.js';
 
 function put(key: string, revision: number, liveDelta = 0): TreeWrite {

@@ -9,8 +9,8 @@
 
 import { assert } from '../../base/assert.js';
 import { compareBytes, equalBytes } from '../../base/bytes.js';
-import { encodePrefix } from '../key.js';
-import { USER_SPACE, type TreeWrite } from '../read-view.js';
+import { encodePrefix } from '../base/key.js';
+import { USER_SPACE, type TreeWrite } from '../base/read-view.js';
 import { Arena } from './arena.js';
 import { PrefixIndex } from './prefix-index.js';
 

@@ -1,6 +1,6 @@
 /** How a table tells of faults, and where repaired bytes come from. Storage never calls upward otherwise. */
 
-import type { TableMeta } from '../version/table-meta.js';
+import type { TableMeta } from './table-meta.js';
 
 export type RegionKind = 'footer' | 'data' | 'filter' | 'properties' | 'index';
 

@@ -10,8 +10,8 @@ import { NodeId, LogIndex, Term } from '../../base/ids.js';
 import type { EccScheme } from '../../ecc/scheme.js';
 import { MAX_PAYLOAD_BYTES, readBlockType, writeHandle, type BlockHandle, type BlockSpec, type BlockType } from '../block/handle.js';
 import { regionBytes } from '../block/layout.js';
-import { readTableFormat, writeTableFormat, type TableFormat } from '../settings.js';
-import type { Birth, TableMeta } from '../version/table-meta.js';
+import { readTableFormat, writeTableFormat, type TableFormat } from '../base/settings.js';
+import type { Birth, TableMeta } from './table-meta.js';
 
 /** Of the payload. */
 export const FOOTER_BYTES = 256;

@@ -14,7 +14,7 @@ import type { Digest64 } from '../../base/ids.js';
 import type { EccScheme } from '../../ecc/scheme.js';
 import type { BlockHandle } from '../block/handle.js';
 import { regionBytes } from '../block/layout.js';
-import type { BlockCodec } from '../settings.js';
+import type { BlockCodec } from '../base/settings.js';
 
 const RECORD_BYTES = 56;
 const HEAD_BYTES = 4;

@@ -1,7 +1,7 @@
 /** What a table says of itself, for tools that have no manifest: counts, bounds, birth. No read depends on it. */
 
 import { ByteReader, ByteWriter } from '../../base/bytes.js';
-import type { Birth } from '../version/table-meta.js';
+import type { Birth } from './table-meta.js';
 import { readBirth, writeBirth } from './footer.js';
 
 export interface TableProperties {

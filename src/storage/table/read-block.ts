@@ -10,8 +10,8 @@ import { decodeBlock, verifyPayload } from '../block/block-codec.js';
 import { formatDigest, type BlockSpec } from '../block/handle.js';
 import { headerBytesOf } from '../block/layout.js';
 import { parityCodec } from '../../ecc/codec.js';
-import { StorageError } from '../errors.js';
-import { formatBirth, type TableMeta } from '../version/table-meta.js';
+import { StorageError } from '../base/errors.js';
+import { formatBirth, type TableMeta } from './table-meta.js';
 import type { BlockFaults, Region } from './block-faults.js';
 
 /** Why no block of a table can be read whose file is gone. */

@@ -6,8 +6,8 @@
 
 import type { Disk } from '../../base/disk.js';
 import { decodeBlock } from '../block/block-codec.js';
-import { StorageError } from '../errors.js';
-import type { TableMeta } from '../version/table-meta.js';
+import { StorageError } from '../base/errors.js';
+import type { TableMeta } from './table-meta.js';
 import { FileDigest } from './file-digest.js';
 import { blockUnreadable, FILE_MISSING } from './read-block.js';
 import { BEYOND_END, regenerate, TableImage, type FetchPayload } from './table-image.js';

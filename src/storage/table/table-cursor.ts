@@ -1,6 +1,6 @@
 /** The cursor of a table: steps from entry to entry, and over block borders by the index. */
 
-import type { TableCursor } from './entry.js';
+import type { TableCursor } from '../base/table-entry.js';
 import { DataBlockCursor } from './data-block.js';
 import type { IndexBlock } from './index-block.js';
 

@@ -2,7 +2,7 @@
 
 import { CodecError } from '../../base/errors.js';
 import type { BlockSpec } from '../block/handle.js';
-import type { TableMeta } from '../version/table-meta.js';
+import type { TableMeta } from './table-meta.js';
 import type { Region, RegionKind } from './block-faults.js';
 import { footerRegionBytes, footerSpec, type Footer } from './footer.js';
 import type { IndexBlock } from './index-block.js';

@@ -7,7 +7,7 @@ import { assert } from '../../base/assert.js';
 import type { Disk } from '../../base/disk.js';
 import type { TableId } from '../../base/ids.js';
 import type { BlockCache } from '../cache/block-cache.js';
-import { tablePath, type TableMeta } from '../version/table-meta.js';
+import { tablePath, type TableMeta } from './table-meta.js';
 import type { BlockFaults } from './block-faults.js';
 import { TableReader, type ReaderHost } from './table-reader.js';
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { compareBytes, toHex } from '../../base/bytes.js';
-import { encodeInternalKey, encodePrefix } from '../key.js';
+import { encodeInternalKey, encodePrefix } from '../base/key.js';
 import { noFaults } from './block-faults.js';
-import type { TableCursor, TableEntry } from './entry.js';
-import { SEQUENCE_BYTES } from './entry.js';
+import type { TableCursor, TableEntry } from '../base/table-entry.js';
+import { SEQUENCE_BYTES } from '../base/table-entry.js';
 import { FileDigest } from './file-digest.js';
 import type { TableReader } from './table-reader.js';
 import { BIRTH, diskWith, formatWith, makeTable, openStore, RecordedFaults, sampleEntries } from './testing/sample-tables.js';

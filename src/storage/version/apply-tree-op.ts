@@ -6,12 +6,12 @@
 import { assert, must, unreachable } from '../../base/assert.js';
 import type { LogIndex, NodeId, Term } from '../../base/ids.js';
 import { formatScheme } from '../../ecc/scheme.js';
-import { comparePrefixes, isInternalKey } from '../key.js';
-import { LEVELS, type TableFormat } from '../settings.js';
+import { comparePrefixes, isInternalKey } from '../base/key.js';
+import { LEVELS, type TableFormat } from '../base/settings.js';
 import type { LogicalManifest, OpOutcome, PendingPlan, PendingSeal } from './logical-manifest.js';
 import { judgePlan } from './plan-validity.js';
 import { busyTables, locateTables, overlaps, spanOf, type Located } from './table-lookup.js';
-import type { ProducedTable, TableMeta, TableRef } from './table-meta.js';
+import type { ProducedTable, TableMeta, TableRef } from '../table/table-meta.js';
 import type { TreeOp } from './tree-op.js';
 
 export const MAX_PENDING_SEALS = 256;

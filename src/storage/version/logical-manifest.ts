@@ -4,8 +4,8 @@
  */
 
 import type { LogIndex, NodeId, TableId, Term } from '../../base/ids.js';
-import type { TableFormat } from '../settings.js';
-import type { TableMeta, TableRef } from './table-meta.js';
+import type { TableFormat } from '../base/settings.js';
+import type { TableMeta, TableRef } from '../table/table-meta.js';
 
 /** A memtable that is sealed and not yet flushed. */
 export interface PendingSeal {

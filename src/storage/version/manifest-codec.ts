@@ -7,10 +7,10 @@ import { ByteReader, ByteWriter, toHex } from '../../base/bytes.js';
 import { CodecError } from '../../base/errors.js';
 import type { Digest128 } from '../../base/ids.js';
 import { formatScheme, parseScheme } from '../../ecc/scheme.js';
-import { isInternalKey } from '../key.js';
-import { LEVELS, readTableFormat, writeTableFormat } from '../settings.js';
+import { isInternalKey } from '../base/key.js';
+import { LEVELS, readTableFormat, writeTableFormat } from '../base/settings.js';
 import type { LogicalManifest, PendingPlan, PendingSeal } from './logical-manifest.js';
-import type { Birth, ProducedTable, TableMeta, TableRef } from './table-meta.js';
+import type { Birth, ProducedTable, TableMeta, TableRef } from '../table/table-meta.js';
 import type { TreeOp } from './tree-op.js';
 
 const OP_KINDS = ['seal', 'plan', 'edit', 'heal-edit', 'abandon'] as const satisfies readonly TreeOp['kind'][];

@@ -8,7 +8,7 @@ import type { Disk, DiskFile } from '../../base/disk.js';
 import { CodecError, messageOf } from '../../base/errors.js';
 import { digest128 } from '../../base/digest.js';
 import type { EccScheme } from '../../ecc/scheme.js';
-import { StorageError } from '../errors.js';
+import { StorageError } from '../base/errors.js';
 import { applyTreeOp } from './apply-tree-op.js';
 import type { LogicalManifest } from './logical-manifest.js';
 import { encodeManifest } from './manifest-codec.js';

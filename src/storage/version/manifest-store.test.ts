@@ -5,14 +5,14 @@ import { FaultDisk } from '../../base/disk/fault-disk.js';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import type { Disk } from '../../base/disk.js';
 import { codeOf } from '../../base/errors.js';
-import { encodeInternalKey } from '../key.js';
+import { encodeInternalKey } from '../base/key.js';
 import { applyTreeOp, emptyManifest } from './apply-tree-op.js';
 import type { LogicalManifest } from './logical-manifest.js';
 import { encodeManifest } from './manifest-codec.js';
 import type { ManifestName } from './manifest-record.js';
 import { ManifestStore, type ManifestStoreOptions, type PositionedOp } from './manifest-store.js';
 import { RecordingDisk } from './testing/recording-disk.js';
-import { SMALL_FORMAT } from './testing/tree-harness.js';
+import { SMALL_FORMAT } from '../testing/tree-harness.js';
 
 const SCHEME = { kind: 'rs', k: 8, m: 2 } as const;
 const hex = (manifest: LogicalManifest): string => toHex(encodeManifest(manifest));

@@ -6,7 +6,7 @@
  * - nothing else may be, or be about to be, in the output level within the span of the inputs, or levels would overlap.
  */
 
-import { LEVELS } from '../settings.js';
+import { LEVELS } from '../base/settings.js';
 import type { TreeOp } from './tree-op.js';
 import type { LogicalManifest, PendingPlan } from './logical-manifest.js';
 import { busyTables, locateTables, overlaps, spanOf, type KeySpan, type Located } from './table-lookup.js';

@@ -1,9 +1,9 @@
 /** Where the live tables of a manifest lie, and which keys they share. Ranges are of user keys: no level splits one. */
 
 import type { TableId } from '../../base/ids.js';
-import { comparePrefixes } from '../key.js';
+import { comparePrefixes } from '../base/key.js';
 import type { LogicalManifest } from './logical-manifest.js';
-import type { TableMeta } from './table-meta.js';
+import type { TableMeta } from '../table/table-meta.js';
 
 export interface Located {
   readonly meta: TableMeta;

@@ -4,8 +4,8 @@
  */
 
 import type { LogIndex, NodeId } from '../../base/ids.js';
-import type { TableFormat } from '../settings.js';
-import type { ProducedTable, TableRef } from './table-meta.js';
+import type { TableFormat } from '../base/settings.js';
+import type { ProducedTable, TableRef } from '../table/table-meta.js';
 
 export type TreeOp =
   /** Every replica seals its memtable at this entry's index; it is also the plan of that memtable's flush. */

@@ -7,7 +7,7 @@ import { assert, must } from '../../base/assert.js';
 import type { TableId } from '../../base/ids.js';
 import type { LogicalManifest } from './logical-manifest.js';
 import type { PositionedOp } from './manifest-record.js';
-import type { TableMeta } from './table-meta.js';
+import type { TableMeta } from '../table/table-meta.js';
 
 /** What the durable manifest lacks of the materialized version. */
 export interface Unrecorded {

@@ -3,10 +3,11 @@
 import fc from 'fast-check';
 import { EMPTY } from '../../../base/bytes.js';
 import { bytes } from './requests.js';
+import type { KvCommand } from '../command.js';
 import type {
-  Compare, CompareResult, CompareTarget, DeleteRangeRequest, KvCommand, PutRequest, RangeRequest, RequestOp, SortOrder,
-  SortTarget, TxnRequest,
-} from '../requests.js';
+  Compare, CompareResult, CompareTarget, DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, SortOrder, SortTarget,
+  TxnRequest,
+} from '../../../api/requests.js';
 
 /** Records as the codec makes them. */
 const plain = { noNullPrototype: true } as const;

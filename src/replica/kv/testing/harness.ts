@@ -7,11 +7,12 @@ import { readTxn } from '../txn.js';
 import { validateCommand, validateRange, validateTxn } from '../validate.js';
 import { MemoryTree } from './memory-tree.js';
 import { command, rangeOf, type putOf, type txnOf } from './requests.js';
-import type { ReadableTree } from '../../../storage/read-view.js';
+import type { ReadableTree } from '../../../storage/base/read-view.js';
 import type { ProposalId } from '../applied-ids.js';
+import type { KvCommand } from '../command.js';
 import type {
-  CompactionResponse, DeleteRangeResponse, KeyValue, KvCommand, PutResponse, RangeRequest, RangeResponse, TxnRequest, TxnResponse,
-} from '../requests.js';
+  CompactionResponse, DeleteRangeResponse, KeyValue, PutResponse, RangeRequest, RangeResponse, TxnRequest, TxnResponse,
+} from '../../../api/requests.js';
 
 export class Harness<T extends ReadableTree = MemoryTree> {
   readonly tree: T;

@@ -4,10 +4,10 @@
  */
 
 import { compareBytes } from '../../../base/bytes.js';
-import { StorageError } from '../../../storage/errors.js';
+import { StorageError } from '../../../storage/base/errors.js';
 import type {
   ReadView, ReadableTree, ScanOptions, Space, TreeWrite, VersionedEntry,
-} from '../../../storage/read-view.js';
+} from '../../../storage/base/read-view.js';
 
 interface Chain {
   readonly key: Uint8Array;

@@ -3,11 +3,11 @@
  * keys. Slow and obvious; written from etcd's documented behaviour and not from the machine it judges.
  */
 
-import { EtcdError } from '../../etcd-error.js';
+import { EtcdError } from '../../../api/etcd-error.js';
+import type { KvCommand, KvResponse } from '../command.js';
 import type {
-  Compare, KeyValue, KvCommand, KvResponse, PutRequest, RangeRequest, RangeResponse, RequestOp, ResponseOp, TxnRequest,
-  TxnResponse,
-} from '../requests.js';
+  Compare, KeyValue, PutRequest, RangeRequest, RangeResponse, RequestOp, ResponseOp, TxnRequest, TxnResponse,
+} from '../../../api/requests.js';
 
 type State = readonly KeyValue[];
 

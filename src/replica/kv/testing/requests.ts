@@ -1,9 +1,10 @@
 /** Short ways to write requests down in tests. */
 
 import { EMPTY } from '../../../base/bytes.js';
+import type { KvCommand } from '../command.js';
 import type {
-  Compare, CompareResult, CompareTarget, DeleteRangeRequest, KvCommand, PutRequest, RangeRequest, RequestOp, TxnRequest,
-} from '../requests.js';
+  Compare, CompareResult, CompareTarget, DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest,
+} from '../../../api/requests.js';
 
 /** One byte per character. */
 export const bytes = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.charCodeAt(0));

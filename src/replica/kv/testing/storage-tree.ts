@@ -4,14 +4,14 @@ import assert from 'node:assert/strict';
 import { MemoryDisk } from '../../../base/disk/memory-disk.js';
 import { BlockCache } from '../../../storage/cache/block-cache.js';
 import { produceCompaction, produceFlush } from '../../../storage/compaction/produce.js';
-import { DEFAULT_TREE_SETTINGS, type TableFormat } from '../../../storage/settings.js';
+import { DEFAULT_TREE_SETTINGS, type TableFormat } from '../../../storage/base/settings.js';
 import { noFaults } from '../../../storage/table/block-faults.js';
 import { TableStore } from '../../../storage/table/table-store.js';
-import { Tree } from '../../../storage/tree.js';
+import { Tree } from '../../../storage/tree/tree.js';
 import { applyTreeOp, emptyManifest } from '../../../storage/version/apply-tree-op.js';
-import { outputPath, tablePath, type ProducedTable, type TableRef } from '../../../storage/version/table-meta.js';
+import { outputPath, tablePath, type ProducedTable, type TableRef } from '../../../storage/table/table-meta.js';
 import type { Workers } from '../../../base/env.js';
-import type { TreeWrite } from '../../../storage/read-view.js';
+import type { TreeWrite } from '../../../storage/base/read-view.js';
 import type { OpOutcome } from '../../../storage/version/logical-manifest.js';
 import type { TreeOp } from '../../../storage/version/tree-op.js';
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { decodeMessages, encodeMessages } from '../../../raft/message-codec.js';
 import { newMessage } from '../../../raft/message.js';
 import type { Message } from '../../../raft/types.js';
-import { FRAME_RAFT, frame } from '../../../replica/consensus/frame.js';
-import { encodeTreeOp } from '../../../replica/entry.js';
+import { FRAME_RAFT, frame } from '../../../replica/wire/frame.js';
+import { encodeTreeOp } from '../../../replica/entry/entry.js';
 import { MESSAGE_TYPES, RaftFrameReader, TREE_ENTRY } from './raft-frames.js';
 
 const confState = { voters: [1, 2, 3], votersOutgoing: [], learners: [9], learnersNext: [], autoLeave: false };

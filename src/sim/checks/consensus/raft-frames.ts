@@ -3,7 +3,7 @@
  * making an object of any. The format is that of raft/message-codec, which a test holds this to.
  */
 
-import { FRAME_RAFT } from '../../../replica/consensus/frame.js';
+import { FRAME_RAFT } from '../../../replica/wire/frame.js';
 
 /** The position is the number on the wire. */
 export const MESSAGE_TYPES = [

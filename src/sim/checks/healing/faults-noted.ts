@@ -5,7 +5,7 @@
 
 import type { Replica } from '../../../replica/replica.js';
 import type { BlockFaults, Region } from '../../../storage/table/block-faults.js';
-import { tablePath, type TableMeta } from '../../../storage/version/table-meta.js';
+import { tablePath, type TableMeta } from '../../../storage/table/table-meta.js';
 import type { DamageOracle } from '../oracle/damage-oracle.js';
 import type { Reporter } from '../reporter.js';
 import type { WatchedNode } from '../watched.js';

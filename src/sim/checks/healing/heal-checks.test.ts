@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import type { HintStatus } from '../../../replica/store.js';
+import type { HintStatus } from '../../../healing/status/hint-status.js';
 import type { Replica } from '../../../replica/replica.js';
-import { copyPath } from '../../../healing/table-copies.js';
+import { copyPath } from '../../../healing/repair/table-copies.js';
 import { formatWith, makeTable, sampleEntries } from '../../../storage/table/testing/sample-tables.js';
-import { tablePath } from '../../../storage/version/table-meta.js';
+import { tablePath } from '../../../storage/table/table-meta.js';
 import { FaultsNoted } from './faults-noted.js';
 import { HealsChecked } from './heals-checked.js';
 import { HintsTrue } from './hints-true.js';

@@ -5,8 +5,8 @@
 
 import type { KintsugiEvent } from '../../../base/events.js';
 import type { NodeId, TableId } from '../../../base/ids.js';
-import { busyTables, liveTables } from '../../../healing/heal-picker.js';
-import { copyPath } from '../../../healing/table-copies.js';
+import { busyTables, liveTables } from '../../../healing/heal/heal-picker.js';
+import { copyPath } from '../../../healing/repair/table-copies.js';
 import { sameBytes } from '../oracle/pristine-tables.js';
 import type { DamageOracle } from '../oracle/damage-oracle.js';
 import type { Reporter } from '../reporter.js';

@@ -8,9 +8,9 @@
 
 import type { KintsugiEvent } from '../../../base/events.js';
 import type { NodeId, TableId } from '../../../base/ids.js';
-import { liveTables } from '../../../healing/heal-picker.js';
-import { HINTS_PATH } from '../../../healing/hint-store.js';
-import { sameBirth, tablePath, type TableMeta } from '../../../storage/version/table-meta.js';
+import { liveTables } from '../../../healing/heal/heal-picker.js';
+import { HINTS_PATH } from '../../../healing/hints/hint-store.js';
+import { sameBirth, tablePath, type TableMeta } from '../../../storage/table/table-meta.js';
 import { PROVEN_WITHIN_US, type DamageOracle } from '../oracle/damage-oracle.js';
 import type { Reporter } from '../reporter.js';
 import type { WatchedNode } from '../watched.js';

@@ -4,7 +4,7 @@
  */
 
 import type { NodeId, TableId } from '../../../base/ids.js';
-import { liveTables } from '../../../healing/heal-picker.js';
+import { liveTables } from '../../../healing/heal/heal-picker.js';
 import type { Reporter } from '../reporter.js';
 import type { WatchedNode } from '../watched.js';
 

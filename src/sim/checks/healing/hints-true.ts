@@ -4,7 +4,7 @@
  */
 
 import type { KintsugiEvent } from '../../../base/events.js';
-import { tablePath } from '../../../storage/version/table-meta.js';
+import { tablePath } from '../../../storage/table/table-meta.js';
 import { READ_FAULTS } from '../oracle/damage-ledger.js';
 import type { DamageOracle } from '../oracle/damage-oracle.js';
 import type { Reporter } from '../reporter.js';

@@ -4,7 +4,7 @@
  */
 
 import type { KintsugiEvent } from '../../../base/events.js';
-import { REPAIRS_DIR } from '../../../healing/repair-store.js';
+import { REPAIRS_DIR } from '../../../healing/repair/repair-store.js';
 import type { DamageOracle } from '../oracle/damage-oracle.js';
 import type { Reporter } from '../reporter.js';
 import type { WatchedNode } from '../watched.js';

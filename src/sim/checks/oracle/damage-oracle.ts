@@ -11,7 +11,7 @@ import type { KintsugiEvent } from '../../../base/events.js';
 import type { Digest128, LogIndex, NodeId, TableId } from '../../../base/ids.js';
 import type { SpecifiedRegion } from '../../../storage/table/table-layout.js';
 import type { LogicalManifest } from '../../../storage/version/logical-manifest.js';
-import { outputPath, tablePath, type TableMeta } from '../../../storage/version/table-meta.js';
+import { outputPath, tablePath, type TableMeta } from '../../../storage/table/table-meta.js';
 import type { DiskFault } from '../../faults/fault.js';
 import type { World } from '../../world/world.js';
 import { DamageLedger, type NodeFault } from './damage-ledger.js';

@@ -9,7 +9,7 @@ import { decodeFooter, footerRegionBytes, footerSpec } from '../../../storage/ta
 import { FileDigest } from '../../../storage/table/file-digest.js';
 import { IndexBlock } from '../../../storage/table/index-block.js';
 import { tableRegions, type SpecifiedRegion } from '../../../storage/table/table-layout.js';
-import type { TableMeta } from '../../../storage/version/table-meta.js';
+import type { TableMeta } from '../../../storage/table/table-meta.js';
 
 /** How one block of one copy is: as it was born, to be had by parity, or not to be had from this copy. */
 export type CopyState = 'intact' | 'within-parity' | 'beyond';

@@ -1,12 +1,12 @@
 /** A node that says what a test wants: for telling checks lies. */
 
 import type { LogIndex, NodeId, TableId, Term } from '../../../base/ids.js';
-import type { HintStatus } from '../../../replica/store.js';
-import type { TreeSettings } from '../../../storage/settings.js';
+import type { HintStatus } from '../../../healing/status/hint-status.js';
+import type { TreeSettings } from '../../../storage/base/settings.js';
 import { emptyManifest } from '../../../storage/version/apply-tree-op.js';
 import { noFaults, type BlockFaults } from '../../../storage/table/block-faults.js';
 import type { LogicalManifest } from '../../../storage/version/logical-manifest.js';
-import type { TableMeta } from '../../../storage/version/table-meta.js';
+import type { TableMeta } from '../../../storage/table/table-meta.js';
 import type { NodeState } from '../../cluster/sim-node.js';
 import type { Violation } from '../../result.js';
 import { DamageOracle } from '../oracle/damage-oracle.js';

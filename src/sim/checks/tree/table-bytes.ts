@@ -9,7 +9,7 @@
 import type { KintsugiEvent } from '../../../base/events.js';
 import type { Digest128, NodeId, TableId } from '../../../base/ids.js';
 import type { LogicalManifest } from '../../../storage/version/logical-manifest.js';
-import { formatBirth, outputPath, tablePath, type TableMeta } from '../../../storage/version/table-meta.js';
+import { formatBirth, outputPath, tablePath, type TableMeta } from '../../../storage/table/table-meta.js';
 import { isProven, PROVEN_WITHIN_US, type DamageOracle } from '../oracle/damage-oracle.js';
 import type { Reporter } from '../reporter.js';
 import type { WatchedNode } from '../watched.js';

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { DiskError } from '../../../base/errors.js';
 import { HardStateError } from '../../../replica/hard-state/errors.js';
-import { ReplicaError } from '../../../replica/errors.js';
+import { ReplicaError } from '../../../replica/base/errors.js';
 import { LogError } from '../../../replica/log/errors.js';
-import { StorageError } from '../../../storage/errors.js';
+import { StorageError } from '../../../storage/base/errors.js';
 import { formatWith, makeTable, sampleEntries, type MadeTable } from '../../../storage/table/testing/sample-tables.js';
-import { tablePath } from '../../../storage/version/table-meta.js';
+import { tablePath } from '../../../storage/table/table-meta.js';
 import { HintsKept } from '../healing/hints-kept.js';
 import { TableBytes } from './table-bytes.js';
 import { watch, type FakeNode, type Watch } from '../testing/fake-node.js';

@@ -6,7 +6,7 @@
 
 import type { LogIndex, NodeId, Term } from '../../../base/ids.js';
 import type { Entry } from '../../../raft/types.js';
-import { decodeLogRecord } from '../../../replica/entry.js';
+import { decodeLogRecord } from '../../../replica/entry/entry.js';
 import type { Replica } from '../../../replica/replica.js';
 import type { LogicalManifest } from '../../../storage/version/logical-manifest.js';
 import type { DamageOracle } from '../oracle/damage-oracle.js';

@@ -5,7 +5,7 @@
  */
 
 import type { KintsugiEvent } from '../../../base/events.js';
-import { VERSION_LOST } from '../../../replica/regain-version.js';
+import { VERSION_LOST } from '../../../replica/start/regain-version.js';
 import type { DamageOracle } from '../oracle/damage-oracle.js';
 import type { Reporter } from '../reporter.js';
 import type { WatchedNode } from '../watched.js';

@@ -3,11 +3,11 @@
  * trial gets disks of its own, and what a node would make of them at its next start can be asked.
  */
 
-import { put } from '../../../replica/testing/test-cluster.js';
+import { put } from '../../../api/testing/requests.js';
 import { HardStateStore, type HardStateRecord } from '../../../replica/hard-state/hard-state.js';
 import { DurableLog } from '../../../replica/log/durable-log.js';
 import type { Entry } from '../../../raft/types.js';
-import { DEFAULT_TREE_SETTINGS } from '../../../storage/settings.js';
+import { DEFAULT_TREE_SETTINGS } from '../../../storage/base/settings.js';
 import { emptyManifest } from '../../../storage/version/apply-tree-op.js';
 import type { LogicalManifest } from '../../../storage/version/logical-manifest.js';
 import { ManifestStore } from '../../../storage/version/manifest-store.js';

@@ -4,8 +4,8 @@
  * condemns the history; the reverse does not hold, and wide reads are left out because they add little here.
  */
 
-import type { Interval } from '../../checker/model.js';
-import type { KeyOp } from '../../checker/models.js';
+import type { Interval } from '../../../checker/model.js';
+import type { KeyOp } from '../../../checker/models.js';
 import type { OpRecord } from '../history.js';
 import {
   NO_VALUE, putsOf, type Answer, type InnerAnswer, type Kv, type Op, type RangeOp, type TxnOp,

@@ -3,12 +3,13 @@
  * product's state machine over a tree in memory. It can be made to time out, to crash, and to lie once.
  */
 
-import { EtcdError } from '../../../replica/etcd-error.js';
+import { EtcdError } from '../../../api/etcd-error.js';
 import { Harness } from '../../../replica/kv/testing/harness.js';
+import type { KvCommand } from '../../../replica/kv/command.js';
 import type {
-  CompactionRequest, CompactionResponse, DeleteRangeRequest, DeleteRangeResponse, KvCommand, PutRequest, PutResponse, RangeRequest,
+  CompactionRequest, CompactionResponse, DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, RangeRequest,
   RangeResponse, TxnRequest, TxnResponse,
-} from '../../../replica/kv/requests.js';
+} from '../../../api/requests.js';
 import { isReadOnlyTxn, isSerializableTxn } from '../../../replica/kv/txn.js';
 import { Coverage } from '../../coverage.js';
 import type { Violation } from '../../result.js';

@@ -4,11 +4,11 @@ import { utf8 } from '../../../base/bytes.js';
 import { MemoryDisk } from '../../../base/disk/memory-disk.js';
 import { parseScheme } from '../../../ecc/scheme.js';
 import { BlockCache } from '../../cache/block-cache.js';
-import { encodeInternalKey } from '../../key.js';
-import { DEFAULT_TREE_SETTINGS, type TableFormat } from '../../settings.js';
-import { tablePath, type Birth, type TableMeta } from '../../version/table-meta.js';
+import { encodeInternalKey } from '../../base/key.js';
+import { DEFAULT_TREE_SETTINGS, type TableFormat } from '../../base/settings.js';
+import { tablePath, type Birth, type TableMeta } from '../table-meta.js';
 import type { BlockFaults, Region } from '../block-faults.js';
-import type { TableEntry } from '../entry.js';
+import type { TableEntry } from '../../base/table-entry.js';
 import { TableStore } from '../table-store.js';
 import { TableWriter } from '../table-writer.js';
 

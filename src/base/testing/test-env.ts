@@ -1,0 +1,92 @@
+/** An Env for tests of whole replicas in one process: real timers, memory disks, a network that can be cut. */
+
+import { NetworkError, messageOf } from '../errors.js';
+import type { Disk } from '../disk.js';
+import type { Clock, Env, Network, NetworkHandler, Random, Workers } from '../env.js';
+import type { KintsugiEvent } from '../events.js';
+import type { NodeId } from '../ids.js';
+
+export const testClock: Clock = {
+  now: () => performance.now(),
+  wallNow: () => Date.now(),
+  setTimer: (delayMs, fn) => {
+    const timer = setTimeout(fn, delayMs);
+    return { cancel: () => clearTimeout(timer) };
+  },
+  defer: (fn) => void setImmediate(fn),
+};
+
+export const testRandom: Random = {
+  uint32: () => Math.floor(Math.random() * 2 ** 32),
+  below: (bound) => Math.floor(Math.random() * bound),
+  float: () => Math.random(),
+};
+
+let sliceEnds = 0;
+export const testWorkers: Workers = {
+  breathe: () => {
+    const now = performance.now();
+    if (now < sliceEnds) return undefined;
+    return new Promise((resolve) =>
+      setImmediate(() => {
+        sliceEnds = performance.now() + 3;
+        resolve();
+      }),
+    );
+  },
+};
+
+/** Delivers in order, on a later turn; a cut pair delivers nothing; a stopped node's peers see its streams break. */
+export class TestHub {
+  readonly #handlers = new Map<NodeId, NetworkHandler>();
+  readonly #cut = new Set<string>();
+  /** Payload bytes of calls' replies, by the node that received them. */
+  readonly fetched = new Map<NodeId, number>();
+
+  cut(a: NodeId, b: NodeId): void {
+    this.#cut.add(`${a} ${b}`).add(`${b} ${a}`);
+  }
+
+  heal(): void {
+    this.#cut.clear();
+  }
+
+  /** As kill -9 would: no goodbye, and the peers notice at once. */
+  kill(id: NodeId): void {
+    this.#handlers.delete(id);
+    for (const handler of this.#handlers.values()) setImmediate(() => handler.onDisconnect(id));
+  }
+
+  network(self: NodeId): Network {
+    const reach = (to: NodeId): NetworkHandler | undefined =>
+      this.#cut.has(`${self} ${to}`) || !this.#handlers.has(self) ? undefined : this.#handlers.get(to);
+    return {
+      maxFrameBytes: 16 * 1024 * 1024,
+      start: (handler) => {
+        this.#handlers.set(self, handler);
+        return Promise.resolve();
+      },
+      send: (to, bytes) => void setImmediate(() => reach(to)?.onFrame(self, bytes)),
+      call: async (to, method, request) => {
+        await new Promise((resolve) => setImmediate(resolve));
+        const handler = reach(to);
+        if (!handler) throw new NetworkError('UNREACHABLE', `member ${to} cannot be reached`);
+        try {
+          const reply = await handler.onCall(self, method, request);
+          this.fetched.set(self, (this.fetched.get(self) ?? 0) + reply.length);
+          return reply;
+        } catch (error) {
+          throw new NetworkError('REMOTE', messageOf(error));
+        }
+      },
+      stop: () => {
+        if (this.#handlers.delete(self)) for (const handler of this.#handlers.values()) setImmediate(() => handler.onDisconnect(self));
+        return Promise.resolve();
+      },
+    };
+  }
+}
+
+export function testEnv(self: NodeId, disk: Disk, hub: TestHub, onEvent: (event: KintsugiEvent) => void): Env {
+  return { clock: testClock, random: testRandom, disk, network: hub.network(self), workers: testWorkers, events: { emit: onEvent } };
+}

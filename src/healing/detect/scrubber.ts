@@ -1,0 +1,172 @@
+/**
+ * The scrub: every byte of this node's tables, past the caches, by file name, compared with what its payloads say it must
+ * be: all block kinds, parity, padding, footers, files that are missing or cut short. A fault counts when a second
+ * reading finds it again (H1), and becomes a hint. One table is the unit, so that a patrol can go on from any of them;
+ * the tour begins at a random one, so that replicas do not read the same table at the same time.
+ */
+
+import { sleep, type Env } from '../../base/env.js';
+import { codeOf, messageOf } from '../../base/errors.js';
+import type { ScrubReport, ScrubStatus } from '../status/scrub-status.js';
+import type { TableStore } from '../../storage/table/table-store.js';
+import type { VerifyReport } from '../../storage/table/verify-table.js';
+import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
+import { HealingError } from './errors.js';
+import { confirmFaults, type ConfirmedFaults } from '../hints/confirm-faults.js';
+import type { HintStore } from '../hints/hint-store.js';
+import type { TableCopies } from '../repair/table-copies.js';
+
+export interface ScrubberParts {
+  readonly env: Env;
+  readonly hints: HintStore;
+  readonly copies: TableCopies;
+  readonly tables: () => TableStore;
+  /** Whose files should be here now. */
+  readonly local: () => readonly TableMeta[];
+  readonly sinks: ConfirmedFaults;
+}
+
+export interface ScrubOptions {
+  /** Of file bytes. Undefined: as fast as the disk and the node's other work allow. */
+  readonly bytesPerSecond?: number;
+}
+
+const PROGRESS_BYTES = 1024 * 1024;
+const IDLE: ScrubStatus = {
+  state: 'idle', scannedBytes: 0, totalBytes: 0, scannedTables: 0, totalTables: 0, faults: 0, lastCompletedAt: null, pastCache: true,
+};
+
+export class Scrubber {
+  readonly #parts: ScrubberParts;
+  #status: ScrubStatus = IDLE;
+  #stopped = false;
+  #blocks = 0;
+
+  constructor(parts: ScrubberParts) {
+    this.#parts = parts;
+  }
+
+  status(): ScrubStatus {
+    return this.#status;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Rejects with HealingError SCRUB_RUNNING or STOPPED. A table that cannot be read is a fault, never the end of the scrub. */
+  async scrub(onProgress: (status: ScrubStatus) => void, options: ScrubOptions = {}): Promise<ScrubReport> {
+    if (this.#status.state === 'running') throw new HealingError('SCRUB_RUNNING', 'a scrub is under way');
+    const { env, hints } = this.#parts;
+    const tables = this.#tour();
+    const totalBytes = tables.reduce((sum, meta) => sum + meta.bytes, 0);
+    const { lastCompletedAt } = this.#status;
+    this.#status = { ...IDLE, state: 'running', totalBytes, totalTables: tables.length, lastCompletedAt };
+    this.#blocks = 0;
+    const pace = new Pace(env, options.bytesPerSecond);
+    const started = env.clock.now();
+    try {
+      await hints.check();
+      for (const meta of tables) {
+        await this.#scrubTable(meta, pace, onProgress);
+        this.#advance({ scannedTables: this.#status.scannedTables + 1 });
+        onProgress(this.#status);
+      }
+      await hints.durable();
+      this.#advance({ lastCompletedAt: env.clock.wallNow() });
+    } finally {
+      this.#advance({ state: 'idle' });
+    }
+    onProgress(this.#status);
+    const { scannedBytes: bytes, faults, pastCache } = this.#status;
+    const durationMs = env.clock.now() - started;
+    env.events.emit({ type: 'scrub-done', tables: tables.length, bytes, faults, durationMs });
+    return { tables: tables.length, blocks: this.#blocks, bytes, faults, pastCache, durationMs };
+  }
+
+  #tour(): TableMeta[] {
+    const tables = [...this.#parts.local()].sort((a, b) => a.id - b.id);
+    const start = tables.length === 0 ? 0 : this.#parts.env.random.below(tables.length);
+    return [...tables.slice(start), ...tables.slice(0, start)];
+  }
+
+  async #scrubTable(meta: TableMeta, pace: Pace, onProgress: (status: ScrubStatus) => void): Promise<void> {
+    if (!this.#isLocal(meta)) return;
+    const before = this.#status.scannedBytes;
+    let told = before;
+    const breathe = (bytes: number): Promise<void> | undefined => {
+      if (this.#stopped) throw new HealingError('STOPPED', 'the node stops');
+      const scannedBytes = Math.min(this.#status.scannedBytes + bytes, before + meta.bytes);
+      this.#advance({ scannedBytes });
+      if (scannedBytes - told >= PROGRESS_BYTES) {
+        told = scannedBytes;
+        onProgress(this.#status);
+      }
+      return pace.spend(bytes);
+    };
+    const found = await this.#verify(meta, breathe);
+    this.#advance({ scannedBytes: before + meta.bytes });
+    this.#blocks += this.#countBlocks(meta);
+    if (found === undefined || found.faults.length === 0) return;
+    // Its file may have been replaced or removed while it was read.
+    const again = this.#isLocal(meta) ? await this.#verify(meta, (bytes) => pace.spend(bytes)) : undefined;
+    if (again === undefined || !this.#isLocal(meta)) return;
+    const offsets = new Set(found.faults.map((fault) => fault.offset));
+    const faults = again.faults.filter((fault) => offsets.has(fault.offset));
+    if (faults.length === 0) return;
+    confirmFaults(this.#parts.sinks, meta, faults, again.pastCache);
+    this.#advance({ faults: this.#status.faults + faults.length });
+  }
+
+  async #verify(meta: TableMeta, breathe: (bytes: number) => Promise<void> | undefined): Promise<VerifyReport | undefined> {
+    try {
+      const report = await this.#parts.copies.verify(meta, tablePath(meta.id), breathe);
+      if (!report.pastCache) this.#advance({ pastCache: false });
+      return report;
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === undefined || code === 'STOPPED') throw error;
+      this.#parts.env.events.emit({ type: 'warning', message: 'a table could not be scrubbed', data: { table: meta.id, why: messageOf(error) } });
+      return undefined;
+    }
+  }
+
+  #isLocal(meta: TableMeta): boolean {
+    return this.#parts.local().some((table) => table.id === meta.id);
+  }
+
+  /** For the report only: a table whose layout cannot be read counts as one. */
+  #countBlocks(meta: TableMeta): number {
+    try {
+      return this.#parts.tables().reader(meta).regions().length;
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      return 1;
+    }
+  }
+
+  #advance(change: Partial<ScrubStatus>): void {
+    this.#status = { ...this.#status, ...change };
+  }
+}
+
+/** Keeps the mean rate since the start at or below the limit, and leaves time for other work. */
+class Pace {
+  readonly #env: Env;
+  readonly #bytesPerMs: number | undefined;
+  readonly #started: number;
+  #spent = 0;
+
+  constructor(env: Env, bytesPerSecond: number | undefined) {
+    this.#env = env;
+    this.#bytesPerMs = bytesPerSecond === undefined || bytesPerSecond <= 0 ? undefined : bytesPerSecond / 1000;
+    this.#started = env.clock.now();
+  }
+
+  spend(bytes: number): Promise<void> | undefined {
+    this.#spent += bytes;
+    if (this.#bytesPerMs === undefined) return this.#env.workers.breathe();
+    const early = this.#started + this.#spent / this.#bytesPerMs - this.#env.clock.now();
+    return early > 1 ? sleep(this.#env.clock, early) : this.#env.workers.breathe();
+  }
+}

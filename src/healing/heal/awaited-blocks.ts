@@ -1,0 +1,111 @@
+/**
+ * The blocks for want of which heals failed. An attempt at a heal makes a whole table, so attempts become rare; what most of them
+ * wait for is a peer that is away, and to learn of its return takes one call. So each block is asked for again every ten
+ * seconds; once it is had it is kept as a repair, and the heal is due at once, however long it had backed off.
+ *
+ * H4: this takes no heal's place. One block is asked for at a time, in turn, and the rate does not grow with the queue.
+ */
+
+import type { Clock, Timer } from '../../base/env.js';
+import { codeOf } from '../../base/errors.js';
+import type { TableId } from '../../base/ids.js';
+import type { WantedBlock } from '../../replica/fetch/wanted-block.js';
+import { StorageError } from '../../storage/base/errors.js';
+import type { TableMeta } from '../../storage/table/table-meta.js';
+import type { QueuedHeal } from './heal-queue.js';
+
+export interface AwaitedBlocksParts {
+  readonly clock: Clock;
+  /** The queue, oldest first. */
+  readonly heals: () => readonly QueuedHeal[];
+  /** In the newest version. */
+  readonly find: (table: TableId) => TableMeta | undefined;
+  /** Obtains the block from any peer and keeps it. Rejects with a typed error if it is not to be had. */
+  readonly repair: (meta: TableMeta, block: WantedBlock) => Promise<void>;
+  /** The block is kept, and its heal still waits. */
+  readonly had: (table: TableId) => void;
+}
+
+/** Each is asked for that often, unless they are more than the bound below. */
+const ROUND_MS = 10_000;
+const ASKS_PER_ROUND_MAX = 16;
+/** Of an error and what caused it. */
+const CAUSES_MAX = 4;
+
+/** The block that a heal failed for; undefined: it failed for something else. */
+export function lackedBlock(error: unknown): WantedBlock | undefined {
+  let cause = error;
+  for (let depth = 0; depth < CAUSES_MAX && cause instanceof Error; depth++) {
+    if (cause instanceof StorageError && (cause.code === 'BLOCK_UNREADABLE' || cause.code === 'TABLE_UNREADABLE')) {
+      const { offset, digest } = cause.data;
+      return typeof offset === 'number' && typeof digest === 'string' ? { offset, digest } : undefined;
+    }
+    cause = cause.cause;
+  }
+  return undefined;
+}
+
+export class AwaitedBlocks {
+  readonly #parts: AwaitedBlocksParts;
+  #timer: Timer | undefined;
+  #asking = false;
+  /** Arrival of the heal that was served last. */
+  #last = 0;
+  #stopped = false;
+
+  constructor(parts: AwaitedBlocksParts) {
+    this.#parts = parts;
+  }
+
+  /** A heal failed for want of a block. */
+  kick(): void {
+    if (!this.#asking && this.#timer === undefined) this.#schedule(false);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+  }
+
+  #waiting(): QueuedHeal[] {
+    return this.#parts.heals().filter(({ state, lacks }) => state === 'backoff' && lacks !== undefined);
+  }
+
+  #schedule(atOnce: boolean): void {
+    const waiting = this.#waiting().length;
+    if (this.#stopped || waiting === 0) return;
+    const delayMs = atOnce ? 0 : ROUND_MS / Math.min(waiting, ASKS_PER_ROUND_MAX);
+    this.#timer = this.#parts.clock.setTimer(delayMs, () => {
+      this.#timer = undefined;
+      void this.#askNext();
+    });
+  }
+
+  async #askNext(): Promise<void> {
+    const waiting = this.#waiting();
+    const next = waiting.find(({ arrival }) => arrival > this.#last) ?? waiting[0];
+    if (next === undefined) return;
+    this.#last = next.arrival;
+    this.#asking = true;
+    const had = await this.#ask(next);
+    this.#asking = false;
+    // The peer that had one is likely to have the next.
+    this.#schedule(had);
+  }
+
+  async #ask({ tableId, lacks }: QueuedHeal): Promise<boolean> {
+    const { find, repair, had } = this.#parts;
+    const meta = find(tableId);
+    if (meta === undefined || lacks === undefined) return false;
+    try {
+      await repair(meta, lacks);
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      return false;
+    }
+    // Meanwhile it may have been tried again, dropped, or queued anew under another lead.
+    const still = this.#waiting().some((heal) => heal.tableId === tableId && heal.lacks === lacks);
+    if (still && !this.#stopped) had(tableId);
+    return true;
+  }
+}

@@ -1,0 +1,214 @@
+/**
+ * The leader's side of healing: takes what the picker chooses, makes sure that this node can produce the whole table
+ * correctly (its own raw bytes are proven clean, or a proven copy lies ready), and only then proposes the heal edit
+ * (H5, S6). Two heals at once; a table that fails backs off alone (H4), until a block that it lacked is to be had. Losing the lead
+ * empties the queue: the nodes that keep the hints send them to the next leader (H2).
+ */
+
+import type { Env, Timer } from '../../base/env.js';
+import { codeOf, messageOf } from '../../base/errors.js';
+import type { LogIndex, NodeId, TableId } from '../../base/ids.js';
+import type { WantedBlock } from '../../replica/fetch/wanted-block.js';
+import type { HealCounters } from '../status/heal-counters.js';
+import type { HintStatus } from '../status/hint-status.js';
+import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
+import type { TreeOp } from '../../storage/version/tree-op.js';
+import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
+import { AwaitedBlocks, lackedBlock } from './awaited-blocks.js';
+import { busyTables, healPick, liveTables } from './heal-picker.js';
+import { HealQueue } from './heal-queue.js';
+import type { HintStore } from '../hints/hint-store.js';
+import type { Hint } from '../hints/hint.js';
+import type { TableCopies } from '../repair/table-copies.js';
+
+export interface SchedulerHost {
+  canPropose(): boolean;
+  logical(): LogicalManifest;
+  proposeTreeOp(op: TreeOp): boolean;
+}
+
+export interface SchedulerParts {
+  readonly env: Env;
+  readonly host: SchedulerHost;
+  readonly counters: HealCounters;
+  readonly hints: HintStore;
+  readonly copies: TableCopies;
+  /** Obtains a block from any peer, for a copy to be made of. Rejects with a typed error if it is not to be had. */
+  readonly repair: (meta: TableMeta, block: WantedBlock) => Promise<void>;
+  /** Default 2. */
+  readonly maxHeals?: number;
+  /** How often busy tables are looked at again. Default 500 ms. */
+  readonly pollMs?: number;
+  /** A proposal whose outcome was not seen by then counts as lost. Default 10 s. */
+  readonly proposalTimeoutMs?: number;
+}
+
+export class HealScheduler {
+  readonly #parts: SchedulerParts;
+  readonly #queue: HealQueue;
+  readonly #awaited: AwaitedBlocks;
+  readonly #maxHeals: number;
+  readonly #pollMs: number;
+  readonly #proposalTimeoutMs: number;
+  /** Places that are taken. What still runs for a table that left the queue holds none: it ends by itself, and proposes nothing. */
+  readonly #running = new Set<{ readonly table: TableId }>();
+  #timer: Timer | undefined;
+  #stopped = false;
+  /** What was begun under an earlier lead ends without a proposal. */
+  #reign = 0;
+
+  constructor(parts: SchedulerParts) {
+    this.#parts = parts;
+    this.#queue = new HealQueue(parts.env.random);
+    this.#awaited = new AwaitedBlocks({
+      clock: parts.env.clock,
+      heals: () => this.#queue.all(),
+      find: (table) => liveTables(parts.host.logical()).get(table),
+      repair: parts.repair,
+      had: (table) => {
+        this.#queue.release(table);
+        this.kick();
+      },
+    });
+    this.#maxHeals = parts.maxHeals ?? 2;
+    this.#pollMs = parts.pollMs ?? 500;
+    this.#proposalTimeoutMs = parts.proposalTimeoutMs ?? 10_000;
+  }
+
+  get size(): number {
+    return this.#queue.size;
+  }
+
+  statuses(): HintStatus[] {
+    return this.#queue.statuses();
+  }
+
+  accept(from: NodeId, hints: readonly Hint[]): void {
+    const { env, counters, host } = this.#parts;
+    const logical = host.logical();
+    const live = liveTables(logical);
+    let fresh = 0;
+    for (const hint of hints) {
+      // Healed already: its node will see for itself once its own files follow.
+      if (!live.has(hint.tableId) && hint.tableId < logical.nextTableId) continue;
+      const before = this.#queue.get(hint.tableId)?.hints.get(hint.node);
+      if (!this.#queue.accept(hint)) break;
+      if (before !== undefined) continue;
+      fresh++;
+      env.events.emit({ type: 'hint', table: hint.tableId, node: hint.node, kind: hint.kind, state: 'pending' });
+    }
+    if (fresh > 0) {
+      counters.hintsReceived += fresh;
+      env.events.emit({ type: 'hints-received', count: fresh, from });
+    }
+    this.kick();
+  }
+
+  /** The lead or the term changed hands. */
+  reset(): void {
+    this.#reign++;
+    this.#queue.clear();
+    this.#running.clear();
+  }
+
+  editApplied(removed: TableId, added: TableMeta | undefined, index: LogIndex): void {
+    const { env, counters } = this.#parts;
+    if (added !== undefined) {
+      counters.healsApplied++;
+      env.events.emit({ type: 'heal-applied', removed, added: added.id, index });
+      this.#drop(removed);
+    } else if (this.#queue.get(removed) !== undefined) {
+      this.#failed(removed, 'the log refused the heal edit');
+    }
+    this.kick();
+  }
+
+  kick(): void {
+    this.#schedule(0);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#reign++;
+    this.#timer?.cancel();
+    this.#awaited.stop();
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#stopped || this.#queue.size === 0) return;
+    this.#timer?.cancel();
+    this.#timer = this.#parts.env.clock.setTimer(delayMs, () => this.#step());
+  }
+
+  #step(): void {
+    const { env, host } = this.#parts;
+    if (this.#stopped) return;
+    if (host.canPropose()) {
+      for (;;) {
+        const choice = healPick(host.logical(), this.#queue.all(), env.clock.now());
+        for (const table of choice.drop) this.#drop(table);
+        for (const table of choice.lost) this.#failed(table, 'the outcome of the proposal was not seen');
+        if (choice.heal === undefined || this.#running.size >= this.#maxHeals) break;
+        this.#queue.claim(choice.heal.id);
+        void this.#heal(choice.heal, this.#reign);
+      }
+    }
+    this.#schedule(this.#pollMs);
+  }
+
+  /** H4: a copy that waits for peers may go on for long; it takes no other's place meanwhile. */
+  #drop(table: TableId): void {
+    this.#queue.drop(table);
+    for (const place of this.#running) if (place.table === table) this.#running.delete(place);
+  }
+
+  async #heal(meta: TableMeta, reign: number): Promise<void> {
+    const place = { table: meta.id };
+    this.#running.add(place);
+    try {
+      await this.#ensureProducible(meta);
+      if (reign === this.#reign) this.#propose(meta);
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      if (reign === this.#reign) this.#failed(meta.id, messageOf(error), lackedBlock(error));
+    } finally {
+      this.#running.delete(place);
+      this.kick();
+    }
+  }
+
+  /** H5, S6: nothing is proposed that this node did not have in full, byte for byte. */
+  async #ensureProducible(meta: TableMeta): Promise<void> {
+    const { env, hints, copies } = this.#parts;
+    const path = tablePath(meta.id);
+    if (hints.get(meta.id) === undefined && env.disk.sizeOf(path) !== undefined) {
+      const proof = await copies.verify(meta, path);
+      if (proof.pristine && hints.get(meta.id) === undefined) return;
+    }
+    await copies.make(meta);
+  }
+
+  #propose(meta: TableMeta): void {
+    const { env, counters, host } = this.#parts;
+    const logical = host.logical();
+    const live = liveTables(logical).has(meta.id);
+    if (!host.canPropose() || !live || busyTables(logical).has(meta.id)) {
+      this.#queue.release(meta.id);
+      return;
+    }
+    const removed = { id: meta.id, digest: meta.fileDigest };
+    // Before the proposal: a log of one member may apply it at once.
+    this.#queue.proposed(meta.id, env.clock.now() + this.#proposalTimeoutMs);
+    counters.healsProposed++;
+    env.events.emit({ type: 'heal-proposed', table: meta.id });
+    if (!host.proposeTreeOp({ kind: 'heal-edit', removed })) this.#failed(meta.id, 'the log took no proposal');
+  }
+
+  #failed(table: TableId, why: string, lacks?: WantedBlock): void {
+    const { env, counters } = this.#parts;
+    counters.healsFailed++;
+    env.events.emit({ type: 'heal-failed', table, why });
+    this.#queue.failed(table, env.clock.now(), lacks);
+    if (lacks !== undefined) this.#awaited.kick();
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * Brings this node's open hints to whoever leads. Nothing is lost with a message, an answer or a leader (H2): hints stay
+ * where they are, and all that are open are sent again every few seconds and whenever the leader or term changes.
+ * Receiving one twice changes nothing. If this node leads, the hints go straight into its queue.
+ */
+
+import { ByteReader, ByteWriter } from '../../base/bytes.js';
+import { codeOf } from '../../base/errors.js';
+import type { Env, Timer } from '../../base/env.js';
+import type { NodeId, TableId, Term } from '../../base/ids.js';
+import type { HealCounters } from '../status/heal-counters.js';
+import { encodeHints, readHints, type Hint } from './hint.js';
+
+export const HEAL_HINTS_METHOD = 'heal.hints';
+export const HINTS_BATCH_MAX = 128;
+const CALL_TIMEOUT_MS = 3_000;
+/** Faults of one burst share a call. */
+const GATHER_MS = 20;
+
+export interface ForwarderHost {
+  readonly memberId: NodeId;
+  leader(): NodeId;
+  term(): Term;
+}
+
+export interface ForwarderParts {
+  readonly env: Env;
+  readonly host: ForwarderHost;
+  readonly counters: HealCounters;
+  readonly hints: () => readonly Hint[];
+  /** Into this node's own queue. */
+  readonly accept: (from: NodeId, hints: readonly Hint[]) => void;
+  /** Default 3 s. */
+  readonly resendMs?: number;
+}
+
+/** The receiver's answer: how many it took, from the front of the batch. */
+export interface HintsAck {
+  /** False: not the leader. Nothing was taken. */
+  readonly leads: boolean;
+}
+
+export function encodeHintsRequest(hints: readonly Hint[]): Uint8Array {
+  return encodeHints(hints);
+}
+
+export function decodeHintsRequest(bytes: Uint8Array): Hint[] {
+  const input = new ByteReader(bytes, HEAL_HINTS_METHOD);
+  const hints = readHints(input);
+  input.end();
+  return hints;
+}
+
+export function encodeHintsAck(ack: HintsAck): Uint8Array {
+  return new ByteWriter(1).u8(ack.leads ? 1 : 0).finish();
+}
+
+export function decodeHintsAck(bytes: Uint8Array): HintsAck {
+  return { leads: new ByteReader(bytes, `answer to ${HEAL_HINTS_METHOD}`).u8() === 1 };
+}
+
+export class HintForwarder {
+  readonly #parts: ForwarderParts;
+  readonly #resendMs: number;
+  #timer: Timer | undefined;
+  #stopped = false;
+  /** A call that began under an earlier leader or term ends by itself and says nothing. */
+  #round = 0;
+  #sending = false;
+  #again = false;
+  /** Acknowledged by this leader in this term: only for counting. */
+  #acked = new Set<TableId>();
+
+  constructor(parts: ForwarderParts) {
+    this.#parts = parts;
+    this.#resendMs = parts.resendMs ?? 3_000;
+  }
+
+  /** There is something new to say. */
+  kick(): void {
+    this.#schedule(GATHER_MS);
+  }
+
+  leaderChanged(): void {
+    this.#round++;
+    this.#sending = false;
+    this.#acked = new Set();
+    this.#schedule(0);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#round++;
+    this.#timer?.cancel();
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#stopped) return;
+    this.#timer?.cancel();
+    this.#timer = this.#parts.env.clock.setTimer(delayMs, () => {
+      this.#timer = undefined;
+      void this.#run();
+    });
+  }
+
+  async #run(): Promise<void> {
+    if (this.#sending) {
+      this.#again = true;
+      return;
+    }
+    this.#sending = true;
+    this.#again = false;
+    const round = this.#round;
+    await this.#sendAll(round);
+    if (round !== this.#round || this.#stopped) return;
+    this.#sending = false;
+    const again = this.#again;
+    this.#schedule(again ? GATHER_MS : this.#resendMs);
+  }
+
+  async #sendAll(round: number): Promise<void> {
+    const { env, host, hints, accept } = this.#parts;
+    const open = hints();
+    const leader = host.leader();
+    if (open.length === 0 || leader === 0) return;
+    if (leader === host.memberId) {
+      accept(host.memberId, open);
+      this.#count(open, leader);
+      return;
+    }
+    for (let i = 0; i < open.length && round === this.#round; i += HINTS_BATCH_MAX) {
+      const batch = open.slice(i, i + HINTS_BATCH_MAX);
+      try {
+        const reply = await env.network.call(leader, HEAL_HINTS_METHOD, encodeHintsRequest(batch), CALL_TIMEOUT_MS);
+        if (round !== this.#round || !decodeHintsAck(reply).leads) return;
+        this.#count(batch, leader);
+      } catch (error) {
+        if (codeOf(error) === undefined) throw error;
+        return;
+      }
+    }
+  }
+
+  #count(batch: readonly Hint[], leader: NodeId): void {
+    let fresh = 0;
+    for (const { tableId } of batch) if (!this.#acked.has(tableId)) fresh++;
+    for (const { tableId } of batch) this.#acked.add(tableId);
+    if (fresh === 0) return;
+    this.#parts.counters.hintsForwarded += fresh;
+    this.#parts.env.events.emit({ type: 'hints-forwarded', count: fresh, leader });
+  }
+}

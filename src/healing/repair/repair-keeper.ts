@@ -1,0 +1,161 @@
+/**
+ * How long repairs are kept. H5: as long as a hint says that this node's own bytes of the file are faulty; without one they
+ * go only after every file here that has those bytes proved good, past the caches. So no order of repair, hint, heal and
+ * crash loses a repair that is needed (a fault whose hint was never made durable is found and hinted again), and none
+ * outlives its fault, where it could hide the next one from the reads that would report it.
+ *
+ * That a table has lost blocks is said and taken back in the same way: a fault that was gone at the second read leaves
+ * no hint and no heal whose end would take it back.
+ */
+
+import type { Env, Timer } from '../../base/env.js';
+import { codeOf, messageOf } from '../../base/errors.js';
+import type { Digest128, TableId } from '../../base/ids.js';
+import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
+import type { TableFault, VerifyReport } from '../../storage/table/verify-table.js';
+import { confirmFaults, type ConfirmedFaults } from '../hints/confirm-faults.js';
+import type { HintStore } from '../hints/hint-store.js';
+import type { Repairer } from './repairer.js';
+import type { RepairStore } from './repair-store.js';
+import type { TableCopies } from './table-copies.js';
+
+export interface RepairKeeperParts {
+  readonly env: Env;
+  readonly hints: HintStore;
+  readonly repairs: RepairStore;
+  readonly repairer: Repairer;
+  readonly copies: TableCopies;
+  /** In any version that this node still reads or writes down. */
+  readonly versions: () => ReadonlyMap<TableId, TableMeta>;
+  /** Those of them whose files should be here now. */
+  readonly local: () => readonly TableMeta[];
+  readonly sinks: ConfirmedFaults;
+}
+
+/** What could not be decided is looked at again; and so long a repair waits for the reader of a table that is in no version. */
+const AGAIN_MS = 5_000;
+const AGAIN_MAX_MS = 60_000;
+
+export class RepairKeeper {
+  readonly #parts: RepairKeeperParts;
+  #timer: Timer | undefined;
+  #delayMs = AGAIN_MS;
+  #settling: Promise<void> | undefined;
+  #again = false;
+  #stopped = false;
+
+  constructor(parts: RepairKeeperParts) {
+    this.#parts = parts;
+  }
+
+  /** Nothing is kept and nothing is lost. */
+  get idle(): boolean {
+    return this.#parts.repairs.empty && !this.#parts.repairer.anyLost;
+  }
+
+  /** A repair was put or its fault ended: have a look, soon. */
+  kick(): void {
+    this.#delayMs = AGAIN_MS;
+    this.#schedule();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+  }
+
+  /** Resolves when every repair has been looked at as things are now. */
+  settle(): Promise<void> {
+    this.#again = true;
+    this.#settling ??= this.#settleAll().finally(() => {
+      this.#settling = undefined;
+    });
+    return this.#settling;
+  }
+
+  #schedule(): void {
+    if (this.#stopped || this.#timer !== undefined) return;
+    this.#timer = this.#parts.env.clock.setTimer(this.#delayMs, () => {
+      this.#timer = undefined;
+      this.#delayMs = Math.min(2 * this.#delayMs, AGAIN_MAX_MS);
+      if (!this.idle) void this.settle();
+    });
+  }
+
+  async #settleAll(): Promise<void> {
+    const { repairs, repairer, versions } = this.#parts;
+    let left = false;
+    while (this.#again && !this.#stopped) {
+      this.#again = false;
+      repairer.retain((table) => versions().has(table));
+      left = !(await this.#try('', () => repairs.sweep().then(() => true)));
+      for (const digest of this.#kept()) {
+        if (this.#stopped) return;
+        if (!(await this.#try(digest, () => this.#settleOne(digest)))) left = true;
+      }
+    }
+    if (left) this.#schedule();
+  }
+
+  #kept(): Set<Digest128> {
+    const { repairs, repairer, versions } = this.#parts;
+    const digests = repairs.digests();
+    const tables = versions();
+    for (const table of repairer.lostTables()) {
+      const digest = tables.get(table)?.fileDigest;
+      if (digest !== undefined) digests.add(digest);
+    }
+    return digests;
+  }
+
+  /** True: gone, or kept by a hint, whose end leads here again. */
+  async #settleOne(digest: Digest128): Promise<boolean> {
+    const { env, repairs, repairer, versions, local } = this.#parts;
+    if (this.#hinted(digest)) return true;
+    const puts = repairs.puts(digest);
+    const known = [...versions().values()].filter((meta) => meta.fileDigest === digest);
+    const here = local().filter((meta) => meta.fileDigest === digest);
+    if (known.length === 0 && env.clock.now() - repairs.usedAt(digest) < AGAIN_MS) return false;
+    // A file that is owed may be made from them.
+    if (known.some(({ id }) => !here.some((meta) => meta.id === id))) return false;
+    for (const meta of here) {
+      const good = await this.#proves(meta);
+      if (!good) return this.#hinted(digest);
+      repairer.clear(meta.id);
+    }
+    if (this.#stopped || this.#hinted(digest) || repairs.puts(digest) !== puts) return false;
+    return repairs.drop(digest);
+  }
+
+  #hinted(digest: Digest128): boolean {
+    return this.#parts.hints.all().some(({ hint }) => hint.fileDigest === digest);
+  }
+
+  /** False too if the file left meanwhile. H1: what two readings find becomes a hint. */
+  async #proves(meta: TableMeta): Promise<boolean> {
+    const first = await this.#verify(meta);
+    if (first === undefined || first.faults.length === 0) return first !== undefined;
+    const second = await this.#verify(meta);
+    if (second === undefined) return false;
+    const faults = second.faults.filter(({ offset }) => first.faults.some((fault: TableFault) => fault.offset === offset));
+    if (faults.length > 0) confirmFaults(this.#parts.sinks, meta, faults, second.pastCache);
+    return false;
+  }
+
+  async #verify(meta: TableMeta): Promise<VerifyReport | undefined> {
+    const { copies, local } = this.#parts;
+    const report = await copies.verify(meta, tablePath(meta.id));
+    return !this.#stopped && local().some(({ id }) => id === meta.id) ? report : undefined;
+  }
+
+  async #try(digest: Digest128, work: () => Promise<boolean>): Promise<boolean> {
+    try {
+      return await work();
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      const data = { digest, why: messageOf(error) };
+      this.#parts.env.events.emit({ type: 'warning', message: 'repaired blocks could not be looked after', data });
+      return false;
+    }
+  }
+}

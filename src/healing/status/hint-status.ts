@@ -1,0 +1,19 @@
+/** A hint as `/status` and `ctl` show it. */
+
+import type { NodeId, TableId } from '../../base/ids.js';
+
+/** corrected: parity restored it; unreadable: beyond parity; missing: no file; parity: only parity or padding is bad. */
+export type HintKind = 'corrected' | 'unreadable' | 'missing' | 'parity';
+
+/** pending -> claimed -> proposed -> done, with backoff after a failure. On the node that saw the fault: open, healing, done. */
+export type HintState = 'open' | 'pending' | 'claimed' | 'proposed' | 'backoff' | 'done';
+
+export interface HintStatus {
+  readonly tableId: TableId;
+  readonly kind: HintKind;
+  /** The node whose copy is bad. */
+  readonly node: NodeId;
+  readonly state: HintState;
+  /** At most 64, then undefined: all. */
+  readonly offsets: readonly number[] | undefined;
+}

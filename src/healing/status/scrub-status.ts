@@ -1,0 +1,24 @@
+/** How far a scrub is, and what it found. */
+
+export interface ScrubStatus {
+  readonly state: 'idle' | 'running';
+  readonly scannedBytes: number;
+  readonly totalBytes: number;
+  readonly scannedTables: number;
+  readonly totalTables: number;
+  /** Blocks found bad in this or the last run. */
+  readonly faults: number;
+  /** Milliseconds since 1970; null before the first. */
+  readonly lastCompletedAt: number | null;
+  /** Whether reads pass the page cache here. */
+  readonly pastCache: boolean;
+}
+
+export interface ScrubReport {
+  readonly tables: number;
+  readonly blocks: number;
+  readonly bytes: number;
+  readonly faults: number;
+  readonly pastCache: boolean;
+  readonly durationMs: number;
+}

@@ -1,0 +1,92 @@
+/**
+ * What a node offers to whoever embeds or serves it: the API below gRPC. Any node takes any request; writes are
+ * forwarded to the leader, linearizable reads use the read index, serializable ones are local. Refusals are
+ * {@link EtcdError}; anything else that rejects is a bug.
+ */
+
+import type { Birth } from '../storage/table/table-meta.js';
+import type { HealCounters } from '../healing/status/heal-counters.js';
+import type { HintStatus } from '../healing/status/hint-status.js';
+import type { ScrubReport, ScrubStatus } from '../healing/status/scrub-status.js';
+import type { LogIndex, NodeId, Revision, TableId, Term } from '../base/ids.js';
+import type {
+  CompactionRequest, CompactionResponse, DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse,
+  RangeRequest, RangeResponse, TxnRequest, TxnResponse,
+} from '../api/requests.js';
+
+export interface MemberInfo {
+  readonly id: NodeId;
+  readonly name: string;
+  readonly peerUrls: readonly string[];
+  /** Empty until the member has announced itself. */
+  readonly clientUrls: readonly string[];
+  readonly isLearner: boolean;
+}
+
+/** The `/status` page of a node: from local state alone, useful without quorum. */
+export interface NodeStatus {
+  readonly name: string;
+  readonly memberId: NodeId;
+  readonly clusterId: string;
+  readonly role: 'follower' | 'preCandidate' | 'candidate' | 'leader';
+  readonly term: Term;
+  /** 0: none known. */
+  readonly leader: NodeId;
+  readonly commitIndex: LogIndex;
+  readonly appliedIndex: LogIndex;
+  /** Edits up to here are carried out in this node's files (E). */
+  readonly materializedIndex: LogIndex;
+  /** All data up to here is in this node's tables (F). */
+  readonly flushedIndex: LogIndex;
+  readonly firstLogIndex: LogIndex;
+  readonly lastLogIndex: LogIndex;
+  readonly revision: Revision;
+  readonly compactRevision: Revision;
+  readonly memtableBytes: number;
+  readonly sealedMemtables: number;
+  readonly owedTables: number;
+  readonly pendingPlans: number;
+  /** Applied since this node's start. */
+  readonly flushes: number;
+  readonly compactions: number;
+  readonly manifest: {
+    readonly tables: readonly {
+      readonly id: TableId;
+      readonly level: number;
+      readonly bytes: number;
+      readonly digest: string;
+      readonly birth: Birth;
+    }[];
+  };
+  readonly hints: readonly HintStatus[];
+  readonly heal: Readonly<HealCounters>;
+  readonly scrub: ScrubStatus;
+  readonly snapshots: { readonly received: number; readonly fetchedBytes: number; readonly reusedBytes: number; readonly sent: number };
+  /** Table bytes fetched from peers for any reason (snapshot, owed tables, repair) since start. */
+  readonly fetchedTableBytes: number;
+  readonly dbBytes: number;
+  readonly errors: readonly string[];
+  readonly members: readonly MemberInfo[];
+}
+
+export interface Store {
+  readonly memberId: NodeId;
+  readonly clusterId: bigint;
+  /** Of the present; cheap (for response headers). */
+  readonly term: Term;
+  readonly leader: NodeId;
+  range(request: RangeRequest): Promise<RangeResponse>;
+  put(request: PutRequest): Promise<PutResponse>;
+  deleteRange(request: DeleteRangeRequest): Promise<DeleteRangeResponse>;
+  txn(request: TxnRequest): Promise<TxnResponse>;
+  compact(request: CompactionRequest): Promise<CompactionResponse>;
+  status(): NodeStatus;
+  members(): readonly MemberInfo[];
+  /** EtcdError NOT_LEADER, BAD_LEADER_TRANSFEREE, TIMEOUT. */
+  moveLeader(to: NodeId): Promise<void>;
+  hints(): readonly HintStatus[];
+  /** Reads all of this node's tables past the caches and compares every byte; faults become hints. */
+  scrub(onProgress: (status: ScrubStatus) => void, options?: { readonly bytesPerSecond?: number }): Promise<ScrubReport>;
+  /** Is there a leader, and does a read index round answer? For /readyz. */
+  checkLinearizable(timeoutMs: number): Promise<void>;
+}

@@ -1,0 +1,110 @@
+/**
+ * The world of the chaos test: disks that are slow, lose un-synced writes with the power and rot; a network that drops,
+ * delays and cuts. What a replica got from it dies with that incarnation: nothing that an old one still runs can touch
+ * the disk or the network of the next.
+ */
+
+import type { CrashDisk } from '../../base/disk/crash-disk.js';
+import type { Disk, DiskFile } from '../../base/disk.js';
+import type { Env, Network, Random } from '../../base/env.js';
+import { DiskError, NetworkError } from '../../base/errors.js';
+import type { KintsugiEvent } from '../../base/events.js';
+import type { NodeId } from '../../base/ids.js';
+import { testClock, testWorkers, type TestHub } from '../../base/testing/test-env.js';
+
+export interface Life {
+  alive: boolean;
+  /** Syncs of these files do not return while this incarnation lives. */
+  stalled?: (path: string) => boolean;
+}
+
+/** Every change and direct read takes a turn of the loop, some take milliseconds: the races of a real disk. */
+export function slowDisk(disk: CrashDisk, random: Random, life: Life): Disk {
+  const check = (): void => {
+    if (!life.alive) throw new DiskError('IO', 'the power is off', { path: '' });
+  };
+  const pause = async (): Promise<void> => {
+    check();
+    const slow = random.below(40) === 0 ? random.below(12) : 0;
+    await new Promise<void>((resolve) => (slow > 0 ? setTimeout(resolve, slow) : setImmediate(resolve)));
+    check();
+  };
+  const wrap = (file: DiskFile): DiskFile => ({
+    path: file.path,
+    size: () => (check(), file.size()),
+    readSync: (into, offset) => (check(), file.readSync(into, offset)),
+    read: async (into, offset) => (await pause(), file.read(into, offset)),
+    writeSync: (bytes, offset) => (check(), file.writeSync(bytes, offset)),
+    write: async (bytes, offset) => (await pause(), file.write(bytes, offset)),
+    sync: async () => {
+      await pause();
+      while (life.stalled?.(file.path) === true) {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        check();
+      }
+      return file.sync();
+    },
+    truncate: async (size) => (await pause(), file.truncate(size)),
+    close: () => file.close(),
+  });
+  return {
+    openSync: (path, mode) => (check(), wrap(disk.openSync(path, mode))),
+    open: async (path, mode) => (await pause(), wrap(await disk.open(path, mode))),
+    sizeOf: (path) => (check(), disk.sizeOf(path)),
+    readDirect: async (path, offset, length) => (await pause(), disk.readDirect(path, offset, length)),
+    list: async (dir) => (await pause(), disk.list(dir)),
+    mkdir: async (dir) => (await pause(), disk.mkdir(dir)),
+    rename: async (from, to) => (await pause(), disk.rename(from, to)),
+    link: async (from, to) => (await pause(), disk.link(from, to)),
+    unlink: async (path) => (await pause(), disk.unlink(path)),
+    syncDir: async (dir) => (await pause(), disk.syncDir(dir)),
+  };
+}
+
+export interface Weather {
+  /** In percent of frames. */
+  loss: number;
+  delay: number;
+}
+
+function shakyNetwork(inner: Network, random: Random, life: Life, weather: Weather): Network {
+  const down = (): NetworkError => new NetworkError('CLOSED', 'this incarnation is gone');
+  return {
+    maxFrameBytes: inner.maxFrameBytes,
+    start: (handler) => inner.start(handler),
+    send: (to, frame) => {
+      if (!life.alive || random.below(100) < weather.loss) return;
+      if (random.below(100) < weather.delay) setTimeout(() => life.alive && inner.send(to, frame), random.below(60));
+      else inner.send(to, frame);
+    },
+    call: async (to, method, request, timeoutMs) => {
+      if (!life.alive) throw down();
+      if (random.below(100) < weather.loss) throw new NetworkError('TIMEOUT', 'lost');
+      const reply = await inner.call(to, method, request, timeoutMs);
+      if (!life.alive) throw down();
+      return reply;
+    },
+    stop: () => (life.alive ? inner.stop() : Promise.resolve()),
+  };
+}
+
+export interface ChaosEnvOptions {
+  readonly self: NodeId;
+  readonly disk: CrashDisk;
+  readonly hub: TestHub;
+  readonly random: Random;
+  readonly life: Life;
+  readonly weather: Weather;
+  readonly onEvent: (event: KintsugiEvent) => void;
+}
+
+export function chaosEnv({ self, disk, hub, random, life, weather, onEvent }: ChaosEnvOptions): Env {
+  return {
+    clock: { ...testClock, setTimer: (delayMs, fn) => testClock.setTimer(delayMs, () => void (life.alive && fn())) },
+    random,
+    disk: slowDisk(disk, random, life),
+    network: shakyNetwork(hub.network(self), random, life, weather),
+    workers: testWorkers,
+    events: { emit: onEvent },
+  };
+}

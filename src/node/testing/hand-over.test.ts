@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { StorageError } from '../../storage/base/errors.js';
+import { RaftDriver } from '../../replica/consensus/raft-driver.js';
+import { put } from '../../api/testing/requests.js';
+import { TestCluster } from './test-cluster.js';
+
+describe('leaders that are in the way', () => {
+  it('a leader that cannot apply hands over to a member that can', async () => {
+    const cluster = await TestCluster.start(3);
+    try {
+      const leader = await cluster.leader();
+      const bad = (): never => {
+        throw new StorageError('BLOCK_UNREADABLE', 'lost here', { tableId: 99, offset: 0 });
+      };
+      const apply = function* (): Generator<void, void> {
+        yield bad();
+      };
+      Object.assign(leader.replica.kv, { tryApplyFast: bad, apply });
+      const follower = await cluster.follower();
+      await follower.store.put(put('k', 'v'));
+      const other = await cluster.until('another leader', () => cluster.alive.find((node) => node !== leader && node.replica.canPropose()));
+      await other.store.put(put('k2', 'v'));
+      assert.notEqual(leader.replica.applier.blockedSince, undefined);
+    } finally {
+      await cluster.stop();
+    }
+  });
+
+  it('S3 a leader whose bootstrap entry is refused proposes it again in the same term', async () => {
+    const propose = Object.getOwnPropertyDescriptor(RaftDriver.prototype, 'proposeAsLeader') as PropertyDescriptor;
+    let refused = 0;
+    const refuseFirst = function (this: RaftDriver, data: Uint8Array): boolean {
+      return refused++ < 3 ? false : ((propose.value as (data: Uint8Array) => boolean).call(this, data));
+    };
+    Object.defineProperty(RaftDriver.prototype, 'proposeAsLeader', { ...propose, value: refuseFirst });
+    let cluster: TestCluster | undefined;
+    try {
+      cluster = await TestCluster.start(1);
+      const [node] = cluster.nodes;
+      await cluster.until('the settings', () => node?.replica.settings);
+      assert.ok(refused > 3);
+    } finally {
+      Object.defineProperty(RaftDriver.prototype, 'proposeAsLeader', propose);
+      await cluster?.stop();
+    }
+  });
+});

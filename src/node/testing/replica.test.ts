@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { fromUtf8, toHex } from '../../base/bytes.js';
+import { encodeManifest } from '../../storage/version/manifest-codec.js';
+import { tablePath } from '../../storage/table/table-meta.js';
+import { get, put } from '../../api/testing/requests.js';
+import { TestCluster, type TestNode } from './test-cluster.js';
+
+async function read(node: TestNode, key: string, serializable = false): Promise<string | undefined> {
+  const { kvs } = await node.store.range(get(key, serializable));
+  return kvs[0] && fromUtf8(kvs[0].value);
+}
+
+/** Random-looking and incompressible, so that memtables fill. */
+function value(i: number, bytes = 200): string {
+  let text = `${i}:`;
+  let x = i * 2654435761;
+  while (text.length < bytes) text += ((x = (x * 1103515245 + 12345) % 2147483648) % 36).toString(36);
+  return text;
+}
+
+async function load(cluster: TestCluster, from: number, to: number): Promise<void> {
+  for (let at = from; at < to; at += 50) {
+    await Promise.all(
+      Array.from({ length: Math.min(50, to - at) }, (_, i) => {
+        const node = cluster.alive[(at + i) % cluster.alive.length] as TestNode;
+        return node.store.put(put(`key${String((at + i) % 700).padStart(5, '0')}`, value(at + i)));
+      }),
+    );
+  }
+}
+
+function file(node: TestNode, path: string): Uint8Array {
+  const handle = node.disk.openSync(path, 'read');
+  const bytes = new Uint8Array(handle.size());
+  handle.readSync(bytes, 0);
+  handle.close();
+  return bytes;
+}
+
+function assertEqualTrees(cluster: TestCluster): void {
+  const [first, ...others] = cluster.alive as [TestNode, ...TestNode[]];
+  const tables = first.replica.tree.materialized.levels.flat();
+  for (const other of others) {
+    assert.equal(toHex(encodeManifest(other.replica.tree.materialized)), toHex(encodeManifest(first.replica.tree.materialized)));
+    for (const { id } of tables) assert.deepEqual(file(other, tablePath(id)), file(first, tablePath(id)), `table ${id}`);
+  }
+}
+
+describe('a cluster of replicas', () => {
+  let cluster: TestCluster;
+  afterEach(() => cluster.stop());
+
+  it('takes writes and linearizable reads on any node (R4)', async () => {
+    cluster = await TestCluster.start();
+    for (const node of cluster.nodes) await node.store.put(put(`from${node.id}`, `${node.id}`));
+    for (const node of cluster.nodes) {
+      for (const other of cluster.nodes) assert.equal(await read(node, `from${other.id}`), `${other.id}`);
+    }
+  });
+
+  it('S2 S6 flushes and compacts to byte-equal tables and equal manifests on every replica', async () => {
+    cluster = await TestCluster.start();
+    await load(cluster, 0, 3000);
+    await cluster.settled();
+    const leader = await cluster.leader();
+    assert.ok(leader.events.some((event) => event.type === 'plan'), 'something was compacted');
+    assert.ok(leader.replica.tree.materialized.levels.slice(1).flat().length > 0);
+    assertEqualTrees(cluster);
+    for (const node of cluster.nodes) for (let i = 2300; i < 3000; i += 37) assert.equal(await read(node, `key${String(i % 700).padStart(5, '0')}`), value(i));
+  });
+
+  it('D1 goes on without its leader and loses no acknowledged write', async () => {
+    cluster = await TestCluster.start();
+    await load(cluster, 0, 400);
+    const leader = await cluster.leader();
+    await cluster.kill(leader);
+    await load(cluster, 400, 800);
+    for (const node of cluster.alive) for (let i = 200; i < 700; i += 13) assert.equal(await read(node, `key${String(i).padStart(5, '0')}`), value(i));
+    await cluster.up(leader);
+    await cluster.settled();
+    assertEqualTrees(cluster);
+  });
+
+  it('D1 restarts from F: every node down at once, all acknowledged writes are there', async () => {
+    cluster = await TestCluster.start();
+    for (let round = 0; round < 3; round++) {
+      await load(cluster, round * 500, round * 500 + 500);
+      await Promise.all(cluster.nodes.map((node) => cluster.kill(node)));
+      await Promise.all(cluster.nodes.map((node) => cluster.up(node)));
+      await cluster.leader();
+    }
+    await cluster.settled();
+    for (let i = 800; i < 1500; i += 7) assert.equal(await read(cluster.nodes[i % 3] as TestNode, `key${String(i % 700).padStart(5, '0')}`), value(i));
+    assertEqualTrees(cluster);
+  });
+
+  it('S5 a follower behind the truncated log receives the manifest and fetches only what it lacks', async () => {
+    cluster = await TestCluster.start();
+    await load(cluster, 0, 1500);
+    await cluster.settled();
+    const follower = await cluster.follower();
+    await cluster.kill(follower);
+    await load(cluster, 1500, 3600);
+    const leader = await cluster.leader();
+    await cluster.until('the log to be shortened', () => leader.store.status().firstLogIndex > follower.replica.log.lastIndex() + 1);
+    await cluster.up(follower);
+    await cluster.settled();
+    const { snapshots } = follower.store.status();
+    assert.equal(snapshots.received, 1);
+    assert.ok(snapshots.fetchedBytes > 0);
+    assertEqualTrees(cluster);
+    for (let i = 2900; i < 3600; i += 11) assert.equal(await read(follower, `key${String(i % 700).padStart(5, '0')}`, true), value(i));
+  });
+
+  it('re-proposes what was forwarded to a leader that died, and applies it once', async () => {
+    cluster = await TestCluster.start();
+    const leader = await cluster.leader();
+    const follower = await cluster.follower();
+    await follower.store.put(put('counter', '0'));
+    const before = (await follower.store.range(get('counter'))).revision;
+    const writes = Array.from({ length: 50 }, (_, i) => follower.store.put(put(`w${i}`, `${i}`)));
+    await cluster.kill(leader);
+    const done = await Promise.all(writes);
+    assert.equal(new Set(done.map((response) => response.revision)).size, 50);
+    const after = (await follower.store.range(get('counter'))).revision;
+    assert.equal(after - before, 50, 'each write raised the revision once');
+  });
+});

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import type { Env } from '../../base/env.js';
+import { silent } from '../../base/events.js';
+import type { Entry } from '../../raft/types.js';
+import { StorageError } from '../../storage/base/errors.js';
+import { Applier, type ApplierOptions } from './applier.js';
+import { encodeKv } from '../entry/entry.js';
+import type { KvMachine } from '../kv/kv-machine.js';
+import type { Proposals } from '../consensus/proposals.js';
+import { put } from '../../api/testing/requests.js';
+import { ManualClock } from '../../base/testing/manual-clock.js';
+
+function entryAt(index: number): Entry {
+  const data = encodeKv({ member: 1, incarnation: 1, sequence: index }, { kind: 'put', request: put(`k${index}`, 'v') });
+  return { term: 1, index, type: 'normal', data };
+}
+
+class Bench {
+  readonly clock = new ManualClock();
+  readonly done: number[] = [];
+  readonly seen: number[] = [];
+  readonly failures: unknown[] = [];
+  readonly reads: (readonly [number, number])[] = [];
+  broken = false;
+  #mended: (() => void)[] = [];
+  readonly applier: Applier;
+
+  constructor() {
+    const kv = {
+      tryApplyFast: (index: number) => {
+        if (this.broken) throw new StorageError('BLOCK_UNREADABLE', 'bad', {});
+        this.done.push(index);
+        return { kind: 'done', response: undefined };
+      },
+      apply: function* (this: { tryApplyFast: (index: number) => unknown }, index: number) {
+        return this.tryApplyFast(index);
+      },
+    } as unknown as KvMachine;
+    const env = { clock: this.clock, workers: { breathe: () => undefined }, events: silent } as unknown as Env;
+    const options: ApplierOptions = {
+      env, kv: () => kv, proposals: { waitsFor: () => false } as unknown as Proposals,
+      bootstrap: () => undefined, treeOp: () => undefined,
+      repair: () => new Promise((resolve) => this.#mended.push(resolve)),
+      unrepaired: () => undefined,
+      applied: (index) => void this.seen.push(index),
+      failed: (error) => void this.failures.push(error),
+      read: (from, to) => {
+        this.reads.push([from, to]);
+        return Array.from({ length: Math.min(1_000, to - from) }, (_, i) => entryAt(from + i));
+      },
+    };
+    this.applier = new Applier(options, 0);
+  }
+
+  async mend(): Promise<void> {
+    for (const resolve of this.#mended.splice(0)) resolve();
+    await turn();
+  }
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+describe('applying', () => {
+  it('R4 an entry whose block was never mended does not count as applied when the applier stops', async () => {
+    const bench = new Bench();
+    bench.applier.enqueue([entryAt(1)]);
+    await turn();
+    bench.broken = true;
+    bench.applier.enqueue([entryAt(2), entryAt(3)]);
+    const stopped = bench.applier.stop();
+    await bench.mend();
+    await stopped;
+    assert.equal(bench.applier.index, 1);
+    assert.deepEqual(bench.seen.filter((index) => index > 1), []);
+    assert.deepEqual(bench.done, [1]);
+  });
+
+  it('R4 S1 after a version of a peer was put in place, all that was handed over is applied from there, once', async () => {
+    for (const from of [1, 5]) {
+      const bench = new Bench();
+      bench.applier.enqueue([entryAt(1), entryAt(2)]);
+      await turn();
+      bench.broken = true;
+      bench.applier.enqueue([entryAt(3)]);
+      const stopped = bench.applier.stop();
+      bench.applier.enqueue([entryAt(4)]);
+      await bench.mend();
+      await stopped;
+      bench.broken = false;
+      bench.done.length = 0;
+      await bench.applier.rebase(from);
+      assert.deepEqual(bench.done, [], 'not before it is told to go on');
+      bench.applier.resume();
+      await turn();
+      bench.applier.enqueue([entryAt(5), entryAt(6)]);
+      await turn();
+      assert.deepEqual(bench.done, [2, 3, 4, 5, 6].filter((index) => index > from));
+      assert.deepEqual(bench.failures, []);
+    }
+  });
+
+  it('S1 what does not fit into the queue while apply waits is read from the log again, in order', async () => {
+    const bench = new Bench();
+    bench.broken = true;
+    const total = 40_000;
+    for (let at = 1; at <= total; at += 1_000) bench.applier.enqueue(Array.from({ length: 1_000 }, (_, i) => entryAt(at + i)));
+    await turn();
+    assert.equal(bench.applier.backlog, total);
+    bench.broken = false;
+    await bench.mend();
+    while (bench.applier.backlog > 0) await turn();
+    assert.deepEqual(bench.failures, []);
+    assert.deepEqual(bench.done, Array.from({ length: total }, (_, i) => i + 1));
+    assert.ok(bench.reads.length > 0 && (bench.reads[0] as readonly [number, number])[0] > 10_000, 'the first ones were kept');
+    bench.applier.enqueue([entryAt(total + 1)]);
+    await turn();
+    assert.equal(bench.applier.index, total + 1);
+  });
+});

@@ -1,0 +1,295 @@
+/**
+ * Applies committed entries, in log order, each exactly once (S1, S2). Most entries are applied in one synchronous
+ * step; big ones in slices, so that heartbeats go on. An entry that needs a block beyond repair waits for the repair
+ * and is then applied from its beginning: nothing of it was visible before.
+ */
+
+import { assert } from '../../base/assert.js';
+import { MiB } from '../../base/bytes.js';
+import { codeOf, messageOf } from '../../base/errors.js';
+import { sleep, type Env } from '../../base/env.js';
+import type { LogIndex } from '../../base/ids.js';
+import type { Entry } from '../../raft/types.js';
+import { StorageError } from '../../storage/base/errors.js';
+import type { TreeSettings } from '../../storage/base/settings.js';
+import type { TreeOp } from '../../storage/version/tree-op.js';
+import { decodeLogRecord, type LogRecord } from '../entry/entry.js';
+import { ReplicaError } from '../base/errors.js';
+import { EtcdError } from '../../api/etcd-error.js';
+import type { ApplyOutcome, KvMachine } from '../kv/kv-machine.js';
+import type { ProposalId } from '../kv/applied-ids.js';
+import type { Proposals } from '../consensus/proposals.js';
+
+export interface ApplierOptions {
+  readonly env: Env;
+  readonly kv: () => KvMachine;
+  readonly proposals: Proposals;
+  readonly bootstrap: (settings: TreeSettings) => void;
+  readonly treeOp: (op: TreeOp, at: { index: LogIndex; term: number }) => void;
+  readonly repair: (error: StorageError) => Promise<void>;
+  /** A repair for which apply waits failed, and is tried again: a newer version may be the only way on. Returns at once. */
+  readonly unrepaired: (error: StorageError, cause: unknown) => void;
+  /** Called after each stretch of entries. */
+  readonly applied: (index: LogIndex) => void;
+  readonly failed: (error: unknown) => void;
+  /** Committed entries [from, to) once more from the log: as many as fit into `maxBytes`, at least one. */
+  readonly read: (from: LogIndex, to: LogIndex, maxBytes: number) => readonly Entry[];
+}
+
+const RETRY_MS = 200;
+/** What is kept in memory while apply waits; the rest is read from the log again when its turn comes. */
+const MAX_QUEUED_BYTES = 32 * MiB;
+const MAX_QUEUED = 16_384;
+const PAGE_BYTES = 4 * MiB;
+
+export class Applier {
+  readonly #options: ApplierOptions;
+  /** The entries after `#index`, or the first of them; `#known` is the last one that was handed over. */
+  #queue: Entry[] = [];
+  #queuedBytes = 0;
+  #head = 0;
+  #index: LogIndex;
+  #known: LogIndex;
+  #running = false;
+  #stopped = false;
+  #waitingForRepair: string | undefined;
+  #blockedSince: number | undefined;
+  #idle: (() => void)[] = [];
+  /** For who watches a replica: called with each entry once it is applied. Must not throw. */
+  onApplied: ((entry: Entry) => void) | undefined;
+
+  constructor(options: ApplierOptions, applied: LogIndex) {
+    this.#options = options;
+    this.#index = applied;
+    this.#known = applied;
+  }
+
+  get index(): LogIndex {
+    return this.#index;
+  }
+
+  /** Committed entries that are not applied yet. */
+  get backlog(): number {
+    return this.#known - this.#index;
+  }
+
+  /** What the entry at hand waits for; undefined while things move. */
+  get blockedBy(): string | undefined {
+    return this.#waitingForRepair;
+  }
+
+  /** Since when the entry at hand waits for a repair, whether or not one is being tried at this moment. */
+  get blockedSince(): number | undefined {
+    return this.#blockedSince;
+  }
+
+  enqueue(entries: readonly Entry[]): void {
+    const last = entries.at(-1);
+    // A version from a peer may be ahead of what Raft has handed out here.
+    if (last === undefined || last.index <= this.#known) return;
+    // Once some were left in the log, so are all that follow, until the queue has come to them.
+    let whole = !this.#stopped && this.#known === this.#index + this.#queue.length - this.#head;
+    for (let i = 0; i < entries.length && whole; i++) {
+      const entry = entries[i] as Entry;
+      if (entry.index <= this.#known) continue;
+      if (this.#queue.length - this.#head >= MAX_QUEUED || this.#queuedBytes >= MAX_QUEUED_BYTES) whole = false;
+      else this.#push(entry);
+    }
+    this.#known = last.index;
+    if (!this.#running && !this.#stopped) this.#start();
+  }
+
+  #push(entry: Entry): void {
+    this.#queue.push(entry);
+    this.#queuedBytes += entry.data.length;
+  }
+
+  /** The queue is used up, but not what was handed over. */
+  #refill(): void {
+    for (const entry of this.#options.read(this.#index + 1, this.#known + 1, PAGE_BYTES)) this.#push(entry);
+  }
+
+  /** After a snapshot: what was queued is part of it. */
+  async reset(applied: LogIndex): Promise<void> {
+    await this.#pause();
+    this.#known = applied;
+    this.#empty(applied);
+    this.#stopped = false;
+  }
+
+  /** Another version holds all up to `applied`: after `resume`, whatever else was handed over is applied from the log. */
+  async rebase(applied: LogIndex): Promise<void> {
+    await this.#pause();
+    this.#known = Math.max(this.#known, applied);
+    this.#empty(applied);
+  }
+
+  /** After a `stop`. */
+  resume(): void {
+    this.#stopped = false;
+    if (this.backlog > 0 && !this.#running) this.#start();
+  }
+
+  #empty(applied: LogIndex): void {
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    this.#head = 0;
+    this.#index = applied;
+    this.#blockedSince = undefined;
+  }
+
+  async stop(): Promise<void> {
+    await this.#pause();
+  }
+
+  async #pause(): Promise<void> {
+    this.#stopped = true;
+    if (this.#running) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  #start(): void {
+    this.#running = true;
+    this.#run().then(
+      () => this.#ended(),
+      (error: unknown) => {
+        this.#stopped = true;
+        this.#ended();
+        this.#options.failed(error);
+      },
+    );
+  }
+
+  #ended(): void {
+    this.#running = false;
+    for (const resolve of this.#idle.splice(0)) resolve();
+    if (!this.#stopped && this.backlog > 0) this.#start();
+  }
+
+  async #run(): Promise<void> {
+    const { workers, events } = this.#options.env;
+    while (this.backlog > 0 && !this.#stopped) {
+      if (this.#head === this.#queue.length) this.#refill();
+      const first = this.#head;
+      let pause: Promise<void> | undefined;
+      while (this.#head < this.#queue.length && pause === undefined && !this.#stopped) {
+        const entry = this.#queue[this.#head] as Entry;
+        const later = this.#apply(entry);
+        if (later && !(await later)) return;
+        if (later) this.#blockedSince = undefined;
+        this.#head++;
+        this.#queuedBytes -= entry.data.length;
+        this.#index = entry.index;
+        this.onApplied?.(entry);
+        pause = workers.breathe();
+      }
+      events.emit({ type: 'applied', count: this.#head - first, index: this.#index });
+      if (this.#head === this.#queue.length) {
+        this.#queue = [];
+        this.#head = 0;
+      } else if (this.#head > 4096) {
+        this.#queue.splice(0, this.#head);
+        this.#head = 0;
+      }
+      this.#options.applied(this.#index);
+      if (pause) await pause;
+    }
+  }
+
+  /** Undefined: applied at once. False: stopped before it was applied. */
+  #apply(entry: Entry): Promise<boolean> | undefined {
+    assert(entry.index === this.#index + 1, `R3 entries are applied in order: ${entry.index} after ${this.#index}`);
+    if (entry.data.length === 0 || entry.type !== 'normal') return undefined;
+    const record = this.#decode(entry);
+    switch (record.kind) {
+      case 'bootstrap':
+        this.#options.bootstrap(record.settings);
+        return undefined;
+      case 'tree':
+        this.#options.treeOp(record.op, { index: entry.index, term: entry.term });
+        return undefined;
+      case 'kv':
+        return this.#applyKv(entry.index, record);
+    }
+  }
+
+  #decode(entry: Entry): LogRecord {
+    try {
+      return decodeLogRecord(entry.data);
+    } catch (error) {
+      throw new ReplicaError('ENTRY_UNKNOWN', `committed entry ${entry.index}: ${messageOf(error)}`, { index: entry.index }, error);
+    }
+  }
+
+  #applyKv(index: LogIndex, record: Extract<LogRecord, { kind: 'kv' }>): Promise<boolean> | undefined {
+    const wanted = this.#options.proposals.waitsFor(record.id);
+    try {
+      const outcome = this.#options.kv().tryApplyFast(index, record.id, record.command, wanted);
+      if (outcome) {
+        if (wanted) this.#answer(record.id, outcome);
+        return undefined;
+      }
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      return this.#mend(error).then(() => this.#applySlowly(index, record));
+    }
+    return this.#applySlowly(index, record);
+  }
+
+  async #applySlowly(index: LogIndex, record: Extract<LogRecord, { kind: 'kv' }>): Promise<boolean> {
+    const { env, kv, proposals } = this.#options;
+    while (!this.#stopped) {
+      const wanted = proposals.waitsFor(record.id);
+      const work = kv().apply(index, record.id, record.command, wanted);
+      try {
+        let step = work.next();
+        while (!step.done) {
+          const pause = env.workers.breathe();
+          if (pause) await pause;
+          step = work.next();
+        }
+        if (wanted) this.#answer(record.id, step.value);
+        return true;
+      } catch (error) {
+        if (!(error instanceof StorageError)) throw error;
+        await this.#mend(error);
+      }
+    }
+    return false;
+  }
+
+  /** Waits until the block can be read: apply cannot go on without it. */
+  async #mend(error: StorageError): Promise<void> {
+    this.#waitingForRepair = messageOf(error);
+    this.#blockedSince ??= this.#options.env.clock.now();
+    try {
+      await this.#options.repair(error);
+    } catch (cause) {
+      const why = messageOf(cause);
+      const message = codeOf(cause) === 'DATA_LOSS' ? 'an entry needs a block that no member has' : 'an entry waits for a repair';
+      this.#options.env.events.emit({ type: 'warning', message, data: { index: this.#index + 1, why } });
+      if (!this.#stopped) this.#options.unrepaired(error, cause);
+      await sleep(this.#options.env.clock, RETRY_MS);
+    } finally {
+      this.#waitingForRepair = undefined;
+    }
+  }
+
+  #answer(id: ProposalId, outcome: ApplyOutcome): void {
+    const { proposals } = this.#options;
+    if (!proposals.waitsFor(id)) return; // it timed out while the entry was applied
+    switch (outcome.kind) {
+      case 'done':
+        assert(outcome.response, 'a response is made when it is wanted');
+        proposals.applied(id, outcome.response);
+        return;
+      case 'refused':
+        proposals.refused(id, outcome.error);
+        return;
+      case 'duplicate':
+      case 'evicted':
+        // The first application of a proposal answers it, so somebody who still waits can only be told "unknown".
+        proposals.refused(id, new EtcdError('TIMEOUT'));
+        return;
+    }
+  }
+}

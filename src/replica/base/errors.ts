@@ -1,0 +1,23 @@
+/** What stops a replica for good. The process that embeds it must end; the other members go on. */
+
+import { KintsugiError } from '../../base/errors.js';
+
+export type ReplicaErrorCode =
+  /** The data directory belongs to another cluster or member. */
+  | 'WRONG_IDENTITY'
+  /** The data directory of a member that the others know is empty. */
+  | 'EMPTIED'
+  /** The data directory is an older copy of the one that made this member's last promises. */
+  | 'ROLLED_BACK'
+  /** The log of a member that was in a term is gone. */
+  | 'LOG_MISSING'
+  /** A committed entry cannot be understood. */
+  | 'ENTRY_UNKNOWN'
+  /** The disk refused a write or a sync that the node cannot do without. */
+  | 'DISK_FAILED'
+  /** An internal invariant broke. */
+  | 'BROKEN';
+
+export class ReplicaError extends KintsugiError<ReplicaErrorCode> {
+  override readonly name = 'ReplicaError';
+}

@@ -1,0 +1,73 @@
+/**
+ * Nothing is served before E is applied (design 5.7): the tables of the version that was opened or installed may have
+ * left out what a state between F and E would still need. Nor is anything served that is older than what was served
+ * before (R4): a version that is taken from a peer may begin before it. Requests wait here, no longer than any request waits.
+ */
+
+import type { Clock } from '../../base/env.js';
+import type { LogIndex } from '../../base/ids.js';
+import { EtcdError } from '../../api/etcd-error.js';
+
+interface Waiter {
+  readonly deadline: number;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class ServeGate {
+  readonly #clock: Clock;
+  readonly #timeoutMs: number;
+  #from: LogIndex;
+  #applied: LogIndex = 0;
+  /** The newest state that was open to readers. */
+  #served: LogIndex = 0;
+  #waiters: Waiter[] = [];
+  #stopped = false;
+
+  constructor(clock: Clock, timeoutMs: number, from: LogIndex) {
+    this.#clock = clock;
+    this.#timeoutMs = timeoutMs;
+    this.#from = from;
+  }
+
+  get isOpen(): boolean {
+    return this.#applied >= this.#from;
+  }
+
+  /** Another version is being installed, whose E is `from`: closed until `applied` says that it is reached. */
+  install(from: LogIndex): void {
+    this.#from = Math.max(from, this.#served, 1);
+    this.#applied = 0;
+  }
+
+  applied(index: LogIndex): void {
+    this.#applied = index;
+    if (!this.isOpen) return;
+    this.#served = Math.max(this.#served, index);
+    if (this.#waiters.length === 0) return;
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) waiter.resolve();
+  }
+
+  /** Undefined: go on. Rejects with EtcdError. */
+  wait(): Promise<void> | undefined {
+    if (this.isOpen) return undefined;
+    if (this.#stopped) return Promise.reject(new EtcdError('STOPPED'));
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ deadline: this.#clock.now() + this.#timeoutMs, resolve, reject });
+    });
+  }
+
+  tick(): void {
+    const now = this.#clock.now();
+    while (this.#waiters.length > 0 && (this.#waiters[0] as Waiter).deadline <= now) {
+      (this.#waiters.shift() as Waiter).reject(new EtcdError('TIMEOUT_WAIT_APPLIED'));
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(new EtcdError('STOPPED'));
+  }
+}

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { ManualClock } from '../../base/testing/manual-clock.js';
+import { emptyManifest } from '../../storage/version/apply-tree-op.js';
+import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
+import { ServeGate } from '../reads/serve-gate.js';
+import { VersionSwitch, type VersionSwitchOptions } from './version-switch.js';
+
+const nothing = (): Promise<void> => Promise.resolve();
+
+describe('another version', () => {
+  it('R4 opens only past what readers have seen, also of a stretch of entries that has not ended', async () => {
+    const gate = new ServeGate(new ManualClock(), 1_000, 10);
+    gate.applied(20);
+    // Entry 23 waits for a repair: what was applied since 20 is there to be read, and was not told of.
+    const applier = { index: 22, stop: nothing, rebase: nothing, resume: () => undefined };
+    const machine = { writer: { pause: nothing, resume: () => undefined }, dropWork: () => undefined, resume: () => undefined };
+    const manifest: LogicalManifest = { ...emptyManifest(), flushed: { index: 15, term: 1 }, last: { index: 18, term: 1 } };
+    const tree = { durable: manifest, reset: () => undefined, collect: nothing };
+    const options = {
+      tree, gate, applier, machine, store: { replace: nothing }, load: () => undefined, shortening: () => undefined,
+      switched: (flushed: number) => gate.applied(flushed), stopped: () => false,
+    };
+    const versions = new VersionSwitch(options as unknown as VersionSwitchOptions);
+    assert.equal(await versions.takeOver(manifest, () => true), true);
+    gate.applied(21);
+    assert.ok(!gate.isOpen, 'readers have seen 22');
+    gate.applied(22);
+    assert.ok(gate.isOpen);
+  });
+});

@@ -1,0 +1,171 @@
+/**
+ * Puts another version in the place of all that was applied here: a snapshot of Raft's, or a newer version that a peer
+ * handed over. Its tables are here already. The manifest first, then the state as of its F, the log last, so that a
+ * crash in between leaves what the next start can go on from. One at a time.
+ *
+ * S2: a version from a peer is a state that this log leads to, so the log stays and is applied again from there. R4: that
+ * may begin before what was applied here; the gate keeps readers out until it is past what they have seen.
+ */
+
+import { assert } from '../../base/assert.js';
+import { messageOf } from '../../base/errors.js';
+import { sleep, type Env } from '../../base/env.js';
+import type { LogIndex } from '../../base/ids.js';
+import type { Snapshot } from '../../raft/types.js';
+import { StorageError } from '../../storage/base/errors.js';
+import type { Tree } from '../../storage/tree/tree.js';
+import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
+import { decodeManifest } from '../../storage/version/manifest-codec.js';
+import type { ManifestStore } from '../../storage/version/manifest-store.js';
+import type { Applier } from '../apply/applier.js';
+import type { ServeGate } from '../reads/serve-gate.js';
+import type { DurableLog } from '../log/durable-log.js';
+import { joins } from '../log/joins.js';
+import type { TreeMachine } from '../tree/tree-machine.js';
+
+export interface VersionSwitchOptions {
+  readonly env: Env;
+  readonly tree: Tree;
+  readonly store: ManifestStore;
+  readonly log: DurableLog;
+  readonly gate: ServeGate;
+  readonly applier: Applier;
+  readonly machine: TreeMachine;
+  readonly repair: (error: StorageError) => Promise<void>;
+  /** The state as of F, from the tree. Throws StorageError. */
+  readonly load: (flushed: LogIndex) => void;
+  /** The log is being shortened; resolves when that is over. */
+  readonly shortening: () => Promise<void> | undefined;
+  /** Another state is in place, as of `flushed`. */
+  readonly switched: (flushed: LogIndex) => void;
+  readonly stopped: () => boolean;
+}
+
+const RETRY_MS = 1_000;
+
+type Unrepaired = (error: StorageError, cause: unknown) => Promise<boolean>;
+
+export class VersionSwitch {
+  readonly #options: VersionSwitchOptions;
+  #running: Promise<unknown> | undefined;
+
+  constructor(options: VersionSwitchOptions) {
+    this.#options = options;
+  }
+
+  /** Manifest and log do not belong together for the moment. */
+  get busy(): boolean {
+    return this.#running !== undefined;
+  }
+
+  async idle(): Promise<void> {
+    while (this.#running) await this.#running;
+  }
+
+  /** Raft's: the log begins anew after it. */
+  async install(snapshot: Snapshot): Promise<void> {
+    const manifest = decodeManifest(snapshot.data ?? new Uint8Array(0));
+    const { index, term } = snapshot.metadata;
+    assert(manifest.flushed.index === index && manifest.flushed.term === term, 'a snapshot is at the F of its manifest');
+    const { applier, log } = this.#options;
+    while (this.#running) await this.#running;
+    await this.#alone(async () => {
+      await this.#quiesce();
+      await log.expectSnapshot(manifest.last.index);
+      await this.#replace(manifest);
+      await this.loadMended();
+      await log.resetTo(index, term, manifest.last.index);
+      await applier.reset(index);
+      await this.#goOn(index);
+    });
+  }
+
+  /** A peer's, while Raft runs. False: it does not suit any more, and nothing has changed. */
+  async takeOver(manifest: LogicalManifest, suits: () => boolean): Promise<boolean> {
+    const { applier, machine, stopped } = this.#options;
+    if (this.busy || stopped()) return false;
+    return this.#alone(async () => {
+      await this.#quiesce();
+      if (stopped()) return false;
+      if (!suits()) {
+        applier.resume();
+        machine.writer.resume();
+        return false;
+      }
+      await this.#replace(manifest);
+      await this.loadMended();
+      if (stopped()) return true;
+      await applier.rebase(manifest.flushed.index);
+      await this.#goOn(manifest.flushed.index);
+      return true;
+    });
+  }
+
+  /** A peer's, before Raft starts and without its state, which the caller loads. A log that does not lead there begins anew. */
+  async openAt(manifest: LogicalManifest): Promise<void> {
+    const { applier, log } = this.#options;
+    const { flushed, last } = manifest;
+    await this.#alone(async () => {
+      await this.#quiesce();
+      await log.expectSnapshot(last.index);
+      await this.#replace(manifest);
+      if (!joins(log, flushed)) await log.resetTo(flushed.index, flushed.term, last.index);
+      await applier.reset(flushed.index);
+      this.#options.machine.writer.resume();
+    });
+  }
+
+  /**
+   * The state as of F of the version in place. A bad block on the way is mended first: nobody else can tell what this member
+   * knows. `unrepaired`: what else may help when a repair failed; true if another version is in place.
+   */
+  async loadMended(unrepaired: Unrepaired = () => Promise.resolve(false)): Promise<void> {
+    const { env, tree, load, repair, stopped } = this.#options;
+    for (;;) {
+      try {
+        load(tree.durable.flushed.index);
+        return;
+      } catch (error) {
+        if (!(error instanceof StorageError) || stopped()) throw error;
+        const cause = await repair(error).then(() => undefined, (why: unknown) => why ?? error);
+        if (cause === undefined || (await unrepaired(error, cause))) continue;
+        env.events.emit({ type: 'warning', message: 'the state as of F waits for a repair', data: { why: messageOf(cause) } });
+        await sleep(env.clock, RETRY_MS);
+      }
+    }
+  }
+
+  async #alone<T>(work: () => Promise<T>): Promise<T> {
+    const running = work();
+    const settled = running.then(() => undefined, () => undefined).finally(() => (this.#running = undefined));
+    this.#running = settled;
+    const result = await running;
+    await settled;
+    return result;
+  }
+
+  async #quiesce(): Promise<void> {
+    await this.#options.applier.stop();
+    await this.#options.machine.writer.pause();
+    await this.#options.shortening();
+  }
+
+  async #replace(manifest: LogicalManifest): Promise<void> {
+    const { applier, machine, store, tree, gate } = this.#options;
+    // Readers have seen what was applied before an entry that waits, although its stretch has not ended.
+    gate.applied(applier.index);
+    machine.dropWork();
+    await store.replace(manifest);
+    tree.reset(manifest);
+    gate.install(manifest.last.index);
+  }
+
+  async #goOn(flushed: LogIndex): Promise<void> {
+    const { applier, machine, switched, tree } = this.#options;
+    switched(flushed);
+    machine.writer.resume();
+    machine.resume();
+    applier.resume();
+    await tree.collect();
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * Opens what a replica has on its disk, in the order in which each says what the next must be: hard state (who am I, what
+ * did I promise), manifest (E, F and the tables), log (everything after F). Nothing is repaired or served yet.
+ */
+
+import { assert } from '../../base/assert.js';
+import type { LogIndex, NodeId, Term } from '../../base/ids.js';
+import { BlockCache } from '../../storage/cache/block-cache.js';
+import { DEFAULT_TREE_SETTINGS } from '../../storage/base/settings.js';
+import { StorageError } from '../../storage/base/errors.js';
+import { TableStore } from '../../storage/table/table-store.js';
+import { Tree } from '../../storage/tree/tree.js';
+import { emptyManifest } from '../../storage/version/apply-tree-op.js';
+import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
+import { ManifestStore, type ManifestStoreOptions } from '../../storage/version/manifest-store.js';
+import type { Door } from './door.js';
+import { ReplicaError } from '../base/errors.js';
+import { HardStateStore } from '../hard-state/hard-state.js';
+import { DurableLog, type OpenedLog } from '../log/durable-log.js';
+import type { ReplicaOptions } from './options.js';
+import { refuseForgottenLog, refuseForgottenPromises } from './promises-kept.js';
+import { regainVersion } from './regain-version.js';
+import { commitOf, joins } from '../log/joins.js';
+
+export interface OpenedState {
+  readonly door: Door;
+  readonly hardState: HardStateStore;
+  /** Of this start: a durable counter. */
+  readonly incarnation: number;
+  /** What the files held at the start, before anything was taken from a peer. Term 0: no promise, the member is new or was emptied. */
+  readonly term: Term;
+  readonly vote: NodeId;
+  readonly store: ManifestStore;
+  readonly log: DurableLog;
+  readonly tables: TableStore;
+  readonly tree: Tree;
+  readonly commit: LogIndex;
+}
+
+/** Rejects with ReplicaError, HardStateError, LogError, StorageError or DiskError: what is wrong, and what to do. */
+export async function openState(options: ReplicaOptions, door: Door): Promise<OpenedState> {
+  const { disk } = options.env;
+  await refuseForgottenPromises(disk);
+  await disk.mkdir('tables');
+  await disk.mkdir('manifest');
+  await disk.mkdir('log');
+  const hardState = await openHardState(options);
+  const { term = 0, vote = 0, incarnation = 0 } = hardState.current ?? {};
+  if (term > 0) await refuseForgottenLog(disk);
+  const { store, log, commit } = await openVersion(options, hardState, door);
+  const tables = new TableStore(disk, new BlockCache(options.cacheBytes), options.hooks.faults);
+  const tree = new Tree({ disk, tables, durable: store.manifest });
+  for (const path of await tree.orphans()) await disk.unlink(path);
+  return { door, hardState, incarnation, term, vote, store, log, tables, tree, commit };
+}
+
+async function openHardState(options: ReplicaOptions): Promise<HardStateStore> {
+  const { self, clusterId, env } = options;
+  const hardState = await HardStateStore.open(env.disk);
+  if (hardState.current === undefined) {
+    const nothing = { term: 0, vote: 0, incarnation: 0, manifestGeneration: 0, manifestDigest: '0'.repeat(32) };
+    await hardState.create({ ...nothing, clusterId, memberId: self });
+  }
+  const known = hardState.current;
+  assert(known, 'hard state exists once it was created');
+  if (known.clusterId !== clusterId || known.memberId !== self) {
+    throw new ReplicaError(
+      'WRONG_IDENTITY',
+      `the data directory belongs to member ${known.memberId.toString(16)} of cluster ${known.clusterId.toString(16)}, ` +
+        `but the flags describe member ${self.toString(16)} of cluster ${clusterId.toString(16)}: ` +
+        'check --name, --initial-cluster and --initial-cluster-token, or point --data-dir elsewhere',
+    );
+  }
+  await hardState.update({ incarnation: known.incarnation + 1 });
+  return hardState;
+}
+
+type Version = Pick<OpenedState, 'store' | 'log' | 'commit'>;
+
+/** The version that hard state names and the log that goes with it; if either does not suit the other any more, a peer's version. */
+async function openVersion(options: ReplicaOptions, hardState: HardStateStore, door: Door): Promise<Version> {
+  const { env, self, members } = options;
+  const { store, lost } = await openManifest(options, hardState);
+  let cause = lost;
+  if (cause === undefined) {
+    const { flushed, last } = store.manifest;
+    const opened = await openLog(options, flushed.index, last.index);
+    const first = opened.log.firstIndex();
+    if (first <= flushed.index + 1) return { store, ...(await follow(opened, store.manifest)) };
+    await opened.log.close();
+    cause = new ReplicaError(
+      'BROKEN',
+      `the log starts at ${first}, after what the tables hold (${flushed.index}): entries between are missing here. Another member can give what ` +
+        'they led to; without one, put back a copy of the whole data directory that was made at one time',
+    );
+  }
+  await door.open();
+  const peers = members.map((member) => member.id).filter((id) => id !== self);
+  const judged = (coveredThrough: LogIndex): Promise<OpenedLog> => openLog(options, coveredThrough, 0);
+  const opened = await regainVersion({ env, peers, door, hardState, store, cause, openLog: judged });
+  return { store, ...(await follow(opened, store.manifest)) };
+}
+
+interface OpenedManifest {
+  readonly store: ManifestStore;
+  /** Why it holds nothing although there was something. */
+  readonly lost?: Error;
+}
+
+async function openManifest(options: ReplicaOptions, hardState: HardStateStore): Promise<OpenedManifest> {
+  const of = manifestOptions(options, hardState);
+  const known = hardState.current;
+  const named = known && known.manifestGeneration > 0 ? { generation: known.manifestGeneration, digest: known.manifestDigest } : undefined;
+  try {
+    return { store: await ManifestStore.open(of, named, emptyManifest()) };
+  } catch (error) {
+    if (!(error instanceof StorageError && error.code === 'MANIFEST_UNREADABLE') || named === undefined) throw error;
+    return { store: ManifestStore.lost(of, named, emptyManifest()), lost: error };
+  }
+}
+
+function manifestOptions({ env }: ReplicaOptions, hardState: HardStateStore): ManifestStoreOptions {
+  return {
+    disk: env.disk,
+    // Never a flag's: what was written must be readable whatever a node is started with.
+    scheme: DEFAULT_TREE_SETTINGS.format.scheme,
+    commitGeneration: ({ generation, digest }) => hardState.update({ manifestGeneration: generation, manifestDigest: digest }),
+  };
+}
+
+function openLog({ env, logSegmentBytes }: ReplicaOptions, coveredThrough: LogIndex, minCommitKnown: LogIndex): Promise<OpenedLog> {
+  return DurableLog.open(env, { segmentBytes: logSegmentBytes, coveredThrough, minCommitKnown });
+}
+
+/** The log as of the manifest: one that ends before F belongs to a snapshot that was installed just before a crash. */
+async function follow({ log, recovered }: OpenedLog, { flushed, last }: LogicalManifest): Promise<{ log: DurableLog; commit: LogIndex }> {
+  assert(log.firstIndex() <= flushed.index + 1, 'S1 the log begins with what the tables lack, or before');
+  if (!joins(log, flushed)) await log.resetTo(flushed.index, flushed.term, last.index);
+  return { log, commit: commitOf(log, { flushed, last }, recovered.commit) };
+}

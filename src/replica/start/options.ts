@@ -1,0 +1,34 @@
+/** What a replica is opened with. All of it is decided by the shell; nothing here is replicated but the settings. */
+
+import type { Env } from '../../base/env.js';
+import type { NodeId } from '../../base/ids.js';
+import type { TreeSettings } from '../../storage/base/settings.js';
+import type { MemberConfig } from '../base/member-config.js';
+import type { HealingHooks } from '../hooks/healing-hooks.js';
+
+export interface ReplicaOptions {
+  readonly env: Env;
+  readonly hooks: HealingHooks;
+  readonly self: NodeId;
+  readonly clusterId: bigint;
+  /** All voters, this node among them; equal on every member. */
+  readonly members: readonly MemberConfig[];
+  /** What this node tells the others and its clients. */
+  readonly clientUrls: readonly string[];
+  /** What a new cluster starts with; ignored once the bootstrap entry is applied. */
+  readonly settings: TreeSettings;
+  /** Default 100. */
+  readonly heartbeatMs: number;
+  /** Default 1000. */
+  readonly electionMs: number;
+  readonly logSegmentBytes: number;
+  /** Of decoded blocks. */
+  readonly cacheBytes: number;
+  /** The node cannot go on: the process must end. Called once. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+/** etcd's own bound: 5 s and two election timeouts. */
+export function requestTimeoutMs(options: Pick<ReplicaOptions, 'electionMs'>): number {
+  return 5_000 + 2 * options.electionMs;
+}

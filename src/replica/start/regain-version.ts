@@ -1,0 +1,176 @@
+/**
+ * A member whose manifest cannot be read, or ends before its log begins, has its promises still, and not the tables that its log goes on
+ * from (design 5.8). It takes the durable version of a peer, as if it were a snapshot: the tables that it lacks first, then the manifest,
+ * the log last.
+ *
+ * R2 R6: only a version that its log begins with or before. One that lies further back would make it forget entries which it has
+ * acknowledged; a log that is damaged behind F of the version is no better with it, and stops the member as ever. A log that begins
+ * with the first entry needs no tables, and no peer.
+ */
+
+import { assert } from '../../base/assert.js';
+import { sleep, type Env } from '../../base/env.js';
+import type { LogIndex, NodeId } from '../../base/ids.js';
+import { BlockCache } from '../../storage/cache/block-cache.js';
+import { noFaults } from '../../storage/table/block-faults.js';
+import { TableStore } from '../../storage/table/table-store.js';
+import { Tree } from '../../storage/tree/tree.js';
+import { emptyManifest } from '../../storage/version/apply-tree-op.js';
+import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
+import type { ManifestStore } from '../../storage/version/manifest-store.js';
+import { sameBirth } from '../../storage/table/table-meta.js';
+import type { Door } from './door.js';
+import { TableFetcher } from '../fetch/table-fetcher.js';
+import { serveTables, type TableSource } from '../fetch/table-server.js';
+import type { HardStateStore } from '../hard-state/hard-state.js';
+import type { OpenedLog } from '../log/durable-log.js';
+import { LogError } from '../log/errors.js';
+import { askForVersions, newest, type PeerVersions } from '../snapshot/peer-versions.js';
+import { SnapshotReceiver } from '../snapshot/snapshot-receiver.js';
+
+export const VERSION_LOST = 'the version here is lost: the peers are asked for theirs';
+export const VERSION_REGAINED = 'the version here was lost: that of a peer is used';
+
+export interface RegainOptions {
+  readonly env: Env;
+  readonly peers: readonly NodeId[];
+  readonly door: Door;
+  readonly hardState: HardStateStore;
+  /** Where the peer's version goes. */
+  readonly store: ManifestStore;
+  /** What is wrong with the version here. */
+  readonly cause: Error;
+  /** Judged by a version that holds all up to `coveredThrough`. Rejects with LogError ENTRY_FAULTY. */
+  readonly openLog: (coveredThrough: LogIndex) => Promise<OpenedLog>;
+}
+
+const FIRST_PAUSE_MS = 500;
+const MAX_PAUSE_MS = 5_000;
+/** Rounds in which peers that cannot be asked are waited for, before a log that has everything is used without them. */
+const PATIENCE_ROUNDS = 4;
+
+/**
+ * Resolves with the log when a version is durable. Rejects with `cause` if nobody could ever give one, with LogError ENTRY_FAULTY if no
+ * peer has in tables what is damaged in the log.
+ */
+export async function regainVersion(options: RegainOptions): Promise<OpenedLog> {
+  const { env, peers, cause } = options;
+  env.events.emit({ type: 'warning', message: VERSION_LOST, data: { why: cause.message } });
+  const judged = new JudgedLog(options);
+  let pauseMs = FIRST_PAUSE_MS;
+  try {
+    for (let round = 0; ; round++) {
+      const versions = await askForVersions(env, peers);
+      const all = versions.answered === peers.length;
+      const fits = ({ manifest }: Version): boolean => judged.mayFit(manifest);
+      const patient = all || round >= PATIENCE_ROUNDS;
+      const version = newest(versions.found, (manifest) => judged.mayFit(manifest)) ?? fromNothing(versions, patient);
+      const opened = version && fits(version) ? await judged.by(version.manifest, all) : undefined;
+      if (version && opened && fits(version) && (await take(options, opened, version))) return opened;
+      if (peers.length === 0) throw cause;
+      await sleep(env.clock, pauseMs);
+      pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS);
+    }
+  } catch (error) {
+    await judged.close();
+    throw error;
+  }
+}
+
+interface Version {
+  /** Undefined: a log that has everything needs no tables. */
+  readonly from: NodeId | undefined;
+  readonly manifest: LogicalManifest;
+}
+
+/** Nobody who can be asked has flushed anything: a log that begins with the first entry has all that there is. */
+function fromNothing({ found }: PeerVersions, patient: boolean): Version | undefined {
+  return found.length === 0 && patient ? { from: undefined, manifest: emptyManifest() } : undefined;
+}
+
+/** The log as a version judges it. It stays open between attempts: to open it is to read all of it. */
+class JudgedLog {
+  readonly #options: RegainOptions;
+  #opened: OpenedLog | undefined;
+  /** F of the version that judged it. */
+  #flushed = 0;
+  /** F of whatever fits; 0 while that is not known. */
+  #least = 0;
+
+  constructor(options: RegainOptions) {
+    this.#options = options;
+  }
+
+  mayFit({ flushed }: LogicalManifest): boolean {
+    return flushed.index >= this.#least;
+  }
+
+  /** Undefined: it is damaged behind F, and a peer that did not answer may have a later one. */
+  async by({ flushed }: LogicalManifest, final: boolean): Promise<OpenedLog | undefined> {
+    // What was sound behind an earlier F is so behind a later one.
+    if (this.#opened !== undefined && this.#flushed <= flushed.index) return this.#opened;
+    await this.close();
+    try {
+      this.#opened = await this.#options.openLog(flushed.index);
+    } catch (error) {
+      if (final || !(error instanceof LogError && error.code === 'ENTRY_FAULTY')) throw error;
+      return undefined;
+    }
+    this.#flushed = flushed.index;
+    this.#least = this.#opened.log.firstIndex() - 1;
+    return this.#opened;
+  }
+
+  async close(): Promise<void> {
+    const opened = this.#opened;
+    this.#opened = undefined;
+    await opened?.log.close();
+  }
+}
+
+async function take(options: RegainOptions, { log }: OpenedLog, { from, manifest }: Version): Promise<boolean> {
+  const { env, hardState, store } = options;
+  const { flushed, last } = manifest;
+  const use = async (): Promise<boolean> => {
+    const { term = 0 } = hardState.current ?? {};
+    if (flushed.term > term) await hardState.update({ term: flushed.term });
+    await log.expectSnapshot(last.index);
+    await store.replace(manifest);
+    env.events.emit({ type: 'warning', message: VERSION_REGAINED, data: { from: from ?? 0, flushed: flushed.index, last: last.index } });
+    return true;
+  };
+  return from === undefined ? use() : obtain(options, from, manifest, use);
+}
+
+/**
+ * Whatever of it lies here already, under its own name, is verified and kept. Meanwhile peers may have it too: what they hand over may
+ * lack the very blocks that only this member has.
+ */
+async function obtain(
+  { env, peers, door }: RegainOptions, from: NodeId, manifest: LogicalManifest, use: () => Promise<boolean>,
+): Promise<boolean> {
+  const tables = new TableStore(env.disk, new BlockCache(0), noFaults);
+  const tree = new Tree({ disk: env.disk, tables, durable: emptyManifest() });
+  const receiver = new SnapshotReceiver({
+    env, tree, peers, fetcher: new TableFetcher(env), forget: (table) => tables.forget(table),
+    complete: () => assert(false, 'Raft sends no snapshot before it runs'),
+  });
+  door.serve(serveTables(env, leftOf(manifest, tables)));
+  try {
+    return await receiver.obtain(from, manifest, use);
+  } finally {
+    door.serve(undefined);
+    receiver.stop();
+    tables.close();
+  }
+}
+
+/** Every file may hold the table whose id it is named by; what it gives is verified. Nothing is said to be lost. */
+function leftOf(manifest: LogicalManifest, tables: TableStore): TableSource {
+  const all = manifest.levels.flat();
+  return {
+    tables,
+    find: ({ birth, fileDigest }) => all.filter((meta) => meta.fileDigest === fileDigest && sameBirth(meta.birth, birth)),
+    owed: () => true,
+  };
+}

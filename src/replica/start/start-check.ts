@@ -1,0 +1,138 @@
+/**
+ * Before a member takes part it asks the others what they remember of it. What it promised (votes, acknowledgements) is in its files;
+ * if those are gone, or an older copy was put in their place, it could promise again what contradicts them, and help to elect a leader
+ * that lacks acknowledged writes (R1, R5, D1). Every life of a member announces itself through the log (an empty proposal that carries
+ * its incarnation), so that what the others remember survives their own restarts.
+ *
+ * A member that has never promised anything waits until somebody can tell: one who has just confirmed with a majority that its log is
+ * complete, or, in a cluster that does not exist yet, so many who never promised anything either that together they could elect.
+ * One with a memory asks once and goes on: it can only be told that it has forgotten something by those whom it can reach.
+ */
+
+import { ByteReader, ByteWriter } from '../../base/bytes.js';
+import { messageOf } from '../../base/errors.js';
+import { sleep, type Env } from '../../base/env.js';
+import { formatId, type NodeId } from '../../base/ids.js';
+import { ReplicaError } from '../base/errors.js';
+import { forgotten, type Kept, type Promised } from './promises-heard.js';
+
+export const REMEMBERED_METHOD = 'member.remembered';
+
+const ASKS_AS_NEW = 1;
+const ASKS = 0;
+
+const ASK_MS = 1_500;
+const CONFIRM_MS = 1_000;
+const AGAIN_MS = 200;
+
+/** new: never promised anything itself. settled: has all that was committed. unsure: neither, it cannot tell what it has not got yet. */
+const STATES = ['new', 'settled', 'unsure'] as const;
+
+export interface Remembered {
+  readonly state: (typeof STATES)[number];
+  /** The highest of the asking member that is known here; 0: it was never met. */
+  readonly incarnation: number;
+  /** What it told this member before: shows a copy of its files that is older although no start came between. */
+  readonly promised: Promised;
+}
+
+/** What a member says of another. */
+export interface Memory {
+  readonly env: Env;
+  /** Nothing was ever promised by this member. */
+  readonly isNew: () => boolean;
+  readonly incarnationOf: (member: NodeId) => number;
+  readonly promisedBy: (member: NodeId) => Promised;
+  /** Resolves when all that was committed before the call is applied here (R4). */
+  readonly confirm: () => Promise<void>;
+}
+
+/** Only a new member waits for what a majority confirms: without a leader that takes a while, and others need only what is remembered. */
+export async function answerRemembered(memory: Memory, from: NodeId, request: Uint8Array): Promise<Uint8Array> {
+  const { env, isNew, confirm, incarnationOf, promisedBy } = memory;
+  const asked = request[0] === ASKS_AS_NEW && !isNew();
+  const late = (): Promise<boolean> => sleep(env.clock, CONFIRM_MS).then(() => false);
+  const settled = asked && (await Promise.race([confirm().then(() => true, () => false), late()]));
+  const state = settled ? 'settled' : isNew() ? 'new' : 'unsure';
+  const { term, acknowledged, votedForMe } = promisedBy(from);
+  const out = new ByteWriter(40).u8(STATES.indexOf(state)).u53(incarnationOf(from));
+  return out.u53(term).u53(acknowledged).u8(Number(votedForMe)).finish();
+}
+
+export interface StartCheck {
+  readonly env: Env;
+  readonly self: NodeId;
+  readonly voters: readonly NodeId[];
+  /** Of this start. */
+  readonly incarnation: number;
+  /** This member's files hold no promise. */
+  readonly isNew: boolean;
+  /** What they hold. */
+  readonly kept: Kept;
+  readonly stopped: () => boolean;
+}
+
+/** Resolves when this member may take part. Rejects with ReplicaError EMPTIED or ROLLED_BACK. */
+export async function checkStart(check: StartCheck): Promise<void> {
+  const { env, self, voters, stopped } = check;
+  const peers = voters.filter((id) => id !== self);
+  const needed = Math.floor(voters.length / 2);
+  for (let round = 0; !stopped(); round++) {
+    const answers = await Promise.all(peers.map((peer) => ask(check, peer, round === 0)));
+    answers.forEach((answer, i) => refuse(check, peers[i] as NodeId, answer));
+    if (!check.isNew || mayBegin(answers, needed)) return;
+    if (round === 0) {
+      env.events.emit({ type: 'warning', message: 'this member is new: it waits until the others can tell whether they know it', data: { needed } });
+    }
+    await sleep(env.clock, AGAIN_MS);
+  }
+}
+
+/** `needed`: others that make a majority with this member. */
+function mayBegin(answers: readonly (Remembered | undefined)[], needed: number): boolean {
+  const states = answers.map((answer) => answer?.state);
+  if (states.includes('settled')) return true;
+  return !states.includes('unsure') && states.filter((state) => state === 'new').length >= needed;
+}
+
+function refuse({ self, incarnation, isNew, kept }: StartCheck, peer: NodeId, answer: Remembered | undefined): void {
+  if (answer === undefined) return;
+  const remedy = 'Put the newest data directory back. Re-admission as a new member (kintsugi recover) comes with a later version';
+  if (isNew && (answer.incarnation > 0 || answer.promised.term > 0)) {
+    throw new ReplicaError(
+      'EMPTIED',
+      `the data directory is empty, but member ${formatId(peer)} has met this member (${formatId(self)}) before: what it promised is lost with its files, ` +
+        `so it must not vote again under this id. ${remedy}`,
+    );
+  }
+  if (answer.incarnation >= incarnation) {
+    throw new ReplicaError(
+      'ROLLED_BACK',
+      `the data directory is an old copy: by it this is start ${incarnation} of this member (${formatId(self)}), but member ${formatId(peer)} has met start ` +
+        `${answer.incarnation}. What was promised since is missing, so it must not vote. ${remedy}`,
+    );
+  }
+  const missing = forgotten(answer.promised, kept, peer);
+  if (missing !== undefined) {
+    throw new ReplicaError(
+      'ROLLED_BACK',
+      `the data directory does not hold what this member (${formatId(self)}) has promised: member ${formatId(peer)} ${missing}. It must not vote. ${remedy}`,
+    );
+  }
+}
+
+async function ask({ env, isNew }: StartCheck, peer: NodeId, first: boolean): Promise<Remembered | undefined> {
+  try {
+    const request = Uint8Array.of(isNew ? ASKS_AS_NEW : ASKS);
+    const reply = new ByteReader(await env.network.call(peer, REMEMBERED_METHOD, request, ASK_MS), 'what a member remembers');
+    const state = STATES[reply.u8()];
+    const incarnation = reply.u53();
+    const promised = { term: reply.u53(), acknowledged: reply.u53(), votedForMe: reply.u8() !== 0 };
+    return { state: state ?? 'unsure', incarnation, promised };
+  } catch (error) {
+    if (first) {
+      env.events.emit({ type: 'warning', message: 'a member could not be asked what it remembers of this one', data: { peer: formatId(peer), why: messageOf(error) } });
+    }
+    return undefined;
+  }
+}

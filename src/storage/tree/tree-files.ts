@@ -1,0 +1,86 @@
+/**
+ * Which tables this node has, and which of their files may go. A file goes only when nothing names its table: no
+ * version from the durable one on (pending plans' inputs are live in the latest), no reader, no transfer (S5).
+ */
+
+import { assert } from '../../base/assert.js';
+import type { Disk } from '../../base/disk.js';
+import type { TableId } from '../../base/ids.js';
+import type { TableStore } from '../table/table-store.js';
+import type { LogicalManifest } from '../version/logical-manifest.js';
+import { tablePath } from '../table/table-meta.js';
+
+const TABLE_FILE = /^(\d{1,15})\.sst$/;
+/** On its way from a peer: of no use to the next run. */
+const FETCHED_FILE = /^(fetch-\d{1,15}|recv-\d{1,15}-\d{1,9})\.tmp$/;
+const OUTPUT_FILE = /^plan-(\d{1,15})-\d{1,9}\.tmp$/;
+
+export class TreeFiles {
+  readonly #disk: Disk;
+  readonly #tables: TableStore;
+  readonly #local = new Set<TableId>();
+  readonly #pins = new Map<TableId, number>();
+
+  constructor(disk: Disk, tables: TableStore) {
+    this.#disk = disk;
+    this.#tables = tables;
+  }
+
+  has(id: TableId): boolean {
+    return this.#local.has(id);
+  }
+
+  add(id: TableId): void {
+    this.#local.add(id);
+  }
+
+  addAll(manifest: LogicalManifest): void {
+    for (const tables of manifest.levels) for (const table of tables) this.#local.add(table.id);
+  }
+
+  pin(ids: readonly TableId[]): () => void {
+    for (const id of ids) this.#pins.set(id, (this.#pins.get(id) ?? 0) + 1);
+    let held = true;
+    return () => {
+      assert(held, 'S5 a pin is let go once');
+      held = false;
+      for (const id of ids) {
+        const count = (this.#pins.get(id) ?? 0) - 1;
+        if (count > 0) this.#pins.set(id, count);
+        else this.#pins.delete(id);
+      }
+    };
+  }
+
+  unnamed(named: ReadonlySet<TableId>): TableId[] {
+    return [...this.#local].filter((id) => !named.has(id) && !this.#pins.has(id)).sort((a, b) => a - b);
+  }
+
+  async collect(ids: readonly TableId[]): Promise<TableId[]> {
+    // Before the first await: from here on nobody finds them.
+    for (const id of ids) {
+      this.#local.delete(id);
+      this.#tables.forget(id);
+    }
+    for (const id of ids) await this.#disk.unlink(tablePath(id));
+    return [...ids];
+  }
+
+  async orphans(latest: LogicalManifest, named: ReadonlySet<TableId>): Promise<string[]> {
+    const wanted = new Set<number>();
+    for (const { index } of latest.seals) wanted.add(index);
+    for (const { index } of latest.plans) wanted.add(index);
+    for (const tables of latest.levels) {
+      for (const table of tables) if (!this.#local.has(table.id)) wanted.add(table.birth.sequence);
+    }
+    const orphan = (name: string): boolean => {
+      if (FETCHED_FILE.test(name)) return true;
+      const id = Number(TABLE_FILE.exec(name)?.[1] ?? Number.NaN);
+      // Ids and plans that the manifest has not come to yet may belong to ops that are about to be replayed.
+      if (!Number.isNaN(id)) return id < latest.nextTableId && !named.has(id) && !this.#local.has(id) && !this.#pins.has(id);
+      const sequence = Number(OUTPUT_FILE.exec(name)?.[1] ?? Number.NaN);
+      return !Number.isNaN(sequence) && sequence <= latest.last.index && !wanted.has(sequence);
+    };
+    return (await this.#disk.list('tables')).filter(orphan).map((name) => `tables/${name}`);
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * What a reader sees: the memtables and the version of one moment, and of the active memtable only what had been
+ * written by then. Nothing of it changes later.
+ */
+
+import { assert } from '../../base/assert.js';
+import { compareBytes } from '../../base/bytes.js';
+import type { KeyCursor } from '../iterator/key-cursor.js';
+import { Entry } from '../iterator/key-cursor.js';
+import { LevelKeyCursor } from '../iterator/level-key-cursor.js';
+import { MemtableKeyCursor } from '../iterator/memtable-key-cursor.js';
+import { MergedScan } from '../iterator/merged-scan.js';
+import { TableKeyCursor } from '../iterator/table-key-cursor.js';
+import { encodePrefix, encodeSeekKey, prefixOf, spaceEnd } from '../base/key.js';
+import { visibleVersion, type Memtable } from '../memtable/memtable.js';
+import { USER_SPACE, type ReadView, type ScanOptions, type Space, type VersionedEntry } from '../base/read-view.js';
+import type { OpenTable, TreeVersion } from './tree-version.js';
+
+/** Immutable; replaced as a whole. */
+export interface TreeState {
+  /** Newest first; the first is the active one. */
+  readonly memtables: readonly Memtable[];
+  readonly version: TreeVersion;
+}
+
+export class TreeView implements ReadView {
+  readonly #state: TreeState;
+  readonly #sequence: number;
+  readonly #onRelease: (() => void) | undefined;
+  #released = false;
+
+  /** Writes above `sequence` are not seen. `onRelease` is called once. */
+  constructor(state: TreeState, sequence: number, onRelease: (() => void) | undefined) {
+    this.#state = state;
+    this.#sequence = sequence;
+    this.#onRelease = onRelease;
+  }
+
+  get(space: Space, key: Uint8Array, atRevision: number): VersionedEntry | undefined {
+    assert(!this.#released, 'S5 a released view is not read');
+    const seekKey = encodeSeekKey(space, key, atRevision);
+    const prefix = prefixOf(seekKey);
+    const { memtables, version } = this.#state;
+    for (let i = 0; i < memtables.length; i++) {
+      const record = (memtables[i] as Memtable).find(prefix);
+      const v = record && visibleVersion(record, atRevision, this.#sequence);
+      if (v !== undefined) return new Entry(prefix, v.revision, v.sub, v.tombstone, v.liveDelta, v.value);
+    }
+    return version.get(seekKey);
+  }
+
+  scan(space: Space, options: ScanOptions): IterableIterator<VersionedEntry> {
+    assert(!this.#released, 'S5 a released view is not read');
+    const from = encodePrefix(space, options.from);
+    const to = options.to === undefined ? spaceEnd(space) : encodePrefix(space, options.to);
+    const { atRevision, reverse = false, tombstones = false } = options;
+    const sources = compareBytes(from, to) < 0 ? this.#sources(from, to) : [];
+    return new MergedScan({ sources, from, to, atRevision, reverse, tombstones });
+  }
+
+  /** Newest first. */
+  #sources(from: Uint8Array, to: Uint8Array): KeyCursor[] {
+    const { memtables, version } = this.#state;
+    const sources: KeyCursor[] = [];
+    for (const memtable of memtables) if (!memtable.empty) sources.push(new MemtableKeyCursor(memtable, this.#sequence));
+    version.levels.forEach((tables, level) => {
+      const met = tables.filter((table) => table.meets(from, to));
+      if (level === 0) {
+        for (const table of met) sources.push(new TableKeyCursor(table.reader.cursor()));
+      } else if (met.length > 0) {
+        sources.push(new LevelKeyCursor(met.map((table) => table.reader)));
+      }
+    });
+    return sources;
+  }
+
+  countLive(from: Uint8Array, to: Uint8Array | undefined): number {
+    assert(!this.#released, 'S5 a released view is not read');
+    const start = encodePrefix(USER_SPACE, from);
+    const end = to === undefined ? spaceEnd(USER_SPACE) : encodePrefix(USER_SPACE, to);
+    if (compareBytes(start, end) >= 0) return 0;
+    const { memtables, version } = this.#state;
+    let sum = 0;
+    for (const memtable of memtables) sum += memtable.liveDeltaSum(start, end, this.#sequence);
+    for (const tables of version.levels) for (const table of tables) sum += liveDeltaOf(table, start, end);
+    return sum;
+  }
+
+  release(): void {
+    assert(!this.#released && this.#onRelease !== undefined, 'S5 a pinned view is released once');
+    this.#released = true;
+    this.#onRelease();
+  }
+}
+
+/** A table that lies wholly inside is not read. */
+function liveDeltaOf(table: OpenTable, from: Uint8Array, to: Uint8Array): number {
+  if (!table.meets(from, to)) return 0;
+  const { smallest, largest, liveDelta } = table.meta;
+  const inside = compareBytes(from, smallest) <= 0 && compareBytes(largest, to) < 0;
+  return inside ? liveDelta : table.reader.liveDeltaSum(from, to);
+}

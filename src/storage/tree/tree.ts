@@ -1,0 +1,235 @@
+/**
+ * The tree of one node: memtables over versions. The logical manifest changes as the log is applied; which tables
+ * are local follows behind. What is read is the newest version whose tables are all local, under the memtables that it
+ * does not hold yet, so every reader sees all that was applied, however far materializing lags.
+ */
+
+import { assert, must } from '../../base/assert.js';
+import type { Disk } from '../../base/disk.js';
+import type { LogIndex, TableId } from '../../base/ids.js';
+import { Memtable } from '../memtable/memtable.js';
+import type { ReadableTree, ReadView, TreeWrite } from '../base/read-view.js';
+import type { TableStore } from '../table/table-store.js';
+import { TreeFiles } from './tree-files.js';
+import { TreeVersion } from './tree-version.js';
+import { TreeView, type TreeState } from './tree-view.js';
+import type { LogicalManifest } from '../version/logical-manifest.js';
+import type { PositionedOp } from '../version/manifest-record.js';
+import type { TableMeta } from '../table/table-meta.js';
+import { VersionLine, type Unrecorded } from '../version/version-line.js';
+
+export interface TreeOptions {
+  readonly disk: Disk;
+  readonly tables: TableStore;
+  /** The durable version, as the ManifestStore opened it. Its tables count as local. */
+  readonly durable: LogicalManifest;
+}
+
+interface SealedMemtable {
+  /** Log index of its seal: it holds what was applied after the seal before it, up to here. */
+  readonly index: LogIndex;
+  readonly memtable: Memtable;
+}
+
+export class Tree implements ReadableTree {
+  readonly #tables: TableStore;
+  readonly #files: TreeFiles;
+  #line: VersionLine;
+  #active = new Memtable();
+  /** Oldest first. */
+  #sealed: SealedMemtable[] = [];
+  #version: TreeVersion;
+  /** Versions that readers may still hold; the present one is the last. */
+  #versions: TreeVersion[];
+  #state: TreeState;
+  #current: TreeView;
+  #sequence = 0;
+  /** Called after each move of `materialized`. Must not throw. */
+  onMaterialized: (() => void) | undefined;
+
+  constructor(options: TreeOptions) {
+    this.#tables = options.tables;
+    this.#files = new TreeFiles(options.disk, options.tables);
+    this.#files.addAll(options.durable);
+    this.#line = new VersionLine(options.durable, (id) => this.#files.has(id));
+    this.#version = new TreeVersion(options.durable, options.tables, undefined);
+    this.#versions = [this.#version];
+    this.#state = { memtables: [this.#active], version: this.#version };
+    this.#current = new TreeView(this.#state, Number.MAX_SAFE_INTEGER, undefined);
+  }
+
+  // Data.
+
+  get current(): ReadView {
+    return this.#current;
+  }
+
+  view(): ReadView {
+    const { version } = this.#state;
+    version.retain();
+    return new TreeView(this.#state, this.#sequence, () => version.release());
+  }
+
+  write(writes: readonly TreeWrite[]): void {
+    const sequence = ++this.#sequence;
+    for (let i = 0; i < writes.length; i++) this.#active.insert(writes[i] as TreeWrite, sequence);
+  }
+
+  /**
+   * The entry at `index` sealed the memtable: call after the writes of the entries before it and before those of later ones.
+   * When the log is replayed: at the indexes of `durable.seals`, and at those of new seals that apply as `sealed`.
+   */
+  seal(index: LogIndex): void {
+    const previous = this.#sealed.at(-1)?.index ?? this.materialized.flushed.index;
+    assert(index > previous, `S1 memtables are sealed in log order: ${index} after ${previous}`);
+    this.#sealed.push({ index, memtable: this.#active });
+    this.#active = new Memtable();
+    this.#publish();
+  }
+
+  /** Of the active memtable. */
+  get memtableBytes(): number {
+    return this.#active.bytes;
+  }
+
+  get sealedMemtables(): number {
+    return this.#sealed.length;
+  }
+
+  get sealedBytes(): number {
+    return this.#sealed.reduce((sum, sealed) => sum + sealed.memtable.bytes, 0);
+  }
+
+  /** The memtable that was sealed at `index`, until a materialized version holds its data. */
+  sealed(index: LogIndex): Memtable | undefined {
+    return this.#sealed.find((sealed) => sealed.index === index)?.memtable;
+  }
+
+  // Versions.
+
+  /** Hands over each logical manifest as it is applied, with its op. The first follows the durable one. */
+  advance(manifest: LogicalManifest, op: PositionedOp): void {
+    this.#line.advance(manifest, op);
+    this.#settle();
+  }
+
+  /** The newest logical manifest. */
+  get latest(): LogicalManifest {
+    return this.#line.latest;
+  }
+
+  /** The newest version whose tables are all local: what is read. E is its `last.index`, F its `flushed.index`. */
+  get materialized(): LogicalManifest {
+    return this.#line.materialized;
+  }
+
+  /** What the ManifestStore recorded last. */
+  get durable(): LogicalManifest {
+    return this.#line.durable;
+  }
+
+  /** Tables of the latest version that are not local, oldest id first. */
+  owed(): readonly TableMeta[] {
+    return this.#line.owed();
+  }
+
+  isLocal(id: TableId): boolean {
+    return this.#files.has(id);
+  }
+
+  /** The file tables/<id>.sst is complete, verified and synced, and its name is durable. May move `materialized`. */
+  markLocal(id: TableId): void {
+    this.#files.add(id);
+    this.#settle();
+  }
+
+  /** Of any version that is still kept (durable to latest). */
+  meta(id: TableId): TableMeta | undefined {
+    return this.#line.meta(id);
+  }
+
+  /**
+   * What the durable manifest lacks of the materialized version; undefined if nothing. Pass it to
+   * ManifestStore.append, then its manifest to setDurable, then collect().
+   */
+  unrecorded(): Unrecorded | undefined {
+    return this.#line.unrecorded();
+  }
+
+  /** The ManifestStore has synced this version: one that unrecorded() gave. */
+  setDurable(manifest: LogicalManifest): void {
+    this.#line.setDurable(manifest);
+  }
+
+  /**
+   * A snapshot was received: all its tables are local, and it is the durable manifest now. Every memtable and every other
+   * version goes; the log is applied from its `flushed.index` + 1 on. Views taken before stay as they were.
+   */
+  reset(manifest: LogicalManifest): void {
+    this.#files.addAll(manifest);
+    this.#line = new VersionLine(manifest, (id) => this.#files.has(id));
+    this.#sealed = [];
+    this.#active = new Memtable();
+    this.#openVersion(manifest);
+    this.#publish();
+    this.onMaterialized?.();
+  }
+
+  // Files.
+
+  /** Keeps the files of these tables until the returned function is called. For snapshot transfers (S5). */
+  pin(tables: readonly { readonly id: TableId }[]): () => void {
+    return this.#files.pin(tables.map((table) => table.id));
+  }
+
+  /** Local tables that no kept version, no reader and no pin names. */
+  deletable(): TableId[] {
+    return this.#files.unnamed(this.#named());
+  }
+
+  /** Deletes the files of {@link deletable}, and gives their ids. */
+  collect(): Promise<TableId[]> {
+    return this.#files.collect(this.deletable());
+  }
+
+  /**
+   * Paths in tables/ that nothing names and nothing that may still be replayed will name: leftovers of a crash. To be asked for,
+   * and deleted, only when the manifest is the one that hard state names.
+   */
+  orphans(): Promise<string[]> {
+    return this.#files.orphans(this.latest, this.#named());
+  }
+
+  /** S5: every table that a kept version (and so any pending plan) or a reader's version names. */
+  #named(): Set<TableId> {
+    const named = this.#line.named();
+    this.#versions = this.#versions.filter((version) => version.readers > 0 || version === this.#version);
+    for (const version of this.#versions) for (const level of version.levels) for (const table of level) named.add(table.meta.id);
+    return named;
+  }
+
+  /** Moves reads to the newest version whose tables are all local, if that has changed. */
+  #settle(): void {
+    const before = this.materialized;
+    if (!this.#line.settle()) return;
+    const now = this.materialized;
+    const flushed = now.flushed.index;
+    this.#sealed = this.#sealed.filter((sealed) => sealed.index > flushed);
+    if (now.levels !== before.levels) this.#openVersion(now);
+    this.#publish();
+    this.onMaterialized?.();
+  }
+
+  #openVersion(manifest: LogicalManifest): void {
+    this.#version = new TreeVersion(manifest, this.#tables, this.#version);
+    this.#versions = this.#versions.filter((version) => version.readers > 0);
+    this.#versions.push(this.#version);
+  }
+
+  #publish(): void {
+    const memtables = [this.#active];
+    for (let i = this.#sealed.length - 1; i >= 0; i--) memtables.push(must(this.#sealed[i], 'index in range').memtable);
+    this.#state = { memtables, version: this.#version };
+    this.#current = new TreeView(this.#state, Number.MAX_SAFE_INTEGER, undefined);
+  }
+}
