@@ -8,7 +8,7 @@ import { must } from '../base/assert.js';
 import type { Env } from '../base/env.js';
 import { CodecError, codeOf } from '../base/errors.js';
 import type { LogIndex, NodeId, TableId, Term } from '../base/ids.js';
-import type { HealingHooks, HealingHost } from '../replica/hooks/healing-hooks.js';
+import type { HealingHooks, HealingContext } from '../replica/hooks/healing-hooks.js';
 import { noCounts, type HealCounters } from './status/heal-counters.js';
 import type { HintStatus } from './status/hint-status.js';
 import type { ScrubReport, ScrubStatus } from './status/scrub-status.js';
@@ -53,12 +53,12 @@ export class Healing implements HealingHooks {
   readonly #repairer: Repairer;
   readonly #repairKeeper: RepairKeeper;
   readonly #scrubber: Scrubber;
-  #host: HealingHost | undefined;
+  #context: HealingContext | undefined;
   #forwarder: HintForwarder | undefined;
   #scheduler: HealScheduler | undefined;
   #keeper: HintKeeper | undefined;
   #lead: { readonly leader: NodeId; readonly term: Term } = { leader: 0, term: 0 };
-  #stopped = false;
+  readonly #token = { cancelled: false };
 
   constructor(env: Env, options: HealingOptions = {}) {
     this.#env = env;
@@ -67,9 +67,9 @@ export class Healing implements HealingHooks {
     const repairs = new RepairStore(env, options);
     this.#hints = hints;
     this.#repairs = repairs;
-    const fetcher = (): HealingHost['fetcher'] => this.#attached().fetcher;
-    const peers = (): readonly NodeId[] => this.#host?.peers ?? [];
-    this.#copies = new TableCopies({ env, repairs, fetcher, peers, stopped: () => this.#stopped, made: () => this.durableMoved() });
+    const fetcher = (): HealingContext['fetcher'] => this.#attached().fetcher;
+    const peers = (): readonly NodeId[] => this.#context?.membership.peers ?? [];
+    this.#copies = new TableCopies({ env, repairs, fetcher, peers, token: this.#token, made: () => this.durableMoved() });
     const forget = (table: TableId): void => this.#attached().tables.forget(table);
     this.#repairer = new Repairer({
       env, counters: this.counters, repairs, copies: this.#copies, fetcher, peers, forget,
@@ -102,21 +102,21 @@ export class Healing implements HealingHooks {
     });
   }
 
-  async attach(host: HealingHost): Promise<void> {
-    this.#host = host;
+  async attach(context: HealingContext): Promise<void> {
+    this.#context = context;
     const { counters } = this;
     const [env, hints, copies] = [this.#env, this.#hints, this.#copies];
     const { maxHeals, pollMs, proposalTimeoutMs, resendMs } = this.#options;
-    await Promise.all([hints.load(host.memberId), this.#repairs.load(), copies.sweep()]);
+    await Promise.all([hints.load(context.membership.self), this.#repairs.load(), copies.sweep()]);
     const scheduler = new HealScheduler({
-      env, host, counters, hints, copies,
+      env, context, counters, hints, copies,
       repair: (meta, block) => this.#repairer.repairBlock(meta, block),
       ...(maxHeals === undefined ? {} : { maxHeals }),
       ...(pollMs === undefined ? {} : { pollMs }),
       ...(proposalTimeoutMs === undefined ? {} : { proposalTimeoutMs }),
     });
     const forwarder = new HintForwarder({
-      env, host, counters,
+      env, context, counters,
       hints: () => hints.all().map((open) => open.hint),
       accept: (from, batch) => scheduler.accept(from, batch),
       ...(resendMs === undefined ? {} : { resendMs }),
@@ -127,8 +127,9 @@ export class Healing implements HealingHooks {
       forwarder.kick();
       this.#repairKeeper.kick();
     };
-    this.#keeper = new HintKeeper({ env, memberId: host.memberId, durable: () => host.durable(), hints, copies, changed });
-    this.#monitor.start(host.tables);
+    this.#keeper = new HintKeeper({ env, context, hints, copies, changed });
+    this.#monitor.start(context.tables);
+    context.leadership.subscribe(({ leader, term }) => this.#leaderChanged(leader, term));
     forwarder.kick();
     this.durableMoved();
   }
@@ -156,9 +157,9 @@ export class Healing implements HealingHooks {
   /** Resolves when all that the durable manifest's present state decides about hints and repairs is done. */
   async settled(): Promise<void> {
     const keeper = this.#keeper;
-    if (keeper === undefined || this.#stopped) return;
+    if (keeper === undefined || this.#token.cancelled) return;
     if (this.#hints.size > 0) await keeper.settle();
-    if (this.#stopped) return;
+    if (this.#token.cancelled) return;
     if (!this.#copies.empty) {
       const tables = this.#versions();
       await this.#copies.retain((table) => tables.has(table));
@@ -166,7 +167,7 @@ export class Healing implements HealingHooks {
     if (!this.#repairKeeper.idle) await this.#repairKeeper.settle();
   }
 
-  leaderChanged(leader: NodeId, term: Term): void {
+  #leaderChanged(leader: NodeId, term: Term): void {
     if (leader === this.#lead.leader && term === this.#lead.term) return;
     this.#lead = { leader, term };
     this.#scheduler?.reset();
@@ -176,8 +177,8 @@ export class Healing implements HealingHooks {
   async onCall(from: NodeId, method: string, request: Uint8Array): Promise<Uint8Array> {
     if (method !== HEAL_HINTS_METHOD) throw new CodecError(`no such call: ${method}`);
     const hints = decodeHintsRequest(request);
-    const host = this.#host;
-    const leads = host !== undefined && host.leader() === host.memberId && this.#scheduler !== undefined;
+    const context = this.#context;
+    const leads = context !== undefined && context.leadership.leader === context.membership.self && this.#scheduler !== undefined;
     if (leads) this.#scheduler?.accept(from, hints);
     return Promise.resolve(encodeHintsAck({ leads }));
   }
@@ -223,7 +224,7 @@ export class Healing implements HealingHooks {
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
+    this.#token.cancelled = true;
     this.#monitor.stop();
     this.#forwarder?.stop();
     this.#scheduler?.stop();
@@ -234,14 +235,14 @@ export class Healing implements HealingHooks {
     this.#hints.stop();
   }
 
-  #attached(): HealingHost {
-    return must(this.#host, 'healing is attached before it is used');
+  #attached(): HealingContext {
+    return must(this.#context, 'healing is attached before it is used');
   }
 
   #confirmed(meta: TableMeta, kind: HintKind, offsets: readonly number[] | undefined, pastCache: boolean): void {
     // A table that only a reader or a snapshot transfer still holds goes by itself: there is nothing to heal.
     if (this.#find(meta.id) === undefined) return;
-    const node = this.#attached().memberId;
+    const node = this.#attached().membership.self;
     if (!this.#hints.add(hintOf(meta, node, kind, offsets, pastCache))) return;
     this.#env.events.emit({ type: 'hint', table: meta.id, node, kind, state: 'open' });
     void this.#hints.durable().then(() => this.#forwarder?.kick());
@@ -266,8 +267,8 @@ export class Healing implements HealingHooks {
   }
 
   #versions(): Map<TableId, TableMeta> {
-    const host = this.#attached();
-    return new Map([...liveTables(host.durable()), ...liveTables(host.materialized()), ...liveTables(host.logical())]);
+    const { tree } = this.#attached();
+    return new Map([...liveTables(tree.durable), ...liveTables(tree.materialized), ...liveTables(tree.latest)]);
   }
 
   #find(table: TableId): TableMeta | undefined {
@@ -275,7 +276,7 @@ export class Healing implements HealingHooks {
   }
 
   #local(): TableMeta[] {
-    const host = this.#attached();
-    return [...new Map([...liveTables(host.materialized()), ...liveTables(host.durable())]).values()];
+    const { tree } = this.#attached();
+    return [...new Map([...liveTables(tree.materialized), ...liveTables(tree.durable)]).values()];
   }
 }

@@ -6,9 +6,7 @@
 import type { Env } from '../base/env.js';
 import { messageOf } from '../base/errors.js';
 import type { EventSink, KintsugiEvent } from '../base/events.js';
-import { Healing } from '../healing/healing.js';
-import { NodeStore } from '../node/node-store.js';
-import { Replica } from '../replica/replica.js';
+import { openMember } from '../node/open-member.js';
 import type { Store } from '../node/store.js';
 import { EventBus } from './env/event-bus.js';
 import { nodeClock, NodeRandom, NodeWorkers } from './env/node-env.js';
@@ -38,10 +36,7 @@ export async function openNode(config: NodeConfig, hooks: NodeHooks): Promise<Op
   try {
     const network = peerNetwork(config, bus);
     const env: Env = { clock: nodeClock, random: new NodeRandom(), disk, network, workers: new NodeWorkers(), events: bus };
-    const healing = new Healing(env);
-    const replica = await Replica.open({
-      env,
-      hooks: healing,
+    const { replica, store } = await openMember(env, {
       self: config.memberId,
       clusterId: config.clusterId,
       members: config.members,
@@ -55,7 +50,7 @@ export async function openNode(config: NodeConfig, hooks: NodeHooks): Promise<Op
     });
     await replica.start();
     return {
-      store: new NodeStore(replica, healing),
+      store,
       network,
       stop: async () => {
         await replica.stop();

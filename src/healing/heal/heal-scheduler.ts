@@ -8,11 +8,10 @@
 import type { Env, Timer } from '../../base/env.js';
 import { codeOf, messageOf } from '../../base/errors.js';
 import type { LogIndex, NodeId, TableId } from '../../base/ids.js';
+import type { HealingContext } from '../../replica/hooks/healing-hooks.js';
 import type { WantedBlock } from '../../replica/fetch/wanted-block.js';
 import type { HealCounters } from '../status/heal-counters.js';
 import type { HintStatus } from '../status/hint-status.js';
-import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
-import type { TreeOp } from '../../storage/version/tree-op.js';
 import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import { AwaitedBlocks, lackedBlock } from './awaited-blocks.js';
 import { busyTables, healPick, liveTables } from './heal-picker.js';
@@ -21,15 +20,9 @@ import type { HintStore } from '../hints/hint-store.js';
 import type { Hint } from '../hints/hint.js';
 import type { TableCopies } from '../repair/table-copies.js';
 
-export interface SchedulerHost {
-  canPropose(): boolean;
-  logical(): LogicalManifest;
-  proposeTreeOp(op: TreeOp): boolean;
-}
-
 export interface SchedulerParts {
   readonly env: Env;
-  readonly host: SchedulerHost;
+  readonly context: Pick<HealingContext, 'leadership' | 'tree' | 'proposer'>;
   readonly counters: HealCounters;
   readonly hints: HintStore;
   readonly copies: TableCopies;
@@ -63,7 +56,7 @@ export class HealScheduler {
     this.#awaited = new AwaitedBlocks({
       clock: parts.env.clock,
       heals: () => this.#queue.all(),
-      find: (table) => liveTables(parts.host.logical()).get(table),
+      find: (table) => liveTables(parts.context.tree.latest).get(table),
       repair: parts.repair,
       had: (table) => {
         this.#queue.release(table);
@@ -84,8 +77,8 @@ export class HealScheduler {
   }
 
   accept(from: NodeId, hints: readonly Hint[]): void {
-    const { env, counters, host } = this.#parts;
-    const logical = host.logical();
+    const { env, counters, context } = this.#parts;
+    const logical = context.tree.latest;
     const live = liveTables(logical);
     let fresh = 0;
     for (const hint of hints) {
@@ -141,11 +134,11 @@ export class HealScheduler {
   }
 
   #step(): void {
-    const { env, host } = this.#parts;
+    const { env, context } = this.#parts;
     if (this.#stopped) return;
-    if (host.canPropose()) {
+    if (context.leadership.mayShapeTree) {
       for (;;) {
-        const choice = healPick(host.logical(), this.#queue.all(), env.clock.now());
+        const choice = healPick(context.tree.latest, this.#queue.all(), env.clock.now());
         for (const table of choice.drop) this.#drop(table);
         for (const table of choice.lost) this.#failed(table, 'the outcome of the proposal was not seen');
         if (choice.heal === undefined || this.#running.size >= this.#maxHeals) break;
@@ -189,10 +182,10 @@ export class HealScheduler {
   }
 
   #propose(meta: TableMeta): void {
-    const { env, counters, host } = this.#parts;
-    const logical = host.logical();
+    const { env, counters, context } = this.#parts;
+    const logical = context.tree.latest;
     const live = liveTables(logical).has(meta.id);
-    if (!host.canPropose() || !live || busyTables(logical).has(meta.id)) {
+    if (!context.leadership.mayShapeTree || !live || busyTables(logical).has(meta.id)) {
       this.#queue.release(meta.id);
       return;
     }
@@ -201,7 +194,7 @@ export class HealScheduler {
     this.#queue.proposed(meta.id, env.clock.now() + this.#proposalTimeoutMs);
     counters.healsProposed++;
     env.events.emit({ type: 'heal-proposed', table: meta.id });
-    if (!host.proposeTreeOp({ kind: 'heal-edit', removed })) this.#failed(meta.id, 'the log took no proposal');
+    if (!context.proposer.propose({ kind: 'heal-edit', removed })) this.#failed(meta.id, 'the log took no proposal');
   }
 
   #failed(table: TableId, why: string, lacks?: WantedBlock): void {

@@ -6,8 +6,8 @@
 
 import type { Env } from '../../base/env.js';
 import { codeOf, messageOf } from '../../base/errors.js';
-import type { NodeId, TableId } from '../../base/ids.js';
-import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
+import type { TableId } from '../../base/ids.js';
+import type { HealingContext } from '../../replica/hooks/healing-hooks.js';
 import { sameBirth, tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import { liveTables } from './heal-picker.js';
 import type { HintStore, OpenHint } from '../hints/hint-store.js';
@@ -17,8 +17,7 @@ import type { TableCopies } from '../repair/table-copies.js';
 
 export interface KeeperParts {
   readonly env: Env;
-  readonly memberId: NodeId;
-  readonly durable: () => LogicalManifest;
+  readonly context: Pick<HealingContext, 'membership' | 'tree'>;
   readonly hints: HintStore;
   readonly copies: TableCopies;
   /** A hint changed. */
@@ -74,9 +73,9 @@ export class HintKeeper {
   }
 
   async #settleOne(open: OpenHint): Promise<void> {
-    const { hints, durable } = this.#parts;
+    const { hints, context } = this.#parts;
     const { hint } = open;
-    const manifest = durable();
+    const manifest = context.tree.durable;
     const live = liveTables(manifest);
     // An id that was not given out yet belongs to an edit that the durable manifest has still to reach.
     if (live.has(hint.tableId) || hint.tableId >= manifest.nextTableId) return;
@@ -93,7 +92,7 @@ export class HintKeeper {
   }
 
   #follow(from: Hint, to: TableMeta, kind: Hint['kind'], offsets: Hint['offsets'], pastCache: boolean): void {
-    this.#parts.hints.move(from.tableId, hintOf(to, this.#parts.memberId, kind, offsets, pastCache));
+    this.#parts.hints.move(from.tableId, hintOf(to, this.#parts.context.membership.self, kind, offsets, pastCache));
     this.#emit({ ...from, tableId: to.id }, 'open');
     this.#parts.changed();
   }

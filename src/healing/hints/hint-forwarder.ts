@@ -7,8 +7,9 @@
 import { ByteReader, ByteWriter } from '../../base/bytes.js';
 import { codeOf } from '../../base/errors.js';
 import type { Env, Timer } from '../../base/env.js';
-import type { NodeId, TableId, Term } from '../../base/ids.js';
+import type { NodeId, TableId } from '../../base/ids.js';
 import type { HealCounters } from '../status/heal-counters.js';
+import type { HealingContext } from '../../replica/hooks/healing-hooks.js';
 import { encodeHints, readHints, type Hint } from './hint.js';
 
 export const HEAL_HINTS_METHOD = 'heal.hints';
@@ -17,15 +18,9 @@ const CALL_TIMEOUT_MS = 3_000;
 /** Faults of one burst share a call. */
 const GATHER_MS = 20;
 
-export interface ForwarderHost {
-  readonly memberId: NodeId;
-  leader(): NodeId;
-  term(): Term;
-}
-
 export interface ForwarderParts {
   readonly env: Env;
-  readonly host: ForwarderHost;
+  readonly context: Pick<HealingContext, 'leadership' | 'membership'>;
   readonly counters: HealCounters;
   readonly hints: () => readonly Hint[];
   /** Into this node's own queue. */
@@ -119,12 +114,13 @@ export class HintForwarder {
   }
 
   async #sendAll(round: number): Promise<void> {
-    const { env, host, hints, accept } = this.#parts;
+    const { env, context, hints, accept } = this.#parts;
+    const { leader } = context.leadership;
+    const { self } = context.membership;
     const open = hints();
-    const leader = host.leader();
     if (open.length === 0 || leader === 0) return;
-    if (leader === host.memberId) {
-      accept(host.memberId, open);
+    if (leader === self) {
+      accept(self, open);
       this.#count(open, leader);
       return;
     }

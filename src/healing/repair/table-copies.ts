@@ -32,7 +32,8 @@ export interface CopySources {
   readonly repairs: RepairStore;
   readonly fetcher: () => TableFetcher;
   readonly peers: () => readonly NodeId[];
-  readonly stopped: () => boolean;
+  /** Cancelled when the node stops. */
+  readonly token: { readonly cancelled: boolean };
   /** A copy waits from now on; its table may have left every version while it was made. */
   readonly made: () => void;
 }
@@ -75,7 +76,7 @@ export class TableCopies {
   }
 
   async #make(meta: TableMeta): Promise<TableCopy> {
-    const { env, repairs, fetcher, peers, stopped, made } = this.#sources;
+    const { env, repairs, fetcher, peers, token, made } = this.#sources;
     const local = tablePath(meta.id);
     const path = copyPath(meta.id);
     const how = env.disk.sizeOf(local) === undefined ? 'fetch' : 'rewrite';
@@ -83,7 +84,7 @@ export class TableCopies {
       peers: peers(),
       local,
       held: (offset) => repairs.get(meta.fileDigest, offset),
-      cancelled: stopped,
+      token,
     };
     await fetcher().fetchTable(meta, path, options);
     const copy: TableCopy = { path, how };

@@ -53,7 +53,7 @@ export class ChaosCluster {
   }
 
   leader(): ChaosNode | undefined {
-    return this.alive.find((node) => node.replica.canPropose());
+    return this.alive.find((node) => node.replica.leadership.mayShapeTree);
   }
 
   up(node: ChaosNode): Promise<void> {

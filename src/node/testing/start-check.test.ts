@@ -74,7 +74,7 @@ describe('a member whose data directory was emptied', function () {
     const node = await cluster.follower();
     const { driver } = node.replica;
     const commit = driver.node.lastIndex + 1_000;
-    driver.step({ ...newMessage('MsgHeartbeat', node.replica.leader, node.id, driver.node.term), commit });
+    driver.step({ ...newMessage('MsgHeartbeat', node.replica.leadership.leader, node.id, driver.node.term), commit });
     const [error] = cluster.failures.splice(0);
     assert.ok(error instanceof ReplicaError && error.code === 'ROLLED_BACK', String(error));
   });

@@ -139,12 +139,12 @@ export class TestCluster {
   }
 
   async leader(): Promise<TestNode> {
-    return this.until('a leader', () => this.alive.find((node) => node.replica.canPropose()));
+    return this.until('a leader', () => this.alive.find((node) => node.replica.leadership.mayShapeTree));
   }
 
   async follower(): Promise<TestNode> {
     const leader = await this.leader();
-    return this.until('a follower', () => this.alive.find((node) => node !== leader && node.replica.leader === leader.id));
+    return this.until('a follower', () => this.alive.find((node) => node !== leader && node.replica.leadership.leader === leader.id));
   }
 
   /** Polls until the condition gives something; fails with its name after ten seconds. */

@@ -11,29 +11,34 @@ import { sleep, type Env } from '../../base/env.js';
 import type { LogIndex } from '../../base/ids.js';
 import type { Entry } from '../../raft/types.js';
 import { StorageError } from '../../storage/base/errors.js';
-import type { TreeSettings } from '../../storage/base/settings.js';
-import type { TreeOp } from '../../storage/version/tree-op.js';
 import { decodeLogRecord, type LogRecord } from '../entry/entry.js';
 import { ReplicaError } from '../base/errors.js';
 import { EtcdError } from '../../api/etcd-error.js';
-import type { ApplyOutcome, KvMachine } from '../kv/kv-machine.js';
+import type { HealingHooks } from '../hooks/healing-hooks.js';
+import type { ApplyOutcome } from '../kv/kv-machine.js';
+import type { ReplicatedState } from '../kv/replicated-state.js';
+import type { DurableLog } from '../log/durable-log.js';
+import type { Life } from '../state/life.js';
+import type { Progress } from '../state/progress.js';
+import type { TreeMachine } from '../tree/tree-machine.js';
 import type { ProposalId } from '../kv/applied-ids.js';
 import type { Proposals } from '../consensus/proposals.js';
 
-export interface ApplierOptions {
+export interface ApplierParts {
   readonly env: Env;
-  readonly kv: () => KvMachine;
+  readonly life: Life;
+  readonly log: Pick<DurableLog, 'entries'>;
   readonly proposals: Proposals;
-  readonly bootstrap: (settings: TreeSettings) => void;
-  readonly treeOp: (op: TreeOp, at: { index: LogIndex; term: number }) => void;
-  readonly repair: (error: StorageError) => Promise<void>;
+  readonly state: ReplicatedState;
+  readonly machine: Pick<TreeMachine, 'apply'>;
+  readonly progress: Pick<Progress, 'applied'>;
+  readonly healing: Pick<HealingHooks, 'repair'>;
+}
+
+/** The floor above. */
+export interface ApplyHooks {
   /** A repair for which apply waits failed, and is tried again: a newer version may be the only way on. Returns at once. */
-  readonly unrepaired: (error: StorageError, cause: unknown) => void;
-  /** Called after each stretch of entries. */
-  readonly applied: (index: LogIndex) => void;
-  readonly failed: (error: unknown) => void;
-  /** Committed entries [from, to) once more from the log: as many as fit into `maxBytes`, at least one. */
-  readonly read: (from: LogIndex, to: LogIndex, maxBytes: number) => readonly Entry[];
+  unrepaired(error: StorageError, cause: unknown): void;
 }
 
 const RETRY_MS = 200;
@@ -43,12 +48,12 @@ const MAX_QUEUED = 16_384;
 const PAGE_BYTES = 4 * MiB;
 
 export class Applier {
-  readonly #options: ApplierOptions;
-  /** The entries after `#index`, or the first of them; `#known` is the last one that was handed over. */
+  readonly #parts: ApplierParts;
+  readonly #hooks: ApplyHooks;
+  /** The entries after `index`, or the first of them; `#known` is the last one that was handed over. */
   #queue: Entry[] = [];
   #queuedBytes = 0;
   #head = 0;
-  #index: LogIndex;
   #known: LogIndex;
   #running = false;
   #stopped = false;
@@ -58,19 +63,20 @@ export class Applier {
   /** For who watches a replica: called with each entry once it is applied. Must not throw. */
   onApplied: ((entry: Entry) => void) | undefined;
 
-  constructor(options: ApplierOptions, applied: LogIndex) {
-    this.#options = options;
-    this.#index = applied;
-    this.#known = applied;
+  constructor(parts: ApplierParts, hooks: ApplyHooks) {
+    this.#parts = parts;
+    this.#hooks = hooks;
+    this.#known = parts.progress.applied.value;
   }
 
+  /** Of the last entry that was applied. */
   get index(): LogIndex {
-    return this.#index;
+    return this.#parts.progress.applied.value;
   }
 
   /** Committed entries that are not applied yet. */
   get backlog(): number {
-    return this.#known - this.#index;
+    return this.#known - this.index;
   }
 
   /** What the entry at hand waits for; undefined while things move. */
@@ -88,7 +94,7 @@ export class Applier {
     // A version from a peer may be ahead of what Raft has handed out here.
     if (last === undefined || last.index <= this.#known) return;
     // Once some were left in the log, so are all that follow, until the queue has come to them.
-    let whole = !this.#stopped && this.#known === this.#index + this.#queue.length - this.#head;
+    let whole = !this.#stopped && this.#known === this.index + this.#queue.length - this.#head;
     for (let i = 0; i < entries.length && whole; i++) {
       const entry = entries[i] as Entry;
       if (entry.index <= this.#known) continue;
@@ -106,7 +112,7 @@ export class Applier {
 
   /** The queue is used up, but not what was handed over. */
   #refill(): void {
-    for (const entry of this.#options.read(this.#index + 1, this.#known + 1, PAGE_BYTES)) this.#push(entry);
+    for (const entry of this.#parts.log.entries(this.index + 1, this.#known + 1, PAGE_BYTES)) this.#push(entry);
   }
 
   /** After a snapshot: what was queued is part of it. */
@@ -134,7 +140,7 @@ export class Applier {
     this.#queue = [];
     this.#queuedBytes = 0;
     this.#head = 0;
-    this.#index = applied;
+    this.#parts.progress.applied.reset(applied);
     this.#blockedSince = undefined;
   }
 
@@ -154,7 +160,7 @@ export class Applier {
       (error: unknown) => {
         this.#stopped = true;
         this.#ended();
-        this.#options.failed(error);
+        this.#parts.life.fail(error);
       },
     );
   }
@@ -166,7 +172,7 @@ export class Applier {
   }
 
   async #run(): Promise<void> {
-    const { workers, events } = this.#options.env;
+    const { workers, events } = this.#parts.env;
     while (this.backlog > 0 && !this.#stopped) {
       if (this.#head === this.#queue.length) this.#refill();
       const first = this.#head;
@@ -178,11 +184,11 @@ export class Applier {
         if (later) this.#blockedSince = undefined;
         this.#head++;
         this.#queuedBytes -= entry.data.length;
-        this.#index = entry.index;
+        this.#parts.progress.applied.move(entry.index);
         this.onApplied?.(entry);
         pause = workers.breathe();
       }
-      events.emit({ type: 'applied', count: this.#head - first, index: this.#index });
+      events.emit({ type: 'applied', count: this.#head - first, index: this.index });
       if (this.#head === this.#queue.length) {
         this.#queue = [];
         this.#head = 0;
@@ -190,22 +196,22 @@ export class Applier {
         this.#queue.splice(0, this.#head);
         this.#head = 0;
       }
-      this.#options.applied(this.#index);
+      this.#parts.progress.applied.publish();
       if (pause) await pause;
     }
   }
 
   /** Undefined: applied at once. False: stopped before it was applied. */
   #apply(entry: Entry): Promise<boolean> | undefined {
-    assert(entry.index === this.#index + 1, `R3 entries are applied in order: ${entry.index} after ${this.#index}`);
+    assert(entry.index === this.index + 1, `R3 entries are applied in order: ${entry.index} after ${this.index}`);
     if (entry.data.length === 0 || entry.type !== 'normal') return undefined;
     const record = this.#decode(entry);
     switch (record.kind) {
       case 'bootstrap':
-        this.#options.bootstrap(record.settings);
+        this.#parts.state.bootstrap(record.settings);
         return undefined;
       case 'tree':
-        this.#options.treeOp(record.op, { index: entry.index, term: entry.term });
+        this.#parts.machine.apply(record.op, { index: entry.index, term: entry.term });
         return undefined;
       case 'kv':
         return this.#applyKv(entry.index, record);
@@ -221,9 +227,9 @@ export class Applier {
   }
 
   #applyKv(index: LogIndex, record: Extract<LogRecord, { kind: 'kv' }>): Promise<boolean> | undefined {
-    const wanted = this.#options.proposals.waitsFor(record.id);
+    const wanted = this.#parts.proposals.waitsFor(record.id);
     try {
-      const outcome = this.#options.kv().tryApplyFast(index, record.id, record.command, wanted);
+      const outcome = this.#parts.state.kv.tryApplyFast(index, record.id, record.command, wanted);
       if (outcome) {
         if (wanted) this.#answer(record.id, outcome);
         return undefined;
@@ -236,10 +242,10 @@ export class Applier {
   }
 
   async #applySlowly(index: LogIndex, record: Extract<LogRecord, { kind: 'kv' }>): Promise<boolean> {
-    const { env, kv, proposals } = this.#options;
+    const { env, state, proposals } = this.#parts;
     while (!this.#stopped) {
       const wanted = proposals.waitsFor(record.id);
-      const work = kv().apply(index, record.id, record.command, wanted);
+      const work = state.kv.apply(index, record.id, record.command, wanted);
       try {
         let step = work.next();
         while (!step.done) {
@@ -260,22 +266,22 @@ export class Applier {
   /** Waits until the block can be read: apply cannot go on without it. */
   async #mend(error: StorageError): Promise<void> {
     this.#waitingForRepair = messageOf(error);
-    this.#blockedSince ??= this.#options.env.clock.now();
+    this.#blockedSince ??= this.#parts.env.clock.now();
     try {
-      await this.#options.repair(error);
+      await this.#parts.healing.repair(error);
     } catch (cause) {
       const why = messageOf(cause);
       const message = codeOf(cause) === 'DATA_LOSS' ? 'an entry needs a block that no member has' : 'an entry waits for a repair';
-      this.#options.env.events.emit({ type: 'warning', message, data: { index: this.#index + 1, why } });
-      if (!this.#stopped) this.#options.unrepaired(error, cause);
-      await sleep(this.#options.env.clock, RETRY_MS);
+      this.#parts.env.events.emit({ type: 'warning', message, data: { index: this.index + 1, why } });
+      if (!this.#stopped) this.#hooks.unrepaired(error, cause);
+      await sleep(this.#parts.env.clock, RETRY_MS);
     } finally {
       this.#waitingForRepair = undefined;
     }
   }
 
   #answer(id: ProposalId, outcome: ApplyOutcome): void {
-    const { proposals } = this.#options;
+    const { proposals } = this.#parts;
     if (!proposals.waitsFor(id)) return; // it timed out while the entry was applied
     switch (outcome.kind) {
       case 'done':

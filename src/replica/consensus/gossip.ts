@@ -6,8 +6,11 @@
 
 import { ByteReader, ByteWriter } from '../../base/bytes.js';
 import { CodecError } from '../../base/errors.js';
+import type { Env } from '../../base/env.js';
 import type { LogIndex, NodeId } from '../../base/ids.js';
-import type { MemberConfig } from '../base/member-config.js';
+import type { Membership } from '../state/membership.js';
+import type { Progress } from '../state/progress.js';
+import { FRAME_GOSSIP, frame } from '../wire/frame.js';
 
 export interface MemberNews {
   readonly name: string;
@@ -18,17 +21,6 @@ export interface MemberNews {
 }
 
 const MAX_URLS = 64;
-
-/** What this member says of itself. */
-export interface Self {
-  readonly self: NodeId;
-  readonly members: readonly MemberConfig[];
-  readonly clientUrls: readonly string[];
-}
-
-export function newsOf({ clientUrls, members, self }: Self, durableFlushed: LogIndex, applied: LogIndex): MemberNews {
-  return { name: members.find((member) => member.id === self)?.name ?? '', clientUrls, durableFlushed, applied };
-}
 
 export function encodeNews(news: MemberNews): Uint8Array {
   const out = new ByteWriter(64).text(news.name).varint(news.clientUrls.length);
@@ -48,14 +40,35 @@ export function decodeNews(bytes: Uint8Array, at = 0): MemberNews {
   return news;
 }
 
-export class Gossip {
-  readonly #self: NodeId;
-  readonly #voters: readonly NodeId[];
-  readonly #known = new Map<NodeId, MemberNews>();
+export interface GossipParts {
+  readonly env: Env;
+  readonly membership: Membership;
+  readonly progress: Progress;
+  readonly clientUrls: readonly string[];
+}
 
-  constructor(self: NodeId, voters: readonly NodeId[]) {
-    this.#self = self;
-    this.#voters = voters;
+export class Gossip {
+  readonly #parts: GossipParts;
+  readonly #known = new Map<NodeId, MemberNews>();
+  #saidAt = 0;
+
+  constructor(parts: GossipParts) {
+    this.#parts = parts;
+  }
+
+  /** When this member last told the others, by the clock of `Env`. */
+  get saidAt(): number {
+    return this.#saidAt;
+  }
+
+  /** Tells all others how things stand here. */
+  say(): void {
+    const { env, membership, progress, clientUrls } = this.#parts;
+    this.#saidAt = env.clock.now();
+    const { self, members } = membership;
+    const news = { name: membership.nameOf(self), clientUrls, durableFlushed: progress.flushed, applied: progress.applied.value };
+    const body = frame(FRAME_GOSSIP, encodeNews(news));
+    for (const { id } of members) if (id !== self) env.network.send(id, body);
   }
 
   heard(from: NodeId, news: MemberNews): void {
@@ -68,8 +81,9 @@ export class Gossip {
 
   /** The highest index that a majority of voters hold in durable tables, as far as known here. */
   quorumFlushed(own: LogIndex): LogIndex {
-    const flushed = this.#voters.map((id) => (id === this.#self ? own : (this.#known.get(id)?.durableFlushed ?? 0)));
+    const { self, voters } = this.#parts.membership;
+    const flushed = voters.map((id) => (id === self ? own : (this.#known.get(id)?.durableFlushed ?? 0)));
     flushed.sort((a, b) => b - a);
-    return flushed[Math.floor(this.#voters.length / 2)] ?? 0;
+    return flushed[Math.floor(voters.length / 2)] ?? 0;
   }
 }

@@ -10,11 +10,12 @@
 
 import type { Clock, Random, Timer } from '../../base/env.js';
 import type { NodeId } from '../../base/ids.js';
+import type { Leadership } from '../state/leadership.js';
+import type { Membership } from '../state/membership.js';
 
-export interface LeaderLossHost {
-  leaderKnown(): boolean;
-  /** An election of this node is going on: its votes are being counted, and another pre-election would throw them away. */
-  electing(): boolean;
+/** Who may stand for election: the Raft driver. */
+export interface Candidate {
+  readonly leadership: Leadership;
   /** Starts a pre-election. */
   campaign(): void;
 }
@@ -23,8 +24,7 @@ export interface LeaderLossOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly electionTimeoutMs: number;
-  readonly members: readonly NodeId[];
-  readonly self: NodeId;
+  readonly membership: Membership;
 }
 
 /** A turn is long enough for a round of votes with syncs on a busy machine. */
@@ -32,20 +32,20 @@ const TURN_MS = 80;
 const JITTER_MS = 20;
 
 export class LeaderLoss {
-  readonly #host: LeaderLossHost;
+  readonly #candidate: Candidate;
   readonly #options: LeaderLossOptions;
   #timer: Timer | undefined;
 
-  constructor(host: LeaderLossHost, options: LeaderLossOptions) {
-    this.#host = host;
+  constructor(candidate: Candidate, options: LeaderLossOptions) {
+    this.#candidate = candidate;
     this.#options = options;
   }
 
   /** The leader was just forgotten because its stream broke. */
   start(lost: NodeId): void {
-    const { clock, self, members, electionTimeoutMs } = this.#options;
-    const survivors = members.filter((id) => id !== lost).sort((a, b) => a - b);
-    const rank = Math.max(0, survivors.indexOf(self));
+    const { clock, membership, electionTimeoutMs } = this.#options;
+    const survivors = membership.voters.filter((id) => id !== lost);
+    const rank = Math.max(0, survivors.indexOf(membership.self));
     this.#schedule(rank * TURN_MS + this.#jitter(), clock.now() + electionTimeoutMs, survivors.length);
   }
 
@@ -62,8 +62,10 @@ export class LeaderLoss {
     this.#timer?.cancel();
     this.#timer = this.#options.clock.setTimer(delayMs, () => {
       this.#timer = undefined;
-      if (this.#host.leaderKnown()) return;
-      if (!this.#host.electing()) this.#host.campaign();
+      const { leader, role } = this.#candidate.leadership;
+      if (leader !== 0) return;
+      // Votes of an election that goes on are being counted: another pre-election would throw them away.
+      if (role !== 'candidate') this.#candidate.campaign();
       if (this.#options.clock.now() < until) this.#schedule(survivors * TURN_MS + this.#jitter(), until, survivors);
     });
   }

@@ -6,13 +6,16 @@
 
 import { assert } from '../../base/assert.js';
 import { MiB } from '../../base/bytes.js';
+import { Deferred } from '../../base/deferred.js';
 import type { Clock } from '../../base/env.js';
 import type { EventSink } from '../../base/events.js';
 import type { NodeId } from '../../base/ids.js';
+import type { Leadership } from '../state/leadership.js';
 import { encodeKv } from '../entry/entry.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import type { ProposalId } from '../kv/applied-ids.js';
 import type { KvCommand, KvResponse } from '../kv/command.js';
+import type { RaftDriver } from './raft-driver.js';
 
 interface Pending {
   readonly sequence: number;
@@ -21,14 +24,20 @@ interface Pending {
   proposedAt: number;
   /** Doubles with every attempt under one leader: repeating itself is no cure for a cluster that is slow. */
   retryMs: number;
-  readonly resolve: (response: KvResponse) => void;
-  readonly reject: (error: Error) => void;
+  readonly answer: Deferred<KvResponse>;
+}
+
+/** Where proposals go: the Raft driver. */
+export type Proposer = Pick<RaftDriver, 'propose'>;
+
+export interface ProposalsParts {
+  readonly events: EventSink;
+  readonly clock: Clock;
+  readonly leadership: Leadership;
+  readonly driver: Proposer;
 }
 
 export interface ProposalsOptions {
-  readonly events: EventSink;
-  readonly clock: Clock;
-  readonly member: NodeId;
   /** Raised durably at each start. */
   readonly incarnation: number;
   readonly timeoutMs: number;
@@ -36,14 +45,15 @@ export interface ProposalsOptions {
   readonly maxPending: number;
   /** After this long without being applied a proposal is proposed again, and again after twice as long. */
   readonly retryMs: number;
-  readonly propose: (data: Uint8Array) => void;
 }
 
 /** Encoded commands in flight; more are refused. */
 const MAX_PENDING_BYTES = 256 * MiB;
 
 export class Proposals {
+  readonly #parts: ProposalsParts;
   readonly #options: ProposalsOptions;
+  readonly #member: NodeId;
   /** In order of sequence. */
   readonly #pending = new Map<number, Pending>();
   #sequence = 0;
@@ -51,8 +61,11 @@ export class Proposals {
   #stopped = false;
   #leader: NodeId = 0;
 
-  constructor(options: ProposalsOptions) {
+  constructor(parts: ProposalsParts, options: ProposalsOptions) {
+    this.#parts = parts;
     this.#options = options;
+    this.#member = parts.leadership.self;
+    parts.leadership.subscribe(({ leader }) => this.#leaderChanged(leader));
   }
 
   get size(): number {
@@ -61,59 +74,59 @@ export class Proposals {
 
   /** Resolves when the command was applied on this member. Rejects with EtcdError; TIMEOUT leaves the outcome unknown. */
   propose(command: KvCommand): Promise<KvResponse> {
-    const { clock, member, incarnation, timeoutMs, maxPending, retryMs } = this.#options;
+    const { incarnation, timeoutMs, maxPending, retryMs } = this.#options;
     if (this.#stopped) return Promise.reject(new EtcdError('STOPPED'));
     if (this.#pending.size >= maxPending || this.#bytes >= MAX_PENDING_BYTES) return Promise.reject(new EtcdError('TOO_MANY_REQUESTS'));
     const sequence = ++this.#sequence;
-    const data = encodeKv({ member, incarnation, sequence }, command);
-    const now = clock.now();
+    const data = encodeKv({ member: this.#member, incarnation, sequence }, command);
+    const now = this.#parts.clock.now();
     this.#bytes += data.length;
-    return new Promise((resolve, reject) => {
-      this.#pending.set(sequence, { sequence, data, deadline: now + timeoutMs, proposedAt: now, retryMs, resolve, reject });
-      this.#options.propose(data);
-    });
+    const answer = new Deferred<KvResponse>();
+    this.#pending.set(sequence, { sequence, data, deadline: now + timeoutMs, proposedAt: now, retryMs, answer });
+    this.#parts.driver.propose(data);
+    return answer.promise;
   }
 
   /** Whether an applied id is a proposal that somebody here waits for. */
   waitsFor(id: ProposalId): boolean {
-    return id.member === this.#options.member && id.incarnation === this.#options.incarnation && this.#pending.has(id.sequence);
+    return id.member === this.#member && id.incarnation === this.#options.incarnation && this.#pending.has(id.sequence);
   }
 
   applied(id: ProposalId, response: KvResponse): void {
     const pending = this.#pending.get(id.sequence);
     assert(pending, 'a response is made only for a proposal that waits');
     this.#remove(pending);
-    pending.resolve(response);
+    pending.answer.resolve(response);
   }
 
   refused(id: ProposalId, error: EtcdError): void {
     const pending = this.#pending.get(id.sequence);
     if (!pending) return;
     this.#remove(pending);
-    pending.reject(error);
+    pending.answer.reject(error);
   }
 
   /** A leader is known that may never have seen what was proposed so far. */
-  leaderChanged(leader: NodeId): void {
+  #leaderChanged(leader: NodeId): void {
     if (leader === this.#leader) return;
     this.#leader = leader;
     if (leader === 0 || this.#pending.size === 0) return;
-    const now = this.#options.clock.now();
+    const now = this.#parts.clock.now();
     for (const pending of this.#pending.values()) {
       pending.retryMs = this.#options.retryMs;
       this.#again(pending, now);
     }
-    this.#options.events.emit({ type: 'proposal-reproposed', count: this.#pending.size, leader });
+    this.#parts.events.emit({ type: 'proposal-reproposed', count: this.#pending.size, leader });
   }
 
   /** Called a few times a second: time-outs, and proposals that a lost message swallowed. */
   tick(): void {
-    const now = this.#options.clock.now();
+    const now = this.#parts.clock.now();
     for (const pending of this.#pending.values()) {
       if (now >= pending.deadline) {
         this.#remove(pending);
-        this.#options.events.emit({ type: 'proposal-failed', code: 'TIMEOUT' });
-        pending.reject(new EtcdError(this.#leader === 0 ? 'TIMEOUT_LEADER_FAIL' : 'TIMEOUT'));
+        this.#parts.events.emit({ type: 'proposal-failed', code: 'TIMEOUT' });
+        pending.answer.reject(new EtcdError(this.#leader === 0 ? 'TIMEOUT_LEADER_FAIL' : 'TIMEOUT'));
       } else if (this.#leader !== 0 && now - pending.proposedAt >= pending.retryMs) {
         pending.retryMs *= 2;
         this.#again(pending, now);
@@ -123,7 +136,7 @@ export class Proposals {
 
   stop(): void {
     this.#stopped = true;
-    for (const pending of this.#pending.values()) pending.reject(new EtcdError('STOPPED'));
+    for (const pending of this.#pending.values()) pending.answer.reject(new EtcdError('STOPPED'));
     this.#pending.clear();
     this.#bytes = 0;
   }
@@ -135,6 +148,6 @@ export class Proposals {
 
   #again(pending: Pending, now: number): void {
     pending.proposedAt = now;
-    this.#options.propose(pending.data);
+    this.#parts.driver.propose(pending.data);
   }
 }

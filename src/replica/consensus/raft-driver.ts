@@ -6,47 +6,63 @@
  * that is the group commit. Committed entries that were durable before are handed on without waiting for it.
  */
 
+import { assert } from '../../base/assert.js';
 import { messageOf } from '../../base/errors.js';
 import type { Clock, Env, Timer } from '../../base/env.js';
 import { formatId, type LogIndex, type NodeId, type Term } from '../../base/ids.js';
 import { RaftError } from '../../raft/errors.js';
 import { RaftNode } from '../../raft/node.js';
 import {
-  mayPrecedeWrite, type ConfState, type Entry, type LogStorage, type Message, type ReadState, type Ready, type Role, type Snapshot,
+  mayPrecedeWrite, type Entry, type LogStorage, type Message, type ReadState, type Ready, type Snapshot,
 } from '../../raft/types.js';
 import type { HardStateStore } from '../hard-state/hard-state.js';
 import type { DurableLog } from '../log/durable-log.js';
 import { ReplicaError } from '../base/errors.js';
 import { LogError } from '../log/errors.js';
 import { raftFrames } from '../wire/frame.js';
-import { LeaderLoss } from './leader-loss.js';
+import type { Leadership } from '../state/leadership.js';
+import type { Life } from '../state/life.js';
+import type { Membership } from '../state/membership.js';
+import type { Progress } from '../state/progress.js';
+import { LeaderLoss, type Candidate } from './leader-loss.js';
 
-export interface RaftDriverHost {
-  /** In log order, each once; may be called several times before the earlier ones are applied. */
-  committed(entries: readonly Entry[]): void;
-  readStates(states: readonly ReadState[]): void;
-  leadershipChanged(role: Role, leader: NodeId, term: Term): void;
-  /** F: everything up to here is in durable tables. */
-  flushed(): LogIndex;
+/** What a Ready hands out, in the order in which it must be taken. */
+export type RaftOutput =
+  /** In log order, each entry once; more may come before the earlier ones are applied. */
+  | { readonly kind: 'committed'; readonly entries: readonly Entry[] }
+  | { readonly kind: 'read-states'; readonly states: readonly ReadState[] }
+  | { readonly kind: 'snapshot-sent'; readonly to: NodeId; readonly snapshot: Snapshot };
+
+/** The floor above: what the log is for. */
+export interface RaftHooks {
+  /** Must not throw. */
+  take(output: RaftOutput): void;
   /** The newest snapshot that can be sent. Throws RaftError SNAPSHOT_UNAVAILABLE. */
   snapshot(): Snapshot;
-  snapshotSent(to: NodeId, snapshot: Snapshot): void;
   /** Everything the snapshot needs is on the disk: switch over to it, log last. */
   installSnapshot(snapshot: Snapshot): Promise<void>;
-  /** The node cannot go on. */
-  failed(error: unknown): void;
+}
+
+export interface RaftDriverParts {
+  readonly env: Env;
+  readonly life: Life;
+  readonly membership: Membership;
+  /** Written here. */
+  readonly leadership: Leadership;
+  readonly progress: Progress;
+  readonly log: DurableLog;
+  readonly hardState: HardStateStore;
 }
 
 export interface RaftDriverOptions {
-  readonly env: Env;
-  readonly self: NodeId;
-  readonly confState: ConfState;
-  readonly log: DurableLog;
-  readonly hardState: HardStateStore;
-  readonly applied: LogIndex;
-  readonly commit: LogIndex;
   readonly heartbeatMs: number;
   readonly electionMs: number;
+}
+
+/** Where the core begins. */
+export interface RaftStart {
+  readonly applied: LogIndex;
+  readonly commit: LogIndex;
 }
 
 /** A forwarded batch: as many proposals as fit, so that a message stays far below the frame limit. */
@@ -55,36 +71,45 @@ const MAX_BATCH_BYTES = 1024 * 1024;
 /** Of payload, in one frame of several messages: far below the limit beyond which the network drops frames. */
 const MAX_FRAME_BYTES = 2 * MAX_BATCH_BYTES;
 
-export class RaftDriver {
-  readonly #host: RaftDriverHost;
+export class RaftDriver implements Candidate {
+  readonly #parts: RaftDriverParts;
+  readonly #hooks: RaftHooks;
   readonly #options: RaftDriverOptions;
   readonly #clock: Clock;
-  readonly #node: RaftNode;
   readonly #leaderLoss: LeaderLoss;
+  #node!: RaftNode;
   #proposals: Uint8Array[] = [];
+  #state: 'idle' | 'running' | 'stopped' = 'idle';
   #writing = false;
   #scheduled = false;
-  /** Nothing is handed on before: the state of the machine may not be there yet. */
-  #started = false;
-  #stopped = false;
   #tick: Timer | undefined;
   #idle: (() => void) | undefined;
-  #persisted: { term: Term; vote: NodeId };
+  #persisted: { term: Term; vote: NodeId } = { term: 0, vote: 0 };
 
-  constructor(host: RaftDriverHost, options: RaftDriverOptions) {
-    this.#host = host;
+  constructor(parts: RaftDriverParts, hooks: RaftHooks, start: RaftStart, options: RaftDriverOptions) {
+    this.#parts = parts;
+    this.#hooks = hooks;
     this.#options = options;
-    const { env, self, electionMs, heartbeatMs, hardState } = options;
-    this.#clock = env.clock;
-    const current = hardState.current;
-    this.#persisted = { term: current?.term ?? 0, vote: current?.vote ?? 0 };
+    const { clock, random } = parts.env;
+    this.#clock = clock;
+    this.#leaderLoss = new LeaderLoss(this, { clock, random, electionTimeoutMs: options.electionMs, membership: parts.membership });
+    this.restart(start);
+  }
+
+  /** Another version of the tree is in place: the core begins anew, there. Before {@link start} only. */
+  restart(start: RaftStart): void {
+    assert(this.#state === 'idle', 'R2 the core of a running member stays');
+    const { env, membership, leadership, hardState } = this.#parts;
+    const { electionMs, heartbeatMs } = this.#options;
+    const { term = 0, vote = 0 } = hardState.current ?? {};
+    this.#persisted = { term, vote };
     this.#node = new RaftNode(
       {
-        id: self,
+        id: membership.self,
         random: () => env.random.float(),
         electionTick: Math.max(2, Math.round(electionMs / heartbeatMs)),
         heartbeatTick: 1,
-        applied: options.applied,
+        applied: start.applied,
         maxSizePerMsg: MAX_BATCH_BYTES,
         maxCommittedSizePerReady: 16 * MAX_BATCH_BYTES,
         maxInflightMsgs: 512,
@@ -93,24 +118,23 @@ export class RaftDriver {
         checkQuorum: true,
         readOnly: 'safe',
       },
-      this.#storage(),
+      this.#storage(start.commit),
     );
-    this.#leaderLoss = new LeaderLoss(
-      {
-        leaderKnown: () => this.#node.lead !== 0,
-        electing: () => this.#node.role === 'candidate',
-        campaign: () => this.#campaign(),
-      },
-      { clock: env.clock, random: env.random, electionTimeoutMs: electionMs, members: options.confState.voters, self },
-    );
+    leadership.attach(this.#node);
   }
 
   get node(): RaftNode {
     return this.#node;
   }
 
+  get leadership(): Leadership {
+    return this.#parts.leadership;
+  }
+
+  /** Nothing is handed on before: the state machine may not be there yet. */
   start(): void {
-    this.#started = true;
+    assert(this.#state === 'idle', 'a driver is started once');
+    this.#state = 'running';
     this.#armTick();
     this.#schedule();
   }
@@ -175,7 +199,7 @@ export class RaftDriver {
       this.reportUnreachable(peer);
     } else if (this.#node.lead === peer) {
       this.#node.forgetLeader();
-      this.#options.env.events.emit({ type: 'leader-lost', term: this.#node.term, why: 'its stream broke' });
+      this.#parts.env.events.emit({ type: 'leader-lost', term: this.#node.term, why: 'its stream broke' });
       this.#schedule();
       this.#leaderLoss.start(peer);
     }
@@ -183,15 +207,20 @@ export class RaftDriver {
 
   /** Stops taking work and resolves when the write in flight is over. */
   async stop(): Promise<void> {
-    this.#stopped = true;
+    this.#state = 'stopped';
     this.#tick?.cancel();
     this.#leaderLoss.stop();
     if (this.#writing) await new Promise<void>((resolve) => (this.#idle = resolve));
   }
 
-  #campaign(): void {
+  /** Starts a pre-election. */
+  campaign(): void {
     this.#node.campaign();
     this.#schedule();
+  }
+
+  get #stopped(): boolean {
+    return this.#state === 'stopped';
   }
 
   #armTick(): void {
@@ -209,7 +238,7 @@ export class RaftDriver {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#stopped || !this.#started) return;
+    if (this.#scheduled || this.#state !== 'running') return;
     this.#scheduled = true;
     this.#clock.defer(this.#pump);
   }
@@ -251,14 +280,14 @@ export class RaftDriver {
     const mustWrite = stateChanged || ready.entries.length > 0 || ready.snapshot !== undefined;
     if (!mustWrite) {
       this.#send(ready.messages, 'all');
-      this.#deliver(ready, ready.committedEntries);
+      this.#deliver(ready.readStates, ready.committedEntries);
       this.#node.advance(ready);
       return;
     }
     this.#send(ready.messages, 'early');
     const firstUnstable = ready.snapshot ? 0 : (ready.entries[0]?.index ?? Infinity);
     const stable = ready.committedEntries.filter((entry) => entry.index < firstUnstable);
-    this.#deliver(ready, stable);
+    this.#deliver(ready.readStates, stable);
     this.#writing = true;
     this.#write(ready, stateChanged).then(
       () => this.#written(ready, stable.length),
@@ -269,16 +298,16 @@ export class RaftDriver {
   async #write(ready: Ready, stateChanged: boolean): Promise<void> {
     const hardState = ready.hardState;
     if (stateChanged && hardState) {
-      await this.#options.hardState.update({ term: hardState.term, vote: hardState.vote });
+      await this.#parts.hardState.update({ term: hardState.term, vote: hardState.vote });
       this.#persisted = { term: hardState.term, vote: hardState.vote };
     }
-    if (ready.snapshot) await this.#host.installSnapshot(ready.snapshot);
+    if (ready.snapshot) await this.#hooks.installSnapshot(ready.snapshot);
     if (ready.entries.length > 0) {
       const started = this.#clock.now();
-      await this.#options.log.append(ready.entries, this.#node.commit);
+      await this.#parts.log.append(ready.entries, this.#node.commit);
       const bytes = ready.entries.reduce((sum, entry) => sum + entry.data.length, 0);
       const durationMs = this.#clock.now() - started;
-      this.#options.env.events.emit({ type: 'log-sync', durationMs, bytes, entries: ready.entries.length });
+      this.#parts.env.events.emit({ type: 'log-sync', durationMs, bytes, entries: ready.entries.length });
     }
   }
 
@@ -291,7 +320,7 @@ export class RaftDriver {
     if (this.#stopped) return;
     try {
       this.#send(ready.messages, 'late');
-      if (ready.committedEntries.length > delivered) this.#host.committed(ready.committedEntries.slice(delivered));
+      this.#deliver([], ready.committedEntries.slice(delivered));
       this.#node.advance(ready);
     } catch (error) {
       this.#fail(error);
@@ -300,16 +329,16 @@ export class RaftDriver {
     this.#pump();
   }
 
-  #deliver(ready: Ready, committed: readonly Entry[]): void {
-    if (committed.length > 0) this.#host.committed(committed);
-    if (ready.readStates.length > 0) this.#host.readStates(ready.readStates);
+  #deliver(states: readonly ReadState[], entries: readonly Entry[]): void {
+    if (entries.length > 0) this.#hooks.take({ kind: 'committed', entries });
+    if (states.length > 0) this.#hooks.take({ kind: 'read-states', states });
   }
 
   #roleChanged(): void {
     const { role, lead, term } = this.#node;
     if (lead !== 0) this.#leaderLoss.stop();
-    this.#options.env.events.emit({ type: 'role-changed', role, term, leader: lead });
-    this.#host.leadershipChanged(role, lead, term);
+    this.#parts.env.events.emit({ type: 'role-changed', role, term, leader: lead });
+    this.#parts.leadership.changed();
   }
 
   /** One frame per peer. `early`: what may precede the write; `late`: the rest. */
@@ -318,52 +347,51 @@ export class RaftDriver {
     const byPeer = new Map<NodeId, Message[]>();
     for (const message of messages) {
       if (which !== 'all' && mayPrecedeWrite(message) !== (which === 'early')) continue;
-      if (message.type === 'MsgSnap' && message.snapshot) this.#host.snapshotSent(message.to, message.snapshot);
+      if (message.type === 'MsgSnap' && message.snapshot) this.#hooks.take({ kind: 'snapshot-sent', to: message.to, snapshot: message.snapshot });
       const list = byPeer.get(message.to);
       if (list) list.push(message);
       else byPeer.set(message.to, [message]);
     }
     for (const [to, list] of byPeer) {
-      for (const bytes of raftFrames(list, MAX_FRAME_BYTES)) this.#options.env.network.send(to, bytes);
+      for (const bytes of raftFrames(list, MAX_FRAME_BYTES)) this.#parts.env.network.send(to, bytes);
     }
   }
-
 
   #fail(error: unknown): void {
     if (this.#stopped) {
       this.#idle?.();
       return;
     }
-    this.#stopped = true;
+    this.#state = 'stopped';
     this.#writing = false;
     this.#tick?.cancel();
     this.#leaderLoss.stop();
-    this.#options.env.events.emit({ type: 'disk-failed', what: 'consensus', why: messageOf(error) });
-    this.#host.failed(error);
+    this.#parts.env.events.emit({ type: 'disk-failed', what: 'consensus', why: messageOf(error) });
+    this.#parts.life.fail(error);
   }
 
   /** What the tables hold is as good as compacted where the disk has lost it: a peer that asks for it gets a snapshot. */
   #entries(lo: LogIndex, hi: LogIndex, maxSize?: number): readonly Entry[] {
     try {
-      return this.#options.log.entries(lo, hi, maxSize);
+      return this.#parts.log.entries(lo, hi, maxSize);
     } catch (error) {
-      if (!(error instanceof LogError) || error.code !== 'ENTRY_UNREADABLE' || Number(error.data['index']) > this.#host.flushed()) throw error;
+      if (!(error instanceof LogError) || error.code !== 'ENTRY_UNREADABLE' || Number(error.data['index']) > this.#parts.progress.flushed) throw error;
       throw new RaftError('COMPACTED', messageOf(error), error.data, error);
     }
   }
 
-  #storage(): LogStorage {
-    const { log, hardState, confState, commit } = this.#options;
+  #storage(commit: LogIndex): LogStorage {
+    const { log, hardState, membership } = this.#parts;
     return {
       initialState: () => ({
         hardState: { term: hardState.current?.term ?? 0, vote: hardState.current?.vote ?? 0, commit },
-        confState,
+        confState: membership.confState,
       }),
       firstIndex: () => log.firstIndex(),
       lastIndex: () => log.lastIndex(),
       term: (index) => log.term(index),
       entries: (lo, hi, maxSize) => this.#entries(lo, hi, maxSize),
-      snapshot: () => this.#host.snapshot(),
+      snapshot: () => this.#hooks.snapshot(),
     };
   }
 }

@@ -38,8 +38,8 @@ export interface FetchTableOptions {
   readonly local?: string;
   /** Local payloads that are asked for before any peer (repaired blocks). */
   readonly held?: (offset: number) => Uint8Array | undefined;
-  /** Checked between blocks: true ends the fetch with StorageError CANCELLED. */
-  readonly cancelled?: () => boolean;
+  /** Looked at between blocks: once it is cancelled the fetch ends with StorageError CANCELLED. */
+  readonly token?: { readonly cancelled: boolean };
 }
 
 export interface FetchedTable {
@@ -186,7 +186,7 @@ export class TableFetcher {
     let outcome: BlockOutcome = { kind: 'unknown', why: 'no peers' };
     for (let round = 0; round < this.#options.rounds; round++) {
       if (round > 0) await sleep(this.#env.clock, this.#options.roundPauseMs * 2 ** (round - 1));
-      if (options.cancelled?.() === true) return outcome;
+      if (options.token?.cancelled === true) return outcome;
       outcome = await this.fetchBlock(meta, block, options.peers);
       if (outcome.kind !== 'unknown') return outcome;
     }
@@ -202,7 +202,7 @@ export class TableFetcher {
   }
 
   #breathe(options: FetchTableOptions): Promise<void> | undefined {
-    if (options.cancelled?.() === true) throw new StorageError('CANCELLED', 'the fetch of a table was given up');
+    if (options.token?.cancelled === true) throw new StorageError('CANCELLED', 'the fetch of a table was given up');
     return this.#env.workers.breathe();
   }
 

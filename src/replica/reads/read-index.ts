@@ -5,15 +5,17 @@
  */
 
 import { equalBytes } from '../../base/bytes.js';
+import { Deferred } from '../../base/deferred.js';
 import type { Clock } from '../../base/env.js';
 import type { LogIndex, NodeId } from '../../base/ids.js';
 import type { ReadState } from '../../raft/types.js';
 import { EtcdError } from '../../api/etcd-error.js';
+import type { RaftDriver } from '../consensus/raft-driver.js';
+import type { Leadership } from '../state/leadership.js';
 
 interface Waiter {
   readonly deadline: number;
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
+  readonly answer: Deferred<void>;
 }
 
 interface Round {
@@ -22,18 +24,23 @@ interface Round {
   askedAt: number;
 }
 
-export interface ReadIndexOptions {
+export interface ReadIndexParts {
   readonly clock: Clock;
-  readonly member: NodeId;
+  readonly leadership: Leadership;
+  /** Whom the leader is asked through. */
+  readonly driver: Pick<RaftDriver, 'readIndex'>;
+}
+
+export interface ReadIndexOptions {
   readonly incarnation: number;
   readonly timeoutMs: number;
   /** A round that was not confirmed after this long is asked for again. */
   readonly retryMs: number;
   readonly maxWaiting: number;
-  readonly ask: (context: Uint8Array) => void;
 }
 
 export class ReadIndex {
+  readonly #parts: ReadIndexParts;
   readonly #options: ReadIndexOptions;
   #next: Waiter[] = [];
   #round: Round | undefined;
@@ -44,20 +51,23 @@ export class ReadIndex {
   #waiting = 0;
   #stopped = false;
 
-  constructor(options: ReadIndexOptions) {
+  constructor(parts: ReadIndexParts, options: ReadIndexOptions) {
+    this.#parts = parts;
     this.#options = options;
+    parts.leadership.subscribe(({ leader }) => this.#leaderChanged(leader));
   }
 
   /** Resolves when a linearizable read may look at this member's state. Rejects with EtcdError. */
   wait(): Promise<void> {
-    const { clock, timeoutMs, maxWaiting } = this.#options;
+    const { clock } = this.#parts;
+    const { timeoutMs, maxWaiting } = this.#options;
     if (this.#stopped) return Promise.reject(new EtcdError('STOPPED'));
     if (this.#waiting >= maxWaiting) return Promise.reject(new EtcdError('TOO_MANY_REQUESTS'));
     this.#waiting++;
-    return new Promise((resolve, reject) => {
-      this.#next.push({ deadline: clock.now() + timeoutMs, resolve, reject });
-      if (!this.#round) clock.defer(() => this.#start());
-    });
+    const answer = new Deferred<void>();
+    this.#next.push({ deadline: clock.now() + timeoutMs, answer });
+    if (!this.#round) clock.defer(() => this.#start());
+    return answer.promise;
   }
 
   readStates(states: readonly ReadState[]): void {
@@ -82,12 +92,12 @@ export class ReadIndex {
   }
 
   /** The present round was asked of somebody who may be gone. */
-  leaderChanged(leader: NodeId): void {
+  #leaderChanged(leader: NodeId): void {
     if (this.#round && leader !== 0) this.#ask(this.#round);
   }
 
   tick(): void {
-    const now = this.#options.clock.now();
+    const now = this.#parts.clock.now();
     const round = this.#round;
     if (round && now - round.askedAt >= this.#options.retryMs) this.#ask(round);
     this.#expire(this.#next, now, 'TIMEOUT');
@@ -101,7 +111,7 @@ export class ReadIndex {
   stop(): void {
     this.#stopped = true;
     const all = [...this.#next, ...(this.#round?.waiters ?? []), ...this.#confirmed.flatMap((batch) => batch.waiters)];
-    for (const waiter of all) waiter.reject(new EtcdError('STOPPED'));
+    for (const waiter of all) waiter.answer.reject(new EtcdError('STOPPED'));
     this.#next = [];
     this.#round = undefined;
     this.#confirmed = [];
@@ -122,8 +132,8 @@ export class ReadIndex {
   }
 
   #ask(round: Round): void {
-    round.askedAt = this.#options.clock.now();
-    this.#options.ask(this.#context(round.number));
+    round.askedAt = this.#parts.clock.now();
+    this.#parts.driver.readIndex(this.#context(round.number));
   }
 
   /** Unique among all rounds of all members and incarnations. */
@@ -131,20 +141,20 @@ export class ReadIndex {
     const context = new Uint8Array(24);
     const view = new DataView(context.buffer);
     view.setFloat64(0, round);
-    view.setFloat64(8, this.#options.member);
+    view.setFloat64(8, this.#parts.leadership.self);
     view.setFloat64(16, this.#options.incarnation);
     return context;
   }
 
   #release(waiters: readonly Waiter[]): void {
     this.#waiting -= waiters.length;
-    for (const waiter of waiters) waiter.resolve();
+    for (const waiter of waiters) waiter.answer.resolve();
   }
 
   #expire(waiters: Waiter[], now: number, code: 'TIMEOUT' | 'TIMEOUT_WAIT_APPLIED'): void {
     while (waiters.length > 0 && (waiters[0] as Waiter).deadline <= now) {
       this.#waiting--;
-      (waiters.shift() as Waiter).reject(new EtcdError(code));
+      (waiters.shift() as Waiter).answer.reject(new EtcdError(code));
     }
   }
 }

@@ -4,14 +4,14 @@
  * before (R4): a version that is taken from a peer may begin before it. Requests wait here, no longer than any request waits.
  */
 
+import { Deferred } from '../../base/deferred.js';
 import type { Clock } from '../../base/env.js';
 import type { LogIndex } from '../../base/ids.js';
 import { EtcdError } from '../../api/etcd-error.js';
 
 interface Waiter {
   readonly deadline: number;
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
+  readonly answer: Deferred<void>;
 }
 
 export class ServeGate {
@@ -47,27 +47,27 @@ export class ServeGate {
     if (this.#waiters.length === 0) return;
     const waiters = this.#waiters;
     this.#waiters = [];
-    for (const waiter of waiters) waiter.resolve();
+    for (const waiter of waiters) waiter.answer.resolve();
   }
 
   /** Undefined: go on. Rejects with EtcdError. */
   wait(): Promise<void> | undefined {
     if (this.isOpen) return undefined;
     if (this.#stopped) return Promise.reject(new EtcdError('STOPPED'));
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ deadline: this.#clock.now() + this.#timeoutMs, resolve, reject });
-    });
+    const answer = new Deferred<void>();
+    this.#waiters.push({ deadline: this.#clock.now() + this.#timeoutMs, answer });
+    return answer.promise;
   }
 
   tick(): void {
     const now = this.#clock.now();
     while (this.#waiters.length > 0 && (this.#waiters[0] as Waiter).deadline <= now) {
-      (this.#waiters.shift() as Waiter).reject(new EtcdError('TIMEOUT_WAIT_APPLIED'));
+      (this.#waiters.shift() as Waiter).answer.reject(new EtcdError('TIMEOUT_WAIT_APPLIED'));
     }
   }
 
   stop(): void {
     this.#stopped = true;
-    for (const waiter of this.#waiters.splice(0)) waiter.reject(new EtcdError('STOPPED'));
+    for (const waiter of this.#waiters.splice(0)) waiter.answer.reject(new EtcdError('STOPPED'));
   }
 }

@@ -1,28 +1,40 @@
-/** Design 5.8: the log goes only below what this node and a quorum hold in durable tables, and what no snapshot transfer needs. */
+/**
+ * The log goes only below what this node and a quorum hold in durable tables, and what no snapshot transfer needs: whoever
+ * lacks more of it than that is sent a snapshot.
+ */
 
 import type { EventSink } from '../../base/events.js';
-import type { LogIndex } from '../../base/ids.js';
 import type { Tree } from '../../storage/tree/tree.js';
 import type { Gossip } from '../consensus/gossip.js';
 import type { DurableLog } from '../log/durable-log.js';
+import type { Life } from '../state/life.js';
+import type { SnapshotSender } from './snapshot-sender.js';
 
-export interface LogShortenerOptions {
+export interface LogShortenerParts {
+  readonly life: Life;
   readonly log: DurableLog;
   readonly tree: Tree;
   readonly gossip: Gossip;
   readonly events: EventSink;
-  /** The log from here on is needed by a transfer. */
-  readonly floor: () => LogIndex;
-  /** Manifest and log do not belong together for the moment, or the node is stopping. */
-  readonly busy: () => boolean;
+  readonly sender: SnapshotSender;
 }
 
 export class LogShortener {
-  readonly #options: LogShortenerOptions;
+  readonly #parts: LogShortenerParts;
   #running: Promise<void> | undefined;
+  #held = false;
 
-  constructor(options: LogShortenerOptions) {
-    this.#options = options;
+  constructor(parts: LogShortenerParts) {
+    this.#parts = parts;
+  }
+
+  /** Manifest and log do not belong together for the moment: nothing is dropped until `release`. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  release(): void {
+    this.#held = false;
   }
 
   /** Resolves when it is over; undefined when nothing is under way. */
@@ -32,11 +44,11 @@ export class LogShortener {
 
   /** Drops what may go. Rejects with LogError. */
   async run(): Promise<void> {
-    const { log, tree, gossip, events, floor, busy } = this.#options;
+    const { life, log, tree, gossip, events, sender } = this.#parts;
     const own = tree.durable.flushed.index;
-    const limit = Math.min(own, gossip.quorumFlushed(own), floor());
+    const limit = Math.min(own, gossip.quorumFlushed(own), sender.floor());
     const before = log.firstIndex();
-    if (limit < before || busy() || this.#running) return;
+    if (limit < before || this.#held || life.ended || this.#running) return;
     this.#running = log.truncateBefore(limit, log.term(limit)).finally(() => (this.#running = undefined));
     await this.#running;
     if (log.firstIndex() > before) events.emit({ type: 'log-truncated', below: log.firstIndex() });

@@ -7,23 +7,26 @@
 
 import { codeOf, NetworkError } from '../../base/errors.js';
 import type { Env } from '../../base/env.js';
-import type { NodeId } from '../../base/ids.js';
 import type { StorageError } from '../../storage/base/errors.js';
 import type { Tree } from '../../storage/tree/tree.js';
 import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
 import { sameBirth, type TableMeta } from '../../storage/table/table-meta.js';
+import type { DurableLog } from '../log/durable-log.js';
+import { joins } from '../log/joins.js';
+import type { Life } from '../state/life.js';
+import type { Membership } from '../state/membership.js';
 import { askForVersions, newest, type PeerVersion } from './peer-versions.js';
 import type { SnapshotReceiver } from './snapshot-receiver.js';
 
 export const NEWER_VERSION_USED = 'a block is lost here and the others need it no more: their newer version is used';
 
-export interface NewerVersionOptions {
+export interface NewerVersionParts {
   readonly env: Env;
+  readonly life: Life;
+  readonly membership: Pick<Membership, 'peers'>;
   readonly tree: Tree;
-  readonly peers: readonly NodeId[];
+  readonly log: DurableLog;
   readonly receiver: SnapshotReceiver;
-  /** May it take the place of the present one, as the log stands? It must be newer. */
-  readonly suits: (manifest: LogicalManifest) => boolean;
 }
 
 /** How long peers that cannot be asked are waited for. */
@@ -32,14 +35,14 @@ const FIRST_PAUSE_MS = 500;
 const MAX_PAUSE_MS = 15_000;
 
 export class NewerVersion {
-  readonly #options: NewerVersionOptions;
+  readonly #parts: NewerVersionParts;
   #waiting = { table: undefined as unknown, since: 0, last: 0 };
   #pauseMs = FIRST_PAUSE_MS;
   #notBefore = 0;
   #busy = false;
 
-  constructor(options: NewerVersionOptions) {
-    this.#options = options;
+  constructor(parts: NewerVersionParts) {
+    this.#parts = parts;
   }
 
   /**
@@ -47,11 +50,11 @@ export class NewerVersion {
    * `use` has put it in place. False: try the repair again, and this. Rejects with what `use` rejects with.
    */
   async seek(error: StorageError, cause: unknown, use: (manifest: LogicalManifest) => Promise<boolean>): Promise<boolean> {
-    const { clock } = this.#options.env;
+    const { clock } = this.#parts.env;
     if (this.#busy || !this.#due(error, cause)) return false;
     this.#busy = true;
     try {
-      const found = await this.#ask(this.#options.tree.meta(Number(error.data['tableId'])));
+      const found = await this.#ask(this.#parts.tree.meta(Number(error.data['tableId'])));
       const used = found !== undefined && (await this.#take(found, use));
       this.#pauseMs = used ? FIRST_PAUSE_MS : Math.min(2 * this.#pauseMs, MAX_PAUSE_MS);
       return used;
@@ -62,7 +65,7 @@ export class NewerVersion {
   }
 
   #due(error: StorageError, cause: unknown): boolean {
-    const now = this.#options.env.clock.now();
+    const now = this.#parts.env.clock.now();
     const table = error.data['tableId'];
     const waiting = this.#waiting;
     if (waiting.table !== table || now - waiting.last > 2 * PATIENCE_MS) {
@@ -74,15 +77,23 @@ export class NewerVersion {
   }
 
   async #ask(lost: TableMeta | undefined): Promise<PeerVersion | undefined> {
-    const { env, peers, suits } = this.#options;
-    const { found } = await askForVersions(env, peers);
-    return newest(found, (manifest) => suits(manifest) && !(lost && names(manifest, lost)));
+    const { env, membership } = this.#parts;
+    const { found } = await askForVersions(env, membership.peers);
+    return newest(found, (manifest) => this.suits(manifest) && !(lost && names(manifest, lost)));
+  }
+
+  /** S2: only a version that this log leads to, and newer than what is read; before Raft starts the log may begin anew. */
+  suits({ flushed, last }: LogicalManifest): boolean {
+    const { life, tree, log } = this.#parts;
+    if (last.index <= tree.materialized.last.index) return false;
+    if (life.serving) return joins(log, flushed) && joins(log, last);
+    return joins(log, flushed) || flushed.index > tree.durable.flushed.index;
   }
 
   async #take({ from, manifest }: PeerVersion, use: (manifest: LogicalManifest) => Promise<boolean>): Promise<boolean> {
-    const used = await this.#options.receiver.obtain(from, manifest, () => use(manifest));
+    const used = await this.#parts.receiver.obtain(from, manifest, () => use(manifest));
     const data = { from, flushed: manifest.flushed.index, last: manifest.last.index };
-    if (used) this.#options.env.events.emit({ type: 'warning', message: NEWER_VERSION_USED, data });
+    if (used) this.#parts.env.events.emit({ type: 'warning', message: NEWER_VERSION_USED, data });
     return used;
   }
 }

@@ -5,28 +5,31 @@
  * version that this member asked for.
  */
 
+import { must } from '../../base/assert.js';
+import { EMPTY } from '../../base/bytes.js';
 import { messageOf } from '../../base/errors.js';
 import type { Env, Timer } from '../../base/env.js';
-import type { LogIndex, NodeId, TableId, Term } from '../../base/ids.js';
+import type { LogIndex, NodeId, Term } from '../../base/ids.js';
 import type { Message } from '../../raft/types.js';
 import type { Tree } from '../../storage/tree/tree.js';
+import type { TableStore } from '../../storage/table/table-store.js';
 import { verifyTable } from '../../storage/table/verify-table.js';
 import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
 import { decodeManifest } from '../../storage/version/manifest-codec.js';
 import { sameBirth, tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import { FRAME_SNAPSHOT_ALIVE, frame } from '../wire/frame.js';
-import { EMPTY } from '../../base/bytes.js';
+import type { RaftDriver } from '../consensus/raft-driver.js';
+import type { Membership } from '../state/membership.js';
 import type { TableFetcher } from '../fetch/table-fetcher.js';
 
-export interface SnapshotReceiverOptions {
+export interface SnapshotReceiverParts {
   readonly env: Env;
+  readonly membership: Pick<Membership, 'peers'>;
   readonly tree: Tree;
+  readonly tables: TableStore;
   readonly fetcher: TableFetcher;
-  readonly peers: readonly NodeId[];
-  /** The file of a table was replaced. */
-  readonly forget: (table: TableId) => void;
-  /** All tables are here: hand the message to the core. */
-  readonly complete: (message: Message) => void;
+  /** Gets the message once all its tables are here. Undefined before Raft runs: then versions are asked for, and none is offered. */
+  readonly driver: Pick<RaftDriver, 'step'> | undefined;
 }
 
 interface Transfer {
@@ -42,7 +45,7 @@ interface Transfer {
 const SIGN_MS = 1_000;
 
 export class SnapshotReceiver {
-  readonly #options: SnapshotReceiverOptions;
+  readonly #parts: SnapshotReceiverParts;
   #transfer: Transfer | undefined;
   #timer: Timer | undefined;
   #transfers = 0;
@@ -50,12 +53,12 @@ export class SnapshotReceiver {
   #fetchedBytes = 0;
   #reusedBytes = 0;
 
-  constructor(options: SnapshotReceiverOptions) {
-    this.#options = options;
+  constructor(parts: SnapshotReceiverParts) {
+    this.#parts = parts;
   }
 
   /** A transfer is under way. */
-  get active(): boolean {
+  get busy(): boolean {
     return this.#transfer !== undefined;
   }
 
@@ -65,6 +68,7 @@ export class SnapshotReceiver {
   }
 
   offer(message: Message): void {
+    const driver = must(this.#parts.driver, 'Raft sends no snapshot before it runs');
     const index = message.snapshot?.metadata.index ?? 0;
     const present = this.#transfer;
     if (present) {
@@ -74,7 +78,7 @@ export class SnapshotReceiver {
     const begun = this.#begin(message.from, message.term, index);
     void this.#guarded(begun, () => {
       const manifest = decodeManifest(message.snapshot?.data ?? EMPTY);
-      return this.#run(begun, manifest, () => this.#options.complete(message));
+      return this.#run(begun, manifest, () => driver.step(message));
     });
   }
 
@@ -102,7 +106,7 @@ export class SnapshotReceiver {
     try {
       await work();
     } catch (error) {
-      const { events } = this.#options.env;
+      const { events } = this.#parts.env;
       if (!transfer.cancelled) events.emit({ type: 'warning', message: 'a snapshot could not be received', data: { why: messageOf(error) } });
     } finally {
       if (this.#transfer === transfer) this.stop();
@@ -118,7 +122,7 @@ export class SnapshotReceiver {
 
   /** Tells the sender to keep the files. */
   #sign(): void {
-    const { env } = this.#options;
+    const { env } = this.#parts;
     const transfer = this.#transfer;
     if (!transfer) return;
     this.#timer?.cancel();
@@ -127,7 +131,7 @@ export class SnapshotReceiver {
   }
 
   async #run(transfer: Transfer, manifest: LogicalManifest, arrived: () => Promise<void> | void): Promise<void> {
-    const { env, tree } = this.#options;
+    const { env, tree } = this.#parts;
     const mine = [...tree.durable.levels.flat(), ...tree.latest.levels.flat()].filter((meta) => tree.isLocal(meta.id));
     const unpin = tree.pin(mine);
     try {
@@ -150,7 +154,7 @@ export class SnapshotReceiver {
   }
 
   async #obtain(meta: TableMeta, mine: readonly TableMeta[], transfer: Transfer): Promise<void> {
-    const { env, fetcher, forget, peers } = this.#options;
+    const { env, fetcher, tables, membership } = this.#parts;
     const own = mine.find((table) => table.id === meta.id && table.fileDigest === meta.fileDigest);
     if (own && env.disk.sizeOf(tablePath(own.id)) === own.bytes) {
       this.#reusedBytes += meta.bytes;
@@ -168,14 +172,14 @@ export class SnapshotReceiver {
     // Under a name of its own: the table may be owed, or a cancelled transfer may not be at its end yet.
     const incoming = `tables/recv-${meta.id}-${transfer.number}.tmp`;
     await fetcher.fetchTable(meta, incoming, {
-      peers,
+      peers: membership.peers,
       from: transfer.from,
-      cancelled: () => transfer.cancelled,
+      token: transfer,
       ...(twin ? { local: tablePath(twin.id) } : left !== undefined ? { local: path } : {}),
     });
     if (transfer.cancelled) return env.disk.unlink(incoming);
     await env.disk.rename(incoming, path);
-    forget(meta.id);
+    tables.forget(meta.id);
     const fetched = fetcher.fetchedBytes - before;
     this.#fetchedBytes += fetched;
     if (twin || left !== undefined) this.#reusedBytes += Math.max(0, meta.bytes - fetched);

@@ -8,21 +8,22 @@ import type { Clock } from '../../base/env.js';
 import type { EventSink } from '../../base/events.js';
 import type { LogIndex, NodeId } from '../../base/ids.js';
 import { RaftError } from '../../raft/errors.js';
-import type { ConfState, ProgressState, Snapshot } from '../../raft/types.js';
+import type { ProgressState, Snapshot } from '../../raft/types.js';
 import type { Tree } from '../../storage/tree/tree.js';
 import type { TableMeta } from '../../storage/table/table-meta.js';
 import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
 import { encodeManifest } from '../../storage/version/manifest-codec.js';
+import type { Membership } from '../state/membership.js';
 
-export interface SnapshotSenderOptions {
+export interface SnapshotSenderParts {
   readonly clock: Clock;
   readonly events: EventSink;
   readonly tree: Tree;
-  readonly confState: ConfState;
-  /** As the leader's Raft core sees the follower; undefined when this node does not lead. */
-  readonly progressOf: (peer: NodeId) => ProgressState | undefined;
-  readonly giveUp: (peer: NodeId) => void;
+  readonly membership: Pick<Membership, 'confState'>;
 }
+
+/** How the leader's Raft core sees its followers; undefined when this node does not lead. */
+export type Followers = ReadonlyMap<NodeId, { readonly state: ProgressState }> | undefined;
 
 /** A snapshot that the core holds and has not sent yet, or may send again. */
 interface Offer {
@@ -46,7 +47,7 @@ const SILENCE_MS = 4_000;
 const SETTLE_MS = 1_000;
 
 export class SnapshotSender {
-  readonly #options: SnapshotSenderOptions;
+  readonly #parts: SnapshotSenderParts;
   readonly #transfers = new Map<NodeId, Transfer>();
   /** Versions that members asked for themselves: nothing but their signs of life says how long they are wanted. */
   readonly #handed = new Map<NodeId, Transfer>();
@@ -54,8 +55,8 @@ export class SnapshotSender {
   readonly #offers: Offer[] = [];
   #sent = 0;
 
-  constructor(options: SnapshotSenderOptions) {
-    this.#options = options;
+  constructor(parts: SnapshotSenderParts) {
+    this.#parts = parts;
   }
 
   get sent(): number {
@@ -64,13 +65,13 @@ export class SnapshotSender {
 
   /** What the core sends to a follower whose next entry is gone. Throws RaftError SNAPSHOT_UNAVAILABLE. */
   snapshot(): Snapshot {
-    const { tree, confState, clock } = this.#options;
+    const { tree, membership, clock } = this.#parts;
     const manifest = tree.durable;
     if (manifest.flushed.index === 0) throw new RaftError('SNAPSHOT_UNAVAILABLE', 'nothing was flushed yet');
     let offer = this.#offers.at(-1);
     if (offer?.manifest !== manifest) {
       const snapshot: Snapshot = {
-        metadata: { index: manifest.flushed.index, term: manifest.flushed.term, confState },
+        metadata: { index: manifest.flushed.index, term: manifest.flushed.term, confState: membership.confState },
         data: encodeManifest(manifest),
       };
       offer = { snapshot, manifest, unpin: tree.pin(manifest.levels.flat()), madeAt: 0 };
@@ -85,7 +86,7 @@ export class SnapshotSender {
    * while its log is long enough for Raft. Kept like a snapshot's. Undefined: nothing was flushed yet.
    */
   handOver(to: NodeId): LogicalManifest | undefined {
-    const { tree, clock } = this.#options;
+    const { tree, clock } = this.#parts;
     const manifest = tree.durable;
     if (manifest.flushed.index === 0) return undefined;
     this.#release(this.#handed, to);
@@ -96,7 +97,7 @@ export class SnapshotSender {
   }
 
   started(to: NodeId, snapshot: Snapshot): void {
-    const { tree, clock, events } = this.#options;
+    const { tree, clock, events } = this.#parts;
     this.#release(this.#transfers, to);
     const now = clock.now();
     const offer = this.#offers.find((candidate) => candidate.snapshot === snapshot);
@@ -109,7 +110,7 @@ export class SnapshotSender {
   /** The receiver works on it. */
   alive(from: NodeId): void {
     for (const transfer of [this.#transfers.get(from), this.#handed.get(from)]) {
-      if (transfer) transfer.lastSign = this.#options.clock.now();
+      if (transfer) transfer.lastSign = this.#parts.clock.now();
     }
   }
 
@@ -127,19 +128,22 @@ export class SnapshotSender {
     return floor;
   }
 
-  tick(): void {
-    const now = this.#options.clock.now();
+  /** Lets go of what nobody wants any more. The followers whose transfer is given up: the core must be told. */
+  tick(followers: Followers): NodeId[] {
+    const given: NodeId[] = [];
+    const now = this.#parts.clock.now();
     while (this.#offers[0] && now - this.#offers[0].madeAt > SILENCE_MS) this.#offers.shift()?.unpin();
     for (const [peer, transfer] of this.#transfers) {
       if (now - transfer.startedAt < SETTLE_MS) continue;
-      if (this.#options.progressOf(peer) !== 'snapshot') {
+      if (followers?.get(peer)?.state !== 'snapshot') {
         this.#release(this.#transfers, peer);
       } else if (now - transfer.lastSign > SILENCE_MS) {
         this.#release(this.#transfers, peer);
-        this.#options.giveUp(peer);
+        given.push(peer);
       }
     }
     for (const [peer, handed] of this.#handed) if (now - handed.lastSign > SILENCE_MS) this.#release(this.#handed, peer);
+    return given;
   }
 
   stop(): void {

@@ -18,27 +18,31 @@ import type { LogicalManifest } from '../../storage/version/logical-manifest.js'
 import { decodeManifest } from '../../storage/version/manifest-codec.js';
 import type { ManifestStore } from '../../storage/version/manifest-store.js';
 import type { Applier } from '../apply/applier.js';
+import type { HealingHooks } from '../hooks/healing-hooks.js';
+import type { ReplicatedState } from '../kv/replicated-state.js';
+import type { Leadership } from '../state/leadership.js';
+import type { Life } from '../state/life.js';
+import type { Reads } from '../reads/reads.js';
+import type { LogShortener } from './log-shortener.js';
 import type { ServeGate } from '../reads/serve-gate.js';
 import type { DurableLog } from '../log/durable-log.js';
 import { joins } from '../log/joins.js';
 import type { TreeMachine } from '../tree/tree-machine.js';
 
-export interface VersionSwitchOptions {
+export interface VersionSwitchParts {
   readonly env: Env;
+  readonly life: Life;
+  readonly leadership: Leadership;
   readonly tree: Tree;
   readonly store: ManifestStore;
   readonly log: DurableLog;
+  readonly state: ReplicatedState;
+  readonly reads: Reads;
   readonly gate: ServeGate;
   readonly applier: Applier;
   readonly machine: TreeMachine;
-  readonly repair: (error: StorageError) => Promise<void>;
-  /** The state as of F, from the tree. Throws StorageError. */
-  readonly load: (flushed: LogIndex) => void;
-  /** The log is being shortened; resolves when that is over. */
-  readonly shortening: () => Promise<void> | undefined;
-  /** Another state is in place, as of `flushed`. */
-  readonly switched: (flushed: LogIndex) => void;
-  readonly stopped: () => boolean;
+  readonly shortener: LogShortener;
+  readonly healing: Pick<HealingHooks, 'repair' | 'durableMoved'>;
 }
 
 const RETRY_MS = 1_000;
@@ -46,11 +50,11 @@ const RETRY_MS = 1_000;
 type Unrepaired = (error: StorageError, cause: unknown) => Promise<boolean>;
 
 export class VersionSwitch {
-  readonly #options: VersionSwitchOptions;
+  readonly #parts: VersionSwitchParts;
   #running: Promise<unknown> | undefined;
 
-  constructor(options: VersionSwitchOptions) {
-    this.#options = options;
+  constructor(parts: VersionSwitchParts) {
+    this.#parts = parts;
   }
 
   /** Manifest and log do not belong together for the moment. */
@@ -67,7 +71,7 @@ export class VersionSwitch {
     const manifest = decodeManifest(snapshot.data ?? new Uint8Array(0));
     const { index, term } = snapshot.metadata;
     assert(manifest.flushed.index === index && manifest.flushed.term === term, 'a snapshot is at the F of its manifest');
-    const { applier, log } = this.#options;
+    const { applier, log } = this.#parts;
     while (this.#running) await this.#running;
     await this.#alone(async () => {
       await this.#quiesce();
@@ -82,11 +86,11 @@ export class VersionSwitch {
 
   /** A peer's, while Raft runs. False: it does not suit any more, and nothing has changed. */
   async takeOver(manifest: LogicalManifest, suits: () => boolean): Promise<boolean> {
-    const { applier, machine, stopped } = this.#options;
-    if (this.busy || stopped()) return false;
+    const { applier, machine, life } = this.#parts;
+    if (this.busy || life.ended) return false;
     return this.#alone(async () => {
       await this.#quiesce();
-      if (stopped()) return false;
+      if (life.ended) return false;
       if (!suits()) {
         applier.resume();
         machine.writer.resume();
@@ -94,7 +98,7 @@ export class VersionSwitch {
       }
       await this.#replace(manifest);
       await this.loadMended();
-      if (stopped()) return true;
+      if (life.ended) return true;
       await applier.rebase(manifest.flushed.index);
       await this.#goOn(manifest.flushed.index);
       return true;
@@ -103,7 +107,7 @@ export class VersionSwitch {
 
   /** A peer's, before Raft starts and without its state, which the caller loads. A log that does not lead there begins anew. */
   async openAt(manifest: LogicalManifest): Promise<void> {
-    const { applier, log } = this.#options;
+    const { applier, log } = this.#parts;
     const { flushed, last } = manifest;
     await this.#alone(async () => {
       await this.#quiesce();
@@ -111,7 +115,7 @@ export class VersionSwitch {
       await this.#replace(manifest);
       if (!joins(log, flushed)) await log.resetTo(flushed.index, flushed.term, last.index);
       await applier.reset(flushed.index);
-      this.#options.machine.writer.resume();
+      this.#parts.machine.writer.resume();
     });
   }
 
@@ -120,14 +124,14 @@ export class VersionSwitch {
    * knows. `unrepaired`: what else may help when a repair failed; true if another version is in place.
    */
   async loadMended(unrepaired: Unrepaired = () => Promise.resolve(false)): Promise<void> {
-    const { env, tree, load, repair, stopped } = this.#options;
+    const { env, tree, state, healing, life } = this.#parts;
     for (;;) {
       try {
-        load(tree.durable.flushed.index);
+        state.load(tree.durable.flushed.index);
         return;
       } catch (error) {
-        if (!(error instanceof StorageError) || stopped()) throw error;
-        const cause = await repair(error).then(() => undefined, (why: unknown) => why ?? error);
+        if (!(error instanceof StorageError) || life.ended) throw error;
+        const cause = await healing.repair(error).then(() => undefined, (why: unknown) => why ?? error);
         if (cause === undefined || (await unrepaired(error, cause))) continue;
         env.events.emit({ type: 'warning', message: 'the state as of F waits for a repair', data: { why: messageOf(cause) } });
         await sleep(env.clock, RETRY_MS);
@@ -136,8 +140,13 @@ export class VersionSwitch {
   }
 
   async #alone<T>(work: () => Promise<T>): Promise<T> {
+    const { shortener } = this.#parts;
     const running = work();
-    const settled = running.then(() => undefined, () => undefined).finally(() => (this.#running = undefined));
+    shortener.hold();
+    const settled = running.then(() => undefined, () => undefined).finally(() => {
+      this.#running = undefined;
+      shortener.release();
+    });
     this.#running = settled;
     const result = await running;
     await settled;
@@ -145,13 +154,13 @@ export class VersionSwitch {
   }
 
   async #quiesce(): Promise<void> {
-    await this.#options.applier.stop();
-    await this.#options.machine.writer.pause();
-    await this.#options.shortening();
+    await this.#parts.applier.stop();
+    await this.#parts.machine.writer.pause();
+    await this.#parts.shortener.running;
   }
 
   async #replace(manifest: LogicalManifest): Promise<void> {
-    const { applier, machine, store, tree, gate } = this.#options;
+    const { applier, machine, store, tree, gate } = this.#parts;
     // Readers have seen what was applied before an entry that waits, although its stretch has not ended.
     gate.applied(applier.index);
     machine.dropWork();
@@ -161,8 +170,10 @@ export class VersionSwitch {
   }
 
   async #goOn(flushed: LogIndex): Promise<void> {
-    const { applier, machine, switched, tree } = this.#options;
-    switched(flushed);
+    const { applier, machine, tree, leadership, log, reads, healing } = this.#parts;
+    leadership.reset(leadership.isLeader ? log.term(flushed) : 0);
+    reads.applied(flushed);
+    healing.durableMoved();
     machine.writer.resume();
     machine.resume();
     applier.resume();

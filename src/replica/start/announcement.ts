@@ -3,32 +3,35 @@
  * incarnation among the applied ids of every replica. It is what the others remember of a member whose files are gone (see start-check).
  */
 
+import type { NodeId } from '../../base/ids.js';
+import type { Proposals } from '../consensus/proposals.js';
 import type { KvCommand } from '../kv/command.js';
+import type { ReplicatedState } from '../kv/replicated-state.js';
 
 const NOTHING: KvCommand = { kind: 'txn', request: { compare: [], success: [], failure: [] } };
 
-export interface AnnouncementOptions {
+export interface AnnouncementParts {
+  readonly self: NodeId;
   /** Of this life. */
   readonly incarnation: number;
-  /** Of this member, by the log as applied here. */
-  readonly known: () => number;
-  readonly propose: (command: KvCommand) => Promise<unknown>;
+  readonly state: ReplicatedState;
+  readonly proposals: Pick<Proposals, 'propose'>;
 }
 
 export class Announcement {
-  readonly #options: AnnouncementOptions;
-  #asked = false;
+  readonly #parts: AnnouncementParts;
+  #state: 'due' | 'proposed' = 'due';
 
-  constructor(options: AnnouncementOptions) {
-    this.#options = options;
+  constructor(parts: AnnouncementParts) {
+    this.#parts = parts;
   }
 
   /** Called now and then while there is a leader. A proposal that failed is made again. */
   tick(): void {
-    const { incarnation, known, propose } = this.#options;
-    if (this.#asked || known() >= incarnation) return;
-    this.#asked = true;
-    const again = (): void => void (this.#asked = false);
-    propose(NOTHING).then(again, again);
+    const { self, incarnation, state, proposals } = this.#parts;
+    if (this.#state === 'proposed' || state.kv.incarnationOf(self) >= incarnation) return;
+    this.#state = 'proposed';
+    const again = (): void => void (this.#state = 'due');
+    proposals.propose(NOTHING).then(again, again);
   }
 }

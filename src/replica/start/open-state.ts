@@ -16,14 +16,24 @@ import { ManifestStore, type ManifestStoreOptions } from '../../storage/version/
 import type { Door } from './door.js';
 import { ReplicaError } from '../base/errors.js';
 import { HardStateStore } from '../hard-state/hard-state.js';
-import { DurableLog, type OpenedLog } from '../log/durable-log.js';
+import type { DurableLog, OpenedLog } from '../log/durable-log.js';
+import type { Life } from '../state/life.js';
+import type { Membership } from '../state/membership.js';
+import { openLog } from './open-log.js';
 import type { ReplicaOptions } from './options.js';
 import { refuseForgottenLog, refuseForgottenPromises } from './promises-kept.js';
 import { regainVersion } from './regain-version.js';
 import { commitOf, joins } from '../log/joins.js';
 
-export interface OpenedState {
+/** What an opening member has from the start. */
+export interface OpeningParts {
+  readonly options: ReplicaOptions;
+  readonly life: Life;
+  readonly membership: Membership;
   readonly door: Door;
+}
+
+export interface OpenedState {
   readonly hardState: HardStateStore;
   /** Of this start: a durable counter. */
   readonly incarnation: number;
@@ -38,7 +48,8 @@ export interface OpenedState {
 }
 
 /** Rejects with ReplicaError, HardStateError, LogError, StorageError or DiskError: what is wrong, and what to do. */
-export async function openState(options: ReplicaOptions, door: Door): Promise<OpenedState> {
+export async function openState(parts: OpeningParts): Promise<OpenedState> {
+  const { options } = parts;
   const { disk } = options.env;
   await refuseForgottenPromises(disk);
   await disk.mkdir('tables');
@@ -47,11 +58,11 @@ export async function openState(options: ReplicaOptions, door: Door): Promise<Op
   const hardState = await openHardState(options);
   const { term = 0, vote = 0, incarnation = 0 } = hardState.current ?? {};
   if (term > 0) await refuseForgottenLog(disk);
-  const { store, log, commit } = await openVersion(options, hardState, door);
-  const tables = new TableStore(disk, new BlockCache(options.cacheBytes), options.hooks.faults);
+  const { store, log, commit } = await openVersion(parts, hardState);
+  const tables = new TableStore(disk, new BlockCache(options.cacheBytes), options.healing.faults);
   const tree = new Tree({ disk, tables, durable: store.manifest });
   for (const path of await tree.orphans()) await disk.unlink(path);
-  return { door, hardState, incarnation, term, vote, store, log, tables, tree, commit };
+  return { hardState, incarnation, term, vote, store, log, tables, tree, commit };
 }
 
 async function openHardState(options: ReplicaOptions): Promise<HardStateStore> {
@@ -78,13 +89,13 @@ async function openHardState(options: ReplicaOptions): Promise<HardStateStore> {
 type Version = Pick<OpenedState, 'store' | 'log' | 'commit'>;
 
 /** The version that hard state names and the log that goes with it; if either does not suit the other any more, a peer's version. */
-async function openVersion(options: ReplicaOptions, hardState: HardStateStore, door: Door): Promise<Version> {
-  const { env, self, members } = options;
+async function openVersion({ options, life, membership, door }: OpeningParts, hardState: HardStateStore): Promise<Version> {
+  const { env, logSegmentBytes } = options;
   const { store, lost } = await openManifest(options, hardState);
   let cause = lost;
   if (cause === undefined) {
     const { flushed, last } = store.manifest;
-    const opened = await openLog(options, flushed.index, last.index);
+    const opened = await openLog(env, logSegmentBytes, flushed.index, last.index);
     const first = opened.log.firstIndex();
     if (first <= flushed.index + 1) return { store, ...(await follow(opened, store.manifest)) };
     await opened.log.close();
@@ -94,10 +105,9 @@ async function openVersion(options: ReplicaOptions, hardState: HardStateStore, d
         'they led to; without one, put back a copy of the whole data directory that was made at one time',
     );
   }
+  life.to({ s: 'regaining', why: cause.message });
   await door.open();
-  const peers = members.map((member) => member.id).filter((id) => id !== self);
-  const judged = (coveredThrough: LogIndex): Promise<OpenedLog> => openLog(options, coveredThrough, 0);
-  const opened = await regainVersion({ env, peers, door, hardState, store, cause, openLog: judged });
+  const opened = await regainVersion({ env, membership, door, hardState, store, cause, logSegmentBytes });
   return { store, ...(await follow(opened, store.manifest)) };
 }
 
@@ -126,10 +136,6 @@ function manifestOptions({ env }: ReplicaOptions, hardState: HardStateStore): Ma
     scheme: DEFAULT_TREE_SETTINGS.format.scheme,
     commitGeneration: ({ generation, digest }) => hardState.update({ manifestGeneration: generation, manifestDigest: digest }),
   };
-}
-
-function openLog({ env, logSegmentBytes }: ReplicaOptions, coveredThrough: LogIndex, minCommitKnown: LogIndex): Promise<OpenedLog> {
-  return DurableLog.open(env, { segmentBytes: logSegmentBytes, coveredThrough, minCommitKnown });
 }
 
 /** The log as of the manifest: one that ends before F belongs to a snapshot that was installed just before a crash. */

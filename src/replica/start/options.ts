@@ -8,7 +8,7 @@ import type { HealingHooks } from '../hooks/healing-hooks.js';
 
 export interface ReplicaOptions {
   readonly env: Env;
-  readonly hooks: HealingHooks;
+  readonly healing: HealingHooks;
   readonly self: NodeId;
   readonly clusterId: bigint;
   /** All voters, this node among them; equal on every member. */

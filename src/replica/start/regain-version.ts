@@ -8,9 +8,8 @@
  * with the first entry needs no tables, and no peer.
  */
 
-import { assert } from '../../base/assert.js';
 import { sleep, type Env } from '../../base/env.js';
-import type { LogIndex, NodeId } from '../../base/ids.js';
+import type { NodeId } from '../../base/ids.js';
 import { BlockCache } from '../../storage/cache/block-cache.js';
 import { noFaults } from '../../storage/table/block-faults.js';
 import { TableStore } from '../../storage/table/table-store.js';
@@ -25,23 +24,24 @@ import { serveTables, type TableSource } from '../fetch/table-server.js';
 import type { HardStateStore } from '../hard-state/hard-state.js';
 import type { OpenedLog } from '../log/durable-log.js';
 import { LogError } from '../log/errors.js';
+import type { Membership } from '../state/membership.js';
+import { openLog } from './open-log.js';
 import { askForVersions, newest, type PeerVersions } from '../snapshot/peer-versions.js';
 import { SnapshotReceiver } from '../snapshot/snapshot-receiver.js';
 
 export const VERSION_LOST = 'the version here is lost: the peers are asked for theirs';
 export const VERSION_REGAINED = 'the version here was lost: that of a peer is used';
 
-export interface RegainOptions {
+export interface RegainParts {
   readonly env: Env;
-  readonly peers: readonly NodeId[];
+  readonly membership: Pick<Membership, 'peers'>;
   readonly door: Door;
   readonly hardState: HardStateStore;
   /** Where the peer's version goes. */
   readonly store: ManifestStore;
   /** What is wrong with the version here. */
   readonly cause: Error;
-  /** Judged by a version that holds all up to `coveredThrough`. Rejects with LogError ENTRY_FAULTY. */
-  readonly openLog: (coveredThrough: LogIndex) => Promise<OpenedLog>;
+  readonly logSegmentBytes: number;
 }
 
 const FIRST_PAUSE_MS = 500;
@@ -53,10 +53,11 @@ const PATIENCE_ROUNDS = 4;
  * Resolves with the log when a version is durable. Rejects with `cause` if nobody could ever give one, with LogError ENTRY_FAULTY if no
  * peer has in tables what is damaged in the log.
  */
-export async function regainVersion(options: RegainOptions): Promise<OpenedLog> {
-  const { env, peers, cause } = options;
+export async function regainVersion(parts: RegainParts): Promise<OpenedLog> {
+  const { env, membership, cause } = parts;
+  const { peers } = membership;
   env.events.emit({ type: 'warning', message: VERSION_LOST, data: { why: cause.message } });
-  const judged = new JudgedLog(options);
+  const judged = new JudgedLog(parts);
   let pauseMs = FIRST_PAUSE_MS;
   try {
     for (let round = 0; ; round++) {
@@ -66,7 +67,7 @@ export async function regainVersion(options: RegainOptions): Promise<OpenedLog> 
       const patient = all || round >= PATIENCE_ROUNDS;
       const version = newest(versions.found, (manifest) => judged.mayFit(manifest)) ?? fromNothing(versions, patient);
       const opened = version && fits(version) ? await judged.by(version.manifest, all) : undefined;
-      if (version && opened && fits(version) && (await take(options, opened, version))) return opened;
+      if (version && opened && fits(version) && (await take(parts, opened, version))) return opened;
       if (peers.length === 0) throw cause;
       await sleep(env.clock, pauseMs);
       pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS);
@@ -90,15 +91,15 @@ function fromNothing({ found }: PeerVersions, patient: boolean): Version | undef
 
 /** The log as a version judges it. It stays open between attempts: to open it is to read all of it. */
 class JudgedLog {
-  readonly #options: RegainOptions;
+  readonly #parts: RegainParts;
   #opened: OpenedLog | undefined;
   /** F of the version that judged it. */
   #flushed = 0;
   /** F of whatever fits; 0 while that is not known. */
   #least = 0;
 
-  constructor(options: RegainOptions) {
-    this.#options = options;
+  constructor(parts: RegainParts) {
+    this.#parts = parts;
   }
 
   mayFit({ flushed }: LogicalManifest): boolean {
@@ -111,7 +112,8 @@ class JudgedLog {
     if (this.#opened !== undefined && this.#flushed <= flushed.index) return this.#opened;
     await this.close();
     try {
-      this.#opened = await this.#options.openLog(flushed.index);
+      const { env, logSegmentBytes } = this.#parts;
+      this.#opened = await openLog(env, logSegmentBytes, flushed.index, 0);
     } catch (error) {
       if (final || !(error instanceof LogError && error.code === 'ENTRY_FAULTY')) throw error;
       return undefined;
@@ -128,8 +130,8 @@ class JudgedLog {
   }
 }
 
-async function take(options: RegainOptions, { log }: OpenedLog, { from, manifest }: Version): Promise<boolean> {
-  const { env, hardState, store } = options;
+async function take(parts: RegainParts, { log }: OpenedLog, { from, manifest }: Version): Promise<boolean> {
+  const { env, hardState, store } = parts;
   const { flushed, last } = manifest;
   const use = async (): Promise<boolean> => {
     const { term = 0 } = hardState.current ?? {};
@@ -139,7 +141,7 @@ async function take(options: RegainOptions, { log }: OpenedLog, { from, manifest
     env.events.emit({ type: 'warning', message: VERSION_REGAINED, data: { from: from ?? 0, flushed: flushed.index, last: last.index } });
     return true;
   };
-  return from === undefined ? use() : obtain(options, from, manifest, use);
+  return from === undefined ? use() : obtain(parts, from, manifest, use);
 }
 
 /**
@@ -147,14 +149,11 @@ async function take(options: RegainOptions, { log }: OpenedLog, { from, manifest
  * lack the very blocks that only this member has.
  */
 async function obtain(
-  { env, peers, door }: RegainOptions, from: NodeId, manifest: LogicalManifest, use: () => Promise<boolean>,
+  { env, membership, door }: RegainParts, from: NodeId, manifest: LogicalManifest, use: () => Promise<boolean>,
 ): Promise<boolean> {
   const tables = new TableStore(env.disk, new BlockCache(0), noFaults);
   const tree = new Tree({ disk: env.disk, tables, durable: emptyManifest() });
-  const receiver = new SnapshotReceiver({
-    env, tree, peers, fetcher: new TableFetcher(env), forget: (table) => tables.forget(table),
-    complete: () => assert(false, 'Raft sends no snapshot before it runs'),
-  });
+  const receiver = new SnapshotReceiver({ env, membership, tree, tables, fetcher: new TableFetcher(env), driver: undefined });
   door.serve(serveTables(env, leftOf(manifest, tables)));
   try {
     return await receiver.obtain(from, manifest, use);

@@ -14,7 +14,14 @@ import { messageOf } from '../../base/errors.js';
 import { sleep, type Env } from '../../base/env.js';
 import { formatId, type NodeId } from '../../base/ids.js';
 import { ReplicaError } from '../base/errors.js';
-import { forgotten, type Kept, type Promised } from './promises-heard.js';
+import { EtcdError } from '../../api/etcd-error.js';
+import type { Gossip } from '../consensus/gossip.js';
+import type { ReplicatedState } from '../kv/replicated-state.js';
+import type { Reads } from '../reads/reads.js';
+import type { Leadership } from '../state/leadership.js';
+import type { Life } from '../state/life.js';
+import type { Membership } from '../state/membership.js';
+import { forgotten, type Kept, type Promised, type PromisesHeard } from './promises-heard.js';
 
 export const REMEMBERED_METHOD = 'member.remembered';
 
@@ -37,47 +44,71 @@ export interface Remembered {
 }
 
 /** What a member says of another. */
-export interface Memory {
+export interface WitnessParts {
   readonly env: Env;
-  /** Nothing was ever promised by this member. */
-  readonly isNew: () => boolean;
-  readonly incarnationOf: (member: NodeId) => number;
-  readonly promisedBy: (member: NodeId) => Promised;
-  /** Resolves when all that was committed before the call is applied here (R4). */
-  readonly confirm: () => Promise<void>;
+  readonly life: Life;
+  /** Nothing was ever promised when its files were opened. */
+  readonly wasNew: boolean;
+  readonly leadership: Pick<Leadership, 'term'>;
+  readonly state: ReplicatedState;
+  readonly gossip: Gossip;
+  readonly heard: PromisesHeard;
+  readonly reads: Pick<Reads, 'confirm'>;
 }
 
-/** Only a new member waits for what a majority confirms: without a leader that takes a while, and others need only what is remembered. */
-export async function answerRemembered(memory: Memory, from: NodeId, request: Uint8Array): Promise<Uint8Array> {
-  const { env, isNew, confirm, incarnationOf, promisedBy } = memory;
-  const asked = request[0] === ASKS_AS_NEW && !isNew();
-  const late = (): Promise<boolean> => sleep(env.clock, CONFIRM_MS).then(() => false);
-  const settled = asked && (await Promise.race([confirm().then(() => true, () => false), late()]));
-  const state = settled ? 'settled' : isNew() ? 'new' : 'unsure';
-  const { term, acknowledged, votedForMe } = promisedBy(from);
-  const out = new ByteWriter(40).u8(STATES.indexOf(state)).u53(incarnationOf(from));
-  return out.u53(term).u53(acknowledged).u8(Number(votedForMe)).finish();
+export class Witness {
+  readonly #parts: WitnessParts;
+
+  constructor(parts: WitnessParts) {
+    this.#parts = parts;
+  }
+
+  /** Only a new member waits for what a majority confirms: without a leader that takes a while, and others need only what is remembered. */
+  async answer(from: NodeId, request: Uint8Array): Promise<Uint8Array> {
+    const { env, heard } = this.#parts;
+    const asked = request[0] === ASKS_AS_NEW && !this.#isNew;
+    const late = (): Promise<boolean> => sleep(env.clock, CONFIRM_MS).then(() => false);
+    const settled = asked && (await Promise.race([this.#confirm().then(() => true, () => false), late()]));
+    const state = settled ? 'settled' : this.#isNew ? 'new' : 'unsure';
+    const { term, acknowledged, votedForMe } = heard.of(from);
+    const out = new ByteWriter(40).u8(STATES.indexOf(state)).u53(this.#met(from));
+    return out.u53(term).u53(acknowledged).u8(Number(votedForMe)).finish();
+  }
+
+  get #isNew(): boolean {
+    return this.#parts.wasNew && this.#parts.leadership.term === 0;
+  }
+
+  /** Resolves when all that was committed before the call is applied here (R4). */
+  #confirm(): Promise<void> {
+    return this.#parts.life.serving ? this.#parts.reads.confirm() : Promise.reject(new EtcdError('UNHEALTHY'));
+  }
+
+  /** The newest life of it that was met. */
+  #met(member: NodeId): number {
+    const { state, gossip } = this.#parts;
+    return Math.max(state.kv.incarnationOf(member), Number(gossip.of(member) !== undefined));
+  }
 }
 
 export interface StartCheck {
   readonly env: Env;
-  readonly self: NodeId;
-  readonly voters: readonly NodeId[];
+  readonly life: Life;
+  readonly membership: Membership;
   /** Of this start. */
   readonly incarnation: number;
   /** This member's files hold no promise. */
   readonly isNew: boolean;
   /** What they hold. */
   readonly kept: Kept;
-  readonly stopped: () => boolean;
 }
 
 /** Resolves when this member may take part. Rejects with ReplicaError EMPTIED or ROLLED_BACK. */
 export async function checkStart(check: StartCheck): Promise<void> {
-  const { env, self, voters, stopped } = check;
-  const peers = voters.filter((id) => id !== self);
-  const needed = Math.floor(voters.length / 2);
-  for (let round = 0; !stopped(); round++) {
+  const { env, life, membership } = check;
+  const { peers, quorum } = membership;
+  const needed = quorum - 1;
+  for (let round = 0; !life.ended; round++) {
     const answers = await Promise.all(peers.map((peer) => ask(check, peer, round === 0)));
     answers.forEach((answer, i) => refuse(check, peers[i] as NodeId, answer));
     if (!check.isNew || mayBegin(answers, needed)) return;
@@ -95,8 +126,9 @@ function mayBegin(answers: readonly (Remembered | undefined)[], needed: number):
   return !states.includes('unsure') && states.filter((state) => state === 'new').length >= needed;
 }
 
-function refuse({ self, incarnation, isNew, kept }: StartCheck, peer: NodeId, answer: Remembered | undefined): void {
+function refuse({ membership, incarnation, isNew, kept }: StartCheck, peer: NodeId, answer: Remembered | undefined): void {
   if (answer === undefined) return;
+  const { self } = membership;
   const remedy = 'Put the newest data directory back. Re-admission as a new member (kintsugi recover) comes with a later version';
   if (isNew && (answer.incarnation > 0 || answer.promised.term > 0)) {
     throw new ReplicaError(

@@ -7,6 +7,7 @@
 import { ByteReader, ByteWriter, toHex } from '../../base/bytes.js';
 import { CodecError } from '../../base/errors.js';
 import type { LogIndex, NodeId } from '../../base/ids.js';
+import type { Membership } from '../state/membership.js';
 import { readProducedTable, writeProducedTable } from '../../storage/version/manifest-codec.js';
 import type { ProducedTable } from '../../storage/table/table-meta.js';
 
@@ -69,16 +70,26 @@ interface Vote {
 }
 
 export class Agreement {
-  readonly #voters: readonly NodeId[];
+  readonly #membership: Pick<Membership, 'voters' | 'quorum'>;
   readonly #votes = new Map<LogIndex, Map<NodeId, Vote>>();
+  readonly #subscribers: (() => void)[] = [];
 
-  constructor(voters: readonly NodeId[]) {
-    this.#voters = voters;
+  constructor(membership: Pick<Membership, 'voters' | 'quorum'>) {
+    this.#membership = membership;
+  }
+
+  /** After each report that was recorded, at once. */
+  subscribe(subscriber: () => void): void {
+    this.#subscribers.push(subscriber);
   }
 
   /** The newest report of a member counts. Reports of non-voters are ignored. */
   record(from: NodeId, report: Report): void {
-    if (!this.#voters.includes(from)) return;
+    if (this.#membership.voters.includes(from)) this.#record(from, report);
+    for (const subscriber of this.#subscribers) subscriber();
+  }
+
+  #record(from: NodeId, report: Report): void {
     let votes = this.#votes.get(report.plan);
     if (!votes) this.#votes.set(report.plan, (votes = new Map()));
     const print = report.outcome.kind === 'produced' ? fingerprint(report.outcome.tables) : 'failed';
@@ -88,17 +99,17 @@ export class Agreement {
   verdict(plan: LogIndex): Verdict {
     const votes = this.#votes.get(plan);
     if (!votes) return { kind: 'pending' };
-    const majority = Math.floor(this.#voters.length / 2) + 1;
+    const { quorum, voters } = this.#membership;
     const tally = new Map<string, NodeId[]>();
     for (const [node, vote] of votes) tally.set(vote.fingerprint, [...(tally.get(vote.fingerprint) ?? []), node]);
     for (const [print, nodes] of tally) {
-      if (nodes.length < majority) continue;
+      if (nodes.length < quorum) continue;
       const outcome = (votes.get(nodes[0] as NodeId) as Vote).report.outcome;
       if (outcome.kind === 'failed') return { kind: 'failed', why: outcome.why };
       const dissenters = [...votes].filter(([, vote]) => vote.fingerprint !== print).map(([node]) => node);
       return { kind: 'agreed', tables: outcome.tables, dissenters };
     }
-    return votes.size === this.#voters.length ? { kind: 'split', nodes: [...votes.keys()] } : { kind: 'pending' };
+    return votes.size === voters.length ? { kind: 'split', nodes: [...votes.keys()] } : { kind: 'pending' };
   }
 
   forget(plan: LogIndex): void {

@@ -5,6 +5,7 @@
  */
 
 import { codeOf, messageOf } from '../../base/errors.js';
+import { Deferred } from '../../base/deferred.js';
 import type { Clock, Env } from '../../base/env.js';
 import type { LogIndex, TableId } from '../../base/ids.js';
 import { StorageError } from '../../storage/base/errors.js';
@@ -13,24 +14,25 @@ import type { Tree } from '../../storage/tree/tree.js';
 import type { TableStore } from '../../storage/table/table-store.js';
 import type { PendingPlan, PendingSeal } from '../../storage/version/logical-manifest.js';
 import { outputPath, type ProducedTable, type TableMeta } from '../../storage/table/table-meta.js';
+import type { HealingHooks } from '../hooks/healing-hooks.js';
+import type { Life } from '../state/life.js';
 import type { Report } from './agreement.js';
+import type { Reports } from './reports.js';
 
-export interface ExecutorOptions {
+export interface ExecutorParts {
   readonly env: Env;
+  readonly life: Life;
   readonly tree: Tree;
   readonly tables: TableStore;
-  /** Obtains good bytes for an unreadable block; see HealingHooks.repair. */
-  readonly repair: (error: StorageError) => Promise<void>;
-  readonly report: (report: Report) => void;
-  readonly failed: (error: unknown) => void;
+  readonly healing: Pick<HealingHooks, 'repair'>;
+  readonly reports: Pick<Reports, 'send'>;
 }
 
 interface Job {
   readonly plan: LogIndex;
   readonly work: { readonly kind: 'flush'; readonly seal: PendingSeal } | { readonly kind: 'compact'; readonly plan: PendingPlan };
   cancelled: boolean;
-  readonly done: Promise<void>;
-  readonly finish: () => void;
+  readonly done: Deferred<void>;
 }
 
 const RETRY_MS = 500;
@@ -38,7 +40,7 @@ const RETRY_MS = 500;
 const MAX_AHEAD = 2;
 
 export class Executor {
-  readonly #options: ExecutorOptions;
+  readonly #parts: ExecutorParts;
   readonly #clock: Clock;
   readonly #queue: Job[] = [];
   readonly #outputs = new Map<LogIndex, readonly ProducedTable[]>();
@@ -49,9 +51,9 @@ export class Executor {
   #running: Job | undefined;
   #stopped = false;
 
-  constructor(options: ExecutorOptions) {
-    this.#options = options;
-    this.#clock = options.env.clock;
+  constructor(parts: ExecutorParts) {
+    this.#parts = parts;
+    this.#clock = parts.env.clock;
   }
 
   flush(seal: PendingSeal): void {
@@ -77,15 +79,15 @@ export class Executor {
    * that lags fetches what others produced. The job stays, because after a restart of all members nobody may have it.
    */
   async settled(plan: LogIndex): Promise<void> {
-    if (this.#running?.plan === plan) await this.#running.done;
+    if (this.#running?.plan === plan) await this.#running.done.promise;
     const at = this.#queue.findIndex((job) => job.plan === plan);
     if (at === -1) return;
-    if (at < MAX_AHEAD) await (this.#queue[at] as Job).done;
+    if (at < MAX_AHEAD) await (this.#queue[at] as Job).done.promise;
   }
 
   /** Inputs that jobs wait for: no longer live perhaps, but the only way to what nobody has produced yet. */
   lacking(): TableMeta[] {
-    const { tree } = this.#options;
+    const { tree } = this.#parts;
     const lacking = new Map<TableId, TableMeta>();
     for (const { work } of this.#deferred.values()) {
       for (const { id } of work.kind === 'compact' ? work.plan.inputs : []) {
@@ -108,7 +110,7 @@ export class Executor {
 
   /** No majority agreed on what this plan gives: produce it again. */
   redo(plan: LogIndex): void {
-    const { seals, plans } = this.#options.tree.latest;
+    const { seals, plans } = this.#parts.tree.latest;
     if (this.#running?.plan === plan || this.#deferred.has(plan) || this.#queue.some((job) => job.plan === plan)) return;
     this.#outputs.delete(plan);
     const seal = seals.find((candidate) => candidate.index === plan);
@@ -132,14 +134,12 @@ export class Executor {
     const running = this.#running;
     if (running) {
       running.cancelled = true;
-      await running.done;
+      await running.done.promise;
     }
   }
 
   #add(work: Job['work'], plan: LogIndex): void {
-    let finish = (): void => undefined;
-    const done = new Promise<void>((resolve) => (finish = resolve));
-    this.#queue.push({ plan, work, cancelled: false, done, finish });
+    this.#queue.push({ plan, work, cancelled: false, done: new Deferred<void>() });
     if (!this.#running) this.#next();
   }
 
@@ -149,7 +149,7 @@ export class Executor {
     const job = this.#queue.splice(at === -1 ? 0 : at, 1)[0];
     if (!job) return;
     if (job.cancelled) {
-      job.finish();
+      job.done.resolve();
       this.#next();
       return;
     }
@@ -158,14 +158,14 @@ export class Executor {
       () => this.#ended(job),
       (error: unknown) => {
         this.#ended(job);
-        this.#options.failed(error);
+        this.#parts.life.fail(error);
       },
     );
   }
 
   #ended(job: Job): void {
     this.#running = undefined;
-    job.finish();
+    job.done.resolve();
     this.#next();
   }
 
@@ -180,8 +180,8 @@ export class Executor {
         this.#outputs.set(job.plan, tables);
         const bytes = tables.reduce((sum, table) => sum + table.bytes, 0);
         const durationMs = this.#clock.now() - started;
-        this.#options.env.events.emit({ type: 'produced', plan: job.plan, tables: tables.length, bytes, durationMs });
-        this.#options.report({ plan: job.plan, outcome: { kind: 'produced', tables } });
+        this.#parts.env.events.emit({ type: 'produced', plan: job.plan, tables: tables.length, bytes, durationMs });
+        this.#parts.reports.send({ plan: job.plan, outcome: { kind: 'produced', tables } });
         return;
       } catch (error) {
         if (!(await this.#mend(job, error))) return;
@@ -191,7 +191,7 @@ export class Executor {
 
   /** Undefined: what the job needs is not here yet or no longer needed. */
   async #produce(job: Job): Promise<ProducedTable[] | undefined> {
-    const { env, tree, tables } = this.#options;
+    const { env, tree, tables } = this.#parts;
     const context: ProduceContext = { disk: env.disk, workers: env.workers, tables, cancelled: () => job.cancelled };
     if (job.work.kind === 'flush') {
       const memtable = tree.sealed(job.work.seal.index);
@@ -205,7 +205,7 @@ export class Executor {
 
   /** Undefined while some input is not local: a lagging member may still owe it. */
   #inputs(plan: PendingPlan): TableMeta[] | undefined {
-    const { tree } = this.#options;
+    const { tree } = this.#parts;
     const metas = plan.inputs.map((input) => tree.meta(input.id));
     return metas.every((meta) => meta !== undefined && tree.isLocal(meta.id)) ? (metas as TableMeta[]) : undefined;
   }
@@ -216,10 +216,10 @@ export class Executor {
     if (code === 'CANCELLED') return false;
     if (!(error instanceof StorageError)) throw error;
     try {
-      await this.#options.repair(error);
+      await this.#parts.healing.repair(error);
     } catch (cause) {
-      this.#options.env.events.emit({ type: 'warning', message: 'a plan waits for a repair', data: { plan: job.plan, why: messageOf(cause) } });
-      if (codeOf(cause) === 'DATA_LOSS') this.#options.report({ plan: job.plan, outcome: { kind: 'failed', why: messageOf(cause) } });
+      this.#parts.env.events.emit({ type: 'warning', message: 'a plan waits for a repair', data: { plan: job.plan, why: messageOf(cause) } });
+      if (codeOf(cause) === 'DATA_LOSS') this.#parts.reports.send({ plan: job.plan, outcome: { kind: 'failed', why: messageOf(cause) } });
       if (!job.cancelled) this.#later(job);
       return false;
     }
@@ -227,11 +227,11 @@ export class Executor {
   }
 
   #discard(plan: LogIndex, tables: readonly ProducedTable[]): void {
-    const { env, failed } = this.#options;
+    const { env, life } = this.#parts;
     this.#discards = this.#discards
       .then(async () => {
         for (const table of tables) await env.disk.unlink(outputPath(plan, table.birth.ordinal));
       })
-      .catch(failed);
+      .catch((error: unknown) => life.fail(error));
   }
 }

@@ -4,26 +4,37 @@
  */
 
 import type { TableId } from '../../base/ids.js';
+import type { TableStore } from '../../storage/table/table-store.js';
 import type { Tree } from '../../storage/tree/tree.js';
 import type { ManifestStore } from '../../storage/version/manifest-store.js';
+import type { HealingHooks } from '../hooks/healing-hooks.js';
+import type { Life } from '../state/life.js';
 
-export interface ManifestWriterOptions {
+export interface ManifestWriterParts {
+  readonly life: Life;
   readonly tree: Tree;
+  readonly tables: TableStore;
   readonly store: ManifestStore;
-  /** The durable version moved and unneeded files are gone. */
-  readonly moved: (deleted: readonly TableId[]) => Promise<void>;
-  readonly failed: (error: unknown) => void;
+  readonly healing: Pick<HealingHooks, 'durableMoved'>;
+}
+
+/** The floor above. */
+export interface TreeHooks {
+  /** The durable version moved and files that nothing needs are gone: the log may be shortened. */
+  durableMoved(): Promise<void>;
 }
 
 export class ManifestWriter {
-  readonly #options: ManifestWriterOptions;
+  readonly #parts: ManifestWriterParts;
+  readonly #hooks: TreeHooks;
   #running = false;
   #again = false;
   #stopped = false;
   #idle: (() => void)[] = [];
 
-  constructor(options: ManifestWriterOptions) {
-    this.#options = options;
+  constructor(parts: ManifestWriterParts, hooks: TreeHooks) {
+    this.#parts = parts;
+    this.#hooks = hooks;
   }
 
   /** There may be something to record. */
@@ -36,7 +47,7 @@ export class ManifestWriter {
       (error: unknown) => {
         this.#stopped = true;
         this.#ended();
-        this.#options.failed(error);
+        this.#parts.life.fail(error);
       },
     );
   }
@@ -59,15 +70,22 @@ export class ManifestWriter {
   }
 
   async #drain(): Promise<void> {
-    const { tree, store, moved } = this.#options;
+    const { tree, store } = this.#parts;
     while (this.#again && !this.#stopped) {
       this.#again = false;
       const next = tree.unrecorded();
       if (!next) continue;
       await store.append(next.ops, next.manifest);
       tree.setDurable(next.manifest);
-      await moved(await tree.collect());
+      await this.#moved(await tree.collect());
       this.#again = true;
     }
+  }
+
+  async #moved(deleted: readonly TableId[]): Promise<void> {
+    const { tables, healing } = this.#parts;
+    for (const id of deleted) tables.forget(id);
+    healing.durableMoved();
+    await this.#hooks.durableMoved();
   }
 }

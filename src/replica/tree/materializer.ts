@@ -7,22 +7,25 @@
 import { messageOf } from '../../base/errors.js';
 import type { Env } from '../../base/env.js';
 import { sleep } from '../../base/env.js';
-import type { LogIndex, NodeId, TableId } from '../../base/ids.js';
+import type { LogIndex, TableId } from '../../base/ids.js';
 import type { Tree } from '../../storage/tree/tree.js';
 import { outputPath, tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import type { TableFetcher } from '../fetch/table-fetcher.js';
 import type { HealingHooks } from '../hooks/healing-hooks.js';
+import type { Leadership } from '../state/leadership.js';
+import type { Life } from '../state/life.js';
+import type { Membership } from '../state/membership.js';
 import type { Executor } from './executor.js';
 
-export interface MaterializerOptions {
+export interface MaterializerParts {
   readonly env: Env;
+  readonly life: Life;
+  readonly membership: Pick<Membership, 'peers'>;
+  readonly leadership: Pick<Leadership, 'leader'>;
   readonly tree: Tree;
   readonly executor: Executor;
   readonly fetcher: TableFetcher;
-  readonly hooks: HealingHooks;
-  readonly peers: readonly NodeId[];
-  readonly leader: () => NodeId;
-  readonly failed: (error: unknown) => void;
+  readonly healing: Pick<HealingHooks, 'materializeHeal'>;
 }
 
 /** How an owed table came into being. */
@@ -32,7 +35,7 @@ const RETRY_MS = 300;
 const SOURCES_MS = 2_000;
 
 export class Materializer {
-  readonly #options: MaterializerOptions;
+  readonly #parts: MaterializerParts;
   readonly #origins = new Map<TableId, Origin>();
   /** Own outputs that have their table's name already, while the sync that makes the name durable is still to succeed. */
   readonly #named = new Set<TableId>();
@@ -43,13 +46,13 @@ export class Materializer {
   #stopped = false;
   #idle: (() => void)[] = [];
 
-  constructor(options: MaterializerOptions) {
-    this.#options = options;
+  constructor(parts: MaterializerParts) {
+    this.#parts = parts;
   }
 
   planned(plan: LogIndex, added: readonly TableMeta[]): void {
     for (const table of added) this.#origins.set(table.id, { kind: 'plan', plan });
-    if (added.length === 0) this.#options.executor.close(plan);
+    if (added.length === 0) this.#parts.executor.close(plan);
     this.kick();
   }
 
@@ -71,7 +74,7 @@ export class Materializer {
       () => this.#ended(),
       (error: unknown) => {
         this.#ended();
-        this.#options.failed(error);
+        this.#parts.life.fail(error);
       },
     );
   }
@@ -88,7 +91,7 @@ export class Materializer {
   }
 
   async #drain(): Promise<void> {
-    const { tree, env } = this.#options;
+    const { tree, env } = this.#parts;
     let stuck = false;
     while (!this.#stopped) {
       this.#again = false;
@@ -103,7 +106,7 @@ export class Materializer {
   }
 
   async #tryOwed(): Promise<boolean> {
-    const { tree } = this.#options;
+    const { tree } = this.#parts;
     let progress = false;
     for (const { id } of [...tree.owed()]) {
       if (this.#stopped) return progress;
@@ -120,7 +123,7 @@ export class Materializer {
    * wait for a peer that is away, and what is owed may be had by now.
    */
   async #trySources(): Promise<boolean> {
-    const { clock } = this.#options.env;
+    const { clock } = this.#parts.env;
     const began = clock.now();
     const sources = this.#sources();
     const later = sources.filter(({ id }) => id > this.#lastSource);
@@ -135,7 +138,7 @@ export class Materializer {
   }
 
   #sources(): TableMeta[] {
-    const { tree, executor } = this.#options;
+    const { tree, executor } = this.#parts;
     const sources = new Map<TableId, TableMeta>();
     for (const table of executor.lacking()) sources.set(table.id, table);
     for (const { id } of tree.owed()) {
@@ -152,15 +155,15 @@ export class Materializer {
     for (const origin of this.#origins.values()) if (origin.kind === 'plan') plans.add(origin.plan);
     this.#origins.clear();
     this.#named.clear();
-    for (const plan of plans) this.#options.executor.close(plan);
+    for (const plan of plans) this.#parts.executor.close(plan);
   }
 
   async #one(table: TableMeta): Promise<boolean> {
-    const { tree, env, hooks } = this.#options;
+    const { tree, env, healing } = this.#parts;
     const origin = this.#origins.get(table.id);
     try {
       if (origin?.kind === 'heal') {
-        const how = await hooks.materializeHeal(origin.removed, table);
+        const how = await healing.materializeHeal(origin.removed, table);
         env.events.emit({ type: 'materialized', table: table.id, how, bytes: table.bytes });
       } else {
         const relinked = origin ? await this.#relink(origin.plan, table) : false;
@@ -181,7 +184,7 @@ export class Materializer {
     this.#origins.delete(id);
     if (origin?.kind !== 'plan') return;
     for (const other of this.#origins.values()) if (other.kind === 'plan' && other.plan === origin.plan) return;
-    this.#options.executor.close(origin.plan);
+    this.#parts.executor.close(origin.plan);
   }
 
   /**
@@ -189,7 +192,7 @@ export class Materializer {
    * name: members that all forgot theirs at one edit would ask each other for ever.
    */
   async #relink(plan: LogIndex, table: TableMeta): Promise<boolean> {
-    const { executor, env } = this.#options;
+    const { executor, env } = this.#parts;
     await executor.settled(plan);
     const own = executor.outputs(plan)?.find((output) => output.birth.ordinal === table.birth.ordinal);
     if (own === undefined || own.fileDigest !== table.fileDigest || own.rootDigest !== table.rootDigest) return false;
@@ -206,8 +209,9 @@ export class Materializer {
   }
 
   async #fetch(table: TableMeta): Promise<void> {
-    const { env, fetcher, leader, peers } = this.#options;
-    const first = leader();
+    const { env, fetcher, leadership, membership } = this.#parts;
+    const { peers } = membership;
+    const first = leadership.leader;
     // Under a name of its own: a snapshot that is being received may want the same table, and would see it half written.
     const path = `tables/fetch-${table.id}.tmp`;
     const to = tablePath(table.id);

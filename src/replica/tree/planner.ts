@@ -3,27 +3,33 @@
  * edits. It keeps no state that a new leader would miss: pending plans are replicated, reports are sent again.
  */
 
-import type { EventSink } from '../../base/events.js';
-import type { LogIndex, NodeId, TableId } from '../../base/ids.js';
+import { ByteWriter } from '../../base/bytes.js';
+import type { Env } from '../../base/env.js';
+import type { LogIndex } from '../../base/ids.js';
 import { pickLeveled } from '../../storage/compaction/leveled.js';
-import type { TreeSettings } from '../../storage/base/settings.js';
 import type { Tree } from '../../storage/tree/tree.js';
 import type { TreeOp } from '../../storage/version/tree-op.js';
+import type { TreeProposer } from '../consensus/tree-proposer.js';
+import type { HealingHooks } from '../hooks/healing-hooks.js';
+import type { ReplicatedState } from '../kv/replicated-state.js';
+import type { Leadership } from '../state/leadership.js';
+import type { Membership } from '../state/membership.js';
+import type { Progress } from '../state/progress.js';
+import { FRAME_REDO, frame } from '../wire/frame.js';
 import type { Agreement } from './agreement.js';
+import type { Executor } from './executor.js';
 
-export interface PlannerOptions {
-  readonly self: NodeId;
+export interface PlannerParts {
+  readonly env: Env;
+  readonly membership: Membership;
+  readonly leadership: Leadership;
+  readonly progress: Progress;
   readonly tree: Tree;
+  readonly state: ReplicatedState;
   readonly agreement: Agreement;
-  readonly events: EventSink;
-  readonly canPropose: () => boolean;
-  readonly propose: (op: TreeOp) => boolean;
-  /** Undefined until the bootstrap entry is applied. */
-  readonly settings: () => TreeSettings | undefined;
-  readonly gcRevision: () => number;
-  readonly blocked: (table: TableId) => boolean;
-  /** Asks all members to produce a plan again. */
-  readonly redo: (plan: LogIndex) => void;
+  readonly executor: Executor;
+  readonly proposer: TreeProposer;
+  readonly healing: Pick<HealingHooks, 'blocked'>;
 }
 
 /** Sealed memtables that may wait for their flush before the leader stops sealing. */
@@ -31,12 +37,17 @@ const MAX_SEALS = 3;
 const MAX_PLANS = 1;
 
 export class Planner {
-  readonly #options: PlannerOptions;
-  /** Ops in the log that are not applied yet: not to be proposed twice. */
+  readonly #parts: PlannerParts;
+  /** Ops in the log that are not applied yet: not to be proposed twice. What the last leader had in the log may never be applied. */
   readonly #underway = new Set<string>();
 
-  constructor(options: PlannerOptions) {
-    this.#options = options;
+  constructor(parts: PlannerParts) {
+    this.#parts = parts;
+    parts.agreement.subscribe(() => this.step());
+    parts.progress.applied.subscribe(() => {
+      if (parts.leadership.isLeader) this.step();
+    });
+    parts.leadership.subscribe(() => this.#underway.clear());
   }
 
   /** A tree op was applied, whoever proposed it. */
@@ -44,21 +55,16 @@ export class Planner {
     this.#underway.delete(keyOf(op));
   }
 
-  /** What the last leader had in the log may never be applied. */
-  leadershipChanged(): void {
-    this.#underway.clear();
-  }
-
   /** Proposes whatever is due. Called after entries were applied, when a report came in, and on a timer. */
   step(): void {
-    if (!this.#options.canPropose()) return;
+    if (!this.#parts.leadership.mayShapeTree) return;
     this.#edits();
     this.#seal();
     this.#plan();
   }
 
   #edits(): void {
-    const { tree } = this.#options;
+    const { tree } = this.#parts;
     const { seals, plans } = tree.latest;
     const oldest = seals[0];
     if (oldest) this.#settle(oldest.index, 'flush', []);
@@ -66,19 +72,19 @@ export class Planner {
   }
 
   #settle(plan: LogIndex, kind: 'flush' | 'compact', removed: Extract<TreeOp, { kind: 'edit' }>['removed']): void {
-    const { agreement, events, redo } = this.#options;
+    const { agreement, env } = this.#parts;
     const verdict = agreement.verdict(plan);
     switch (verdict.kind) {
       case 'pending':
         return;
       case 'agreed':
-        if (verdict.dissenters.length > 0) events.emit({ type: 'digest-disagreed', plan, nodes: verdict.dissenters });
+        if (verdict.dissenters.length > 0) env.events.emit({ type: 'digest-disagreed', plan, nodes: verdict.dissenters });
         this.#propose({ kind: 'edit', plan, removed, added: verdict.tables });
         return;
       case 'split':
-        events.emit({ type: 'digest-disagreed', plan, nodes: verdict.nodes });
+        env.events.emit({ type: 'digest-disagreed', plan, nodes: verdict.nodes });
         agreement.forget(plan);
-        redo(plan);
+        this.#redo(plan);
         return;
       case 'failed':
         // A flush needs nothing but memory, so only a compaction can fail for want of a block.
@@ -88,24 +94,35 @@ export class Planner {
   }
 
   #seal(): void {
-    const { tree, settings, self } = this.#options;
-    const current = settings();
+    const { tree, state, membership } = this.#parts;
+    const current = state.settings;
     if (!current || tree.memtableBytes < current.memtableBytes || tree.latest.seals.length >= MAX_SEALS) return;
-    this.#propose({ kind: 'seal', proposer: self, format: current.format });
+    this.#propose({ kind: 'seal', proposer: membership.self, format: current.format });
   }
 
   #plan(): void {
-    const { tree, settings, self, gcRevision, blocked } = this.#options;
-    const current = settings();
+    const { tree, state, membership, healing } = this.#parts;
+    const current = state.settings;
     if (!current || tree.latest.plans.length >= MAX_PLANS || this.#underway.has('plan')) return;
-    const choice = pickLeveled({ manifest: tree.latest, settings: current, proposer: self, gcRevision: gcRevision(), blocked });
+    const choice = pickLeveled({
+      manifest: tree.latest, settings: current, proposer: membership.self, gcRevision: state.kv.compactRevision,
+      blocked: (table) => healing.blocked(table),
+    });
     if (choice.kind === 'plan') this.#propose(choice.op);
   }
 
   #propose(op: TreeOp): void {
     const key = keyOf(op);
     if (this.#underway.has(key)) return;
-    if (this.#options.propose(op)) this.#underway.add(key);
+    if (this.#parts.proposer.propose(op)) this.#underway.add(key);
+  }
+
+  /** All members produce it again. */
+  #redo(plan: LogIndex): void {
+    const { env, membership, executor } = this.#parts;
+    const body = frame(FRAME_REDO, new ByteWriter(8).varint(plan).finish());
+    for (const peer of membership.peers) env.network.send(peer, body);
+    executor.redo(plan);
   }
 }
 

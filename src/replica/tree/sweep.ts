@@ -10,23 +10,27 @@ import { messageOf } from '../../base/errors.js';
 import type { Env } from '../../base/env.js';
 import type { Tree } from '../../storage/tree/tree.js';
 
-export interface SweeperOptions {
+/** Something that names tables which no version does yet: a snapshot that is being received or installed. */
+export interface Transfer {
+  readonly busy: boolean;
+}
+
+export interface SweeperParts {
   readonly env: Env;
   readonly tree: Tree;
-  /** A snapshot is being received or installed. */
-  readonly busy: () => boolean;
+  readonly transfers: readonly Transfer[];
 }
 
 const EVERY_MS = 4_000;
 
 export class Sweeper {
-  readonly #options: SweeperOptions;
+  readonly #parts: SweeperParts;
   #suspects = new Set<string>();
   #last = 0;
   #running = false;
 
-  constructor(options: SweeperOptions) {
-    this.#options = options;
+  constructor(parts: SweeperParts) {
+    this.#parts = parts;
   }
 
   /** Called often; looks now and then. */
@@ -37,27 +41,31 @@ export class Sweeper {
     this.#sweep()
       .catch((error: unknown) => {
         // What could not be removed is found again; it costs space and nothing else.
-        this.#options.env.events.emit({ type: 'warning', message: 'unneeded table files could not be removed', data: { why: messageOf(error) } });
+        this.#parts.env.events.emit({ type: 'warning', message: 'unneeded table files could not be removed', data: { why: messageOf(error) } });
       })
       .finally(() => (this.#running = false));
   }
 
   async #sweep(): Promise<void> {
-    const { tree, env, busy } = this.#options;
-    const moving = (): boolean => busy() || !atRest(tree);
-    if (moving()) {
+    const { tree, env } = this.#parts;
+    if (this.#moving()) {
       this.#suspects.clear();
       return;
     }
     await tree.collect();
     const unnamed = await tree.orphans();
-    if (moving()) {
+    if (this.#moving()) {
       this.#suspects.clear();
       return;
     }
     const gone = unnamed.filter((path) => this.#suspects.has(path));
     this.#suspects = new Set(unnamed);
     for (const path of gone) await env.disk.unlink(path);
+  }
+
+  #moving(): boolean {
+    const { tree, transfers } = this.#parts;
+    return transfers.some(({ busy }) => busy) || !atRest(tree);
   }
 }
 

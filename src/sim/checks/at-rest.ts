@@ -31,11 +31,11 @@ function unequal(nodes: readonly WatchedNode[]): string[] {
   const wanted = first?.running?.replica;
   if (first === undefined || wanted === undefined) return reasons;
   const manifest = digest128(encodeManifest(wanted.tree.latest));
-  if (wanted.leader === 0) reasons.push(`node ${first.id} knows no leader`);
+  if (wanted.leadership.leader === 0) reasons.push(`node ${first.id} knows no leader`);
   for (const { id, running } of nodes.slice(1)) {
     const replica = running?.replica;
     if (replica === undefined) continue;
-    if (replica.leader !== wanted.leader) reasons.push(`node ${id} follows ${replica.leader}, node ${first.id} follows ${wanted.leader}`);
+    if (replica.leadership.leader !== wanted.leadership.leader) reasons.push(`node ${id} follows ${replica.leadership.leader}, node ${first.id} follows ${wanted.leadership.leader}`);
     if (replica.log.lastIndex() !== wanted.log.lastIndex()) {
       reasons.push(`the log of node ${id} ends at ${replica.log.lastIndex()}, that of node ${first.id} at ${wanted.log.lastIndex()}`);
     }
@@ -54,7 +54,7 @@ function busy(node: WatchedNode): string[] {
   const facts: readonly (readonly [boolean, string])[] = [
     [applier.index < log.lastIndex(), `has applied ${applier.index} of ${log.lastIndex()}`],
     [applier.blockedBy !== undefined, `waits for a repair: ${applier.blockedBy ?? ''}`],
-    [!replica.isServable, 'does not serve yet'],
+    [!replica.reads.open, 'does not serve yet'],
     [tree.owed().length > 0, `owes ${tree.owed().length} tables`],
     [tree.latest.plans.length > 0, `has ${tree.latest.plans.length} pending plans`],
     [tree.latest.seals.length > 0 || tree.sealedMemtables > 0, `has ${tree.latest.seals.length} pending flushes`],

@@ -56,13 +56,13 @@ describe('what a leader believes', () => {
     one.term = 2;
     const seal = { kind: 'seal', proposer: 1, format: DEFAULT_TREE_SETTINGS.format } as const;
     one.applied = 3;
-    replica.proposeTreeOp(seal);
+    replica.proposer.propose(seal);
     takes = false;
     one.applied = 2;
-    replica.proposeTreeOp(seal);
+    replica.proposer.propose(seal);
     assert.deepEqual(w.reported(), []);
     takes = true;
-    replica.proposeTreeOp(seal);
+    replica.proposer.propose(seal);
     assert.deepEqual(w.reported(), ['leaders shape the tree once they know it']);
   });
 });

@@ -10,9 +10,7 @@ import { AssertionError } from '../../base/assert.js';
 import type { Env } from '../../base/env.js';
 import { codeOf, DiskError, messageOf } from '../../base/errors.js';
 import type { KintsugiEvent } from '../../base/events.js';
-import { Healing } from '../../healing/healing.js';
-import { NodeStore } from '../../node/node-store.js';
-import { Replica } from '../../replica/replica.js';
+import { openMember } from '../../node/open-member.js';
 import type { Coverage } from '../coverage.js';
 import { SimDisk } from '../disk/sim-disk.js';
 import type { SimNetwork } from '../network/sim-network.js';
@@ -99,7 +97,7 @@ export class SimCluster {
 
   /** Who may propose tree ops: undefined between leaders. */
   leader(): SimNode | undefined {
-    return this.#nodes.find((node) => node.state === 'up' && node.running?.replica.canPropose() === true);
+    return this.#nodes.find((node) => node.state === 'up' && node.running?.replica.leadership.mayShapeTree === true);
   }
 
   /** Ends a life at once: by power loss, or by kill -9, which the page cache survives. It stays down until `up`. */
@@ -178,9 +176,8 @@ export class SimCluster {
   async #open(node: Node, process: Process): Promise<void> {
     const { heartbeatMs, electionMs, logSegmentBytes, cacheBytes, tree } = this.#settings;
     const env = this.#env(node, process);
-    const healing = new Healing(env);
-    const replica = await Replica.open({
-      env, hooks: healing, self: node.id, clusterId: CLUSTER_ID,
+    const member = await openMember(env, {
+      self: node.id, clusterId: CLUSTER_ID,
       members: this.#nodes.map(({ id }) => ({ id, name: `n${id}`, peerUrls: [`http://n${id}:2380`] })),
       clientUrls: [], settings: tree, heartbeatMs, electionMs, logSegmentBytes, cacheBytes,
       onFatal: (error) => {
@@ -188,9 +185,9 @@ export class SimCluster {
       },
     });
     if (!process.alive) return;
-    node.running = { process, replica, healing, store: new NodeStore(replica, healing) };
+    node.running = { process, ...member };
     this.#watcher?.onOpen(node);
-    await replica.start();
+    await member.replica.start();
   }
 
   #env(node: Node, process: Process): Env {

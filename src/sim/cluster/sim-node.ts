@@ -1,18 +1,13 @@
 /** A node as the rest of the simulator sees it: a disk that stays, and one life after another of the shipping replica on it. */
 
 import type { NodeId } from '../../base/ids.js';
-import type { Healing } from '../../healing/healing.js';
-import type { NodeStore } from '../../node/node-store.js';
-import type { Replica } from '../../replica/replica.js';
+import type { Member } from '../../node/open-member.js';
 import type { SimDisk } from '../disk/sim-disk.js';
 import type { Process } from '../world/world.js';
 
 /** What one life runs. */
-export interface Running {
+export interface Running extends Member {
   readonly process: Process;
-  readonly replica: Replica;
-  readonly store: NodeStore;
-  readonly healing: Healing;
 }
 
 export type NodeState =

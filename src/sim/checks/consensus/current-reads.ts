@@ -48,7 +48,7 @@ export class CurrentReads {
   served(node: WatchedNode, replica: Replica, asked: number): void {
     const applied = replica.applier.index;
     // A version of a peer's takes the place of its state: the read waits until that serves.
-    if (applied >= asked || !replica.isServable || node.running?.replica !== replica) return;
+    if (applied >= asked || !replica.reads.open || node.running?.replica !== replica) return;
     this.#reporter.broken('linearizable reads are current', node.id, `R4 node ${node.id} serves a read as of ${applied}; ${asked} was committed when it was asked for`);
   }
 }

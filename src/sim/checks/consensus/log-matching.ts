@@ -7,7 +7,7 @@
 import type { LogIndex, NodeId } from '../../../base/ids.js';
 import { crc32c } from '../../../base/crc32c.js';
 import type { Entry } from '../../../raft/types.js';
-import type { RaftDriver } from '../../../replica/consensus/raft-driver.js';
+import type { RaftNode } from '../../../raft/node.js';
 import type { Committed } from './committed.js';
 import type { Reporter } from '../reporter.js';
 import type { WatchedNode } from '../watched.js';
@@ -15,7 +15,7 @@ import type { WatchedNode } from '../watched.js';
 interface Progress {
   life: number;
   applied: LogIndex;
-  driver: RaftDriver | undefined;
+  core: RaftNode | undefined;
   commit: LogIndex;
 }
 
@@ -46,25 +46,25 @@ export class LogMatching {
 
   /** Often enough that a step back shows. */
   commit(node: WatchedNode): void {
-    const driver = node.running?.replica.driver;
-    if (driver === undefined) return;
+    const core = node.running?.replica.driver.node;
+    if (core === undefined) return;
     const progress = this.#of(node);
-    const { commit } = driver.node;
-    if (progress.driver === driver && commit < progress.commit) {
+    const { commit } = core;
+    if (progress.core === core && commit < progress.commit) {
       this.#reporter.broken('commit never regresses', node.id, `R3 node ${node.id} had committed ${progress.commit}, now ${commit}`);
     }
     this.#committed.saw(node, commit);
-    progress.driver = driver;
+    progress.core = core;
     progress.commit = commit;
   }
 
   #of(node: WatchedNode): Progress {
     let progress = this.#progress.get(node.id);
-    if (progress === undefined) this.#progress.set(node.id, (progress = { life: 0, applied: 0, driver: undefined, commit: 0 }));
+    if (progress === undefined) this.#progress.set(node.id, (progress = { life: 0, applied: 0, core: undefined, commit: 0 }));
     if (progress.life !== node.lives) {
       progress.life = node.lives;
       progress.applied = 0;
-      progress.driver = undefined;
+      progress.core = undefined;
     }
     return progress;
   }

@@ -19,7 +19,7 @@ export class ServedState {
   /** Now: cheap enough for every message. */
   look({ id, running }: WatchedNode): void {
     const replica = running?.replica;
-    if (replica?.isServable !== true) return;
+    if (replica?.reads.open !== true) return;
     const { index } = replica.applier;
     const { last } = replica.tree.durable;
     if (index < last.index) this.#reporter.broken('nothing is served before E', id, `R4 node ${id} serves the state as of ${index}; its tables are of ${last.index}`);

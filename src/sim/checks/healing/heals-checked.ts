@@ -52,8 +52,8 @@ export class HealsChecked {
   step(): void {
     const awake = new Set(this.#heard);
     this.#heard.clear();
-    const leader = this.#nodes.find((node) => node.state === 'up' && node.running?.replica.canPropose() === true);
-    const reign = `${leader?.id}/${leader?.lives}/${leader?.running?.replica.term}`;
+    const leader = this.#nodes.find((node) => node.state === 'up' && node.running?.replica.leadership.mayShapeTree === true);
+    const reign = `${leader?.id}/${leader?.lives}/${leader?.running?.replica.leadership.term}`;
     if (reign !== this.#reign) this.#waiting.clear();
     this.#reign = reign;
     if (leader?.running === undefined || !awake.has(leader.id)) return;

@@ -25,9 +25,9 @@ export class HintsReach {
 
   /** Each second. */
   step(): void {
-    const leader = this.#nodes.find((node) => node.state === 'up' && node.running?.replica.canPropose() === true);
+    const leader = this.#nodes.find((node) => node.state === 'up' && node.running?.replica.leadership.mayShapeTree === true);
     // Every life begins to send anew, and every reign to collect.
-    const reign = `${leader?.id}/${leader?.running?.replica.term}/${this.#nodes.map((node) => `${node.lives}${node.state}`).join()}`;
+    const reign = `${leader?.id}/${leader?.running?.replica.leadership.term}/${this.#nodes.map((node) => `${node.lives}${node.state}`).join()}`;
     if (reign !== this.#reign) this.#unknown.clear();
     this.#reign = reign;
     if (leader?.running === undefined) return;
@@ -37,7 +37,7 @@ export class HintsReach {
     const live = liveTables(replica.tree.latest);
     const seen = new Set<string>();
     for (const node of this.#nodes) {
-      if (node.state !== 'up' || node.running?.replica.leader !== leader.id) continue;
+      if (node.state !== 'up' || node.running?.replica.leadership.leader !== leader.id) continue;
       for (const { tableId, node: owner } of node.running.healing.hints()) {
         if (owner !== node.id || queued.has(tableId) || !live.has(tableId)) continue;
         seen.add(this.#missed(leader.id, owner, tableId));

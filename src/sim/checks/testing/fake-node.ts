@@ -75,11 +75,14 @@ export class FakeNode {
     Object.defineProperty(driver.node, 'lastIndex', { get: () => this.terms.length });
     Object.defineProperty(driver.node, 'vote', { get: () => this.vote });
     const readIndex = { wait: () => Promise.resolve() };
-    this.#replica = { log, tree, applier, driver, readIndex, proposals: { size: 0 }, canPropose: () => this.leads };
-    Object.defineProperty(this.#replica, 'isServable', { get: () => this.serves });
+    const leadership = {};
+    Object.defineProperty(leadership, 'mayShapeTree', { get: () => this.leads });
+    Object.defineProperty(leadership, 'leader', { get: () => this.leader });
+    Object.defineProperty(leadership, 'term', { get: () => this.term });
+    const reads = {};
+    Object.defineProperty(reads, 'open', { get: () => this.serves });
+    this.#replica = { log, tree, applier, driver, readIndex, proposals: { size: 0 }, leadership, reads };
     Object.defineProperty(this.#replica, 'settings', { get: () => this.settings });
-    Object.defineProperty(this.#replica, 'leader', { get: () => this.leader });
-    Object.defineProperty(this.#replica, 'term', { get: () => this.term });
   }
 
   get disk(): WatchedNode['disk'] {

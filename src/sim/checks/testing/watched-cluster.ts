@@ -101,7 +101,7 @@ export class WatchedCluster {
   }
 
   leader(): Promise<LiveNode> {
-    return this.until('a leader', () => this.nodes.find((node) => node.running?.replica.canPropose() === true));
+    return this.until('a leader', () => this.nodes.find((node) => node.running?.replica.leadership.mayShapeTree === true));
   }
 
   async until<T>(what: string, condition: () => T | undefined | false): Promise<T> {

@@ -28,8 +28,9 @@ export class TreeOps {
 
   /** Listens to what this replica proposes, from now on. */
   watch(node: WatchedNode, replica: Replica): void {
-    const propose = replica.proposeTreeOp.bind(replica);
-    replica.proposeTreeOp = (op) => {
+    const { proposer } = replica;
+    const propose = proposer.propose.bind(proposer);
+    proposer.propose = (op) => {
       const proposed = propose(op);
       if (proposed) this.#proposed(node, replica, op.kind);
       return proposed;

@@ -8,53 +8,54 @@ import type { LogIndex, NodeId } from '../base/ids.js';
 import type { Applier } from './apply/applier.js';
 import type { RaftDriver } from './consensus/raft-driver.js';
 import type { Gossip } from './consensus/gossip.js';
-import type { ReplicaOptions } from './start/options.js';
+import type { Leadership } from './state/leadership.js';
 
 const POLL_MS = 10;
 
-/** What of a replica is looked at. */
-export interface Leading {
+/** What is looked at. */
+export interface TransferParts {
   readonly env: Env;
-  readonly options: ReplicaOptions;
+  readonly electionMs: number;
+  readonly leadership: Leadership;
   readonly driver: RaftDriver;
   readonly applier: Applier;
   readonly gossip: Gossip;
 }
 
 /** True if another member leads now, or did all along. Gives up after one election time-out. */
-export async function handOver(replica: Leading): Promise<boolean> {
-  const { driver, options, env } = replica;
-  if (!driver.node.isLeader) return true;
-  const to = successor(replica);
+export async function transferLeadership(parts: TransferParts): Promise<boolean> {
+  const { driver, leadership, electionMs, env } = parts;
+  if (!leadership.isLeader) return true;
+  const to = successor(parts);
   if (to === 0) return false;
   driver.transferLeader(to);
-  const deadline = env.clock.now() + options.electionMs;
-  while (driver.node.isLeader && env.clock.now() < deadline) await sleep(env.clock, POLL_MS);
-  return !driver.node.isLeader;
+  const deadline = env.clock.now() + electionMs;
+  while (leadership.isLeader && env.clock.now() < deadline) await sleep(env.clock, POLL_MS);
+  return !leadership.isLeader;
 }
 
 /**
  * A leader whose apply has waited for a repair for longer than an election time-out answers nobody: whoever is known to have
  * applied that entry leads instead. Does nothing while nobody has. To be called now and then.
  */
-export function handOverWhenBlocked(replica: Leading): void {
-  const { applier, driver, env, options } = replica;
+export function transferWhenBlocked(parts: TransferParts): void {
+  const { applier, driver, leadership, env, electionMs } = parts;
   const since = applier.blockedSince;
-  if (since === undefined || !driver.node.isLeader || env.clock.now() - since < options.electionMs) return;
-  const to = successor(replica, applier.index + 1);
+  if (since === undefined || !leadership.isLeader || env.clock.now() - since < electionMs) return;
+  const to = successor(parts, applier.index + 1);
   if (to === 0) return;
   env.events.emit({ type: 'warning', message: 'apply waits for a repair: leadership is handed over', data: { to, index: applier.index + 1 } });
   driver.transferLeader(to);
 }
 
 /** 0 if no follower is known to be alive and to have applied `applied`. */
-function successor(replica: Leading, applied: LogIndex = 0): NodeId {
-  const { progress } = replica.driver.node.status();
+function successor({ driver, gossip, leadership }: TransferParts, applied: LogIndex = 0): NodeId {
+  const { progress } = driver.node.status();
   let best: NodeId = 0;
   let match = -1;
   for (const [id, peer] of progress ?? []) {
-    if (id === replica.options.self || !peer.recentActive || peer.isLearner || peer.state !== 'replicate') continue;
-    if ((replica.gossip.of(id)?.applied ?? 0) < applied) continue;
+    if (id === leadership.self || !peer.recentActive || peer.isLearner || peer.state !== 'replicate') continue;
+    if ((gossip.of(id)?.applied ?? 0) < applied) continue;
     if (peer.match > match) [best, match] = [id, peer.match];
   }
   return best;

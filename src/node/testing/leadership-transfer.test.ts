@@ -18,7 +18,7 @@ describe('leaders that are in the way', () => {
       Object.assign(leader.replica.kv, { tryApplyFast: bad, apply });
       const follower = await cluster.follower();
       await follower.store.put(put('k', 'v'));
-      const other = await cluster.until('another leader', () => cluster.alive.find((node) => node !== leader && node.replica.canPropose()));
+      const other = await cluster.until('another leader', () => cluster.alive.find((node) => node !== leader && node.replica.leadership.mayShapeTree));
       await other.store.put(put('k2', 'v'));
       assert.notEqual(leader.replica.applier.blockedSince, undefined);
     } finally {

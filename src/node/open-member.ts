@@ -1,0 +1,30 @@
+/**
+ * One member put together: healing, replica and store are wired here, and nowhere else. The process shell, the simulator and
+ * the tests differ in the `Env` that they give it.
+ *
+ * Wired, not started: whoever watches a member can look on from its first step.
+ */
+
+import type { Env } from '../base/env.js';
+import { Healing, type HealingOptions } from '../healing/healing.js';
+import { Replica } from '../replica/replica.js';
+import type { ReplicaOptions } from '../replica/start/options.js';
+import { NodeStore } from './node-store.js';
+
+export interface MemberOptions extends Omit<ReplicaOptions, 'env' | 'healing'> {
+  /** Default: as documented there. */
+  readonly healing?: HealingOptions;
+}
+
+export interface Member {
+  readonly replica: Replica;
+  readonly healing: Healing;
+  readonly store: NodeStore;
+}
+
+/** Opens the files of a member. Then {@link Replica.start} lets it take part. Rejects as {@link Replica.open} does. */
+export async function openMember(env: Env, options: MemberOptions): Promise<Member> {
+  const healing = new Healing(env, options.healing);
+  const replica = await Replica.open({ ...options, env, healing });
+  return { replica, healing, store: new NodeStore(replica, healing) };
+}

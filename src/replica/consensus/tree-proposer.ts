@@ -1,0 +1,24 @@
+/**
+ * The way of a tree op into the log. S3: only a leader that has applied an entry of its own term appends one; it is never
+ * forwarded and never proposed again by somebody else.
+ */
+
+import type { TreeOp } from '../../storage/version/tree-op.js';
+import { encodeTreeOp } from '../entry/entry.js';
+import type { Leadership } from '../state/leadership.js';
+import type { RaftDriver } from './raft-driver.js';
+
+export class TreeProposer {
+  readonly #leadership: Leadership;
+  readonly #driver: RaftDriver;
+
+  constructor(leadership: Leadership, driver: RaftDriver) {
+    this.#leadership = leadership;
+    this.#driver = driver;
+  }
+
+  /** False if this member may not, or the log refuses for now. The outcome is seen at apply. */
+  propose(op: TreeOp): boolean {
+    return this.#leadership.mayShapeTree && this.#driver.proposeAsLeader(encodeTreeOp(op));
+  }
+}

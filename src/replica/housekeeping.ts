@@ -1,0 +1,88 @@
+/**
+ * What is looked at now and then while a member serves: time-outs, what is due of a leader's work, what may have been lost on
+ * the way, what may go. Nothing here is needed for safety, and everything may be late.
+ */
+
+import type { Env, Timer } from '../base/env.js';
+import type { Applier } from './apply/applier.js';
+import type { Gossip } from './consensus/gossip.js';
+import type { Proposals } from './consensus/proposals.js';
+import type { RaftDriver } from './consensus/raft-driver.js';
+import { transferWhenBlocked } from './leadership-transfer.js';
+import type { Reads } from './reads/reads.js';
+import type { LogShortener } from './snapshot/log-shortener.js';
+import type { SnapshotSender } from './snapshot/snapshot-sender.js';
+import type { Announcement } from './start/announcement.js';
+import type { Bootstrap } from './start/bootstrap.js';
+import type { Leadership } from './state/leadership.js';
+import type { Life } from './state/life.js';
+import type { Sweeper } from './tree/sweep.js';
+import type { TreeMachine } from './tree/tree-machine.js';
+
+export interface HousekeepingParts {
+  readonly env: Env;
+  readonly life: Life;
+  readonly electionMs: number;
+  readonly leadership: Leadership;
+  readonly driver: RaftDriver;
+  readonly proposals: Proposals;
+  readonly gossip: Gossip;
+  readonly reads: Reads;
+  readonly applier: Applier;
+  readonly machine: TreeMachine;
+  readonly sender: SnapshotSender;
+  readonly shortener: LogShortener;
+  readonly sweeper: Sweeper;
+  readonly bootstrap: Bootstrap;
+  readonly announcement: Announcement;
+}
+
+const STEP_MS = 50;
+const SECOND_MS = 1_000;
+
+export class Housekeeping {
+  readonly #parts: HousekeepingParts;
+  #timer: Timer | undefined;
+
+  constructor(parts: HousekeepingParts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    const { env, life } = this.#parts;
+    this.#timer = env.clock.setTimer(STEP_MS, () => {
+      if (life.ended) return;
+      try {
+        this.#step();
+      } catch (error) {
+        life.fail(error);
+        return;
+      }
+      this.start();
+    });
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+  }
+
+  #step(): void {
+    const { env, leadership, proposals, reads, machine, gossip, bootstrap, announcement } = this.#parts;
+    proposals.tick();
+    reads.tick();
+    machine.planner.step();
+    bootstrap.tick();
+    if (leadership.leader !== 0) announcement.tick();
+    if (env.clock.now() - gossip.saidAt >= SECOND_MS) this.#eachSecond();
+  }
+
+  #eachSecond(): void {
+    const { env, life, driver, gossip, machine, sender, shortener, sweeper } = this.#parts;
+    gossip.say();
+    for (const peer of sender.tick(driver.node.status().progress)) driver.reportSnapshot(peer, false);
+    machine.resend();
+    transferWhenBlocked(this.#parts);
+    sweeper.tick(env.clock.now());
+    shortener.run().catch((error: unknown) => life.fail(error));
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * What peers may ask of this member, once it is open (before, `start/door.ts` answers). A frame may be lost, repeated or late; a call is
+ * answered. Until the state is loaded only a running transfer may say that it is alive. What does not parse, or claims what its
+ * sender cannot say, is dropped with a warning: a peer's bytes never stop this member (C1).
+ */
+
+import type { Env, NetworkHandler } from '../base/env.js';
+import { CodecError, messageOf } from '../base/errors.js';
+import type { NodeId } from '../base/ids.js';
+import { decodeMessages } from '../raft/message-codec.js';
+import type { Message } from '../raft/types.js';
+import { decodeNews, type Gossip } from './consensus/gossip.js';
+import type { RaftDriver } from './consensus/raft-driver.js';
+import { isTableCall, type TableServer } from './fetch/table-server.js';
+import type { HealingHooks } from './hooks/healing-hooks.js';
+import { HAND_OVER_METHOD, serveHandOver } from './snapshot/peer-versions.js';
+import type { SnapshotReceiver } from './snapshot/snapshot-receiver.js';
+import type { SnapshotSender } from './snapshot/snapshot-sender.js';
+import type { PromisesHeard } from './start/promises-heard.js';
+import { REMEMBERED_METHOD, type Witness } from './start/start-check.js';
+import type { Life } from './state/life.js';
+import type { TreeMachine } from './tree/tree-machine.js';
+import { FRAME_GOSSIP, FRAME_RAFT, FRAME_REDO, FRAME_REPORT, FRAME_SNAPSHOT_ALIVE } from './wire/frame.js';
+
+export interface PeerHandlerParts {
+  readonly env: Env;
+  readonly life: Life;
+  readonly driver: RaftDriver;
+  readonly gossip: Gossip;
+  readonly heard: PromisesHeard;
+  readonly machine: TreeMachine;
+  readonly sender: SnapshotSender;
+  readonly receiver: SnapshotReceiver;
+  readonly tableServer: TableServer;
+  readonly witness: Witness;
+  readonly healing: HealingHooks;
+}
+
+export class PeerHandler implements NetworkHandler {
+  readonly #parts: PeerHandlerParts;
+
+  constructor(parts: PeerHandlerParts) {
+    this.#parts = parts;
+  }
+
+  onFrame(from: NodeId, bytes: Uint8Array): void {
+    const { env, life } = this.#parts;
+    if (life.ended) return;
+    try {
+      this.#receive(from, bytes);
+    } catch (error) {
+      if (!(error instanceof CodecError)) return life.fail(error);
+      env.events.emit({ type: 'warning', message: 'a peer sent a frame that does not parse', data: { from, why: messageOf(error) } });
+    }
+  }
+
+  onCall(from: NodeId, method: string, request: Uint8Array): Promise<Uint8Array> {
+    const { tableServer, witness, sender, healing } = this.#parts;
+    if (isTableCall(method)) return tableServer(method, request);
+    if (method === REMEMBERED_METHOD) return witness.answer(from, request);
+    if (method === HAND_OVER_METHOD) return Promise.resolve(serveHandOver(sender, from));
+    return healing.onCall(from, method, request);
+  }
+
+  onDisconnect(peer: NodeId): void {
+    if (this.#parts.life.serving) this.#parts.driver.peerLost(peer);
+  }
+
+  #receive(from: NodeId, bytes: Uint8Array): void {
+    const { life, sender, gossip, machine } = this.#parts;
+    if (bytes[0] === FRAME_SNAPSHOT_ALIVE) return sender.alive(from);
+    if (!life.serving) return;
+    switch (bytes[0]) {
+      case FRAME_RAFT:
+        for (const message of decodeMessages(bytes, 1)) this.#receiveMessage(from, message);
+        return;
+      case FRAME_GOSSIP:
+        return gossip.heard(from, decodeNews(bytes, 1));
+      case FRAME_REPORT:
+        return machine.onReport(from, bytes.subarray(1));
+      case FRAME_REDO:
+        return machine.onRedo(from, bytes.subarray(1));
+      default:
+        throw new CodecError(`frame of unknown kind ${bytes[0]}`);
+    }
+  }
+
+  #receiveMessage(from: NodeId, message: Message): void {
+    const { driver, receiver, heard } = this.#parts;
+    if (message.from !== from && message.type !== 'MsgTransferLeader' && message.type !== 'MsgProp' && message.type !== 'MsgReadIndex') {
+      throw new CodecError(`${message.type} claims to be from ${message.from}`);
+    }
+    heard.note(message);
+    const { node } = driver;
+    if (message.type === 'MsgSnap' && message.term >= node.term && (message.snapshot?.metadata.index ?? 0) > node.commit) receiver.offer(message);
+    else driver.step(message);
+  }
+}

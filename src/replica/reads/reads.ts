@@ -1,0 +1,160 @@
+/**
+ * May this read be answered now, and from which version? Here, and nowhere else, that is decided.
+ *
+ *   1. No read is answered while the gate is closed: the version in place was opened or installed, and what it needs of the
+ *      log is not applied yet (`serve-gate.ts`).
+ *   2. R4 A linearizable read waits until this member has applied the index that was committed when it arrived, as a round
+ *      of heartbeats confirms (`read-index.ts`). A serializable one does not.
+ *   3. The gate may have closed meanwhile: then from 1.
+ *   4. It is answered from the newest version whose tables are all here (`tree.current`), or from a view that is pinned while
+ *      it goes on in slices.
+ *   5. A block that cannot be read is mended and the read begins again, at 1. Only when no member has a good copy does it
+ *      fail, and only this read (D1).
+ */
+
+import type { RangeRequest, RangeResponse, TxnRequest, TxnResponse } from '../../api/requests.js';
+import { EtcdError } from '../../api/etcd-error.js';
+import { codeOf, messageOf } from '../../base/errors.js';
+import type { Env } from '../../base/env.js';
+import type { LogIndex, TableId } from '../../base/ids.js';
+import { StorageError } from '../../storage/base/errors.js';
+import type { ReadView } from '../../storage/base/read-view.js';
+import type { Tree } from '../../storage/tree/tree.js';
+import type { HealingHooks } from '../hooks/healing-hooks.js';
+import type { KvCommand } from '../kv/command.js';
+import { range, rangeOne, type StoreState } from '../kv/range.js';
+import type { ReplicatedState } from '../kv/replicated-state.js';
+import { isSerializableTxn, readTxn } from '../kv/txn.js';
+import { validateCommand, validateRange } from '../kv/validate.js';
+import type { Progress } from '../state/progress.js';
+import type { ReadIndex } from './read-index.js';
+import type { ServeGate } from './serve-gate.js';
+
+export interface ReadsParts {
+  readonly env: Env;
+  readonly tree: Tree;
+  readonly state: ReplicatedState;
+  readonly progress: Progress;
+  readonly healing: HealingHooks;
+  readonly gate: ServeGate;
+  readonly readIndex: ReadIndex;
+}
+
+const REPAIR_ATTEMPTS = 64;
+
+export class Reads {
+  readonly #parts: ReadsParts;
+
+  constructor(parts: ReadsParts) {
+    this.#parts = parts;
+    parts.progress.applied.subscribe((index) => this.applied(index));
+  }
+
+  /** Whether what is here may be read at this very moment: another version may take its place at any later one. */
+  get open(): boolean {
+    return this.#parts.gate.isOpen;
+  }
+
+  /** R4, and nothing is read before the gate opens: after a snapshot the index of a read may lie before it. */
+  applied(index: LogIndex): void {
+    const { gate, readIndex } = this.#parts;
+    gate.applied(index);
+    if (gate.isOpen) readIndex.applied(index);
+  }
+
+  /** Rejects with EtcdError. */
+  async range(request: RangeRequest): Promise<RangeResponse> {
+    validateRange(request);
+    do await this.#admitted(request.serializable);
+    while (!this.open);
+    if (request.rangeEnd.length > 0) return this.#sliced((view, state) => range(view, request, state));
+    const { tree, state } = this.#parts;
+    try {
+      return rangeOne(tree.current, request, state.kv.state());
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      await this.#mend(error);
+      return this.#sliced((view, now) => range(view, request, now));
+    }
+  }
+
+  /** Of a transaction that only reads. Rejects with EtcdError. */
+  async txn(request: TxnRequest): Promise<TxnResponse> {
+    validateCommand({ kind: 'txn', request });
+    do await this.#admitted(isSerializableTxn(request));
+    while (!this.open);
+    return this.#sliced((view, state) => readTxn(view, request, state));
+  }
+
+  /** What applying the command needs is read ahead: unreadable everywhere means DATA_LOSS. */
+  async prefetch(command: KvCommand): Promise<void> {
+    await this.#sliced((view) => this.#parts.state.kv.prefetch(view, command));
+  }
+
+  /** Resolves when all that was committed before the call is applied here. Rejects with EtcdError. */
+  confirm(): Promise<void> {
+    return this.#parts.readIndex.wait();
+  }
+
+  tick(): void {
+    this.#parts.readIndex.tick();
+    this.#parts.gate.tick();
+  }
+
+  stop(): void {
+    this.#parts.readIndex.stop();
+    this.#parts.gate.stop();
+  }
+
+  async #admitted(serializable: boolean): Promise<void> {
+    const { gate, readIndex } = this.#parts;
+    const early = gate.wait();
+    if (early) await early;
+    if (serializable) return;
+    await readIndex.wait();
+    // A snapshot may have been installed meanwhile.
+    const later = gate.wait();
+    if (later) await later;
+  }
+
+  /** Runs sliced work over a pinned view; from the start again after a repair. */
+  async #sliced<T>(make: (view: ReadView, state: StoreState) => Generator<void, T>): Promise<T> {
+    const { env, gate, tree, state } = this.#parts;
+    for (let attempt = 0; ; attempt++) {
+      const view = tree.view();
+      try {
+        const work = make(view, state.kv.state());
+        let step = work.next();
+        while (!step.done) {
+          const pause = env.workers.breathe();
+          if (pause) await pause;
+          step = work.next();
+        }
+        return step.value;
+      } catch (error) {
+        if (!(error instanceof StorageError) || attempt >= REPAIR_ATTEMPTS) throw error;
+        await this.#mend(error);
+        for (let wait = gate.wait(); wait; wait = gate.wait()) await wait;
+      } finally {
+        view.release();
+      }
+    }
+  }
+
+  async #mend(error: StorageError): Promise<void> {
+    try {
+      await this.#parts.healing.repair(error);
+    } catch (cause) {
+      // What was asked for in vain is no longer read: the next attempt reads what took its place.
+      const { tableId } = error.data;
+      if (typeof tableId === 'number' && !this.#isRead(tableId)) return;
+      if (codeOf(cause) === 'DATA_LOSS') throw cause;
+      throw new EtcdError('UNHEALTHY', messageOf(cause), cause);
+    }
+  }
+
+  /** By views from now on. */
+  #isRead(table: TableId): boolean {
+    return this.#parts.tree.materialized.levels.some((level) => level.some(({ id }) => id === table));
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * Where a member is between its start and its end. One state at a time, and only the moves of the table below: so "may
+ * this still run?" has one answer, which every part of the member reads here.
+ *
+ *   opening      its files are being read
+ *   regaining    its version of the tree is lost: that of a peer is being fetched; peers are served blocks meanwhile
+ *   joining      its files are open, peers can reach it, and it asks them what they remember of it (R5)
+ *   serving      it takes part
+ *   stopping     an orderly end: what was begun ends, nothing is begun
+ *   failed       it cannot go on: whoever runs it must end the process
+ */
+
+import { assert } from '../../base/assert.js';
+
+export type LifeState =
+  | { readonly s: 'opening' }
+  | { readonly s: 'regaining'; readonly why: string }
+  | { readonly s: 'joining' }
+  | { readonly s: 'serving' }
+  | { readonly s: 'stopping' }
+  | { readonly s: 'failed'; readonly error: unknown };
+
+type Stage = LifeState['s'];
+
+const MOVES: Readonly<Record<Stage, readonly Stage[]>> = {
+  opening: ['regaining', 'joining', 'stopping'],
+  regaining: ['joining', 'stopping'],
+  joining: ['serving', 'stopping', 'failed'],
+  serving: ['stopping', 'failed'],
+  stopping: [],
+  failed: ['stopping'],
+};
+
+export class Life {
+  #state: LifeState = { s: 'opening' };
+  readonly #subscribers: ((state: LifeState) => void)[] = [];
+
+  get state(): LifeState {
+    return this.#state;
+  }
+
+  get serving(): boolean {
+    return this.#state.s === 'serving';
+  }
+
+  /** Nothing may be begun any more. */
+  get ended(): boolean {
+    return this.#state.s === 'stopping' || this.#state.s === 'failed';
+  }
+
+  to(next: LifeState): void {
+    const { s } = this.#state;
+    assert(MOVES[s].includes(next.s), `a member that is ${s} does not become ${next.s}`);
+    this.#state = next;
+    for (const subscriber of this.#subscribers) subscriber(next);
+  }
+
+  /** May be said more than once. */
+  stop(): void {
+    if (this.#state.s !== 'stopping') this.to({ s: 'stopping' });
+  }
+
+  /** The member cannot go on. Only the first failure counts, and none does once the member ends anyway. */
+  fail(error: unknown): void {
+    if (!this.ended) this.to({ s: 'failed', error });
+  }
+
+  /** In order of subscription, at once, after each move. */
+  subscribe(subscriber: (state: LifeState) => void): void {
+    this.#subscribers.push(subscriber);
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * Brings what this member produced to whoever leads: into its own agreement, or over the network. A report may be lost, so
+ * all that wait for an edit are sent again now and then, and to each new leader. Nothing is said of a plan that is
+ * pending no more.
+ */
+
+import type { Env } from '../../base/env.js';
+import type { Tree } from '../../storage/tree/tree.js';
+import type { Leadership } from '../state/leadership.js';
+import { FRAME_REPORT, frame } from '../wire/frame.js';
+import { encodeReport, type Agreement, type Report } from './agreement.js';
+import { isPending } from './pending.js';
+
+export interface ReportsParts {
+  readonly env: Env;
+  readonly tree: Tree;
+  readonly leadership: Pick<Leadership, 'self' | 'leader'>;
+  readonly agreement: Agreement;
+}
+
+export class Reports {
+  readonly #parts: ReportsParts;
+
+  constructor(parts: ReportsParts) {
+    this.#parts = parts;
+  }
+
+  send(report: Report): void {
+    const { env, tree, leadership, agreement } = this.#parts;
+    const { leader, self } = leadership;
+    if (!isPending(tree.latest, report.plan)) return;
+    if (leader === self) agreement.record(self, report);
+    else if (leader !== 0) env.network.send(leader, frame(FRAME_REPORT, encodeReport(report)));
+  }
+}
