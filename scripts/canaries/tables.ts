@@ -40,14 +40,14 @@ export const TABLES: readonly Canary[] = [
     edits: [
       {
         file: 'storage/version/apply-tree-op.ts',
-        find: '  if (busyTables(manifest).has(op.removed.id)) return refuse(manifest, `table ${op.removed.id} is busy`);\n',
+        find: '  if (manifest.isBusy(op.removed.id)) return refuse(manifest, `table ${op.removed.id} is busy`);\n',
         replace: '',
       },
-      { file: 'healing/heal/heal-picker.ts', find: '} else if (!busy.has(heal.tableId)) {', replace: '} else {' },
+      { file: 'healing/heal/heal-picker.ts', find: '} else if (!manifest.isBusy(heal.tableId)) {', replace: '} else {' },
       {
         file: 'healing/heal/heal-scheduler.ts',
-        find: 'if (!host.canPropose() || !live || busyTables(logical).has(meta.id)) {',
-        replace: 'if (!host.canPropose() || !live) {',
+        find: 'if (!host.canPropose() || !logical.has(meta.id) || logical.isBusy(meta.id)) {',
+        replace: 'if (!host.canPropose() || !logical.has(meta.id)) {',
       },
     ],
   },
@@ -60,7 +60,7 @@ export const TABLES: readonly Canary[] = [
       {
         file: 'storage/tree/tree.ts',
         find: '    return this.#files.unnamed(this.#named());',
-        replace: '    return this.#files.unnamed(new Set(this.latest.levels.flat().map((table) => table.id)));',
+        replace: '    return this.#files.unnamed(new Set(this.latest.tables().keys()));',
       },
     ],
   },

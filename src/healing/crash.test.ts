@@ -46,13 +46,13 @@ async function run({ victim, rot: kind }: Sweep, k: number, seed: number): Promi
   const hinted = await scrubbed.catch(() => false);
   const through = !powerIsOff(power);
   if (!through) {
-    const healed = node.durable.levels.flat().every((table) => table.id !== 1);
+    const healed = node.durable.list().every((table) => table.id !== 1);
     await node.crash();
     power.crash(seeded(seed));
     // H5: alone, the node reads all that it could read before.
     world.network.fate = () => 'lost';
     await node.start({ resendMs: 1000, pollMs: 100 });
-    const current = node.durable.levels.flat()[0] as TableMeta;
+    const current = node.durable.list()[0] as TableMeta;
     for (const region of regions) {
       if (!healed && kind !== 'within parity' && (kind === 'no file' || region.offset === bad.offset)) continue;
       assert.doesNotThrow(() => node.tables.reader(current).readPayload(region.offset), `H5 change ${k}: region at ${region.offset}`);
@@ -64,7 +64,7 @@ async function run({ victim, rot: kind }: Sweep, k: number, seed: number): Promi
     await world.until(`healed after change ${k}`, () => world.log.length > 0 && world.healed());
   }
   for (const each of world.nodes) {
-    const current = each.durable.levels.flat()[0] as TableMeta;
+    const current = each.durable.list()[0] as TableMeta;
     assert.deepEqual(await readFile(each.disk, tablePath(current.id)), world.files.get(1), `change ${k}: node ${each.id}`);
   }
   await world.stop();

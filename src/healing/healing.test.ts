@@ -20,7 +20,7 @@ function readAll(node: TestNode, meta: TableMeta, offsets: readonly number[]): u
 }
 
 async function same(world: World, node: TestNode, meta: TableMeta): Promise<void> {
-  const current = [...node.durable.levels.flat()].find((table) => table.fileDigest === meta.fileDigest);
+  const current = node.durable.list().find((table) => table.fileDigest === meta.fileDigest);
   assert.ok(current, 'the table lives on');
   assert.deepEqual(await readFile(node.disk, tablePath(current.id)), world.files.get(meta.id), `node ${node.id}: bytes of table ${current.id}`);
 }
@@ -120,7 +120,7 @@ describe('healing', () => {
     assert.equal(node.healing.blocked(2), false);
     assert.deepEqual(readAll(node, lost, data.slice(1).map((region) => region.offset)), []);
     readAll(node, other, [otherBlock.offset]);
-    await world.until('the other table is healed', () => world.nodes.every((n) => n.durable.levels.flat().some((t) => t.id === 3)));
+    await world.until('the other table is healed', () => world.nodes.every((n) => n.durable.list().some((t) => t.id === 3)));
     for (const each of world.nodes) await same(world, each, other);
     assert.deepEqual(world.log, [2]);
     assert.ok(world.node(1).healing.counters.healsFailed >= 1);
@@ -305,16 +305,16 @@ describe('healing', () => {
     const plan = {
       index: 1, term: 1, proposer: 1, purpose: 'compact', inputs: [{ id: 1, digest: busy.fileDigest }], outputLevel: 1, gcRevision: 0, format: {},
     } as unknown as World['nodes'][0]['logical']['plans'][0];
-    for (const node of world.nodes) node.logical = node.materialized = node.durable = { ...node.logical, plans: [plan] };
+    for (const node of world.nodes) node.logical = node.materialized = node.durable = node.logical.with({ plans: [plan] });
     for (const meta of [busy, free]) {
       const offset = (await layout(meta)).data[0]?.offset ?? 0;
       rot(world.node(2).disk, tablePath(meta.id), offset + 200);
       readAll(world.node(2), meta, [offset]);
     }
-    await world.until('the free one is healed', () => world.node(2).durable.levels.flat().every((meta) => meta.id !== 2));
+    await world.until('the free one is healed', () => world.node(2).durable.list().every((meta) => meta.id !== 2));
     assert.deepEqual(world.log, [2]);
     assert.deepEqual(world.node(2).healing.hints().map((hint) => hint.tableId), [1]);
-    for (const node of world.nodes) node.logical = { ...node.logical, plans: [] };
+    for (const node of world.nodes) node.logical = node.logical.with({ plans: [] });
     await world.until('both are healed', () => world.log.length === 2 && world.healed());
   });
 

@@ -17,7 +17,6 @@ import type { BlockFaults } from '../storage/table/block-faults.js';
 import { tablePath, type TableMeta } from '../storage/table/table-meta.js';
 import { FaultMonitor } from './detect/fault-monitor.js';
 import { HealScheduler } from './heal/heal-scheduler.js';
-import { liveTables } from './heal/heal-picker.js';
 import { decodeHintsRequest, encodeHintsAck, HEAL_HINTS_METHOD, HintForwarder } from './hints/hint-forwarder.js';
 import { HintKeeper } from './heal/hint-keeper.js';
 import { HintStore } from './hints/hint-store.js';
@@ -268,7 +267,7 @@ export class Healing implements HealingHooks {
 
   #versions(): Map<TableId, TableMeta> {
     const { tree } = this.#attached();
-    return new Map([...liveTables(tree.durable), ...liveTables(tree.materialized), ...liveTables(tree.latest)]);
+    return new Map([...tree.durable.tables(), ...tree.materialized.tables(), ...tree.latest.tables()]);
   }
 
   #find(table: TableId): TableMeta | undefined {
@@ -277,6 +276,6 @@ export class Healing implements HealingHooks {
 
   #local(): TableMeta[] {
     const { tree } = this.#attached();
-    return [...new Map([...liveTables(tree.materialized), ...liveTables(tree.durable)]).values()];
+    return [...new Map([...tree.materialized.tables(), ...tree.durable.tables()]).values()];
   }
 }

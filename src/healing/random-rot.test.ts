@@ -40,7 +40,7 @@ async function run(seed: number): Promise<void> {
   for (const node of world.nodes) {
     assert.equal(node.healing.scrubStatus().faults, 0, `${where}: node ${node.id} is clean`);
     for (const meta of metas) {
-      const current = node.durable.levels.flat().find((table) => table.fileDigest === meta.fileDigest) as TableMeta;
+      const current = node.durable.list().find((table) => table.fileDigest === meta.fileDigest) as TableMeta;
       assert.deepEqual(await readFile(node.disk, tablePath(current.id)), world.files.get(meta.id), `${where}: node ${node.id}, table ${current.id}`);
     }
   }

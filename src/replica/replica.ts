@@ -20,7 +20,7 @@ import type { LogIndex } from '../base/ids.js';
 import type { StorageError } from '../storage/base/errors.js';
 import type { TreeSettings } from '../storage/base/settings.js';
 import type { Tree } from '../storage/tree/tree.js';
-import type { LogicalManifest } from '../storage/version/logical-manifest.js';
+import type { Version } from '../storage/version/version.js';
 import { Applier } from './apply/applier.js';
 import { Gossip } from './consensus/gossip.js';
 import { Proposals } from './consensus/proposals.js';
@@ -286,7 +286,7 @@ export class Replica {
 
   /** Apply waits for a block that could not be mended: a newer version of a peer's may be the only way on. */
   #jump(error: StorageError, cause: unknown): void {
-    const use = (manifest: LogicalManifest): Promise<boolean> => this.#switch.takeOver(manifest, () => this.#newer.suits(manifest));
+    const use = (manifest: Version): Promise<boolean> => this.#switch.takeOver(manifest, () => this.#newer.suits(manifest));
     this.#newer.seek(error, cause, use).catch((why: unknown) => this.life.fail(why));
   }
 

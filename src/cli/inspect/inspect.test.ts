@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HardStateStore } from '../../replica/hard-state/hard-state.js';
 import { NodeDisk } from '../../server/node-disk.js';
-import { emptyManifest } from '../../storage/version/apply-tree-op.js';
+import { Version } from '../../storage/version/version.js';
 import { ManifestStore } from '../../storage/version/manifest-store.js';
 import { DEFAULT_SCHEME } from '../../ecc/scheme.js';
 import { FakeIo } from '../testing/fake-io.js';
@@ -31,7 +31,7 @@ describe('kintsugi inspect', () => {
     await hardState.create({ term: 4, vote: 7, clusterId: 0xabcn, memberId: 7, incarnation: 2, manifestGeneration: 0, manifestDigest: '0'.repeat(32) });
     const commitGeneration = ({ generation, digest }: { generation: number; digest: string }): Promise<void> =>
       hardState.update({ manifestGeneration: generation, manifestDigest: digest });
-    const store = await ManifestStore.open({ disk, scheme: DEFAULT_SCHEME, commitGeneration }, undefined, emptyManifest());
+    const store = await ManifestStore.open({ disk, scheme: DEFAULT_SCHEME, commitGeneration }, undefined, Version.empty());
     store.close();
     await hardState.close();
     return disk;

@@ -67,7 +67,7 @@ async function manifest(io: Io, given: string | undefined, flags: Flags): Promis
   await warnHeld(io, dir);
   const disk = new ReadOnlyDisk(dir);
   const view = await manifestOf(disk);
-  const missing = view.manifest.levels.flat().filter((meta) => disk.sizeOf(`tables/${meta.id}.sst`) === undefined).map((meta) => meta.id);
+  const missing = view.manifest.list().filter((meta) => disk.sizeOf(`tables/${meta.id}.sst`) === undefined).map((meta) => meta.id);
   return print(io, flags, () => manifestJson(view, missing), () => showManifest(view, missing));
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import type { PendingPlan } from '../../storage/version/logical-manifest.js';
+import type { PendingPlan } from '../../storage/version/pending.js';
 import type { TableMeta } from '../../storage/table/table-meta.js';
 import { healPick } from './heal-picker.js';
 import { backoffMs, HealQueue, QUEUE_MAX, type QueuedHeal } from './heal-queue.js';

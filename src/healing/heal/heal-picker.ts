@@ -5,7 +5,7 @@
  */
 
 import type { TableId } from '../../base/ids.js';
-import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
+import type { Version } from '../../storage/version/version.js';
 import type { TableMeta } from '../../storage/table/table-meta.js';
 import { worst, type QueuedHeal } from './heal-queue.js';
 
@@ -19,28 +19,13 @@ export interface HealChoice {
   readonly wakeAt: number | undefined;
 }
 
-export function liveTables(manifest: LogicalManifest): Map<TableId, TableMeta> {
-  const live = new Map<TableId, TableMeta>();
-  for (const level of manifest.levels) for (const meta of level) live.set(meta.id, meta);
-  return live;
-}
-
-/** Inputs of pending plans: an edit of theirs is coming, and a heal edit of a busy table would be refused. */
-export function busyTables(manifest: LogicalManifest): Set<TableId> {
-  const busy = new Set<TableId>();
-  for (const plan of manifest.plans) for (const input of plan.inputs) busy.add(input.id);
-  return busy;
-}
-
-export function healPick(manifest: LogicalManifest, queue: readonly QueuedHeal[], now: number): HealChoice {
-  const live = liveTables(manifest);
-  const busy = busyTables(manifest);
+export function healPick(manifest: Version, queue: readonly QueuedHeal[], now: number): HealChoice {
   const drop: TableId[] = [];
   const lost: TableId[] = [];
   const ready: QueuedHeal[] = [];
   let wakeAt: number | undefined;
   for (const heal of queue) {
-    if (!live.has(heal.tableId)) {
+    if (!manifest.has(heal.tableId)) {
       // An id that was not given out yet belongs to a version that this node has still to apply.
       if (heal.tableId < manifest.nextTableId) drop.push(heal.tableId);
       continue;
@@ -50,10 +35,10 @@ export function healPick(manifest: LogicalManifest, queue: readonly QueuedHeal[]
       wakeAt = wakeAt === undefined ? heal.due : Math.min(wakeAt, heal.due);
     } else if (heal.state === 'proposed') {
       lost.push(heal.tableId);
-    } else if (!busy.has(heal.tableId)) {
+    } else if (!manifest.isBusy(heal.tableId)) {
       ready.push(heal);
     }
   }
   ready.sort((a, b) => worst(b) - worst(a) || a.attempts - b.attempts || a.arrival - b.arrival);
-  return { drop, lost, heal: ready[0] === undefined ? undefined : live.get(ready[0].tableId), wakeAt };
+  return { drop, lost, heal: ready[0] === undefined ? undefined : manifest.table(ready[0].tableId), wakeAt };
 }

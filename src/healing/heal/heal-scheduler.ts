@@ -14,7 +14,7 @@ import type { HealCounters } from '../status/heal-counters.js';
 import type { HintStatus } from '../status/hint-status.js';
 import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import { AwaitedBlocks, lackedBlock } from './awaited-blocks.js';
-import { busyTables, healPick, liveTables } from './heal-picker.js';
+import { healPick } from './heal-picker.js';
 import { HealQueue } from './heal-queue.js';
 import type { HintStore } from '../hints/hint-store.js';
 import type { Hint } from '../hints/hint.js';
@@ -56,7 +56,7 @@ export class HealScheduler {
     this.#awaited = new AwaitedBlocks({
       clock: parts.env.clock,
       heals: () => this.#queue.all(),
-      find: (table) => liveTables(parts.context.tree.latest).get(table),
+      find: (table) => parts.context.tree.latest.table(table),
       repair: parts.repair,
       had: (table) => {
         this.#queue.release(table);
@@ -79,11 +79,10 @@ export class HealScheduler {
   accept(from: NodeId, hints: readonly Hint[]): void {
     const { env, counters, context } = this.#parts;
     const logical = context.tree.latest;
-    const live = liveTables(logical);
     let fresh = 0;
     for (const hint of hints) {
       // Healed already: its node will see for itself once its own files follow.
-      if (!live.has(hint.tableId) && hint.tableId < logical.nextTableId) continue;
+      if (!logical.has(hint.tableId) && hint.tableId < logical.nextTableId) continue;
       const before = this.#queue.get(hint.tableId)?.hints.get(hint.node);
       if (!this.#queue.accept(hint)) break;
       if (before !== undefined) continue;
@@ -184,8 +183,7 @@ export class HealScheduler {
   #propose(meta: TableMeta): void {
     const { env, counters, context } = this.#parts;
     const logical = context.tree.latest;
-    const live = liveTables(logical).has(meta.id);
-    if (!context.leadership.mayShapeTree || !live || busyTables(logical).has(meta.id)) {
+    if (!context.leadership.mayShapeTree || !logical.has(meta.id) || logical.isBusy(meta.id)) {
       this.#queue.release(meta.id);
       return;
     }

@@ -8,8 +8,7 @@ import type { Env } from '../../base/env.js';
 import { codeOf, messageOf } from '../../base/errors.js';
 import type { TableId } from '../../base/ids.js';
 import type { HealingContext } from '../../replica/hooks/healing-hooks.js';
-import { sameBirth, tablePath, type TableMeta } from '../../storage/table/table-meta.js';
-import { liveTables } from './heal-picker.js';
+import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import type { HintStore, OpenHint } from '../hints/hint-store.js';
 import { confirmFaults } from '../hints/confirm-faults.js';
 import { hintOf, type Hint } from '../hints/hint.js';
@@ -76,10 +75,9 @@ export class HintKeeper {
     const { hints, context } = this.#parts;
     const { hint } = open;
     const manifest = context.tree.durable;
-    const live = liveTables(manifest);
     // An id that was not given out yet belongs to an edit that the durable manifest has still to reach.
-    if (live.has(hint.tableId) || hint.tableId >= manifest.nextTableId) return;
-    const heir = [...live.values()].find((meta) => meta.fileDigest === hint.fileDigest && sameBirth(meta.birth, hint.birth));
+    if (manifest.has(hint.tableId) || hint.tableId >= manifest.nextTableId) return;
+    const [heir] = manifest.named(hint);
     if (heir === undefined || this.#proven.has(heir.id)) return this.#end(hint);
     const report = await this.#parts.copies.verify(heir, tablePath(heir.id));
     if (hints.get(hint.tableId) === undefined) return;

@@ -62,7 +62,7 @@ describe('repairs', () => {
     assert.equal((await kept(node)).length, 1);
     await world.until('healed', () => world.log.length > 0 && world.healed());
     await untilKept(node, 0);
-    const heir = node.durable.levels.flat()[0] as TableMeta;
+    const heir = node.durable.list()[0] as TableMeta;
     assert.equal(heir.fileDigest, meta.fileDigest);
     rot(node.disk, tablePath(heir.id), block.offset, block.length);
     assert.equal(codeOf(read(node, heir, block.offset)), 'BLOCK_UNREADABLE');
@@ -149,7 +149,7 @@ describe('repairs', () => {
     rot(node.disk, tablePath(1), block.offset, block.length);
     const error = read(node, meta, block.offset);
     assert.ok(error);
-    node.logical = node.materialized = node.durable = { ...node.durable, levels: node.durable.levels.map(() => []) };
+    node.logical = node.materialized = node.durable = node.durable.with({ levels: node.durable.levels.map(() => []) });
     await node.healing.repair(error);
     // However often the durable manifest moves meanwhile: that neither hurries nor delays it.
     for (let i = 0; i < 10; i++) await node.healing.settled();

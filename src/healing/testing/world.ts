@@ -18,10 +18,9 @@ import type { TableFormat } from '../../storage/base/settings.js';
 import { noFaults, type Region } from '../../storage/table/block-faults.js';
 import { TableStore } from '../../storage/table/table-store.js';
 import { TableWriter } from '../../storage/table/table-writer.js';
-import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
+import { Version } from '../../storage/version/version.js';
 import { tablePath, type ProducedTable, type TableMeta } from '../../storage/table/table-meta.js';
 import type { TreeOp } from '../../storage/version/tree-op.js';
-import { liveTables } from '../heal/heal-picker.js';
 import { Healing, type HealingOptions } from '../healing.js';
 
 export const FORMAT: TableFormat = {
@@ -117,10 +116,8 @@ export function makeTable(sequence: number, entries = 60, format = FORMAT): { pr
   return { produced, file };
 }
 
-export function manifestOf(tables: readonly TableMeta[], nextTableId: TableId, plans: LogicalManifest['plans'] = []): LogicalManifest {
-  return {
-    nextTableId, levels: [tables, [], [], [], [], [], []], seals: [], plans, flushed: { index: 0, term: 0 }, last: { index: 0, term: 0 },
-  };
+export function manifestOf(tables: readonly TableMeta[], nextTableId: TableId, plans: Version['plans'] = []): Version {
+  return Version.empty().with({ nextTableId, levels: [tables, [], [], [], [], [], []], plans });
 }
 
 export async function writeFile(disk: Disk, path: string, bytes: Uint8Array): Promise<void> {
@@ -160,9 +157,9 @@ export class TestNode {
   healing!: Healing;
   tables!: TableStore;
   fetcher!: TableFetcher;
-  logical: LogicalManifest;
-  materialized: LogicalManifest;
-  durable: LogicalManifest;
+  logical: Version;
+  materialized: Version;
+  durable: Version;
   /** Edits of the log that were applied here. */
   applied = 0;
   up = false;
@@ -195,10 +192,10 @@ export class TestNode {
     this.fetcher = new TableFetcher(env);
     const server: TableServer = serveTables(env, {
       tables: this.tables,
-      find: (name) => [...liveTables(this.materialized).values()].filter((meta) => meta.fileDigest === name.fileDigest),
+      find: (name) => this.materialized.list().filter((meta) => meta.fileDigest === name.fileDigest),
       owed: (name) =>
-        [...liveTables(this.logical).values()].some((meta) => meta.fileDigest === name.fileDigest) &&
-        ![...liveTables(this.materialized).values()].some((meta) => meta.fileDigest === name.fileDigest),
+        this.logical.list().some((meta) => meta.fileDigest === name.fileDigest) &&
+        !this.materialized.list().some((meta) => meta.fileDigest === name.fileDigest),
     });
     this.world.network.handlers.set(this.id, (from, method, request) =>
       isTableCall(method) ? server(method, request) : healing.onCall(from, method, request),
@@ -233,8 +230,8 @@ export class TestNode {
     while (this.up && this.applied < this.world.log.length) {
       const removedId = this.world.log[this.applied] as TableId;
       const index = ++this.applied;
-      const removed = liveTables(this.logical).get(removedId);
-      const busy = this.logical.plans.some((plan) => plan.inputs.some((input) => input.id === removedId));
+      const removed = this.logical.table(removedId);
+      const busy = this.logical.isBusy(removedId);
       if (removed === undefined || busy) {
         this.healing.healEditApplied(removedId, undefined, index);
         continue;
@@ -250,11 +247,11 @@ export class TestNode {
     if (!this.up || this.holdFiles) return;
     const { healing } = this;
     const target = this.logical;
-    const here = liveTables(this.materialized);
+    const here = this.materialized;
     const removed: TableMeta[] = [];
-    for (const added of liveTables(target).values()) {
+    for (const added of target.list()) {
       if (here.has(added.id)) continue;
-      const old = [...here.values()].find((meta) => meta.fileDigest === added.fileDigest) as TableMeta;
+      const old = here.list().find((meta) => meta.fileDigest === added.fileDigest) as TableMeta;
       try {
         await healing.materializeHeal(old, added);
       } catch {
@@ -272,9 +269,9 @@ export class TestNode {
   }
 }
 
-function replaced(manifest: LogicalManifest, removed: TableMeta, added: TableMeta, index: number): LogicalManifest {
+function replaced(manifest: Version, removed: TableMeta, added: TableMeta, index: number): Version {
   const levels = manifest.levels.map((level) => level.map((meta) => (meta.id === removed.id ? added : meta)));
-  return { ...manifest, levels, nextTableId: manifest.nextTableId + 1, last: { index, term: 1 } };
+  return manifest.with({ levels, nextTableId: manifest.nextTableId + 1, last: { index, term: 1 } });
 }
 
 export class World {

@@ -146,8 +146,8 @@ export class ChaosCluster {
     });
   }
 
-  tables(node: ChaosNode): TableMeta[] {
-    return node.replica.tree.materialized.levels.flat();
+  tables(node: ChaosNode): readonly TableMeta[] {
+    return node.replica.tree.materialized.list();
   }
 
   /**

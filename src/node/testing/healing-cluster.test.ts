@@ -29,7 +29,7 @@ function rewrite(node: TestNode, path: string, change: (bytes: Uint8Array) => vo
 }
 
 function tables(node: TestNode): readonly TableMeta[] {
-  return node.replica.tree.materialized.levels.flat();
+  return node.replica.tree.materialized.list();
 }
 
 /** A reader of everything, through every node, both ways; returns the wrong, missing or failed reads. */

@@ -7,7 +7,7 @@ import { NEWER_VERSION_USED } from '../../replica/snapshot/newer-version.js';
 import { get, put } from '../../api/testing/requests.js';
 import { TestCluster, type TestNode } from './test-cluster.js';
 import { USER_SPACE } from '../../storage/base/read-view.js';
-import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
+import type { Version } from '../../storage/version/version.js';
 import { encodeManifest } from '../../storage/version/manifest-codec.js';
 import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import { Healing } from '../../healing/healing.js';
@@ -27,7 +27,7 @@ async function write(cluster: TestCluster, round: number): Promise<void> {
 }
 
 function tables(node: TestNode): readonly TableMeta[] {
-  return node.replica.tree.durable.levels.flat();
+  return node.replica.tree.durable.list();
 }
 
 /** Nothing of it is left, parity included. */
@@ -45,7 +45,7 @@ function userTables(node: TestNode): TableMeta[] {
 /** Overwrites everything until no other member has any of `old` in any version. Gives the number of rounds. */
 async function compactAway(cluster: TestCluster, others: readonly TestNode[], old: readonly TableMeta[]): Promise<number> {
   const digests = new Set(old.map((table) => table.fileDigest));
-  const names = ({ levels }: LogicalManifest): boolean => levels.flat().some((table) => digests.has(table.fileDigest));
+  const names = (version: Version): boolean => version.list().some((table) => digests.has(table.fileDigest));
   const gone = ({ replica: { tree } }: TestNode): boolean => !names(tree.durable) && !names(tree.latest);
   let round = 1;
   do await write(cluster, ++round);
@@ -158,7 +158,7 @@ describe('a member whose peers no longer keep what it lacks', function () {
     let asked = 0;
     const repair = async (): Promise<void> => {
       asked++;
-      await cluster.until('the table to be healed', () => !node.replica.tree.materialized.levels.flat().some(({ id }) => id === table.id));
+      await cluster.until('the table to be healed', () => !node.replica.tree.materialized.list().some(({ id }) => id === table.id));
       throw new EtcdError('DATA_LOSS', 'given up meanwhile');
     };
     Object.assign(node.replica.options.hooks, { repair });

@@ -39,7 +39,7 @@ function file(node: TestNode, path: string): Uint8Array {
 
 function assertEqualTrees(cluster: TestCluster): void {
   const [first, ...others] = cluster.alive as [TestNode, ...TestNode[]];
-  const tables = first.replica.tree.materialized.levels.flat();
+  const tables = first.replica.tree.materialized.list();
   for (const other of others) {
     assert.equal(toHex(encodeManifest(other.replica.tree.materialized)), toHex(encodeManifest(first.replica.tree.materialized)));
     for (const { id } of tables) assert.deepEqual(file(other, tablePath(id)), file(first, tablePath(id)), `table ${id}`);

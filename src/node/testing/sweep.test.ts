@@ -12,7 +12,7 @@ describe('table files that nothing names', function () {
     for (let i = 0; i < 400; i++) await cluster.nodes[i % 3]?.store.put(put(`k${i}`, 'v'.repeat(200)));
     await cluster.settled();
     const node = await cluster.follower();
-    const named = node.replica.tree.materialized.levels.flat().map(({ id }) => `${id}.sst`);
+    const named = node.replica.tree.materialized.list().map(({ id }) => `${id}.sst`);
     const { nextTableId } = node.replica.tree.latest;
     const stray = Array.from({ length: nextTableId }, (_, id) => `${id}.sst`).filter((name) => !named.includes(name));
     assert.ok(named.length > 0 && stray.length > 0);

@@ -12,10 +12,10 @@ import { StorageError } from '../../storage/base/errors.js';
 import { rebuildTable } from '../../storage/table/rebuild-table.js';
 import type { BlockName } from '../../storage/table/table-image.js';
 import { verifyTable } from '../../storage/table/verify-table.js';
-import type { TableMeta } from '../../storage/table/table-meta.js';
+import type { TableMeta, TableName } from '../../storage/table/table-meta.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import { BlockWindow } from './block-window.js';
-import { decodeRegionsAnswer, encodeRegionsRequest, TABLE_REGIONS_METHOD, type RegionsAnswer, type TableName } from './table-wire.js';
+import { decodeRegionsAnswer, encodeRegionsRequest, TABLE_REGIONS_METHOD, type RegionsAnswer } from './table-wire.js';
 import { payloadMatches, type WantedBlock } from './wanted-block.js';
 
 export type BlockOutcome =

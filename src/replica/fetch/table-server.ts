@@ -11,10 +11,10 @@ import { StorageError } from '../../storage/base/errors.js';
 import { FILE_MISSING } from '../../storage/table/read-block.js';
 import type { TableReader } from '../../storage/table/table-reader.js';
 import type { TableStore } from '../../storage/table/table-store.js';
-import type { TableMeta } from '../../storage/table/table-meta.js';
+import type { TableMeta, TableName } from '../../storage/table/table-meta.js';
 import {
   ANSWER_BYTES, decodeRegionsRequest, encodeRegionsAnswer, PAYLOAD_BYTES_MAX, TABLE_REGIONS_METHOD,
-  type Piece, type RegionsAnswer, type RegionsRequest, type TableName,
+  type Piece, type RegionsAnswer, type RegionsRequest,
 } from './table-wire.js';
 
 /** What a node holds. */

@@ -8,19 +8,13 @@
 import { ByteReader, ByteWriter, fromHex, KiB, MiB, toHex } from '../../base/bytes.js';
 import { CodecError } from '../../base/errors.js';
 import type { Digest128 } from '../../base/ids.js';
-import type { Birth } from '../../storage/table/table-meta.js';
+import type { Birth, TableName } from '../../storage/table/table-meta.js';
 
 export const TABLE_REGIONS_METHOD = 'table.regions';
 /** Bytes of payloads in one answer; a single one may exceed it alone (a block of one huge value). */
 export const ANSWER_BYTES = MiB;
 /** A payload beyond this does not fit into a reply. */
 export const PAYLOAD_BYTES_MAX = 4 * MiB - 64 * KiB;
-
-/** A table by its bytes. Every TableMeta is one. */
-export interface TableName {
-  readonly birth: Birth;
-  readonly fileDigest: Digest128;
-}
 
 export interface RegionsRequest extends TableName {
   /** Where a region begins. */

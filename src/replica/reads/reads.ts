@@ -155,6 +155,6 @@ export class Reads {
 
   /** By views from now on. */
   #isRead(table: TableId): boolean {
-    return this.#parts.tree.materialized.levels.some((level) => level.some(({ id }) => id === table));
+    return this.#parts.tree.materialized.has(table);
   }
 }

@@ -6,8 +6,7 @@ import { silent } from '../../base/events.js';
 import type { NodeId } from '../../base/ids.js';
 import { StorageError } from '../../storage/base/errors.js';
 import type { Tree } from '../../storage/tree/tree.js';
-import { emptyManifest } from '../../storage/version/apply-tree-op.js';
-import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
+import { Version } from '../../storage/version/version.js';
 import { encodeManifest } from '../../storage/version/manifest-codec.js';
 import type { TableMeta } from '../../storage/table/table-meta.js';
 import { EtcdError } from '../../api/etcd-error.js';
@@ -26,9 +25,9 @@ function table(id: number, sequence: number): TableMeta {
   };
 }
 
-function version(last: number, tables: readonly TableMeta[] = []): LogicalManifest {
-  const empty = emptyManifest();
-  return { ...empty, ...PLACE, last: { index: last, term: 1 }, levels: [tables, ...empty.levels.slice(1)] };
+function version(last: number, tables: readonly TableMeta[] = []): Version {
+  const empty = Version.empty();
+  return empty.with({ ...PLACE, last: { index: last, term: 1 }, levels: [tables, ...empty.levels.slice(1)] });
 }
 
 const LOST = new StorageError('BLOCK_UNREADABLE', 'bad', { tableId: 3, offset: 0 });
@@ -38,11 +37,11 @@ const AWAY = new NetworkError('UNREACHABLE', 'a peer is away', {});
 
 describe('asking for a newer version', () => {
   let clock: ManualClock;
-  let answers: Map<NodeId, LogicalManifest | undefined>;
+  let answers: Map<NodeId, Version | undefined>;
   let asked: number;
   let taken: number[];
   let newer: NewerVersion;
-  const use = (manifest: LogicalManifest): Promise<boolean> => Promise.resolve(void taken.push(manifest.last.index) === undefined);
+  const use = (manifest: Version): Promise<boolean> => Promise.resolve(void taken.push(manifest.last.index) === undefined);
 
   beforeEach(() => {
     clock = new ManualClock();
@@ -62,7 +61,7 @@ describe('asking for a newer version', () => {
       tree: { meta: (id: number) => (id === 3 ? table(3, 30) : undefined) } as unknown as Tree,
       peers: [2, 3, 4],
       receiver: {
-        obtain: (_from: NodeId, _manifest: LogicalManifest, arrived: () => Promise<boolean>) => arrived(),
+        obtain: (_from: NodeId, _manifest: Version, arrived: () => Promise<boolean>) => arrived(),
       } as unknown as SnapshotReceiver,
       suits: ({ last }) => last.index > 60,
     });

@@ -9,8 +9,8 @@ import { codeOf, NetworkError } from '../../base/errors.js';
 import type { Env } from '../../base/env.js';
 import type { StorageError } from '../../storage/base/errors.js';
 import type { Tree } from '../../storage/tree/tree.js';
-import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
-import { sameBirth, type TableMeta } from '../../storage/table/table-meta.js';
+import type { Version } from '../../storage/version/version.js';
+import type { TableMeta } from '../../storage/table/table-meta.js';
 import type { DurableLog } from '../log/durable-log.js';
 import { joins } from '../log/joins.js';
 import type { Life } from '../state/life.js';
@@ -49,7 +49,7 @@ export class NewerVersion {
    * A repair that this member cannot go on without failed with `cause`. True: a newer version was found, its tables are here, and
    * `use` has put it in place. False: try the repair again, and this. Rejects with what `use` rejects with.
    */
-  async seek(error: StorageError, cause: unknown, use: (manifest: LogicalManifest) => Promise<boolean>): Promise<boolean> {
+  async seek(error: StorageError, cause: unknown, use: (manifest: Version) => Promise<boolean>): Promise<boolean> {
     const { clock } = this.#parts.env;
     if (this.#busy || !this.#due(error, cause)) return false;
     this.#busy = true;
@@ -79,18 +79,18 @@ export class NewerVersion {
   async #ask(lost: TableMeta | undefined): Promise<PeerVersion | undefined> {
     const { env, membership } = this.#parts;
     const { found } = await askForVersions(env, membership.peers);
-    return newest(found, (manifest) => this.suits(manifest) && !(lost && names(manifest, lost)));
+    return newest(found, (manifest) => this.suits(manifest) && !(lost && manifest.named(lost).length > 0));
   }
 
   /** S2: only a version that this log leads to, and newer than what is read; before Raft starts the log may begin anew. */
-  suits({ flushed, last }: LogicalManifest): boolean {
+  suits({ flushed, last }: Version): boolean {
     const { life, tree, log } = this.#parts;
     if (last.index <= tree.materialized.last.index) return false;
     if (life.serving) return joins(log, flushed) && joins(log, last);
     return joins(log, flushed) || flushed.index > tree.durable.flushed.index;
   }
 
-  async #take({ from, manifest }: PeerVersion, use: (manifest: LogicalManifest) => Promise<boolean>): Promise<boolean> {
+  async #take({ from, manifest }: PeerVersion, use: (manifest: Version) => Promise<boolean>): Promise<boolean> {
     const used = await this.#parts.receiver.obtain(from, manifest, () => use(manifest));
     const data = { from, flushed: manifest.flushed.index, last: manifest.last.index };
     if (used) this.#parts.env.events.emit({ type: 'warning', message: NEWER_VERSION_USED, data });
@@ -101,9 +101,4 @@ export class NewerVersion {
 /** Every peer has answered: they have no good copy, or no such table. */
 function saysAll(cause: unknown): boolean {
   return codeOf(cause) === 'DATA_LOSS' || (cause instanceof NetworkError && cause.data['gone'] === true);
-}
-
-/** Under this or, after a heal, another id. */
-function names({ levels }: LogicalManifest, { birth, fileDigest }: TableMeta): boolean {
-  return levels.some((tables) => tables.some((table) => table.fileDigest === fileDigest && sameBirth(table.birth, birth)));
 }

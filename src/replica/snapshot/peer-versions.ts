@@ -4,7 +4,7 @@ import { EMPTY } from '../../base/bytes.js';
 import type { Env } from '../../base/env.js';
 import { codeOf, messageOf, NetworkError } from '../../base/errors.js';
 import type { NodeId } from '../../base/ids.js';
-import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
+import type { Version } from '../../storage/version/version.js';
 import { decodeManifest, encodeManifest } from '../../storage/version/manifest-codec.js';
 import type { SnapshotSender } from './snapshot-sender.js';
 
@@ -20,7 +20,7 @@ export function serveHandOver(sender: SnapshotSender, to: NodeId): Uint8Array {
 
 export interface PeerVersion {
   readonly from: NodeId;
-  readonly manifest: LogicalManifest;
+  readonly manifest: Version;
 }
 
 export interface PeerVersions {
@@ -39,7 +39,7 @@ export async function askForVersions(env: Env, peers: readonly NodeId[]): Promis
 }
 
 /** The newest of those that `suit`. */
-export function newest(found: readonly PeerVersion[], suits: (manifest: LogicalManifest) => boolean): PeerVersion | undefined {
+export function newest(found: readonly PeerVersion[], suits: (manifest: Version) => boolean): PeerVersion | undefined {
   let best: PeerVersion | undefined;
   for (const version of found) {
     if (suits(version.manifest) && (!best || version.manifest.last.index > best.manifest.last.index)) best = version;

@@ -66,7 +66,7 @@ describe('receiving snapshots', () => {
     offer(1);
     await turn();
     // The table was owed too, and the materializer is done with it.
-    const [table] = source.manifest.levels.flat() as [TableMeta];
+    const [table] = source.manifest.list() as [TableMeta];
     (await disk.open(tablePath(table.id), 'create')).close();
     offer(2);
     await turn();

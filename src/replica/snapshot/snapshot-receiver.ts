@@ -14,7 +14,7 @@ import type { Message } from '../../raft/types.js';
 import type { Tree } from '../../storage/tree/tree.js';
 import type { TableStore } from '../../storage/table/table-store.js';
 import { verifyTable } from '../../storage/table/verify-table.js';
-import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
+import type { Version } from '../../storage/version/version.js';
 import { decodeManifest } from '../../storage/version/manifest-codec.js';
 import { sameBirth, tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import { FRAME_SNAPSHOT_ALIVE, frame } from '../wire/frame.js';
@@ -87,7 +87,7 @@ export class SnapshotReceiver {
    * tables stay while it does. False at once while another transfer is under way, later if this one failed or was replaced. Rejects
    * with what `arrived` rejects with.
    */
-  async obtain(from: NodeId, manifest: LogicalManifest, arrived: () => Promise<boolean>): Promise<boolean> {
+  async obtain(from: NodeId, manifest: Version, arrived: () => Promise<boolean>): Promise<boolean> {
     if (this.#transfer) return false;
     const begun = this.#begin(from, 0, manifest.flushed.index);
     let end: Promise<boolean> = Promise.resolve(false);
@@ -130,14 +130,14 @@ export class SnapshotReceiver {
     this.#timer = env.clock.setTimer(SIGN_MS, () => this.#sign());
   }
 
-  async #run(transfer: Transfer, manifest: LogicalManifest, arrived: () => Promise<void> | void): Promise<void> {
+  async #run(transfer: Transfer, manifest: Version, arrived: () => Promise<void> | void): Promise<void> {
     const { env, tree } = this.#parts;
-    const mine = [...tree.durable.levels.flat(), ...tree.latest.levels.flat()].filter((meta) => tree.isLocal(meta.id));
+    const mine = [...tree.durable.list(), ...tree.latest.list()].filter((meta) => tree.isLocal(meta.id));
     const unpin = tree.pin(mine);
     try {
       const before = this.#fetchedBytes;
       const reused = this.#reusedBytes;
-      for (const meta of tablesOf(manifest)) {
+      for (const meta of manifest.list()) {
         if (transfer.cancelled) return;
         await this.#obtain(meta, mine, transfer);
       }
@@ -184,8 +184,4 @@ export class SnapshotReceiver {
     this.#fetchedBytes += fetched;
     if (twin || left !== undefined) this.#reusedBytes += Math.max(0, meta.bytes - fetched);
   }
-}
-
-function tablesOf(manifest: LogicalManifest): TableMeta[] {
-  return manifest.levels.flat();
 }

@@ -15,7 +15,7 @@ async function flushOne(harness: TreeHarness, revision: number): Promise<void> {
 }
 
 async function compactAll(harness: TreeHarness): Promise<void> {
-  const inputs = harness.manifest.levels.flat().map((t) => ({ id: t.id, digest: t.fileDigest }));
+  const inputs = harness.manifest.list().map((t) => ({ id: t.id, digest: t.fileDigest }));
   harness.apply({ kind: 'plan', proposer: 7, purpose: 'compact', inputs, outputLevel: 1, gcRevision: 0, format: SMALL_FORMAT });
   await harness.compact(harness.lastIndex);
   await harness.record();
@@ -43,7 +43,7 @@ describe('sending snapshots', () => {
 
   it('S5 what a snapshot names is kept from the moment it is made, though it leaves when the durable version is another', async () => {
     const snapshot = sender.snapshot();
-    const ids = decodeManifest(snapshot.data as Uint8Array).levels.flat().map((table) => table.id);
+    const ids = decodeManifest(snapshot.data as Uint8Array).list().map((table) => table.id);
     await flushOne(harness, 4);
     await compactAll(harness);
     assert.ok(harness.tree.durable.flushed.index > snapshot.metadata.index);
@@ -66,7 +66,7 @@ describe('sending snapshots', () => {
   it('S5 a version that a member asked for is kept while it shows signs of life, and no longer', async () => {
     const manifest = sender.handOver(3);
     assert.ok(manifest);
-    const ids = manifest.levels.flat().map((table) => table.id);
+    const ids = manifest.list().map((table) => table.id);
     for (let second = 0; second < 8; second++) {
       clock.advance(1_000);
       sender.alive(3);
@@ -85,7 +85,7 @@ describe('sending snapshots', () => {
   it('S5 a snapshot that never leaves holds nothing for ever', async () => {
     const snapshot = sender.snapshot();
     assert.equal(sender.snapshot(), snapshot, 'made once for one version');
-    const ids = decodeManifest(snapshot.data as Uint8Array).levels.flat().map((table) => table.id);
+    const ids = decodeManifest(snapshot.data as Uint8Array).list().map((table) => table.id);
     await compactAll(harness);
     clock.advance(5_000);
     sender.tick();

@@ -11,7 +11,7 @@ import { RaftError } from '../../raft/errors.js';
 import type { ProgressState, Snapshot } from '../../raft/types.js';
 import type { Tree } from '../../storage/tree/tree.js';
 import type { TableMeta } from '../../storage/table/table-meta.js';
-import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
+import type { Version } from '../../storage/version/version.js';
 import { encodeManifest } from '../../storage/version/manifest-codec.js';
 import type { Membership } from '../state/membership.js';
 
@@ -28,7 +28,7 @@ export type Followers = ReadonlyMap<NodeId, { readonly state: ProgressState }> |
 /** A snapshot that the core holds and has not sent yet, or may send again. */
 interface Offer {
   readonly snapshot: Snapshot;
-  readonly manifest: LogicalManifest;
+  readonly manifest: Version;
   readonly unpin: () => void;
   madeAt: number;
 }
@@ -74,7 +74,7 @@ export class SnapshotSender {
         metadata: { index: manifest.flushed.index, term: manifest.flushed.term, confState: membership.confState },
         data: encodeManifest(manifest),
       };
-      offer = { snapshot, manifest, unpin: tree.pin(manifest.levels.flat()), madeAt: 0 };
+      offer = { snapshot, manifest, unpin: tree.pin(manifest.list()), madeAt: 0 };
       this.#offers.push(offer);
     }
     offer.madeAt = clock.now();
@@ -85,12 +85,12 @@ export class SnapshotSender {
    * The durable version, for a member that cannot go on with its own: what that one needs may be in no table here any more,
    * while its log is long enough for Raft. Kept like a snapshot's. Undefined: nothing was flushed yet.
    */
-  handOver(to: NodeId): LogicalManifest | undefined {
+  handOver(to: NodeId): Version | undefined {
     const { tree, clock } = this.#parts;
     const manifest = tree.durable;
     if (manifest.flushed.index === 0) return undefined;
     this.#release(this.#handed, to);
-    const tables = manifest.levels.flat();
+    const tables = manifest.list();
     const now = clock.now();
     this.#handed.set(to, { flushed: manifest.flushed.index, tables, unpin: tree.pin(tables), startedAt: now, lastSign: now });
     return manifest;
@@ -116,7 +116,7 @@ export class SnapshotSender {
 
   /** Tables that are kept for transfers, whether or not a version still names them. */
   tables(): TableMeta[] {
-    const offered = this.#offers.flatMap((offer) => offer.manifest.levels.flat());
+    const offered = this.#offers.flatMap((offer) => offer.manifest.list());
     return [...offered, ...this.#underWay().flatMap((transfer) => transfer.tables)];
   }
 

@@ -1,10 +1,10 @@
 /** Which of this member's files hold the bytes that a peer asks for, whatever id they have here. */
 
+import type { TableId } from '../../base/ids.js';
 import type { TableStore } from '../../storage/table/table-store.js';
-import { sameBirth, type TableMeta } from '../../storage/table/table-meta.js';
+import { sameTable, type TableMeta, type TableName } from '../../storage/table/table-meta.js';
 import type { Tree } from '../../storage/tree/tree.js';
 import type { TableSource } from '../fetch/table-server.js';
-import type { TableName } from '../fetch/table-wire.js';
 import type { SnapshotSender } from './snapshot-sender.js';
 
 export class MemberTables implements TableSource {
@@ -21,19 +21,15 @@ export class MemberTables implements TableSource {
 
   find(name: TableName): TableMeta[] {
     const tree = this.#tree;
-    const found = new Map<number, TableMeta>();
-    const versions = [tree.latest, tree.materialized, tree.durable].flatMap((version) => version.levels.flat());
-    for (const meta of [...versions, ...this.#sender.tables()]) {
-      if (isNamed(meta, name) && tree.isLocal(meta.id)) found.set(meta.id, meta);
+    const found = new Map<TableId, TableMeta>();
+    for (const version of [tree.latest, tree.materialized, tree.durable]) {
+      for (const meta of version.named(name)) found.set(meta.id, meta);
     }
-    return [...found.values()];
+    for (const meta of this.#sender.tables()) if (sameTable(meta, name)) found.set(meta.id, meta);
+    return [...found.values()].filter((meta) => tree.isLocal(meta.id));
   }
 
   owed(name: TableName): boolean {
-    return this.#tree.owed().some((meta) => isNamed(meta, name));
+    return this.#tree.owed().some((table) => sameTable(table, name));
   }
-}
-
-function isNamed(meta: TableMeta, { birth, fileDigest }: TableName): boolean {
-  return meta.fileDigest === fileDigest && sameBirth(meta.birth, birth);
 }

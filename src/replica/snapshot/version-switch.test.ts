@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { ManualClock } from '../../base/testing/manual-clock.js';
-import { emptyManifest } from '../../storage/version/apply-tree-op.js';
-import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
+import { Version } from '../../storage/version/version.js';
 import { ServeGate } from '../reads/serve-gate.js';
 import { VersionSwitch, type VersionSwitchOptions } from './version-switch.js';
 
@@ -14,7 +13,7 @@ describe('another version', () => {
     // Entry 23 waits for a repair: what was applied since 20 is there to be read, and was not told of.
     const applier = { index: 22, stop: nothing, rebase: nothing, resume: () => undefined };
     const machine = { writer: { pause: nothing, resume: () => undefined }, dropWork: () => undefined, resume: () => undefined };
-    const manifest: LogicalManifest = { ...emptyManifest(), flushed: { index: 15, term: 1 }, last: { index: 18, term: 1 } };
+    const manifest: Version = Version.empty().with({ flushed: { index: 15, term: 1 }, last: { index: 18, term: 1 } });
     const tree = { durable: manifest, reset: () => undefined, collect: nothing };
     const options = {
       tree, gate, applier, machine, store: { replace: nothing }, load: () => undefined, shortening: () => undefined,

@@ -14,7 +14,7 @@ import type { LogIndex } from '../../base/ids.js';
 import type { Snapshot } from '../../raft/types.js';
 import { StorageError } from '../../storage/base/errors.js';
 import type { Tree } from '../../storage/tree/tree.js';
-import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
+import type { Version } from '../../storage/version/version.js';
 import { decodeManifest } from '../../storage/version/manifest-codec.js';
 import type { ManifestStore } from '../../storage/version/manifest-store.js';
 import type { Applier } from '../apply/applier.js';
@@ -85,7 +85,7 @@ export class VersionSwitch {
   }
 
   /** A peer's, while Raft runs. False: it does not suit any more, and nothing has changed. */
-  async takeOver(manifest: LogicalManifest, suits: () => boolean): Promise<boolean> {
+  async takeOver(manifest: Version, suits: () => boolean): Promise<boolean> {
     const { applier, machine, life } = this.#parts;
     if (this.busy || life.ended) return false;
     return this.#alone(async () => {
@@ -106,7 +106,7 @@ export class VersionSwitch {
   }
 
   /** A peer's, before Raft starts and without its state, which the caller loads. A log that does not lead there begins anew. */
-  async openAt(manifest: LogicalManifest): Promise<void> {
+  async openAt(manifest: Version): Promise<void> {
     const { applier, log } = this.#parts;
     const { flushed, last } = manifest;
     await this.#alone(async () => {
@@ -159,7 +159,7 @@ export class VersionSwitch {
     await this.#parts.shortener.running;
   }
 
-  async #replace(manifest: LogicalManifest): Promise<void> {
+  async #replace(manifest: Version): Promise<void> {
     const { applier, machine, store, tree, gate } = this.#parts;
     // Readers have seen what was applied before an entry that waits, although its stretch has not ended.
     gate.applied(applier.index);

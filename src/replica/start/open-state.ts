@@ -10,8 +10,7 @@ import { DEFAULT_TREE_SETTINGS } from '../../storage/base/settings.js';
 import { StorageError } from '../../storage/base/errors.js';
 import { TableStore } from '../../storage/table/table-store.js';
 import { Tree } from '../../storage/tree/tree.js';
-import { emptyManifest } from '../../storage/version/apply-tree-op.js';
-import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
+import { Version } from '../../storage/version/version.js';
 import { ManifestStore, type ManifestStoreOptions } from '../../storage/version/manifest-store.js';
 import type { Door } from './door.js';
 import { ReplicaError } from '../base/errors.js';
@@ -86,10 +85,10 @@ async function openHardState(options: ReplicaOptions): Promise<HardStateStore> {
   return hardState;
 }
 
-type Version = Pick<OpenedState, 'store' | 'log' | 'commit'>;
+type OpenedVersion = Pick<OpenedState, 'store' | 'log' | 'commit'>;
 
 /** The version that hard state names and the log that goes with it; if either does not suit the other any more, a peer's version. */
-async function openVersion({ options, life, membership, door }: OpeningParts, hardState: HardStateStore): Promise<Version> {
+async function openVersion({ options, life, membership, door }: OpeningParts, hardState: HardStateStore): Promise<OpenedVersion> {
   const { env, logSegmentBytes } = options;
   const { store, lost } = await openManifest(options, hardState);
   let cause = lost;
@@ -122,10 +121,10 @@ async function openManifest(options: ReplicaOptions, hardState: HardStateStore):
   const known = hardState.current;
   const named = known && known.manifestGeneration > 0 ? { generation: known.manifestGeneration, digest: known.manifestDigest } : undefined;
   try {
-    return { store: await ManifestStore.open(of, named, emptyManifest()) };
+    return { store: await ManifestStore.open(of, named, Version.empty()) };
   } catch (error) {
     if (!(error instanceof StorageError && error.code === 'MANIFEST_UNREADABLE') || named === undefined) throw error;
-    return { store: ManifestStore.lost(of, named, emptyManifest()), lost: error };
+    return { store: ManifestStore.lost(of, named, Version.empty()), lost: error };
   }
 }
 
@@ -139,7 +138,7 @@ function manifestOptions({ env }: ReplicaOptions, hardState: HardStateStore): Ma
 }
 
 /** The log as of the manifest: one that ends before F belongs to a snapshot that was installed just before a crash. */
-async function follow({ log, recovered }: OpenedLog, { flushed, last }: LogicalManifest): Promise<{ log: DurableLog; commit: LogIndex }> {
+async function follow({ log, recovered }: OpenedLog, { flushed, last }: Version): Promise<{ log: DurableLog; commit: LogIndex }> {
   assert(log.firstIndex() <= flushed.index + 1, 'S1 the log begins with what the tables lack, or before');
   if (!joins(log, flushed)) await log.resetTo(flushed.index, flushed.term, last.index);
   return { log, commit: commitOf(log, { flushed, last }, recovered.commit) };

@@ -8,8 +8,7 @@ import { silent } from '../../base/events.js';
 import type { LogIndex, NodeId } from '../../base/ids.js';
 import { DEFAULT_TREE_SETTINGS } from '../../storage/base/settings.js';
 import { StorageError } from '../../storage/base/errors.js';
-import { emptyManifest } from '../../storage/version/apply-tree-op.js';
-import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
+import { Version } from '../../storage/version/version.js';
 import { encodeManifest } from '../../storage/version/manifest-codec.js';
 import { ManifestStore } from '../../storage/version/manifest-store.js';
 import { Door } from './door.js';
@@ -23,15 +22,15 @@ const PEERS = [2, 3];
 const LOST = new StorageError('MANIFEST_UNREADABLE', 'manifest/1');
 
 /** Of a peer: F, E and nothing in tables. */
-function version(flushed: number, last: number, term = 1): LogicalManifest {
-  return { ...emptyManifest(), flushed: { index: flushed, term }, last: { index: last, term } };
+function version(flushed: number, last: number, term = 1): Version {
+  return Version.empty().with({ flushed: { index: flushed, term }, last: { index: last, term } });
 }
 
 /** One member whose manifest is lost, on a real disk in memory; what its peers answer is the test's. */
 class Bench {
   readonly disk = new FaultDisk(new MemoryDisk());
   /** What each peer hands over; undefined: it cannot be reached. */
-  answers = new Map<NodeId, LogicalManifest | undefined>();
+  answers = new Map<NodeId, Version | undefined>();
   /** Before the peers answer; the first round is 1. */
   onRound: (round: number) => void = () => undefined;
   readonly opened: DurableLog[] = [];
@@ -52,7 +51,7 @@ class Bench {
         disk, scheme: DEFAULT_TREE_SETTINGS.format.scheme,
         commitGeneration: ({ generation, digest }) => hardState.update({ manifestGeneration: generation, manifestDigest: digest }),
       },
-      { generation: 1, digest: 'ab'.repeat(16) }, emptyManifest(),
+      { generation: 1, digest: 'ab'.repeat(16) }, Version.empty(),
     );
     const env = this.#env();
     const opened = await regainVersion({

@@ -14,10 +14,9 @@ import { BlockCache } from '../../storage/cache/block-cache.js';
 import { noFaults } from '../../storage/table/block-faults.js';
 import { TableStore } from '../../storage/table/table-store.js';
 import { Tree } from '../../storage/tree/tree.js';
-import { emptyManifest } from '../../storage/version/apply-tree-op.js';
-import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
+import { Version } from '../../storage/version/version.js';
 import type { ManifestStore } from '../../storage/version/manifest-store.js';
-import { sameBirth } from '../../storage/table/table-meta.js';
+import type { TableMeta, TableName } from '../../storage/table/table-meta.js';
 import type { Door } from './door.js';
 import { TableFetcher } from '../fetch/table-fetcher.js';
 import { serveTables, type TableSource } from '../fetch/table-server.js';
@@ -63,7 +62,7 @@ export async function regainVersion(parts: RegainParts): Promise<OpenedLog> {
     for (let round = 0; ; round++) {
       const versions = await askForVersions(env, peers);
       const all = versions.answered === peers.length;
-      const fits = ({ manifest }: Version): boolean => judged.mayFit(manifest);
+      const fits = ({ manifest }: Offered): boolean => judged.mayFit(manifest);
       const patient = all || round >= PATIENCE_ROUNDS;
       const version = newest(versions.found, (manifest) => judged.mayFit(manifest)) ?? fromNothing(versions, patient);
       const opened = version && fits(version) ? await judged.by(version.manifest, all) : undefined;
@@ -78,15 +77,15 @@ export async function regainVersion(parts: RegainParts): Promise<OpenedLog> {
   }
 }
 
-interface Version {
+interface Offered {
   /** Undefined: a log that has everything needs no tables. */
   readonly from: NodeId | undefined;
-  readonly manifest: LogicalManifest;
+  readonly manifest: Version;
 }
 
 /** Nobody who can be asked has flushed anything: a log that begins with the first entry has all that there is. */
-function fromNothing({ found }: PeerVersions, patient: boolean): Version | undefined {
-  return found.length === 0 && patient ? { from: undefined, manifest: emptyManifest() } : undefined;
+function fromNothing({ found }: PeerVersions, patient: boolean): Offered | undefined {
+  return found.length === 0 && patient ? { from: undefined, manifest: Version.empty() } : undefined;
 }
 
 /** The log as a version judges it. It stays open between attempts: to open it is to read all of it. */
@@ -102,12 +101,12 @@ class JudgedLog {
     this.#parts = parts;
   }
 
-  mayFit({ flushed }: LogicalManifest): boolean {
+  mayFit({ flushed }: Version): boolean {
     return flushed.index >= this.#least;
   }
 
   /** Undefined: it is damaged behind F, and a peer that did not answer may have a later one. */
-  async by({ flushed }: LogicalManifest, final: boolean): Promise<OpenedLog | undefined> {
+  async by({ flushed }: Version, final: boolean): Promise<OpenedLog | undefined> {
     // What was sound behind an earlier F is so behind a later one.
     if (this.#opened !== undefined && this.#flushed <= flushed.index) return this.#opened;
     await this.close();
@@ -130,7 +129,7 @@ class JudgedLog {
   }
 }
 
-async function take(parts: RegainParts, { log }: OpenedLog, { from, manifest }: Version): Promise<boolean> {
+async function take(parts: RegainParts, { log }: OpenedLog, { from, manifest }: Offered): Promise<boolean> {
   const { env, hardState, store } = parts;
   const { flushed, last } = manifest;
   const use = async (): Promise<boolean> => {
@@ -149,12 +148,12 @@ async function take(parts: RegainParts, { log }: OpenedLog, { from, manifest }: 
  * lack the very blocks that only this member has.
  */
 async function obtain(
-  { env, membership, door }: RegainParts, from: NodeId, manifest: LogicalManifest, use: () => Promise<boolean>,
+  { env, membership, door }: RegainParts, from: NodeId, manifest: Version, use: () => Promise<boolean>,
 ): Promise<boolean> {
   const tables = new TableStore(env.disk, new BlockCache(0), noFaults);
-  const tree = new Tree({ disk: env.disk, tables, durable: emptyManifest() });
+  const tree = new Tree({ disk: env.disk, tables, durable: Version.empty() });
   const receiver = new SnapshotReceiver({ env, membership, tree, tables, fetcher: new TableFetcher(env), driver: undefined });
-  door.serve(serveTables(env, leftOf(manifest, tables)));
+  door.serve(serveTables(env, new LeftTables(manifest, tables)));
   try {
     return await receiver.obtain(from, manifest, use);
   } finally {
@@ -165,11 +164,20 @@ async function obtain(
 }
 
 /** Every file may hold the table whose id it is named by; what it gives is verified. Nothing is said to be lost. */
-function leftOf(manifest: LogicalManifest, tables: TableStore): TableSource {
-  const all = manifest.levels.flat();
-  return {
-    tables,
-    find: ({ birth, fileDigest }) => all.filter((meta) => meta.fileDigest === fileDigest && sameBirth(meta.birth, birth)),
-    owed: () => true,
-  };
+class LeftTables implements TableSource {
+  readonly tables: TableStore;
+  readonly #manifest: Version;
+
+  constructor(manifest: Version, tables: TableStore) {
+    this.#manifest = manifest;
+    this.tables = tables;
+  }
+
+  find(name: TableName): readonly TableMeta[] {
+    return this.#manifest.named(name);
+  }
+
+  owed(): boolean {
+    return true;
+  }
 }

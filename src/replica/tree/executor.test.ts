@@ -4,7 +4,7 @@ import type { Env } from '../../base/env.js';
 import { silent } from '../../base/events.js';
 import { USER_SPACE } from '../../storage/base/read-view.js';
 import { tablePath } from '../../storage/table/table-meta.js';
-import type { PendingPlan } from '../../storage/version/logical-manifest.js';
+import type { PendingPlan } from '../../storage/version/pending.js';
 import { SMALL_FORMAT, TreeHarness } from '../../storage/testing/tree-harness.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import { ManualClock } from '../../base/testing/manual-clock.js';
@@ -29,7 +29,7 @@ describe('the executor', () => {
   }
 
   function planAll(): PendingPlan {
-    const inputs = harness.manifest.levels.flat().map((t) => ({ id: t.id, digest: t.fileDigest }));
+    const inputs = harness.manifest.list().map((t) => ({ id: t.id, digest: t.fileDigest }));
     const op = { kind: 'plan', proposer: 7, purpose: 'compact', inputs, outputLevel: 1, gcRevision: 0, format: SMALL_FORMAT } as const;
     const outcome = harness.apply(op);
     assert.equal(outcome.kind, 'planned');

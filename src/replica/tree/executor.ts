@@ -12,7 +12,7 @@ import { StorageError } from '../../storage/base/errors.js';
 import { produceCompaction, produceFlush, type ProduceContext } from '../../storage/compaction/produce.js';
 import type { Tree } from '../../storage/tree/tree.js';
 import type { TableStore } from '../../storage/table/table-store.js';
-import type { PendingPlan, PendingSeal } from '../../storage/version/logical-manifest.js';
+import type { PendingPlan, PendingSeal } from '../../storage/version/pending.js';
 import { outputPath, type ProducedTable, type TableMeta } from '../../storage/table/table-meta.js';
 import type { HealingHooks } from '../hooks/healing-hooks.js';
 import type { Life } from '../state/life.js';

@@ -9,7 +9,6 @@ import type { Tree } from '../../storage/tree/tree.js';
 import type { Leadership } from '../state/leadership.js';
 import { FRAME_REPORT, frame } from '../wire/frame.js';
 import { encodeReport, type Agreement, type Report } from './agreement.js';
-import { isPending } from './pending.js';
 
 export interface ReportsParts {
   readonly env: Env;
@@ -28,7 +27,7 @@ export class Reports {
   send(report: Report): void {
     const { env, tree, leadership, agreement } = this.#parts;
     const { leader, self } = leadership;
-    if (!isPending(tree.latest, report.plan)) return;
+    if (!tree.latest.isPending(report.plan)) return;
     if (leader === self) agreement.record(self, report);
     else if (leader !== 0) env.network.send(leader, frame(FRAME_REPORT, encodeReport(report)));
   }

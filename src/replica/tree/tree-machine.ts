@@ -10,7 +10,7 @@ import type { LogIndex, NodeId, Term } from '../../base/ids.js';
 import type { TableStore } from '../../storage/table/table-store.js';
 import type { Tree } from '../../storage/tree/tree.js';
 import { applyTreeOp } from '../../storage/version/apply-tree-op.js';
-import type { OpOutcome } from '../../storage/version/logical-manifest.js';
+import type { OpOutcome } from '../../storage/version/apply-tree-op.js';
 import type { ManifestStore } from '../../storage/version/manifest-store.js';
 import type { TreeOp } from '../../storage/version/tree-op.js';
 import type { TreeProposer } from '../consensus/tree-proposer.js';
@@ -25,7 +25,6 @@ import { Agreement, decodeReport } from './agreement.js';
 import { Executor } from './executor.js';
 import { ManifestWriter, type TreeHooks } from './manifest-writer.js';
 import { Materializer } from './materializer.js';
-import { isPending } from './pending.js';
 import { Planner } from './planner.js';
 import { Reports } from './reports.js';
 
@@ -106,7 +105,7 @@ export class TreeMachine {
   /** A frame from a peer. Throws CodecError. */
   onReport(from: NodeId, body: Uint8Array): void {
     const report = decodeReport(body);
-    if (isPending(this.#parts.tree.latest, report.plan)) this.#agreement.record(from, report);
+    if (this.#parts.tree.latest.isPending(report.plan)) this.#agreement.record(from, report);
   }
 
   onRedo(from: NodeId, body: Uint8Array): void {
@@ -127,7 +126,7 @@ export class TreeMachine {
   /** E covers this op: its effect is in the manifest, only the memtable is to be made again. */
   #replay(op: TreeOp, index: LogIndex): void {
     const { tree } = this.#parts;
-    const seal = op.kind === 'seal' ? tree.latest.seals.find((pending) => pending.index === index) : undefined;
+    const seal = op.kind === 'seal' ? tree.latest.seal(index) : undefined;
     if (!seal) return;
     tree.write(this.#parts.state.sealWrites(index));
     tree.seal(index);

@@ -67,7 +67,7 @@ function busy(node: WatchedNode): string[] {
 function unhealed(node: WatchedNode, oracle: DamageOracle): string[] {
   const reasons: string[] = [];
   const live = new Set<string>();
-  for (const meta of node.running?.replica.tree.durable.levels.flat() ?? []) {
+  for (const meta of node.running?.replica.tree.durable.list() ?? []) {
     const path = tablePath(meta.id);
     live.add(path);
     if (!oracle.asBorn(node.id, meta)) reasons.push(`table ${meta.id} of node ${node.id} is not as it was born: ${describeFaults(node, oracle, meta.id)}`);

@@ -37,7 +37,7 @@ describe('the checks over real replicas', function () {
     cluster.checks.finalCheck();
     assert.deepEqual(cluster.violations, []);
     const { tree } = (cluster.nodes[0] as LiveNode).running?.replica ?? assert.fail();
-    assert.ok(tree.durable.levels.flat().length > 2, 'there are tables');
+    assert.ok(tree.durable.list().length > 2, 'there are tables');
     assert.ok(tree.durable.flushed.index > 0);
   });
 
@@ -45,7 +45,7 @@ describe('the checks over real replicas', function () {
     await fill(cluster, 0, 200);
     await cluster.atRest();
     const node = cluster.nodes[2] as LiveNode;
-    const meta = node.running?.replica.tree.durable.levels.flat().at(-1) ?? assert.fail();
+    const meta = node.running?.replica.tree.durable.list().at(-1) ?? assert.fail();
     const path = tablePath(meta.id);
     assert.ok(cluster.oracle.mayDamage(node.id, path, 600, 100));
     const bytes = cluster.node(3).memory.node(path)?.bytes ?? assert.fail();
@@ -66,7 +66,7 @@ describe('the checks over real replicas', function () {
     await fill(cluster, 0, 200);
     await cluster.atRest();
     const node = cluster.nodes[2] as LiveNode;
-    const meta = node.running?.replica.tree.durable.levels.flat().at(-1) ?? assert.fail();
+    const meta = node.running?.replica.tree.durable.list().at(-1) ?? assert.fail();
     const path = tablePath(meta.id);
     const region = cluster.oracle.pristine(meta.fileDigest)?.regions.find(({ kind }) => kind === 'data') ?? assert.fail();
     node.memory.node(path)?.bytes.fill(0, region.offset, region.offset + region.length);
@@ -83,7 +83,7 @@ describe('the checks over real replicas', function () {
     await fill(cluster, 0, 200);
     await cluster.atRest();
     const node = cluster.nodes[1] as LiveNode;
-    const meta = node.running?.replica.tree.durable.levels.flat()[0] ?? assert.fail();
+    const meta = node.running?.replica.tree.durable.list()[0] ?? assert.fail();
     await node.memory.unlink(tablePath(meta.id));
     cluster.checks.finalCheck();
     assert.deepEqual(cluster.violations.map((violation) => violation.check), ['files of the durable manifest are there']);

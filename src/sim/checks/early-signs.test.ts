@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import type { Replica } from '../../replica/replica.js';
 import { DEFAULT_TREE_SETTINGS } from '../../storage/base/settings.js';
-import { emptyManifest } from '../../storage/version/apply-tree-op.js';
+import { Version } from '../../storage/version/version.js';
 import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import { Acknowledged } from './consensus/acknowledged.js';
 import { ClusterSettings } from './tree/cluster-settings.js';
@@ -92,7 +92,7 @@ describe('what is served', () => {
 
   it('R4 a state before E, and one that is older than what was served, are reported', () => {
     const check = new ServedState(w.reporter);
-    one.durable = { ...emptyManifest(), last: { index: 7, term: 1 } };
+    one.durable = Version.empty().with({ last: { index: 7, term: 1 } });
     one.serves = false;
     one.applied = 5;
     check.look(one);
@@ -150,7 +150,7 @@ describe('what a power loss would take', () => {
 
   it('D1 a log that ends before E is reported, unless it was told to expect the snapshot', async () => {
     const check = new LogKept(w.reporter, w.oracle, w.nodes);
-    const at = (index: number) => ({ ...emptyManifest(), last: { index, term: 1 } });
+    const at = (index: number) => Version.empty().with({ last: { index, term: 1 } });
     one.terms = two.terms = [1, 1, 1];
     for (const node of [one, two]) check.watch(node, replicaOf(node));
     await replicaOf(one).log.expectSnapshot(9);

@@ -158,7 +158,7 @@ describe('a strike on disks', function () {
       const spread = random.pick(['one', 'same', 'helix'] as const);
       await strike(trial, Array.from({ length: 40 }, (_, i) => action(i, random.pick(cells), spread)));
       for (const name of Object.values(trial.context.coverage.toJSON())) struck += name;
-      for (const meta of rested.durable.flatMap(({ levels }) => levels.flat())) {
+      for (const meta of rested.durable.flatMap((version) => version.list())) {
         const pristine = trial.context.oracle.pristine(meta.fileDigest) ?? assert.fail();
         for (const region of pristine.regions) {
           const states = trial.context.nodes.map(({ disk }) => pristine.stateOf(disk.medium(`tables/${meta.id}.sst`) ?? new Uint8Array(0), region));
@@ -202,7 +202,7 @@ describe('a strike on disks', function () {
     it(`D1 ${grave ? 'takes more from a node that is lost anyway' : 'takes no promises from a node that lost its manifest and has the only copy of a block'}`, () => {
       const { context } = trialOf(rested, 1, 'full', 'up');
       const { oracle, nodes } = context;
-      const meta = rested.durable[0]?.levels.flat()[0] ?? assert.fail();
+      const meta = rested.durable[0]?.list()[0] ?? assert.fail();
       const block = oracle.pristine(meta.fileDigest)?.regions.find(({ kind }) => kind === 'data') ?? assert.fail();
       for (const { id, disk } of nodes.slice(1)) {
         assert.ok(oracle.mayDamage(id, tablePath(meta.id), block.offset, block.length));

@@ -43,7 +43,7 @@ export interface TablePlace extends Place {
 
 /** Tables of the durable version whose bytes are known and whose file is there. */
 export function tablesOf({ oracle }: DiskContext, node: SimNode): TableMeta[] {
-  const metas = oracle.durableOf(node.id)?.levels.flat() ?? [];
+  const metas = oracle.durableOf(node.id)?.list() ?? [];
   return metas.filter((meta) => node.disk.sizeOf(tablePath(meta.id)) !== undefined && oracle.pristine(meta.fileDigest) !== undefined);
 }
 

@@ -94,7 +94,7 @@ describe('pickLeveled', () => {
       harness.apply(choice.op);
       await harness.compact(harness.lastIndex);
     }
-    assert.equal(harness.manifest.levels.flat().reduce((sum, t) => sum + t.entries, 0), 0);
+    assert.equal(harness.manifest.list().reduce((sum, t) => sum + t.entries, 0), 0);
     assert.equal(harness.tree.current.countLive(new Uint8Array(0), undefined), 0);
   });
 });

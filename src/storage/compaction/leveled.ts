@@ -6,9 +6,9 @@
 
 import type { NodeId, TableId } from '../../base/ids.js';
 import { LEVELS, type TreeSettings } from '../base/settings.js';
-import type { LogicalManifest } from '../version/logical-manifest.js';
+import type { Version } from '../version/version.js';
 import { judgePlan, MAX_PLAN_INPUTS, type PlanOp } from '../version/plan-validity.js';
-import { busyTables, overlaps, spanOf, type KeySpan } from '../version/table-lookup.js';
+import { overlaps, spanOf, type KeySpan } from '../version/key-span.js';
 import type { TableMeta } from '../table/table-meta.js';
 
 export type PlanChoice =
@@ -16,7 +16,7 @@ export type PlanChoice =
   | { readonly kind: 'none' };
 
 export interface PickerInput {
-  readonly manifest: LogicalManifest;
+  readonly manifest: Version;
   readonly settings: TreeSettings;
   readonly proposer: NodeId;
   /** Versions that are not the newest at or below it may go: the compact revision. */
@@ -31,9 +31,8 @@ const TOMBSTONES_DUE = 1 / 4;
 /** Ask again after each plan that was applied: several may be pending if they do not meet. */
 export function pickLeveled(input: PickerInput): PlanChoice {
   const { manifest, settings } = input;
-  const busy = busyTables(manifest);
-  const free = (table: TableMeta): boolean => !busy.has(table.id) && !input.blocked(table.id);
-  for (const { level, score } of dueLevels(manifest, settings, busy)) {
+  const free = (table: TableMeta): boolean => !manifest.isBusy(table.id) && !input.blocked(table.id);
+  for (const { level, score } of dueLevels(manifest, settings)) {
     const why = `level ${level} is at ${score.toFixed(2)} of its target`;
     const op = level === 0 ? pickLevel0(input, free) : pickDeeper(input, level, free);
     if (op !== undefined) return { kind: 'plan', op, why };
@@ -48,10 +47,10 @@ export function targetBytes(settings: TreeSettings, level: number): number {
 }
 
 /** Levels at or above their target, neediest first. Busy tables are on their way out and do not count. */
-function dueLevels(manifest: LogicalManifest, settings: TreeSettings, busy: ReadonlySet<TableId>): { level: number; score: number }[] {
+function dueLevels(manifest: Version, settings: TreeSettings): { level: number; score: number }[] {
   const due: { level: number; score: number }[] = [];
   for (let level = 0; level < LEVELS - 1; level++) {
-    const tables = (manifest.levels[level] ?? []).filter((table) => !busy.has(table.id));
+    const tables = manifest.level(level).filter((table) => !manifest.isBusy(table.id));
     const score = level === 0
       ? tables.length / settings.level0Tables
       : tables.reduce((sum, table) => sum + table.bytes, 0) / targetBytes(settings, level);
@@ -62,7 +61,7 @@ function dueLevels(manifest: LogicalManifest, settings: TreeSettings, busy: Read
 
 /** The oldest tables of level 0, as many as can go; each needs all older ones that it overlaps. */
 function pickLevel0(input: PickerInput, free: (table: TableMeta) => boolean): PlanOp | undefined {
-  const tables = input.manifest.levels[0] ?? [];
+  const tables = input.manifest.level(0);
   const taken: TableMeta[] = [];
   const left: TableMeta[] = [];
   for (let i = tables.length - 1; i >= 0; i--) {
@@ -80,8 +79,8 @@ function pickLevel0(input: PickerInput, free: (table: TableMeta) => boolean): Pl
 
 /** The table that drags the fewest bytes of the next level along, for its own. */
 function pickDeeper(input: PickerInput, level: number, free: (table: TableMeta) => boolean): PlanOp | undefined {
-  const below = input.manifest.levels[level + 1] ?? [];
-  const candidates = (input.manifest.levels[level] ?? []).filter(free).map((table) => {
+  const below = input.manifest.level(level + 1);
+  const candidates = input.manifest.level(level).filter(free).map((table) => {
     const dragged = below.reduce((sum, other) => (overlaps(other, table) ? sum + other.bytes : sum), 0);
     return { table, cost: dragged / Math.max(1, table.bytes) };
   });
@@ -98,11 +97,11 @@ function pickDeeper(input: PickerInput, level: number, free: (table: TableMeta) 
  * level drops them all, so that this comes to an end.
  */
 function pickTombstones(input: PickerInput, free: (table: TableMeta) => boolean): PlanOp | undefined {
-  const { levels } = input.manifest;
+  const { manifest } = input;
   for (let level = LEVELS - 1; level > 0; level--) {
-    for (const table of levels[level] ?? []) {
+    for (const table of manifest.level(level)) {
       if (table.tombstones < table.entries * TOMBSTONES_DUE || table.maxRevision > input.gcRevision || !free(table)) continue;
-      if (levels.slice(level + 1).some((below) => below.some((other) => overlaps(other, table)))) continue;
+      if (manifest.levels.slice(level + 1).some((below) => below.some((other) => overlaps(other, table)))) continue;
       const op = planInto(input, [table], level, free);
       if (op !== undefined) return op;
     }
@@ -116,10 +115,10 @@ function planInto(
 ): PlanOp | undefined {
   const span = spanOf(tables) as KeySpan;
   const chosen = new Set(tables);
-  for (const other of input.manifest.levels[outputLevel] ?? []) if (overlaps(other, span)) chosen.add(other);
+  for (const other of input.manifest.level(outputLevel)) if (overlaps(other, span)) chosen.add(other);
   // What was dragged in may span further: nothing of a sorted level can be in between, but check once more.
   const whole = spanOf(chosen) as KeySpan;
-  for (const other of input.manifest.levels[outputLevel] ?? []) if (overlaps(other, whole)) chosen.add(other);
+  for (const other of input.manifest.level(outputLevel)) if (overlaps(other, whole)) chosen.add(other);
   if (chosen.size > MAX_PLAN_INPUTS) return undefined;
   for (const table of chosen) if (!free(table)) return undefined;
   const op: PlanOp = {

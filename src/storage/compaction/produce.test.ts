@@ -3,7 +3,7 @@ import { utf8 } from '../../base/bytes.js';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import type { DirectRead } from '../../base/disk.js';
 import { codeOf } from '../../base/errors.js';
-import type { LogicalManifest } from '../version/logical-manifest.js';
+import type { Version } from '../version/version.js';
 import { USER_SPACE } from '../base/read-view.js';
 import { outputPath, tablePath, type TableMeta } from '../table/table-meta.js';
 import { SMALL_FORMAT, TreeHarness } from '../testing/tree-harness.js';
@@ -28,9 +28,9 @@ function plan(harness: TreeHarness, inputs: readonly TableMeta[], outputLevel: n
   return harness.lastIndex;
 }
 
-function dump(harness: TreeHarness, manifest: LogicalManifest = harness.manifest): string[] {
+function dump(harness: TreeHarness, manifest: Version = harness.manifest): string[] {
   const out: string[] = [];
-  for (const meta of manifest.levels.flat()) {
+  for (const meta of manifest.list()) {
     const cursor = harness.tables.reader(meta).cursor();
     for (cursor.seekToFirst(); cursor.valid; cursor.next()) {
       const value = new TextDecoder().decode(cursor.value);
@@ -62,7 +62,7 @@ describe('produce', () => {
       const harness = await TreeHarness.open();
       write(harness, 10, HISTORY);
       await harness.flush();
-      const index = plan(harness, harness.manifest.levels.flat(), 1, gcRevision);
+      const index = plan(harness, harness.manifest.list(), 1, gcRevision);
       await harness.compact(index);
       assert.deepEqual(dump(harness), want, `at ${gcRevision}`);
       assert.equal(harness.tree.current.countLive(new Uint8Array(0), undefined), 2);
@@ -73,12 +73,12 @@ describe('produce', () => {
     const harness = await TreeHarness.open();
     write(harness, 10, [['a', 1], ['b', 1]]);
     await harness.flush();
-    await harness.compact(plan(harness, harness.manifest.levels.flat(), 2, 0));
+    await harness.compact(plan(harness, harness.manifest.list(), 2, 0));
     write(harness, 20, [['b', -1]]);
     await harness.flush();
     await harness.compact(plan(harness, harness.manifest.levels[0] as TableMeta[], 1, 99));
     assert.deepEqual(dump(harness), ['4 tombstone true -1', '2 a@10 1', '2 b@11 1']);
-    await harness.compact(plan(harness, harness.manifest.levels.flat(), 2, 99));
+    await harness.compact(plan(harness, harness.manifest.list(), 2, 99));
     assert.deepEqual(dump(harness), ['5 a@10 1']);
   });
 
@@ -88,7 +88,7 @@ describe('produce', () => {
     write(harness, 10, changes);
     await harness.flush();
     assert.equal(harness.manifest.levels[0]?.length, 1, 'a flush gives one table');
-    await harness.compact(plan(harness, harness.manifest.levels.flat(), 1, 0));
+    await harness.compact(plan(harness, harness.manifest.list(), 1, 0));
     assert.equal(harness.manifest.levels[1]?.length, 5, 'each key fills a table');
   });
 
@@ -99,8 +99,8 @@ describe('produce', () => {
     assert.deepEqual(dump(harness), []);
     write(harness, 10, [['a', 1], ['a', -1]]);
     await harness.flush();
-    await harness.compact(plan(harness, harness.manifest.levels.flat(), 1, 99));
-    assert.deepEqual(harness.manifest.levels.flat(), []);
+    await harness.compact(plan(harness, harness.manifest.list(), 1, 99));
+    assert.deepEqual(harness.manifest.list(), []);
   });
 
   it('a cancelled run rejects and leaves nothing', async () => {
@@ -118,9 +118,9 @@ describe('produce', () => {
     write(harness, 10, HISTORY);
     await harness.flush();
     const before = dump(harness);
-    const index = plan(harness, harness.manifest.levels.flat(), 1, 0);
+    const index = plan(harness, harness.manifest.list(), 1, 0);
     const pending = harness.manifest.plans[0];
-    const inputs = harness.manifest.levels.flat();
+    const inputs = harness.manifest.list();
     assert(pending !== undefined);
     await harness.produce(index);
     await harness.disk.link(outputPath(index, 0), tablePath(77));
@@ -150,7 +150,7 @@ describe('produce', () => {
     const harness = await TreeHarness.open();
     write(harness, 10, Array.from({ length: 300 }, (_, i) => [`key-${i}`, 1]));
     await harness.flush();
-    const [meta] = harness.manifest.levels.flat();
+    const [meta] = harness.manifest.list();
     assert(meta !== undefined);
     const index = plan(harness, [meta], 1, 0);
     const reader = harness.tables.reader(meta);

@@ -14,7 +14,7 @@ import { comparePrefixes, spaceOf, withRevision } from '../base/key.js';
 import type { Memtable, MemVersion } from '../memtable/memtable.js';
 import { USER_SPACE } from '../base/read-view.js';
 import type { TableStore } from '../table/table-store.js';
-import type { PendingPlan, PendingSeal } from '../version/logical-manifest.js';
+import type { PendingPlan, PendingSeal } from '../version/pending.js';
 import type { ProducedTable, TableMeta } from '../table/table-meta.js';
 import { OutputFiles } from './output-files.js';
 import { VersionGc, type Emit } from './version-gc.js';

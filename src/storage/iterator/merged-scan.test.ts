@@ -24,7 +24,7 @@ describe('MergedScan', () => {
   it('S4 stops with an error at a block beyond parity, and goes on behind the last key once it is repaired', async () => {
     for (const reverse of [false, true]) {
       const harness = await filled();
-      const meta = harness.manifest.levels.flat()[0] as TableMeta;
+      const meta = harness.manifest.list()[0] as TableMeta;
       const blocks = harness.tables.reader(meta).regions().filter((region) => region.kind === 'data');
       const block = blocks[blocks.length >> 1];
       assert(block !== undefined);

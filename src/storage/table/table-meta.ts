@@ -19,15 +19,19 @@ export interface Birth {
   readonly ordinal: number;
 }
 
-/** A table as its producer describes it: no id yet, ids are given out when the edit is applied. */
-export interface ProducedTable {
+/** A table by its bytes, whatever its id. Every TableMeta is one. */
+export interface TableName {
   readonly birth: Birth;
+  /** Of all bytes of the file. */
+  readonly fileDigest: Digest128;
+}
+
+/** A table as its producer describes it: no id yet, ids are given out when the edit is applied. */
+export interface ProducedTable extends TableName {
   /** Size of the whole file. */
   readonly bytes: number;
   /** Of the footer, which holds the digests of index, filter and properties. */
   readonly rootDigest: Digest128;
-  /** Of all bytes of the file. */
-  readonly fileDigest: Digest128;
   /** First and last internal key. */
   readonly smallest: Uint8Array;
   readonly largest: Uint8Array;
@@ -58,6 +62,11 @@ export function formatBirth(birth: Birth): string {
 
 export function sameBirth(a: Birth, b: Birth): boolean {
   return a.sequence === b.sequence && a.ordinal === b.ordinal && a.term === b.term && a.proposer === b.proposer;
+}
+
+/** Are these the same bytes? */
+export function sameTable(a: TableName, b: TableName): boolean {
+  return a.fileDigest === b.fileDigest && sameBirth(a.birth, b.birth);
 }
 
 /** `tables/<id>.sst`, relative to the data directory. */

@@ -11,8 +11,8 @@ import { TABLE_FORMAT_VERSION, type TableFormat, type TreeSettings } from '../ba
 import { noFaults, type BlockFaults } from '../table/block-faults.js';
 import { TableStore } from '../table/table-store.js';
 import { Tree } from '../tree/tree.js';
-import { applyTreeOp, emptyManifest } from '../version/apply-tree-op.js';
-import type { LogicalManifest, OpOutcome } from '../version/logical-manifest.js';
+import { applyTreeOp, type OpOutcome } from '../version/apply-tree-op.js';
+import { Version } from '../version/version.js';
 import type { ManifestName } from '../version/manifest-record.js';
 import { ManifestStore } from '../version/manifest-store.js';
 import { outputPath, tablePath, type ProducedTable, type TableMeta, type TableRef } from '../table/table-meta.js';
@@ -46,7 +46,7 @@ export class TreeHarness {
   store!: ManifestStore;
   /** What hard state would say. */
   name: ManifestName | undefined;
-  manifest: LogicalManifest = emptyManifest();
+  manifest: Version = Version.empty();
   term = 1;
   proposer = 7;
   context!: ProduceContext;
@@ -71,7 +71,7 @@ export class TreeHarness {
     this.tables = new TableStore(this.disk, new BlockCache(256 * 1024), this.#faults, { maxOpenTables: 4 });
     const commitGeneration = async (name: ManifestName): Promise<void> => void (this.name = name);
     const options = { disk: this.disk, scheme: SMALL_FORMAT.scheme, commitGeneration, rotateBytes: 64 * 1024 };
-    this.store = await ManifestStore.open(options, this.name, emptyManifest());
+    this.store = await ManifestStore.open(options, this.name, Version.empty());
     this.tree = new Tree({ disk: this.disk, tables: this.tables, durable: this.store.manifest });
     this.manifest = this.store.manifest;
     this.context = { disk: this.disk, workers: { breathe: () => undefined }, tables: this.tables };
@@ -127,13 +127,13 @@ export class TreeHarness {
 
   /** Produces what the pending plan says; every input must be local. */
   async produce(index: LogIndex): Promise<ProducedTable[]> {
-    const plan = this.manifest.plans.find((p) => p.index === index);
+    const plan = this.manifest.plan(index);
     assert(plan !== undefined);
     return produceCompaction(plan, plan.inputs.map((ref) => this.tree.meta(ref.id) as TableMeta), this.context);
   }
 
   async compact(index: LogIndex, materialize = true): Promise<OpOutcome> {
-    const plan = this.manifest.plans.find((p) => p.index === index);
+    const plan = this.manifest.plan(index);
     assert(plan !== undefined);
     return this.edit(index, plan.inputs, await this.produce(index), materialize);
   }
@@ -148,7 +148,7 @@ export class TreeHarness {
   async materialize(): Promise<void> {
     for (const table of this.tree.owed()) {
       const output = outputPath(table.birth.sequence, table.birth.ordinal);
-      const local = [...this.tree.materialized.levels.flat(), ...this.tree.durable.levels.flat()];
+      const local = [...this.tree.materialized.list(), ...this.tree.durable.list()];
       const twin = local.find((t) => t.fileDigest === table.fileDigest);
       const from = this.disk.sizeOf(output) !== undefined ? output : twin && tablePath(twin.id);
       assert(from !== undefined, `table ${table.id} can be had`);

@@ -15,7 +15,7 @@ async function flushOne(harness: TreeHarness, key: string, materialize = true): 
 }
 
 function planAll(harness: TreeHarness): number {
-  const inputs = harness.manifest.levels.flat().map((t) => ({ id: t.id, digest: t.fileDigest }));
+  const inputs = harness.manifest.list().map((t) => ({ id: t.id, digest: t.fileDigest }));
   const outcome = harness.apply({ kind: 'plan', proposer: 7, purpose: 'compact', inputs, outputLevel: 1, gcRevision: 0, format: SMALL_FORMAT });
   assert.equal(outcome.kind, 'planned');
   return harness.lastIndex;
@@ -48,7 +48,7 @@ describe('the files of a tree', () => {
     await flushOne(harness, 'a');
     await flushOne(harness, 'b');
     const view = harness.tree.view();
-    const unpin = harness.tree.pin(harness.manifest.levels.flat().slice(0, 1));
+    const unpin = harness.tree.pin(harness.manifest.list().slice(0, 1));
     await harness.compact(planAll(harness));
     await harness.record();
     assert(exists(harness, 1) && exists(harness, 2));
@@ -100,7 +100,7 @@ describe('the files of a tree', () => {
     for (const path of await harness.tree.orphans()) await harness.disk.unlink(path);
     await harness.tree.collect();
     const durable = harness.store.manifest;
-    assert(durable.levels.flat().every((t) => exists(harness, t.id)));
+    assert(durable.list().every((t) => exists(harness, t.id)));
     await harness.reopen();
     assert.deepEqual(harness.tree.owed(), [], 'the output is found again');
     assert.equal(harness.tree.current.countLive(utf8(''), undefined), 2);
@@ -131,10 +131,10 @@ describe('the files of a tree', () => {
     const unflushed = { key: utf8('m'), sub: 0, tombstone: false, liveDelta: 1, value: utf8('mem') };
     harness.write([{ ...unflushed, space: USER_SPACE, revision: ++revision }]);
     const view = harness.tree.view();
-    const meta = source.manifest.levels.flat()[0] as TableMeta;
+    const meta = source.manifest.list()[0] as TableMeta;
     // Another table, of another id: as a later version of the same log would have it.
     const levels = [[{ ...meta, id: 50 }], ...source.manifest.levels.slice(1)];
-    const manifest = { ...source.manifest, levels, last: { index: 90, term: 2 } };
+    const manifest = source.manifest.with({ levels, last: { index: 90, term: 2 } });
     const { bytes } = await source.disk.readDirect(tablePath(1), 0, meta.bytes);
     harness.disk.openSync(tablePath(50), 'create').writeSync(bytes, 0);
     await harness.store.replace(manifest);

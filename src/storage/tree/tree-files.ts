@@ -7,7 +7,7 @@ import { assert } from '../../base/assert.js';
 import type { Disk } from '../../base/disk.js';
 import type { TableId } from '../../base/ids.js';
 import type { TableStore } from '../table/table-store.js';
-import type { LogicalManifest } from '../version/logical-manifest.js';
+import type { Version } from '../version/version.js';
 import { tablePath } from '../table/table-meta.js';
 
 const TABLE_FILE = /^(\d{1,15})\.sst$/;
@@ -34,8 +34,8 @@ export class TreeFiles {
     this.#local.add(id);
   }
 
-  addAll(manifest: LogicalManifest): void {
-    for (const tables of manifest.levels) for (const table of tables) this.#local.add(table.id);
+  addAll(manifest: Version): void {
+    for (const table of manifest.list()) this.#local.add(table.id);
   }
 
   pin(ids: readonly TableId[]): () => void {
@@ -66,13 +66,11 @@ export class TreeFiles {
     return [...ids];
   }
 
-  async orphans(latest: LogicalManifest, named: ReadonlySet<TableId>): Promise<string[]> {
+  async orphans(latest: Version, named: ReadonlySet<TableId>): Promise<string[]> {
     const wanted = new Set<number>();
     for (const { index } of latest.seals) wanted.add(index);
     for (const { index } of latest.plans) wanted.add(index);
-    for (const tables of latest.levels) {
-      for (const table of tables) if (!this.#local.has(table.id)) wanted.add(table.birth.sequence);
-    }
+    for (const table of latest.list()) if (!this.#local.has(table.id)) wanted.add(table.birth.sequence);
     const orphan = (name: string): boolean => {
       if (FETCHED_FILE.test(name)) return true;
       const id = Number(TABLE_FILE.exec(name)?.[1] ?? Number.NaN);

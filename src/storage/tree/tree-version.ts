@@ -10,7 +10,7 @@ import { comparePrefixes, comparePrefixToKey, prefixOf, revisionOf, subOf } from
 import type { TableCursor } from '../base/table-entry.js';
 import type { TableReader } from '../table/table-reader.js';
 import type { TableStore } from '../table/table-store.js';
-import type { LogicalManifest } from '../version/logical-manifest.js';
+import type { Version } from '../version/version.js';
 import type { TableMeta } from '../table/table-meta.js';
 
 /** A table that is open, with a cursor of its own for point reads. */
@@ -46,13 +46,13 @@ export class OpenTable {
 }
 
 export class TreeVersion {
-  readonly manifest: LogicalManifest;
+  readonly manifest: Version;
   /** As in the manifest: level 0 newest first, the others by key. */
   readonly levels: readonly (readonly OpenTable[])[];
   #readers = 0;
 
   /** `previous`: tables that it shares are not opened again. */
-  constructor(manifest: LogicalManifest, tables: TableStore, previous: TreeVersion | undefined) {
+  constructor(manifest: Version, tables: TableStore, previous: TreeVersion | undefined) {
     const known = new Map<TableId, OpenTable>();
     for (const level of previous?.levels ?? []) for (const table of level) known.set(table.meta.id, table);
     this.manifest = manifest;

@@ -13,7 +13,7 @@ import type { TableStore } from '../table/table-store.js';
 import { TreeFiles } from './tree-files.js';
 import { TreeVersion } from './tree-version.js';
 import { TreeView, type TreeState } from './tree-view.js';
-import type { LogicalManifest } from '../version/logical-manifest.js';
+import type { Version } from '../version/version.js';
 import type { PositionedOp } from '../version/manifest-record.js';
 import type { TableMeta } from '../table/table-meta.js';
 import { VersionLine, type Unrecorded } from '../version/version-line.js';
@@ -22,7 +22,7 @@ export interface TreeOptions {
   readonly disk: Disk;
   readonly tables: TableStore;
   /** The durable version, as the ManifestStore opened it. Its tables count as local. */
-  readonly durable: LogicalManifest;
+  readonly durable: Version;
 }
 
 interface SealedMemtable {
@@ -108,23 +108,23 @@ export class Tree implements ReadableTree {
   // Versions.
 
   /** Hands over each logical manifest as it is applied, with its op. The first follows the durable one. */
-  advance(manifest: LogicalManifest, op: PositionedOp): void {
+  advance(manifest: Version, op: PositionedOp): void {
     this.#line.advance(manifest, op);
     this.#settle();
   }
 
   /** The newest logical manifest. */
-  get latest(): LogicalManifest {
+  get latest(): Version {
     return this.#line.latest;
   }
 
   /** The newest version whose tables are all local: what is read. E is its `last.index`, F its `flushed.index`. */
-  get materialized(): LogicalManifest {
+  get materialized(): Version {
     return this.#line.materialized;
   }
 
   /** What the ManifestStore recorded last. */
-  get durable(): LogicalManifest {
+  get durable(): Version {
     return this.#line.durable;
   }
 
@@ -157,7 +157,7 @@ export class Tree implements ReadableTree {
   }
 
   /** The ManifestStore has synced this version: one that unrecorded() gave. */
-  setDurable(manifest: LogicalManifest): void {
+  setDurable(manifest: Version): void {
     this.#line.setDurable(manifest);
   }
 
@@ -165,7 +165,7 @@ export class Tree implements ReadableTree {
    * A snapshot was received: all its tables are local, and it is the durable manifest now. Every memtable and every other
    * version goes; the log is applied from its `flushed.index` + 1 on. Views taken before stay as they were.
    */
-  reset(manifest: LogicalManifest): void {
+  reset(manifest: Version): void {
     this.#files.addAll(manifest);
     this.#line = new VersionLine(manifest, (id) => this.#files.has(id));
     this.#sealed = [];
@@ -220,7 +220,7 @@ export class Tree implements ReadableTree {
     this.onMaterialized?.();
   }
 
-  #openVersion(manifest: LogicalManifest): void {
+  #openVersion(manifest: Version): void {
     this.#version = new TreeVersion(manifest, this.#tables, this.#version);
     this.#versions = this.#versions.filter((version) => version.readers > 0);
     this.#versions.push(this.#version);

@@ -5,10 +5,10 @@ import { CodecError } from '../../base/errors.js';
 import { comparePrefixes, encodeInternalKey } from '../base/key.js';
 import { USER_SPACE } from '../base/read-view.js';
 import { LEVELS } from '../base/settings.js';
-import { applyTreeOp, emptyManifest } from './apply-tree-op.js';
-import type { LogicalManifest, OpOutcome } from './logical-manifest.js';
+import { applyTreeOp, type OpOutcome } from './apply-tree-op.js';
+import { Version } from './version.js';
 import { decodeManifest, decodeTreeOp, encodeManifest, encodeTreeOp } from './manifest-codec.js';
-import { overlaps } from './table-lookup.js';
+import { overlaps } from './key-span.js';
 import type { ProducedTable, TableMeta, TableRef } from '../table/table-meta.js';
 import { SMALL_FORMAT } from '../testing/tree-harness.js';
 import type { TreeOp } from './tree-op.js';
@@ -27,7 +27,7 @@ function produced(sequence: number, ordinal: number, from: string, to: string, d
 }
 
 class Log {
-  manifest = emptyManifest();
+  manifest = Version.empty();
   index = 0;
   apply(op: TreeOp): OpOutcome {
     const { manifest, outcome } = applyTreeOp(this.manifest, op, { index: ++this.index, term: 1 });
@@ -39,7 +39,7 @@ class Log {
     const outcome = this.apply(op);
     assert(outcome.kind === 'refused', `${op.kind} was ${outcome.kind}`);
     assert.match(outcome.why, why);
-    assert.equal(toHex(encodeManifest({ ...this.manifest, last: before.last })), toHex(encodeManifest(before)), 'a refused op changes nothing');
+    assert.equal(toHex(encodeManifest(this.manifest.with({ last: before.last }))), toHex(encodeManifest(before)), 'a refused op changes nothing');
     assert.deepEqual(this.manifest.last, { index: this.index, term: 1 });
   }
   seal(): number {
@@ -176,12 +176,12 @@ function planOp(inputs: readonly TableRef[], outputLevel: number): TreeOp {
 }
 
 /** Random ops: right, stale and bogus ones. */
-function randomOp(manifest: LogicalManifest, history: readonly TableMeta[], n: number, m: number): TreeOp {
+function randomOp(manifest: Version, history: readonly TableMeta[], n: number, m: number): TreeOp {
   const letters = 'abcdefghijklmnop';
   const from = letters[m % 16] as string;
   const to = letters[Math.min(15, (m % 16) + (n % 4))] as string;
   const some = (tables: readonly TableMeta[]): TableMeta[] => tables.filter((_, i) => (n >> i) & 1);
-  const live = manifest.levels.flat();
+  const live = manifest.list();
   const refs = (tables: readonly TableMeta[]) => tables.map((t) => ({ id: t.id, digest: t.fileDigest }));
   const plan = manifest.plans[m % Math.max(1, manifest.plans.length)];
   switch (n % 9) {
@@ -223,8 +223,8 @@ describe('the logical manifest under random ops', () => {
     let edits = 0;
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.nat(1 << 16), fc.nat(1 << 16)), { minLength: 30, maxLength: 150 }), (steps) => {
-        let manifest = emptyManifest();
-        let twin = emptyManifest();
+        let manifest = Version.empty();
+        let twin = Version.empty();
         const history: TableMeta[] = [];
         let index = 0;
         for (const [n, m] of steps) {
@@ -249,7 +249,7 @@ describe('the logical manifest under random ops', () => {
               assert(comparePrefixes((tables[i - 1] as TableMeta).largest, (tables[i] as TableMeta).smallest) < 0, 'levels are disjoint and sorted');
             }
           }
-          const live = new Set(manifest.levels.flat().map((t) => t.id));
+          const live = new Set(manifest.list().map((t) => t.id));
           const inputs = manifest.plans.flatMap((p) => p.inputs.map((ref) => ref.id));
           assert(inputs.every((id) => live.has(id)), 'S5 inputs of pending plans are live');
           assert.equal(new Set(inputs).size, inputs.length, 'no table is busy twice');

@@ -4,48 +4,46 @@
  */
 
 import { assert, must, unreachable } from '../../base/assert.js';
-import type { LogIndex, NodeId, Term } from '../../base/ids.js';
+import type { LogIndex, NodeId, TableId, Term } from '../../base/ids.js';
 import { formatScheme } from '../../ecc/scheme.js';
 import { comparePrefixes, isInternalKey } from '../base/key.js';
-import { LEVELS, type TableFormat } from '../base/settings.js';
-import type { LogicalManifest, OpOutcome, PendingPlan, PendingSeal } from './logical-manifest.js';
+import type { TableFormat } from '../base/settings.js';
+import type { PendingPlan, PendingSeal } from './pending.js';
+import type { Located, LogPosition, Version } from './version.js';
 import { judgePlan } from './plan-validity.js';
-import { busyTables, locateTables, overlaps, spanOf, type Located } from './table-lookup.js';
+import { overlaps, spanOf } from './key-span.js';
 import type { ProducedTable, TableMeta, TableRef } from '../table/table-meta.js';
 import type { TreeOp } from './tree-op.js';
 
 export const MAX_PENDING_SEALS = 256;
 export const MAX_EDIT_OUTPUTS = 4096;
 
-export interface OpPosition {
-  readonly index: LogIndex;
-  readonly term: Term;
-}
+/** What applying an op did. `refused` ops changed nothing but `last`. */
+export type OpOutcome =
+  | { readonly kind: 'sealed'; readonly seal: PendingSeal }
+  | { readonly kind: 'planned'; readonly plan: PendingPlan }
+  | {
+      readonly kind: 'edited';
+      /** The seal or plan that was carried out; undefined for a heal edit. */
+      readonly plan: LogIndex | undefined;
+      readonly removed: readonly TableMeta[];
+      readonly added: readonly TableMeta[];
+    }
+  | { readonly kind: 'abandoned'; readonly plan: PendingPlan }
+  | { readonly kind: 'refused'; readonly why: string };
 
 export interface Applied {
-  readonly manifest: LogicalManifest;
+  readonly manifest: Version;
   readonly outcome: OpOutcome;
 }
 
 type EditOp = Extract<TreeOp, { kind: 'edit' }>;
 type HealOp = Extract<TreeOp, { kind: 'heal-edit' }>;
 
-/** The manifest of an empty store. */
-export function emptyManifest(): LogicalManifest {
-  return {
-    nextTableId: 1,
-    levels: Array.from({ length: LEVELS }, () => []),
-    seals: [],
-    plans: [],
-    flushed: { index: 0, term: 0 },
-    last: { index: 0, term: 0 },
-  };
-}
-
 /** `at` is the position of the op's entry, which must ascend from call to call. */
-export function applyTreeOp(before: LogicalManifest, op: TreeOp, at: OpPosition): Applied {
+export function applyTreeOp(before: Version, op: TreeOp, at: LogPosition): Applied {
   assert(at.index > before.last.index && at.term >= before.last.term, `S1 ops apply in log order: ${at.index} after ${before.last.index}`);
-  const manifest: LogicalManifest = { ...before, last: { index: at.index, term: at.term } };
+  const manifest = before.with({ last: { index: at.index, term: at.term } });
   switch (op.kind) {
     case 'seal':
       return applySeal(manifest, { ...at, proposer: op.proposer, format: op.format });
@@ -56,42 +54,42 @@ export function applyTreeOp(before: LogicalManifest, op: TreeOp, at: OpPosition)
       const { index, term } = at;
       const bottommost = verdict.bottommost;
       const plan: PendingPlan = { index, term, proposer, purpose, inputs, outputLevel, gcRevision, format, bottommost };
-      return { manifest: { ...manifest, plans: [...manifest.plans, plan] }, outcome: { kind: 'planned', plan } };
+      return { manifest: manifest.with({ plans: [...manifest.plans, plan] }), outcome: { kind: 'planned', plan } };
     }
     case 'edit':
       return applyEdit(manifest, op);
     case 'heal-edit':
       return applyHeal(manifest, op);
     case 'abandon': {
-      const plan = manifest.plans.find((p) => p.index === op.plan);
+      const plan = manifest.plan(op.plan);
       if (plan === undefined) return refuse(manifest, `plan ${op.plan} is not pending`);
-      return { manifest: { ...manifest, plans: manifest.plans.filter((p) => p !== plan) }, outcome: { kind: 'abandoned', plan } };
+      return { manifest: manifest.with({ plans: manifest.plans.filter((p) => p !== plan) }), outcome: { kind: 'abandoned', plan } };
     }
     default:
       return unreachable(op);
   }
 }
 
-function refuse(manifest: LogicalManifest, why: string): Applied {
+function refuse(manifest: Version, why: string): Applied {
   return { manifest, outcome: { kind: 'refused', why } };
 }
 
-function applySeal(manifest: LogicalManifest, seal: PendingSeal): Applied {
+function applySeal(manifest: Version, seal: PendingSeal): Applied {
   if (manifest.seals.length >= MAX_PENDING_SEALS) return refuse(manifest, 'too many sealed memtables');
   const { index, term, proposer, format } = seal;
   const pending: PendingSeal = { index, term, proposer, format };
-  return { manifest: { ...manifest, seals: [...manifest.seals, pending] }, outcome: { kind: 'sealed', seal: pending } };
+  return { manifest: manifest.with({ seals: [...manifest.seals, pending] }), outcome: { kind: 'sealed', seal: pending } };
 }
 
-function applyEdit(manifest: LogicalManifest, op: EditOp): Applied {
+function applyEdit(manifest: Version, op: EditOp): Applied {
   const oldest = manifest.seals[0];
   if (oldest !== undefined && op.plan === oldest.index) return applyFlush(manifest, op, oldest);
-  const plan = manifest.plans.find((p) => p.index === op.plan);
+  const plan = manifest.plan(op.plan);
   if (plan === undefined) return refuse(manifest, `${op.plan} is neither the oldest seal nor a pending plan`);
   return applyCompaction(manifest, op, plan);
 }
 
-function applyFlush(manifest: LogicalManifest, op: EditOp, seal: PendingSeal): Applied {
+function applyFlush(manifest: Version, op: EditOp, seal: PendingSeal): Applied {
   if (op.removed.length > 0) return refuse(manifest, 'a flush removes nothing');
   const problem = outputsProblem(op.added, seal);
   if (problem !== undefined) return refuse(manifest, problem);
@@ -99,17 +97,17 @@ function applyFlush(manifest: LogicalManifest, op: EditOp, seal: PendingSeal): A
   const levels = manifest.levels.map((tables, level) => (level === 0 ? [...metas, ...tables] : tables));
   const flushed = { index: seal.index, term: seal.term };
   return {
-    manifest: { ...manifest, nextTableId, levels, flushed, seals: manifest.seals.slice(1) },
+    manifest: manifest.with({ nextTableId, levels, flushed, seals: manifest.seals.slice(1) }),
     outcome: { kind: 'edited', plan: seal.index, removed: [], added: metas },
   };
 }
 
-function applyCompaction(manifest: LogicalManifest, op: EditOp, plan: PendingPlan): Applied {
+function applyCompaction(manifest: Version, op: EditOp, plan: PendingPlan): Applied {
   const refs = op.removed;
   if (refs.length !== plan.inputs.length || !refs.every((ref, i) => sameRef(ref, plan.inputs[i]))) {
     return refuse(manifest, `removed tables are not the inputs of plan ${plan.index}`);
   }
-  const live = locateTables(manifest);
+  const live = manifest.located();
   const removed: Located[] = plan.inputs.map((ref) => must(live.get(ref.id), `S5 input ${ref.id} of pending plan ${plan.index} is live`));
   const problem = outputsProblem(op.added, plan) ?? placeProblem(manifest, op.added, plan, removed);
   if (problem !== undefined) return refuse(manifest, problem);
@@ -122,21 +120,21 @@ function applyCompaction(manifest: LogicalManifest, op: EditOp, plan: PendingPla
     return [...tables.filter((t) => !gone.has(t.id)), ...metas].sort((a, b) => comparePrefixes(a.smallest, b.smallest));
   });
   return {
-    manifest: { ...manifest, nextTableId, levels, plans: manifest.plans.filter((p) => p !== plan) },
+    manifest: manifest.with({ nextTableId, levels, plans: manifest.plans.filter((p) => p !== plan) }),
     outcome: { kind: 'edited', plan: plan.index, removed: removed.map((r) => r.meta), added: metas },
   };
 }
 
-function applyHeal(manifest: LogicalManifest, op: HealOp): Applied {
-  const found = locateTables(manifest).get(op.removed.id);
+function applyHeal(manifest: Version, op: HealOp): Applied {
+  const found = manifest.located().get(op.removed.id);
   if (found === undefined) return refuse(manifest, `table ${op.removed.id} is not live`);
   if (found.meta.fileDigest !== op.removed.digest) return refuse(manifest, `table ${op.removed.id} has another digest`);
-  if (busyTables(manifest).has(op.removed.id)) return refuse(manifest, `table ${op.removed.id} is busy`);
+  if (manifest.isBusy(op.removed.id)) return refuse(manifest, `table ${op.removed.id} is busy`);
   const added: TableMeta = { ...found.meta, id: manifest.nextTableId };
   const levels = manifest.levels.map((tables, level) =>
     level === found.level ? tables.map((t) => (t === found.meta ? added : t)) : tables);
   return {
-    manifest: { ...manifest, nextTableId: manifest.nextTableId + 1, levels },
+    manifest: manifest.with({ nextTableId: manifest.nextTableId + 1, levels }),
     outcome: { kind: 'edited', plan: undefined, removed: [found.meta], added: [added] },
   };
 }
@@ -174,7 +172,7 @@ function outputsProblem(added: readonly ProducedTable[], origin: Origin): string
 
 /** Would the outputs fit where the plan puts them? */
 function placeProblem(
-  manifest: LogicalManifest, added: readonly ProducedTable[], plan: PendingPlan, removed: readonly Located[],
+  manifest: Version, added: readonly ProducedTable[], plan: PendingPlan, removed: readonly Located[],
 ): string | undefined {
   const span = spanOf(added);
   if (span === undefined) return undefined;
@@ -184,12 +182,12 @@ function placeProblem(
   }
   if (plan.outputLevel === 0) return undefined;
   const gone = new Set(removed.map((r) => r.meta.id));
-  const others = (manifest.levels[plan.outputLevel] ?? []).filter((t) => !gone.has(t.id));
+  const others = manifest.level(plan.outputLevel).filter((t) => !gone.has(t.id));
   const hit = others.find((other) => added.some((table) => overlaps(other, table)));
   return hit === undefined ? undefined : `outputs overlap table ${hit.id} of level ${plan.outputLevel}`;
 }
 
-function giveIds(manifest: LogicalManifest, added: readonly ProducedTable[]): { metas: TableMeta[]; nextTableId: number } {
+function giveIds(manifest: Version, added: readonly ProducedTable[]): { metas: TableMeta[]; nextTableId: TableId } {
   const metas = added.map((table, i): TableMeta => ({ ...table, id: manifest.nextTableId + i }));
   return { metas, nextTableId: manifest.nextTableId + metas.length };
 }

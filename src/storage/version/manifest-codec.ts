@@ -9,7 +9,8 @@ import type { Digest128 } from '../../base/ids.js';
 import { formatScheme, parseScheme } from '../../ecc/scheme.js';
 import { isInternalKey } from '../base/key.js';
 import { LEVELS, readTableFormat, writeTableFormat } from '../base/settings.js';
-import type { LogicalManifest, PendingPlan, PendingSeal } from './logical-manifest.js';
+import type { PendingPlan, PendingSeal } from './pending.js';
+import { Version } from './version.js';
 import type { Birth, ProducedTable, TableMeta, TableRef } from '../table/table-meta.js';
 import type { TreeOp } from './tree-op.js';
 
@@ -231,7 +232,7 @@ function readPlan(input: ByteReader): PendingPlan {
 }
 
 /** For log entries, manifest files, snapshots; equal manifests give equal bytes. */
-export function encodeManifest(manifest: LogicalManifest): Uint8Array {
+export function encodeManifest(manifest: Version): Uint8Array {
   const out = new ByteWriter(4096);
   out.u8(MANIFEST_FORMAT).varint(manifest.nextTableId);
   out.varint(manifest.flushed.index).varint(manifest.flushed.term).varint(manifest.last.index).varint(manifest.last.term);
@@ -247,7 +248,7 @@ export function encodeManifest(manifest: LogicalManifest): Uint8Array {
   return out.finish();
 }
 
-export function decodeManifest(bytes: Uint8Array): LogicalManifest {
+export function decodeManifest(bytes: Uint8Array): Version {
   const input = new ByteReader(bytes, 'manifest');
   const format = input.u8();
   if (format !== MANIFEST_FORMAT) throw new CodecError(`manifest format ${format} is not supported (this is ${MANIFEST_FORMAT})`);
@@ -260,5 +261,5 @@ export function decodeManifest(bytes: Uint8Array): LogicalManifest {
   const seals = readList(input, 10, readSeal);
   const plans = readList(input, 10, readPlan);
   input.end();
-  return { nextTableId, levels, seals, plans, flushed, last };
+  return Version.of({ nextTableId, levels, seals, plans, flushed, last });
 }

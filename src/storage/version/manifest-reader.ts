@@ -10,7 +10,7 @@ import { digest128 } from '../../base/digest.js';
 import type { EccScheme } from '../../ecc/scheme.js';
 import { StorageError } from '../base/errors.js';
 import { applyTreeOp } from './apply-tree-op.js';
-import type { LogicalManifest } from './logical-manifest.js';
+import type { Version } from './version.js';
 import { encodeManifest } from './manifest-codec.js';
 import {
   CHAIN_START, chainAfter, copyBytes, decodeRecord, PAGE_BYTES, readCopy, readFrame,
@@ -21,7 +21,7 @@ const WINDOW_BYTES = 64 * 1024;
 const FILE_BYTES_MAX = 512 * 1024 * 1024;
 
 export interface ManifestContents {
-  readonly manifest: LogicalManifest;
+  readonly manifest: Version;
   /** Where the next record goes, and what it follows. */
   readonly place: RecordPlace;
   readonly offset: number;
@@ -33,7 +33,7 @@ export interface ManifestContents {
 export async function readManifestFile(disk: Disk, path: string, name: ManifestName, scheme: EccScheme): Promise<ManifestContents> {
   const file = await readWhole(disk, path);
   let place: RecordPlace = { generation: name.generation, record: 0, chain: CHAIN_START };
-  let manifest: LogicalManifest | undefined;
+  let manifest: Version | undefined;
   let offset = 0;
   let damaged = file.length % PAGE_BYTES !== 0;
   for (;;) {
@@ -51,7 +51,7 @@ export async function readManifestFile(disk: Disk, path: string, name: ManifestN
     place = { generation: place.generation, record: place.record + 1, chain };
   }
   for (let at = offset; at < file.length && !damaged; at++) if (file[at] !== 0) damaged = true;
-  return { manifest: manifest as LogicalManifest, place, offset, damaged };
+  return { manifest: manifest as Version, place, offset, damaged };
 }
 
 function unreadable(path: string, why: string, cause?: unknown): StorageError {
@@ -127,7 +127,7 @@ function decode(path: string, payload: Uint8Array, place: RecordPlace): Manifest
   }
 }
 
-function fold(manifest: LogicalManifest | undefined, record: ManifestRecord, path: string): LogicalManifest {
+function fold(manifest: Version | undefined, record: ManifestRecord, path: string): Version {
   if (record.kind === 'snapshot') {
     if (manifest !== undefined) throw unreadable(path, 'a snapshot record in the middle');
     return record.manifest;

@@ -13,8 +13,7 @@ import type { EccScheme } from '../../ecc/scheme.js';
 import { decodeBlock, encodeBlock } from '../block/block-codec.js';
 import { MAX_PAYLOAD_BYTES } from '../block/handle.js';
 import { regionBytes } from '../block/layout.js';
-import type { OpPosition } from './apply-tree-op.js';
-import type { LogicalManifest } from './logical-manifest.js';
+import type { LogPosition, Version } from './version.js';
 import { decodeManifest, decodeTreeOp, encodeManifest, encodeTreeOp, readDigest, writeDigest } from './manifest-codec.js';
 import type { TreeOp } from './tree-op.js';
 
@@ -24,12 +23,12 @@ export interface ManifestName {
   readonly digest: Digest128;
 }
 
-export interface PositionedOp extends OpPosition {
+export interface PositionedOp extends LogPosition {
   readonly op: TreeOp;
 }
 
 export type ManifestRecord =
-  | { readonly kind: 'snapshot'; readonly manifest: LogicalManifest }
+  | { readonly kind: 'snapshot'; readonly manifest: Version }
   /** `result`: digest of the encoded manifest that the ops lead to. */
   | { readonly kind: 'ops'; readonly ops: readonly PositionedOp[]; readonly result: Digest128 };
 

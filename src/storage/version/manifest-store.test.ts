@@ -6,8 +6,8 @@ import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import type { Disk } from '../../base/disk.js';
 import { codeOf } from '../../base/errors.js';
 import { encodeInternalKey } from '../base/key.js';
-import { applyTreeOp, emptyManifest } from './apply-tree-op.js';
-import type { LogicalManifest } from './logical-manifest.js';
+import { applyTreeOp } from './apply-tree-op.js';
+import { Version } from './version.js';
 import { encodeManifest } from './manifest-codec.js';
 import type { ManifestName } from './manifest-record.js';
 import { ManifestStore, type ManifestStoreOptions, type PositionedOp } from './manifest-store.js';
@@ -15,11 +15,11 @@ import { RecordingDisk } from './testing/recording-disk.js';
 import { SMALL_FORMAT } from '../testing/tree-harness.js';
 
 const SCHEME = { kind: 'rs', k: 8, m: 2 } as const;
-const hex = (manifest: LogicalManifest): string => toHex(encodeManifest(manifest));
+const hex = (manifest: Version): string => toHex(encodeManifest(manifest));
 
 /** Flushes: each step is a seal and its edit. */
-function steps(count: number): { ops: PositionedOp[]; manifest: LogicalManifest }[] {
-  let manifest = emptyManifest();
+function steps(count: number): { ops: PositionedOp[]; manifest: Version }[] {
+  let manifest = Version.empty();
   return Array.from({ length: count }, (_, i) => {
     const index = 2 * i + 1;
     const at = { term: 1, index };
@@ -55,7 +55,7 @@ class Host {
       commitGeneration: async (name) => void (this.name = name),
       ...(this.rotateBytes === undefined ? {} : { rotateBytes: this.rotateBytes }),
     };
-    return ManifestStore.open(options, this.name, emptyManifest());
+    return ManifestStore.open(options, this.name, Version.empty());
   }
 }
 
@@ -101,7 +101,7 @@ describe('ManifestStore', () => {
       const disk = new FaultDisk(host.disk);
       disk.inject({ kind: 'read-error', path, from: at + 512, to: at + 1024 });
       const store = await new Host(disk, host.name).open();
-      assert.equal(hex(store.manifest), hex(history.at(-1)?.manifest as LogicalManifest), `sector at ${at + 512}`);
+      assert.equal(hex(store.manifest), hex(history.at(-1)?.manifest as Version), `sector at ${at + 512}`);
       store.close();
     }
   });
@@ -111,7 +111,7 @@ describe('ManifestStore', () => {
     const store = await host.open();
     const [first] = steps(1);
     assert(first !== undefined);
-    await assert.rejects(store.append(first.ops, { ...first.manifest, nextTableId: 9 }), /S2/);
+    await assert.rejects(store.append(first.ops, first.manifest.with({ nextTableId: 9 })), /S2/);
   });
 
   it('a crash between any two writes leaves the last durable version, or the one that was being written', async () => {
@@ -122,7 +122,7 @@ describe('ManifestStore', () => {
     const history = steps(8);
     /** After how many changes each version was durable, and what hard state said at each change. */
     const names: { at: number; name: ManifestName }[] = [];
-    const durable = [{ at: disk.changes.length, manifest: emptyManifest() }];
+    const durable = [{ at: disk.changes.length, manifest: Version.empty() }];
     names.push({ at: 0, name: host.name as ManifestName });
     const first = durable[0]?.at as number;
     for (const { ops, manifest } of history) {
@@ -157,7 +157,7 @@ describe('ManifestStore', () => {
   it('D1 any one zeroed page and any flipped byte is made up for, and the file replaced', async () => {
     const { host, path, history } = await written(6);
     const size = host.disk.sizeOf(path) as number;
-    const last = hex(history.at(-1)?.manifest as LogicalManifest);
+    const last = hex(history.at(-1)?.manifest as Version);
     await fc.assert(
       fc.asyncProperty(fc.boolean(), fc.nat(size - 1), fc.integer({ min: 1, max: 255 }), async (page, at, flip) => {
         const twin = await written(6);

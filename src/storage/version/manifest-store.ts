@@ -11,7 +11,7 @@ import { digest128 } from '../../base/digest.js';
 import type { Disk, DiskFile } from '../../base/disk.js';
 import type { EccScheme } from '../../ecc/scheme.js';
 import { applyTreeOp } from './apply-tree-op.js';
-import type { LogicalManifest } from './logical-manifest.js';
+import type { Version } from './version.js';
 import { encodeManifest } from './manifest-codec.js';
 import { readManifestFile } from './manifest-reader.js';
 import { CHAIN_START, chainAfter, encodeCopy, encodeRecord, type ManifestName, type ManifestRecord, type PositionedOp, type RecordPlace } from './manifest-record.js';
@@ -32,7 +32,7 @@ const DIR = 'manifest';
 
 export class ManifestStore {
   readonly #options: ManifestStoreOptions;
-  #manifest: LogicalManifest;
+  #manifest: Version;
   #name: ManifestName = { generation: 0, digest: CHAIN_START };
   #file: DiskFile | undefined;
   #offset = 0;
@@ -43,7 +43,7 @@ export class ManifestStore {
   /** Never tried twice: hard state may have named it although it could not say so. */
   #lastGeneration = 0;
 
-  private constructor(options: ManifestStoreOptions, manifest: LogicalManifest) {
+  private constructor(options: ManifestStoreOptions, manifest: Version) {
     this.#options = options;
     this.#manifest = manifest;
   }
@@ -52,7 +52,7 @@ export class ManifestStore {
    * `expected` is what hard state names; undefined: a new store, and `initial` becomes generation 1. Throws StorageError
    * MANIFEST_UNREADABLE if what is named cannot be read: the node then needs the version of a peer, see {@link lost}.
    */
-  static async open(options: ManifestStoreOptions, expected: ManifestName | undefined, initial: LogicalManifest): Promise<ManifestStore> {
+  static async open(options: ManifestStoreOptions, expected: ManifestName | undefined, initial: Version): Promise<ManifestStore> {
     await options.disk.mkdir(DIR);
     if (expected === undefined) {
       const store = new ManifestStore(options, initial);
@@ -72,7 +72,7 @@ export class ManifestStore {
   }
 
   /** What hard state names is lost: nothing is durable, which `nothing` stands for, until a replacement is. */
-  static lost(options: ManifestStoreOptions, expected: ManifestName, nothing: LogicalManifest): ManifestStore {
+  static lost(options: ManifestStoreOptions, expected: ManifestName, nothing: Version): ManifestStore {
     const store = new ManifestStore(options, nothing);
     store.#name = expected;
     store.#stale = true;
@@ -80,7 +80,7 @@ export class ManifestStore {
   }
 
   /** The durable version. */
-  get manifest(): LogicalManifest {
+  get manifest(): Version {
     return this.#manifest;
   }
 
@@ -97,7 +97,7 @@ export class ManifestStore {
    * Makes `ops`, which lead from the durable version to `result`, durable. One at a time. If it rejects, the durable version
    * is what it was (or, after a crash, possibly `result`); the next append goes to a new file.
    */
-  async append(ops: readonly PositionedOp[], result: LogicalManifest): Promise<void> {
+  async append(ops: readonly PositionedOp[], result: Version): Promise<void> {
     let applied = this.#manifest;
     for (const { op, index, term } of ops) applied = applyTreeOp(applied, op, { index, term }).manifest;
     const digest = digest128(encodeManifest(result));
@@ -110,7 +110,7 @@ export class ManifestStore {
   }
 
   /** Starts a new generation with `manifest`: after a snapshot was received, or after faults were found in the file. */
-  async replace(manifest: LogicalManifest): Promise<void> {
+  async replace(manifest: Version): Promise<void> {
     await this.#exclusive(async () => {
       const generation = Math.max(this.#name.generation, this.#lastGeneration) + 1;
       this.#lastGeneration = generation;

@@ -8,8 +8,9 @@
 
 import { LEVELS } from '../base/settings.js';
 import type { TreeOp } from './tree-op.js';
-import type { LogicalManifest, PendingPlan } from './logical-manifest.js';
-import { busyTables, locateTables, overlaps, spanOf, type KeySpan, type Located } from './table-lookup.js';
+import type { PendingPlan } from './pending.js';
+import type { Located, Version } from './version.js';
+import { overlaps, spanOf, type KeySpan } from './key-span.js';
 
 export const MAX_PENDING_PLANS = 256;
 export const MAX_PLAN_INPUTS = 4096;
@@ -24,17 +25,16 @@ export type PlanVerdict =
 const refused = (why: string): PlanVerdict => ({ kind: 'refused', why });
 
 /** A pure function of the manifest and the op. */
-export function judgePlan(manifest: LogicalManifest, op: PlanOp): PlanVerdict {
+export function judgePlan(manifest: Version, op: PlanOp): PlanVerdict {
   if (manifest.plans.length >= MAX_PENDING_PLANS) return refused('too many pending plans');
   if (op.inputs.length === 0 || op.inputs.length > MAX_PLAN_INPUTS) return refused(`${op.inputs.length} inputs`);
-  const live = locateTables(manifest);
-  const busy = busyTables(manifest);
+  const live = manifest.located();
   const inputs = new Map<number, Located>();
   for (const ref of op.inputs) {
     const found = live.get(ref.id);
     if (found === undefined) return refused(`input ${ref.id} is not live`);
     if (found.meta.fileDigest !== ref.digest) return refused(`input ${ref.id} has another digest`);
-    if (busy.has(ref.id)) return refused(`input ${ref.id} is busy`);
+    if (manifest.isBusy(ref.id)) return refused(`input ${ref.id} is busy`);
     if (inputs.has(ref.id)) return refused(`input ${ref.id} twice`);
     inputs.set(ref.id, found);
   }
@@ -57,7 +57,7 @@ function shapeProblem(op: PlanOp, inputs: readonly Located[]): string | undefine
 }
 
 function orderProblem(
-  manifest: LogicalManifest, op: PlanOp, inputs: ReadonlyMap<number, Located>, span: KeySpan, live: ReadonlyMap<number, Located>,
+  manifest: Version, op: PlanOp, inputs: ReadonlyMap<number, Located>, span: KeySpan, live: ReadonlyMap<number, Located>,
 ): string | undefined {
   for (const other of live.values()) {
     if (other.level > op.outputLevel || inputs.has(other.meta.id)) continue;
@@ -83,9 +83,9 @@ function planSpan(plan: PendingPlan, live: ReadonlyMap<number, Located>): KeySpa
   return spanOf(plan.inputs.map((ref) => (live.get(ref.id) as Located).meta)) as KeySpan;
 }
 
-function isBottommost(manifest: LogicalManifest, outputLevel: number, span: KeySpan): boolean {
+function isBottommost(manifest: Version, outputLevel: number, span: KeySpan): boolean {
   for (let level = outputLevel + 1; level < manifest.levels.length; level++) {
-    if ((manifest.levels[level] ?? []).some((table) => overlaps(table, span))) return false;
+    if (manifest.level(level).some((table) => overlaps(table, span))) return false;
   }
   return true;
 }

@@ -5,7 +5,7 @@
 
 import { assert, must } from '../../base/assert.js';
 import type { TableId } from '../../base/ids.js';
-import type { LogicalManifest } from './logical-manifest.js';
+import type { Version } from './version.js';
 import type { PositionedOp } from './manifest-record.js';
 import type { TableMeta } from '../table/table-meta.js';
 
@@ -13,39 +13,39 @@ import type { TableMeta } from '../table/table-meta.js';
 export interface Unrecorded {
   /** Leads from the durable version to `manifest`. */
   readonly ops: readonly PositionedOp[];
-  readonly manifest: LogicalManifest;
+  readonly manifest: Version;
 }
 
 export class VersionLine {
   readonly #isLocal: (id: TableId) => boolean;
   /** From the durable to the latest one, ascending; versions that differ in nothing that is stored are merged. */
-  #versions: LogicalManifest[];
+  #versions: Version[];
   /** All after the durable version, ascending. */
   #ops: PositionedOp[] = [];
-  #materialized: LogicalManifest;
+  #materialized: Version;
   /** Asked for with each proposal, and rarely another. */
   #owed: readonly TableMeta[] | undefined;
 
   /** All tables of `durable` are local. */
-  constructor(durable: LogicalManifest, isLocal: (id: TableId) => boolean) {
+  constructor(durable: Version, isLocal: (id: TableId) => boolean) {
     this.#versions = [durable];
     this.#materialized = durable;
     this.#isLocal = isLocal;
   }
 
-  get durable(): LogicalManifest {
+  get durable(): Version {
     return must(this.#versions[0], 'the durable version is kept');
   }
 
-  get latest(): LogicalManifest {
+  get latest(): Version {
     return must(this.#versions.at(-1), 'the latest version is kept');
   }
 
-  get materialized(): LogicalManifest {
+  get materialized(): Version {
     return this.#materialized;
   }
 
-  advance(manifest: LogicalManifest, op: PositionedOp): void {
+  advance(manifest: Version, op: PositionedOp): void {
     const tail = this.latest;
     assert(manifest.last.index === op.index && op.index > tail.last.index, `S1 versions follow the log: ${op.index} after ${tail.last.index}`);
     this.#ops.push(op);
@@ -61,7 +61,7 @@ export class VersionLine {
   settle(): boolean {
     this.#owed = undefined;
     for (let i = this.#versions.length - 1; i >= 0; i--) {
-      const version = this.#versions[i] as LogicalManifest;
+      const version = this.#versions[i] as Version;
       if (version === this.#materialized) return false;
       if (version.last.index < this.#materialized.last.index) return false;
       if (version.levels !== this.#materialized.levels && !this.#complete(version)) continue;
@@ -71,8 +71,8 @@ export class VersionLine {
     return false;
   }
 
-  #complete(version: LogicalManifest): boolean {
-    return version.levels.every((tables) => tables.every((table) => this.#isLocal(table.id)));
+  #complete(version: Version): boolean {
+    return version.list().every((table) => this.#isLocal(table.id));
   }
 
   owed(): readonly TableMeta[] {
@@ -80,17 +80,13 @@ export class VersionLine {
   }
 
   #findOwed(): TableMeta[] {
-    const owed: TableMeta[] = [];
-    for (const tables of this.latest.levels) for (const table of tables) if (!this.#isLocal(table.id)) owed.push(table);
-    return owed.sort((a, b) => a.id - b.id);
+    return this.latest.list().filter((table) => !this.#isLocal(table.id)).sort((a, b) => a.id - b.id);
   }
 
   meta(id: TableId): TableMeta | undefined {
     for (let i = this.#versions.length - 1; i >= 0; i--) {
-      for (const tables of (this.#versions[i] as LogicalManifest).levels) {
-        const found = tables.find((table) => table.id === id);
-        if (found !== undefined) return found;
-      }
+      const found = (this.#versions[i] as Version).table(id);
+      if (found !== undefined) return found;
     }
     return undefined;
   }
@@ -98,7 +94,7 @@ export class VersionLine {
   /** Every table that a version from the durable to the latest one names. */
   named(): Set<TableId> {
     const named = new Set<TableId>();
-    for (const version of this.#versions) for (const tables of version.levels) for (const table of tables) named.add(table.id);
+    for (const version of this.#versions) for (const table of version.list()) named.add(table.id);
     return named;
   }
 
@@ -108,7 +104,7 @@ export class VersionLine {
     return { ops: this.#ops.filter((op) => op.index <= manifest.last.index), manifest };
   }
 
-  setDurable(manifest: LogicalManifest): void {
+  setDurable(manifest: Version): void {
     const { index } = manifest.last;
     assert(index >= this.durable.last.index && index <= this.#materialized.last.index, 'S5 a durable version is materialized, and never goes back');
     this.#ops = this.#ops.filter((op) => op.index > index);

@@ -8,11 +8,11 @@ import { DEFAULT_TREE_SETTINGS, type TableFormat } from '../../../storage/base/s
 import { noFaults } from '../../../storage/table/block-faults.js';
 import { TableStore } from '../../../storage/table/table-store.js';
 import { Tree } from '../../../storage/tree/tree.js';
-import { applyTreeOp, emptyManifest } from '../../../storage/version/apply-tree-op.js';
+import { applyTreeOp, type OpOutcome } from '../../../storage/version/apply-tree-op.js';
+import { Version } from '../../../storage/version/version.js';
 import { outputPath, tablePath, type ProducedTable, type TableRef } from '../../../storage/table/table-meta.js';
 import type { Workers } from '../../../base/env.js';
 import type { TreeWrite } from '../../../storage/base/read-view.js';
-import type { OpOutcome } from '../../../storage/version/logical-manifest.js';
 import type { TreeOp } from '../../../storage/version/tree-op.js';
 
 const workers = { breathe: () => undefined } as unknown as Workers;
@@ -22,7 +22,7 @@ const format: TableFormat = { ...DEFAULT_TREE_SETTINGS.format, blockBytes: 128 }
 export class StorageTree {
   readonly disk = new MemoryDisk();
   readonly store = new TableStore(this.disk, new BlockCache(1 << 20), noFaults);
-  tree = new Tree({ disk: this.disk, tables: this.store, durable: emptyManifest() });
+  tree = new Tree({ disk: this.disk, tables: this.store, durable: Version.empty() });
 
   /** Seals with the given system state, and flushes. Takes two log indices from `index` on. */
   async flush(index: number, state: readonly TreeWrite[]): Promise<void> {
@@ -39,7 +39,7 @@ export class StorageTree {
 
   /** Merges all tables into level 1, dropping what is not visible at `gcRevision` or above. Takes two log indices. */
   async compact(index: number, gcRevision: number): Promise<void> {
-    const metas = this.tree.latest.levels.flat();
+    const metas = this.tree.latest.list();
     if (metas.length === 0) return;
     const inputs = metas.map((meta) => ({ id: meta.id, digest: meta.fileDigest }));
     const op: TreeOp = { kind: 'plan', proposer: 1, purpose: 'compact', inputs, outputLevel: 1, gcRevision, format };

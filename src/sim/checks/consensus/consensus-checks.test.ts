@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { utf8 } from '../../../base/bytes.js';
 import type { Entry } from '../../../raft/types.js';
 import { encodeSlot, FILE_BYTES, SLOT_PAGES, slotOffset } from '../../../replica/hard-state/slots.js';
-import { emptyManifest } from '../../../storage/version/apply-tree-op.js';
+import { Version } from '../../../storage/version/version.js';
 import { Acknowledged } from './acknowledged.js';
 import { checkBounds } from '../bounds.js';
 import { Committed } from './committed.js';
@@ -156,7 +156,7 @@ describe('log matching', () => {
     const check = new LogMatching(w.reporter, new Committed(w.reporter));
     for (const node of [one, two]) for (let i = 1; i <= 4; i++) check.onApplied(node, entry(i, 1, `e${i}`));
     two.lives++;
-    two.durable = { ...emptyManifest(), flushed: { index: 2, term: 1 } };
+    two.durable = Version.empty().with({ flushed: { index: 2, term: 1 } });
     check.onApplied(two, entry(3, 1, 'e3'));
     check.onApplied(two, entry(4, 1, 'e4'));
     check.onApplied(two, entry(3, 1, 'e3'));
@@ -197,7 +197,7 @@ describe('log matching', () => {
 describe('manifests and bounds', () => {
   it('S2 other manifests as of one index are reported, equal ones are not', () => {
     const check = new ManifestMatching(w.reporter);
-    const at = (index: number, nextTableId: number) => ({ ...emptyManifest(), nextTableId, last: { index, term: 1 } });
+    const at = (index: number, nextTableId: number) => Version.empty().with({ nextTableId, last: { index, term: 1 } });
     check.check(1, at(5, 2));
     check.check(2, at(5, 2));
     check.durable(3, at(5, 2));

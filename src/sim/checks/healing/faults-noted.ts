@@ -51,7 +51,7 @@ export class FaultsNoted {
     const hinted = new Set(node.running.healing.hints().filter((hint) => hint.node === node.id).map((hint) => hint.tableId));
     const { tree } = met.replica;
     const versions = [tree.durable, tree.latest, tree.materialized];
-    const live = new Set(versions.flatMap((version) => version.levels.flat().map((table) => table.id)));
+    const live = new Set(versions.flatMap((version) => [...version.tables().keys()]));
     for (const [key, { meta, region, sinceUs }] of met.faults) {
       const over = hinted.has(meta.id) || !live.has(meta.id) || !this.#isRotten(node, meta, region) ||
         this.#unconfirmed(node.id, meta, sinceUs);

@@ -5,7 +5,6 @@
 
 import type { KintsugiEvent } from '../../../base/events.js';
 import type { NodeId, TableId } from '../../../base/ids.js';
-import { busyTables, liveTables } from '../../../healing/heal/heal-picker.js';
 import { copyPath } from '../../../healing/repair/table-copies.js';
 import { sameBytes } from '../oracle/pristine-tables.js';
 import type { DamageOracle } from '../oracle/damage-oracle.js';
@@ -61,12 +60,10 @@ export class HealsChecked {
     const queued = healing.hints();
     const under = new Set(queued.flatMap(({ tableId, state }) => (state === 'claimed' ? [tableId] : [])));
     const { latest } = replica.tree;
-    const live = liveTables(latest);
-    const busy = busyTables(latest);
     const free = under.size < HEALS_AT_ONCE;
     const pending = new Set<TableId>();
     // A table may have hints of several nodes.
-    for (const { tableId, state } of queued) if (free && state === 'pending' && live.has(tableId) && !busy.has(tableId)) pending.add(tableId);
+    for (const { tableId, state } of queued) if (free && state === 'pending' && latest.has(tableId) && !latest.isBusy(tableId)) pending.add(tableId);
     for (const table of this.#waiting.keys()) if (!pending.has(table)) this.#waiting.delete(table);
     for (const table of pending) this.#waits(leader.id, table);
   }

@@ -8,9 +8,8 @@
 
 import type { KintsugiEvent } from '../../../base/events.js';
 import type { NodeId, TableId } from '../../../base/ids.js';
-import { liveTables } from '../../../healing/heal/heal-picker.js';
 import { HINTS_PATH } from '../../../healing/hints/hint-store.js';
-import { sameBirth, tablePath, type TableMeta } from '../../../storage/table/table-meta.js';
+import { tablePath, type TableMeta } from '../../../storage/table/table-meta.js';
 import { PROVEN_WITHIN_US, type DamageOracle } from '../oracle/damage-oracle.js';
 import type { Reporter } from '../reporter.js';
 import type { WatchedNode } from '../watched.js';
@@ -48,7 +47,6 @@ export class HintsKept {
     if (open === undefined || open.size === 0 || node.running === undefined || node.state !== 'up') return;
     const held = new Set(node.running.healing.hints().filter((hint) => hint.node === node.id).map((hint) => hint.tableId));
     const { durable } = node.running.replica.tree;
-    const live = liveTables(durable);
     for (const [table, hint] of open) {
       if (held.has(table)) {
         this.#seen(node, hint);
@@ -56,7 +54,7 @@ export class HintsKept {
       }
       open.delete(table);
       // It followed its bytes to another id, or ended with the table.
-      if (!live.has(table) && table < durable.nextTableId) continue;
+      if (!durable.has(table) && table < durable.nextTableId) continue;
       // Within a life memory holds it, whatever becomes of the file.
       if (hint.life !== node.lives && (!hint.durable || this.#excused(node.id, hint))) continue;
       this.#reporter.broken('hints are never lost', node.id, `H2 node ${node.id} had a hint against table ${table}, which its durable manifest holds, and has it no more`);
@@ -90,15 +88,13 @@ export class HintsKept {
     this.#open.get(node.id)?.delete(table);
     const durable = node.running?.replica.tree.durable;
     if (durable === undefined) return;
-    const live = liveTables(durable);
-    if (live.has(table)) {
+    if (durable.has(table)) {
       this.#reporter.broken('hints end when the fault is gone', node.id, `H2 node ${node.id} ends its hint against table ${table}, which its durable manifest still holds`);
       return;
     }
     const meta = hint?.meta ?? this.#oracle.meta(table);
     if (meta === undefined) return;
-    for (const heir of live.values()) {
-      if (heir.fileDigest !== meta.fileDigest || !sameBirth(heir.birth, meta.birth)) continue;
+    for (const heir of durable.named(meta)) {
       const faults = this.#oracle.faultsOf(node.id, heir) ?? [];
       if (faults.length === 0 || this.#struck(node.id, heir)) continue;
       this.#reporter.broken('hints end when the fault is gone', node.id,

@@ -4,7 +4,6 @@
  */
 
 import type { NodeId, TableId } from '../../../base/ids.js';
-import { liveTables } from '../../../healing/heal/heal-picker.js';
 import type { Reporter } from '../reporter.js';
 import type { WatchedNode } from '../watched.js';
 
@@ -34,12 +33,12 @@ export class HintsReach {
     const { replica, healing } = leader.running;
     // Its own are open like everybody's; what is in its queue has another state.
     const queued = new Set(healing.hints().flatMap(({ tableId, state }) => (state === 'open' ? [] : [tableId])));
-    const live = liveTables(replica.tree.latest);
+    const { latest } = replica.tree;
     const seen = new Set<string>();
     for (const node of this.#nodes) {
       if (node.state !== 'up' || node.running?.replica.leadership.leader !== leader.id) continue;
       for (const { tableId, node: owner } of node.running.healing.hints()) {
-        if (owner !== node.id || queued.has(tableId) || !live.has(tableId)) continue;
+        if (owner !== node.id || queued.has(tableId) || !latest.has(tableId)) continue;
         seen.add(this.#missed(leader.id, owner, tableId));
       }
     }

@@ -10,7 +10,7 @@
 import type { KintsugiEvent } from '../../../base/events.js';
 import type { Digest128, LogIndex, NodeId, TableId } from '../../../base/ids.js';
 import type { SpecifiedRegion } from '../../../storage/table/table-layout.js';
-import type { LogicalManifest } from '../../../storage/version/logical-manifest.js';
+import type { Version } from '../../../storage/version/version.js';
 import { outputPath, tablePath, type TableMeta } from '../../../storage/table/table-meta.js';
 import type { DiskFault } from '../../faults/fault.js';
 import type { World } from '../../world/world.js';
@@ -50,7 +50,7 @@ export class DamageOracle {
   /** Ids are given out by the log, so they mean the same table on every node (S2). */
   readonly #metas = new Map<TableId, TableMeta>();
   /** The durable version of a node that is down, as it was when it went. */
-  readonly #left = new Map<NodeId, LogicalManifest>();
+  readonly #left = new Map<NodeId, Version>();
   /** Lives whose directory was wiped or rolled back under them. */
   readonly #forgotten = new Map<NodeId, number>();
   /** When the life before ended. */
@@ -267,7 +267,7 @@ export class DamageOracle {
   }
 
   /** The durable version of that node, as it is or as it was when the node went. */
-  durableOf(node: NodeId): LogicalManifest | undefined {
+  durableOf(node: NodeId): Version | undefined {
     const watched = this.#nodes.get(node);
     if (watched?.running === undefined || this.#forgotten.get(node) === watched.lives) return this.#left.get(node);
     return watched.running.replica.tree.durable;
@@ -308,8 +308,8 @@ export class DamageOracle {
   #seenAll(node: WatchedNode): void {
     const tree = node.running?.replica.tree;
     if (tree === undefined) return;
-    for (const { levels } of new Set([tree.durable, tree.latest])) {
-      for (const meta of levels.flat()) {
+    for (const version of new Set([tree.durable, tree.latest])) {
+      for (const meta of version.list()) {
         this.#metas.set(meta.id, meta);
         this.#learn(node, meta);
       }
@@ -351,13 +351,13 @@ export class DamageOracle {
     const durable = this.durableOf(node);
     const tree = this.#nodes.get(node)?.running?.replica.tree;
     const versions = new Set(tree === undefined ? [durable] : [durable, tree.materialized, tree.latest]);
-    return [...versions].flatMap((version) => version?.levels.flat() ?? []);
+    return [...versions].flatMap((version) => version?.list() ?? []);
   }
 
   #holder(pristine: PristineTable, region: SpecifiedRegion, except: NodeId | undefined): Copy | undefined {
     for (const node of this.#nodes.values()) {
       if (node.id === except || this.doomed(node.id)) continue;
-      const path = this.#goodPath(node, this.durableOf(node.id)?.levels.flat() ?? [], pristine, region);
+      const path = this.#goodPath(node, this.durableOf(node.id)?.list() ?? [], pristine, region);
       if (path !== undefined) return { node: node.id, path };
     }
     return undefined;

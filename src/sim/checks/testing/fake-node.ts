@@ -3,9 +3,8 @@
 import type { LogIndex, NodeId, TableId, Term } from '../../../base/ids.js';
 import type { HintStatus } from '../../../healing/status/hint-status.js';
 import type { TreeSettings } from '../../../storage/base/settings.js';
-import { emptyManifest } from '../../../storage/version/apply-tree-op.js';
+import { Version } from '../../../storage/version/version.js';
 import { noFaults, type BlockFaults } from '../../../storage/table/block-faults.js';
-import type { LogicalManifest } from '../../../storage/version/logical-manifest.js';
 import type { TableMeta } from '../../../storage/table/table-meta.js';
 import type { NodeState } from '../../cluster/sim-node.js';
 import type { Violation } from '../../result.js';
@@ -36,7 +35,7 @@ export class FakeNode {
   /** Of its hard state. */
   term: Term = 0;
   vote: NodeId = 0;
-  durable: LogicalManifest = emptyManifest();
+  durable: Version = Version.empty();
   hints: HintStatus[] = [];
   hintsSaved = true;
   /** What its reads call. */
@@ -57,7 +56,7 @@ export class FakeNode {
       expectSnapshot: () => Promise.resolve(),
       resetTo: () => Promise.resolve(),
     };
-    const meta = (table: TableId): TableMeta | undefined => this.durable.levels.flat().find((each) => each.id === table);
+    const meta = (table: TableId): TableMeta | undefined => this.durable.table(table);
     const view = (): { release: () => void } => ({ release: () => undefined });
     const pin = (): (() => void) => () => undefined;
     const collect = (): Promise<readonly TableId[]> => Promise.resolve(this.deletable);
@@ -103,7 +102,7 @@ export class FakeNode {
   holds(tables: readonly TableMeta[], index: LogIndex): void {
     const nextTableId = Math.max(this.durable.nextTableId, ...tables.map((table) => table.id + 1));
     const levels = this.durable.levels.map((level, number) => (number === 0 ? tables : level));
-    this.durable = { ...this.durable, levels, nextTableId, last: { index, term: 1 } };
+    this.durable = this.durable.with({ levels, nextTableId, last: { index, term: 1 } });
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { digest128 } from '../../../base/digest.js';
 import type { Digest128, LogIndex, NodeId } from '../../../base/ids.js';
-import type { LogicalManifest } from '../../../storage/version/logical-manifest.js';
+import type { Version } from '../../../storage/version/version.js';
 import { encodeManifest } from '../../../storage/version/manifest-codec.js';
 import type { Reporter } from '../reporter.js';
 
@@ -15,14 +15,14 @@ export class ManifestMatching {
   readonly #reporter: Reporter;
   /** By the index of the last op. */
   readonly #known = new Map<LogIndex, Known>();
-  readonly #checked = new Map<NodeId, LogicalManifest>();
+  readonly #checked = new Map<NodeId, Version>();
 
   constructor(reporter: Reporter) {
     this.#reporter = reporter;
   }
 
   /** The op at `manifest.last.index` was just applied, or the version was taken over as a whole. */
-  check(node: NodeId, manifest: LogicalManifest): void {
+  check(node: NodeId, manifest: Version): void {
     const { index } = manifest.last;
     if (index === 0) return;
     const digest = digest128(encodeManifest(manifest));
@@ -34,7 +34,7 @@ export class ManifestMatching {
   }
 
   /** Now and then: looked at once per version. */
-  durable(node: NodeId, manifest: LogicalManifest): void {
+  durable(node: NodeId, manifest: Version): void {
     if (this.#checked.get(node) === manifest) return;
     this.#checked.set(node, manifest);
     this.check(node, manifest);

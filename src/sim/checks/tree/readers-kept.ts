@@ -2,7 +2,7 @@
 
 import type { TableId } from '../../../base/ids.js';
 import type { Replica } from '../../../replica/replica.js';
-import type { LogicalManifest } from '../../../storage/version/logical-manifest.js';
+import type { Version } from '../../../storage/version/version.js';
 import type { Reporter } from '../reporter.js';
 import type { WatchedNode } from '../watched.js';
 
@@ -15,7 +15,7 @@ export class ReadersKept {
 
   /** Counts the views of this replica, and looks at what is collected, from now on. */
   watch({ id }: WatchedNode, { tree }: Replica): void {
-    const open = new Map<LogicalManifest, number>();
+    const open = new Map<Version, number>();
     const view = tree.view.bind(tree);
     tree.view = () => {
       const made = view();
@@ -51,10 +51,10 @@ export class ReadersKept {
     };
   }
 
-  #look(node: number, gone: readonly TableId[], open: ReadonlyMap<LogicalManifest, number>): void {
+  #look(node: number, gone: readonly TableId[], open: ReadonlyMap<Version, number>): void {
     if (open.size === 0 || gone.length === 0) return;
     for (const version of open.keys()) {
-      const read = version.levels.flat().find((table) => gone.includes(table.id));
+      const read = version.list().find((table) => gone.includes(table.id));
       if (read === undefined) continue;
       this.#reporter.broken('files under a reader stay', node, `S5 node ${node} deletes table ${read.id}, which an open view still reads`);
       return;

@@ -8,7 +8,7 @@
 
 import type { KintsugiEvent } from '../../../base/events.js';
 import type { Digest128, NodeId, TableId } from '../../../base/ids.js';
-import type { LogicalManifest } from '../../../storage/version/logical-manifest.js';
+import type { Version } from '../../../storage/version/version.js';
 import { formatBirth, outputPath, tablePath, type TableMeta } from '../../../storage/table/table-meta.js';
 import { isProven, PROVEN_WITHIN_US, type DamageOracle } from '../oracle/damage-oracle.js';
 import type { Reporter } from '../reporter.js';
@@ -21,7 +21,7 @@ export class TableBytes {
   /** When this node applied the heal that a table came with: its file is proven later. */
   readonly #healedUs = new Map<NodeId, Map<TableId, number>>();
   /** Versions whose files were all there when they were looked at last: only the newest of each node. */
-  readonly #complete = new Map<NodeId, LogicalManifest>();
+  readonly #complete = new Map<NodeId, Version>();
 
   constructor(reporter: Reporter, oracle: DamageOracle) {
     this.#reporter = reporter;
@@ -36,7 +36,7 @@ export class TableBytes {
 
   /** A replica is there, with this durable version. */
   onStart(node: WatchedNode): void {
-    for (const meta of node.running?.replica.tree.durable.levels.flat() ?? []) this.#born(node, meta);
+    for (const meta of node.running?.replica.tree.durable.list() ?? []) this.#born(node, meta);
     this.files(node, true);
   }
 
@@ -47,7 +47,7 @@ export class TableBytes {
     const there = new Set(node.disk.list().map(({ path }) => path));
     const { ledger } = this.#oracle;
     if (this.#oracle.fellBack(node.id)) return;
-    for (const meta of durable.levels.flat()) {
+    for (const meta of durable.list()) {
       const path = tablePath(meta.id);
       if (there.has(path)) this.#named(node, path);
       if (there.has(path) || ledger.renamed(node.id, path)) continue;

@@ -8,8 +8,7 @@ import { HardStateStore, type HardStateRecord } from '../../../replica/hard-stat
 import { DurableLog } from '../../../replica/log/durable-log.js';
 import type { Entry } from '../../../raft/types.js';
 import { DEFAULT_TREE_SETTINGS } from '../../../storage/base/settings.js';
-import { emptyManifest } from '../../../storage/version/apply-tree-op.js';
-import type { LogicalManifest } from '../../../storage/version/logical-manifest.js';
+import { Version } from '../../../storage/version/version.js';
 import { ManifestStore } from '../../../storage/version/manifest-store.js';
 import { DamageOracle } from '../../checks/oracle/damage-oracle.js';
 import { SimCluster } from '../../cluster/sim-cluster.js';
@@ -30,7 +29,7 @@ const PUTS = 300;
 /** What a start of the node read: nothing of it may change by damage that it must survive. */
 export interface Remembered {
   readonly hardState: HardStateRecord;
-  readonly manifest: LogicalManifest;
+  readonly manifest: Version;
   /** After F. */
   readonly entries: readonly Entry[];
 }
@@ -38,7 +37,7 @@ export interface Remembered {
 export interface Rested {
   readonly settings: RunSettings;
   readonly images: readonly DiskImage[];
-  readonly durable: readonly LogicalManifest[];
+  readonly durable: readonly Version[];
 }
 
 /** Runs three nodes until there are tables of some levels and log segments below F. */
@@ -103,7 +102,7 @@ export async function remembered({ world, context }: Trial, node: SimNode): Prom
     const manifests = await ManifestStore.open(
       { disk, scheme: DEFAULT_TREE_SETTINGS.format.scheme, commitGeneration: ({ generation, digest }) =>
         store.update({ manifestGeneration: generation, manifestDigest: digest }) },
-      { generation: hardState.manifestGeneration, digest: hardState.manifestDigest }, emptyManifest(),
+      { generation: hardState.manifestGeneration, digest: hardState.manifestDigest }, Version.empty(),
     );
     const { manifest } = manifests;
     const { log } = await DurableLog.open(
