@@ -1,23 +1,19 @@
-/** A promise together with the means to settle it: what waits in a queue until somebody else is done. */
+/** A promise that is settled from outside: what one part waits for and another part brings about. */
 
-export class Deferred<T> {
+export class Deferred<T = void> {
   readonly promise: Promise<T>;
-  #resolve!: (value: T) => void;
-  #reject!: (error: unknown) => void;
+  /** Only the first call of either counts. */
+  readonly resolve: (value: T | PromiseLike<T>) => void;
+  readonly reject: (error: unknown) => void;
 
   constructor() {
-    this.promise = new Promise<T>((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
+    let resolve!: (value: T | PromiseLike<T>) => void;
+    let reject!: (error: unknown) => void;
+    this.promise = new Promise<T>((onValue, onError) => {
+      resolve = onValue;
+      reject = onError;
     });
-  }
-
-  /** Only the first of `resolve` and `reject` counts. */
-  resolve(value: T): void {
-    this.#resolve(value);
-  }
-
-  reject(error: unknown): void {
-    this.#reject(error);
+    this.resolve = resolve;
+    this.reject = reject;
   }
 }
