@@ -3,9 +3,12 @@ import type { Env } from '../../base/env.js';
 import { silent } from '../../base/events.js';
 import type { Entry } from '../../raft/types.js';
 import { StorageError } from '../../storage/base/errors.js';
-import { Applier, type ApplierOptions } from './applier.js';
+import { Applier } from './applier.js';
 import { encodeKv } from '../entry/entry.js';
 import type { KvMachine } from '../kv/kv-machine.js';
+import type { ReplicatedState } from '../kv/replicated-state.js';
+import { MemberState } from '../state/testing/member-state.js';
+import { Watermark } from '../../base/watermark.js';
 import type { Proposals } from '../consensus/proposals.js';
 import { put } from '../../api/testing/requests.js';
 import { ManualClock } from '../../base/testing/manual-clock.js';
@@ -19,7 +22,7 @@ class Bench {
   readonly clock = new ManualClock();
   readonly done: number[] = [];
   readonly seen: number[] = [];
-  readonly failures: unknown[] = [];
+  readonly member = new MemberState().serve();
   readonly reads: (readonly [number, number])[] = [];
   broken = false;
   #mended: (() => void)[] = [];
@@ -37,19 +40,26 @@ class Bench {
       },
     } as unknown as KvMachine;
     const env = { clock: this.clock, workers: { breathe: () => undefined }, events: silent } as unknown as Env;
-    const options: ApplierOptions = {
-      env, kv: () => kv, proposals: { waitsFor: () => false } as unknown as Proposals,
-      bootstrap: () => undefined, treeOp: () => undefined,
-      repair: () => new Promise((resolve) => this.#mended.push(resolve)),
-      unrepaired: () => undefined,
-      applied: (index) => void this.seen.push(index),
-      failed: (error) => void this.failures.push(error),
-      read: (from, to) => {
+    const log = {
+      entries: (from: number, to: number) => {
         this.reads.push([from, to]);
         return Array.from({ length: Math.min(1_000, to - from) }, (_, i) => entryAt(from + i));
       },
     };
-    this.applier = new Applier(options, 0);
+    const applied = new Watermark('the applied index', 0);
+    applied.subscribe((index) => this.seen.push(index));
+    this.applier = new Applier(
+      {
+        env, log, life: this.member.life, state: { kv } as ReplicatedState, progress: { applied },
+        proposals: { waitsFor: () => false } as unknown as Proposals, machine: { apply: () => undefined },
+        healing: { repair: () => new Promise<void>((resolve) => this.#mended.push(resolve)) },
+      },
+      { unrepaired: () => undefined },
+    );
+  }
+
+  get failures(): readonly unknown[] {
+    return this.member.failures;
   }
 
   async mend(): Promise<void> {

@@ -3,17 +3,19 @@ import { codeOf } from '../../base/errors.js';
 import { silent } from '../../base/events.js';
 import { put } from '../../api/testing/requests.js';
 import { ManualClock } from '../../base/testing/manual-clock.js';
+import { MemberState } from '../state/testing/member-state.js';
 import { Proposals } from './proposals.js';
 
 describe('proposals', () => {
   it('repeat themselves ever more slowly under one leader, and at once to a new one', async () => {
     const clock = new ManualClock();
     const sent: number[] = [];
-    const proposals = new Proposals({
-      clock, events: silent, member: 1, incarnation: 1, timeoutMs: 7_000, maxPending: 10, retryMs: 1_000,
-      propose: () => void sent.push(clock.now()),
-    });
-    proposals.leaderChanged(2);
+    const member = new MemberState();
+    const proposals = new Proposals(
+      { clock, events: silent, leadership: member.leadership, driver: { propose: () => void sent.push(clock.now()) } },
+      { incarnation: 1, timeoutMs: 7_000, maxPending: 10, retryMs: 1_000 },
+    );
+    member.lead(2, 1);
     const done = proposals.propose({ kind: 'put', request: put('a', 'b') });
     done.catch(() => undefined);
     for (let ms = 0; ms < 3_500; ms += 50) {
@@ -21,7 +23,7 @@ describe('proposals', () => {
       proposals.tick();
     }
     assert.deepEqual(sent, [0, 1_000, 3_000]);
-    proposals.leaderChanged(3);
+    member.lead(3, 2);
     assert.deepEqual(sent, [0, 1_000, 3_000, 3_500]);
     clock.advance(1_000);
     proposals.tick();

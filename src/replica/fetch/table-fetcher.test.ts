@@ -206,8 +206,12 @@ describe('fetching tables', () => {
 
   it('a fetch that is cancelled ends, and leaves nothing', async () => {
     let looks = 0;
-    const cancelled = (): boolean => ++looks > 2;
-    await assert.rejects(fetcher.fetchTable(meta, 'tables/x.tmp', { peers: [11, 12], cancelled }), (why) => codeOf(why) === 'CANCELLED');
+    const token = {
+      get cancelled() {
+        return ++looks > 2;
+      },
+    };
+    await assert.rejects(fetcher.fetchTable(meta, 'tables/x.tmp', { peers: [11, 12], token }), (why) => codeOf(why) === 'CANCELLED');
     assert.deepEqual(await own.list('tables'), []);
   });
 

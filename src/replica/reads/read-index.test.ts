@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict';
 import { codeOf } from '../../base/errors.js';
 import { ManualClock } from '../../base/testing/manual-clock.js';
+import { MemberState } from '../state/testing/member-state.js';
 import { ReadIndex } from './read-index.js';
 
 function make(incarnation: number, maxWaiting = 100): { clock: ManualClock; asked: Uint8Array[]; reads: ReadIndex } {
   const clock = new ManualClock();
   const asked: Uint8Array[] = [];
-  const reads = new ReadIndex({
-    clock, member: 3, incarnation, timeoutMs: 1_000, retryMs: 250, maxWaiting, ask: (context) => void asked.push(context),
-  });
+  const { leadership } = new MemberState(3);
+  const reads = new ReadIndex(
+    { clock, leadership, driver: { readIndex: (context) => void asked.push(context) } },
+    { incarnation, timeoutMs: 1_000, retryMs: 250, maxWaiting },
+  );
   return { clock, asked, reads };
 }
 

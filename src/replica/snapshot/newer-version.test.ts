@@ -11,6 +11,8 @@ import { encodeManifest } from '../../storage/version/manifest-codec.js';
 import type { TableMeta } from '../../storage/table/table-meta.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import { ManualClock } from '../../base/testing/manual-clock.js';
+import type { DurableLog } from '../log/durable-log.js';
+import { MemberState } from '../state/testing/member-state.js';
 import { NewerVersion } from './newer-version.js';
 import type { SnapshotReceiver } from './snapshot-receiver.js';
 
@@ -56,14 +58,16 @@ describe('asking for a newer version', () => {
         return Promise.resolve(manifest ? encodeManifest(manifest) : EMPTY);
       },
     };
+    const member = new MemberState(1, [1, 2, 3, 4]).serve();
     newer = new NewerVersion({
       env: { clock, network, events: silent } as unknown as Env,
-      tree: { meta: (id: number) => (id === 3 ? table(3, 30) : undefined) } as unknown as Tree,
-      peers: [2, 3, 4],
+      life: member.life,
+      membership: member.membership,
+      tree: { meta: (id: number) => (id === 3 ? table(3, 30) : undefined), materialized: version(60) } as unknown as Tree,
+      log: { firstIndex: () => 1, lastIndex: () => 100, term: () => 1 } as unknown as DurableLog,
       receiver: {
         obtain: (_from: NodeId, _manifest: Version, arrived: () => Promise<boolean>) => arrived(),
       } as unknown as SnapshotReceiver,
-      suits: ({ last }) => last.index > 60,
     });
   });
 

@@ -41,7 +41,7 @@ describe('receiving snapshots', () => {
         await disk.unlink(path);
         (await disk.open(path, 'create')).close();
         await held;
-        if (options.cancelled?.() === true) {
+        if (options.token?.cancelled === true) {
           await disk.unlink(path);
           throw new StorageError('CANCELLED', 'given up', {});
         }
@@ -52,7 +52,7 @@ describe('receiving snapshots', () => {
       disk, events: silent, clock: new ManualClock(), workers: { breathe: () => undefined }, network: { send: () => undefined },
     } as unknown as Env;
     const receiver = new SnapshotReceiver({
-      env, tree: own.tree, fetcher, peers: [1], forget: () => undefined, complete: (message) => void completed.push(message),
+      env, tree: own.tree, tables: own.tables, fetcher, membership: { peers: [1] }, driver: { step: (message) => void completed.push(message) },
     });
     const offer = (term: number): void => {
       const message = newMessage('MsgSnap', 1, 2, term);

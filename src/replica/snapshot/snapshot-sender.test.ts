@@ -6,6 +6,7 @@ import { decodeManifest } from '../../storage/version/manifest-codec.js';
 import { tablePath } from '../../storage/table/table-meta.js';
 import { SMALL_FORMAT, TreeHarness } from '../../storage/testing/tree-harness.js';
 import { ManualClock } from '../../base/testing/manual-clock.js';
+import { MemberState } from '../state/testing/member-state.js';
 import { SnapshotSender } from './snapshot-sender.js';
 
 async function flushOne(harness: TreeHarness, revision: number): Promise<void> {
@@ -21,6 +22,9 @@ async function compactAll(harness: TreeHarness): Promise<void> {
   await harness.record();
 }
 
+/** The leader's core waits for a snapshot to arrive at 2. */
+const RECEIVING = new Map([[2, { state: 'snapshot' as const }]]);
+
 describe('sending snapshots', () => {
   let harness: TreeHarness;
   let clock: ManualClock;
@@ -30,9 +34,7 @@ describe('sending snapshots', () => {
     harness = await TreeHarness.open();
     clock = new ManualClock();
     sender = new SnapshotSender({
-      clock, events: silent, tree: harness.tree,
-      confState: { voters: [1, 2, 3], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false },
-      progressOf: () => 'snapshot', giveUp: () => undefined,
+      clock, events: silent, tree: harness.tree, membership: new MemberState().membership,
     });
     await flushOne(harness, 2);
     await flushOne(harness, 3);
@@ -52,12 +54,12 @@ describe('sending snapshots', () => {
     sender.started(2, snapshot);
     clock.advance(5_000);
     sender.alive(2);
-    sender.tick();
+    sender.tick(RECEIVING);
     await harness.record();
     assert.ok(files(ids), 'the transfer lives');
     assert.deepEqual(new Set(sender.tables().map((table) => table.id)), new Set(ids));
     clock.advance(5_000);
-    sender.tick();
+    assert.deepEqual(sender.tick(RECEIVING), [2], 'the core is told that it is given up');
     await harness.record();
     assert.ok(!files(ids), 'nobody gave a sign of life');
     assert.equal(sender.floor(), Infinity);
@@ -70,13 +72,13 @@ describe('sending snapshots', () => {
     for (let second = 0; second < 8; second++) {
       clock.advance(1_000);
       sender.alive(3);
-      sender.tick();
+      sender.tick(RECEIVING);
     }
     await compactAll(harness);
     assert.ok(files(ids));
     assert.equal(sender.floor(), manifest.flushed.index, 'the log after it is kept too');
     clock.advance(5_000);
-    sender.tick();
+    sender.tick(RECEIVING);
     await harness.record();
     assert.ok(!files(ids));
     assert.equal(sender.floor(), Infinity);
@@ -88,7 +90,7 @@ describe('sending snapshots', () => {
     const ids = decodeManifest(snapshot.data as Uint8Array).list().map((table) => table.id);
     await compactAll(harness);
     clock.advance(5_000);
-    sender.tick();
+    sender.tick(RECEIVING);
     await harness.record();
     assert.ok(!files(ids));
   });

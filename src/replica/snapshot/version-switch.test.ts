@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { ManualClock } from '../../base/testing/manual-clock.js';
 import { Version } from '../../storage/version/version.js';
+import { MemberState } from '../state/testing/member-state.js';
 import { ServeGate } from '../reads/serve-gate.js';
-import { VersionSwitch, type VersionSwitchOptions } from './version-switch.js';
+import { VersionSwitch, type VersionSwitchParts } from './version-switch.js';
 
 const nothing = (): Promise<void> => Promise.resolve();
 
@@ -15,11 +16,14 @@ describe('another version', () => {
     const machine = { writer: { pause: nothing, resume: () => undefined }, dropWork: () => undefined, resume: () => undefined };
     const manifest: Version = Version.empty().with({ flushed: { index: 15, term: 1 }, last: { index: 18, term: 1 } });
     const tree = { durable: manifest, reset: () => undefined, collect: nothing };
+    const member = new MemberState().serve();
     const options = {
-      tree, gate, applier, machine, store: { replace: nothing }, load: () => undefined, shortening: () => undefined,
-      switched: (flushed: number) => gate.applied(flushed), stopped: () => false,
+      tree, gate, applier, machine, store: { replace: nothing }, state: { load: () => undefined },
+      shortener: { hold: () => undefined, release: () => undefined, running: undefined },
+      reads: { applied: (flushed: number) => gate.applied(flushed) }, healing: { durableMoved: () => undefined },
+      life: member.life, leadership: member.leadership,
     };
-    const versions = new VersionSwitch(options as unknown as VersionSwitchOptions);
+    const versions = new VersionSwitch(options as unknown as VersionSwitchParts);
     assert.equal(await versions.takeOver(manifest, () => true), true);
     gate.applied(21);
     assert.ok(!gate.isOpen, 'readers have seen 22');

@@ -4,7 +4,17 @@ import type { Env } from '../../base/env.js';
 import type { LogIndex } from '../../base/ids.js';
 import { DurableLog, type OpenedLog } from '../log/durable-log.js';
 
-/** `minCommitKnown`: what is known to be committed besides what the log says. Rejects with LogError, DiskError. */
-export function openLog(env: Env, segmentBytes: number, coveredThrough: LogIndex, minCommitKnown: LogIndex): Promise<OpenedLog> {
-  return DurableLog.open(env, { segmentBytes, coveredThrough, minCommitKnown });
+export class LogOpener {
+  readonly #env: Env;
+  readonly #segmentBytes: number;
+
+  constructor(env: Env, segmentBytes: number) {
+    this.#env = env;
+    this.#segmentBytes = segmentBytes;
+  }
+
+  /** `minCommitKnown`: what is known to be committed besides what the log says. Rejects with LogError, DiskError. */
+  open(coveredThrough: LogIndex, minCommitKnown: LogIndex): Promise<OpenedLog> {
+    return DurableLog.open(this.#env, { segmentBytes: this.#segmentBytes, coveredThrough, minCommitKnown });
+  }
 }

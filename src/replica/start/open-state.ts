@@ -18,7 +18,7 @@ import { HardStateStore } from '../hard-state/hard-state.js';
 import type { DurableLog, OpenedLog } from '../log/durable-log.js';
 import type { Life } from '../state/life.js';
 import type { Membership } from '../state/membership.js';
-import { openLog } from './open-log.js';
+import { LogOpener } from './open-log.js';
 import type { ReplicaOptions } from './options.js';
 import { refuseForgottenLog, refuseForgottenPromises } from './promises-kept.js';
 import { regainVersion } from './regain-version.js';
@@ -89,12 +89,13 @@ type OpenedVersion = Pick<OpenedState, 'store' | 'log' | 'commit'>;
 
 /** The version that hard state names and the log that goes with it; if either does not suit the other any more, a peer's version. */
 async function openVersion({ options, life, membership, door }: OpeningParts, hardState: HardStateStore): Promise<OpenedVersion> {
-  const { env, logSegmentBytes } = options;
+  const { env } = options;
+  const logs = new LogOpener(env, options.logSegmentBytes);
   const { store, lost } = await openManifest(options, hardState);
   let cause = lost;
   if (cause === undefined) {
     const { flushed, last } = store.manifest;
-    const opened = await openLog(env, logSegmentBytes, flushed.index, last.index);
+    const opened = await logs.open(flushed.index, last.index);
     const first = opened.log.firstIndex();
     if (first <= flushed.index + 1) return { store, ...(await follow(opened, store.manifest)) };
     await opened.log.close();
@@ -106,7 +107,7 @@ async function openVersion({ options, life, membership, door }: OpeningParts, ha
   }
   life.to({ s: 'regaining', why: cause.message });
   await door.open();
-  const opened = await regainVersion({ env, membership, door, hardState, store, cause, logSegmentBytes });
+  const opened = await regainVersion({ env, membership, door, hardState, store, cause, logs });
   return { store, ...(await follow(opened, store.manifest)) };
 }
 

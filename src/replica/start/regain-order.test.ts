@@ -55,7 +55,8 @@ class Bench {
     );
     const env = this.#env();
     const opened = await regainVersion({
-      env, peers: PEERS, door: new Door(env.network), hardState, store, cause: LOST, openLog: (through) => this.#openLog(through),
+      env, membership: { peers: PEERS }, door: new Door(env.network), hardState, store, cause: LOST,
+      logs: { open: (through) => this.#openLog(through) },
     });
     return { opened, store, hardState };
   }

@@ -24,7 +24,7 @@ import type { HardStateStore } from '../hard-state/hard-state.js';
 import type { OpenedLog } from '../log/durable-log.js';
 import { LogError } from '../log/errors.js';
 import type { Membership } from '../state/membership.js';
-import { openLog } from './open-log.js';
+import type { LogOpener } from './open-log.js';
 import { askForVersions, newest, type PeerVersions } from '../snapshot/peer-versions.js';
 import { SnapshotReceiver } from '../snapshot/snapshot-receiver.js';
 
@@ -40,7 +40,8 @@ export interface RegainParts {
   readonly store: ManifestStore;
   /** What is wrong with the version here. */
   readonly cause: Error;
-  readonly logSegmentBytes: number;
+  /** Its log, judged by a version. */
+  readonly logs: Pick<LogOpener, 'open'>;
 }
 
 const FIRST_PAUSE_MS = 500;
@@ -111,8 +112,7 @@ class JudgedLog {
     if (this.#opened !== undefined && this.#flushed <= flushed.index) return this.#opened;
     await this.close();
     try {
-      const { env, logSegmentBytes } = this.#parts;
-      this.#opened = await openLog(env, logSegmentBytes, flushed.index, 0);
+      this.#opened = await this.#parts.logs.open(flushed.index, 0);
     } catch (error) {
       if (final || !(error instanceof LogError && error.code === 'ENTRY_FAULTY')) throw error;
       return undefined;

@@ -8,9 +8,10 @@ import type { PendingPlan } from '../../storage/version/pending.js';
 import { SMALL_FORMAT, TreeHarness } from '../../storage/testing/tree-harness.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import { ManualClock } from '../../base/testing/manual-clock.js';
+import { MemberState } from '../state/testing/member-state.js';
 import type { Report } from './agreement.js';
 import { Executor } from './executor.js';
-import { ManifestWriter, type ManifestWriterOptions } from './manifest-writer.js';
+import { ManifestWriter, type ManifestWriterParts } from './manifest-writer.js';
 
 async function turns(count = 40): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
@@ -21,6 +22,9 @@ describe('the executor', () => {
   let clock: ManualClock;
   let reports: Report[];
   let executor: Executor;
+  let member: MemberState;
+
+  afterEach(() => assert.deepEqual(member.failures, []));
 
   async function flushOne(revision: number, materialize = true): Promise<void> {
     harness.write([{ space: USER_SPACE, key: utf8(`k${revision}`), revision, sub: 0, tombstone: false, liveDelta: 1, value: utf8('v'.repeat(400)) }]);
@@ -40,12 +44,13 @@ describe('the executor', () => {
     harness = await TreeHarness.open();
     clock = new ManualClock();
     reports = [];
+    member = new MemberState().serve();
     executor = new Executor({
       env: { clock, disk: harness.disk, workers: { breathe: () => undefined }, events: silent } as unknown as Env,
       tree: harness.tree, tables: harness.tables,
-      repair: () => Promise.reject(new EtcdError('DATA_LOSS')),
-      report: (report) => void reports.push(report),
-      failed: (error) => assert.fail(String(error)),
+      life: member.life,
+      healing: { repair: () => Promise.reject(new EtcdError('DATA_LOSS')) },
+      reports: { send: (report) => void reports.push(report) },
     });
   });
 
@@ -112,13 +117,14 @@ describe('the manifest writer', () => {
       collect: () => Promise.resolve([]),
     };
     const store = { append: async () => void recorded.push(next) };
-    const writer = new ManifestWriter({
-      tree, store, moved: () => Promise.resolve(), failed: (error: unknown) => assert.fail(String(error)),
-    } as unknown as ManifestWriterOptions);
+    const member = new MemberState().serve();
+    const parts = { tree, store, life: member.life, healing: { durableMoved: () => undefined } } as unknown as ManifestWriterParts;
+    const writer = new ManifestWriter(parts, { durableMoved: () => Promise.resolve() });
     writer.kick();
     next = { ops: [], manifest: {} };
     writer.kick();
     await turns(3);
     assert.equal(recorded.length, 1);
+    assert.deepEqual(member.failures, []);
   });
 });

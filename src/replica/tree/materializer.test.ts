@@ -5,7 +5,7 @@ import type { Env } from '../../base/env.js';
 import { silent } from '../../base/events.js';
 import { outputPath, tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import { ManualClock } from '../../base/testing/manual-clock.js';
-import { Materializer, type MaterializerOptions } from './materializer.js';
+import { Materializer, type MaterializerParts } from './materializer.js';
 
 async function turns(count = 20): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
@@ -56,8 +56,8 @@ class Bench {
           await this.file(path);
         },
       },
-      hooks: {}, peers: [2, 3], leader: () => 2, failed: (error: unknown) => assert.fail(String(error)),
-    } as unknown as MaterializerOptions);
+      healing: {}, membership: { peers: [2, 3] }, leadership: { leader: 2 }, life: { fail: (error: unknown) => assert.fail(String(error)) },
+    } as unknown as MaterializerParts);
   }
 
   /** The pause after a pass in vain is over. */
