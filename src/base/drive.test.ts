@@ -22,11 +22,16 @@ describe('drive', () => {
     assert.deepEqual(log.slice(4), ['slice 2', 'breathe']);
   });
 
-  it('rejects with what the work throws', async () => {
-    const work = (function* (): Generator<void, never> {
+  it('gives at once what needs no wait', () => {
+    assert.equal(drive(count([], 3), { breathe: () => undefined }), 'done');
+  });
+
+  it('throws what the work throws, or rejects with it after a wait', async () => {
+    const broken = function* (): Generator<void, never> {
       yield;
       throw new Error('broken');
-    })();
-    await assert.rejects(drive(work, { breathe: () => undefined }), /broken/);
+    };
+    assert.throws(() => drive(broken(), { breathe: () => undefined }), /broken/);
+    await assert.rejects(async () => drive(broken(), { breathe: () => Promise.resolve() }), /broken/);
   });
 });

@@ -3,14 +3,32 @@
 import type { Workers } from './env.js';
 
 /**
- * Runs `work` to its end and resolves with what it returns; what it throws rejects. Between two slices it asks
- * `workers` whether to wait, and waits only then, so that heartbeats are served however long the work is.
+ * Runs `work` to its end. Between two slices it asks `workers` whether to wait, and waits only then, so that heartbeats
+ * are served however long the work is. Gives what the work returns: at once if it never had to wait (most work is
+ * short), as a promise otherwise. What the work throws is thrown, or rejects.
  */
-export async function drive<T>(work: Generator<void, T>, workers: Pick<Workers, 'breathe'>): Promise<T> {
+export function drive<T>(work: Generator<void, T>, workers: Pick<Workers, 'breathe'>): T | Promise<T> {
+  const step = advance(work, workers);
+  return step.done ? step.value : finish(work, workers, step.pause);
+}
+
+type Advance<T> = { readonly done: true; readonly value: T } | { readonly done: false; readonly pause: Promise<void> };
+
+/** To the end, or to the next pause. */
+function advance<T>(work: Generator<void, T>, workers: Pick<Workers, 'breathe'>): Advance<T> {
   for (;;) {
     const step = work.next();
-    if (step.done === true) return step.value;
+    if (step.done === true) return { done: true, value: step.value };
     const pause = workers.breathe();
-    if (pause !== undefined) await pause;
+    if (pause !== undefined) return { done: false, pause };
+  }
+}
+
+async function finish<T>(work: Generator<void, T>, workers: Pick<Workers, 'breathe'>, first: Promise<void>): Promise<T> {
+  await first;
+  for (;;) {
+    const step = advance(work, workers);
+    if (step.done) return step.value;
+    await step.pause;
   }
 }

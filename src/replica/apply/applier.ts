@@ -5,6 +5,8 @@
  */
 
 import { assert } from '../../base/assert.js';
+import { Coalesced } from '../../base/coalesced.js';
+import { drive } from '../../base/drive.js';
 import { MiB } from '../../base/bytes.js';
 import { codeOf, messageOf } from '../../base/errors.js';
 import { sleep, type Env } from '../../base/env.js';
@@ -50,16 +52,14 @@ const PAGE_BYTES = 4 * MiB;
 export class Applier {
   readonly #parts: ApplierParts;
   readonly #hooks: ApplyHooks;
-  /** The entries after `index`, or the first of them; `#known` is the last one that was handed over. */
+  /** The entries after `index`, or the first of them; `#known` is the last one that was handed over: index <= known. */
   #queue: Entry[] = [];
   #queuedBytes = 0;
   #head = 0;
   #known: LogIndex;
-  #running = false;
-  #stopped = false;
+  readonly #work: Coalesced;
   #waitingForRepair: string | undefined;
   #blockedSince: number | undefined;
-  #idle: (() => void)[] = [];
   /** For who watches a replica: called with each entry once it is applied. Must not throw. */
   onApplied: ((entry: Entry) => void) | undefined;
 
@@ -67,6 +67,13 @@ export class Applier {
     this.#parts = parts;
     this.#hooks = hooks;
     this.#known = parts.progress.applied.value;
+    this.#work = new Coalesced(
+      () => this.#run(),
+      (error) => {
+        void this.#work.pause();
+        parts.life.fail(error);
+      },
+    );
   }
 
   /** Of the last entry that was applied. */
@@ -90,11 +97,15 @@ export class Applier {
   }
 
   enqueue(entries: readonly Entry[]): void {
+    const [first] = entries;
     const last = entries.at(-1);
+    if (first === undefined || last === undefined) return;
+    assert(last.index - first.index === entries.length - 1, `R3 ${entries.length} entries from ${first.index} to ${last.index}`);
+    assert(first.index <= this.#known + 1, `R3 nothing is left out between ${this.#known} and ${first.index}`);
     // A version from a peer may be ahead of what Raft has handed out here.
-    if (last === undefined || last.index <= this.#known) return;
+    if (last.index <= this.#known) return;
     // Once some were left in the log, so are all that follow, until the queue has come to them.
-    let whole = !this.#stopped && this.#known === this.index + this.#queue.length - this.#head;
+    let whole = !this.#work.paused && this.#known === this.index + this.#queue.length - this.#head;
     for (let i = 0; i < entries.length && whole; i++) {
       const entry = entries[i] as Entry;
       if (entry.index <= this.#known) continue;
@@ -102,7 +113,7 @@ export class Applier {
       else this.#push(entry);
     }
     this.#known = last.index;
-    if (!this.#running && !this.#stopped) this.#start();
+    this.#work.kick();
   }
 
   #push(entry: Entry): void {
@@ -112,31 +123,38 @@ export class Applier {
 
   /** The queue is used up, but not what was handed over. */
   #refill(): void {
+    assert(this.#queuedBytes === 0, `an empty queue holds nothing, not ${this.#queuedBytes} bytes`);
     for (const entry of this.#parts.log.entries(this.index + 1, this.#known + 1, PAGE_BYTES)) this.#push(entry);
+    assert(this.#head < this.#queue.length, `R3 the log has what was committed: ${this.index + 1} to ${this.#known}`);
   }
 
   /** After a snapshot: what was queued is part of it. */
   async reset(applied: LogIndex): Promise<void> {
-    await this.#pause();
+    await this.#work.pause();
     this.#known = applied;
     this.#empty(applied);
-    this.#stopped = false;
+    this.#work.resume();
   }
 
   /** Another version holds all up to `applied`: after `resume`, whatever else was handed over is applied from the log. */
   async rebase(applied: LogIndex): Promise<void> {
-    await this.#pause();
+    await this.#work.pause();
     this.#known = Math.max(this.#known, applied);
     this.#empty(applied);
   }
 
   /** After a `stop`. */
   resume(): void {
-    this.#stopped = false;
-    if (this.backlog > 0 && !this.#running) this.#start();
+    this.#work.resume();
+  }
+
+  /** Resolves when nothing is being applied; nothing will be until `resume`. */
+  stop(): Promise<void> {
+    return this.#work.pause();
   }
 
   #empty(applied: LogIndex): void {
+    assert(this.#work.paused && !this.#work.running && applied <= this.#known, `S1 nothing is applied while another version takes its place, as of ${applied}`);
     this.#queue = [];
     this.#queuedBytes = 0;
     this.#head = 0;
@@ -144,46 +162,20 @@ export class Applier {
     this.#blockedSince = undefined;
   }
 
-  async stop(): Promise<void> {
-    await this.#pause();
-  }
-
-  async #pause(): Promise<void> {
-    this.#stopped = true;
-    if (this.#running) await new Promise<void>((resolve) => this.#idle.push(resolve));
-  }
-
-  #start(): void {
-    this.#running = true;
-    this.#run().then(
-      () => this.#ended(),
-      (error: unknown) => {
-        this.#stopped = true;
-        this.#ended();
-        this.#parts.life.fail(error);
-      },
-    );
-  }
-
-  #ended(): void {
-    this.#running = false;
-    for (const resolve of this.#idle.splice(0)) resolve();
-    if (!this.#stopped && this.backlog > 0) this.#start();
-  }
-
   async #run(): Promise<void> {
     const { workers, events } = this.#parts.env;
-    while (this.backlog > 0 && !this.#stopped) {
+    while (this.backlog > 0 && !this.#work.paused) {
       if (this.#head === this.#queue.length) this.#refill();
       const first = this.#head;
       let pause: Promise<void> | undefined;
-      while (this.#head < this.#queue.length && pause === undefined && !this.#stopped) {
+      while (this.#head < this.#queue.length && pause === undefined && !this.#work.paused) {
         const entry = this.#queue[this.#head] as Entry;
         const later = this.#apply(entry);
         if (later && !(await later)) return;
         if (later) this.#blockedSince = undefined;
         this.#head++;
         this.#queuedBytes -= entry.data.length;
+        assert(entry.index <= this.#known, `R3 only what was handed over is applied: ${entry.index} of ${this.#known}`);
         this.#parts.progress.applied.move(entry.index);
         this.onApplied?.(entry);
         pause = workers.breathe();
@@ -243,17 +235,12 @@ export class Applier {
 
   async #applySlowly(index: LogIndex, record: Extract<LogRecord, { kind: 'kv' }>): Promise<boolean> {
     const { env, state, proposals } = this.#parts;
-    while (!this.#stopped) {
+    while (!this.#work.paused) {
       const wanted = proposals.waitsFor(record.id);
-      const work = state.kv.apply(index, record.id, record.command, wanted);
       try {
-        let step = work.next();
-        while (!step.done) {
-          const pause = env.workers.breathe();
-          if (pause) await pause;
-          step = work.next();
-        }
-        if (wanted) this.#answer(record.id, step.value);
+        const driven = drive(state.kv.apply(index, record.id, record.command, wanted), env.workers);
+        const outcome = driven instanceof Promise ? await driven : driven;
+        if (wanted) this.#answer(record.id, outcome);
         return true;
       } catch (error) {
         if (!(error instanceof StorageError)) throw error;
@@ -273,7 +260,7 @@ export class Applier {
       const why = messageOf(cause);
       const message = codeOf(cause) === 'DATA_LOSS' ? 'an entry needs a block that no member has' : 'an entry waits for a repair';
       this.#parts.env.events.emit({ type: 'warning', message, data: { index: this.index + 1, why } });
-      if (!this.#stopped) this.#hooks.unrepaired(error, cause);
+      if (!this.#work.paused) this.#hooks.unrepaired(error, cause);
       await sleep(this.#parts.env.clock, RETRY_MS);
     } finally {
       this.#waitingForRepair = undefined;

@@ -5,6 +5,7 @@
  */
 
 import { ByteReader, ByteWriter } from '../../base/bytes.js';
+import { must } from '../../base/assert.js';
 import { CodecError } from '../../base/errors.js';
 import type { Env } from '../../base/env.js';
 import type { LogIndex, NodeId } from '../../base/ids.js';
@@ -81,9 +82,9 @@ export class Gossip {
 
   /** The highest index that a majority of voters hold in durable tables, as far as known here. */
   quorumFlushed(own: LogIndex): LogIndex {
-    const { self, voters } = this.#parts.membership;
+    const { self, voters, quorum } = this.#parts.membership;
     const flushed = voters.map((id) => (id === self ? own : (this.#known.get(id)?.durableFlushed ?? 0)));
     flushed.sort((a, b) => b - a);
-    return flushed[Math.floor(voters.length / 2)] ?? 0;
+    return must(flushed[quorum - 1], 'D1 a quorum of voters is some of the voters');
   }
 }

@@ -8,6 +8,7 @@
  * leader shows or the regular election timeout would have fired anyway.
  */
 
+import { assert } from '../../base/assert.js';
 import type { Clock, Random, Timer } from '../../base/env.js';
 import type { NodeId } from '../../base/ids.js';
 import type { Leadership } from '../state/leadership.js';
@@ -45,6 +46,7 @@ export class LeaderLoss {
   start(lost: NodeId): void {
     const { clock, membership, electionTimeoutMs } = this.#options;
     const survivors = membership.voters.filter((id) => id !== lost);
+    assert(lost !== membership.self, 'R1 a leader does not lose itself');
     const rank = Math.max(0, survivors.indexOf(membership.self));
     this.#schedule(rank * TURN_MS + this.#jitter(), clock.now() + electionTimeoutMs, survivors.length);
   }

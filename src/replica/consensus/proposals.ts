@@ -54,7 +54,7 @@ export class Proposals {
   readonly #parts: ProposalsParts;
   readonly #options: ProposalsOptions;
   readonly #member: NodeId;
-  /** In order of sequence. */
+  /** In order of sequence; at most `maxPending`, and `#bytes` is what they are together. */
   readonly #pending = new Map<number, Pending>();
   #sequence = 0;
   #bytes = 0;
@@ -62,6 +62,7 @@ export class Proposals {
   #leader: NodeId = 0;
 
   constructor(parts: ProposalsParts, options: ProposalsOptions) {
+    assert(options.incarnation > 0 && options.maxPending > 0, 'a life has a number, and room for proposals');
     this.#parts = parts;
     this.#options = options;
     this.#member = parts.leadership.self;
@@ -81,6 +82,7 @@ export class Proposals {
     const data = encodeKv({ member: this.#member, incarnation, sequence }, command);
     const now = this.#parts.clock.now();
     this.#bytes += data.length;
+    assert(!this.#pending.has(sequence), `a sequence is used once: ${sequence}`);
     const answer = new Deferred<KvResponse>();
     this.#pending.set(sequence, { sequence, data, deadline: now + timeoutMs, proposedAt: now, retryMs, answer });
     this.#parts.driver.propose(data);
@@ -89,10 +91,11 @@ export class Proposals {
 
   /** Whether an applied id is a proposal that somebody here waits for. */
   waitsFor(id: ProposalId): boolean {
-    return id.member === this.#member && id.incarnation === this.#options.incarnation && this.#pending.has(id.sequence);
+    return this.#isOwn(id) && this.#pending.has(id.sequence);
   }
 
   applied(id: ProposalId, response: KvResponse): void {
+    assert(this.#isOwn(id), `S2 a proposal of member ${id.member} is not answered here`);
     const pending = this.#pending.get(id.sequence);
     assert(pending, 'a response is made only for a proposal that waits');
     this.#remove(pending);
@@ -100,6 +103,7 @@ export class Proposals {
   }
 
   refused(id: ProposalId, error: EtcdError): void {
+    assert(this.#isOwn(id), `S2 a proposal of member ${id.member} is not answered here`);
     const pending = this.#pending.get(id.sequence);
     if (!pending) return;
     this.#remove(pending);
@@ -141,9 +145,15 @@ export class Proposals {
     this.#bytes = 0;
   }
 
+  /** Of this life of this member: a sequence means nothing without these. */
+  #isOwn(id: ProposalId): boolean {
+    return id.member === this.#member && id.incarnation === this.#options.incarnation;
+  }
+
   #remove(pending: Pending): void {
-    this.#pending.delete(pending.sequence);
+    assert(this.#pending.delete(pending.sequence), `proposal ${pending.sequence} is answered once`);
     this.#bytes -= pending.data.length;
+    assert(this.#bytes >= 0 && (this.#pending.size > 0 || this.#bytes === 0), `${this.#bytes} bytes of ${this.#pending.size} proposals`);
   }
 
   #again(pending: Pending, now: number): void {

@@ -6,7 +6,7 @@
  * that is the group commit. Committed entries that were durable before are handed on without waiting for it.
  */
 
-import { assert } from '../../base/assert.js';
+import { assert, must } from '../../base/assert.js';
 import { messageOf } from '../../base/errors.js';
 import type { Clock, Env, Timer } from '../../base/env.js';
 import { formatId, type LogIndex, type NodeId, type Term } from '../../base/ids.js';
@@ -84,7 +84,10 @@ export class RaftDriver implements Candidate {
   #scheduled = false;
   #tick: Timer | undefined;
   #idle: (() => void) | undefined;
+  /** R1 R2 What hard state holds: the term only grows, and within a term a vote that was given stays. */
   #persisted: { term: Term; vote: NodeId } = { term: 0, vote: 0 };
+  /** R3 The last committed entry that was handed on: the next one follows it. */
+  #handedOn: LogIndex = 0;
 
   constructor(parts: RaftDriverParts, hooks: RaftHooks, start: RaftStart, options: RaftDriverOptions) {
     this.#parts = parts;
@@ -102,7 +105,9 @@ export class RaftDriver implements Candidate {
     const { env, membership, leadership, hardState } = this.#parts;
     const { electionMs, heartbeatMs } = this.#options;
     const { term = 0, vote = 0 } = hardState.current ?? {};
+    assert(start.applied <= start.commit, `R3 what is applied (${start.applied}) is committed (${start.commit})`);
     this.#persisted = { term, vote };
+    this.#handedOn = start.applied;
     this.#node = new RaftNode(
       {
         id: membership.self,
@@ -274,6 +279,7 @@ export class RaftDriver implements Candidate {
   }
 
   #handle(ready: Ready): void {
+    assert(!this.#writing, 'R2 one durable write is in flight at a time');
     if (ready.softState) this.#roleChanged();
     const hardState = ready.hardState;
     const stateChanged = hardState !== undefined && (hardState.term !== this.#persisted.term || hardState.vote !== this.#persisted.vote);
@@ -298,10 +304,14 @@ export class RaftDriver implements Candidate {
   async #write(ready: Ready, stateChanged: boolean): Promise<void> {
     const hardState = ready.hardState;
     if (stateChanged && hardState) {
+      this.#promises(hardState);
       await this.#parts.hardState.update({ term: hardState.term, vote: hardState.vote });
       this.#persisted = { term: hardState.term, vote: hardState.vote };
     }
-    if (ready.snapshot) await this.#hooks.installSnapshot(ready.snapshot);
+    if (ready.snapshot) {
+      await this.#hooks.installSnapshot(ready.snapshot);
+      this.#handedOn = ready.snapshot.metadata.index;
+    }
     if (ready.entries.length > 0) {
       const started = this.#clock.now();
       await this.#parts.log.append(ready.entries, this.#node.commit);
@@ -309,6 +319,13 @@ export class RaftDriver implements Candidate {
       const durationMs = this.#clock.now() - started;
       this.#parts.env.events.emit({ type: 'log-sync', durationMs, bytes, entries: ready.entries.length });
     }
+  }
+
+  /** R1 Never a step back, and never a second vote in one term. */
+  #promises({ term, vote }: { readonly term: Term; readonly vote: NodeId }): void {
+    const kept = this.#persisted;
+    assert(term >= kept.term, `R1 the term only grows: ${term} after ${kept.term}`);
+    assert(term > kept.term || kept.vote === 0 || kept.vote === vote, `R1 one vote in term ${term}: ${vote} after ${kept.vote}`);
   }
 
   #written(ready: Ready, delivered: number): void {
@@ -330,8 +347,17 @@ export class RaftDriver implements Candidate {
   }
 
   #deliver(states: readonly ReadState[], entries: readonly Entry[]): void {
-    if (entries.length > 0) this.#hooks.take({ kind: 'committed', entries });
+    if (entries.length > 0) this.#handOn(entries);
     if (states.length > 0) this.#hooks.take({ kind: 'read-states', states });
+  }
+
+  #handOn(entries: readonly Entry[]): void {
+    const first = must(entries[0], 'there are entries').index;
+    const last = must(entries.at(-1), 'there are entries').index;
+    assert(first === this.#handedOn + 1, `R3 committed entries are handed on in order: ${first} after ${this.#handedOn}`);
+    assert(last === first + entries.length - 1, `R3 without gaps: ${entries.length} entries from ${first} to ${last}`);
+    this.#handedOn = last;
+    this.#hooks.take({ kind: 'committed', entries });
   }
 
   #roleChanged(): void {
@@ -347,6 +373,7 @@ export class RaftDriver implements Candidate {
     const byPeer = new Map<NodeId, Message[]>();
     for (const message of messages) {
       if (which !== 'all' && mayPrecedeWrite(message) !== (which === 'early')) continue;
+      assert(message.term <= this.#persisted.term || isPreVote(message), `R2 ${message.type} speaks of term ${message.term} before it is durable`);
       if (message.type === 'MsgSnap' && message.snapshot) this.#hooks.take({ kind: 'snapshot-sent', to: message.to, snapshot: message.snapshot });
       const list = byPeer.get(message.to);
       if (list) list.push(message);
@@ -394,6 +421,11 @@ export class RaftDriver implements Candidate {
       snapshot: () => this.#hooks.snapshot(),
     };
   }
+}
+
+/** It speaks of a term that nobody is in yet. */
+function isPreVote({ type }: Message): boolean {
+  return type === 'MsgPreVote' || type === 'MsgPreVoteResp';
 }
 
 function rolledBack({ from, commit, term }: Message, last: LogIndex): ReplicaError {

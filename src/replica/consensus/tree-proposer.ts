@@ -3,6 +3,7 @@
  * forwarded and never proposed again by somebody else.
  */
 
+import { assert } from '../../base/assert.js';
 import type { TreeOp } from '../../storage/version/tree-op.js';
 import { encodeTreeOp } from '../entry/entry.js';
 import type { Leadership } from '../state/leadership.js';
@@ -19,6 +20,8 @@ export class TreeProposer {
 
   /** False if this member may not, or the log refuses for now. The outcome is seen at apply. */
   propose(op: TreeOp): boolean {
-    return this.#leadership.mayShapeTree && this.#driver.proposeAsLeader(encodeTreeOp(op));
+    if (!this.#leadership.mayShapeTree) return false;
+    assert(!('proposer' in op) || op.proposer === this.#leadership.self, 'S3 nobody proposes a tree op in the name of another');
+    return this.#driver.proposeAsLeader(encodeTreeOp(op));
   }
 }

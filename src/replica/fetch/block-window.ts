@@ -4,6 +4,7 @@
  * At most two answers are held. What it gives was verified; what it does not have is no verdict on any copy.
  */
 
+import { assert, must } from '../../base/assert.js';
 import type { NodeId } from '../../base/ids.js';
 import { ANSWER_BYTES, type RegionsAnswer } from './table-wire.js';
 import { payloadMatches, type WantedBlock } from './wanted-block.js';
@@ -40,6 +41,7 @@ export class BlockWindow {
 
   /** The block's payload, or undefined if the peers that were tried did not give it. */
   async take(block: WantedBlock & { readonly length: number }): Promise<Uint8Array | undefined> {
+    assert(block.length > 0, `S4 a block has bytes, at ${block.offset}`);
     const inOrder = block.offset === this.#expected;
     this.#expected = block.offset + block.length;
     if (!inOrder) this.#spanBytes = 1;
@@ -72,6 +74,7 @@ export class BlockWindow {
     return payload;
   }
 
+  /** S4 Judged by the asker's own digest; given out once. */
   #pick(load: Load, block: WantedBlock): Uint8Array | undefined {
     const payload = load.payloads.get(block.offset);
     load.payloads.delete(block.offset);
@@ -81,12 +84,14 @@ export class BlockWindow {
   #readAhead(load: Load): void {
     if (this.#spanBytes < FIRST_SPAN_BYTES || load.payloads.size === 0) return;
     this.#spanBytes = Math.min(ANSWER_BYTES, this.#spanBytes * 4);
+    assert(this.#ahead === undefined || this.#ahead !== this.#current, 'two answers are held at most');
     this.#ahead = this.#load(load.next, this.#spanBytes);
   }
 
   /** Takes turns: what one peer cannot give is asked of the next. */
   #load(from: number, bytes: number): Load {
-    const peer = this.#peers.shift() as NodeId;
+    assert(bytes > 0 && bytes <= ANSWER_BYTES, `a load is of 1 to ${ANSWER_BYTES} bytes, not ${bytes}`);
+    const peer = must(this.#peers.shift(), 'somebody is asked');
     this.#peers.push(peer);
     const payloads = new Map<number, Uint8Array>();
     const run = async (): Promise<void> => {

@@ -5,6 +5,7 @@
  * become DATA_LOSS (D1). Bytes that peers gave up because they compacted the table are not lost, they are elsewhere.
  */
 
+import { assert } from '../../base/assert.js';
 import { sleep, type Env } from '../../base/env.js';
 import { codeOf, messageOf, NetworkError } from '../../base/errors.js';
 import type { NodeId } from '../../base/ids.js';
@@ -64,6 +65,7 @@ export interface TableFetcherOptions {
 export class TableFetcher {
   readonly #env: Env;
   readonly #options: Required<TableFetcherOptions>;
+  /** In flight: at most `maxCalls`; the others wait in order. */
   #calls = 0;
   readonly #waiting: (() => void)[] = [];
   #fetchedBytes = 0;
@@ -71,6 +73,7 @@ export class TableFetcher {
   constructor(env: Env, options: TableFetcherOptions = {}) {
     this.#env = env;
     this.#options = { callTimeoutMs: 5_000, maxCalls: 6, rounds: 3, roundPauseMs: 200, ...options };
+    assert(this.#options.maxCalls > 0 && this.#options.rounds > 0, 'D1 a block that is lacked is asked for at least once');
   }
 
   /** Payload bytes received from peers since start. */
@@ -93,6 +96,7 @@ export class TableFetcher {
       }
     };
     await Promise.all([askInTurn(), askInTurn()]);
+    assert(good !== undefined || left.length === 0, 'D1 nothing is called lost before every peer was asked');
     if (good !== undefined) return good;
     if (why !== undefined) return { kind: 'unknown', why };
     return { kind: gone ? 'gone' : 'lost' };
@@ -135,6 +139,7 @@ export class TableFetcher {
    */
   async fetchTable(meta: TableMeta, path: string, options: FetchTableOptions): Promise<FetchedTable> {
     const { disk } = this.#env;
+    assert(path !== options.local && path.endsWith('.tmp'), `H5 a table that is being made has a name of its own: ${path}`);
     // Never written through: the name might be a second one of a live file.
     await disk.unlink(path);
     try {
@@ -215,6 +220,7 @@ export class TableFetcher {
   }
 
   #leave(): void {
+    assert(this.#calls > 0 && this.#calls <= this.#options.maxCalls, `${this.#calls} calls of at most ${this.#options.maxCalls}`);
     const next = this.#waiting.shift();
     if (next === undefined) this.#calls--;
     else next();

@@ -6,12 +6,13 @@
  */
 
 import type { Env } from '../../base/env.js';
+import { assert } from '../../base/assert.js';
 import { CodecError, codeOf } from '../../base/errors.js';
 import { StorageError } from '../../storage/base/errors.js';
 import { FILE_MISSING } from '../../storage/table/read-block.js';
 import type { TableReader } from '../../storage/table/table-reader.js';
 import type { TableStore } from '../../storage/table/table-store.js';
-import type { TableMeta, TableName } from '../../storage/table/table-meta.js';
+import { sameTable, type TableMeta, type TableName } from '../../storage/table/table-meta.js';
 import {
   ANSWER_BYTES, decodeRegionsRequest, encodeRegionsAnswer, PAYLOAD_BYTES_MAX, TABLE_REGIONS_METHOD,
   type Piece, type RegionsAnswer, type RegionsRequest,
@@ -46,12 +47,14 @@ export function serveTables(env: Pick<Env, 'workers'>, source: TableSource): Tab
       return encodeRegionsAnswer(await answerRegions(env, source, asked));
     } finally {
       serving--;
+      assert(serving >= 0 && serving < SERVING_MAX, `${serving} answers are being made`);
     }
   };
 }
 
 async function answerRegions(env: Pick<Env, 'workers'>, source: TableSource, asked: RegionsRequest): Promise<RegionsAnswer> {
   const metas = source.find(asked);
+  assert(metas.every((meta) => sameTable(meta, asked)), 'S4 only files of those very bytes answer');
   let best: RegionsAnswer | undefined;
   let hidden = false;
   for (const meta of metas) {
@@ -83,10 +86,12 @@ async function readPieces(env: Pick<Env, 'workers'>, reader: TableReader, asked:
       break;
     }
     bytes += payload?.length ?? 0;
+    assert(offset > (pieces.at(-1)?.offset ?? -1), `S4 pieces come in file order: ${offset}`);
     pieces.push({ offset, payload });
     const pause = env.workers.breathe();
     if (pause !== undefined) await pause;
   }
+  assert(bytes <= ANSWER_BYTES || pieces.length === 1, `an answer of ${bytes} bytes`);
   return { kind: 'pieces', pieces, next };
 }
 

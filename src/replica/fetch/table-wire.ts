@@ -5,6 +5,7 @@
  * of a region is a function of its payload.
  */
 
+import { assert } from '../../base/assert.js';
 import { ByteReader, ByteWriter, fromHex, KiB, MiB, toHex } from '../../base/bytes.js';
 import { CodecError } from '../../base/errors.js';
 import type { Digest128 } from '../../base/ids.js';
@@ -57,6 +58,7 @@ export function readDigest(input: ByteReader): Digest128 {
 }
 
 export function encodeRegionsRequest(request: RegionsRequest): Uint8Array {
+  assert(request.offset >= 0 && request.bytes > 0, `regions of ${request.bytes} bytes from ${request.offset}`);
   const out = new ByteWriter(80);
   writeBirth(out, request.birth);
   writeDigest(out, request.fileDigest);
@@ -77,6 +79,7 @@ const PIECES = 2;
 export function encodeRegionsAnswer(answer: RegionsAnswer): Uint8Array {
   if (answer.kind !== 'pieces') return Uint8Array.of(answer.kind === 'none' ? NONE : LATER);
   let size = 24;
+  assert(answer.pieces.every(({ payload }) => payload === undefined || payload.length <= PAYLOAD_BYTES_MAX), 'S4 an answer fits into a reply');
   for (const piece of answer.pieces) size += 16 + (piece.payload?.length ?? 0);
   const out = new ByteWriter(size).u8(PIECES).varint(answer.next).varint(answer.pieces.length);
   for (const piece of answer.pieces) {

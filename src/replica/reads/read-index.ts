@@ -4,6 +4,7 @@
  * wait share one round; one round is in flight at a time.
  */
 
+import { assert } from '../../base/assert.js';
 import { equalBytes } from '../../base/bytes.js';
 import { Deferred } from '../../base/deferred.js';
 import type { Clock } from '../../base/env.js';
@@ -48,6 +49,7 @@ export class ReadIndex {
   #confirmed: { index: LogIndex; waiters: Waiter[] }[] = [];
   #applied: LogIndex = 0;
   #rounds = 0;
+  /** All that wait, in whatever state: 0 to `maxWaiting`. */
   #waiting = 0;
   #stopped = false;
 
@@ -82,6 +84,7 @@ export class ReadIndex {
     }
   }
 
+  /** Everything up to `index` is applied and may be read. It goes back only when another version takes the place of the state. */
   applied(index: LogIndex): void {
     this.#applied = index;
     if (this.#confirmed.length === 0) return;
@@ -126,12 +129,14 @@ export class ReadIndex {
 
   #start(): void {
     if (this.#round || this.#next.length === 0 || this.#stopped) return;
+    assert(this.#next.length <= this.#waiting, `R4 ${this.#next.length} of ${this.#waiting} reads wait for a round`);
     this.#round = { number: ++this.#rounds, waiters: this.#next, askedAt: 0 };
     this.#next = [];
     this.#ask(this.#round);
   }
 
   #ask(round: Round): void {
+    assert(round === this.#round, 'R4 one round is in flight at a time');
     round.askedAt = this.#parts.clock.now();
     this.#parts.driver.readIndex(this.#context(round.number));
   }
@@ -147,13 +152,18 @@ export class ReadIndex {
   }
 
   #release(waiters: readonly Waiter[]): void {
-    this.#waiting -= waiters.length;
+    this.#gone(waiters.length);
     for (const waiter of waiters) waiter.answer.resolve();
+  }
+
+  #gone(waiters: number): void {
+    this.#waiting -= waiters;
+    assert(this.#waiting >= 0, `R4 each read is answered once: ${this.#waiting} wait`);
   }
 
   #expire(waiters: Waiter[], now: number, code: 'TIMEOUT' | 'TIMEOUT_WAIT_APPLIED'): void {
     while (waiters.length > 0 && (waiters[0] as Waiter).deadline <= now) {
-      this.#waiting--;
+      this.#gone(1);
       (waiters.shift() as Waiter).answer.reject(new EtcdError(code));
     }
   }

@@ -14,6 +14,7 @@
 
 import type { RangeRequest, RangeResponse, TxnRequest, TxnResponse } from '../../api/requests.js';
 import { EtcdError } from '../../api/etcd-error.js';
+import { drive } from '../../base/drive.js';
 import { codeOf, messageOf } from '../../base/errors.js';
 import type { Env } from '../../base/env.js';
 import type { LogIndex, TableId } from '../../base/ids.js';
@@ -123,14 +124,8 @@ export class Reads {
     for (let attempt = 0; ; attempt++) {
       const view = tree.view();
       try {
-        const work = make(view, state.kv.state());
-        let step = work.next();
-        while (!step.done) {
-          const pause = env.workers.breathe();
-          if (pause) await pause;
-          step = work.next();
-        }
-        return step.value;
+        const driven = drive(make(view, state.kv.state()), env.workers);
+        return driven instanceof Promise ? await driven : driven;
       } catch (error) {
         if (!(error instanceof StorageError) || attempt >= REPAIR_ATTEMPTS) throw error;
         await this.#mend(error);

@@ -1,9 +1,11 @@
 /**
- * Nothing is served before E is applied (design 5.7): the tables of the version that was opened or installed may have
- * left out what a state between F and E would still need. Nor is anything served that is older than what was served
- * before (R4): a version that is taken from a peer may begin before it. Requests wait here, no longer than any request waits.
+ * Nothing is served before the materialized index of the version in place is applied: its tables may have left out what
+ * a state between its flushed and its materialized index would still need. Nor is anything served that is older than
+ * what was served before (R4): a version that is taken from a peer may begin before it. Requests wait here, no longer
+ * than any request waits.
  */
 
+import { assert } from '../../base/assert.js';
 import { Deferred } from '../../base/deferred.js';
 import type { Clock } from '../../base/env.js';
 import type { LogIndex } from '../../base/ids.js';
@@ -17,9 +19,10 @@ interface Waiter {
 export class ServeGate {
   readonly #clock: Clock;
   readonly #timeoutMs: number;
+  /** The gate is open when what is applied reaches this: the materialized index of the version, or what was served before. */
   #from: LogIndex;
   #applied: LogIndex = 0;
-  /** The newest state that was open to readers. */
+  /** The newest state that was open to readers: never served again is anything older. */
   #served: LogIndex = 0;
   #waiters: Waiter[] = [];
   #stopped = false;
@@ -38,12 +41,14 @@ export class ServeGate {
   install(from: LogIndex): void {
     this.#from = Math.max(from, this.#served, 1);
     this.#applied = 0;
+    assert(!this.isOpen && this.#from >= this.#served, 'R4 a version that is being installed is not read');
   }
 
   applied(index: LogIndex): void {
     this.#applied = index;
     if (!this.isOpen) return;
-    this.#served = Math.max(this.#served, index);
+    assert(index >= this.#served, `R4 what is served never goes back: ${index} after ${this.#served}`);
+    this.#served = index;
     if (this.#waiters.length === 0) return;
     const waiters = this.#waiters;
     this.#waiters = [];

@@ -3,6 +3,7 @@
  * lacks more of it than that is sent a snapshot.
  */
 
+import { assert } from '../../base/assert.js';
 import type { EventSink } from '../../base/events.js';
 import type { Tree } from '../../storage/tree/tree.js';
 import type { Gossip } from '../consensus/gossip.js';
@@ -30,6 +31,7 @@ export class LogShortener {
 
   /** Manifest and log do not belong together for the moment: nothing is dropped until `release`. */
   hold(): void {
+    assert(!this.#held, 'S2 one version takes the place of another at a time');
     this.#held = true;
   }
 
@@ -51,6 +53,7 @@ export class LogShortener {
     if (limit < before || this.#held || life.ended || this.#running) return;
     this.#running = log.truncateBefore(limit, log.term(limit)).finally(() => (this.#running = undefined));
     await this.#running;
+    assert(log.firstIndex() <= tree.durable.flushed.index + 1, `D1 the log begins at ${log.firstIndex()}, tables reach to ${tree.durable.flushed.index}`);
     if (log.firstIndex() > before) events.emit({ type: 'log-truncated', below: log.firstIndex() });
   }
 }

@@ -5,6 +5,7 @@
  * lacks the bytes, or after some could not be asked for long; one at a time, ever less often while it does not help.
  */
 
+import { assert } from '../../base/assert.js';
 import { codeOf, NetworkError } from '../../base/errors.js';
 import type { Env } from '../../base/env.js';
 import type { StorageError } from '../../storage/base/errors.js';
@@ -39,7 +40,7 @@ export class NewerVersion {
   #waiting = { table: undefined as unknown, since: 0, last: 0 };
   #pauseMs = FIRST_PAUSE_MS;
   #notBefore = 0;
-  #busy = false;
+  #state: 'idle' | 'asking' = 'idle';
 
   constructor(parts: NewerVersionParts) {
     this.#parts = parts;
@@ -51,8 +52,8 @@ export class NewerVersion {
    */
   async seek(error: StorageError, cause: unknown, use: (manifest: Version) => Promise<boolean>): Promise<boolean> {
     const { clock } = this.#parts.env;
-    if (this.#busy || !this.#due(error, cause)) return false;
-    this.#busy = true;
+    if (this.#state === 'asking' || !this.#due(error, cause)) return false;
+    this.#state = 'asking';
     try {
       const found = await this.#ask(this.#parts.tree.meta(Number(error.data['tableId'])));
       const used = found !== undefined && (await this.#take(found, use));
@@ -60,7 +61,8 @@ export class NewerVersion {
       return used;
     } finally {
       this.#notBefore = clock.now() + this.#pauseMs;
-      this.#busy = false;
+      assert(this.#pauseMs <= MAX_PAUSE_MS, `peers are asked again in ${this.#pauseMs} ms at most`);
+      this.#state = 'idle';
     }
   }
 

@@ -52,7 +52,8 @@ describe('receiving snapshots', () => {
       disk, events: silent, clock: new ManualClock(), workers: { breathe: () => undefined }, network: { send: () => undefined },
     } as unknown as Env;
     const receiver = new SnapshotReceiver({
-      env, tree: own.tree, tables: own.tables, fetcher, membership: { peers: [1] }, driver: { step: (message) => void completed.push(message) },
+      env, tree: own.tree, tables: own.tables, fetcher, membership: { peers: [1] },
+      driver: { step: (message) => void completed.push(message) },
     });
     const offer = (term: number): void => {
       const message = newMessage('MsgSnap', 1, 2, term);

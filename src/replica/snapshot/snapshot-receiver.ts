@@ -5,7 +5,7 @@
  * version that this member asked for.
  */
 
-import { must } from '../../base/assert.js';
+import { assert, must } from '../../base/assert.js';
 import { EMPTY } from '../../base/bytes.js';
 import { messageOf } from '../../base/errors.js';
 import type { Env, Timer } from '../../base/env.js';
@@ -68,6 +68,7 @@ export class SnapshotReceiver {
   }
 
   offer(message: Message): void {
+    assert(message.type === 'MsgSnap' && message.snapshot !== undefined, `R3 ${message.type} offers no snapshot`);
     const driver = must(this.#parts.driver, 'Raft sends no snapshot before it runs');
     const index = message.snapshot?.metadata.index ?? 0;
     const present = this.#transfer;
@@ -96,6 +97,7 @@ export class SnapshotReceiver {
   }
 
   #begin(from: NodeId, term: Term, index: LogIndex): Transfer {
+    assert(this.#transfer === undefined || this.#transfer.cancelled, 'S5 one transfer at a time');
     const transfer: Transfer = { from, term, index, number: ++this.#transfers, cancelled: false };
     this.#transfer = transfer;
     this.#sign();
@@ -143,6 +145,7 @@ export class SnapshotReceiver {
       }
       await env.disk.syncDir('tables');
       if (transfer.cancelled) return;
+      assert(this.#transfer === transfer, 'S5 the transfer that is complete is the one that goes on');
       this.#received++;
       const fetchedBytes = this.#fetchedBytes - before;
       const { from } = transfer;
@@ -181,6 +184,7 @@ export class SnapshotReceiver {
     await env.disk.rename(incoming, path);
     tables.forget(meta.id);
     const fetched = fetcher.fetchedBytes - before;
+    assert(fetched >= 0 && transfer.number <= this.#transfers, `bytes are counted up: ${fetched}`);
     this.#fetchedBytes += fetched;
     if (twin || left !== undefined) this.#reusedBytes += Math.max(0, meta.bytes - fetched);
   }

@@ -4,6 +4,7 @@
  * one holds nothing for ever.
  */
 
+import { assert } from '../../base/assert.js';
 import type { Clock } from '../../base/env.js';
 import type { EventSink } from '../../base/events.js';
 import type { LogIndex, NodeId } from '../../base/ids.js';
@@ -75,8 +76,10 @@ export class SnapshotSender {
         data: encodeManifest(manifest),
       };
       offer = { snapshot, manifest, unpin: tree.pin(manifest.list()), madeAt: 0 };
+      assert((this.#offers.at(-1)?.manifest.last.index ?? 0) < manifest.last.index, `S5 offers are of ever newer versions: ${manifest.last.index}`);
       this.#offers.push(offer);
     }
+    assert(offer.snapshot.metadata.index === manifest.flushed.index, 'S2 a snapshot is at the flushed index of its manifest');
     offer.madeAt = clock.now();
     return offer.snapshot;
   }
@@ -92,6 +95,7 @@ export class SnapshotSender {
     this.#release(this.#handed, to);
     const tables = manifest.list();
     const now = clock.now();
+    assert(!this.#handed.has(to), `S5 what ${to} asked for before is let go of`);
     this.#handed.set(to, { flushed: manifest.flushed.index, tables, unpin: tree.pin(tables), startedAt: now, lastSign: now });
     return manifest;
   }
@@ -101,6 +105,7 @@ export class SnapshotSender {
     this.#release(this.#transfers, to);
     const now = clock.now();
     const offer = this.#offers.find((candidate) => candidate.snapshot === snapshot);
+    assert(!this.#transfers.has(to), `S5 one transfer to ${to} at a time`);
     const tables = (offer?.manifest ?? tree.durable).levels.flat();
     this.#transfers.set(to, { flushed: snapshot.metadata.index, tables, unpin: tree.pin(tables), startedAt: now, lastSign: now });
     this.#sent++;
@@ -125,6 +130,7 @@ export class SnapshotSender {
     let floor = Infinity;
     for (const { flushed } of this.#underWay()) floor = Math.min(floor, flushed);
     for (const { manifest } of this.#offers) floor = Math.min(floor, manifest.flushed.index);
+    assert(floor > 0, 'S5 a snapshot has something in tables');
     return floor;
   }
 
@@ -149,6 +155,7 @@ export class SnapshotSender {
   stop(): void {
     for (const which of [this.#transfers, this.#handed]) for (const peer of [...which.keys()]) this.#release(which, peer);
     for (const offer of this.#offers.splice(0)) offer.unpin();
+    assert(this.floor() === Infinity, 'S5 nothing is kept for transfers that are over');
   }
 
   #underWay(): Transfer[] {

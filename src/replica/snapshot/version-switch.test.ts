@@ -12,10 +12,16 @@ describe('another version', () => {
     const gate = new ServeGate(new ManualClock(), 1_000, 10);
     gate.applied(20);
     // Entry 23 waits for a repair: what was applied since 20 is there to be read, and was not told of.
-    const applier = { index: 22, stop: nothing, rebase: nothing, resume: () => undefined };
+    const applier = {
+      index: 22, stop: nothing, resume: () => undefined,
+      rebase(flushed: number): Promise<void> {
+        this.index = flushed;
+        return nothing();
+      },
+    };
     const machine = { writer: { pause: nothing, resume: () => undefined }, dropWork: () => undefined, resume: () => undefined };
     const manifest: Version = Version.empty().with({ flushed: { index: 15, term: 1 }, last: { index: 18, term: 1 } });
-    const tree = { durable: manifest, reset: () => undefined, collect: nothing };
+    const tree = { durable: manifest, latest: manifest, reset: () => undefined, collect: nothing };
     const member = new MemberState().serve();
     const options = {
       tree, gate, applier, machine, store: { replace: nothing }, state: { load: () => undefined },

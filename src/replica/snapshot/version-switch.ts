@@ -70,7 +70,7 @@ export class VersionSwitch {
   async install(snapshot: Snapshot): Promise<void> {
     const manifest = decodeManifest(snapshot.data ?? new Uint8Array(0));
     const { index, term } = snapshot.metadata;
-    assert(manifest.flushed.index === index && manifest.flushed.term === term, 'a snapshot is at the F of its manifest');
+    assert(manifest.flushed.index === index && manifest.flushed.term === term, 'S2 a snapshot is at the flushed index of its manifest');
     const { applier, log } = this.#parts;
     while (this.#running) await this.#running;
     await this.#alone(async () => {
@@ -79,6 +79,7 @@ export class VersionSwitch {
       await this.#replace(manifest);
       await this.loadMended();
       await log.resetTo(index, term, manifest.last.index);
+      assert(log.firstIndex() === index + 1 && log.lastIndex() === index, `R3 the log begins anew after ${index}`);
       await applier.reset(index);
       await this.#goOn(index);
     });
@@ -114,6 +115,7 @@ export class VersionSwitch {
       await log.expectSnapshot(last.index);
       await this.#replace(manifest);
       if (!joins(log, flushed)) await log.resetTo(flushed.index, flushed.term, last.index);
+      assert(joins(log, flushed), `S1 the log leads on from ${flushed.index}`);
       await applier.reset(flushed.index);
       this.#parts.machine.writer.resume();
     });
@@ -141,6 +143,7 @@ export class VersionSwitch {
 
   async #alone<T>(work: () => Promise<T>): Promise<T> {
     const { shortener } = this.#parts;
+    assert(this.#running === undefined, 'S2 one version takes the place of another at a time');
     const running = work();
     shortener.hold();
     const settled = running.then(() => undefined, () => undefined).finally(() => {
@@ -167,10 +170,13 @@ export class VersionSwitch {
     await store.replace(manifest);
     tree.reset(manifest);
     gate.install(manifest.last.index);
+    assert(tree.durable === manifest && tree.latest === manifest, 'S2 the new version is the only one');
+    assert(!gate.isOpen, 'R4 nobody reads while versions change');
   }
 
   async #goOn(flushed: LogIndex): Promise<void> {
     const { applier, machine, tree, leadership, log, reads, healing } = this.#parts;
+    assert(applier.index === flushed && tree.durable.flushed.index === flushed, `S1 the log goes on after ${flushed}, not after ${applier.index}`);
     leadership.reset(leadership.isLeader ? log.term(flushed) : 0);
     reads.applied(flushed);
     healing.durableMoved();

@@ -4,6 +4,7 @@
  * counts), so that nothing unconfirmed gets into an edit. Lost reports are sent again until the plan is gone.
  */
 
+import { assert } from '../../base/assert.js';
 import { ByteReader, ByteWriter, toHex } from '../../base/bytes.js';
 import { CodecError } from '../../base/errors.js';
 import type { LogIndex, NodeId } from '../../base/ids.js';
@@ -24,6 +25,7 @@ export interface Report {
 }
 
 export function encodeReport(report: Report): Uint8Array {
+  assert(report.outcome.kind === 'failed' || report.outcome.tables.length <= MAX_TABLES, 'S6 what is reported can be read by whoever leads');
   const out = new ByteWriter(512).varint(report.plan);
   if (report.outcome.kind === 'failed') return out.u8(0).text(report.outcome.why).finish();
   out.u8(1);
@@ -71,6 +73,7 @@ interface Vote {
 
 export class Agreement {
   readonly #membership: Pick<Membership, 'voters' | 'quorum'>;
+  /** By plan; of voters only, the newest report of each. */
   readonly #votes = new Map<LogIndex, Map<NodeId, Vote>>();
   readonly #subscribers: (() => void)[] = [];
 
@@ -94,6 +97,7 @@ export class Agreement {
     if (!votes) this.#votes.set(report.plan, (votes = new Map()));
     const print = report.outcome.kind === 'produced' ? fingerprint(report.outcome.tables) : 'failed';
     votes.set(from, { fingerprint: print, report });
+    assert(votes.size <= this.#membership.voters.length, `S6 a voter has one vote: ${votes.size} for plan ${report.plan}`);
   }
 
   verdict(plan: LogIndex): Verdict {
@@ -106,6 +110,7 @@ export class Agreement {
       if (nodes.length < quorum) continue;
       const outcome = (votes.get(nodes[0] as NodeId) as Vote).report.outcome;
       if (outcome.kind === 'failed') return { kind: 'failed', why: outcome.why };
+      assert(nodes.every((node) => voters.includes(node)), `S6 only voters confirm plan ${plan}`);
       const dissenters = [...votes].filter(([, vote]) => vote.fingerprint !== print).map(([node]) => node);
       return { kind: 'agreed', tables: outcome.tables, dissenters };
     }

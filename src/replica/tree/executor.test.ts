@@ -4,6 +4,7 @@ import type { Env } from '../../base/env.js';
 import { silent } from '../../base/events.js';
 import { USER_SPACE } from '../../storage/base/read-view.js';
 import { tablePath } from '../../storage/table/table-meta.js';
+import { Version } from '../../storage/version/version.js';
 import type { PendingPlan } from '../../storage/version/pending.js';
 import { SMALL_FORMAT, TreeHarness } from '../../storage/testing/tree-harness.js';
 import { EtcdError } from '../../api/etcd-error.js';
@@ -112,6 +113,7 @@ describe('the manifest writer', () => {
     const recorded: unknown[] = [];
     let next: unknown;
     const tree = {
+      durable: Version.empty(),
       unrecorded: () => next,
       setDurable: () => (next = undefined),
       collect: () => Promise.resolve([]),
@@ -121,7 +123,7 @@ describe('the manifest writer', () => {
     const parts = { tree, store, life: member.life, healing: { durableMoved: () => undefined } } as unknown as ManifestWriterParts;
     const writer = new ManifestWriter(parts, { durableMoved: () => Promise.resolve() });
     writer.kick();
-    next = { ops: [], manifest: {} };
+    next = { ops: [], manifest: Version.empty().with({ last: { index: 1, term: 1 } }) };
     writer.kick();
     await turns(3);
     assert.equal(recorded.length, 1);

@@ -4,6 +4,7 @@
  * same. A job is a pure function of the log, so it may be run again at any time: after a restart, a repair, a split.
  */
 
+import { assert } from '../../base/assert.js';
 import { codeOf, messageOf } from '../../base/errors.js';
 import { Deferred } from '../../base/deferred.js';
 import type { Clock, Env } from '../../base/env.js';
@@ -13,7 +14,7 @@ import { produceCompaction, produceFlush, type ProduceContext } from '../../stor
 import type { Tree } from '../../storage/tree/tree.js';
 import type { TableStore } from '../../storage/table/table-store.js';
 import type { PendingPlan, PendingSeal } from '../../storage/version/pending.js';
-import { outputPath, type ProducedTable, type TableMeta } from '../../storage/table/table-meta.js';
+import { formatBirth, outputPath, type ProducedTable, type TableMeta } from '../../storage/table/table-meta.js';
 import type { HealingHooks } from '../hooks/healing-hooks.js';
 import type { Life } from '../state/life.js';
 import type { Report } from './agreement.js';
@@ -42,6 +43,7 @@ const MAX_AHEAD = 2;
 export class Executor {
   readonly #parts: ExecutorParts;
   readonly #clock: Clock;
+  /** A plan has at most one job: it waits here, is deferred, or is the running one. */
   readonly #queue: Job[] = [];
   readonly #outputs = new Map<LogIndex, readonly ProducedTable[]>();
   /** Jobs whose inputs are not here yet, or cannot be read. */
@@ -121,6 +123,7 @@ export class Executor {
 
   /** Its inputs are not here, or cannot be read: let others go first. */
   #later(job: Job): void {
+    assert(!job.cancelled && !this.#deferred.has(job.plan), `H4 plan ${job.plan} is not closed, and waits once`);
     this.#deferred.set(job.plan, job);
     this.#clock.setTimer(RETRY_MS, () => {
       if (this.#stopped || this.#deferred.get(job.plan) !== job) return;
@@ -153,6 +156,7 @@ export class Executor {
       this.#next();
       return;
     }
+    assert(this.#running === undefined, 'S2 one plan is carried out at a time');
     this.#running = job;
     this.#run(job).then(
       () => this.#ended(job),
@@ -164,6 +168,7 @@ export class Executor {
   }
 
   #ended(job: Job): void {
+    assert(this.#running === job, `the job that ends is the one that runs: plan ${job.plan}`);
     this.#running = undefined;
     job.done.resolve();
     this.#next();
@@ -177,6 +182,7 @@ export class Executor {
         const tables = await this.#produce(job);
         if (tables && job.cancelled) this.#discard(job.plan, tables);
         if (!tables || job.cancelled) return;
+        this.#check(job.plan, tables);
         this.#outputs.set(job.plan, tables);
         const bytes = tables.reduce((sum, table) => sum + table.bytes, 0);
         const durationMs = this.#clock.now() - started;
@@ -187,6 +193,15 @@ export class Executor {
         if (!(await this.#mend(job, error))) return;
       }
     }
+  }
+
+  /** S2 Births name outputs of this very plan, in order: two members that produced the same say the same. */
+  #check(plan: LogIndex, tables: readonly ProducedTable[]): void {
+    tables.forEach(({ birth, bytes }, ordinal) => {
+      assert(birth.sequence === plan && birth.ordinal === ordinal, `S2 output ${ordinal} of plan ${plan} is ${formatBirth(birth)}`);
+      assert(bytes > 0, `S2 output ${ordinal} of plan ${plan} has bytes`);
+    });
+    assert(!this.#outputs.has(plan), `S2 what plan ${plan} produced before went before it ran again`);
   }
 
   /** Undefined: what the job needs is not here yet or no longer needed. */
@@ -206,7 +221,11 @@ export class Executor {
   /** Undefined while some input is not local: a lagging member may still owe it. */
   #inputs(plan: PendingPlan): TableMeta[] | undefined {
     const { tree } = this.#parts;
-    const metas = plan.inputs.map((input) => tree.meta(input.id));
+    const metas = plan.inputs.map((input) => {
+      const meta = tree.meta(input.id);
+      assert(meta === undefined || meta.fileDigest === input.digest, `S4 input ${input.id} of plan ${plan.index} is the table that was meant`);
+      return meta;
+    });
     return metas.every((meta) => meta !== undefined && tree.isLocal(meta.id)) ? (metas as TableMeta[]) : undefined;
   }
 

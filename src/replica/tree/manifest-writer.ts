@@ -1,8 +1,14 @@
 /**
  * Makes the durable manifest follow the materialized version, one append at a time, and then lets go of what only the
- * older version needed: files first in the manifest's absence, never before (S5), then log below F.
+ * older version needed.
+ *
+ *   1. what the durable manifest lacks of the version that is read is appended and synced;
+ *   2. S5 only then go the files that no version, reader or transfer names any more;
+ *   3. healing is told (a hint may have come to its end), and the log is shortened below the flushed index.
  */
 
+import { assert } from '../../base/assert.js';
+import { Coalesced } from '../../base/coalesced.js';
 import type { TableId } from '../../base/ids.js';
 import type { TableStore } from '../../storage/table/table-store.js';
 import type { Tree } from '../../storage/tree/tree.js';
@@ -27,64 +33,54 @@ export interface TreeHooks {
 export class ManifestWriter {
   readonly #parts: ManifestWriterParts;
   readonly #hooks: TreeHooks;
-  #running = false;
-  #again = false;
-  #stopped = false;
-  #idle: (() => void)[] = [];
+  readonly #writing: Coalesced;
 
   constructor(parts: ManifestWriterParts, hooks: TreeHooks) {
     this.#parts = parts;
     this.#hooks = hooks;
-  }
-
-  /** There may be something to record. */
-  kick(): void {
-    this.#again = true;
-    if (this.#running || this.#stopped) return;
-    this.#running = true;
-    this.#drain().then(
-      () => this.#ended(),
-      (error: unknown) => {
-        this.#stopped = true;
-        this.#ended();
-        this.#parts.life.fail(error);
+    this.#writing = new Coalesced(
+      () => this.#record(),
+      (error) => {
+        // A manifest whose sync failed takes nothing more.
+        void this.#writing.pause();
+        parts.life.fail(error);
       },
     );
   }
 
+  /** There may be something to record. */
+  kick(): void {
+    this.#writing.kick();
+  }
+
   /** Resolves when nothing is being written; nothing will be until `resume`. For replacing the manifest as a whole. */
-  async pause(): Promise<void> {
-    this.#stopped = true;
-    if (this.#running) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  pause(): Promise<void> {
+    return this.#writing.pause();
   }
 
   resume(): void {
-    this.#stopped = false;
-    this.kick();
+    this.#writing.resume();
   }
 
-  #ended(): void {
-    this.#running = false;
-    for (const resolve of this.#idle.splice(0)) resolve();
-    if (this.#again && !this.#stopped) this.kick();
-  }
-
-  async #drain(): Promise<void> {
+  async #record(): Promise<void> {
     const { tree, store } = this.#parts;
-    while (this.#again && !this.#stopped) {
-      this.#again = false;
-      const next = tree.unrecorded();
-      if (!next) continue;
-      await store.append(next.ops, next.manifest);
-      tree.setDurable(next.manifest);
+    for (let next = tree.unrecorded(); next !== undefined && !this.#writing.paused; next = tree.unrecorded()) {
+      const { ops, manifest } = next;
+      const { last, flushed } = tree.durable;
+      assert(manifest.last.index > last.index, `S1 the durable version only grows: ${manifest.last.index} after ${last.index}`);
+      assert(manifest.flushed.index >= flushed.index, `D1 what is in tables stays there: ${manifest.flushed.index} after ${flushed.index}`);
+      await store.append(ops, manifest);
+      tree.setDurable(manifest);
       await this.#moved(await tree.collect());
-      this.#again = true;
     }
   }
 
   async #moved(deleted: readonly TableId[]): Promise<void> {
-    const { tables, healing } = this.#parts;
-    for (const id of deleted) tables.forget(id);
+    const { tree, tables, healing } = this.#parts;
+    for (const id of deleted) {
+      assert(!tree.durable.has(id) && !tree.materialized.has(id), `S5 table ${id} was deleted, and a version names it`);
+      tables.forget(id);
+    }
     healing.durableMoved();
     await this.#hooks.durableMoved();
   }

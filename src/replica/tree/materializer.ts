@@ -4,12 +4,14 @@
  * again; a table that a later edit removed is no longer owed, so a member that lags jumps over it.
  */
 
+import { assert } from '../../base/assert.js';
+import { Coalesced } from '../../base/coalesced.js';
 import { messageOf } from '../../base/errors.js';
 import type { Env } from '../../base/env.js';
 import { sleep } from '../../base/env.js';
 import type { LogIndex, TableId } from '../../base/ids.js';
 import type { Tree } from '../../storage/tree/tree.js';
-import { outputPath, tablePath, type TableMeta } from '../../storage/table/table-meta.js';
+import { outputPath, sameTable, tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import type { TableFetcher } from '../fetch/table-fetcher.js';
 import type { HealingHooks } from '../hooks/healing-hooks.js';
 import type { Leadership } from '../state/leadership.js';
@@ -41,22 +43,24 @@ export class Materializer {
   readonly #named = new Set<TableId>();
   /** The source that was tried last. */
   #lastSource = 0;
-  #running = false;
-  #again = false;
-  #stopped = false;
-  #idle: (() => void)[] = [];
+  readonly #work: Coalesced;
 
   constructor(parts: MaterializerParts) {
     this.#parts = parts;
+    this.#work = new Coalesced(() => this.#drain(), (error) => parts.life.fail(error));
   }
 
   planned(plan: LogIndex, added: readonly TableMeta[]): void {
-    for (const table of added) this.#origins.set(table.id, { kind: 'plan', plan });
+    for (const table of added) {
+      assert(table.birth.sequence === plan, `S6 table ${table.id} comes from plan ${plan}`);
+      this.#origins.set(table.id, { kind: 'plan', plan });
+    }
     if (added.length === 0) this.#parts.executor.close(plan);
     this.kick();
   }
 
   healed(removed: TableMeta, added: TableMeta): void {
+    assert(sameTable(removed, added) && removed.id !== added.id, `H3 a heal gives table ${removed.id} a new id and the same bytes`);
     this.#origins.set(added.id, { kind: 'heal', removed });
     this.kick();
   }
@@ -67,34 +71,21 @@ export class Materializer {
   }
 
   kick(): void {
-    this.#again = true;
-    if (this.#running || this.#stopped) return;
-    this.#running = true;
-    this.#drain().then(
-      () => this.#ended(),
-      (error: unknown) => {
-        this.#ended();
-        this.#parts.life.fail(error);
-      },
-    );
+    this.#work.kick();
   }
 
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    if (this.#running) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  stop(): Promise<void> {
+    return this.#work.pause();
   }
 
-  #ended(): void {
-    this.#running = false;
-    for (const resolve of this.#idle.splice(0)) resolve();
-    if (this.#again && !this.#stopped) this.kick();
+  get #stopped(): boolean {
+    return this.#work.paused;
   }
 
   async #drain(): Promise<void> {
     const { tree, env } = this.#parts;
     let stuck = false;
     while (!this.#stopped) {
-      this.#again = false;
       if (tree.owed().length === 0) {
         this.#forget();
         return;
@@ -160,6 +151,7 @@ export class Materializer {
 
   async #one(table: TableMeta): Promise<boolean> {
     const { tree, env, healing } = this.#parts;
+    assert(!tree.isLocal(table.id), `S5 what is here already is not made anew: table ${table.id}`);
     const origin = this.#origins.get(table.id);
     try {
       if (origin?.kind === 'heal') {
@@ -196,6 +188,7 @@ export class Materializer {
     await executor.settled(plan);
     const own = executor.outputs(plan)?.find((output) => output.birth.ordinal === table.birth.ordinal);
     if (own === undefined || own.fileDigest !== table.fileDigest || own.rootDigest !== table.rootDigest) return false;
+    assert(own.bytes === table.bytes && sameTable(own, table), `S6 table ${table.id} is output ${table.birth.ordinal} of plan ${plan}`);
     const from = outputPath(plan, table.birth.ordinal);
     const to = tablePath(table.id);
     if (!this.#named.has(table.id) || env.disk.sizeOf(to) !== table.bytes) {

@@ -3,6 +3,7 @@
  * edits. It keeps no state that a new leader would miss: pending plans are replicated, reports are sent again.
  */
 
+import { assert } from '../../base/assert.js';
 import { ByteWriter } from '../../base/bytes.js';
 import type { Env } from '../../base/env.js';
 import type { LogIndex } from '../../base/ids.js';
@@ -72,6 +73,7 @@ export class Planner {
   }
 
   #settle(plan: LogIndex, kind: 'flush' | 'compact', removed: Extract<TreeOp, { kind: 'edit' }>['removed']): void {
+    assert(this.#parts.tree.latest.isPending(plan), `S3 only a pending plan is settled: ${plan}`);
     const { agreement, env } = this.#parts;
     const verdict = agreement.verdict(plan);
     switch (verdict.kind) {
@@ -79,6 +81,7 @@ export class Planner {
         return;
       case 'agreed':
         if (verdict.dissenters.length > 0) env.events.emit({ type: 'digest-disagreed', plan, nodes: verdict.dissenters });
+        assert(verdict.tables.every(({ birth }) => birth.sequence === plan), `S6 what is installed for plan ${plan} was produced for it`);
         this.#propose({ kind: 'edit', plan, removed, added: verdict.tables });
         return;
       case 'split':
@@ -108,7 +111,11 @@ export class Planner {
       manifest: tree.latest, settings: current, proposer: membership.self, gcRevision: state.kv.compactRevision,
       blocked: (table) => healing.blocked(table),
     });
-    if (choice.kind === 'plan') this.#propose(choice.op);
+    if (choice.kind !== 'plan') return;
+    for (const { id } of choice.op.inputs) {
+      assert(tree.latest.has(id) && !tree.latest.isBusy(id), `S5 a plan takes live tables that no other one has: ${id}`);
+    }
+    this.#propose(choice.op);
   }
 
   #propose(op: TreeOp): void {
@@ -119,6 +126,7 @@ export class Planner {
 
   /** All members produce it again. */
   #redo(plan: LogIndex): void {
+    assert(this.#parts.leadership.isLeader, 'S3 only the leader has plans produced again');
     const { env, membership, executor } = this.#parts;
     const body = frame(FRAME_REDO, new ByteWriter(8).varint(plan).finish());
     for (const peer of membership.peers) env.network.send(peer, body);

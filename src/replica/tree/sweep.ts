@@ -6,6 +6,7 @@
  * a moment after they are complete.
  */
 
+import { assert } from '../../base/assert.js';
 import { messageOf } from '../../base/errors.js';
 import type { Env } from '../../base/env.js';
 import type { Tree } from '../../storage/tree/tree.js';
@@ -27,7 +28,7 @@ export class Sweeper {
   readonly #parts: SweeperParts;
   #suspects = new Set<string>();
   #last = 0;
-  #running = false;
+  #state: 'idle' | 'sweeping' = 'idle';
 
   constructor(parts: SweeperParts) {
     this.#parts = parts;
@@ -35,15 +36,16 @@ export class Sweeper {
 
   /** Called often; looks now and then. */
   tick(now: number): void {
-    if (this.#running || now - this.#last < EVERY_MS) return;
+    assert(now >= this.#last, `S5 time goes on: ${now} after ${this.#last}`);
+    if (this.#state === 'sweeping' || now - this.#last < EVERY_MS) return;
     this.#last = now;
-    this.#running = true;
+    this.#state = 'sweeping';
     this.#sweep()
       .catch((error: unknown) => {
         // What could not be removed is found again; it costs space and nothing else.
         this.#parts.env.events.emit({ type: 'warning', message: 'unneeded table files could not be removed', data: { why: messageOf(error) } });
       })
-      .finally(() => (this.#running = false));
+      .finally(() => (this.#state = 'idle'));
   }
 
   async #sweep(): Promise<void> {
@@ -60,7 +62,10 @@ export class Sweeper {
     }
     const gone = unnamed.filter((path) => this.#suspects.has(path));
     this.#suspects = new Set(unnamed);
-    for (const path of gone) await env.disk.unlink(path);
+    for (const path of gone) {
+      assert(path.startsWith('tables/'), `S5 a sweep is about table files, not ${path}`);
+      await env.disk.unlink(path);
+    }
   }
 
   #moving(): boolean {

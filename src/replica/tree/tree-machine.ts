@@ -4,6 +4,7 @@
  * are already in the manifest, so replay only re-creates their memtables and jobs.
  */
 
+import { assert } from '../../base/assert.js';
 import { ByteReader } from '../../base/bytes.js';
 import type { Env } from '../../base/env.js';
 import type { LogIndex, NodeId, Term } from '../../base/ids.js';
@@ -80,7 +81,8 @@ export class TreeMachine {
   }
 
   apply(op: TreeOp, at: { readonly index: LogIndex; readonly term: Term }): void {
-    const { tree, env } = this.#parts;
+    const { tree, env, progress } = this.#parts;
+    assert(at.index === progress.applied.value + 1, `R3 tree ops are applied in log order: ${at.index} after ${progress.applied.value}`);
     if (at.index <= tree.latest.last.index) {
       this.#replay(op, at.index);
       return;
@@ -88,6 +90,7 @@ export class TreeMachine {
     const { manifest, outcome } = applyTreeOp(tree.latest, op, at);
     if (outcome.kind === 'sealed') tree.write(this.#parts.state.sealWrites(at.index));
     tree.advance(manifest, { op, index: at.index, term: at.term });
+    assert(tree.latest.last.index === at.index, `S2 the op at ${at.index} is in the version now`);
     this.planner.applied(op);
     if (outcome.kind === 'refused') env.events.emit({ type: 'edit-refused', index: at.index, why: `${op.kind}: ${outcome.why}` });
     this.#follow(op, outcome, at.index);
@@ -128,6 +131,7 @@ export class TreeMachine {
     const { tree } = this.#parts;
     const seal = op.kind === 'seal' ? tree.latest.seal(index) : undefined;
     if (!seal) return;
+    assert(index > tree.durable.flushed.index, `S1 the seal at ${index} is replayed because it is not flushed`);
     tree.write(this.#parts.state.sealWrites(index));
     tree.seal(index);
     this.executor.flush(seal);
@@ -153,6 +157,7 @@ export class TreeMachine {
         this.#edited(outcome, index);
         return;
       case 'abandoned':
+        assert(!tree.latest.isPending(outcome.plan.index), `S3 plan ${outcome.plan.index} was abandoned`);
         this.#agreement.forget(outcome.plan.index);
         this.executor.close(outcome.plan.index);
         return;
@@ -170,13 +175,14 @@ export class TreeMachine {
     if (outcome.plan !== undefined) {
       if (outcome.removed.length === 0) this.#flushes++;
       else this.#compactions++;
+      assert(!this.#parts.tree.latest.isPending(outcome.plan), `S3 plan ${outcome.plan} has its edit`);
       this.#agreement.forget(outcome.plan);
       this.materializer.planned(outcome.plan, outcome.added);
       return;
     }
     const [before] = outcome.removed;
     const [after] = outcome.added;
-    if (!before || !after) return;
+    assert(before && after && outcome.removed.length === 1 && outcome.added.length === 1, 'H3 a heal replaces one table by one');
     healing.healEditApplied(before.id, after, index);
     this.materializer.healed(before, after);
   }
