@@ -4,7 +4,7 @@
  * exactly once is an error, so that a canary cannot die unnoticed.
  */
 
-import type { FaultProfile } from '../../src/sim/faults/fault.js';
+import type { FaultProfile } from '../../src/sim/model/fault.js';
 
 export interface Edit {
   /** Below src/. */

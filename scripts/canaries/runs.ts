@@ -1,7 +1,7 @@
 /** Runs of one built copy, in worker processes of that copy; and a limit on how many there are at a time in all. */
 
-import type { FaultProfile } from '../../src/sim/faults/fault.js';
-import type { Violation } from '../../src/sim/result.js';
+import type { FaultProfile } from '../../src/sim/model/fault.js';
+import type { Violation } from '../../src/sim/model/result.js';
 import type { Pool, PoolOptions } from '../../src/cli/sim/pool.js';
 import type { BROKEN } from '../../src/cli/sim/run-seed.js';
 import { CanaryError, type Canary } from './canary.js';

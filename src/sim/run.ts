@@ -5,20 +5,20 @@
 
 import { messageOf } from '../base/errors.js';
 import { Checks } from './checks/checks.js';
-import { DamageOracle } from './checks/oracle/damage-oracle.js';
+import { DamageOracle } from './oracle/damage-oracle.js';
 import { isPowerOff, SimCluster } from './cluster/sim-cluster.js';
 import type { SimNode } from './cluster/sim-node.js';
-import { Coverage } from './coverage.js';
+import { Coverage } from './model/coverage.js';
 import { mayDoom, prepare } from './faults/context.js';
-import { DISK_FAULTS, type FaultAction } from './faults/fault.js';
+import { DISK_FAULTS, type FaultAction } from './model/fault.js';
 import { planFaults } from './faults/plan.js';
 import { strikeDisk } from './faults/strike-disk.js';
 import { strikeProcess } from './faults/strike-process.js';
 import { SimNetwork } from './network/sim-network.js';
 import { calm, strikeNetwork } from './network/strike.js';
-import type { SimOptions, SimResult, Violation, ViolationKind } from './result.js';
-import { runSettings, type RunSettings } from './settings.js';
-import type { OpRecord } from './workload/history.js';
+import type { SimOptions, SimResult, Violation, ViolationKind } from './model/result.js';
+import { runSettings, type RunSettings } from './model/settings.js';
+import type { OpRecord } from './workload/history/history.js';
 import { LogWitness } from './workload/log-witness.js';
 import { Workload } from './workload/workload.js';
 import { Trace, type TapeRow } from './world/trace.js';

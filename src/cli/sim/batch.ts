@@ -1,6 +1,6 @@
 /** Many seeds over the pool, each once or twice, with a line of progress. */
 
-import type { SimOptions } from '../../sim/result.js';
+import type { SimOptions } from '../../sim/model/result.js';
 import { formatSeconds } from '../render/table.js';
 import type { Pool } from './pool.js';
 import { replayFlags } from './replay.js';

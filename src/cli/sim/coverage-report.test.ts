@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { DISK_FAULTS, NETWORK_FAULTS, PROCESS_FAULTS, STRUCTURES } from '../../sim/faults/fault.js';
+import { DISK_FAULTS, NETWORK_FAULTS, PROCESS_FAULTS, STRUCTURES } from '../../sim/model/fault.js';
 import { coverageReport, coverageText } from './coverage-report.js';
 
 function full(): Map<string, number> {

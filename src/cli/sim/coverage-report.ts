@@ -4,7 +4,7 @@
  */
 
 import type { KintsugiEvent } from '../../base/events.js';
-import { DISK_FAULTS, NETWORK_FAULTS, PROCESS_FAULTS, STRUCTURES, type DiskFault, type Structure } from '../../sim/faults/fault.js';
+import { DISK_FAULTS, NETWORK_FAULTS, PROCESS_FAULTS, STRUCTURES, type DiskFault, type Structure } from '../../sim/model/fault.js';
 import { plainTable } from '../render/table.js';
 
 /** A cell that cannot be, and why. */

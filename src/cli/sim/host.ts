@@ -4,7 +4,7 @@
  */
 
 import { availableParallelism } from 'node:os';
-import type { SimOptions, SimResult } from '../../sim/result.js';
+import type { SimOptions, SimResult } from '../../sim/model/result.js';
 import type { SimShell } from '../../sim/run.js';
 import type { Impossible } from './coverage-report.js';
 

@@ -1,7 +1,7 @@
 /** Many runs over worker processes: a range, the coverage of a range, the list of regressions, the shrinking of one seed. */
 
-import type { FaultProfile } from '../../sim/faults/fault.js';
-import type { SimOptions } from '../../sim/result.js';
+import type { FaultProfile } from '../../sim/model/fault.js';
+import type { SimOptions } from '../../sim/model/result.js';
 import type { Io } from '../ctl/context.js';
 import { formatSeconds, plainTable } from '../render/table.js';
 import { Progress, runBatch } from './batch.js';

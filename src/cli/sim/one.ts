@@ -1,9 +1,9 @@
 /** One seed, in this process, so that a debugger and a tape can look on. */
 
 import { closeSync, openSync, writeFileSync } from 'node:fs';
-import { runSettings } from '../../sim/settings.js';
+import { runSettings } from '../../sim/model/settings.js';
 import { World } from '../../sim/world/world.js';
-import type { SimOptions, ViolationKind } from '../../sim/result.js';
+import type { SimOptions, ViolationKind } from '../../sim/model/result.js';
 import { messageOf } from '../../base/errors.js';
 import type { Io } from '../ctl/context.js';
 import { compared } from './batch.js';

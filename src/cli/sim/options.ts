@@ -1,6 +1,6 @@
 /** The words of the command line: seeds, action ids, profiles, seconds. */
 
-import type { FaultProfile } from '../../sim/faults/fault.js';
+import type { FaultProfile } from '../../sim/model/fault.js';
 
 /** The command line makes no sense: exit code 2. */
 export class UsageFault extends Error {

@@ -6,7 +6,7 @@
 import { messageOf } from '../../base/errors.js';
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { SimOptions } from '../../sim/result.js';
+import type { SimOptions } from '../../sim/model/result.js';
 import { BROKEN, brokenResult, isBroken, type SeedRun } from './run-seed.js';
 import type { FromWorker } from './worker.js';
 

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import type { SimOptions } from '../../sim/result.js';
+import type { SimOptions } from '../../sim/model/result.js';
 import { UsageFault } from './options.js';
 
 const ENTRY = z.strictObject({

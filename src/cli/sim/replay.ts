@@ -1,6 +1,6 @@
 /** The one command that runs a case again. */
 
-import type { SimOptions } from '../../sim/result.js';
+import type { SimOptions } from '../../sim/model/result.js';
 import { formatSecondsUs } from './options.js';
 
 export function replayFlags(options: SimOptions): string {

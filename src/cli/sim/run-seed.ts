@@ -3,7 +3,7 @@
  * bugs of the store (a real node would have died of them), so they are the seed's failure, as is a run without end.
  */
 
-import type { SimOptions, SimResult, Violation } from '../../sim/result.js';
+import type { SimOptions, SimResult, Violation } from '../../sim/model/result.js';
 import type { TapeRow } from '../../sim/world/trace.js';
 import { codeOf, messageOf } from '../../base/errors.js';
 import type { Simulate } from './host.js';

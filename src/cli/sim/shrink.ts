@@ -4,8 +4,8 @@
  * failed; runs are bounded, and what was reached when they are spent is the answer.
  */
 
-import type { FaultAction } from '../../sim/faults/fault.js';
-import type { SimOptions, SimResult, Violation } from '../../sim/result.js';
+import type { FaultAction } from '../../sim/model/fault.js';
+import type { SimOptions, SimResult, Violation } from '../../sim/model/result.js';
 import { ddmin, type FirstFailing } from './ddmin.js';
 import type { Pool } from './pool.js';
 

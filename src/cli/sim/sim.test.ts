@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { SimResult } from '../../sim/result.js';
+import type { SimResult } from '../../sim/model/result.js';
 import { FakeIo } from '../testing/fake-io.js';
 import type { SimHost } from './host.js';
 import { sim } from './sim.js';

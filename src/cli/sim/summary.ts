@@ -1,7 +1,7 @@
 /** What many runs come to. Of a run that passed only sums and its digest are kept, so that many seeds can be run. */
 
-import type { FaultProfile } from '../../sim/faults/fault.js';
-import type { SimOptions, SimResult, Violation } from '../../sim/result.js';
+import type { FaultProfile } from '../../sim/model/fault.js';
+import type { SimOptions, SimResult, Violation } from '../../sim/model/result.js';
 import { formatSeconds, plainTable, type Cell } from '../render/table.js';
 import { replayCommand } from './replay.js';
 import type { SeedRun } from './run-seed.js';

@@ -5,7 +5,7 @@
 
 import { messageOf } from '../../base/errors.js';
 import { isBroken, runSeed, type SeedRun } from './run-seed.js';
-import type { SimOptions } from '../../sim/result.js';
+import type { SimOptions } from '../../sim/model/result.js';
 import type { Simulate } from './host.js';
 
 export type FromWorker =

@@ -10,8 +10,8 @@ import { codeOf } from '../../base/errors.js';
 import { REPAIRS_DIR } from '../../healing/repair/repair-store.js';
 import { encodeManifest } from '../../storage/version/manifest-codec.js';
 import { tablePath } from '../../storage/table/table-meta.js';
-import type { DamageOracle } from './oracle/damage-oracle.js';
-import type { WatchedNode } from './watched.js';
+import type { DamageOracle } from '../oracle/damage-oracle.js';
+import type { WatchedNode } from '../cluster/watched-node.js';
 
 const MAX_REASONS = 12;
 

@@ -1,7 +1,7 @@
 /** Queues are bounded, whatever goes on: looked at each second. */
 
-import type { Reporter } from './reporter.js';
-import type { WatchedNode } from './watched.js';
+import type { Reporter } from './base/reporter.js';
+import type { WatchedNode } from '../cluster/watched-node.js';
 
 /** Files that one node may have at a time. */
 const MAX_FILES = 2_048;

@@ -1,6 +1,6 @@
 /** What lies where, by path alone: cheap, and good enough until somebody who knows the layouts says it exactly. */
 
-import type { Structure } from '../faults/fault.js';
+import type { Structure } from '../model/fault.js';
 
 export function structureByPath(path: string): Structure {
   if (path.startsWith('tables/')) return 'table-data';

@@ -3,8 +3,8 @@
  * things take, and when the power goes. Everything random on the disk comes from one stream of its own.
  */
 
-import type { Coverage } from '../coverage.js';
-import type { Structure } from '../faults/fault.js';
+import type { Coverage } from '../model/coverage.js';
+import type { Structure } from '../model/fault.js';
 import type { Stream } from '../world/random.js';
 import type { World } from '../world/world.js';
 import { ArmedFaults, type ArmedFault } from './armed-faults.js';

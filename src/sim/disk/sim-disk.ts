@@ -6,8 +6,8 @@
 import { assert } from '../../base/assert.js';
 import { normalPath } from '../../base/disk/memory-disk.js';
 import type { Disk } from '../../base/disk.js';
-import type { Coverage } from '../coverage.js';
-import type { Structure } from '../faults/fault.js';
+import type { Coverage } from '../model/coverage.js';
+import type { Structure } from '../model/fault.js';
 import type { Process, World } from '../world/world.js';
 import type { ArmedFault } from './armed-faults.js';
 import { DiskState } from './disk-state.js';

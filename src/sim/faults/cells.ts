@@ -3,7 +3,7 @@
  * without entries of its log or promises from peers; what the strikes do in each cell is in strike-disk.ts and what it calls.
  */
 
-import { DISK_FAULTS, STRUCTURES, type DiskFault, type FaultProfile, type Structure } from './fault.js';
+import { DISK_FAULTS, STRUCTURES, type DiskFault, type FaultProfile, type Structure } from '../model/fault.js';
 
 export interface Cell {
   readonly structure: Structure;

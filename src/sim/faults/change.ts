@@ -1,7 +1,7 @@
 /** What damage does to bytes: where in a stretch it begins, how far it goes, and what it leaves there. */
 
 import type { Stream } from '../world/random.js';
-import type { DiskFault } from './fault.js';
+import type { DiskFault } from '../model/fault.js';
 
 export interface Stretch {
   readonly offset: number;

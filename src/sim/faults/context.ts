@@ -1,13 +1,13 @@
 /** What the strikes on disks share: whom they may hit, whom they told, and what is still on its way. */
 
 import type { NodeId } from '../../base/ids.js';
-import type { DamageOracle } from '../checks/oracle/damage-oracle.js';
+import type { DamageOracle } from '../oracle/damage-oracle.js';
 import type { SimNode } from '../cluster/sim-node.js';
-import type { Coverage } from '../coverage.js';
-import type { RunSettings } from '../settings.js';
+import type { Coverage } from '../model/coverage.js';
+import type { RunSettings } from '../model/settings.js';
 import type { Stream } from '../world/random.js';
 import type { World } from '../world/world.js';
-import type { DiskFault, FaultProfile, Structure } from './fault.js';
+import type { DiskFault, FaultProfile, Structure } from '../model/fault.js';
 import { structureAt } from './file-structure.js';
 
 export interface DiskContext {

@@ -1,7 +1,7 @@
 /** What lies at a place of a file, by its path and offset alone: log, hard state and manifest have fixed areas. */
 
 import { layoutOf, HEADER_BYTES } from '../../replica/log/segment-layout.js';
-import type { Structure } from './fault.js';
+import type { Structure } from '../model/fault.js';
 
 /** The file as a whole, also under a name that a fault gave it. */
 export function fileStructure(path: string): Structure {

@@ -3,7 +3,7 @@
  * the two lists to be each other's complement, so that a cell can only be left out of one by being argued for in the other.
  */
 
-import type { DiskFault, Structure } from './fault.js';
+import type { DiskFault, Structure } from '../model/fault.js';
 
 export interface Impossible {
   readonly fault: DiskFault;

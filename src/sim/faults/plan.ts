@@ -7,14 +7,14 @@
  * bytes a structure has.
  */
 
-import type { RunSettings } from '../settings.js';
+import type { RunSettings } from '../model/settings.js';
 import type { Stream } from '../world/random.js';
 import type { World } from '../world/world.js';
 import { kindsOf } from './cells.js';
 import {
   NETWORK_FAULTS, PROCESS_FAULTS, STRUCTURES,
   type DiskFault, type FaultAction, type FaultKind, type FaultProfile, type NetworkFault, type ProcessFault, type Spread, type Structure,
-} from './fault.js';
+} from '../model/fault.js';
 
 type Drawn = Omit<FaultAction, 'id'>;
 

@@ -11,7 +11,7 @@ import type { SimNode } from '../cluster/sim-node.js';
 import type { ArmedFault } from '../disk/sim-disk.js';
 import { clip, endOf, type Stretch } from './change.js';
 import { endPending, isPending, keepLooking, setPending, shuffled, struck, type Part, type Strike } from './context.js';
-import type { Spread, Structure } from './fault.js';
+import type { Spread, Structure } from '../model/fault.js';
 import { readSegments } from './log-places.js';
 import { isClean, manifestPath, readCopies, spareOf } from './manifest-places.js';
 import { coveredThrough, identityOf, identityRun, isCovered, runsOf } from './strike-log.js';

@@ -7,7 +7,7 @@ import { codeOf } from '../../base/errors.js';
 import type { SimNode } from '../cluster/sim-node.js';
 import { SECTOR } from '../disk/inode.js';
 import { shuffled, type Strike } from './context.js';
-import type { Structure } from './fault.js';
+import type { Structure } from '../model/fault.js';
 import { manifestPath } from './manifest-places.js';
 import { baitRepairs } from './strike-table.js';
 import { fileStructure, structureAt } from './file-structure.js';

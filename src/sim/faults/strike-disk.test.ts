@@ -7,7 +7,7 @@ import type { SimDisk } from '../disk/sim-disk.js';
 import { testPump } from '../testing/pump.js';
 import { possibleCells, type Cell } from './cells.js';
 import { mayDoom } from './context.js';
-import type { FaultAction, Spread } from './fault.js';
+import type { FaultAction, Spread } from '../model/fault.js';
 import { readSegments } from './log-places.js';
 import { isClean, readCopies, readSlots } from './manifest-places.js';
 import { strikeDisk } from './strike-disk.js';

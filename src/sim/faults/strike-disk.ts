@@ -5,7 +5,7 @@
 
 import { isPossible } from './cells.js';
 import { prepare, shuffled, type DiskContext, type Strike } from './context.js';
-import type { DiskFault, FaultAction, Spread, Structure } from './fault.js';
+import type { DiskFault, FaultAction, Spread, Structure } from '../model/fault.js';
 import { strikeArmed } from './strike-armed.js';
 import { strikeAtCrash } from './strike-crash.js';
 import { strikeLog } from './strike-log.js';

@@ -3,11 +3,11 @@
 import { codeOf } from '../../base/errors.js';
 import type { SimCluster } from '../cluster/sim-cluster.js';
 import type { SimNode } from '../cluster/sim-node.js';
-import type { Coverage } from '../coverage.js';
+import type { Coverage } from '../model/coverage.js';
 import type { DiskImage } from '../disk/sim-disk.js';
 import type { Stream } from '../world/random.js';
 import type { World } from '../world/world.js';
-import type { FaultAction, ProcessFault } from './fault.js';
+import type { FaultAction, ProcessFault } from '../model/fault.js';
 
 export interface ProcessContext {
   readonly world: World;

@@ -7,7 +7,7 @@ import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import type { SimNode } from '../cluster/sim-node.js';
 import { changeOf, changing, endOf, stretchFor, type Stretch } from './change.js';
 import { shuffled, struck, type Strike } from './context.js';
-import type { Spread, Structure } from './fault.js';
+import type { Spread, Structure } from '../model/fault.js';
 import { placesInTable, tablesOf, type TablePlace } from './structures.js';
 
 /** Blocks that one node loses at most by one action. */

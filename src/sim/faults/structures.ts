@@ -10,7 +10,7 @@ import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import type { SimNode } from '../cluster/sim-node.js';
 import { readSegments } from './log-places.js';
 import { readCopies } from './manifest-places.js';
-import type { Structure } from './fault.js';
+import type { Structure } from '../model/fault.js';
 import { fileStructure } from './file-structure.js';
 import { slotOffset, SLOT_BYTES, SLOT_PAGES } from '../../replica/hard-state/slots.js';
 import type { DiskContext } from './context.js';

@@ -8,7 +8,7 @@ import { AssertionError } from '../../base/assert.js';
 import { MiB } from '../../base/bytes.js';
 import { NetworkError, messageOf, type NetworkErrorCode } from '../../base/errors.js';
 import type { NodeId } from '../../base/ids.js';
-import type { Coverage } from '../coverage.js';
+import type { Coverage } from '../model/coverage.js';
 import type { Stream } from '../world/random.js';
 import type { World } from '../world/world.js';
 import type { PendingCall, SimEndpoint } from './endpoint.js';

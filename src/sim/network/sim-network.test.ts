@@ -3,7 +3,7 @@ import { AssertionError } from '../../base/assert.js';
 import type { Network } from '../../base/env.js';
 import { NetworkError } from '../../base/errors.js';
 import type { NodeId } from '../../base/ids.js';
-import { Coverage } from '../coverage.js';
+import { Coverage } from '../model/coverage.js';
 import { testPump } from '../testing/pump.js';
 import { World, type Process } from '../world/world.js';
 import { SimNetwork } from './sim-network.js';

@@ -10,7 +10,7 @@ import { assert } from '../../base/assert.js';
 import { KiB } from '../../base/bytes.js';
 import type { Network } from '../../base/env.js';
 import type { NodeId } from '../../base/ids.js';
-import type { Coverage } from '../coverage.js';
+import type { Coverage } from '../model/coverage.js';
 import type { Stream } from '../world/random.js';
 import type { Process, World } from '../world/world.js';
 import { Calls } from './calls.js';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import type { Network } from '../../base/env.js';
 import type { NodeId } from '../../base/ids.js';
-import { Coverage } from '../coverage.js';
-import { NETWORK_FAULTS } from '../faults/fault.js';
+import { Coverage } from '../model/coverage.js';
+import { NETWORK_FAULTS } from '../model/fault.js';
 import { testPump } from '../testing/pump.js';
 import { World, type Process } from '../world/world.js';
 import { bridge, clientCut, halves, isolateOne, majoritiesRing, oneWay } from './partitions.js';

@@ -6,8 +6,8 @@
 
 import { KiB } from '../../base/bytes.js';
 import type { NodeId } from '../../base/ids.js';
-import type { Coverage } from '../coverage.js';
-import { NETWORK_FAULTS, type FaultAction, type NetworkFault } from '../faults/fault.js';
+import type { Coverage } from '../model/coverage.js';
+import { NETWORK_FAULTS, type FaultAction, type NetworkFault } from '../model/fault.js';
 import type { Stream } from '../world/random.js';
 import type { World } from '../world/world.js';
 import { bridge, clientCut, halves, isolateOne, majoritiesRing, oneWay, type Undo } from './partitions.js';

@@ -1,6 +1,8 @@
-/** The pump of tests: the command's own. */
+/** The pump of tests: one step in each turn of the event loop. */
 
-import { nodePump } from '../../cli/sim/pump.js';
+import { setImmediate } from 'node:timers/promises';
 import type { Pump } from '../world/world.js';
 
-export const testPump: Pump = nodePump().pump;
+export const testPump: Pump = async (step) => {
+  while (step()) await setImmediate();
+};

@@ -4,14 +4,14 @@
  */
 
 import type { Timer } from '../../base/env.js';
-import type { Coverage } from '../coverage.js';
+import type { Coverage } from '../model/coverage.js';
 import type { Stream } from '../world/random.js';
 import type { Process, World } from '../world/world.js';
 import type { ClientLinks } from './client-links.js';
-import { describeRecord } from './describe.js';
+import { describeRecord } from './history/describe.js';
 import type { Generator } from './generator.js';
-import type { History, OpRecord, Outcome } from './history.js';
-import { mayWrite, type Op } from './operation.js';
+import type { History, OpRecord, Outcome } from './history/history.js';
+import { mayWrite, type Op } from './history/operation.js';
 import type { NodeAccess } from './node-access.js';
 import type { WorkloadNode } from './node.js';
 

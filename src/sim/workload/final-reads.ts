@@ -5,10 +5,10 @@
 
 import type { World } from '../world/world.js';
 import { READ_ALL } from './generator.js';
-import type { History, OpRecord, Outcome } from './history.js';
+import type { History, OpRecord, Outcome } from './history/history.js';
 import type { NodeAccess } from './node-access.js';
 import type { WorkloadNode } from './node.js';
-import type { Op } from './operation.js';
+import type { Op } from './history/operation.js';
 
 /** Clients of these numbers do the reading: this and the node's id. */
 export const FINAL_CLIENTS = 1_000;

@@ -4,8 +4,8 @@
  */
 
 import type { Stream } from '../world/random.js';
-import type { Answer, CompareOp, InnerOp, Op, RangeOp, TxnOp } from './operation.js';
-import { kvsOf, putsOf } from './operation.js';
+import type { Answer, CompareOp, InnerOp, Op, RangeOp, TxnOp } from './history/operation.js';
+import { kvsOf, putsOf } from './history/operation.js';
 import type { Values } from './values.js';
 
 const KINDS = [

@@ -4,11 +4,11 @@
  */
 
 import { codeOf, messageOf } from '../../base/errors.js';
-import type { Coverage } from '../coverage.js';
-import type { Violation } from '../result.js';
+import type { Coverage } from '../model/coverage.js';
+import type { Violation } from '../model/result.js';
 import type { Process, World } from '../world/world.js';
-import type { History, OpRecord, Outcome } from './history.js';
-import { DAMAGED_VALUE, kvsOf, type Answer } from './operation.js';
+import type { History, OpRecord, Outcome } from './history/history.js';
+import { DAMAGED_VALUE, kvsOf, type Answer } from './history/operation.js';
 import { commandText } from './log-witness.js';
 import { meaningOf } from './outcomes.js';
 import type { Values } from './values.js';

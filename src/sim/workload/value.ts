@@ -3,7 +3,7 @@
  * the client that reads them (S4). Equal numbers are equal bytes, and the order of numbers is the order of values.
  */
 
-import { DAMAGED_VALUE, NO_VALUE } from './operation.js';
+import { DAMAGED_VALUE, NO_VALUE } from './history/operation.js';
 
 export const MIN_VALUE_BYTES = 10;
 const HEAD_BYTES = 8;

@@ -6,7 +6,7 @@ import type {
 } from '../../api/requests.js';
 import { decodeValue } from './value.js';
 import type { WorkloadStore } from './node.js';
-import type { Answer, CompareOp, DeleteOp, InnerAnswer, InnerOp, Kv, Op, PutOp, RangeOp, TxnOp } from './operation.js';
+import type { Answer, CompareOp, DeleteOp, InnerAnswer, InnerOp, Kv, Op, PutOp, RangeOp, TxnOp } from './history/operation.js';
 
 /** One byte per character. */
 export function keyBytes(key: string): Uint8Array {

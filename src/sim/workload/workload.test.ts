@@ -3,7 +3,7 @@ import { EtcdError } from '../../api/etcd-error.js';
 import type { KvCommand } from '../../replica/kv/command.js';
 import type { RangeRequest, RangeResponse } from '../../api/requests.js';
 import type { Stream } from '../world/random.js';
-import { DAMAGED_VALUE } from './operation.js';
+import { DAMAGED_VALUE } from './history/operation.js';
 import { FakeCluster, type Lie } from './testing/fake-cluster.js';
 import { decodeValue, encodeValue } from './value.js';
 

@@ -4,16 +4,16 @@
  */
 
 import type { Timer } from '../../base/env.js';
-import type { Coverage } from '../coverage.js';
-import type { Violation } from '../result.js';
-import type { RunSettings } from '../settings.js';
+import type { Coverage } from '../model/coverage.js';
+import type { Violation } from '../model/result.js';
+import type { RunSettings } from '../model/settings.js';
 import type { World } from '../world/world.js';
 import type { ClientLinks } from './client-links.js';
 import { Client } from './client.js';
 import { finalReads } from './final-reads.js';
 import { Generator, mixOf } from './generator.js';
-import { History, type Counts, type OpRecord } from './history.js';
-import { judge, type Judgement } from './judge.js';
+import { History, type Counts, type OpRecord } from './history/history.js';
+import { judge, type Judgement } from './judge/judge.js';
 import { keysOf } from './keys.js';
 import { LogWitness } from './log-witness.js';
 import { NodeAccess } from './node-access.js';

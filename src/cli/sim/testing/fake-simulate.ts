@@ -4,8 +4,8 @@
  * ever, 9 the process dies, 10 another trace each time, 11 fails only while actions 3 and 7 strike. All others pass.
  */
 
-import type { FaultAction } from '../../../sim/faults/fault.js';
-import type { SimOptions, SimResult, ViolationKind } from '../../../sim/result.js';
+import type { FaultAction } from '../../../sim/model/fault.js';
+import type { SimOptions, SimResult, ViolationKind } from '../../../sim/model/result.js';
 import type { SimShell } from '../../../sim/run.js';
 
 const PLAN: readonly FaultAction[] = Array.from({ length: 20 }, (_, id) => ({

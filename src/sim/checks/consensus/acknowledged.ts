@@ -10,10 +10,10 @@
 
 import type { LogIndex, NodeId, Term } from '../../../base/ids.js';
 import type { Committed } from './committed.js';
-import type { DamageOracle } from '../oracle/damage-oracle.js';
+import type { DamageOracle } from '../../oracle/damage-oracle.js';
 import { MSG_APP, MSG_APP_RESP, MSG_HEARTBEAT, type MessageHead } from './raft-frames.js';
-import type { Reporter } from '../reporter.js';
-import type { WatchedNode } from '../watched.js';
+import type { Reporter } from '../base/reporter.js';
+import type { WatchedNode } from '../../cluster/watched-node.js';
 
 /** The newest acknowledgement of a node. */
 interface Promised {

@@ -4,8 +4,8 @@
  */
 
 import type { LogIndex, Term } from '../../../base/ids.js';
-import type { Reporter } from '../reporter.js';
-import type { WatchedNode } from '../watched.js';
+import type { Reporter } from '../base/reporter.js';
+import type { WatchedNode } from '../../cluster/watched-node.js';
 
 export class Committed {
   readonly #reporter: Reporter;

@@ -9,8 +9,8 @@
 import type { Replica } from '../../../replica/replica.js';
 import type { Committed } from './committed.js';
 import type { HeartbeatRounds } from './heartbeat-rounds.js';
-import type { Reporter } from '../reporter.js';
-import type { WatchedNode } from '../watched.js';
+import type { Reporter } from '../base/reporter.js';
+import type { WatchedNode } from '../../cluster/watched-node.js';
 
 export class CurrentReads {
   readonly #reporter: Reporter;

@@ -7,8 +7,8 @@
 import type { LogIndex, NodeId, Term } from '../../../base/ids.js';
 import type { Committed } from './committed.js';
 import { MSG_VOTE, MSG_VOTE_RESP, type MessageHead } from './raft-frames.js';
-import type { Reporter } from '../reporter.js';
-import type { WatchedNode } from '../watched.js';
+import type { Reporter } from '../base/reporter.js';
+import type { WatchedNode } from '../../cluster/watched-node.js';
 
 interface LogEnd {
   readonly term: Term;

@@ -2,7 +2,7 @@
 
 import type { NodeId, Term } from '../../../base/ids.js';
 import { MESSAGE_TYPES, MSG_APP, MSG_HEARTBEAT, MSG_SNAP, MSG_TIMEOUT_NOW, type MessageHead } from './raft-frames.js';
-import type { Reporter } from '../reporter.js';
+import type { Reporter } from '../base/reporter.js';
 
 export class LeaderPerTerm {
   readonly #reporter: Reporter;

@@ -5,10 +5,10 @@
  */
 
 import type { LogIndex, NodeId } from '../../../base/ids.js';
-import type { DamageOracle } from '../oracle/damage-oracle.js';
+import type { DamageOracle } from '../../oracle/damage-oracle.js';
 import type { Replica } from '../../../replica/replica.js';
-import type { Reporter } from '../reporter.js';
-import type { WatchedNode } from '../watched.js';
+import type { Reporter } from '../base/reporter.js';
+import type { WatchedNode } from '../../cluster/watched-node.js';
 
 export class LogKept {
   readonly #reporter: Reporter;

@@ -9,8 +9,8 @@ import { crc32c } from '../../../base/crc32c.js';
 import type { Entry } from '../../../raft/types.js';
 import type { RaftNode } from '../../../raft/node.js';
 import type { Committed } from './committed.js';
-import type { Reporter } from '../reporter.js';
-import type { WatchedNode } from '../watched.js';
+import type { Reporter } from '../base/reporter.js';
+import type { WatchedNode } from '../../cluster/watched-node.js';
 
 interface Progress {
   life: number;

@@ -4,8 +4,8 @@
  * loss shows the lie only if it comes before the next sync.
  */
 
-import type { Reporter } from '../reporter.js';
-import type { WatchedNode } from '../watched.js';
+import type { Reporter } from '../base/reporter.js';
+import type { WatchedNode } from '../../cluster/watched-node.js';
 
 const SEGMENT = /^log\/[0-9a-f]+\.seg$/;
 

@@ -5,8 +5,8 @@
 
 import type { LogIndex, NodeId } from '../../../base/ids.js';
 import type { Replica } from '../../../replica/replica.js';
-import type { Reporter } from '../reporter.js';
-import type { WatchedNode } from '../watched.js';
+import type { Reporter } from '../base/reporter.js';
+import type { WatchedNode } from '../../cluster/watched-node.js';
 
 export class ServedState {
   readonly #reporter: Reporter;

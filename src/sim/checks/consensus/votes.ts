@@ -5,13 +5,13 @@
 
 import type { NodeId, Term } from '../../../base/ids.js';
 import type { HardStateRecord } from '../../../replica/hard-state/slots.js';
-import type { DamageOracle } from '../oracle/damage-oracle.js';
+import type { DamageOracle } from '../../oracle/damage-oracle.js';
 import { HARD_STATE, MUST_HOLD, slotsOf } from './hard-state-slots.js';
 import {
   MESSAGE_TYPES, MSG_APP, MSG_APP_RESP, MSG_HEARTBEAT, MSG_HEARTBEAT_RESP, MSG_SNAP, MSG_VOTE, MSG_VOTE_RESP, type MessageHead,
 } from './raft-frames.js';
-import type { Reporter } from '../reporter.js';
-import type { WatchedNode } from '../watched.js';
+import type { Reporter } from '../base/reporter.js';
+import type { WatchedNode } from '../../cluster/watched-node.js';
 
 /** A promise is written anew each time, so older damage does not show in it. */
 const RECENT_US = 30_000_000;

@@ -6,9 +6,9 @@
 import type { Replica } from '../../../replica/replica.js';
 import type { BlockFaults, Region } from '../../../storage/table/block-faults.js';
 import { tablePath, type TableMeta } from '../../../storage/table/table-meta.js';
-import type { DamageOracle } from '../oracle/damage-oracle.js';
-import type { Reporter } from '../reporter.js';
-import type { WatchedNode } from '../watched.js';
+import type { DamageOracle } from '../../oracle/damage-oracle.js';
+import type { Reporter } from '../base/reporter.js';
+import type { WatchedNode } from '../../cluster/watched-node.js';
 
 /** Two are confirmed at a time, and a disk may stall. */
 const WITHIN_US = 30_000_000;

@@ -7,7 +7,7 @@ import { tablePath } from '../../../storage/table/table-meta.js';
 import { FaultsNoted } from './faults-noted.js';
 import { HealsChecked } from './heals-checked.js';
 import { HintsTrue } from './hints-true.js';
-import { isWithinParity } from '../oracle/parity-reach.js';
+import { isWithinParity } from '../../oracle/parity-reach.js';
 import { ParityUsed } from './parity-used.js';
 import { ReadersKept } from '../tree/readers-kept.js';
 import { RepairsKept } from './repairs-kept.js';

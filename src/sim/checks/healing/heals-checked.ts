@@ -6,10 +6,10 @@
 import type { KintsugiEvent } from '../../../base/events.js';
 import type { NodeId, TableId } from '../../../base/ids.js';
 import { copyPath } from '../../../healing/repair/table-copies.js';
-import { sameBytes } from '../oracle/pristine-tables.js';
-import type { DamageOracle } from '../oracle/damage-oracle.js';
-import type { Reporter } from '../reporter.js';
-import type { WatchedNode } from '../watched.js';
+import { sameBytes } from '../../oracle/pristine-tables.js';
+import type { DamageOracle } from '../../oracle/damage-oracle.js';
+import type { Reporter } from '../base/reporter.js';
+import type { WatchedNode } from '../../cluster/watched-node.js';
 
 const PROVEN_US = 10_000_000;
 /** The leader looks at its queue twice a second. */

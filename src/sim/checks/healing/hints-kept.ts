@@ -9,10 +9,10 @@
 import type { KintsugiEvent } from '../../../base/events.js';
 import type { NodeId, TableId } from '../../../base/ids.js';
 import { HINTS_PATH } from '../../../healing/hints/hint-store.js';
-import { tablePath, type TableMeta } from '../../../storage/table/table-meta.js';
-import { PROVEN_WITHIN_US, type DamageOracle } from '../oracle/damage-oracle.js';
-import type { Reporter } from '../reporter.js';
-import type { WatchedNode } from '../watched.js';
+import { sameBirth, tablePath, type TableMeta } from '../../../storage/table/table-meta.js';
+import { PROVEN_WITHIN_US, type DamageOracle } from '../../oracle/damage-oracle.js';
+import type { Reporter } from '../base/reporter.js';
+import type { WatchedNode } from '../../cluster/watched-node.js';
 
 interface Open {
   readonly meta: TableMeta | undefined;

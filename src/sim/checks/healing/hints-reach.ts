@@ -4,8 +4,9 @@
  */
 
 import type { NodeId, TableId } from '../../../base/ids.js';
-import type { Reporter } from '../reporter.js';
-import type { WatchedNode } from '../watched.js';
+import { liveTables } from '../../../healing/heal/heal-picker.js';
+import type { Reporter } from '../base/reporter.js';
+import type { WatchedNode } from '../../cluster/watched-node.js';
 
 /** Of one leader, with one hint open all the while. */
 const WITHIN_US = 45_000_000;

@@ -5,11 +5,11 @@
 
 import type { KintsugiEvent } from '../../../base/events.js';
 import { tablePath } from '../../../storage/table/table-meta.js';
-import { READ_FAULTS } from '../oracle/damage-ledger.js';
-import type { DamageOracle } from '../oracle/damage-oracle.js';
-import { isWithinParity } from '../oracle/parity-reach.js';
-import type { Reporter } from '../reporter.js';
-import type { WatchedNode } from '../watched.js';
+import { READ_FAULTS } from '../../oracle/damage-ledger.js';
+import type { DamageOracle } from '../../oracle/damage-oracle.js';
+import { isWithinParity } from '../../oracle/parity-reach.js';
+import type { Reporter } from '../base/reporter.js';
+import type { WatchedNode } from '../../cluster/watched-node.js';
 
 export class ParityUsed {
   readonly #reporter: Reporter;

@@ -5,9 +5,9 @@
 
 import type { KintsugiEvent } from '../../../base/events.js';
 import { REPAIRS_DIR } from '../../../healing/repair/repair-store.js';
-import type { DamageOracle } from '../oracle/damage-oracle.js';
-import type { Reporter } from '../reporter.js';
-import type { WatchedNode } from '../watched.js';
+import type { DamageOracle } from '../../oracle/damage-oracle.js';
+import type { Reporter } from '../base/reporter.js';
+import type { WatchedNode } from '../../cluster/watched-node.js';
 
 const REPAIR_PATH = new RegExp(`^${REPAIRS_DIR}/([0-9a-f]{32})-(\\d{1,15})$`);
 /** A file that was proven may be struck before the repairs go that it made superfluous. */

@@ -7,10 +7,10 @@ import { Version } from '../../../storage/version/version.js';
 import { noFaults, type BlockFaults } from '../../../storage/table/block-faults.js';
 import type { TableMeta } from '../../../storage/table/table-meta.js';
 import type { NodeState } from '../../cluster/sim-node.js';
-import type { Violation } from '../../result.js';
-import { DamageOracle } from '../oracle/damage-oracle.js';
-import { Reporter } from '../reporter.js';
-import type { WatchedNode } from '../watched.js';
+import type { Violation } from '../../model/result.js';
+import { DamageOracle } from '../../oracle/damage-oracle.js';
+import { Reporter } from '../base/reporter.js';
+import type { WatchedNode } from '../../cluster/watched-node.js';
 
 export class FakeNode {
   readonly id: NodeId;

@@ -10,11 +10,11 @@ import { Replica } from '../../../replica/replica.js';
 import { SMALL_TREE } from '../../../node/testing/test-cluster.js';
 import { testEnv, TestHub } from '../../../base/testing/test-env.js';
 import type { NodeState } from '../../cluster/sim-node.js';
-import { Coverage } from '../../coverage.js';
-import type { Violation } from '../../result.js';
+import { Coverage } from '../../model/coverage.js';
+import type { Violation } from '../../model/result.js';
 import { Checks } from '../checks.js';
-import { DamageOracle } from '../oracle/damage-oracle.js';
-import type { WatchedDisk, WatchedNode } from '../watched.js';
+import { DamageOracle } from '../../oracle/damage-oracle.js';
+import type { WatchedDisk, WatchedNode } from '../../cluster/watched-node.js';
 
 /** Everything written is on the medium at once. */
 export function mediumOf(disk: MemoryDisk): WatchedDisk {

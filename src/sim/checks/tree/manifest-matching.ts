@@ -4,7 +4,7 @@ import { digest128 } from '../../../base/digest.js';
 import type { Digest128, LogIndex, NodeId } from '../../../base/ids.js';
 import type { Version } from '../../../storage/version/version.js';
 import { encodeManifest } from '../../../storage/version/manifest-codec.js';
-import type { Reporter } from '../reporter.js';
+import type { Reporter } from '../base/reporter.js';
 
 interface Known {
   readonly digest: Digest128;

@@ -2,9 +2,9 @@
 
 import type { TableId } from '../../../base/ids.js';
 import type { Replica } from '../../../replica/replica.js';
-import type { Version } from '../../../storage/version/version.js';
-import type { Reporter } from '../reporter.js';
-import type { WatchedNode } from '../watched.js';
+import type { LogicalManifest } from '../../../storage/version/logical-manifest.js';
+import type { Reporter } from '../base/reporter.js';
+import type { WatchedNode } from '../../cluster/watched-node.js';
 
 export class ReadersKept {
   readonly #reporter: Reporter;

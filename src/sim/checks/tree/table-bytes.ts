@@ -10,9 +10,9 @@ import type { KintsugiEvent } from '../../../base/events.js';
 import type { Digest128, NodeId, TableId } from '../../../base/ids.js';
 import type { Version } from '../../../storage/version/version.js';
 import { formatBirth, outputPath, tablePath, type TableMeta } from '../../../storage/table/table-meta.js';
-import { isProven, PROVEN_WITHIN_US, type DamageOracle } from '../oracle/damage-oracle.js';
-import type { Reporter } from '../reporter.js';
-import type { WatchedNode } from '../watched.js';
+import { isProven, PROVEN_WITHIN_US, type DamageOracle } from '../../oracle/damage-oracle.js';
+import type { Reporter } from '../base/reporter.js';
+import type { WatchedNode } from '../../cluster/watched-node.js';
 
 export class TableBytes {
   readonly #reporter: Reporter;

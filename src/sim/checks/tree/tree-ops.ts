@@ -8,11 +8,11 @@ import type { LogIndex, NodeId, Term } from '../../../base/ids.js';
 import type { Entry } from '../../../raft/types.js';
 import { decodeLogRecord } from '../../../replica/entry/entry.js';
 import type { Replica } from '../../../replica/replica.js';
-import type { Version } from '../../../storage/version/version.js';
-import type { DamageOracle } from '../oracle/damage-oracle.js';
+import type { LogicalManifest } from '../../../storage/version/logical-manifest.js';
+import type { DamageOracle } from '../../oracle/damage-oracle.js';
 import { TREE_ENTRY } from '../consensus/raft-frames.js';
-import type { Reporter } from '../reporter.js';
-import type { WatchedNode } from '../watched.js';
+import type { Reporter } from '../base/reporter.js';
+import type { WatchedNode } from '../../cluster/watched-node.js';
 
 export class TreeOps {
   readonly #reporter: Reporter;

@@ -6,9 +6,9 @@
 
 import type { KintsugiEvent } from '../../../base/events.js';
 import { VERSION_LOST } from '../../../replica/start/regain-version.js';
-import type { DamageOracle } from '../oracle/damage-oracle.js';
-import type { Reporter } from '../reporter.js';
-import type { WatchedNode } from '../watched.js';
+import type { DamageOracle } from '../../oracle/damage-oracle.js';
+import type { Reporter } from '../base/reporter.js';
+import type { WatchedNode } from '../../cluster/watched-node.js';
 
 export class VersionsKept {
   readonly #reporter: Reporter;

@@ -1,7 +1,7 @@
 /** A world for tests of one disk: time goes on for as long as the test runs. */
 
 import type { Disk } from '../../../base/disk.js';
-import { Coverage } from '../../coverage.js';
+import { Coverage } from '../../model/coverage.js';
 import { testPump } from '../../testing/pump.js';
 import { World, type Process } from '../../world/world.js';
 import { SimDisk } from '../sim-disk.js';

@@ -1,7 +1,7 @@
 /** Where an answer is not what the reference store gives. */
 
-import { describeAnswer, describeKv } from '../describe.js';
-import type { Answer, Kv } from '../operation.js';
+import { describeAnswer, describeKv } from '../history/describe.js';
+import type { Answer, Kv } from '../history/operation.js';
 
 function sameKv(a: Kv | undefined, b: Kv | undefined): boolean {
   if (a === b) return true;

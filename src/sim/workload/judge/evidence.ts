@@ -3,9 +3,9 @@
  * effect: for a write of unknown outcome that is how its revision is learnt, for all others it must be the one they were answered with.
  */
 
-import { keyName } from '../describe.js';
-import type { OpRecord } from '../history.js';
-import { changed, DAMAGED_VALUE, kvsOf, mayWrite, NO_VALUE, putsOf, type Kv } from '../operation.js';
+import { keyName } from '../history/describe.js';
+import type { OpRecord } from '../history/history.js';
+import { changed, DAMAGED_VALUE, kvsOf, mayWrite, NO_VALUE, putsOf, type Kv } from '../history/operation.js';
 import { faultOf, type Fault } from './fault.js';
 
 interface Owner {

@@ -1,8 +1,8 @@
 /** What the judge found wrong: enough for a person to begin with. */
 
 import type { NodeId } from '../../../base/ids.js';
-import { describeRecord } from '../describe.js';
-import type { OpRecord } from '../history.js';
+import { describeRecord } from '../history/describe.js';
+import type { OpRecord } from '../history/history.js';
 
 export interface Fault {
   /** The same words for the same kind of fault. */

@@ -3,8 +3,8 @@
  * tells which write cannot have been the one that took a revision which nobody answers for.
  */
 
-import type { OpRecord } from '../history.js';
-import { holdsKey, kvsOf, type Kv, type RangeAnswer, type RangeOp } from '../operation.js';
+import type { OpRecord } from '../history/history.js';
+import { holdsKey, kvsOf, type Kv, type RangeAnswer, type RangeOp } from '../history/operation.js';
 
 interface Observation {
   /** The key was looked at as of this revision. */

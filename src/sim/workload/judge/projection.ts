@@ -6,10 +6,10 @@
 
 import type { Interval } from '../../../checker/model.js';
 import type { KeyOp } from '../../../checker/models.js';
-import type { OpRecord } from '../history.js';
+import type { OpRecord } from '../history/history.js';
 import {
   NO_VALUE, putsOf, type Answer, type InnerAnswer, type Kv, type Op, type RangeOp, type TxnOp,
-} from '../operation.js';
+} from '../history/operation.js';
 import { isUnknownWrite } from './evidence.js';
 import { mayBeStale } from './real-time.js';
 

@@ -1,7 +1,7 @@
 /** Time as clients know it: what had been answered when something began. Equal times count as at once. */
 
-import type { OpRecord } from '../history.js';
-import { changed, isSerializable } from '../operation.js';
+import type { OpRecord } from '../history/history.js';
+import { changed, isSerializable } from '../history/operation.js';
 import { revisionOf, type Evidence } from './evidence.js';
 import { faultOf, type Fault } from './fault.js';
 

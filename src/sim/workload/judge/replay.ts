@@ -8,9 +8,9 @@
  * happened only where a revision needs one.
  */
 
-import { ReferenceStore } from '../reference-store.js';
-import type { OpRecord } from '../history.js';
-import { changed, kvsOf, type Answer } from '../operation.js';
+import { ReferenceStore } from './reference-store.js';
+import type { OpRecord } from '../history/history.js';
+import { changed, kvsOf, type Answer } from '../history/operation.js';
 import { differs } from './differs.js';
 import { revisionOf, type Evidence } from './evidence.js';
 import { faultOf, type Fault } from './fault.js';

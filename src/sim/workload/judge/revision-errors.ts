@@ -3,8 +3,8 @@
  * may not have been there yet; and where one must have been, a state that is gone is not served.
  */
 
-import type { OpRecord } from '../history.js';
-import type { Answer, Op } from '../operation.js';
+import type { OpRecord } from '../history/history.js';
+import type { Answer, Op } from '../history/operation.js';
 import { revisionOf } from './evidence.js';
 import { faultOf, type Fault } from './fault.js';
 import { byLife, lifeOf, mayBeStale, NewestBefore } from './real-time.js';

@@ -11,13 +11,13 @@ import type {
   RangeResponse, TxnRequest, TxnResponse,
 } from '../../../api/requests.js';
 import { isReadOnlyTxn, isSerializableTxn } from '../../../replica/kv/txn.js';
-import { Coverage } from '../../coverage.js';
-import type { Violation } from '../../result.js';
+import { Coverage } from '../../model/coverage.js';
+import type { Violation } from '../../model/result.js';
 import { testPump } from '../../testing/pump.js';
 import type { Stream } from '../../world/random.js';
 import { World, type Process } from '../../world/world.js';
 import type { ClientLinks } from '../client-links.js';
-import type { OpRecord } from '../history.js';
+import type { OpRecord } from '../history/history.js';
 import type { WorkloadNode, WorkloadStore } from '../node.js';
 import { Workload } from '../workload.js';
 

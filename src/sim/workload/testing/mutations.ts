@@ -1,8 +1,8 @@
 /** Small damages to a good history, each of which no store that is right can have produced; undefined where there is no place for it. */
 
 import type { Stream } from '../../world/random.js';
-import type { OpRecord, Outcome } from '../history.js';
-import { changed, putsOf, type Answer, type Kv, type RangeAnswer } from '../operation.js';
+import type { OpRecord, Outcome } from '../history/history.js';
+import { changed, putsOf, type Answer, type Kv, type RangeAnswer } from '../history/operation.js';
 
 export type Mutation = (records: readonly OpRecord[], random: Stream) => OpRecord[] | undefined;
 

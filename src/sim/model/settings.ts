@@ -3,9 +3,9 @@
  * chance may do). Sizes are small, so that logs are truncated, memtables flushed, tables compacted and snapshots sent within minutes.
  */
 
-import { KiB } from '../base/bytes.js';
-import { DEFAULT_TREE_SETTINGS, type TreeSettings } from '../storage/base/settings.js';
-import type { World } from './world/world.js';
+import { KiB } from '../../base/bytes.js';
+import { DEFAULT_TREE_SETTINGS, type TreeSettings } from '../../storage/base/settings.js';
+import type { World } from '../world/world.js';
 
 export interface RunSettings {
   /** 3 or 5. */

@@ -4,16 +4,16 @@
  * is a proof, so the search is a second opinion that may run out of steps; where there is no such order nothing has passed.
  */
 
-import { searchByKey } from '../../checker/check.js';
-import type { SearchLimits } from '../../checker/model.js';
-import type { OpRecord } from './history.js';
-import { gather } from './judge/evidence.js';
-import type { Fault } from './judge/fault.js';
-import { projectToKeys } from './judge/projection.js';
-import { checkRealTime, checkSessions, NewestBefore } from './judge/real-time.js';
-import { replay, type Likely } from './judge/replay.js';
-import { checkRevisionErrors } from './judge/revision-errors.js';
-import { describeRecord, keyName } from './describe.js';
+import { searchByKey } from '../../../checker/check.js';
+import type { SearchLimits } from '../../../checker/model.js';
+import type { OpRecord } from '../history/history.js';
+import { gather } from './evidence.js';
+import type { Fault } from './fault.js';
+import { projectToKeys } from './projection.js';
+import { checkRealTime, checkSessions, NewestBefore } from './real-time.js';
+import { replay, type Likely } from './replay.js';
+import { checkRevisionErrors } from './revision-errors.js';
+import { describeRecord, keyName } from '../history/describe.js';
 
 export interface Judgement {
   readonly passed: boolean;

@@ -1,6 +1,6 @@
 /** What a run says. Plain data: it crosses processes and is printed as JSON. */
 
-import type { FaultAction, FaultProfile } from './faults/fault.js';
+import type { FaultAction, FaultProfile } from './fault.js';
 
 /**
  * crash: an event threw, an assertion broke, a node stopped without a fault that excuses it. correctness: data lost, wrong or forked.

@@ -3,8 +3,8 @@
  * replace as many shards as they have parity, whatever became of the checksums; SEC-DED one bit of each column.
  */
 
-import type { BlockSpec } from '../../../storage/block/handle.js';
-import { blockLayout } from '../../../storage/block/layout.js';
+import type { BlockSpec } from '../../storage/block/handle.js';
+import { blockLayout } from '../../storage/block/layout.js';
 
 /** `stored` may be short; `born` is the whole region as it was written. */
 export function isWithinParity(stored: Uint8Array, born: Uint8Array, spec: BlockSpec): boolean {

@@ -4,11 +4,11 @@
  * can be taken back, so that another order can be tried.
  */
 
-import { assert } from '../../base/assert.js';
+import { assert } from '../../../base/assert.js';
 import {
   NO_VALUE, type Answer, type CompareOp, type InnerAnswer, type InnerOp, type Kv, type Op, type PutOp, type RangeAnswer, type RangeOp,
   type TxnAnswer, type TxnOp, type DeleteOp,
-} from './operation.js';
+} from '../history/operation.js';
 
 /** `version` 0: deleted. */
 type Version = Kv;

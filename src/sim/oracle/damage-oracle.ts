@@ -7,17 +7,17 @@
  * about to stop because of damage that it need not survive.
  */
 
-import type { KintsugiEvent } from '../../../base/events.js';
-import type { Digest128, LogIndex, NodeId, TableId } from '../../../base/ids.js';
-import type { SpecifiedRegion } from '../../../storage/table/table-layout.js';
-import type { Version } from '../../../storage/version/version.js';
-import { outputPath, tablePath, type TableMeta } from '../../../storage/table/table-meta.js';
-import type { DiskFault } from '../../faults/fault.js';
-import type { World } from '../../world/world.js';
+import type { KintsugiEvent } from '../../base/events.js';
+import type { Digest128, LogIndex, NodeId, TableId } from '../../base/ids.js';
+import type { SpecifiedRegion } from '../../storage/table/table-layout.js';
+import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
+import { outputPath, tablePath, type TableMeta } from '../../storage/table/table-meta.js';
+import type { DiskFault } from '../model/fault.js';
+import type { World } from '../world/world.js';
 import { DamageLedger, type NodeFault } from './damage-ledger.js';
 import { excuseOf } from './excuses.js';
 import { fileDigest, PristineTables, sameBytes, type CopyState, type PristineTable } from './pristine-tables.js';
-import type { WatchedNode } from '../watched.js';
+import type { WatchedNode } from '../cluster/watched-node.js';
 
 export interface DamageOracleOptions {
   readonly world: Pick<World, 'nowUs'>;

@@ -1,6 +1,6 @@
 /** What every client asked, when, and what it was told: all that the judge may know of a run. */
 
-import type { NodeId } from '../../base/ids.js';
+import type { NodeId } from '../../../base/ids.js';
 import type { Answer, Op } from './operation.js';
 
 export type Outcome =

@@ -1,6 +1,6 @@
 /** What a run came through: which fault struck which structure, and which branches of the store ran, how often. Counts only add up. */
 
-import type { FaultKind, Structure } from './faults/fault.js';
+import type { FaultKind, Structure } from './fault.js';
 
 const EVENT = 'event ';
 const WARNING_CHARS = 100;

@@ -3,13 +3,13 @@
  * disk. They are taken from whatever medium first has them whole, and kept for the run.
  */
 
-import type { Digest128 } from '../../../base/ids.js';
-import { decodeBlock } from '../../../storage/block/block-codec.js';
-import { decodeFooter, footerRegionBytes, footerSpec } from '../../../storage/table/footer.js';
-import { FileDigest } from '../../../storage/table/file-digest.js';
-import { IndexBlock } from '../../../storage/table/index-block.js';
-import { tableRegions, type SpecifiedRegion } from '../../../storage/table/table-layout.js';
-import type { TableMeta } from '../../../storage/table/table-meta.js';
+import type { Digest128 } from '../../base/ids.js';
+import { decodeBlock } from '../../storage/block/block-codec.js';
+import { decodeFooter, footerRegionBytes, footerSpec } from '../../storage/table/footer.js';
+import { FileDigest } from '../../storage/table/file-digest.js';
+import { IndexBlock } from '../../storage/table/index-block.js';
+import { tableRegions, type SpecifiedRegion } from '../../storage/table/table-layout.js';
+import type { TableMeta } from '../../storage/table/table-meta.js';
 
 /** How one block of one copy is: as it was born, to be had by parity, or not to be had from this copy. */
 export type CopyState = 'intact' | 'within-parity' | 'beyond';

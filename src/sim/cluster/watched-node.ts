@@ -4,7 +4,7 @@ import type { NodeId } from '../../base/ids.js';
 import type { Replica } from '../../replica/replica.js';
 import type { HintStatus } from '../../healing/status/hint-status.js';
 import type { BlockFaults } from '../../storage/table/block-faults.js';
-import type { NodeState } from '../cluster/sim-node.js';
+import type { NodeState } from './sim-node.js';
 
 export interface WatchedDisk {
   /** Sorted by path. */

@@ -3,8 +3,8 @@
  * `grave` damage is damage that a node need not survive alone; what it must survive is noted too, and excuses nothing.
  */
 
-import type { NodeId } from '../../../base/ids.js';
-import type { DiskFault } from '../../faults/fault.js';
+import type { NodeId } from '../../base/ids.js';
+import type { DiskFault } from '../model/fault.js';
 
 /** To the whole node. `rolled-back`: its directory is one of an earlier time. */
 export type NodeFault = 'wipe' | 'roll-back';

@@ -1,7 +1,7 @@
 /** Which typed stop of a node follows from which damage that was done to it. Everything else is a fault of the store. */
 
-import { KintsugiError } from '../../../base/errors.js';
-import type { NodeId } from '../../../base/ids.js';
+import { KintsugiError } from '../../base/errors.js';
+import type { NodeId } from '../../base/ids.js';
 import { areaOf, type Area, type Damage, type DamageLedger } from './damage-ledger.js';
 
 /** The parts whose grave damage may stop a node with this error, and a read error ends one life. */

@@ -1,7 +1,7 @@
 /** Where checks say what they saw. One broken rule shows again and again: each check is heard a few times. */
 
-import type { Violation } from '../result.js';
-import type { World } from '../world/world.js';
+import type { Violation } from '../../model/result.js';
+import type { World } from '../../world/world.js';
 
 const MAX_EACH = 3;
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { World } from '../world/world.js';
-import type { OpRecord } from './history.js';
+import { World } from '../../world/world.js';
+import type { OpRecord } from '../history/history.js';
 import { judge } from './judge.js';
-import { FakeCluster } from './testing/fake-cluster.js';
-import { forgetOutcomes, MUTATIONS } from './testing/mutations.js';
+import { FakeCluster } from '../testing/fake-cluster.js';
+import { forgetOutcomes, MUTATIONS } from '../testing/mutations.js';
 
 async function goodHistory(seed: number): Promise<readonly OpRecord[]> {
   const cluster = new FakeCluster({ seed, keys: 20, unknownIn1000: 20, crashSeconds: 30 });
