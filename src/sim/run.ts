@@ -87,7 +87,7 @@ class Run {
       onOpen: (node) => this.checks.onOpen(node),
       onStart: (node) => this.checks.onStart(node),
       onDeath: (node) => this.checks.onDeath(node),
-      excuse: (node, error) => this.oracle.excuse(node.id, error),
+      excuse: (node, error) => this.oracle.verdict.excuse(node.id, error),
       report: (kind, check, message, node) => this.report(kind, check, message, node),
     });
   }
@@ -242,7 +242,7 @@ class Run {
     for (const node of this.cluster.nodes) {
       if (node.state !== 'up') continue;
       open++;
-      const excused = (code: string): boolean => code === 'DATA_LOSS' && this.oracle.lostBlock() !== undefined;
+      const excused = (code: string): boolean => code === 'DATA_LOSS' && this.oracle.verdict.lostBlock() !== undefined;
       void this.workload.finalReads(node, excused).then(() => open--);
     }
     await this.#until(this.world.nowUs + READ_BACK_US, () => open === 0);
@@ -254,9 +254,9 @@ class Run {
   #dataLoss({ node }: OpRecord, error: unknown): void {
     const text = messageOf(error);
     const named = /table (\d+), block at (\d+)/.exec(text);
-    const meta = named === null ? undefined : this.oracle.meta(Number(named[1]));
-    const { oracle } = this;
-    const gone = meta === undefined ? oracle.lostBlock() !== undefined : oracle.everyCopyGone(meta.fileDigest, Number(named?.[2]), 1);
+    const { census, verdict } = this.oracle;
+    const meta = named === null ? undefined : census.meta(Number(named[1]));
+    const gone = meta === undefined ? verdict.lostBlock() !== undefined : verdict.everyCopyGone(meta.fileDigest, Number(named?.[2]), 1);
     if (!gone) this.report('correctness', 'DATA_LOSS only when every copy is gone', `a client was told: ${text}`, node);
   }
 

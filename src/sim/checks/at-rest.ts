@@ -70,7 +70,7 @@ function unhealed(node: WatchedNode, oracle: DamageOracle): string[] {
   for (const meta of node.running?.replica.tree.durable.list() ?? []) {
     const path = tablePath(meta.id);
     live.add(path);
-    if (!oracle.asBorn(node.id, meta)) reasons.push(`table ${meta.id} of node ${node.id} is not as it was born: ${describeFaults(node, oracle, meta.id)}`);
+    if (!oracle.census.asBorn(node.id, meta)) reasons.push(`table ${meta.id} of node ${node.id} is not as it was born: ${describeFaults(node, oracle, meta.id)}`);
   }
   for (const { path } of node.disk.list()) {
     if (path.startsWith('tables/') && !live.has(path)) reasons.push(`node ${node.id} keeps ${path}, which nothing needs`);
@@ -83,8 +83,8 @@ function unhealed(node: WatchedNode, oracle: DamageOracle): string[] {
 }
 
 function describeFaults(node: WatchedNode, oracle: DamageOracle, table: number): string {
-  const meta = oracle.meta(table);
-  const faults = meta === undefined ? undefined : oracle.faultsOf(node.id, meta);
+  const meta = oracle.census.meta(table);
+  const faults = meta === undefined ? undefined : oracle.census.faultsOf(node.id, meta);
   if (faults === undefined) return 'its digest is wrong';
   return faults.slice(0, 4).map(({ region, state }) => `${region.kind} at ${region.offset} ${state}`).join(', ') || 'its length is wrong';
 }

@@ -47,7 +47,7 @@ describe('the checks over real replicas', function () {
     const node = cluster.nodes[2] as LiveNode;
     const meta = node.running?.replica.tree.durable.list().at(-1) ?? assert.fail();
     const path = tablePath(meta.id);
-    assert.ok(cluster.oracle.mayDamage(node.id, path, 600, 100));
+    assert.ok(cluster.oracle.verdict.mayDamage(node.id, path, 600, 100));
     const bytes = cluster.node(3).memory.node(path)?.bytes ?? assert.fail();
     for (let i = 600; i < 700; i++) bytes[i] = (bytes[i] as number) ^ 0xff;
     cluster.oracle.noteDamage(node.id, path, 600, 100, 'burst');
@@ -68,7 +68,7 @@ describe('the checks over real replicas', function () {
     const node = cluster.nodes[2] as LiveNode;
     const meta = node.running?.replica.tree.durable.list().at(-1) ?? assert.fail();
     const path = tablePath(meta.id);
-    const region = cluster.oracle.pristine(meta.fileDigest)?.regions.find(({ kind }) => kind === 'data') ?? assert.fail();
+    const region = cluster.oracle.census.pristine(meta.fileDigest)?.regions.find(({ kind }) => kind === 'data') ?? assert.fail();
     node.memory.node(path)?.bytes.fill(0, region.offset, region.offset + region.length);
     cluster.oracle.noteDamage(node.id, path, region.offset, region.length, 'zeroed');
     await cluster.kill(node);

@@ -86,18 +86,18 @@ export function struck(
 export function mayDoom({ profile, nodes, oracle }: DiskContext, node: SimNode): boolean {
   if (profile !== 'full') return false;
   // Asked of the others first: one that has only stopped for a while, because its disk refused something, counts as doomed itself.
-  const others = nodes.filter((each) => each !== node && oracle.doomed(each.id)).length;
+  const others = nodes.filter((each) => each !== node && oracle.verdict.doomed(each.id)).length;
   if (others >= Math.floor((nodes.length - 1) / 2)) return false;
-  if (oracle.beyondRecall(node.id)) return true;
+  if (oracle.verdict.beyondRecall(node.id)) return true;
   // Whoever is down may be behind: what it lacks must not depend on this node.
-  return nodes.every((each) => each === node || oracle.doomed(each.id) || each.state === 'up') && oracle.mayLose(node.id);
+  return nodes.every((each) => each === node || oracle.verdict.doomed(each.id) || each.state === 'up') && oracle.verdict.mayLose(node.id);
 }
 
 /**
  * Whether this node may lose its manifest: it takes the version of another, so all of them must be up and have theirs.
  */
 export function mayLoseVersion({ nodes, oracle }: DiskContext, node: SimNode): boolean {
-  return !oracle.doomed(node.id) && nodes.every((each) => each === node || (each.state === 'up' && !oracle.doomed(each.id)));
+  return !oracle.verdict.doomed(node.id) && nodes.every((each) => each === node || (each.state === 'up' && !oracle.verdict.doomed(each.id)));
 }
 
 /**

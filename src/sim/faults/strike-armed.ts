@@ -156,7 +156,7 @@ function touches(path: string, offset: number, length: number, structure: Struct
 function atTableWrite({ kind, context }: Strike, node: NodeId): Matches {
   const lies = kind === 'lost-write' || kind === 'misdirected-write';
   return (path, offset, length) =>
-    path.startsWith('tables/') && (lies ? length > 0 && context.oracle.mayDamage(node, path, offset, length) : kind !== 'slow-io' || length > 0);
+    path.startsWith('tables/') && (lies ? length > 0 && context.oracle.verdict.mayDamage(node, path, offset, length) : kind !== 'slow-io' || length > 0);
 }
 
 /** One slot, while the other three are sound; of writes that fail also the one behind it, which is one more than a record may miss. */
@@ -256,7 +256,7 @@ function atBlocks(strike: Strike, node: SimNode): Aim | undefined {
       // The disk asks for the read first and then for each of its sectors alone. The page of a bad sector goes with it.
       const there = clip(place, { offset, length });
       for (let at = pageOf(there.offset).offset; at < endOf(there); at += PAGE) {
-        if (context.oracle.mayDamage(node.id, path, at, PAGE)) return true;
+        if (context.oracle.verdict.mayDamage(node.id, path, at, PAGE)) return true;
       }
       return false;
     },

@@ -82,7 +82,7 @@ describe('a strike on disks', function () {
       assert.ok(places.length > 0, structure);
       for (const { path, offset, length } of places) {
         const meta = tablesOf(trial.context, node).find(({ id }) => path === `tables/${id}.sst`) ?? assert.fail();
-        const region = trial.context.oracle.pristine(meta.fileDigest)?.touched(offset, 1)[0] ?? assert.fail();
+        const region = trial.context.oracle.census.pristine(meta.fileDigest)?.touched(offset, 1)[0] ?? assert.fail();
         const named = partOfTable(region, offset + (structure === 'table-parity' ? length - 1 : 0));
         assert.equal(named, structure);
       }
@@ -144,7 +144,7 @@ describe('a strike on disks', function () {
         assert.deepEqual(after.hardState, healthy[i]?.hardState, what);
         assert.deepEqual(after.manifest, healthy[i]?.manifest, what);
         assert.deepEqual(after.entries, healthy[i]?.entries, what);
-        assert.equal(trial.context.oracle.doomed(node.id), false, what);
+        assert.equal(trial.context.oracle.verdict.doomed(node.id), false, what);
       }
     }
   });
@@ -158,8 +158,8 @@ describe('a strike on disks', function () {
       const spread = random.pick(['one', 'same', 'helix'] as const);
       await strike(trial, Array.from({ length: 40 }, (_, i) => action(i, random.pick(cells), spread)));
       for (const name of Object.values(trial.context.coverage.toJSON())) struck += name;
-      for (const meta of rested.durable.flatMap((version) => version.list())) {
-        const pristine = trial.context.oracle.pristine(meta.fileDigest) ?? assert.fail();
+      for (const meta of rested.durable.flatMap(({ levels }) => levels.flat())) {
+        const pristine = trial.context.oracle.census.pristine(meta.fileDigest) ?? assert.fail();
         for (const region of pristine.regions) {
           const states = trial.context.nodes.map(({ disk }) => pristine.stateOf(disk.medium(`tables/${meta.id}.sst`) ?? new Uint8Array(0), region));
           assert.ok(states.some((state) => state !== 'beyond'), `seed ${seed}: ${region.kind} at ${region.offset} of table ${meta.id}`);
@@ -202,16 +202,16 @@ describe('a strike on disks', function () {
     it(`D1 ${grave ? 'takes more from a node that is lost anyway' : 'takes no promises from a node that lost its manifest and has the only copy of a block'}`, () => {
       const { context } = trialOf(rested, 1, 'full', 'up');
       const { oracle, nodes } = context;
-      const meta = rested.durable[0]?.list()[0] ?? assert.fail();
-      const block = oracle.pristine(meta.fileDigest)?.regions.find(({ kind }) => kind === 'data') ?? assert.fail();
+      const meta = rested.durable[0]?.levels.flat()[0] ?? assert.fail();
+      const block = oracle.census.pristine(meta.fileDigest)?.regions.find(({ kind }) => kind === 'data') ?? assert.fail();
       for (const { id, disk } of nodes.slice(1)) {
-        assert.ok(oracle.mayDamage(id, tablePath(meta.id), block.offset, block.length));
+        assert.ok(oracle.verdict.mayDamage(id, tablePath(meta.id), block.offset, block.length));
         disk.alter(tablePath(meta.id), block.offset, (bytes) => void bytes.fill(0), block.length, false);
       }
       const [node = assert.fail()] = nodes;
       oracle.noteDamage(node.id, 'manifest/1', 0, 4096, 'missing', true);
       if (grave) oracle.noteDamage(node.id, 'hardstate', 0, 4096, 'missing', true);
-      assert.equal(oracle.doomed(node.id), true);
+      assert.equal(oracle.verdict.doomed(node.id), true);
       assert.equal(mayDoom(context, node), grave);
     });
   }
@@ -223,7 +223,7 @@ describe('a strike on disks', function () {
       const trial = trialOf(rested, seed, 'full', 'up');
       const random = trial.world.stream('trial');
       await strike(trial, Array.from({ length: 10 }, (_, i) => action(i, random.pick(cells), 'helix')));
-      const doomed = trial.context.nodes.filter(({ id }) => trial.context.oracle.doomed(id));
+      const doomed = trial.context.nodes.filter(({ id }) => trial.context.oracle.verdict.doomed(id));
       assert.ok(doomed.length <= 1, `seed ${seed}: ${doomed.length} nodes are doomed`);
       for (const [i, node] of trial.context.nodes.entries()) {
         try {

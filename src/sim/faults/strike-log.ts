@@ -33,7 +33,7 @@ export function strikeLog(strike: Strike, node: SimNode): boolean {
 
 /** Everything up to here is in durable tables; 0 while it is not known. */
 export function coveredThrough({ context }: Pick<Strike, 'context'>, node: SimNode): number {
-  return context.oracle.durableOf(node.id)?.flushed.index ?? 0;
+  return context.oracle.census.durableOf(node.id)?.flushed.index ?? 0;
 }
 
 interface Run {

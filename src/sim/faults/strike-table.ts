@@ -60,7 +60,7 @@ function damage(
   const { path, meta } = place;
   // Another node may have the table under this id on its way only.
   if (stretch.length === 0 || !tablesOf(context, node).some((own) => own.id === meta.id)) return false;
-  if (!context.oracle.mayDamage(node.id, path, stretch.offset, stretch.length)) return false;
+  if (!context.oracle.verdict.mayDamage(node.id, path, stretch.offset, stretch.length)) return false;
   const old = kind === 'stale' ? otherContent(strike, node, place) : undefined;
   if (kind === 'stale' && old === undefined) return false;
   const lost = kind === 'lost-write' || kind === 'misdirected-write';
@@ -82,8 +82,8 @@ function otherContent({ context, random, structure }: Strike, node: SimNode, pla
     .filter((other) => other.meta.fileDigest !== place.meta.fileDigest || other.offset !== place.offset);
   if (others.length === 0) return undefined;
   const other = random.pick(others);
-  const bytes = context.oracle.pristine(other.meta.fileDigest)?.bytes.subarray(other.offset, endOf(other));
-  const own = context.oracle.pristine(place.meta.fileDigest)?.bytes;
+  const bytes = context.oracle.census.pristine(other.meta.fileDigest)?.bytes.subarray(other.offset, endOf(other));
+  const own = context.oracle.census.pristine(place.meta.fileDigest)?.bytes;
   // Both footers of a table are the same bytes.
   return bytes !== undefined && own !== undefined && bytes.some((byte, i) => byte !== own[place.offset + i]) ? bytes : undefined;
 }
@@ -107,7 +107,7 @@ export function landingPlace(
     const path = tablePath(meta.id);
     const offset = random.below(Math.ceil(meta.bytes / 512)) * 512;
     const there = Math.min(length, meta.bytes - offset);
-    if (there > 0 && context.oracle.mayDamage(node.id, path, offset, there)) return { path, offset };
+    if (there > 0 && context.oracle.verdict.mayDamage(node.id, path, offset, there)) return { path, offset };
   }
   return undefined;
 }
@@ -139,7 +139,7 @@ function strikeFile(strike: Strike, node: SimNode, meta: TableMeta): boolean {
     return true;
   }
   const from = kind === 'truncated' ? random.pick([0, 0, Math.max(0, size - 1 - random.below(512)), random.below(Math.max(1, size))]) : 0;
-  if (!oracle.mayDamage(node.id, path, from, meta.bytes - from)) return false;
+  if (!oracle.verdict.mayDamage(node.id, path, from, meta.bytes - from)) return false;
   const done = kind === 'missing' ? disk.remove(path)
     : kind === 'truncated' ? from < size && disk.resize(path, from)
       : kind === 'misnamed' ? misname(strike, node, path)
@@ -159,7 +159,7 @@ function misname(strike: Strike, node: SimNode, path: string): boolean {
   const aside = `tables/fetch-${900_000_000 + strike.random.below(1_000_000)}.tmp`;
   if (other === undefined) return disk.rename(path, aside);
   const otherPath = tablePath(other.id);
-  if (!context.oracle.mayDamage(node.id, otherPath, 0, other.bytes)) return disk.rename(path, aside);
+  if (!context.oracle.verdict.mayDamage(node.id, otherPath, 0, other.bytes)) return disk.rename(path, aside);
   disk.rename(path, aside);
   disk.rename(otherPath, path);
   disk.rename(aside, otherPath);
@@ -171,7 +171,7 @@ function misname(strike: Strike, node: SimNode, path: string): boolean {
 function putOther({ context, random }: Strike, node: SimNode, meta: TableMeta): boolean {
   const others = tablesOf(context, node).filter((other) => other.fileDigest !== meta.fileDigest);
   if (others.length === 0) return false;
-  const bytes = context.oracle.pristine(random.pick(others).fileDigest)?.bytes;
+  const bytes = context.oracle.census.pristine(random.pick(others).fileDigest)?.bytes;
   if (bytes === undefined) return false;
   node.disk.put(tablePath(meta.id), bytes);
   return true;

@@ -43,13 +43,14 @@ export interface TablePlace extends Place {
 
 /** Tables of the durable version whose bytes are known and whose file is there. */
 export function tablesOf({ oracle }: DiskContext, node: SimNode): TableMeta[] {
-  const metas = oracle.durableOf(node.id)?.list() ?? [];
-  return metas.filter((meta) => node.disk.sizeOf(tablePath(meta.id)) !== undefined && oracle.pristine(meta.fileDigest) !== undefined);
+  const { census } = oracle;
+  const isThere = (meta: TableMeta): boolean => node.disk.sizeOf(tablePath(meta.id)) !== undefined;
+  return census.durableTablesOf(node.id).filter((meta) => isThere(meta) && census.pristine(meta.fileDigest) !== undefined);
 }
 
 export function placesInTable({ oracle }: DiskContext, meta: TableMeta, structure: Structure): TablePlace[] {
   const path = tablePath(meta.id);
-  return (oracle.pristine(meta.fileDigest)?.regions ?? []).flatMap((region) => {
+  return (oracle.census.pristine(meta.fileDigest)?.regions ?? []).flatMap((region) => {
     const place = placeInBlock(region, structure);
     return place === undefined ? [] : [{ path, ...place, meta, region }];
   });

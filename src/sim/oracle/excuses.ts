@@ -1,8 +1,12 @@
-/** Which typed stop of a node follows from which damage that was done to it. Everything else is a fault of the store. */
+/**
+ * The verdict on stops: which typed stop of a node follows from which damage that was done to it. Always true: it asks the ledger
+ * alone, and what is not listed here is a fault of the store.
+ */
 
 import { KintsugiError } from '../../base/errors.js';
 import type { NodeId } from '../../base/ids.js';
-import { areaOf, type Area, type Damage, type DamageLedger } from './damage-ledger.js';
+import { areaOf, type Area, type Damage } from './damage.js';
+import type { Ledger } from './ledger.js';
 
 /** The parts whose grave damage may stop a node with this error, and a read error ends one life. */
 const PARTS: Readonly<Record<string, readonly Area[]>> = {
@@ -16,19 +20,20 @@ const PARTS: Readonly<Record<string, readonly Area[]>> = {
 };
 
 /** The disk refused something that the node cannot do without. */
-const REFUSED = new Set([
+const REFUSED: ReadonlySet<string> = new Set([
   'LogError SYNC_FAILED', 'LogError WRITE_FAILED', 'LogError NO_SPACE', 'HardStateError WRITE_FAILED', 'ReplicaError DISK_FAILED',
 ]);
 
 /** What a node that has forgotten what it promised may say. */
-const FORGETFUL = new Set([
+const FORGETFUL: ReadonlySet<string> = new Set([
   'ReplicaError EMPTIED', 'ReplicaError ROLLED_BACK', 'HardStateError UNREADABLE', 'HardStateError MISSING',
 ]);
 
-/** `sinceUs`: when the life began that ends with this error. */
-export function excuseOf(ledger: DamageLedger, node: NodeId, error: unknown, sinceUs: number): string | undefined {
+/** Of a life that ends with this error: what the disk refused to the lives before it is no excuse. */
+export function excuseOf(ledger: Ledger, node: NodeId, error: unknown): string | undefined {
   if (!(error instanceof KintsugiError)) return undefined;
   const name = `${error.name} ${error.code}`;
+  const sinceUs = ledger.lifeBeganUs(node);
   for (const area of PARTS[name] ?? []) {
     const damage = ledger.grave(node, area) ?? ledger.unreadOnce(node, sinceUs, area);
     if (damage !== undefined) return describe(damage);
@@ -40,7 +45,7 @@ export function excuseOf(ledger: DamageLedger, node: NodeId, error: unknown, sin
   if (name === 'ReplicaError EMPTIED') return ledger.suffered(node, 'wipe') ? 'its directory was wiped' : undefined;
   if (FORGETFUL.has(name) && ledger.suffered(node, 'roll-back')) return 'its directory was rolled back';
   // The first error may be wrapped in one that says what it means.
-  return error.cause === undefined ? undefined : excuseOf(ledger, node, error.cause, sinceUs);
+  return error.cause === undefined ? undefined : excuseOf(ledger, node, error.cause);
 }
 
 function describe({ kind, path }: Damage): string {

@@ -1,6 +1,6 @@
 /**
- * The bytes that each table had when it was born, by the digest that the cluster confirmed (S6): the measure for every copy on every
- * disk. They are taken from whatever medium first has them whole, and kept for the run.
+ * The measure of the census: the bytes that each table had when it was born, by the digest that the cluster confirmed (S6). Always true:
+ * bytes are taken in only if they have that digest, from whatever medium first has them whole, and are kept for the run.
  */
 
 import type { Digest128 } from '../../base/ids.js';

@@ -98,7 +98,7 @@ export class Acknowledged {
       this.#reporter.broken('acknowledged entries are durable', from, `R2 node ${from} acknowledges ${index} in term ${term}, its durable log ends at ${log.lastIndex()}`);
       return;
     }
-    const failed = this.#oracle.failedSync(node);
+    const failed = this.#oracle.ledger.failedSync(node.id, node.lives);
     if (failed !== undefined && index > failed) {
       this.#reporter.broken('a failed sync is never retried', from, `R2 node ${from} acknowledges ${index} in term ${term}, after a sync of its log failed behind ${failed}`);
     }
@@ -156,6 +156,6 @@ export class Acknowledged {
 
   #forgetful(node: NodeId): boolean {
     const { ledger } = this.#oracle;
-    return ledger.suffered(node, 'wipe') || ledger.suffered(node, 'roll-back');
+    return ledger.forgets(node);
   }
 }

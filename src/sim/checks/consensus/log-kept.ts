@@ -47,7 +47,7 @@ export class LogKept {
   /** Often; and before a node forgets. */
   remember(): void {
     for (const { id } of this.#nodes) {
-      const flushed = this.#oracle.durableOf(id)?.flushed.index ?? 0;
+      const flushed = this.#oracle.census.durableOf(id)?.flushed.index ?? 0;
       if (flushed > (this.#flushed.get(id) ?? 0)) this.#flushed.set(id, flushed);
     }
   }
@@ -73,8 +73,8 @@ export class LogKept {
     const late = log.lastIndex() >= last.index || (this.#expected.get(node.id) ?? last.index) >= last.index;
     if (early && late) return;
     const { ledger } = this.#oracle;
-    if (this.#oracle.damagedLog(node.id)) return;
-    if (ledger.suffered(node.id, 'wipe') || ledger.suffered(node.id, 'roll-back')) return;
+    if (this.#oracle.verdict.damagedLog(node.id)) return;
+    if (ledger.forgets(node.id)) return;
     if (!late) {
       this.#reporter.broken('log ends where the version ends', node.id,
         `D1 the log of node ${node.id} ends at ${log.lastIndex()} and expects no snapshot; its manifest is of ${last.index}`);

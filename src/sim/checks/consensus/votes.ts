@@ -39,7 +39,7 @@ export class Votes {
   onOpen(node: WatchedNode): void {
     const { ledger } = this.#oracle;
     const raft = node.running?.replica.driver.node;
-    if (raft === undefined || ledger.suffered(node.id, 'wipe') || ledger.suffered(node.id, 'roll-back')) return;
+    if (raft === undefined || ledger.forgets(node.id)) return;
     this.#newIncarnation(node);
     this.#logged(node, raft.term);
     const promised = this.#durable.get(node.id) ?? 0;

@@ -64,8 +64,8 @@ export class FaultsNoted {
   }
 
   #isRotten(node: WatchedNode, meta: TableMeta, { offset, length }: Region): boolean {
-    if (this.#oracle.isUnreadable(node.id, meta.id, { offset, length })) return true;
-    return this.#oracle.faultsOf(node.id, meta)?.some(({ region }) => region.offset === offset) === true;
+    if (this.#oracle.census.isUnreadable(node.id, meta.id, { offset, length })) return true;
+    return this.#oracle.census.faultsOf(node.id, meta)?.some(({ region }) => region.offset === offset) === true;
   }
 
   /** The second reading may have failed: the next read of the block leaves another note, if one comes. */

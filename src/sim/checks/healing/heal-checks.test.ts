@@ -33,7 +33,7 @@ beforeEach(() => {
 
 /** The first data block. */
 function block(): { readonly offset: number; readonly length: number } {
-  return w.oracle.pristine(meta.fileDigest)?.regions.find((region) => region.kind === 'data') ?? assert.fail();
+  return w.oracle.census.pristine(meta.fileDigest)?.regions.find((region) => region.kind === 'data') ?? assert.fail();
 }
 
 function rot(node: FakeNode, from: number, length: number): void {
@@ -50,7 +50,7 @@ describe('what parity must restore', () => {
       node.files.set(PATH, made.bytes.slice());
       node.holds([made.meta], 30);
       w.oracle.onStart(node);
-      const { offset, length, spec } = w.oracle.pristine(made.meta.fileDigest)?.regions.find(({ kind }) => kind === 'data') ?? assert.fail();
+      const { offset, length, spec } = w.oracle.census.pristine(made.meta.fileDigest)?.regions.find(({ kind }) => kind === 'data') ?? assert.fail();
       const born = made.bytes.slice(offset, offset + length);
       const stored = born.slice();
       assert.ok(isWithinParity(stored, born, spec));

@@ -33,12 +33,12 @@ export class HealsChecked {
   }
 
   proposed(node: WatchedNode, { table }: Extract<KintsugiEvent, { type: 'heal-proposed' }>): void {
-    const meta = this.#oracle.meta(table);
-    const pristine = meta === undefined ? undefined : this.#oracle.pristine(meta.fileDigest);
-    if (meta === undefined || pristine === undefined || this.#oracle.asBorn(node.id, meta)) return;
+    const meta = this.#oracle.census.meta(table);
+    const pristine = meta === undefined ? undefined : this.#oracle.census.pristine(meta.fileDigest);
+    if (meta === undefined || pristine === undefined || this.#oracle.census.asBorn(node.id, meta)) return;
     const copy = node.disk.medium(copyPath(table));
     if (copy !== undefined && sameBytes(copy, pristine.bytes)) return;
-    if (this.#oracle.struckSince(node.id, meta, this.#reporter.nowUs - PROVEN_US)) return;
+    if (this.#oracle.verdict.struckSince(node.id, meta, this.#reporter.nowUs - PROVEN_US)) return;
     this.#reporter.broken('a heal is proposed by who has the table', node.id, `H5 node ${node.id} proposes to heal table ${table}, of which it has no good copy`);
   }
 

@@ -10,7 +10,8 @@ import type { KintsugiEvent } from '../../../base/events.js';
 import type { NodeId, TableId } from '../../../base/ids.js';
 import { HINTS_PATH } from '../../../healing/hints/hint-store.js';
 import { sameBirth, tablePath, type TableMeta } from '../../../storage/table/table-meta.js';
-import { PROVEN_WITHIN_US, type DamageOracle } from '../../oracle/damage-oracle.js';
+import { PROVEN_WITHIN_US } from '../../oracle/damage.js';
+import type { DamageOracle } from '../../oracle/damage-oracle.js';
 import type { Reporter } from '../base/reporter.js';
 import type { WatchedNode } from '../../cluster/watched-node.js';
 
@@ -75,7 +76,7 @@ export class HintsKept {
     const known = open.get(table);
     if (known !== undefined) return this.#seen(node, known);
     const { nowUs } = this.#reporter;
-    open.set(table, { meta: this.#oracle.meta(table), sinceUs: nowUs, life: node.lives, seenUs: nowUs, durable: false });
+    open.set(table, { meta: this.#oracle.census.meta(table), sinceUs: nowUs, life: node.lives, seenUs: nowUs, durable: false });
   }
 
   #seen({ lives }: WatchedNode, hint: Open): void {
@@ -92,10 +93,11 @@ export class HintsKept {
       this.#reporter.broken('hints end when the fault is gone', node.id, `H2 node ${node.id} ends its hint against table ${table}, which its durable manifest still holds`);
       return;
     }
-    const meta = hint?.meta ?? this.#oracle.meta(table);
+    const meta = hint?.meta ?? this.#oracle.census.meta(table);
     if (meta === undefined) return;
-    for (const heir of durable.named(meta)) {
-      const faults = this.#oracle.faultsOf(node.id, heir) ?? [];
+    for (const heir of live.values()) {
+      if (heir.fileDigest !== meta.fileDigest || !sameBirth(heir.birth, meta.birth)) continue;
+      const faults = this.#oracle.census.faultsOf(node.id, heir) ?? [];
       if (faults.length === 0 || this.#struck(node.id, heir)) continue;
       this.#reporter.broken('hints end when the fault is gone', node.id,
         `H2 node ${node.id} ends its hint against table ${table}; ${faults.length} blocks of the same bytes, now table ${heir.id}, are bad on its medium`);
@@ -104,13 +106,14 @@ export class HintsKept {
 
   /** The new file was struck after it was proven, or while it was written. */
   #struck(node: NodeId, heir: TableMeta): boolean {
-    return this.#oracle.touched(node, tablePath(heir.id)) || this.#oracle.struckSince(node, heir, this.#reporter.nowUs - PROVEN_WITHIN_US);
+    const { verdict } = this.#oracle;
+    return verdict.touched(node, tablePath(heir.id)) || verdict.struckSince(node, heir, this.#reporter.nowUs - PROVEN_WITHIN_US);
   }
 
   /** A later life may be without it. */
   #excused(node: NodeId, hint: Open): boolean {
     const { ledger } = this.#oracle;
-    if (ledger.suffered(node, 'wipe') || ledger.suffered(node, 'roll-back')) return true;
+    if (ledger.forgets(node)) return true;
     // A bad sector is met by the life that opens the file: one that was met while the hint was known has been written anew since.
     if (ledger.spoiled(node, HINTS_PATH, hint.seenUs)) return true;
     // Damage to the file that keeps them, and a disk that would not take them.

@@ -5,12 +5,10 @@
 
 import type { KintsugiEvent } from '../../../base/events.js';
 import { tablePath } from '../../../storage/table/table-meta.js';
-import { READ_FAULTS } from '../../oracle/damage-ledger.js';
+import { isReadFault, isSlowness } from '../../oracle/damage.js';
 import type { DamageOracle } from '../../oracle/damage-oracle.js';
 import type { Reporter } from '../base/reporter.js';
 import type { WatchedNode } from '../../cluster/watched-node.js';
-
-const SLOW = new Set(['slow-io', 'stalled-sync']);
 
 export class HintsTrue {
   readonly #reporter: Reporter;
@@ -23,16 +21,16 @@ export class HintsTrue {
 
   onEvent(node: WatchedNode, event: Extract<KintsugiEvent, { type: 'hint' }>): void {
     if (event.node !== node.id || event.state !== 'open') return;
-    const meta = this.#oracle.meta(event.table) ?? node.running?.replica.tree.meta(event.table);
-    if (meta === undefined || !this.#oracle.asBorn(node.id, meta)) return;
+    const meta = this.#oracle.census.metaAt(node, event.table);
+    if (meta === undefined || !this.#oracle.census.asBorn(node.id, meta)) return;
     const path = tablePath(meta.id);
     const { ledger } = this.#oracle;
-    if (ledger.suffered(node.id, 'wipe') || ledger.suffered(node.id, 'roll-back') || ledger.displaced(node.id, 'tables') !== undefined) return;
+    if (ledger.forgets(node.id) || ledger.displaced(node.id, 'tables') !== undefined) return;
     let readFaults = 0;
     for (const damage of ledger.of(node.id)) {
-      const same = damage.path === path || damage.path.endsWith('.tmp') || this.#oracle.sameBytes(damage.path, meta);
-      if (!damage.path.startsWith('tables/') || !same || SLOW.has(damage.kind)) continue;
-      if (!READ_FAULTS.has(damage.kind) || damage.kind === 'sticky-read-error') return;
+      const same = damage.path === path || damage.path.endsWith('.tmp') || this.#oracle.census.isNameOf(damage.path, meta.fileDigest);
+      if (!damage.path.startsWith('tables/') || !same || isSlowness(damage)) continue;
+      if (!isReadFault(damage) || damage.kind === 'sticky-read-error') return;
       readFaults++;
     }
     if (readFaults > 1) return;

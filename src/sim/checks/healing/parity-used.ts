@@ -5,7 +5,7 @@
 
 import type { KintsugiEvent } from '../../../base/events.js';
 import { tablePath } from '../../../storage/table/table-meta.js';
-import { READ_FAULTS } from '../../oracle/damage-ledger.js';
+import { isReadFault } from '../../oracle/damage.js';
 import type { DamageOracle } from '../../oracle/damage-oracle.js';
 import { isWithinParity } from '../../oracle/parity-reach.js';
 import type { Reporter } from '../base/reporter.js';
@@ -22,8 +22,8 @@ export class ParityUsed {
 
   /** Told synchronously, from within the read. */
   onEvent(node: WatchedNode, { table, offset, why }: Extract<KintsugiEvent, { type: 'block-unreadable' }>): void {
-    const meta = this.#oracle.meta(table) ?? node.running?.replica.tree.meta(table);
-    const pristine = meta === undefined ? undefined : this.#oracle.pristine(meta.fileDigest);
+    const meta = this.#oracle.census.metaAt(node, table);
+    const pristine = meta === undefined ? undefined : this.#oracle.census.pristine(meta.fileDigest);
     const path = tablePath(table);
     const copy = node.disk.medium(path);
     const region = pristine?.touched(offset, 1)[0];
@@ -37,6 +37,6 @@ export class ParityUsed {
   /** What was read is not what the medium holds: a read that failed or lied, or a descriptor of a file that had this name. */
   #excused(node: number, path: string): boolean {
     const { ledger } = this.#oracle;
-    return ledger.displaced(node, 'tables') !== undefined || ledger.of(node).some((damage) => damage.path === path && READ_FAULTS.has(damage.kind));
+    return ledger.displaced(node, 'tables') !== undefined || ledger.of(node).some((damage) => damage.path === path && isReadFault(damage));
   }
 }

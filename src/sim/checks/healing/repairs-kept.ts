@@ -28,7 +28,7 @@ export class RepairsKept {
 
   /** Told when it is durable, or stays in memory. */
   repaired(node: WatchedNode, { table, offset, from }: Extract<KintsugiEvent, { type: 'block-repaired' }>): void {
-    const meta = this.#oracle.meta(table) ?? node.running?.replica.tree.meta(table);
+    const meta = this.#oracle.census.metaAt(node, table);
     // A file that was restored as a whole is no repair of a block.
     if (meta === undefined || from === 0 || this.#struck(node.id, this.#reporter.nowUs - REFUSED_US)) return;
     if (node.disk.medium(`${REPAIRS_DIR}/${meta.fileDigest}-${offset}`)?.length) return;
@@ -51,16 +51,16 @@ export class RepairsKept {
     const { nowUs } = this.#reporter;
     // A damaged repair goes when it is read, however much later that is.
     if (this.#oracle.ledger.of(node.id).some((damage) => damage.path === path)) return;
-    for (const meta of tree?.durable.list() ?? []) {
-      if (meta.fileDigest !== digest || tree?.materialized.has(meta.id) !== true) continue;
-      if (this.#oracle.asBorn(node.id, meta) || this.#oracle.struckSince(node.id, meta, nowUs - PROVEN_US)) continue;
+    for (const meta of tree?.durable.levels.flat() ?? []) {
+      if (meta.fileDigest !== digest || !tree?.materialized.levels.some((level) => level.some((table) => table.id === meta.id))) continue;
+      if (this.#oracle.census.asBorn(node.id, meta) || this.#oracle.verdict.struckSince(node.id, meta, nowUs - PROVEN_US)) continue;
       this.#reporter.broken('repairs are kept until the fault is gone', node.id, `H5 node ${node.id} has dropped ${path}, and its table ${meta.id} is still not as it was born`);
     }
   }
 
   #struck(node: number, sinceUs: number): boolean {
     const { ledger } = this.#oracle;
-    if (ledger.suffered(node, 'wipe') || ledger.suffered(node, 'roll-back')) return true;
+    if (ledger.forgets(node)) return true;
     return ledger.any(node, 'repairs', sinceUs) !== undefined;
   }
 }

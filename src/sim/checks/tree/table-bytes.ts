@@ -10,7 +10,8 @@ import type { KintsugiEvent } from '../../../base/events.js';
 import type { Digest128, NodeId, TableId } from '../../../base/ids.js';
 import type { Version } from '../../../storage/version/version.js';
 import { formatBirth, outputPath, tablePath, type TableMeta } from '../../../storage/table/table-meta.js';
-import { isProven, PROVEN_WITHIN_US, type DamageOracle } from '../../oracle/damage-oracle.js';
+import { isProven, PROVEN_WITHIN_US } from '../../oracle/damage.js';
+import type { DamageOracle } from '../../oracle/damage-oracle.js';
 import type { Reporter } from '../base/reporter.js';
 import type { WatchedNode } from '../../cluster/watched-node.js';
 
@@ -46,12 +47,12 @@ export class TableBytes {
     if (durable === undefined || (!again && this.#complete.get(node.id) === durable)) return;
     const there = new Set(node.disk.list().map(({ path }) => path));
     const { ledger } = this.#oracle;
-    if (this.#oracle.fellBack(node.id)) return;
-    for (const meta of durable.list()) {
+    if (this.#oracle.verdict.fellBack(node.id)) return;
+    for (const meta of durable.levels.flat()) {
       const path = tablePath(meta.id);
       if (there.has(path)) this.#named(node, path);
       if (there.has(path) || ledger.renamed(node.id, path)) continue;
-      if (ledger.suffered(node.id, 'wipe') || ledger.suffered(node.id, 'roll-back')) continue;
+      if (ledger.forgets(node.id)) continue;
       this.#reporter.broken('files of the durable manifest are there', node.id, `S5 table ${meta.id} is in the durable manifest of node ${node.id}, and its file is gone`);
     }
     this.#complete.set(node.id, durable);
@@ -79,9 +80,9 @@ export class TableBytes {
   }
 
   #materialized(node: WatchedNode, { table, how }: Extract<KintsugiEvent, { type: 'materialized' }>): void {
-    const meta = this.#oracle.meta(table) ?? node.running?.replica.tree.meta(table);
+    const meta = this.#oracle.census.metaAt(node, table);
     if (meta === undefined) return;
-    if (this.#oracle.asBorn(node.id, meta) || this.#excused(node.id, meta, how)) return;
+    if (this.#oracle.census.asBorn(node.id, meta) || this.#excused(node.id, meta, how)) return;
     const bytes = node.disk.medium(tablePath(table));
     const what = bytes === undefined ? 'no file' : `${bytes.length} other bytes`;
     this.#reporter.broken('materialized tables are as they were born', node.id, `S6 node ${node.id} has materialized table ${table} (${how}); its medium holds ${what}`);
@@ -89,11 +90,13 @@ export class TableBytes {
 
   /** Was it struck so that the node could not have seen it? */
   #excused(node: NodeId, meta: TableMeta, how: string): boolean {
+    const { ledger, verdict } = this.#oracle;
     const healedUs = this.#healedUs.get(node)?.get(meta.id);
+    const recentUs = this.#reporter.nowUs - PROVEN_WITHIN_US;
     // All bytes of a heal are read past the caches after it was applied, or written anew.
-    if (healedUs !== undefined) return this.#oracle.struckSince(node, meta, Math.max(healedUs, this.#reporter.nowUs - PROVEN_WITHIN_US));
+    if (healedUs !== undefined) return verdict.struckSince(node, meta, Math.max(healedUs, recentUs));
     const output = outputPath(meta.birth.sequence, meta.birth.ordinal);
-    if (how === 'relink' && this.#oracle.ledger.of(node).some(({ path, kind }) => path === output && !isProven(path, kind))) return true;
-    return this.#oracle.struckSince(node, meta, this.#reporter.nowUs - PROVEN_WITHIN_US);
+    if (how === 'relink' && ledger.of(node).some((damage) => damage.path === output && !isProven(damage))) return true;
+    return verdict.struckSince(node, meta, recentUs);
   }
 }

@@ -65,7 +65,7 @@ export class TreeOps {
 
   disagreed(node: NodeId, plan: LogIndex, nodes: readonly NodeId[]): void {
     // A member that says that it cannot carry a plan out disagrees as well.
-    if (this.#oracle.lostBlock() !== undefined) return;
+    if (this.#oracle.verdict.lostBlock() !== undefined) return;
     this.#reporter.broken('all replicas produce the same', node, `S2 for plan ${plan} node ${nodes.join(', ')} produced other bytes than the others`);
   }
 

@@ -22,9 +22,9 @@ export class VersionsKept {
   onEvent(node: WatchedNode, { message, data }: Extract<KintsugiEvent, { type: 'warning' }>): void {
     if (message !== VERSION_LOST) return;
     const { ledger } = this.#oracle;
-    if (ledger.suffered(node.id, 'wipe') || ledger.suffered(node.id, 'roll-back')) return;
+    if (ledger.forgets(node.id)) return;
     // A log that lost its beginning no longer leads on from the tables (design 5.8).
-    if (this.#oracle.damagedLog(node.id)) return;
+    if (this.#oracle.verdict.damagedLog(node.id)) return;
     // What was done to one copy of a record, the node must get over alone.
     if (ledger.grave(node.id, 'manifest') !== undefined || ledger.displaced(node.id, 'manifest') !== undefined) return;
     this.#reporter.broken('the durable version is kept', node.id, `node ${node.id} starts without the version it had, and nothing was done to its manifest that it need not survive: ${String(data['why'])}`);

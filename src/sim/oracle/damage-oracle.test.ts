@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { DiskError } from '../../base/errors.js';
+import { ReplicaError } from '../../replica/base/errors.js';
+import { HardStateError } from '../../replica/hard-state/errors.js';
+import { LogError } from '../../replica/log/errors.js';
+import { StorageError } from '../../storage/base/errors.js';
+import { tablePath } from '../../storage/table/table-meta.js';
+import { formatWith, makeTable, sampleEntries } from '../../storage/table/testing/sample-tables.js';
+import { watch, type FakeNode, type Watch } from '../checks/testing/fake-node.js';
+import { dataBlock, give, rot } from '../checks/testing/given-tables.js';
+
+const FORMAT = formatWith('rs(4,2)', 512);
+const TABLE = makeTable(sampleEntries(120), FORMAT, 1, { term: 1, proposer: 1, sequence: 10, ordinal: 0 });
+const OTHER = makeTable(sampleEntries(80, 2), FORMAT, 2, { term: 1, proposer: 1, sequence: 20, ordinal: 0 });
+const PATH = tablePath(1);
+
+describe('the damage oracle', () => {
+  let w: Watch;
+  let one: FakeNode;
+  let two: FakeNode;
+  let three: FakeNode;
+
+  beforeEach(() => {
+    w = watch();
+    [one, two, three] = w.nodes as [FakeNode, FakeNode, FakeNode];
+    for (const node of w.nodes) give(w, node, TABLE);
+  });
+
+  it('D1 lets the same block go on two nodes of three, never on the third', () => {
+    const { offset, length } = dataBlock(w, TABLE);
+    for (const node of [one, two]) {
+      assert.ok(w.oracle.verdict.mayDamage(node.id, PATH, offset, length));
+      rot(node, PATH, offset, length);
+    }
+    assert.equal(w.oracle.verdict.mayDamage(3, PATH, offset + 5, 1), false);
+    assert.ok(w.oracle.verdict.mayDamage(3, PATH, offset + length, 10), 'the block after it');
+    assert.deepEqual(w.oracle.verdict.goodCopyOf(TABLE.meta.fileDigest, offset, 1), { node: 3, path: PATH });
+    assert.equal(w.oracle.verdict.goodCopyOf(TABLE.meta.fileDigest, offset, 3), undefined);
+    assert.equal(w.oracle.verdict.everyCopyGone(TABLE.meta.fileDigest, offset, 1), false);
+    rot(three, PATH, offset, length);
+    assert.ok(w.oracle.verdict.everyCopyGone(TABLE.meta.fileDigest, offset, 1));
+    assert.match(w.oracle.verdict.lostBlock() ?? '', /data block/);
+  });
+
+  it('D1 a copy within parity counts, a missing, a read error or a doomed node does not', () => {
+    const { offset, length } = dataBlock(w, TABLE);
+    rot(two, PATH, offset + 40, 3);
+    rot(three, PATH, offset, length);
+    assert.ok(w.oracle.verdict.mayDamage(1, PATH, offset, length));
+    assert.deepEqual(w.oracle.census.faultsOf(2, TABLE.meta)?.map((fault) => fault.state), ['within-parity']);
+    w.oracle.noteDamage(2, PATH, offset, 512, 'sticky-read-error');
+    assert.equal(w.oracle.verdict.mayDamage(1, PATH, offset, length), false);
+    w.oracle.noteMended(2);
+    assert.ok(w.oracle.verdict.mayDamage(1, PATH, offset, length));
+    w.oracle.noteDamage(2, 'log/1.seg', 0, 1, 'zeroed', false);
+    assert.ok(w.oracle.verdict.mayDamage(1, PATH, offset, length));
+    w.oracle.noteDamage(2, 'log/1.seg', 0, 1, 'zeroed', true);
+    assert.equal(w.oracle.verdict.mayDamage(1, PATH, offset, length), false);
+    assert.equal(w.oracle.verdict.mayLose(1), false);
+  });
+
+  it('D1 a table that only one durable manifest names may not be damaged, nor that node be lost', () => {
+    assert.ok(w.oracle.verdict.mayLose(1));
+    give(w, one, TABLE, OTHER);
+    two.files.set('tables/plan-20-0.tmp', OTHER.bytes.slice());
+    assert.equal(w.oracle.verdict.mayDamage(1, tablePath(2), 0, 1), false);
+    assert.equal(w.oracle.verdict.mayLose(1), false);
+    give(w, two, TABLE, OTHER);
+    assert.ok(w.oracle.verdict.mayDamage(1, tablePath(2), 0, 1));
+    assert.ok(w.oracle.verdict.mayLose(1));
+  });
+
+  it('D1 a footer is to be had from either end, and what lies beyond the end of a table is nobody\'s', () => {
+    const regions = w.oracle.census.pristine(TABLE.meta.fileDigest)?.regions ?? assert.fail();
+    const [head] = regions;
+    for (const node of w.nodes) rot(node, PATH, 0, head?.length ?? 0);
+    assert.equal(w.oracle.verdict.lostBlock(), undefined);
+    assert.ok(w.oracle.verdict.mayDamage(1, PATH, TABLE.meta.bytes, 1000));
+    assert.ok(w.oracle.verdict.mayDamage(1, 'hints', 0, 10));
+  });
+
+  it('knows the tables of a node that is down, and no longer those of one that was wiped', () => {
+    w.oracle.onDeath(two);
+    two.down = true;
+    assert.equal(w.oracle.census.durableOf(2), two.durable);
+    three.files.clear();
+    assert.deepEqual(w.oracle.verdict.goodCopyOf(TABLE.meta.fileDigest, 0, 1), { node: 2, path: PATH });
+    w.oracle.noteFault(2, 'wipe');
+    assert.equal(w.oracle.verdict.goodCopyOf(TABLE.meta.fileDigest, 0, 1), undefined);
+  });
+
+  it('excuses a typed stop only by damage that can have caused it', () => {
+    const faulty = new LogError('ENTRY_FAULTY', 'entry 5');
+    assert.equal(w.oracle.verdict.excuse(1, faulty), undefined);
+    w.oracle.noteDamage(1, 'log/1.seg', 0, 1, 'junk', false);
+    assert.equal(w.oracle.verdict.excuse(1, faulty), undefined, 'what must be survived');
+    w.oracle.noteDamage(1, 'log/1.seg', 0, 1, 'junk', true);
+    assert.equal(w.oracle.verdict.excuse(1, faulty), 'junk of its log');
+    assert.equal(w.oracle.verdict.excuse(2, faulty), undefined, 'another node');
+    assert.equal(w.oracle.verdict.excuse(1, new HardStateError('UNREADABLE', '')), undefined);
+    assert.equal(w.oracle.verdict.excuse(1, new StorageError('MANIFEST_UNREADABLE', '')), undefined);
+    assert.equal(w.oracle.verdict.excuse(1, new ReplicaError('ENTRY_UNKNOWN', '')), undefined);
+    assert.equal(w.oracle.verdict.excuse(1, new Error('boom')), undefined);
+    assert.equal(w.oracle.verdict.excuse(1, new ReplicaError('EMPTIED', '')), undefined);
+    w.oracle.noteFault(1, 'wipe');
+    assert.equal(w.oracle.verdict.excuse(1, new ReplicaError('EMPTIED', '')), 'its directory was wiped');
+    assert.equal(w.oracle.verdict.excuse(2, new ReplicaError('ROLLED_BACK', '')), undefined);
+    w.oracle.noteFault(2, 'roll-back');
+    assert.equal(w.oracle.verdict.excuse(2, new ReplicaError('ROLLED_BACK', '')), 'its directory was rolled back');
+  });
+
+  it('excuses what a refusal of the disk ends, in the life that met it', () => {
+    const refused = new LogError('SYNC_FAILED', '', {}, new DiskError('SYNC_FAILED', ''));
+    w.oracle.noteDamage(1, 'tables/plan-9-0.tmp', 0, 1, 'bit-flip', false);
+    assert.equal(w.oracle.verdict.excuse(1, refused), undefined);
+    w.oracle.noteDamage(1, 'log/1.seg', 0, 1, 'sync-error');
+    assert.equal(w.oracle.verdict.excuse(1, refused), 'sync-error of its log');
+    assert.equal(w.oracle.verdict.excuse(1, new DiskError('SYNC_FAILED', '')), 'sync-error of its log');
+    w.oracle.onDeath(one);
+    assert.equal(w.oracle.verdict.excuse(1, refused), undefined);
+    w.world.nowUs += 1;
+    w.oracle.noteDamage(1, 'tables/9.sst', 0, 1, 'read-error');
+    assert.equal(w.oracle.verdict.excuse(1, refused), undefined, 'nobody may end of a table that cannot be read');
+  });
+});
