@@ -9,7 +9,7 @@ import { DamageOracle } from './oracle/damage-oracle.js';
 import { isPowerOff, SimCluster } from './cluster/sim-cluster.js';
 import type { SimNode } from './cluster/sim-node.js';
 import { Coverage } from './model/coverage.js';
-import { mayDoom, prepare } from './faults/context.js';
+import { mayDoom, openDiskContext } from './faults/context.js';
 import { DISK_FAULTS, type FaultAction } from './model/fault.js';
 import { planFaults } from './faults/plan.js';
 import { strikeDisk } from './faults/strike-disk.js';
@@ -140,8 +140,7 @@ class Run {
     const { nodes } = cluster;
     const { profile } = options;
     const ids = nodes.map(({ id }) => id);
-    const disks = { world, nodes, profile, settings, untilUs, oracle, coverage };
-    prepare(disks);
+    const disks = openDiskContext({ world, nodes, profile, settings, untilUs, oracle, coverage });
     for (const action of plan) {
       if (action.atUs >= untilUs || only?.has(action.id) === false) continue;
       world.schedule(action.atUs, () => {

@@ -36,7 +36,7 @@ const ENTRY = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './worker.
  * A run makes a gigabyte of garbage and keeps 30 MiB: V8's own sizes, which are for programs that begin small, have it collected too
  * early. There is a worker for each core, so that threads that help to collect take from another worker more than they give.
  */
-const HEAP = ['--min-semi-space-size=32', '--max-semi-space-size=32', '--initial-old-space-size=256', '--single-threaded-gc'];
+const HEAP: readonly string[] = ['--min-semi-space-size=32', '--max-semi-space-size=32', '--initial-old-space-size=256', '--single-threaded-gc'];
 const HEAP_FLAG = /^--((min-semi-space|max-semi-space|initial-old-space)-size|single-threaded-gc)/;
 
 /** Workers that die before they are ready: then it is not the seed. */

@@ -19,6 +19,7 @@ export interface DiskContext {
   readonly untilUs: number;
   readonly oracle: DamageOracle;
   readonly coverage: Coverage;
+  readonly pending: PendingStrikes;
 }
 
 /** Structures that survive one fault at a time: while one waits to strike, no other is done to the same part of the node. */
@@ -32,38 +33,33 @@ export interface Strike {
   readonly structure: Structure;
 }
 
-interface RunState {
+/** Which parts of which node a fault may still strike. Of one run: it ends with it. */
+export class PendingStrikes {
+  readonly #world: Pick<World, 'nowUs'>;
   /** `<node> <part>` to the time until which a fault may still strike it. */
-  readonly pending: Map<string, number>;
+  readonly #untilUs = new Map<string, number>();
+
+  constructor(world: Pick<World, 'nowUs'>) {
+    this.#world = world;
+  }
+
+  has(node: NodeId, part: Part): boolean {
+    return (this.#untilUs.get(`${node} ${part}`) ?? 0) > this.#world.nowUs;
+  }
+
+  begin(node: NodeId, part: Part, untilUs: number): void {
+    this.#untilUs.set(`${node} ${part}`, untilUs);
+  }
+
+  end(node: NodeId, part: Part): void {
+    this.#untilUs.delete(`${node} ${part}`);
+  }
 }
 
-const states = new WeakMap<World, RunState>();
-
-function stateOf({ world, nodes, settings }: DiskContext): RunState {
-  const known = states.get(world);
-  if (known !== undefined) return known;
-  const state: RunState = { pending: new Map() };
-  states.set(world, state);
-  // From here on a power loss says exactly what it hit.
-  for (const { disk } of nodes) disk.structureOf = (path, offset) => structureAt(path, offset, settings.logSegmentBytes);
-  return state;
-}
-
-/** To be called before the first strike; early, so that crashes are told apart from the beginning. */
-export function prepare(context: DiskContext): void {
-  stateOf(context);
-}
-
-export function isPending(context: DiskContext, node: NodeId, part: Part): boolean {
-  return (stateOf(context).pending.get(`${node} ${part}`) ?? 0) > context.world.nowUs;
-}
-
-export function setPending(context: DiskContext, node: NodeId, part: Part, untilUs: number): void {
-  stateOf(context).pending.set(`${node} ${part}`, untilUs);
-}
-
-export function endPending(context: DiskContext, node: NodeId, part: Part): void {
-  stateOf(context).pending.delete(`${node} ${part}`);
+/** To be called once in a run, before anything starts: from here on a power loss says exactly what it hit. */
+export function openDiskContext(of: Omit<DiskContext, 'pending'>): DiskContext {
+  for (const { disk } of of.nodes) disk.structureOf = (path, offset) => structureAt(path, offset, of.settings.logSegmentBytes);
+  return { ...of, pending: new PendingStrikes(of.world) };
 }
 
 /** It struck: counted, and told to the oracle. */
@@ -110,13 +106,4 @@ export function keepLooking(context: DiskContext, everyUs: number, looks: number
   world.schedule(everyUs, () => {
     if (world.nowUs < untilUs && !look()) keepLooking(context, everyUs, looks - 1, look);
   });
-}
-
-export function shuffled<T>(random: Stream, items: readonly T[]): T[] {
-  const all = [...items];
-  for (let i = all.length - 1; i > 0; i--) {
-    const j = random.below(i + 1);
-    [all[i], all[j]] = [all[j] as T, all[i] as T];
-  }
-  return all;
 }

@@ -6,7 +6,7 @@ import { IMPOSSIBLE } from './impossible.js';
 import { planFaults } from './plan.js';
 
 const SECOND_US = 1_000_000;
-const SETTINGS = { faultsFromUs: 5 * SECOND_US, faultsUntilUs: 530 * SECOND_US };
+const SETTINGS = { faultsFromUs: 5 * SECOND_US, faultsUntilUs: 530 * SECOND_US } as const;
 const SEEDS = 500;
 
 function planOf(seed: number, profile: FaultProfile): FaultAction[] {

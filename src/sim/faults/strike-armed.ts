@@ -10,7 +10,7 @@ import { HEADER_BYTES } from '../../replica/log/segment-layout.js';
 import type { SimNode } from '../cluster/sim-node.js';
 import type { ArmedFault } from '../disk/sim-disk.js';
 import { clip, endOf, type Stretch } from './change.js';
-import { endPending, isPending, keepLooking, setPending, shuffled, struck, type Part, type Strike } from './context.js';
+import { keepLooking, struck, type Part, type Strike } from './context.js';
 import type { Spread, Structure } from '../model/fault.js';
 import { readSegments } from './log-places.js';
 import { isClean, manifestPath, readCopies, spareOf } from './manifest-places.js';
@@ -41,7 +41,7 @@ interface Aim {
 }
 
 export function strikeArmed(strike: Strike, spread: Spread): boolean {
-  const nodes = shuffled(strike.random, strike.context.nodes);
+  const nodes = strike.random.shuffled(strike.context.nodes);
   const lies = strike.kind === 'lost-write' || strike.kind === 'misdirected-write' || strike.kind === 'sticky-read-error' || strike.kind === 'misread';
   const count = lies || spread === 'one' ? 1 : spread === 'same' ? nodes.length - 1 : nodes.length;
   let armed = 0;
@@ -53,12 +53,12 @@ function arm(strike: Strike, node: SimNode): boolean {
   const { context, random, kind, structure } = strike;
   const { world } = context;
   const aim = aimAt(strike, node);
-  if (aim === undefined || (aim.part !== undefined && isPending(context, node.id, aim.part))) return false;
+  if (aim === undefined || (aim.part !== undefined && context.pending.has(node.id, aim.part))) return false;
   let untilUs = Math.min(context.untilUs, world.nowUs + random.between(10, 60) * SECOND_US);
   let first = true;
   const windowUs = windowOf(strike);
   const { part } = aim;
-  if (part !== undefined) setPending(context, node.id, part, untilUs);
+  if (part !== undefined) context.pending.begin(node.id, part, untilUs);
   node.disk.arm({
     kind: kind as ArmedFault['kind'],
     matches: (path, offset, length) => world.nowUs < untilUs && aim.matches(path, offset, length),
@@ -68,7 +68,7 @@ function arm(strike: Strike, node: SimNode): boolean {
     target: (_path, _offset, length) => landingPlace(strike, node, length),
     onStrike: (path, offset, length) => {
       if (windowUs > 0) untilUs = Math.min(untilUs, first ? world.nowUs + windowUs : untilUs);
-      else if (part !== undefined) endPending(context, node.id, part);
+      else if (part !== undefined) context.pending.end(node.id, part);
       const lost = kind === 'sticky-read-error' ? pageOf(offset) : { offset, length };
       // Counted once; what else it does is noted, because it may be what stops the node.
       if (first) struck(strike, node.id, path, lost.offset, lost.length);
@@ -177,7 +177,7 @@ function atManifestRecord(strike: Strike, node: SimNode): Aim | undefined {
   const { random, kind } = strike;
   if (!isRead(strike)) return { matches: (path, _offset, length) => path.startsWith('manifest/') && length > 0, part: 'manifest' };
   const copies = readCopies(node.disk);
-  const copy = shuffled(random, copies).slice(0, 6).find((each) => {
+  const copy = random.shuffled(copies).slice(0, 6).find((each) => {
     const spare = spareOf(copies, each);
     return spare !== undefined && isClean(node.disk, spare);
   });
@@ -231,7 +231,7 @@ function wholePages({ path, offset, length }: Place, structure: Structure): Plac
 function atBlocks(strike: Strike, node: SimNode): Aim | undefined {
   const { context, random, structure, kind } = strike;
   const byPath = new Map<string, Stretch[]>();
-  for (const meta of shuffled(random, tablesOf(context, node)).slice(0, 8)) {
+  for (const meta of random.shuffled(tablesOf(context, node)).slice(0, 8)) {
     const places = placesInTable(context, meta, structure);
     if (places.length > 0) byPath.set((places[0] as Place).path, places);
   }

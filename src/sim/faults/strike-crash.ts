@@ -6,7 +6,7 @@
 import { codeOf } from '../../base/errors.js';
 import type { SimNode } from '../cluster/sim-node.js';
 import { SECTOR } from '../disk/inode.js';
-import { shuffled, type Strike } from './context.js';
+import type { Strike } from './context.js';
 import type { Structure } from '../model/fault.js';
 import { manifestPath } from './manifest-places.js';
 import { baitRepairs } from './strike-table.js';
@@ -20,7 +20,7 @@ const MANY_BLOCKS = 64;
 export function strikeAtCrash(strike: Strike): boolean {
   const { context, random, structure, kind } = strike;
   const { world } = context;
-  const node = shuffled(random, context.nodes).find(({ state }) => state === 'up');
+  const node = random.shuffled(context.nodes).find(({ state }) => state === 'up');
   if (node === undefined) return false;
   const untilUs = Math.min(context.untilUs, world.nowUs + WAIT_US);
   const names = kind === 'unsynced-name-lost';

@@ -17,9 +17,9 @@ import { remembered, restedCluster, trialOf, type Remembered, type Rested, type 
 
 const SECOND_US = 1_000_000;
 /** Done by a crash, or in need of a process that writes. */
-const NEED_A_LIFE = ['torn-append', 'unsynced-lost', 'unsynced-name-lost'];
-const STORED_ONLY = ['bit-flip', 'burst', 'zeroed', 'junk', 'stale', 'missing', 'truncated', 'extended', 'misnamed'];
-const STATE = ['log-', 'hardstate-', 'manifest-'];
+const NEED_A_LIFE: readonly string[] = ['torn-append', 'unsynced-lost', 'unsynced-name-lost'];
+const STORED_ONLY: readonly string[] = ['bit-flip', 'burst', 'zeroed', 'junk', 'stale', 'missing', 'truncated', 'extended', 'misnamed'];
+const STATE: readonly string[] = ['log-', 'hardstate-', 'manifest-'];
 
 /** Done to what is not there at first. */
 const WAITING: readonly Cell[] = [

@@ -4,7 +4,7 @@
  */
 
 import { isPossible } from './cells.js';
-import { prepare, shuffled, type DiskContext, type Strike } from './context.js';
+import type { DiskContext, Strike } from './context.js';
 import type { DiskFault, FaultAction, Spread, Structure } from '../model/fault.js';
 import { strikeArmed } from './strike-armed.js';
 import { strikeAtCrash } from './strike-crash.js';
@@ -12,8 +12,6 @@ import { strikeLog } from './strike-log.js';
 import { strikeSmall } from './strike-small.js';
 import { strikeHardStateFile, strikeManifestFile, strikeManifestRecord, strikeSlot } from './strike-state.js';
 import { strikeTableFile, strikeTablePart } from './strike-table.js';
-
-export type { DiskContext } from './context.js';
 
 const SECOND_US = 1_000_000;
 const RETRY_US = 3 * SECOND_US;
@@ -25,7 +23,6 @@ const LIES: readonly DiskFault[] = ['lost-write', 'misdirected-write'];
 const AT_CRASH: readonly DiskFault[] = ['torn-append', 'unsynced-lost', 'unsynced-name-lost'];
 
 export function strikeDisk(context: DiskContext, action: FaultAction): void {
-  prepare(context);
   const { world, profile, untilUs } = context;
   const kind = action.kind as DiskFault;
   const structure = action.structure ?? 'table-data';
@@ -58,7 +55,7 @@ function strikeStored(strike: Strike, spread: Spread): boolean {
   const { structure, context, random } = strike;
   if (structure === 'table-file') return strikeTableFile(strike, spread);
   if (structure.startsWith('table-')) return strikeTablePart(strike, spread);
-  const nodes = shuffled(random, context.nodes);
+  const nodes = random.shuffled(context.nodes);
   const count = spread === 'one' ? 1 : spread === 'same' ? nodes.length - 1 : nodes.length;
   let hit = 0;
   for (const node of nodes) {

@@ -9,13 +9,13 @@
 import { HEADER_BYTES, encodeHeader } from '../../replica/log/segment-layout.js';
 import type { SimNode } from '../cluster/sim-node.js';
 import { changeOf, changing, endOf, stretchFor, type Stretch } from './change.js';
-import { isPending, mayDoom, struck, type Strike } from './context.js';
+import { mayDoom, struck, type Strike } from './context.js';
 import { readSegments, type BatchPlace, type SegmentPlaces } from './log-places.js';
 import { landingPlace } from './strike-table.js';
 
 export function strikeLog(strike: Strike, node: SimNode): boolean {
   const { context, random, structure } = strike;
-  if (isPending(context, node.id, 'log')) return false;
+  if (context.pending.has(node.id, 'log')) return false;
   const segments = readSegments(node.disk, context.settings.logSegmentBytes);
   if (segments.length === 0) return false;
   const doom = mayDoom(context, node) && random.chance(1, 2);

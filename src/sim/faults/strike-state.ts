@@ -9,7 +9,7 @@ import { FILE_BYTES, SLOT_BYTES, SLOT_PAGES, slotOffset } from '../../replica/ha
 import { PAGE_BYTES } from '../../storage/version/manifest-record.js';
 import type { SimNode } from '../cluster/sim-node.js';
 import { changeOf, changing, stretchFor, type Stretch } from './change.js';
-import { isPending, keepLooking, mayDoom, mayLoseVersion, shuffled, struck, type Strike } from './context.js';
+import { keepLooking, mayDoom, mayLoseVersion, struck, type Strike } from './context.js';
 import { isClean, manifestPath, readCopies, readSlots, spareOf, type CopyPlace } from './manifest-places.js';
 
 const PATH = 'hardstate';
@@ -26,8 +26,8 @@ export function slotsAgree(node: SimNode): boolean {
 
 export function strikeSlot(strike: Strike, node: SimNode): boolean {
   const { context, random, kind } = strike;
-  if (isPending(context, node.id, 'hardstate') || !slotsAgree(node)) return false;
-  const order = shuffled(random, SLOT_PAGES.map((_, slot) => slot));
+  if (context.pending.has(node.id, 'hardstate') || !slotsAgree(node)) return false;
+  const order = random.shuffled(SLOT_PAGES.map((_, slot) => slot));
   if (kind === 'stale') return waitForStale(strike, node, order[0] as number);
   const grave = mayDoom(context, node) && random.chance(1, 2);
   // Two at once leave no slot to spare for a crash in the middle of the next write: only while there is no process that writes.
@@ -50,7 +50,7 @@ function waitForStale(strike: Strike, node: SimNode, slot: number): boolean {
   if (old === undefined || sequence === undefined) return false;
   keepLooking(strike.context, STALE_POLL_US, STALE_POLLS, () => {
     const now = readSlots(node.disk)[0]?.record.sequence ?? 0;
-    if (now <= sequence || !slotsAgree(node) || isPending(strike.context, node.id, 'hardstate')) return false;
+    if (now <= sequence || !slotsAgree(node) || strike.context.pending.has(node.id, 'hardstate')) return false;
     const page = { offset: slotOffset(slot), length: SLOT_BYTES };
     alter(strike, node, PATH, page, (bytes) => bytes.set(old.subarray(0, bytes.length)), false);
     return true;
@@ -61,7 +61,7 @@ function waitForStale(strike: Strike, node: SimNode, slot: number): boolean {
 export function strikeHardStateFile(strike: Strike, node: SimNode): boolean {
   const { context, random, kind } = strike;
   const { disk } = node;
-  if (isPending(context, node.id, 'hardstate') || !slotsAgree(node)) return false;
+  if (context.pending.has(node.id, 'hardstate') || !slotsAgree(node)) return false;
   if (kind === 'missing' || kind === 'misnamed') {
     if (!mayDoom(context, node)) return false;
     struck(strike, node.id, PATH, 0, FILE_BYTES, true);
@@ -80,7 +80,7 @@ function spared(
   strike: Strike, node: SimNode,
 ): { readonly copy: CopyPlace; readonly spare: CopyPlace; readonly all: readonly CopyPlace[] } | undefined {
   const all = readCopies(node.disk);
-  for (const copy of shuffled(strike.random, all).slice(0, 6)) {
+  for (const copy of strike.random.shuffled(all).slice(0, 6)) {
     const spare = spareOf(all, copy);
     if (spare !== undefined && isClean(node.disk, spare)) return { copy, spare, all };
   }
@@ -89,7 +89,7 @@ function spared(
 
 export function strikeManifestRecord(strike: Strike, node: SimNode): boolean {
   const { context, random, kind } = strike;
-  if (isPending(context, node.id, 'manifest')) return false;
+  if (context.pending.has(node.id, 'manifest')) return false;
   const found = spared(strike, node);
   if (found === undefined) return false;
   const { copy, spare, all } = found;
@@ -113,7 +113,7 @@ export function strikeManifestFile(strike: Strike, node: SimNode): boolean {
   const { disk } = node;
   const path = manifestPath(disk);
   const size = path === undefined ? undefined : disk.medium(path)?.length;
-  if (path === undefined || size === undefined || isPending(context, node.id, 'manifest')) return false;
+  if (path === undefined || size === undefined || context.pending.has(node.id, 'manifest')) return false;
   switch (kind) {
     case 'missing':
     case 'misnamed':

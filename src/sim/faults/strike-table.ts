@@ -6,7 +6,7 @@
 import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import type { SimNode } from '../cluster/sim-node.js';
 import { changeOf, changing, endOf, stretchFor, type Stretch } from './change.js';
-import { shuffled, struck, type Strike } from './context.js';
+import { struck, type Strike } from './context.js';
 import type { Spread, Structure } from '../model/fault.js';
 import { placesInTable, tablesOf, type TablePlace } from './structures.js';
 
@@ -16,7 +16,7 @@ const HELIX_STRIPES_MAX = 3;
 /** True if it struck on any node. */
 export function strikeTablePart(strike: Strike, spread: Spread): boolean {
   const { context, random, structure } = strike;
-  const nodes = shuffled(random, context.nodes);
+  const nodes = random.shuffled(context.nodes);
   const first = nodes[0] as SimNode;
   const tables = tablesOf(context, first);
   if (tables.length === 0) return false;
@@ -45,7 +45,7 @@ function stretchOf({ kind, random }: Strike, place: TablePlace): Stretch {
 function stripesOf(strike: Strike, places: readonly TablePlace[], nodes: number, own: number): [TablePlace, Stretch][] {
   if (places.length >= nodes) {
     const mine = places.filter((_, i) => i % nodes === own);
-    return shuffled(strike.random, mine).slice(0, HELIX_STRIPES_MAX).map((place) => [place, place]);
+    return strike.random.shuffled(mine).slice(0, HELIX_STRIPES_MAX).map((place) => [place, place]);
   }
   return places.map((place) => {
     const piece = Math.floor(place.length / nodes);
@@ -115,7 +115,7 @@ export function landingPlace(
 /** The file as a whole: its name, its size, or all of it. */
 export function strikeTableFile(strike: Strike, spread: Spread): boolean {
   const { context, random } = strike;
-  const nodes = shuffled(random, context.nodes);
+  const nodes = random.shuffled(context.nodes);
   const tables = tablesOf(context, nodes[0] as SimNode);
   if (tables.length === 0) return false;
   const meta = random.pick(tables);
@@ -184,6 +184,6 @@ export function baitRepairs(strike: Strike, node: SimNode, most = 2): boolean {
   const own: Strike = { ...strike, kind: 'zeroed', structure: data };
   const places = tablesOf(context, node).flatMap((meta) => placesInTable(context, meta, data));
   let hit = 0;
-  for (const place of shuffled(random, places).slice(0, 6 * most)) if (hit < most && damage(own, node, place, place, false)) hit++;
+  for (const place of random.shuffled(places).slice(0, 6 * most)) if (hit < most && damage(own, node, place, place, false)) hit++;
   return hit > 0;
 }

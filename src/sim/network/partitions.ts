@@ -18,14 +18,14 @@ export function isolateOne(network: SimNetwork, nodes: readonly NodeId[], random
 
 /** Two groups, the larger by at most one, that do not meet. */
 export function halves(network: SimNetwork, nodes: readonly NodeId[], random: Stream): Undo {
-  const order = shuffled(nodes, random);
+  const order = random.shuffled(nodes);
   const first = new Set(order.slice(0, order.length >> 1));
   return cutUnless(network, nodes, (from, to) => first.has(from) === first.has(to));
 }
 
 /** Two groups that do not meet, and one node that is in both. */
 export function bridge(network: SimNetwork, nodes: readonly NodeId[], random: Stream): Undo {
-  const [between, ...rest] = shuffled(nodes, random);
+  const [between, ...rest] = random.shuffled(nodes);
   const first = new Set(rest.slice(0, rest.length >> 1));
   return cutUnless(network, nodes, (from, to) => from === between || to === between || first.has(from) === first.has(to));
 }
@@ -35,7 +35,7 @@ export function bridge(network: SimNetwork, nodes: readonly NodeId[], random: St
  * each hears one other, and the ring turns one way only.
  */
 export function majoritiesRing(network: SimNetwork, nodes: readonly NodeId[], random: Stream): Undo {
-  const order = shuffled(nodes, random);
+  const order = random.shuffled(nodes);
   const size = order.length;
   const majority = (size >> 1) + 1;
   const before = (majority - 1) >> 1;
@@ -64,7 +64,7 @@ export function oneWay(network: SimNetwork, nodes: readonly NodeId[], random: St
 export function clientCut(network: SimNetwork, nodes: readonly NodeId[], random: Stream, clients: number): Undo {
   const direction = random.pick<ClientDirection>(['both', 'both', 'to-node', 'to-client', 'to-client']);
   const all = random.chance(1, 3);
-  const victims = shuffled(nodes, random).slice(0, random.between(1, nodes.length - 1));
+  const victims = random.shuffled(nodes).slice(0, random.between(1, nodes.length - 1));
   const undos: Undo[] = [];
   for (let client = 0; client <= clients; client++) {
     if (!all && !random.chance(1, 2)) continue;
@@ -83,15 +83,4 @@ function cutUnless(network: SimNetwork, nodes: readonly NodeId[], open: (from: N
   return () => {
     for (const undo of undos) undo();
   };
-}
-
-function shuffled<T>(items: readonly T[], random: Stream): T[] {
-  const out = [...items];
-  for (let i = out.length - 1; i > 0; i--) {
-    const j = random.below(i + 1);
-    const swapped = out[i] as T;
-    out[i] = out[j] as T;
-    out[j] = swapped;
-  }
-  return out;
 }

@@ -27,7 +27,7 @@ function hearing(network: SimNetwork): Map<NodeId, NodeId[]> {
 }
 
 const SEEDS = Array.from({ length: 20 }, (_, i) => i + 1);
-const SIZES = [3, 5];
+const SIZES: readonly number[] = [3, 5];
 
 function eachShape(check: (network: SimNetwork, seed: number, size: number) => void): void {
   for (const seed of SEEDS) for (const size of SIZES) check(netOf(seed, size).network, seed, size);

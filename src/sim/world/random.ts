@@ -52,6 +52,16 @@ export class Stream implements Random {
     return items[this.below(items.length)] as T;
   }
 
+  /** The same items in another order (Fisher-Yates). */
+  shuffled<T>(items: readonly T[]): T[] {
+    const all = [...items];
+    for (let i = all.length - 1; i > 0; i--) {
+      const j = this.below(i + 1);
+      [all[i], all[j]] = [all[j] as T, all[i] as T];
+    }
+    return all;
+  }
+
   /**
    * A whole number around `mean` with a long tail (a geometric law in 16 steps, by halving: no logarithm, whose last digit is
    * not the same everywhere): 0 to about 11 times the mean.

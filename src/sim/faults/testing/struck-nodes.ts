@@ -20,7 +20,7 @@ import { runSettings, type RunSettings } from '../../model/settings.js';
 import { testPump } from '../../testing/pump.js';
 import { simClock } from '../../world/sim-env.js';
 import { World, type Process } from '../../world/world.js';
-import type { DiskContext } from '../context.js';
+import { openDiskContext, type DiskContext } from '../context.js';
 import type { FaultProfile } from '../../model/fault.js';
 
 const SECOND_US = 1_000_000;
@@ -86,7 +86,8 @@ export function trialOf(rested: Rested, seed: number, profile: FaultProfile, sta
   });
   const oracle = new DamageOracle({ world, nodes });
   for (const node of nodes) oracle.onStart(node);
-  return { world, context: { world, nodes, profile, settings: rested.settings, untilUs: rested.settings.faultsUntilUs, oracle, coverage } };
+  const { settings } = rested;
+  return { world, context: openDiskContext({ world, nodes, profile, settings, untilUs: settings.faultsUntilUs, oracle, coverage }) };
 }
 
 /** Opens what a start opens, in its order, through whatever is armed. */
@@ -111,7 +112,7 @@ export async function remembered({ world, context }: Trial, node: SimNode): Prom
     );
     const from = Math.max(log.firstIndex(), manifest.flushed.index + 1);
     const entries = log.lastIndex() >= from ? log.entries(from, log.lastIndex() + 1) : [];
-    if (log.firstIndex() > manifest.flushed.index + 1) throw new Error('the log begins after F');
+    if (log.firstIndex() > manifest.flushed.index + 1) throw new Error('the log begins after the flushed index');
     result = { hardState: { ...hardState, sequence: 0, manifestGeneration: 0, manifestDigest: '' }, manifest, entries };
   };
   open().catch((error: unknown) => (failure = error ?? 'failed'));
