@@ -23,195 +23,198 @@ function promise(node: FakeNode, term: number, vote: number, copies = 4): void {
   node.files.set('hardstate', file);
 }
 
-let w: Watch;
-let one: FakeNode;
-let two: FakeNode;
-beforeEach(() => {
-  w = watch();
-  [one, two] = w.nodes as [FakeNode, FakeNode];
-});
+describe('checks of consensus', () => {
+  let w: Watch;
+  let one: FakeNode;
+  let two: FakeNode;
 
-describe('one leader per term', () => {
-  it('R1 is silent while each term has one', () => {
-    const check = new LeaderPerTerm(w.reporter);
-    check.leads(1, 3, 'says so');
-    check.onMessage(message(MSG_APP, 1, 2, 3));
-    check.onMessage(message(MSG_HEARTBEAT, 2, 1, 4));
-    check.onMessage(message(MSG_APP_RESP, 3, 2, 4));
-    assert.deepEqual(w.reported(), []);
+  beforeEach(() => {
+    w = watch();
+    [one, two] = w.nodes as [FakeNode, FakeNode];
   });
 
-  it('R1 reports a second one, by its messages and by what it says', () => {
-    const check = new LeaderPerTerm(w.reporter);
-    check.onMessage(message(MSG_HEARTBEAT, 1, 2, 3));
-    check.onMessage(message(MSG_HEARTBEAT, 2, 3, 3));
-    check.leads(3, 3, 'says so');
-    assert.deepEqual(w.reported(), ['one leader per term', 'one leader per term']);
-  });
-});
+  describe('one leader per term', () => {
+    it('R1 is silent while each term has one', () => {
+      const check = new LeaderPerTerm(w.reporter);
+      check.leads(1, 3, 'says so');
+      check.onMessage(message(MSG_APP, 1, 2, 3));
+      check.onMessage(message(MSG_HEARTBEAT, 2, 1, 4));
+      check.onMessage(message(MSG_APP_RESP, 3, 2, 4));
+      assert.deepEqual(w.reported(), []);
+    });
 
-describe('no double vote', () => {
-  it('R2 a vote may be repeated, and is one in each term', () => {
-    const check = new Votes(w.reporter, w.oracle);
-    promise(one, 5, 2);
-    check.onMessage(one, message(MSG_VOTE_RESP, 1, 2, 5));
-    check.onMessage(one, message(MSG_VOTE_RESP, 1, 2, 5));
-    check.onMessage(one, message(MSG_VOTE_RESP, 1, 3, 5, { reject: true }));
-    promise(one, 6, 3);
-    check.onMessage(one, message(MSG_VOTE_RESP, 1, 3, 6));
-    assert.deepEqual(w.reported(), []);
+    it('R1 reports a second one, by its messages and by what it says', () => {
+      const check = new LeaderPerTerm(w.reporter);
+      check.onMessage(message(MSG_HEARTBEAT, 1, 2, 3));
+      check.onMessage(message(MSG_HEARTBEAT, 2, 3, 3));
+      check.leads(3, 3, 'says so');
+      assert.deepEqual(w.reported(), ['one leader per term', 'one leader per term']);
+    });
   });
 
-  it('R2 two candidates in one term are reported, whatever lies between: a candidate votes for itself', () => {
-    const check = new Votes(w.reporter, w.oracle);
-    promise(one, 5, 1);
-    check.onMessage(one, message(MSG_VOTE, 1, 2, 5));
-    w.oracle.noteFault(1, 'wipe');
-    one.lives++;
-    promise(one, 5, 2);
-    check.onMessage(one, message(MSG_VOTE_RESP, 1, 2, 5));
-    assert.deepEqual(w.reported(), ['no promises after a wipe', 'no double vote']);
+  describe('no double vote', () => {
+    it('R2 a vote may be repeated, and is one in each term', () => {
+      const check = new Votes(w.reporter, w.oracle);
+      promise(one, 5, 2);
+      check.onMessage(one, message(MSG_VOTE_RESP, 1, 2, 5));
+      check.onMessage(one, message(MSG_VOTE_RESP, 1, 2, 5));
+      check.onMessage(one, message(MSG_VOTE_RESP, 1, 3, 5, { reject: true }));
+      promise(one, 6, 3);
+      check.onMessage(one, message(MSG_VOTE_RESP, 1, 3, 6));
+      assert.deepEqual(w.reported(), []);
+    });
+
+    it('R2 two candidates in one term are reported, whatever lies between: a candidate votes for itself', () => {
+      const check = new Votes(w.reporter, w.oracle);
+      promise(one, 5, 1);
+      check.onMessage(one, message(MSG_VOTE, 1, 2, 5));
+      w.oracle.noteFault(1, 'wipe');
+      one.lives++;
+      promise(one, 5, 2);
+      check.onMessage(one, message(MSG_VOTE_RESP, 1, 2, 5));
+      assert.deepEqual(w.reported(), ['no promises after a wipe', 'no double vote']);
+    });
+
+    it('R2 a vote and a term that fewer than three copies hold are reported, unless the copies were struck just now', () => {
+      const check = new Votes(w.reporter, w.oracle);
+      promise(one, 5, 2, 2);
+      check.onMessage(one, message(MSG_VOTE_RESP, 1, 2, 5));
+      promise(two, 4, 0);
+      check.onMessage(two, message(MSG_APP_RESP, 2, 1, 5));
+      assert.deepEqual(w.reported(), ['promises are durable before they are sent', 'promises are durable before they are sent']);
+      w.oracle.noteDamage(1, 'hardstate', 0, 4096, 'lost-write');
+      check.onMessage(one, message(MSG_VOTE_RESP, 1, 2, 6));
+      assert.equal(w.violations.length, 2);
+      w.world.nowUs += 60_000_000;
+      check.onMessage(one, message(MSG_VOTE_RESP, 1, 2, 7));
+      assert.equal(w.violations.length, 3, 'an older fault excuses nothing');
+    });
   });
 
-  it('R2 a vote and a term that fewer than three copies hold are reported, unless the copies were struck just now', () => {
-    const check = new Votes(w.reporter, w.oracle);
-    promise(one, 5, 2, 2);
-    check.onMessage(one, message(MSG_VOTE_RESP, 1, 2, 5));
-    promise(two, 4, 0);
-    check.onMessage(two, message(MSG_APP_RESP, 2, 1, 5));
-    assert.deepEqual(w.reported(), ['promises are durable before they are sent', 'promises are durable before they are sent']);
-    w.oracle.noteDamage(1, 'hardstate', 0, 4096, 'lost-write');
-    check.onMessage(one, message(MSG_VOTE_RESP, 1, 2, 6));
-    assert.equal(w.violations.length, 2);
-    w.world.nowUs += 60_000_000;
-    check.onMessage(one, message(MSG_VOTE_RESP, 1, 2, 7));
-    assert.equal(w.violations.length, 3, 'an older fault excuses nothing');
-  });
-});
+  describe('acknowledged entries', () => {
+    it('R2 an acknowledgement of what is not in the durable log is reported', () => {
+      const check = new Acknowledged(w.reporter, w.oracle, new Committed(w.reporter), 3);
+      two.terms = [1, 1, 2];
+      check.onMessage(two, message(MSG_APP_RESP, 2, 1, 2, { index: 3 }));
+      check.onMessage(two, message(MSG_APP_RESP, 2, 1, 2, { index: 9, reject: true }));
+      assert.deepEqual(w.reported(), []);
+      check.onMessage(two, message(MSG_APP_RESP, 2, 1, 2, { index: 4 }));
+      assert.deepEqual(w.reported(), ['acknowledged entries are durable']);
+    });
 
-describe('acknowledged entries', () => {
-  it('R2 an acknowledgement of what is not in the durable log is reported', () => {
-    const check = new Acknowledged(w.reporter, w.oracle, new Committed(w.reporter), 3);
-    two.terms = [1, 1, 2];
-    check.onMessage(two, message(MSG_APP_RESP, 2, 1, 2, { index: 3 }));
-    check.onMessage(two, message(MSG_APP_RESP, 2, 1, 2, { index: 9, reject: true }));
-    assert.deepEqual(w.reported(), []);
-    check.onMessage(two, message(MSG_APP_RESP, 2, 1, 2, { index: 4 }));
-    assert.deepEqual(w.reported(), ['acknowledged entries are durable']);
-  });
+    it('R2 R3 what was acknowledged or applied is in the log that is opened next, unless a later leader replaced it', () => {
+      const check = new Acknowledged(w.reporter, w.oracle, new Committed(w.reporter), 3);
+      two.terms = [1, 1, 2, 2];
+      two.applied = 2;
+      check.onMessage(two, message(MSG_APP_RESP, 2, 1, 2, { index: 4 }));
+      const restart = (terms: number[]): void => {
+        check.onDeath(two);
+        two.lives++;
+        two.terms = terms;
+        check.onStart(two);
+      };
+      restart([1, 1, 2, 2]);
+      restart([1, 1, 3]);
+      assert.deepEqual(w.reported(), []);
+      restart([1, 1, 2]);
+      assert.match(w.violations[0]?.message ?? '', /acknowledged entry 4 of term 2/);
+      restart([1]);
+      assert.match(w.violations[1]?.message ?? '', /had applied 2/);
+      w.oracle.noteDamage(2, 'log/0000000000000001.seg', 4096, 100, 'zeroed', true);
+      restart([]);
+      assert.equal(w.violations.length, 3);
+    });
 
-  it('R2 R3 what was acknowledged or applied is in the log that is opened next, unless a later leader replaced it', () => {
-    const check = new Acknowledged(w.reporter, w.oracle, new Committed(w.reporter), 3);
-    two.terms = [1, 1, 2, 2];
-    two.applied = 2;
-    check.onMessage(two, message(MSG_APP_RESP, 2, 1, 2, { index: 4 }));
-    const restart = (terms: number[]): void => {
-      check.onDeath(two);
-      two.lives++;
-      two.terms = terms;
+    it('R3 a snapshot may take the place of the log once', () => {
+      const check = new Acknowledged(w.reporter, w.oracle, new Committed(w.reporter), 3);
+      two.terms = [1, 1, 1];
+      check.onMessage(two, message(MSG_APP_RESP, 2, 1, 1, { index: 3 }));
+      check.replaced(two);
+      two.terms = [1, 1];
       check.onStart(two);
-    };
-    restart([1, 1, 2, 2]);
-    restart([1, 1, 3]);
-    assert.deepEqual(w.reported(), []);
-    restart([1, 1, 2]);
-    assert.match(w.violations[0]?.message ?? '', /acknowledged entry 4 of term 2/);
-    restart([1]);
-    assert.match(w.violations[1]?.message ?? '', /had applied 2/);
-    w.oracle.noteDamage(2, 'log/0000000000000001.seg', 4096, 100, 'zeroed', true);
-    restart([]);
-    assert.equal(w.violations.length, 3);
+      assert.deepEqual(w.reported(), []);
+      check.onStart(two);
+      assert.deepEqual(w.reported(), ['acknowledged entries survive']);
+    });
+
+    it('D1 what a leader calls committed was acknowledged to it by a majority, itself included', () => {
+      const check = new Acknowledged(w.reporter, w.oracle, new Committed(w.reporter), 3);
+      one.terms = [1, 1, 2, 2];
+      two.terms = [1, 1, 2, 2];
+      check.onMessage(two, message(MSG_APP_RESP, 2, 1, 2, { index: 3 }));
+      check.onMessage(one, message(MSG_HEARTBEAT, 1, 2, 2, { commit: 3 }));
+      // A later vote does not take back what the leader of an earlier term was told.
+      check.onMessage(two, message(MSG_APP_RESP, 2, 3, 3, { index: 2 }));
+      assert.deepEqual(w.reported(), []);
+      check.onMessage(one, message(MSG_APP, 1, 2, 2, { commit: 4 }));
+      assert.deepEqual(w.reported(), ['committed entries are durable on a majority']);
+    });
   });
 
-  it('R3 a snapshot may take the place of the log once', () => {
-    const check = new Acknowledged(w.reporter, w.oracle, new Committed(w.reporter), 3);
-    two.terms = [1, 1, 1];
-    check.onMessage(two, message(MSG_APP_RESP, 2, 1, 1, { index: 3 }));
-    check.replaced(two);
-    two.terms = [1, 1];
-    check.onStart(two);
-    assert.deepEqual(w.reported(), []);
-    check.onStart(two);
-    assert.deepEqual(w.reported(), ['acknowledged entries survive']);
+  describe('log matching', () => {
+    const entry = (index: number, term: number, text: string): Entry => ({ index, term, type: 'normal', data: utf8(text) });
+
+    it('R3 equal entries in order are the truth; an F in between is a new beginning', () => {
+      const check = new LogMatching(w.reporter, new Committed(w.reporter));
+      for (const node of [one, two]) for (let i = 1; i <= 4; i++) check.onApplied(node, entry(i, 1, `e${i}`));
+      two.lives++;
+      two.durable = { ...emptyManifest(), flushed: { index: 2, term: 1 } };
+      check.onApplied(two, entry(3, 1, 'e3'));
+      check.onApplied(two, entry(4, 1, 'e4'));
+      check.onApplied(two, entry(3, 1, 'e3'));
+      assert.deepEqual(w.reported(), []);
+    });
+
+    it('R3 another term, other bytes and a gap are reported', () => {
+      const check = new LogMatching(w.reporter, new Committed(w.reporter));
+      for (let i = 1; i <= 3; i++) check.onApplied(one, entry(i, 1, `e${i}`));
+      check.onApplied(two, entry(1, 2, 'e1'));
+      check.onApplied(two, entry(2, 1, 'other'));
+      assert.deepEqual(w.reported(), ['log matching', 'log matching']);
+      check.onApplied(two, entry(4, 1, 'e4'));
+      assert.equal(w.reported().at(-1), 'entries are applied in order');
+    });
+
+    it('R3 a life that is watched from its middle begins where it is', () => {
+      const check = new LogMatching(w.reporter, new Committed(w.reporter));
+      check.begins(one, 7);
+      check.onApplied(one, entry(8, 1, 'e8'));
+      assert.deepEqual(w.reported(), []);
+    });
+
+    it('R3 commit that goes back within a life is reported', () => {
+      const check = new LogMatching(w.reporter, new Committed(w.reporter));
+      one.commit = 7;
+      check.commit(one);
+      one.lives++;
+      one.commit = 5;
+      check.commit(one);
+      assert.deepEqual(w.reported(), []);
+      one.commit = 4;
+      check.commit(one);
+      assert.deepEqual(w.reported(), ['commit never regresses']);
+    });
   });
 
-  it('D1 what a leader calls committed was acknowledged to it by a majority, itself included', () => {
-    const check = new Acknowledged(w.reporter, w.oracle, new Committed(w.reporter), 3);
-    one.terms = [1, 1, 2, 2];
-    two.terms = [1, 1, 2, 2];
-    check.onMessage(two, message(MSG_APP_RESP, 2, 1, 2, { index: 3 }));
-    check.onMessage(one, message(MSG_HEARTBEAT, 1, 2, 2, { commit: 3 }));
-    // A later vote does not take back what the leader of an earlier term was told.
-    check.onMessage(two, message(MSG_APP_RESP, 2, 3, 3, { index: 2 }));
-    assert.deepEqual(w.reported(), []);
-    check.onMessage(one, message(MSG_APP, 1, 2, 2, { commit: 4 }));
-    assert.deepEqual(w.reported(), ['committed entries are durable on a majority']);
-  });
-});
+  describe('manifests and bounds', () => {
+    it('S2 other manifests as of one index are reported, equal ones are not', () => {
+      const check = new ManifestMatching(w.reporter);
+      const at = (index: number, nextTableId: number) => ({ ...emptyManifest(), nextTableId, last: { index, term: 1 } });
+      check.check(1, at(5, 2));
+      check.check(2, at(5, 2));
+      check.durable(3, at(5, 2));
+      check.check(1, at(6, 3));
+      assert.deepEqual(w.reported(), []);
+      check.durable(2, at(6, 2));
+      assert.deepEqual(w.reported(), ['equal logical manifest at equal applied index']);
+    });
 
-describe('log matching', () => {
-  const entry = (index: number, term: number, text: string): Entry => ({ index, term, type: 'normal', data: utf8(text) });
-
-  it('R3 equal entries in order are the truth; an F in between is a new beginning', () => {
-    const check = new LogMatching(w.reporter, new Committed(w.reporter));
-    for (const node of [one, two]) for (let i = 1; i <= 4; i++) check.onApplied(node, entry(i, 1, `e${i}`));
-    two.lives++;
-    two.durable = Version.empty().with({ flushed: { index: 2, term: 1 } });
-    check.onApplied(two, entry(3, 1, 'e3'));
-    check.onApplied(two, entry(4, 1, 'e4'));
-    check.onApplied(two, entry(3, 1, 'e3'));
-    assert.deepEqual(w.reported(), []);
-  });
-
-  it('R3 another term, other bytes and a gap are reported', () => {
-    const check = new LogMatching(w.reporter, new Committed(w.reporter));
-    for (let i = 1; i <= 3; i++) check.onApplied(one, entry(i, 1, `e${i}`));
-    check.onApplied(two, entry(1, 2, 'e1'));
-    check.onApplied(two, entry(2, 1, 'other'));
-    assert.deepEqual(w.reported(), ['log matching', 'log matching']);
-    check.onApplied(two, entry(4, 1, 'e4'));
-    assert.equal(w.reported().at(-1), 'entries are applied in order');
-  });
-
-  it('R3 a life that is watched from its middle begins where it is', () => {
-    const check = new LogMatching(w.reporter, new Committed(w.reporter));
-    check.begins(one, 7);
-    check.onApplied(one, entry(8, 1, 'e8'));
-    assert.deepEqual(w.reported(), []);
-  });
-
-  it('R3 commit that goes back within a life is reported', () => {
-    const check = new LogMatching(w.reporter, new Committed(w.reporter));
-    one.commit = 7;
-    check.commit(one);
-    one.lives++;
-    one.commit = 5;
-    check.commit(one);
-    assert.deepEqual(w.reported(), []);
-    one.commit = 4;
-    check.commit(one);
-    assert.deepEqual(w.reported(), ['commit never regresses']);
-  });
-});
-
-describe('manifests and bounds', () => {
-  it('S2 other manifests as of one index are reported, equal ones are not', () => {
-    const check = new ManifestMatching(w.reporter);
-    const at = (index: number, nextTableId: number) => Version.empty().with({ nextTableId, last: { index, term: 1 } });
-    check.check(1, at(5, 2));
-    check.check(2, at(5, 2));
-    check.durable(3, at(5, 2));
-    check.check(1, at(6, 3));
-    assert.deepEqual(w.reported(), []);
-    check.durable(2, at(6, 2));
-    assert.deepEqual(w.reported(), ['equal logical manifest at equal applied index']);
-  });
-
-  it('a queue beyond its bound is reported', () => {
-    checkBounds(one, w.reporter);
-    assert.deepEqual(w.reported(), []);
-    one.sealed = 65;
-    checkBounds(one, w.reporter);
-    assert.deepEqual(w.reported(), ['queues are bounded']);
+    it('a queue beyond its bound is reported', () => {
+      checkBounds(one, w.reporter);
+      assert.deepEqual(w.reported(), []);
+      one.sealed = 65;
+      checkBounds(one, w.reporter);
+      assert.deepEqual(w.reported(), ['queues are bounded']);
+    });
   });
 });
