@@ -168,7 +168,7 @@ class Run {
   #hears(node: SimNode): boolean {
     const { cluster, network } = this;
     return cluster.nodes.every(({ id, state }) =>
-      id === node.id || state === 'fenced' || (state === 'up' && network.isClear(id, node.id) && network.isClear(node.id, id)));
+      id === node.id || state === 'fenced' || (state === 'up' && network.cuts.isClear(id, node.id) && network.cuts.isClear(node.id, id)));
   }
 
   #everySecond(): void {

@@ -13,15 +13,11 @@ import type { Stream } from '../world/random.js';
 import type { World } from '../world/world.js';
 import type { PendingCall, SimEndpoint } from './endpoint.js';
 import type { Link } from './link.js';
+import type { Topology } from './topology.js';
+import { delayUs } from './weather.js';
 
 /** Replies beyond this do not pass the real transport. */
 const MAX_REPLY_BYTES = 8 * MiB;
-
-export interface CallWays {
-  knows(id: NodeId): boolean;
-  link(from: NodeId, to: NodeId): Link;
-  endpoint(id: NodeId): SimEndpoint | undefined;
-}
 
 /** One call at its caller: settled once, on the caller's event loop. */
 interface Call extends PendingCall {
@@ -33,20 +29,20 @@ interface Call extends PendingCall {
 export class Calls {
   readonly #world: World;
   readonly #coverage: Coverage;
-  readonly #ways: CallWays;
+  readonly #topology: Topology;
   readonly #random: Stream;
 
-  constructor(world: World, coverage: Coverage, ways: CallWays) {
+  constructor(world: World, coverage: Coverage, topology: Topology) {
     this.#world = world;
     this.#coverage = coverage;
-    this.#ways = ways;
+    this.#topology = topology;
     this.#random = world.stream('network calls');
   }
 
   call(caller: SimEndpoint, to: NodeId, method: string, request: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
     if (caller.isStopped) return Promise.reject(new NetworkError('CLOSED', 'the network is stopped'));
     if (!caller.process.alive) return new Promise(() => undefined);
-    if (to === caller.id || !this.#ways.knows(to)) return Promise.reject(new NetworkError('UNREACHABLE', `no member ${to}`));
+    if (to === caller.id || !this.#topology.knows(to)) return Promise.reject(new NetworkError('UNREACHABLE', `no member ${to}`));
     return new Promise((resolve, reject) => {
       const timer = this.#world.schedule(timeoutMs * 1000, () => call.fail(new NetworkError('TIMEOUT', `${method} at ${to}`)), caller.process);
       const settled = (): boolean => {
@@ -69,13 +65,12 @@ export class Calls {
     });
   }
 
-  /** `id` has no process any more: who waits for it hears of it, unless its machine or the way back is silent. */
-  gone(id: NodeId, endpoints: Iterable<SimEndpoint>, silent = false): void {
-    if (silent) return;
-    for (const endpoint of endpoints) {
+  /** `id` has no process any more: who waits for it hears of it, unless the way back is cut. */
+  gone(id: NodeId): void {
+    for (const endpoint of this.#topology.endpoints()) {
       if (endpoint.id === id) continue;
       for (const call of endpoint.pending) {
-        if (call.to === id && this.#ways.link(id, endpoint.id).cuts === 0) this.#failLater(endpoint, call, 'the connection broke');
+        if (call.to === id && this.#topology.link(id, endpoint.id).cuts === 0) this.#failLater(endpoint, call, 'the connection broke');
       }
     }
   }
@@ -87,15 +82,15 @@ export class Calls {
 
   #leave(call: Call, request: Uint8Array): void {
     const { caller, to } = call;
-    const link = this.#ways.link(caller.id, to);
-    const back = this.#ways.link(to, caller.id);
+    const link = this.#topology.link(caller.id, to);
+    const back = this.#topology.link(to, caller.id);
     if (link.cuts > 0 || back.cuts > 0) {
       // Without a connection some tries fail at once; with one, what is sent is never answered.
       if (!link.pair.up && this.#random.chance(1, 2)) this.#failLater(caller, call, 'no connection');
       if (link.cuts > 0) return;
     }
     if (this.#isLost(link)) return;
-    const callee = this.#ways.endpoint(to);
+    const callee = this.#topology.endpoint(to);
     if (callee?.listens !== true) {
       // A machine that is down mostly refuses by its absence; sometimes it just does not answer.
       if (!this.#random.chance(1, 4)) this.#failLater(caller, call, 'nobody listens');
@@ -108,7 +103,7 @@ export class Calls {
 
   #arrive(call: Call, callee: SimEndpoint, request: Uint8Array): void {
     const { caller, method } = call;
-    if (!callee.listens || callee.handler === undefined || this.#ways.link(caller.id, callee.id).cuts > 0) return;
+    if (!callee.listens || callee.handler === undefined || this.#topology.link(caller.id, callee.id).cuts > 0) return;
     this.#fold(caller.id, callee.id, request, method);
     const answered = this.#handle(callee, caller.id, method, request);
     answered.then(
@@ -142,7 +137,7 @@ export class Calls {
 
   #reply(call: Call, callee: SimEndpoint, arrived: () => void): void {
     const { caller } = call;
-    const link = this.#ways.link(callee.id, caller.id);
+    const link = this.#topology.link(callee.id, caller.id);
     if (link.cuts > 0 || this.#isLost(link) || !caller.pending.has(call)) return;
     const clogUs = Math.max(0, link.cloggedUntilUs - this.#world.nowUs);
     const stallUs = this.#world.timeOf(callee.process) - this.#world.nowUs;
@@ -157,7 +152,7 @@ export class Calls {
   }
 
   #failLater(endpoint: SimEndpoint, call: PendingCall, why: string): void {
-    const delayUs = 2 * this.#delayUs(this.#ways.link(call.to, endpoint.id));
+    const delayUs = 2 * this.#delayUs(this.#topology.link(call.to, endpoint.id));
     this.#later(endpoint, delayUs, () => call.fail(new NetworkError('UNREACHABLE', `node ${call.to}: ${why}`)));
   }
 
@@ -173,7 +168,7 @@ export class Calls {
   }
 
   #delayUs(link: Link): number {
-    return link.weather.delayMinUs + this.#random.tail(link.weather.delayMeanUs);
+    return delayUs(link.weather, this.#random);
   }
 
   #fold(from: NodeId, to: NodeId, bytes: Uint8Array, method: string): void {

@@ -4,9 +4,10 @@
  */
 
 import type { NodeId } from '../../base/ids.js';
-import type { Process, World } from '../world/world.js';
+import type { World } from '../world/world.js';
 import type { Stream } from '../world/random.js';
-import { FAIR, type Weather } from './weather.js';
+import type { Topology } from './topology.js';
+import { delayUs, FAIR, type Weather } from './weather.js';
 
 export type ClientDirection = 'both' | 'to-node' | 'to-client';
 
@@ -19,15 +20,15 @@ export class ClientLinks {
   weather: Weather = FAIR;
   readonly #world: World;
   readonly #random: Stream;
-  readonly #processOf: (node: NodeId) => Process | undefined;
+  readonly #topology: Topology;
   readonly #cuts = new Map<NodeId, Map<number, ClientCut>>();
   /** Raised by {@link mendAll}: cuts from before it cannot be undone once more. */
   #mends = 0;
 
-  constructor(world: World, processOf: (node: NodeId) => Process | undefined) {
+  constructor(world: World, topology: Topology) {
     this.#world = world;
     this.#random = world.stream('network clients');
-    this.#processOf = processOf;
+    this.#topology = topology;
   }
 
   /**
@@ -42,7 +43,7 @@ export class ClientLinks {
   /** Runs `fn` at the client when the message arrives; never if it is lost. What was sent before the node died still arrives. */
   toClient(client: number, node: NodeId, fn: () => void): void {
     if (this.#isLost(client, node, false)) return;
-    const process = this.#processOf(node);
+    const process = this.#topology.endpoint(node)?.process;
     const stalledUs = process === undefined ? 0 : this.#world.timeOf(process) - this.#world.nowUs;
     this.#world.schedule(stalledUs + this.#delayUs(), fn);
   }
@@ -84,6 +85,6 @@ export class ClientLinks {
   }
 
   #delayUs(): number {
-    return this.weather.delayMinUs + this.#random.tail(this.weather.delayMeanUs);
+    return delayUs(this.weather, this.#random);
   }
 }

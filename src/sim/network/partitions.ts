@@ -78,7 +78,7 @@ export function clientCut(network: SimNetwork, nodes: readonly NodeId[], random:
 function cutUnless(network: SimNetwork, nodes: readonly NodeId[], open: (from: NodeId, to: NodeId) => boolean): Undo {
   const undos: Undo[] = [];
   for (const from of nodes) {
-    for (const to of nodes) if (from !== to && !open(from, to)) undos.push(network.cut(from, to));
+    for (const to of nodes) if (from !== to && !open(from, to)) undos.push(network.cuts.cut(from, to));
   }
   return () => {
     for (const undo of undos) undo();

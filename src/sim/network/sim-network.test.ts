@@ -35,7 +35,7 @@ class Bench {
     this.world = new World({ seed });
     this.nodes = Array.from({ length: size }, (_, i) => i + 1);
     this.network = new SimNetwork(this.world, this.nodes, this.coverage);
-    this.network.weather = FAIR;
+    this.network.climate.everyDay = FAIR;
   }
 
   async live(node: NodeId): Promise<Peer> {
@@ -100,7 +100,7 @@ describe('SimNetwork', () => {
   it('delivers every frame once, in order and at its own time, in fair weather with a long tail of delays', async () => {
     const bench = new Bench();
     const [one, two] = (await bench.all()) as [Peer, Peer];
-    bench.network.weather = { ...FAIR, delayMeanUs: 20_000 };
+    bench.network.climate.everyDay = { ...FAIR, delayMeanUs: 20_000 };
     await sendMany(bench, one, 2, 1000, 5_000);
     assert.deepEqual(numbers(two.heard), Array.from({ length: 1000 }, (_, i) => i));
     assert.ok(new Set(two.heard.map(({ atUs }) => atUs)).size > 100);
@@ -125,15 +125,15 @@ describe('SimNetwork', () => {
     const [one, two, three] = (await bench.all()) as [Peer, Peer, Peer];
     let tapped = 0;
     bench.network.onFrame = () => void tapped++;
-    bench.network.weather = { ...FAIR, lossIn1000: 200 };
+    bench.network.climate.everyDay = { ...FAIR, lossIn1000: 200 };
     await sendMany(bench, one, 2, 4000);
     assert.ok(two.heard.length > 3050 && two.heard.length < 3350, `${two.heard.length} of 4000`);
-    bench.network.weather = { ...FAIR, duplicateIn1000: 250 };
+    bench.network.climate.everyDay = { ...FAIR, duplicateIn1000: 250 };
     await sendMany(bench, one, 3, 4000);
     assert.ok(three.heard.length > 4850 && three.heard.length < 5150, `${three.heard.length} of 4000`);
     assert.equal(new Set(numbers(three.heard)).size, 4000);
     assert.equal(new Set(three.heard.map(({ frame }) => frame)).size, three.heard.length, 'each delivery has its own copy');
-    bench.network.weather = { ...FAIR, reorderIn1000: 100 };
+    bench.network.climate.everyDay = { ...FAIR, reorderIn1000: 100 };
     two.heard.length = 0;
     await sendMany(bench, one, 2, 2000);
     const order = numbers(two.heard);
@@ -148,13 +148,13 @@ describe('SimNetwork', () => {
     const bench = new Bench();
     const [one, two] = (await bench.all()) as [Peer, Peer];
     one.network.send(2, numbered(1));
-    const first = bench.network.cut(1, 2);
-    const second = bench.network.cut(1, 2);
+    const first = bench.network.cuts.cut(1, 2);
+    const second = bench.network.cuts.cut(1, 2);
     two.network.send(1, numbered(2));
     await bench.run(0.5);
     first();
     first();
-    assert.ok(bench.network.isCut(1, 2));
+    assert.ok(bench.network.cuts.isCut(1, 2));
     one.network.send(2, numbered(3));
     await bench.run(0.5);
     second();
@@ -167,11 +167,11 @@ describe('SimNetwork', () => {
   it('undoing a cut from before everything was mended does not touch a later one', async () => {
     const bench = new Bench();
     await bench.all();
-    const old = bench.network.cut(1, 2);
-    bench.network.mendAll();
-    bench.network.cut(1, 2);
+    const old = bench.network.cuts.cut(1, 2);
+    bench.network.cuts.mendAll();
+    bench.network.cuts.cut(1, 2);
     old();
-    assert.ok(bench.network.isCut(1, 2));
+    assert.ok(bench.network.cuts.isCut(1, 2));
   });
 
   it('breaks a connection at half of the long cuts, tells both ends once, and connects again after the mend', async () => {
@@ -179,7 +179,7 @@ describe('SimNetwork', () => {
     for (let seed = 1; seed <= 20; seed++) {
       const bench = new Bench(seed);
       const [one, two, three] = (await bench.all()) as [Peer, Peer, Peer];
-      const undo = bench.network.cut(1, 2);
+      const undo = bench.network.cuts.cut(1, 2);
       await bench.run(15);
       assert.deepEqual(one.lost, two.lost.length === 0 ? [] : [2]);
       assert.deepEqual(three.lost, []);
@@ -209,8 +209,8 @@ describe('SimNetwork', () => {
   it('a clog holds frames in order and drops those beyond the bound of the queue', async () => {
     const bench = new Bench();
     const [one, two] = (await bench.all()) as [Peer, Peer];
-    bench.network.weather = { ...FAIR, queueBytes: 20 };
-    bench.network.clog(1, 2, 2 * SECOND);
+    bench.network.climate.everyDay = { ...FAIR, queueBytes: 20 };
+    bench.network.cuts.clog(1, 2, 2 * SECOND);
     for (let i = 0; i < 30; i++) bench.world.schedule(i * 1000, () => one.network.send(2, numbered(i)), one.process);
     await bench.run(1.9);
     assert.deepEqual(two.heard, []);
@@ -223,7 +223,7 @@ describe('SimNetwork', () => {
   it('a frame larger than the queue passes while nothing else is on its way', async () => {
     const bench = new Bench();
     const [one, two] = (await bench.all()) as [Peer, Peer];
-    bench.network.weather = { ...FAIR, queueBytes: 20 };
+    bench.network.climate.everyDay = { ...FAIR, queueBytes: 20 };
     one.network.send(2, new Uint8Array(1000));
     one.network.send(2, numbered(1));
     await bench.run(1);
@@ -318,7 +318,7 @@ describe('SimNetwork calls', () => {
   it('a lost request is never carried out and a lost reply may have been: both are a TIMEOUT at the time set', async () => {
     const bench = new Bench(3);
     const [one, two] = (await bench.all()) as [Peer, Peer];
-    bench.network.weather = { ...FAIR, callLossIn1000: 300 };
+    bench.network.climate.everyDay = { ...FAIR, callLossIn1000: 300 };
     let carriedOut = 0;
     two.onCall = (_, __, request) => {
       carriedOut++;
@@ -350,7 +350,7 @@ describe('SimNetwork calls', () => {
       assert.ok(!settled);
       seen.add(`down ${codeOf(await bench.outcome(down))}`);
       await bench.live(2);
-      bench.network.cut(2, 1);
+      bench.network.cuts.cut(2, 1);
       seen.add(`cut ${codeOf(await bench.outcome(one.network.call(2, 'm', numbered(1), 1000)))}`);
       await bench.run(10);
       if (!bench.network.isConnected(1, 2)) seen.add(`cut off ${codeOf(await bench.outcome(one.network.call(2, 'm', numbered(1), 1000)))}`);
@@ -379,7 +379,7 @@ describe('SimNetwork calls', () => {
     const threw: (number | undefined)[] = [];
     const world = new World({ seed: 1, onThrow: (process) => threw.push(process?.node) });
     const network = new SimNetwork(world, [1, 2], new Coverage());
-    network.weather = FAIR;
+    network.climate.everyDay = FAIR;
     const ends = [1, 2].map((node) => network.attach({ node, alive: true, stalledUntilUs: 0 }));
     for (const end of ends) {
       void end.start({ onFrame: () => undefined, onCall: () => Promise.reject(new AssertionError('S4')), onDisconnect: () => undefined });

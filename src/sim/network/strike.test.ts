@@ -17,13 +17,13 @@ function netOf(seed: number, size: number): { world: World; network: SimNetwork;
   const nodes = Array.from({ length: size }, (_, i) => i + 1);
   const coverage = new Coverage();
   const network = new SimNetwork(world, nodes, coverage);
-  network.weather = FAIR;
+  network.climate.everyDay = FAIR;
   return { world, network, nodes, coverage };
 }
 
 /** For each node, whom it hears, itself included. */
 function hearing(network: SimNetwork): Map<NodeId, NodeId[]> {
-  return new Map(network.nodes.map((to) => [to, network.nodes.filter((from) => from === to || !network.isCut(from, to))]));
+  return new Map(network.nodes.map((to) => [to, network.nodes.filter((from) => from === to || !network.cuts.isCut(from, to))]));
 }
 
 const SEEDS = Array.from({ length: 20 }, (_, i) => i + 1);
@@ -62,7 +62,7 @@ describe('The shapes of partitions', () => {
       const sizes = [...hearing(network).values()].map((heard) => heard.length).sort((a, b) => a - b);
       assert.deepEqual(sizes, [...Array<number>(size - 1).fill((size >> 1) + 1), size]);
       for (const from of network.nodes) {
-        for (const to of network.nodes) if (from < to) assert.equal(network.isCut(from, to), network.isCut(to, from));
+        for (const to of network.nodes) if (from < to) assert.equal(network.cuts.isCut(from, to), network.cuts.isCut(to, from));
       }
     });
   });
@@ -74,7 +74,7 @@ describe('The shapes of partitions', () => {
       for (const one of heard) assert.equal(one.length, (size >> 1) + 1);
       assert.equal(new Set(heard.map((one) => one.join())).size, size);
       // Of five, each hears its two neighbours, who hear it: only of three the ring cannot be whole both ways.
-      const mutual = (a: NodeId, b: NodeId): boolean => a === b || network.isCut(a, b) === network.isCut(b, a);
+      const mutual = (a: NodeId, b: NodeId): boolean => a === b || network.cuts.isCut(a, b) === network.cuts.isCut(b, a);
       if (size === 5) assert.ok(network.nodes.every((a) => network.nodes.every((b) => mutual(a, b))));
     });
   });
@@ -86,9 +86,9 @@ describe('The shapes of partitions', () => {
       let cuts = 0;
       for (const from of network.nodes) {
         for (const to of network.nodes) {
-          if (from === to || !network.isCut(from, to)) continue;
+          if (from === to || !network.cuts.isCut(from, to)) continue;
           cuts++;
-          assert.ok(!network.isCut(to, from));
+          assert.ok(!network.cuts.isCut(to, from));
         }
       }
       if (size === 5) counts.add(cuts);
@@ -135,7 +135,7 @@ describe('Clients and nodes', () => {
     await world.run(testPump, 2 * SECOND);
     assert.deepEqual(log.slice(0, 3).sort(), ['answer of another node', 'answer to another client', 'request true']);
     assert.deepEqual(log.slice(3), ['after the cut']);
-    network.weather = { ...FAIR, clientLossIn1000: 300 };
+    network.climate.everyDay = { ...FAIR, clientLossIn1000: 300 };
     let arrived = 0;
     for (let i = 0; i < 2000; i++) clients.toNode(i % 5, 1, () => void arrived++);
     await world.run(testPump, 3 * SECOND);
@@ -214,7 +214,7 @@ describe('strikeNetwork', () => {
   it('a calm network is whole at once and stays so, whatever was going on', async () => {
     for (let seed = 1; seed <= 12; seed++) {
       const bench = parrots(seed);
-      bench.network.weather = seedWeather(bench.world);
+      bench.network.climate.everyDay = seedWeather(bench.world);
       NETWORK_FAULTS.forEach((kind, id) => strikeNetwork({ ...bench, clients: 4 }, { id: seed * 100 + id, atUs: 0, class: 'network', kind }));
       await bench.world.run(testPump, SECOND / 5);
       calm(bench.network);
@@ -234,7 +234,7 @@ describe('strikeNetwork', () => {
   it('the same seed is the same run, byte for byte, and another is another', async () => {
     const digestOf = async (seed: number): Promise<string> => {
       const bench = parrots(seed);
-      bench.network.weather = { ...seedWeather(bench.world), lossIn1000: 10, resetIn100000: 50 };
+      bench.network.climate.everyDay = { ...seedWeather(bench.world), lossIn1000: 10, resetIn100000: 50 };
       strikeAll(bench);
       bench.world.schedule(20 * SECOND, () => {
         (bench.lives[1] as Process).alive = false;

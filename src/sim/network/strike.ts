@@ -42,10 +42,10 @@ export function strikeNetwork(ctx: StrikeNetworkContext, action: FaultAction): v
 
 /** Everything whole from now on: no cuts, clogs or storms, fair weather. What an earlier action undoes later changes nothing any more. */
 export function calm(network: SimNetwork): void {
-  network.calmStorms();
-  network.weather = FAIR;
-  network.mendAll();
-  network.unclogAll();
+  network.climate.calmStorms();
+  network.climate.everyDay = FAIR;
+  network.cuts.mendAll();
+  network.cuts.unclogAll();
 }
 
 /** 0.2 to 20 s: shorter than an election, a few elections, or long enough that logs fall behind. */
@@ -88,14 +88,14 @@ function cutOf(ctx: StrikeNetworkContext, kind: NetworkFault): ((random: Stream)
 /** The cut comes and goes, drawn anew each time. */
 function flap(ctx: StrikeNetworkContext, cut: (random: Stream) => Undo, random: Stream, untilUs: number): void {
   const { world, network } = ctx;
-  const { mendings } = network;
+  const { mendings } = network.cuts;
   const undo = cut(random);
   world.schedule(Math.min(random.between(50 * MS, 1_500 * MS), untilUs - world.nowUs), () => {
     undo();
     const pauseUs = random.between(20 * MS, 800 * MS);
     if (world.nowUs + pauseUs >= untilUs) return;
     world.schedule(pauseUs, () => {
-      if (network.mendings === mendings) flap(ctx, cut, random, untilUs);
+      if (network.cuts.mendings === mendings) flap(ctx, cut, random, untilUs);
     });
   });
 }
@@ -105,13 +105,13 @@ function bluster(ctx: StrikeNetworkContext, kind: NetworkFault, random: Stream, 
   const { world, network, nodes } = ctx;
   const hits = drawLinks(nodes, random);
   if (kind !== 'clog') {
-    world.schedule(forUs, network.storm(stormOf(kind, random), hits));
+    world.schedule(forUs, network.climate.storm(stormOf(kind, random), hits));
     return;
   }
-  const narrow = random.chance(1, 2) ? network.storm({ queueBytes: random.pick([4, 16, 64]) * KiB }, hits) : undefined;
+  const narrow = random.chance(1, 2) ? network.climate.storm({ queueBytes: random.pick([4, 16, 64]) * KiB }, hits) : undefined;
   if (narrow !== undefined) world.schedule(forUs, narrow);
   for (const from of nodes) {
-    for (const to of nodes) if (from !== to && (hits === undefined || hits(from, to))) network.clog(from, to, forUs);
+    for (const to of nodes) if (from !== to && (hits === undefined || hits(from, to))) network.cuts.clog(from, to, forUs);
   }
 }
 

@@ -4,6 +4,7 @@
  */
 
 import { KiB, MiB } from '../../base/bytes.js';
+import type { Stream } from '../world/random.js';
 import type { World } from '../world/world.js';
 
 export interface Weather {
@@ -53,6 +54,11 @@ export function seedWeather(world: World): Weather {
     resetIn100000: random.pick([0, 0, 1, 5, 20]),
     queueBytes: random.pick([64 * MiB, 64 * MiB, MiB, 256 * KiB, 64 * KiB]),
   };
+}
+
+/** How long one way takes, drawn. */
+export function delayUs({ delayMinUs, delayMeanUs }: Weather, random: Stream): number {
+  return delayMinUs + random.tail(delayMeanUs);
 }
 
 /** Both at once: whatever is worse. */
