@@ -1,7 +1,7 @@
 /**
- * The verdict on a history of an etcd store: the order its revisions claim first, and, when that fails, a search
- * key by key, which tells a store that lied about revisions from one that returned what no order explains. Both are faults; a search that
- * ran out of time is one too.
+ * The verdict on a history of an etcd store: the order its revisions claim first, and, when that
+ * fails, a search key by key, which tells a store that lied about revisions from one that returned
+ * what no order explains. Both are faults; a search that ran out of time is one too.
  */
 
 import type { Interval, SearchLimits, Verdict } from './model.js';
@@ -48,8 +48,9 @@ function summarize(witness: WitnessResult, search: Verdict | undefined): string 
 }
 
 /**
- * Checks a history. Writes carry unique values. A replay fault alone may come from a write whose outcome is unknown and that
- * only a conditional write noticed, so there the search decides; doubled or backward revisions are faults whatever the search says.
+ * Checks a history. Writes carry unique values. A replay fault alone may come from a write whose
+ * outcome is unknown and that only a conditional write noticed, so there the search decides;
+ * doubled or backward revisions are faults whatever the search says.
  */
 export function checkHistory(history: readonly Interval<KeyOp>[], limits: SearchLimits): HistoryReport {
   const witness = checkWitness(history);

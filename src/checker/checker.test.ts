@@ -45,7 +45,10 @@ function judge(file: string, text: string): Verdict {
   return { kind: 'ok' };
 }
 
-/** Every order of all operations and every choice of which open ones took effect: right by construction, and slow. */
+/**
+ * Every order of all operations and every choice of which open ones took effect: right by
+ * construction, and slow.
+ */
 function bruteForce(history: readonly Interval<RegisterOp>[]): boolean {
   const model = registerModel();
   const place = (left: readonly Interval<RegisterOp>[], state: number): boolean => {

@@ -1,6 +1,7 @@
 /**
- * Histories of a store that behaves, and small damages to them. A checker that never saw a bad history reject proves nothing, so
- * tests run both. The store is atomic: each operation takes effect at one moment between call and return.
+ * Histories of a store that behaves, and small damages to them. A checker that never saw a bad
+ * history reject proves nothing, so tests run both. The store is atomic: each operation takes
+ * effect at one moment between call and return.
  */
 
 import { must } from '../base/assert.js';
@@ -92,7 +93,10 @@ export function generateHistory({ operations, clients, keys, unknown, random }: 
   return history;
 }
 
-/** Swaps what two reads of one key returned, one after the other, of different values; undefined if there are none. */
+/**
+ * Swaps what two reads of one key returned, one after the other, of different values; undefined if
+ * there are none.
+ */
 export function swapReturns(history: readonly Interval<KeyOp>[]): Interval<KeyOp>[] | undefined {
   for (let i = 0; i < history.length; i++) {
     const a = must(history[i], 'in range');

@@ -1,6 +1,6 @@
 /**
- * The sequential objects histories are checked against: a register with compare-and-set, a string that
- * is put and appended to, and one key of an etcd store with its mod revision.
+ * The sequential objects histories are checked against: a register with compare-and-set, a string
+ * that is put and appended to, and one key of an etcd store with its mod revision.
  */
 
 import { must } from '../base/assert.js';
@@ -65,8 +65,8 @@ export function stringModel(): Model<StringOp> {
  * - put: `value` written, `revision` of the answer.
  * - delete: `ok` when something was removed.
  * - get: `value` and `modRevision` seen (undefined and 0: absent), `revision` of the answer.
- * - cas: if the mod revision is `expected` (0: absent) then put `value`; `ok` says which branch; when not ok, `modRevision` is what the
- *   other branch saw.
+ * - cas: if the mod revision is `expected` (0: absent) then put `value`; `ok` says which branch;
+ *   when not ok, `modRevision` is what the other branch saw.
  */
 export interface KeyOp {
   readonly kind: 'put' | 'get' | 'delete' | 'cas';
@@ -78,7 +78,10 @@ export interface KeyOp {
   readonly modRevision: number;
   readonly expected: number;
   readonly ok: boolean;
-  /** A read that may be stale: left out of the search, held to the state at its revision by the witness pass. */
+  /**
+   * A read that may be stale: left out of the search, held to the state at its revision by the
+   * witness pass.
+   */
   readonly serializable?: boolean;
 }
 

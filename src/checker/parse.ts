@@ -1,6 +1,7 @@
 /**
- * Recorded histories of others: Jepsen's register log and the EDN lines of a map of strings. Times are line
- * numbers; an operation whose outcome is unknown stays open for ever, and an unknown read says nothing and is dropped.
+ * Recorded histories of others: Jepsen's register log and the EDN lines of a map of strings. Times
+ * are line numbers; an operation whose outcome is unknown stays open for ever, and an unknown read
+ * says nothing and is dropped.
  */
 
 import { CodecError } from '../base/errors.js';
@@ -48,7 +49,9 @@ function registerOp(kind: string, value: string, ok: boolean): RegisterOp {
   throw new CodecError(`operation ${kind} ${value} is not known`);
 }
 
-/** `INFO jepsen.util - PROCESS :TYPE :OP VALUE`, one register. Lines of any other shape are skipped. */
+/**
+ * `INFO jepsen.util - PROCESS :TYPE :OP VALUE`, one register. Lines of any other shape are skipped.
+ */
 export function parseJepsenRegister(text: string): Interval<RegisterOp>[] {
   const pairing = new Pairing<RegisterOp>();
   const shape = /jepsen\.util\s+-\s+(\d+)\s+:(invoke|ok|fail|info)\s+:(read|write|cas)\s+(\S.*?)\s*$/;

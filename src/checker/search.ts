@@ -1,8 +1,9 @@
 /**
- * Is there an order of the operations that respects real time and that the model accepts? The search of
- * Wing and Gong with Lowe's memory of (set of operations done, state). Intervals are closed: equal times count as concurrent.
- * It succeeds when every operation that returned is placed; one that never returned may stay out. Its cost grows with the
- * concurrency on one object, so histories are split by key first.
+ * Is there an order of the operations that respects real time and that the model accepts? The
+ * search of Wing and Gong with Lowe's memory of (set of operations done, state). Intervals are
+ * closed: equal times count as concurrent. It succeeds when every operation that returned is
+ * placed; one that never returned may stay out. Its cost grows with the concurrency on one object,
+ * so histories are split by key first.
  */
 
 import { assert, must } from '../base/assert.js';
@@ -17,8 +18,9 @@ interface Remembered {
 }
 
 /**
- * The set of operations already placed. Operations that returned come in the order of their calls, so the set is
- * ones, then a short ragged window, then zeros: only the window is remembered. Those that never returned have words of their own.
+ * The set of operations already placed. Operations that returned come in the order of their calls,
+ * so the set is ones, then a short ragged window, then zeros: only the window is remembered. Those
+ * that never returned have words of their own.
  */
 class PlacedSet {
   readonly #closed: Uint32Array;
@@ -106,7 +108,10 @@ interface Frame {
   readonly high: number;
 }
 
-/** Calls and returns in the order of time, as a doubly linked list from which placed operations are lifted. */
+/**
+ * Calls and returns in the order of time, as a doubly linked list from which placed operations are
+ * lifted.
+ */
 class EventList {
   readonly #next: Int32Array;
   readonly #prev: Int32Array;

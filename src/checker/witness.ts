@@ -1,11 +1,13 @@
 /**
- * The order a store claims. Every answer carries the revision at which it took effect; if replaying the history in that order
- * reproduces every answer, revisions of writes are unique, and the order never contradicts real time, then that order *is* a
- * linearization, found in O(n log n). A failure does not condemn the history by itself: see `check.ts`.
+ * The order a store claims. Every answer carries the revision at which it took effect; if replaying
+ * the history in that order reproduces every answer, revisions of writes are unique, and the order
+ * never contradicts real time, then that order *is* a linearization, found in O(n log n). A failure
+ * does not condemn the history by itself: see `check.ts`.
  *
- * A write whose outcome nobody saw takes the revision at which some read saw its (unique) value, and is left out if none did. A delete
- * of unknown outcome leaves no value: it is taken to have happened where a key is seen to be gone, if time and a revision that no
- * other write has allow it, and nowhere else.
+ * A write whose outcome nobody saw takes the revision at which some read saw its (unique) value,
+ * and is left out if none did. A delete of unknown outcome leaves no value: it is taken to have
+ * happened where a key is seen to be gone, if time and a revision that no other write has allow it,
+ * and nowhere else.
  */
 
 import { must } from '../base/assert.js';
@@ -160,7 +162,9 @@ class OpenDeletes {
     });
   }
 
-  /** True: one of them removed the key after revision `after`, at `until` or before, and is used up. */
+  /**
+   * True: one of them removed the key after revision `after`, at `until` or before, and is used up.
+   */
   explain(key: string, after: number, until: number, ret: number): boolean {
     const list = this.#byKey.get(key) ?? [];
     for (let i = 0; i < list.length; i++) {

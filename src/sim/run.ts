@@ -1,6 +1,7 @@
 /**
- * One run: a cluster of the shipping replica, clients, faults, checks, and a verdict. A seed decides all of it. While the faults
- * last only safety is asked for; when they are over, everything that is not proven to be lost must be whole again in time.
+ * One run: a cluster of the shipping replica, clients, faults, checks, and a verdict. A seed
+ * decides all of it. While the faults last only safety is asked for; when they are over, everything
+ * that is not proven to be lost must be whole again in time.
  */
 
 import { messageOf } from '../base/errors.js';
@@ -29,13 +30,16 @@ export interface SimShell {
   readonly pump: Pump;
   /** Rows of the tape, as they happen. */
   readonly onRow?: (row: TapeRow) => void;
-  /** Tells the run of promises that reject and that nobody waits for; returns how to end that. Missing: nobody is told. */
+  /**
+   * Tells the run of promises that reject and that nobody waits for; returns how to end that.
+   * Missing: nobody is told.
+   */
   readonly onUnhandled?: (listener: (reason: unknown) => void) => () => void;
 }
 
 const SECOND_US = 1_000_000;
 const CLIENTS_FROM_US = 1_500_000;
-/** Design of the liveness check: a healed cluster is at rest within this. */
+/** The liveness check: a healed cluster is at rest within this. */
 const REST_US = 60 * SECOND_US;
 const REST_POLL_US = 500_000;
 /** Of simulated time, for reading everything back through every node. */
@@ -183,8 +187,9 @@ class Run {
   }
 
   /**
-   * Everything is whole from now on; what is broken must mend, what is rotten must be found. Clients go on until they have asked
-   * what a run must ask; the time to come to rest begins when they are done.
+   * Everything is whole from now on; what is broken must mend, what is rotten must be found.
+   * Clients go on until they have asked what a run must ask; the time to come to rest begins when
+   * they are done.
    */
   async #comeToRest(): Promise<void> {
     const { world, cluster, workload, checks } = this;
@@ -227,7 +232,10 @@ class Run {
     await this.#until(deadline, () => open === 0);
   }
 
-  /** In `table` no fault is one that a node may stop for; in `full` the planner dooms at most a minority. */
+  /**
+   * In `table` no fault is one that a node may stop for; in `full` the planner dooms at most a
+   * minority.
+   */
   #enoughAreLeft(): void {
     const { fenced, nodes } = this.cluster;
     const most = this.options.profile === 'table' ? 0 : Math.floor((nodes.length - 1) / 2);
@@ -267,7 +275,10 @@ class Run {
   }
 }
 
-/** Never rejects for what the store did: that is in the result. Rejects for a bug of the simulator itself. */
+/**
+ * Never rejects for what the store did: that is in the result. Rejects for a bug of the simulator
+ * itself.
+ */
 export async function simulate(options: SimOptions, shell: SimShell): Promise<SimResult> {
   const run = new Run(options, shell);
   const deaf = shell.onUnhandled?.((reason) => run.unhandled(reason));

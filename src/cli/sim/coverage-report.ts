@@ -1,6 +1,7 @@
 /**
- * Which fault struck which structure, and which branches of the store ran, over many runs. A cell that can be hit and never
- * was is a hole in the net: it fails the report, and so does a cell that is listed as impossible and was hit all the same.
+ * Which fault struck which structure, and which branches of the store ran, over many runs. A cell
+ * that can be hit and never was is a hole in the net: it fails the report, and so does a cell that
+ * is listed as impossible and was hit all the same.
  */
 
 import type { KintsugiEvent } from '../../base/events.js';

@@ -1,15 +1,22 @@
 /**
- * Delta debugging (Zeller, Hildebrandt: Simplifying and isolating failure-inducing input, 2002): the smallest part of a list
- * that still fails, in the sense that no single item can be taken away from it. Chunks are taken away, large ones first.
- * Several candidates may be tried at once; the first that fails is taken, so that the answer does not depend on how many.
+ * Delta debugging (Zeller, Hildebrandt: Simplifying and isolating failure-inducing input, 2002):
+ * the smallest part of a list that still fails, in the sense that no single item can be taken away
+ * from it. Chunks are taken away, large ones first. Several candidates may be tried at once; the
+ * first that fails is taken, so that the answer does not depend on how many.
  */
 
-/** The index of the first candidate that still fails, `none` if all pass, `spent` if no more may be tried. */
+/**
+ * The index of the first candidate that still fails, `none` if all pass, `spent` if no more may be
+ * tried.
+ */
 export type FirstFailing<T> = (candidates: readonly (readonly T[])[]) => Promise<number | 'none' | 'spent'>;
 
 export interface Minimized<T> {
   readonly kept: readonly T[];
-  /** False: it ended because no more candidates could be tried; `kept` fails, but a part of it may fail as well. */
+  /**
+   * False: it ended because no more candidates could be tried; `kept` fails, but a part of it may
+   * fail as well.
+   */
   readonly minimal: boolean;
 }
 

@@ -1,6 +1,6 @@
 /**
- * What the command borrows from its process and from the simulator; tests put their own in its place. The simulator is
- * loaded by whoever runs a seed: a parent of workers needs none.
+ * What the command borrows from its process and from the simulator; tests put their own in its
+ * place. The simulator is loaded by whoever runs a seed: a parent of workers needs none.
  */
 
 import { availableParallelism } from 'node:os';

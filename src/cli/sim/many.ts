@@ -1,4 +1,7 @@
-/** Many runs over worker processes: a range, the coverage of a range, the list of regressions, the shrinking of one seed. */
+/**
+ * Many runs over worker processes: a range, the coverage of a range, the list of regressions, the
+ * shrinking of one seed.
+ */
 
 import type { FaultProfile } from '../../sim/model/fault.js';
 import type { SimOptions } from '../../sim/model/result.js';
@@ -72,7 +75,10 @@ export async function runMany(
   return summary.failed.length === 0 ? 0 : 1;
 }
 
-/** Without a profile: `table` first, and the same seeds in `full` if cells are still empty (damage that `table` must spare). */
+/**
+ * Without a profile: `table` first, and the same seeds in `full` if cells are still empty (damage
+ * that `table` must spare).
+ */
 export async function runCoverage(
   tools: ManyTools, seeds: readonly number[], profile: FaultProfile | undefined, failFast: boolean,
 ): Promise<number> {

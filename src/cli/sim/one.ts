@@ -65,7 +65,8 @@ function openTape(tools: OneTools, seed: number): OpenTape | undefined {
     try {
       work();
     } catch (error) {
-      // A full disk of the host is no fault of the store's: the run goes on, and the end says what became of the tape.
+      // A full disk of the host is no fault of the store's: the run goes on, and the end says what
+      // became of the tape.
       failure = messageOf(error);
     }
   };
@@ -80,7 +81,9 @@ function openTape(tools: OneTools, seed: number): OpenTape | undefined {
   };
 }
 
-/** A run without any fault, because none has that number, would pass for a run that was asked for. */
+/**
+ * A run without any fault, because none has that number, would pass for a run that was asked for.
+ */
 function refuseUnknown({ only, seed }: SimOptions, { result }: SeedRun): void {
   if (only === undefined || result.plan.length === 0) return;
   const unknown = only.filter((id) => !result.plan.some((action) => action.id === id));

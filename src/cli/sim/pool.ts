@@ -1,6 +1,7 @@
 /**
- * Worker processes that run seeds. A run always ends in a result: a worker that dies, or that is not done in time, is that
- * seed's failure and is replaced. Nothing is shared between workers, so that results depend on their seeds alone.
+ * Worker processes that run seeds. A run always ends in a result: a worker that dies, or that is
+ * not done in time, is that seed's failure and is replaced. Nothing is shared between workers, so
+ * that results depend on their seeds alone.
  */
 
 import { messageOf } from '../../base/errors.js';
@@ -33,8 +34,9 @@ interface Worker {
 const ENTRY = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url));
 
 /**
- * A run makes a gigabyte of garbage and keeps 30 MiB: V8's own sizes, which are for programs that begin small, have it collected too
- * early. There is a worker for each core, so that threads that help to collect take from another worker more than they give.
+ * A run makes a gigabyte of garbage and keeps 30 MiB: V8's own sizes, which are for programs that
+ * begin small, have it collected too early. There is a worker for each core, so that threads that
+ * help to collect take from another worker more than they give.
  */
 const HEAP: readonly string[] = ['--min-semi-space-size=32', '--max-semi-space-size=32', '--initial-old-space-size=256', '--single-threaded-gc'];
 const HEAP_FLAG = /^--((min-semi-space|max-semi-space|initial-old-space)-size|single-threaded-gc)/;

@@ -1,7 +1,8 @@
 /**
- * The pump of the command: each step is one turn of the event loop, after which all promise callbacks that are due have run.
- * Measured on Node 20 with 2 million empty steps: 139 ns a step in batches of 16, 73 in 64, 57 in 256, 51 in 1024 and 4096. Half a
- * batch is lost whenever a run ends, so 256: of the time of a run this is about one percent.
+ * The pump of the command: each step is one turn of the event loop, after which all promise
+ * callbacks that are due have run. Measured on Node 20 with 2 million empty steps: 139 ns a step in
+ * batches of 16, 73 in 64, 57 in 256, 51 in 1024 and 4096. Half a batch is lost whenever a run
+ * ends, so 256: of the time of a run this is about one percent.
  */
 
 import type { Pump } from '../../sim/world/world.js';

@@ -1,4 +1,7 @@
-/** Seeds that once found a bug. Each must pass for ever; what it found and what fixed it is told beside it. */
+/**
+ * Seeds that once found a bug. Each must pass for ever; what it found and what fixed it is told
+ * beside it.
+ */
 
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';

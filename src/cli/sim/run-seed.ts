@@ -1,6 +1,7 @@
 /**
- * One seed in this process. Always ends in a result: a rejection that nobody awaits and an exception that nobody catches are
- * bugs of the store (a real node would have died of them), so they are the seed's failure, as is a run without end.
+ * One seed in this process. Always ends in a result: a rejection that nobody awaits and an
+ * exception that nobody catches are bugs of the store (a real node would have died of them), so
+ * they are the seed's failure, as is a run without end.
  */
 
 import type { SimOptions, SimResult, Violation } from '../../sim/model/result.js';
@@ -13,7 +14,10 @@ export interface SeedRun {
   readonly options: SimOptions;
   readonly result: SimResult;
   readonly wallMs: number;
-  /** Of the process, all its threads; 0 where it is not known. Unlike wall-clock time it says the same on a busy machine. */
+  /**
+   * Of the process, all its threads; 0 where it is not known. Unlike wall-clock time it says the
+   * same on a busy machine.
+   */
   readonly cpuMs: number;
 }
 
@@ -58,7 +62,10 @@ function checkOf(what: string, error: unknown): string {
 
 const turnOfEventLoop = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
-/** After a broken run what is left of it may still be about: a process that runs more seeds should be a fresh one. */
+/**
+ * After a broken run what is left of it may still be about: a process that runs more seeds should
+ * be a fresh one.
+ */
 export async function runSeed(options: SimOptions, tools: SeedTools): Promise<SeedRun> {
   const began = performance.now();
   const cpu = process.cpuUsage();
@@ -70,7 +77,8 @@ export async function runSeed(options: SimOptions, tools: SeedTools): Promise<Se
     broken ??= brokenResult(options, check, message);
     wake();
   };
-  // A simulator that listens by itself knows better what a rejection means; it is the only one that is told.
+  // A simulator that listens by itself knows better what a rejection means; it is the only one that
+  // is told.
   let hears = true;
   const onRejection = (error: unknown): void => {
     if (hears) fail(checkOf(BROKEN.rejection, error), told(error));
@@ -86,7 +94,8 @@ export async function runSeed(options: SimOptions, tools: SeedTools): Promise<Se
   };
   process.on('unhandledRejection', onRejection);
   process.on('uncaughtException', onException);
-  // Also keeps the process alive: a run that awaits what never comes must end at the limit, not in silence.
+  // Also keeps the process alive: a run that awaits what never comes must end at the limit, not in
+  // silence.
   const limitMs = tools.limitMs === 0 ? 0x7fff_ffff : tools.limitMs;
   const timer = setTimeout(() => fail(BROKEN.limit, `no end after ${limitMs / 1000} s of wall-clock time`), limitMs);
   let result: SimResult | undefined;

@@ -1,7 +1,8 @@
 /**
- * A failing seed made small: fewer faults, and an earlier end of them, while the same check still fails. Streams of chance
- * belong to single faults, so that the others stay what they were when one is left out. A case is only taken if a run of it
- * failed; runs are bounded, and what was reached when they are spent is the answer.
+ * A failing seed made small: fewer faults, and an earlier end of them, while the same check still
+ * fails. Streams of chance belong to single faults, so that the others stay what they were when one
+ * is left out. A case is only taken if a run of it failed; runs are bounded, and what was reached
+ * when they are spent is the answer.
  */
 
 import type { FaultAction } from '../../sim/model/fault.js';

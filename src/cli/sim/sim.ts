@@ -1,6 +1,7 @@
 /**
- * `kintsugi sim`: the whole cluster in one process, driven by a seed. Exit codes: 0 all passed; of a single seed 127 crash,
- * 128 liveness, 129 correctness; 1 failures among many seeds, or a report with a hole; 2 wrong usage.
+ * `kintsugi sim`: the whole cluster in one process, driven by a seed. Exit codes: 0 all passed; of
+ * a single seed 127 crash, 128 liveness, 129 correctness; 1 failures among many seeds, or a report
+ * with a hole; 2 wrong usage.
  */
 
 import { Command, CommanderError } from 'commander';

@@ -1,4 +1,7 @@
-/** What many runs come to. Of a run that passed only sums and its digest are kept, so that many seeds can be run. */
+/**
+ * What many runs come to. Of a run that passed only sums and its digest are kept, so that many
+ * seeds can be run.
+ */
 
 import type { FaultProfile } from '../../sim/model/fault.js';
 import type { SimOptions, SimResult, Violation } from '../../sim/model/result.js';
@@ -11,7 +14,9 @@ const SLOWEST = 5;
 /** A table of more failures is not read; JSON has them all. */
 const SHOWN = 40;
 
-/** What most runs must come through, or they test little: its name in the coverage, and for people. */
+/**
+ * What most runs must come through, or they test little: its name in the coverage, and for people.
+ */
 const REACHED = [
   ['event sealed', 'memtable sealed'], ['event plan', 'compaction'], ['event log-truncated', 'log truncated'],
   ['event snapshot-received', 'snapshot installed'], ['event heal-applied', 'heal'],

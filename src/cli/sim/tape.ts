@@ -1,7 +1,8 @@
 /**
- * The tape: a row for each event, a column for each node. Only one column of a row says something, so its text begins there
- * and may run over the columns to its right; those to its left show as dots. The world (network, clients, checks) has the
- * first column. 160 characters wide; what is longer goes on in the next line, below its own beginning.
+ * The tape: a row for each event, a column for each node. Only one column of a row says something,
+ * so its text begins there and may run over the columns to its right; those to its left show as
+ * dots. The world (network, clients, checks) has the first column. 160 characters wide; what is
+ * longer goes on in the next line, below its own beginning.
  */
 
 import type { TapeRow } from '../../sim/world/trace.js';
@@ -71,7 +72,9 @@ export class Tape {
     return line;
   }
 
-  /** Dots in the columns that the text does not cover; below its first line only those to its left. */
+  /**
+   * Dots in the columns that the text does not cover; below its first line only those to its left.
+   */
   #guides(node: number, time: string, text: string): string {
     let line = time;
     this.#columns.forEach((column, i) => {

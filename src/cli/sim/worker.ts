@@ -1,6 +1,6 @@
 /**
- * A process that runs one seed after another for its parent. It ends by itself when the parent is gone, and after a run that
- * broke, whose remains could disturb the next one.
+ * A process that runs one seed after another for its parent. It ends by itself when the parent is
+ * gone, and after a run that broke, whose remains could disturb the next one.
  */
 
 import { messageOf } from '../../base/errors.js';
@@ -26,7 +26,8 @@ async function main(): Promise<void> {
   const simulate = await load(process.argv[2]);
   process.on('disconnect', () => process.exit(0));
   process.on('message', (options: SimOptions) => {
-    // The limit on wall-clock time is the parent's: it also holds for a loop that never comes back here.
+    // The limit on wall-clock time is the parent's: it also holds for a loop that never comes back
+    // here.
     void runSeed(options, { simulate, limitMs: 0 }).then((run) => {
       send({ type: 'done', run }, isBroken(run) ? () => process.exit(1) : undefined);
     });

@@ -1,7 +1,8 @@
 /**
- * Is the cluster at rest, and healed? Once no fault strikes any more, all nodes follow one leader, have applied the same log, owe
- * nothing, plan nothing, know of no fault, and hold the same tables byte for byte as they were born, with nothing beside them.
- * A node that stopped for good has no part in it.
+ * Is the cluster at rest, and healed? Once no fault strikes any more, all nodes follow one leader,
+ * have applied the same log, owe nothing, plan nothing, know of no fault, and hold the same tables
+ * byte for byte as they were born, with nothing beside them. A node that stopped for good has no
+ * part in it.
  */
 
 import { digest128 } from '../../base/digest.js';

@@ -1,6 +1,7 @@
 /**
- * Watches a cluster from outside, all through a run: what each check may see is what a node sends, says or has on its medium, and
- * never what the product believes of itself alone. Cheap at each event; the media are compared only when tables or manifests move.
+ * Watches a cluster from outside, all through a run: what each check may see is what a node sends,
+ * says or has on its medium, and never what the product believes of itself alone. Cheap at each
+ * event; the media are compared only when tables or manifests move.
  */
 
 import type { KintsugiEvent } from '../../base/events.js';
@@ -123,7 +124,10 @@ export class Checks {
     this.#served = new ServedState(reporter);
   }
 
-  /** The replica of a new life exists, and has applied nothing yet. Best called; otherwise its first event does. */
+  /**
+   * The replica of a new life exists, and has applied nothing yet. Best called; otherwise its first
+   * event does.
+   */
   onOpen(node: WatchedNode): void {
     const replica = node.running?.replica;
     if (replica === undefined || this.#watched.get(node.id) === replica) return;
@@ -265,7 +269,10 @@ export class Checks {
     }
   }
 
-  /** Why the healed cluster is not at rest; empty: it is. Nodes that stopped for good have no part in it. */
+  /**
+   * Why the healed cluster is not at rest; empty: it is. Nodes that stopped for good have no part
+   * in it.
+   */
   atRest(): string[] {
     return reasonsNotAtRest(this.#options.nodes, this.#options.oracle);
   }

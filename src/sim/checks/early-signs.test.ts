@@ -92,7 +92,7 @@ describe('early signs', () => {
       assert.deepEqual(w.reported(), ['reads are confirmed after they are asked for']);
     });
 
-    it('R4 a state before E, and one that is older than what was served, are reported', () => {
+    it('R4 a state before the materialized index, and one that is older than what was served, are reported', () => {
       const check = new ServedState(w.reporter);
       one.durable = { ...emptyManifest(), last: { index: 7, term: 1 } };
       one.serves = false;
@@ -108,7 +108,7 @@ describe('early signs', () => {
       check.look(one);
       one.applied = 6;
       check.look(one);
-      assert.deepEqual(w.reported(), ['what is served never goes back', 'nothing is served before E', 'what is served never goes back']);
+      assert.deepEqual(w.reported(), ['what is served never goes back', 'nothing is served before the materialized index', 'what is served never goes back']);
     });
 
     it('S1 settings that are not those of the cluster are reported, whoever has them', () => {
@@ -150,7 +150,7 @@ describe('early signs', () => {
       assert.deepEqual(w.reported(), ['names are durable before the manifest is']);
     });
 
-    it('D1 a log that ends before E is reported, unless it was told to expect the snapshot', async () => {
+    it('D1 a log that ends before the materialized index is reported, unless it was told to expect the snapshot', async () => {
       const check = new LogKept(w.reporter, w.oracle, w.nodes);
       const at = (index: number) => ({ ...emptyManifest(), last: { index, term: 1 } });
       one.terms = two.terms = [1, 1, 1];

@@ -1,4 +1,7 @@
-/** What the checks see of a node: its medium, its state, and the replica of its present life. A SimNode is one. */
+/**
+ * What oracle and checks see of a node: its medium, its state, and the replica of its present life.
+ * A SimNode is one.
+ */
 
 import type { NodeId } from '../../base/ids.js';
 import type { Replica } from '../../replica/replica.js';

@@ -1,6 +1,7 @@
 /**
- * Faults that wait for the next operations they match. Matching is by place, so that a fault strikes what it was planned for
- * and nothing else; with none armed the question costs one comparison.
+ * Faults that wait for the next operations they match. Matching is by place, so that a fault
+ * strikes what it was planned for and nothing else; with none armed the question costs one
+ * comparison.
  */
 
 export const ARMED_KINDS = [
@@ -16,19 +17,26 @@ export interface Place {
 
 export interface ArmedFault {
   readonly kind: ArmedKind;
-  /** Of a name (creation, sync of a directory) offset and length are 0; of a sync they span what it makes durable. */
+  /**
+   * Of a name (creation, sync of a directory) offset and length are 0; of a sync they span what it
+   * makes durable.
+   */
   readonly matches: (path: string, offset: number, length: number) => boolean;
   /** How often it strikes. Infinity: until disarmed. */
   readonly times: number;
   /** Of slow-io and stalled-sync. */
   readonly delayUs?: number;
   /**
-   * Where a misdirected write lands; undefined: it is lost and lands nowhere. Asked when it lands. Without it: anywhere on this disk.
+   * Where a misdirected write lands; undefined: it is lost and lands nowhere. Asked when it lands.
+   * Without it: anywhere on this disk.
    */
   readonly target?: (path: string, offset: number, length: number) => Place | undefined;
   /** The place where it struck. For a misdirected write a second call names where it landed. */
   readonly onStrike: (path: string, offset: number, length: number) => void;
-  /** Of a misread: where in the file the wrong bit is. Ignored where that was not read. Without it: anywhere in what was read. */
+  /**
+   * Of a misread: where in the file the wrong bit is. Ignored where that was not read. Without it:
+   * anywhere in what was read.
+   */
   readonly flipAt?: (path: string, offset: number, length: number) => number;
 }
 
@@ -56,7 +64,10 @@ export class ArmedFaults {
     this.#byKind.clear();
   }
 
-  /** The fault of this kind that strikes here, which counts as one of its times. The caller reports the strike. */
+  /**
+   * The fault of this kind that strikes here, which counts as one of its times. The caller reports
+   * the strike.
+   */
   take(kind: ArmedKind, path: string, offset: number, length: number): ArmedFault | undefined {
     const armed = this.#byKind.get(kind);
     if (armed === undefined) return undefined;

@@ -1,4 +1,7 @@
-/** What lies where, by path alone: cheap, and good enough until somebody who knows the layouts says it exactly. */
+/**
+ * What lies where, by path alone: cheap, and good enough until somebody who knows the layouts says
+ * it exactly.
+ */
 
 import type { Structure } from '../model/fault.js';
 

@@ -1,6 +1,7 @@
 /**
- * What one disk is made of, shared by the life that uses it and the world that looks at it: names and files, armed faults, how long
- * things take, and when the power goes. Everything random on the disk comes from one stream of its own.
+ * What one disk is made of, shared by the life that uses it and the world that looks at it: names
+ * and files, armed faults, how long things take, and when the power goes. Everything random on the
+ * disk comes from one stream of its own.
  */
 
 import type { Coverage } from '../model/coverage.js';
@@ -13,7 +14,10 @@ import type { Inode } from './inode.js';
 import { Latency } from './latency.js';
 import { Names } from './names.js';
 
-/** Reads between two times at which the cache forgets the file that is read, on average: memory is short on real machines too. */
+/**
+ * Reads between two times at which the cache forgets the file that is read, on average: memory is
+ * short on real machines too.
+ */
 const READS_PER_EVICTION = 3_000;
 
 export class DiskState {
@@ -30,7 +34,10 @@ export class DiskState {
   changes = 0;
   /** So many more, then the power goes. */
   changesLeft = Infinity;
-  /** What the next power loss tears if it can, whatever else it does: rare structures would hardly ever be torn by chance. */
+  /**
+   * What the next power loss tears if it can, whatever else it does: rare structures would hardly
+   * ever be torn by chance.
+   */
   torn: string | undefined;
   #readsLeft: number;
 

@@ -103,7 +103,8 @@ describe('an inode of a SimDisk', () => {
     const wanted = new Uint8Array(12_288).fill(1, 0, 100);
     assert.deepEqual(inode.cached(), wanted);
     assert.deepEqual(inode.readDirect(0, 12_288), wanted);
-    // The second change alone was synced too: the first waits no more, and what waits still has its own bytes.
+    // The second change alone was synced too: the first waits no more, and what waits still has its
+    // own bytes.
     inode.write(new Uint8Array(3).fill(2), 50);
     const end = inode.pending.end;
     inode.write(new Uint8Array(2).fill(3), 60);

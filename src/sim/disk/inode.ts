@@ -1,9 +1,11 @@
 /**
- * One file: what the medium holds, and what the page cache says it holds. A cached read sees the cache, which asks the medium only
- * for pages it does not hold; a direct read sees the medium under whatever was not written back yet. The two differ for as long as
- * writes wait for a sync, and for good when the disk lies: rot behind the cache, a write that the device lost, a failed sync.
+ * One file: what the medium holds, and what the page cache says it holds. A cached read sees the
+ * cache, which asks the medium only for pages it does not hold; a direct read sees the medium under
+ * whatever was not written back yet. The two differ for as long as writes wait for a sync, and for
+ * good when the disk lies: rot behind the cache, a write that the device lost, a failed sync.
  *
- * A page that waits for a sync is always held, so that what is loaded from the medium is never older than what was written.
+ * A page that waits for a sync is always held, so that what is loaded from the medium is never
+ * older than what was written.
  */
 
 import type { DiskError } from '../../base/errors.js';
@@ -26,7 +28,10 @@ export interface FateOfChange {
 export class Inode {
   /** The name it was last known under: for faults and coverage, not for finding it. */
   path: string;
-  /** Set by a failed sync: every later write and sync fails with it until the system that knows of it restarts. */
+  /**
+   * Set by a failed sync: every later write and sync fails with it until the system that knows of
+   * it restarts.
+   */
   poison: DiskError | undefined;
   /** Changes that are not on the medium. */
   readonly pending = new PendingWrites();
@@ -50,7 +55,7 @@ export class Inode {
     this.#reopen();
   }
 
-  /** As the system says it. */
+  /** As the operating system reports it. */
   get size(): number {
     return this.#size;
   }
@@ -118,7 +123,10 @@ export class Inode {
     this.pending.addResize(size);
   }
 
-  /** A sync came to its end: all changes before number `end` are on the medium, but for those the device only says it wrote. */
+  /**
+   * A sync came to its end: all changes before number `end` are on the medium, but for those the
+   * device only says it wrote.
+   */
   writeBack(end: number, isLost?: (bytes: Uint8Array, offset: number) => boolean): void {
     const visitor: PendingVisitor = isLost === undefined ? this.#toMediumAll : {
       write: (bytes, offset) => {
@@ -130,7 +138,10 @@ export class Inode {
     this.pending.drop(end);
   }
 
-  /** A sync failed: all changes before number `end` look clean in the cache and will never be on the medium. */
+  /**
+   * A sync failed: all changes before number `end` look clean in the cache and will never be on the
+   * medium.
+   */
   giveUp(end: number, poison: DiskError): void {
     this.pending.drop(end);
     this.poison = poison;
@@ -163,7 +174,10 @@ export class Inode {
     for (let page = 0; page < held.length; page++) if (held[page] === 0) this.#held[page] = 0;
   }
 
-  /** Changes what the medium holds; what the cache holds of it follows unless it is `behindCache`. False if nothing is there. */
+  /**
+   * Changes what the medium holds; what the cache holds of it follows unless it is `behindCache`.
+   * False if nothing is there.
+   */
   alter(offset: number, length: number, change: (bytes: Uint8Array) => void, behindCache: boolean): boolean {
     const end = Math.min(offset + length, this.#mediumSize);
     if (end <= offset) return false;
@@ -172,7 +186,9 @@ export class Inode {
     return true;
   }
 
-  /** Becomes shorter or longer, on the medium and in the cache; `fill` says what the new bytes are. */
+  /**
+   * Becomes shorter or longer, on the medium and in the cache; `fill` says what the new bytes are.
+   */
   resizeStored(size: number, fill: (bytes: Uint8Array) => void): void {
     const old = this.#mediumSize;
     this.#resizeMedium(size);
@@ -182,7 +198,9 @@ export class Inode {
     this.#cache.set(this.#medium.subarray(old, size), old);
   }
 
-  /** All that there is becomes `bytes`, on the medium and in the cache. Nothing is pending any more. */
+  /**
+   * All that there is becomes `bytes`, on the medium and in the cache. Nothing is pending any more.
+   */
   replace(bytes: Uint8Array): void {
     this.pending.drop();
     this.#medium = bytes;
@@ -191,7 +209,9 @@ export class Inode {
     this.#reopen();
   }
 
-  /** The first sector that the medium cannot read, if a read of the range past the cache meets one. */
+  /**
+   * The first sector that the medium cannot read, if a read of the range past the cache meets one.
+   */
   unreadable(offset: number, length: number): number | undefined {
     if (this.#bad === undefined) return undefined;
     for (let sector = Math.floor(offset / SECTOR); sector * SECTOR < offset + length; sector++) {
@@ -200,7 +220,10 @@ export class Inode {
     return undefined;
   }
 
-  /** Offset of the first bad sector of a page that this write changes in part and that is not held: it would have to be read first. */
+  /**
+   * Offset of the first bad sector of a page that this write changes in part and that is not held:
+   * it would have to be read first.
+   */
   unwritable(offset: number, length: number): number | undefined {
     if (this.#bad === undefined) return undefined;
     for (const at of [offset, offset + length]) {
@@ -212,7 +235,10 @@ export class Inode {
     return undefined;
   }
 
-  /** From now on the medium cannot read the sector at `offset`, until its page is written. The cache forgets it if it may. */
+  /**
+   * From now on the medium cannot read the sector at `offset`, until its page is written. The cache
+   * forgets it if it may.
+   */
   spoil(offset: number): void {
     (this.#bad ??= new Set()).add(Math.floor(offset / SECTOR));
     this.evict();
@@ -282,7 +308,8 @@ export class Inode {
     const end = offset + bytes.length;
     if (end > this.#mediumSize) this.#resizeMedium(end);
     this.#medium.set(bytes, offset);
-    // The system writes whole pages back, and a disk maps a bad sector elsewhere when it is written.
+    // The system writes whole pages back, and a disk maps a bad sector elsewhere when it is
+    // written.
     if (this.#bad !== undefined) this.#heal(offset - (offset % PAGE), Math.ceil(end / PAGE) * PAGE);
   }
 
@@ -313,7 +340,10 @@ export class Inode {
   }
 }
 
-/** Puts the part of `patch` (at `patchAt` in the file) into `bytes` (at `at` in the file) that falls into it. */
+/**
+ * Puts the part of `patch` (at `patchAt` in the file) into `bytes` (at `at` in the file) that falls
+ * into it.
+ */
 function overlay(bytes: Uint8Array, at: number, patch: Uint8Array, patchAt: number): void {
   const from = Math.max(at, patchAt);
   const to = Math.min(at + bytes.length, patchAt + patch.length);

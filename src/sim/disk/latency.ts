@@ -1,11 +1,12 @@
 /**
- * How long things take on one disk, in microseconds. Most are quick, some are not: a page that is not cached, a flush that waits for
- * the device, now and then a device that thinks for long. Each disk is as fast as its seed says. Syncs go one after another.
+ * How long things take on one disk, in microseconds. Most are quick, some are not: a page that is
+ * not cached, a flush that waits for the device, now and then a device that thinks for long. Each
+ * disk is as fast as its seed says. Syncs go one after another.
  */
 
 import type { Stream } from '../world/random.js';
 
-/** Seldom enough that a run has some, and no run is made of them. */
+/** Rare enough that a run has a few and is not dominated by them. */
 const HICCUP_IN = 4096;
 const SLOW_SYNC_IN = 256;
 
@@ -31,7 +32,7 @@ export class Latency {
     return (60 + random.tail(25) + (bytes >> 9)) * this.#factor + hiccup;
   }
 
-  /** The way through the thread pool. */
+  /** The way through the thread pool and back. */
   pool(): number {
     return 15 + this.#random.below(16);
   }
@@ -40,7 +41,10 @@ export class Latency {
     return 20 + this.#random.tail(12);
   }
 
-  /** From now until a sync of `bytes` returns, `extraUs` of which it stalls: those that come after it wait. */
+  /**
+   * From now until a sync of `bytes` returns, `extraUs` of which it stalls: those that come after
+   * it wait.
+   */
   sync(nowUs: number, bytes: number, extraUs: number): number {
     const random = this.#random;
     const slow = random.chance(1, SLOW_SYNC_IN) ? random.between(1_000, 8_000) : 0;

@@ -1,6 +1,7 @@
 /**
- * The disk as one life of a node has it. Synchronous calls cost the node's event loop time; others take effect at once or when they
- * return, as on a pool of threads, and a life that ended never hears of them. Faults strike here and in the open file.
+ * The disk as one life of a node has it. Synchronous calls cost the node's event loop time; others
+ * take effect at once or when they return, as on a pool of threads, and a life that ended never
+ * hears of them. Faults strike here and in the open file.
  */
 
 import { normalPath, parentOf } from '../../base/disk/memory-disk.js';

@@ -1,6 +1,7 @@
 /**
- * One life of a node as its disk sees it: what it calls costs its event loop time or takes effect on the side, and nothing it began
- * outlives it. A life ends from outside, or here, when the power goes between two changes.
+ * One life of a node as its disk sees it: what it calls costs its event loop time or takes effect
+ * on the side, and nothing it began outlives it. A life ends from outside, or here, when the power
+ * goes between two changes.
  */
 
 import { DiskError } from '../../base/errors.js';
@@ -28,7 +29,10 @@ export class Life {
     this.#over = true;
   }
 
-  /** Throws DiskError IO, marked as `powerOff`, once the life is over: what is left of it in callbacks may run into that. */
+  /**
+   * Throws DiskError IO, marked as `powerOff`, once the life is over: what is left of it in
+   * callbacks may run into that.
+   */
   check(path: string): void {
     if (this.over) throw new DiskError('IO', 'the power is off', { path, powerOff: true });
   }
@@ -52,7 +56,10 @@ export class Life {
     this.state.world.schedule(0, this.#onPowerOff);
   }
 
-  /** What takes as long as `begin` says (which may refuse it) and has its effect at its beginning or at its end. */
+  /**
+   * An operation that takes as long as `begin` says (which may throw to refuse it) and has its
+   * effect at its beginning or at its end.
+   */
   later<T>(begin: () => number, effect: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
       const delayUs = begin();

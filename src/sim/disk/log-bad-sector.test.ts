@@ -11,7 +11,10 @@ const FIRST = 'log/0000000000000001.seg';
 const LAYOUT = layoutOf(SMALL_SEGMENT);
 const PAGE = 4096;
 
-/** From now on the sector at `at` of the first segment cannot be read: whichever life reads it next learns of it. */
+/**
+ * From now on the sector at `at` of the first segment cannot be read: whichever life reads it next
+ * learns of it.
+ */
 function badSector(disk: SimDisk, at: number): void {
   const matches = (path: string, offset: number, length: number): boolean => path === FIRST && offset < at + 512 && offset + length > at;
   disk.arm({ kind: 'sticky-read-error', matches, times: 1, onStrike: () => undefined });

@@ -1,7 +1,8 @@
 /**
- * The names of one disk and which of them would survive. A name changes in memory at once and on the medium when a directory that
- * holds one of the names of the change is synced, each change as a whole. Directories are names like others: one whose own name is
- * lost takes all below it with it. Names of one file share it.
+ * The names of one disk and which of them would survive. A name changes in memory at once and on
+ * the medium when a directory that holds one of the names of the change is synced, each change as a
+ * whole. Directories are names like others: one whose own name is lost takes all below it with it.
+ * Names of one file share it.
  */
 
 import { normalPath, parentOf } from '../../base/disk/memory-disk.js';
@@ -102,7 +103,10 @@ export class Names {
     apply(this.#durable, [{ path, entry }]);
   }
 
-  /** The power went: of the steps that wait those are there that `keeps` says. Calls `onLost` with the name of each that is not. */
+  /**
+   * The power went: of the steps that wait those are there that `keeps` says. Calls `onLost` with
+   * the name of each that is not.
+   */
   crash(keeps: (index: number, count: number) => boolean, onLost: (path: string) => void): void {
     this.#steps.forEach(({ changes }, i) => {
       if (keeps(i, this.#steps.length)) apply(this.#durable, changes);

@@ -1,7 +1,8 @@
 /**
- * The changes of one file that are not on the medium yet, oldest first, each with its own bytes: until a sync covers them, any of
- * them may be there after a power loss, whatever came before or after it. The bytes lie one after another in one buffer, so that a
- * write costs a copy and no allocation.
+ * The changes of one file that are not on the medium yet, oldest first, each with its own bytes:
+ * until a sync covers them, any of them may be there after a power loss, whatever came before or
+ * after it. The bytes lie one after another in one buffer, so that a write costs a copy and no
+ * allocation.
  */
 
 const RESIZE = -1;
@@ -70,7 +71,10 @@ export class PendingWrites {
     }
   }
 
-  /** The smallest range of the file that holds all writes before number `end`; [0, 0] if there is none. */
+  /**
+   * The smallest range of the file that holds all writes before number `end`; [0, 0] if there is
+   * none.
+   */
   span(end: number): readonly [from: number, to: number] {
     let [from, to] = [Infinity, 0];
     for (let i = 0, count = this.#countTo(end); i < count; i++) {

@@ -1,7 +1,8 @@
 /**
- * What a power loss leaves. Of the changes that no sync covered each may be on the medium, may be missing, or may be torn at sectors,
- * in any order; of the names that no sync of their directory covered a prefix is there (a journal keeps their order) or any subset.
- * Now and then all of it is there, or nothing: independent chances alone would hardly ever make such a crash.
+ * What a power loss leaves. Of the changes that no sync covered each may be on the medium, may be
+ * missing, or may be torn at sectors, in any order; of the names that no sync of their directory
+ * covered a prefix is there (a journal keeps their order) or any subset. Now and then all of it is
+ * there, or nothing: independent chances alone would hardly ever make such a crash.
  */
 
 import { structureOfName } from './default-structure.js';

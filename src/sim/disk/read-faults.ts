@@ -1,11 +1,17 @@
-/** Faults on the way from the medium to a reader: reads that fail, once or until the page is written again, and bits that flip. */
+/**
+ * Faults on the way from the medium to a reader: reads that fail, once or until the page is written
+ * again, and bits that flip.
+ */
 
 import { DiskError } from '../../base/errors.js';
 import type { ArmedFault } from './armed-faults.js';
 import type { DiskState } from './disk-state.js';
 import { PAGE, SECTOR, type Inode } from './inode.js';
 
-/** Throws DiskError READ_FAILED if this read fails. `direct`: past the cache, which else answers for the pages it holds. */
+/**
+ * Throws DiskError READ_FAILED if this read fails. `direct`: past the cache, which else answers for
+ * the pages it holds.
+ */
 export function checkRead(state: DiskState, inode: Inode, offset: number, length: number, direct: boolean): void {
   if (!state.faults.none) {
     if (state.strike('read-error', inode.path, offset, length) !== undefined) throw readFailed(inode.path, offset);

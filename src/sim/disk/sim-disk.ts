@@ -1,6 +1,7 @@
 /**
- * The disk of one node. It outlives the lives of the node: each has a handle on it that dies with it. Beside that door it has two
- * more: the world's eye, which sees the medium and the cache without fault, delay or trace, and damage, which is there at once.
+ * The disk of one node. It outlives the lives of the node: each life has a handle on it, which dies
+ * with it. The simulator has two other ways in: a view of medium and cache without faults, delays
+ * or trace, and damage, which is durable at once.
  */
 
 import { assert } from '../../base/assert.js';
@@ -19,7 +20,10 @@ import { powerLoss } from './power-loss.js';
 
 export type { ArmedFault, ArmedKind, Place } from './armed-faults.js';
 
-/** Durable names and contents, with hard links as such: what a power loss that keeps nothing would leave. Nothing changes it. */
+/**
+ * Durable names and contents, hard links included: what a power loss that keeps nothing would
+ * leave. It never changes.
+ */
 export interface DiskImage {
   readonly names: readonly (readonly [path: string, content: number | 'dir'])[];
   readonly contents: readonly Uint8Array[];
@@ -33,7 +37,10 @@ export class SimDisk {
     this.#state = new DiskState(world, node, coverage);
   }
 
-  /** What lies at a place, for counting what a power loss took. The default goes by path alone. */
+  /**
+   * What lies at a place: for counting what a power loss took. By default decided by the path
+   * alone.
+   */
   get structureOf(): (path: string, offset: number) => Structure {
     return this.#state.structureOf;
   }
@@ -49,7 +56,10 @@ export class SimDisk {
 
   // Lives.
 
-  /** The disk of one life: its handles and pending operations die with it. `onPowerOff` is scheduled, never called from within a call. */
+  /**
+   * The disk of one life: its handles and pending operations die with it. `onPowerOff` is
+   * scheduled, never called from within a call.
+   */
   attach(process: Process, onPowerOff: () => void): Disk {
     this.#life?.end();
     this.#life = new Life(this.#state, process, onPowerOff);
@@ -62,13 +72,19 @@ export class SimDisk {
     powerLoss(this.#state);
   }
 
-  /** The process alone is gone: the system has the cache and all that waits. It forgets that a sync failed: the cache may go on lying. */
+  /**
+   * The process alone is gone: the system has the cache and all that waits. It forgets that a sync
+   * failed: the cache may go on lying.
+   */
   killed(): void {
     this.#end();
     for (const [, inode] of this.#state.names.files()) inode.poison = undefined;
   }
 
-  /** The power goes after so many more changes, in this life or while the next one opens. `crash` and `killed` call it off. */
+  /**
+   * The power goes after so many more changes, in this life or while the next one opens. `crash`
+   * and `killed` call it off.
+   */
   powerOffAfter(changes: number): void {
     this.#state.changesLeft = changes;
     if (changes <= 0 && this.#life?.over === false) this.#life.powerOff();
@@ -80,14 +96,17 @@ export class SimDisk {
     this.powerOffAfter(1);
   }
 
-  // The world's eye.
+  // What the simulator sees: without faults, delays or trace.
 
   /** All files, sorted. Bytes as the node sees them. */
   list(): { readonly path: string; readonly bytes: number }[] {
     return this.#state.names.files().map(([path, inode]) => ({ path, bytes: inode.size }));
   }
 
-  /** What the medium holds of a file that has a name: a view, valid until the next change of it. Not to be written to. */
+  /**
+   * What the medium holds of a file that has a name: a view, valid until the next change of it. Not
+   * to be written to.
+   */
   medium(path: string): Uint8Array | undefined {
     return this.#file(path)?.medium;
   }
@@ -120,8 +139,9 @@ export class SimDisk {
   // Damage to what is stored, durable at once.
 
   /**
-   * `change` gets those of the `length` bytes that the medium has, to be changed in place. Returns false if there are none.
-   * `behindCache`: pages in the cache still read clean until they are evicted; direct reads see the damage.
+   * `change` gets those of the `length` bytes that the medium has, to be changed in place. Returns
+   * false if there are none. `behindCache`: pages in the cache still read clean until they are
+   * evicted; direct reads see the damage.
    */
   alter(path: string, offset: number, change: (bytes: Uint8Array) => void, length: number, behindCache: boolean): boolean {
     return this.#file(path)?.alter(offset, length, change, behindCache) ?? false;
@@ -143,7 +163,10 @@ export class SimDisk {
     return inode !== undefined;
   }
 
-  /** The file has another name, in place of what had it. False if there is none, or no directory for the new name. */
+  /**
+   * The file has another name, in place of what had it. False if there is none, or no directory for
+   * the new name.
+   */
   rename(from: string, to: string): boolean {
     const [source, target] = [normalPath(from), normalPath(to)];
     const inode = this.#file(source);
@@ -155,7 +178,10 @@ export class SimDisk {
     return true;
   }
 
-  /** The file holds these bytes (a copy is kept), for open handles too; it and its directories are made where they are missing. */
+  /**
+   * The file holds these bytes (a copy is kept), for open handles too; it and its directories are
+   * made where they are missing.
+   */
   put(path: string, bytes: Uint8Array): void {
     const name = normalPath(path);
     const inode = this.#file(name) ?? new Inode(name);
@@ -207,7 +233,10 @@ export class SimDisk {
     this.#state.faults.arm(fault);
   }
 
-  /** No fault waits any more, and sectors that could not be read can be. What is damaged stays damaged. */
+  /**
+   * No fault waits any more, and sectors that could not be read can be. What is damaged stays
+   * damaged.
+   */
   disarm(): void {
     this.#state.faults.disarm();
     for (const [, inode] of this.#state.names.files()) inode.unspoil();

@@ -1,6 +1,7 @@
 /**
- * An open file of one life. What it writes is in the page cache at once and on the medium when a sync that began later has ended; what
- * the device does with it then (takes it, loses it, puts it elsewhere, fails) is decided at that end.
+ * An open file of one life. What it writes is in the page cache at once and on the medium when a
+ * sync that began later has ended; what the device does with it then (takes it, loses it, puts it
+ * elsewhere, fails) is decided at that end.
  */
 
 import { assert } from '../../base/assert.js';

@@ -1,10 +1,15 @@
-/** A device that says it wrote and did not, or wrote elsewhere. Both look right through the cache until it forgets. */
+/**
+ * A device that says it wrote and did not, or wrote elsewhere. Both look right through the cache
+ * until it forgets.
+ */
 
 import type { ArmedFault, Place } from './armed-faults.js';
 import type { DiskState } from './disk-state.js';
 import { SECTOR, type Inode } from './inode.js';
 
-/** Whether a write that comes to the medium now is lost there; undefined while no fault is armed. */
+/**
+ * Whether a write that comes to the medium now is lost there; undefined while no fault is armed.
+ */
 export function deviceFaults(state: DiskState, inode: Inode): ((bytes: Uint8Array, offset: number) => boolean) | undefined {
   if (state.faults.none) return undefined;
   return (bytes, offset) => {
@@ -20,7 +25,8 @@ function land(state: DiskState, fault: ArmedFault, inode: Inode, bytes: Uint8Arr
   const place = fault.target === undefined ? anywhere(state, inode) : fault.target(inode.path, offset, bytes.length);
   const target = place === undefined ? undefined : state.names.file(place.path);
   if (place === undefined || target === undefined) return;
-  // The bytes are a view of what waits for this sync, and the target may be this very file: they are copied first.
+  // The bytes are a view of what waits for this sync, and the target may be this very file: they
+  // are copied first.
   const copy = bytes.slice();
   const there = target.alter(place.offset, copy.length, (old) => old.set(copy.subarray(0, old.length)), true);
   if (there) fault.onStrike(place.path, place.offset, copy.length);

@@ -1,6 +1,7 @@
 /**
- * Which fault can strike which structure, and in which profile. The `table` profile does damage only where the store must survive
- * without entries of its log or promises from peers; what the strikes do in each cell is in strike-disk.ts and what it calls.
+ * Which fault can strike which structure, and in which profile. The `table` profile does damage
+ * only where the store must survive without entries of its log or promises from peers; what the
+ * strikes do in each cell is in strike-disk.ts and what it calls.
  */
 
 import { DISK_FAULTS, STRUCTURES, type DiskFault, type FaultProfile, type Structure } from '../model/fault.js';

@@ -1,4 +1,7 @@
-/** What damage does to bytes: where in a stretch it begins, how far it goes, and what it leaves there. */
+/**
+ * What damage does to bytes: where in a stretch it begins, how far it goes, and what it leaves
+ * there.
+ */
 
 import type { Stream } from '../world/random.js';
 import type { DiskFault } from '../model/fault.js';
@@ -17,8 +20,8 @@ export function endOf({ offset, length }: Stretch): number {
 }
 
 /**
- * The stretch that a fault of this kind takes when it strikes `unit`. Sectors and pages may reach beyond it, but stay within `allowed`,
- * which holds the unit.
+ * The stretch that a fault of this kind takes when it strikes `unit`. Sectors and pages may reach
+ * beyond it, but stay within `allowed`, which holds the unit.
  */
 export function stretchFor(kind: DiskFault, random: Stream, unit: Stretch, allowed: Stretch): Stretch {
   const at = unit.offset + random.below(Math.max(1, unit.length));

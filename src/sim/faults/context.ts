@@ -1,4 +1,7 @@
-/** What the strikes on disks share: whom they may hit, whom they told, and what is still on its way. */
+/**
+ * What all strikes on disks share: which nodes they may hit, who hears of each strike, and which
+ * faults still wait to strike.
+ */
 
 import type { NodeId } from '../../base/ids.js';
 import type { DamageOracle } from '../oracle/damage-oracle.js';
@@ -15,14 +18,20 @@ export interface DiskContext {
   readonly nodes: readonly SimNode[];
   readonly profile: FaultProfile;
   readonly settings: Omit<RunSettings, 'faultsUntilUs'>;
-  /** No fault strikes from here on, whatever it waited for: a run may end them earlier than its settings say. */
+  /**
+   * No fault strikes from here on, whatever it waited for: a run may end them earlier than its
+   * settings say.
+   */
   readonly untilUs: number;
   readonly oracle: DamageOracle;
   readonly coverage: Coverage;
   readonly pending: PendingStrikes;
 }
 
-/** Structures that survive one fault at a time: while one waits to strike, no other is done to the same part of the node. */
+/**
+ * Structures that survive one fault at a time: while one waits to strike, no other is done to the
+ * same part of the node.
+ */
 export type Part = 'hardstate' | 'manifest' | 'log';
 
 /** One attempt to carry out an action. */
@@ -56,7 +65,10 @@ export class PendingStrikes {
   }
 }
 
-/** To be called once in a run, before anything starts: from here on a power loss says exactly what it hit. */
+/**
+ * To be called once in a run, before anything starts: from here on a power loss says exactly what
+ * it hit.
+ */
 export function openDiskContext(of: Omit<DiskContext, 'pending'>): DiskContext {
   for (const { disk } of of.nodes) disk.structureOf = (path, offset) => structureAt(path, offset, of.settings.logSegmentBytes);
   return { ...of, pending: new PendingStrikes(of.world) };
@@ -76,12 +88,13 @@ export function struck(
 }
 
 /**
- * Whether this node may be done what it need not survive: only in profile `full`, only to a minority, and only if the others have
- * all that it has. Always false in profile `table`.
+ * Whether damage that a node need not survive may be done to this one: only in profile `full`, only
+ * to a minority, and only if the others have all that it has. Always false in profile `table`.
  */
 export function mayDoom({ profile, nodes, oracle }: DiskContext, node: SimNode): boolean {
   if (profile !== 'full') return false;
-  // Asked of the others first: one that has only stopped for a while, because its disk refused something, counts as doomed itself.
+  // Asked of the others first: one that has only stopped for a while, because its disk refused
+  // something, counts as doomed itself.
   const others = nodes.filter((each) => each !== node && oracle.verdict.doomed(each.id)).length;
   if (others >= Math.floor((nodes.length - 1) / 2)) return false;
   if (oracle.verdict.beyondRecall(node.id)) return true;
@@ -90,15 +103,16 @@ export function mayDoom({ profile, nodes, oracle }: DiskContext, node: SimNode):
 }
 
 /**
- * Whether this node may lose its manifest: it takes the version of another, so all of them must be up and have theirs.
+ * Whether this node may lose its manifest: it takes the version of another, so all of them must be
+ * up and have theirs.
  */
 export function mayLoseVersion({ nodes, oracle }: DiskContext, node: SimNode): boolean {
   return !oracle.verdict.doomed(node.id) && nodes.every((each) => each === node || (each.state === 'up' && !oracle.verdict.doomed(each.id)));
 }
 
 /**
- * For what must be there first: looks at most so often, and never once the faults are over, because `look`, which says when it is
- * done, may strike.
+ * Waits for what must be there before the strike. Looks at most so often, and never once the faults
+ * are over, because `look` (true: it is done) may strike.
  */
 export function keepLooking(context: DiskContext, everyUs: number, looks: number, look: () => boolean): void {
   if (looks <= 0) return;

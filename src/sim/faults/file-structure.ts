@@ -1,4 +1,7 @@
-/** What lies at a place of a file, by its path and offset alone: log, hard state and manifest have fixed areas. */
+/**
+ * What lies at a place of a file, by its path and offset alone: log, hard state and manifest have
+ * fixed areas.
+ */
 
 import { layoutOf, HEADER_BYTES } from '../../replica/log/segment-layout.js';
 import type { Structure } from '../model/fault.js';
@@ -14,7 +17,9 @@ export function fileStructure(path: string): Structure {
   return 'directory';
 }
 
-/** The part of the file at `offset`. Tables have none until they are whole: see {@link partOfTable}. */
+/**
+ * The part of the file at `offset`. Tables have none until they are whole: see {@link partOfTable}.
+ */
 export function structureAt(path: string, offset: number, segmentBytes: number): Structure {
   const file = fileStructure(path);
   if (file === 'manifest-file') return 'manifest-record';

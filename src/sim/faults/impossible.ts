@@ -1,6 +1,7 @@
 /**
- * The cells of fault x structure that cannot be, each with its reason. Written out by hand, not derived from cells.ts: a test holds
- * the two lists to be each other's complement, so that a cell can only be left out of one by being argued for in the other.
+ * The cells of fault x structure that cannot be, each with its reason. Written out by hand, not
+ * derived from cells.ts: a test holds the two lists to be each other's complement, so that a cell
+ * can only be left out of one by being argued for in the other.
  */
 
 import type { DiskFault, Structure } from '../model/fault.js';

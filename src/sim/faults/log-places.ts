@@ -1,6 +1,7 @@
 /**
- * The segments of a node's log as the medium has them. Only batches whose identity record is sound are told of: these are the ones that
- * a damaged log can prove to have existed (R6), so damage to them can never pass for a torn write.
+ * The segments of a node's log as the medium has them. Only batches whose identity record is sound
+ * are listed: these are the ones that a damaged log can prove to have existed (R6), so damage to
+ * them can never pass for a torn write.
  */
 
 import { BATCH_HEADER, decodeBatchHeader, decodeRecordHead } from '../../replica/log/batch-codec.js';

@@ -1,10 +1,11 @@
 /**
- * What goes wrong in a run, and when: a pure function of seed, profile and settings. Swarm testing (Groce et al., 2012): not only
- * chance differs from seed to seed but what chance may do. A seed has its own classes, structures, kinds, weights and rhythm, so
- * that rare combinations come in crowds, and what hides when everything happens at once shows when only some of it does.
+ * What goes wrong in a run, and when: a pure function of seed, profile and settings. Swarm testing
+ * (Groce et al., 2012): not only chance differs from seed to seed but what chance may do. A seed
+ * has its own classes, structures, kinds, weights and rhythm, so that rare combinations come in
+ * crowds, and what hides when everything happens at once shows when only some of it does.
  *
- * Of a disk action the structure is drawn first and then a fault that fits it: every cell is reached often, however many
- * bytes a structure has.
+ * Of a disk action the structure is drawn first and then a fault that fits it: every cell is
+ * reached often, however many bytes a structure has.
  */
 
 import type { RunSettings } from '../model/settings.js';
@@ -92,7 +93,8 @@ function drawDisk(random: Stream, profile: FaultProfile, times: Times): Drawn[] 
   const structures = swarm(random, STRUCTURES, 3, 5, [1, 1, 2, 4]);
   const spreads = random.pick(SPREADS);
   const kinds = new Map<Structure, Weighted<DiskFault>[]>();
-  // One draw for all structures: a seed without bit flips has none anywhere, unless a structure would be left with nothing.
+  // One draw for all structures: a seed without bit flips has none anywhere, unless a structure
+  // would be left with nothing.
   const active = new Map(STRUCTURES.flatMap((structure) => kindsOf(structure, 'full')).map((kind) => [kind, false]));
   for (const kind of active.keys()) active.set(kind, random.chance(2, 3));
   for (const structure of STRUCTURES) {
@@ -114,7 +116,10 @@ function drawNetwork(random: Stream, times: Times): Drawn[] {
   return drawKinds(random, 'network', swarm<NetworkFault>(random, NETWORK_FAULTS, 2, 3, [1, 2, 3]), count, times);
 }
 
-/** Those that take promises from a node: how often in a plan, at most, and only where a typed stop is excused. */
+/**
+ * Those that take promises from a node: how often in a plan, at most, and only where a typed stop
+ * is excused.
+ */
 const FORGETTING: readonly ProcessFault[] = ['wipe', 'roll-back'];
 const OFTEN: readonly ProcessFault[] = ['crash', 'crash', 'crash-mid-write', 'crash-mid-write', 'crash-leader', 'pause'];
 

@@ -1,7 +1,8 @@
 /**
- * Faults of the next reads, writes and syncs. An armed fault counts when it strikes. It waits for a bounded time, and what it may strike is
- * asked again at that moment, because by then the files are others: a slot only while the others agree, one copy of a manifest
- * record at a time, a block only while another node has it.
+ * Faults of the next reads, writes and syncs. An armed fault counts when it strikes. It waits for a
+ * bounded time, and what it may strike is asked again at that moment, because by then the files are
+ * others: a slot only while the others agree, one copy of a manifest record at a time, a block only
+ * while another node has it.
  */
 
 import type { NodeId } from '../../base/ids.js';
@@ -146,20 +147,28 @@ function aimAt(strike: Strike, node: SimNode): Aim | undefined {
   }
 }
 
-/** A write may begin in one area only; of a sync, which spans many, the areas at both ends count. */
+/**
+ * A write may begin in one area only; of a sync, which spans many, the areas at both ends count.
+ */
 function touches(path: string, offset: number, length: number, structure: Structure, segmentBytes: number): boolean {
   if (!path.startsWith('log/')) return false;
   return structureAt(path, offset, segmentBytes) === structure || structureAt(path, offset + length - 1, segmentBytes) === structure;
 }
 
-/** Output of a plan, a heal or a fetch on its way. What the device loses of it, another node must have. */
+/**
+ * Output of a plan, a heal or a fetch on its way. What the device loses of it, another node must
+ * have.
+ */
 function atTableWrite({ kind, context }: Strike, node: NodeId): Matches {
   const lies = kind === 'lost-write' || kind === 'misdirected-write';
   return (path, offset, length) =>
     path.startsWith('tables/') && (lies ? length > 0 && context.oracle.verdict.mayDamage(node, path, offset, length) : kind !== 'slow-io' || length > 0);
 }
 
-/** One slot, while the other three are sound; of writes that fail also the one behind it, which is one more than a record may miss. */
+/**
+ * One slot, while the other three are sound; of writes that fail also the one behind it, which is
+ * one more than a record may miss.
+ */
 function atSlot(strike: Strike, node: SimNode): Aim | undefined {
   const { random, kind } = strike;
   if (!slotsAgree(node)) return undefined;
@@ -203,8 +212,8 @@ function atLogRead(strike: Strike, node: SimNode): Aim | undefined {
       return whole.map((batch) => ({ path, ...(kind === 'sticky-read-error' ? identityRun(batches, batch) : identityOf(batch)) }));
     }
     // Not more than once in a row: a read that fails is tried again page by page.
-    const f = kind === 'read-error' ? Infinity : coveredThrough(strike, node);
-    return runsOf(batches, (batch) => isCovered(batch, f)).map(({ allowed }) => ({ path, ...allowed }));
+    const flushed = kind === 'read-error' ? Infinity : coveredThrough(strike, node);
+    return runsOf(batches, (batch) => isCovered(batch, flushed)).map(({ allowed }) => ({ path, ...allowed }));
   });
   const fitting = kind === 'sticky-read-error' ? places.flatMap((place) => wholePages(place, structure)) : places;
   if (fitting.length === 0) return undefined;
@@ -253,7 +262,8 @@ function atBlocks(strike: Strike, node: SimNode): Aim | undefined {
     matches: (path, offset, length) => {
       const place = hit(path, offset, length);
       if (place === undefined) return false;
-      // The disk asks for the read first and then for each of its sectors alone. The page of a bad sector goes with it.
+      // The disk asks for the read first and then for each of its sectors alone. The page of a bad
+      // sector goes with it.
       const there = clip(place, { offset, length });
       for (let at = pageOf(there.offset).offset; at < endOf(there); at += PAGE) {
         if (context.oracle.verdict.mayDamage(node.id, path, at, PAGE)) return true;

@@ -1,6 +1,7 @@
 /**
- * Power losses aimed at a structure: the power goes just after something of it was written and not yet synced, or renamed and its
- * directory not yet synced. What then becomes of it is the disk's affair, which also counts it.
+ * Power losses aimed at a structure: the power goes just after something of it was written and not
+ * yet synced, or renamed and its directory not yet synced. What then becomes of it is the disk's
+ * affair, which also counts it.
  */
 
 import { codeOf } from '../../base/errors.js';
@@ -14,7 +15,7 @@ import { fileStructure, structureAt } from './file-structure.js';
 
 const SECOND_US = 1_000_000;
 const WAIT_US = 40 * SECOND_US;
-/** Bad blocks: the offsets in their hints take more than a sector. */
+/** So many bad blocks that the offsets in their hints take more than a sector. */
 const MANY_BLOCKS = 64;
 
 export function strikeAtCrash(strike: Strike): boolean {
@@ -74,7 +75,8 @@ function provoke(strike: Strike, node: SimNode, structure: Structure): void {
     scrub(node);
   } else if (structure === 'hints-file' || structure === 'repairs-file') baitRepairs(strike, node);
   if (structure === 'hardstate-slot' || structure === 'manifest-file') {
-    // Each start updates the hard state; one that finds junk behind the manifest's end begins a new file.
+    // Each start updates the hard state; one that finds junk behind the manifest's end begins a new
+    // file.
     const path = manifestPath(node.disk);
     const size = path === undefined ? undefined : node.disk.medium(path)?.length;
     if (structure === 'manifest-file' && path !== undefined && size !== undefined) node.disk.resize(path, size + 1 + random.below(512));

@@ -122,7 +122,7 @@ describe('a strike on disks', function () {
     }
   });
 
-  it('R2 R3 R6 in profile table leaves every node its promises, its manifest and its log after F, whatever comes together', async () => {
+  it('R2 R3 R6 in profile table leaves every node its promises, its manifest and its log after the flushed index, whatever comes together', async () => {
     const cells = possibleCells('table').filter(({ kind, structure }) =>
       STATE.some((part) => structure.startsWith(part)) && !NEED_A_LIFE.includes(kind));
     for (let seed = 1; seed <= 40; seed++) {
@@ -130,7 +130,8 @@ describe('a strike on disks', function () {
       const random = trial.world.stream('trial');
       const spread = random.pick(['one', 'same', 'helix'] as const);
       const actions = Array.from({ length: random.between(1, 12) }, (_, i) => action(i, random.pick(cells), spread));
-      // Only what is stored or read matters to a start: refusals of writes may end it, with an error that says so.
+      // Only what is stored or read matters to a start: refusals of writes may end it, with an
+      // error that says so.
       const fitting = actions.filter(({ kind }) => !['write-error', 'no-space', 'sync-error', 'sync-dir-error', 'stalled-sync'].includes(kind));
       await strike(trial, fitting);
       for (const [i, node] of trial.context.nodes.entries()) {

@@ -1,6 +1,7 @@
 /**
- * Carries out one disk action of the plan. What is not there now is tried again for some seconds; what cannot be done at all gives way to
- * damage to tables, so that a plan is as rough as it was meant to be. All chance comes from the action's own stream.
+ * Carries out one disk action of the plan. What is not there now is tried again for some seconds;
+ * what cannot be done at all gives way to damage to tables, so that a plan is as rough as it was
+ * meant to be. All chance comes from the action's own stream.
  */
 
 import { isPossible } from './cells.js';
@@ -46,7 +47,10 @@ function carryOut(strike: Strike, spread: Spread): boolean {
   return strikeArmed(strike, spread);
 }
 
-/** Where a lost write is safest done to what was written: only then is it known what it was, and who else has it. */
+/**
+ * Where a lost write is safest done to what was written: only then is it known what it was, and who
+ * else has it.
+ */
 function isDoneAfterwards(structure: Structure): boolean {
   return structure.startsWith('log-') || (structure.startsWith('table-') && structure !== 'table-file');
 }

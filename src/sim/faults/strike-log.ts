@@ -1,9 +1,10 @@
 /**
- * Damage to the log. What a node survives alone: records below F of batches whose identities are sound (the log then begins after
- * them), identities of batches that are sound, one of the two headers of a segment, the oldest segment once F is beyond it, a tail
- * page cut off, junk behind the end, files that only wait to be used again. All else needs entries from peers: profile `full` does
- * it to nodes that may stop, and then too only to batches that the damaged log itself proves, because nobody can tell the loss of
- * others from a torn write.
+ * Damage to the log. What a node survives alone: records below the flushed index, of batches whose
+ * identities are sound (the log then begins after them), identities of batches that are sound, one
+ * of the two headers of a segment, the oldest segment once the flushed index is beyond it, a tail
+ * page cut off, junk behind the end, files that only wait to be used again. All else needs entries
+ * from peers: profile `full` does it to nodes that may stop, and then too only to batches that the
+ * damaged log itself proves, because nobody can tell the loss of others from a torn write.
  */
 
 import { HEADER_BYTES, encodeHeader } from '../../replica/log/segment-layout.js';
@@ -57,22 +58,25 @@ export function runsOf(batches: readonly BatchPlace[], fits: (batch: BatchPlace)
   return runs;
 }
 
-/** Strictly below F: what F itself rests on stays. */
-export function isCovered(batch: BatchPlace, f: number): boolean {
-  return batch.last < f;
+/**
+ * Strictly below the flushed index: the entry at that index stays, because the log continues from
+ * it.
+ */
+export function isCovered(batch: BatchPlace, flushed: number): boolean {
+  return batch.last < flushed;
 }
 
 function strikeRecord(strike: Strike, node: SimNode, segments: readonly SegmentPlaces[], doom: boolean): boolean {
   const { random, kind } = strike;
-  const f = coveredThrough(strike, node);
+  const flushed = coveredThrough(strike, node);
   const runs = segments.flatMap(({ path, batches }) =>
-    runsOf(batches, (batch) => doom || isCovered(batch, f)).map((run) => ({ path, ...run })));
+    runsOf(batches, (batch) => doom || isCovered(batch, flushed)).map((run) => ({ path, ...run })));
   if (runs.length === 0) return false;
   const { path, allowed, batches } = random.pick(runs);
   const batch = random.pick(batches);
   const unit = random.chance(3, 4) ? random.pick(batch.records) : batch;
   const grave = (stretch: Stretch): boolean =>
-    batches.some((each) => !isCovered(each, f) && each.offset < endOf(stretch) && stretch.offset < endOf(each));
+    batches.some((each) => !isCovered(each, flushed) && each.offset < endOf(stretch) && stretch.offset < endOf(each));
   if (kind === 'stale') {
     const older = random.pick(batches);
     const bytes = node.disk.medium(path)?.slice(older.offset, endOf(older));
@@ -108,7 +112,10 @@ export function identityOf({ identityAt, identityLength }: BatchPlace): Stretch 
   return { offset: identityAt, length: identityLength };
 }
 
-/** The identities around that of `batch`, without a gap, whose batches are all sound and vouch for themselves. */
+/**
+ * The identities around that of `batch`, without a gap, whose batches are all sound and vouch for
+ * themselves.
+ */
 export function identityRun(batches: readonly BatchPlace[], batch: BatchPlace): Stretch {
   const inOrder = [...batches].sort((a, b) => a.identityAt - b.identityAt);
   const at = inOrder.indexOf(batch);
@@ -143,7 +150,10 @@ function strikeHeader(strike: Strike, node: SimNode, segments: readonly SegmentP
   return hits > 0;
 }
 
-/** The device says it wrote: behind the cache there is what was there before, and maybe the bytes lie elsewhere. */
+/**
+ * The device says it wrote: behind the cache there is what was there before, and maybe the bytes
+ * lie elsewhere.
+ */
 function loseWrite(strike: Strike, node: SimNode, path: string, place: Stretch, grave: boolean): boolean {
   const bytes = node.disk.medium(path)?.slice(place.offset, endOf(place));
   if (bytes === undefined || !alter(strike, node, path, place, (old) => void old.fill(0), grave, true)) return false;
@@ -166,13 +176,16 @@ function alter(
   return true;
 }
 
-/** The oldest segment, if nothing in it is needed any more and the next one says where the log begins. */
-function superfluous(segments: readonly SegmentPlaces[], f: number): SegmentPlaces | undefined {
+/**
+ * The oldest segment, if nothing in it is needed any more and the next one says where the log
+ * begins.
+ */
+function superfluous(segments: readonly SegmentPlaces[], flushed: number): SegmentPlaces | undefined {
   const [oldest, next] = segments;
   const first = next?.batches[0];
   if (oldest === undefined || next === undefined || first === undefined) return undefined;
   const begins = next.generation === oldest.generation + 1 && first.offset === next.layout.dataStart && first.whole;
-  return begins && first.previousIndex < f ? oldest : undefined;
+  return begins && first.previousIndex < flushed ? oldest : undefined;
 }
 
 function strikeSegment(strike: Strike, node: SimNode, segments: readonly SegmentPlaces[], doom: boolean): boolean {
@@ -188,7 +201,8 @@ function strikeSegment(strike: Strike, node: SimNode, segments: readonly Segment
     struck(strike, node.id, path, Math.min(size, layout.bytes), Math.abs(size - layout.bytes));
     return true;
   }
-  // Of a segment with a successor in use the loss shows by the sequence of batches, of any other one by its size or its name.
+  // Of a segment with a successor in use the loss shows by the sequence of batches, of any other
+  // one by its size or its name.
   const used = segments.filter((segment) => segment.batches.length > 0);
   const target = doom ? doomedSegment(strike, used) : superfluous(segments, coveredThrough(strike, node));
   if (target === undefined) return !doom && strikeSpare(strike, node, used);
@@ -202,7 +216,10 @@ function strikeSegment(strike: Strike, node: SimNode, segments: readonly Segment
   return true;
 }
 
-/** A file that waits to become a segment again: what it holds is of an earlier generation, and a new one can be made. */
+/**
+ * A file that waits to become a segment again: what it holds is of an earlier generation, and a new
+ * one can be made.
+ */
 function strikeSpare(strike: Strike, node: SimNode, used: readonly SegmentPlaces[]): boolean {
   const { random, kind } = strike;
   const { disk } = node;

@@ -1,4 +1,7 @@
-/** Carries out one action of the plan on processes. Each ends by itself, and never takes away what the profile must leave. */
+/**
+ * Carries out one action of the plan on processes. Each ends by itself, and never takes away what
+ * the profile must leave.
+ */
 
 import { codeOf } from '../../base/errors.js';
 import type { SimCluster } from '../cluster/sim-cluster.js';
@@ -18,11 +21,11 @@ export interface ProcessContext {
   readonly untilUs: number;
   /** The data directory of this node is about to be emptied or put back to an older state. */
   readonly forgets: (node: SimNode, what: 'wipe' | 'roll-back') => void;
-  /** A majority stays that nothing was done to, whether or not it has shown yet. */
+  /** A majority stays to which nothing was done, damage included that has not shown yet. */
   readonly mayForget: (node: SimNode) => boolean;
   /** It and all others that run can hear each other now. */
   readonly hears: (node: SimNode) => boolean;
-  /** It is not only planned but done. */
+  /** Called when it is really done, not only planned. */
   readonly struck: () => void;
 }
 
@@ -114,8 +117,8 @@ function rollBack(context: ProcessContext, node: SimNode, random: Stream, struck
 }
 
 /**
- * The directory of one node loses its memory, or gets back an older one. At most a minority may ever be without: the others keep what
- * was promised, and only they can tell.
+ * The directory of one node loses its memory, or gets back an older one. At most a minority may
+ * ever be without: the others keep what was promised, and only they can tell.
  */
 function forget(context: ProcessContext, node: SimNode, image: DiskImage | undefined, random: Stream): boolean {
   const { cluster, world } = context;
@@ -124,7 +127,8 @@ function forget(context: ProcessContext, node: SimNode, image: DiskImage | undef
   cluster.down(node, 'kill');
   if (image === undefined) node.disk.wipe();
   else node.disk.restore(image);
-  // Who lost all waits until it can ask; an older copy goes on without those whom it cannot reach, and they may be all that know better.
+  // An emptied node waits until it can ask the others; one with an older copy goes on without those
+  // whom it cannot reach, and they may be the only ones that know better.
   const mayStart = (): boolean => image === undefined || world.nowUs >= context.untilUs || context.hears(node);
   const start = (): void => (mayStart() ? cluster.up(node) : void world.schedule(HEARS_POLL_US, start));
   world.schedule(downTime(random), start);

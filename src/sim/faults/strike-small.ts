@@ -1,6 +1,7 @@
 /**
- * Damage to the hints file and to kept repairs. Nothing in them is the only copy of anything, so all of it is allowed. They exist only
- * while there is something to heal: where there is none, blocks are damaged first and the strike waits for what follows.
+ * Damage to the hints file and to kept repairs. Nothing in them is the only copy of anything, so
+ * all of it is allowed. They exist only while there is something to heal: where there is none,
+ * blocks are damaged first and the strike waits for what follows.
  */
 
 import { equalBytes } from '../../base/bytes.js';

@@ -1,8 +1,9 @@
 /**
- * Damage to hard state and manifest. What a node survives alone: one or two slots of four as long as the others agree, one of the two
- * copies of a manifest record, an end that is cut off or has junk behind it, files of generations that nobody names. In profile
- * `full` a minority may also lose more than that, but never so that an older state looks like the present one: a hard state that went
- * back as a whole is the roll-back of a node, which no file shows.
+ * Damage to hard state and manifest. What a node survives alone: one or two slots of four as long
+ * as the others agree, one of the two copies of a manifest record, an end that is cut off or has
+ * junk behind it, files of generations that nobody names. In profile `full` a minority may also
+ * lose more than that, but never so that an older state looks like the present one: a hard state
+ * that went back as a whole is the roll-back of a node, which no file shows.
  */
 
 import { FILE_BYTES, SLOT_BYTES, SLOT_PAGES, slotOffset } from '../../replica/hard-state/slots.js';
@@ -30,7 +31,8 @@ export function strikeSlot(strike: Strike, node: SimNode): boolean {
   const order = random.shuffled(SLOT_PAGES.map((_, slot) => slot));
   if (kind === 'stale') return waitForStale(strike, node, order[0] as number);
   const grave = mayDoom(context, node) && random.chance(1, 2);
-  // Two at once leave no slot to spare for a crash in the middle of the next write: only while there is no process that writes.
+  // Two at once leave no slot to spare for a crash in the middle of the next write: only while
+  // there is no process that writes.
   const count = grave ? random.between(3, 4) : node.process === undefined && random.chance(1, 3) ? 2 : 1;
   return order.slice(0, count).filter((slot) => damageSlot(strike, node, slot, grave)).length > 0;
 }
@@ -43,7 +45,9 @@ function damageSlot(strike: Strike, node: SimNode, slot: number, grave: boolean)
   return alter(strike, node, PATH, stretch, changeOf(kind, random), grave);
 }
 
-/** What the slot holds now comes back after the next update, as if that write of it had been lost. */
+/**
+ * What the slot holds now comes back after the next update, as if that write of it had been lost.
+ */
 function waitForStale(strike: Strike, node: SimNode, slot: number): boolean {
   const old = node.disk.medium(PATH)?.slice(slotOffset(slot), slotOffset(slot) + SLOT_BYTES);
   const sequence = readSlots(node.disk)[0]?.record.sequence;
@@ -146,7 +150,10 @@ function cutSecondCopy(strike: Strike, node: SimNode, path: string, size: number
   return true;
 }
 
-/** A file of a generation that hard state does not name is there: one that should be gone, or one that was never named. */
+/**
+ * A file of a generation that hard state does not name is there: one that should be gone, or one
+ * that was never named.
+ */
 function putLeftover(strike: Strike, node: SimNode, path: string): boolean {
   const { random } = strike;
   const generation = Number(path.slice(path.indexOf('/') + 1));

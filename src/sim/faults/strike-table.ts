@@ -1,6 +1,7 @@
 /**
- * Damage to tables, in both profiles only where the oracle says that another node still has every block. What the device lost or put
- * elsewhere is done to tables that are finished: it is their medium that differs from what was written, behind the cache.
+ * Damage to tables, in both profiles only where the oracle says that another node still has every
+ * block. Lost and misdirected writes are done to finished tables, afterwards: their medium then
+ * differs from what was written, behind the cache.
  */
 
 import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
@@ -35,13 +36,17 @@ export function strikeTablePart(strike: Strike, spread: Spread): boolean {
 }
 
 function stretchOf({ kind, random }: Strike, place: TablePlace): Stretch {
-  // Stale content and lost writes take the place itself: a sector more would be damage of another kind.
+  // Stale content and lost writes take the place itself: a sector more would be damage of another
+  // kind.
   if (kind === 'stale' || kind === 'lost-write' || kind === 'misdirected-write') return place;
   // Sectors do not end where blocks do. The oracle is asked about all they touch.
   return stretchFor(kind, random, place, { offset: 0, length: place.meta.bytes });
 }
 
-/** Every node has other stripes: other blocks, or other pieces where there are fewer blocks than nodes. */
+/**
+ * Every node has other stripes: other blocks, or other pieces where there are fewer blocks than
+ * nodes.
+ */
 function stripesOf(strike: Strike, places: readonly TablePlace[], nodes: number, own: number): [TablePlace, Stretch][] {
   if (places.length >= nodes) {
     const mine = places.filter((_, i) => i % nodes === own);
@@ -76,7 +81,9 @@ function damage(
   return true;
 }
 
-/** A well-formed block of the same kind from elsewhere: only who refers to a block can tell (S4). */
+/**
+ * A well-formed block of the same kind from elsewhere: only who refers to a block can tell (S4).
+ */
 function otherContent({ context, random, structure }: Strike, node: SimNode, place: TablePlace): Uint8Array | undefined {
   const others = tablesOf(context, node).flatMap((meta) => placesInTable(context, meta, structure))
     .filter((other) => other.meta.fileDigest !== place.meta.fileDigest || other.offset !== place.offset);

@@ -1,6 +1,7 @@
 /**
- * What lies where. By path and offset alone where that is enough (log and hard state have fixed areas); with the layouts that
- * the product wrote where it is not (tables by their index, log and manifest by what their records say).
+ * What lies where. By path and offset alone where that is enough (log and hard state have fixed
+ * areas); with the layouts that the product wrote where it is not (tables by their index, log and
+ * manifest by what their records say).
  */
 
 import { HEADER_BYTES } from '../../replica/log/segment-layout.js';

@@ -1,4 +1,7 @@
-/** What a run came through: which fault struck which structure, and which branches of the store ran, how often. Counts only add up. */
+/**
+ * What a run came through: which fault struck which structure, and which branches of the store ran,
+ * how often. Counts only add up.
+ */
 
 import type { FaultKind, Structure } from './fault.js';
 
@@ -7,15 +10,24 @@ const WARNING_CHARS = 100;
 
 export class Coverage {
   readonly #counts = new Map<string, number>();
-  /** By type: as many as there are of all the others together, and a name each would cost more than its count. */
+  /**
+   * By type of event: they are half of all counts, and making a branch name for each would cost
+   * more than counting it.
+   */
   readonly #events = new Map<string, number>();
 
-  /** A fault struck; `structure` for those on disks. Called when it really struck, not when it was planned. */
+  /**
+   * A fault struck; `structure` for those on disks. Called when it really struck, not when it was
+   * planned.
+   */
   fault(kind: FaultKind, structure?: Structure): void {
     this.branch(structure === undefined ? `fault ${kind}` : `fault ${kind} ${structure}`);
   }
 
-  /** A branch of the store or of the simulator ran: `event heal-applied`, `open LogError ENTRY_FAULTY`, `op txn`. */
+  /**
+   * A branch of the store or of the simulator ran: `event heal-applied`,
+   * `open LogError ENTRY_FAULTY`, `op txn`.
+   */
   branch(name: string, times = 1): void {
     this.#counts.set(name, (this.#counts.get(name) ?? 0) + times);
   }
@@ -25,7 +37,10 @@ export class Coverage {
     this.#events.set(type, (this.#events.get(type) ?? 0) + 1);
   }
 
-  /** The store took a way that it warns of: mostly a way back. What differs from one time to the next (names, figures) is left out. */
+  /**
+   * The store warned of something, mostly of a fallback. What differs from one time to the next
+   * (names, figures) is left out.
+   */
   warned(message: string): void {
     const what = message.replaceAll(/\S*\d\S*/g, '#');
     this.branch(`warned ${what.length > WARNING_CHARS ? `${what.slice(0, WARNING_CHARS)}...` : what}`);

@@ -1,6 +1,8 @@
 /**
- * The words for what may go wrong. A plan is a list of actions, a pure function of seed and profile; what an action does when its
- * time comes is drawn from a stream of its own (`fault <id>`), so that any of them can be left out and the others stay what they were.
+ * The vocabulary of what may go wrong, and the lowest room but for time and chance: disks, network,
+ * checks and strikes all use it. A plan is a list of actions, a pure function of seed and profile;
+ * what an action does when its time comes is drawn from a stream of its own (`fault <id>`), so that
+ * any of them can be left out and the others stay what they were.
  */
 
 /** What lies on a disk, told apart because each is protected in its own way. */
@@ -36,7 +38,10 @@ export type ProcessFault = (typeof PROCESS_FAULTS)[number];
 export type FaultKind = DiskFault | NetworkFault | ProcessFault;
 export type FaultClass = 'disk' | 'network' | 'process';
 
-/** one: a single node. same: the same place on all but one. helix: other stripes of the same file on every node. */
+/**
+ * one: a single node. same: the same place on all but one. helix: other stripes of the same file on
+ * every node.
+ */
 export type Spread = 'one' | 'same' | 'helix';
 
 export interface FaultAction {
@@ -53,7 +58,8 @@ export interface FaultAction {
 }
 
 /**
- * `table`: all that the store must survive without recovering its log from peers. `full`: also damage to log and hard state after which
- * a node may stop, with its typed error; every safety check stays on.
+ * `table`: all that the store must survive without recovering its log from peers. `full`: also
+ * damage to log and hard state after which a node may stop, with its typed error; every safety
+ * check stays on.
  */
 export type FaultProfile = 'table' | 'full';

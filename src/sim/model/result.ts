@@ -3,14 +3,17 @@
 import type { FaultAction, FaultProfile } from './fault.js';
 
 /**
- * crash: an event threw, an assertion broke, a node stopped without a fault that excuses it. correctness: data lost, wrong or forked.
- * liveness: a healed cluster did not come to rest in time.
+ * crash: an event threw, an assertion broke, a node stopped without a fault that excuses it.
+ * correctness: data lost, wrong or forked. liveness: a healed cluster did not come to rest in time.
  */
 export type ViolationKind = 'crash' | 'correctness' | 'liveness';
 
 export interface Violation {
   readonly kind: ViolationKind;
-  /** Which check, in words that stay the same for the same bug: `linearizable`, `one leader per term`, `byte-equal tables`. */
+  /**
+   * Which check, in words that stay the same for the same bug: `linearizable`,
+   * `one leader per term`, `byte-equal tables`.
+   */
   readonly check: string;
   readonly message: string;
   /** Microseconds since the start of the run. */

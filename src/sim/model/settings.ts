@@ -1,6 +1,7 @@
 /**
- * The shape of a run, drawn from its seed (swarm testing, Groce et al. 2012: what differs from run to run is not only chance but what
- * chance may do). Sizes are small, so that logs are truncated, memtables flushed, tables compacted and snapshots sent within minutes.
+ * The shape of a run, drawn from its seed (swarm testing, Groce et al. 2012: what differs from run
+ * to run is not only chance but what chance may do). Sizes are small, so that logs are truncated,
+ * memtables flushed, tables compacted and snapshots sent within minutes.
  */
 
 import { KiB } from '../../base/bytes.js';
@@ -38,7 +39,8 @@ export function runSettings(world: World): RunSettings {
   const heartbeatMs = random.pick([50, 100, 100, 200]);
   const memtableBytes = random.pick([8, 12, 16, 24, 32]) * KiB;
   return {
-    // Five with the shortest heartbeat are twice the events of any other run and show nothing that others do not.
+    // Five with the shortest heartbeat are twice the events of any other run and show nothing that
+    // others do not.
     nodes: random.chance(1, 5) && heartbeatMs >= 100 ? 5 : 3,
     clients: random.between(4, 10),
     keys: random.pick([20, 60, 60, 150]),

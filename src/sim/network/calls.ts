@@ -1,7 +1,9 @@
 /**
- * Calls between nodes. Request and reply each travel by themselves and may be lost, which the caller sees as a TIMEOUT; a call may
- * have been carried out and yet fail. The request is an event of the called life, the outcome one of the caller's: neither a dead
- * caller nor a dead callee does anything any more. Requests and replies are copied: each side owns its bytes, as with a real wire.
+ * Calls between nodes. Request and reply each travel by themselves and may be lost, which the
+ * caller sees as a TIMEOUT; a call may have been carried out and yet fail. The request is an event
+ * of the called life, the outcome one of the caller's: neither a dead caller nor a dead callee does
+ * anything any more. Requests and replies are copied: each side owns its bytes, as with a real
+ * wire.
  */
 
 import { AssertionError } from '../../base/assert.js';

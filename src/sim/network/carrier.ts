@@ -1,7 +1,8 @@
 /**
- * Carries frames over links. Frames of a link arrive in the order they were sent (unless the weather reorders), those of one turn of the
- * sender's event loop in one turn of the receiver's; frames may be lost, come twice, or wait. A delivery is an event of the
- * receiving life: dead lives get nothing, paused ones get it later. Nothing arrives over a connection that broke meanwhile.
+ * Carries frames over links. Frames of a link arrive in the order they were sent (unless the
+ * weather reorders), those of one turn of the sender's event loop in one turn of the receiver's;
+ * frames may be lost, come twice, or wait. A delivery is an event of the receiving life: dead lives
+ * get nothing, paused ones get it later. Nothing arrives over a connection that broke meanwhile.
  */
 
 import { KiB } from '../../base/bytes.js';
@@ -14,7 +15,10 @@ import type { Topology } from './topology.js';
 import { delayUs } from './weather.js';
 
 const MS = 1_000;
-/** Kept while there is no connection, the newest, and no older than this (as the real transport does between two tries). */
+/**
+ * Kept while there is no connection, the newest, and no older than this (as the real transport does
+ * between two tries).
+ */
 const DETACHED_BYTES = 64 * KiB;
 const DETACHED_US = 1_000 * MS;
 
@@ -109,7 +113,9 @@ export class Carrier {
     }, receiver.process);
   }
 
-  /** Outside the order of its link: a little later than those behind it, now and then much later. */
+  /**
+   * Outside the order of its link: a little later than those behind it, now and then much later.
+   */
   #stray(link: Link, receiver: SimEndpoint, frame: Uint8Array, departUs: number): void {
     const random = this.#random;
     const extraUs = random.chance(1, 8) ? random.between(50 * MS, 3_000 * MS) : random.tail(8 * link.weather.delayMeanUs);

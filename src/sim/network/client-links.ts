@@ -1,6 +1,6 @@
 /**
- * The ways between clients and nodes: each message takes its time, may be lost, and finds no way while it is cut. Messages
- * overtake each other: clients have many connections.
+ * The ways between clients and nodes: each message takes its time, may be lost, and finds no way
+ * while it is cut. Messages overtake each other: clients have many connections.
  */
 
 import type { NodeId } from '../../base/ids.js';
@@ -32,15 +32,19 @@ export class ClientLinks {
   }
 
   /**
-   * Runs `fn` when the message reaches the node's machine, whether or not a process is there to take it; never if it is lost.
-   * It is the world's own event: what a node does about it belongs on its process, by another one.
+   * Runs `fn` when the message reaches the node's machine, whether or not a process is there to
+   * take it; never if it is lost. It is the world's own event: what a node does about it belongs on
+   * its process, by another one.
    */
   toNode(client: number, node: NodeId, fn: () => void): void {
     if (this.#isLost(client, node, true)) return;
     this.#world.schedule(this.#delayUs(), fn);
   }
 
-  /** Runs `fn` at the client when the message arrives; never if it is lost. What was sent before the node died still arrives. */
+  /**
+   * Runs `fn` at the client when the message arrives; never if it is lost. What was sent before the
+   * node died still arrives.
+   */
   toClient(client: number, node: NodeId, fn: () => void): void {
     if (this.#isLost(client, node, false)) return;
     const process = this.#topology.endpoint(node)?.process;

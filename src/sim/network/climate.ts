@@ -1,6 +1,7 @@
 /**
- * The weather that holds on each link: that of every day, and over it whatever storms rage. Always true: the weather of a link is the
- * worst of all that hits it, so that storms may begin and end in any order.
+ * The weather that holds on each link: the everyday weather, and over it whatever storms rage.
+ * Always true: the weather of a link is the worst of all that hits it, so that storms may begin and
+ * end in any order.
  */
 
 import type { NodeId } from '../../base/ids.js';
@@ -27,7 +28,7 @@ export class Climate {
     this.#blow();
   }
 
-  /** Of every day; the seed's own unless it is set. */
+  /** The seed's own unless it is set. */
   get everyDay(): Weather {
     return this.#everyDay;
   }
@@ -37,7 +38,10 @@ export class Climate {
     this.#blow();
   }
 
-  /** Worsens the weather on the links that are hit (all: clients' too), until the returned function is called. */
+  /**
+   * Worsens the weather on the links that are hit (all: clients' too), until the returned function
+   * is called.
+   */
   storm(change: Partial<Weather>, hits?: (from: NodeId, to: NodeId) => boolean): () => void {
     const storm: Storm = { change, hits };
     this.#storms.add(storm);

@@ -1,7 +1,7 @@
 /**
- * The connections between nodes, one for each pair. A connection that breaks tells each living end once (`onDisconnect`), as the real
- * transport does: a process that is gone, an orderly stop, a reset, a cut that lasts. It comes back by itself once both live and no
- * direction is cut.
+ * The connections between nodes, one for each pair. A connection that breaks tells each living end
+ * once (`onDisconnect`), as the real transport does: a process that is gone, an orderly stop, a
+ * reset, a cut that lasts. It comes back by itself once both live and no direction is cut.
  */
 
 import { assert } from '../../base/assert.js';
@@ -50,7 +50,10 @@ export class Connections {
     }
   }
 
-  /** The process is gone: its peers notice after a while, `silent` ones after a long while. What it sent before arrives first. */
+  /**
+   * The process is gone: its peers notice after a while, `silent` ones after a long while. What it
+   * sent before arrives first.
+   */
   died(id: NodeId, silent: boolean): void {
     for (const link of this.#topology.linksFrom(id)) {
       link.takeHeld();
@@ -72,7 +75,10 @@ export class Connections {
     if (link.pair.up) this.break(link, 'the connection was reset');
   }
 
-  /** Tries once, after `delay` microseconds. Whatever makes a failed try worth another one (a start, a mend) tries again. */
+  /**
+   * Tries once, after `delay` microseconds. Whatever makes a failed try worth another one (a start,
+   * a mend) tries again.
+   */
   connect(link: Link, delay: number): void {
     const { pair } = link;
     const attempt = ++pair.attempt;

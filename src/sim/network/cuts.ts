@@ -1,6 +1,7 @@
 /**
- * What stops the traffic of a link: cuts, which add up and lose what is sent or arrives, and clogs, which make it wait. Always true: a
- * link carries again once every cut of it is undone, or all were mended at once; whoever undoes a cut after that changes nothing.
+ * What stops the traffic of a link: cuts, which add up and lose what is sent or arrives, and clogs,
+ * which make it wait. Always true: a link carries again once every cut of it is undone, or all were
+ * mended at once; whoever undoes a cut after that changes nothing.
  */
 
 import type { NodeId } from '../../base/ids.js';
@@ -102,7 +103,8 @@ export class Cuts {
 
   #began(link: Link): void {
     const cutEpoch = ++link.cutEpoch;
-    // Half of the long cuts are noticed: a system gives up on what is never acknowledged, but not always within a run's cuts.
+    // Half of the long cuts are noticed: a system gives up on what is never acknowledged, but not
+    // always within a run's cuts.
     if (this.#noticed.chance(1, 2)) return;
     this.#world.schedule(this.#noticed.between(2_000 * MS, 10_000 * MS), () => {
       if (link.cuts > 0 && link.cutEpoch === cutEpoch && link.pair.up) this.#connections.break(link, 'it does not answer');

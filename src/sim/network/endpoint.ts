@@ -1,4 +1,7 @@
-/** The Network of one life of a node. What it sends is moved by `SimNetwork`; once its process is dead it does nothing any more. */
+/**
+ * The Network of one life of a node. What it sends is moved by `SimNetwork`; once its process is
+ * dead it does nothing any more.
+ */
 
 import { MiB } from '../../base/bytes.js';
 import type { Network, NetworkHandler } from '../../base/env.js';

@@ -1,10 +1,16 @@
-/** One direction between two nodes, and the connection that both directions of a pair share. State only; `SimNetwork` moves it. */
+/**
+ * One direction between two nodes, and the connection that both directions of a pair share. State
+ * only; `SimNetwork` moves it.
+ */
 
 import type { NodeId } from '../../base/ids.js';
 import type { Weather } from './weather.js';
 import type { SimEndpoint } from './endpoint.js';
 
-/** The connection of two nodes. Down, it comes back by itself once both live and no direction is cut. */
+/**
+ * The connection of two nodes. Down, it comes back by itself once both live and no direction is
+ * cut.
+ */
 export class Pair {
   up = false;
   /** Raised at each break: what was on its way then is gone. */
@@ -13,7 +19,9 @@ export class Pair {
   attempt = 0;
 }
 
-/** Frames that left in one turn of the sender's event loop: they arrive in one of the receiver's. */
+/**
+ * Frames that left in one turn of the sender's event loop: they arrive in one of the receiver's.
+ */
 export interface Batch {
   readonly departUs: number;
   readonly epoch: number;
@@ -61,7 +69,10 @@ export class Link {
     this.heldBytes += frame.length;
   }
 
-  /** Lets go of the oldest held frames until at most `bytes` are left and none is from before `fromUs`. */
+  /**
+   * Lets go of the oldest held frames until at most `bytes` are left and none is from before
+   * `fromUs`.
+   */
   trim(bytes: number, fromUs: number): void {
     let drop = 0;
     while (drop < this.held.length) {

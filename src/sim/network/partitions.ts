@@ -1,6 +1,7 @@
 /**
- * The shapes in which a cluster falls apart (the catalogue of Jepsen's nemeses). Each draws who is where, cuts, and returns
- * what undoes its own cuts and no others. To hear means: messages from there arrive here.
+ * The shapes in which a cluster falls apart (the catalogue of Jepsen's nemeses). Each draws who is
+ * where, cuts, and returns what undoes its own cuts and no others. To hear means: messages from
+ * there arrive here.
  */
 
 import type { NodeId } from '../../base/ids.js';
@@ -31,8 +32,8 @@ export function bridge(network: SimNetwork, nodes: readonly NodeId[], random: St
 }
 
 /**
- * Every node hears a majority (itself included), and no two hear the same one: a window that slides around a ring. Of three nodes
- * each hears one other, and the ring turns one way only.
+ * Every node hears a majority (itself included), and no two hear the same one: a window that slides
+ * around a ring. Of three nodes each hears one other, and the ring turns one way only.
  */
 export function majoritiesRing(network: SimNetwork, nodes: readonly NodeId[], random: Stream): Undo {
   const order = random.shuffled(nodes);
@@ -46,7 +47,9 @@ export function majoritiesRing(network: SimNetwork, nodes: readonly NodeId[], ra
   });
 }
 
-/** Cuts that leave the way back: of one link, of all that one node says, or of all that it hears. */
+/**
+ * Cuts that leave the way back: of one link, of all that one node says, or of all that it hears.
+ */
 export function oneWay(network: SimNetwork, nodes: readonly NodeId[], random: Stream): Undo {
   const victim = random.pick(nodes);
   const other = random.pick(nodes.filter((id) => id !== victim));
@@ -60,7 +63,10 @@ export function oneWay(network: SimNetwork, nodes: readonly NodeId[], random: St
   }
 }
 
-/** Some clients or all (numbers from 0 to `clients`) without a way to one node or several, in one direction or both. */
+/**
+ * Some clients or all (numbers from 0 to `clients`) without a way to one node or several, in one
+ * direction or both.
+ */
 export function clientCut(network: SimNetwork, nodes: readonly NodeId[], random: Stream, clients: number): Undo {
   const direction = random.pick<ClientDirection>(['both', 'both', 'to-node', 'to-client', 'to-client']);
   const all = random.chance(1, 3);

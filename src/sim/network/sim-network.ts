@@ -1,7 +1,8 @@
 /**
- * The network between the nodes of a run, put together: who is where (topology), what the weather does to links (climate), what stops
- * them (cuts), which pairs are connected (connections), and what travels between them: frames (carrier), calls and, beside the nodes,
- * what clients send. Here is what a node sees of it, its endpoint; faults reach for the part that they are about.
+ * The network between the nodes of a run, put together: who is where (topology), what the weather
+ * does to links (climate), what stops them (cuts), which pairs are connected (connections), and
+ * what travels between them: frames (carrier), calls and, beside the nodes, what clients send. Here
+ * is what a node sees of it, its endpoint; faults reach for the part that they are about.
  */
 
 import type { Network } from '../../base/env.js';
@@ -71,8 +72,9 @@ export class SimNetwork {
   }
 
   /**
-   * The process is gone: the streams of its peers break after a while (what it sent before arrives first), calls to it fail.
-   * Mostly its system says goodbye for it; a machine without power does not, and a cut lets no goodbye through.
+   * The process is gone: the streams of its peers break after a while (what it sent before arrives
+   * first), calls to it fail. Mostly its system says goodbye for it; a machine without power does
+   * not, and a cut lets no goodbye through.
    */
   died(id: NodeId): void {
     const silent = this.#random.chance(1, 5);

@@ -73,7 +73,8 @@ describe('The shapes of partitions', () => {
       const heard = [...hearing(network).values()];
       for (const one of heard) assert.equal(one.length, (size >> 1) + 1);
       assert.equal(new Set(heard.map((one) => one.join())).size, size);
-      // Of five, each hears its two neighbours, who hear it: only of three the ring cannot be whole both ways.
+      // Of five, each hears its two neighbours, who hear it: only of three the ring cannot be whole
+      // both ways.
       const mutual = (a: NodeId, b: NodeId): boolean => a === b || network.cuts.isCut(a, b) === network.cuts.isCut(b, a);
       if (size === 5) assert.ok(network.nodes.every((a) => network.nodes.every((b) => mutual(a, b))));
     });

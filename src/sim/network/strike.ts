@@ -1,7 +1,7 @@
 /**
- * Carries out one network action of the plan: draws what exactly it is and how long it lasts, and heals it by itself. All
- * chance comes from the action's own stream, so that leaving out another action changes nothing here. Actions may overlap;
- * each undoes only what it did.
+ * Carries out one network action of the plan: draws what exactly it is and how long it lasts, and
+ * heals it by itself. All chance comes from the action's own stream, so that leaving out another
+ * action changes nothing here. Actions may overlap; each undoes only what it did.
  */
 
 import { KiB } from '../../base/bytes.js';
@@ -40,7 +40,10 @@ export function strikeNetwork(ctx: StrikeNetworkContext, action: FaultAction): v
   else world.schedule(forUs, cut(random));
 }
 
-/** Everything whole from now on: no cuts, clogs or storms, fair weather. What an earlier action undoes later changes nothing any more. */
+/**
+ * Everything whole from now on: no cuts, clogs or storms, fair weather. What an earlier action
+ * undoes later changes nothing any more.
+ */
 export function calm(network: SimNetwork): void {
   network.climate.calmStorms();
   network.climate.everyDay = FAIR;

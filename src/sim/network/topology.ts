@@ -1,6 +1,7 @@
 /**
- * Who is where: the links between all nodes of a run, and the newest life at each of their ends. Every two nodes have one link each
- * way for the whole run; lives come and go. State only: others move what is on it.
+ * Who is where: the links between all nodes of a run, and the newest life at each of their ends.
+ * Every two nodes have one link each way for the whole run; lives come and go. State only: others
+ * move what is on it.
  */
 
 import { assert } from '../../base/assert.js';

@@ -1,6 +1,7 @@
 /**
- * How bad the network is. Each seed has a weather of its own (swarm testing: some runs know no loss, others no reordering), faults
- * worsen it for a while. Chances are per thousand, so that a draw is one integer.
+ * How bad the network is. Each seed has a weather of its own (swarm testing: some runs know no
+ * loss, others no reordering), faults worsen it for a while. Chances are per thousand, so that a
+ * draw is one integer.
  */
 
 import { KiB, MiB } from '../../base/bytes.js';
@@ -23,7 +24,9 @@ export interface Weather {
   readonly clientLossIn1000: number;
   /** The connection breaks at a frame, and comes back soon. */
   readonly resetIn100000: number;
-  /** A link holds so much that has not arrived; frames beyond it are dropped. One frame always fits. */
+  /**
+   * A link holds so much that has not arrived; frames beyond it are dropped. One frame always fits.
+   */
   readonly queueBytes: number;
 }
 
@@ -40,7 +43,7 @@ export const FAIR: Weather = {
   queueBytes: 64 * MiB,
 };
 
-/** The weather of a seed's every day: a cluster under it works. */
+/** The everyday weather of a seed: a cluster works under it. */
 export function seedWeather(world: World): Weather {
   const random = world.stream('weather');
   return {

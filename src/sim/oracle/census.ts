@@ -1,10 +1,11 @@
 /**
- * The census: what is on the disks now. It compares every medium with the bytes that a table was born with, which it takes from
- * whatever medium first has them whole. Always true: it only counts. It changes no medium, and it has no opinion: which
- * copy may be relied on, and which may be missing, is the verdict.
+ * The census: what is on the disks now. It compares every medium with the bytes that a table was
+ * born with, which it takes from whatever medium first has them whole. Always true: it only counts.
+ * It changes no medium, and it has no opinion: which copy may be relied on, and which may be
+ * missing, is the verdict.
  *
- * A node has the tables of its durable version: of a node that is down, the version that it had when it went; of one whose directory
- * was wiped or rolled back, none until its next life.
+ * A node has the tables of its durable version: of a node that is down, the version that it had
+ * when it went; of one whose directory was wiped or rolled back, none until its next life.
  */
 
 import type { KintsugiEvent } from '../../base/events.js';
@@ -72,7 +73,10 @@ export class Census {
 
   // --- Tables ---
 
-  /** By its id, which means the same table on every node; undefined while nobody was seen to have it. */
+  /**
+   * By its id, which means the same table on every node; undefined while nobody was seen to have
+   * it.
+   */
   meta(id: TableId): TableMeta | undefined {
     return this.#metas.get(id);
   }
@@ -82,7 +86,10 @@ export class Census {
     return this.#metas.get(id) ?? node.running?.replica.tree.meta(id);
   }
 
-  /** The table that a path in the directory of tables is of: by its id, or as a plan's output that an edit has named since. */
+  /**
+   * The table that a path in the directory of tables is of: by its id, or as a plan's output that
+   * an edit has named since.
+   */
   metaOfPath(path: string): TableMeta | undefined {
     const id = TABLE_PATH.exec(path)?.[1];
     if (id !== undefined) return this.#metas.get(Number(id));
@@ -101,14 +108,19 @@ export class Census {
     return undefined;
   }
 
-  /** The name is of a table of these bytes. A hard link: what strikes one name strikes the other. */
+  /**
+   * The name is of a table of these bytes. A hard link: what strikes one name strikes the other.
+   */
   isNameOf(path: string, digest: Digest128): boolean {
     return this.#metas.get(Number(TABLE_PATH.exec(path)?.[1] ?? 0))?.fileDigest === digest;
   }
 
   // --- Copies ---
 
-  /** The path of a copy from which that node can have this block, among `tables`; undefined: it has none. */
+  /**
+   * The path of a copy from which that node can have this block, among `tables`; undefined: it has
+   * none.
+   */
   goodPath(node: WatchedNode, tables: readonly TableMeta[], pristine: PristineTable, region: SpecifiedRegion): string | undefined {
     for (const meta of tables) {
       if (meta.fileDigest !== pristine.meta.fileDigest) continue;
@@ -120,7 +132,10 @@ export class Census {
     return undefined;
   }
 
-  /** How the blocks of a file on that medium are that are not as they were born; undefined: the table's bytes are not known. */
+  /**
+   * How the blocks of a file on that medium are that are not as they were born; undefined: the
+   * table's bytes are not known.
+   */
   faultsOf(node: NodeId, meta: TableMeta): readonly { readonly region: SpecifiedRegion; readonly state: CopyState }[] | undefined {
     const pristine = this.pristine(meta.fileDigest);
     if (pristine === undefined) return undefined;

@@ -70,7 +70,7 @@ describe('the damage oracle', () => {
     assert.ok(w.oracle.verdict.mayLose(1));
   });
 
-  it('D1 a footer is to be had from either end, and what lies beyond the end of a table is nobody\'s', () => {
+  it('D1 a footer can be read at either end, and what lies beyond the end of a table is nobody\'s', () => {
     const regions = w.oracle.census.pristine(TABLE.meta.fileDigest)?.regions ?? assert.fail();
     const [head] = regions;
     for (const node of w.nodes) rot(node, PATH, 0, head?.length ?? 0);

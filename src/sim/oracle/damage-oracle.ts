@@ -1,7 +1,9 @@
 /**
- * What a run knows of damage, in three parts. The *ledger* is what was done, the *census* what is on the disks now, the *verdict* what
- * follows from the two. Whoever does damage notes it here at the moment at which it strikes, and whatever happens to a node is told
- * here; questions go to the part that they are about. The planner of faults asks before it strikes, checks ask before they excuse.
+ * What a run knows of damage, in three parts. The *ledger* is what was done, the *census* what is
+ * on the disks now, the *verdict* what follows from the two. Whoever does damage notes it here at
+ * the moment at which it strikes, and whatever happens to a node is told here; questions go to the
+ * part that they are about. The planner of faults asks before it strikes, checks ask before they
+ * excuse.
  */
 
 import type { KintsugiEvent } from '../../base/events.js';
@@ -36,10 +38,11 @@ export class DamageOracle {
   // --- What is done ---
 
   /**
-   * A fault struck. `grave`: a node need not survive it alone (log records above the flushed index, three slots of the hard state,
-   * both copies of a manifest record): only such damage excuses a stop. A refusal of the disk (errors of writes, syncs, reads, no
-   * space) is noted when it strikes, and excuses that the life which met it ends. `sticky-read-error`: the stretch is unreadable
-   * until {@link noteMended}.
+   * A fault struck. `grave`: a node need not survive it alone (log records above the flushed index,
+   * three slots of the hard state, both copies of a manifest record): only such damage excuses a
+   * stop. A refusal of the disk (errors of writes, syncs, reads, no space) is noted when it
+   * strikes, and excuses that the life which met it ends. `sticky-read-error`: the stretch is
+   * unreadable until {@link noteMended}.
    */
   noteDamage(node: NodeId, path: string, offset: number, length: number, kind: DiskFault, grave = false): void {
     this.ledger.note(node, { atUs: this.#world.nowUs, path, offset, length, kind, grave });

@@ -1,6 +1,7 @@
 /**
- * One act of damage, and what its kind means for what is stored: which refuse, which lie to a reader, which change bytes, which
- * take a name away. Constants and pure functions; nothing here knows what happened in a run.
+ * One act of damage, and what its kind means for what is stored: which refuse, which lie to a
+ * reader, which change bytes, which take a name away. Constants and pure functions; nothing here
+ * knows what happened in a run.
  */
 
 import type { DiskFault } from '../model/fault.js';
@@ -37,7 +38,9 @@ export function areaOf(path: string): Area {
   }
 }
 
-/** The disk refuses: no byte that was promised is lost by it, but a process may end because of it. */
+/**
+ * The disk refuses: no byte that was promised is lost by it, but a process may end because of it.
+ */
 const REFUSALS: ReadonlySet<DiskFault> = new Set([
   'write-error', 'no-space', 'sync-error', 'sync-dir-error', 'read-error', 'sticky-read-error',
 ]);
@@ -54,10 +57,16 @@ const HARMLESS: ReadonlySet<DiskFault> = new Set([...SLOW, ...READ_FAULTS, 'writ
 /** After which a file that was there is not. */
 const UNNAMING: ReadonlySet<DiskFault> = new Set(['missing', 'misnamed', 'unsynced-name-lost']);
 
-/** Of a name or a size: it stays until the file is replaced, and who has the file open goes on elsewhere. */
+/**
+ * Of a name or a size: it stays until the file is replaced, and who has the file open goes on
+ * elsewhere.
+ */
 const DISPLACING: ReadonlySet<DiskFault> = new Set(['missing', 'truncated', 'extended', 'misnamed', 'stale']);
 
-/** The disk refused something that a process may end because of: a table that cannot be read is not such a thing. */
+/**
+ * The disk refused something that a process may end because of: a table that cannot be read is not
+ * such a thing.
+ */
 export function isRefusal({ kind, path }: Damage): boolean {
   return REFUSALS.has(kind) && !(kind.endsWith('read-error') && areaOf(path) === 'tables');
 }
@@ -89,8 +98,8 @@ const PROVEN_PATH = /^tables\/(plan|heal|fetch)-.*\.tmp$/;
 export const PROVEN_WITHIN_US = 30_000_000;
 
 /**
- * Whatever makes a file of a table writes it, syncs it and reads it back past the caches: what the device lost of it by then was
- * noticed, and is no excuse for the file that came of it.
+ * Whatever makes a file of a table writes it, syncs it and reads it back past the caches: what the
+ * device lost of it by then was noticed, and is no excuse for the file that came of it.
  */
 export function isProven({ path, kind }: Pick<Damage, 'path' | 'kind'>): boolean {
   return PROVEN_PATH.test(path) && (kind === 'lost-write' || kind === 'misdirected-write');

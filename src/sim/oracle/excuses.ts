@@ -1,6 +1,6 @@
 /**
- * The verdict on stops: which typed stop of a node follows from which damage that was done to it. Always true: it asks the ledger
- * alone, and what is not listed here is a fault of the store.
+ * The verdict on stops: which typed stop of a node follows from which damage that was done to it.
+ * Always true: it asks the ledger alone, and what is not listed here is a fault of the store.
  */
 
 import { KintsugiError } from '../../base/errors.js';
@@ -29,7 +29,9 @@ const FORGETFUL: ReadonlySet<string> = new Set([
   'ReplicaError EMPTIED', 'ReplicaError ROLLED_BACK', 'HardStateError UNREADABLE', 'HardStateError MISSING',
 ]);
 
-/** Of a life that ends with this error: what the disk refused to the lives before it is no excuse. */
+/**
+ * Of a life that ends with this error: what the disk refused to the lives before it is no excuse.
+ */
 export function excuseOf(ledger: Ledger, node: NodeId, error: unknown): string | undefined {
   if (!(error instanceof KintsugiError)) return undefined;
   const name = `${error.name} ${error.code}`;

@@ -1,8 +1,9 @@
 /**
- * The ledger: which damage was done to which node, and when, noted at the moment at which it struck. Always true: facts are only
- * added (that a disk was mended, or that a life ended, is a fact too), what was noted is never changed or taken back, and
- * nothing here looks at a disk: what became of the bytes is the census. So the ledger tells which cause outside the store
- * there was; whether it excuses anything is the verdict.
+ * The ledger: which damage was done to which node, and when, noted at the moment at which it
+ * struck. Always true: facts are only added (that a disk was mended, or that a life ended, is a
+ * fact too), what was noted is never changed or taken back, and nothing here looks at a disk: what
+ * became of the bytes is the census. So the ledger tells which cause outside the store there was;
+ * whether it excuses anything is the verdict.
  */
 
 import type { LogIndex, NodeId } from '../../base/ids.js';
@@ -19,7 +20,10 @@ class Account {
   readonly damage: Damage[] = [];
   /** `life`: which was running when it lost its directory; undefined: none was. */
   readonly faults: { readonly what: NodeFault; readonly life: number | undefined }[] = [];
-  /** Where the durable log ended when a sync of it failed, and in which life: the first of each life. */
+  /**
+   * Where the durable log ended when a sync of it failed, and in which life: the first of each
+   * life.
+   */
   readonly failedSyncs = new Map<number, LogIndex>();
   /** Stretches that have given read errors since the disk was mended last. */
   unreadable: readonly Extent[] = [];
@@ -44,7 +48,10 @@ export class Ledger {
     this.#account(node).faults.push({ what, life });
   }
 
-  /** A sync of its log failed in this life: nothing behind `index` is durable. The first counts: the log is not synced again. */
+  /**
+   * A sync of its log failed in this life: nothing behind `index` is durable. The first counts: the
+   * log is not synced again.
+   */
   noteFailedSync(node: NodeId, life: number, index: LogIndex): void {
     const { failedSyncs } = this.#account(node);
     if (!failedSyncs.has(life)) failedSyncs.set(life, index);
@@ -75,7 +82,10 @@ export class Ledger {
     return this.of(node).findLast((damage) => damage.grave && areaOf(damage.path) === area);
   }
 
-  /** The newest grave damage to its manifest that no start has met: a start takes the version of a peer. */
+  /**
+   * The newest grave damage to its manifest that no start has met: a start takes the version of a
+   * peer.
+   */
   lostManifest(node: NodeId): Damage | undefined {
     const damage = this.grave(node, 'manifest');
     return damage !== undefined && damage.atUs >= (this.#accounts.get(node)?.manifestReadUs ?? -1) ? damage : undefined;
@@ -92,7 +102,10 @@ export class Ledger {
     return this.of(node).findLast((damage) => damage.atUs >= sinceUs && changesBytes(damage) && areaOf(damage.path) === area);
   }
 
-  /** A sector of this very file went bad since a time: nothing was changed, but who has no other copy of it reads it no more. */
+  /**
+   * A sector of this very file went bad since a time: nothing was changed, but who has no other
+   * copy of it reads it no more.
+   */
   spoiled(node: NodeId, path: string, sinceUs: number): boolean {
     return this.of(node).some((damage) => damage.path === path && damage.kind === 'sticky-read-error' && damage.atUs >= sinceUs);
   }
@@ -121,12 +134,18 @@ export class Ledger {
     return this.#accounts.get(node)?.faults.some((fault) => fault.what === what) === true;
   }
 
-  /** Its directory was emptied or put back to an older state, ever: what it promised before, it may not know. */
+  /**
+   * Its directory was emptied or put back to an older state, ever: what it promised before, it may
+   * not know.
+   */
   forgets(node: NodeId): boolean {
     return (this.#accounts.get(node)?.faults.length ?? 0) > 0;
   }
 
-  /** The directory was taken from under this very life: what that has in memory is no longer on its disk. */
+  /**
+   * The directory was taken from under this very life: what that has in memory is no longer on its
+   * disk.
+   */
   forgottenIn(node: NodeId, life: number): boolean {
     return this.#accounts.get(node)?.faults.some((fault) => fault.life === life) === true;
   }

@@ -1,7 +1,8 @@
 /**
- * What parity must be able to restore, by counting what differs. The census asks the store's decoder whether a copy is good; where
- * that decoder itself is on trial, nothing of it may be asked, and this is the measure. Reed-Solomon and XOR replace as many
- * shards as they have parity, whatever became of the checksums; SEC-DED one bit of each column.
+ * What parity must be able to restore, by counting what differs. The census asks the store's
+ * decoder whether a copy is good; where that decoder itself is on trial, nothing of it may be
+ * asked, and this is the measure. Reed-Solomon and XOR replace as many shards as they have parity,
+ * whatever became of the checksums; SEC-DED one bit of each column.
  */
 
 import type { BlockSpec } from '../../storage/block/handle.js';

@@ -1,6 +1,7 @@
 /**
- * The measure of the census: the bytes that each table had when it was born, by the digest that the cluster confirmed (S6). Always true:
- * bytes are taken in only if they have that digest, from whatever medium first has them whole, and are kept for the run.
+ * The measure of the census: the bytes that each table had when it was born, by the digest that the
+ * cluster confirmed (S6). Always true: bytes are taken in only if they have that digest, from
+ * whatever medium first has them whole, and are kept for the run.
  */
 
 import type { Digest128 } from '../../base/ids.js';
@@ -11,7 +12,10 @@ import { IndexBlock } from '../../storage/table/index-block.js';
 import { tableRegions, type SpecifiedRegion } from '../../storage/table/table-layout.js';
 import type { TableMeta } from '../../storage/table/table-meta.js';
 
-/** How one block of one copy is: as it was born, to be had by parity, or not to be had from this copy. */
+/**
+ * How one block of one copy is: as it was born, restorable by parity, or not restorable from this
+ * copy.
+ */
 export type CopyState = 'intact' | 'within-parity' | 'beyond';
 
 export class PristineTable {
@@ -33,7 +37,7 @@ export class PristineTable {
     return this.regions.filter((region) => region.offset < offset + length && offset < region.offset + region.length);
   }
 
-  /** How the block is in a copy of the file; a footer is to be had from either end. */
+  /** How the block is in a copy of the file; a footer can be read at either end of the file. */
   stateOf(copy: Uint8Array, region: SpecifiedRegion): CopyState {
     const state = this.#stateAt(copy, region);
     if (state !== 'beyond' || region.kind !== 'footer') return state;

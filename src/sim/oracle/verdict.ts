@@ -1,10 +1,11 @@
 /**
- * The verdict: what follows from ledger and census, for those who ask before they strike and before they excuse. Always true: it
- * keeps nothing and changes nothing, so that the same ledger and the same census give the same answer, whoever asks and however
- * often. "Must survive" and "may refuse" are decided here, never guessed.
+ * The verdict: what follows from ledger and census, for those who ask before they strike and before
+ * they excuse. Always true: it keeps nothing and changes nothing, so that the same ledger and the
+ * same census give the same answer, whoever asks and however often. "Must survive" and "may refuse"
+ * are decided here, never guessed.
  *
- * A copy counts if the durable version of its node names it, and its node is not doomed: neither stopped for good, nor
- * about to stop because of damage that it need not survive.
+ * A copy counts if the durable version of its node names it, and its node is not doomed: neither
+ * stopped for good, nor about to stop because of damage that it need not survive.
  */
 
 import type { Digest128, NodeId } from '../../base/ids.js';
@@ -33,9 +34,9 @@ export class Verdict {
   // --- Before a fault strikes ---
 
   /**
-   * Whether these bytes of that file may go: every block of a table that they touch is to be had from another node. Of a plan's
-   * output that no edit has named yet, another node must have the same. True for whatever is no table: that is for the
-   * planner's profile.
+   * Whether these bytes of that file may go: another node has every block of a table that they
+   * touch. Of a plan's output that no edit has named yet, another node must have the same bytes.
+   * True for whatever is no table: that is for the planner's profile.
    */
   mayDamage(node: NodeId, path: string, offset: number, length: number): boolean {
     if (!path.startsWith('tables/')) return true;
@@ -46,7 +47,9 @@ export class Verdict {
     return pristine.touched(offset, length).every((region) => this.#holder(pristine, region, node) !== undefined);
   }
 
-  /** Whether all of that node's tables may go, or the node: each block of theirs is to be had from another one. */
+  /**
+   * Whether all of that node's tables may go, or the node: another node has each of their blocks.
+   */
   mayLose(node: NodeId): boolean {
     for (const meta of this.#census.tablesOf(node)) {
       const pristine = this.#census.pristine(meta.fileDigest);
@@ -65,14 +68,18 @@ export class Verdict {
 
   // --- Who can be counted on ---
 
-  /** It has stopped for good, or nobody should count on it before its next start has ended. Its directory may still be whole otherwise. */
+  /**
+   * It has stopped for good, or nobody should count on it before its next start is over. The rest
+   * of its directory may be whole.
+   */
   doomed(node: NodeId): boolean {
     return this.#census.node(node)?.state === 'fenced' || this.beyondRecall(node) || this.#ledger.lostManifest(node) !== undefined;
   }
 
   /**
-   * Nothing that it has is counted on any more, nor will be. One that a refusal of its disk ended, or that lost its manifest, is back
-   * with its next start: what others lost before may be had from it alone.
+   * Nothing that it has is counted on any more, nor will be. One that a refusal of its disk ended,
+   * or that lost its manifest, is back with its next start: then it may be the only one with what
+   * others lost before.
    */
   beyondRecall(node: NodeId): boolean {
     return this.#ledger.forgets(node) || this.damagedLog(node) || this.#ledger.grave(node, 'hardstate') !== undefined;
@@ -84,8 +91,8 @@ export class Verdict {
   }
 
   /**
-   * The end of its manifest was destroyed, so that an earlier version passes for the last: files of tables that this one names
-   * may be gone, rightly. Until it is where it was when it ended.
+   * The end of its manifest was destroyed, so that an earlier version passes for the last: files of
+   * tables that this one names may be gone, rightly. Until it is where it was when it ended.
    */
   fellBack(node: NodeId): boolean {
     return this.#census.isBehindItsPast(node) && this.#ledger.grave(node, 'manifest') !== undefined;
@@ -98,13 +105,19 @@ export class Verdict {
     return excuseOf(this.#ledger, node, error);
   }
 
-  /** No node that can be reached has this stretch any more, not even by parity: DATA_LOSS is the right answer for it. */
+  /**
+   * No node that can be reached has this stretch any more, not even by parity: DATA_LOSS is the
+   * right answer for it.
+   */
   everyCopyGone(digest: Digest128, offset: number, length: number): boolean {
     const pristine = this.#census.pristine(digest);
     return pristine !== undefined && pristine.touched(offset, length).some((region) => !this.#isAnywhere(pristine, region));
   }
 
-  /** A block of a table that some node still needs, and no node has: excuses DATA_LOSS, and that healing does not end. */
+  /**
+   * A block of a table that some node still needs, and no node has: excuses DATA_LOSS, and that
+   * healing does not end.
+   */
   lostBlock(): string | undefined {
     const seen = new Set<Digest128>();
     for (const { id } of this.#census.nodes) {
@@ -119,12 +132,18 @@ export class Verdict {
     return undefined;
   }
 
-  /** Any damage was noted to that file of that node, or to the whole node: what is wrong with it has a cause outside the store. */
+  /**
+   * Any damage was noted to that file of that node, or to the whole node: what is wrong with it has
+   * a cause outside the store.
+   */
   touched(node: NodeId, path: string): boolean {
     return this.#ledger.of(node).some((damage) => damage.path === path) || this.#ledger.forgets(node);
   }
 
-  /** These bytes were struck on that node since, under this or another name, or under the one they had while they were written. */
+  /**
+   * These bytes were struck on that node since, under this or another name, or under the one they
+   * had while they were written.
+   */
   struckSince(node: NodeId, { fileDigest }: TableMeta, sinceUs: number): boolean {
     return this.#ledger.of(node).some((damage) => {
       const { atUs, path } = damage;

@@ -1,6 +1,7 @@
 /**
- * One client: one request at a time, a node to which it stays until something goes wrong, a deadline. After it no answer
- * counts; the request may still be on its way, and be carried out.
+ * One client: it makes one request at a time, stays with one node until something goes wrong, and
+ * waits until a deadline. After that no answer counts; the request may still be on its way, and be
+ * carried out.
  */
 
 import type { Timer } from '../../base/env.js';

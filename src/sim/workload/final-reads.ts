@@ -1,6 +1,7 @@
 /**
- * Everything that a node of a cluster at rest holds, read in every way: by key and by range, linearizable and not, counted, and as of
- * older revisions. Each answer goes into the history, so that the verdict covers what became of every write, on every node.
+ * Everything that a node of a cluster at rest holds, read in every way: by key and by range,
+ * linearizable and not, counted, and as of older revisions. Each answer goes into the history, so
+ * that the verdict covers what became of every write, on every node.
  */
 
 import type { World } from '../world/world.js';

@@ -1,6 +1,7 @@
 /**
- * What one client asks next. Only well-formed requests, of every kind that etcd's clients send; how often each kind comes differs from
- * run to run. A client remembers what it saw, as an application would: its compare-and-sets mostly expect the truth.
+ * What one client asks next. Only well-formed requests, of every kind that etcd's clients send; how
+ * often each kind comes differs from run to run. A client remembers what it saw, as an application
+ * would: its compare-and-sets mostly expect the truth.
  */
 
 import type { Stream } from '../world/random.js';

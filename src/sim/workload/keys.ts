@@ -1,6 +1,6 @@
 /**
- * The keys of a run, one byte per character: most are alike, some have bytes at which an encoding of keys could trip (0x00, 0xff),
- * are prefixes of others, or are long.
+ * The keys of a run, one byte per character: most are alike, some have bytes at which an encoding
+ * of keys could trip (0x00, 0xff), are prefixes of others, or are long.
  */
 
 /** Sorted. */

@@ -1,6 +1,7 @@
 /**
- * Which command took each revision, as replicas applied the log. Where no answer and no trace tells who took a revision, the judge
- * tries the writes of this command first, which spares it a search. It proves nothing: every answer must be explained all the same.
+ * Which command took each revision, as replicas applied the log. Where no answer and no trace tells
+ * who took a revision, the judge tries the writes of this command first, which spares it a search.
+ * It proves nothing: every answer must be explained all the same.
  */
 
 import { ByteWriter } from '../../base/bytes.js';
@@ -20,7 +21,10 @@ export class LogWitness {
   readonly #texts = new Map<Revision, string | undefined>();
   readonly #before = new Map<number, { readonly of: Applied; readonly revision: Revision }>();
 
-  /** To be called with each entry that a node applies. The first of a life tells nothing: what came before it is not known. */
+  /**
+   * To be called with each entry that a node applies. The first of a life tells nothing: what came
+   * before it is not known.
+   */
   applied(node: number, replica: Applied, entry: Entry): void {
     const { revision } = replica.kv;
     const before = this.#before.get(node);

@@ -1,6 +1,7 @@
 /**
- * A request at a node: it runs in the node's event loop, as long as that life lasts. The answer is read at the moment at which a
- * server would encode it, and every value in it is held against its checksum (S4).
+ * A request at a node: it runs in the node's event loop, as long as that life lasts. The answer is
+ * read at the moment at which a server would encode it, and every value in it is held against its
+ * checksum (S4).
  */
 
 import { codeOf, messageOf } from '../../base/errors.js';
@@ -33,15 +34,18 @@ export class NodeAccess {
     this.#wire = new Wire((value) => options.values.bytesOf(value));
   }
 
-  /** What the log says of this operation when it is carried out, see `commandText`; undefined if it is never in it. */
+  /**
+   * What the log says of this operation when it is carried out, see `commandText`; undefined if it
+   * is never in it.
+   */
   commandTextOf({ op }: OpRecord): string | undefined {
     const command = this.#wire.command(op);
     return command && commandText(command);
   }
 
   /**
-   * Carries out `record.op` on the present life of the node. Returns the process that took it, or undefined: refused, which was
-   * replied. `reply` is called in that process, or never.
+   * Carries out `record.op` on the present life of the node. Returns the process that took it, or
+   * undefined: refused, which was replied. `reply` is called in that process, or never.
    */
   serve(node: WorkloadNode, record: OpRecord, reply: (outcome: Outcome) => void): Process | undefined {
     const running = node.state === 'up' ? node.running : undefined;

@@ -1,4 +1,7 @@
-/** What the workload needs of a simulated node: clients know of a node that it is up, its address and its store, and nothing else. */
+/**
+ * What the workload needs of a simulated node: clients know of a node that it is up, its address
+ * and its store, and nothing else.
+ */
 
 import type { NodeId } from '../../base/ids.js';
 import type { NodeStore } from '../../node/node-store.js';

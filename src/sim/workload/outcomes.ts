@@ -1,6 +1,7 @@
 /**
- * What an error tells about the request that got it. Whatever is not known to be a refusal leaves the outcome open: taking an open
- * outcome for a refusal would accuse the store of inventing writes, the reverse would excuse it from losing some.
+ * What an error tells about the request that got it. Whatever is not known to be a refusal leaves
+ * the outcome open: taking an open outcome for a refusal would accuse the store of inventing
+ * writes, the reverse would excuse it from losing some.
  */
 
 /** Said before anything was proposed, or by the state machine as it refused the entry. */
@@ -16,7 +17,10 @@ const UNDESERVED: ReadonlySet<string> = new Set([
 
 export type ErrorMeaning = 'refused' | 'unknown' | 'undeserved';
 
-/** `undeserved`: a fault in itself; the outcome is unknown. A node that stops says STOPPED to what may be committed already. */
+/**
+ * `undeserved`: a fault in itself; the outcome is unknown. A node that stops says STOPPED to what
+ * may be committed already.
+ */
 export function meaningOf(code: string | undefined): ErrorMeaning {
   if (code === undefined || UNDESERVED.has(code)) return 'undeserved';
   return WITHOUT_EFFECT.has(code) ? 'refused' : 'unknown';

@@ -1,6 +1,7 @@
 /**
- * When operations are due: bursts that fill memtables, quiet stretches in which time passes, pauses in which the cluster
- * comes to rest. Times do not depend on how the store answers; what is late is made up for.
+ * When operations are due: bursts that fill memtables, quiet stretches in which time passes, pauses
+ * in which the cluster comes to rest. Times do not depend on how the store answers; what is late is
+ * made up for.
  */
 
 import type { Stream } from '../world/random.js';
@@ -31,7 +32,9 @@ function stretches(random: Stream, untilUs: number): Stretch[] {
   return out;
 }
 
-/** Microseconds at which the operations of a run are due, in order: all of them before `untilUs`. */
+/**
+ * Microseconds at which the operations of a run are due, in order: all of them before `untilUs`.
+ */
 export function dueTimes(random: Stream, untilUs: number): Float64Array {
   const total = random.between(LEAST_OPERATIONS, MOST_OPERATIONS);
   const list = stretches(random, Math.max(untilUs, FIRST_US + SECOND_US));

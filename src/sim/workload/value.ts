@@ -1,6 +1,7 @@
 /**
- * Values that prove themselves: number, checksum, padding. A store that returns other bytes than some client wrote is caught by
- * the client that reads them (S4). Equal numbers are equal bytes, and the order of numbers is the order of values.
+ * Values that prove themselves: number, checksum, padding. A store that returns other bytes than
+ * some client wrote is caught by the client that reads them (S4). Equal numbers are equal bytes,
+ * and the order of numbers is the order of values.
  */
 
 import { DAMAGED_VALUE, NO_VALUE } from './history/operation.js';

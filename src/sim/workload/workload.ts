@@ -1,6 +1,7 @@
 /**
- * Clients that use the store as etcd's clients do, all through a run, and the verdict on what they were told. Nobody else may
- * write to the store: each revision must belong to an operation of the history.
+ * Clients that use the store as etcd's clients do, all through a run, and the verdict on what they
+ * were told. Nobody else may write to the store: each revision must belong to an operation of the
+ * history.
  */
 
 import type { Timer } from '../../base/env.js';
@@ -29,7 +30,10 @@ export interface WorkloadOptions {
   readonly links: ClientLinks;
   readonly coverage: Coverage;
   readonly report: (violation: Violation) => void;
-  /** A client is told DATA_LOSS: whether that is right is for the oracle to say. Called when the node says so. */
+  /**
+   * A client is told DATA_LOSS: whether that is right is for the oracle to say. Called when the
+   * node says so.
+   */
   readonly dataLoss?: (record: OpRecord, error: unknown) => void;
 }
 
@@ -70,7 +74,10 @@ export class Workload {
     this.#pump();
   }
 
-  /** No new operations. Those under way end by themselves, the last when its deadline passes: see {@link idle}. */
+  /**
+   * No new operations. Those under way end by themselves, the last when its deadline passes: see
+   * {@link idle}.
+   */
   stop(): void {
     this.#running = false;
     this.#timer?.cancel();
@@ -92,8 +99,9 @@ export class Workload {
   }
 
   /**
-   * Reads everything through one node of a cluster at rest, while the world runs. Once for every node, before {@link verdict}. What
-   * could not be read is reported as a fault of liveness, unless `excused` says otherwise of its code.
+   * Reads everything through one node of a cluster at rest, while the world runs. Once for every
+   * node, before {@link verdict}. What could not be read is reported as a fault of liveness, unless
+   * `excused` says otherwise of its code.
    */
   async finalReads(node: WorkloadNode, excused: (code: string) => boolean = () => false): Promise<void> {
     const { world, report } = this.#options;

@@ -1,7 +1,8 @@
 /**
- * Chance from a seed. Each concern draws from a stream of its own, named by a text: what one fault draws never shifts what
- * another one or the workload draws, so that a failing run keeps failing while faults are taken away from it. Integers only:
- * the same numbers on every machine and version.
+ * Chance from a seed. Each concern draws from a stream of its own, named by a text: what one fault
+ * draws never shifts what another one or the workload draws, so that a failing run keeps failing
+ * while faults are taken away from it. Integers only: the same numbers on every machine and
+ * version.
  */
 
 import type { Random } from '../../base/env.js';
@@ -13,7 +14,10 @@ function seedOf(seed: number, name: string): number {
   return (hash ^ Math.imul(Math.floor(seed / 0x1_0000_0000), 0x9e3779b9)) >>> 0;
 }
 
-/** SplitMix32 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014), in its 32-bit form. */
+/**
+ * SplitMix32 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014), in its
+ * 32-bit form.
+ */
 export class Stream implements Random {
   #state: number;
 
@@ -63,8 +67,8 @@ export class Stream implements Random {
   }
 
   /**
-   * A whole number around `mean` with a long tail (a geometric law in 16 steps, by halving: no logarithm, whose last digit is
-   * not the same everywhere): 0 to about 11 times the mean.
+   * A whole number around `mean` with a long tail (a geometric law in 16 steps, by halving: no
+   * logarithm, whose last digit is not the same everywhere): 0 to about 11 times the mean.
    */
   tail(mean: number): number {
     const bits = this.uint32();

@@ -1,4 +1,6 @@
-/** Clock, background work and chance of one life of a node: what dies with it is never called again. */
+/**
+ * Clock, background work and chance of one life of a node: what dies with it is never called again.
+ */
 
 import type { Clock, Workers } from '../../base/env.js';
 import type { Process, World } from './world.js';
@@ -16,7 +18,10 @@ export function simClock(world: World, process: Process): Clock {
   };
 }
 
-/** Breathes often, and now and then for long: what another event can change between two slices, it gets to change. */
+/**
+ * Breathes often, and now and then for long: what another event can change between two slices, it
+ * gets to change.
+ */
 export function simWorkers(world: World, process: Process, random: Stream): Workers {
   let left = 0;
   return {

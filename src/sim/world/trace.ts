@@ -1,6 +1,7 @@
 /**
- * What happened in a run, twice: a digest into which every event is folded (two runs are the same run exactly when their
- * digests are), and, for people, a tape of rows with a column for each node. The tape never changes the run.
+ * What happened in a run, twice: a digest into which every event is folded (two runs are the same
+ * run exactly when their digests are), and, for people, a tape of rows with a column for each node.
+ * The tape never changes the run.
  */
 
 export interface TapeRow {

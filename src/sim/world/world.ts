@@ -1,10 +1,11 @@
 /**
- * Virtual time. Everything in a run is an event at a microsecond; events of one microsecond run in the order in which they
- * were scheduled. Between two events all promise callbacks that are due run to their end (the pump sees to that), so that
- * one event is one turn of an event loop. The world knows no clock and no chance but its own: a seed is a run.
+ * Virtual time. Everything in a run is an event at a microsecond; events of one microsecond run in
+ * the order in which they were scheduled. Between two events all promise callbacks that are due run
+ * to their end (the pump sees to that), so that one event is one turn of an event loop. The world
+ * knows no clock and no chance but its own: a seed is a run.
  *
- * A process is a node's event loop: while it is stalled (a slow synchronous call, a pause) its events wait, in order;
- * once it is dead they never run.
+ * A process is a node's event loop: while it is stalled (a slow synchronous call, a pause) its
+ * events wait, in order; once it is dead they never run.
  */
 
 import { assert } from '../../base/assert.js';
@@ -22,8 +23,9 @@ export interface Process {
 }
 
 /**
- * Calls `step` again and again, letting all promise callbacks that are due run between two calls, until it returns false.
- * The shell has it: only a host's event loop can tell when no promise callback is left.
+ * Calls `step` again and again, letting all promise callbacks that are due run between two calls,
+ * until it returns false. The shell has it: only a host's event loop can tell when no promise
+ * callback is left.
  */
 export type Pump = (step: () => boolean) => Promise<void>;
 
@@ -95,7 +97,10 @@ export class World {
     return new Stream(this.seed, name);
   }
 
-  /** Calls `fn` once, `delayUs` (rounded down to whole microseconds) from now, unless `process` is dead by then. */
+  /**
+   * Calls `fn` once, `delayUs` (rounded down to whole microseconds) from now, unless `process` is
+   * dead by then.
+   */
   schedule(delayUs: number, fn: () => void, process?: Process): Timer {
     const event = new Event(this.#nowUs + Math.max(0, Math.floor(delayUs)), this.#seq++, process, fn);
     this.#push(event);

@@ -1,7 +1,8 @@
 /**
- * A simulator that does what its seed says, for tests of the shell around it. Seed modulo 100 decides:
- * 1 crash, 2 liveness, 3 correctness, 4 rejects, 5 an unhandled rejection, 6 an uncaught exception, 7 never ends, 8 loops for
- * ever, 9 the process dies, 10 another trace each time, 11 fails only while actions 3 and 7 strike. All others pass.
+ * A simulator that does what its seed says, for tests of the shell around it. Seed modulo 100
+ * decides: 1 crash, 2 liveness, 3 correctness, 4 rejects, 5 an unhandled rejection, 6 an uncaught
+ * exception, 7 never ends, 8 loops for ever, 9 the process dies, 10 another trace each time, 11
+ * fails only while actions 3 and 7 strike. All others pass.
  */
 
 import type { FaultAction } from '../../../sim/model/fault.js';

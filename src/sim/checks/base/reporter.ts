@@ -1,4 +1,7 @@
-/** Where checks say what they saw. One broken rule shows again and again: each check is heard a few times. */
+/**
+ * Where checks say what they saw. A broken rule shows again and again: of each check only the first
+ * few reports are passed on.
+ */
 
 import type { Violation } from '../../model/result.js';
 import type { World } from '../../world/world.js';

@@ -1,11 +1,13 @@
 /**
- * R2, R3: an acknowledgement names entries that are durable where it comes from, so they are still there after any crash. D1: what a
- * leader calls committed is durable on a majority: by the acknowledgements of its own term, and its own log.
+ * R2, R3: an acknowledgement names entries that are durable where it comes from, so they are still
+ * there after any crash. D1: what a leader calls committed is durable on a majority: by the
+ * acknowledgements of its own term, and its own log.
  *
- * R3: what is acknowledged is what the leader that is told has there: otherwise it counts a copy of something else.
+ * R3: what is acknowledged is what the leader that is told has there: otherwise it counts a copy of
+ * something else.
  *
- * An acknowledged entry that was never committed may be replaced by a leader of a later term, and a snapshot may take the place of
- * the log; only then may it be gone when the log is opened again.
+ * An acknowledged entry that was never committed may be replaced by a leader of a later term, and a
+ * snapshot may take the place of the log; only then may it be gone when the log is opened again.
  */
 
 import type { LogIndex, NodeId, Term } from '../../../base/ids.js';
@@ -123,7 +125,10 @@ export class Acknowledged {
       `R3 node ${node.id} acknowledges ${index} in term ${term}; its entry there is of term ${ours}, that of the leader of term ${theirs}`);
   }
 
-  /** What a leader believes of the member that it sends a heartbeat to is what that member has told it in this term. */
+  /**
+   * What a leader believes of the member that it sends a heartbeat to is what that member has told
+   * it in this term.
+   */
   #counts(node: WatchedNode, { from, to, term }: MessageHead): void {
     const raft = node.running?.replica.driver.node;
     if (raft?.term !== term) return;

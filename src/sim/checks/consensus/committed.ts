@@ -1,6 +1,7 @@
 /**
- * R3: what is committed. By counting copies a leader commits only entries of its own term (Raft paper, 5.4.2); what lies before them is
- * committed along with them. So whoever first makes known that an index is committed, and leads, has an entry of its term there.
+ * R3: what is committed. By counting copies a leader commits only entries of its own term (Raft
+ * paper, 5.4.2); what lies before them is committed along with them. So whoever first makes known
+ * that an index is committed, and leads, has an entry of its term there.
  */
 
 import type { LogIndex, Term } from '../../../base/ids.js';

@@ -154,7 +154,7 @@ describe('checks of consensus', () => {
   describe('log matching', () => {
     const entry = (index: number, term: number, text: string): Entry => ({ index, term, type: 'normal', data: utf8(text) });
 
-    it('R3 equal entries in order are the truth; an F in between is a new beginning', () => {
+    it('R3 equal entries in order are the truth; a flushed index in between is a new beginning', () => {
       const check = new LogMatching(w.reporter, new Committed(w.reporter));
       for (const node of [one, two]) for (let i = 1; i <= 4; i++) check.onApplied(node, entry(i, 1, `e${i}`));
       two.lives++;

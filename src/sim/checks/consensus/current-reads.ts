@@ -1,9 +1,10 @@
 /**
- * R4: a linearizable read sees all that was known to be committed anywhere when it was asked for: whoever serves it has applied as much.
- * Stronger than what clients can tell, who must meet a write through one leader and a read through another within moments.
+ * R4: a linearizable read sees all that was known to be committed anywhere when it was asked for:
+ * whoever serves it has applied as much. Stronger than what clients can tell, who must meet a write
+ * through one leader and a read through another within moments.
  *
- * Stronger still: whatever was committed, a majority has answered a heartbeat that was sent after the read was asked for. Without that
- * it was luck that nobody else led by then.
+ * Stronger still: whatever was committed, a majority has answered a heartbeat that was sent after
+ * the read was asked for. Without that it was luck that nobody else led by then.
  */
 
 import type { Replica } from '../../../replica/replica.js';

@@ -1,7 +1,8 @@
 /**
- * R1, R3: an election, step by step. A vote goes only to a log that has all that the voter's has (Raft paper, 5.4.1); who leads was given
- * votes for that very term by a majority; and its log has whatever was known to be committed. Two leaders in a term, or a lost entry, come
- * of breaking any of these, but only with more bad luck than a run may have: here the first wrong step shows.
+ * R1, R3: an election, step by step. A vote goes only to a log that has all that the voter's has
+ * (Raft paper, 5.4.1); who leads was given votes for that very term by a majority; and its log has
+ * whatever was known to be committed. Two leaders in a term, or a lost entry, come of breaking any
+ * of these, but only with more bad luck than a run may have: here the first wrong step shows.
  */
 
 import type { LogIndex, NodeId, Term } from '../../../base/ids.js';
@@ -69,7 +70,8 @@ export class Elections {
   #complete(node: WatchedNode, term: Term, candidate: NodeId): void {
     const replica = node.running?.replica;
     const asked = this.#asked.get(candidate);
-    // Since it decided, the voter's log can only have been changed by a leader of this term, or in a later one.
+    // Since it decided, the voter's log can only have been changed by a leader of this term, or in
+    // a later one.
     if (replica === undefined || asked?.in !== term || replica.driver.node.term !== term || this.#leaderOf(term) !== undefined) return;
     const { log } = replica;
     const index = log.lastIndex();

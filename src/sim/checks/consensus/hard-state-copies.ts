@@ -1,7 +1,8 @@
 /**
- * R2: while a member runs, the newest record of its hard state is in at least three slots of the medium, whatever it is about: one that
- * fewer took is not durable, and who goes on with it relies on what the next two damaged slots take away. Damage since the last look
- * excuses it, and a sync that failed; a write that the disk refused does not.
+ * R2: while a member runs, the newest record of its hard state is in at least three slots of the
+ * medium, whatever it is about: one that fewer took is not durable, and who goes on with it relies
+ * on what the next two damaged slots take away. Damage since the last look excuses it, and a sync
+ * that failed; a write that the disk refused does not.
  */
 
 import type { NodeId } from '../../../base/ids.js';

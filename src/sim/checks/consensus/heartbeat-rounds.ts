@@ -1,4 +1,7 @@
-/** R4: which leader a majority still followed, and when: by the heartbeats that are sent and the answers to them. */
+/**
+ * R4: which leader a majority still followed, and when: by the heartbeats that are sent and the
+ * answers to them.
+ */
 
 import type { NodeId, Term } from '../../../base/ids.js';
 import { MSG_HEARTBEAT, MSG_HEARTBEAT_RESP, type MessageHead } from './raft-frames.js';

@@ -1,4 +1,7 @@
-/** R1 at most one leader per term, over all lives: by what nodes say of themselves, and by messages that only a leader sends. */
+/**
+ * R1 at most one leader per term, over all lives: by what nodes say of themselves, and by messages
+ * that only a leader sends.
+ */
 
 import type { NodeId, Term } from '../../../base/ids.js';
 import { MESSAGE_TYPES, MSG_APP, MSG_HEARTBEAT, MSG_SNAP, MSG_TIMEOUT_NOW, type MessageHead } from './raft-frames.js';

@@ -1,7 +1,9 @@
 /**
- * D1: the log goes only below what the node itself and a majority hold in durable tables: whoever needs an entry finds it in a log or
- * in tables, whichever minority is lost. At no moment does a log begin beyond the F of the manifest beside it, or end before its E, unless
- * it was told of the snapshot that brought it: a crash at that moment leaves a member that cannot start.
+ * D1: the log goes only below what the node itself and a majority hold in durable tables: whoever
+ * needs an entry finds it in a log or in tables, whichever minority is lost. At no moment does a
+ * log begin beyond the flushed index of the manifest beside it, or end before its materialized
+ * index, unless the log was told to expect the snapshot that brought the manifest: a crash at that
+ * moment would leave a member that cannot start.
  */
 
 import type { LogIndex, NodeId } from '../../../base/ids.js';
@@ -14,7 +16,10 @@ export class LogKept {
   readonly #reporter: Reporter;
   readonly #oracle: DamageOracle;
   readonly #nodes: readonly WatchedNode[];
-  /** The highest F that each node ever had durable: what it forgot since, nobody could know. */
+  /**
+   * The highest flushed index that each node ever had durable: nobody can know that it forgot it
+   * since.
+   */
   readonly #flushed = new Map<NodeId, LogIndex>();
 
   /** By node: through here the log was told to expect a snapshot, or opened without. */
@@ -26,7 +31,10 @@ export class LogKept {
     this.#nodes = nodes;
   }
 
-  /** Listens to what the log of this replica is told of snapshots, from now on. What it holds now was good enough to start with. */
+  /**
+   * Listens to what the log of this replica is told of snapshots, from now on. What it holds now
+   * was good enough to start with.
+   */
   watch({ id }: WatchedNode, { log, tree }: Replica): void {
     this.#expects(id, tree.durable.last.index);
     const [expect, reset] = [log.expectSnapshot.bind(log), log.resetTo.bind(log)];
@@ -34,7 +42,10 @@ export class LogKept {
     log.resetTo = (index, term, through) => this.#when(reset(index, term, through), id, through ?? index);
   }
 
-  /** The very promise is given back: whoever waits for it goes on at the moment at which it would have. */
+  /**
+   * Gives back the same promise, so that whoever waits for it goes on at the same moment as without
+   * this check.
+   */
   #when(done: Promise<void>, id: NodeId, through: LogIndex): Promise<void> {
     done.then(() => this.#expects(id, through), () => undefined);
     return done;
@@ -44,7 +55,7 @@ export class LogKept {
     this.#expected.set(id, Math.max(through, this.#expected.get(id) ?? 0));
   }
 
-  /** Often; and before a node forgets. */
+  /** To be called often, and before a node forgets. */
   remember(): void {
     for (const { id } of this.#nodes) {
       const flushed = this.#oracle.census.durableOf(id)?.flushed.index ?? 0;
@@ -63,7 +74,7 @@ export class LogKept {
       `D1 node ${node} dropped its log below ${first}; ${holders} of ${needed} needed nodes have durable tables up to there`);
   }
 
-  /** Now: cheap enough for every message. */
+  /** As it is now: cheap enough to be called for every message. */
   look(node: WatchedNode): void {
     const replica = node.running?.replica;
     if (replica === undefined) return;

@@ -1,7 +1,8 @@
 /**
- * R3: the entry at an index is the same wherever and whenever it is applied, in all lives of all nodes; a node applies entries in
- * order, and within a life begins again only at the F of another version that took the place of what it had. What is committed never
- * becomes less within a life.
+ * R3: the entry at an index is the same wherever and whenever it is applied, in all lives of all
+ * nodes; a node applies entries in order, and within a life begins again only at the flushed index
+ * of another version that took the place of what it had. What is committed never becomes less
+ * within a life.
  */
 
 import type { LogIndex, NodeId } from '../../../base/ids.js';
@@ -44,7 +45,7 @@ export class LogMatching {
     this.#same(node.id, entry);
   }
 
-  /** Often enough that a step back shows. */
+  /** To be called so often that a step back shows. */
   commit(node: WatchedNode): void {
     const core = node.running?.replica.driver.node;
     if (core === undefined) return;
@@ -75,7 +76,8 @@ export class LogMatching {
     const flushed = node.running?.replica.tree.durable.flushed.index ?? 0;
     const before = progress.applied;
     progress.applied = index;
-    // A life, and whatever came instead of the log's end, begins at an F that is durable.
+    // A life, and whatever came instead of the log's end, begins at a flushed index that is
+    // durable.
     if (follows || index <= flushed + 1) return;
     this.#reporter.broken('entries are applied in order', node.id, `R3 node ${node.id} applies ${index} after ${before}; its durable tables reach to ${flushed}`);
   }

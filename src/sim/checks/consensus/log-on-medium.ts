@@ -1,7 +1,8 @@
 /**
- * R2: what the log calls durable is on the medium: when a write of entries has returned, and when the log is open and nothing was written
- * yet, no segment of it has changes that wait for a sync, nor a name that does. A member acknowledges by what its log says; a power
- * loss shows the lie only if it comes before the next sync.
+ * R2: what the log calls durable is on the medium: when a write of entries has returned, and when
+ * the log is open and nothing was written yet, no segment of it has changes that wait for a sync,
+ * nor a name that does. A member acknowledges by what its log says; a power loss shows the lie only
+ * if it comes before the next sync.
  */
 
 import type { Reporter } from '../base/reporter.js';

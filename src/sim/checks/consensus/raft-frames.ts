@@ -1,6 +1,7 @@
 /**
- * The heads of the messages in a frame, read where they lie: what the checks need of each of some hundred thousand messages, without
- * making an object of any. The format is that of raft/message-codec, which a test holds this to.
+ * The heads of the messages in a frame, read where they lie: what the checks need of each of some
+ * hundred thousand messages, without making an object of any. The format is that of
+ * raft/message-codec, which a test holds this to.
  */
 
 import { FRAME_RAFT } from '../../../replica/wire/frame.js';

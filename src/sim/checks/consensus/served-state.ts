@@ -1,6 +1,7 @@
 /**
- * R4, design 5.7: nothing is served before E is applied, for the tables of a version may lack what the states before its E still need; and
- * nothing in a life that is older than what was served in it.
+ * R4: nothing is served before the materialized index is applied: the tables of a version were
+ * compacted as of that index, and may lack what older states need. And within a life nothing is
+ * served that is older than what was served before.
  */
 
 import type { LogIndex, NodeId } from '../../../base/ids.js';
@@ -16,13 +17,13 @@ export class ServedState {
     this.#reporter = reporter;
   }
 
-  /** Now: cheap enough for every message. */
+  /** As it is now: cheap enough to be called for every message. */
   look({ id, running }: WatchedNode): void {
     const replica = running?.replica;
     if (replica?.reads.open !== true) return;
     const { index } = replica.applier;
     const { last } = replica.tree.durable;
-    if (index < last.index) this.#reporter.broken('nothing is served before E', id, `R4 node ${id} serves the state as of ${index}; its tables are of ${last.index}`);
+    if (index < last.index) this.#reporter.broken('nothing is served before the materialized index', id, `R4 node ${id} serves the state as of ${index}; its tables are of ${last.index}`);
     const served = this.#served.get(id);
     if (served?.replica !== replica) this.#served.set(id, { replica, index });
     else if (index >= served.index) served.index = index;

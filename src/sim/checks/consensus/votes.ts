@@ -1,6 +1,7 @@
 /**
- * R1, R2: a voter grants one candidate per term, over all its lives, whatever became of its hard state; and what it says was durable
- * before: when a message that reflects a term or a vote leaves, three copies of the hard state on the medium say the same.
+ * R1, R2: a voter grants one candidate per term, over all its lives, whatever became of its hard
+ * state; and what it says was durable before: when a message that reflects a term or a vote leaves,
+ * three copies of the hard state on the medium say the same.
  */
 
 import type { NodeId, Term } from '../../../base/ids.js';
@@ -50,8 +51,9 @@ export class Votes {
   }
 
   /**
-   * Entries were made durable: so was their term, before. A member whose log knows of a term that its hard state does not could come back
-   * and vote, or campaign, in that term as if for the first time (R1).
+   * Entries were made durable: so was their term, before. A member whose log knows of a term that
+   * its hard state does not could come back and vote, or campaign, in that term as if for the first
+   * time (R1).
    */
   onLogSync(node: WatchedNode): void {
     const log = node.running?.replica.log;
@@ -76,7 +78,10 @@ export class Votes {
     else if (term > (this.#durable.get(from) ?? 0)) this.#promised(node, `sends ${MESSAGE_TYPES[type]}`, term, undefined);
   }
 
-  /** R5 each start has a number of its own: what is believed of older ones would be a state that went back. */
+  /**
+   * R5 each start has a number of its own: what is believed of older ones would be a state that
+   * went back.
+   */
   #newIncarnation(node: WatchedNode): void {
     const slots = slotsOf(node.disk.medium(HARD_STATE)).filter((slot) => slot !== undefined);
     const [newest] = slots.sort((a, b) => b.sequence - a.sequence);

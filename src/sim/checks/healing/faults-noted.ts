@@ -1,6 +1,7 @@
 /**
- * H1, H2: rot that a read met and parity corrected becomes a hint, without a scrub. A read leaves a note, and a second reading, past the
- * caches, confirms it within moments; the corrected block stays in the cache, so that nobody may ever meet the fault again.
+ * H1, H2: rot that a read met and parity corrected becomes a hint, without a scrub. A read leaves a
+ * note, and a second reading, past the caches, confirms it within moments; the corrected block
+ * stays in the cache, so that nobody may ever meet the fault again.
  */
 
 import type { Replica } from '../../../replica/replica.js';
@@ -68,7 +69,10 @@ export class FaultsNoted {
     return this.#oracle.census.faultsOf(node.id, meta)?.some(({ region }) => region.offset === offset) === true;
   }
 
-  /** The second reading may have failed: the next read of the block leaves another note, if one comes. */
+  /**
+   * The second reading may have failed: the next read of the block leaves another note, if one
+   * comes.
+   */
   #unconfirmed(node: number, meta: TableMeta, sinceUs: number): boolean {
     const path = tablePath(meta.id);
     return this.#oracle.ledger.of(node).some((damage) => damage.path === path && damage.atUs >= sinceUs && (damage.kind === 'read-error' || damage.kind === 'misread'));

@@ -1,6 +1,7 @@
 /**
- * H5, S6: nothing is proposed for a heal that the leader did not have in full, byte for byte: on its medium lies the table as it was born,
- * or the copy that was made of it. H4: no heal waits while a place is free, whatever became of others.
+ * H5, S6: nothing is proposed for a heal that the leader did not have in full, byte for byte: on
+ * its medium lies the table as it was born, or the copy that was made of it. H4: no heal waits
+ * while a place is free, whatever became of others.
  */
 
 import type { KintsugiEvent } from '../../../base/events.js';
@@ -11,6 +12,7 @@ import type { DamageOracle } from '../../oracle/damage-oracle.js';
 import type { Reporter } from '../base/reporter.js';
 import type { WatchedNode } from '../../cluster/watched-node.js';
 
+/** A file that was proven may be struck between its proof and the proposal. */
 const PROVEN_US = 10_000_000;
 /** The leader looks at its queue twice a second. */
 const WAITS_SECONDS = 6;
@@ -20,7 +22,7 @@ export class HealsChecked {
   readonly #reporter: Reporter;
   readonly #oracle: DamageOracle;
   readonly #nodes: readonly WatchedNode[];
-  #reign = '';
+  #leadership = '';
   /** For how many seconds a heal could have been begun and was not. */
   readonly #waiting = new Map<TableId, number>();
   /** Nodes that said anything since the last step: those that are paused do nothing. */
@@ -51,10 +53,10 @@ export class HealsChecked {
   step(): void {
     const awake = new Set(this.#heard);
     this.#heard.clear();
-    const leader = this.#nodes.find((node) => node.state === 'up' && node.running?.replica.leadership.mayShapeTree === true);
-    const reign = `${leader?.id}/${leader?.lives}/${leader?.running?.replica.leadership.term}`;
-    if (reign !== this.#reign) this.#waiting.clear();
-    this.#reign = reign;
+    const leader = this.#nodes.find((node) => node.state === 'up' && node.running?.replica.canPropose() === true);
+    const leadership = `${leader?.id}/${leader?.lives}/${leader?.running?.replica.term}`;
+    if (leadership !== this.#leadership) this.#waiting.clear();
+    this.#leadership = leadership;
     if (leader?.running === undefined || !awake.has(leader.id)) return;
     const { replica, healing } = leader.running;
     const queued = healing.hints();

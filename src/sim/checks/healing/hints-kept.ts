@@ -1,9 +1,11 @@
 /**
- * H2: the node that saw a fault keeps its hint, over all restarts, until the table left its durable manifest; and where the same bytes
- * live on there under another id, the hint ends only when they are good on its medium.
+ * H2: the node that saw a fault keeps its hint, over all restarts, until the table left its durable
+ * manifest; and where the same bytes live on there under another id, the hint ends only when they
+ * are good on its medium.
  *
- * Neither a crash nor a message nor a failed heal may lose one. The file of the hints is their only durable copy, though, and no copy of
- * a fault, which is still where it was for the next scrub: so what the medium of that file loses while no life remembers it is lost.
+ * Neither a crash nor a message nor a failed heal may lose one. The file of the hints is their only
+ * durable copy, but not the only trace of the fault, which the next scrub finds again where it is.
+ * So a hint may be lost if its file was damaged while no life had it in memory.
  */
 
 import type { KintsugiEvent } from '../../../base/events.js';
@@ -114,7 +116,8 @@ export class HintsKept {
   #excused(node: NodeId, hint: Open): boolean {
     const { ledger } = this.#oracle;
     if (ledger.forgets(node)) return true;
-    // A bad sector is met by the life that opens the file: one that was met while the hint was known has been written anew since.
+    // A bad sector is met by the life that opens the file: one that was met while the hint was
+    // known has been written anew since.
     if (ledger.spoiled(node, HINTS_PATH, hint.seenUs)) return true;
     // Damage to the file that keeps them, and a disk that would not take them.
     return ledger.changed(node, 'hints', hint.sinceUs) !== undefined || ledger.refused(node, hint.sinceUs, 'other') !== undefined;

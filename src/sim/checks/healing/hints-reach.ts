@@ -1,6 +1,7 @@
 /**
- * H2: no leader's death loses a hint: whoever leads for a while knows of every hint that is open anywhere against a table that is live
- * for it. Hints are sent again every few seconds, and no fault of the network keeps two members apart for so long.
+ * H2: the death of a leader loses no hint: whoever leads for a while knows of every hint that is
+ * open anywhere against a table that is live for it. Hints are sent again every few seconds, and no
+ * fault of the network keeps two members apart for so long.
  */
 
 import type { NodeId, TableId } from '../../../base/ids.js';
@@ -16,7 +17,7 @@ export class HintsReach {
   readonly #nodes: readonly WatchedNode[];
   /** By node and table: since when the present leader does not know of it. */
   readonly #unknown = new Map<string, number>();
-  #reign = '';
+  #leadership = '';
 
   constructor(reporter: Reporter, nodes: readonly WatchedNode[]) {
     this.#reporter = reporter;
@@ -25,11 +26,11 @@ export class HintsReach {
 
   /** Each second. */
   step(): void {
-    const leader = this.#nodes.find((node) => node.state === 'up' && node.running?.replica.leadership.mayShapeTree === true);
-    // Every life begins to send anew, and every reign to collect.
-    const reign = `${leader?.id}/${leader?.running?.replica.leadership.term}/${this.#nodes.map((node) => `${node.lives}${node.state}`).join()}`;
-    if (reign !== this.#reign) this.#unknown.clear();
-    this.#reign = reign;
+    const leader = this.#nodes.find((node) => node.state === 'up' && node.running?.replica.canPropose() === true);
+    // Every life begins to send anew, and every new leader to collect.
+    const leadership = `${leader?.id}/${leader?.running?.replica.term}/${this.#nodes.map((node) => `${node.lives}${node.state}`).join()}`;
+    if (leadership !== this.#leadership) this.#unknown.clear();
+    this.#leadership = leadership;
     if (leader?.running === undefined) return;
     const { replica, healing } = leader.running;
     // Its own are open like everybody's; what is in its queue has another state.

@@ -1,6 +1,7 @@
 /**
- * H1: a hint means a fault. Where nothing was ever done to the bytes of a table on a node, and at most one read of them failed or lied, two
- * readings cannot both have found one: a hint would have every member rewrite or read a table for a cosmic ray in a cache.
+ * H1: a hint means a fault. Where nothing was ever done to the bytes of a table on a node, and at
+ * most one read of them failed or lied, two readings cannot both have found one: a hint would have
+ * every member rewrite or read a table for a cosmic ray in a cache.
  */
 
 import type { KintsugiEvent } from '../../../base/events.js';

@@ -1,6 +1,7 @@
 /**
- * D1: a block that lies within parity on its medium is read. Neither a peer nor a heal is asked for what the own disk still has; and what
- * parity can restore is counted from the bytes that differ, not asked of the decoder.
+ * D1: a block that lies within parity on its medium is read. Neither a peer nor a heal is asked for
+ * what the node's own disk still has; and what parity can restore is counted from the bytes that
+ * differ, not asked of the decoder.
  */
 
 import type { KintsugiEvent } from '../../../base/events.js';
@@ -34,7 +35,10 @@ export class ParityUsed {
       `D1 node ${node.id} cannot read the ${region.kind} block at ${offset} of table ${table} (${why}), which is within parity on its medium`);
   }
 
-  /** What was read is not what the medium holds: a read that failed or lied, or a descriptor of a file that had this name. */
+  /**
+   * What was read is not what the medium holds: a read that failed or lied, or a descriptor of a
+   * file that had this name.
+   */
   #excused(node: number, path: string): boolean {
     const { ledger } = this.#oracle;
     return ledger.displaced(node, 'tables') !== undefined || ledger.of(node).some((damage) => damage.path === path && isReadFault(damage));

@@ -1,6 +1,7 @@
 /**
- * H5: a block that a peer gave is kept durably until this node's own bytes are good. Within a life a repair goes from the disk only when
- * every file of those bytes that this node has is, on its medium, as it was born.
+ * H5: a block that a peer gave is kept durably until this node's own bytes are good. Within a life
+ * a repair goes from the disk only when every file of those bytes that this node has is, on its
+ * medium, as it was born.
  */
 
 import type { KintsugiEvent } from '../../../base/events.js';

@@ -1,4 +1,7 @@
-/** S1: what shapes tables is the cluster's, by one entry of the log: the same on every member and in every life, whatever its flags say. */
+/**
+ * S1: what shapes tables is the cluster's, by one entry of the log: the same on every member and in
+ * every life, whatever its flags say.
+ */
 
 import type { Reporter } from '../base/reporter.js';
 import type { WatchedNode } from '../../cluster/watched-node.js';

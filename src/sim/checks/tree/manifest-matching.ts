@@ -1,4 +1,7 @@
-/** S2: after the op at an index the logical manifest is the same on every node, byte for byte, and so is the durable one as of it. */
+/**
+ * S2: after the op at an index the logical manifest is the same on every node, byte for byte, and
+ * so is the durable one as of it.
+ */
 
 import { digest128 } from '../../../base/digest.js';
 import type { Digest128, LogIndex, NodeId } from '../../../base/ids.js';

@@ -1,4 +1,7 @@
-/** S5: no file goes that the version of an open view names, however long its reader takes, nor one that a transfer has pinned. */
+/**
+ * S5: no file is deleted that the version of an open view names, however long its reader takes, nor
+ * one that a transfer has pinned.
+ */
 
 import type { TableId } from '../../../base/ids.js';
 import type { Replica } from '../../../replica/replica.js';

@@ -1,9 +1,11 @@
 /**
- * S2, S5, S6: a birth names the same bytes everywhere and for ever; a table that a node calls its own lies on its medium byte for
- * byte as it was born, unless a fault struck it; every table of the durable manifest has its file.
+ * S2, S5, S6: a birth names the same bytes everywhere and for ever; a table that a node calls its
+ * own lies on its medium byte for byte as it was born, unless a fault struck it; every table of the
+ * durable manifest has its file.
  *
- * What a node proved past its caches (fetched, written anew, relinked after it was read) may be damaged only since; what it
- * relinked from its own production was never read back, so any fault on the way excuses it: scrub and parity are for that.
+ * What a node proved past its caches (fetched, written anew, relinked after it was read) may be
+ * damaged only since; what it relinked from its own production was never read back, so any fault on
+ * the way excuses it: scrub and parity are for that.
  */
 
 import type { KintsugiEvent } from '../../../base/events.js';
@@ -21,8 +23,11 @@ export class TableBytes {
   readonly #births = new Map<string, Digest128>();
   /** When this node applied the heal that a table came with: its file is proven later. */
   readonly #healedUs = new Map<NodeId, Map<TableId, number>>();
-  /** Versions whose files were all there when they were looked at last: only the newest of each node. */
-  readonly #complete = new Map<NodeId, Version>();
+  /**
+   * Versions whose files were all there when they were looked at last: only the newest of each
+   * node.
+   */
+  readonly #complete = new Map<NodeId, LogicalManifest>();
 
   constructor(reporter: Reporter, oracle: DamageOracle) {
     this.#reporter = reporter;

@@ -1,7 +1,8 @@
 /**
- * S3: only the leader shapes the tree: whoever a seal or a plan names as its proposer led in the term of the entry, and no such entry
- * is ever forwarded. S5: what a pending plan reads is live until the plan is over. S2: whoever carries a plan out gets the same bytes;
- * no memory fails in a simulation, so a production that differs from others is a fault of the store.
+ * S3: only the leader shapes the tree: whoever a seal or a plan names as its proposer led in the
+ * term of the entry, and no such entry is ever forwarded. S5: what a pending plan reads is live
+ * until the plan is over. S2: whoever carries a plan out gets the same bytes; no memory fails in a
+ * simulation, so a production that differs from others is a fault of the store.
  */
 
 import type { LogIndex, NodeId, Term } from '../../../base/ids.js';
@@ -37,7 +38,10 @@ export class TreeOps {
     };
   }
 
-  /** Until it has applied an entry of its term, a leader decides by a tree that the entries of others may still change. */
+  /**
+   * Until it has applied an entry of its term, a leader decides by a tree that the entries of
+   * others may still change.
+   */
   #proposed(node: WatchedNode, { log, applier, driver }: Replica, kind: string): void {
     const { term } = driver.node;
     const { index } = applier;
@@ -46,8 +50,11 @@ export class TreeOps {
       `S3 node ${node.id} leads in term ${term}, has applied nothing of it (${index}), and proposes a ${kind}`);
   }
 
-  /** An entry was applied, and left this version. Each is looked at where it is applied first: log matching is for the others. */
-  onApplied(node: NodeId, { index, term, data }: Entry, latest: Version): void {
+  /**
+   * An entry was applied, and left this version. Each is looked at where it is applied first: log
+   * matching is for the others.
+   */
+  onApplied(node: NodeId, { index, term, data }: Entry, latest: LogicalManifest): void {
     if (data[0] !== TREE_ENTRY || index <= this.#looked) return;
     this.#looked = index;
     this.#proposer(node, index, term, data);

@@ -1,7 +1,7 @@
 /**
- * A node that starts has the version it ended with: hard state names a manifest that is whole, and the log begins where its tables end.
- * That of a peer, which stands in for a lost one, is for nodes whose disk lost theirs: it would hide every manifest that was not made
- * durable.
+ * A node that starts has the version it ended with: hard state names a manifest that is whole, and
+ * the log begins where its tables end. Only a node whose disk lost its version takes that of a
+ * peer: done by others, this would hide every manifest that was not made durable.
  */
 
 import type { KintsugiEvent } from '../../../base/events.js';
@@ -23,9 +23,10 @@ export class VersionsKept {
     if (message !== VERSION_LOST) return;
     const { ledger } = this.#oracle;
     if (ledger.forgets(node.id)) return;
-    // A log that lost its beginning no longer leads on from the tables (design 5.8).
+    // A log that begins above the flushed index does not continue the tables: the node then takes
+    // the version of a peer, rightly.
     if (this.#oracle.verdict.damagedLog(node.id)) return;
-    // What was done to one copy of a record, the node must get over alone.
+    // Damage to one copy of a record is no reason: the node must get over that alone.
     if (ledger.grave(node.id, 'manifest') !== undefined || ledger.displaced(node.id, 'manifest') !== undefined) return;
     this.#reporter.broken('the durable version is kept', node.id, `node ${node.id} starts without the version it had, and nothing was done to its manifest that it need not survive: ${String(data['why'])}`);
   }

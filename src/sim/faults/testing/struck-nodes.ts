@@ -1,6 +1,7 @@
 /**
- * Real files to strike: a cluster of the shipping replica runs for a while, and then its nodes lie down with what their disks hold. Each
- * trial gets disks of its own, and what a node would make of them at its next start can be asked.
+ * Real files to strike: a cluster of the shipping replica runs for a while, and then all its nodes
+ * are down, with what their disks hold. Each trial gets disks of its own and can ask what a node
+ * would read from them at its next start.
  */
 
 import { put } from '../../../api/testing/requests.js';
@@ -29,8 +30,8 @@ const PUTS = 300;
 /** What a start of the node read: nothing of it may change by damage that it must survive. */
 export interface Remembered {
   readonly hardState: HardStateRecord;
-  readonly manifest: Version;
-  /** After F. */
+  readonly manifest: LogicalManifest;
+  /** After the flushed index. */
   readonly entries: readonly Entry[];
 }
 
@@ -40,7 +41,9 @@ export interface Rested {
   readonly durable: readonly Version[];
 }
 
-/** Runs three nodes until there are tables of some levels and log segments below F. */
+/**
+ * Runs three nodes until there are tables of some levels and log segments below the flushed index.
+ */
 export async function restedCluster(seed: number): Promise<Rested> {
   const world = new World({ seed });
   const settings: RunSettings = { ...runSettings(world), nodes: 3, logSegmentBytes: 32 * 1024 };
@@ -73,7 +76,10 @@ export interface Trial {
   readonly world: World;
 }
 
-/** Fresh disks with these contents. The nodes count as up for the profile `full`, and have no process. */
+/**
+ * Fresh disks with these contents. The nodes count as up for the profile `full`, and have no
+ * process.
+ */
 export function trialOf(rested: Rested, seed: number, profile: FaultProfile, state: SimNode['state'] = 'down'): Trial {
   const world = new World({ seed });
   const coverage = new Coverage();

@@ -1,6 +1,7 @@
 /**
- * etcd's operations and answers as histories hold them. Keys are texts of one character per byte, so that the order of texts is
- * the order of keys. A value is the number of the write that made it: the bytes are checked when they arrive and not kept.
+ * etcd's operations and answers as histories hold them. Keys are texts of one character per byte,
+ * so that the order of texts is the order of keys. A value is the number of the write that made it:
+ * the bytes are checked when they arrive and not kept.
  */
 
 export type Order = 'none' | 'ascend' | 'descend';
@@ -38,7 +39,10 @@ export interface DeleteOp {
   readonly prevKv: boolean;
 }
 
-/** A missing key has version, create and mod 0; its value compares false with everything. Values are ordered as their numbers. */
+/**
+ * A missing key has version, create and mod 0; its value compares false with everything. Values are
+ * ordered as their numbers.
+ */
 export interface CompareOp {
   readonly key: string;
   readonly end: string;

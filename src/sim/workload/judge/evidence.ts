@@ -1,6 +1,7 @@
 /**
- * What the answers show of each write. Every value is written by one put, so whoever sees it tells at which revision that put took
- * effect: for a write of unknown outcome that is how its revision is learnt, for all others it must be the one they were answered with.
+ * What the answers show of each write. Every value is written by one put, so whoever sees it tells
+ * at which revision that put took effect: for a write of unknown outcome that is how its revision
+ * is learnt, for all others it must be the one they were answered with.
  */
 
 import { keyName } from '../history/describe.js';

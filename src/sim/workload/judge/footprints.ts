@@ -1,4 +1,7 @@
-/** The keys that an operation may look at or change, in any branch: all that what it does can depend on. */
+/**
+ * The keys that an operation may look at or change, in any branch: all that what it does can depend
+ * on.
+ */
 
 import type { OpRecord } from '../history/history.js';
 import { holdsKey, type Op } from '../history/operation.js';

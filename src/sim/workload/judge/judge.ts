@@ -1,7 +1,8 @@
 /**
- * The verdict on a history. A run passes when the order that the store claims explains every answer (see `judge/replay.ts`), real
- * time and sessions agree with it, errors about revisions are right, and the search key by key finds nothing against it. Such an order
- * is a proof, so the search is a second opinion that may run out of steps; where there is no such order nothing has passed.
+ * The verdict on a history. A run passes when the order that the store claims explains every answer
+ * (see `replay.ts`), real time and sessions agree with it, errors about revisions are right, and
+ * the search key by key finds nothing against it. Such an order is a proof, so the search is a
+ * second opinion that may run out of steps; where there is no such order nothing has passed.
  */
 
 import { searchByKey } from '../../../checker/check.js';
@@ -34,7 +35,10 @@ function limits(keys: number): SearchLimits {
   return { timeMs: SEARCH_UNITS + 2 * keys, memo: 300_000, now: () => now++ };
 }
 
-/** `likely`: that a write of unknown outcome took a revision of which nobody was told, as far as anything but answers shows. */
+/**
+ * `likely`: that a write of unknown outcome took a revision of which nobody was told, as far as
+ * anything but answers shows.
+ */
 export function judge(records: readonly OpRecord[], likely: Likely = () => false): Judgement {
   const evidence = gather(records);
   const { answered, traced, untraced } = evidence;

@@ -1,6 +1,7 @@
 /**
- * What was seen of each key, in the order of revisions. A key that was seen unchanged across a revision was not changed at it: that
- * tells which write cannot have been the one that took a revision which nobody answers for.
+ * What was seen of each key, in the order of revisions. A key that was seen unchanged across a
+ * revision was not changed at it: that tells which write cannot have been the one that took a
+ * revision which nobody answers for.
  */
 
 import type { OpRecord } from '../history/history.js';
@@ -17,7 +18,10 @@ interface Observation {
 
 export class Observations {
   readonly #byKey = new Map<string, Observation[]>();
-  /** By revision, the keys that were put at it: every version names its own revision and that of the first since the key was created. */
+  /**
+   * By revision, the keys that were put at it: every version names its own revision and that of the
+   * first since the key was created.
+   */
   readonly #puts = new Map<number, Set<string>>();
 
   constructor(answered: readonly OpRecord[], keys: ReadonlySet<string>) {
@@ -57,7 +61,10 @@ export class Observations {
     else keys.add(key);
   }
 
-  /** Whether a write that made these changes can have had the revision, after what was seen before and since. */
+  /**
+   * Whether a write that made these changes can have had the revision, after what was seen before
+   * and since.
+   */
   allow(revision: number, changes: readonly Kv[]): boolean {
     for (const key of this.#puts.get(revision) ?? []) {
       if (!changes.some((change) => change.key === key && change.version > 0)) return false;

@@ -1,7 +1,8 @@
 /**
- * A second opinion that trusts no revision order: what each key went through by itself, as single-key operations for the
- * search of Wing, Gong and Lowe. A whole transaction that is linearizable is so on each of its keys, so a key that is not
- * condemns the history; the reverse does not hold, and wide reads are left out because they add little here.
+ * A second opinion that trusts no revision order: what each key went through by itself, as
+ * single-key operations for the search of Wing, Gong and Lowe. A whole transaction that is
+ * linearizable is so on each of its keys, so a key that is not condemns the history; the reverse
+ * does not hold, and wide reads are left out because they add little here.
  */
 
 import type { Interval } from '../../../checker/model.js';
@@ -75,7 +76,10 @@ function addGet(op: RangeOp, kvs: readonly Kv[], revision: number, add: Add): vo
   add(op.key, { kind: 'get', value: kv && String(kv.value), modRevision: kv?.mod ?? 0, revision });
 }
 
-/** The branches that were taken, all at `revision`. Reads within a transaction see its own writes: left to the replay. */
+/**
+ * The branches that were taken, all at `revision`. Reads within a transaction see its own writes:
+ * left to the replay.
+ */
 function addWrites(op: Op, answer: Answer, revision: number, keys: readonly string[], add: Add): void {
   if (op.kind === 'put') return add(op.key, { kind: 'put', value: String(op.value), revision });
   if (op.kind === 'delete' && answer.kind === 'delete') {

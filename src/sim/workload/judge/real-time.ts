@@ -1,4 +1,7 @@
-/** Time as clients know it: what had been answered when something began. Equal times count as at once. */
+/**
+ * Time as clients know it: what had been answered when something began. Equal times count as at
+ * once.
+ */
 
 import type { OpRecord } from '../history/history.js';
 import { changed, isSerializable } from '../history/operation.js';
@@ -39,7 +42,10 @@ export class NewestBefore {
   }
 }
 
-/** Answers from what a node has are as old as it likes while the run lasts, and as new as all others at rest. */
+/**
+ * Answers from what a node has are as old as it likes while the run lasts, and as new as all others
+ * at rest.
+ */
 export function mayBeStale({ op, atRest }: OpRecord): boolean {
   return !atRest && isSerializable(op);
 }

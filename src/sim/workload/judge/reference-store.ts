@@ -1,7 +1,8 @@
 /**
- * What etcd's semantics say that an operation answers, written once more from their description and not from the code that is
- * judged: keys are texts, each with all its versions, nothing is ever compacted. Operations run one after the other; the last ones
- * can be taken back, so that another order can be tried.
+ * What etcd's semantics say that an operation answers, written once more from their description and
+ * not from the code that is judged: keys are texts, each with all its versions, nothing is ever
+ * compacted. Operations run one after the other; the last ones can be taken back, so that another
+ * order can be tried.
  */
 
 import { assert } from '../../../base/assert.js';
@@ -39,7 +40,10 @@ export class ReferenceStore {
     return this.#revision;
   }
 
-  /** The answer of `op`, which takes effect now; undefined if it reads at a revision that is not there yet: then it changes nothing. */
+  /**
+   * The answer of `op`, which takes effect now; undefined if it reads at a revision that is not
+   * there yet: then it changes nothing.
+   */
   apply(op: Op): Answer | undefined {
     if (op.kind === 'compact') return { kind: 'compact', revision: this.#revision };
     const path: boolean[] = [];

@@ -1,11 +1,12 @@
 /**
- * The order that the store itself claims: every answer carries a revision, and each revision after the first belongs to exactly one
- * write. If the reference store, given all writes in that order, gives every answer again, and the order agrees with real time, then it
- * *is* a linearization of whole transactions.
+ * The order that the store itself claims: every answer carries a revision, and each revision after
+ * the first belongs to exactly one write. If the reference store, given all writes in that order,
+ * gives every answer again, and the order agrees with real time, then it *is* a linearization of
+ * whole transactions.
  *
- * A revision that no answer and no trace accounts for was taken by a write of unknown outcome that nobody saw. Those that
- * could have taken it, by the time of their call, are tried in turn, until every answer after it fits; a write is assumed to have
- * happened only where a revision needs one.
+ * A revision that no answer and no trace accounts for was taken by a write of unknown outcome that
+ * nobody saw. Those that could have taken it, by the time of their call, are tried in turn, until
+ * every answer after it fits; a write is assumed to have happened only where a revision needs one.
  */
 
 import { ReferenceStore } from './reference-store.js';
@@ -49,7 +50,10 @@ interface Choice {
   readonly conflict: Conflict;
 }
 
-/** A choice can mend a conflict only if one of its candidates has to do with one of the keys, or if it holds one of the writes. */
+/**
+ * A choice can mend a conflict only if one of its candidates has to do with one of the keys, or if
+ * it holds one of the writes.
+ */
 interface Conflict {
   readonly keys: Set<string>;
   readonly writes: Set<OpRecord>;
@@ -136,8 +140,8 @@ class Replay {
   }
 
   /**
-   * Goes back to the latest choice that can have to do with the conflict and has another candidate. Returns its revision, which is
-   * in place then.
+   * Goes back to the latest choice that can have to do with the conflict and has another candidate.
+   * Returns its revision, which is in place then.
    */
   #nextChoice(): number | undefined {
     let conflict: Conflict = { keys: this.#stuckOn, writes: new Set() };
@@ -186,7 +190,10 @@ class Replay {
     return false;
   }
 
-  /** True: the next candidate that can take the revision has taken it. False: none is left, and the store is as before it. */
+  /**
+   * True: the next candidate that can take the revision has taken it. False: none is left, and the
+   * store is as before it.
+   */
   #tryNext(choice: Choice): boolean {
     const observations = (this.#observations ??= new Observations(this.#evidence.answered, this.#evidence.keys));
     this.#release(choice);
@@ -211,7 +218,10 @@ class Replay {
     this.#store.backTo(choice.revision - 1);
   }
 
-  /** Unknown writes without a trace that may have been carried out between the answers before and after the revision. */
+  /**
+   * Unknown writes without a trace that may have been carried out between the answers before and
+   * after the revision.
+   */
   #eligible(revision: number): OpRecord[] {
     const latest = (this.#earliest ??= this.#earliestReturns())[revision] as number;
     const eligible = this.#evidence.untraced
@@ -250,7 +260,10 @@ class Replay {
     return false;
   }
 
-  /** Whether what was seen of the newest revision is among what it changed: a transaction has more than one branch. */
+  /**
+   * Whether what was seen of the newest revision is among what it changed: a transaction has more
+   * than one branch.
+   */
   #shows(seenBy: OpRecord, revision: number): boolean {
     const changes = this.#store.newestChanges();
     let holds = true;
@@ -286,7 +299,10 @@ class Replay {
     return false;
   }
 
-  /** A key that by itself makes the answer wrong, whatever others hold; or all that the answer may depend on. */
+  /**
+   * A key that by itself makes the answer wrong, whatever others hold; or all that the answer may
+   * depend on.
+   */
   #misfits(record: OpRecord, expected: Answer | undefined, actual: Answer): readonly string[] {
     const all = this.#footprints.of(record);
     if (record.op.kind !== 'range' || expected?.kind !== 'range' || actual.kind !== 'range') return all;
@@ -301,7 +317,10 @@ class Replay {
     return extra === undefined || actual.more || record.op.minMod > 0 ? all : [extra];
   }
 
-  /** Only the fault of the attempt that came furthest is told: those before it come from a wrong guess. */
+  /**
+   * Only the fault of the attempt that came furthest is told: those before it come from a wrong
+   * guess.
+   */
   #note(revision: number, make: () => Fault): void {
     if (revision <= this.#furthest) return;
     this.#furthest = revision;

@@ -1,6 +1,7 @@
 /**
- * "Compacted" and "future revision" are answers like others: they are right only where a compaction may have been, or the revision
- * may not have been there yet; and where one must have been, a state that is gone is not served.
+ * "Compacted" and "future revision" are answers like others: they are right only where a compaction
+ * may have been, or the revision may not have been there yet; and where one must have been, a state
+ * that is gone is not served.
  */
 
 import type { OpRecord } from '../history/history.js';
@@ -9,7 +10,10 @@ import { revisionOf } from './evidence.js';
 import { faultOf, type Fault } from './fault.js';
 import { byLife, lifeOf, mayBeStale, NewestBefore } from './real-time.js';
 
-/** The revisions that `op` reads at, in the branches that its answer shows; without an answer, in all. */
+/**
+ * The revisions that `op` reads at, in the branches that its answer shows; without an answer, in
+ * all.
+ */
 function readsAt(op: Op, answer: Answer | undefined, visit: (revision: number) => void): void {
   if (op.kind === 'range') {
     if (op.revision > 0) visit(op.revision);
@@ -67,7 +71,10 @@ function compacted(record: OpRecord, revision: number, all: readonly Compaction[
   return later && faultOf('compaction', record, `compacted to ${revision} after ${later.revision}`, [later.record]);
 }
 
-/** A compaction that was answered is known to every linearizable read, and to the life of the node that answered it. */
+/**
+ * A compaction that was answered is known to every linearizable read, and to the life of the node
+ * that answered it.
+ */
 function gone(record: OpRecord, all: readonly Compaction[]): Fault | undefined {
   const [low] = bounds(record);
   if (low === Infinity) return undefined;

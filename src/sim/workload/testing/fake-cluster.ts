@@ -1,6 +1,7 @@
 /**
- * A store that is right by construction, for tests of the workload and its judge: one log, and nodes that follow it, each with the
- * product's state machine over a tree in memory. It can be made to time out, to crash, and to lie once.
+ * A store that is correct by construction, for tests of the workload and its judge: one log, and
+ * nodes that follow it, each with the product's state machine over a tree in memory. It can be made
+ * to time out, to crash, and to lie once.
  */
 
 import { EtcdError } from '../../../api/etcd-error.js';

@@ -1,4 +1,7 @@
-/** Small damages to a good history, each of which no store that is right can have produced; undefined where there is no place for it. */
+/**
+ * Small changes to a good history, each of which no correct store can have produced; undefined
+ * where there is no place for one.
+ */
 
 import type { Stream } from '../../world/random.js';
 import type { OpRecord, Outcome } from '../history/history.js';
@@ -134,7 +137,10 @@ const refuseAfterAll: Mutation = (records, random) => {
   return write && replaced(records, [write, { outcome: { kind: 'refused', code: 'TOO_MANY_REQUESTS' } }]);
 };
 
-/** The value of an unknown write was seen, and the write is not in the history: somebody else wrote it. */
+/**
+ * The value of an unknown write was seen, and the write is not in the history: somebody else wrote
+ * it.
+ */
 const forgetTransactionsPut: Mutation = (records, random) => {
   const seen = seenValues(records);
   const write = pickWhere(records, random, (record) => {
