@@ -52,19 +52,19 @@ describe('early signs', () => {
       const check = new TreeOps(w.reporter, w.oracle, () => 1);
       const replica = replicaOf(one);
       let takes = true;
-      replica.proposeTreeOp = () => takes;
+      replica.proposer.propose = () => takes;
       check.watch(one, replica);
       one.terms = [1, 1, 2];
       one.term = 2;
       const seal = { kind: 'seal', proposer: 1, format: DEFAULT_TREE_SETTINGS.format } as const;
       one.applied = 3;
-      replica.proposeTreeOp(seal);
+      replica.proposer.propose(seal);
       takes = false;
       one.applied = 2;
-      replica.proposeTreeOp(seal);
+      replica.proposer.propose(seal);
       assert.deepEqual(w.reported(), []);
       takes = true;
-      replica.proposeTreeOp(seal);
+      replica.proposer.propose(seal);
       assert.deepEqual(w.reported(), ['leaders shape the tree once they know it']);
     });
   });
@@ -94,7 +94,7 @@ describe('early signs', () => {
 
     it('R4 a state before the materialized index, and one that is older than what was served, are reported', () => {
       const check = new ServedState(w.reporter);
-      one.durable = { ...emptyManifest(), last: { index: 7, term: 1 } };
+      one.durable = Version.empty().with({ last: { index: 7, term: 1 } });
       one.serves = false;
       one.applied = 5;
       check.look(one);
@@ -152,7 +152,7 @@ describe('early signs', () => {
 
     it('D1 a log that ends before the materialized index is reported, unless it was told to expect the snapshot', async () => {
       const check = new LogKept(w.reporter, w.oracle, w.nodes);
-      const at = (index: number) => ({ ...emptyManifest(), last: { index, term: 1 } });
+      const at = (index: number) => (Version.empty().with({ last: { index, term: 1 } }));
       one.terms = two.terms = [1, 1, 1];
       for (const node of [one, two]) check.watch(node, replicaOf(node));
       await replicaOf(one).log.expectSnapshot(9);

@@ -35,7 +35,7 @@ describe('strict checks', () => {
   });
 
   function flushed(node: FakeNode, index: number): void {
-    node.durable = { ...emptyManifest(), flushed: { index, term: 1 }, last: { index, term: 1 } };
+    node.durable = Version.empty().with({ flushed: { index, term: 1 }, last: { index, term: 1 } });
   }
 
   describe('who shapes the tree, and with what', () => {
@@ -45,11 +45,11 @@ describe('strict checks', () => {
 
     it('S3 seals of who led in their term are the truth, those of others are reported', () => {
       const check = new TreeOps(w.reporter, w.oracle, (term) => leaders.get(term));
-      check.onApplied(1, { index: 1, term: 3, type: 'normal', data: encodeBootstrap(DEFAULT_TREE_SETTINGS) }, emptyManifest());
-      check.onApplied(1, sealOf(1, 2, 3), emptyManifest());
-      check.onApplied(3, sealOf(2, 5, 4), emptyManifest());
+      check.onApplied(1, { index: 1, term: 3, type: 'normal', data: encodeBootstrap(DEFAULT_TREE_SETTINGS) }, Version.empty());
+      check.onApplied(1, sealOf(1, 2, 3), Version.empty());
+      check.onApplied(3, sealOf(2, 5, 4), Version.empty());
       assert.deepEqual(w.reported(), []);
-      check.onApplied(3, sealOf(1, 7, 4), emptyManifest());
+      check.onApplied(3, sealOf(1, 7, 4), Version.empty());
       check.forwarded(3);
       assert.deepEqual(w.reported(), ['only the leader shapes the tree', 'tree ops are not forwarded']);
     });
@@ -60,8 +60,8 @@ describe('strict checks', () => {
       const plan: PendingPlan = {
         index: 20, term: 3, proposer: 1, purpose: 'compact', inputs: [{ id: 1, digest: meta.fileDigest }], outputLevel: 1, gcRevision: 0, format, bottommost: true,
       };
-      const pending: LogicalManifest = { ...emptyManifest(), plans: [plan] };
-      check.onApplied(1, sealOf(1, 21, 3), { ...pending, levels: pending.levels.map((level, i) => (i === 0 ? [meta] : level)) });
+      const pending: Version = Version.empty().with({ plans: [plan] });
+      check.onApplied(1, sealOf(1, 21, 3), pending.with({ levels: pending.levels.map((level, i) => (i === 0 ? [meta] : level)) }));
       assert.deepEqual(w.reported(), []);
       check.onApplied(1, sealOf(1, 22, 3), pending);
       assert.deepEqual(w.reported(), ['inputs of pending plans are live']);

@@ -12,7 +12,7 @@ import type { KintsugiEvent } from '../../base/events.js';
 import type { Digest128, NodeId, TableId } from '../../base/ids.js';
 import { outputPath, tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import type { SpecifiedRegion } from '../../storage/table/table-layout.js';
-import type { LogicalManifest } from '../../storage/version/logical-manifest.js';
+import type { Version } from '../../storage/version/version.js';
 import type { WatchedNode } from '../cluster/watched-node.js';
 import type { Extent, Ledger } from './ledger.js';
 import { fileDigest, PristineTables, sameBytes, type CopyState, type PristineTable } from './pristine-tables.js';
@@ -26,7 +26,7 @@ export class Census {
   /** Ids are given out by the log, so they mean the same table on every node (S2). */
   readonly #metas = new Map<TableId, TableMeta>();
   /** The durable version of a node that is down, as it was when it went. */
-  readonly #left = new Map<NodeId, LogicalManifest>();
+  readonly #left = new Map<NodeId, Version>();
 
   constructor(nodes: readonly WatchedNode[], ledger: Ledger) {
     this.#nodes = new Map(nodes.map((node) => [node.id, node]));
@@ -45,7 +45,7 @@ export class Census {
   }
 
   /** The durable version of that node, as it is or as it was when the node went. */
-  durableOf(id: NodeId): LogicalManifest | undefined {
+  durableOf(id: NodeId): Version | undefined {
     const node = this.#nodes.get(id);
     if (node?.running === undefined || this.#ledger.forgottenIn(id, node.lives)) return this.#left.get(id);
     return node.running.replica.tree.durable;
@@ -68,7 +68,7 @@ export class Census {
     const durable = this.durableOf(id);
     const tree = this.#nodes.get(id)?.running?.replica.tree;
     const versions = new Set(tree === undefined ? [durable] : [durable, tree.materialized, tree.latest]);
-    return [...versions].flatMap((version) => version?.levels.flat() ?? []);
+    return [...versions].flatMap((version) => version?.list() ?? []);
   }
 
   // --- Tables ---

@@ -158,7 +158,7 @@ describe('checks of consensus', () => {
       const check = new LogMatching(w.reporter, new Committed(w.reporter));
       for (const node of [one, two]) for (let i = 1; i <= 4; i++) check.onApplied(node, entry(i, 1, `e${i}`));
       two.lives++;
-      two.durable = { ...emptyManifest(), flushed: { index: 2, term: 1 } };
+      two.durable = Version.empty().with({ flushed: { index: 2, term: 1 } });
       check.onApplied(two, entry(3, 1, 'e3'));
       check.onApplied(two, entry(4, 1, 'e4'));
       check.onApplied(two, entry(3, 1, 'e3'));
@@ -199,7 +199,7 @@ describe('checks of consensus', () => {
   describe('manifests and bounds', () => {
     it('S2 other manifests as of one index are reported, equal ones are not', () => {
       const check = new ManifestMatching(w.reporter);
-      const at = (index: number, nextTableId: number) => ({ ...emptyManifest(), nextTableId, last: { index, term: 1 } });
+      const at = (index: number, nextTableId: number) => (Version.empty().with({ nextTableId, last: { index, term: 1 } }));
       check.check(1, at(5, 2));
       check.check(2, at(5, 2));
       check.durable(3, at(5, 2));

@@ -53,8 +53,8 @@ export class HealsChecked {
   step(): void {
     const awake = new Set(this.#heard);
     this.#heard.clear();
-    const leader = this.#nodes.find((node) => node.state === 'up' && node.running?.replica.canPropose() === true);
-    const leadership = `${leader?.id}/${leader?.lives}/${leader?.running?.replica.term}`;
+    const leader = this.#nodes.find((node) => node.state === 'up' && node.running?.replica.leadership.mayShapeTree === true);
+    const leadership = `${leader?.id}/${leader?.lives}/${leader?.running?.replica.leadership.term}`;
     if (leadership !== this.#leadership) this.#waiting.clear();
     this.#leadership = leadership;
     if (leader?.running === undefined || !awake.has(leader.id)) return;

@@ -11,7 +11,7 @@
 import type { KintsugiEvent } from '../../../base/events.js';
 import type { NodeId, TableId } from '../../../base/ids.js';
 import { HINTS_PATH } from '../../../healing/hints/hint-store.js';
-import { sameBirth, tablePath, type TableMeta } from '../../../storage/table/table-meta.js';
+import { tablePath, type TableMeta } from '../../../storage/table/table-meta.js';
 import { PROVEN_WITHIN_US } from '../../oracle/damage.js';
 import type { DamageOracle } from '../../oracle/damage-oracle.js';
 import type { Reporter } from '../base/reporter.js';
@@ -97,8 +97,7 @@ export class HintsKept {
     }
     const meta = hint?.meta ?? this.#oracle.census.meta(table);
     if (meta === undefined) return;
-    for (const heir of live.values()) {
-      if (heir.fileDigest !== meta.fileDigest || !sameBirth(heir.birth, meta.birth)) continue;
+    for (const heir of durable.named(meta)) {
       const faults = this.#oracle.census.faultsOf(node.id, heir) ?? [];
       if (faults.length === 0 || this.#struck(node.id, heir)) continue;
       this.#reporter.broken('hints end when the fault is gone', node.id,

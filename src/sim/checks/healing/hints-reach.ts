@@ -5,7 +5,6 @@
  */
 
 import type { NodeId, TableId } from '../../../base/ids.js';
-import { liveTables } from '../../../healing/heal/heal-picker.js';
 import type { Reporter } from '../base/reporter.js';
 import type { WatchedNode } from '../../cluster/watched-node.js';
 
@@ -26,9 +25,9 @@ export class HintsReach {
 
   /** Each second. */
   step(): void {
-    const leader = this.#nodes.find((node) => node.state === 'up' && node.running?.replica.canPropose() === true);
+    const leader = this.#nodes.find((node) => node.state === 'up' && node.running?.replica.leadership.mayShapeTree === true);
     // Every life begins to send anew, and every new leader to collect.
-    const leadership = `${leader?.id}/${leader?.running?.replica.term}/${this.#nodes.map((node) => `${node.lives}${node.state}`).join()}`;
+    const leadership = `${leader?.id}/${leader?.running?.replica.leadership.term}/${this.#nodes.map((node) => `${node.lives}${node.state}`).join()}`;
     if (leadership !== this.#leadership) this.#unknown.clear();
     this.#leadership = leadership;
     if (leader?.running === undefined) return;

@@ -52,7 +52,7 @@ export class RepairsKept {
     const { nowUs } = this.#reporter;
     // A damaged repair goes when it is read, however much later that is.
     if (this.#oracle.ledger.of(node.id).some((damage) => damage.path === path)) return;
-    for (const meta of tree?.durable.levels.flat() ?? []) {
+    for (const meta of tree?.durable.list() ?? []) {
       if (meta.fileDigest !== digest || !tree?.materialized.levels.some((level) => level.some((table) => table.id === meta.id))) continue;
       if (this.#oracle.census.asBorn(node.id, meta) || this.#oracle.verdict.struckSince(node.id, meta, nowUs - PROVEN_US)) continue;
       this.#reporter.broken('repairs are kept until the fault is gone', node.id, `H5 node ${node.id} has dropped ${path}, and its table ${meta.id} is still not as it was born`);

@@ -5,7 +5,7 @@
 
 import type { TableId } from '../../../base/ids.js';
 import type { Replica } from '../../../replica/replica.js';
-import type { LogicalManifest } from '../../../storage/version/logical-manifest.js';
+import type { Version } from '../../../storage/version/version.js';
 import type { Reporter } from '../base/reporter.js';
 import type { WatchedNode } from '../../cluster/watched-node.js';
 

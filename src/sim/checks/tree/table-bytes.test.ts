@@ -67,7 +67,8 @@ describe('bytes of tables', () => {
     for (const node of [one, two]) {
       w.oracle.onDeath(node);
       node.files.delete(PATH);
-      node.durable = { ...node.durable, last: { ...node.durable.last, index: node.durable.last.index - 1 } };
+      const { last } = node.durable;
+      node.durable = node.durable.with({ last: { ...last, index: last.index - 1 } });
     }
     w.oracle.noteDamage(2, 'manifest/1', 4096, 4096, 'zeroed', true);
     check.onStart(two);

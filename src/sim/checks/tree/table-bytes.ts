@@ -27,7 +27,7 @@ export class TableBytes {
    * Versions whose files were all there when they were looked at last: only the newest of each
    * node.
    */
-  readonly #complete = new Map<NodeId, LogicalManifest>();
+  readonly #complete = new Map<NodeId, Version>();
 
   constructor(reporter: Reporter, oracle: DamageOracle) {
     this.#reporter = reporter;
@@ -53,7 +53,7 @@ export class TableBytes {
     const there = new Set(node.disk.list().map(({ path }) => path));
     const { ledger } = this.#oracle;
     if (this.#oracle.verdict.fellBack(node.id)) return;
-    for (const meta of durable.levels.flat()) {
+    for (const meta of durable.list()) {
       const path = tablePath(meta.id);
       if (there.has(path)) this.#named(node, path);
       if (there.has(path) || ledger.renamed(node.id, path)) continue;

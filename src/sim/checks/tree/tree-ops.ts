@@ -9,7 +9,7 @@ import type { LogIndex, NodeId, Term } from '../../../base/ids.js';
 import type { Entry } from '../../../raft/types.js';
 import { decodeLogRecord } from '../../../replica/entry/entry.js';
 import type { Replica } from '../../../replica/replica.js';
-import type { LogicalManifest } from '../../../storage/version/logical-manifest.js';
+import type { Version } from '../../../storage/version/version.js';
 import type { DamageOracle } from '../../oracle/damage-oracle.js';
 import { TREE_ENTRY } from '../consensus/raft-frames.js';
 import type { Reporter } from '../base/reporter.js';
@@ -54,7 +54,7 @@ export class TreeOps {
    * An entry was applied, and left this version. Each is looked at where it is applied first: log
    * matching is for the others.
    */
-  onApplied(node: NodeId, { index, term, data }: Entry, latest: LogicalManifest): void {
+  onApplied(node: NodeId, { index, term, data }: Entry, latest: Version): void {
     if (data[0] !== TREE_ENTRY || index <= this.#looked) return;
     this.#looked = index;
     this.#proposer(node, index, term, data);

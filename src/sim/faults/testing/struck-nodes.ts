@@ -30,7 +30,7 @@ const PUTS = 300;
 /** What a start of the node read: nothing of it may change by damage that it must survive. */
 export interface Remembered {
   readonly hardState: HardStateRecord;
-  readonly manifest: LogicalManifest;
+  readonly manifest: Version;
   /** After the flushed index. */
   readonly entries: readonly Entry[];
 }
