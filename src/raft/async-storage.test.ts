@@ -8,7 +8,7 @@ import type { Message } from './types.js';
 const VOTERS = { voters: [1, 2, 3] };
 
 function asyncNode(log: MemoryLog): RaftNode {
-  const config = { id: 1, random: () => 0, preVote: false, checkQuorum: false, asyncStorageWrites: true };
+  const config = { id: 1, random: { float: () => 0 }, preVote: false, checkQuorum: false, asyncStorageWrites: true };
   return new RaftNode(config, log);
 }
 

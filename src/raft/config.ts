@@ -2,13 +2,14 @@
 
 import { assert } from '../base/assert.js';
 import { MiB } from '../base/bytes.js';
+import type { Random } from '../base/env.js';
 import type { LogIndex, NodeId } from '../base/ids.js';
 
 export interface RaftConfig {
   /** Not 0. */
   readonly id: NodeId;
-  /** Numbers in [0, 1), for election timeouts. */
-  readonly random: () => number;
+  /** Draws election timeouts. */
+  readonly random: Pick<Random, 'float'>;
   /** Ticks without a leader before an election; each node draws from [electionTick, 2 * electionTick). Default 10. */
   readonly electionTick?: number;
   /** Ticks between heartbeats, below `electionTick`. Default 1. */

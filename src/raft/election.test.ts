@@ -9,7 +9,7 @@ import type { Message, MessageType } from './types.js';
 const VOTERS = { voters: [1, 2, 3] };
 
 function single(log: MemoryLog, settings: Partial<RaftConfig> = {}, id = 1): RaftNode {
-  return new RaftNode({ id, random: () => 0, preVote: false, checkQuorum: false, ...settings }, log);
+  return new RaftNode({ id, random: { float: () => 0 }, preVote: false, checkQuorum: false, ...settings }, log);
 }
 
 /** Handles all Ready and returns what was sent. */
@@ -148,7 +148,7 @@ describe('raft elections', () => {
 
   it('election timeouts are drawn from [electionTick, 2 * electionTick) at every change of role', () => {
     for (const [random, expected] of [[0, 7], [0.5, 10], [0.999, 13]] as const) {
-      const node = single(logOf([1], VOTERS), { electionTick: 7, random: () => random });
+      const node = single(logOf([1], VOTERS), { electionTick: 7, random: { float: () => random  }});
       let ticks = 0;
       while (node.role === 'follower') {
         node.tick();

@@ -6,6 +6,8 @@ import { appliedText, Group } from './testing/group.js';
 import { logOf } from './testing/memory-log.js';
 import { mayPrecedeWrite, type MessageType } from './types.js';
 
+const ZERO = { float: () => 0 };
+
 describe('raft node', () => {
   it('says nothing when nothing has changed', () => {
     const group = new Group([1, 2, 3]);
@@ -145,14 +147,14 @@ describe('raft node', () => {
 
   it('R3 starts only from a commit index that its log has', () => {
     const start = (commit: number, applied = 0) =>
-      new RaftNode({ id: 1, random: () => 0, applied }, logOf([1, 1], { voters: [1] }, { commit }));
+      new RaftNode({ id: 1, random: ZERO, applied }, logOf([1, 1], { voters: [1] }, { commit }));
     assert.throws(() => start(3), /R3 stored commit 3/);
     assert.throws(() => start(1, 2), /R3 only committed entries are applied/);
     assert.equal(start(2, 2).applied, 2);
   });
 
   it('refuses settings that cannot work', () => {
-    const make = (settings: object) => () => new RaftNode({ id: 1, random: () => 0, ...settings }, logOf([], {}));
+    const make = (settings: object) => () => new RaftNode({ id: 1, random: ZERO, ...settings }, logOf([], {}));
     assert.throws(make({ id: 0 }), /id above 0/);
     assert.throws(make({ electionTick: 2, heartbeatTick: 2 }), /electionTick/);
     assert.throws(make({ readOnly: 'leaseBased', checkQuorum: false }), /checkQuorum/);

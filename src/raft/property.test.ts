@@ -76,7 +76,7 @@ class World {
     return new RaftNode(
       {
         id,
-        random: this.#random,
+        random: { float: this.#random },
         electionTick: 6,
         preVote: this.#preVote,
         checkQuorum: this.#checkQuorum,

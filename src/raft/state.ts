@@ -187,6 +187,6 @@ export class RaftState {
   /** A new timeout for every attempt keeps candidates from splitting the vote for ever (Raft paper, 5.2). */
   drawElectionTimeout(): void {
     const { electionTick, random } = this.config;
-    this.electionTimeout = electionTick + Math.floor(random() * electionTick);
+    this.electionTimeout = electionTick + Math.floor(random.float() * electionTick);
   }
 }

@@ -17,6 +17,9 @@ type Operation =
   | { kind: 'enterJoint'; autoLeave: boolean; changes: ConfChangeSingle[] }
   | { kind: 'leaveJoint' };
 
+/** The harness draws by a plain function. */
+type HarnessConfig = Omit<RaftConfig, 'random'> & { readonly random: () => number };
+
 /** The harness builds one message itself (MsgSnap) and leaves out what it does not need. */
 function complete(message: Partial<Message>): Message {
   if (message.responses !== undefined) return message as Message;
@@ -59,7 +62,8 @@ function createConfChanger() {
 export const adapter = {
   name: 'kintsugi',
   capabilities: { asyncStorageWrites: true, confChangeV1: false },
-  createNode: (config: RaftConfig, storage: LogStorage) => new AdapterNode(config, storage),
+  createNode: ({ random, ...config }: HarnessConfig, storage: LogStorage) =>
+    new AdapterNode({ ...config, random: { float: random } }, storage),
   decodeConfChange: (entry: Entry) => decodeConfChange(entry.data),
   quorum: { committedIndex, voteResult },
   createConfChanger,

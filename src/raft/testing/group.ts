@@ -37,7 +37,7 @@ export class Group {
 
   #start(id: NodeId, storage: MemoryLog): RaftNode {
     const defaults = { preVote: false, checkQuorum: false };
-    return new RaftNode({ id, random: () => 0, ...defaults, ...this.#settings }, storage);
+    return new RaftNode({ id, random: { float: () => 0 }, ...defaults, ...this.#settings }, storage);
   }
 
   member(id: NodeId): Member {

@@ -111,7 +111,7 @@ export class RaftDriver implements Candidate {
     this.#node = new RaftNode(
       {
         id: membership.self,
-        random: () => env.random.float(),
+        random: env.random,
         electionTick: Math.max(2, Math.round(electionMs / heartbeatMs)),
         heartbeatTick: 1,
         applied: start.applied,
