@@ -20,12 +20,12 @@ export const EMPTY_CONF_STATE: ConfState = {
   autoLeave: false,
 };
 
-export function isJoint(config: ConfState): boolean {
+function isJoint(config: ConfState): boolean {
   return config.votersOutgoing.length > 0;
 }
 
 /** Whether this change asks to leave the joint configuration. */
-export function leavesJoint(change: ConfChange): boolean {
+function leavesJoint(change: ConfChange): boolean {
   return change.transition === 'auto' && change.changes.length === 0;
 }
 

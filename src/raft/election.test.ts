@@ -148,7 +148,7 @@ describe('raft elections', () => {
 
   it('election timeouts are drawn from [electionTick, 2 * electionTick) at every change of role', () => {
     for (const [random, expected] of [[0, 7], [0.5, 10], [0.999, 13]] as const) {
-      const node = single(logOf([1], VOTERS), { electionTick: 7, random: { float: () => random  }});
+      const node = single(logOf([1], VOTERS), { electionTick: 7, random: { float: () => random } });
       let ticks = 0;
       while (node.role === 'follower') {
         node.tick();

@@ -11,7 +11,7 @@ import { appendEntries, broadcastAppend } from './replication.js';
 import type { RaftState } from './state.js';
 import type { Message } from './types.js';
 
-export type CampaignKind =
+type CampaignKind =
   /** Ask whether an election could be won. */
   | 'preElection'
   | 'election'

@@ -3,7 +3,7 @@
 import { assert } from '../base/assert.js';
 import { KintsugiError } from '../base/errors.js';
 
-export type RaftErrorCode =
+type RaftErrorCode =
   /** No leader is known, the leader is handing over, or its uncommitted log is full. Try again later. */
   | 'PROPOSAL_DROPPED'
   /** A response from a node outside the configuration. Drop it. */

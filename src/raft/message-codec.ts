@@ -13,7 +13,8 @@
  */
 
 import { assert } from '../base/assert.js';
-import { ByteReader, ByteWriter } from '../base/bytes.js';
+import type { ByteWriter } from '../base/bytes.js';
+import { ByteReader } from '../base/bytes.js';
 import { CodecError } from '../base/errors.js';
 import type { LogIndex, NodeId, Term } from '../base/ids.js';
 import { newMessage, type MessageDraft } from './message.js';
@@ -53,32 +54,7 @@ const ALL_FLAGS = 511;
 const ENTRY_CONF_CHANGE = 1;
 const ENTRY_FOLLOWS = 2;
 
-/** More than the head and the numbers of any message take. */
-const MESSAGE_OVERHEAD = 80;
-const ENTRY_OVERHEAD = 24;
-
-/** At least as many bytes as the message takes in a batch: for filling frames up to a limit. */
-export function encodedSizeBound(message: Message): number {
-  let size = MESSAGE_OVERHEAD + message.context.length;
-  const { entries, snapshot } = message;
-  for (let i = 0; i < entries.length; i++) size += ENTRY_OVERHEAD + (entries[i] as Entry).data.length;
-  if (snapshot !== undefined) {
-    const { voters, votersOutgoing, learners, learnersNext } = snapshot.metadata.confState;
-    const ids = voters.length + votersOutgoing.length + learners.length + learnersNext.length;
-    size += 64 + 8 * ids + (snapshot.data?.length ?? 0);
-  }
-  return size;
-}
-
 // --- Encoding ---
-
-export function encodeMessages(messages: readonly Message[]): Uint8Array {
-  let size = 16;
-  for (const message of messages) size += encodedSizeBound(message);
-  const out = new ByteWriter(size);
-  writeMessages(out, messages);
-  return out.view();
-}
 
 export function writeMessages(out: ByteWriter, messages: readonly Message[]): void {
   out.u8(VERSION).varint(messages.length);

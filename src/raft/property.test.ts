@@ -6,8 +6,9 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { codeOf } from '../base/errors.js';
-import { decodeMessages, encodeMessages } from './message-codec.js';
+import { decodeMessages } from './message-codec.js';
 import { RaftNode } from './node.js';
+import { encodeMessages } from './testing/encode-messages.js';
 import { MemoryLog } from './testing/memory-log.js';
 import { mayPrecedeWrite, type Entry, type Message, type ReadState } from './types.js';
 

@@ -16,7 +16,7 @@ export interface ReadRequest {
   readonly context: Uint8Array;
 }
 
-export interface PendingRead extends ReadRequest {
+interface PendingRead extends ReadRequest {
   readonly round: number;
   readonly index: LogIndex;
 }

@@ -90,7 +90,7 @@ function handleHeartbeatResponse(raft: RaftState, peer: Progress, message: Messa
 }
 
 /** Hands over leadership (thesis, 3.10): first the target's log is completed, then it is told to campaign. */
-export function startTransfer(raft: RaftState, target: Progress): void {
+function startTransfer(raft: RaftState, target: Progress): void {
   if (target.isLearner || target.id === raft.leadTransferee) return;
   raft.leadTransferee = 0;
   if (target.id === raft.id) return;

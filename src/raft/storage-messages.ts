@@ -12,7 +12,7 @@ import type { Entry, HardState, Message, Snapshot } from './types.js';
 const STORAGE: NodeId = 0;
 
 /** What `Ready` asks to be written. */
-export interface StorageWork {
+interface StorageWork {
   readonly entries: readonly Entry[];
   readonly hardState: HardState | undefined;
   readonly snapshot: Snapshot | undefined;

@@ -32,7 +32,7 @@ export interface ConfState {
   readonly autoLeave: boolean;
 }
 
-export interface SnapshotMetadata {
+interface SnapshotMetadata {
   readonly index: LogIndex;
   readonly term: Term;
   readonly confState: ConfState;
@@ -51,7 +51,7 @@ export interface HardState {
 }
 
 /** What is of interest to the application and lost in a crash. */
-export interface SoftState {
+interface SoftState {
   readonly lead: NodeId;
   readonly role: Role;
 }
@@ -80,7 +80,7 @@ export type MessageType =
   | StorageMessageType;
 
 /** Messages between a node and its own storage; never on the wire. */
-export type StorageMessageType =
+type StorageMessageType =
   | 'MsgStorageAppend'
   | 'MsgStorageAppendResp'
   | 'MsgStorageApply'

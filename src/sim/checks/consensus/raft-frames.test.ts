@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { decodeMessages, encodeMessages } from '../../../raft/message-codec.js';
+import { decodeMessages } from '../../../raft/message-codec.js';
+import { encodeMessages } from '../../../raft/testing/encode-messages.js';
 import { newMessage } from '../../../raft/message.js';
 import type { Message } from '../../../raft/types.js';
 import { FRAME_RAFT, frame } from '../../../replica/wire/frame.js';
