@@ -13,8 +13,7 @@
  */
 
 import { assert } from '../base/assert.js';
-import type { ByteWriter } from '../base/bytes.js';
-import { ByteReader } from '../base/bytes.js';
+import { ByteReader, type ByteWriter } from '../base/bytes.js';
 import { CodecError } from '../base/errors.js';
 import type { LogIndex, NodeId, Term } from '../base/ids.js';
 import { newMessage, type MessageDraft } from './message.js';

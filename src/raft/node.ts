@@ -42,6 +42,13 @@ import type {
 
 const NO_READ_STATES: readonly ReadState[] = [];
 
+/** A `Ready` that is being handled. */
+interface Outstanding {
+  readonly ready: Ready;
+  /** R2 this node's messages to itself: they count once what they vouch for is durable. */
+  readonly steps: readonly Message[];
+}
+
 export class RaftNode {
   readonly #raft: RaftState;
   readonly #async: boolean;
@@ -51,9 +58,7 @@ export class RaftNode {
   #toldTerm: Term;
   #toldVote: NodeId;
   #toldCommit: LogIndex;
-  #outstanding: Ready | undefined;
-  /** The messages of this node to itself that count once the outstanding `Ready` has been handled. */
-  #onAdvance: Message[] = [];
+  #outstanding: Outstanding | undefined;
 
   constructor(config: RaftConfig, storage: LogStorage) {
     const raft = new RaftState(config, storage);
@@ -240,7 +245,6 @@ export class RaftNode {
   reportUnreachable(id: NodeId): void {
     const raft = this.#raft;
     const peer = raft.role === 'leader' ? raft.tracker.get(id) : undefined;
-    // What was in flight may be lost: find out where the follower is before sending more.
     if (peer?.state === 'replicate') peer.becomeProbe();
   }
 
@@ -250,11 +254,7 @@ export class RaftNode {
   reportSnapshot(id: NodeId, ok: boolean): void {
     const raft = this.#raft;
     const peer = raft.role === 'leader' ? raft.tracker.get(id) : undefined;
-    if (peer?.state !== 'snapshot') return;
-    if (!ok) peer.pendingSnapshot = 0;
-    peer.becomeProbe();
-    // Wait for its answer, or after a failure for a heartbeat's, before trying again.
-    peer.pause();
+    peer?.snapshotReported(ok);
   }
 
   /** R5 a node that knows its log or hard state to be damaged neither votes nor campaigns until that is mended. */
@@ -308,18 +308,19 @@ export class RaftNode {
     this.#toldRole = raft.role;
 
     const messages = raft.messages;
+    const steps: Message[] = [];
     if (this.#async) {
       const append = storageAppend(raft, { entries, hardState, snapshot });
       if (append !== undefined) messages.push(append);
       if (committedEntries.length > 0) messages.push(storageApply(raft, committedEntries));
     } else {
       for (const message of raft.messagesAfterAppend) {
-        if (message.to === raft.id) this.#onAdvance.push(message);
+        if (message.to === raft.id) steps.push(message);
         else messages.push(message);
       }
       const written = storageAppendResponse(raft, snapshot);
-      if (written !== undefined) this.#onAdvance.push(written);
-      if (committedEntries.length > 0) this.#onAdvance.push(storageApplyResponse(raft, committedEntries));
+      if (written !== undefined) steps.push(written);
+      if (committedEntries.length > 0) steps.push(storageApplyResponse(raft, committedEntries));
     }
     const readStates = raft.readStates.length === 0 ? NO_READ_STATES : raft.readStates;
     const ready: Ready = { softState, hardState, readStates, entries, snapshot, committedEntries, messages, mustSync };
@@ -330,7 +331,7 @@ export class RaftNode {
     raft.reads.closeRound();
     log.acceptUnstable();
     log.acceptApplying(committedEntries, !this.#async);
-    if (!this.#async) this.#outstanding = ready;
+    if (!this.#async) this.#outstanding = { ready, steps };
     return ready;
   }
 
@@ -347,11 +348,9 @@ export class RaftNode {
 
   /** All that `ready` asked for was done. */
   advance(ready: Ready): void {
-    assert(ready === this.#outstanding, 'advance() takes what ready() returned');
+    const outstanding = this.#outstanding;
+    assert(ready === outstanding?.ready, 'advance() takes what ready() returned');
     this.#outstanding = undefined;
-    const steps = this.#onAdvance;
-    if (steps.length === 0) return;
-    this.#onAdvance = [];
-    for (const message of steps) step(this.#raft, message);
+    for (const message of outstanding.steps) step(this.#raft, message);
   }
 }

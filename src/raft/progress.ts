@@ -13,20 +13,24 @@ import { broken } from './errors.js';
 import { Inflights } from './inflights.js';
 import type { ProgressState, ProgressStatus } from './types.js';
 
+/** How the follower is sent to just now; `paused` holds appends back until it answers. */
+type Flow =
+  | { readonly state: 'probe'; paused: boolean }
+  | { readonly state: 'replicate'; paused: boolean }
+  /** `index` is that of the snapshot on its way. */
+  | { readonly state: 'snapshot'; readonly index: LogIndex };
+
 export class Progress {
   readonly id: NodeId;
   readonly inflights: Inflights;
-  state: ProgressState = 'probe';
   match: LogIndex = 0;
   next: LogIndex;
   isLearner = false;
   /** Whether the follower was heard from since the leader last checked its quorum. */
   recentActive = false;
-  /** Index of the snapshot on its way; 0 except in state `snapshot`. */
-  pendingSnapshot: LogIndex = 0;
   /** The newest heartbeat round that the follower answered. */
   ackedRound = 0;
-  #flowPaused = false;
+  #flow: Flow = { state: 'probe', paused: false };
   /** The highest commit index sent that the follower cannot miss unless a message was lost. */
   #sentCommit: LogIndex = 0;
 
@@ -43,60 +47,67 @@ export class Progress {
     this.recentActive = false;
     this.ackedRound = 0;
     this.#sentCommit = 0;
-    this.#enter('probe');
+    this.#enter({ state: 'probe', paused: false });
   }
 
-  #enter(state: ProgressState): void {
-    this.state = state;
-    this.pendingSnapshot = 0;
-    this.#flowPaused = false;
+  get state(): ProgressState {
+    return this.#flow.state;
+  }
+
+  #enter(flow: Flow): void {
+    this.#flow = flow;
     this.inflights.reset();
   }
 
+  /** What is in flight may be lost, or the logs part after all: find out where, before more is sent. */
   becomeProbe(): void {
-    // After a snapshot the follower is taken to have it: if the snapshot failed, probing finds out.
-    const behind = this.state === 'snapshot' ? Math.max(this.match, this.pendingSnapshot) : this.match;
-    this.#enter('probe');
-    this.#moveNext(behind + 1);
+    this.#enter({ state: 'probe', paused: false });
+    this.#moveNext(this.match + 1);
   }
 
   becomeReplicate(): void {
-    this.#enter('replicate');
+    this.#enter({ state: 'replicate', paused: false });
     this.next = this.match + 1;
   }
 
   becomeSnapshot(index: LogIndex): void {
-    this.#enter('snapshot');
-    this.pendingSnapshot = index;
+    this.#enter({ state: 'snapshot', index });
     this.next = Math.max(index, this.match) + 1;
     this.#sentCommit = index;
   }
 
+  /** The snapshot on its way arrived or failed. Nothing happens if none is on its way. */
+  snapshotReported(ok: boolean): void {
+    if (this.#flow.state !== 'snapshot') return;
+    const reached = ok ? Math.max(this.match, this.#flow.index) : this.match;
+    // Paused: wait for the follower's answer, or after a failure for a heartbeat's, before trying again.
+    this.#enter({ state: 'probe', paused: true });
+    this.#moveNext(reached + 1);
+  }
+
   /** Whether appends are held back for now. */
   get paused(): boolean {
-    return this.state === 'snapshot' || this.#flowPaused;
+    return this.#flow.state === 'snapshot' || this.#flow.paused;
   }
 
-  pause(): void {
-    this.#flowPaused = true;
-  }
-
+  /** The follower answers again: one more append may go. */
   unpause(): void {
-    this.#flowPaused = false;
+    if (this.#flow.state !== 'snapshot') this.#flow.paused = false;
   }
 
   /** An append with so many entries and payload bytes was sent, which told of `commit`. */
   sentAppend(entries: number, bytes: number, commit: LogIndex): void {
-    if (this.state === 'replicate') {
+    const flow = this.#flow;
+    if (flow.state === 'replicate') {
       if (entries > 0) {
         this.next += entries;
         this.inflights.add(this.next - 1, bytes);
       }
       // With a full window, one empty append per heartbeat round still goes through: its answer or rejection is
       // what frees a window whose messages were all lost.
-      this.#flowPaused = this.inflights.full;
-    } else if (entries > 0) {
-      this.#flowPaused = true;
+      flow.paused = this.inflights.full;
+    } else if (flow.state === 'probe' && entries > 0) {
+      flow.paused = true;
     }
     this.#sentCommit = commit;
   }
@@ -115,7 +126,7 @@ export class Progress {
     if (index <= this.match) return false;
     this.match = index;
     if (this.next <= index) this.next = index + 1;
-    this.#flowPaused = false;
+    this.unpause();
     return true;
   }
 
@@ -131,7 +142,7 @@ export class Progress {
     }
     if (this.next - 1 !== rejected) return false;
     this.#moveNext(Math.max(Math.min(rejected, hint + 1), this.match + 1));
-    this.#flowPaused = false;
+    this.unpause();
     return true;
   }
 
@@ -148,7 +159,7 @@ export class Progress {
       next: this.next,
       isLearner: this.isLearner,
       paused: this.paused,
-      pendingSnapshot: this.pendingSnapshot,
+      pendingSnapshot: this.#flow.state === 'snapshot' ? this.#flow.index : 0,
       recentActive: this.recentActive,
       inflight: this.inflights.count,
       inflightFull: this.inflights.full,

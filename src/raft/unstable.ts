@@ -12,12 +12,19 @@ import type { Entry, Snapshot } from './types.js';
 
 export const NO_ENTRIES: readonly Entry[] = [];
 
+/** The snapshot that takes the place of the log, until storage has installed it. */
+type PendingSnapshot =
+  | { readonly s: 'none' }
+  /** Came from the leader; the next `Ready` hands it out. */
+  | { readonly s: 'waiting'; readonly snapshot: Snapshot }
+  /** Handed out for installing. */
+  | { readonly s: 'installing'; readonly snapshot: Snapshot };
+
 export class Unstable {
   #entries: Entry[] = [];
   #offset: LogIndex;
   #offsetInProgress: LogIndex;
-  #snapshot: Snapshot | undefined;
-  #snapshotInProgress = false;
+  #pending: PendingSnapshot = { s: 'none' };
 
   constructor(offset: LogIndex) {
     this.#offset = offset;
@@ -29,7 +36,7 @@ export class Unstable {
   }
 
   get snapshot(): Snapshot | undefined {
-    return this.#snapshot;
+    return this.#pending.s === 'none' ? undefined : this.#pending.snapshot;
   }
 
   get lastIndex(): LogIndex {
@@ -60,13 +67,13 @@ export class Unstable {
   }
 
   nextSnapshot(): Snapshot | undefined {
-    return this.#snapshotInProgress ? undefined : this.#snapshot;
+    return this.#pending.s === 'waiting' ? this.#pending.snapshot : undefined;
   }
 
   /** All there is has been handed out. */
   accept(): void {
     this.#offsetInProgress = this.#offset + this.#entries.length;
-    if (this.#snapshot !== undefined) this.#snapshotInProgress = true;
+    if (this.#pending.s === 'waiting') this.#pending = { s: 'installing', snapshot: this.#pending.snapshot };
   }
 
   /**
@@ -84,17 +91,15 @@ export class Unstable {
   }
 
   stableSnapshotTo(index: LogIndex): void {
-    if (this.#snapshot?.metadata.index !== index) return;
-    this.#snapshot = undefined;
-    this.#snapshotInProgress = false;
+    if (this.snapshot?.metadata.index !== index) return;
+    this.#pending = { s: 'none' };
   }
 
   restore(snapshot: Snapshot): void {
     this.#entries = [];
     this.#offset = snapshot.metadata.index + 1;
     this.#offsetInProgress = this.#offset;
-    this.#snapshot = snapshot;
-    this.#snapshotInProgress = false;
+    this.#pending = { s: 'waiting', snapshot };
   }
 
   /** Appends `entries` from position `from` of the list on; what the log has at and after their index goes. */
