@@ -3,6 +3,7 @@
  * configuration.
  */
 
+import { assert } from '../base/assert.js';
 import { ByteReader, ByteWriter, EMPTY } from '../base/bytes.js';
 import { CodecError } from '../base/errors.js';
 import type { ConfChange, ConfChangeSingle, ConfChangeType } from './types.js';
@@ -13,8 +14,8 @@ const TYPES: readonly ConfChangeType[] = ['addVoter', 'addLearner', 'remove', 'u
 export function encodeConfChange(change: ConfChange): Uint8Array {
   if (change.transition === 'auto' && change.changes.length === 0) return EMPTY;
   const out = new ByteWriter(32);
-  out.u8(TRANSITIONS.indexOf(change.transition)).varint(change.changes.length);
-  for (const { type, nodeId } of change.changes) out.u8(TYPES.indexOf(type)).varint(nodeId);
+  out.u8(numberOf(TRANSITIONS, change.transition)).varint(change.changes.length);
+  for (const { type, nodeId } of change.changes) out.u8(numberOf(TYPES, type)).varint(nodeId);
   return out.finish();
 }
 
@@ -30,6 +31,12 @@ export function decodeConfChange(bytes: Uint8Array): ConfChange {
   }
   input.end();
   return { transition, changes };
+}
+
+function numberOf<T>(of: readonly T[], value: T): number {
+  const at = of.indexOf(value);
+  assert(at >= 0, `configuration change: ${String(value)} has a number`);
+  return at;
 }
 
 function pick<T>(from: readonly T[], at: number, what: string): T {

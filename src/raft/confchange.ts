@@ -53,6 +53,7 @@ export function enterJoint(config: ConfState, autoLeave: boolean, changes: reado
   const draft = new Draft(config);
   for (const id of config.voters) draft.outgoing.add(id);
   draft.applyAll(changes);
+  assert(draft.outgoing.size === config.voters.length, 'R1 all voters keep their say until the joint configuration is left');
   return draft.finish(autoLeave);
 }
 
@@ -62,6 +63,7 @@ export function leaveJoint(config: ConfState): ConfState {
   for (const id of config.learnersNext) draft.learners.add(id);
   draft.learnersNext.clear();
   draft.outgoing.clear();
+  assert(draft.voters.size === config.voters.length, 'R1 to leave a joint configuration changes no incoming voter');
   return draft.finish(false);
 }
 
@@ -112,6 +114,7 @@ class Draft {
   }
 
   finish(autoLeave: boolean): ConfState {
+    assert(this.voters.size > 0, 'R1 a configuration has a voter');
     return checkConfState({
       voters: sorted(this.voters),
       votersOutgoing: sorted(this.outgoing),

@@ -77,9 +77,14 @@ export function resolveConfig(config: RaftConfig): ResolvedConfig {
     asyncStorageWrites: config.asyncStorageWrites ?? false,
   };
   assert(Number.isSafeInteger(resolved.id) && resolved.id > 0, 'a node has an id above 0');
-  assert(resolved.heartbeatTick > 0, 'heartbeatTick is above 0');
+  assert(Number.isSafeInteger(resolved.heartbeatTick) && resolved.heartbeatTick > 0, 'heartbeatTick is a whole number above 0');
+  assert(Number.isSafeInteger(resolved.electionTick), 'electionTick is a whole number');
   assert(resolved.electionTick > resolved.heartbeatTick, 'electionTick is above heartbeatTick');
   assert(resolved.maxInflightMsgs > 0, 'maxInflightMsgs is above 0');
+  assert(resolved.maxSizePerMsg >= 0 && resolved.maxCommittedSizePerReady >= 0, 'sizes of messages are not below 0');
+  assert(resolved.maxInflightBytes > 0 && resolved.maxUncommittedSize >= 0, 'sizes of windows are not below 0');
+  assert(resolved.maxPendingReads > 0, 'maxPendingReads is above 0');
+  assert(Number.isSafeInteger(resolved.applied) && resolved.applied >= 0, 'applied is a log index');
   assert(resolved.readOnly === 'safe' || resolved.checkQuorum, 'lease-based reads need checkQuorum');
   return resolved;
 }

@@ -5,6 +5,7 @@
  * term, and R2 votes (also one's own) count only when they are durable.
  */
 
+import { assert } from '../base/assert.js';
 import { EMPTY } from '../base/bytes.js';
 import { newMessage } from './message.js';
 import { appendEntries, broadcastAppend } from './replication.js';
@@ -52,6 +53,7 @@ function requestVotes(raft: RaftState, kind: CampaignKind): void {
   else raft.becomeCandidate();
   const term = pre ? raft.term + 1 : raft.term;
   const { lastIndex, lastTerm } = raft.log;
+  assert(pre || raft.vote === raft.id, `R1 a candidate has voted for itself, not for ${raft.vote}`);
   for (const peer of raft.tracker.peers) {
     if (!raft.tracker.isVoter(peer.id)) continue;
     if (peer.id === raft.id) {
@@ -106,6 +108,8 @@ export function handleVoteResponse(raft: RaftState, response: Message): void {
 /** The empty entry commits, along with itself, all that earlier leaders left behind (Raft paper, section 8). */
 function win(raft: RaftState): void {
   raft.becomeLeader();
-  appendEntries(raft, [{ term: raft.term, index: raft.log.lastIndex + 1, type: 'normal', data: EMPTY }]);
+  const empty = { term: raft.term, index: raft.log.lastIndex + 1, type: 'normal', data: EMPTY } as const;
+  const fits = appendEntries(raft, [empty]);
+  assert(fits, 'R3 the first entry of a term is never held back: without it nothing commits');
   broadcastAppend(raft);
 }

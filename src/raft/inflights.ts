@@ -5,6 +5,7 @@
 
 import { assert } from '../base/assert.js';
 import type { LogIndex } from '../base/ids.js';
+import { broken } from './errors.js';
 
 export class Inflights {
   readonly #maxCount: number;
@@ -13,8 +14,12 @@ export class Inflights {
   #indexes: LogIndex[] = [];
   #sizes: number[] = [];
   #start = 0;
+  /** 0 <= count <= maxCount. */
   #count = 0;
+  /** The sum of the sizes in the ring: 0 if it is empty. */
   #bytes = 0;
+  /** The index added last, while any is in flight: indexes only rise. */
+  #last: LogIndex = 0;
 
   constructor(maxCount: number, maxBytes: number) {
     this.#maxCount = maxCount;
@@ -32,6 +37,8 @@ export class Inflights {
   /** A message that ends at `index` was sent. */
   add(index: LogIndex, bytes: number): void {
     assert(!this.full, 'nothing is sent to a follower whose window is full');
+    if (this.#count > 0 && index <= this.#last) broken(`R3 appends in flight follow each other: ${index} after ${this.#last}`);
+    this.#last = index;
     if (this.#count === this.#indexes.length) this.#grow();
     let at = this.#start + this.#count;
     if (at >= this.#indexes.length) at -= this.#indexes.length;
@@ -64,6 +71,7 @@ export class Inflights {
       this.#count--;
     }
     if (this.#count === 0) this.#start = 0;
+    assert(this.#count > 0 ? this.#bytes >= 0 : this.#bytes === 0, 'what is not in flight has no bytes in flight');
   }
 
   reset(): void {

@@ -83,11 +83,16 @@ describe('raft log', () => {
   });
 
   it('nothing is applied while a snapshot waits to be installed', () => {
-    const log = makeLog([1, 1]);
+    const storage = logOf([1, 1], {});
+    const log = new RaftLog(storage, Infinity);
     log.commitTo(2);
-    log.restore({ metadata: { index: 9, term: 3, confState: logOf([], {}).confState } });
+    const snapshot = { metadata: { index: 9, term: 3, confState: storage.confState } };
+    log.restore(snapshot);
     assert.equal(log.hasNextCommitted(true), false);
     assert.deepEqual([log.lastIndex, log.lastTerm, log.firstIndex, log.term(8)], [9, 3, 10, undefined]);
+    assert.throws(() => log.stableSnapshotTo(9), /R2 the snapshot at 9 was never handed out/);
+    log.acceptUnstable();
+    storage.install(snapshot);
     log.stableSnapshotTo(9);
     assert.equal(log.hasPendingSnapshot, false);
   });
@@ -157,7 +162,7 @@ describe('raft progress', () => {
     const op = fc.oneof(
       fc.record({ ack: fc.nat(30) }),
       fc.record({ rejected: fc.nat(30), hint: fc.nat(30) }),
-      fc.constantFrom('send' as const, 'unreachable' as const, 'snapshot' as const, 'failed' as const),
+      fc.constantFrom('send' as const, 'unreachable' as const, 'snapshot' as const, 'failed' as const, 'arrived' as const),
     );
     fc.assert(
       fc.property(fc.array(op, { maxLength: 60 }), (ops) => {
@@ -169,9 +174,9 @@ describe('raft progress', () => {
           } else if (step === 'unreachable') {
             if (peer.state === 'replicate') peer.becomeProbe();
           } else if (step === 'snapshot') {
-            peer.becomeSnapshot(15);
-          } else if (step === 'failed') {
-            if (peer.state === 'snapshot') peer.becomeProbe();
+            if (!peer.paused) peer.becomeSnapshot(15);
+          } else if (step === 'failed' || step === 'arrived') {
+            peer.snapshotReported(step === 'arrived');
           } else if ('ack' in step) {
             if (peer.acknowledge(step.ack)) peer.becomeReplicate();
           } else if (peer.rejectedAt(step.rejected, step.hint) && peer.state === 'replicate') {

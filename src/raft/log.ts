@@ -15,11 +15,15 @@ export class RaftLog {
   readonly #storage: LogStorage;
   readonly #unstable: Unstable;
   readonly #maxApplyingSize: number;
+  /** At most the last index; never goes back. */
   #committed: LogIndex;
+  /** What was handed to the application; at most `committed`. */
   #applying: LogIndex;
+  /** What the application has reported as applied; at most `applying`; never goes back. */
   #applied: LogIndex;
-  /** Bytes handed to the application and not yet reported as applied. */
+  /** Bytes handed to the application and not yet reported as applied; never below 0. */
   #applyingSize = 0;
+  /** The next entry has to wait: it does not fit into `maxApplyingSize` until some are applied. */
   #applyingPaused = false;
   /** The list made by the last {@link entriesFrom}: followers that are level get the same one. */
   #sharedFrom: LogIndex = 0;
@@ -35,6 +39,13 @@ export class RaftLog {
     this.#committed = first - 1;
     this.#applying = first - 1;
     this.#applied = first - 1;
+  }
+
+  /** R3: applied <= applying <= committed <= lastIndex. */
+  #assertOrder(): void {
+    const { lastIndex } = this;
+    if (this.#applied <= this.#applying && this.#applying <= this.#committed && this.#committed <= lastIndex) return;
+    broken(`R3 applied ${this.#applied} <= applying ${this.#applying} <= committed ${this.#committed} <= last ${lastIndex}`);
   }
 
   get committed(): LogIndex {
@@ -86,6 +97,7 @@ export class RaftLog {
     if (first === undefined) return;
     if (first.index !== this.lastIndex + 1) broken(`R3 log is contiguous: ${first.index} after ${this.lastIndex}`);
     this.#unstable.truncateAndAppend(entries, 0);
+    this.#assertOrder();
   }
 
   /**
@@ -105,6 +117,7 @@ export class RaftLog {
       if (entry.index <= this.#committed) broken(`R3 entry ${entry.index} is committed and must not change`);
       this.#shared = NO_ENTRIES;
       this.#unstable.truncateAndAppend(entries, i);
+      this.#assertOrder();
       break;
     }
     // Beyond the last entry of the message the log may still differ from the leader's.
@@ -130,6 +143,7 @@ export class RaftLog {
     if (index <= this.#committed) return;
     if (index > this.lastIndex) broken(`R3 commit ${index} is within the log, which ends at ${this.lastIndex}`);
     this.#committed = index;
+    this.#assertOrder();
   }
 
   /** Replaces the log by a snapshot. */
@@ -139,6 +153,8 @@ export class RaftLog {
     this.#shared = NO_ENTRIES;
     this.#unstable.restore(snapshot);
     this.#committed = index;
+    this.#assertOrder();
+    assert(this.lastIndex === index, `R3 a log that was replaced by a snapshot ends at ${index}, not at ${this.lastIndex}`);
   }
 
   // --- Reading ---
@@ -164,6 +180,7 @@ export class RaftLog {
     const cut = Math.min(hi, offset);
     const stable = this.#storage.entries(lo, cut, maxSize);
     if (stable[0]?.index !== lo) broken(`R3 storage returns the entries from ${lo}, not from ${stable[0]?.index}`);
+    if (stable.length > cut - lo) broken(`R3 storage returns the ${cut - lo} entries from ${lo} at most, not ${stable.length}`);
     if (hi <= offset || stable.length < cut - lo) return stable;
     const joined = [...stable];
     let size = 0;
@@ -208,12 +225,23 @@ export class RaftLog {
     this.#unstable.accept();
   }
 
+  /** R2 the other end of `nextUnstableEntries`: what is reported as written can be read from storage. */
   stableTo(index: LogIndex, term: Term): void {
-    this.#unstable.stableTo(index, term);
+    if (this.#unstable.stableTo(index, term) && !this.isStored(index)) {
+      broken(`R2 entry ${index} was written, but storage ends at ${this.#storage.lastIndex()}`);
+    }
   }
 
+  /** R2 the other end of `nextUnstableSnapshot`. */
   stableSnapshotTo(index: LogIndex): void {
-    this.#unstable.stableSnapshotTo(index);
+    if (this.#unstable.stableSnapshotTo(index) && !this.isStored(index)) {
+      broken(`R2 a snapshot at ${index} was installed, but storage ends at ${this.#storage.lastIndex()}`);
+    }
+  }
+
+  /** Whether storage reaches as far as `index`. */
+  isStored(index: LogIndex): boolean {
+    return index <= this.#storage.lastIndex();
   }
 
   // --- Applying ---
@@ -240,11 +268,15 @@ export class RaftLog {
 
   /** These entries were handed to the application. */
   acceptApplying(entries: readonly Entry[], allowUnstable: boolean): void {
+    const first = entries[0];
     const last = entries[entries.length - 1];
-    if (last === undefined) return;
+    if (first === undefined || last === undefined) return;
+    const after = this.#applying;
+    if (first.index !== after + 1) broken(`R3 entries are applied in order: ${first.index} after ${after}`);
     if (last.index > this.#committed) broken(`R3 only what is committed is applied: ${last.index} > ${this.#committed}`);
     this.#applying = last.index;
     this.#applyingSize += sizeOf(entries);
+    this.#assertOrder();
     // A list that ends early was cut by the size limit: the next entry does not fit until some are applied.
     this.#applyingPaused =
       this.#applyingSize >= this.#maxApplyingSize || last.index < this.#maxAppliable(allowUnstable);
@@ -258,6 +290,7 @@ export class RaftLog {
     this.#applying = Math.max(this.#applying, index);
     this.#applyingSize = Math.max(0, this.#applyingSize - size);
     this.#applyingPaused = this.#applyingSize >= this.#maxApplyingSize;
+    this.#assertOrder();
   }
 }
 

@@ -4,8 +4,9 @@
  * installed.
  */
 
-import type { LogIndex } from '../base/ids.js';
+import { assert } from '../base/assert.js';
 import { EMPTY } from '../base/bytes.js';
+import type { LogIndex } from '../base/ids.js';
 import { changeConfig } from './confchange.js';
 import { RaftError } from './errors.js';
 import { proposeEncodedChange } from './proposals.js';
@@ -16,9 +17,11 @@ import type { ConfChange, ConfState, Snapshot } from './types.js';
 
 /** A committed change is applied. Returns the configuration that holds from now on. */
 export function applyConfChange(raft: RaftState, change: ConfChange): ConfState {
-  raft.tracker.switchTo(changeConfig(raft.tracker.config, change), raft.log.lastIndex);
+  const { tracker } = raft;
+  tracker.switchTo(changeConfig(tracker.config, change), raft.log.lastIndex);
+  assert(tracker.config.voters.length > 0, 'R1 a change of the configuration leaves a voter');
   if (raft.role === 'leader') leaderSwitched(raft);
-  return raft.tracker.config;
+  return tracker.config;
 }
 
 function leaderSwitched(raft: RaftState): void {
@@ -57,6 +60,7 @@ export function appliedTo(raft: RaftState, index: LogIndex, size: number): void 
 /** A snapshot was installed. */
 export function snapshotInstalled(raft: RaftState, snapshot: Snapshot): void {
   const { index } = snapshot.metadata;
+  assert(index <= raft.log.committed, `R3 an installed snapshot is committed: ${index}, commit ${raft.log.committed}`);
   raft.log.stableSnapshotTo(index);
   appliedTo(raft, index, 0);
 }
@@ -77,5 +81,6 @@ export function offerSnapshot(raft: RaftState, snapshot: Snapshot): boolean {
   }
   log.restore(snapshot);
   tracker.switchTo(confState, index);
+  assert(raft.role === 'follower', `R3 a ${raft.role} does not replace its log`);
   return true;
 }

@@ -12,10 +12,10 @@
  * leaves out term and index: two bytes of overhead for nearly all.
  */
 
-import { assert } from '../base/assert.js';
 import { ByteReader, type ByteWriter } from '../base/bytes.js';
 import { CodecError } from '../base/errors.js';
 import type { LogIndex, NodeId, Term } from '../base/ids.js';
+import { broken } from './errors.js';
 import { newMessage, type MessageDraft } from './message.js';
 import type { ConfState, Entry, Message, MessageType, Snapshot } from './types.js';
 
@@ -62,7 +62,11 @@ export function writeMessages(out: ByteWriter, messages: readonly Message[]): vo
 
 function writeMessage(out: ByteWriter, message: Message): void {
   const type = (TYPES as readonly MessageType[]).indexOf(message.type);
-  if (type < 0) assert(false, `${message.type} never leaves its node`);
+  if (type < 0) broken(`${message.type} never leaves its node`);
+  if (message.from === 0 || message.to === 0) broken(`${message.type} has a sender and a recipient`);
+  if (message.reject && !message.type.endsWith('Resp')) broken(`${message.type} is no answer that could reject`);
+  if (message.force && message.type !== 'MsgVote') broken(`${message.type} cannot be forced`);
+  if ((message.snapshot !== undefined) !== (message.type === 'MsgSnap')) broken(`${message.type} with or without a snapshot`);
   const flags = flagsOf(message);
   out.u8(type).varint(flags).varint(message.from).varint(message.to).varint(message.term);
   if (flags & LOG_TERM) out.varint(message.logTerm);

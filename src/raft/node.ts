@@ -232,7 +232,7 @@ export class RaftNode {
    */
   forgetLeader(): void {
     const raft = this.#raft;
-    if (raft.role === 'follower' && raft.config.readOnly !== 'leaseBased') raft.lead = 0;
+    if (raft.role === 'follower' && raft.config.readOnly !== 'leaseBased') raft.forgetLeader();
   }
 
   /** A leader that cannot serve (its disk fails or stalls) gives up at once, without naming a successor. */
@@ -352,5 +352,7 @@ export class RaftNode {
     assert(ready === outstanding?.ready, 'advance() takes what ready() returned');
     this.#outstanding = undefined;
     for (const message of outstanding.steps) step(this.#raft, message);
+    const last = ready.committedEntries[ready.committedEntries.length - 1];
+    assert(last === undefined || this.#raft.log.applied >= last.index, 'R3 what advance() tells of counts as applied');
   }
 }

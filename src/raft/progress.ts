@@ -8,6 +8,7 @@
  *  - snapshot: what the follower needs is no longer in the log. Nothing is sent until the snapshot arrived.
  */
 
+import { assert } from '../base/assert.js';
 import type { LogIndex, NodeId } from '../base/ids.js';
 import { broken } from './errors.js';
 import { Inflights } from './inflights.js';
@@ -23,31 +24,42 @@ type Flow =
 export class Progress {
   readonly id: NodeId;
   readonly inflights: Inflights;
-  match: LogIndex = 0;
-  next: LogIndex;
   isLearner = false;
   /** Whether the follower was heard from since the leader last checked its quorum. */
   recentActive = false;
-  /** The newest heartbeat round that the follower answered. */
+  /** The newest heartbeat round that the follower answered; it only rises within a term. */
   ackedRound = 0;
+  /** What the follower is known to have: 0 <= match < next. It only rises within a term. */
+  #match: LogIndex = 0;
+  /** Where the next append begins. */
+  #next: LogIndex;
   #flow: Flow = { state: 'probe', paused: false };
   /** The highest commit index sent that the follower cannot miss unless a message was lost. */
   #sentCommit: LogIndex = 0;
 
   constructor(id: NodeId, next: LogIndex, maxInflightMsgs: number, maxInflightBytes: number) {
+    assert(next >= 1, `R3 the first append to node ${id} begins at entry 1 or later, not at ${next}`);
     this.id = id;
-    this.next = next;
+    this.#next = next;
     this.inflights = new Inflights(maxInflightMsgs, maxInflightBytes);
   }
 
   /** A new term: nothing is known but the place where one's own log ends. */
   reset(match: LogIndex, next: LogIndex): void {
-    this.match = match;
-    this.next = next;
     this.recentActive = false;
     this.ackedRound = 0;
     this.#sentCommit = 0;
+    this.#match = match;
+    this.#moveNext(next);
     this.#enter({ state: 'probe', paused: false });
+  }
+
+  get match(): LogIndex {
+    return this.#match;
+  }
+
+  get next(): LogIndex {
+    return this.#next;
   }
 
   get state(): ProgressState {
@@ -62,24 +74,26 @@ export class Progress {
   /** What is in flight may be lost, or the logs part after all: find out where, before more is sent. */
   becomeProbe(): void {
     this.#enter({ state: 'probe', paused: false });
-    this.#moveNext(this.match + 1);
+    this.#moveNext(this.#match + 1);
   }
 
   becomeReplicate(): void {
     this.#enter({ state: 'replicate', paused: false });
-    this.next = this.match + 1;
+    this.#moveNext(this.#match + 1);
   }
 
   becomeSnapshot(index: LogIndex): void {
+    assert(index > 0, `R3 the snapshot for node ${this.id} is not empty`);
+    assert(!this.paused, `no snapshot is sent to node ${this.id} while it is waited for`);
     this.#enter({ state: 'snapshot', index });
-    this.next = Math.max(index, this.match) + 1;
+    this.#moveNext(Math.max(index, this.#match) + 1);
     this.#sentCommit = index;
   }
 
   /** The snapshot on its way arrived or failed. Nothing happens if none is on its way. */
   snapshotReported(ok: boolean): void {
     if (this.#flow.state !== 'snapshot') return;
-    const reached = ok ? Math.max(this.match, this.#flow.index) : this.match;
+    const reached = ok ? Math.max(this.#match, this.#flow.index) : this.#match;
     // Paused: wait for the follower's answer, or after a failure for a heartbeat's, before trying again.
     this.#enter({ state: 'probe', paused: true });
     this.#moveNext(reached + 1);
@@ -98,34 +112,36 @@ export class Progress {
   /** An append with so many entries and payload bytes was sent, which told of `commit`. */
   sentAppend(entries: number, bytes: number, commit: LogIndex): void {
     const flow = this.#flow;
+    assert(flow.state !== 'snapshot', 'no append is sent while a snapshot is on its way');
     if (flow.state === 'replicate') {
       if (entries > 0) {
-        this.next += entries;
-        this.inflights.add(this.next - 1, bytes);
+        this.#next += entries;
+        this.inflights.add(this.#next - 1, bytes);
       }
       // With a full window, one empty append per heartbeat round still goes through: its answer or rejection is
       // what frees a window whose messages were all lost.
       flow.paused = this.inflights.full;
-    } else if (flow.state === 'probe' && entries > 0) {
+    } else if (entries > 0) {
       flow.paused = true;
     }
     this.#sentCommit = commit;
   }
 
   sentHeartbeat(commit: LogIndex): void {
+    if (commit > this.#match) broken(`R3 a heartbeat commits only what node ${this.id} has: ${commit} > ${this.#match}`);
     this.#sentCommit = commit;
   }
 
   /** Whether telling the follower of `commit` would let it commit more than it has been told it can. */
   canBumpCommit(commit: LogIndex): boolean {
-    return commit > this.#sentCommit && this.#sentCommit < this.next - 1;
+    return commit > this.#sentCommit && this.#sentCommit < this.#next - 1;
   }
 
   /** The follower has everything through `index`. False if that is no news. */
   acknowledge(index: LogIndex): boolean {
-    if (index <= this.match) return false;
-    this.match = index;
-    if (this.next <= index) this.next = index + 1;
+    if (index <= this.#match) return false;
+    this.#match = index;
+    if (this.#next <= index) this.#next = index + 1;
     this.unpause();
     return true;
   }
@@ -136,27 +152,27 @@ export class Progress {
    */
   rejectedAt(rejected: LogIndex, hint: LogIndex): boolean {
     if (this.state === 'replicate') {
-      if (rejected <= this.match) return false;
-      this.#moveNext(this.match + 1);
+      if (rejected <= this.#match) return false;
+      this.#moveNext(this.#match + 1);
       return true;
     }
-    if (this.next - 1 !== rejected) return false;
-    this.#moveNext(Math.max(Math.min(rejected, hint + 1), this.match + 1));
+    if (this.#next - 1 !== rejected) return false;
+    this.#moveNext(Math.max(Math.min(rejected, hint + 1), this.#match + 1));
     this.unpause();
     return true;
   }
 
   #moveNext(next: LogIndex): void {
-    if (next <= this.match) broken(`match < next: node ${this.id} has ${this.match}, next ${next}`);
-    this.next = next;
+    if (next <= this.#match) broken(`R3 match < next: node ${this.id} has ${this.#match}, next is ${next}`);
+    this.#next = next;
     this.#sentCommit = Math.min(this.#sentCommit, next - 1);
   }
 
   status(): ProgressStatus {
     return {
       state: this.state,
-      match: this.match,
-      next: this.next,
+      match: this.#match,
+      next: this.#next,
       isLearner: this.isLearner,
       paused: this.paused,
       pendingSnapshot: this.#flow.state === 'snapshot' ? this.#flow.index : 0,

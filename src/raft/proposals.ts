@@ -1,5 +1,6 @@
 /** What becomes of a proposal: the leader appends it, a follower passes it on, a candidate has to drop it. */
 
+import { assert } from '../base/assert.js';
 import { EMPTY } from '../base/bytes.js';
 import { codeOf, CodecError } from '../base/errors.js';
 import { decodeConfChange } from './confchange-codec.js';
@@ -8,6 +9,7 @@ import { RaftError } from './errors.js';
 import { newMessage } from './message.js';
 import { appendEntries, broadcastAppend } from './replication.js';
 import type { RaftState } from './state.js';
+import type { LogIndex } from '../base/ids.js';
 import type { ConfChange, Entry, Message } from './types.js';
 
 function dropped(why: string): RaftError {
@@ -68,19 +70,18 @@ function numbered(raft: RaftState, entries: readonly Entry[]): Entry[] {
 }
 
 function leaderPropose(raft: RaftState, entries: Entry[]): void {
+  assert(raft.role === 'leader', 'only a leader appends proposals');
   if (raft.tracker.get(raft.id) === undefined) throw dropped('this leader is no longer in the configuration');
   if (raft.leadTransferee !== 0) throw dropped(`leadership goes to ${raft.leadTransferee}`);
-  const pendingBefore = raft.pendingConfIndex;
+  let pending = raft.pendingConfIndex;
   for (let i = 0; i < entries.length; i++) {
     const entry = entries[i] as Entry;
     if (entry.type !== 'confChange') continue;
-    if (mayChangeConfig(raft, decodeOrDrop(entry.data))) raft.pendingConfIndex = entry.index;
+    if (mayChangeConfig(raft, pending, decodeOrDrop(entry.data))) pending = entry.index;
     else entries[i] = { term: entry.term, index: entry.index, type: 'normal', data: EMPTY };
   }
-  if (!appendEntries(raft, entries)) {
-    raft.pendingConfIndex = pendingBefore;
-    throw dropped('the uncommitted log is full');
-  }
+  if (!appendEntries(raft, entries)) throw dropped('the uncommitted log is full');
+  raft.setPendingConfIndex(pending);
   broadcastAppend(raft);
 }
 
@@ -98,9 +99,9 @@ function decodeOrDrop(data: Uint8Array): ConfChange {
  * could lead to majorities that do not (thesis, 4.1). So what it will be applied to is known, and it is tried on
  * that.
  */
-function mayChangeConfig(raft: RaftState, change: ConfChange): boolean {
+function mayChangeConfig(raft: RaftState, pending: LogIndex, change: ConfChange): boolean {
   if (raft.config.disableConfChangeValidation) return true;
-  if (raft.pendingConfIndex > raft.log.applied) return false;
+  if (pending > raft.log.applied) return false;
   try {
     changeConfig(raft.tracker.config, change);
     return true;

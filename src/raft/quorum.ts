@@ -3,6 +3,8 @@
  * unique (R1) and commits final (R3). A joint configuration needs a majority of each half (thesis, 4.3).
  */
 
+import { assert } from '../base/assert.js';
+
 export type VoteResult = 'won' | 'lost' | 'pending';
 
 /**
@@ -27,6 +29,7 @@ export function majorityIndex(acked: number[]): number {
 
 /** The result of a vote of `size` members, of whom so many said yes and no. An empty set counts as won. */
 export function majorityVote(size: number, yes: number, no: number): VoteResult {
+  assert(yes + no <= size, 'R1 nobody votes twice');
   if (size === 0) return 'won';
   const majority = (size >> 1) + 1;
   if (yes >= majority) return 'won';

@@ -9,6 +9,7 @@
  * that arrive before a round's heartbeats have left share it.
  */
 
+import { assert } from '../base/assert.js';
 import type { LogIndex, NodeId } from '../base/ids.js';
 
 export interface ReadRequest {
@@ -90,14 +91,20 @@ export class ReadOnly {
   leaseHolds(confirmedRound: number): boolean {
     if (this.#leaseGivenUp) return false;
     const since = (this.#now - this.#leaseTicks) % this.#roundAtTick.length;
+    assert((this.#roundAtTick[since] as number) <= this.#round, 'R4 no round is from the future');
     return confirmedRound > (this.#roundAtTick[since] as number);
   }
 
   add(index: LogIndex, request: ReadRequest): void {
+    assert(this.#roundOpen, 'R4 a read shares only a round whose heartbeats have not left yet');
+    assert(!this.isFull, 'the queue of reads has a bound');
+    const last = this.#queue[this.#queue.length - 1];
+    assert(last === undefined || last.index <= index, 'R4 a later read is not given an earlier index');
     this.#queue.push({ round: this.#round, index, from: request.from, context: request.context });
   }
 
   postpone(request: ReadRequest): void {
+    assert(!this.isFull, 'the queue of reads has a bound');
     this.#postponed.push(request);
   }
 

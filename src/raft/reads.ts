@@ -3,6 +3,7 @@
  * enough.
  */
 
+import { assert } from '../base/assert.js';
 import type { LogIndex } from '../base/ids.js';
 import type { ReadRequest } from './read-only.js';
 import { broadcastHeartbeat, hasCommittedInTerm } from './replication.js';
@@ -19,6 +20,7 @@ export function leaderHandleRead(raft: RaftState, request: ReadRequest): boolean
 
 function admit(raft: RaftState, request: ReadRequest): boolean {
   const { reads, log, config } = raft;
+  assert(hasCommittedInTerm(raft), 'R4 a leader that gives read indexes has committed in its term');
   if (config.readOnly === 'leaseBased' && reads.leaseHolds(raft.tracker.confirmedRound(raft.id))) {
     answer(raft, request, log.committed);
     return true;
@@ -44,6 +46,8 @@ export function releasePostponedReads(raft: RaftState): void {
 }
 
 function answer(raft: RaftState, request: ReadRequest, index: LogIndex): void {
+  assert(raft.role === 'leader', 'R4 only a leader gives read indexes');
+  assert(index <= raft.log.committed, 'R4 a read index is committed');
   if (request.from === 0 || request.from === raft.id) {
     raft.readStates.push({ index, context: request.context });
     return;

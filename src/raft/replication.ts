@@ -4,8 +4,8 @@
 
 import { assert } from '../base/assert.js';
 import { codeOf } from '../base/errors.js';
-import type { NodeId } from '../base/ids.js';
 import { payloadOf } from './log.js';
+import { broken } from './errors.js';
 import type { Progress } from './progress.js';
 import type { RaftState } from './state.js';
 import type { Entry, Snapshot } from './types.js';
@@ -26,6 +26,8 @@ export function sendAppend(raft: RaftState, peer: Progress, evenIfEmpty: boolean
   if (entries === undefined) return sendSnapshot(raft, peer);
   if (entries.length === 0 && !evenIfEmpty) return false;
 
+  const first = entries[0];
+  if (first !== undefined && first.index !== peer.next) broken(`R3 an append goes on at ${peer.next}, not at ${first.index}`);
   const message = raft.message('MsgApp', peer.id);
   message.index = prevIndex;
   message.logTerm = prevTerm;
@@ -106,10 +108,12 @@ export function hasCommittedInTerm(raft: RaftState): boolean {
  * else is waiting.
  */
 export function appendEntries(raft: RaftState, entries: readonly Entry[]): boolean {
+  const first = entries[0];
+  if (first !== undefined && first.term !== raft.term) broken(`R3 a leader of term ${raft.term} appends its own entries, not of ${first.term}`);
   const payload = payloadOf(entries);
   const { uncommittedBytes } = raft;
   if (uncommittedBytes > 0 && payload > 0 && uncommittedBytes + payload > raft.config.maxUncommittedSize) return false;
-  raft.uncommittedBytes += payload;
+  raft.addUncommitted(payload);
   raft.log.append(entries);
   // R2 the leader counts itself only when the entries are durable: it answers itself like a follower does.
   const ack = raft.message('MsgAppResp', raft.id);
@@ -121,7 +125,9 @@ export function appendEntries(raft: RaftState, entries: readonly Entry[]): boole
 /**
  * The old leader gives way: the target may campaign although others still hold this leader's lease (thesis, 3.10).
  */
-export function sendTimeoutNow(raft: RaftState, to: NodeId): void {
+export function sendTimeoutNow(raft: RaftState, target: Progress): void {
+  assert(target.id === raft.leadTransferee, `leadership goes to ${raft.leadTransferee}, not to ${target.id}`);
+  assert(target.match === raft.log.lastIndex, 'R3 who is to take over has the whole log');
   raft.reads.giveUpLease();
-  raft.send(raft.message('MsgTimeoutNow', to));
+  raft.send(raft.message('MsgTimeoutNow', target.id));
 }

@@ -15,6 +15,17 @@ import { ReadOnly } from './read-only.js';
 import { Tracker } from './tracker.js';
 import type { HardState, LogStorage, Message, MessageType, ReadState, Role } from './types.js';
 
+/**
+ * Which role may follow which. A lost or repeated attempt starts again from where it began; only a
+ * candidate wins (R1), and a leader never campaigns.
+ */
+const MAY_BECOME: Readonly<Record<Role, Readonly<Record<Role, boolean>>>> = {
+  follower: { follower: true, preCandidate: true, candidate: true, leader: false },
+  preCandidate: { follower: true, preCandidate: true, candidate: true, leader: false },
+  candidate: { follower: true, preCandidate: true, candidate: true, leader: true },
+  leader: { follower: true, preCandidate: false, candidate: false, leader: false },
+};
+
 export class RaftState {
   readonly config: ResolvedConfig;
   readonly id: NodeId;
@@ -22,19 +33,16 @@ export class RaftState {
   readonly tracker: Tracker;
   readonly reads: ReadOnly;
 
-  role: Role = 'follower';
-  lead: NodeId = 0;
-  /** On a leader: who is to take over; no proposals are taken meanwhile. */
+  /** On a leader: who is to take over, a voter; no proposals are taken meanwhile. 0 on the others. */
   leadTransferee: NodeId = 0;
-  /** On a leader: a configuration change up to here may not be applied yet; no other may start before it is. */
-  pendingConfIndex: LogIndex = 0;
-  /** On a leader: payload bytes in the log that were not applied when last heard of. */
-  uncommittedBytes = 0;
   /** R5 false while the node knows its log or hard state to be damaged. */
   mayVote = true;
 
+  /** Ticks since the election timer was reset; on a leader, at most `electionTick`. */
   electionElapsed = 0;
+  /** On a leader: ticks since the last heartbeats, below `heartbeatTick`. */
   heartbeatElapsed = 0;
+  /** Ticks without a leader before this node campaigns, in [electionTick, 2 * electionTick). */
   electionTimeout = 0;
 
   /** What goes out at once. */
@@ -43,8 +51,17 @@ export class RaftState {
   messagesAfterAppend: Message[] = [];
   readStates: ReadState[] = [];
 
+  #role: Role = 'follower';
+  /** Who leads the term, as far as this node knows: itself if and only if its role is leader. */
+  #lead: NodeId = 0;
+  /** Never goes back (R1). */
   #term: Term = 0;
+  /** Changes only from 0 within a term (R1). */
   #vote: NodeId = 0;
+  /** At most the last index of the log; 0 unless this node leads. */
+  #pendingConfIndex: LogIndex = 0;
+  /** Never below 0; 0 unless this node leads. */
+  #uncommittedBytes = 0;
   /** Ticks for which a voter that was restarted honours a lease it may have forgotten. */
   #startupLeaseTicks = 0;
 
@@ -71,12 +88,53 @@ export class RaftState {
     this.becomeFollower(this.#term, 0);
   }
 
+  get role(): Role {
+    return this.#role;
+  }
+
+  /** Who leads, as far as this node knows; 0 if unknown. */
+  get lead(): NodeId {
+    return this.#lead;
+  }
+
   get term(): Term {
     return this.#term;
   }
 
   get vote(): NodeId {
     return this.#vote;
+  }
+
+  /**
+   * On a leader: a configuration change up to here may not be applied yet; no other may start before
+   * it is.
+   */
+  get pendingConfIndex(): LogIndex {
+    return this.#pendingConfIndex;
+  }
+
+  /** There may be a configuration change at `index`, and none behind it. */
+  setPendingConfIndex(index: LogIndex): void {
+    assert(this.#role === 'leader', 'only a leader keeps count of configuration changes under way');
+    if (index > this.log.lastIndex) broken(`R3 a pending change at ${index} is in the log, which ends at ${this.log.lastIndex}`);
+    this.#pendingConfIndex = index;
+  }
+
+  /** On a leader: payload bytes in the log that were not applied when last heard of. */
+  get uncommittedBytes(): number {
+    return this.#uncommittedBytes;
+  }
+
+  /** The leader appended entries of so many payload bytes. */
+  addUncommitted(bytes: number): void {
+    assert(bytes >= 0 && this.#role === 'leader', 'only a leader counts what it appends');
+    this.#uncommittedBytes += bytes;
+  }
+
+  /** Entries of so many payload bytes were applied; a new leader did not count those it found in its log. */
+  subtractUncommitted(bytes: number): void {
+    assert(bytes >= 0, 'applied entries have no negative size');
+    this.#uncommittedBytes = Math.max(0, this.#uncommittedBytes - bytes);
   }
 
   hardState(): HardState {
@@ -105,6 +163,7 @@ export class RaftState {
 
   castVote(candidate: NodeId): void {
     assert(this.#vote === 0 || this.#vote === candidate, `R1 one vote per term: ${this.#vote}, then ${candidate}`);
+    assert(this.#role !== 'leader' || candidate === this.id, `R1 a leader does not vote for ${candidate}`);
     this.#vote = candidate;
   }
 
@@ -116,6 +175,10 @@ export class RaftState {
   }
 
   send(message: Message): void {
+    // Terms reach this node through `step`, which enters them first; only a pre-vote is about a later one.
+    if (message.term > this.#term && message.type !== 'MsgPreVote' && message.type !== 'MsgPreVoteResp') {
+      broken(`R2 ${message.type} of term ${message.term} is of a term that this node is in: ${this.#term}`);
+    }
     switch (message.type) {
       case 'MsgAppResp':
       case 'MsgVoteResp':
@@ -130,39 +193,56 @@ export class RaftState {
 
   // --- Roles ---
 
+  #enter(role: Role): void {
+    assert(MAY_BECOME[this.#role][role], `R1 a ${this.#role} does not become a ${role}`);
+    this.#role = role;
+  }
+
   becomeFollower(term: Term, lead: NodeId): void {
+    this.#enter('follower');
     this.#reset(term);
-    this.lead = lead;
-    this.role = 'follower';
+    this.#lead = lead;
+  }
+
+  /** `leader` leads the term that this follower is in. */
+  follow(leader: NodeId): void {
+    if (this.#role !== 'follower') broken(`R1 a ${this.#role} does not follow ${leader}`);
+    this.#lead = leader;
+  }
+
+  /** The leader is taken to be gone; the term stays. */
+  forgetLeader(): void {
+    assert(this.#role === 'follower', `a ${this.#role} has no leader to forget`);
+    this.#lead = 0;
   }
 
   /** Neither term nor vote change: a pre-election must leave no trace if it is lost. */
   becomePreCandidate(): void {
-    assert(this.role !== 'leader', 'a leader does not campaign');
+    assert(this.promotable, 'R1 only a voter with a whole log campaigns');
+    this.#enter('preCandidate');
     this.tracker.resetVotes();
-    this.lead = 0;
-    this.role = 'preCandidate';
+    this.#lead = 0;
   }
 
   becomeCandidate(): void {
-    assert(this.role !== 'leader', 'a leader does not campaign');
+    this.#enter('candidate');
     this.#reset(this.#term + 1);
     this.castVote(this.id);
-    this.role = 'candidate';
   }
 
   becomeLeader(): void {
-    assert(this.role === 'candidate', 'R1 only a candidate becomes leader');
+    this.#enter('leader');
+    assert(this.#vote === this.id, `R1 a leader has voted for itself in its term, not for ${this.#vote}`);
+    assert(!this.log.hasPendingSnapshot, 'R3 a leader has the log that it was elected for');
     this.#reset(this.#term);
-    this.lead = this.id;
-    this.role = 'leader';
+    this.#lead = this.id;
     const own = this.tracker.get(this.id);
     if (own !== undefined) {
       own.becomeReplicate();
       own.recentActive = true;
     }
     // There may be a configuration change anywhere in the uncommitted tail; scanning it could be slow.
-    this.pendingConfIndex = this.log.lastIndex;
+    this.setPendingConfIndex(this.log.lastIndex);
   }
 
   #reset(term: Term): void {
@@ -171,13 +251,13 @@ export class RaftState {
       this.#term = term;
       this.#vote = 0;
     }
-    this.lead = 0;
+    this.#lead = 0;
     this.electionElapsed = 0;
     this.heartbeatElapsed = 0;
     this.drawElectionTimeout();
     this.leadTransferee = 0;
-    this.pendingConfIndex = 0;
-    this.uncommittedBytes = 0;
+    this.#pendingConfIndex = 0;
+    this.#uncommittedBytes = 0;
     this.reads.reset();
     this.tracker.resetVotes();
     const { lastIndex } = this.log;
@@ -188,5 +268,9 @@ export class RaftState {
   drawElectionTimeout(): void {
     const { electionTick, random } = this.config;
     this.electionTimeout = electionTick + Math.floor(random.float() * electionTick);
+    assert(
+      this.electionTimeout >= electionTick && this.electionTimeout < 2 * electionTick,
+      `an election timeout of ${this.electionTimeout} ticks is from [${electionTick}, ${2 * electionTick})`,
+    );
   }
 }

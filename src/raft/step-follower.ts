@@ -3,6 +3,7 @@
  * leader can do.
  */
 
+import { assert } from '../base/assert.js';
 import { campaign } from './election.js';
 import { broken } from './errors.js';
 import { offerSnapshot } from './membership.js';
@@ -19,7 +20,7 @@ export function stepFollower(raft: RaftState, message: Message): void {
         broken(`R1 one leader per term: ${raft.lead} and ${message.from} in term ${raft.term}`);
       }
       raft.electionElapsed = 0;
-      raft.lead = message.from;
+      raft.follow(message.from);
       handleFromLeader(raft, message);
       return;
     case 'MsgProp':
@@ -45,6 +46,7 @@ export function stepFollower(raft: RaftState, message: Message): void {
 
 /** The leader of this term speaks. */
 export function handleFromLeader(raft: RaftState, message: Message): void {
+  assert(raft.role === 'follower' && raft.lead === message.from, 'R1 a node obeys the leader that it follows, and nobody else');
   if (message.type === 'MsgApp') handleAppend(raft, message);
   else if (message.type === 'MsgHeartbeat') handleHeartbeat(raft, message);
   else handleSnapshot(raft, message);
@@ -58,8 +60,10 @@ function handleAppend(raft: RaftState, message: Message): void {
     response.index = log.committed;
   } else if (log.tryAppend(message.index, message.logTerm, message.entries, message.commit)) {
     response.index = message.index + message.entries.length;
+    if (response.index > log.lastIndex) broken(`R2 ${response.index} is acknowledged, but the log ends at ${log.lastIndex}`);
   } else {
     const hint = log.lastIndexWithTermAtMost(Math.min(message.index, log.lastIndex), message.logTerm);
+    if (hint > message.index) broken(`R3 a refusal of ${message.index} hints at no later entry than that: ${hint}`);
     response.index = message.index;
     response.reject = true;
     response.rejectHint = hint;
@@ -80,5 +84,6 @@ function handleSnapshot(raft: RaftState, message: Message): void {
   const installed = message.snapshot !== undefined && offerSnapshot(raft, message.snapshot);
   const response = raft.message('MsgAppResp', message.from);
   response.index = installed ? log.lastIndex : log.committed;
+  assert(response.index === log.committed, 'R3 an accepted snapshot is all of the log, and committed');
   raft.send(response);
 }

@@ -1,5 +1,6 @@
 /** The rules of a leader (Raft paper, figure 2): take proposals and reads, replicate, commit, hand over. */
 
+import { assert } from '../base/assert.js';
 import { broken } from './errors.js';
 import type { Progress } from './progress.js';
 import { leaderHandleProposal } from './proposals.js';
@@ -9,6 +10,7 @@ import type { RaftState } from './state.js';
 import type { Message } from './types.js';
 
 export function stepLeader(raft: RaftState, message: Message): void {
+  if (raft.lead !== raft.id) broken(`R1 who leads term ${raft.term} knows it: ${raft.lead} is not ${raft.id}`);
   if (message.type === 'MsgProp') {
     leaderHandleProposal(raft, message);
     return;
@@ -68,6 +70,7 @@ function handleAck(raft: RaftState, peer: Progress, message: Message): void {
   }
 
   const other = peer.id !== raft.id;
+  if (!other && !log.isStored(peer.match)) broken(`R2 a leader counts itself for entry ${peer.match} once it is durable`);
   if (advanceCommit(raft)) {
     releasePostponedReads(raft);
     broadcastAppend(raft);
@@ -77,7 +80,7 @@ function handleAck(raft: RaftState, peer: Progress, message: Message): void {
   if (!other) return;
   // The window may have room for more than one message now.
   while (sendAppend(raft, peer, false));
-  if (peer.id === raft.leadTransferee && peer.match === log.lastIndex) sendTimeoutNow(raft, peer.id);
+  if (peer.id === raft.leadTransferee && peer.match === log.lastIndex) sendTimeoutNow(raft, peer);
 }
 
 function handleHeartbeatResponse(raft: RaftState, peer: Progress, message: Message): void {
@@ -96,13 +99,16 @@ function startTransfer(raft: RaftState, target: Progress): void {
   if (target.id === raft.id) return;
   // The transfer is given up after an election timeout from now.
   raft.electionElapsed = 0;
+  assert(raft.tracker.isVoter(target.id), `R1 only a voter takes over, not ${target.id}`);
   raft.leadTransferee = target.id;
-  if (target.match === raft.log.lastIndex) sendTimeoutNow(raft, target.id);
+  if (target.match === raft.log.lastIndex) sendTimeoutNow(raft, target);
   else sendAppend(raft, target, true);
 }
 
 /** A tick of a leader. */
 export function tickLeader(raft: RaftState): void {
+  assert(raft.electionElapsed <= raft.config.electionTick, 'a leader checks its quorum in every election timeout');
+  assert(raft.heartbeatElapsed < raft.config.heartbeatTick, 'a leader sends heartbeats in every heartbeat interval');
   raft.reads.tick();
   raft.heartbeatElapsed++;
   if (raft.electionElapsed >= raft.config.electionTick) {
@@ -119,6 +125,7 @@ export function tickLeader(raft: RaftState): void {
 
 /** A leader that a quorum does not answer may have been replaced long ago: it stops taking requests (thesis, 6.2). */
 function checkQuorum(raft: RaftState): void {
+  assert(raft.tracker.get(raft.id)?.recentActive !== false, 'a leader has always heard from itself');
   if (!raft.tracker.quorumActive()) {
     raft.becomeFollower(raft.term, 0);
     return;

@@ -1,6 +1,6 @@
 /** What every message goes through first: the rules about terms (Raft paper, 5.1), then those of the role. */
 
-import { unreachable } from '../base/assert.js';
+import { assert, unreachable } from '../base/assert.js';
 import { handleVoteRequest, startCampaign } from './election.js';
 import { payloadOf, sizeOf } from './log.js';
 import { appliedTo, snapshotInstalled } from './membership.js';
@@ -20,6 +20,10 @@ export function step(raft: RaftState, message: Message): void {
       return;
     }
   }
+  assert(
+    message.term <= raft.term || message.type === 'MsgPreVote' || message.type === 'MsgPreVoteResp',
+    'R1 only pre-votes are about a term that this node has not entered',
+  );
   switch (message.type) {
     case 'MsgVote':
     case 'MsgPreVote':
@@ -101,7 +105,7 @@ function handleApplied(raft: RaftState, message: Message): void {
   const last = entries[entries.length - 1];
   if (last === undefined) return;
   appliedTo(raft, last.index, sizeOf(entries));
-  raft.uncommittedBytes = Math.max(0, raft.uncommittedBytes - payloadOf(entries));
+  raft.subtractUncommitted(payloadOf(entries));
 }
 
 /** Time passes: the only other input besides messages. */

@@ -3,6 +3,7 @@
  * without, `advance` takes the answers as given. Either way the core hears of finished writes in the same form.
  */
 
+import { assert } from '../base/assert.js';
 import type { NodeId } from '../base/ids.js';
 import { newMessage } from './message.js';
 import type { RaftState } from './state.js';
@@ -23,6 +24,8 @@ export function storageAppend(raft: RaftState, work: StorageWork): Message | und
   const { entries, hardState, snapshot } = work;
   const nothing = entries.length === 0 && hardState === undefined && snapshot === undefined;
   if (nothing && responses.length === 0) return undefined;
+  const last = entries[entries.length - 1];
+  assert(last === undefined || last.index === raft.log.lastIndex, 'R2 a write that is answered for goes to the end of the log');
   const message = newMessage('MsgStorageAppend', raft.id, STORAGE, 0);
   message.entries = entries;
   message.snapshot = snapshot;
@@ -55,6 +58,8 @@ export function storageAppendResponse(raft: RaftState, snapshot: Snapshot | unde
 }
 
 export function storageApply(raft: RaftState, entries: readonly Entry[]): Message {
+  const last = entries[entries.length - 1];
+  assert(last !== undefined && last.index <= raft.log.committed, 'R3 only what is committed is applied');
   const message = newMessage('MsgStorageApply', raft.id, STORAGE, 0);
   message.entries = entries;
   message.responses = [storageApplyResponse(raft, entries)];

@@ -4,6 +4,7 @@
  */
 
 import type { LogIndex, NodeId } from '../base/ids.js';
+import { assert } from '../base/assert.js';
 import { EMPTY_CONF_STATE, normalConfState } from './confchange.js';
 import { Progress } from './progress.js';
 import { jointVote, majorityIndex, majorityVote, type VoteResult } from './quorum.js';
@@ -63,6 +64,10 @@ export class Tracker {
     this.#peers = peers;
     this.#voters = peers.filter((peer) => normal.voters.includes(peer.id));
     this.#outgoing = peers.filter((peer) => normal.votersOutgoing.includes(peer.id));
+    assert(
+      this.#voters.length === normal.voters.length && this.#outgoing.length === normal.votersOutgoing.length,
+      'R1 every voter of both halves is counted, once',
+    );
   }
 
   /** The highest index that a quorum has; Infinity without voters. */

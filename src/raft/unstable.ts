@@ -7,6 +7,7 @@
  */
 
 import type { LogIndex, Term } from '../base/ids.js';
+import { assert } from '../base/assert.js';
 import { broken } from './errors.js';
 import type { Entry, Snapshot } from './types.js';
 
@@ -22,13 +23,28 @@ type PendingSnapshot =
 
 export class Unstable {
   #entries: Entry[] = [];
+  /** At least 1. */
   #offset: LogIndex;
+  /** offset <= offsetInProgress <= lastIndex + 1. */
   #offsetInProgress: LogIndex;
   #pending: PendingSnapshot = { s: 'none' };
 
   constructor(offset: LogIndex) {
+    assert(offset >= 1, `R3 the first entry of a log is entry 1, not ${offset}`);
     this.#offset = offset;
     this.#offsetInProgress = offset;
+  }
+
+  /** R3: what is being written lies within the unstable entries, which follow a snapshot that is pending. */
+  #assertOrder(): void {
+    const end = this.#offset + this.#entries.length;
+    if (this.#offsetInProgress < this.#offset || this.#offsetInProgress > end) {
+      broken(`R3 unstable entries [${this.#offset}, ${end}) are written through ${this.#offsetInProgress - 1}`);
+    }
+    const pending = this.snapshot;
+    if (pending !== undefined && this.#offset <= pending.metadata.index) {
+      broken(`R3 entry ${this.#offset} does not come after the pending snapshot at ${pending.metadata.index}`);
+    }
   }
 
   get offset(): LogIndex {
@@ -53,6 +69,7 @@ export class Unstable {
 
   /** The entries in [lo, hi), which must be here. */
   slice(lo: LogIndex, hi: LogIndex): Entry[] {
+    if (lo < this.#offset || hi > this.lastIndex + 1) broken(`R3 entries ${lo} to ${hi} are unstable, from ${this.#offset}`);
     return this.#entries.slice(lo - this.#offset, hi - this.#offset);
   }
 
@@ -78,21 +95,26 @@ export class Unstable {
 
   /**
    * Entries through (index, term) are durable. Ignored if the log holds another entry there by now: a write that
-   * was overtaken by a truncation says nothing about what replaced it.
+   * was overtaken by a truncation says nothing about what replaced it. Returns whether anything became stable.
    */
-  stableTo(index: LogIndex, term: Term): void {
+  stableTo(index: LogIndex, term: Term): boolean {
     const entry = this.get(index);
-    if (entry === undefined || entry.term !== term) return;
+    if (entry === undefined || entry.term !== term) return false;
+    if (index >= this.#offsetInProgress) broken(`R2 entry ${index} was never handed out for writing`);
     const count = index + 1 - this.#offset;
     if (count === this.#entries.length) this.#entries = [];
     else this.#entries.splice(0, count);
     this.#offset = index + 1;
-    this.#offsetInProgress = Math.max(this.#offsetInProgress, this.#offset);
+    this.#assertOrder();
+    return true;
   }
 
-  stableSnapshotTo(index: LogIndex): void {
-    if (this.snapshot?.metadata.index !== index) return;
+  /** The snapshot at `index` is installed. Returns false if it is not the one that is pending (any more). */
+  stableSnapshotTo(index: LogIndex): boolean {
+    if (this.snapshot?.metadata.index !== index) return false;
+    assert(this.#pending.s === 'installing', `R2 the snapshot at ${index} was never handed out for installing`);
     this.#pending = { s: 'none' };
+    return true;
   }
 
   restore(snapshot: Snapshot): void {
@@ -115,6 +137,7 @@ export class Unstable {
       this.#entries.length = first - this.#offset;
       this.#offsetInProgress = Math.min(this.#offsetInProgress, first);
     }
+    this.#assertOrder();
     const end = this.#entries;
     let expected = first;
     for (let i = from; i < entries.length; i++) {
