@@ -1,6 +1,6 @@
 /**
- * The core behind the interface of the conformance harness. The shapes are the same, so there is next to nothing
- * to convert.
+ * The core behind the interface of the conformance harness. The shapes are the same, so there is
+ * next to nothing to convert.
  */
 
 import { decodeConfChange } from '../confchange-codec.js';

@@ -1,11 +1,11 @@
 /** A group of nodes with a network between them, stepped by hand. Tests only. */
 
+import { codeOf } from '../../base/errors.js';
 import type { NodeId } from '../../base/ids.js';
 import { decodeConfChange } from '../confchange-codec.js';
 import type { RaftConfig } from '../config.js';
-import { codeOf } from '../../base/errors.js';
 import { RaftNode } from '../node.js';
-import type { Entry, Message, MessageType, ReadState } from '../types.js';
+import type { Entry, Message, MessageType, ReadState, Ready } from '../types.js';
 import { MemoryLog } from './memory-log.js';
 
 export interface Member {
@@ -16,7 +16,10 @@ export interface Member {
   reads: ReadState[];
 }
 
-type Settings = Partial<Omit<RaftConfig, 'id' | 'random'>>;
+export type Settings = Partial<Omit<RaftConfig, 'id'>>;
+
+/** `dropped`: the node refused it, as it may. */
+export type Delivery = 'taken' | 'lost' | 'dropped';
 
 export class Group {
   readonly members = new Map<NodeId, Member>();
@@ -30,9 +33,12 @@ export class Group {
   constructor(ids: readonly NodeId[], settings: Settings = {}, logs: Readonly<Record<number, MemoryLog>> = {}) {
     this.#settings = settings;
     for (const id of ids) {
-      const storage = logs[id] ?? new MemoryLog({ voters: [...ids] });
-      this.members.set(id, { id, storage, node: this.#start(id, storage), applied: [], reads: [] });
+      this.add(id, logs[id] ?? new MemoryLog({ voters: [...ids] }));
     }
+  }
+
+  add(id: NodeId, storage: MemoryLog): void {
+    this.members.set(id, { id, storage, node: this.#start(id, storage), applied: [], reads: [] });
   }
 
   #start(id: NodeId, storage: MemoryLog): RaftNode {
@@ -61,9 +67,14 @@ export class Group {
   /** Handles one `Ready`, if there is one. */
   pump(id: NodeId): boolean {
     const member = this.member(id);
+    if (!member.node.hasReady()) return false;
+    this.handle(member, member.node.ready());
+    return true;
+  }
+
+  /** Does what a `Ready` asks for, all at once. */
+  protected handle(member: Member, ready: Ready): void {
     const { node, storage } = member;
-    if (!node.hasReady()) return false;
-    const ready = node.ready();
     if (ready.hardState !== undefined) storage.hardState = ready.hardState;
     if (ready.snapshot !== undefined) storage.install(ready.snapshot);
     storage.append(ready.entries);
@@ -75,16 +86,17 @@ export class Group {
     this.queue.push(...ready.messages);
     this.sent.push(...ready.messages);
     node.advance(ready);
-    return true;
   }
 
-  deliver(message: Message): void {
+  deliver(message: Message): Delivery {
     const member = this.members.get(message.to);
-    if (member === undefined || this.lose(message)) return;
+    if (member === undefined || this.lose(message)) return 'lost';
     try {
       member.node.step(message);
+      return 'taken';
     } catch (error) {
       if (codeOf(error) !== 'PROPOSAL_DROPPED' && codeOf(error) !== 'PEER_NOT_FOUND') throw error;
+      return 'dropped';
     }
   }
 
