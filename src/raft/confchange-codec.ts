@@ -1,6 +1,6 @@
 /**
- * Configuration changes as the payload of a log entry. The empty payload is the empty change: leave the joint
- * configuration.
+ * Configuration changes as the payload of a log entry. The empty payload is the empty change: leave
+ * the joint configuration.
  */
 
 import { assert } from '../base/assert.js';

@@ -52,7 +52,8 @@ describe('raft configuration changes', () => {
             assert.equal(codeOf(error), 'INVALID_CONF_CHANGE');
             continue;
           }
-          // Every way to split seven nodes in two: not both sides may win, each in its configuration.
+          // Every way to split seven nodes in two: not both sides may win, each in its
+          // configuration.
           for (let mask = 0; mask < 128; mask++) {
             const left = new Set([0, 1, 2, 3, 4, 5, 6].filter((id) => mask & (1 << id)));
             const right = new Set([0, 1, 2, 3, 4, 5, 6].filter((id) => !(mask & (1 << id))));

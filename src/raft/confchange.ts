@@ -1,10 +1,10 @@
 /**
- * The rules by which configurations change, as pure functions: configuration in, configuration out, or a
- * refusal that leaves everything as it was.
+ * The rules by which configurations change, as pure functions: configuration in, configuration out,
+ * or a refusal that leaves everything as it was.
  *
- * R1 and R3 hold across a change only if the old and the new configuration cannot decide independently. One
- * voter more or less keeps any two majorities overlapping (thesis, 4.1); everything else goes through a joint
- * configuration in which both must agree (thesis, 4.3).
+ * R1 and R3 hold across a change only if the old and the new configuration cannot decide
+ * independently. One voter more or less keeps any two majorities overlapping (thesis, 4.1);
+ * everything else goes through a joint configuration in which both must agree (thesis, 4.3).
  */
 
 import { assert } from '../base/assert.js';
@@ -100,7 +100,10 @@ class Draft {
     this.voters.add(id);
   }
 
-  /** A node that still votes in the outgoing half cannot be a learner yet: the sets must not overlap. */
+  /**
+   * A node that still votes in the outgoing half cannot be a learner yet: the sets must not
+   * overlap.
+   */
   #addLearner(id: NodeId): void {
     this.#remove(id);
     if (this.outgoing.has(id)) this.learnersNext.add(id);
@@ -125,7 +128,10 @@ class Draft {
   }
 }
 
-/** A configuration from outside, in order: lists sorted. Asserts what every configuration must satisfy. */
+/**
+ * A configuration from outside, in order: lists sorted. Asserts what every configuration must
+ * satisfy.
+ */
 export function normalConfState(config: ConfState): ConfState {
   return checkConfState({
     voters: sorted(config.voters),

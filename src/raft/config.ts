@@ -10,25 +10,35 @@ export interface RaftConfig {
   readonly id: NodeId;
   /** Draws election timeouts. */
   readonly random: Pick<Random, 'float'>;
-  /** Ticks without a leader before an election; each node draws from [electionTick, 2 * electionTick). Default 10. */
+  /**
+   * Ticks without a leader before an election; each node draws from [electionTick, 2 *
+   * electionTick). Default 10.
+   */
   readonly electionTick?: number;
   /** Ticks between heartbeats, below `electionTick`. Default 1. */
   readonly heartbeatTick?: number;
-  /** The index through which the application has applied already. Default 0: what the log's start says. */
+  /**
+   * The index through which the application has applied already. Default 0: what the log's start
+   * says.
+   */
   readonly applied?: LogIndex;
   /** Bytes of entries in one append message, which has at least one entry. Default 1 MiB. */
   readonly maxSizePerMsg?: number;
-  /** Bytes of entries given out for applying and not yet reported as applied. Default `maxSizePerMsg`. */
+  /**
+   * Bytes of entries given out for applying and not yet reported as applied. Default
+   * `maxSizePerMsg`.
+   */
   readonly maxCommittedSizePerReady?: number;
   /** Append messages on their way to one follower. Default 256. */
   readonly maxInflightMsgs?: number;
   /**
-   * Payload bytes on their way to one follower; the message that crosses the limit is the last. Default unlimited.
+   * Payload bytes on their way to one follower; the message that crosses the limit is the last.
+   * Default unlimited.
    */
   readonly maxInflightBytes?: number;
   /**
-   * Payload bytes a leader takes before it has seen them applied; further proposals are dropped. Default
-   * unlimited.
+   * Payload bytes a leader takes before it has seen them applied; further proposals are dropped.
+   * Default unlimited.
    */
   readonly maxUncommittedSize?: number;
   /** Reads waiting for confirmation; further ones are dropped. Default 4096. */
@@ -36,11 +46,14 @@ export interface RaftConfig {
   /** Ask before raising the term (thesis, 9.6). Default true. */
   readonly preVote?: boolean;
   /**
-   * A leader that does not hear from a quorum steps down; followers ignore candidates while they hear the leader.
-   * Default true.
+   * A leader that does not hear from a quorum steps down; followers ignore candidates while they
+   * hear the leader. Default true.
    */
   readonly checkQuorum?: boolean;
-  /** `leaseBased` answers reads without a round while the lease holds; needs `checkQuorum`. Default `safe`. */
+  /**
+   * `leaseBased` answers reads without a round while the lease holds; needs `checkQuorum`. Default
+   * `safe`.
+   */
   readonly readOnly?: 'safe' | 'leaseBased';
   /** A follower drops proposals instead of passing them to the leader. Default false. */
   readonly disableProposalForwarding?: boolean;

@@ -1,6 +1,6 @@
 /**
- * The data-driven tests of etcd-io/raft and their supplement, run by the harness in ../shared beside the checkout
- * (or in KINTSUGI_SHARED). Without the harness every file is pending by name.
+ * The data-driven tests of etcd-io/raft and their supplement, run by the harness in ../shared
+ * beside the checkout (or in KINTSUGI_SHARED). Without the harness every file is pending by name.
  */
 
 import { existsSync } from 'node:fs';

@@ -1,8 +1,8 @@
 /**
  * Elections (Raft paper, 5.2 and 5.4.1; thesis, 9.6 for pre-votes).
  *
- * R1: a candidate leads only with the votes of a quorum of every half of the configuration, a voter votes once per
- * term, and R2 votes (also one's own) count only when they are durable.
+ * R1: a candidate leads only with the votes of a quorum of each half of the configuration, and a
+ * voter votes once per term. R2: a vote (also one's own) counts only when it is durable.
  */
 
 import { assert } from '../base/assert.js';
@@ -16,10 +16,13 @@ type CampaignKind =
   /** Ask whether an election could be won. */
   | 'preElection'
   | 'election'
-  /** The leader asked for it: no pre-election, and leases do not stand in the way. */
+  /** The leader asked for it: no pre-election, and voters ignore the lease. */
   | 'transfer';
 
-/** The application's wish. With lease-based reads, it does not break the promise that a follower gave to its leader. */
+/**
+ * The application asks for an election. With lease-based reads, not while this node has granted a
+ * lease to a leader.
+ */
 export function campaignEarly(raft: RaftState): void {
   if (raft.config.readOnly === 'leaseBased' && raft.inLease) return;
   startCampaign(raft);
@@ -35,7 +38,7 @@ export function campaign(raft: RaftState, kind: CampaignKind): void {
   requestVotes(raft, kind);
 }
 
-/** A node must not campaign by a configuration that it knows, or could know, to be replaced. */
+/** A node must not campaign in a configuration that a committed change replaces. */
 function hasUnappliedConfChange(raft: RaftState): boolean {
   const { log } = raft;
   let next = log.applied + 1;
@@ -68,7 +71,7 @@ function requestVotes(raft: RaftState, kind: CampaignKind): void {
   }
 }
 
-/** Someone asks for a vote or a pre-vote, in a term that is not lower than this node's. */
+/** A candidate asks for a vote or a pre-vote, in a term that is not lower than this node's. */
 export function handleVoteRequest(raft: RaftState, request: Message): void {
   const pre = request.type === 'MsgPreVote';
   const free =
@@ -77,7 +80,8 @@ export function handleVoteRequest(raft: RaftState, request: Message): void {
     // A pre-vote for a later term is no vote yet.
     (pre && request.term > raft.term);
   const granted = free && raft.mayVote && raft.log.isUpToDate(request.index, request.logTerm);
-  // A grant is for the term that was asked for; a refusal tells of the own term, in case the other's is outdated.
+  // A grant is for the requested term; a refusal carries this node's term, in case the candidate's
+  // is outdated.
   const response = newMessage(
     pre ? 'MsgPreVoteResp' : 'MsgVoteResp',
     raft.id,
@@ -92,12 +96,12 @@ export function handleVoteRequest(raft: RaftState, request: Message): void {
   }
 }
 
-/** A candidate or pre-candidate gets an answer. */
+/** A candidate or pre-candidate gets a response. */
 export function handleVoteResponse(raft: RaftState, response: Message): void {
   raft.tracker.recordVote(response.from, !response.reject);
   const result = raft.tracker.voteResult();
   if (result === 'lost') {
-    // A refused pre-vote may carry a later term, but only the term of this node's own election ends here.
+    // This ends the election of the current term; a later term in a response was handled before.
     raft.becomeFollower(raft.term, 0);
   } else if (result === 'won') {
     if (raft.role === 'preCandidate') requestVotes(raft, 'election');
@@ -105,7 +109,10 @@ export function handleVoteResponse(raft: RaftState, response: Message): void {
   }
 }
 
-/** The empty entry commits, along with itself, all that earlier leaders left behind (Raft paper, section 8). */
+/**
+ * The empty entry commits, along with itself, all that earlier leaders left behind (Raft paper,
+ * section 8).
+ */
 function win(raft: RaftState): void {
   raft.becomeLeader();
   const empty = { term: raft.term, index: raft.log.lastIndex + 1, type: 'normal', data: EMPTY } as const;

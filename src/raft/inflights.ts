@@ -1,6 +1,7 @@
 /**
- * The append messages on their way to one follower: a ring of (last index, payload bytes), oldest first.
- * Flow control, not safety: without a bound, a slow follower would let the leader's send queues grow for ever.
+ * The append messages on their way to one follower: a ring of (last index, payload bytes), oldest
+ * first. Flow control, not safety: without a bound, a slow follower would let the leader's send
+ * queues grow for ever.
  */
 
 import { assert } from '../base/assert.js';
@@ -10,7 +11,9 @@ import { broken } from './errors.js';
 export class Inflights {
   readonly #maxCount: number;
   readonly #maxBytes: number;
-  /** Grows on demand up to `maxCount`, because most followers never have more than a few in flight. */
+  /**
+   * Grows on demand up to `maxCount`, because most followers never have more than a few in flight.
+   */
   #indexes: LogIndex[] = [];
   #sizes: number[] = [];
   #start = 0;

@@ -1,4 +1,7 @@
-/** The assertions of the core, each shown to fire. What a peer could cause is not here: that is an error, or ignored. */
+/**
+ * The assertions of the core, each shown to fire. What a peer could cause is not here: that is an
+ * error, or ignored.
+ */
 
 import assert from 'node:assert/strict';
 import { utf8 } from '../base/bytes.js';

@@ -2,7 +2,7 @@
  * The log: what storage has, continued by what is not durable yet.
  *
  * R3: it has no gaps, and nothing at or below `committed` ever changes. Always
- * applied <= applying <= committed <= lastIndex; `applying` is what was handed to the application.
+ * applied <= applying <= committed <= lastIndex.
  */
 
 import { assert, must } from '../base/assert.js';
@@ -17,15 +17,15 @@ export class RaftLog {
   readonly #maxApplyingSize: number;
   /** At most the last index; never goes back. */
   #committed: LogIndex;
-  /** What was handed to the application; at most `committed`. */
+  /** The last entry given to the application; at most `committed`. */
   #applying: LogIndex;
-  /** What the application has reported as applied; at most `applying`; never goes back. */
+  /** The last entry reported as applied; at most `applying`; never goes back. */
   #applied: LogIndex;
-  /** Bytes handed to the application and not yet reported as applied; never below 0. */
+  /** Bytes given to the application and not yet reported as applied; never below 0. */
   #applyingSize = 0;
   /** The next entry has to wait: it does not fit into `maxApplyingSize` until some are applied. */
   #applyingPaused = false;
-  /** The list made by the last {@link entriesFrom}: followers that are level get the same one. */
+  /** The last list of {@link entriesFrom}: followers with the same `next` share it. */
   #sharedFrom: LogIndex = 0;
   #shared: readonly Entry[] = NO_ENTRIES;
 
@@ -69,7 +69,10 @@ export class RaftLog {
     return must(this.term(this.lastIndex), 'R3 the last entry has a term');
   }
 
-  /** The term at `index`, also of the entry before the first; undefined if it is compacted away or not there yet. */
+  /**
+   * The term at `index`, also of the entry before the first; undefined if it is compacted away or
+   * not there yet.
+   */
   term(index: LogIndex): Term | undefined {
     const unstable = this.#unstable;
     if (index >= unstable.offset) return unstable.get(index)?.term;
@@ -83,7 +86,10 @@ export class RaftLog {
     return this.term(index) === term;
   }
 
-  /** Whether a log that ends at (index, term) has all that this one may have committed (Raft paper, 5.4.1). */
+  /**
+   * Whether a log that ends at (index, term) has all that this one may have committed (Raft paper,
+   * 5.4.1).
+   */
   isUpToDate(index: LogIndex, term: Term): boolean {
     const own = this.lastTerm;
     return term > own || (term === own && index >= this.lastIndex);
@@ -91,7 +97,9 @@ export class RaftLog {
 
   // --- Writing ---
 
-  /** Appends at the end. A leader only ever does this (Leader Append-Only, Raft paper, figure 3). */
+  /**
+   * Appends at the end. A leader only ever does this (Leader Append-Only, Raft paper, figure 3).
+   */
   append(entries: readonly Entry[]): void {
     const first = entries[0];
     if (first === undefined) return;
@@ -101,9 +109,9 @@ export class RaftLog {
   }
 
   /**
-   * What a follower does with an append (Raft paper, figure 2): refused (false) unless the log has (prevIndex,
-   * prevTerm). Only from the first entry that differs on is the log cut: an append that was delayed or repeated
-   * must not take away what came after it.
+   * What a follower does with an append (Raft paper, figure 2): refused (false) unless the log has
+   * (prevIndex, prevTerm). Only from the first entry that differs on is the log cut: an append that
+   * was delayed or repeated must not remove the entries after it.
    */
   tryAppend(prevIndex: LogIndex, prevTerm: Term, entries: readonly Entry[], leaderCommit: LogIndex): boolean {
     if (!this.matches(prevIndex, prevTerm)) return false;
@@ -126,8 +134,9 @@ export class RaftLog {
   }
 
   /**
-   * The highest index at or below `index` whose term is at most `term`, where a log of that term could still
-   * agree with this one. Lets a leader skip a whole term per probe instead of an entry (Raft paper, end of 5.3).
+   * The highest index at or below `index` whose term is at most `term`, where a log of that term
+   * could still agree with this one. Lets a leader skip a whole term per probe instead of an entry
+   * (Raft paper, end of 5.3).
    */
   lastIndexWithTermAtMost(index: LogIndex, term: Term): LogIndex {
     let at = index;
@@ -159,7 +168,10 @@ export class RaftLog {
 
   // --- Reading ---
 
-  /** Entries from `from` to the end, as many as fit into `maxSize`, but at least one. Do not change the list. */
+  /**
+   * Entries from `from` to the end, as many as fit into `maxSize`, but at least one. Do not change
+   * the list.
+   */
   entriesFrom(from: LogIndex, maxSize: number): readonly Entry[] {
     const last = this.lastIndex;
     if (from > last) return NO_ENTRIES;
@@ -199,7 +211,7 @@ export class RaftLog {
     return this.#unstable.snapshot ?? this.#storage.snapshot();
   }
 
-  // --- Storing: what is handed out for writing, and what came of it ---
+  // --- Persisting: what is to be written, and what was written ---
 
   get hasUnstableEntries(): boolean {
     return !this.#unstable.isEmpty;
@@ -225,7 +237,10 @@ export class RaftLog {
     this.#unstable.accept();
   }
 
-  /** R2 the other end of `nextUnstableEntries`: what is reported as written can be read from storage. */
+  /**
+   * R2 the other end of `nextUnstableEntries`: what is reported as written can be read from
+   * storage.
+   */
   stableTo(index: LogIndex, term: Term): void {
     if (this.#unstable.stableTo(index, term) && !this.isStored(index)) {
       broken(`R2 entry ${index} was written, but storage ends at ${this.#storage.lastIndex()}`);
@@ -246,7 +261,9 @@ export class RaftLog {
 
   // --- Applying ---
 
-  /** The last entry that may be applied. `allowUnstable`: also those that are still being written. */
+  /**
+   * The last entry that may be applied. `allowUnstable`: also those that are still being written.
+   */
   #maxAppliable(allowUnstable: boolean): LogIndex {
     return allowUnstable ? this.#committed : Math.min(this.#committed, this.#unstable.offset - 1);
   }
@@ -266,7 +283,7 @@ export class RaftLog {
     );
   }
 
-  /** These entries were handed to the application. */
+  /** These entries were given to the application. */
   acceptApplying(entries: readonly Entry[], allowUnstable: boolean): void {
     const first = entries[0];
     const last = entries[entries.length - 1];
@@ -277,7 +294,8 @@ export class RaftLog {
     this.#applying = last.index;
     this.#applyingSize += sizeOf(entries);
     this.#assertOrder();
-    // A list that ends early was cut by the size limit: the next entry does not fit until some are applied.
+    // A list that ends early was cut by the size limit: the next entry does not fit until some are
+    // applied.
     this.#applyingPaused =
       this.#applyingSize >= this.#maxApplyingSize || last.index < this.#maxAppliable(allowUnstable);
   }

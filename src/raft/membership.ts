@@ -1,7 +1,7 @@
 /**
- * Configurations take effect: when a change is applied (each node at its own pace, unlike the thesis, where they
- * take effect when appended; majorities of neighbouring configurations overlap either way) and when a snapshot is
- * installed.
+ * When configurations take effect: when a change is applied, on each node at its own time, and when
+ * a snapshot is installed. (In the thesis a change takes effect when it is appended. Majorities of
+ * successive configurations overlap either way.)
  */
 
 import { assert } from '../base/assert.js';
@@ -15,7 +15,7 @@ import { advanceCommit, broadcastAppend, sendAppend } from './replication.js';
 import type { RaftState } from './state.js';
 import type { ConfChange, ConfState, Snapshot } from './types.js';
 
-/** A committed change is applied. Returns the configuration that holds from now on. */
+/** A committed change is applied. Returns the configuration from now on. */
 export function applyConfChange(raft: RaftState, change: ConfChange): ConfState {
   const { tracker } = raft;
   tracker.switchTo(changeConfig(tracker.config, change), raft.log.lastIndex);
@@ -28,13 +28,14 @@ function leaderSwitched(raft: RaftState): void {
   const { tracker } = raft;
   const own = tracker.get(raft.id);
   if (own === undefined || own.isLearner) {
-    // It may go on leading without counting itself until the change is known to all (Raft paper, section 6).
+    // It may go on leading without counting itself until the change is known to all (Raft paper,
+    // section 6).
     if (raft.config.stepDownOnRemoval) raft.becomeFollower(raft.term, 0);
     return;
   }
   if (tracker.config.voters.length === 0) return;
   if (advanceCommit(raft)) {
-    // Fewer voters can commit more.
+    // A smaller quorum may have more entries.
     releasePostponedReads(raft);
     broadcastAppend(raft);
   } else {
@@ -44,7 +45,10 @@ function leaderSwitched(raft: RaftState): void {
   if (!tracker.isVoter(raft.leadTransferee)) raft.leadTransferee = 0;
 }
 
-/** The application has applied through `index`. A joint configuration that is due to be left is left now. */
+/**
+ * The application has applied through `index`. A joint configuration that is due to be left is left
+ * now.
+ */
 export function appliedTo(raft: RaftState, index: LogIndex, size: number): void {
   const applied = Math.max(index, raft.log.applied);
   raft.log.appliedTo(applied, size);
@@ -52,7 +56,7 @@ export function appliedTo(raft: RaftState, index: LogIndex, size: number): void 
   try {
     proposeEncodedChange(raft, EMPTY);
   } catch (error) {
-    // While leadership is handed over nothing can be proposed; the next applied entry tries again.
+    // During a leadership transfer nothing can be proposed; the next applied entry tries again.
     if (!(error instanceof RaftError)) throw error;
   }
 }
@@ -66,8 +70,9 @@ export function snapshotInstalled(raft: RaftState, snapshot: Snapshot): void {
 }
 
 /**
- * A follower is offered a snapshot. False if it is of no use: outdated, not meant for this node, or of a log that
- * is already here, in which case it only tells what is committed (Raft paper, section 7).
+ * A follower is offered a snapshot. False if it is of no use: outdated, not meant for this node, or
+ * of a log that is already here, in which case it only tells what is committed (Raft paper, section
+ * 7).
  */
 export function offerSnapshot(raft: RaftState, snapshot: Snapshot): boolean {
   const { log, tracker } = raft;

@@ -1,15 +1,16 @@
 /**
  * Batches of messages as bytes, for the stream between two nodes.
  *
- * The decoder trusts nothing: whatever it returns is a message that a sound node could have sent, or it throws
- * CodecError. Payloads are views into the input, which must not change afterwards.
+ * The decoder trusts nothing: whatever it returns is a message that a sound node could have sent,
+ * or it throws CodecError. Payloads are views into the input, which must not change afterwards.
  *
  *     batch    version u8, count varint, message*
- *     message  type u8, flags varint, from, to, term varint, then the fields whose flag is set, in the order of flags
+ *     message  type u8, flags varint, from, to, term varint, then the fields whose flag is set, in
+ *              the order of the flags
  *     entry    flags u8, [term, index varint], payload bytes (length first)
  *
- * An entry that directly follows its predecessor (the first one: the message's index and log term) in the same term
- * leaves out term and index: two bytes of overhead for nearly all.
+ * An entry that directly follows its predecessor (the first one: the message's index and log term)
+ * in the same term leaves out term and index: two bytes of overhead for nearly all.
  */
 
 import { ByteReader, type ByteWriter } from '../base/bytes.js';
@@ -21,7 +22,10 @@ import type { ConfState, Entry, Message, MessageType, Snapshot } from './types.j
 
 const VERSION = 1;
 
-/** The position is the number on the wire: only ever append. Storage messages are not here: they never leave a node. */
+/**
+ * The position is the number on the wire: only ever append. Storage messages are not here, since
+ * they never leave a node.
+ */
 const TYPES = [
   'MsgProp',
   'MsgApp',
@@ -128,7 +132,9 @@ function writeIds(out: ByteWriter, ids: readonly NodeId[]): void {
 
 // --- Decoding ---
 
-/** Throws CodecError. The batch begins at `at`; the payloads of the messages are views into `bytes`. */
+/**
+ * Throws CodecError. The batch begins at `at`; the payloads of the messages are views into `bytes`.
+ */
 export function decodeMessages(bytes: Uint8Array, at = 0): Message[] {
   const input = new ByteReader(bytes, 'message batch', at);
   const version = input.u8();
@@ -170,7 +176,7 @@ function readMessage(input: ByteReader): Message {
   return message;
 }
 
-/** What each type must and must not have, so that no handler has to wonder. */
+/** What each type must and must not have: handlers rely on it. */
 function checkFields(message: MessageDraft): void {
   const { type, term } = message;
   switch (type) {

@@ -1,4 +1,7 @@
-/** Making messages: every one has every field, in the same order, so that all share one hidden class. */
+/**
+ * Making messages: every one has every field, in the same order, so that all share one hidden
+ * class.
+ */
 
 import { EMPTY } from '../base/bytes.js';
 import type { NodeId, Term } from '../base/ids.js';

@@ -174,7 +174,10 @@ function inRole(role: 'follower' | 'preCandidate' | 'candidate' | 'leader'): Raf
   return node;
 }
 
-/** The role after a message from node 2 whose log is shorter; `shift` is its term against the node's. */
+/**
+ * The role after a message from node 2 whose log is shorter; `shift` is its term against the
+ * node's.
+ */
 function expectedRole(role: string, type: MessageType, shift: number): string {
   const timeless = type === 'MsgProp' || type === 'MsgReadIndex';
   // In three nodes one more vote than one's own wins.

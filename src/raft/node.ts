@@ -1,17 +1,20 @@
 /**
- * A Raft node: pure consensus, a function of its input. `tick`, `step` and `propose` change it; `ready` says what
- * to write, send and apply; `advance` says that this was done. It does no I/O, keeps no time and calls nobody
- * back.
+ * A Raft node: pure consensus, a function of its input. It does no I/O, has no clock and calls
+ * nobody back. Whoever owns it drives it in a loop:
  *
- * How to drive it:
+ *  1. Input: `step` for each message that arrives, `tick` at a fixed interval, `propose`,
+ *     `proposeConfChange` and `readIndex` for what clients want. They change the state in memory.
+ *  2. `hasReady`, then `ready`: all the work that came of it, as one batch of data.
+ *  3. Send the messages of the batch for which `mayPrecedeWrite` holds (or send all in step 5).
+ *  4. Persist in this order: hard state, snapshot, entries. Sync if `mustSync`.
+ *  5. Send the other messages: they promise what has just been written (R2).
+ *  6. Apply `committedEntries` in order, `applyConfChange` for each configuration change among
+ *     them; serve `readStates` once their index is applied (R4).
+ *  7. `advance`: the node's messages to itself count from now on. Go on with step 2.
  *
- *     while (node.hasReady()) {
- *       const ready = node.ready();
- *       send what mayPrecedeWrite; write snapshot, entries, hard state; sync if mustSync; send the rest; apply
- *       node.advance(ready);
- *     }
- *
- * `step`, `tick` and `propose` may be called between `ready` and `advance`; another `ready` may not.
+ * Steps 3 to 6 may take their time: input may come between `ready` and `advance`, but no other
+ * `ready`. With `asyncStorageWrites` there is no `advance`: the writes of steps 4 and 6 are
+ * messages in the batch, and their responses are stepped when they are done.
  */
 
 import { assert } from '../base/assert.js';
@@ -52,7 +55,7 @@ interface Outstanding {
 export class RaftNode {
   readonly #raft: RaftState;
   readonly #async: boolean;
-  /** What the last `Ready` told: the next one tells only what differs. */
+  /** What the last `Ready` said: the next one contains only what differs. */
   #toldLead: NodeId;
   #toldRole: Role;
   #toldTerm: Term;
@@ -71,7 +74,7 @@ export class RaftNode {
     this.#toldCommit = raft.log.committed;
   }
 
-  // --- Looking at it; none of these allocates, except status() ---
+  // --- Reading its state; none of these allocates, except status() ---
 
   get id(): NodeId {
     return this.#raft.id;
@@ -114,7 +117,7 @@ export class RaftNode {
     return this.#raft.log.lastIndex;
   }
 
-  /** On a leader: who is to take over; 0 if nobody is. */
+  /** On a leader: the target of a leadership transfer; 0 if there is none. */
   get leadTransferee(): NodeId {
     return this.#raft.leadTransferee;
   }
@@ -123,7 +126,7 @@ export class RaftNode {
     return this.#raft.tracker.config;
   }
 
-  /** On a leader: how far this node is known to be; 0 if nothing is known. */
+  /** On a leader: the highest entry that this node is known to have; 0 if nothing is known. */
   matchOf(id: NodeId): LogIndex {
     return this.#raft.tracker.get(id)?.match ?? 0;
   }
@@ -183,8 +186,8 @@ export class RaftNode {
   }
 
   /**
-   * R4 asks for a read index, which comes with `context` in `Ready.readStates`, or never: ask again after a while.
-   * False if the request went nowhere: no leader is known, or too many reads wait.
+   * R4 asks for a read index, which comes with `context` in `Ready.readStates`, or never: ask again
+   * after a while. False if the request went nowhere: no leader is known, or too many reads wait.
    */
   readIndex(context: Uint8Array): boolean {
     const raft = this.#raft;
@@ -196,7 +199,10 @@ export class RaftNode {
     return true;
   }
 
-  /** A message from another node or from storage. Throws PROPOSAL_DROPPED, PEER_NOT_FOUND, LOCAL_MESSAGE. */
+  /**
+   * A message from another node or from storage. Throws PROPOSAL_DROPPED, PEER_NOT_FOUND,
+   * LOCAL_MESSAGE.
+   */
   step(message: Message): void {
     switch (message.type) {
       case 'MsgStorageAppend':
@@ -226,16 +232,18 @@ export class RaftNode {
   }
 
   /**
-   * A follower no longer counts on its leader, and votes for or against others freely: for use when there is
-   * evidence that the leader is gone. Ignored with lease-based reads, whose safety rests on followers keeping
-   * faith.
+   * A follower gives up its leader, and with it the lease that keeps it from voting for others: for
+   * use when there is evidence that the leader is gone. Ignored with lease-based reads, which are
+   * safe only because followers respect the lease.
    */
   forgetLeader(): void {
     const raft = this.#raft;
     if (raft.role === 'follower' && raft.config.readOnly !== 'leaseBased') raft.forgetLeader();
   }
 
-  /** A leader that cannot serve (its disk fails or stalls) gives up at once, without naming a successor. */
+  /**
+   * A leader that cannot serve (its disk fails or stalls) steps down at once, without a transfer.
+   */
   stepDown(): void {
     const raft = this.#raft;
     if (raft.role === 'leader') raft.becomeFollower(raft.term, 0);
@@ -249,7 +257,8 @@ export class RaftNode {
   }
 
   /**
-   * The snapshot sent to `id` arrived, or failed. Must be called for a failure, or the follower gets nothing more.
+   * The snapshot sent to `id` arrived, or failed. Must be called after a failure: until then the
+   * follower is sent nothing but heartbeats.
    */
   reportSnapshot(id: NodeId, ok: boolean): void {
     const raft = this.#raft;
@@ -257,7 +266,10 @@ export class RaftNode {
     peer?.snapshotReported(ok);
   }
 
-  /** R5 a node that knows its log or hard state to be damaged neither votes nor campaigns until that is mended. */
+  /**
+   * R5 a node that knows its log or hard state to be damaged neither votes nor campaigns until it
+   * is repaired.
+   */
   setMayVote(allowed: boolean): void {
     this.#raft.mayVote = allowed;
   }
@@ -290,7 +302,7 @@ export class RaftNode {
     return this.#toldTerm !== raft.term || this.#toldVote !== raft.vote || this.#toldCommit !== raft.log.committed;
   }
 
-  /** Takes out the work there is. */
+  /** Takes the work there is: whoever calls this does it. */
   ready(): Ready {
     assert(this.#outstanding === undefined, 'advance() comes between two calls of ready()');
     const raft = this.#raft;
@@ -299,7 +311,8 @@ export class RaftNode {
     const snapshot = log.nextUnstableSnapshot();
     const committedEntries = log.nextCommitted(!this.#async);
     const mustSync = entries.length > 0 || this.#toldTerm !== raft.term || this.#toldVote !== raft.vote;
-    // R1 a leader's term was durable before a quorum could answer its vote requests, so its appends need not wait (R2).
+    // R1 a leader's term was durable before a quorum could answer its vote requests, so its appends
+    // need not wait (R2).
     assert(raft.role !== 'leader' || this.#async || raft.term === this.#toldTerm, 'R2 a leader has a durable term');
     const hardState = this.#takeHardState();
     const softState =
@@ -346,7 +359,7 @@ export class RaftNode {
     return hardState;
   }
 
-  /** All that `ready` asked for was done. */
+  /** All that `ready` asked for is done. */
   advance(ready: Ready): void {
     const outstanding = this.#outstanding;
     assert(ready === outstanding?.ready, 'advance() takes what ready() returned');

@@ -1,11 +1,15 @@
 /**
  * What the leader knows of one follower's log, and how fast it may send to it.
  *
- * `match` is what the follower is known to have; `next` is where the next append begins. Always match < next.
+ * `match` is what the follower is known to have; `next` is where the next append begins. Always
+ * match < next.
  *
- *  - probe: where the logs part is not known. One append at a time, then wait for an answer or a heartbeat's.
- *  - replicate: the logs agree. Appends are sent before earlier ones are answered; `next` runs ahead of `match`.
- *  - snapshot: what the follower needs is no longer in the log. Nothing is sent until the snapshot arrived.
+ *  - probe: it is not known where the logs diverge. One append at a time, then wait for its
+ *    response or that of a heartbeat.
+ *  - replicate: the logs agree. Appends are pipelined: they are sent before earlier ones are
+ *    acknowledged, and `next` runs ahead of `match`.
+ *  - snapshot: what the follower needs is no longer in the log. No append is sent until the
+ *    snapshot has arrived.
  */
 
 import { assert } from '../base/assert.js';
@@ -14,7 +18,7 @@ import { broken } from './errors.js';
 import { Inflights } from './inflights.js';
 import type { ProgressState, ProgressStatus } from './types.js';
 
-/** How the follower is sent to just now; `paused` holds appends back until it answers. */
+/** Flow control: `paused` holds appends back until the follower responds. */
 type Flow =
   | { readonly state: 'probe'; paused: boolean }
   | { readonly state: 'replicate'; paused: boolean }
@@ -34,7 +38,7 @@ export class Progress {
   /** Where the next append begins. */
   #next: LogIndex;
   #flow: Flow = { state: 'probe', paused: false };
-  /** The highest commit index sent that the follower cannot miss unless a message was lost. */
+  /** The highest commit index that the follower was sent; messages may have been lost. */
   #sentCommit: LogIndex = 0;
 
   constructor(id: NodeId, next: LogIndex, maxInflightMsgs: number, maxInflightBytes: number) {
@@ -44,7 +48,7 @@ export class Progress {
     this.inflights = new Inflights(maxInflightMsgs, maxInflightBytes);
   }
 
-  /** A new term: nothing is known but the place where one's own log ends. */
+  /** A new term: nothing is known of the follower; appends begin at the end of the leader's log. */
   reset(match: LogIndex, next: LogIndex): void {
     this.recentActive = false;
     this.ackedRound = 0;
@@ -71,7 +75,9 @@ export class Progress {
     this.inflights.reset();
   }
 
-  /** What is in flight may be lost, or the logs part after all: find out where, before more is sent. */
+  /**
+   * What is in flight may be lost, or the logs diverge: find out where, before more is sent.
+   */
   becomeProbe(): void {
     this.#enter({ state: 'probe', paused: false });
     this.#moveNext(this.#match + 1);
@@ -94,7 +100,7 @@ export class Progress {
   snapshotReported(ok: boolean): void {
     if (this.#flow.state !== 'snapshot') return;
     const reached = ok ? Math.max(this.#match, this.#flow.index) : this.#match;
-    // Paused: wait for the follower's answer, or after a failure for a heartbeat's, before trying again.
+    // Paused: wait for the follower's response to the snapshot, or to a heartbeat if it failed.
     this.#enter({ state: 'probe', paused: true });
     this.#moveNext(reached + 1);
   }
@@ -104,7 +110,7 @@ export class Progress {
     return this.#flow.state === 'snapshot' || this.#flow.paused;
   }
 
-  /** The follower answers again: one more append may go. */
+  /** The follower responds: one more append may be sent. */
   unpause(): void {
     if (this.#flow.state !== 'snapshot') this.#flow.paused = false;
   }
@@ -118,8 +124,8 @@ export class Progress {
         this.#next += entries;
         this.inflights.add(this.#next - 1, bytes);
       }
-      // With a full window, one empty append per heartbeat round still goes through: its answer or rejection is
-      // what frees a window whose messages were all lost.
+      // With a full window, one empty append per heartbeat round is still sent: its acknowledgement
+      // or rejection is what frees a window whose messages were all lost.
       flow.paused = this.inflights.full;
     } else if (entries > 0) {
       flow.paused = true;
@@ -132,12 +138,14 @@ export class Progress {
     this.#sentCommit = commit;
   }
 
-  /** Whether telling the follower of `commit` would let it commit more than it has been told it can. */
+  /**
+   * Whether telling the follower of `commit` would let it commit more than it has been told it can.
+   */
   canBumpCommit(commit: LogIndex): boolean {
     return commit > this.#sentCommit && this.#sentCommit < this.#next - 1;
   }
 
-  /** The follower has everything through `index`. False if that is no news. */
+  /** The follower has everything through `index`. False if that was known. */
   acknowledge(index: LogIndex): boolean {
     if (index <= this.#match) return false;
     this.#match = index;
@@ -147,8 +155,8 @@ export class Progress {
   }
 
   /**
-   * The follower refused an append after `rejected`, and the logs may agree at `hint`. False if the refusal is
-   * outdated: answers may come late, twice or out of order.
+   * The follower rejected an append after `rejected`, and the logs may agree at `hint`. False if
+   * the rejection is outdated: responses may come late, twice or out of order.
    */
   rejectedAt(rejected: LogIndex, hint: LogIndex): boolean {
     if (this.state === 'replicate') {

@@ -1,6 +1,6 @@
 /**
- * Random groups with a bad network and crashes, checked for what Raft promises. Everything hangs on one seed, which a
- * failure prints.
+ * Random groups with a bad network and crashes, checked for what Raft promises. Everything hangs on
+ * one seed, which a failure prints.
  */
 
 import assert from 'node:assert/strict';

@@ -1,4 +1,6 @@
-/** What becomes of a proposal: the leader appends it, a follower passes it on, a candidate has to drop it. */
+/**
+ * What becomes of a proposal: the leader appends it, a follower forwards it, a candidate drops it.
+ */
 
 import { assert } from '../base/assert.js';
 import { EMPTY } from '../base/bytes.js';
@@ -44,7 +46,7 @@ function forward(raft: RaftState, entries: readonly Entry[]): void {
   followOrDrop(raft, message);
 }
 
-/** A node that does not lead gets a proposal, its own or one that was passed on to it. */
+/** A node that does not lead gets a proposal, its own or one that was forwarded to it. */
 export function followOrDrop(raft: RaftState, message: Message): void {
   if (raft.role !== 'follower') throw dropped('an election is going on');
   if (raft.lead === 0) throw dropped('no leader is known');
@@ -52,7 +54,7 @@ export function followOrDrop(raft: RaftState, message: Message): void {
   raft.send({ ...message, to: raft.lead });
 }
 
-/** The leader gets a proposal that was passed on to it. */
+/** The leader gets a proposal that was forwarded to it. */
 export function leaderHandleProposal(raft: RaftState, message: Message): void {
   if (message.entries.length === 0) throw dropped('the proposal is empty');
   leaderPropose(raft, numbered(raft, message.entries));
@@ -95,9 +97,9 @@ function decodeOrDrop(data: Uint8Array): ConfChange {
 }
 
 /**
- * One change at a time: the next may not enter the log before the last is applied here, because two that overlap
- * could lead to majorities that do not (thesis, 4.1). So what it will be applied to is known, and it is tried on
- * that.
+ * One change at a time: the next is not appended before the last is applied here, because the
+ * majorities before the one and after the other need not overlap (thesis, 4.1). So the
+ * configuration that it will change is known, and the change is tried on that.
  */
 function mayChangeConfig(raft: RaftState, pending: LogIndex, change: ConfChange): boolean {
   if (raft.config.disableConfChangeValidation) return true;

@@ -1,6 +1,7 @@
 /**
- * The arithmetic of majorities. Two majorities of one set always share a member: that is what makes leaders
- * unique (R1) and commits final (R3). A joint configuration needs a majority of each half (thesis, 4.3).
+ * The arithmetic of majorities. Two majorities of one set always share a member: that is what makes
+ * leaders unique (R1) and commits final (R3). A joint configuration needs a majority of each half
+ * (thesis, 4.3).
  */
 
 import { assert } from '../base/assert.js';
@@ -8,8 +9,9 @@ import { assert } from '../base/assert.js';
 export type VoteResult = 'won' | 'lost' | 'pending';
 
 /**
- * The highest index that a majority has acknowledged, given what each member has (0 if nothing is known of it).
- * Sorts `acked` in place. Infinity for an empty set, which thus does not restrict the other half of a joint one.
+ * The highest index that a majority has acknowledged, given what each member has (0 if nothing is
+ * known of it). Sorts `acked` in place. Infinity for an empty set, so that it does not limit the
+ * other half of a joint configuration.
  */
 export function majorityIndex(acked: number[]): number {
   const n = acked.length;
@@ -27,7 +29,10 @@ export function majorityIndex(acked: number[]): number {
   return acked[n - ((n >> 1) + 1)] as number;
 }
 
-/** The result of a vote of `size` members, of whom so many said yes and no. An empty set counts as won. */
+/**
+ * The result of a vote of `size` members, of whom so many said yes and no. An empty set counts as
+ * won.
+ */
 export function majorityVote(size: number, yes: number, no: number): VoteResult {
   assert(yes + no <= size, 'R1 nobody votes twice');
   if (size === 0) return 'won';
@@ -36,7 +41,7 @@ export function majorityVote(size: number, yes: number, no: number): VoteResult 
   return size - no >= majority ? 'pending' : 'lost';
 }
 
-/** Both halves must win; one that is lost decides. */
+/** Both halves must win; if one is lost, all is lost. */
 export function jointVote(a: VoteResult, b: VoteResult): VoteResult {
   if (a === b) return a;
   return a === 'lost' || b === 'lost' ? 'lost' : 'pending';

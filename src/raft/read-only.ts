@@ -1,12 +1,13 @@
 /**
  * Linearizable reads without the log (thesis, 6.4).
  *
- * R4: a read may be served at the commit index of the moment it arrived, once it is certain that no other
- * leader had been elected by then. Two proofs: a quorum answers a heartbeat that was sent after the read
- * arrived; or a quorum answered one so recently that none of its members can have voted for another (lease).
+ * R4: a read may be served at the commit index of the moment it arrived, once it is certain that no
+ * other leader had been elected by then. Two proofs: a quorum answers a heartbeat that was sent
+ * after the read arrived; or a quorum answered one so recently that none of its members can have
+ * voted for another (lease).
  *
- * Every broadcast of heartbeats is a numbered round; an answer to round n answers all earlier ones too. Reads
- * that arrive before a round's heartbeats have left share it.
+ * Every broadcast of heartbeats is a numbered round; an answer to round n answers all earlier ones
+ * too. Reads that arrive before a round's heartbeats have left share it.
  */
 
 import { assert } from '../base/assert.js';
@@ -30,7 +31,7 @@ export class ReadOnly {
   /** Reads that arrived before the leader committed an entry of its term. */
   #postponed: ReadRequest[] = [];
   #round = 0;
-  /** Whether the heartbeats of the newest round are still in the outbox. */
+  /** Whether the heartbeats of the newest round are still to be sent by the next `Ready`. */
   #roundOpen = false;
   #now: number;
   /** At `t % length`: the newest round when tick t began. */
@@ -39,8 +40,8 @@ export class ReadOnly {
 
   constructor(maxPending: number, electionTick: number) {
     this.#maxPending = maxPending;
-    // A follower that heard the leader holds still for at least electionTick - 1 whole ticks; the leader's own
-    // count may be short by one more.
+    // A follower that heard the leader grants no vote for at least electionTick - 1 whole ticks;
+    // the leader's own count may be short by one more.
     this.#leaseTicks = electionTick - 2;
     this.#roundAtTick = new Array<number>(electionTick).fill(0);
     this.#now = electionTick;
@@ -77,12 +78,12 @@ export class ReadOnly {
     return this.#roundOpen;
   }
 
-  /** The outbox was emptied: a read that arrives from now on needs a new round. */
+  /** A `Ready` took the heartbeats: a read that arrives from now on needs a new round. */
   closeRound(): void {
     this.#roundOpen = false;
   }
 
-  /** This node has asked another to start an election that leases do not hold back. */
+  /** This leader has told another node to campaign, and voters will ignore the lease. */
   giveUpLease(): void {
     this.#leaseGivenUp = true;
   }

@@ -1,6 +1,6 @@
 /**
- * R4 linearizable reads: where a request goes, and when it is answered. See {@link ReadOnly} for why that is
- * enough.
+ * R4 linearizable reads: where a request goes, and when it is answered. See {@link ReadOnly} for
+ * why that is enough.
  */
 
 import { assert } from '../base/assert.js';
@@ -9,9 +9,12 @@ import type { ReadRequest } from './read-only.js';
 import { broadcastHeartbeat, hasCommittedInTerm } from './replication.js';
 import type { RaftState } from './state.js';
 
-/** The leader is asked for a read index, by itself or by a follower. False if too many wait already. */
+/**
+ * The leader is asked for a read index, by itself or by a follower. False if too many wait already.
+ */
 export function leaderHandleRead(raft: RaftState, request: ReadRequest): boolean {
-  // Until it has committed an entry of its term, a leader may not know of all that was acknowledged before.
+  // Until it has committed an entry of its term, a leader may not know of all that was acknowledged
+  // before.
   if (hasCommittedInTerm(raft)) return admit(raft, request);
   if (raft.reads.isFull) return false;
   raft.reads.postpone(request);
@@ -39,7 +42,7 @@ export function confirmReads(raft: RaftState): void {
   for (const read of raft.reads.takeConfirmed(confirmed)) answer(raft, read, read.index);
 }
 
-/** The commit index has moved: reads that waited for the first commit of the term can go on. */
+/** The commit index has moved: reads that waited for the first commit of the term are admitted. */
 export function releasePostponedReads(raft: RaftState): void {
   if (!hasCommittedInTerm(raft)) return;
   for (const request of raft.reads.takePostponed()) admit(raft, request);

@@ -46,7 +46,8 @@ describe('raft replication', () => {
     const group = new Group([1, 2, 3], {}, { 1: log(), 2: logOf([1], VOTERS), 3: logOf([1], VOTERS) });
     group.lose = (m) => m.type === 'MsgApp';
     group.elect(1);
-    // The follower acknowledges the old entry only: a majority has it, and still it is not committed.
+    // The follower acknowledges the old entry only: a majority has it, and still it is not
+    // committed.
     group.lose = () => false;
     const ack = Object.assign(newMessage('MsgAppResp', 2, 1, group.node(1).term), { index: 2 });
     group.node(1).step(ack);

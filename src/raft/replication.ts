@@ -1,5 +1,6 @@
 /**
- * How a leader makes the others' logs equal to its own (Raft paper, 5.3) and learns what is committed (5.4.2).
+ * How a leader makes the others' logs equal to its own (Raft paper, 5.3) and learns what is
+ * committed (5.4.2).
  */
 
 import { assert } from '../base/assert.js';
@@ -12,8 +13,9 @@ import type { Entry, Snapshot } from './types.js';
 import { NO_ENTRIES } from './unstable.js';
 
 /**
- * Sends the next entries, or an empty append that tells of the commit index if `evenIfEmpty`. False if nothing was
- * sent: the follower is paused, has everything, or needs a snapshot that cannot be had now.
+ * Sends the next entries, or if `evenIfEmpty` an empty append with the commit index. False if
+ * nothing was sent: the follower is paused, has everything, or needs a snapshot that is not
+ * available now.
  */
 export function sendAppend(raft: RaftState, peer: Progress, evenIfEmpty: boolean): boolean {
   if (peer.paused) return false;
@@ -38,7 +40,7 @@ export function sendAppend(raft: RaftState, peer: Progress, evenIfEmpty: boolean
   return true;
 }
 
-/** Undefined: the storage says that they are compacted, whatever it said of its first index. */
+/** Undefined if they are compacted, whatever storage says of its first index. */
 function entriesFor({ log }: RaftState, peer: Progress, maxSize: number): readonly Entry[] | undefined {
   try {
     return log.entriesFrom(peer.next, maxSize);
@@ -48,7 +50,10 @@ function entriesFor({ log }: RaftState, peer: Progress, maxSize: number): readon
   }
 }
 
-/** Not to a node that has been silent: it could be dead, and the snapshot would keep it from being probed. */
+/**
+ * Not to a node that has not responded lately: it could be dead, and would not be probed while the
+ * snapshot is on its way.
+ */
 function sendSnapshot(raft: RaftState, peer: Progress): boolean {
   if (!peer.recentActive) return false;
   let snapshot: Snapshot;
@@ -86,8 +91,9 @@ export function broadcastHeartbeat(raft: RaftState): void {
 }
 
 /**
- * R3 an entry is committed once a quorum has it *and* it is of the leader's own term. An entry of an earlier term may
- * still be overwritten although a majority has it (Raft paper, figure 8); it is committed along with a later one.
+ * R3 an entry is committed once a quorum has it *and* it is of the leader's own term. An entry of
+ * an earlier term may still be overwritten although a majority has it (Raft paper, figure 8); it is
+ * committed along with a later one.
  */
 export function advanceCommit(raft: RaftState): boolean {
   const { log, tracker } = raft;
@@ -97,15 +103,18 @@ export function advanceCommit(raft: RaftState): boolean {
   return true;
 }
 
-/** Whether the leader has committed an entry of its term, and so knows the commit index (thesis, 6.4). */
+/**
+ * Whether the leader has committed an entry of its term, and so knows the commit index (thesis,
+ * 6.4).
+ */
 export function hasCommittedInTerm(raft: RaftState): boolean {
   return raft.log.matches(raft.log.committed, raft.term);
 }
 
 /**
- * Appends entries that are already numbered. False if the uncommitted log would become too large. An empty payload
- * always gets in (elections and leaving a joint configuration depend on it), and so does anything when nothing
- * else is waiting.
+ * Appends entries that are already numbered. False if the uncommitted log would become too large.
+ * An empty payload is always accepted (elections and leaving a joint configuration depend on it),
+ * and so is anything while nothing else is uncommitted.
  */
 export function appendEntries(raft: RaftState, entries: readonly Entry[]): boolean {
   const first = entries[0];
@@ -115,7 +124,8 @@ export function appendEntries(raft: RaftState, entries: readonly Entry[]): boole
   if (uncommittedBytes > 0 && payload > 0 && uncommittedBytes + payload > raft.config.maxUncommittedSize) return false;
   raft.addUncommitted(payload);
   raft.log.append(entries);
-  // R2 the leader counts itself only when the entries are durable: it answers itself like a follower does.
+  // R2 the leader counts itself only when the entries are durable: it acknowledges them to itself
+  // as a follower does.
   const ack = raft.message('MsgAppResp', raft.id);
   ack.index = raft.log.lastIndex;
   raft.send(ack);
@@ -123,7 +133,8 @@ export function appendEntries(raft: RaftState, entries: readonly Entry[]): boole
 }
 
 /**
- * The old leader gives way: the target may campaign although others still hold this leader's lease (thesis, 3.10).
+ * The target of a transfer may campaign, although voters have granted this leader a lease (thesis,
+ * 3.10).
  */
 export function sendTimeoutNow(raft: RaftState, target: Progress): void {
   assert(target.id === raft.leadTransferee, `leadership goes to ${raft.leadTransferee}, not to ${target.id}`);

@@ -1,6 +1,6 @@
 /**
- * The state of one node and the changes of role (Raft paper, figure 4). The rules of each role, of elections,
- * replication, reads and membership live in files of their own and work on this.
+ * The state of one node and the changes of role (Raft paper, figure 4). The rules of each role, of
+ * elections, replication, reads and membership live in files of their own and work on this.
  *
  * R1: `term` never goes back, and `vote` changes only from 0 within a term.
  */
@@ -33,7 +33,10 @@ export class RaftState {
   readonly tracker: Tracker;
   readonly reads: ReadOnly;
 
-  /** On a leader: who is to take over, a voter; no proposals are taken meanwhile. 0 on the others. */
+  /**
+   * On a leader: the target of a leadership transfer, a voter; no proposals are taken meanwhile. 0
+   * if there is none, and on all others.
+   */
   leadTransferee: NodeId = 0;
   /** R5 false while the node knows its log or hard state to be damaged. */
   mayVote = true;
@@ -45,9 +48,9 @@ export class RaftState {
   /** Ticks without a leader before this node campaigns, in [electionTick, 2 * electionTick). */
   electionTimeout = 0;
 
-  /** What goes out at once. */
+  /** To be sent by the next `Ready`. */
   messages: Message[] = [];
-  /** R2 what vouches for entries, term or vote, and so goes out only when they are durable. */
+  /** R2 what promises entries, term or vote, and so is sent only when they are durable. */
   messagesAfterAppend: Message[] = [];
   readStates: ReadState[] = [];
 
@@ -62,7 +65,7 @@ export class RaftState {
   #pendingConfIndex: LogIndex = 0;
   /** Never below 0; 0 unless this node leads. */
   #uncommittedBytes = 0;
-  /** Ticks for which a voter that was restarted honours a lease it may have forgotten. */
+  /** Ticks for which a restarted voter respects a lease that it may have granted before. */
   #startupLeaseTicks = 0;
 
   constructor(config: RaftConfig, storage: LogStorage) {
@@ -106,21 +109,21 @@ export class RaftState {
   }
 
   /**
-   * On a leader: a configuration change up to here may not be applied yet; no other may start before
-   * it is.
+   * On a leader: a configuration change up to here may not be applied yet; no other may start
+   * before it is.
    */
   get pendingConfIndex(): LogIndex {
     return this.#pendingConfIndex;
   }
 
-  /** There may be a configuration change at `index`, and none behind it. */
+  /** There may be a configuration change at `index`, and none after it. */
   setPendingConfIndex(index: LogIndex): void {
     assert(this.#role === 'leader', 'only a leader keeps count of configuration changes under way');
     if (index > this.log.lastIndex) broken(`R3 a pending change at ${index} is in the log, which ends at ${this.log.lastIndex}`);
     this.#pendingConfIndex = index;
   }
 
-  /** On a leader: payload bytes in the log that were not applied when last heard of. */
+  /** On a leader: payload bytes of entries that it has appended and not yet applied. */
   get uncommittedBytes(): number {
     return this.#uncommittedBytes;
   }
@@ -131,7 +134,10 @@ export class RaftState {
     this.#uncommittedBytes += bytes;
   }
 
-  /** Entries of so many payload bytes were applied; a new leader did not count those it found in its log. */
+  /**
+   * Entries of so many payload bytes were applied. A new leader has not counted those that were in
+   * its log before, so this may be more than what is left.
+   */
   subtractUncommitted(bytes: number): void {
     assert(bytes >= 0, 'applied entries have no negative size');
     this.#uncommittedBytes = Math.max(0, this.#uncommittedBytes - bytes);
@@ -142,14 +148,15 @@ export class RaftState {
   }
 
   /**
-   * A learner, a node that is not in the configuration, one with a snapshot to install: none of them may campaign.
+   * Whether this node may campaign: not as a learner, outside the configuration, or with a snapshot
+   * to install.
    */
   get promotable(): boolean {
     const own = this.tracker.get(this.id);
     return own !== undefined && !own.isLearner && !this.log.hasPendingSnapshot && this.mayVote;
   }
 
-  /** Whether this node has promised a leader not to help another one (thesis, 6.4.1). */
+  /** Whether this node has granted a leader a lease, and so ignores candidates (thesis, 6.4.1). */
   get inLease(): boolean {
     if (!this.config.checkQuorum || this.electionElapsed >= this.config.electionTick) return false;
     return this.lead !== 0 || this.#startupLeaseTicks > 0;
@@ -169,13 +176,14 @@ export class RaftState {
 
   // --- Sending ---
 
-  /** A message of the present term. */
+  /** A message of the current term. */
   message(type: MessageType, to: NodeId): MessageDraft {
     return newMessage(type, this.id, to, this.#term);
   }
 
   send(message: Message): void {
-    // Terms reach this node through `step`, which enters them first; only a pre-vote is about a later one.
+    // `step` enters the term of a message before anything is answered; only a pre-vote is about a
+    // term that nobody has entered.
     if (message.term > this.#term && message.type !== 'MsgPreVote' && message.type !== 'MsgPreVoteResp') {
       broken(`R2 ${message.type} of term ${message.term} is of a term that this node is in: ${this.#term}`);
     }
@@ -216,7 +224,7 @@ export class RaftState {
     this.#lead = 0;
   }
 
-  /** Neither term nor vote change: a pre-election must leave no trace if it is lost. */
+  /** Neither term nor vote changes: a lost pre-election must leave no trace. */
   becomePreCandidate(): void {
     assert(this.promotable, 'R1 only a voter with a whole log campaigns');
     this.#enter('preCandidate');
@@ -241,7 +249,8 @@ export class RaftState {
       own.becomeReplicate();
       own.recentActive = true;
     }
-    // There may be a configuration change anywhere in the uncommitted tail; scanning it could be slow.
+    // There may be a configuration change anywhere in the uncommitted tail; scanning it could be
+    // slow.
     this.setPendingConfIndex(this.log.lastIndex);
   }
 
@@ -264,7 +273,10 @@ export class RaftState {
     for (const peer of this.tracker.peers) peer.reset(peer.id === this.id ? lastIndex : 0, lastIndex + 1);
   }
 
-  /** A new timeout for every attempt keeps candidates from splitting the vote for ever (Raft paper, 5.2). */
+  /**
+   * A new timeout for every attempt, so that candidates do not split the vote for ever (Raft paper,
+   * 5.2).
+   */
   drawElectionTimeout(): void {
     const { electionTick, random } = this.config;
     this.electionTimeout = electionTick + Math.floor(random.float() * electionTick);

@@ -1,6 +1,6 @@
 /**
- * The rules of candidates and pre-candidates (Raft paper, 5.2): count votes, and give way to whoever leads the
- * term already.
+ * The rules of candidates and pre-candidates (Raft paper, 5.2): count votes, and give way to
+ * whoever leads the term already.
  */
 
 import { handleVoteResponse } from './election.js';

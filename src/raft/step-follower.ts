@@ -1,6 +1,6 @@
 /**
- * The rules of a follower (Raft paper, figure 2): it follows whoever leads its term, and passes on what only a
- * leader can do.
+ * The rules of a follower (Raft paper, figure 2): it follows whoever leads its term, and passes on
+ * what only a leader can do.
  */
 
 import { assert } from '../base/assert.js';
@@ -27,7 +27,7 @@ export function stepFollower(raft: RaftState, message: Message): void {
       followOrDrop(raft, message);
       return;
     case 'MsgTransferLeader':
-      // With a term, so that it is forgotten with the leader it was meant for.
+      // With a term, so that it is dropped once that leader is deposed.
       if (raft.lead !== 0) raft.send({ ...message, to: raft.lead, term: raft.term });
       return;
     case 'MsgReadIndex':
@@ -40,11 +40,11 @@ export function stepFollower(raft: RaftState, message: Message): void {
       campaign(raft, 'transfer');
       return;
     default:
-    // Answers to what this node asked in another role.
+    // Responses to what this node sent in another role.
   }
 }
 
-/** The leader of this term speaks. */
+/** A message from the leader of this term. */
 export function handleFromLeader(raft: RaftState, message: Message): void {
   assert(raft.role === 'follower' && raft.lead === message.from, 'R1 a node obeys the leader that it follows, and nobody else');
   if (message.type === 'MsgApp') handleAppend(raft, message);
@@ -56,7 +56,7 @@ function handleAppend(raft: RaftState, message: Message): void {
   const { log } = raft;
   const response = raft.message('MsgAppResp', message.from);
   if (message.index < log.committed) {
-    // Outdated: what is committed agrees with every leader that is still to come.
+    // Outdated. What is committed is in the log of every later leader.
     response.index = log.committed;
   } else if (log.tryAppend(message.index, message.logTerm, message.entries, message.commit)) {
     response.index = message.index + message.entries.length;

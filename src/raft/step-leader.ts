@@ -1,4 +1,4 @@
-/** The rules of a leader (Raft paper, figure 2): take proposals and reads, replicate, commit, hand over. */
+/** The rules of a leader (Raft paper, figure 2): proposals, reads, replication, transfer. */
 
 import { assert } from '../base/assert.js';
 import { broken } from './errors.js';
@@ -39,14 +39,14 @@ export function stepLeader(raft: RaftState, message: Message): void {
       broken(`R1 one leader per term: ${raft.id} and ${message.from} in term ${raft.term}`);
       return;
     default:
-    // Late votes are of no interest.
+    // Late votes.
   }
 }
 
 /**
- * The follower's log differs. Its hint skips the entries whose terms the leader's log cannot have; the leader's
- * own terms skip those that the follower's cannot have. Together that is at most one probe per term (Raft paper,
- * end of 5.3).
+ * The follower's log differs. Its hint skips the entries whose terms the leader's log cannot have;
+ * the leader's own terms skip those that the follower's cannot have. Together that is at most one
+ * probe per term (Raft paper, end of 5.3).
  */
 function handleRejection(raft: RaftState, peer: Progress, message: Message): void {
   let hint = message.rejectHint;
@@ -63,7 +63,7 @@ function handleAck(raft: RaftState, peer: Progress, message: Message): void {
   if (peer.state === 'probe') {
     peer.becomeReplicate();
   } else if (peer.state === 'snapshot') {
-    // Whatever snapshot is on its way: once the follower's log reaches the leader's, entries will do.
+    // Once the follower's log reaches the leader's first entry, it needs no snapshot.
     if (peer.match + 1 >= log.firstIndex) peer.becomeReplicate();
   } else {
     peer.inflights.freeThrough(message.index);
@@ -92,12 +92,15 @@ function handleHeartbeatResponse(raft: RaftState, peer: Progress, message: Messa
   confirmReads(raft);
 }
 
-/** Hands over leadership (thesis, 3.10): first the target's log is completed, then it is told to campaign. */
+/**
+ * A leadership transfer (thesis, 3.10): first the target's log is completed, then it is told to
+ * campaign.
+ */
 function startTransfer(raft: RaftState, target: Progress): void {
   if (target.isLearner || target.id === raft.leadTransferee) return;
   raft.leadTransferee = 0;
   if (target.id === raft.id) return;
-  // The transfer is given up after an election timeout from now.
+  // The transfer is aborted after an election timeout from now.
   raft.electionElapsed = 0;
   assert(raft.tracker.isVoter(target.id), `R1 only a voter takes over, not ${target.id}`);
   raft.leadTransferee = target.id;
@@ -123,7 +126,10 @@ export function tickLeader(raft: RaftState): void {
   }
 }
 
-/** A leader that a quorum does not answer may have been replaced long ago: it stops taking requests (thesis, 6.2). */
+/**
+ * A leader that a quorum does not answer may have been replaced long ago: it stops taking requests
+ * (thesis, 6.2).
+ */
 function checkQuorum(raft: RaftState): void {
   assert(raft.tracker.get(raft.id)?.recentActive !== false, 'a leader has always heard from itself');
   if (!raft.tracker.quorumActive()) {

@@ -1,4 +1,7 @@
-/** What every message goes through first: the rules about terms (Raft paper, 5.1), then those of the role. */
+/**
+ * What every message goes through first: the rules about terms (Raft paper, 5.1), then those of the
+ * role.
+ */
 
 import { assert, unreachable } from '../base/assert.js';
 import { handleVoteRequest, startCampaign } from './election.js';
@@ -59,18 +62,18 @@ function stepRole(raft: RaftState, message: Message): void {
   }
 }
 
-/** Returns whether the message is to be looked at any further. */
+/** Returns whether the message is to be handled any further. */
 function handleHigherTerm(raft: RaftState, message: Message): boolean {
   switch (message.type) {
     case 'MsgPreVote':
       return message.force || !raft.inLease;
     case 'MsgVote':
-      // A node that was cut off must not depose a leader that the others hear (thesis, 4.2.3).
+      // A node that was partitioned must not depose a leader that the others hear (thesis, 4.2.3).
       if (raft.inLease && !message.force) return false;
       raft.becomeFollower(message.term, 0);
       return true;
     case 'MsgPreVoteResp':
-      // A grant carries the term that was asked for, which nobody is in yet.
+      // A grant carries the requested term, which nobody has entered yet.
       if (message.reject) raft.becomeFollower(message.term, 0);
       return true;
     case 'MsgApp':
@@ -87,15 +90,16 @@ function handleHigherTerm(raft: RaftState, message: Message): boolean {
 function handleLowerTerm(raft: RaftState, message: Message): void {
   const { type } = message;
   if ((type === 'MsgApp' || type === 'MsgHeartbeat') && (raft.config.checkQuorum || raft.config.preVote)) {
-    // The sender cannot learn of the later term from vote requests, which may be ignored (thesis, 4.2.3) or never
-    // sent (9.6): it is told so that it steps down.
+    // The sender cannot learn of the later term from vote requests, which may be ignored (thesis,
+    // 4.2.3) or never sent (9.6): it is told so that it steps down.
     raft.send(raft.message('MsgAppResp', message.from));
   } else if (type === 'MsgPreVote') {
     const response = newMessage('MsgPreVoteResp', raft.id, message.from, raft.term);
     response.reject = true;
     raft.send(response);
   } else if (type === 'MsgStorageAppendResp' && message.snapshot !== undefined) {
-    // Entries written in an earlier term may have been replaced since; a snapshot is committed state.
+    // Entries written in an earlier term may have been replaced since; a snapshot is committed
+    // state.
     snapshotInstalled(raft, message.snapshot);
   }
 }

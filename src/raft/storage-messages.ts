@@ -1,6 +1,7 @@
 /**
- * The messages between a node and its storage. With asynchronous storage writes they are handed out in `Ready`;
- * without, `advance` takes the answers as given. Either way the core hears of finished writes in the same form.
+ * The messages between a node and its storage. With asynchronous storage writes they are in
+ * `Ready`; without, `advance` stands for the responses. Either way the core learns of finished
+ * writes in the same form.
  */
 
 import { assert } from '../base/assert.js';
@@ -9,7 +10,7 @@ import { newMessage } from './message.js';
 import type { RaftState } from './state.js';
 import type { Entry, HardState, Message, Snapshot } from './types.js';
 
-/** `from` or `to` of storage messages is a thread, which has no id. */
+/** `from` or `to` of a storage message that is not a node. */
 const STORAGE: NodeId = 0;
 
 /** What `Ready` asks to be written. */
@@ -40,10 +41,10 @@ export function storageAppend(raft: RaftState, work: StorageWork): Message | und
 }
 
 /**
- * Tells that the log is durable through its present end, also when this write adds nothing to it: writes are done
- * in order, so an earlier one that was still under way is done too. An answer that arrives in a later term does
- * not count, which makes (index, term) enough to tell the entries that were written from others that replaced them
- * meanwhile and were replaced again.
+ * Says that the log is durable through its present end, also when this write adds nothing to it:
+ * writes are done in order, so an earlier one that was still under way is done too. A response that
+ * arrives in a later term is ignored. So (index, term) is enough to tell the entries that were
+ * written from others that replaced them meanwhile, even if these were replaced again.
  */
 export function storageAppendResponse(raft: RaftState, snapshot: Snapshot | undefined): Message | undefined {
   const { log } = raft;

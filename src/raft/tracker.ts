@@ -1,6 +1,7 @@
 /**
- * The configuration a node acts by, with the progress of each of its members. The lists of progress per half
- * are kept beside the ids so that the commit index and the read quorum are computed without a lookup.
+ * The configuration a node acts by, with the progress of each of its members. The lists of progress
+ * per half are kept beside the ids so that the commit index and the read quorum are computed
+ * without a lookup.
  */
 
 import type { LogIndex, NodeId } from '../base/ids.js';
@@ -44,8 +45,9 @@ export class Tracker {
   }
 
   /**
-   * Who is in both configurations keeps its progress. A new member is probed from near the end of the leader's log,
-   * and counts as active: otherwise CheckQuorum could depose the leader before it had a chance to answer.
+   * Who is in both configurations keeps its progress. A new member is probed from near the end of
+   * the leader's log, and counts as active: otherwise CheckQuorum could depose the leader before it
+   * had a chance to answer.
    */
   switchTo(config: ConfState, lastIndex: LogIndex): void {
     const normal = normalConfState(config);

@@ -1,13 +1,15 @@
 /**
- * The words the core speaks in: plain objects, numbers for ids, terms and indexes.
+ * The types of the core: plain objects, with numbers for ids, terms and indexes.
  *
- * What leaves the core never changes afterwards: a message, an entry or a snapshot is made once and is
- * then shared between the log, the network and the storage without a copy.
+ * What leaves the core never changes afterwards: a message, an entry or a snapshot is made once and
+ * is then shared between the log, the network and the storage without a copy.
  */
 
 import type { LogIndex, NodeId, Term } from '../base/ids.js';
 
-/** A pre-candidate asks whether an election could be won, without touching terms (Raft thesis, 9.6). */
+/**
+ * A pre-candidate asks whether an election could be won, without touching terms (Raft thesis, 9.6).
+ */
 export type Role = 'follower' | 'preCandidate' | 'candidate' | 'leader';
 
 export type EntryType = 'normal' | 'confChange';
@@ -20,10 +22,12 @@ export interface Entry {
   readonly data: Uint8Array;
 }
 
-/** Who votes and who only listens. Lists are in ascending order without repetitions. */
+/** Who votes and who is a learner. Lists are in ascending order without repetitions. */
 export interface ConfState {
   readonly voters: readonly NodeId[];
-  /** The voters that are on their way out; not empty only in a joint configuration (thesis, 4.3). */
+  /**
+   * The voters of the old half of a joint configuration (thesis, 4.3); empty in any other.
+   */
   readonly votersOutgoing: readonly NodeId[];
   readonly learners: readonly NodeId[];
   /** Outgoing voters that become learners once the joint configuration is left. */
@@ -50,7 +54,7 @@ export interface HardState {
   readonly commit: LogIndex;
 }
 
-/** What is of interest to the application and lost in a crash. */
+/** What the application may want to know, and what is not kept across a crash. */
 interface SoftState {
   readonly lead: NodeId;
   readonly role: Role;
@@ -86,13 +90,16 @@ type StorageMessageType =
   | 'MsgStorageApply'
   | 'MsgStorageApplyResp';
 
-/** One shape for all messages, so that the code that handles them stays monomorphic. Unused fields are 0 or empty. */
+/**
+ * One shape for all messages, so that the code that handles them stays monomorphic. Unused fields
+ * are 0 or empty.
+ */
 export interface Message {
   readonly type: MessageType;
-  /** On MsgTransferLeader: the node that is to lead. */
+  /** On MsgTransferLeader: the node that is to become the leader. */
   readonly from: NodeId;
   readonly to: NodeId;
-  /** 0 on messages that are forwarded or local: they hold in any term. */
+  /** 0 on forwarded proposals and reads and on storage messages: they are valid in any term. */
   readonly term: Term;
   /** Term of the entry at `index`; on a rejecting MsgAppResp the term at `rejectHint`. */
   readonly logTerm: Term;
@@ -107,11 +114,13 @@ export interface Message {
   readonly rejectHint: LogIndex;
   /** Storage messages only: to be sent once the write is done. */
   readonly responses: readonly Message[];
-  /** Heartbeats and their answers: the heartbeat round that an answer confirms. */
+  /** Heartbeats and their responses: the heartbeat round that a response confirms. */
   readonly round: number;
-  /** Reads: what the reader told them apart by. */
+  /** Reads: given by the reader, and given back to it, to tell its reads apart. */
   readonly context: Uint8Array;
-  /** MsgVote only: the old leader asked for this election, so its lease does not stand in the way. */
+  /**
+   * MsgVote only: the leader asked for this election (a transfer), so voters ignore its lease.
+   */
   readonly force: boolean;
 }
 
@@ -121,7 +130,10 @@ export interface Ready {
   /** Defined only if it changed since the last one. */
   readonly hardState: HardState | undefined;
   readonly readStates: readonly ReadState[];
-  /** To be written before `messages` are sent, see {@link mayPrecedeWrite}. May overwrite a tail written before. */
+  /**
+   * To be written before `messages` are sent, see {@link mayPrecedeWrite}. May overwrite a tail
+   * written before.
+   */
   readonly entries: readonly Entry[];
   /** To be installed before `messages` are sent. */
   readonly snapshot: Snapshot | undefined;
@@ -133,10 +145,12 @@ export interface Ready {
 }
 
 /**
- * R2 whether this message of a `Ready` may leave while the `Ready` is still being written (thesis, 10.2.1).
+ * R2 whether this message of a `Ready` may leave while the `Ready` is still being written (thesis,
+ * 10.2.1).
  *
- * A leader's messages reflect nothing but its term, and that was durable before it could win; proposals and
- * reads carry no term at all. Votes, vote requests and acknowledgements vouch for the state being written.
+ * A leader's messages depend on its term only, and that was durable before it could win; proposals
+ * and reads carry no term at all. Votes, vote requests and acknowledgements promise what is still
+ * being written.
  */
 export function mayPrecedeWrite(message: Message): boolean {
   switch (message.type) {
@@ -161,15 +175,20 @@ export interface LogStorage {
   firstIndex(): LogIndex;
   /** Index of the last entry; `firstIndex() - 1` if there is none. */
   lastIndex(): LogIndex;
-  /** Term of the entry at `index`, which may be `firstIndex() - 1`. Asked only within these bounds. */
+  /**
+   * Term of the entry at `index`, which may be `firstIndex() - 1`. Asked only within these bounds.
+   */
   term(index: LogIndex): Term;
-  /** The entries in [lo, hi): as many as fit into `maxSize` (see {@link entrySize}), but at least one. */
+  /**
+   * The entries in [lo, hi): as many as fit into `maxSize` (see {@link entrySize}), but at least
+   * one.
+   */
   entries(lo: LogIndex, hi: LogIndex, maxSize?: number): readonly Entry[];
   /** The newest snapshot. Throws RaftError SNAPSHOT_UNAVAILABLE if there is none just now. */
   snapshot(): Snapshot;
 }
 
-/** What an entry counts for in the size limits: its payload and a little for its head. */
+/** What an entry counts for in the size limits: its payload and a little for its header. */
 export function entrySize(entry: Entry): number {
   return entry.data.length + 12;
 }
@@ -185,7 +204,8 @@ export interface ConfChangeSingle {
 /**
  * A configuration change. No changes and `auto` means: leave the joint configuration.
  *
- *  - `auto`: one change is made directly; several go through a joint configuration that is left automatically.
+ *  - `auto`: one change is made directly; several go through a joint configuration that is left
+ *    automatically.
  *  - `implicit`: always through a joint configuration, left automatically.
  *  - `explicit`: always through a joint configuration, left only when told to.
  */
@@ -196,7 +216,7 @@ export interface ConfChange {
 
 export type ProgressState = 'probe' | 'replicate' | 'snapshot';
 
-/** How far a follower is, for people and tests. */
+/** What the leader knows of a follower, for people and tests. */
 export interface ProgressStatus {
   readonly state: ProgressState;
   readonly match: LogIndex;
@@ -219,7 +239,7 @@ export interface Status {
   readonly applied: LogIndex;
   readonly lastIndex: LogIndex;
   readonly leadTransferee: NodeId;
-  /** Payload bytes of entries that a leader has taken and not yet seen applied. */
+  /** On a leader: payload bytes of entries that it has appended and not yet applied. */
   readonly uncommittedBytes: number;
   readonly config: ConfState;
   /** On a leader: every node of the configuration, itself included. */

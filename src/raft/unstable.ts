@@ -1,9 +1,9 @@
 /**
  * The end of the log that is not known to be durable, and the snapshot that waits to be installed.
  *
- * `offset` is the index of the first unstable entry, so everything below it is stable (R3: no gap between the
- * two), and the log always ends at `offset + entries - 1`. Entries from `offset` to `offsetInProgress` were
- * handed out for writing.
+ * `offset` is the index of the first unstable entry, so everything below it is stable (R3: no gap
+ * between the two), and the log always ends at `offset + entries - 1`. Entries from `offset` to
+ * `offsetInProgress` were handed out for writing.
  */
 
 import type { LogIndex, Term } from '../base/ids.js';
@@ -16,9 +16,9 @@ export const NO_ENTRIES: readonly Entry[] = [];
 /** The snapshot that takes the place of the log, until storage has installed it. */
 type PendingSnapshot =
   | { readonly s: 'none' }
-  /** Came from the leader; the next `Ready` hands it out. */
+  /** Came from the leader; the next `Ready` contains it. */
   | { readonly s: 'waiting'; readonly snapshot: Snapshot }
-  /** Handed out for installing. */
+  /** A `Ready` contained it. */
   | { readonly s: 'installing'; readonly snapshot: Snapshot };
 
 export class Unstable {
@@ -35,7 +35,10 @@ export class Unstable {
     this.#offsetInProgress = offset;
   }
 
-  /** R3: what is being written lies within the unstable entries, which follow a snapshot that is pending. */
+  /**
+   * R3: the entries that are being written are unstable ones, and all of those come after a pending
+   * snapshot.
+   */
   #assertOrder(): void {
     const end = this.#offset + this.#entries.length;
     if (this.#offsetInProgress < this.#offset || this.#offsetInProgress > end) {
@@ -94,8 +97,9 @@ export class Unstable {
   }
 
   /**
-   * Entries through (index, term) are durable. Ignored if the log holds another entry there by now: a write that
-   * was overtaken by a truncation says nothing about what replaced it. Returns whether anything became stable.
+   * Entries through (index, term) are durable. Ignored if the log holds another entry there by now:
+   * a write that was overtaken by a truncation says nothing about what replaced it. Returns whether
+   * anything became stable.
    */
   stableTo(index: LogIndex, term: Term): boolean {
     const entry = this.get(index);
@@ -109,7 +113,10 @@ export class Unstable {
     return true;
   }
 
-  /** The snapshot at `index` is installed. Returns false if it is not the one that is pending (any more). */
+  /**
+   * The snapshot at `index` is installed. Returns false if it is not the one that is pending (any
+   * more).
+   */
   stableSnapshotTo(index: LogIndex): boolean {
     if (this.snapshot?.metadata.index !== index) return false;
     assert(this.#pending.s === 'installing', `R2 the snapshot at ${index} was never handed out for installing`);
@@ -124,7 +131,10 @@ export class Unstable {
     this.#pending = { s: 'waiting', snapshot };
   }
 
-  /** Appends `entries` from position `from` of the list on; what the log has at and after their index goes. */
+  /**
+   * Appends `entries` from position `from` of the list on. What the log has at and after their
+   * index is removed.
+   */
   truncateAndAppend(entries: readonly Entry[], from: number): void {
     const first = (entries[from] as Entry).index;
     if (first > this.lastIndex + 1) broken(`R3 log is contiguous: ${first} after ${this.lastIndex}`);
