@@ -19,8 +19,23 @@ interface Holder {
   readonly bootId: string;
 }
 
-export interface DirLock {
-  release(): Promise<void>;
+export class DirLock {
+  readonly #path: string;
+  readonly #socket: Server | undefined;
+
+  constructor(path: string, socket: Server | undefined) {
+    this.#path = path;
+    this.#socket = socket;
+  }
+
+  async release(): Promise<void> {
+    try {
+      unlinkSync(this.#path);
+    } catch {
+      // A LOCK file that stays behind names a dead process and locks nobody out.
+    }
+    await closeServer(this.#socket);
+  }
 }
 
 /** Throws DiskError LOCKED, naming the process that holds the directory. */
@@ -41,16 +56,7 @@ export async function lockDir(dir: string): Promise<DirLock> {
     await closeServer(server);
     throw error;
   }
-  return {
-    release: async () => {
-      try {
-        unlinkSync(path);
-      } catch {
-        // A LOCK file that stays behind names a dead process and locks nobody out.
-      }
-      await closeServer(server);
-    },
-  };
+  return new DirLock(path, server);
 }
 
 function lockedBy(dir: string, pid: number | undefined): DiskError {

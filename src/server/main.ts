@@ -3,7 +3,7 @@
  * handed over, calls drained, node closed, exit 0. A second signal, or a broken invariant, ends it at once.
  */
 
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { Server as HttpServer } from 'node:http';
 import { logVerbosity, setLogVerbosity, type Server as GrpcServer } from '@grpc/grpc-js';
 import closeWithGrace from 'close-with-grace';
@@ -111,15 +111,9 @@ async function start(config: NodeConfig, logger: Logger, version: string): Promi
 async function startHttp(
   config: NodeConfig, store: Store, metrics: Metrics, health: Health, version: string,
 ): Promise<HttpServer[]> {
-  const host = {
-    store, metrics, version,
-    // access() tells a read-only or vanished directory without writing at every probe.
-    checkDisk: async () => accessSync(config.dataDir, constants.W_OK),
-    draining: () => !health.serving,
-  };
   const servers: HttpServer[] = [];
   for (const url of config.listenMetricsUrls) {
-    const server = opsServer(host);
+    const server = opsServer({ store, metrics, health, dataDir: config.dataDir, version });
     const { hostname, port } = new URL(url);
     await listenHttp(server, hostname, Number(port === '' ? 80 : port));
     servers.push(server);

@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict';
 import type { Server } from 'node:http';
+import { tmpdir } from 'node:os';
 import { Metrics } from '../observability/metrics.js';
 import { RpcStats } from '../observability/rpc-stats.js';
-import { listenHttp, opsServer } from './ops-http.js';
+import { listenHttp, opsServer, type OpsSubject } from './ops-http.js';
+import { Health } from './rpc/health-service.js';
 import { FakeStore } from './testing/fake-store.js';
 
 describe('ops HTTP', () => {
   let store: FakeStore;
   let server: Server;
   let base: string;
-  let diskOk = true;
-  let draining = false;
+  let subject: { -readonly [K in keyof OpsSubject]: OpsSubject[K] };
   const metrics = new Metrics();
 
   before(async () => {
@@ -18,8 +19,8 @@ describe('ops HTTP', () => {
     const rpc = new RpcStats();
     rpc.of('/etcdserverpb.KV/Put', 'unary').end(0, 3);
     metrics.attach(store, rpc);
-    const checkDisk = (): Promise<void> => (diskOk ? Promise.resolve() : Promise.reject(new Error('EROFS')));
-    server = opsServer({ store, metrics, version: '9.9.9', checkDisk, draining: () => draining });
+    subject = { store, metrics, health: new Health(), dataDir: tmpdir(), version: '9.9.9' };
+    server = opsServer(subject);
     base = `http://127.0.0.1:${await listenHttp(server, '127.0.0.1', 0)}`;
   });
   after(() => {
@@ -28,8 +29,8 @@ describe('ops HTTP', () => {
   });
   beforeEach(() => {
     store.leader = store.memberId;
-    diskOk = true;
-    draining = false;
+    subject.dataDir = tmpdir();
+    subject.health.setServing(true);
   });
 
   async function get(path: string): Promise<[number, string]> {
@@ -47,10 +48,11 @@ describe('ops HTTP', () => {
   });
 
   it('livez fails when the disk cannot be written, readyz while draining', async () => {
-    diskOk = false;
-    assert.deepEqual(await get('/livez'), [503, '[+]loop ok\n[-]disk failed: EROFS\nnot ok\n']);
+    subject.dataDir = '/nowhere/at/all';
+    const why = "ENOENT: no such file or directory, access '/nowhere/at/all'";
+    assert.deepEqual(await get('/livez'), [503, `[+]loop ok\n[-]disk failed: ${why}\nnot ok\n`]);
     assert.equal((await get('/readyz'))[0], 200);
-    draining = true;
+    subject.health.setServing(false);
     assert.equal((await get('/readyz'))[0], 503);
   });
 

@@ -3,38 +3,45 @@
  * other members; /readyz does; lost redundancy makes neither fail, it is for /status and the alerts.
  */
 
+import { accessSync, constants } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { messageOf } from '../base/errors.js';
 import type { Metrics } from '../observability/metrics.js';
 import { toJson } from '../observability/status-json.js';
 import type { Store } from '../node/store.js';
 import { ETCD_VERSION } from './rpc/cluster-service.js';
+import type { Health } from './rpc/health-service.js';
 
 /** Committed entries that may wait for apply before a node counts as behind. */
 const MAX_APPLY_LAG = 5_000;
 const LINEARIZABLE_TIMEOUT_MS = 2_000;
 
-export interface OpsHost {
+/** What the pages show. */
+export interface OpsSubject {
   readonly store: Store;
   readonly metrics: Metrics;
+  readonly health: Health;
+  readonly dataDir: string;
   readonly version: string;
-  /** Rejects when the data directory cannot be written. */
-  checkDisk(): Promise<void>;
-  draining(): boolean;
 }
 
 type Check = readonly [name: string, run: () => Promise<void>];
 
-function liveChecks(host: OpsHost): Check[] {
-  // That this runs at all says that the loop turns.
-  return [['loop', () => Promise.resolve()], ['disk', () => host.checkDisk()]];
+/** access() tells a read-only or vanished directory without writing at every probe. */
+async function checkDisk(dataDir: string): Promise<void> {
+  accessSync(dataDir, constants.W_OK);
 }
 
-function readyChecks(host: OpsHost): Check[] {
-  const { store } = host;
+function liveChecks(subject: OpsSubject): Check[] {
+  // That this runs at all says that the loop turns.
+  return [['loop', () => Promise.resolve()], ['disk', () => checkDisk(subject.dataDir)]];
+}
+
+function readyChecks(subject: OpsSubject): Check[] {
+  const { store } = subject;
   const must = (ok: boolean, why: string): Promise<void> => (ok ? Promise.resolve() : Promise.reject(new Error(why)));
   return [
-    ['draining', () => must(!host.draining(), 'the node is shutting down')],
+    ['draining', () => must(subject.health.serving, 'the node is shutting down')],
     ['leader', () => must(store.leader !== 0, 'no leader is known')],
     ['read_index', () => store.checkLinearizable(LINEARIZABLE_TIMEOUT_MS)],
     ['apply_lag', () => {
@@ -70,38 +77,38 @@ async function runChecks(checks: readonly Check[], query: URLSearchParams): Prom
 }
 
 /** etcd's shape. */
-async function health(host: OpsHost, query: URLSearchParams): Promise<Answer> {
+async function health(subject: OpsSubject, query: URLSearchParams): Promise<Answer> {
   try {
-    if (host.store.leader === 0) throw new Error('RAFT NO LEADER');
-    if (query.get('serializable') !== 'true') await host.store.checkLinearizable(LINEARIZABLE_TIMEOUT_MS);
+    if (subject.store.leader === 0) throw new Error('RAFT NO LEADER');
+    if (query.get('serializable') !== 'true') await subject.store.checkLinearizable(LINEARIZABLE_TIMEOUT_MS);
     return json(200, { health: 'true', reason: '' });
   } catch (error) {
     return json(503, { health: 'false', reason: messageOf(error) });
   }
 }
 
-const PAGES: Readonly<Record<string, (host: OpsHost, query: URLSearchParams) => Promise<Answer>>> = {
-  '/livez': (host, query) => runChecks(liveChecks(host), query),
-  '/readyz': (host, query) => runChecks(readyChecks(host), query),
+const PAGES: Readonly<Record<string, (subject: OpsSubject, query: URLSearchParams) => Promise<Answer>>> = {
+  '/livez': (subject, query) => runChecks(liveChecks(subject), query),
+  '/readyz': (subject, query) => runChecks(readyChecks(subject), query),
   '/health': health,
-  '/status': async (host) => json(200, host.store.status()),
-  '/version': async (host) => json(200, { etcdserver: ETCD_VERSION, etcdcluster: ETCD_VERSION, kintsugi: host.version }),
-  '/metrics': async (host) => ({
-    status: 200, type: host.metrics.registry.contentType, body: await host.metrics.registry.metrics(),
+  '/status': async (subject) => json(200, subject.store.status()),
+  '/version': async (subject) => json(200, { etcdserver: ETCD_VERSION, etcdcluster: ETCD_VERSION, kintsugi: subject.version }),
+  '/metrics': async (subject) => ({
+    status: 200, type: subject.metrics.registry.contentType, body: await subject.metrics.registry.metrics(),
   }),
 };
 
-async function answer(host: OpsHost, request: IncomingMessage): Promise<Answer> {
+async function answer(subject: OpsSubject, request: IncomingMessage): Promise<Answer> {
   if (request.method !== 'GET' && request.method !== 'HEAD') return text(405, 'only GET is served\n');
   const [path = '', query = ''] = (request.url ?? '').split('?', 2);
   const page = Object.hasOwn(PAGES, path) ? PAGES[path] : undefined;
   if (page === undefined) return text(404, `not found; there are ${Object.keys(PAGES).join(' ')}\n`);
-  return page(host, new URLSearchParams(query));
+  return page(subject, new URLSearchParams(query));
 }
 
-export function opsServer(host: OpsHost): Server {
+export function opsServer(subject: OpsSubject): Server {
   return createServer((request: IncomingMessage, response: ServerResponse) => {
-    answer(host, request)
+    answer(subject, request)
       .catch((error: unknown) => text(500, `${messageOf(error)}\n`))
       .then(({ status, type, body }) => {
         response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });

@@ -14,9 +14,11 @@ import { formatId, type NodeId } from '../base/ids.js';
 import {
   CALL_PATH, META_CLUSTER, META_FROM, META_TO, STREAM_PATH, decodeBatch, decodeCall, encodeReply,
 } from './peer/peer-codec.js';
+import { DEFAULT_LINK_LIMITS, PeerLink, type LinkLimits } from './peer/peer-link.js';
+import { PeerLosses } from './peer/peer-losses.js';
+import { Refusals } from './peer/refusals.js';
 import { forceClose } from './rpc/grpc-shutdown.js';
 import { statusOf } from './rpc/status.js';
-import { DEFAULT_LINK_LIMITS, PeerLink, type LinkLimits } from './peer/peer-link.js';
 
 export interface PeerNetworkOptions {
   readonly self: NodeId;
@@ -48,10 +50,8 @@ export class PeerNetwork implements Network {
   readonly #links = new Map<NodeId, PeerLink>();
   /** The newest stream from each peer. */
   readonly #inbound = new Map<NodeId, InStream>();
-  /** Peers whose connection broke and was reported. */
-  readonly #lost = new Set<NodeId>();
-  /** The last reason for a refusal, so that each is logged once. */
-  readonly #refusals = new Map<string, string>();
+  readonly #losses = new PeerLosses();
+  readonly #refusals: Refusals;
   readonly #server: Server;
   #ports: number[] = [];
   #handler: NetworkHandler | undefined;
@@ -63,15 +63,10 @@ export class PeerNetwork implements Network {
     const own = new Metadata();
     own.set(META_CLUSTER, options.clusterId.toString());
     own.set(META_FROM, String(options.self));
-    const host = {
-      clock: options.clock,
-      random: options.random,
-      identity: own,
-      broken: (peer: NodeId): void => this.#broken(peer),
-      up: (peer: NodeId): void => void this.#lost.delete(peer),
-      refused: (peer: NodeId, why: string): void => this.#logRefusal(`peer ${formatId(peer)}`, 'a peer refuses this node', why),
-    };
-    for (const [peer, url] of options.peers) this.#links.set(peer, new PeerLink(peer, hostPort(url), host, limits));
+    this.#refusals = new Refusals(options.events);
+    const { clock, random } = options;
+    const commons = { clock, random, identity: own, losses: this.#losses, refusals: this.#refusals };
+    for (const [peer, url] of options.peers) this.#links.set(peer, new PeerLink(peer, hostPort(url), commons, limits));
     this.#server = new Server({
       'grpc.max_receive_message_length': limits.messageBytes,
       'grpc.max_send_message_length': limits.messageBytes,
@@ -101,6 +96,7 @@ export class PeerNetwork implements Network {
 
   async start(handler: NetworkHandler): Promise<void> {
     this.#handler = handler;
+    this.#losses.start(handler);
     this.#ports = await Promise.all(this.#options.listen.map((address) => this.#listen(address)));
     for (const link of this.#links.values()) link.start();
   }
@@ -149,13 +145,13 @@ export class PeerNetwork implements Network {
   #onStream(call: InStream, callback: sendUnaryData<Buffer>): void {
     const sender = this.#sender(call.metadata);
     if (typeof sender !== 'number') {
-      this.#logRefusal(call.getPeer().replace(/:\d+$/, ''), 'a stream was refused', sender.details);
+      this.#refusals.warn(call.getPeer().replace(/:\d+$/, ''), 'a stream was refused', sender.details);
       callback(sender, null);
       return;
     }
     call.sendMetadata(new Metadata());
     this.#inbound.set(sender, call);
-    this.#lost.delete(sender);
+    this.#losses.connected(sender);
     this.#links.get(sender)?.hurry();
     let over = false;
     const end = (): void => {
@@ -163,7 +159,7 @@ export class PeerNetwork implements Network {
       over = true;
       if (this.#inbound.get(sender) !== call) return;
       this.#inbound.delete(sender);
-      this.#broken(sender);
+      this.#losses.broke(sender);
     };
     call.on('data', (batch: Buffer) => this.#onBatch(sender, batch, call));
     call.on('end', () => {
@@ -206,19 +202,6 @@ export class PeerNetwork implements Network {
     }
   }
 
-  #broken(peer: NodeId): void {
-    if (this.#stopped || this.#lost.has(peer)) return;
-    this.#lost.add(peer);
-    this.#handler?.onDisconnect(peer);
-  }
-
-  #logRefusal(who: string, message: string, why: string): void {
-    if (this.#refusals.get(who) === why) return;
-    if (this.#refusals.size > 256) this.#refusals.clear();
-    this.#refusals.set(who, why);
-    this.#warn(message, { who, why });
-  }
-
   #warn(message: string, data: Record<string, unknown>): void {
     this.#options.events.emit({ type: 'warning', message, data });
   }
@@ -226,6 +209,7 @@ export class PeerNetwork implements Network {
   stop(): Promise<void> {
     if (this.#stopped) return Promise.resolve();
     this.#stopped = true;
+    this.#losses.stop();
     for (const link of this.#links.values()) link.stop();
     forceClose(this.#server);
     return Promise.resolve();

@@ -4,13 +4,14 @@
  * no stream only a little is kept, the newest, so that a peer that comes back is not met with old news.
  */
 
-import type { Metadata} from '@grpc/grpc-js';
-import { Client, credentials, status as Status, type ClientWritableStream, type ServiceError } from '@grpc/grpc-js';
+import { Client, credentials, status as Status, type ClientWritableStream, type Metadata, type ServiceError } from '@grpc/grpc-js';
 import { MiB, KiB } from '../../base/bytes.js';
 import type { Clock, Random, Timer } from '../../base/env.js';
 import { NetworkError, messageOf } from '../../base/errors.js';
-import type { NodeId } from '../../base/ids.js';
+import { formatId, type NodeId } from '../../base/ids.js';
 import { CALL_PATH, META_TO, STREAM_PATH, decodeReply, encodeBatch, encodeCall } from './peer-codec.js';
+import type { PeerLosses } from './peer-losses.js';
+import type { Refusals } from './refusals.js';
 
 export interface LinkLimits {
   /** Frames that wait for a stream that is up but slow. */
@@ -31,16 +32,14 @@ const MAX_RETRY_MS = 1_000;
 const REFUSED_RETRY_MS = 5_000;
 const CONNECT_TIMEOUT_MS = 2_000;
 
-export interface LinkHost {
+/** What all links of a node have in common. */
+export interface LinkCommons {
   readonly clock: Clock;
   readonly random: Random;
   /** Cluster id and sender, for every call. */
   readonly identity: Metadata;
-  /** The stream was up and broke. */
-  broken(peer: NodeId): void;
-  up(peer: NodeId): void;
-  /** The peer answered and will not have us. */
-  refused(peer: NodeId, why: string): void;
+  readonly losses: PeerLosses;
+  readonly refusals: Refusals;
 }
 
 type State = 'idle' | 'connecting' | 'up' | 'waiting' | 'stopped';
@@ -49,7 +48,7 @@ const identity = (bytes: Buffer): Buffer => bytes;
 
 export class PeerLink {
   readonly peer: NodeId;
-  readonly #host: LinkHost;
+  readonly #commons: LinkCommons;
   readonly #address: string;
   readonly #limits: LinkLimits;
   readonly #metadata: Metadata;
@@ -64,12 +63,12 @@ export class PeerLink {
   #attempt = 0;
   #dropped = 0;
 
-  constructor(peer: NodeId, address: string, host: LinkHost, limits: LinkLimits) {
+  constructor(peer: NodeId, address: string, commons: LinkCommons, limits: LinkLimits) {
     this.peer = peer;
-    this.#host = host;
+    this.#commons = commons;
     this.#address = address;
     this.#limits = limits;
-    this.#metadata = host.identity.clone();
+    this.#metadata = commons.identity.clone();
     this.#metadata.set(META_TO, String(peer));
   }
 
@@ -123,7 +122,7 @@ export class PeerLink {
   #schedule(): void {
     if (this.#flushing || this.#blocked || this.#queue.length === 0) return;
     this.#flushing = true;
-    this.#host.clock.defer(() => {
+    this.#commons.clock.defer(() => {
       this.#flushing = false;
       this.#flush();
     });
@@ -164,7 +163,7 @@ export class PeerLink {
       this.#ended(stream, error);
     });
     this.#stream = stream;
-    this.#timer = this.#host.clock.setTimer(CONNECT_TIMEOUT_MS, () => this.#tooSlow(stream));
+    this.#timer = this.#commons.clock.setTimer(CONNECT_TIMEOUT_MS, () => this.#tooSlow(stream));
     stream.on('metadata', () => this.#established(stream));
     stream.on('drain', () => {
       if (stream !== this.#stream) return;
@@ -183,7 +182,7 @@ export class PeerLink {
     this.#state = 'up';
     this.#attempt = 0;
     this.#blocked = false;
-    this.#host.up(this.peer);
+    this.#commons.losses.connected(this.peer);
     this.#schedule();
   }
 
@@ -198,17 +197,17 @@ export class PeerLink {
     this.#queuedBytes = 0;
     this.#blocked = false;
     const refused = error?.code === Status.FAILED_PRECONDITION || error?.code === Status.PERMISSION_DENIED;
-    if (refused) this.#host.refused(this.peer, error.details);
+    if (refused) this.#commons.refusals.warn(`peer ${formatId(this.peer)}`, 'a peer refuses this node', error.details);
     this.#state = 'waiting';
-    this.#timer = this.#host.clock.setTimer(refused ? REFUSED_RETRY_MS : this.#nextDelay(), () => this.#connect());
-    if (wasUp) this.#host.broken(this.peer);
+    this.#timer = this.#commons.clock.setTimer(refused ? REFUSED_RETRY_MS : this.#nextDelay(), () => this.#connect());
+    if (wasUp) this.#commons.losses.broke(this.peer);
   }
 
   /** 20 ms at first, so that a restart is noticed at once, then doubling to 1 s; always with jitter. */
   #nextDelay(): number {
     const base = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#attempt);
     this.#attempt = Math.min(this.#attempt + 1, 16);
-    return base * (0.5 + this.#host.random.float() / 2);
+    return base * (0.5 + this.#commons.random.float() / 2);
   }
 
   call(method: string, request: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
