@@ -10,25 +10,20 @@
  *     await client.txn().if(compare.version('lock', '=', 0)).then(op.put('lock', 'mine')).else(op.get('lock')).commit();
  */
 
-import { CodecError } from '../base/errors.js';
+import { KV } from '../api/services/kv.js';
+import type {
+  CompactionResponse, DeleteRangeResponse, KeyValue, PutResponse, RangeRequest, RangeResponse, Reply, RequestOp, TxnRequest,
+  TxnResponse,
+} from '../api/requests.js';
+import { callUnary } from './call.js';
 import { Caller, type CallOptions } from './caller.js';
-import { badArgument, ClientError } from './errors.js';
+import { badArgument } from './errors.js';
 import { HealClient } from './heal.js';
 import { healthOf, memberList, moveLeader, statusOf, type HealthStatus, type MemberList, type MemberStatus } from './maintenance.js';
 import {
   deleteRequest, putRequest, rangeRequest, type Bytes, type DeleteOptions, type KeyRange, type PutOptions, type RangeOptions,
 } from './requests.js';
 import { Txn } from './txn.js';
-import {
-  decodeCompactionResponse, decodeDeleteRangeResponse, decodePutResponse, decodeRangeResponse, decodeTxnResponse,
-} from '../api/wire/decode-response.js';
-import {
-  encodeCompactionRequest, encodeDeleteRangeRequest, encodePutRequest, encodeRangeRequest, encodeTxnRequest,
-} from '../api/wire/encode-request.js';
-import type {
-  CompactionResponse, DeleteRangeResponse, KeyValue, PutResponse, RangeRequest, RangeResponse, Reply, RequestOp, TxnRequest,
-  TxnResponse,
-} from '../api/requests.js';
 
 export { ClientError, type ClientErrorCode } from './errors.js';
 export {
@@ -60,8 +55,6 @@ export interface ClientOptions {
   readonly maxRetryDelayMs?: number;
 }
 
-const KV = '/etcdserverpb.KV/';
-
 export class Client implements AsyncDisposable {
   readonly #caller: Caller;
   readonly heal: HealClient;
@@ -82,7 +75,7 @@ export class Client implements AsyncDisposable {
 
   /** Sets a key. The answer's `revision` is the put's own. */
   put(key: Bytes, value: Bytes, options: PutOptions & CallOptions = {}): Promise<Reply<PutResponse>> {
-    return this.#call('Put', encodePutRequest(putRequest(key, value, options)), decodePutResponse, options, false);
+    return callUnary(this.#caller, KV.Put, putRequest(key, value, options), options);
   }
 
   /** One key; undefined if it does not exist. Linearizable unless `serializable` is set. */
@@ -97,12 +90,12 @@ export class Client implements AsyncDisposable {
 
   /** etcd's own request, every field. */
   range(request: RangeRequest, options: CallOptions = {}): Promise<Reply<RangeResponse>> {
-    return this.#call('Range', encodeRangeRequest(request), decodeRangeResponse, options, true);
+    return callUnary(this.#caller, KV.Range, request, options);
   }
 
   /** Deletes a key or a range. Deleting nothing makes no revision. */
   delete(range: KeyRange | Bytes, options: DeleteOptions & CallOptions = {}): Promise<Reply<DeleteRangeResponse>> {
-    return this.#call('DeleteRange', encodeDeleteRangeRequest(deleteRequest(range, options)), decodeDeleteRangeResponse, options, false);
+    return callUnary(this.#caller, KV.DeleteRange, deleteRequest(range, options), options);
   }
 
   /** `txn().if(...).then(...).else(...).commit()`. At most 128 conditions and 128 operations each. */
@@ -112,14 +105,13 @@ export class Client implements AsyncDisposable {
 
   /** etcd's own request. One that only reads is retried like a read. */
   commit(request: TxnRequest, options: CallOptions = {}): Promise<Reply<TxnResponse>> {
-    return this.#call('Txn', encodeTxnRequest(request), decodeTxnResponse, options, onlyReads(request));
+    return callUnary(this.#caller, KV.Txn, request, options, onlyReads(request) ? 'read' : 'write');
   }
 
   /** Forgets versions that were replaced at or before `revision`; `physical` waits until they are gone. */
   compact(revision: number, options: { readonly physical?: boolean } & CallOptions = {}): Promise<Reply<CompactionResponse>> {
     if (!Number.isSafeInteger(revision)) throw badArgument(`revision is a whole number, got ${revision}`);
-    const request = encodeCompactionRequest({ revision, physical: options.physical ?? false });
-    return this.#call('Compact', request, decodeCompactionResponse, options, false);
+    return callUnary(this.#caller, KV.Compact, { revision, physical: options.physical ?? false }, options);
   }
 
   /** Of one member, from its own state: useful without a quorum. */
@@ -149,18 +141,6 @@ export class Client implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     this.close();
     return Promise.resolve();
-  }
-
-  async #call<T>(
-    name: string, request: Buffer, decode: (bytes: Uint8Array) => T, options: CallOptions, idempotent: boolean,
-  ): Promise<T> {
-    const bytes = await this.#caller.unary({ path: KV + name, request, idempotent }, options);
-    try {
-      return decode(bytes);
-    } catch (error) {
-      if (error instanceof CodecError) throw new ClientError('INTERNAL', { details: `the answer does not parse: ${error.message}`, cause: error });
-      throw error;
-    }
   }
 }
 

@@ -1,7 +1,9 @@
 /** `client.heal`: what a member knows of its own damage and of its mending. Every answer is the asked member's own. */
 
 import type { CallOptions, Caller } from './caller.js';
-import { bigOf, coldStream, coldUnary, flagOf, messageOf, messagesOf, numberOf, textOf, textsOf, type Message } from './cold-call.js';
+import { ReflectedRpc, type Message } from '../api/protos/reflected-rpc.js';
+import { callStream, callUnary } from './call.js';
+import { bigOf, flagOf, messageOf, messagesOf, numberOf, textOf, textsOf } from './message.js';
 
 const SERVICE = 'kintsugi.v1.Heal';
 
@@ -90,7 +92,7 @@ export class HealClient {
   }
 
   async status(options: CallOptions = {}): Promise<HealStatus> {
-    const message = await coldUnary(this.#caller, SERVICE, 'Status', {}, options, true);
+    const message = await callUnary(this.#caller, new ReflectedRpc(SERVICE, 'Status', 'read'), {}, options);
     return {
       name: textOf(message, 'name'),
       memberId: bigOf(message, 'member_id'),
@@ -102,19 +104,20 @@ export class HealClient {
   }
 
   async hints(options: CallOptions = {}): Promise<readonly Hint[]> {
-    const message = await coldUnary(this.#caller, SERVICE, 'Hints', {}, options, true);
+    const message = await callUnary(this.#caller, new ReflectedRpc(SERVICE, 'Hints', 'read'), {}, options);
     return messagesOf(message, 'hints').map(hintOf);
   }
 
   /** Reads all tables of one member past the caches; ends after the message that has `done` set. No deadline by default. */
   async *scrub(options: ScrubOptions = {}): AsyncGenerator<ScrubProgress, void, undefined> {
     const request = { bytes_per_second: String(options.bytesPerSecond ?? 0) };
-    for await (const message of coldStream(this.#caller, SERVICE, 'Scrub', request, options)) yield progressOf(message);
+    const rpc = new ReflectedRpc(SERVICE, 'Scrub', 'write');
+    for await (const message of callStream(this.#caller, rpc, request, options)) yield progressOf(message);
   }
 
   /** The live tables of one member and their digests, for comparing members. */
   async verify(options: CallOptions = {}): Promise<Verification> {
-    const message = await coldUnary(this.#caller, SERVICE, 'Verify', {}, options, true);
+    const message = await callUnary(this.#caller, new ReflectedRpc(SERVICE, 'Verify', 'read'), {}, options);
     const tables = messagesOf(message, 'tables').map((table) => ({
       id: numberOf(table, 'id'), level: numberOf(table, 'level'), bytes: numberOf(table, 'bytes'), digest: textOf(table, 'digest'),
     }));

@@ -1,8 +1,10 @@
 /** What etcd's Maintenance and Cluster services tell of a member and of the cluster. */
 
 import type { CallOptions, Caller } from './caller.js';
-import { bigOf, coldUnary, flagOf, messageOf, messagesOf, numberOf, textOf, textsOf, type Message } from './cold-call.js';
+import { ReflectedRpc, type Message } from '../api/protos/reflected-rpc.js';
 import type { ResponseHeader } from '../api/requests.js';
+import { callUnary } from './call.js';
+import { bigOf, flagOf, messageOf, messagesOf, numberOf, textOf, textsOf } from './message.js';
 
 /** The answering member's own view. */
 export interface MemberStatus {
@@ -46,7 +48,7 @@ function headerOf(message: Message): ResponseHeader {
 }
 
 export async function statusOf(caller: Caller, options: CallOptions): Promise<MemberStatus> {
-  const message = await coldUnary(caller, 'etcdserverpb.Maintenance', 'Status', {}, options, true);
+  const message = await callUnary(caller, new ReflectedRpc('etcdserverpb.Maintenance', 'Status', 'read'), {}, options);
   return {
     header: headerOf(message),
     version: textOf(message, 'version'),
@@ -62,7 +64,7 @@ export async function statusOf(caller: Caller, options: CallOptions): Promise<Me
 }
 
 export async function memberList(caller: Caller, options: CallOptions): Promise<MemberList> {
-  const message = await coldUnary(caller, 'etcdserverpb.Cluster', 'MemberList', {}, options, true);
+  const message = await callUnary(caller, new ReflectedRpc('etcdserverpb.Cluster', 'MemberList', 'read'), {}, options);
   const members = messagesOf(message, 'members').map((member) => ({
     id: bigOf(member, 'ID'),
     name: textOf(member, 'name'),
@@ -74,10 +76,10 @@ export async function memberList(caller: Caller, options: CallOptions): Promise<
 }
 
 export async function moveLeader(caller: Caller, target: bigint, options: CallOptions): Promise<void> {
-  await coldUnary(caller, 'etcdserverpb.Maintenance', 'MoveLeader', { targetID: target.toString() }, options, false);
+  await callUnary(caller, new ReflectedRpc('etcdserverpb.Maintenance', 'MoveLeader', 'write'), { targetID: target.toString() }, options);
 }
 
 export async function healthOf(caller: Caller, service: string, options: CallOptions): Promise<HealthStatus> {
-  const message = await coldUnary(caller, 'grpc.health.v1.Health', 'Check', { service }, options, true);
+  const message = await callUnary(caller, new ReflectedRpc('grpc.health.v1.Health', 'Check', 'read'), { service }, options);
   return textOf(message, 'status') as HealthStatus;
 }

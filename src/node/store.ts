@@ -9,10 +9,7 @@ import type { HealCounters } from '../healing/status/heal-counters.js';
 import type { HintStatus } from '../healing/status/hint-status.js';
 import type { ScrubReport, ScrubStatus } from '../healing/status/scrub-status.js';
 import type { LogIndex, NodeId, Revision, TableId, Term } from '../base/ids.js';
-import type {
-  CompactionRequest, CompactionResponse, DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse,
-  RangeRequest, RangeResponse, TxnRequest, TxnResponse,
-} from '../api/requests.js';
+import type { KvApi } from '../api/services/kv.js';
 
 export interface MemberInfo {
   readonly id: NodeId;
@@ -69,17 +66,12 @@ export interface NodeStatus {
   readonly members: readonly MemberInfo[];
 }
 
-export interface Store {
+export interface Store extends KvApi {
   readonly memberId: NodeId;
   readonly clusterId: bigint;
   /** Of the present; cheap (for response headers). */
   readonly term: Term;
   readonly leader: NodeId;
-  range(request: RangeRequest): Promise<RangeResponse>;
-  put(request: PutRequest): Promise<PutResponse>;
-  deleteRange(request: DeleteRangeRequest): Promise<DeleteRangeResponse>;
-  txn(request: TxnRequest): Promise<TxnResponse>;
-  compact(request: CompactionRequest): Promise<CompactionResponse>;
   status(): NodeStatus;
   members(): readonly MemberInfo[];
   /** EtcdError NOT_LEADER, BAD_LEADER_TRANSFEREE, TIMEOUT. */

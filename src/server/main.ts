@@ -96,7 +96,7 @@ async function start(config: NodeConfig, logger: Logger, version: string): Promi
     maxConcurrentStreams: config.maxConcurrentStreams,
     keepaliveIntervalMs: config.keepaliveIntervalMs,
     keepaliveTimeoutMs: config.keepaliveTimeoutMs,
-    hasLeader: () => store.leader !== 0,
+    store,
     stats,
   });
   for (const url of config.listenClientUrls) await listenInsecure(grpc, hostPort(url));

@@ -24,36 +24,32 @@ function header(store: Store, revision: boolean): object {
 
 export function addCluster(table: Map<string, Method>, store: Store): void {
   addCold(table, 'etcdserverpb.Cluster', {
-    MemberList: {
-      unary: () => ({
-        header: header(store, false),
-        members: store.members().map((member) => ({
-          ID: String(member.id),
-          name: member.name,
-          peerURLs: member.peerUrls,
-          clientURLs: member.clientUrls,
-          isLearner: member.isLearner,
-        })),
-      }),
-    },
+    MemberList: () => ({
+      header: header(store, false),
+      members: store.members().map((member) => ({
+        ID: String(member.id),
+        name: member.name,
+        peerURLs: member.peerUrls,
+        clientURLs: member.clientUrls,
+        isLearner: member.isLearner,
+      })),
+    }),
   });
 }
 
 export function addMaintenance(table: Map<string, Method>, store: Store): void {
   addCold(table, 'etcdserverpb.Maintenance', {
-    Status: { unary: () => maintenanceStatus(store) },
+    Status: () => maintenanceStatus(store),
     // The tree reclaims space by compaction as it goes.
-    Defragment: { unary: () => ({}) },
+    Defragment: () => ({}),
     // No alarm exists yet, so none can be listed, raised or cleared.
-    Alarm: { unary: () => ({}) },
-    MoveLeader: {
-      unary: async (request) => {
-        const target = Number(request['targetID']);
-        if (!Number.isSafeInteger(target)) throw new EtcdError('BAD_LEADER_TRANSFEREE');
-        if (store.leader !== store.memberId) throw new EtcdError('NOT_LEADER');
-        await store.moveLeader(NodeId(target));
-        return {};
-      },
+    Alarm: () => ({}),
+    MoveLeader: async (request) => {
+      const target = Number(request['targetID']);
+      if (!Number.isSafeInteger(target)) throw new EtcdError('BAD_LEADER_TRANSFEREE');
+      if (store.leader !== store.memberId) throw new EtcdError('NOT_LEADER');
+      await store.moveLeader(NodeId(target));
+      return {};
     },
   });
 }

@@ -1,52 +1,84 @@
-/** Methods that are called seldom go through the generic codec; here it meets the bytes-in, bytes-out handlers. */
+/** Serves methods that are called seldom, over the codecs that reflection gives. The `.proto` file says which of them stream. */
 
-import { must } from '../../base/assert.js';
-import { CodecError, messageOf } from '../../base/errors.js';
-import { serviceMethods, type AnyMethod } from '../../api/protos/protos.js';
-import type { Method, Sender } from './method.js';
+import { assert } from '../../base/assert.js';
+import { EMPTY } from '../../base/bytes.js';
+import { ReflectedRpc, type Message } from '../../api/protos/reflected-rpc.js';
+import type { Method, Sender, StreamMethod, UnaryMethod } from './method.js';
 
-/** Requests of the generic codec: 64-bit numbers are strings, enums their labels, bytes Buffers. */
-export type ColdRequest = Readonly<Record<string, unknown>>;
+type UnaryHandler = (request: Message) => object | Promise<object>;
+type StreamHandler = (request: Message, out: ColdSender) => Promise<void>;
 
-export interface ColdSender {
-  write(message: object): Promise<void>;
-  readonly out: Sender;
-}
+/** The sending side of a stream of messages. */
+export class ColdSender {
+  readonly #rpc: ReflectedRpc;
+  readonly #out: Sender;
 
-export type ColdHandler =
-  | { readonly unary: (request: ColdRequest) => object | Promise<object> }
-  | { readonly stream: (request: ColdRequest, sender: ColdSender) => Promise<void> };
+  constructor(rpc: ReflectedRpc, out: Sender) {
+    this.#rpc = rpc;
+    this.#out = out;
+  }
 
-function parse(definition: AnyMethod, bytes: Uint8Array): ColdRequest {
-  try {
-    return definition.requestDeserialize(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)) as ColdRequest;
-  } catch (error) {
-    throw new CodecError(messageOf(error));
+  get cancelled(): boolean {
+    return this.#out.cancelled;
+  }
+
+  onCancel(fn: () => void): void {
+    this.#out.onCancel(fn);
+  }
+
+  write(message: object): Promise<void> {
+    return this.#out.write(this.#rpc.encodeResponse(EMPTY, 0, message));
   }
 }
 
-/** Adds `handlers` of `service` to a table of methods. */
-export function addCold(table: Map<string, Method>, service: string, handlers: Readonly<Record<string, ColdHandler>>): void {
-  const methods = serviceMethods(service);
-  for (const [name, handler] of Object.entries(handlers)) {
-    const definition = must(methods[name], `${service} has a method ${name}`);
-    table.set(definition.path, coldMethod(definition, handler));
+class ColdUnary implements UnaryMethod {
+  readonly kind = 'unary';
+  /** Whatever it does: its answer is small, and so is never refused. */
+  readonly effect = 'write';
+  readonly #rpc: ReflectedRpc;
+  readonly #answer: UnaryHandler;
+
+  constructor(rpc: ReflectedRpc, answer: UnaryHandler) {
+    this.#rpc = rpc;
+    this.#answer = answer;
+  }
+
+  async handle(bytes: Uint8Array): Promise<Uint8Array> {
+    return this.#rpc.encodeResponse(EMPTY, 0, await this.#answer(this.#rpc.decodeRequest(bytes)));
   }
 }
 
-function coldMethod(definition: AnyMethod, handler: ColdHandler): Method {
-  if ('unary' in handler) {
-    return {
-      kind: 'unary',
-      handle: async (bytes) => definition.responseSerialize(await handler.unary(parse(definition, bytes))),
-    };
+class ColdStream implements StreamMethod {
+  readonly kind = 'server-stream';
+  readonly #rpc: ReflectedRpc;
+  readonly #answer: StreamHandler;
+
+  constructor(rpc: ReflectedRpc, answer: StreamHandler) {
+    this.#rpc = rpc;
+    this.#answer = answer;
   }
-  return {
-    kind: 'server-stream',
-    handle: (bytes, out) =>
-      handler.stream(parse(definition, bytes), {
-        write: (message) => out.write(definition.responseSerialize(message)),
-        out,
-      }),
+
+  async handle(bytes: Uint8Array, out: Sender): Promise<void> {
+    await this.#answer(this.#rpc.decodeRequest(bytes), new ColdSender(this.#rpc, out));
+  }
+}
+
+/** Adds methods of a service to the table, by their names in the `.proto` file. */
+export function addCold(
+  table: Map<string, Method>, service: string, unary: Readonly<Record<string, UnaryHandler>>,
+  streams: Readonly<Record<string, StreamHandler>> = {},
+): void {
+  const rpcOf = (name: string, isStream: boolean): ReflectedRpc => {
+    const rpc = new ReflectedRpc(service, name, 'write');
+    assert(rpc.isStream === isStream, `${rpc.path} ${rpc.isStream ? 'is' : 'is not'} a stream in its .proto file`);
+    return rpc;
   };
+  for (const [name, answer] of Object.entries(unary)) {
+    const rpc = rpcOf(name, false);
+    table.set(rpc.path, new ColdUnary(rpc, answer));
+  }
+  for (const [name, answer] of Object.entries(streams)) {
+    const rpc = rpcOf(name, true);
+    table.set(rpc.path, new ColdStream(rpc, answer));
+  }
 }

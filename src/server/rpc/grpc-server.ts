@@ -3,18 +3,20 @@
  * sizes are checked here with etcd's words; grpc-js's own limit, some times larger, only bounds memory.
  */
 
-import { Server, ServerCredentials, type ServerDuplexStream, type ServerUnaryCall, type ServerWritableStream } from '@grpc/grpc-js';
-import type { Metadata, sendUnaryData } from '@grpc/grpc-js';
+import {
+  Server, ServerCredentials, type Metadata, type sendUnaryData, type ServerUnaryCall, type ServerWritableStream,
+} from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { MiB } from '../../base/bytes.js';
 import { messageOf } from '../../base/errors.js';
 import { clientPackage } from '../../api/protos/protos.js';
-import type { MethodStats} from '../../observability/rpc-stats.js';
-import { type RpcStats } from '../../observability/rpc-stats.js';
 import { ETCD_MESSAGES } from '../../api/etcd-error.js';
+import type { Store } from '../../node/store.js';
+import type { MethodStats, RpcStats } from '../../observability/rpc-stats.js';
 import { admitUrlAuthorities } from './lenient-authority.js';
-import type { BidiHandler, MethodTable, Sender, ServerStreamHandler, UnaryHandler } from './method.js';
-import { Code, RpcError, statusOf, unknownMethod, type RpcStatus } from './status.js';
+import type { MethodTable, Sender, StreamMethod, UnaryMethod } from './method.js';
+import { Code, RpcError, statusOf, type RpcStatus } from './status.js';
+import { answerUnknownMethods } from './unknown-methods.js';
 import { UnreadAnswers } from './unread-answers.js';
 
 export interface GrpcOptions {
@@ -24,8 +26,8 @@ export interface GrpcOptions {
   /** Pings to idle clients; 0 turns them off. Pings of clients are answered however often they come. */
   readonly keepaliveIntervalMs: number;
   readonly keepaliveTimeoutMs: number;
-  /** For calls with the metadata `hasleader: true`. */
-  hasLeader(): boolean;
+  /** Calls with the metadata `hasleader: true` are refused while it knows no leader. */
+  readonly store: Pick<Store, 'leader'>;
   /** Bytes of large answers that callers may leave unread, over all calls. */
   readonly maxUnreadBytes?: number;
   readonly stats: RpcStats;
@@ -46,16 +48,14 @@ function guardOf(options: GrpcOptions): Guard {
       const details = `grpc: received message larger than max (${requestBytes} vs. ${options.maxReceiveBytes})`;
       return { code: Code.RESOURCE_EXHAUSTED, details };
     }
-    if (!options.hasLeader() && metadata.get('hasleader')[0] === 'true') return noLeader;
+    if (options.store.leader === 0 && metadata.get('hasleader')[0] === 'true') return noLeader;
     return undefined;
   };
 }
 
-/** What only reads may be refused when it is done; a write that happened must be answered. */
-const REFUSABLE = '/etcdserverpb.KV/Range';
 const TOO_MANY: RpcStatus = { code: Code.RESOURCE_EXHAUSTED, details: ETCD_MESSAGES.TOO_MANY_REQUESTS };
 
-function unary(handle: UnaryHandler, guard: Guard, stats: MethodStats, unread: UnreadAnswers, refusable: boolean) {
+function unary(method: UnaryMethod, guard: Guard, stats: MethodStats, unread: UnreadAnswers) {
   return (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>): void => {
     const started = performance.now();
     stats.started++;
@@ -65,9 +65,9 @@ function unary(handle: UnaryHandler, guard: Guard, stats: MethodStats, unread: U
       callback(refused, null);
       return;
     }
-    handle(call.request).then(
+    method.handle(call.request).then(
       (response) => {
-        const refusal = refusable && !unread.admits(response.length) ? TOO_MANY : undefined;
+        const refusal = method.effect === 'read' && !unread.admits(response.length) ? TOO_MANY : undefined;
         stats.end(refusal?.code ?? Code.OK, performance.now() - started);
         if (refusal !== undefined) {
           callback(refusal, null);
@@ -85,35 +85,46 @@ function unary(handle: UnaryHandler, guard: Guard, stats: MethodStats, unread: U
   };
 }
 
-type OutStream = ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
+type OutStream = ServerWritableStream<Buffer, Buffer>;
 
-function senderOf(call: OutStream): Sender {
-  return {
-    write: (message) => {
-      if (call.cancelled) return Promise.reject(new RpcError(Code.CANCELLED, 'context canceled'));
-      if (call.write(asBuffer(message))) return Promise.resolve();
-      return new Promise((resolve) => {
-        const done = (): void => {
-          call.off('drain', done).off('cancelled', done).off('close', done);
-          resolve();
-        };
-        call.on('drain', done).on('cancelled', done).on('close', done);
-      });
-    },
-    get cancelled() {
-      return call.cancelled;
-    },
-    onCancel: (fn) => void (call.cancelled ? fn() : call.once('cancelled', fn)),
-  };
+class CallSender implements Sender {
+  readonly #call: OutStream;
+
+  constructor(call: OutStream) {
+    this.#call = call;
+  }
+
+  get cancelled(): boolean {
+    return this.#call.cancelled;
+  }
+
+  onCancel(fn: () => void): void {
+    if (this.#call.cancelled) fn();
+    else this.#call.once('cancelled', fn);
+  }
+
+  write(message: Uint8Array): Promise<void> {
+    const call = this.#call;
+    if (call.cancelled) return Promise.reject(new RpcError(Code.CANCELLED, 'context canceled'));
+    if (call.write(asBuffer(message))) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = (): void => {
+        call.off('drain', done).off('cancelled', done).off('close', done);
+        resolve();
+      };
+      call.on('drain', done).on('cancelled', done).on('close', done);
+    });
+  }
 }
 
-async function runStream(call: OutStream, stats: MethodStats, refused: RpcStatus | undefined, run: () => Promise<void>): Promise<void> {
+async function runStream(call: OutStream, method: StreamMethod, guard: Guard, stats: MethodStats): Promise<void> {
   const started = performance.now();
   stats.started++;
   call.on('error', () => undefined);
   try {
+    const refused = guard(call.metadata, call.request.length);
     if (refused !== undefined) throw new RpcError(refused.code, refused.details);
-    await run();
+    await method.handle(call.request, new CallSender(call));
     stats.end(Code.OK, performance.now() - started);
     call.end();
   } catch (error) {
@@ -123,37 +134,18 @@ async function runStream(call: OutStream, stats: MethodStats, refused: RpcStatus
   }
 }
 
-function serverStream(handle: ServerStreamHandler, guard: Guard, stats: MethodStats) {
-  return (call: ServerWritableStream<Buffer, Buffer>): void => {
-    const refused = guard(call.metadata, call.request.length);
-    void runStream(call, stats, refused, () => handle(call.request, senderOf(call)));
-  };
-}
-
-function bidi(handle: BidiHandler, guard: Guard, stats: MethodStats) {
-  return (call: ServerDuplexStream<Buffer, Buffer>): void => {
-    void runStream(call, stats, guard(call.metadata, 0), () => handle(call as AsyncIterable<Buffer>, senderOf(call)));
-  };
-}
-
-interface Registered {
-  readonly func: (call: ServerDuplexStream<Buffer, Buffer>) => void;
-  readonly serialize: typeof identity;
-  readonly deserialize: typeof identity;
-  readonly type: 'bidi';
-  readonly path: string;
-}
-
-/** grpc-js keeps its handlers in a map and has no hook for unknown paths; this map answers them in etcd's words. */
-class HandlersWithFallback extends Map<string, Registered> {
-  override get(path: string): Registered | undefined {
-    const found = super.get(path);
-    if (found !== undefined) return found;
-    const services = new Set<string>();
-    for (const known of this.keys()) services.add(known.slice(1, known.lastIndexOf('/')));
-    const status = unknownMethod(path, services);
-    const func = (call: ServerDuplexStream<Buffer, Buffer>): void => void call.emit('error', status);
-    return { func, serialize: identity, deserialize: identity, type: 'bidi', path };
+function register(server: Server, methods: MethodTable, options: GrpcOptions): void {
+  const guard = guardOf(options);
+  const unread = new UnreadAnswers(options.maxUnreadBytes);
+  for (const [path, method] of methods) {
+    if (method.kind === 'unary') {
+      const stats = options.stats.of(path, 'unary');
+      server.register(path, unary(method, guard, stats, unread), identity, identity, 'unary');
+    } else {
+      const stats = options.stats.of(path, 'server_stream');
+      const run = (call: OutStream): void => void runStream(call, method, guard, stats);
+      server.register(path, run, identity, identity, 'serverStream');
+    }
   }
 }
 
@@ -168,28 +160,8 @@ export function grpcServer(methods: MethodTable, options: GrpcOptions): Server {
       ? { 'grpc.keepalive_time_ms': options.keepaliveIntervalMs, 'grpc.keepalive_timeout_ms': options.keepaliveTimeoutMs }
       : {}),
   });
-  (server as unknown as { handlers: Map<string, Registered> }).handlers = new HandlersWithFallback();
-  const guard = guardOf(options);
-  const unread = new UnreadAnswers(options.maxUnreadBytes);
-  for (const [path, method] of methods) {
-    switch (method.kind) {
-      case 'unary': {
-        const stats = options.stats.of(path, 'unary');
-        server.register(path, unary(method.handle, guard, stats, unread, path === REFUSABLE), identity, identity, 'unary');
-        break;
-      }
-      case 'server-stream': {
-        const stats = options.stats.of(path, 'server_stream');
-        server.register(path, serverStream(method.handle, guard, stats), identity, identity, 'serverStream');
-        break;
-      }
-      case 'bidi': {
-        const stats = options.stats.of(path, 'bidi_stream');
-        server.register(path, bidi(method.handle, guard, stats), identity, identity, 'bidi');
-        break;
-      }
-    }
-  }
+  answerUnknownMethods(server);
+  register(server, methods, options);
   new ReflectionService(clientPackage()).addToServer(server);
   return server;
 }

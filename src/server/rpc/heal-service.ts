@@ -33,7 +33,7 @@ function scrubMessage(status: ScrubStatus): Record<string, unknown> {
   };
 }
 
-async function scrub(store: Store, bytesPerSecond: number, sender: ColdSender): Promise<void> {
+async function scrub(store: Store, bytesPerSecond: number, out: ColdSender): Promise<void> {
   let last: ScrubStatus | undefined;
   let reported = -Infinity;
   let writing: Promise<void> | undefined;
@@ -41,18 +41,18 @@ async function scrub(store: Store, bytesPerSecond: number, sender: ColdSender): 
     last = status;
     const now = performance.now();
     // One message in flight: a slow reader sees fewer of them.
-    if (writing !== undefined || sender.out.cancelled || now - reported < PROGRESS_INTERVAL_MS) return;
+    if (writing !== undefined || out.cancelled || now - reported < PROGRESS_INTERVAL_MS) return;
     reported = now;
-    writing = sender.write(scrubMessage(status)).finally(() => {
+    writing = out.write(scrubMessage(status)).finally(() => {
       writing = undefined;
     });
     writing.catch(() => undefined);
   };
   const report = await store.scrub(onProgress, bytesPerSecond > 0 ? { bytesPerSecond } : {});
   await writing;
-  if (sender.out.cancelled) return;
+  if (out.cancelled) return;
   const final = scrubMessage(last ?? store.status().scrub);
-  await sender.write({
+  await out.write({
     ...final,
     state: 'idle',
     scanned_bytes: String(report.bytes),
@@ -67,39 +67,40 @@ async function scrub(store: Store, bytesPerSecond: number, sender: ColdSender): 
   });
 }
 
+function healStatus(store: Store): object {
+  const status = store.status();
+  const counters = Object.entries(status.heal).map(([name, value]) => [snake(name), String(value)]);
+  return {
+    name: status.name,
+    member_id: String(status.memberId),
+    leader: String(status.leader),
+    counters: Object.fromEntries(counters) as object,
+    scrub: scrubMessage(status.scrub),
+    hints: status.hints.map(hintMessage),
+  };
+}
+
+function verification(store: Store): object {
+  const status = store.status();
+  return {
+    name: status.name,
+    member_id: String(status.memberId),
+    applied_index: String(status.appliedIndex),
+    materialized_index: String(status.materializedIndex),
+    revision: String(status.revision),
+    tables: status.manifest.tables.map((t) => ({
+      id: String(t.id), level: t.level, bytes: String(t.bytes), digest: t.digest,
+    })),
+  };
+}
+
 export function addHeal(table: Map<string, Method>, store: Store): void {
   addCold(table, 'kintsugi.v1.Heal', {
-    Status: {
-      unary: () => {
-        const status = store.status();
-        const counters = Object.entries(status.heal).map(([name, value]) => [snake(name), String(value)]);
-        return {
-          name: status.name,
-          member_id: String(status.memberId),
-          leader: String(status.leader),
-          counters: Object.fromEntries(counters) as object,
-          scrub: scrubMessage(status.scrub),
-          hints: status.hints.map(hintMessage),
-        };
-      },
-    },
-    Hints: { unary: () => ({ hints: store.hints().map(hintMessage) }) },
-    Scrub: { stream: (request, sender) => scrub(store, Number(request['bytes_per_second']), sender) },
-    Verify: {
-      unary: () => {
-        const status = store.status();
-        return {
-          name: status.name,
-          member_id: String(status.memberId),
-          applied_index: String(status.appliedIndex),
-          materialized_index: String(status.materializedIndex),
-          revision: String(status.revision),
-          tables: status.manifest.tables.map((t) => ({
-            id: String(t.id), level: t.level, bytes: String(t.bytes), digest: t.digest,
-          })),
-        };
-      },
-    },
+    Status: () => healStatus(store),
+    Hints: () => ({ hints: store.hints().map(hintMessage) }),
+    Verify: () => verification(store),
+  }, {
+    Scrub: (request, out) => scrub(store, Number(request['bytes_per_second']), out),
   });
 }
 

@@ -1,6 +1,7 @@
 /** grpc.health.v1 for the server as a whole and for each service in the table: SERVING until the node drains. */
 
-import { addCold, type ColdRequest } from './cold.js';
+import type { Message } from '../../api/protos/reflected-rpc.js';
+import { addCold } from './cold.js';
 import type { Method } from './method.js';
 import { Code, RpcError } from './status.js';
 
@@ -31,7 +32,7 @@ export class Health {
 }
 
 export function addHealth(table: Map<string, Method>, health: Health): void {
-  const known = (request: ColdRequest): boolean => {
+  const known = (request: Message): boolean => {
     const service = String(request['service']);
     if (service === '') return true;
     for (const path of table.keys()) if (path.startsWith(`/${service}/`)) return true;
@@ -40,22 +41,18 @@ export function addHealth(table: Map<string, Method>, health: Health): void {
   const status = (): object => ({ status: health.serving ? 'SERVING' : 'NOT_SERVING' });
 
   addCold(table, 'grpc.health.v1.Health', {
-    Check: {
-      unary: (request) => {
-        if (!known(request)) throw new RpcError(Code.NOT_FOUND, 'unknown service');
-        return status();
-      },
+    Check: (request) => {
+      if (!known(request)) throw new RpcError(Code.NOT_FOUND, 'unknown service');
+      return status();
     },
-    Watch: {
-      stream: async (request, sender) => {
-        const serviceUnknown = { status: 'SERVICE_UNKNOWN' };
-        const { out } = sender;
-        while (!out.cancelled) {
-          const change = health.changed((fn) => out.onCancel(fn));
-          await sender.write(known(request) ? status() : serviceUnknown);
-          await change;
-        }
-      },
+  }, {
+    Watch: async (request, out) => {
+      const serviceUnknown = { status: 'SERVICE_UNKNOWN' };
+      while (!out.cancelled) {
+        const change = health.changed((fn) => out.onCancel(fn));
+        await out.write(known(request) ? status() : serviceUnknown);
+        await change;
+      }
     },
   });
 }

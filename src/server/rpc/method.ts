@@ -1,9 +1,9 @@
 /**
- * The services as plain functions over bytes, knowing nothing of the transport that carries them: a handler gets the
- * bytes of a request and gives those of the response, or throws. Deadlines, limits and `hasleader` are the transport's.
+ * What the client port serves, as bytes in and bytes out: a method knows nothing of the transport that carries it, and
+ * the transport nothing of what it means. Deadlines, limits and `hasleader` are the transport's.
  */
 
-export type UnaryHandler = (request: Uint8Array) => Promise<Uint8Array>;
+import type { Effect } from '../../api/rpc.js';
 
 /** The sending side of a stream. */
 export interface Sender {
@@ -11,18 +11,26 @@ export interface Sender {
   write(message: Uint8Array): Promise<void>;
   /** The caller went away or the deadline passed. */
   readonly cancelled: boolean;
+  /** Calls `fn` once: when the caller goes away, or now if it has. */
   onCancel(fn: () => void): void;
 }
 
-export type ServerStreamHandler = (request: Uint8Array, out: Sender) => Promise<void>;
+export interface UnaryMethod {
+  readonly kind: 'unary';
+  /** Only a read may be refused after it was carried out. */
+  readonly effect: Effect;
+  /** Rejects with what `statusOf` makes a status of. */
+  handle(request: Uint8Array): Promise<Uint8Array>;
+}
 
-/** Ends with OK when the promise resolves. */
-export type BidiHandler = (requests: AsyncIterable<Uint8Array>, out: Sender) => Promise<void>;
+/** One request, many responses. */
+export interface StreamMethod {
+  readonly kind: 'server-stream';
+  /** The stream ends with OK when this resolves. */
+  handle(request: Uint8Array, out: Sender): Promise<void>;
+}
 
-export type Method =
-  | { readonly kind: 'unary'; readonly handle: UnaryHandler }
-  | { readonly kind: 'server-stream'; readonly handle: ServerStreamHandler }
-  | { readonly kind: 'bidi'; readonly handle: BidiHandler };
+export type Method = UnaryMethod | StreamMethod;
 
 /** By path: `/etcdserverpb.KV/Range`. */
 export type MethodTable = ReadonlyMap<string, Method>;

@@ -12,7 +12,8 @@ import { grpcServer, listenInsecure } from './grpc-server.js';
 import { closeGrpc } from './grpc-shutdown.js';
 import { Health } from './health-service.js';
 import { clientMethods } from './services.js';
-import { ETCD_STATUS, RpcError, statusOf, unknownMethod } from './status.js';
+import { ETCD_STATUS, RpcError, statusOf } from './status.js';
+import { unknownMethod } from './unknown-methods.js';
 
 interface Refusal {
   readonly code: number;
@@ -33,7 +34,7 @@ describe('client services over loopback', () => {
     stats = new RpcStats();
     server = grpcServer(clientMethods(store, health, { maxRequestBytes: 1_572_864 }), {
       maxReceiveBytes: 2_097_152, maxConcurrentStreams: 0xffff_ffff, keepaliveIntervalMs: 0, keepaliveTimeoutMs: 20_000,
-      hasLeader: () => store.leader !== 0, stats,
+      store, stats,
     });
     port = await listenInsecure(server, '127.0.0.1:0');
     client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), { 'grpc.max_receive_message_length': -1 });

@@ -1,13 +1,17 @@
-/** All methods of the client port in one table. */
+/**
+ * All methods of the client port in one table. What is served, reflected, counted and reported as healthy follows from
+ * this table and from the `.proto` files.
+ */
 
 import type { Store } from '../../node/store.js';
 import { addCluster, addMaintenance } from './cluster-service.js';
 import { addHeal } from './heal-service.js';
 import { addHealth, type Health } from './health-service.js';
-import { addKv, type KvLimits } from './kv-service.js';
+import type { RequestLimits } from './hot.js';
+import { addKv } from './kv-service.js';
 import type { Method, MethodTable } from './method.js';
 
-export function clientMethods(store: Store, health: Health, limits: KvLimits): MethodTable {
+export function clientMethods(store: Store, health: Health, limits: RequestLimits): MethodTable {
   const table = new Map<string, Method>();
   addKv(table, store, limits);
   addCluster(table, store);

@@ -81,11 +81,3 @@ export function statusOf(error: unknown): RpcStatus {
   if (error instanceof KintsugiError) return { code: Code.UNAVAILABLE, details: `kintsugi: ${error.message}` };
   return { code: Code.UNKNOWN, details: messageOf(error) };
 }
-
-/** etcd's words for a path that no handler serves. */
-export function unknownMethod(path: string, services: ReadonlySet<string>): RpcStatus {
-  const [, service, method] = /^\/(.+)\/([^/]*)$/.exec(path) ?? [];
-  if (service === undefined) return { code: Code.UNIMPLEMENTED, details: `malformed method name: ${JSON.stringify(path)}` };
-  const details = services.has(service) ? `unknown method ${method} for service ${service}` : `unknown service ${service}`;
-  return { code: Code.UNIMPLEMENTED, details };
-}

@@ -15,10 +15,10 @@ describe('answers that nobody reads', () => {
   let session: ClientHttp2Session;
 
   before(async () => {
-    const big: Method = { kind: 'unary', handle: () => Promise.resolve(Buffer.alloc(MIB)) };
-    server = grpcServer(new Map([[RANGE, big], [PUT, big]]), {
+    const big = (effect: 'read' | 'write'): Method => ({ kind: 'unary', effect, handle: () => Promise.resolve(Buffer.alloc(MIB)) });
+    server = grpcServer(new Map([[RANGE, big('read')], [PUT, big('write')]]), {
       maxReceiveBytes: MIB, maxConcurrentStreams: 1000, keepaliveIntervalMs: 0, keepaliveTimeoutMs: 20_000,
-      hasLeader: () => true, stats: new RpcStats(), maxUnreadBytes: 3 * MIB,
+      store: { leader: 1 }, stats: new RpcStats(), maxUnreadBytes: 3 * MIB,
     });
     const port = await listenInsecure(server, '127.0.0.1:0');
     // A window of nothing: whatever the server sends stays with the server.

@@ -20,7 +20,7 @@ async function serve(): Promise<Served> {
   const store = new FakeStore();
   const server = grpcServer(clientMethods(store, new Health(), { maxRequestBytes: 1_572_864 }), {
     maxReceiveBytes: 2_097_152, maxConcurrentStreams: 1000, keepaliveIntervalMs: 0, keepaliveTimeoutMs: 20_000,
-    hasLeader: () => true, stats: new RpcStats(),
+    store: { leader: 1 }, stats: new RpcStats(),
   });
   return { store, server, endpoint: `127.0.0.1:${await listenInsecure(server, '127.0.0.1:0')}` };
 }

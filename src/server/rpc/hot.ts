@@ -1,0 +1,53 @@
+/** Serves methods with codecs by hand: bytes to a request, the request to the store, its response to bytes. */
+
+import { must } from '../../base/assert.js';
+import { EtcdError } from '../../api/etcd-error.js';
+import type { Effect, Handlers, Rpc } from '../../api/rpc.js';
+import { encodeHeaderPrefix } from '../../api/wire/encode-response.js';
+import type { Store } from '../../node/store.js';
+import type { Method, UnaryMethod } from './method.js';
+
+export interface RequestLimits {
+  /** Bytes of a write request as it goes into the log. etcd's `--max-request-bytes`. */
+  readonly maxRequestBytes: number;
+}
+
+class HotMethod<Request, Response> implements UnaryMethod {
+  readonly kind = 'unary';
+  readonly effect: Effect;
+  readonly #rpc: Rpc<Request, Response, unknown>;
+  readonly #answer: (request: Request) => Promise<Response>;
+  readonly #store: Store;
+  /** What the header of each response begins with. */
+  readonly #prefix: Uint8Array;
+  readonly #maxBytes: number;
+
+  constructor(
+    rpc: Rpc<Request, Response, unknown>, answer: (request: Request) => Promise<Response>, store: Store, prefix: Uint8Array,
+    limits: RequestLimits,
+  ) {
+    this.effect = rpc.effect;
+    this.#rpc = rpc;
+    this.#answer = answer;
+    this.#store = store;
+    this.#prefix = prefix;
+    this.#maxBytes = rpc.effect === 'write' ? limits.maxRequestBytes : Infinity;
+  }
+
+  async handle(bytes: Uint8Array): Promise<Uint8Array> {
+    if (bytes.length > this.#maxBytes) throw new EtcdError('REQUEST_TOO_LARGE');
+    const response = await this.#answer(this.#rpc.decodeRequest(bytes));
+    return this.#rpc.encodeResponse(this.#prefix, this.#store.term, response);
+  }
+}
+
+/** Adds all methods of a service to the table. */
+export function addHot<S extends object>(
+  table: Map<string, Method>, service: S, handlers: Handlers<S>, store: Store, limits: RequestLimits,
+): void {
+  const prefix = encodeHeaderPrefix(store.clusterId, BigInt(store.memberId));
+  const answers = new Map<string, (request: unknown) => Promise<unknown>>(Object.entries(handlers));
+  for (const [name, rpc] of Object.entries(service) as [string, Rpc<unknown, unknown>][]) {
+    table.set(rpc.path, new HotMethod(rpc, must(answers.get(name), `a handler of ${rpc.path}`), store, prefix, limits));
+  }
+}
