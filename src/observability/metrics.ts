@@ -5,13 +5,13 @@
 
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry, type Metric } from 'prom-client';
-import type { KintsugiEvent } from '../base/events.js';
+import type { EventSink, KintsugiEvent } from '../base/events.js';
 import type { NodeStatus, Store } from '../node/store.js';
 import type { RpcStats, Sample } from './rpc-stats.js';
 
 const FSYNC_BUCKETS = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 4, 8];
 
-export class Metrics {
+export class Metrics implements EventSink {
   readonly registry = new Registry();
   readonly #onEvent = new Map<KintsugiEvent['type'], (event: KintsugiEvent) => void>();
 
@@ -25,8 +25,7 @@ export class Metrics {
     this.#onEvent.set(type, fn as (event: KintsugiEvent) => void);
   }
 
-  /** For the event bus. */
-  observe(event: KintsugiEvent): void {
+  emit(event: KintsugiEvent): void {
     this.#onEvent.get(event.type)?.(event);
   }
 

@@ -75,12 +75,8 @@ export async function runNode(config: NodeConfig): Promise<void> {
 
 async function start(config: NodeConfig, logger: Logger, version: string): Promise<Running> {
   const metrics = new Metrics();
-  const toLog = logEvents(logger, () => performance.now());
   const node = await openNode(config, {
-    onEvent: (event) => {
-      metrics.observe(event);
-      toLog.emit(event);
-    },
+    events: [metrics, logEvents(logger, () => performance.now())],
     onFatal: (error) => {
       logger.fatal({ err: error, code: codeOf(error) }, 'the node cannot go on');
       process.stderr.write(explainFatal(error));

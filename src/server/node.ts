@@ -4,9 +4,8 @@
  */
 
 import type { Env } from '../base/env.js';
-import { messageOf } from '../base/errors.js';
-import type { EventSink, KintsugiEvent } from '../base/events.js';
-import { openMember } from '../node/open-member.js';
+import type { EventSink } from '../base/events.js';
+import { openMember, type Member } from '../node/open-member.js';
 import type { Store } from '../node/store.js';
 import { EventBus } from './env/event-bus.js';
 import { nodeClock, NodeRandom, NodeWorkers } from './env/node-env.js';
@@ -15,28 +14,40 @@ import type { NodeConfig } from './options/config.js';
 import { hostPort, PeerNetwork } from './peer-network.js';
 
 export interface NodeHooks {
-  /** Hears of everything that happens inside. */
-  readonly onEvent?: (event: KintsugiEvent) => void;
+  /** They hear of everything that happens inside. */
+  readonly events?: readonly EventSink[];
   /** The node cannot go on: stop it and end. Called once. */
   readonly onFatal: (error: unknown) => void;
 }
 
-export interface OpenedNode {
-  readonly store: Store;
-  readonly network: PeerNetwork;
+export class OpenedNode {
+  readonly #member: Member;
+  readonly #disk: NodeDisk;
+
+  constructor(member: Member, disk: NodeDisk) {
+    this.#member = member;
+    this.#disk = disk;
+  }
+
+  get store(): Store {
+    return this.#member.store;
+  }
+
   /** Hands nothing over: ask the store to move the leader first. */
-  stop(): Promise<void>;
+  async stop(): Promise<void> {
+    await this.#member.replica.stop();
+    await this.#disk.close();
+  }
 }
 
 /** Opens the data directory, joins the others and serves. */
 export async function openNode(config: NodeConfig, hooks: NodeHooks): Promise<OpenedNode> {
-  const bus = new EventBus((error) => process.stderr.write(`event subscriber failed: ${messageOf(error)}\n`));
-  if (hooks.onEvent !== undefined) bus.subscribe(hooks.onEvent);
+  const bus = new EventBus(hooks.events ?? []);
   const disk = await NodeDisk.open(config.dataDir);
   try {
     const network = peerNetwork(config, bus);
     const env: Env = { clock: nodeClock, random: new NodeRandom(), disk, network, workers: new NodeWorkers(), events: bus };
-    const { replica, store } = await openMember(env, {
+    const member = await openMember(env, {
       self: config.memberId,
       clusterId: config.clusterId,
       members: config.members,
@@ -48,15 +59,8 @@ export async function openNode(config: NodeConfig, hooks: NodeHooks): Promise<Op
       cacheBytes: config.cacheBytes,
       onFatal: hooks.onFatal,
     });
-    await replica.start();
-    return {
-      store,
-      network,
-      stop: async () => {
-        await replica.stop();
-        await disk.close();
-      },
-    };
+    await member.replica.start();
+    return new OpenedNode(member, disk);
   } catch (error) {
     await disk.close();
     throw error;

@@ -74,8 +74,8 @@ describe('ops HTTP', () => {
   });
 
   it('metrics have the names that alerts look at', async () => {
-    metrics.observe({ type: 'block-corrected', table: 1, offset: 0, scheme: 'rs(8,2)', persistent: true });
-    metrics.observe({ type: 'log-sync', durationMs: 1, bytes: 10, entries: 1 });
+    metrics.emit({ type: 'block-corrected', table: 1, offset: 0, scheme: 'rs(8,2)', persistent: true });
+    metrics.emit({ type: 'log-sync', durationMs: 1, bytes: 10, entries: 1 });
     const [, text] = await get('/metrics');
     for (const line of [
       'etcd_server_has_leader 1', 'etcd_server_is_leader 1', 'etcd_mvcc_db_total_size_in_bytes 100',

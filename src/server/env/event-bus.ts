@@ -1,25 +1,21 @@
-/** One event to many subscribers. A subscriber that throws is reported and the others still hear. */
+/** One event to many subscribers. One that throws is reported on stderr, and the others still hear. */
 
+import { messageOf } from '../../base/errors.js';
 import type { EventSink, KintsugiEvent } from '../../base/events.js';
 
 export class EventBus implements EventSink {
-  readonly #subscribers: ((event: KintsugiEvent) => void)[] = [];
-  readonly #onFailure: (error: unknown) => void;
+  readonly #subscribers: readonly EventSink[];
 
-  constructor(onFailure: (error: unknown) => void) {
-    this.#onFailure = onFailure;
-  }
-
-  subscribe(subscriber: (event: KintsugiEvent) => void): void {
-    this.#subscribers.push(subscriber);
+  constructor(subscribers: readonly EventSink[]) {
+    this.#subscribers = subscribers;
   }
 
   emit(event: KintsugiEvent): void {
     for (const subscriber of this.#subscribers) {
       try {
-        subscriber(event);
+        subscriber.emit(event);
       } catch (error) {
-        this.#onFailure(error);
+        process.stderr.write(`event subscriber failed: ${messageOf(error)}\n`);
       }
     }
   }
