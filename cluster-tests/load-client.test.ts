@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict';
 import { createServer, type Http2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
-import fc from 'fast-check';
 import { checkHistory } from '../src/checker/check.js';
 import { back80, gapAfter } from '../scripts/lib/failover.js';
 import { Endpoint, UNAVAILABLE, type Answer, type RpcError } from '../scripts/lib/load/grpc.js';
 import { Histogram } from '../scripts/lib/load/histogram.js';
 import { toIntervals, type Recorded } from '../scripts/lib/load/history.js';
 import { idOf, padded } from '../scripts/lib/load/history-load.js';
-import { huffmanDecode, huffmanEncode } from '../scripts/lib/load/hpack.js';
 import { LeanEndpoint } from '../scripts/lib/load/lean.js';
 import { makeValue, scatteredKey, verifyValue } from '../scripts/lib/load/values.js';
 import { compare, expectedOf } from '../scripts/lib/verify.js';
@@ -89,13 +87,6 @@ describe('load client of the drills', () => {
       client.close();
     });
   }
-
-  it('decodes what it encodes in the Huffman code of header compression', () => {
-    assert.equal(huffmanEncode('www.example.com').toString('hex'), 'f1e3c2e5f23a6ba0ab90f4ff');
-    assert.equal(huffmanEncode('no-cache').toString('hex'), 'a8eb10649cbf');
-    const printable = fc.string({ unit: fc.constantFrom(...Array.from({ length: 91 }, (_, i) => String.fromCharCode(32 + i)).filter((c) => c !== '\\')) });
-    fc.assert(fc.property(printable, (text) => assert.equal(huffmanDecode(huffmanEncode(text)), text)));
-  });
 
   it('notices one changed byte of a value', () => {
     const key = scatteredKey(1, 5);

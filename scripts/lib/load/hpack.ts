@@ -3,73 +3,7 @@
  * that was told to keep no dynamic table. Only `grpc-status` and `grpc-message` are looked at; all else is skipped by its length.
  */
 
-/** The Huffman code is canonical: symbols by the length of their code, in the order of their codes. Longer ones never occur here. */
-const SYMBOLS: readonly (readonly [number, string])[] = [
-  [5, '012aceiost'],
-  [6, ' %-./3456789=A_bdfghlmnpru'],
-  [7, ':BCDEFGHIJKLMNOPQRSTUVWYjkqvwxyz'],
-  [8, '&*,;XZ'],
-  [10, '!"()?'],
-  [11, "'+|"],
-  [12, '#>'],
-  [13, '\0$@[]~'],
-  [14, '^}'],
-  [15, '<`{'],
-];
-
-const symbolOf = new Map<string, string>();
-const codeOf = new Map<string, { readonly code: number; readonly bits: number }>();
-{
-  let code = 0;
-  let length = 5;
-  for (const [bits, symbols] of SYMBOLS) {
-    code <<= bits - length;
-    length = bits;
-    for (const symbol of symbols) {
-      symbolOf.set(`${bits}:${code}`, symbol);
-      codeOf.set(symbol, { code, bits });
-      code++;
-    }
-  }
-}
-
-const LONGEST_CODE = 15;
-
-export function huffmanDecode(bytes: Uint8Array): string {
-  let out = '';
-  let code = 0;
-  let bits = 0;
-  for (const byte of bytes) {
-    for (let bit = 7; bit >= 0; bit--) {
-      code = (code << 1) | ((byte >>> bit) & 1);
-      bits++;
-      const symbol = symbolOf.get(`${bits}:${code}`);
-      if (symbol !== undefined) {
-        out += symbol;
-        code = bits = 0;
-      } else if (bits > LONGEST_CODE) return `${out}...`;
-    }
-  }
-  return out;
-}
-
-export function huffmanEncode(text: string): Buffer {
-  const out: number[] = [];
-  let pending = 0;
-  let held = 0;
-  for (const symbol of text) {
-    const { code, bits } = codeOf.get(symbol) ?? { code: 0, bits: 0 };
-    for (let i = bits - 1; i >= 0; i--) {
-      pending = (pending << 1) | ((code >>> i) & 1);
-      if (++held === 8) {
-        out.push(pending);
-        pending = held = 0;
-      }
-    }
-  }
-  if (held > 0) out.push(((pending << (8 - held)) | (0xff >>> held)) & 0xff);
-  return Buffer.from(out);
-}
+import { huffmanDecode, huffmanEncode } from '../../../src/base/hpack-huffman.js';
 
 /** Literals without indexing, not Huffman coded; names and values shorter than 127 bytes. */
 export function encodeHeaders(headers: readonly (readonly [string, string])[]): Buffer {
@@ -124,7 +58,7 @@ class BlockReader {
     this.#at = this.#to = this.#at + length;
   }
 
-  #is(plain: string, coded: Buffer): boolean {
+  #is(plain: string, coded: Uint8Array): boolean {
     if (!this.#coded) return this.#to - this.#from === plain.length && this.#bytes.toString('latin1', this.#from, this.#to) === plain;
     if (this.#to - this.#from !== coded.length) return false;
     for (let i = 0; i < coded.length; i++) if (this.#bytes[this.#from + i] !== coded[i]) return false;

@@ -3,36 +3,36 @@
  * bits in HPACK's Huffman code (RFC 7541, appendix B), so no length and no size of the peer's dynamic table changes.
  */
 
-const AUTHORITY_INDEX = 1;
+import { must } from '../../base/assert.js';
+import { LONGEST_CODE_BITS, huffmanCode, huffmanSymbol } from '../../base/hpack-huffman.js';
 
-/** The parts of HPACK's Huffman code that a walk needs: how long each code is, from its value. Canonical, so ranges suffice. */
-const CODE_RANGES: readonly (readonly [bits: number, first: number, last: number])[] = [
-  [5, 0x0, 0x9], [6, 0x14, 0x2d], [7, 0x5c, 0x7b], [8, 0xf8, 0xfd], [10, 0x3f8, 0x3fc], [11, 0x7fa, 0x7fc], [12, 0xffa, 0xffb],
-  [13, 0x1ff8, 0x1ffd], [14, 0x3ffc, 0x3ffd], [15, 0x7ffc, 0x7ffe],
-];
-const CODED_SLASH = 0x18;
-const CODED_DOT = 0x17;
+const AUTHORITY_INDEX = 1;
 const SLASH = 0x2f;
 const DOT = 0x2e;
+const CODED_DOT = must(huffmanCode('.'), 'a dot has a code');
 
+/** Stops at a code that is not in the table: no host name has such a symbol. */
 function patchCoded(bytes: Buffer, from: number, to: number): void {
   let code = 0;
   let bits = 0;
   for (let bit = from * 8; bit < to * 8; bit++) {
     code = (code << 1) | (((bytes[bit >> 3] as number) >> (7 - (bit & 7))) & 1);
     bits++;
-    const range = CODE_RANGES.find(([length]) => length === bits);
-    if (bits > 15) return;
-    if (range === undefined || code < range[1] || code > range[2]) continue;
-    if (bits === 6 && code === CODED_SLASH) {
-      for (let i = 0; i < 6; i++) {
-        const at = bit - 5 + i;
-        const mask = 1 << (7 - (at & 7));
-        const old = bytes[at >> 3] as number;
-        bytes[at >> 3] = (CODED_DOT >> (5 - i)) & 1 ? old | mask : old & ~mask;
-      }
-    }
+    if (bits > LONGEST_CODE_BITS) return;
+    const symbol = huffmanSymbol(code, bits);
+    if (symbol === undefined) continue;
+    if (symbol === '/') writeBits(bytes, bit + 1 - bits, CODED_DOT.code, CODED_DOT.bits);
     code = bits = 0;
+  }
+}
+
+/** Writes the lowest `count` bits of `value` from bit `start` on. */
+function writeBits(bytes: Buffer, start: number, value: number, count: number): void {
+  for (let i = 0; i < count; i++) {
+    const at = start + i;
+    const mask = 1 << (7 - (at & 7));
+    const old = bytes[at >> 3] as number;
+    bytes[at >> 3] = (value >> (count - 1 - i)) & 1 ? old | mask : old & ~mask;
   }
 }
 
