@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 
 const HELP = `usage: npm test [-- --only STEP ...] [-- --skip STEP ...]
 
-steps: types lint layers functions invariants unit build sim cluster
+steps: types lint layers functions unused invariants unit build sim cluster
   npm test                          everything (under 10 minutes on two cores)
   npm test -- --skip cluster        without the multi-process tests
   npm test -- --only unit           one step`;
@@ -30,6 +30,7 @@ const steps = [
   { name: 'lint', command: [bin('eslint'), '--max-warnings', '0', '.'] },
   { name: 'layers', command: ['npm', 'run', '--silent', 'layers'] },
   { name: 'functions', command: ['node', 'scripts/count-functions.mjs'] },
+  { name: 'unused', command: ['npm', 'run', '--silent', 'unused'] },
   { name: 'invariants', command: ['node', 'scripts/check-invariants.mjs'] },
   { name: 'unit', command: [bin('mocha'), 'src/**/*.test.ts'] },
   { name: 'build', command: ['node', 'scripts/build.mjs'] },

@@ -102,12 +102,6 @@ export function rangeRequest(fields: RangeFields): Buffer {
   return rangeFields(outer, fields).finish();
 }
 
-export function deleteRequest(key: Uint8Array, rangeEnd?: Uint8Array): Buffer {
-  outer.begin().bytes(1, key);
-  if (rangeEnd) outer.bytes(2, rangeEnd);
-  return outer.finish();
-}
-
 const requestOp = (field: number, body: Uint8Array): Buffer => inner.begin().message(field, body).body();
 const putOp = (key: Uint8Array, value: Uint8Array): Buffer =>
   requestOp(2, inner.begin().bytes(1, key).bytes(2, value).body());
@@ -135,10 +129,6 @@ export function putIfExistsRequest(key: Uint8Array, value: Uint8Array): Buffer {
   const success = putOp(key, value);
   const failure = getOp(key);
   return outer.begin().message(1, body).message(2, success).message(3, failure).finish();
-}
-
-export function compactRequest(revision: number): Buffer {
-  return outer.begin().number(1, revision).finish();
 }
 
 export const EMPTY_REQUEST = Buffer.from([0, 0, 0, 0, 0]);
@@ -274,17 +264,6 @@ export function revisionOf(body: Buffer): number {
     fields.skip();
   }
   return 0;
-}
-
-export function deleteReply(body: Buffer): { revision: number; deleted: number } {
-  const out = { revision: 0, deleted: 0 };
-  const fields = new Fields(body);
-  while (fields.next()) {
-    if (fields.field === 1) out.revision = headerRevision(fields.message());
-    else if (fields.field === 2) out.deleted = fields.number();
-    else fields.skip();
-  }
-  return out;
 }
 
 export interface TxnReply {

@@ -20,7 +20,6 @@ export class Workload {
   /** Reads that differ from what was acknowledged. Must stay 0. */
   wrong = 0;
   failed = 0;
-  lastFailure = '';
   /** The longest time without a success, in ms. */
   longestGapMs = 0;
   #lastSuccess = performance.now();
@@ -88,7 +87,6 @@ export class Workload {
     } catch (error) {
       if (!(error instanceof ClientError)) throw error;
       this.failed++;
-      this.lastFailure = error.message;
     }
   }
 }
