@@ -2,7 +2,10 @@ import assert from 'node:assert/strict';
 import { failoverRound } from '../scripts/lib/failover.js';
 import { withCluster } from './harness.js';
 
-/** The drill demands less than 1000 ms on a quiet machine; a test shares its cores, and must only tell an election from a hang. */
+/**
+ * The drill demands less than 1000 ms on a quiet machine; a test shares its cores, and must only
+ * tell an election from a hang.
+ */
 const GAP_MS = 4000;
 
 describe('failover of real processes', function () {

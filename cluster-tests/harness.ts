@@ -1,6 +1,7 @@
 /**
- * Real processes for tests: one cluster per file, stopped whatever happens. `CLUSTER_TEST_TARGET=etcd` runs those tests that
- * make sense there against an etcd on the PATH: what the reference does is then what we demand.
+ * Real processes for tests: one cluster per file, stopped whatever happens.
+ * `CLUSTER_TEST_TARGET=etcd` runs those tests that make sense there against an etcd on the PATH:
+ * what the reference does is then what we demand.
  */
 
 import { binaryOf, type BinaryKind } from '../scripts/lib/binary.js';
@@ -20,7 +21,10 @@ export interface Fixture {
   load: LoadProcess;
 }
 
-/** Registers `before` and `after` of the describe block it is called in; the fixture is filled when tests run. */
+/**
+ * Registers `before` and `after` of the describe block it is called in; the fixture is filled when
+ * tests run.
+ */
 export function withCluster(name: string, options: { readonly extraArgs?: readonly string[]; readonly load?: boolean } = {}): Fixture {
   const fixture = {} as Fixture;
   before(async function () {
@@ -41,6 +45,7 @@ export function withCluster(name: string, options: { readonly extraArgs?: readon
 
 /** Pending by name where only our own server can be asked. */
 export function kintsugiOnly(context: Mocha.Context): void {
-  // CLUSTER_TEST_TARGET=etcd runs the same tests against etcd, which has no tables to rot and no /status to ask.
+  // CLUSTER_TEST_TARGET=etcd runs the same tests against etcd, which has no tables to rot and no
+  // /status to ask.
   if (target !== 'kintsugi') context.skip();
 }

@@ -1,6 +1,7 @@
 /**
- * The benchmark: a local three-node cluster and, where an etcd is on the PATH, a three-member etcd, in the same run and in turns, both
- * with default flags (fsync on). The load is a lean process of its own; it verifies everything it reads. Medians of several runs.
+ * The benchmark: a local three-node cluster and, where an etcd is on the PATH, a three-member etcd,
+ * in the same run and in turns, both with default flags (fsync on). The load is a lean process of
+ * its own; it verifies everything it reads. Medians of several runs.
  */
 
 import { findEtcd, kintsugi, type Binary, type BinaryKind } from './lib/binary.js';

@@ -1,6 +1,7 @@
 /**
- * Bit-rot drill: rots tables of a follower and of the leader, running and stopped, then different blocks of all three nodes at once;
- * everything must be read back right through every node, the heals must go through the log, and all tables end byte-equal.
+ * Bit-rot drill: rots tables of a follower and of the leader, running and stopped, then different
+ * blocks of all three nodes at once; everything must be read back right through every node, the
+ * heals must go through the log, and all tables end byte-equal.
  */
 
 import { kintsugi } from './lib/binary.js';

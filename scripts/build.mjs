@@ -1,4 +1,7 @@
-/** Builds dist/: incremental, so that a build without changes takes a moment. The proto files are used where they are. */
+/**
+ * Builds dist/: incremental, so that a build without changes takes a moment. The proto files are
+ * used where they are.
+ */
 
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, rmSync } from 'node:fs';

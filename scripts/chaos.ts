@@ -1,6 +1,7 @@
 /**
- * Chaos: kills, pauses, restarts, partitions and bit flips, chosen by a seed, under load. Holds only if every acknowledged write is
- * read back through every node at the end and the recorded history is linearizable.
+ * Chaos: kills, pauses, restarts, partitions and bit flips, chosen by a seed, under load. Holds
+ * only if every acknowledged write is read back through every node at the end and the recorded
+ * history is linearizable.
  */
 
 import { join } from 'node:path';

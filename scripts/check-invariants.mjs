@@ -3,10 +3,13 @@
  * `npm run invariants` ties INVARIANTS.md to the code:
  *   1. every id has a test whose title cites it;
  *   2. every id that a test title, an assertion or a check of the simulator cites is defined;
- *   3. every path under "enforced in" exists, and cites the id where it enforces it: in the message of an assertion (assert, must,
- *      unreachable), of a typed error or of a check of the simulator, or in a comment right above the statement that makes the error.
- *      Paths are below src/, those of scripts/ and cluster-tests/ as they are; of a folder (`replica/log/`) one file is enough.
- * Exits 1 and names what is missing. Gaps of the third kind are only listed unless `--strict` is given.
+ *   3. every path under "enforced in" exists, and cites the id where it enforces it: in the message
+ *      of an assertion (assert, must, unreachable), of a typed error or of a check of the
+ *      simulator, or in a comment right above the statement that makes the error. Paths are below
+ *      src/, those of scripts/ and cluster-tests/ as they are; of a folder (`replica/log/`) one
+ *      file is enough.
+ * Exits 1 and names what is missing. Gaps of the third kind are only listed unless `--strict` is
+ * given.
  */
 
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
@@ -69,7 +72,10 @@ function commentsAbove(node, source) {
   return words;
 }
 
-/** What a file claims: titles of tests, messages of assertions and checks, and typed errors with what stands above them. */
+/**
+ * What a file claims: titles of tests, messages of assertions and checks, and typed errors with
+ * what stands above them.
+ */
 function claims(path) {
   const source = ts.createSourceFile(path, readFileSync(path, 'utf8'), ts.ScriptTarget.Latest, true);
   const found = { titles: [], assertions: [], errors: [] };

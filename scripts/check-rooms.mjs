@@ -1,10 +1,12 @@
 #!/usr/bin/env node
-// `npm run layers`, second half: imports go only downward, between folders of any depth. dependency-cruiser knows which floor may
-// import which; here no two folders of src/ may need each other:
+// `npm run layers`, second half: imports go only downward, between folders of any depth.
+// dependency-cruiser knows which floor may import which; here no two folders of src/ may need each
+// other:
 //   1. floors (the folders of src/), their tests included;
 //   2. inside each folder, what ships: its sub-folders as wholes, and its own files;
 //   3. every folder by itself, where the tests of a folder are a room above it.
-// Exits 1 and prints, for each circle, an import or two of each of its arrows, the rarest arrow first.
+// Exits 1 and prints, for each circle, an import or two of each of its arrows, the rarest arrow
+// first.
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,6 +1,7 @@
 /**
  * The linearizability checker against histories with known verdicts, damaged good histories, and a
- * history of a million operations. Exit code 0 only if every verdict is right and the million takes less than ten seconds.
+ * history of a million operations. Exit code 0 only if every verdict is right and the million takes
+ * less than ten seconds.
  */
 
 import { existsSync, readFileSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** Three local nodes that outlive the command: start, look at, stop. What runs is written down in `.data/cluster/cluster.json`. */
+/**
+ * Three local nodes that outlive the command: start, look at, stop. What runs is written down in
+ * `.data/cluster/cluster.json`.
+ */
 
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,15 +1,17 @@
 #!/usr/bin/env node
 /**
- * `npm run functions`: counts the members of interfaces and type literals that are functions. Options
- * full of callbacks are how rooms get tied together behind the back of the import rules. What many
- * rooms ask for is a small state object with one writer and many readers instead; a function is left
- * only where a lower floor must call a higher one.
+ * `npm run functions`: counts the members of interfaces and type literals that are functions.
+ * Options full of callbacks are how rooms get tied together behind the back of the import rules.
+ * What many rooms ask for is a small state object with one writer and many readers instead; a
+ * function is left only where a lower floor must call a higher one.
  *
- * Looked at: src, without sim, cli, tests and folders named testing. A member counts if it is a method,
- * or its type is a function: also when optional, one of a union, an element of a list or record, or
- * behind an alias (the type checker looks, so that names do not help). It does not count
- *   - if its interface is implemented by a class that ships (`implements X`) and is not named like a bag,
- *   - if no other file can meet it: neither exported nor part of anything that is (a list of waiters).
+ * Looked at: src, without sim, cli, tests and folders named testing. A member counts if it is a
+ * method, or its type is a function: also when optional, one of a union, an element of a list or
+ * record, or behind an alias (the type checker looks, so that names do not help). It does not count
+ *   - if its interface is implemented by a class that ships (`implements X`) and is not named like
+ *     a bag,
+ *   - if no other file can meet it: neither exported nor part of anything that is (a list of
+ *     waiters).
  * `npm run functions -- --all` lists the members by name.
  */
 
@@ -26,7 +28,10 @@ const SLACK = 3;
 /** What is named so is a bag of callbacks, implemented by a class or not. */
 const BAGS = /(?:Options|Parts|Host|Sinks|Sources|Source|Hooks|Context|Input|Config|Rules)$/;
 
-/** The seams to the outer world: one interface each for clock, disk, network and events, and every shell has its own. */
+/**
+ * The seams to the outer world: one interface each for clock, disk, network and events, and every
+ * shell has its own.
+ */
 const SEAMS = new Set(['src/base/env.ts', 'src/base/disk.ts', 'src/base/events.ts']);
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
@@ -49,7 +54,9 @@ function walk(node, visit) {
   ts.forEachChild(node, (child) => walk(child, visit));
 }
 
-/** Symbols of all interfaces and aliases that a class implements, those that they extend included. */
+/**
+ * Symbols of all interfaces and aliases that a class implements, those that they extend included.
+ */
 function implementedIn({ checker, files }) {
   const found = new Set();
   const add = (expression) => {
@@ -95,7 +102,10 @@ function nameOf(node) {
   return `${path.join('.')} {}`;
 }
 
-/** The alias that stands directly for this type literal, maybe through `Readonly<...>`: it may be implemented like an interface. */
+/**
+ * The alias that stands directly for this type literal, maybe through `Readonly<...>`: it may be
+ * implemented like an interface.
+ */
 function aliasOf(node) {
   let at = node.parent;
   while (ts.isParenthesizedTypeNode(at) || ts.isTypeReferenceNode(at)) at = at.parent;
@@ -106,7 +116,10 @@ const isExported = (node) => (ts.getCombinedModifierFlags(node) & ts.ModifierFla
 const isHidden = (member) =>
   (member.name !== undefined && ts.isPrivateIdentifier(member.name)) || (ts.getCombinedModifierFlags(member) & ts.ModifierFlags.Private) !== 0;
 
-/** The interfaces and type literals of a file that others can meet: exported, or named in the types of what is. */
+/**
+ * The interfaces and type literals of a file that others can meet: exported, or named in the types
+ * of what is.
+ */
 function inSight(checker, file) {
   const seen = new Set();
   const look = (node) => {

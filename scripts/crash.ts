@@ -1,4 +1,7 @@
-/** Crash drill: kill -9 of all nodes at once under load, again and again; every acknowledged write must be there afterwards. */
+/**
+ * Crash drill: kill -9 of all nodes at once under load, again and again; every acknowledged write
+ * must be there afterwards.
+ */
 
 import { binaryOf } from './lib/binary.js';
 import { Cluster } from './lib/cluster.js';

@@ -1,5 +1,6 @@
-// Read by mocha before the tests: what is drawn at random in them is the same in every run of a commit, so that a failure is
-// a failure for everybody. FC_SEED=<number> draws otherwise; FC_SEED=random draws anew each time, for whoever goes hunting.
+// Read by mocha before the tests: what is drawn at random in them is the same in every run of a
+// commit, so that a failure is a failure for everybody. FC_SEED=<number> draws otherwise;
+// FC_SEED=random draws anew each time, for whoever goes hunting.
 import fc from 'fast-check';
 
 const wanted = process.env.FC_SEED ?? '20261122';

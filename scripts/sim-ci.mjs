@@ -1,6 +1,6 @@
 /**
- * The simulator's part of `npm test`, over what is built: 50 fixed seeds, the seeds that once found a bug, and one seed twice.
- * All of it runs even if some fails, each part on all cores.
+ * The simulator's part of `npm test`, over what is built: 50 fixed seeds, the seeds that once found
+ * a bug, and one seed twice. All of it runs even if some fails, each part on all cores.
  */
 
 import { spawnSync } from 'node:child_process';

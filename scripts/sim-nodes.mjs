@@ -1,6 +1,7 @@
 /**
- * `npm run sim:nodes`: the same seeds under several versions of Node must be the same runs. The versions come from npm's `node`
- * package, into .data/nodes/; which version really ran is asked of the binary itself.
+ * `npm run sim:nodes`: the same seeds under several versions of Node must be the same runs. The
+ * versions come from npm's `node` package, into .data/nodes/; which version really ran is asked of
+ * the binary itself.
  */
 
 import { spawn, spawnSync } from 'node:child_process';

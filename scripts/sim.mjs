@@ -1,6 +1,7 @@
 /**
- * `npm run sim`: the built `kintsugi sim`, after building what is not built yet. What is given follows the fixed arguments of
- * the npm script. Standard output belongs to the command alone, so that `npm run --silent sim -- --json` can be piped.
+ * `npm run sim`: the built `kintsugi sim`, after building what is not built yet. What is given
+ * follows the fixed arguments of the npm script. Standard output belongs to the command alone, so
+ * that `npm run --silent sim -- --json` can be piped.
  */
 
 import { spawn } from 'node:child_process';

@@ -1,6 +1,7 @@
 /**
- * Three nodes in one terminal, with real data: the text files under `node_modules`, loaded through gRPC. Goes on serving; with `--story` it
- * rots a follower's tables, watches the cluster heal, kills the leader under load, and ends.
+ * Three nodes in one terminal, with real data: the text files under `node_modules`, loaded through
+ * gRPC. Goes on serving; with `--story` it rots a follower's tables, watches the cluster heal,
+ * kills the leader under load, and ends.
  */
 
 import { kintsugi, which } from './lib/binary.js';

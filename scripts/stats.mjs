@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 /**
- * `npm run stats`: the size of the house, counted and never written by hand. Files, lines and folders of src, the largest files,
- * and for each floor and room how many lines of what ships stand behind one assertion: a call of assert, must or unreachable, or of a function that only fails by one (its result is `never`).
- * `--rooms` shows the rooms too, `--largest N` so many files. Tests and folders named testing count for themselves.
+ * `npm run stats`: the size of the house, counted and never written by hand. Files, lines and
+ * folders of src, the largest files, and for each floor and room how many lines of what ships stand
+ * behind one assertion: a call of assert, must or unreachable, or of a function that only fails by
+ * one (its result is `never`). `--rooms` shows the rooms too, `--largest N` so many files. Tests
+ * and folders named testing count for themselves.
  */
 
 import { spawnSync } from 'node:child_process';

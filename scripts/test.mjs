@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// `npm test`: everything that must hold before a change lands, from a bare clone with only Node 20 and npm.
-// Prints what runs, how long it took, and a last line `N passed, N failed`. Exit 1 when anything failed.
+// `npm test`: everything that must hold before a change lands, from a bare clone with only Node 20
+// and npm. Prints what runs, how long it took, and a last line `N passed, N failed`. Exit 1 when
+// anything failed.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 

@@ -1,4 +1,7 @@
-/** One measured run: the load's own numbers joined with what the kernel charged to the three servers meanwhile. */
+/**
+ * One measured run: the load's own numbers joined with what the kernel charged to the three servers
+ * meanwhile.
+ */
 
 import type { Cluster } from './cluster.js';
 import type { LoadProcess } from './load/process.js';

@@ -1,4 +1,7 @@
-/** The two servers a drill can run: this project's build and, for comparison, an etcd on the PATH. Both take the same flags. */
+/**
+ * The two servers a drill can run: this project's build and, for comparison, an etcd on the PATH.
+ * Both take the same flags.
+ */
 
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** One pass of the bit-rot drill: damage, read everything, scrub, wait for the heals, scrub again, compare. */
+/**
+ * One pass of the bit-rot drill: damage, read everything, scrub, wait for the heals, scrub again,
+ * compare.
+ */
 
 import type { Cluster } from './cluster.js';
 import { checkFixedData, type FixedData } from './fixed-data.js';
@@ -68,8 +71,8 @@ async function readEverything(cluster: Cluster, data: FixedData): Promise<ReadSu
 }
 
 /**
- * `name` says whom and when: follower, leader or stripes (a different third of the blocks on each node), running or stopped.
- * The pass holds if `faults` is empty.
+ * `name` says whom and when: follower, leader or stripes (a different third of the blocks on each
+ * node), running or stopped. The pass holds if `faults` is empty.
  */
 export async function runPass(
   cluster: Cluster,

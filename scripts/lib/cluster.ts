@@ -1,4 +1,7 @@
-/** Three (or more) nodes on loopback, of either binary, in one work directory. Nothing is shared with another run. */
+/**
+ * Three (or more) nodes on loopback, of either binary, in one work directory. Nothing is shared
+ * with another run.
+ */
 
 import { mkdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -72,7 +75,10 @@ export class Cluster {
     return node;
   }
 
-  /** Starts every node and waits until each answers a linearizable read. Says how long that took, in ms. */
+  /**
+   * Starts every node and waits until each answers a linearizable read. Says how long that took, in
+   * ms.
+   */
   async start(timeoutMs = 60_000): Promise<number> {
     const began = Date.now();
     for (const node of this.nodes) node.start();

@@ -1,4 +1,7 @@
-/** What every script shares: flags with help, exit codes 0 (held), 1 (did not hold), 2 (usage), and clean-up on every way out. */
+/**
+ * What every script shares: flags with help, exit codes 0 (held), 1 (did not hold), 2 (usage), and
+ * clean-up on every way out.
+ */
 
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { bad } from './print.js';

@@ -1,6 +1,6 @@
 /**
- * kill -9 of all nodes at once under load, then restart: every acknowledged write must be there. Proves replay, not fsync: the
- * page cache survives.
+ * kill -9 of all nodes at once under load, then restart: every acknowledged write must be there.
+ * Proves replay, not fsync: the page cache survives.
  */
 
 import { join } from 'node:path';

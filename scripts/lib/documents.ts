@@ -1,4 +1,7 @@
-/** Real data that every clone has: the text files under `node_modules`, and a store filled with them through gRPC. */
+/**
+ * Real data that every clone has: the text files under `node_modules`, and a store filled with them
+ * through gRPC.
+ */
 
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';

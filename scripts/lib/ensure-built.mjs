@@ -1,6 +1,7 @@
 /**
- * Plain JavaScript without dependencies: it runs before anything is installed. Installs what `package-lock.json` names if
- * `node_modules` is missing, and builds if `dist` is missing or older than a source file.
+ * Plain JavaScript without dependencies: it runs before anything is installed. Installs what
+ * `package-lock.json` names if `node_modules` is missing, and builds if `dist` is missing or older
+ * than a source file.
  */
 
 import { spawnSync } from 'node:child_process';

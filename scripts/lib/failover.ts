@@ -22,7 +22,10 @@ export interface RoundOptions {
 export interface RoundResult {
   readonly killed: string;
   readonly rateBefore: number;
-  /** From the kill to the end of the silence it caused: the first acknowledgement after the longest pause. */
+  /**
+   * From the kill to the end of the silence it caused: the first acknowledgement after the longest
+   * pause.
+   */
   readonly gapMs: number;
   /** From the kill to the first acknowledgement of a write that began after it. */
   readonly firstNewMs: number;
@@ -43,7 +46,10 @@ export interface RoundResult {
 }
 
 const WINDOW_MS = 200;
-/** What was decided before the kill is still acknowledged for a moment; the silence of the kill begins within this time. */
+/**
+ * What was decided before the kill is still acknowledged for a moment; the silence of the kill
+ * begins within this time.
+ */
 const GAP_BEGINS_WITHIN_MS = 500;
 
 const isWrite = (op: Recorded): boolean => op.kind !== 'get';
@@ -59,7 +65,10 @@ function countIn(times: readonly number[], from: number, to: number): number {
   return n;
 }
 
-/** When the longest silence that began before `withinMs` after the kill was over; Infinity if it lasted until the load stopped. */
+/**
+ * When the longest silence that began before `withinMs` after the kill was over; Infinity if it
+ * lasted until the load stopped.
+ */
 export function gapAfter(times: readonly number[], killedAt: number, withinMs: number, stoppedAt = Infinity): number {
   let previous = killedAt;
   let longest = 0;
@@ -154,7 +163,10 @@ export interface ReadBackSum {
   readonly firstFault: string;
 }
 
-/** Through every node, linearizable first: after that a serializable read of the same node is at least as new. */
+/**
+ * Through every node, linearizable first: after that a serializable read of the same node is at
+ * least as new.
+ */
 export async function readBackEverywhere(cluster: Cluster, prefix: string, expected: Expected): Promise<ReadBackSum> {
   let missing = 0;
   let wrong = 0;

@@ -1,4 +1,7 @@
-/** A fixed set of keys with verifiable values: what the bit-rot drill loads, and what must be there afterwards. */
+/**
+ * A fixed set of keys with verifiable values: what the bit-rot drill loads, and what must be there
+ * afterwards.
+ */
 
 import { forAll, putPatiently } from './documents.js';
 import type { Endpoint } from './load/grpc.js';

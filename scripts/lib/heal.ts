@@ -1,4 +1,7 @@
-/** Watching a cluster heal: scrub on demand, counters of all nodes, and waiting until nothing is left to do. */
+/**
+ * Watching a cluster heal: scrub on demand, counters of all nodes, and waiting until nothing is
+ * left to do.
+ */
 
 import type { Cluster } from './cluster.js';
 import type { ClusterNode } from './node.js';
@@ -17,7 +20,10 @@ export async function healCounters(cluster: Cluster): Promise<Map<string, HealCo
   return out;
 }
 
-/** What grew, summed over the nodes. The counters of a node that is missing from `before` began at zero. */
+/**
+ * What grew, summed over the nodes. The counters of a node that is missing from `before` began at
+ * zero.
+ */
 export function growth(before: ReadonlyMap<string, HealCounters>, after: ReadonlyMap<string, HealCounters>): HealCounters {
   const out: Record<string, number> = {};
   for (const [node, counters] of after) {
@@ -98,7 +104,10 @@ async function unrest(cluster: Cluster): Promise<string> {
 const CALM_LOOKS = 4;
 const LOOK_EVERY_MS = 250;
 
-/** Waits until no hint is open, all nodes have applied the same, and every table file is equal everywhere, for a while. */
+/**
+ * Waits until no hint is open, all nodes have applied the same, and every table file is equal
+ * everywhere, for a while.
+ */
 export async function waitQuiet(cluster: Cluster, timeoutMs = 60_000): Promise<Quiet> {
   const began = Date.now();
   let calm = 0;

@@ -1,4 +1,7 @@
-/** One node as a real process: started from a binary, watched from outside only (gRPC, ops HTTP, /proc, files). */
+/**
+ * One node as a real process: started from a binary, watched from outside only (gRPC, ops HTTP,
+ * /proc, files).
+ */
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
@@ -66,7 +69,10 @@ export class ClusterNode {
     return [...s.binary.args, ...flags.map(([name, value]) => `--${name}=${value}`), ...s.extraArgs];
   }
 
-  /** Starts the process; a group of its own, so that Ctrl-C in the terminal reaches it only through us. */
+  /**
+   * Starts the process; a group of its own, so that Ctrl-C in the terminal reaches it only through
+   * us.
+   */
   start(): void {
     if (this.running) throw new Error(`${this.name} is running already`);
     mkdirSync(join(this.spec.dataDir, '..'), { recursive: true });
@@ -155,7 +161,9 @@ export class ClusterNode {
   }
 }
 
-/** Waits until Node has collected the exit code: else the process stays a zombie if we end first. */
+/**
+ * Waits until Node has collected the exit code: else the process stays a zombie if we end first.
+ */
 async function reaped(child: ChildProcess | undefined): Promise<void> {
   for (let i = 0; child !== undefined && child.exitCode === null && child.signalCode === null && i < 200; i++) {
     await new Promise((resolve) => setTimeout(resolve, 5));

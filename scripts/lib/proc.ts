@@ -1,4 +1,7 @@
-/** What the kernel knows about a process: CPU used, bytes sent to the disk, memory. Linux only; zeros elsewhere. */
+/**
+ * What the kernel knows about a process: CPU used, bytes sent to the disk, memory. Linux only;
+ * zeros elsewhere.
+ */
 
 import { readFileSync, statSync } from 'node:fs';
 
@@ -51,15 +54,18 @@ export function isAlive(pid: number): boolean {
   return !/^State:\s+Z/m.test(read(pid, 'status'));
 }
 
-/** The command line of a process; empty if there is none. Pids are reused: look before you signal one that was written down. */
+/**
+ * The command line of a process; empty if there is none. Pids are reused: look before you signal
+ * one that was written down.
+ */
 export function commandOf(pid: number): string {
   return read(pid, 'cmdline').replaceAll('\0', ' ');
 }
 
 /**
- * Bytes that the device under `path` has been sent, by everybody; undefined where the kernel does not tell. The count that
- * belongs to a process charges a whole large folio for each small write into a file that was written in big pieces before: up
- * to a hundred times too much.
+ * Bytes that the device under `path` has been sent, by everybody; undefined where the kernel does
+ * not tell. The count that belongs to a process charges a whole large folio for each small write
+ * into a file that was written in big pieces before: up to a hundred times too much.
  */
 export function deviceWriteBytes(path: string): number | undefined {
   const { dev } = statSync(path);

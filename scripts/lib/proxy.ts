@@ -1,15 +1,19 @@
 /**
- * A proxy in front of each node's peer port, able to cut each direction of each link. All nodes are told the proxies' ports, so
- * `--initial-cluster` is the same everywhere; who dialled is learnt from the kernel: the inode of the connecting socket in
- * `/proc/net/tcp` belongs to one of the nodes' processes. A node opens one connection per peer and sends on it, so cutting what
- * A dialled to B stops what A says to B (and the answers to A's calls), while B still speaks to A.
+ * A proxy in front of each node's peer port, able to cut each direction of each link. All nodes are
+ * told the proxies' ports, so `--initial-cluster` is the same everywhere; who dialled is learnt
+ * from the kernel: the inode of the connecting socket in `/proc/net/tcp` belongs to one of the
+ * nodes' processes. A node opens one connection per peer and sends on it, so cutting what A dialled
+ * to B stops what A says to B (and the answers to A's calls), while B still speaks to A.
  */
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { ClusterNode } from './node.js';
 
-/** `silent`: bytes stop, connections stay; they move on when the cut heals. `reset`: connections break and new ones are refused. */
+/**
+ * `silent`: bytes stop, connections stay; they move on when the cut heals. `reset`: connections
+ * break and new ones are refused.
+ */
 export type CutKind = 'silent' | 'reset';
 
 interface Link {

@@ -1,4 +1,6 @@
-/** Plans of damage for one node's tables: every kind the drill promises, each on tables of its own. */
+/**
+ * Plans of damage for one node's tables: every kind the drill promises, each on tables of its own.
+ */
 
 import { forAll } from './documents.js';
 import type { ClusterNode } from './node.js';
@@ -46,7 +48,9 @@ function flipMany(tables: readonly Table[], random: () => number): number {
   return blocks;
 }
 
-/** One bit in the header and one in the parity of data blocks, and in every index and filter block. */
+/**
+ * One bit in the header and one in the parity of data blocks, and in every index and filter block.
+ */
 function flipElsewhere(table: Table, random: () => number): number {
   let blocks = 0;
   const flip = (from: number, length: number): void => {
@@ -87,7 +91,10 @@ export async function rotNode(node: ClusterNode, random: () => number): Promise<
   return out;
 }
 
-/** Every `of`-th block, from `which` on, beyond parity: with `which` different on each node one good copy of every block is left. */
+/**
+ * Every `of`-th block, from `which` on, beyond parity: with `which` different on each node one good
+ * copy of every block is left.
+ */
 export async function rotStripe(node: ClusterNode, which: number, of: number): Promise<Damage> {
   let blocks = 0;
   for (const table of await tablesOf(node)) {

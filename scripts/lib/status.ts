@@ -1,4 +1,7 @@
-/** The part of `/status` that scripts read. Everything is optional to a script: an older node may lack a field. */
+/**
+ * The part of `/status` that scripts read. Everything is optional to a script: an older node may
+ * lack a field.
+ */
 
 export interface TableStatus {
   readonly id: number;
@@ -37,7 +40,10 @@ export interface NodeStatus {
   readonly [more: string]: unknown;
 }
 
-/** A number somewhere below `status`, by the first of these names that is found; undefined if none is. */
+/**
+ * A number somewhere below `status`, by the first of these names that is found; undefined if none
+ * is.
+ */
 export function findNumber(status: unknown, ...names: readonly string[]): number | undefined {
   for (const name of names) {
     const found = search(status, name, 4);

@@ -1,6 +1,7 @@
 /**
- * The story of the project in one minute: rot in a follower's tables, the read that parity corrected, the hint at the leader, the
- * heal in the log, three equal replicas; then the leader dies under load. Each step must be seen, or the story fails.
+ * The story of the project in one minute: rot in a follower's tables, the read that parity
+ * corrected, the hint at the leader, the heal in the log, three equal replicas; then the leader
+ * dies under load. Each step must be seen, or the story fails.
  */
 
 import { readFileSync } from 'node:fs';

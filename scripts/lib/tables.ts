@@ -1,6 +1,7 @@
 /**
- * Table files as an enemy sees them: where their parts lie, and ways to rot them under a node, running or not. Damage goes through the
- * page cache into the same inode and is synced, so that both plain and direct reads meet it.
+ * Table files as an enemy sees them: where their parts lie, and ways to rot them under a node,
+ * running or not. Damage goes through the page cache into the same inode and is synced, so that
+ * both plain and direct reads meet it.
  */
 
 import { execFile } from 'node:child_process';

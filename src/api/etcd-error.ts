@@ -1,6 +1,6 @@
 /**
- * The refusals that etcd's clients know. Clients match the whole message, so `ETCD_MESSAGES` is etcd's text to the
- * letter; the gRPC status of each code is the server's table.
+ * The refusals that etcd's clients know. Clients match the whole message, so `ETCD_MESSAGES` is
+ * etcd's text to the letter; the gRPC status of each code is the server's table.
  */
 
 import { KintsugiError } from '../base/errors.js';
@@ -37,7 +37,10 @@ export const ETCD_MESSAGES = {
 
 export type EtcdErrorCode = keyof typeof ETCD_MESSAGES;
 
-/** A refusal that changed nothing, except TIMEOUT*: there the outcome is unknown. `message` is what the client gets. */
+/**
+ * A refusal that changed nothing, except TIMEOUT*: there the outcome is unknown. `message` is what
+ * the client gets.
+ */
 export class EtcdError extends KintsugiError<EtcdErrorCode> {
   override readonly name = 'EtcdError';
   /** What goes over the wire: without the code in front. */

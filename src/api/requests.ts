@@ -1,7 +1,7 @@
 /**
- * etcd's KV requests and responses in our own words: keys and values are byte views, revisions numbers, lease ids bigints.
- * The wire codecs give and take these, so that the server hands a decoded request on without copying it, and the
- * client speaks the same.
+ * etcd's KV requests and responses in our own words: keys and values are byte views, revisions
+ * numbers, lease ids bigints. The wire codecs give and take these, so that the server hands a
+ * decoded request on without copying it, and the client speaks the same.
  */
 
 import type { LeaseId, Revision } from '../base/ids.js';
@@ -73,7 +73,10 @@ export interface DeleteRangeResponse {
 
 export type CompareResult = 'equal' | 'greater' | 'less' | 'not-equal' | 'unknown';
 
-/** The target with what it is compared to. A target that etcd does not know compares as equal, as in etcd. */
+/**
+ * The target with what it is compared to. A target that etcd does not know compares as equal, as in
+ * etcd.
+ */
 export type CompareTarget =
   | { readonly kind: 'version'; readonly version: number }
   | { readonly kind: 'create'; readonly revision: Revision }

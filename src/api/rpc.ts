@@ -1,10 +1,14 @@
 /**
- * One method of a service as both ends see it: its path, what it does, and how its messages look in bytes. Server and
- * client read the same description, so that a method is named in one place. Hot methods have codecs by hand (`services/kv.ts`);
- * all others go through reflection over the `.proto` files (`protos/reflected-rpc.ts`).
+ * One method of a service as both ends see it: its path, what it does, and how its messages look in
+ * bytes. Server and client read the same description, so that a method is named in one place. Hot
+ * methods have codecs by hand (`services/kv.ts`); all others go through reflection over the
+ * `.proto` files (`protos/reflected-rpc.ts`).
  */
 
-/** A read may be asked again, and be refused after it was carried out. A write may not: it has happened. */
+/**
+ * A read may be asked again, and be refused after it was carried out. A write may not: it has
+ * happened.
+ */
 export type Effect = 'read' | 'write';
 
 /** `Answer` is what a client gets: the response with the header that the server put before it. */

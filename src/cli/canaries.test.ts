@@ -1,4 +1,7 @@
-/** The canaries of scripts/canaries: whether the simulator finds them takes an hour; that they still are what they were takes seconds. */
+/**
+ * The canaries of scripts/canaries: whether the simulator finds them takes an hour; that they still
+ * are what they were takes seconds.
+ */
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

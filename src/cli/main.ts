@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The `kintsugi` command. Exit codes: 0 done, 1 failed, 2 wrong usage (and those of `sim`). Each command is loaded when it is asked for, so
- * that a server does not load the client.
+ * The `kintsugi` command. Exit codes: 0 done, 1 failed, 2 wrong usage (and those of `sim`). Each
+ * command is loaded when it is asked for, so that a server does not load the client.
  */
 
 import { messageOf } from '../base/errors.js';
@@ -34,7 +34,9 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
 };
 
-/** Names that error messages and documents use, and that are refused by name until they are there. */
+/**
+ * Names that error messages and documents use, and that are refused by name until they are there.
+ */
 const LATER: Readonly<Record<string, string>> = {
   recover: 're-admitting a member whose files are lost or damaged; see OPERATING.md for what can be done by hand',
   restore: 'starting a cluster from a backup',

@@ -1,4 +1,7 @@
-/** Calls a method of a service: a request to bytes, the bytes through the caller, its answer from bytes. */
+/**
+ * Calls a method of a service: a request to bytes, the bytes through the caller, its answer from
+ * bytes.
+ */
 
 import { CodecError } from '../base/errors.js';
 import type { Effect, Rpc } from '../api/rpc.js';

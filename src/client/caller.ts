@@ -1,7 +1,8 @@
 /**
- * Which endpoint a call goes to, and what happens when it does not answer. A read is asked again elsewhere while its
- * answer is UNAVAILABLE; a write only if it provably never left this process, since a second put is another revision.
- * Every retry is bounded by a count and by the call's deadline, and waits longer each round, with jitter.
+ * Which endpoint a call goes to, and what happens when it does not answer. A read is asked again
+ * elsewhere while its answer is UNAVAILABLE; a write only if it provably never left this process,
+ * since a second put is another revision. Every retry is bounded by a count and by the call's
+ * deadline, and waits longer each round, with jitter.
  */
 
 import { badArgument, ClientError } from './errors.js';
@@ -84,7 +85,10 @@ export class Caller {
     }
   }
 
-  /** A stream is never resumed: only its consumer knows what it has seen. No deadline unless one is given. */
+  /**
+   * A stream is never resumed: only its consumer knows what it has seen. No deadline unless one is
+   * given.
+   */
   stream(path: string, request: Uint8Array, options: CallOptions): AsyncGenerator<Buffer, void, undefined> {
     const endpoint = options.endpoint === undefined ? (this.#endpoints[this.#current] as Endpoint) : this.#named(options.endpoint);
     return endpoint.serverStream(path, request, this.#limits({ timeoutMs: Infinity, ...options }));

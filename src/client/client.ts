@@ -1,13 +1,15 @@
 /**
- * The published client, `kintsugi/client`. It speaks etcd's v3 gRPC API, so that it works against etcd too, and
- * `kintsugi.v1.Heal`. A call is answered by any member; reads move on to the next endpoint by themselves, writes only if
- * they provably were never sent. Everything a call can end with is a {@link ClientError}.
+ * The published client, `kintsugi/client`. It speaks etcd's v3 gRPC API, so that it works against
+ * etcd too, and `kintsugi.v1.Heal`. A call is answered by any member; reads move on to the next
+ * endpoint by themselves, writes only if they provably were never sent. Everything a call can end
+ * with is a {@link ClientError}.
  *
  *     await using client = connect({ endpoints: ['127.0.0.1:2379', '127.0.0.1:22379'] });
  *     await client.put('greeting', 'hello');
  *     const kv = await client.get('greeting');          // kv?.value is a Uint8Array
  *     const all = await client.getRange({ prefix: 'user/' }, { limit: 100 });
- *     await client.txn().if(compare.version('lock', '=', 0)).then(op.put('lock', 'mine')).else(op.get('lock')).commit();
+ *     await client.txn().if(compare.version('lock', '=', 0))
+ *       .then(op.put('lock', 'mine')).else(op.get('lock')).commit();
  */
 
 import { KV } from '../api/services/kv.js';
@@ -41,11 +43,16 @@ export type {
 } from '../api/requests.js';
 
 export interface ClientOptions {
-  /** `host:port` or `http://host:port`, one per member; asked in this order until one answers, then that one. */
+  /**
+   * `host:port` or `http://host:port`, one per member; asked in this order until one answers, then
+   * that one.
+   */
   readonly endpoints: readonly string[];
   /** Ms until a call ends with DEADLINE_EXCEEDED, over all its attempts. Default 5000. */
   readonly timeoutMs?: number;
-  /** Ms until a connection that does not come about is given up for the next endpoint. Default 2000. */
+  /**
+   * Ms until a connection that does not come about is given up for the next endpoint. Default 2000.
+   */
   readonly dialTimeoutMs?: number;
   /** Most attempts of one call, at any endpoint. Default 10; 1 turns retries off. */
   readonly maxAttempts?: number;
@@ -83,7 +90,10 @@ export class Client implements AsyncDisposable {
     return (await this.getRange(key, options)).kvs[0];
   }
 
-  /** Keys of a range, ordered by key unless asked otherwise. One answer holds them all: use `limit` and `from` to page. */
+  /**
+   * Keys of a range, ordered by key unless asked otherwise. One answer holds them all: use `limit`
+   * and `from` to page.
+   */
   getRange(range: KeyRange | Bytes, options: RangeOptions & CallOptions = {}): Promise<Reply<RangeResponse>> {
     return this.range(rangeRequest(range, options), options);
   }
@@ -98,7 +108,9 @@ export class Client implements AsyncDisposable {
     return callUnary(this.#caller, KV.DeleteRange, deleteRequest(range, options), options);
   }
 
-  /** `txn().if(...).then(...).else(...).commit()`. At most 128 conditions and 128 operations each. */
+  /**
+   * `txn().if(...).then(...).else(...).commit()`. At most 128 conditions and 128 operations each.
+   */
   txn(): Txn {
     return new Txn((request, options) => this.commit(request, options));
   }
@@ -108,7 +120,10 @@ export class Client implements AsyncDisposable {
     return callUnary(this.#caller, KV.Txn, request, options, onlyReads(request) ? 'read' : 'write');
   }
 
-  /** Forgets versions that were replaced at or before `revision`; `physical` waits until they are gone. */
+  /**
+   * Forgets versions that were replaced at or before `revision`; `physical` waits until they are
+   * gone.
+   */
   compact(revision: number, options: { readonly physical?: boolean } & CallOptions = {}): Promise<Reply<CompactionResponse>> {
     if (!Number.isSafeInteger(revision)) throw badArgument(`revision is a whole number, got ${revision}`);
     return callUnary(this.#caller, KV.Compact, { revision, physical: options.physical ?? false }, options);
@@ -149,7 +164,9 @@ function onlyReads(request: TxnRequest): boolean {
   return request.success.every(reads) && request.failure.every(reads);
 }
 
-/** Connects at the first call. Throws ClientError INVALID_ARGUMENT for options that make no sense. */
+/**
+ * Connects at the first call. Throws ClientError INVALID_ARGUMENT for options that make no sense.
+ */
 export function connect(options: ClientOptions): Client {
   return new Client(options);
 }

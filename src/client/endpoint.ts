@@ -1,6 +1,7 @@
 /**
- * One connection to one member. Bytes in, bytes out: it knows deadlines and statuses, nothing of keys. It tells apart a
- * call that never left this process from one that may have been carried out, which is all that a retry needs to know.
+ * One connection to one member. Bytes in, bytes out: it knows deadlines and statuses, nothing of
+ * keys. It tells apart a call that never left this process from one that may have been carried out,
+ * which is all that a retry needs to know.
  */
 
 import { Client as GrpcClient, connectivityState, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
@@ -20,7 +21,10 @@ export interface CallLimits {
 const identity = (bytes: Buffer): Buffer => bytes;
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 
-/** How grpc-js, whose version is pinned, says that it had no connection to send a call on; the tests hold it to this. */
+/**
+ * How grpc-js, whose version is pinned, says that it had no connection to send a call on; the tests
+ * hold it to this.
+ */
 const NEVER_SENT = /^(No connection established|Name resolution failed)/;
 
 /** `host:port` of an endpoint as people write it. Throws ClientError INVALID_ARGUMENT. */
@@ -98,7 +102,10 @@ export class Endpoint {
     }
   }
 
-  /** Resolves when there is a connection, or a refusal that the call itself will then report with its reason. */
+  /**
+   * Resolves when there is a connection, or a refusal that the call itself will then report with
+   * its reason.
+   */
   async #dialled(deadline: number): Promise<void> {
     const channel = this.#client.getChannel();
     const began = Date.now();

@@ -1,6 +1,7 @@
 /**
- * What a call to the cluster can end with. The code is gRPC's status by name; whether a caller may simply ask again
- * follows from the code alone: UNAVAILABLE is transient, everything else is an answer.
+ * What a call to the cluster can end with. The code is gRPC's status by name; whether a caller may
+ * simply ask again follows from the code alone: UNAVAILABLE is transient, everything else is an
+ * answer.
  */
 
 import { KintsugiError } from '../base/errors.js';
@@ -33,8 +34,8 @@ export class ClientError extends KintsugiError<ClientErrorCode> {
   readonly details: string;
   readonly endpoint: string | undefined;
   /**
-   * True: the request never left this process. False: a write may or may not have happened; read before you write again,
-   * or use a txn whose compare tells the two apart.
+   * True: the request never left this process. False: a write may or may not have happened; read
+   * before you write again, or use a txn whose compare tells the two apart.
    */
   readonly unsent: boolean;
   /** How often the call was tried, at any endpoint. */

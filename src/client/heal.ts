@@ -1,4 +1,7 @@
-/** `client.heal`: what a member knows of its own damage and of its mending. Every answer is the asked member's own. */
+/**
+ * `client.heal`: what a member knows of its own damage and of its mending. Every answer is the
+ * asked member's own.
+ */
 
 import type { CallOptions, Caller } from './caller.js';
 import { ReflectedRpc, type Message } from '../api/protos/reflected-rpc.js';
@@ -108,7 +111,10 @@ export class HealClient {
     return messagesOf(message, 'hints').map(hintOf);
   }
 
-  /** Reads all tables of one member past the caches; ends after the message that has `done` set. No deadline by default. */
+  /**
+   * Reads all tables of one member past the caches; ends after the message that has `done` set. No
+   * deadline by default.
+   */
   async *scrub(options: ScrubOptions = {}): AsyncGenerator<ScrubProgress, void, undefined> {
     const request = { bytes_per_second: String(options.bytesPerSecond ?? 0) };
     const rpc = new ReflectedRpc(SERVICE, 'Scrub', 'write');

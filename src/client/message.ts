@@ -1,4 +1,7 @@
-/** Fields of messages that came through reflection: 64-bit numbers are decimal strings there, and a field may be missing. */
+/**
+ * Fields of messages that came through reflection: 64-bit numbers are decimal strings there, and a
+ * field may be missing.
+ */
 
 import type { Message } from '../api/protos/reflected-rpc.js';
 

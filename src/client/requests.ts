@@ -1,4 +1,7 @@
-/** From what a user writes to etcd's requests: keys as text or bytes, ranges by name, everything else with etcd's defaults. */
+/**
+ * From what a user writes to etcd's requests: keys as text or bytes, ranges by name, everything
+ * else with etcd's defaults.
+ */
 
 import { EMPTY, prefixEnd, utf8 } from '../base/bytes.js';
 import { badArgument } from './errors.js';
@@ -23,7 +26,9 @@ export interface RangeOptions {
   readonly revision?: number;
   readonly order?: SortOrder;
   readonly sortBy?: SortTarget;
-  /** From the asked member's own state, without a quorum: may be old. Default false: linearizable. */
+  /**
+   * From the asked member's own state, without a quorum: may be old. Default false: linearizable.
+   */
   readonly serializable?: boolean;
   readonly keysOnly?: boolean;
   readonly countOnly?: boolean;
@@ -123,7 +128,10 @@ function comparison(range: KeyRange | Bytes, operator: CompareOperator, target: 
   return { result: RESULTS[operator], target, ...boundsOf(range) };
 }
 
-/** Conditions of a txn. A key that does not exist has version, revisions and lease 0 and no value: any comparison of that fails. */
+/**
+ * Conditions of a txn. A key that does not exist has version, revisions and lease 0 and no value:
+ * any comparison of that fails.
+ */
 export const compare = {
   value: (range: KeyRange | Bytes, operator: CompareOperator, value: Bytes): Compare =>
     comparison(range, operator, { kind: 'value', value: bytesOf(value) }),

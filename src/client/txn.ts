@@ -1,4 +1,7 @@
-/** `client.txn().if(...).then(...).else(...).commit()`: nothing is sent before `commit`, and each part is given once. */
+/**
+ * `client.txn().if(...).then(...).else(...).commit()`: nothing is sent before `commit`, and each
+ * part is given once.
+ */
 
 import { badArgument } from './errors.js';
 import type { CallOptions } from './caller.js';

@@ -1,6 +1,7 @@
 /**
- * JSON lines: a constant message and fields. Values of keys are never logged. Events of the layers below become lines
- * here, each kind with its level; what happens many times a second is counted, not logged.
+ * JSON lines: a constant message and fields. Values of keys are never logged. Events of the layers
+ * below become lines here, each kind with its level; what happens many times a second is counted,
+ * not logged.
  */
 
 import { pino, multistream, destination, type Logger } from 'pino';
@@ -11,7 +12,9 @@ export type { Logger } from 'pino';
 
 const LEVELS: Readonly<Record<string, string>> = { panic: 'fatal' };
 
-/** `default` and `stderr` are stderr, `stdout` is stdout, anything else a file that is appended to. */
+/**
+ * `default` and `stderr` are stderr, `stdout` is stdout, anything else a file that is appended to.
+ */
 export function openLogger(level: string, outputs: readonly string[], fields: Record<string, unknown>): Logger {
   const pinoLevel = LEVELS[level] ?? level;
   const streams = (outputs.length === 0 ? ['default'] : outputs).map((output) => {
@@ -65,7 +68,10 @@ const EVENT_LEVELS: Readonly<Record<KintsugiEvent['type'], Level | undefined>> =
 
 const ID_FIELDS: ReadonlySet<string> = new Set(['leader', 'node', 'to', 'from']);
 
-/** Members in hex, as everywhere an operator sees them; the field `node` of a line is the name of who speaks. */
+/**
+ * Members in hex, as everywhere an operator sees them; the field `node` of a line is the name of
+ * who speaks.
+ */
 function fieldsOf(event: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const fields: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(event)) {

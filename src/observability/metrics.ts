@@ -1,6 +1,7 @@
 /**
- * Prometheus metrics: own names, and etcd's for what its alerts and dashboards look at. Levels are read from the node's
- * status at scrape time; only what would be lost between scrapes is counted from events.
+ * Prometheus metrics: own names, and etcd's for what its alerts and dashboards look at. Levels are
+ * read from the node's status at scrape time; only what would be lost between scrapes is counted
+ * from events.
  */
 
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -119,7 +120,9 @@ export class Metrics implements EventSink {
     this.#samples(seconds, 'Time of RPCs.', 'histogram', () => rpc.handlingSeconds(seconds));
   }
 
-  /** A metric that is counted elsewhere: prom-client asks registered metrics for nothing but this. */
+  /**
+   * A metric that is counted elsewhere: prom-client asks registered metrics for nothing but this.
+   */
   #samples(name: string, help: string, type: string, values: () => Sample[]): void {
     const get = (): Promise<object> => Promise.resolve({ name, help, type, values: values(), aggregator: 'sum' });
     this.registry.registerMetric({ name, get, reset: () => undefined } as unknown as Metric);

@@ -1,6 +1,7 @@
 /**
- * Counts every RPC in plain numbers, so that a call costs a few additions, and turns them into Prometheus' usual gRPC
- * metrics only when somebody scrapes. Methods are those of the server's table: the label sets are bounded.
+ * Counts every RPC in plain numbers, so that a call costs a few additions, and turns them into
+ * Prometheus' usual gRPC metrics only when somebody scrapes. Methods are those of the server's
+ * table: the label sets are bounded.
  */
 
 /** Upper bounds in seconds, those of the usual gRPC histograms. */

@@ -1,4 +1,7 @@
-/** The node's status for people and programs: JSON that has no bigints, and the line that is logged once a minute. */
+/**
+ * The node's status for people and programs: JSON that has no bigints, and the line that is logged
+ * once a minute.
+ */
 
 import { formatId } from '../base/ids.js';
 import type { NodeStatus } from '../node/store.js';

@@ -1,8 +1,9 @@
 /**
- * One process per data directory. What holds the lock is a listening socket in Linux's abstract name space, named after
- * the directory's device and inode: the kernel binds it once and frees it when the process is gone, however it went, so
- * `kill -9` leaves nothing behind and there is no stale lock to guess about. `LOCK` in the directory says who holds it,
- * and its process id with that process's start time is a second check for processes that do not share the name space.
+ * One process per data directory. What holds the lock is a listening socket in Linux's abstract
+ * name space, named after the directory's device and inode: the kernel binds it once and frees it
+ * when the process is gone, however it went, so `kill -9` leaves nothing behind and there is no
+ * stale lock to guess about. `LOCK` in the directory says who holds it, and its process id with
+ * that process's start time is a second check for processes that do not share the name space.
  */
 
 import { promises as fs, readFileSync, statSync, unlinkSync } from 'node:fs';
@@ -14,7 +15,10 @@ const LOCK_FILE = 'LOCK';
 
 interface Holder {
   readonly pid: number;
-  /** In clock ticks since boot; 0 where the system does not tell. Tells a process from a later one with its id. */
+  /**
+   * In clock ticks since boot; 0 where the system does not tell. Tells a process from a later one
+   * with its id.
+   */
   readonly startTicks: number;
   readonly bootId: string;
 }

@@ -1,7 +1,8 @@
 /**
- * Reads that the page cache cannot answer. O_DIRECT wants page-aligned memory, which a Buffer is not and a
- * WebAssembly.Memory is. Where the system refuses (EINVAL) or only pretends (tmpfs has no disk behind it), the bytes
- * come from a plain read and say so: a caller must never take them for what is on the medium.
+ * Reads that the page cache cannot answer. O_DIRECT wants page-aligned memory, which a Buffer is
+ * not and a WebAssembly.Memory is. Where the system refuses (EINVAL) or only pretends (tmpfs has no
+ * disk behind it), the bytes come from a plain read and say so: a caller must never take them for
+ * what is on the medium.
  */
 
 import { constants, promises as fs } from 'node:fs';

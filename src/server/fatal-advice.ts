@@ -1,4 +1,6 @@
-/** What an operator can do about an error that ends the process, where the error itself cannot know. */
+/**
+ * What an operator can do about an error that ends the process, where the error itself cannot know.
+ */
 
 import { messageOf } from '../base/errors.js';
 

@@ -1,6 +1,7 @@
 /**
- * The life of a `kintsugi start` process. Up: log, node, gRPC, ops HTTP. Down, at SIGTERM or SIGINT: not ready, leadership
- * handed over, calls drained, node closed, exit 0. A second signal, or a broken invariant, ends it at once.
+ * The life of a `kintsugi start` process. Up: log, node, gRPC, ops HTTP. Down, at SIGTERM or
+ * SIGINT: not ready, leadership handed over, calls drained, node closed, exit 0. A second signal,
+ * or a broken invariant, ends it at once.
  */
 
 import { readFileSync } from 'node:fs';
@@ -128,7 +129,10 @@ async function shutDown({ node, grpc, http, health }: Running, config: NodeConfi
   }
 }
 
-/** To any member that takes it: one that lags or is gone answers with a time-out, then the next is asked. */
+/**
+ * To any member that takes it: one that lags or is gone answers with a time-out, then the next is
+ * asked.
+ */
 async function handOver(store: Store, config: NodeConfig, logger: Logger): Promise<void> {
   for (const member of store.members()) {
     if (store.leader !== store.memberId) return;

@@ -1,6 +1,7 @@
 /**
- * The disk of a real process: a data directory that nobody else has. Point reads and log writes are synchronous calls
- * into the page cache (1 to 3 us, where a promise costs 20 to 35); what may take long goes to the thread pool.
+ * The disk of a real process: a data directory that nobody else has. Point reads and log writes are
+ * synchronous calls into the page cache (1 to 3 us, where a promise costs 20 to 35); what may take
+ * long goes to the thread pool.
  */
 
 import fs, { promises as fsp } from 'node:fs';
@@ -30,7 +31,9 @@ export class NodeDisk implements Disk {
     this.#direct = new DirectReader(dir);
   }
 
-  /** Creates the data directory if it is missing. Throws DiskError LOCKED if another process has it. */
+  /**
+   * Creates the data directory if it is missing. Throws DiskError LOCKED if another process has it.
+   */
   static async open(dir: string): Promise<NodeDisk> {
     try {
       const created = await fsp.mkdir(dir, { recursive: true, mode: 0o700 });
@@ -260,7 +263,10 @@ async function syncOneDir(dir: string, name: string): Promise<void> {
   }
 }
 
-/** Makes the names on the way from `dir` up to `top` durable: a data directory that a power cut forgets lost everything. */
+/**
+ * Makes the names on the way from `dir` up to `top` durable: a data directory that a power cut
+ * forgets lost everything.
+ */
 async function syncNames(dir: string, top: string): Promise<void> {
   for (let parent = dirname(dir); parent.length >= top.length; parent = dirname(parent)) {
     await syncOneDir(parent, parent);
@@ -291,7 +297,10 @@ const BY_ERRNO: Readonly<Record<string, DiskErrorCode>> = {
   EDQUOT: 'NO_SPACE',
 };
 
-/** `otherwise` is the code of an errno that says nothing special. What is not a system error is passed on as it is. */
+/**
+ * `otherwise` is the code of an errno that says nothing special. What is not a system error is
+ * passed on as it is.
+ */
 function toDiskError(error: unknown, path: string, otherwise: DiskErrorCode, offset?: number): DiskError {
   if (error instanceof DiskError) return error;
   const { code, message } = error as NodeJS.ErrnoException;

@@ -1,6 +1,7 @@
 /**
- * One member inside this process, without gRPC for clients: what an application embeds and what `kintsugi start` serves.
- * Here the real disk, clock and network meet the same Replica that the simulator runs.
+ * One member inside this process, without gRPC for clients: what an application embeds and what
+ * `kintsugi start` serves. Here the real disk, clock and network meet the same Replica that the
+ * simulator runs.
  */
 
 import type { Env } from '../base/env.js';

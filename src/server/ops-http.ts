@@ -1,6 +1,7 @@
 /**
- * Health, metrics and status over plain HTTP, from local state: of use when there is no quorum. /livez never hangs on the
- * other members; /readyz does; lost redundancy makes neither fail, it is for /status and the alerts.
+ * Health, metrics and status over plain HTTP, from local state: of use when there is no quorum.
+ * /livez never hangs on the other members; /readyz does; lost redundancy makes neither fail, it is
+ * for /status and the alerts.
  */
 
 import { accessSync, constants } from 'node:fs';

@@ -171,7 +171,8 @@ describe('peer network over loopback', () => {
     const again = network(2, ports[1] as number, [[1, ports[0] as number]]);
     const recorder = new Recorder();
     await again.start(recorder);
-    // The way there may still look whole when the way back has broken: what is sent into it is lost.
+    // The way there may still look whole when the way back has broken: what is sent into it is
+    // lost.
     while (recorder.frames.length === 0) {
       a.send(2, utf8('welcome'));
       await new Promise((resolve) => setTimeout(resolve, 1));

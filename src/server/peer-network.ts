@@ -1,7 +1,8 @@
 /**
- * The members' Network over gRPC: one long-lived stream per pair and direction, messages batched, and unary calls on the
- * same connections. Nothing is accepted from a sender that is not a member of this cluster. When a stream breaks that
- * was up, in either direction, the peer's process is most likely gone: that is told at once, once per connection.
+ * The members' Network over gRPC: one long-lived stream per pair and direction, messages batched,
+ * and unary calls on the same connections. Nothing is accepted from a sender that is not a member
+ * of this cluster. When a stream breaks that was up, in either direction, the peer's process is
+ * most likely gone: that is told at once, once per connection.
  */
 
 import { Metadata, Server, ServerCredentials, status as Status } from '@grpc/grpc-js';

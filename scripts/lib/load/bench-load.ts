@@ -1,4 +1,7 @@
-/** The closed loop of the benchmark: each client sends its next request when its last one is answered. */
+/**
+ * The closed loop of the benchmark: each client sends its next request when its last one is
+ * answered.
+ */
 
 import { performance } from 'node:perf_hooks';
 import { METHODS } from './grpc.js';

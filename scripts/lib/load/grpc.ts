@@ -1,6 +1,7 @@
 /**
- * Unary gRPC calls over bare node:http2 with prior knowledge: one HTTP/2 stream per call, no interceptors, no reflection. A few
- * sessions per endpoint carry many streams; a broken session is replaced at the next call.
+ * Unary gRPC calls over bare node:http2 with prior knowledge: one HTTP/2 stream per call, no
+ * interceptors, no reflection. A few sessions per endpoint carry many streams; a broken session is
+ * replaced at the next call.
  */
 
 import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream, type IncomingHttpHeaders } from 'node:http2';
@@ -129,7 +130,10 @@ export class Endpoint {
     this.#sessions = Array.from({ length: sessions }, () => new Session(url));
   }
 
-  /** `timeoutMs` of 0: wait for ever. A call that times out is cancelled and answers DEADLINE_EXCEEDED. */
+  /**
+   * `timeoutMs` of 0: wait for ever. A call that times out is cancelled and answers
+   * DEADLINE_EXCEEDED.
+   */
   call(path: string, request: Buffer, timeoutMs: number, answer: Answer, framed = false): void {
     const session = this.#sessions[this.#turn++ % this.#sessions.length] as Session;
     if (timeoutMs === 0) {

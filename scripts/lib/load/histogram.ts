@@ -1,4 +1,7 @@
-/** Latencies in buckets 2 % wide from 1 us to 100 s: constant memory, no sorting, percentiles good to the width of a bucket. */
+/**
+ * Latencies in buckets 2 % wide from 1 us to 100 s: constant memory, no sorting, percentiles good
+ * to the width of a bucket.
+ */
 
 const PER_OCTAVE = 36;
 const BUCKETS = 27 * PER_OCTAVE;

@@ -1,7 +1,8 @@
 /**
- * Writers and readers whose every operation is written down. Writers own keys that they write once (each acknowledged write can be
- * looked for afterwards) and share a few registers (these make the history worth checking). A client stays with its
- * endpoint until that refuses it, then moves on; a request is never repeated, so an unanswered write has an unknown outcome.
+ * Writers and readers whose every operation is written down. Writers own keys that they write once
+ * (each acknowledged write can be looked for afterwards) and share a few registers (these make the
+ * history worth checking). A client stays with its endpoint until that refuses it, then moves on; a
+ * request is never repeated, so an unanswered write has an unknown outcome.
  */
 
 import { Endpoint, METHODS } from './grpc.js';
@@ -18,7 +19,10 @@ type Partial = Pick<Recorded, 'kind' | 'client' | 'key' | 'value' | 'expected'>;
 /** `saw`: the value that the other branch of a compare-and-set read. */
 type Seen = Pick<Recorded, 'value' | 'revision' | 'modRevision' | 'ok'> & { readonly saw?: string | undefined };
 
-/** A value is a unique id, padded. The id alone is written down; {@link idOf} refuses padding that changed. */
+/**
+ * A value is a unique id, padded. The id alone is written down; {@link idOf} refuses padding that
+ * changed.
+ */
 export function padded(id: string, length: number): Buffer {
   const head = `${id}|`;
   if (head.length >= length) return Buffer.from(id);
@@ -166,7 +170,8 @@ export class HistoryLoad {
         const { saw, ...seen } = read(answer);
         const answered = { ...op, ...seen, call, end, outcome: 'ok', endpoint: at, error: '' } as const;
         this.#operations.push(answered);
-        // A compare-and-set that failed is a read as well: it may be the only one to see a write whose outcome is unknown.
+        // A compare-and-set that failed is a read as well: it may be the only one to see a write
+        // whose outcome is unknown.
         if (op.kind === 'cas' && !seen.ok) this.#operations.push({ ...answered, kind: 'get', value: saw, expected: 0, ok: true });
         resolve('ok');
       });

@@ -1,4 +1,7 @@
-/** The written-down history of a load: one line of JSON per operation, read back for the checker and for the timeline. */
+/**
+ * The written-down history of a load: one line of JSON per operation, read back for the checker and
+ * for the timeline.
+ */
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Interval } from '../../../src/checker/model.js';

@@ -1,6 +1,7 @@
 /**
- * As much of HPACK (RFC 7541) as the lean client needs: literals without an index going out; coming in, header blocks of a peer
- * that was told to keep no dynamic table. Only `grpc-status` and `grpc-message` are looked at; all else is skipped by its length.
+ * As much of HPACK (RFC 7541) as the lean client needs: literals without an index going out; coming
+ * in, header blocks of a peer that was told to keep no dynamic table. Only `grpc-status` and
+ * `grpc-message` are looked at; all else is skipped by its length.
  */
 
 import { huffmanDecode, huffmanEncode } from '../../../src/base/hpack-huffman.js';

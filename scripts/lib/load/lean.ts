@@ -1,7 +1,8 @@
 /**
- * The leanest client there is for benchmarks: HTTP/2 frames straight on a socket. One HEADERS and one DATA frame per call, copied from a
- * prepared header; all requests of one turn of the event loop leave in one write. node:http2 would spend several times as much
- * per call, and on two shared cores that would hide the servers. No priorities, no push, no header compression.
+ * The leanest client there is for benchmarks: HTTP/2 frames straight on a socket. One HEADERS and
+ * one DATA frame per call, copied from a prepared header; all requests of one turn of the event
+ * loop leave in one write. node:http2 would spend several times as much per call, and on two shared
+ * cores that would hide the servers. No priorities, no push, no header compression.
  */
 
 import { connect, type Socket } from 'node:net';
@@ -230,7 +231,9 @@ class LeanSession {
   }
 }
 
-/** All calls to one node; the same shape as {@link import('./grpc.js').Endpoint}, without time-outs. */
+/**
+ * All calls to one node; the same shape as {@link import('./grpc.js').Endpoint}, without time-outs.
+ */
 export class LeanEndpoint {
   readonly #sessions: LeanSession[];
   #turn = 0;

@@ -43,7 +43,9 @@ export interface HistorySpec {
   readonly readers: number;
   /** Keys that all writers share: these make the history worth checking. */
   readonly sharedKeys: number;
-  /** 0 to 1: how many writes go to shared keys; the others go to keys of their own, written once. */
+  /**
+   * 0 to 1: how many writes go to shared keys; the others go to keys of their own, written once.
+   */
   readonly sharedWrites: number;
   /** 0 to 1: how many writes to shared keys are compare-and-set. */
   readonly casShare: number;

@@ -1,6 +1,6 @@
 /**
- * Keys and values that tell on themselves: a value names its key and a generation, and the rest of its bytes follow from
- * both, so any reader can verify it without remembering what was written.
+ * Keys and values that tell on themselves: a value names its key and a generation, and the rest of
+ * its bytes follow from both, so any reader can verify it without remembering what was written.
  */
 
 const POOL_BYTES = 65536;
@@ -48,7 +48,10 @@ export function makeValue(key: Buffer, generation: number, length: number): Buff
   return out;
 }
 
-/** True if `value` is what some generation of `key` holds. Needs values of at least 24 bytes and keys of at least 16. */
+/**
+ * True if `value` is what some generation of `key` holds. Needs values of at least 24 bytes and
+ * keys of at least 16.
+ */
 export function verifyValue(key: Buffer, value: Buffer, length: number): boolean {
   if (value.length !== length || value.compare(key, 0, 16, 0, 16) !== 0) return false;
   const start = startOf(key, value.readUInt32BE(16));

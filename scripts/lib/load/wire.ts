@@ -1,6 +1,7 @@
 /**
- * The few protobuf messages the load client needs, written by hand on raw Buffers (numbers of etcd's
- * rpc.proto). Decoding stops being general where generality costs: revisions are read as numbers, ids as bigint.
+ * The few protobuf messages the load client needs, written by hand on raw Buffers (numbers of
+ * etcd's rpc.proto). Decoding stops being general where generality costs: revisions are read as
+ * numbers, ids as bigint.
  */
 
 /** Appends protobuf fields to one buffer that is reused. */
@@ -133,7 +134,10 @@ export function putIfExistsRequest(key: Uint8Array, value: Uint8Array): Buffer {
 
 export const EMPTY_REQUEST = Buffer.from([0, 0, 0, 0, 0]);
 
-/** Walks the fields of one message: {@link next} until it is false, then read by the kind of the field. */
+/**
+ * Walks the fields of one message: {@link next} until it is false, then read by the kind of the
+ * field.
+ */
 export class Fields {
   readonly #bytes: Buffer;
   readonly #end: number;

@@ -1,6 +1,6 @@
 /**
- * The load process: takes orders from its parent, one at a time. A process of its own, so that its CPU is known and its pauses
- * are its own.
+ * The load process: takes orders from its parent, one at a time. A process of its own, so that its
+ * CPU is known and its pauses are its own.
  */
 
 import { runBench } from './bench-load.js';

@@ -1,6 +1,7 @@
 /**
- * The `.proto` files of the package, loaded by reflection for everything that is not hot: cold services, reflection,
- * and tests that hold the hand-written codecs against them. 64-bit numbers come as strings, fields keep their names.
+ * The `.proto` files of the package, loaded by reflection for everything that is not hot: cold
+ * services, reflection, and tests that hold the hand-written codecs against them. 64-bit numbers
+ * come as strings, fields keep their names.
  */
 
 import { fileURLToPath } from 'node:url';

@@ -1,6 +1,7 @@
 /**
- * A method that is called seldom: its codecs are derived from the `.proto` files. Messages are plain objects with the
- * fields' own names; 64-bit numbers are decimal strings, enums their labels, bytes Buffers.
+ * A method that is called seldom: its codecs are derived from the `.proto` files. Messages are
+ * plain objects with the fields' own names; 64-bit numbers are decimal strings, enums their labels,
+ * bytes Buffers.
  */
 
 import { must } from '../../base/assert.js';

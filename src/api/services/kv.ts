@@ -1,6 +1,7 @@
 /**
- * etcd's KV service: the one list of its methods. Their codecs are by hand, because every put and get goes through them:
- * a request is read and a response written in one pass over one buffer, nothing allocated besides.
+ * etcd's KV service: the one list of its methods. Their codecs are by hand, because every put and
+ * get goes through them: a request is read and a response written in one pass over one buffer,
+ * nothing allocated besides.
  */
 
 import type {

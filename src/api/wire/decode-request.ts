@@ -1,6 +1,7 @@
 /**
- * The server's half of the hot request codecs: bytes to requests. Views into the message are handed on, never copies.
- * Unknown fields are passed over; an unknown enum number means what it means to etcd.
+ * The server's half of the hot request codecs: bytes to requests. Views into the message are handed
+ * on, never copies. Unknown fields are passed over; an unknown enum number means what it means to
+ * etcd.
  */
 
 import { EMPTY } from '../../base/bytes.js';

@@ -1,4 +1,7 @@
-/** The client's half of the hot response codecs: bytes to responses, values as views into the message. */
+/**
+ * The client's half of the hot response codecs: bytes to responses, values as views into the
+ * message.
+ */
 
 import { EMPTY } from '../../base/bytes.js';
 import { CodecError } from '../../base/errors.js';
@@ -99,7 +102,9 @@ function readDeleteRange(r: ProtoReader, end: number): Reply<DeleteRangeResponse
   return { header, revision: header.revision, deleted, prevKvs };
 }
 
-/** Inner responses have the shape of the requests module: what their header says is their revision. */
+/**
+ * Inner responses have the shape of the requests module: what their header says is their revision.
+ */
 function readOp(r: ProtoReader, end: number, depth: number): ResponseOp {
   let op: ResponseOp | undefined;
   while (r.at < end) {

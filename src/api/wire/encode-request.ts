@@ -1,4 +1,7 @@
-/** The client's half of the hot request codecs: requests to bytes. Each `x`Size mirrors its `write` line by line. */
+/**
+ * The client's half of the hot request codecs: requests to bytes. Each `x`Size mirrors its `write`
+ * line by line.
+ */
 
 import {
   ProtoWriter, bigFieldSize, bytesFieldSize, int64FieldSize, messageFieldSize, varintSize,

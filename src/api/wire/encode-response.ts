@@ -1,6 +1,6 @@
 /**
- * The server's half of the hot response codecs: responses to bytes, in one allocation of the right size. The header's
- * constant part (cluster, member) is encoded once per process.
+ * The server's half of the hot response codecs: responses to bytes, in one allocation of the right
+ * size. The header's constant part (cluster, member) is encoded once per process.
  */
 
 import {
@@ -18,7 +18,9 @@ export function encodeHeaderPrefix(clusterId: bigint, memberId: bigint): Buffer 
   return w.finish();
 }
 
-/** The outer header; inner ones carry only the revision, that of a nested txn is empty, as in etcd. */
+/**
+ * The outer header; inner ones carry only the revision, that of a nested txn is empty, as in etcd.
+ */
 interface Header {
   readonly prefix: Uint8Array;
   readonly revision: number;

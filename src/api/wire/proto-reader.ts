@@ -1,6 +1,7 @@
 /**
- * Reads protobuf without reflection. Bounded: no length is believed before it is compared with what is left, and
- * bytes fields are views, so a decoder allocates no more than the message has. Whatever does not parse is a CodecError.
+ * Reads protobuf without reflection. Bounded: no length is believed before it is compared with what
+ * is left, and bytes fields are views, so a decoder allocates no more than the message has.
+ * Whatever does not parse is a CodecError.
  */
 
 import { EMPTY } from '../../base/bytes.js';
@@ -73,7 +74,10 @@ export class ProtoReader {
     return (this.#low | this.#high) !== 0;
   }
 
-  /** int64 as a number; what lies beyond +-(2^53-1) saturates, which keeps every comparison with a real revision. */
+  /**
+   * int64 as a number; what lies beyond +-(2^53-1) saturates, which keeps every comparison with a
+   * real revision.
+   */
   int64(end: number): number {
     const at = this.at;
     if (at < end) {

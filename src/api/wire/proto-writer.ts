@@ -1,6 +1,7 @@
 /**
- * Writes protobuf into a buffer of exactly the right size: callers first add up sizes, then write, so that nothing
- * grows, nothing is copied twice, and a wrong size is noticed (`finish` asserts that the buffer is full).
+ * Writes protobuf into a buffer of exactly the right size: callers first add up sizes, then write,
+ * so that nothing grows, nothing is copied twice, and a wrong size is noticed (`finish` asserts
+ * that the buffer is full).
  */
 
 import { assert } from '../../base/assert.js';

@@ -64,7 +64,10 @@ const { txn } = fc.letrec<{ txn: wire.TxnRequest; op: wire.RequestOp }>((tie) =>
 }));
 const compaction: fc.Arbitrary<wire.CompactionRequest> = fc.record({ revision: safe, physical: fc.boolean() });
 
-/** Both directions against the generic codec: what it writes we read, and what we write it reads back to the same. */
+/**
+ * Both directions against the generic codec: what it writes we read, and what we write it reads
+ * back to the same.
+ */
 function requestAgrees<T>(name: string, request: T, encode: (q: T) => Buffer, decode: (b: Uint8Array) => T): void {
   const ours = encode(request);
   assert.deepEqual(plain(decode(ours)), plain(request), 'read back what was written');

@@ -1,6 +1,7 @@
 /**
- * What every `ctl` command shares: where it reads and writes, the global flags resolved (flag > KINTSUGI_* > ETCDCTL_* >
- * default), and one client that is closed whatever happens. Commands only throw; {@link explain} makes the message.
+ * What every `ctl` command shares: where it reads and writes, the global flags resolved (flag >
+ * KINTSUGI_* > ETCDCTL_* > default), and one client that is closed whatever happens. Commands only
+ * throw; {@link explain} makes the message.
  */
 
 import { addressOf } from '../../client/endpoint.js';
@@ -18,7 +19,10 @@ export interface Io {
   readonly tty: boolean;
   /** Width of that terminal; undefined: not known. */
   readonly columns?: number | undefined;
-  /** The command is over: what still holds the process (a member that accepts and never answers) must not. */
+  /**
+   * The command is over: what still holds the process (a member that accepts and never answers)
+   * must not.
+   */
   done?(code: number): void;
 }
 
@@ -27,7 +31,9 @@ export class UsageFault extends Error {
   override readonly name = 'UsageFault';
 }
 
-/** Done, and the outcome is bad: exit code 1. The message, if any, has been chosen for the operator. */
+/**
+ * Done, and the outcome is bad: exit code 1. The message, if any, has been chosen for the operator.
+ */
 export class Failed extends Error {
   override readonly name = 'Failed';
 }

@@ -1,6 +1,6 @@
 /**
- * `kintsugi ctl`: the operator's side of a running cluster, in etcdctl's spelling, so that its scripts and habits work.
- * Exit codes: 0 done, 1 failed, 2 wrong usage.
+ * `kintsugi ctl`: the operator's side of a running cluster, in etcdctl's spelling, so that its
+ * scripts and habits work. Exit codes: 0 done, 1 failed, 2 wrong usage.
  */
 
 import { Command, CommanderError, Option } from 'commander';

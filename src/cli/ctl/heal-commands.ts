@@ -1,4 +1,7 @@
-/** heal status, heal hints, heal verify and scrub: what members know of their damage, and how to make them look for it. */
+/**
+ * heal status, heal hints, heal verify and scrub: what members know of their damage, and how to
+ * make them look for it.
+ */
 
 import { ClientError, type HealStatus, type Hint, type ScrubProgress, type Verification } from '../../client/client.js';
 import { goJson, type GoValue } from '../render/go.js';
@@ -16,7 +19,10 @@ export interface Answer<T> {
   readonly value: T;
 }
 
-/** Asks all of them; those that do not answer are told on standard error and missing from the result. */
+/**
+ * Asks all of them; those that do not answer are told on standard error and missing from the
+ * result.
+ */
 export async function askAll<T>(context: Context, targets: readonly string[], ask: (endpoint: string) => Promise<T>): Promise<Answer<T>[]> {
   const answers: Answer<T>[] = [];
   await Promise.all(targets.map(async (endpoint, i) => {

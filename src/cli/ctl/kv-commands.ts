@@ -1,4 +1,7 @@
-/** put, get, del, compaction: flags, arguments and output of etcdctl 3.4 (and `--count-only` of 3.5). */
+/**
+ * put, get, del, compaction: flags, arguments and output of etcdctl 3.4 (and `--count-only` of
+ * 3.5).
+ */
 
 import type { Command } from 'commander';
 import type { KeyRange } from '../../client/client.js';

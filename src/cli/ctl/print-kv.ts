@@ -1,4 +1,7 @@
-/** Answers of KV in etcdctl's formats: `simple`, `json` and `fields` are equal to its output byte for byte. */
+/**
+ * Answers of KV in etcdctl's formats: `simple`, `json` and `fields` are equal to its output byte
+ * for byte.
+ */
 
 import { toHex } from '../../base/bytes.js';
 import type {

@@ -1,4 +1,7 @@
-/** Standard input and output of this process. A reader that has seen enough (`| head`) ends the command without a word. */
+/**
+ * Standard input and output of this process. A reader that has seen enough (`| head`) ends the
+ * command without a word.
+ */
 
 import type { Io } from './context.js';
 

@@ -1,4 +1,7 @@
-/** How a command of `ctl` is declared: name, arguments, what it does, examples. Each gets a context that is closed after it. */
+/**
+ * How a command of `ctl` is declared: name, arguments, what it does, examples. Each gets a context
+ * that is closed after it.
+ */
 
 import type { Command } from 'commander';
 import { Context, type GlobalFlags, type Io } from './context.js';

@@ -1,4 +1,7 @@
-/** Progress of scrubs: one live line on a terminal, one JSON object per change with `-w json`, nothing otherwise. */
+/**
+ * Progress of scrubs: one live line on a terminal, one JSON object per change with `-w json`,
+ * nothing otherwise.
+ */
 
 import type { ScrubProgress } from '../../client/client.js';
 import { goJson, type GoValue } from '../render/go.js';

@@ -1,4 +1,7 @@
-/** status: is the cluster well, what is wrong, and what to do, on one screen, in the manner of `zpool status`. */
+/**
+ * status: is the cluster well, what is wrong, and what to do, on one screen, in the manner of
+ * `zpool status`.
+ */
 
 import type { HealStatus, Member, MemberStatus } from '../../client/client.js';
 import { ClientError } from '../../client/client.js';

@@ -1,4 +1,7 @@
-/** etcdctl's text form of a txn: conditions, an empty line, operations, an empty line, operations of the other branch, an empty line. */
+/**
+ * etcdctl's text form of a txn: conditions, an empty line, operations, an empty line, operations of
+ * the other branch, an empty line.
+ */
 
 import { Command } from 'commander';
 import { utf8 } from '../../base/bytes.js';

@@ -1,4 +1,7 @@
-/** One child process of the demo: `kintsugi start` on loopback, its log in a file, watched through its `/status`. */
+/**
+ * One child process of the demo: `kintsugi start` on loopback, its log in a file, watched through
+ * its `/status`.
+ */
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';

@@ -1,6 +1,7 @@
 /**
- * `kintsugi demo`: three members on this machine, a gentle workload, and keys to hurt them. Each action prints the command
- * that does the same to a real cluster. Whatever ends it, no child process is left behind.
+ * `kintsugi demo`: three members on this machine, a gentle workload, and keys to hurt them. Each
+ * action prints the command that does the same to a real cluster. Whatever ends it, no child
+ * process is left behind.
  */
 
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';

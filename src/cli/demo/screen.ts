@@ -1,4 +1,7 @@
-/** What the demo shows: a table that is drawn over itself on a terminal, or one line a second without one. */
+/**
+ * What the demo shows: a table that is drawn over itself on a terminal, or one line a second
+ * without one.
+ */
 
 import type { Io } from '../ctl/context.js';
 import { formatBytes, plainTable, type Cell } from '../render/table.js';
@@ -9,7 +12,10 @@ const HEADERS = ['NODE', 'ROLE', 'TERM', 'APPLIED', 'REVISION', 'TABLES', 'SIZE'
 const KEYS = 'f flip bits on a follower   s scrub   k kill the leader   r restart it   q quit';
 const MAX_NOTES = 12;
 
-/** Rows that the text takes on a terminal this wide: a long line wraps, and moving the cursor up counts rows, not lines. */
+/**
+ * Rows that the text takes on a terminal this wide: a long line wraps, and moving the cursor up
+ * counts rows, not lines.
+ */
 export function rowsOf(text: string, columns: number): number {
   const lines = text.split('\n').slice(0, -1);
   return lines.reduce((rows, line) => rows + Math.max(1, Math.ceil(line.length / columns)), 0);

@@ -1,4 +1,7 @@
-/** A gentle workload that believes nothing: it remembers what was acknowledged and compares every read with it. */
+/**
+ * A gentle workload that believes nothing: it remembers what was acknowledged and compares every
+ * read with it.
+ */
 
 import { randomBytes } from 'node:crypto';
 import { ClientError, type Client } from '../../client/client.js';

@@ -1,4 +1,7 @@
-/** A member's data directory, looked at: hard state, manifest and log, decoded by the code that the node itself uses. */
+/**
+ * A member's data directory, looked at: hard state, manifest and log, decoded by the code that the
+ * node itself uses.
+ */
 
 import type { Disk } from '../../base/disk.js';
 import { CodecError } from '../../base/errors.js';
@@ -45,7 +48,10 @@ export interface ManifestView extends ManifestContents {
   readonly generation: number;
 }
 
-/** The scheme that the first readable record says of itself; the chain and the digests judge whether that is so. */
+/**
+ * The scheme that the first readable record says of itself; the chain and the digests judge whether
+ * that is so.
+ */
 async function manifestScheme(disk: Disk, path: string): Promise<EccScheme | undefined> {
   const size = Math.min(disk.sizeOf(path) ?? 0, 16 * 1024 * 1024);
   const { bytes } = await disk.readDirect(path, 0, size);
@@ -81,7 +87,10 @@ export interface LogView {
   readonly resolution: Resolution;
 }
 
-/** As the node would judge it at open, without changing anything. `manifest` is what E and F are taken from. */
+/**
+ * As the node would judge it at open, without changing anything. `manifest` is what E and F are
+ * taken from.
+ */
 export async function readLog(disk: Disk, manifest: ManifestContents['manifest'] | undefined): Promise<LogView> {
   const names = await disk.list('log');
   const generations = names.map(generationOf).filter((generation) => generation !== undefined).sort((a, b) => a - b);

@@ -1,6 +1,7 @@
 /**
- * `kintsugi inspect`: the files of a member, read offline and never written. Exit codes: 0 sound, 1 damaged or
- * unreadable, 2 wrong usage. With `--json` the verdict is in the answer, and an answer is code 0.
+ * `kintsugi inspect`: the files of a member, read offline and never written. Exit codes: 0 sound, 1
+ * damaged or unreadable, 2 wrong usage. With `--json` the verdict is in the answer, and an answer
+ * is code 0.
  */
 
 import { existsSync, statSync } from 'node:fs';

@@ -1,6 +1,7 @@
 /**
- * A data directory that is only looked at: nothing here can write, lock or create. A running node may change files
- * underneath, so what is read is a glimpse; {@link holderOf} tells whether one does.
+ * A data directory that is only looked at: nothing here can write, lock or create. A running node
+ * may change files underneath, so what is read is a glimpse; {@link holderOf} tells whether one
+ * does.
  */
 
 import fs, { promises as fsp } from 'node:fs';
@@ -134,8 +135,9 @@ export class ReadOnlyDisk implements Disk {
 }
 
 /**
- * Who has the data directory: words for people; undefined: nobody. It asks the lock's socket (see server/dir-lock) without
- * taking the lock, so that a node that starts meanwhile is not turned away.
+ * Who has the data directory: words for people; undefined: nobody. It asks the lock's socket (see
+ * server/dir-lock) without taking the lock, so that a node that starts meanwhile is not turned
+ * away.
  */
 export async function holderOf(dir: string): Promise<string | undefined> {
   const { dev, ino } = fs.statSync(dir);

@@ -1,7 +1,8 @@
 /**
- * One table file, looked at without its manifest. Its footers are found by their own headers, then everything is judged
- * by its referrer as a node would do it: the parts by the footer, the data by the index. What only the manifest could
- * vouch for is the footer itself: a whole file that is stale or misplaced looks sound here.
+ * One table file, looked at without its manifest. Its footers are found by their own headers, then
+ * everything is judged by its referrer as a node would do it: the parts by the footer, the data by
+ * the index. What only the manifest could vouch for is the footer itself: a whole file that is
+ * stale or misplaced looks sound here.
  */
 
 import type { Disk } from '../../base/disk.js';
@@ -63,7 +64,10 @@ interface FoundFooter {
   readonly scheme: EccScheme;
 }
 
-/** A footer that decodes: where its header says, or with both headers gone where a scheme would put it. */
+/**
+ * A footer that decodes: where its header says, or with both headers gone where a scheme would put
+ * it.
+ */
 function findFooter(file: Uint8Array): FoundFooter | undefined {
   const tries: { readonly at: number; readonly spec: BlockSpec }[] = [];
   const head = locateBlock(file.subarray(0, 64 * 1024), 0);

@@ -1,4 +1,7 @@
-/** Text as Go's standard library writes it, so that scripts made for etcdctl read ours: JSON, %q, durations, sizes. */
+/**
+ * Text as Go's standard library writes it, so that scripts made for etcdctl read ours: JSON, %q,
+ * durations, sizes.
+ */
 
 import { toHex } from '../../base/bytes.js';
 

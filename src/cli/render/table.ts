@@ -1,4 +1,6 @@
-/** Tables for terminals. No colours and no wrapping: what is printed can be cut, grepped and pasted. */
+/**
+ * Tables for terminals. No colours and no wrapping: what is printed can be cut, grepped and pasted.
+ */
 
 export type Cell = string | number | boolean | bigint;
 

@@ -1,4 +1,6 @@
-/** One event to many subscribers. One that throws is reported on stderr, and the others still hear. */
+/**
+ * One event to many subscribers. One that throws is reported on stderr, and the others still hear.
+ */
 
 import { messageOf } from '../../base/errors.js';
 import type { EventSink, KintsugiEvent } from '../../base/events.js';

@@ -42,8 +42,8 @@ export class NodeRandom implements Random {
 const SLICE_MS = 2.5;
 
 /**
- * A slice begins with the first `breathe` of a turn of the event loop and all background work shares it: two merges at
- * once hold the loop no longer than one.
+ * A slice begins with the first `breathe` of a turn of the event loop and all background work
+ * shares it: two merges at once hold the loop no longer than one.
  */
 export class NodeWorkers implements Workers {
   #sliceStart = 0;

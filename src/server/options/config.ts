@@ -1,6 +1,6 @@
 /**
- * From resolved options to what a node is started with. Every rule between options is checked here, each with one
- * sentence that says what to change; what passes can be started.
+ * From resolved options to what a node is started with. Every rule between options is checked here,
+ * each with one sentence that says what to change; what passes can be started.
  */
 
 import { createHash } from 'node:crypto';
@@ -42,7 +42,10 @@ export interface NodeConfig {
   readonly notices: readonly string[];
 }
 
-/** The first 53 bits of SHA-256 over the lines: the same on every member, never 0, exact in a JavaScript number. */
+/**
+ * The first 53 bits of SHA-256 over the lines: the same on every member, never 0, exact in a
+ * JavaScript number.
+ */
 function id53(...lines: readonly string[]): number {
   const hash = createHash('sha256').update(lines.join('\n')).digest();
   return Number(hash.readBigUInt64BE(0) >> 11n) || 1;
@@ -110,7 +113,9 @@ class Values {
 
 const PAIRS: readonly (readonly [string, string])[] = [['cert-file', 'key-file'], ['peer-cert-file', 'peer-key-file']];
 
-/** Half a pair first, so that it is named as such; then what is refused; then what has no meaning. */
+/**
+ * Half a pair first, so that it is named as such; then what is refused; then what has no meaning.
+ */
 function checkSupport(parsed: ParsedOptions, values: Values): string[] {
   for (const [a, b] of PAIRS) {
     const [hasA, hasB] = [values.text(a) !== '', values.text(b) !== ''];

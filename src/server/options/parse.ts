@@ -1,6 +1,6 @@
 /**
- * From flags, environment and file to one value per option, each with its source. A flag beats the environment, that
- * beats the file, that beats the default; nobody silences the others.
+ * From flags, environment and file to one value per option, each with its source. A flag beats the
+ * environment, that beats the file, that beats the default; nobody silences the others.
  */
 
 import { readFileSync } from 'node:fs';
@@ -35,7 +35,10 @@ interface Flags {
   configFile: string | undefined;
 }
 
-/** As Go's flag package: one or two dashes, `--name value` or `--name=value`, a boolean only with `=`. */
+/**
+ * As Go's flag package: one or two dashes, `--name value` or `--name=value`, a boolean only with
+ * `=`.
+ */
 function parseFlags(args: readonly string[]): Flags {
   const flags: Flags = { values: new Map(), switches: new Set(), configFile: undefined };
   for (let i = 0; i < args.length; i++) {

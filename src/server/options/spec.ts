@@ -1,12 +1,15 @@
-/** What one option is. The table of them makes flags, environment, file keys, defaults, help and `--check`. */
+/**
+ * What one option is. The table of them makes flags, environment, file keys, defaults, help and
+ * `--check`.
+ */
 
 export type OptionKind = 'text' | 'bool' | 'int' | 'duration' | 'size' | 'list' | 'choice';
 
 export type OptionValue = string | boolean | number | readonly string[];
 
 /**
- * `here`: does what it says. `moot`: accepted, without a meaning here; said once in the log when it is set. `refused`:
- * its promise cannot be kept yet, so any value but its default stops the start.
+ * `here`: does what it says. `moot`: accepted, without a meaning here; said once in the log when it
+ * is set. `refused`: its promise cannot be kept yet, so any value but its default stops the start.
  */
 export type Support =
   | { readonly kind: 'here' }
@@ -55,7 +58,9 @@ export function parseSize(text: string): number | undefined {
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
-/** Throws UsageError with one sentence; `where` is the flag, variable or key as the user wrote it. */
+/**
+ * Throws UsageError with one sentence; `where` is the flag, variable or key as the user wrote it.
+ */
 export function parseOption(spec: OptionSpec, text: string, where: string): OptionValue {
   const bad = (want: string): UsageError => new UsageError(`${where}: ${JSON.stringify(text)} is not ${want}`);
   switch (spec.kind) {

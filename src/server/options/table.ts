@@ -1,6 +1,7 @@
 /**
- * Every option of `kintsugi start`: all that etcd 3.4's server takes, and our own. A script that starts etcd starts
- * Kintsugi: what has no meaning here is accepted and named in the log, what promises something that is not kept is refused.
+ * Every option of `kintsugi start`: all that etcd 3.4's server takes, and our own. A script that
+ * starts etcd starts Kintsugi: what has no meaning here is accepted and named in the log, what
+ * promises something that is not kept is refused.
  */
 
 import { DEFAULT_SCHEME, formatScheme } from '../../ecc/scheme.js';

@@ -1,7 +1,8 @@
 /**
- * This node's way to one peer: a channel, the long-lived stream on it, and what waits to be sent. Frames of one turn of
- * the event loop leave as one message. Bounded: beyond the limits frames are dropped, which Raft repeats. While there is
- * no stream only a little is kept, the newest, so that a peer that comes back is not met with old news.
+ * This node's way to one peer: a channel, the long-lived stream on it, and what waits to be sent.
+ * Frames of one turn of the event loop leave as one message. Bounded: beyond the limits frames are
+ * dropped, which Raft repeats. While there is no stream only a little is kept, the newest, so that
+ * a peer that comes back is not met with old news.
  */
 
 import { Client, credentials, status as Status, type ClientWritableStream, type Metadata, type ServiceError } from '@grpc/grpc-js';
@@ -203,7 +204,9 @@ export class PeerLink {
     if (wasUp) this.#commons.losses.broke(this.peer);
   }
 
-  /** 20 ms at first, so that a restart is noticed at once, then doubling to 1 s; always with jitter. */
+  /**
+   * 20 ms at first, so that a restart is noticed at once, then doubling to 1 s; always with jitter.
+   */
   #nextDelay(): number {
     const base = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#attempt);
     this.#attempt = Math.min(this.#attempt + 1, 16);

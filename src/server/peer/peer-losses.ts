@@ -1,6 +1,7 @@
 /**
- * Which peers were reported as disconnected. A broken stream, in either direction, most likely means that the peer's
- * process is gone: the node hears of it at once, and once per connection, whichever direction breaks first.
+ * Which peers were reported as disconnected. A broken stream, in either direction, most likely
+ * means that the peer's process is gone: the node hears of it at once, and once per connection,
+ * whichever direction breaks first.
  */
 
 import type { NetworkHandler } from '../../base/env.js';

@@ -1,4 +1,7 @@
-/** Warns of refused connections, ours and theirs: once per party and reason, because both sides keep trying. */
+/**
+ * Warns of refused connections, ours and theirs: once per party and reason, because both sides keep
+ * trying.
+ */
 
 import type { EventSink } from '../../base/events.js';
 

@@ -1,4 +1,7 @@
-/** etcd's Cluster and Maintenance services, as far as they are served: from local state, useful without quorum. */
+/**
+ * etcd's Cluster and Maintenance services, as far as they are served: from local state, useful
+ * without quorum.
+ */
 
 import { NodeId } from '../../base/ids.js';
 import { ETCD_MESSAGES, EtcdError } from '../../api/etcd-error.js';
@@ -7,8 +10,9 @@ import { addCold } from './cold.js';
 import type { Method } from './method.js';
 
 /**
- * The API level that clients see. They parse it as semver and compare: everything of KV in 3.4.0 is served, nothing
- * that came later is promised. The product's own version is on the ops port, at /version.
+ * The API level that clients see. They parse it as semver and compare: everything of KV in 3.4.0 is
+ * served, nothing that came later is promised. The product's own version is on the ops port, at
+ * /version.
  */
 export const ETCD_VERSION = '3.4.0';
 

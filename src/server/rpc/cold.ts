@@ -1,4 +1,7 @@
-/** Serves methods that are called seldom, over the codecs that reflection gives. The `.proto` file says which of them stream. */
+/**
+ * Serves methods that are called seldom, over the codecs that reflection gives. The `.proto` file
+ * says which of them stream.
+ */
 
 import { assert } from '../../base/assert.js';
 import { EMPTY } from '../../base/bytes.js';

@@ -1,6 +1,7 @@
 /**
- * Carries a table of methods over @grpc/grpc-js: the only file that knows this library on the client port. Message
- * sizes are checked here with etcd's words; grpc-js's own limit, some times larger, only bounds memory.
+ * Carries a table of methods over @grpc/grpc-js: the only file that knows this library on the
+ * client port. Message sizes are checked here with etcd's words; grpc-js's own limit, some times
+ * larger, only bounds memory.
  */
 
 import {
@@ -23,7 +24,9 @@ export interface GrpcOptions {
   /** A larger request is refused before it is parsed. etcd: `--max-request-bytes` + 512 KiB. */
   readonly maxReceiveBytes: number;
   readonly maxConcurrentStreams: number;
-  /** Pings to idle clients; 0 turns them off. Pings of clients are answered however often they come. */
+  /**
+   * Pings to idle clients; 0 turns them off. Pings of clients are answered however often they come.
+   */
   readonly keepaliveIntervalMs: number;
   readonly keepaliveTimeoutMs: number;
   /** Calls with the metadata `hasleader: true` are refused while it knows no leader. */

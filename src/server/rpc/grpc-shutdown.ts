@@ -1,6 +1,7 @@
 /**
- * Ends a grpc-js server. Its own forceShutdown leaves connections open when channelz is off (it then keeps no list of
- * them but the one used here), and peers would take a stopped node for a silent one.
+ * Ends a grpc-js server. Its own forceShutdown leaves connections open when channelz is off (it
+ * then keeps no list of them but the one used here), and peers would take a stopped node for a
+ * silent one.
  */
 
 import type { Server } from '@grpc/grpc-js';

@@ -1,4 +1,7 @@
-/** kintsugi.v1.Heal: what this node knows of its damage, a scrub with progress, and its tables' digests. */
+/**
+ * kintsugi.v1.Heal: what this node knows of its damage, a scrub with progress, and its tables'
+ * digests.
+ */
 
 import type { HintStatus } from '../../healing/status/hint-status.js';
 import type { ScrubStatus } from '../../healing/status/scrub-status.js';

@@ -1,4 +1,7 @@
-/** grpc.health.v1 for the server as a whole and for each service in the table: SERVING until the node drains. */
+/**
+ * grpc.health.v1 for the server as a whole and for each service in the table: SERVING until the
+ * node drains.
+ */
 
 import type { Message } from '../../api/protos/reflected-rpc.js';
 import { addCold } from './cold.js';

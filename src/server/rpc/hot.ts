@@ -1,4 +1,7 @@
-/** Serves methods with codecs by hand: bytes to a request, the request to the store, its response to bytes. */
+/**
+ * Serves methods with codecs by hand: bytes to a request, the request to the store, its response to
+ * bytes.
+ */
 
 import { must } from '../../base/assert.js';
 import { EtcdError } from '../../api/etcd-error.js';

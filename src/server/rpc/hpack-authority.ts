@@ -1,6 +1,7 @@
 /**
- * Replaces the slashes in the `:authority` of one HPACK header block, in place, with dots: both take one byte, and six
- * bits in HPACK's Huffman code (RFC 7541, appendix B), so no length and no size of the peer's dynamic table changes.
+ * Replaces the slashes in the `:authority` of one HPACK header block, in place, with dots: both
+ * take one byte, and six bits in HPACK's Huffman code (RFC 7541, appendix B), so no length and no
+ * size of the peer's dynamic table changes.
  */
 
 import { must } from '../../base/assert.js';
@@ -36,7 +37,10 @@ function writeBits(bytes: Buffer, start: number, value: number, count: number): 
   }
 }
 
-/** Walks one header block; replaces slashes in the authority, in place. Anything unexpected ends the walk: Node will judge it. */
+/**
+ * Walks one header block; replaces slashes in the authority, in place. Anything unexpected ends the
+ * walk: Node will judge it.
+ */
 export function patchAuthority(bytes: Buffer, start: number, end: number): void {
   let at = start;
   const integer = (prefix: number): number => {

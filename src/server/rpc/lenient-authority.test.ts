@@ -40,7 +40,8 @@ describe('clients whose authority is a URL', () => {
   }
 
   it('nothing but slashes of the authority is changed, plain or Huffman-coded', () => {
-    // A literal with indexed name 1 (":authority"), value "a/b"; then a literal ":path"-named one that keeps its slash.
+    // A literal with indexed name 1 (":authority"), value "a/b"; then a literal ":path"-named one
+    // that keeps its slash.
     const block = Buffer.from([0x41, 3, 0x61, 0x2f, 0x62, 0x44, 2, 0x2f, 0x78]);
     patchAuthority(block, 0, block.length);
     assert.deepEqual([...block], [0x41, 3, 0x61, 0x2e, 0x62, 0x44, 2, 0x2f, 0x78]);

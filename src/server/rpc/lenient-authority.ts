@@ -1,12 +1,14 @@
 /**
- * Lets clients in whose `:authority` is a URL. etcdctl 3.4 sends all of `http://host:port` as the authority for `endpoint
- * status`; nghttp2 refuses the slashes with PROTOCOL_ERROR before any handler runs, and Node has no option for it.
+ * Lets clients in whose `:authority` is a URL. etcdctl 3.4 sends all of `http://host:port` as the
+ * authority for `endpoint status`; nghttp2 refuses the slashes with PROTOCOL_ERROR before any
+ * handler runs, and Node has no option for it.
  *
- * The first HEADERS frame of a connection is looked at before Node's HTTP/2 session gets the socket, and slashes in its
- * authority become dots. Afterwards the socket is Node's alone, and nothing is spent per request.
+ * The first HEADERS frame of a connection is looked at before Node's HTTP/2 session gets the
+ * socket, and slashes in its authority become dots. Afterwards the socket is Node's alone, and
+ * nothing is spent per request.
  *
- * A client may wait for our SETTINGS before it sends HEADERS, so an empty one goes out first; its acknowledgement is
- * taken out again, because Node's session never asked for it.
+ * A client may wait for our SETTINGS before it sends HEADERS, so an empty one goes out first; its
+ * acknowledgement is taken out again, because Node's session never asked for it.
  */
 
 import type { Server as GrpcServer } from '@grpc/grpc-js';
@@ -27,7 +29,10 @@ const MOST_BYTES = 256 * 1024;
 
 type Look = { readonly state: 'more' } | { readonly state: 'done'; readonly bytes: Buffer };
 
-/** What came so far: patched and without the acknowledgement of our SETTINGS once the first HEADERS frame is complete. */
+/**
+ * What came so far: patched and without the acknowledgement of our SETTINGS once the first HEADERS
+ * frame is complete.
+ */
 function look(bytes: Buffer, expired: boolean): Look {
   const keep: Buffer[] = [bytes.subarray(0, PREFACE_BYTES)];
   let at = PREFACE_BYTES;
@@ -58,7 +63,9 @@ function look(bytes: Buffer, expired: boolean): Look {
   return { state: 'done', bytes: Buffer.concat(keep) };
 }
 
-/** Calls `handOver` once the socket may become Node's; what was read is back in the socket's buffer. */
+/**
+ * Calls `handOver` once the socket may become Node's; what was read is back in the socket's buffer.
+ */
 export function admit(socket: Socket, handOver: () => void): void {
   let held: Buffer = Buffer.alloc(0);
   let answered = false;
@@ -96,7 +103,10 @@ export function admit(socket: Socket, handOver: () => void): void {
   socket.on('close', onGone);
 }
 
-/** To be called once per listening server: grpc-js keeps the HTTP/2 servers it made in a private map (version pinned). */
+/**
+ * To be called once per listening server: grpc-js keeps the HTTP/2 servers it made in a private map
+ * (version pinned).
+ */
 export function admitUrlAuthorities(server: GrpcServer): void {
   const { http2Servers } = server as unknown as { readonly http2Servers: ReadonlyMap<Server, unknown> };
   for (const http2Server of http2Servers.keys()) {

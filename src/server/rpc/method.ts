@@ -1,6 +1,7 @@
 /**
- * What the client port serves, as bytes in and bytes out: a method knows nothing of the transport that carries it, and
- * the transport nothing of what it means. Deadlines, limits and `hasleader` are the transport's.
+ * What the client port serves, as bytes in and bytes out: a method knows nothing of the transport
+ * that carries it, and the transport nothing of what it means. Deadlines, limits and `hasleader`
+ * are the transport's.
  */
 
 import type { Effect } from '../../api/rpc.js';

@@ -1,6 +1,6 @@
 /**
- * All methods of the client port in one table. What is served, reflected, counted and reported as healthy follows from
- * this table and from the `.proto` files.
+ * All methods of the client port in one table. What is served, reflected, counted and reported as
+ * healthy follows from this table and from the `.proto` files.
  */
 
 import type { Store } from '../../node/store.js';

@@ -1,6 +1,6 @@
 /**
- * One total table from our refusals to gRPC's statuses. Clients match code and message, so both are etcd's. Whatever
- * is transient is UNAVAILABLE: clients retry that and nothing else.
+ * One total table from our refusals to gRPC's statuses. Clients match code and message, so both are
+ * etcd's. Whatever is transient is UNAVAILABLE: clients retry that and nothing else.
  */
 
 import { AssertionError } from '../../base/assert.js';
@@ -62,8 +62,8 @@ export class RpcError extends Error implements RpcStatus {
 }
 
 /**
- * What goes over the wire for anything that was thrown. A broken invariant goes on to stop the process; the client
- * only learns that the answer is unknown.
+ * What goes over the wire for anything that was thrown. A broken invariant goes on to stop the
+ * process; the client only learns that the answer is unknown.
  */
 export function statusOf(error: unknown): RpcStatus {
   if (error instanceof RpcError) return error;

@@ -1,6 +1,7 @@
 /**
- * Calls of methods that are not served get etcd's words for it. grpc-js, whose version is pinned, keeps its handlers in a
- * map and has no hook for unknown paths: a map that always finds something takes the place of that one.
+ * Calls of methods that are not served get etcd's words for it. grpc-js, whose version is pinned,
+ * keeps its handlers in a map and has no hook for unknown paths: a map that always finds something
+ * takes the place of that one.
  */
 
 import type { Server, ServerDuplexStream } from '@grpc/grpc-js';

@@ -1,6 +1,7 @@
 /**
- * Bounds the memory of answers that callers have not taken: a caller that asks and never reads holds each answer in this
- * process until its stream ends. Only large answers count; beyond the bound they are refused, and small ones still go out.
+ * Bounds the memory of answers that callers have not taken: a caller that asks and never reads
+ * holds each answer in this process until its stream ends. Only large answers count; beyond the
+ * bound they are refused, and small ones still go out.
  */
 
 import type { EventEmitter } from 'node:events';

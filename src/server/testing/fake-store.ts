@@ -1,6 +1,6 @@
 /**
- * A Store in memory with etcd's visible semantics for puts, gets, deletes, txns and compaction: the services are
- * tested against it without a cluster. Linear and slow on purpose; for tests only.
+ * A Store in memory with etcd's visible semantics for puts, gets, deletes, txns and compaction: the
+ * services are tested against it without a cluster. Linear and slow on purpose; for tests only.
  */
 
 import { EMPTY, compareBytes } from '../../base/bytes.js';
