@@ -1,6 +1,6 @@
 /**
- * `npm start`: needs nothing but Node 20 and npm. Installs, builds, then hands over to `start.ts`,
- * which runs three nodes.
+ * `npm start`: needs nothing but Node 20 and npm. Installs, builds, then runs `start.ts`: three
+ * nodes.
  */
 
 import { spawn } from 'node:child_process';

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * `npm run stats`: the size of the house, counted and never written by hand. Files, lines and
+ * `npm run stats`: the size of the source tree, counted and never written by hand. Files, lines and
  * folders of src, the largest files, and for each floor and room how many lines of what ships stand
  * behind one assertion: a call of assert, must or unreachable, or of a function that only fails by
  * one (its result is `never`). `--rooms` shows the rooms too, `--largest N` so many files. Tests

@@ -88,8 +88,8 @@ export interface LogView {
 }
 
 /**
- * As the node would judge it at open, without changing anything. `manifest` is what E and F are
- * taken from.
+ * As the node would judge it at open, without changing anything. `manifest` says up to where
+ * entries are in tables, and which edit is the last.
  */
 export async function readLog(disk: Disk, manifest: ManifestContents['manifest'] | undefined): Promise<LogView> {
   const names = await disk.list('log');

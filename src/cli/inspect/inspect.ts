@@ -90,7 +90,7 @@ const PARTS: readonly (readonly [name: string, args: string, help: string, run: 
   ['table', 'FILE', 'regions, digests and properties of a table; every block is verified', table, `
   kintsugi inspect table data/tables/12.sst
   kintsugi inspect table data/tables/12.sst --json`],
-  ['manifest', 'DATA_DIR', 'levels, tables, seals and plans of the durable manifest; E and F', manifest, `
+  ['manifest', 'DATA_DIR', 'levels, tables, seals and plans of the durable manifest; how far it goes', manifest, `
   kintsugi inspect manifest data`],
   ['hardstate', 'DATA_DIR', 'what the member has promised: term and vote, in four copies', hardstate, `
   kintsugi inspect hardstate data`],

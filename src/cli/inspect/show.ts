@@ -108,8 +108,8 @@ export function showManifest(view: ManifestView, missing: readonly number[]): Sh
   const bytes = tables.reduce((sum, { meta }) => sum + meta.bytes, 0);
   const head = rows([
     ['manifest', `${view.path}, ${view.place.record} records, ${view.scheme}`],
-    ['F', `${manifest.flushed.index} (term ${manifest.flushed.term}): everything up to here is in tables`],
-    ['E', `${manifest.last.index} (term ${manifest.last.term}): the last edit it contains`],
+    ['flushed', `${manifest.flushed.index} (term ${manifest.flushed.term}): everything up to here is in tables`],
+    ['last edit', `${manifest.last.index} (term ${manifest.last.term}): the last edit it contains`],
     ['tables', `${tables.length}, ${formatBytes(bytes)}; next id ${manifest.nextTableId}`],
     ['seals', manifest.seals.length === 0 ? 'none' : manifest.seals.map((seal) => seal.index).join(', ')],
     ['plans', manifest.plans.length === 0 ? 'none' : manifest.plans.map((p) => `${p.index}: ${p.inputs.map((i) => i.id).join(' ')} to level ${p.outputLevel}`).join('; ')],
@@ -141,7 +141,7 @@ export function showLog({ segments, resolution }: LogView, manifest: ManifestVie
   const head = rows([
     ['entries', table.lastIndex === table.baseIndex ? `none; the next is ${table.lastIndex + 1}` : `${table.baseIndex + 1} to ${table.lastIndex}`],
     ['commit', `${commit} is the highest that was recorded`],
-    ['manifest', manifest === undefined ? 'not known' : `F ${manifest.flushed.index}, E ${manifest.last.index}`],
+    ['manifest', manifest === undefined ? 'not known' : `flushed to ${manifest.flushed.index}, last edit ${manifest.last.index}`],
     ['torn tail', cut === undefined ? 'none' : `${cut.entries} entries whose write never finished; the member cuts them at its next start`],
   ]);
   const list = plainTable(['SEGMENT', 'BYTES', 'BATCHES', 'ENTRIES', 'FIRST', 'LAST', 'NOTE'], segments.map((s) => {

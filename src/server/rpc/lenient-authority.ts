@@ -23,7 +23,7 @@ const ACK = 1;
 const PADDED = 8;
 const PRIORITY = 0x20;
 const EMPTY_SETTINGS = Buffer.from([0, 0, 0, SETTINGS, 0, 0, 0, 0, 0]);
-/** A client that has opened nothing by then is handed over as it is. */
+/** A client that has opened nothing by then is passed on as it is. */
 const PATIENCE_MS = 2_000;
 const MOST_BYTES = 256 * 1024;
 
@@ -64,9 +64,9 @@ function look(bytes: Buffer, expired: boolean): Look {
 }
 
 /**
- * Calls `handOver` once the socket may become Node's; what was read is back in the socket's buffer.
+ * Calls `onReady` once the socket may become Node's; what was read is back in the socket's buffer.
  */
-export function admit(socket: Socket, handOver: () => void): void {
+export function admit(socket: Socket, onReady: () => void): void {
   let held: Buffer = Buffer.alloc(0);
   let answered = false;
   const end = (bytes: Buffer): void => {
@@ -76,7 +76,7 @@ export function admit(socket: Socket, handOver: () => void): void {
     socket.off('close', onGone);
     socket.pause();
     if (bytes.length > 0) socket.unshift(bytes);
-    handOver();
+    onReady();
   };
   const onGone = (): void => clearTimeout(timer);
   const onData = (chunk: Buffer): void => {
