@@ -49,7 +49,7 @@ function wordsOf(text) {
   const words = text.match(/(?:`[^`]*`|\S)+/g) ?? [];
   const glued = [];
   for (const word of words) {
-    if (/^(?:[-*+>#|]+|\d+\.)$/.test(word) && glued.length > 0) glued.push(`${glued.pop()} ${word}`);
+    if (/^(?:[-*+>#|%]+|\d+\.)$/.test(word) && glued.length > 0) glued.push(`${glued.pop()} ${word}`);
     else glued.push(word);
   }
   return glued;

@@ -1,8 +1,8 @@
 /**
  * Failover drill: per round kill -9 of the leader under 64 concurrent writers. Holds only if in
- * every round the gap stays under a second, requests under way on surviving nodes are answered, 80
- * % of the rate is back within two seconds, no acknowledged write is lost and the recorded history
- * is linearizable.
+ * every round the gap stays under a second, requests under way on surviving nodes are answered,
+ * 80 % of the rate is back within two seconds, no acknowledged write is lost and the recorded
+ * history is linearizable.
  */
 
 import { binaryOf } from './lib/binary.js';
