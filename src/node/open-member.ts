@@ -1,6 +1,6 @@
 /**
- * One member put together: healing, replica and store are wired here, and nowhere else. The process shell, the simulator and
- * the tests differ in the `Env` that they give it.
+ * One member put together: healing, replica and store are wired here, and nowhere else. The process
+ * shell, the simulator and the tests differ in the `Env` that they give it.
  *
  * Wired, not started: whoever watches a member can look on from its first step.
  */
@@ -22,7 +22,10 @@ export interface Member {
   readonly store: NodeStore;
 }
 
-/** Opens the files of a member. Then {@link Replica.start} lets it take part. Rejects as {@link Replica.open} does. */
+/**
+ * Opens the files of a member. Then {@link Replica.start} lets it take part. Rejects as
+ * {@link Replica.open} does.
+ */
 export async function openMember(env: Env, options: MemberOptions): Promise<Member> {
   const healing = new Healing(env, options.healing);
   const replica = await Replica.open({ ...options, env, healing });

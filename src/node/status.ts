@@ -1,4 +1,6 @@
-/** The `/status` page of a node, from local state alone: useful, and never wrong, without quorum. */
+/**
+ * The `/status` page of a node, from local state alone: useful, and never wrong, without quorum.
+ */
 
 import type { Healing } from '../healing/healing.js';
 import type { Replica } from '../replica/replica.js';

@@ -1,7 +1,7 @@
 /**
- * What a node offers to whoever embeds or serves it: the API below gRPC. Any node takes any request; writes are
- * forwarded to the leader, linearizable reads use the read index, serializable ones are local. Refusals are
- * {@link EtcdError}; anything else that rejects is a bug.
+ * What a node offers to whoever embeds or serves it: the API below gRPC. Any node takes any
+ * request; writes are forwarded to the leader, linearizable reads use the read index, serializable
+ * ones are local. Refusals are {@link EtcdError}; anything else that rejects is a bug.
  */
 
 import type { Birth } from '../storage/table/table-meta.js';
@@ -77,7 +77,9 @@ export interface Store extends KvApi {
   /** EtcdError NOT_LEADER, BAD_LEADER_TRANSFEREE, TIMEOUT. */
   moveLeader(to: NodeId): Promise<void>;
   hints(): readonly HintStatus[];
-  /** Reads all of this node's tables past the caches and compares every byte; faults become hints. */
+  /**
+   * Reads all of this node's tables past the caches and compares every byte; faults become hints.
+   */
   scrub(onProgress: (status: ScrubStatus) => void, options?: { readonly bytesPerSecond?: number }): Promise<ScrubReport>;
   /** Is there a leader, and does a read index round answer? For /readyz. */
   checkLinearizable(timeoutMs: number): Promise<void>;

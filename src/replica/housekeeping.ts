@@ -1,6 +1,7 @@
 /**
- * What is looked at now and then while a member serves: time-outs, what is due of a leader's work, what may have been lost on
- * the way, what may go. Nothing here is needed for safety, and everything may be late.
+ * What is looked at now and then while a member serves: time-outs, what is due of a leader's work,
+ * what may have been lost on the way, what may go. Nothing here is needed for safety, and
+ * everything may be late.
  */
 
 import type { Env, Timer } from '../base/env.js';

@@ -1,6 +1,7 @@
 /**
- * A leader that is about to stop hands over first, to the follower that is furthest ahead, so that clients see a
- * transfer of a few milliseconds instead of an election. So does one that cannot apply what it commits.
+ * A leader that is about to stop hands over first, to the follower that is furthest ahead, so that
+ * clients see a transfer of a few milliseconds instead of an election. So does one that cannot
+ * apply what it commits.
  */
 
 import { sleep, type Env } from '../base/env.js';
@@ -35,8 +36,9 @@ export async function transferLeadership(parts: TransferParts): Promise<boolean>
 }
 
 /**
- * A leader whose apply has waited for a repair for longer than an election time-out answers nobody: whoever is known to have
- * applied that entry leads instead. Does nothing while nobody has. To be called now and then.
+ * A leader whose apply has waited for a repair for longer than an election time-out answers nobody:
+ * whoever is known to have applied that entry leads instead. Does nothing while nobody has. To be
+ * called now and then.
  */
 export function transferWhenBlocked(parts: TransferParts): void {
   const { applier, driver, leadership, env, electionMs } = parts;

@@ -1,18 +1,23 @@
 /**
- * One member of the cluster below its API: the durable log, the Raft core, the state machine and the tree, wired to an
- * `Env`. Who starts it is `node/open-member.ts`: the process shell, the simulator and the tests alike.
+ * One member of the cluster below its API: the durable log, the Raft core, the state machine and
+ * the tree, wired to an `Env`. Who starts it is `node/open-member.ts`: the process shell, the
+ * simulator and the tests alike.
  *
  * A start, step by step:
- *   1. hard state (who am I, what did I promise), manifest (materialized and flushed index, the tables), log (what follows): each
- *      says what the next must be (`start/open-state.ts`); a version that is lost is taken from a peer;
+ *   1. hard state (who am I, what did I promise), manifest (materialized and flushed index, the
+ *      tables), log (what follows): each says what the next must be (`start/open-state.ts`); a
+ *      version that is lost is taken from a peer;
  *   2. peers can reach this member, and it them: what it still needs may have to come from them;
- *   3. it asks the others what they remember of it, and is refused if they remember more than its files do (R5);
+ *   3. it asks the others what they remember of it, and is refused if they remember more than its
+ *      files do (R5);
  *   4. the state machine is loaded as of the flushed index;
- *   5. Raft runs from there, and the log is applied again. Nothing is served before the materialized index is applied:
- *      tables may already be gone that an older state would need (`reads/serve-gate.ts`).
+ *   5. Raft runs from there, and the log is applied again. Nothing is served before the
+ *      materialized index is applied: tables may already be gone that an older state would need
+ *      (`reads/serve-gate.ts`).
  *
- * The rooms, from the floor up: state (life, membership, leadership, progress), wire, kv, entry, log, hard-state, fetch,
- * consensus, hooks, tree, apply, reads, snapshot, start. A room gets the objects that it reads, not functions.
+ * The rooms, from the floor up: state (life, membership, leadership, progress), wire, kv, entry,
+ * log, hard-state, fetch, consensus, hooks, tree, apply, reads, snapshot, start. A room gets the
+ * objects that it reads, not functions.
  */
 
 import type { Env } from '../base/env.js';
@@ -24,7 +29,8 @@ import type { Version } from '../storage/version/version.js';
 import { Applier } from './apply/applier.js';
 import { Gossip } from './consensus/gossip.js';
 import { Proposals } from './consensus/proposals.js';
-import { RaftDriver, type RaftOutput } from './consensus/raft-driver.js';
+import { RaftDriver } from './consensus/raft-driver.js';
+import type { RaftOutput } from './consensus/raft-hooks.js';
 import { TreeProposer } from './consensus/tree-proposer.js';
 import { TableFetcher } from './fetch/table-fetcher.js';
 import { serveTables } from './fetch/table-server.js';
@@ -170,7 +176,10 @@ export class Replica {
     );
   }
 
-  /** Rejects with ReplicaError, HardStateError, LogError, StorageError or DiskError: what is wrong, and what to do. */
+  /**
+   * Rejects with ReplicaError, HardStateError, LogError, StorageError or DiskError: what is wrong,
+   * and what to do.
+   */
   static async open(options: ReplicaOptions): Promise<Replica> {
     const door = new Door(options.env.network);
     const life = new Life();
@@ -183,7 +192,10 @@ export class Replica {
     }
   }
 
-  /** Resolves when this member takes part. Rejects with ReplicaError, and whatever `open` rejects with. */
+  /**
+   * Resolves when this member takes part. Rejects with ReplicaError, and whatever `open` rejects
+   * with.
+   */
   async start(): Promise<void> {
     const { env, healing } = this.options;
     const { life, membership, leadership, tree, fetcher, proposer } = this;
@@ -222,7 +234,10 @@ export class Replica {
     return this.state.settings;
   }
 
-  /** Hands leadership to the follower that is furthest ahead. True if another member leads now, or did all along. */
+  /**
+   * Hands leadership to the follower that is furthest ahead. True if another member leads now, or
+   * did all along.
+   */
   transferLeadership(): Promise<boolean> {
     const { driver, leadership, applier, gossip } = this;
     const { env, electionMs } = this.options;
@@ -270,7 +285,10 @@ export class Replica {
     await this.#shortener.run();
   }
 
-  /** The version in place cannot give the state as of its flushed index, and no peer can mend it. True: another one is in place. */
+  /**
+   * The version in place cannot give the state as of its flushed index, and no peer can mend it.
+   * True: another one is in place.
+   */
   async #openNewer(error: StorageError, cause: unknown): Promise<boolean> {
     return this.#newer.seek(error, cause, async (manifest) => {
       const { flushed } = manifest;
@@ -284,7 +302,10 @@ export class Replica {
     });
   }
 
-  /** Apply waits for a block that could not be mended: a newer version of a peer's may be the only way on. */
+  /**
+   * Apply waits for a block that could not be mended: a newer version of a peer's may be the only
+   * way on.
+   */
   #jump(error: StorageError, cause: unknown): void {
     const use = (manifest: Version): Promise<boolean> => this.#switch.takeOver(manifest, () => this.#newer.suits(manifest));
     this.#newer.seek(error, cause, use).catch((why: unknown) => this.life.fail(why));

@@ -1,7 +1,8 @@
 /**
- * Applies committed entries, in log order, each exactly once (S1, S2). Most entries are applied in one synchronous
- * step; big ones in slices, so that heartbeats go on. An entry that needs a block beyond repair waits for the repair
- * and is then applied from its beginning: nothing of it was visible before.
+ * Applies committed entries, in log order, each exactly once (S1, S2). Most entries are applied in
+ * one synchronous step; big ones in slices, so that heartbeats go on. An entry that needs a block
+ * beyond repair waits for the repair and is then applied from its beginning: nothing of it was
+ * visible before.
  */
 
 import { assert } from '../../base/assert.js';
@@ -39,12 +40,18 @@ export interface ApplierParts {
 
 /** The floor above. */
 export interface ApplyHooks {
-  /** A repair for which apply waits failed, and is tried again: a newer version may be the only way on. Returns at once. */
+  /**
+   * A repair for which apply waits failed, and is tried again: a newer version may be the only way
+   * on. Returns at once.
+   */
   unrepaired(error: StorageError, cause: unknown): void;
 }
 
 const RETRY_MS = 200;
-/** What is kept in memory while apply waits; the rest is read from the log again when its turn comes. */
+/**
+ * What is kept in memory while apply waits; the rest is read from the log again when its turn
+ * comes.
+ */
 const MAX_QUEUED_BYTES = 32 * MiB;
 const MAX_QUEUED = 16_384;
 const PAGE_BYTES = 4 * MiB;
@@ -52,7 +59,10 @@ const PAGE_BYTES = 4 * MiB;
 export class Applier {
   readonly #parts: ApplierParts;
   readonly #hooks: ApplyHooks;
-  /** The entries after `index`, or the first of them; `#known` is the last one that was handed over: index <= known. */
+  /**
+   * The entries after `index`, or the first of them; `#known` is the last one that was handed over:
+   * index <= known.
+   */
   #queue: Entry[] = [];
   #queuedBytes = 0;
   #head = 0;
@@ -91,7 +101,10 @@ export class Applier {
     return this.#waitingForRepair;
   }
 
-  /** Since when the entry at hand waits for a repair, whether or not one is being tried at this moment. */
+  /**
+   * Since when the entry at hand waits for a repair, whether or not one is being tried at this
+   * moment.
+   */
   get blockedSince(): number | undefined {
     return this.#blockedSince;
   }
@@ -136,7 +149,10 @@ export class Applier {
     this.#work.resume();
   }
 
-  /** Another version holds all up to `applied`: after `resume`, whatever else was handed over is applied from the log. */
+  /**
+   * Another version holds all up to `applied`: after `resume`, whatever else was handed over is
+   * applied from the log.
+   */
   async rebase(applied: LogIndex): Promise<void> {
     await this.#work.pause();
     this.#known = Math.max(this.#known, applied);
@@ -280,7 +296,8 @@ export class Applier {
         return;
       case 'duplicate':
       case 'evicted':
-        // The first application of a proposal answers it, so somebody who still waits can only be told "unknown".
+        // The first application of a proposal answers it, so somebody who still waits can only be
+        // told "unknown".
         proposals.refused(id, new EtcdError('TIMEOUT'));
         return;
     }

@@ -1,7 +1,8 @@
 /**
- * What members tell each other once a second and whenever it moves: who they are and how far their durable tables
- * reach. The log may be dropped only below a quorum's durable F, so each member must know the others'. Nothing here
- * is needed for safety beyond that rule, and a member that was not heard of counts as F = 0.
+ * What members tell each other once a second and whenever it moves: who they are and how far their
+ * durable tables reach. The log may be dropped only below a quorum's durable F, so each member must
+ * know the others'. Nothing here is needed for safety beyond that rule, and a member that was not
+ * heard of counts as F = 0.
  */
 
 import { ByteReader, ByteWriter } from '../../base/bytes.js';

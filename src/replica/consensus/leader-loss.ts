@@ -1,11 +1,12 @@
 /**
- * A broken stream from the leader is evidence that its process is gone: the follower forgets it and asks for
- * pre-votes at once instead of sitting out the election timeout. Pre-votes disturb nobody: where the leader is
- * alive after all, the others still hear it and refuse. Reads are confirmed by a quorum (never by a lease),
- * because lease reads and forgetting a leader early exclude each other.
+ * A broken stream from the leader is evidence that its process is gone: the follower forgets it and
+ * asks for pre-votes at once instead of sitting out the election timeout. Pre-votes disturb nobody:
+ * where the leader is alive after all, the others still hear it and refuse. Reads are confirmed by
+ * a quorum (never by a lease), because lease reads and forgetting a leader early exclude each
+ * other.
  *
- * Survivors take turns by rank, so that they do not split the vote; each tries again, with jitter, until a
- * leader shows or the regular election timeout would have fired anyway.
+ * Survivors take turns by rank, so that they do not split the vote; each tries again, with jitter,
+ * until a leader shows or the regular election timeout would have fired anyway.
  */
 
 import { assert } from '../../base/assert.js';
@@ -66,7 +67,8 @@ export class LeaderLoss {
       this.#timer = undefined;
       const { leader, role } = this.#candidate.leadership;
       if (leader !== 0) return;
-      // Votes of an election that goes on are being counted: another pre-election would throw them away.
+      // Votes of an election that goes on are being counted: another pre-election would throw them
+      // away.
       if (role !== 'candidate') this.#candidate.campaign();
       if (this.#options.clock.now() < until) this.#schedule(survivors * TURN_MS + this.#jitter(), until, survivors);
     });

@@ -1,7 +1,8 @@
 /**
- * Proposals of this member that wait for their entry to be applied here. Each carries (member, incarnation, sequence)
- * and may be proposed again whenever it may have been lost, to whoever leads then: it is applied once, by the
- * state machine's window of applied ids. So a failover costs the election and nothing more.
+ * Proposals of this member that wait for their entry to be applied here. Each carries (member,
+ * incarnation, sequence) and may be proposed again whenever it may have been lost, to whoever leads
+ * then: it is applied once, by the state machine's window of applied ids. So a failover costs the
+ * election and nothing more.
  */
 
 import { assert } from '../../base/assert.js';
@@ -22,7 +23,10 @@ interface Pending {
   readonly data: Uint8Array;
   readonly deadline: number;
   proposedAt: number;
-  /** Doubles with every attempt under one leader: repeating itself is no cure for a cluster that is slow. */
+  /**
+   * Doubles with every attempt under one leader: repeating itself is no cure for a cluster that is
+   * slow.
+   */
   retryMs: number;
   readonly answer: Deferred<KvResponse>;
 }
@@ -43,7 +47,10 @@ export interface ProposalsOptions {
   readonly timeoutMs: number;
   /** Proposals in flight; more are refused. Below the state machine's window of applied ids. */
   readonly maxPending: number;
-  /** After this long without being applied a proposal is proposed again, and again after twice as long. */
+  /**
+   * After this long without being applied a proposal is proposed again, and again after twice as
+   * long.
+   */
   readonly retryMs: number;
 }
 
@@ -73,7 +80,10 @@ export class Proposals {
     return this.#pending.size;
   }
 
-  /** Resolves when the command was applied on this member. Rejects with EtcdError; TIMEOUT leaves the outcome unknown. */
+  /**
+   * Resolves when the command was applied on this member. Rejects with EtcdError; TIMEOUT leaves
+   * the outcome unknown.
+   */
   propose(command: KvCommand): Promise<KvResponse> {
     const { incarnation, timeoutMs, maxPending, retryMs } = this.#options;
     if (this.#stopped) return Promise.reject(new EtcdError('STOPPED'));

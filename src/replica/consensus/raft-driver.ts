@@ -1,9 +1,10 @@
 /**
  * The Ready loop: the one place where the pure Raft core meets disk and network.
  *
- * R2: what reflects a term, a vote or an entry leaves only after it is durable; a leader's appends may overtake
- * its own write. One durable write is in flight at a time, and all that arrives meanwhile goes into the next one:
- * that is the group commit. Committed entries that were durable before are handed on without waiting for it.
+ * R2: what reflects a term, a vote or an entry leaves only after it is durable; a leader's appends
+ * may overtake its own write. One durable write is in flight at a time, and all that arrives
+ * meanwhile goes into the next one: that is the group commit. Committed entries that were durable
+ * before are handed on without waiting for it.
  */
 
 import { assert, must } from '../../base/assert.js';
@@ -12,36 +13,18 @@ import type { Clock, Env, Timer } from '../../base/env.js';
 import { formatId, type LogIndex, type NodeId, type Term } from '../../base/ids.js';
 import { RaftError } from '../../raft/errors.js';
 import { RaftNode } from '../../raft/node.js';
-import {
-  mayPrecedeWrite, type Entry, type LogStorage, type Message, type ReadState, type Ready, type Snapshot,
-} from '../../raft/types.js';
+import type { Entry, Message, ReadState, Ready } from '../../raft/types.js';
 import type { HardStateStore } from '../hard-state/hard-state.js';
 import type { DurableLog } from '../log/durable-log.js';
 import { ReplicaError } from '../base/errors.js';
-import { LogError } from '../log/errors.js';
-import { raftFrames } from '../wire/frame.js';
 import type { Leadership } from '../state/leadership.js';
 import type { Life } from '../state/life.js';
 import type { Membership } from '../state/membership.js';
 import type { Progress } from '../state/progress.js';
+import { CoreLog } from './core-log.js';
 import { LeaderLoss, type Candidate } from './leader-loss.js';
-
-/** What a Ready hands out, in the order in which it must be taken. */
-export type RaftOutput =
-  /** In log order, each entry once; more may come before the earlier ones are applied. */
-  | { readonly kind: 'committed'; readonly entries: readonly Entry[] }
-  | { readonly kind: 'read-states'; readonly states: readonly ReadState[] }
-  | { readonly kind: 'snapshot-sent'; readonly to: NodeId; readonly snapshot: Snapshot };
-
-/** The floor above: what the log is for. */
-export interface RaftHooks {
-  /** Must not throw. */
-  take(output: RaftOutput): void;
-  /** The newest snapshot that can be sent. Throws RaftError SNAPSHOT_UNAVAILABLE. */
-  snapshot(): Snapshot;
-  /** Everything the snapshot needs is on the disk: switch over to it, log last. */
-  installSnapshot(snapshot: Snapshot): Promise<void>;
-}
+import { Outbox } from './outbox.js';
+import type { RaftHooks } from './raft-hooks.js';
 
 export interface RaftDriverParts {
   readonly env: Env;
@@ -65,11 +48,11 @@ export interface RaftStart {
   readonly commit: LogIndex;
 }
 
-/** A forwarded batch: as many proposals as fit, so that a message stays far below the frame limit. */
+/**
+ * A forwarded batch: as many proposals as fit, so that a message stays far below the frame limit.
+ */
 const MAX_BATCH_ENTRIES = 1024;
 const MAX_BATCH_BYTES = 1024 * 1024;
-/** Of payload, in one frame of several messages: far below the limit beyond which the network drops frames. */
-const MAX_FRAME_BYTES = 2 * MAX_BATCH_BYTES;
 
 export class RaftDriver implements Candidate {
   readonly #parts: RaftDriverParts;
@@ -77,6 +60,7 @@ export class RaftDriver implements Candidate {
   readonly #options: RaftDriverOptions;
   readonly #clock: Clock;
   readonly #leaderLoss: LeaderLoss;
+  readonly #outbox: Outbox;
   #node!: RaftNode;
   #proposals: Uint8Array[] = [];
   #state: 'idle' | 'running' | 'stopped' = 'idle';
@@ -84,7 +68,10 @@ export class RaftDriver implements Candidate {
   #scheduled = false;
   #tick: Timer | undefined;
   #idle: (() => void) | undefined;
-  /** R1 R2 What hard state holds: the term only grows, and within a term a vote that was given stays. */
+  /**
+   * R1 R2 What hard state holds: the term only grows, and within a term a vote that was given
+   * stays.
+   */
   #persisted: { term: Term; vote: NodeId } = { term: 0, vote: 0 };
   /** R3 The last committed entry that was handed on: the next one follows it. */
   #handedOn: LogIndex = 0;
@@ -95,11 +82,15 @@ export class RaftDriver implements Candidate {
     this.#options = options;
     const { clock, random } = parts.env;
     this.#clock = clock;
+    this.#outbox = new Outbox(parts.env.network, hooks);
     this.#leaderLoss = new LeaderLoss(this, { clock, random, electionTimeoutMs: options.electionMs, membership: parts.membership });
     this.restart(start);
   }
 
-  /** Another version of the tree is in place: the core begins anew, there. Before {@link start} only. */
+  /**
+   * Another version of the tree is in place: the core begins anew, there. Before {@link start}
+   * only.
+   */
   restart(start: RaftStart): void {
     assert(this.#state === 'idle', 'R2 the core of a running member stays');
     const { env, membership, leadership, hardState } = this.#parts;
@@ -123,7 +114,7 @@ export class RaftDriver implements Candidate {
         checkQuorum: true,
         readOnly: 'safe',
       },
-      this.#storage(start.commit),
+      new CoreLog(this.#parts, this.#hooks, start.commit),
     );
     leadership.attach(this.#node);
   }
@@ -144,7 +135,10 @@ export class RaftDriver implements Candidate {
     this.#schedule();
   }
 
-  /** Queues a payload: appended by a leader, forwarded by a follower, dropped when no leader is known. */
+  /**
+   * Queues a payload: appended by a leader, forwarded by a follower, dropped when no leader is
+   * known.
+   */
   propose(data: Uint8Array): void {
     this.#proposals.push(data);
     this.#schedule();
@@ -285,12 +279,12 @@ export class RaftDriver implements Candidate {
     const stateChanged = hardState !== undefined && (hardState.term !== this.#persisted.term || hardState.vote !== this.#persisted.vote);
     const mustWrite = stateChanged || ready.entries.length > 0 || ready.snapshot !== undefined;
     if (!mustWrite) {
-      this.#send(ready.messages, 'all');
+      this.#outbox.send(ready.messages, this.#persisted.term, 'all');
       this.#deliver(ready.readStates, ready.committedEntries);
       this.#node.advance(ready);
       return;
     }
-    this.#send(ready.messages, 'early');
+    this.#outbox.send(ready.messages, this.#persisted.term, 'early');
     const firstUnstable = ready.snapshot ? 0 : (ready.entries[0]?.index ?? Infinity);
     const stable = ready.committedEntries.filter((entry) => entry.index < firstUnstable);
     this.#deliver(ready.readStates, stable);
@@ -336,7 +330,7 @@ export class RaftDriver implements Candidate {
     }
     if (this.#stopped) return;
     try {
-      this.#send(ready.messages, 'late');
+      this.#outbox.send(ready.messages, this.#persisted.term, 'late');
       this.#deliver([], ready.committedEntries.slice(delivered));
       this.#node.advance(ready);
     } catch (error) {
@@ -367,23 +361,6 @@ export class RaftDriver implements Candidate {
     this.#parts.leadership.changed();
   }
 
-  /** One frame per peer. `early`: what may precede the write; `late`: the rest. */
-  #send(messages: readonly Message[], which: 'all' | 'early' | 'late'): void {
-    if (messages.length === 0) return;
-    const byPeer = new Map<NodeId, Message[]>();
-    for (const message of messages) {
-      if (which !== 'all' && mayPrecedeWrite(message) !== (which === 'early')) continue;
-      assert(message.term <= this.#persisted.term || isPreVote(message), `R2 ${message.type} speaks of term ${message.term} before it is durable`);
-      if (message.type === 'MsgSnap' && message.snapshot) this.#hooks.take({ kind: 'snapshot-sent', to: message.to, snapshot: message.snapshot });
-      const list = byPeer.get(message.to);
-      if (list) list.push(message);
-      else byPeer.set(message.to, [message]);
-    }
-    for (const [to, list] of byPeer) {
-      for (const bytes of raftFrames(list, MAX_FRAME_BYTES)) this.#parts.env.network.send(to, bytes);
-    }
-  }
-
   #fail(error: unknown): void {
     if (this.#stopped) {
       this.#idle?.();
@@ -396,36 +373,6 @@ export class RaftDriver implements Candidate {
     this.#parts.env.events.emit({ type: 'disk-failed', what: 'consensus', why: messageOf(error) });
     this.#parts.life.fail(error);
   }
-
-  /** What the tables hold is as good as compacted where the disk has lost it: a peer that asks for it gets a snapshot. */
-  #entries(lo: LogIndex, hi: LogIndex, maxSize?: number): readonly Entry[] {
-    try {
-      return this.#parts.log.entries(lo, hi, maxSize);
-    } catch (error) {
-      if (!(error instanceof LogError) || error.code !== 'ENTRY_UNREADABLE' || Number(error.data['index']) > this.#parts.progress.flushed) throw error;
-      throw new RaftError('COMPACTED', messageOf(error), error.data, error);
-    }
-  }
-
-  #storage(commit: LogIndex): LogStorage {
-    const { log, hardState, membership } = this.#parts;
-    return {
-      initialState: () => ({
-        hardState: { term: hardState.current?.term ?? 0, vote: hardState.current?.vote ?? 0, commit },
-        confState: membership.confState,
-      }),
-      firstIndex: () => log.firstIndex(),
-      lastIndex: () => log.lastIndex(),
-      term: (index) => log.term(index),
-      entries: (lo, hi, maxSize) => this.#entries(lo, hi, maxSize),
-      snapshot: () => this.#hooks.snapshot(),
-    };
-  }
-}
-
-/** It speaks of a term that nobody is in yet. */
-function isPreVote({ type }: Message): boolean {
-  return type === 'MsgPreVote' || type === 'MsgPreVoteResp';
 }
 
 function rolledBack({ from, commit, term }: Message, last: LogIndex): ReplicaError {

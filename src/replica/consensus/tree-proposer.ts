@@ -1,6 +1,6 @@
 /**
- * The way of a tree op into the log. S3: only a leader that has applied an entry of its own term appends one; it is never
- * forwarded and never proposed again by somebody else.
+ * The way of a tree op into the log. S3: only a leader that has applied an entry of its own term
+ * appends one; it is never forwarded and never proposed again by somebody else.
  */
 
 import { assert } from '../../base/assert.js';

@@ -1,6 +1,7 @@
 /**
- * What a log entry's payload says: one kind byte, then that kind's record. The log is the only source of
- * change (S1), so everything that a replica ever does to its keys or its tree is one of these.
+ * What a log entry's payload says: one kind byte, then that kind's record. The log is the only
+ * source of change (S1), so everything that a replica ever does to its keys or its tree is one of
+ * these.
  */
 
 import { ByteReader, ByteWriter } from '../../base/bytes.js';
@@ -13,9 +14,9 @@ import type { ProposalId } from '../kv/applied-ids.js';
 import type { KvCommand } from '../kv/command.js';
 
 /**
- * Kind bytes. Reserved for what later versions bring: 4 `Fail{k}`, 5 the cross-replica digest, 6 a change of settings,
- * 7 leases, 8 auth, 9 alarms, 10 a member's announcement. An entry of an unknown kind stops the replica: applying
- * the rest without it would fork it.
+ * Kind bytes. Reserved for what later versions bring: 4 `Fail{k}`, 5 the cross-replica digest, 6 a
+ * change of settings, 7 leases, 8 auth, 9 alarms, 10 a member's announcement. An entry of an
+ * unknown kind stops the replica: applying the rest without it would fork it.
  */
 const BOOTSTRAP = 1;
 const KV = 2;
@@ -49,7 +50,10 @@ export function encodeTreeOp(op: TreeOp): Uint8Array {
   return out.finish();
 }
 
-/** Throws CodecError: for committed bytes that means a version skew or memory damage, and the replica stops. */
+/**
+ * Throws CodecError: for committed bytes that means a version skew or memory damage, and the
+ * replica stops.
+ */
 export function decodeLogRecord(data: Uint8Array): LogRecord {
   const input = new ByteReader(data, 'log entry');
   const kind = input.u8();

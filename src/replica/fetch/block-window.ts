@@ -1,7 +1,8 @@
 /**
- * Read-ahead for a table that is fetched whole. While blocks are asked for one after the other, each call brings up to
- * 1 MiB and the next is already under way, at another peer; scattered blocks (a few rotten ones) are fetched alone.
- * At most two answers are held. What it gives was verified; what it does not have is no verdict on any copy.
+ * Read-ahead for a table that is fetched whole. While blocks are asked for one after the other,
+ * each call brings up to 1 MiB and the next is already under way, at another peer; scattered blocks
+ * (a few rotten ones) are fetched alone. At most two answers are held. What it gives was verified;
+ * what it does not have is no verdict on any copy.
  */
 
 import { assert, must } from '../../base/assert.js';
@@ -9,7 +10,10 @@ import type { NodeId } from '../../base/ids.js';
 import { ANSWER_BYTES, type RegionsAnswer } from './table-wire.js';
 import { payloadMatches, type WantedBlock } from './wanted-block.js';
 
-/** Asks one peer for the regions that begin in [offset, offset + bytes); the text of the failure if it did not answer. */
+/**
+ * Asks one peer for the regions that begin in [offset, offset + bytes); the text of the failure if
+ * it did not answer.
+ */
 export type AskPeer = (peer: NodeId, offset: number, bytes: number) => Promise<RegionsAnswer | string>;
 
 interface Load {

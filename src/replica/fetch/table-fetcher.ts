@@ -1,8 +1,10 @@
 /**
- * Good bytes of tables from any peer, with neither leader nor quorum, also while the cluster starts. What arrives is
- * verified against the digests that the asker holds before anyone sees it (S4, S6). An outcome tells apart "every peer
- * has the table and no good copy of the block" from "some could not be asked" and from "some have no such table": only the first may ever
- * become DATA_LOSS (D1). Bytes that peers gave up because they compacted the table are not lost, they are elsewhere.
+ * Good bytes of tables from any peer, with neither leader nor quorum, also while the cluster
+ * starts. What arrives is verified against the digests that the asker holds before anyone sees it
+ * (S4, S6). An outcome tells apart "every peer has the table and no good copy of the block" from
+ * "some could not be asked" and from "some have no such table": only the first may ever become
+ * DATA_LOSS (D1). Bytes that peers gave up because they compacted the table are not lost, they are
+ * elsewhere.
  */
 
 import { assert } from '../../base/assert.js';
@@ -23,7 +25,10 @@ export type BlockOutcome =
   | { readonly kind: 'good'; readonly payload: Uint8Array; readonly from: NodeId }
   /** Every peer has the table, and none has a good copy. */
   | { readonly kind: 'lost' }
-  /** Every peer answered, none has a good copy, and some have no such table: not yet, or no longer, when a newer version does without. */
+  /**
+   * Every peer answered, none has a good copy, and some have no such table: not yet, or no longer,
+   * when a newer version does without.
+   */
   | { readonly kind: 'gone' }
   /** Some could not be asked, or may have it later. */
   | { readonly kind: 'unknown'; readonly why: string };
@@ -109,7 +114,8 @@ export class TableFetcher {
     if (answer.kind === 'later') return { kind: 'unknown', why: `peer ${peer.toString(16)} may have it later` };
     const payload = answer.pieces.find((piece) => piece.offset === block.offset)?.payload;
     if (payload === undefined) return { kind: 'lost' };
-    // Bytes that were good there and are wrong here were damaged on the way: that says nothing of the copy.
+    // Bytes that were good there and are wrong here were damaged on the way: that says nothing of
+    // the copy.
     if (!payloadMatches(payload, block.digest)) return { kind: 'unknown', why: `peer ${peer.toString(16)} sent other bytes` };
     return { kind: 'good', payload, from: peer };
   }
@@ -132,10 +138,11 @@ export class TableFetcher {
   }
 
   /**
-   * Makes the complete, proven file of `meta` at `path`: own good bytes from `local`, the rest from peers, every block
-   * and the whole file verified, synced with its directory and read back past the caches. `path` must not be
-   * `local`, and what lies there is replaced. Rejects with NetworkError UNREACHABLE (try again), EtcdError DATA_LOSS (every
-   * peer lacks a block), StorageError DIGEST_MISMATCH or CANCELLED, DiskError; nothing is left at `path` then.
+   * Makes the complete, proven file of `meta` at `path`: own good bytes from `local`, the rest from
+   * peers, every block and the whole file verified, synced with its directory and read back past
+   * the caches. `path` must not be `local`, and what lies there is replaced. Rejects with
+   * NetworkError UNREACHABLE (try again), EtcdError DATA_LOSS (every peer lacks a block),
+   * StorageError DIGEST_MISMATCH or CANCELLED, DiskError; nothing is left at `path` then.
    */
   async fetchTable(meta: TableMeta, path: string, options: FetchTableOptions): Promise<FetchedTable> {
     const { disk } = this.#env;

@@ -1,8 +1,9 @@
 /**
- * The serving side of `table.regions`. Every payload that leaves was read and verified here against this node's own digest
- * chain, corrected by parity or patched if need be; a fault met on the way goes to this node's own hints through the
- * table store. Works without leader or quorum. It never says "none" for bytes that may still come (an owed table) or be found (a block
- * whose index is bad here), because a majority of such answers would pass for data loss (D1).
+ * The serving side of `table.regions`. Every payload that leaves was read and verified here against
+ * this node's own digest chain, corrected by parity or patched if need be; a fault met on the way
+ * goes to this node's own hints through the table store. Works without leader or quorum. It never
+ * says "none" for bytes that may still come (an owed table) or be found (a block whose index is bad
+ * here), because a majority of such answers would pass for data loss (D1).
  */
 
 import type { Env } from '../../base/env.js';
@@ -21,7 +22,10 @@ import {
 /** What a node holds. */
 export interface TableSource {
   readonly tables: TableStore;
-  /** Tables whose files should be here with exactly these bytes: in a live version, pinned, or kept for another reason. */
+  /**
+   * Tables whose files should be here with exactly these bytes: in a live version, pinned, or kept
+   * for another reason.
+   */
   find(name: TableName): readonly TableMeta[];
   /** The table is in a version applied here, but its file is not here yet. */
   owed(name: TableName): boolean;
@@ -36,7 +40,10 @@ export function isTableCall(method: string): boolean {
   return method === TABLE_REGIONS_METHOD;
 }
 
-/** Handler for calls whose method {@link isTableCall}. Rejects with CodecError for a damaged request. */
+/**
+ * Handler for calls whose method {@link isTableCall}. Rejects with CodecError for a damaged
+ * request.
+ */
 export function serveTables(env: Pick<Env, 'workers'>, source: TableSource): TableServer {
   let serving = 0;
   return async (_method, request) => {
@@ -72,7 +79,10 @@ async function answerRegions(env: Pick<Env, 'workers'>, source: TableSource, ask
 
 type Pieces = Extract<RegionsAnswer, { kind: 'pieces' }>;
 
-/** hidden: what leads to the block is bad here; once that is mended, which the attempt to read it sets going, the block may be good. */
+/**
+ * hidden: what leads to the block is bad here; once that is mended, which the attempt to read it
+ * sets going, the block may be good.
+ */
 async function readPieces(env: Pick<Env, 'workers'>, reader: TableReader, asked: RegionsRequest): Promise<Pieces | 'hidden'> {
   const offsets = regionOffsets(reader, asked);
   if (offsets === 'hidden') return 'hidden';
@@ -95,7 +105,10 @@ async function readPieces(env: Pick<Env, 'workers'>, reader: TableReader, asked:
   return { kind: 'pieces', pieces, next };
 }
 
-/** The layout is known only if footer and index are good. A footer is found without it, and so is the index by a good footer. */
+/**
+ * The layout is known only if footer and index are good. A footer is found without it, and so is
+ * the index by a good footer.
+ */
 function regionOffsets(reader: TableReader, asked: RegionsRequest): number[] | 'hidden' {
   if (reader.isFooter(asked.offset)) return [asked.offset];
   try {
@@ -113,7 +126,10 @@ function regionOffsets(reader: TableReader, asked: RegionsRequest): number[] | '
   }
 }
 
-/** Read twice before it counts as bad: an asker that hears so from every member tells its client that the block is lost (D1). */
+/**
+ * Read twice before it counts as bad: an asker that hears so from every member tells its client
+ * that the block is lost (D1).
+ */
 function readGood(reader: TableReader, offset: number): Uint8Array | undefined {
   const payload = tryRead(reader, offset) ?? tryRead(reader, offset);
   // A good copy that cannot be sent is not a bad copy: the asker must not count it as lost.

@@ -1,8 +1,9 @@
 /**
- * The call `table.regions`: payloads of a table's blocks, by what the bytes are (birth and file digest) and never by an id
- * or a path, so that any file on any node that holds them can answer. Nothing in an answer is believed: the asker
- * checks every payload against the digest chain it holds itself (S4, S6). Payloads are enough, because every other byte
- * of a region is a function of its payload.
+ * The call `table.regions`: payloads of a table's blocks, by what the bytes are (birth and file
+ * digest) and never by an id or a path, so that any file on any node that holds them can answer.
+ * Nothing in an answer is believed: the asker checks every payload against the digest chain it
+ * holds itself (S4, S6). Payloads are enough, because every other byte of a region is a function of
+ * its payload.
  */
 
 import { assert } from '../../base/assert.js';
@@ -12,7 +13,9 @@ import type { Digest128 } from '../../base/ids.js';
 import type { Birth, TableName } from '../../storage/table/table-meta.js';
 
 export const TABLE_REGIONS_METHOD = 'table.regions';
-/** Bytes of payloads in one answer; a single one may exceed it alone (a block of one huge value). */
+/**
+ * Bytes of payloads in one answer; a single one may exceed it alone (a block of one huge value).
+ */
 export const ANSWER_BYTES = MiB;
 /** A payload beyond this does not fit into a reply. */
 export const PAYLOAD_BYTES_MAX = 4 * MiB - 64 * KiB;
@@ -36,7 +39,10 @@ export type RegionsAnswer =
   | { readonly kind: 'none' }
   /** Not now: the table is owed here, or this node is busy. Ask again. */
   | { readonly kind: 'later' }
-  /** In file order, cut off at the answer's budget. `next` is where the first region begins that was not served. */
+  /**
+   * In file order, cut off at the answer's budget. `next` is where the first region begins that was
+   * not served.
+   */
   | { readonly kind: 'pieces'; readonly pieces: readonly Piece[]; readonly next: number };
 
 export function writeBirth(out: ByteWriter, birth: Birth): void {

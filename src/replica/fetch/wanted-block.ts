@@ -1,4 +1,7 @@
-/** A block as one who lacks it names it: the digest is the asker's own, so what a peer sends is judged by it alone (S4). */
+/**
+ * A block as one who lacks it names it: the digest is the asker's own, so what a peer sends is
+ * judged by it alone (S4).
+ */
 
 import { digest128, digest64 } from '../../base/digest.js';
 import { formatDigest } from '../../storage/block/handle.js';

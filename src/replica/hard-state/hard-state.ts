@@ -1,11 +1,12 @@
 /**
- * What this node has promised: its term and its vote, whose data directory this is, and which manifest is the newest.
- * R2 an update is in at least three of four slots and synced before its promise resolves; the term never goes back and
- * a vote is never changed within a term.
+ * What this node has promised: its term and its vote, whose data directory this is, and which
+ * manifest is the newest. R2 an update is in at least three of four slots and synced before its
+ * promise resolves; the term never goes back and a vote is never changed within a term.
  *
- * Opening (R5): a promised record is in three slots, so damage to any two leaves at least one copy of it and hides no
- * newer one. Two copies must agree on the highest sequence. A single copy that a crash left of a write which can never
- * have been in three slots was promised to nobody and does not count; anything else is UNREADABLE, and never guessed.
+ * Opening (R5): a promised record is in three slots, so damage to any two leaves at least one copy
+ * of it and hides no newer one. Two copies must agree on the highest sequence. A single copy that a
+ * crash left of a write which can never have been in three slots was promised to nobody and does
+ * not count; anything else is UNREADABLE, and never guessed.
  */
 
 import { assert, must } from '../../base/assert.js';
@@ -48,7 +49,8 @@ export class HardStateStore {
     store.#file = await disk.open(path, 'write');
     store.#durable = store.#intended = record;
     const whole = disk.sizeOf(path) === FILE_BYTES && slots.every((slot) => slot?.sequence === record.sequence);
-    // Damage must not add up, and the number of a write that was given up must not come again with other contents.
+    // Damage must not add up, and the number of a write that was given up must not come again with
+    // other contents.
     if (!whole) {
       store.#intended = { ...record, sequence: Math.max(...slots.map((slot) => slot?.sequence ?? 0)) + 1 };
       await store.#flush();
@@ -81,7 +83,10 @@ export class HardStateStore {
     this.#durable = this.#intended = record;
   }
 
-  /** Resolves when this patch is durable. Updates that arrive while one is being written share the next write. */
+  /**
+   * Resolves when this patch is durable. Updates that arrive while one is being written share the
+   * next write.
+   */
   async update(patch: HardStatePatch): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
     const target = (this.#intended = merge(must(this.#intended, 'hard state is created before it is updated'), patch));

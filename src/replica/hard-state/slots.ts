@@ -1,7 +1,8 @@
 /**
- * Four copies of the hard state, each in a page of its own and in one sector of it, so that a crash leaves each copy
- * old or new. The pages stand at growing distances: neither one burst nor damage at a regular stride meets three.
- * A copy's checksum covers the slot's number: a copy in the wrong place is a bad one.
+ * Four copies of the hard state, each in a page of its own and in one sector of it, so that a crash
+ * leaves each copy old or new. The pages stand at growing distances: neither one burst nor damage
+ * at a regular stride meets three. A copy's checksum covers the slot's number: a copy in the wrong
+ * place is a bad one.
  */
 
 import { ByteReader, ByteWriter, fromHex, toHex } from '../../base/bytes.js';
@@ -47,7 +48,10 @@ export function encodeSlot(record: HardStateRecord, slot: number): Uint8Array {
   return out.zeros(SLOT_BYTES - out.length).finish();
 }
 
-/** Undefined if damaged. Throws CodecError for a sound copy of a version that this program does not know. */
+/**
+ * Undefined if damaged. Throws CodecError for a sound copy of a version that this program does not
+ * know.
+ */
 export function decodeSlot(bytes: Uint8Array, slot: number): HardStateRecord | undefined {
   if (bytes.length < USED) return undefined;
   const input = new ByteReader(bytes.subarray(0, USED), 'hard state');

@@ -1,6 +1,7 @@
 /**
- * Where healing plugs into a replica. The replica knows when something is to be mended (a read met a bad block, a heal
- * edit was applied); how it is mended is `healing/`'s, which builds on the replica and is therefore handed in.
+ * Where healing plugs into a replica. The replica knows when something is to be mended (a read met
+ * a bad block, a heal edit was applied); how it is mended is `healing/`'s, which builds on the
+ * replica and is therefore handed in.
  */
 
 import type { Env } from '../../base/env.js';
@@ -34,19 +35,24 @@ export interface HealingHooks {
   /** Called once, when the replica is open and its network is about to start. */
   attach(context: HealingContext): Promise<void>;
   /**
-   * A read threw BLOCK_UNREADABLE or TABLE_UNREADABLE: obtain good bytes from any peer. Resolves when the read may be
-   * tried again; rejects with EtcdError DATA_LOSS once every member said that it has no good copy, and with
-   * NetworkError while some could not be asked. Concurrent calls for one block share the work.
+   * A read threw BLOCK_UNREADABLE or TABLE_UNREADABLE: obtain good bytes from any peer. Resolves
+   * when the read may be tried again; rejects with EtcdError DATA_LOSS once every member said that
+   * it has no good copy, and with NetworkError while some could not be asked. Concurrent calls for
+   * one block share the work.
    */
   repair(error: StorageError): Promise<void>;
   /**
-   * Carries a heal edit out on this node's files: on return `tables/<added.id>.sst` is good, synced and proven past the
-   * caches. Clean own bytes are relinked, rotten ones rewritten. The old file stays; the replica removes it.
+   * Carries a heal edit out on this node's files: on return `tables/<added.id>.sst` is good, synced
+   * and proven past the caches. Clean own bytes are relinked, rotten ones rewritten. The old file
+   * stays; the replica removes it.
    */
   materializeHeal(removed: TableMeta, added: TableMeta): Promise<'relink' | 'rewrite' | 'fetch'>;
   /** A heal edit was applied (valid or refused): the queue moves on. */
   healEditApplied(removed: TableId, added: TableMeta | undefined, index: LogIndex): void;
-  /** The durable manifest moved: hints against tables that are gone, or whose replacement is proven here, end. */
+  /**
+   * The durable manifest moved: hints against tables that are gone, or whose replacement is proven
+   * here, end.
+   */
   durableMoved(): void;
   /** Calls from peers whose method starts with `heal.`. */
   onCall(from: NodeId, method: string, request: Uint8Array): Promise<Uint8Array>;

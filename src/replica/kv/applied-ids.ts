@@ -1,8 +1,9 @@
 /**
- * Makes a proposal apply once: a client's request may reach the log twice (re-proposed to the next leader), and
- * the second time must change nothing. Per member it holds which of the last APPLIED_WINDOW sequence numbers of the
- * member's newest incarnation were applied. It is evicted by log content alone, so that it is equal on every replica
- * (S2); an id that may have been evicted is refused, never run.
+ * Makes a proposal apply once: a client's request may reach the log twice (re-proposed to the next
+ * leader), and the second time must change nothing. Per member it holds which of the last
+ * APPLIED_WINDOW sequence numbers of the member's newest incarnation were applied. It is evicted by
+ * log content alone, so that it is equal on every replica (S2); an id that may have been evicted is
+ * refused, never run.
  */
 
 import { assert } from '../../base/assert.js';
@@ -92,7 +93,10 @@ export class AppliedIds {
     this.#windows.delete(member);
   }
 
-  /** Runs of applied and not applied from the newest down: canonical, and a few bytes when nothing was lost. */
+  /**
+   * Runs of applied and not applied from the newest down: canonical, and a few bytes when nothing
+   * was lost.
+   */
   encode(out: ByteWriter): void {
     out.u8(FORMAT).varint(this.#windows.size);
     for (const member of [...this.#windows.keys()].sort((a, b) => a - b)) {

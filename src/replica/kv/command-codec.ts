@@ -1,8 +1,8 @@
 /**
- * The log's form of a write: a compact, canonical encoding of KvCommand and of the id that makes it apply once.
- * Decoding validates everything it reads (CodecError on damage) and gives views into the entry, never copies.
- * Numbers beyond +-2^52 are clamped when written: no revision, version or count ever gets there, so what they
- * are compared with cannot tell.
+ * The log's form of a write: a compact, canonical encoding of KvCommand and of the id that makes it
+ * apply once. Decoding validates everything it reads (CodecError on damage) and gives views into
+ * the entry, never copies. Numbers beyond +-2^52 are clamped when written: no revision, version or
+ * count ever gets there, so what they are compared with cannot tell.
  */
 
 import { EMPTY, type ByteReader, type ByteWriter } from '../../base/bytes.js';
@@ -15,7 +15,10 @@ import type {
   TxnRequest,
 } from '../../api/requests.js';
 
-/** Levels of nested transactions: one for each operation of etcd's default budget, and the outermost. */
+/**
+ * Levels of nested transactions: one for each operation of etcd's default budget, and the
+ * outermost.
+ */
 export const TXN_DEPTH_MAX = 129;
 
 const PUT = 1;
@@ -207,7 +210,10 @@ function readTxn(input: ByteReader, depth: number): TxnRequest {
   return { compare, success: readOps(input, depth), failure: readOps(input, depth) };
 }
 
-/** Throws CodecError for what validation refuses (an empty operation, too deep a nest): nothing to propose then. */
+/**
+ * Throws CodecError for what validation refuses (an empty operation, too deep a nest): nothing to
+ * propose then.
+ */
 export function encodeKvCommand(out: ByteWriter, command: KvCommand): void {
   switch (command.kind) {
     case 'put': return writePut(out.u8(PUT), command.request);

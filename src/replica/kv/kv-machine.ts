@@ -1,22 +1,22 @@
 /**
- * The replicated key-value state machine: applies log entries to the tree. S2: what it does is a function of the
- * entries applied before, and of nothing else; so is every refusal.
+ * The replicated key-value state machine: applies log entries to the tree. S2: what it does is a
+ * function of the entries applied before, and of nothing else; so is every refusal.
  *
- * An entry's changes are gathered in an overlay, in slices, and published with one write at the very end, together
- * with the new revision and the id that makes it apply once. If a read throws (a block beyond repair), nothing was
- * changed, and the same entry is applied again after repair.
+ * An entry's changes are gathered in an overlay, in slices, and published with one write at the
+ * very end, together with the new revision and the id that makes it apply once. If a read throws (a
+ * block beyond repair), nothing was changed, and the same entry is applied again after repair.
  */
 
 import { assert, unreachable } from '../../base/assert.js';
 import { ByteReader, ByteWriter } from '../../base/bytes.js';
 import { CodecError } from '../../base/errors.js';
-import type { LeaseId, LogIndex, NodeId, Revision } from '../../base/ids.js';
+import type { LogIndex, NodeId, Revision } from '../../base/ids.js';
 import {
   SYSTEM_SPACE, USER_SPACE, type ReadView, type ReadableTree, type TreeWrite,
 } from '../../storage/base/read-view.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import { AppliedIds, type ProposalId } from './applied-ids.js';
-import { deleteRange, leaseCheck, put, recordOfPut, type WriteRules } from './operations.js';
+import { deleteRange, leaseCheck, put, recordOfPut, type LeaseSet, type WriteRules } from './operations.js';
 import { Overlay } from './overlay.js';
 import { Pace, SLICE_KEYS } from './pace.js';
 import { toKeyValue, type StoreState } from './range.js';
@@ -39,7 +39,7 @@ export interface KvMachineOptions {
   /** Keys looked at between two yields. Default 512. */
   readonly sliceKeys?: number;
   /** Must be replicated state. Default: there are no leases. */
-  readonly leaseExists?: (lease: LeaseId) => boolean;
+  readonly leases?: LeaseSet;
 }
 
 const FORMAT = 1;
@@ -62,7 +62,7 @@ export class KvMachine {
   constructor(tree: ReadableTree, options: KvMachineOptions = {}) {
     this.#tree = tree;
     this.#sliceKeys = options.sliceKeys ?? SLICE_KEYS;
-    this.#rules = { leaseExists: options.leaseExists ?? (() => false) };
+    this.#rules = { leases: options.leases ?? new Set() };
   }
 
   get revision(): Revision {
@@ -84,7 +84,10 @@ export class KvMachine {
     return (this.#state ??= { revision: this.#revision, compactRevision: this.compactRevision });
   }
 
-  /** Was this proposal applied (or refused at apply) already? Says nothing about entries not yet applied. */
+  /**
+   * Was this proposal applied (or refused at apply) already? Says nothing about entries not yet
+   * applied.
+   */
   classify(id: ProposalId): 'new' | 'duplicate' | 'evicted' {
     return this.#appliedIds.classify(id);
   }
@@ -100,8 +103,9 @@ export class KvMachine {
   }
 
   /**
-   * Applies in slices; drive it to its end, or call `return()` on it: there is one at a time. Throws StorageError when
-   * a block cannot be read; nothing was changed then. Call {@link tryApplyFast} first: most entries need no slices.
+   * Applies in slices; drive it to its end, or call `return()` on it: there is one at a time.
+   * Throws StorageError when a block cannot be read; nothing was changed then. Call
+   * {@link tryApplyFast} first: most entries need no slices.
    */
   *apply(
     index: LogIndex,
@@ -133,7 +137,10 @@ export class KvMachine {
     }
   }
 
-  /** Applies at once what needs no slices: a put, the delete of one key, a compaction. Undefined: use {@link apply}. */
+  /**
+   * Applies at once what needs no slices: a put, the delete of one key, a compaction. Undefined:
+   * use {@link apply}.
+   */
   tryApplyFast(
     index: LogIndex,
     id: ProposalId | undefined,
@@ -234,8 +241,9 @@ export class KvMachine {
   }
 
   /**
-   * Reads what applying `command` would read if it were applied now, so that a block beyond repair shows (StorageError)
-   * before the command is proposed. `view` must be pinned at this moment, unless the command is one put.
+   * Reads what applying `command` would read if it were applied now, so that a block beyond repair
+   * shows (StorageError) before the command is proposed. `view` must be pinned at this moment,
+   * unless the command is one put.
    */
   *prefetch(view: ReadView, command: KvCommand): Generator<void, void> {
     if (this.tryPrefetchFast(view, command)) return;
@@ -254,7 +262,10 @@ export class KvMachine {
     return true;
   }
 
-  /** What the caller writes into the memtable right before it is sealed at `index`: this state as of `index`. */
+  /**
+   * What the caller writes into the memtable right before it is sealed at `index`: this state as of
+   * `index`.
+   */
   sealState(index: LogIndex): TreeWrite[] {
     assert(!this.#applying && index >= this.#appliedIndex, `S2 sealed at ${index}, applied ${this.#appliedIndex}`);
     const kv = new ByteWriter(16).u8(FORMAT).varint(this.#revision).varint(this.#compacted + 1);
@@ -266,7 +277,10 @@ export class KvMachine {
     ];
   }
 
-  /** Back to the state as of `atIndex` (F): at restart and after a snapshot. Throws CodecError, StorageError. */
+  /**
+   * Back to the state as of `atIndex` (F): at restart and after a snapshot. Throws CodecError,
+   * StorageError.
+   */
   load(view: ReadView, atIndex: LogIndex): void {
     assert(!this.#applying, 'nothing is being applied while state is loaded');
     const kv = view.get(SYSTEM_SPACE, SYSTEM_KEYS.kv, atIndex);

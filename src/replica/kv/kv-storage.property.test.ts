@@ -1,4 +1,7 @@
-/** The machine on the storage engine's tree: flushes, compactions and restarts in between must not show. */
+/**
+ * The machine on the storage engine's tree: flushes, compactions and restarts in between must not
+ * show.
+ */
 
 import assert from 'node:assert/strict';
 import fc from 'fast-check';

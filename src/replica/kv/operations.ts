@@ -1,6 +1,6 @@
 /**
- * Put and delete on an overlay. `liveDelta` of every change is exact (+1 created, 0 overwrote, -1 deleted): counts of
- * whole ranges are sums of it.
+ * Put and delete on an overlay. `liveDelta` of every change is exact (+1 created, 0 overwrote, -1
+ * deleted): counts of whole ranges are sums of it.
  */
 
 import { compareBytes } from '../../base/bytes.js';
@@ -14,14 +14,18 @@ import { RecordHead, encodeRecord, readRecordHead } from './value-record.js';
 import type { DeleteRangeRequest, DeleteRangeResponse, KeyValue, PutRequest, PutResponse } from '../../api/requests.js';
 
 /** What a write needs to know of the rest of the replicated state. */
+/** Which leases there are. */
+export type LeaseSet = Pick<ReadonlySet<LeaseId>, 'has'>;
+
 export interface WriteRules {
-  leaseExists(lease: LeaseId): boolean;
+  /** Those that exist. Replicated state. */
+  readonly leases: LeaseSet;
 }
 
 const head = new RecordHead();
 
 export function leaseCheck(request: PutRequest, rules: WriteRules): void {
-  if (request.lease !== 0n && !rules.leaseExists(request.lease)) throw new EtcdError('LEASE_NOT_FOUND');
+  if (request.lease !== 0n && !rules.leases.has(request.lease)) throw new EtcdError('LEASE_NOT_FOUND');
 }
 
 /** The record that `request` leaves behind at `revision`. `prev` is the live version before it. */

@@ -1,10 +1,12 @@
 /**
- * The changes of one log entry before they are published: reads see them on top of a base view, nobody else does.
- * Dropping the overlay undoes everything; publishing is one write of `writes`, in operation order.
+ * The changes of one log entry before they are published: reads see them on top of a base view,
+ * nobody else does. Dropping the overlay undoes everything; publishing is one write of `writes`, in
+ * operation order.
  *
- * Reads below the entry's revision go to the base, and the base is never asked above it: a view that lives on while
- * others publish (the leader's read ahead) shows the same throughout. The changed keys are one sorted array: point changes are few
- * (an entry is bounded) and the deletes of a range arrive sorted, so that a run is spliced in, not searched in.
+ * Reads below the entry's revision go to the base, and the base is never asked above it: a view
+ * that lives on while others publish (the leader's read ahead) shows the same throughout. The
+ * changed keys are one sorted array: point changes are few (an entry is bounded) and the deletes of
+ * a range arrive sorted, so that a run is spliced in, not searched in.
  */
 
 import { assert } from '../../base/assert.js';
@@ -115,7 +117,10 @@ export class Overlay implements ReadView {
     return low;
   }
 
-  /** `own` is never changed in place while a scan may read it by index: scans end before the next change. */
+  /**
+   * `own` is never changed in place while a scan may read it by index: scans end before the next
+   * change.
+   */
   *#merge(
     base: IterableIterator<VersionedEntry>,
     own: readonly TreeWrite[],

@@ -1,6 +1,7 @@
 /**
- * How long work is cut into slices: a generator yields when `step` says so, and whoever drives it serves ticks and
- * heartbeats in between. One pace goes through all parts of a request, so that many small parts yield too.
+ * How long work is cut into slices: a generator yields when `step` says so, and whoever drives it
+ * serves ticks and heartbeats in between. One pace goes through all parts of a request, so that
+ * many small parts yield too.
  */
 
 /** Keys looked at between two yields: well under a millisecond. */
@@ -22,7 +23,10 @@ export class Pace {
   }
 }
 
-/** Runs sliced work to its end at once: for tests and tools, never for a node that has heartbeats to send. */
+/**
+ * Runs sliced work to its end at once: for tests and tools, never for a node that has heartbeats to
+ * send.
+ */
 export function runToEnd<T>(work: Generator<void, T>): T {
   for (;;) {
     const step = work.next();

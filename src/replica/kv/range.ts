@@ -1,10 +1,11 @@
 /**
- * Range reads over a view, in slices. What is read does not depend on how it is sliced: the view is pinned. A range
- * in key order reads no more keys than its limit needs; counting the rest is a sum of live deltas at the newest
- * revision and a walk at an older one.
+ * Range reads over a view, in slices. What is read does not depend on how it is sliced: the view is
+ * pinned. A range in key order reads no more keys than its limit needs; counting the rest is a sum
+ * of live deltas at the newest revision and a walk at an older one.
  *
- * As in every version of etcd, a limit without a sort order cuts in key order first, even if a sort target other than
- * the key is named: `limit 2, target version, order none` sorts the first three keys.
+ * As in every version of etcd, a limit without a sort order cuts in key order first, even if a sort
+ * target other than the key is named: `limit 2, target version, order none` sorts the first three
+ * keys.
  */
 
 import { EMPTY, compareBytes } from '../../base/bytes.js';
@@ -59,7 +60,9 @@ export function rangeOne(view: ReadView, request: RangeRequest, state: StoreStat
   return { revision, kvs: passes(request, kv) ? [kv] : NO_KVS, more: false, count: 1 };
 }
 
-/** Any range. Throws EtcdError FUTURE_REVISION, COMPACTED, and what the view throws (StorageError). */
+/**
+ * Any range. Throws EtcdError FUTURE_REVISION, COMPACTED, and what the view throws (StorageError).
+ */
 export function* range(
   view: ReadView,
   request: RangeRequest,

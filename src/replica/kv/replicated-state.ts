@@ -1,7 +1,7 @@
 /**
- * What applying the log has led to, besides the tree: etcd's state machine over the keys, and the cluster's settings. It is
- * written by the applier and by whoever puts another version in place; everybody else reads. S2: at one applied
- * index it is the same on every replica.
+ * What applying the log has led to, besides the tree: etcd's state machine over the keys, and the
+ * cluster's settings. It is written by the applier and by whoever puts another version in place;
+ * everybody else reads. S2: at one applied index it is the same on every replica.
  */
 
 import { ByteReader, ByteWriter } from '../../base/bytes.js';
@@ -37,7 +37,10 @@ export class ReplicatedState {
     this.#settings ??= settings;
   }
 
-  /** As of the flushed index of the version that is in place. Throws StorageError, CodecError: it is as if nothing were loaded. */
+  /**
+   * As of the flushed index of the version that is in place. Throws StorageError, CodecError: it is
+   * as if nothing were loaded.
+   */
   load(flushed: LogIndex): void {
     this.#kv = new KvMachine(this.#tree);
     const view = this.#tree.current;
@@ -46,7 +49,9 @@ export class ReplicatedState {
     this.#settings = cluster ? readTreeSettings(new ByteReader(cluster.value, 'cluster settings')) : undefined;
   }
 
-  /** What the memtable that is sealed at `index` must hold of it, so that a restart finds it again. */
+  /**
+   * What the memtable that is sealed at `index` must hold of it, so that a restart finds it again.
+   */
   sealWrites(index: LogIndex): TreeWrite[] {
     return [...this.#kv.sealState(index), ...this.#settingsAsOf(index)];
   }

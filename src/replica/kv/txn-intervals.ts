@@ -1,8 +1,9 @@
 /**
- * No key is put twice on one path through a transaction, nor put where the same path deletes. What etcd's rule
- * does not see is allowed here too, because clients rely on it: two deletes may overlap; a put in one nested
- * transaction may be deleted by a later one beside it; a delete to the end of the space ("\0") counts for its own
- * key only. Costs n log n: a nested transaction can hold tens of thousands of operations.
+ * No key is put twice on one path through a transaction, nor put where the same path deletes. What
+ * etcd's rule does not see is allowed here too, because clients rely on it: two deletes may
+ * overlap; a put in one nested transaction may be deleted by a later one beside it; a delete to the
+ * end of the space ("\0") counts for its own key only. Costs n log n: a nested transaction can hold
+ * tens of thousands of operations.
  */
 
 import { EtcdError } from '../../api/etcd-error.js';
@@ -77,7 +78,10 @@ function addPut(touched: Touched, key: string, besides: Set<string> | undefined)
   touched.puts.add(key);
 }
 
-/** Throws EtcdError DUPLICATE_KEY. The then and else branches of a nested transaction exclude each other. */
+/**
+ * Throws EtcdError DUPLICATE_KEY. The then and else branches of a nested transaction exclude each
+ * other.
+ */
 export function checkIntervals(ops: readonly RequestOp[]): Touched {
   const touched: Touched = { puts: new Set(), deletes: deletesOf(ops) };
   for (const op of ops) {

@@ -1,7 +1,7 @@
 /**
- * How a transaction is carried out, in etcd's order: every compare, also of nested transactions, sees the store as it
- * was before; then every check of the chosen branches; only then do operations run, each seeing those before it. A
- * check that fails refuses the whole, and nothing was changed.
+ * How a transaction is carried out, in etcd's order: every compare, also of nested transactions,
+ * sees the store as it was before; then every check of the chosen branches; only then do operations
+ * run, each seeing those before it. A check that fails refuses the whole, and nothing was changed.
  */
 
 import { assert, unreachable } from '../../base/assert.js';
@@ -34,8 +34,8 @@ export function txnNeedsLog(request: TxnRequest): boolean {
 }
 
 /**
- * May be answered from local state: it has operations, and all are serializable ranges. (etcd also answers a
- * transaction of compares alone this way; here that one is linearizable.)
+ * May be answered from local state: it has operations, and all are serializable ranges. (etcd also
+ * answers a transaction of compares alone this way; here that one is linearizable.)
  */
 export function isSerializableTxn(request: TxnRequest): boolean {
   const serializable = (op: RequestOp): boolean =>
@@ -204,7 +204,7 @@ export class TxnRun {
   }
 }
 
-const NO_WRITES: WriteRules = { leaseExists: () => false };
+const NO_WRITES: WriteRules = { leases: new Set() };
 
 /** A read-only transaction over a pinned view, without a log entry. Throws EtcdError. */
 export function* readTxn(

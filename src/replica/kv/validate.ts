@@ -1,6 +1,7 @@
 /**
- * What can be said about a request without looking at the store. It runs before a request is proposed or read, so
- * that everything in the log is well formed; each refusal is an EtcdError with etcd's code, in etcd's order.
+ * What can be said about a request without looking at the store. It runs before a request is
+ * proposed or read, so that everything in the log is well formed; each refusal is an EtcdError with
+ * etcd's code, in etcd's order.
  */
 
 import { unreachable } from '../../base/assert.js';
@@ -11,9 +12,15 @@ import { checkIntervals } from './txn-intervals.js';
 import type { KvCommand } from './command.js';
 import type { DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest } from '../../api/requests.js';
 
-/** The longest key that can be put: index blocks hold whole keys. etcd has no bound but the request's. */
+/**
+ * The longest key that can be put: index blocks hold whole keys. etcd has no bound but the
+ * request's.
+ */
 export const MAX_KEY_BYTES = 60 * KiB;
-/** Ends of ranges and keys to look for may be a little longer, so that `last key + "\0"` always works. */
+/**
+ * Ends of ranges and keys to look for may be a little longer, so that `last key + "\0"` always
+ * works.
+ */
 const MAX_BOUND_BYTES = MAX_KEY_BYTES + KiB;
 /** `--max-txn-ops` */
 export const MAX_TXN_OPS = 128;

@@ -1,10 +1,13 @@
 /**
- * The value of a key in the tree: etcd's create revision, version and lease in front of the user's bytes. The
- * encoding is canonical (equal fields give equal bytes, S2) and decoding gives views, never copies.
+ * The value of a key in the tree: etcd's create revision, version and lease in front of the user's
+ * bytes. The encoding is canonical (equal fields give equal bytes, S2) and decoding gives views,
+ * never copies.
  *
- *   flags u8 (high nibble: format, bit 0: a lease follows) | varint mod - create | varint version | lease i64? | value
+ * flags u8 (high nibble: format, bit 0: a lease follows) | varint mod - create | varint version |
+ * lease i64? | value
  *
- * The mod revision is not stored: it is the revision of the internal key. A new key costs three bytes.
+ * The mod revision is not stored: it is the revision of the internal key. A new key costs three
+ * bytes.
  */
 
 import { assert } from '../../base/assert.js';
@@ -52,7 +55,10 @@ export function encodeRecord(
   return out;
 }
 
-/** Where a decoded head is put: one per reader, so that looking at a previous version allocates nothing. */
+/**
+ * Where a decoded head is put: one per reader, so that looking at a previous version allocates
+ * nothing.
+ */
 export class RecordHead {
   createRevision: Revision = 0;
   version = 0;

@@ -1,13 +1,15 @@
 /**
- * A batch: the entries of one write, contiguous in the log. What precedes it (index and term), so that the log after
- * it is known from it alone; a sequence number that grows by one per batch, so that of two batches with the same
- * indexes the later wins without doubt; and `synced`, the last batch whose sync had returned when this one was written:
- * a sound batch is proof that all up to there were durable. Headers and records are checksummed apart, so that one bad
- * record does not take its neighbours with it.
+ * A batch: the entries of one write, contiguous in the log. What precedes it (index and term), so
+ * that the log after it is known from it alone; a sequence number that grows by one per batch, so
+ * that of two batches with the same indexes the later wins without doubt; and `synced`, the last
+ * batch whose sync had returned when this one was written: a sound batch is proof that all up to
+ * there were durable. Headers and records are checksummed apart, so that one bad record does not
+ * take its neighbours with it.
  *
- *     header:  magic 4 | crc 4 | count 4 | length 4 | generation 8 | sequence 8 | synced 8 | previous index 8 |
- *              previous term 8 | commit 8 | snapshot through 8 | flags 4 | zero 4                       = 80 bytes
- *     record:  crc 4 | data length 4 | index 8 | term 8 | type 4 | data                            = 28 + data bytes
+ *     header (80 bytes):         magic 4 | crc 4 | count 4 | length 4 | generation 8 | sequence 8 |
+ *                                synced 8 | previous index 8 | previous term 8 | commit 8 |
+ *                                snapshot through 8 | flags 4 | zero 4
+ *     record (28 + data bytes):  crc 4 | data length 4 | index 8 | term 8 | type 4 | data
  *
  * All checksums are seeded with the segment's generation. Batches begin at multiples of 8.
  */
@@ -54,7 +56,10 @@ export function recordLength(entry: Entry): number {
   return RECORD_HEADER + entry.data.length;
 }
 
-/** A reusable buffer that a batch is encoded into: one write, and its record lengths and checksums for the identity. */
+/**
+ * A reusable buffer that a batch is encoded into: one write, and its record lengths and checksums
+ * for the identity.
+ */
 export class BatchEncoder {
   #bytes = new Uint8Array(64 * 1024);
   #view = new DataView(this.#bytes.buffer);

@@ -82,7 +82,10 @@ function check(log: DurableLog, model: Model, where: string): void {
   model.resetting = undefined;
 }
 
-/** The state before the append that was under way, or the state with a part of it from its beginning. */
+/**
+ * The state before the append that was under way, or the state with a part of it from its
+ * beginning.
+ */
 function matching(model: Model, log: DurableLog, got: readonly Entry[]): Entry[] | undefined {
   const shown = show(got).join('\n');
   const candidates: Entry[][] = [model.entries];

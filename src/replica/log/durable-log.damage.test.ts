@@ -17,7 +17,9 @@ interface Pristine {
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
-/** Recycled segments with overwritten entries; the last append has no identity if `closed` is false. */
+/**
+ * Recycled segments with overwritten entries; the last append has no identity if `closed` is false.
+ */
 async function pristine(closed: boolean, rounds: number, keep = 300): Promise<Pristine> {
   const memory = new MemoryDisk();
   const disk = new FaultDisk(memory);
@@ -49,7 +51,10 @@ async function restore({ disk, files }: Pristine): Promise<void> {
   }
 }
 
-/** The number of entries at the end that were cut; -1 if the log was refused. Throws if anything else differs. */
+/**
+ * The number of entries at the end that were cut; -1 if the log was refused. Throws if anything
+ * else differs.
+ */
 async function opened({ disk, entries: all }: Pristine, what: string, mayBeginLater = false): Promise<number> {
   let result;
   try {
@@ -148,7 +153,8 @@ describe('the durable log over damage', () => {
       ];
       for (const [what, damage] of damages) {
         await damage();
-        // A log without its oldest file is as good as one that was truncated: who needs more is told by its first index.
+        // A log without its oldest file is as good as one that was truncated: who needs more is
+        // told by its first index.
         const cut = await opened(log, `${path} ${what}`, path === oldest && what === 'missing');
         assert.ok(cut === -1 || (cut === 0 && (path === unused || path === oldest)), `${path} ${what}: ${cut}`);
         await restore(log);

@@ -23,7 +23,9 @@ async function identitiesIn(disk: FaultDisk | MemoryDisk, generation: number): P
   return identities.map(({ sequence }) => sequence);
 }
 
-/** A closed log of three batches of ten entries; with `proofOfLast` the last one has its identity. */
+/**
+ * A closed log of three batches of ten entries; with `proofOfLast` the last one has its identity.
+ */
 async function threeBatches(proofOfLast = true): Promise<FaultDisk> {
   const disk = new FaultDisk(new MemoryDisk());
   const { log } = await openLog(disk);

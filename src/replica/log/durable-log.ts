@@ -1,10 +1,12 @@
 /**
- * The durable log. R3 contiguous from `firstIndex` on; R2 `append` resolves only when its entries are on the medium.
+ * The durable log. R3 contiguous from `firstIndex` on; R2 `append` resolves only when its entries
+ * are on the medium.
  *
- * One write of entries is one sync: the batch goes to the data area, the identities of the batch before it to theirs,
- * then one fdatasync covers both (see segment-layout). The identity of the last batch follows with the next append, or
- * within 50 ms when none comes. A failed write or sync is never retried: what the file then holds is unknown (ext4
- * shows the new bytes and has dropped them), so the log refuses everything until it is opened, and read, again.
+ * One write of entries is one sync: the batch goes to the data area, the identities of the batch
+ * before it to theirs, then one fdatasync covers both (see segment-layout). The identity of the
+ * last batch follows with the next append, or within 50 ms when none comes. A failed write or sync
+ * is never retried: what the file then holds is unknown (ext4 shows the new bytes and has dropped
+ * them), so the log refuses everything until it is opened, and read, again.
  */
 
 import { assert } from '../../base/assert.js';
@@ -34,16 +36,23 @@ export interface LogEnv {
 export interface LogOptions {
   /** Directory in the data directory. Default 'log'. */
   readonly dir?: string;
-  /** Bytes of a new segment file. Default 16 MiB; 32 KiB to 1 GiB; segments that exist keep their size. */
+  /**
+   * Bytes of a new segment file. Default 16 MiB; 32 KiB to 1 GiB; segments that exist keep their
+   * size.
+   */
   readonly segmentBytes?: number;
   /** Bytes of recent entries kept in memory; older ones are read from the disk. Default 32 MiB. */
   readonly cacheBytes?: number;
   /**
-   * E of the durable manifest: entries up to here were once in this log, and a log that ends before is damaged. What a
-   * snapshot brought is excepted, see {@link DurableLog.expectSnapshot}. Default 0.
+   * E of the durable manifest: entries up to here were once in this log, and a log that ends before
+   * is damaged. What a snapshot brought is excepted, see {@link DurableLog.expectSnapshot}.
+   * Default 0.
    */
   readonly minCommitKnown?: LogIndex;
-  /** F of the durable manifest: damaged entries up to here are not needed, the log then begins after them. Default 0. */
+  /**
+   * F of the durable manifest: damaged entries up to here are not needed, the log then begins after
+   * them. Default 0.
+   */
   readonly coveredThrough?: LogIndex;
 }
 
@@ -86,7 +95,9 @@ export class DurableLog {
     this.#commit = commit;
   }
 
-  /** Opens the log in `options.dir`, making one if there is none. Throws LogError ENTRY_FAULTY (R6). */
+  /**
+   * Opens the log in `options.dir`, making one if there is none. Throws LogError ENTRY_FAULTY (R6).
+   */
   static async open(env: LogEnv, options: LogOptions = {}): Promise<OpenedLog> {
     const store = new SegmentStore(env.disk, options.dir ?? 'log', options.segmentBytes ?? DEFAULT_SEGMENT_BYTES);
     const evidence = { minCommitKnown: options.minCommitKnown ?? 0, coveredThrough: options.coveredThrough ?? 0 };
@@ -112,7 +123,10 @@ export class DurableLog {
     return this.#table.term(index);
   }
 
-  /** The entries in [lo, hi): as many as fit into `maxBytes`, at least one. Throws LogError ENTRY_UNREADABLE. */
+  /**
+   * The entries in [lo, hi): as many as fit into `maxBytes`, at least one. Throws LogError
+   * ENTRY_UNREADABLE.
+   */
   entries(lo: LogIndex, hi: LogIndex, maxBytes = Infinity): Entry[] {
     assert(lo > this.#table.baseIndex && lo <= hi && hi <= this.#table.lastIndex + 1, `R3 entries [${lo}, ${hi}) are in the log`);
     if (lo === hi) return [];
@@ -131,8 +145,9 @@ export class DurableLog {
   }
 
   /**
-   * Writes contiguous entries; from the first one's index on they replace what is there. Resolves when they are durable:
-   * not before then do the readers above see them. One at a time. `commit` is recorded with them.
+   * Writes contiguous entries; from the first one's index on they replace what is there. Resolves
+   * when they are durable: not before then do the readers above see them. One at a time. `commit`
+   * is recorded with them.
    */
   append(entries: readonly Entry[], commit: LogIndex): Promise<void> {
     const refusal = this.#refusal();
@@ -174,8 +189,9 @@ export class DurableLog {
   }
 
   /**
-   * Recycles whole segments whose entries are all at or below `index`, which has `term`: `firstIndex` moves up to
-   * `index + 1` at most. To be called only for what nobody needs any more (design 5.8).
+   * Recycles whole segments whose entries are all at or below `index`, which has `term`:
+   * `firstIndex` moves up to `index + 1` at most. To be called only for what nobody needs any more
+   * (design 5.8).
    */
   async truncateBefore(index: LogIndex, term: Term): Promise<void> {
     const refusal = this.#refusal();
@@ -193,8 +209,8 @@ export class DurableLog {
   }
 
   /**
-   * To be durable before the manifest of a snapshot is: from then on the manifest's E, up to `through`, is no proof that
-   * this log ever had those entries.
+   * To be durable before the manifest of a snapshot is: from then on the manifest's E, up to
+   * `through`, is no proof that this log ever had those entries.
    */
   expectSnapshot(through: LogIndex): Promise<void> {
     return this.#exclusively(async () => {
@@ -203,7 +219,10 @@ export class DurableLog {
     });
   }
 
-  /** The log is empty and begins after `index` (a snapshot's F), which had `term`; `through` is the snapshot's E. */
+  /**
+   * The log is empty and begins after `index` (a snapshot's F), which had `term`; `through` is the
+   * snapshot's E.
+   */
   resetTo(index: LogIndex, term: Term, through: LogIndex = index): Promise<void> {
     return this.#exclusively(async () => {
       this.#commit = Math.max(this.#commit, index);
@@ -215,7 +234,10 @@ export class DurableLog {
     });
   }
 
-  /** Waits for what is in flight and makes the last identities durable. Nothing can be asked afterwards. */
+  /**
+   * Waits for what is in flight and makes the last identities durable. Nothing can be asked
+   * afterwards.
+   */
   async close(): Promise<void> {
     assert(!this.#closed, 'the log is closed once');
     assert(!this.#appending, 'the log is closed when its append is done');

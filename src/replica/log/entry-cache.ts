@@ -1,6 +1,6 @@
 /**
- * The newest entries in memory: what replication and apply ask for on every round. Bounded by bytes, but always holds
- * the last entry; what is older is read from the segments.
+ * The newest entries in memory: what replication and apply ask for on every round. Bounded by
+ * bytes, but always holds the last entry; what is older is read from the segments.
  */
 
 import type { LogIndex } from '../../base/ids.js';

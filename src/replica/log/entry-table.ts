@@ -1,6 +1,7 @@
 /**
- * Where every live entry lies: R3 one row per index, contiguous from the base on. Typed arrays and no object per entry,
- * since the core asks for terms on every step and the log may hold a million entries.
+ * Where every live entry lies: R3 one row per index, contiguous from the base on. Typed arrays and
+ * no object per entry, since the core asks for terms on every step and the log may hold a million
+ * entries.
  */
 
 import { assert } from '../../base/assert.js';
@@ -85,7 +86,8 @@ export class EntryTable {
 
   /** The last entry that lies in `generation` or an older segment; the base if there is none. */
   lastIn(generation: number): LogIndex {
-    // Later entries lie in the same or a later segment: a batch replaces everything from its first index on.
+    // Later entries lie in the same or a later segment: a batch replaces everything from its first
+    // index on.
     let low = 0;
     let high = this.#count;
     while (low < high) {

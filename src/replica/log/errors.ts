@@ -1,9 +1,15 @@
-/** What the durable log says instead of losing or inventing an entry. Damage is an operating error, never an assertion. */
+/**
+ * What the durable log says instead of losing or inventing an entry. Damage is an operating error,
+ * never an assertion.
+ */
 
 import { KintsugiError } from '../../base/errors.js';
 
 export type LogErrorCode =
-  /** R6 an entry is known to have been written and its bytes are bad. `data`: index, term, segment, offset, count, why. */
+  /**
+   * R6 an entry is known to have been written and its bytes are bad. `data`: index, term, segment,
+   * offset, count, why.
+   */
   | 'ENTRY_FAULTY'
   /** An entry that was good at open cannot be read now. `data`: index, term, segment, offset. */
   | 'ENTRY_UNREADABLE'

@@ -1,14 +1,17 @@
 /**
- * The identity record of a batch. R6 it is written only after the batch's sync returned, so finding one is proof that
- * every entry it names was durable here and may have been acknowledged, whatever the entry's own bytes look like now.
- * It names each entry by index and term, for asking peers, and by offset, length and checksum, so that the sound
- * records of a damaged batch are still found.
+ * The identity record of a batch. R6 it is written only after the batch's sync returned, so finding
+ * one is proof that every entry it names was durable here and may have been acknowledged, whatever
+ * the entry's own bytes look like now. It names each entry by index and term, for asking peers, and
+ * by offset, length and checksum, so that the sound records of a damaged batch are still found.
  *
- *     magic 4 | crc 4 | count 4 | batch offset 4 | generation 8 | sequence 8 | previous index 8 | previous term 8 |
- *     snapshot through 8 | flags 4 | runs 4                                                               = 64 bytes
- *     then per run of one term: entries 4 | term 8;   then per entry: record length 4 | record checksum 4
+ *     head (64 bytes):       magic 4 | crc 4 | count 4 | batch offset 4 | generation 8 | sequence 8 |
+ *                            previous index 8 | previous term 8 | snapshot through 8 | flags 4 |
+ *                            runs 4
+ *     per run of one term:   entries 4 | term 8
+ *     then per entry:        record length 4 | record checksum 4
  *
- * Records begin at multiples of 8 and never move, so an identity area is read by looking at every such place.
+ * Records begin at multiples of 8 and never move, so an identity area is read by looking at every
+ * such place.
  */
 
 import { crc32c } from '../../base/crc32c.js';
@@ -34,7 +37,10 @@ export interface BatchIdentity {
   readonly checksums: readonly number[];
 }
 
-/** The most that the identity of a batch of `count` entries takes, whatever their terms; a multiple of 8. */
+/**
+ * The most that the identity of a batch of `count` entries takes, whatever their terms; a multiple
+ * of 8.
+ */
 export function identityBound(count: number): number {
   return (IDENTITY_HEADER + count * (RUN_BYTES + ENTRY_BYTES) + 7) & ~7;
 }

@@ -1,12 +1,16 @@
-/** Whether the log and a version of the tree belong together (S2), and what the one proves of the other. */
+/**
+ * Whether the log and a version of the tree belong together (S2), and what the one proves of the
+ * other.
+ */
 
 import type { LogIndex, Term } from '../../base/ids.js';
 import type { Version } from '../../storage/version/version.js';
 import type { DurableLog } from './durable-log.js';
 
 /**
- * What of the log is known to be committed: what was `recorded`, and the entries of a version that it leads to. R3: a version of a peer's
- * may be ahead on another way than the end of this log, which then holds entries that were never committed.
+ * What of the log is known to be committed: what was `recorded`, and the entries of a version that
+ * it leads to. R3: a version of a peer's may be ahead on another way than the end of this log,
+ * which then holds entries that were never committed.
  */
 export function commitOf(log: DurableLog, { flushed, last }: Pick<Version, 'flushed' | 'last'>, recorded: LogIndex): LogIndex {
   const led = joins(log, last) ? last.index : flushed.index;

@@ -1,7 +1,7 @@
 /**
- * Turns appends into batches: which segment, which sequence number, which identities go along. R6 an identity leaves
- * only after the sync of its batch returned: `#fresh` are those whose batch is being written, `#pending` those whose
- * batch is durable.
+ * Turns appends into batches: which segment, which sequence number, which identities go along. R6
+ * an identity leaves only after the sync of its batch returned: `#fresh` are those whose batch is
+ * being written, `#pending` those whose batch is durable.
  */
 
 import { assert } from '../../base/assert.js';
@@ -86,7 +86,9 @@ export class LogWriter {
     }
   }
 
-  /** A batch without entries, and at once its identity: it must be known even if its bytes go bad. */
+  /**
+   * A batch without entries, and at once its identity: it must be known even if its bytes go bad.
+   */
   async writeMark(index: LogIndex, term: Term, commit: LogIndex, snapshotThrough: LogIndex, reset: boolean): Promise<void> {
     if (!this.#hasRoom(BATCH_HEADER, 0)) await this.#roll();
     this.#snapshotThrough = Math.max(this.#snapshotThrough, snapshotThrough);
@@ -159,8 +161,9 @@ export class LogWriter {
   }
 
   /**
-   * On to the next segment. All batches of this one are durable before the next one's first is written, so that unproven
-   * ones are only ever in one segment, and their identities stay in the same file.
+   * On to the next segment. All batches of this one are durable before the next one's first is
+   * written, so that unproven ones are only ever in one segment, and their identities stay in the
+   * same file.
    */
   async #roll(): Promise<void> {
     const { active } = this.#chain;

@@ -1,8 +1,10 @@
 /**
- * Opening a log: read all of it past the caches, judge it, then and only then change anything. R6 if one live entry is
- * faulty, nothing is changed and the open is refused; otherwise the torn tail is zeroed (so that no sound piece of it can
- * later be taken for a successor of what is written next), every file is synced again (a killed process may have left
- * it, or its last repair of it, in the page cache alone) and what stays is then vouched for by identities, before the node acts on it.
+ * Opening a log: read all of it past the caches, judge it, then and only then change anything. R6
+ * if one live entry is faulty, nothing is changed and the open is refused; otherwise the torn tail
+ * is zeroed (so that no sound piece of it can later be taken for a successor of what is written
+ * next), every file is synced again (a killed process may have left it, or its last repair of it,
+ * in the page cache alone) and what stays is then vouched for by identities, before the node acts
+ * on it.
  */
 
 import { assert } from '../../base/assert.js';
@@ -118,8 +120,9 @@ async function restoreShape(segment: Segment, scan: SegmentScan): Promise<void> 
 }
 
 /**
- * What is yet to be written to is made as it was judged: what could not be read counted as zero, and held no needed entry. A disk maps
- * a bad sector elsewhere when all of its page is written; a write into a part of the page would have to read the rest first, and fail.
+ * What is yet to be written to is made as it was judged: what could not be read counted as zero,
+ * and held no needed entry. A disk maps a bad sector elsewhere when all of its page is written; a
+ * write into a part of the page would have to read the rest first, and fail.
  */
 async function zeroUnreadable({ file, layout }: Segment, { unreadable }: SegmentScan): Promise<void> {
   const inside = unreadable.filter((page) => page >= HEADER_BYTES && page + PAGE <= layout.bytes - HEADER_BYTES);
@@ -132,7 +135,10 @@ async function zeroCut(segments: readonly Segment[], cut: Cut | undefined): Prom
   await zeroRange(segment.file, cut.offset, segment.layout.dataEnd);
 }
 
-/** Entries that stay count for votes and acknowledgements from now on, so from now on there is proof of them. */
+/**
+ * Entries that stay count for votes and acknowledgements from now on, so from now on there is proof
+ * of them.
+ */
 async function vouch(active: Segment, kept: readonly BatchFact[]): Promise<void> {
   const encoder = new IdentityEncoder();
   for (const batch of kept) {

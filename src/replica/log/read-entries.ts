@@ -1,4 +1,6 @@
-/** Entries from the segments, synchronously, with every checksum verified: S4's rule for the log. */
+/**
+ * Entries from the segments, synchronously, with every checksum verified: S4's rule for the log.
+ */
 
 import { messageOf } from '../../base/errors.js';
 import type { LogIndex } from '../../base/ids.js';
@@ -28,7 +30,9 @@ export function readEntries(chain: SegmentChain, table: EntryTable, lo: LogIndex
   return out;
 }
 
-/** Records that one read covers: in one segment, one behind the other, within `bytes`; at least one. */
+/**
+ * Records that one read covers: in one segment, one behind the other, within `bytes`; at least one.
+ */
 function runFrom(table: EntryTable, from: LogIndex, hi: LogIndex, bytes: number): EntryPlace[] {
   const first = table.place(from);
   const run = [first];

@@ -1,18 +1,20 @@
 /**
  * The judgement over a scanned log: every entry is good, *faulty* or *torn*.
  *
- * R6 a batch is torn, and may be cut, only if nothing proves that its sync ever returned. Proof is: an identity of it or
- * of a later batch, or a later batch whose header says so (`synced`). Batches leave in order and one sync at a time, so
- * proof of one is proof of all before it. Bad bytes with proof are faulty, and so is what is missing altogether although
- * a later sequence number is there. E of the manifest is proof for indexes: what was applied was once here.
+ * R6 a batch is torn, and may be cut, only if nothing proves that its sync ever returned. Proof is:
+ * an identity of it or of a later batch, or a later batch whose header says so (`synced`). Batches
+ * leave in order and one sync at a time, so proof of one is proof of all before it. Bad bytes with
+ * proof are faulty, and so is what is missing altogether although a later sequence number is there.
+ * E of the manifest is proof for indexes: what was applied was once here.
  *
- * Which of two batches with the same index counts is decided by sequence numbers alone: a batch replaces everything
- * from its first index on. So the identities of entries that a later batch replaced prove nothing about their
- * successors: they are of another sequence number and place, and damage to them costs nothing.
+ * Which of two batches with the same index counts is decided by sequence numbers alone: a batch
+ * replaces everything from its first index on. So the identities of entries that a later batch
+ * replaced prove nothing about their successors: they are of another sequence number and place, and
+ * damage to them costs nothing.
  *
- * A proven batch of which nothing is left may have replaced entries before its successor's first index. Its successor
- * names the term of the entry before itself; if the entry there has that term, then by the log matching property all
- * before it are the right ones too, and if not, it is faulty.
+ * A proven batch of which nothing is left may have replaced entries before its successor's first
+ * index. Its successor names the term of the entry before itself; if the entry there has that term,
+ * then by the log matching property all before it are the right ones too, and if not, it is faulty.
  */
 
 import type { LogIndex, Term } from '../../base/ids.js';
@@ -111,7 +113,8 @@ class Resolver {
   #walk(batches: readonly BatchFact[], proven: number): void {
     const oldest = this.#scans[0];
     let expected = batches[0]?.sequence ?? 0;
-    // The oldest segment begins with a batch. Where it does not, the one before the first we know of is lost.
+    // The oldest segment begins with a batch. Where it does not, the one before the first we know
+    // of is lost.
     const begins = batches[0]?.generation === oldest?.generation && batches[0]?.offset === oldest?.layout.dataStart;
     if (batches.length > 0 && !begins) expected--;
     for (const batch of batches) {
@@ -188,14 +191,18 @@ class Resolver {
     }
   }
 
-  /** Generations follow on without a gap, and one that was never written stands behind the last: see SegmentStore. */
+  /**
+   * Generations follow on without a gap, and one that was never written stands behind the last: see
+   * SegmentStore.
+   */
   #checkFiles(): void {
     const used = this.#scans.filter((scan) => scan.batches.length > 0).at(-1)?.generation ?? 0;
     const newest = this.#scans.at(-1)?.generation ?? 0;
     const next = this.#table.lastIndex + 1;
     let previous: number | undefined;
     for (const { generation, wrecked } of this.#scans) {
-      // Segments before the last used one are held to the sequence numbers; from there on nothing else would show.
+      // Segments before the last used one are held to the sequence numbers; from there on nothing
+      // else would show.
       if (wrecked && generation >= used) this.#fault(next, 0, generation, -1, 0, 'its segment file is cut short or overwritten');
       const gap = previous !== undefined && generation !== previous + 1;
       // A gap before the last used segment shows in the sequence numbers.
@@ -237,7 +244,10 @@ function proofOf(batch: BatchFact): string {
   return batch.identified ? 'its identity record says so' : 'a later batch says so';
 }
 
-/** By sequence number. Of two with one number (bytes in the wrong place) the one that an identity names is meant. */
+/**
+ * By sequence number. Of two with one number (bytes in the wrong place) the one that an identity
+ * names is meant.
+ */
 function inOrder(scans: readonly SegmentScan[]): BatchFact[] {
   const bySequence = new Map<number, BatchFact>();
   for (const scan of scans) {

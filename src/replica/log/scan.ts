@@ -1,6 +1,7 @@
 /**
- * What a segment file says, damaged or not: every batch of which a sound header or a sound identity is left, and which
- * of its records are sound. No judgement here; nothing is changed. Bytes that cannot be read count as bytes that are bad.
+ * What a segment file says, damaged or not: every batch of which a sound header or a sound identity
+ * is left, and which of its records are sound. No judgement here; nothing is changed. Bytes that
+ * cannot be read count as bytes that are bad.
  */
 
 import type { Disk } from '../../base/disk.js';
@@ -50,7 +51,10 @@ export interface SegmentScan {
   readonly unreadable: readonly number[];
   readonly headersGood: boolean;
   readonly sizeGood: boolean;
-  /** So little of the file is left that what is missing from it proves nothing: both headers are gone, or its end is. */
+  /**
+   * So little of the file is left that what is missing from it proves nothing: both headers are
+   * gone, or its end is.
+   */
   readonly wrecked: boolean;
 }
 
@@ -81,7 +85,10 @@ export async function scanSegment(disk: Disk, path: string, generation: number, 
 export const PAGE = 4096;
 const READ_AT_ONCE = 1024 * 1024;
 
-/** Past the caches: after a failed sync they hold bytes that the disk does not. What cannot be read is zero. */
+/**
+ * Past the caches: after a failed sync they hold bytes that the disk does not. What cannot be read
+ * is zero.
+ */
 async function readAll(disk: Disk, path: string, size: number, unreadable: number[]): Promise<Uint8Array> {
   const out = new Uint8Array(size);
   for (let at = 0; at < size; at += READ_AT_ONCE) {
@@ -146,7 +153,10 @@ export function endOf(batch: BatchFact): number {
   return align8(batch.offset + length);
 }
 
-/** The identity says where each record is and what it must be: a bad header or neighbour costs no sound record. */
+/**
+ * The identity says where each record is and what it must be: a bad header or neighbour costs no
+ * sound record.
+ */
 function fromIdentity(
   area: Uint8Array, view: DataView, offset: number, seed: number, generation: number, identity: BatchIdentity,
   header: BatchHeader | undefined,
@@ -176,7 +186,8 @@ function fromHeader(area: Uint8Array, view: DataView, offset: number, seed: numb
     const last = i === header.count - 1;
     const head = decodeRecordHead(area, view, at, end, seed);
     const stated = at + RECORD_HEADER <= end ? RECORD_HEADER + view.getUint32(at + 4, true) : 0;
-    // The records fill the batch exactly, so that the next batch is where the header says, whatever the lengths say.
+    // The records fill the batch exactly, so that the next batch is where the header says, whatever
+    // the lengths say.
     const length = last || stated < RECORD_HEADER || at + stated > end ? end - at : stated;
     const good = head !== undefined && head.index === header.previousIndex + 1 + i && head.dataLength + RECORD_HEADER === length;
     records.push({ offset: at, length, term: head?.term ?? 0, checksum: length >= 4 ? view.getUint32(at, true) : 0, good });

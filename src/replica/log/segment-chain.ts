@@ -1,7 +1,7 @@
 /**
- * The segments in use and the two that come next. Two, and both durable before the first is written to: then at least
- * one file without entries stands behind the last with entries at all times, and a lost file shows. Generations ascend;
- * new ones follow on without a gap.
+ * The segments in use and the two that come next. Two, and both durable before the first is written
+ * to: then at least one file without entries stands behind the last with entries at all times, and
+ * a lost file shows. Generations ascend; new ones follow on without a gap.
  */
 
 import { assert, must } from '../../base/assert.js';
@@ -43,12 +43,18 @@ export class SegmentChain {
     return this.#segments[this.#segments.length - 1] as Segment;
   }
 
-  /** By its own number, not by its distance from the first: a lost file whose entries the tables cover leaves a gap. */
+  /**
+   * By its own number, not by its distance from the first: a lost file whose entries the tables
+   * cover leaves a gap.
+   */
   segment(generation: number): Segment {
     return must(this.#segments.find((segment) => segment.generation === generation), `segment ${generation} is in use`);
   }
 
-  /** The next segment becomes the one that is written to; all of the last one is durable. Throws LogError NO_SPACE. */
+  /**
+   * The next segment becomes the one that is written to; all of the last one is durable. Throws
+   * LogError NO_SPACE.
+   */
   async roll(): Promise<void> {
     try {
       while (this.#prepared.length < PREPARED) {
@@ -63,7 +69,10 @@ export class SegmentChain {
     this.#prepareAhead();
   }
 
-  /** The oldest segment, if the next one begins with a durable batch: that one then says where the log begins. */
+  /**
+   * The oldest segment, if the next one begins with a durable batch: that one then says where the
+   * log begins.
+   */
   droppable(): Segment | undefined {
     return this.#segments[1]?.durable === true && !this.#retireFailed ? this.#segments[0] : undefined;
   }
@@ -88,7 +97,8 @@ export class SegmentChain {
   }
 
   async #retire(segment: Segment): Promise<void> {
-    // Oldest first without a gap: what stays behind after a failure is dropped again after a restart.
+    // Oldest first without a gap: what stays behind after a failure is dropped again after a
+    // restart.
     if (this.#retireFailed) return segment.file.close();
     try {
       await this.#store.retire(segment);

@@ -1,18 +1,21 @@
 /**
- * How a segment file is divided. Entries grow in the data area, their identity records in an area of its own:
+ * How a segment file is divided. Entries grow in the data area, their identity records in an area
+ * of its own:
  *
- *     0         4 KiB                     11 MiB           12 MiB               16 MiB - 4 KiB    16 MiB
- *     +---------+--------------------------+----------------+--------------------------+-----------+
- *     | header  | data: batch | batch | .. | gap: not used  | identities: id | id | .. | header    |
- *     |         |   n-1          n         |                |   n-1  (after n-1's sync)| (copy)    |
- *     +---------+--------------------------+----------------+--------------------------+-----------+
+ *     0         4 KiB                    11 MiB     12 MiB                 16 MiB - 4 KiB  16 MiB
+ *     +---------+------------------------+----------+----------------------+---------------+
+ *     | header  | data: batch | batch .. | gap: not | identities: id | ..  | header (copy) |
+ *     |         |   n-1         n        | used     |  n-1 (after its sync)|               |
+ *     +---------+------------------------+----------+----------------------+---------------+
  *
- * R6 no single damaged region of less than 1 MiB takes a batch and the proof that it existed: the gap keeps them apart.
- * The figures are those of the default 16 MiB; smaller segments (tests) scale them. Fixed areas rather than two that
- * grow towards each other, so that recovery knows where to look with both headers gone.
+ * R6 no single damaged region of less than 1 MiB takes a batch and the proof that it existed: the
+ * gap keeps them apart. The figures are those of the default 16 MiB; smaller segments (tests) scale
+ * them. Fixed areas rather than two that grow towards each other, so that recovery knows where to
+ * look with both headers gone.
  *
- * A file keeps its zero-filled blocks for life: it is recycled under a new name and a new generation, never reused.
- * The generation is part of every checksum in the file, so what an earlier life left behind is never taken for a record.
+ * A file keeps its zero-filled blocks for life: it is recycled under a new name and a new
+ * generation, never reused. The generation is part of every checksum in the file, so what an
+ * earlier life left behind is never taken for a record.
  */
 
 import { assert } from '../../base/assert.js';
@@ -81,7 +84,10 @@ export function encodeHeader(header: SegmentHeader): Uint8Array {
   return out.zeros(HEADER_BYTES - HEADER_USED).finish();
 }
 
-/** Undefined if damaged. Throws CodecError for a sound header of a version that this program does not know. */
+/**
+ * Undefined if damaged. Throws CodecError for a sound header of a version that this program does
+ * not know.
+ */
 export function decodeHeader(bytes: Uint8Array, at: number): SegmentHeader | undefined {
   if (at < 0 || bytes.length < at + HEADER_USED) return undefined;
   const input = new ByteReader(bytes.subarray(at, at + HEADER_USED), 'log segment header');

@@ -1,8 +1,9 @@
 /**
- * Segment files come and go so that a crash at any moment leaves one unbroken run of generations: a file gets its final
- * name only when its blocks are allocated, its headers written and both durable; files leave oldest first, each one's
- * going durable before the next. A file whose turn is over becomes a spare and later a segment again: its blocks are
- * allocated already, which makes a durable write a third cheaper than one into a growing file.
+ * Segment files come and go so that a crash at any moment leaves one unbroken run of generations: a
+ * file gets its final name only when its blocks are allocated, its headers written and both
+ * durable; files leave oldest first, each one's going durable before the next. A file whose turn is
+ * over becomes a spare and later a segment again: its blocks are allocated already, which makes a
+ * durable write a third cheaper than one into a growing file.
  */
 
 import { MiB } from '../../base/bytes.js';
@@ -25,7 +26,10 @@ export class Segment {
   identityCursor: number;
   /** Whether one of its batches is known to be durable. */
   durable = false;
-  /** A place of it could not be read: it serves no second time, for a write into a part of such a page would fail. */
+  /**
+   * A place of it could not be read: it serves no second time, for a write into a part of such a
+   * page would fail.
+   */
   worn = false;
 
   constructor(generation: number, layout: SegmentLayout, file: DiskFile) {
@@ -64,7 +68,10 @@ export class SegmentStore {
     return new Segment(generation, this.layout, await this.#disk.open(name, 'write'));
   }
 
-  /** Undefined: there is no spare, or those that there were are gone from the disk, which loses nothing. */
+  /**
+   * Undefined: there is no spare, or those that there were are gone from the disk, which loses
+   * nothing.
+   */
   async #fromSpare(generation: number): Promise<string | undefined> {
     for (let spare = this.#spares.pop(); spare !== undefined; spare = this.#spares.pop()) {
       try {
@@ -100,7 +107,8 @@ export class SegmentStore {
     if (this.#spares.length < MAX_SPARES && !segment.worn && segment.layout.bytes === this.layout.bytes) {
       const spare = `${this.dir}/spare-${segment.generation}.tmp`;
       await this.#disk.rename(name, spare);
-      // Durable before the header is overwritten, or a crash leaves the old name with a younger header.
+      // Durable before the header is overwritten, or a crash leaves the old name with a younger
+      // header.
       await this.#disk.syncDir(this.dir);
       this.#spares.push(spare);
     } else {

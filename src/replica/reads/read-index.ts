@@ -1,7 +1,7 @@
 /**
- * Linearizable reads (R4): a read is served once this member has applied the index that the leader had committed
- * when the read arrived, and the leader proved by a round of heartbeats that it still led then. All reads that
- * wait share one round; one round is in flight at a time.
+ * Linearizable reads (R4): a read is served once this member has applied the index that the leader
+ * had committed when the read arrived, and the leader proved by a round of heartbeats that it still
+ * led then. All reads that wait share one round; one round is in flight at a time.
  */
 
 import { assert } from '../../base/assert.js';
@@ -75,7 +75,8 @@ export class ReadIndex {
   readStates(states: readonly ReadState[]): void {
     for (const { context, index } of states) {
       const round = this.#round;
-      // Of this very round: the leader may still answer what an earlier incarnation asked, with an index that is too old.
+      // Of this very round: the leader may still answer what an earlier incarnation asked, with an
+      // index that is too old.
       if (!round || !equalBytes(context, this.#context(round.number))) continue;
       this.#round = undefined;
       if (index <= this.#applied) this.#release(round.waiters);
@@ -84,7 +85,10 @@ export class ReadIndex {
     }
   }
 
-  /** Everything up to `index` is applied and may be read. It goes back only when another version takes the place of the state. */
+  /**
+   * Everything up to `index` is applied and may be read. It goes back only when another version
+   * takes the place of the state.
+   */
   applied(index: LogIndex): void {
     this.#applied = index;
     if (this.#confirmed.length === 0) return;

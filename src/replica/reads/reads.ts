@@ -1,15 +1,16 @@
 /**
  * May this read be answered now, and from which version? Here, and nowhere else, that is decided.
  *
- *   1. No read is answered while the gate is closed: the version in place was opened or installed, and what it needs of the
- *      log is not applied yet (`serve-gate.ts`).
- *   2. R4 A linearizable read waits until this member has applied the index that was committed when it arrived, as a round
- *      of heartbeats confirms (`read-index.ts`). A serializable one does not.
+ *   1. No read is answered while the gate is closed: the version in place was opened or installed,
+ *      and what it needs of the log is not applied yet (`serve-gate.ts`).
+ *   2. R4 A linearizable read waits until this member has applied the index that was committed when
+ *      it arrived, as a round of heartbeats confirms (`read-index.ts`). A serializable one does
+ *      not.
  *   3. The gate may have closed meanwhile: then from 1.
- *   4. It is answered from the newest version whose tables are all here (`tree.current`), or from a view that is pinned while
- *      it goes on in slices.
- *   5. A block that cannot be read is mended and the read begins again, at 1. Only when no member has a good copy does it
- *      fail, and only this read (D1).
+ *   4. It is answered from the newest version whose tables are all here (`tree.current`), or from a
+ *      view that is pinned while it goes on in slices.
+ *   5. A block that cannot be read is mended and the read begins again, at 1. Only when no member
+ *      has a good copy does it fail, and only this read (D1).
  */
 
 import type { RangeRequest, RangeResponse, TxnRequest, TxnResponse } from '../../api/requests.js';
@@ -51,12 +52,18 @@ export class Reads {
     parts.progress.applied.subscribe((index) => this.applied(index));
   }
 
-  /** Whether what is here may be read at this very moment: another version may take its place at any later one. */
+  /**
+   * Whether what is here may be read at this very moment: another version may take its place at any
+   * later one.
+   */
   get open(): boolean {
     return this.#parts.gate.isOpen;
   }
 
-  /** R4, and nothing is read before the gate opens: after a snapshot the index of a read may lie before it. */
+  /**
+   * R4, and nothing is read before the gate opens: after a snapshot the index of a read may lie
+   * before it.
+   */
   applied(index: LogIndex): void {
     const { gate, readIndex } = this.#parts;
     gate.applied(index);
@@ -92,7 +99,9 @@ export class Reads {
     await this.#sliced((view) => this.#parts.state.kv.prefetch(view, command));
   }
 
-  /** Resolves when all that was committed before the call is applied here. Rejects with EtcdError. */
+  /**
+   * Resolves when all that was committed before the call is applied here. Rejects with EtcdError.
+   */
   confirm(): Promise<void> {
     return this.#parts.readIndex.wait();
   }

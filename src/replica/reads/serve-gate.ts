@@ -1,8 +1,8 @@
 /**
- * Nothing is served before the materialized index of the version in place is applied: its tables may have left out what
- * a state between its flushed and its materialized index would still need. Nor is anything served that is older than
- * what was served before (R4): a version that is taken from a peer may begin before it. Requests wait here, no longer
- * than any request waits.
+ * Nothing is served before the materialized index of the version in place is applied: its tables
+ * may have left out what a state between its flushed and its materialized index would still need.
+ * Nor is anything served that is older than what was served before (R4): a version that is taken
+ * from a peer may begin before it. Requests wait here, no longer than any request waits.
  */
 
 import { assert } from '../../base/assert.js';
@@ -19,7 +19,10 @@ interface Waiter {
 export class ServeGate {
   readonly #clock: Clock;
   readonly #timeoutMs: number;
-  /** The gate is open when what is applied reaches this: the materialized index of the version, or what was served before. */
+  /**
+   * The gate is open when what is applied reaches this: the materialized index of the version, or
+   * what was served before.
+   */
   #from: LogIndex;
   #applied: LogIndex = 0;
   /** The newest state that was open to readers: never served again is anything older. */
@@ -37,7 +40,10 @@ export class ServeGate {
     return this.#applied >= this.#from;
   }
 
-  /** Another version is being installed, whose E is `from`: closed until `applied` says that it is reached. */
+  /**
+   * Another version is being installed, whose E is `from`: closed until `applied` says that it is
+   * reached.
+   */
   install(from: LogIndex): void {
     this.#from = Math.max(from, this.#served, 1);
     this.#applied = 0;

@@ -1,6 +1,6 @@
 /**
- * The log goes only below what this node and a quorum hold in durable tables, and what no snapshot transfer needs: whoever
- * lacks more of it than that is sent a snapshot.
+ * The log goes only below what this node and a quorum hold in durable tables, and what no snapshot
+ * transfer needs: whoever lacks more of it than that is sent a snapshot.
  */
 
 import { assert } from '../../base/assert.js';

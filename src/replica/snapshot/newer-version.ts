@@ -1,8 +1,9 @@
 /**
- * The way on for a member that waits for bytes which its peers no longer keep, because they have compacted the table away,
- * while the log is long enough that Raft sends it no snapshot (design 5, 5.6): it asks its peers for their durable
- * versions, and jumps to the newest one that does without that table. Asked for only when every peer has said that it
- * lacks the bytes, or after some could not be asked for long; one at a time, ever less often while it does not help.
+ * The way on for a member that waits for bytes which its peers no longer keep, because they have
+ * compacted the table away, while the log is long enough that Raft sends it no snapshot (design 5,
+ * 5.6): it asks its peers for their durable versions, and jumps to the newest one that does without
+ * that table. Asked for only when every peer has said that it lacks the bytes, or after some could
+ * not be asked for long; one at a time, ever less often while it does not help.
  */
 
 import { assert } from '../../base/assert.js';
@@ -47,8 +48,9 @@ export class NewerVersion {
   }
 
   /**
-   * A repair that this member cannot go on without failed with `cause`. True: a newer version was found, its tables are here, and
-   * `use` has put it in place. False: try the repair again, and this. Rejects with what `use` rejects with.
+   * A repair that this member cannot go on without failed with `cause`. True: a newer version was
+   * found, its tables are here, and `use` has put it in place. False: try the repair again, and
+   * this. Rejects with what `use` rejects with.
    */
   async seek(error: StorageError, cause: unknown, use: (manifest: Version) => Promise<boolean>): Promise<boolean> {
     const { clock } = this.#parts.env;
@@ -84,7 +86,10 @@ export class NewerVersion {
     return newest(found, (manifest) => this.suits(manifest) && !(lost && manifest.named(lost).length > 0));
   }
 
-  /** S2: only a version that this log leads to, and newer than what is read; before Raft starts the log may begin anew. */
+  /**
+   * S2: only a version that this log leads to, and newer than what is read; before Raft starts the
+   * log may begin anew.
+   */
   suits({ flushed, last }: Version): boolean {
     const { life, tree, log } = this.#parts;
     if (last.index <= tree.materialized.last.index) return false;

@@ -1,8 +1,8 @@
 /**
- * Receives a snapshot: a manifest whose tables this member may have, in part. Only what it lacks is fetched. The message
- * reaches the Raft core only when every table is here, verified and synced; so an acknowledgement of the snapshot
- * means that the data is here. One transfer at a time; a newer offer replaces an older one, and any offer of Raft's a
- * version that this member asked for.
+ * Receives a snapshot: a manifest whose tables this member may have, in part. Only what it lacks is
+ * fetched. The message reaches the Raft core only when every table is here, verified and synced; so
+ * an acknowledgement of the snapshot means that the data is here. One transfer at a time; a newer
+ * offer replaces an older one, and any offer of Raft's a version that this member asked for.
  */
 
 import { assert, must } from '../../base/assert.js';
@@ -28,7 +28,10 @@ export interface SnapshotReceiverParts {
   readonly tree: Tree;
   readonly tables: TableStore;
   readonly fetcher: TableFetcher;
-  /** Gets the message once all its tables are here. Undefined before Raft runs: then versions are asked for, and none is offered. */
+  /**
+   * Gets the message once all its tables are here. Undefined before Raft runs: then versions are
+   * asked for, and none is offered.
+   */
   readonly driver: Pick<RaftDriver, 'step'> | undefined;
 }
 
@@ -62,7 +65,10 @@ export class SnapshotReceiver {
     return this.#transfer !== undefined;
   }
 
-  /** Transfers completed, bytes of tables fetched for them and bytes that were here already, since start. */
+  /**
+   * Transfers completed, bytes of tables fetched for them and bytes that were here already, since
+   * start.
+   */
   get totals(): { readonly received: number; readonly fetchedBytes: number; readonly reusedBytes: number } {
     return { received: this.#received, fetchedBytes: this.#fetchedBytes, reusedBytes: this.#reusedBytes };
   }
@@ -84,9 +90,10 @@ export class SnapshotReceiver {
   }
 
   /**
-   * Fetches what is lacking of a version that a peer has pinned for this member. `arrived` runs when all of it is here, and the
-   * tables stay while it does. False at once while another transfer is under way, later if this one failed or was replaced. Rejects
-   * with what `arrived` rejects with.
+   * Fetches what is lacking of a version that a peer has pinned for this member. `arrived` runs
+   * when all of it is here, and the tables stay while it does. False at once while another transfer
+   * is under way, later if this one failed or was replaced. Rejects with what `arrived` rejects
+   * with.
    */
   async obtain(from: NodeId, manifest: Version, arrived: () => Promise<boolean>): Promise<boolean> {
     if (this.#transfer) return false;
@@ -169,10 +176,12 @@ export class SnapshotReceiver {
       this.#reusedBytes += meta.bytes;
       return;
     }
-    // The same bytes may lie here under another id, from before a heal; and what is good of a bad file may be good nowhere else.
+    // The same bytes may lie here under another id, from before a heal; and what is good of a bad
+    // file may be good nowhere else.
     const twin = mine.find((table) => sameBirth(table.birth, meta.birth) && table.id !== meta.id);
     const before = fetcher.fetchedBytes;
-    // Under a name of its own: the table may be owed, or a cancelled transfer may not be at its end yet.
+    // Under a name of its own: the table may be owed, or a cancelled transfer may not be at its end
+    // yet.
     const incoming = `tables/recv-${meta.id}-${transfer.number}.tmp`;
     await fetcher.fetchTable(meta, incoming, {
       peers: membership.peers,

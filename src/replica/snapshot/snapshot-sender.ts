@@ -1,7 +1,7 @@
 /**
- * A snapshot is the durable manifest; its tables travel by fetching. While a transfer lives, the sender keeps that
- * version's files and the log after its F (S5); a receiver that shows no sign of life is let go of, so that a dead
- * one holds nothing for ever.
+ * A snapshot is the durable manifest; its tables travel by fetching. While a transfer lives, the
+ * sender keeps that version's files and the log after its F (S5); a receiver that shows no sign of
+ * life is let go of, so that a dead one holds nothing for ever.
  */
 
 import { assert } from '../../base/assert.js';
@@ -50,9 +50,15 @@ const SETTLE_MS = 1_000;
 export class SnapshotSender {
   readonly #parts: SnapshotSenderParts;
   readonly #transfers = new Map<NodeId, Transfer>();
-  /** Versions that members asked for themselves: nothing but their signs of life says how long they are wanted. */
+  /**
+   * Versions that members asked for themselves: nothing but their signs of life says how long they
+   * are wanted.
+   */
   readonly #handed = new Map<NodeId, Transfer>();
-  /** Newest last. Kept from the moment that a snapshot is made: by the time it leaves, the durable version may be another. */
+  /**
+   * Newest last. Kept from the moment that a snapshot is made: by the time it leaves, the durable
+   * version may be another.
+   */
   readonly #offers: Offer[] = [];
   #sent = 0;
 
@@ -64,7 +70,10 @@ export class SnapshotSender {
     return this.#sent;
   }
 
-  /** What the core sends to a follower whose next entry is gone. Throws RaftError SNAPSHOT_UNAVAILABLE. */
+  /**
+   * What the core sends to a follower whose next entry is gone. Throws RaftError
+   * SNAPSHOT_UNAVAILABLE.
+   */
   snapshot(): Snapshot {
     const { tree, membership, clock } = this.#parts;
     const manifest = tree.durable;
@@ -85,8 +94,9 @@ export class SnapshotSender {
   }
 
   /**
-   * The durable version, for a member that cannot go on with its own: what that one needs may be in no table here any more,
-   * while its log is long enough for Raft. Kept like a snapshot's. Undefined: nothing was flushed yet.
+   * The durable version, for a member that cannot go on with its own: what that one needs may be in
+   * no table here any more, while its log is long enough for Raft. Kept like a snapshot's.
+   * Undefined: nothing was flushed yet.
    */
   handOver(to: NodeId): Version | undefined {
     const { tree, clock } = this.#parts;
@@ -134,7 +144,10 @@ export class SnapshotSender {
     return floor;
   }
 
-  /** Lets go of what nobody wants any more. The followers whose transfer is given up: the core must be told. */
+  /**
+   * Lets go of what nobody wants any more. The followers whose transfer is given up: the core must
+   * be told.
+   */
   tick(followers: Followers): NodeId[] {
     const given: NodeId[] = [];
     const now = this.#parts.clock.now();

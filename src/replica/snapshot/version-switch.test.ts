@@ -11,7 +11,8 @@ describe('another version', () => {
   it('R4 opens only past what readers have seen, also of a stretch of entries that has not ended', async () => {
     const gate = new ServeGate(new ManualClock(), 1_000, 10);
     gate.applied(20);
-    // Entry 23 waits for a repair: what was applied since 20 is there to be read, and was not told of.
+    // Entry 23 waits for a repair: what was applied since 20 is there to be read, and was not told
+    // of.
     const applier = {
       index: 22, stop: nothing, resume: () => undefined,
       rebase(flushed: number): Promise<void> {

@@ -1,10 +1,12 @@
 /**
- * Puts another version in the place of all that was applied here: a snapshot of Raft's, or a newer version that a peer
- * handed over. Its tables are here already. The manifest first, then the state as of its F, the log last, so that a
- * crash in between leaves what the next start can go on from. One at a time.
+ * Puts another version in the place of all that was applied here: a snapshot of Raft's, or a newer
+ * version that a peer handed over. Its tables are here already. The manifest first, then the state
+ * as of its F, the log last, so that a crash in between leaves what the next start can go on from.
+ * One at a time.
  *
- * S2: a version from a peer is a state that this log leads to, so the log stays and is applied again from there. R4: that
- * may begin before what was applied here; the gate keeps readers out until it is past what they have seen.
+ * S2: a version from a peer is a state that this log leads to, so the log stays and is applied
+ * again from there. R4: that may begin before what was applied here; the gate keeps readers out
+ * until it is past what they have seen.
  */
 
 import { assert } from '../../base/assert.js';
@@ -106,7 +108,10 @@ export class VersionSwitch {
     });
   }
 
-  /** A peer's, before Raft starts and without its state, which the caller loads. A log that does not lead there begins anew. */
+  /**
+   * A peer's, before Raft starts and without its state, which the caller loads. A log that does not
+   * lead there begins anew.
+   */
   async openAt(manifest: Version): Promise<void> {
     const { applier, log } = this.#parts;
     const { flushed, last } = manifest;
@@ -122,8 +127,9 @@ export class VersionSwitch {
   }
 
   /**
-   * The state as of F of the version in place. A bad block on the way is mended first: nobody else can tell what this member
-   * knows. `unrepaired`: what else may help when a repair failed; true if another version is in place.
+   * The state as of F of the version in place. A bad block on the way is mended first: nobody else
+   * can tell what this member knows. `unrepaired`: what else may help when a repair failed; true if
+   * another version is in place.
    */
   async loadMended(unrepaired: Unrepaired = () => Promise.resolve(false)): Promise<void> {
     const { env, tree, state, healing, life } = this.#parts;
@@ -164,7 +170,8 @@ export class VersionSwitch {
 
   async #replace(manifest: Version): Promise<void> {
     const { applier, machine, store, tree, gate } = this.#parts;
-    // Readers have seen what was applied before an entry that waits, although its stretch has not ended.
+    // Readers have seen what was applied before an entry that waits, although its stretch has not
+    // ended.
     gate.applied(applier.index);
     machine.dropWork();
     await store.replace(manifest);

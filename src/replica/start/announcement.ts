@@ -1,6 +1,7 @@
 /**
- * Each life of a member announces itself once through the log: an empty transaction, which changes no key and no revision, leaves its
- * incarnation among the applied ids of every replica. It is what the others remember of a member whose files are gone (see start-check).
+ * Each life of a member announces itself once through the log: an empty transaction, which changes
+ * no key and no revision, leaves its incarnation among the applied ids of every replica. It is what
+ * the others remember of a member whose files are gone (see start-check).
  */
 
 import type { NodeId } from '../../base/ids.js';

@@ -1,6 +1,7 @@
 /**
- * The first leader's settings become the cluster's: it proposes them once it leads, and again in each later term until an entry
- * with some is applied. The log may refuse at first, so it is tried now and then.
+ * The first leader's settings become the cluster's: it proposes them once it leads, and again in
+ * each later term until an entry with some is applied. The log may refuse at first, so it is tried
+ * now and then.
  */
 
 import type { Env } from '../../base/env.js';

@@ -1,7 +1,8 @@
 /**
- * The peers' way in, from before there is a replica: one that lacks something at its very start must be able to ask for it. Until
- * the replica takes its place frames are dropped, as any network may drop them, and calls are refused but for those that can be
- * answered without it: a member that waits for its peers must not keep from them what they wait for.
+ * The peers' way in, from before there is a replica: one that lacks something at its very start
+ * must be able to ask for it. Until the replica takes its place frames are dropped, as any network
+ * may drop them, and calls are refused but for those that can be answered without it: a member that
+ * waits for its peers must not keep from them what they wait for.
  */
 
 import type { Network, NetworkHandler } from '../../base/env.js';

@@ -1,4 +1,7 @@
-/** The log, judged by what a version of the tree holds: damage below `coveredThrough` is of no consequence, because tables have it. */
+/**
+ * The log, judged by what a version of the tree holds: damage below `coveredThrough` is of no
+ * consequence, because tables have it.
+ */
 
 import type { Env } from '../../base/env.js';
 import type { LogIndex } from '../../base/ids.js';
@@ -13,7 +16,10 @@ export class LogOpener {
     this.#segmentBytes = segmentBytes;
   }
 
-  /** `minCommitKnown`: what is known to be committed besides what the log says. Rejects with LogError, DiskError. */
+  /**
+   * `minCommitKnown`: what is known to be committed besides what the log says. Rejects with
+   * LogError, DiskError.
+   */
   open(coveredThrough: LogIndex, minCommitKnown: LogIndex): Promise<OpenedLog> {
     return DurableLog.open(this.#env, { segmentBytes: this.#segmentBytes, coveredThrough, minCommitKnown });
   }

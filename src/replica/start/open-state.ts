@@ -1,6 +1,7 @@
 /**
- * Opens what a replica has on its disk, in the order in which each says what the next must be: hard state (who am I, what
- * did I promise), manifest (E, F and the tables), log (everything after F). Nothing is repaired or served yet.
+ * Opens what a replica has on its disk, in the order in which each says what the next must be: hard
+ * state (who am I, what did I promise), manifest (E, F and the tables), log (everything after F).
+ * Nothing is repaired or served yet.
  */
 
 import { assert } from '../../base/assert.js';
@@ -36,7 +37,10 @@ export interface OpenedState {
   readonly hardState: HardStateStore;
   /** Of this start: a durable counter. */
   readonly incarnation: number;
-  /** What the files held at the start, before anything was taken from a peer. Term 0: no promise, the member is new or was emptied. */
+  /**
+   * What the files held at the start, before anything was taken from a peer. Term 0: no promise,
+   * the member is new or was emptied.
+   */
   readonly term: Term;
   readonly vote: NodeId;
   readonly store: ManifestStore;
@@ -46,7 +50,10 @@ export interface OpenedState {
   readonly commit: LogIndex;
 }
 
-/** Rejects with ReplicaError, HardStateError, LogError, StorageError or DiskError: what is wrong, and what to do. */
+/**
+ * Rejects with ReplicaError, HardStateError, LogError, StorageError or DiskError: what is wrong,
+ * and what to do.
+ */
 export async function openState(parts: OpeningParts): Promise<OpenedState> {
   const { options } = parts;
   const { disk } = options.env;
@@ -87,7 +94,10 @@ async function openHardState(options: ReplicaOptions): Promise<HardStateStore> {
 
 type OpenedVersion = Pick<OpenedState, 'store' | 'log' | 'commit'>;
 
-/** The version that hard state names and the log that goes with it; if either does not suit the other any more, a peer's version. */
+/**
+ * The version that hard state names and the log that goes with it; if either does not suit the
+ * other any more, a peer's version.
+ */
 async function openVersion({ options, life, membership, door }: OpeningParts, hardState: HardStateStore): Promise<OpenedVersion> {
   const { env } = options;
   const logs = new LogOpener(env, options.logSegmentBytes);
@@ -138,7 +148,10 @@ function manifestOptions({ env }: ReplicaOptions, hardState: HardStateStore): Ma
   };
 }
 
-/** The log as of the manifest: one that ends before F belongs to a snapshot that was installed just before a crash. */
+/**
+ * The log as of the manifest: one that ends before F belongs to a snapshot that was installed just
+ * before a crash.
+ */
 async function follow({ log, recovered }: OpenedLog, { flushed, last }: Version): Promise<{ log: DurableLog; commit: LogIndex }> {
   assert(log.firstIndex() <= flushed.index + 1, 'S1 the log begins with what the tables lack, or before');
   if (!joins(log, flushed)) await log.resetTo(flushed.index, flushed.term, last.index);

@@ -1,4 +1,7 @@
-/** What a replica is opened with. All of it is decided by the shell; nothing here is replicated but the settings. */
+/**
+ * What a replica is opened with. All of it is decided by the shell; nothing here is replicated but
+ * the settings.
+ */
 
 import type { Env } from '../../base/env.js';
 import type { NodeId } from '../../base/ids.js';

@@ -1,8 +1,9 @@
 /**
- * What the other members have promised in messages that came here: the newest term that each had made durable, the last
- * entry that it acknowledged in it, and whether it voted for this member in it. R2 all of that was on its disk before it was sent,
- * so a member whose files say less has an older copy of them, and must not promise anything again. Kept in memory only:
- * a member that restarts has to hear of it again.
+ * What the other members have promised in messages that came here: the newest term that each had
+ * made durable, the last entry that it acknowledged in it, and whether it voted for this member in
+ * it. R2 all of that was on its disk before it was sent, so a member whose files say less has an
+ * older copy of them, and must not promise anything again. Kept in memory only: a member that
+ * restarts has to hear of it again.
  */
 
 import type { LogIndex, NodeId, Term } from '../../base/ids.js';
@@ -55,7 +56,10 @@ export class PromisesHeard {
   }
 }
 
-/** What of the promise is not in those files; undefined: all of it is. A later term may have cut off what an earlier one acknowledged. */
+/**
+ * What of the promise is not in those files; undefined: all of it is. A later term may have cut off
+ * what an earlier one acknowledged.
+ */
 export function forgotten(promised: Promised, kept: Kept, to: NodeId): string | undefined {
   if (promised.term < kept.term) return undefined;
   if (promised.term > kept.term) return `was in term ${promised.term} with it, and the files end in term ${kept.term}`;

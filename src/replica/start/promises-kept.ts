@@ -1,7 +1,8 @@
 /**
- * R1 A member without its hard state has forgotten its vote. A directory that holds a manifest or a log has had a hard
- * state, which is made durable before either: if that file is gone, starting as a new member could vote twice in a term. R2 A member
- * without its log has forgotten what it acknowledged.
+ * R1 A member without its hard state has forgotten its vote. A directory that holds a manifest or a
+ * log has had a hard state, which is made durable before either: if that file is gone, starting as
+ * a new member could vote twice in a term. R2 A member without its log has forgotten what it
+ * acknowledged.
  */
 
 import type { Disk } from '../../base/disk.js';
@@ -23,8 +24,9 @@ export async function refuseForgottenPromises(disk: Disk): Promise<void> {
 }
 
 /**
- * R2 For a member that was in a term: its log had a segment before that term began, and is never without one. If all are gone, whatever
- * it acknowledged is. Throws ReplicaError LOG_MISSING. Nothing is written.
+ * R2 For a member that was in a term: its log had a segment before that term began, and is never
+ * without one. If all are gone, whatever it acknowledged is. Throws ReplicaError LOG_MISSING.
+ * Nothing is written.
  */
 export async function refuseForgottenLog(disk: Disk): Promise<void> {
   if ((await disk.list('log')).some((name) => generationOf(name) !== undefined)) return;

@@ -26,7 +26,9 @@ function version(flushed: number, last: number, term = 1): Version {
   return Version.empty().with({ flushed: { index: flushed, term }, last: { index: last, term } });
 }
 
-/** One member whose manifest is lost, on a real disk in memory; what its peers answer is the test's. */
+/**
+ * One member whose manifest is lost, on a real disk in memory; what its peers answer is the test's.
+ */
 class Bench {
   readonly disk = new FaultDisk(new MemoryDisk());
   /** What each peer hands over; undefined: it cannot be reached. */
@@ -88,7 +90,10 @@ class Bench {
   }
 }
 
-/** Entries 1 to `last`, of which those up to `dropped`, as far as whole segments go, are no longer there. */
+/**
+ * Entries 1 to `last`, of which those up to `dropped`, as far as whole segments go, are no longer
+ * there.
+ */
 async function writeLog(disk: FaultDisk, last: number, dropped: number): Promise<number> {
   const { log } = await openLog(disk);
   for (let at = 1; at <= last; at += 20) await log.append(someEntries(at, 20, 1, 400), at - 1);

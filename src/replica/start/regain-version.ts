@@ -1,11 +1,12 @@
 /**
- * A member whose manifest cannot be read, or ends before its log begins, has its promises still, and not the tables that its log goes on
- * from (design 5.8). It takes the durable version of a peer, as if it were a snapshot: the tables that it lacks first, then the manifest,
- * the log last.
+ * A member whose manifest cannot be read, or ends before its log begins, has its promises still,
+ * and not the tables that its log goes on from (design 5.8). It takes the durable version of a
+ * peer, as if it were a snapshot: the tables that it lacks first, then the manifest, the log last.
  *
- * R2 R6: only a version that its log begins with or before. One that lies further back would make it forget entries which it has
- * acknowledged; a log that is damaged behind F of the version is no better with it, and stops the member as ever. A log that begins
- * with the first entry needs no tables, and no peer.
+ * R2 R6: only a version that its log begins with or before. One that lies further back would make
+ * it forget entries which it has acknowledged; a log that is damaged behind F of the version is no
+ * better with it, and stops the member as ever. A log that begins with the first entry needs no
+ * tables, and no peer.
  */
 
 import { sleep, type Env } from '../../base/env.js';
@@ -46,12 +47,15 @@ export interface RegainParts {
 
 const FIRST_PAUSE_MS = 500;
 const MAX_PAUSE_MS = 5_000;
-/** Rounds in which peers that cannot be asked are waited for, before a log that has everything is used without them. */
+/**
+ * Rounds in which peers that cannot be asked are waited for, before a log that has everything is
+ * used without them.
+ */
 const PATIENCE_ROUNDS = 4;
 
 /**
- * Resolves with the log when a version is durable. Rejects with `cause` if nobody could ever give one, with LogError ENTRY_FAULTY if no
- * peer has in tables what is damaged in the log.
+ * Resolves with the log when a version is durable. Rejects with `cause` if nobody could ever give
+ * one, with LogError ENTRY_FAULTY if no peer has in tables what is damaged in the log.
  */
 export async function regainVersion(parts: RegainParts): Promise<OpenedLog> {
   const { env, membership, cause } = parts;
@@ -84,12 +88,17 @@ interface Offered {
   readonly manifest: Version;
 }
 
-/** Nobody who can be asked has flushed anything: a log that begins with the first entry has all that there is. */
+/**
+ * Nobody who can be asked has flushed anything: a log that begins with the first entry has all that
+ * there is.
+ */
 function fromNothing({ found }: PeerVersions, patient: boolean): Offered | undefined {
   return found.length === 0 && patient ? { from: undefined, manifest: Version.empty() } : undefined;
 }
 
-/** The log as a version judges it. It stays open between attempts: to open it is to read all of it. */
+/**
+ * The log as a version judges it. It stays open between attempts: to open it is to read all of it.
+ */
 class JudgedLog {
   readonly #parts: RegainParts;
   #opened: OpenedLog | undefined;
@@ -144,8 +153,8 @@ async function take(parts: RegainParts, { log }: OpenedLog, { from, manifest }: 
 }
 
 /**
- * Whatever of it lies here already, under its own name, is verified and kept. Meanwhile peers may have it too: what they hand over may
- * lack the very blocks that only this member has.
+ * Whatever of it lies here already, under its own name, is verified and kept. Meanwhile peers may
+ * have it too: what they hand over may lack the very blocks that only this member has.
  */
 async function obtain(
   { env, membership, door }: RegainParts, from: NodeId, manifest: Version, use: () => Promise<boolean>,
@@ -163,7 +172,10 @@ async function obtain(
   }
 }
 
-/** Every file may hold the table whose id it is named by; what it gives is verified. Nothing is said to be lost. */
+/**
+ * Every file may hold the table whose id it is named by; what it gives is verified. Nothing is said
+ * to be lost.
+ */
 class LeftTables implements TableSource {
   readonly tables: TableStore;
   readonly #manifest: Version;

@@ -1,12 +1,14 @@
 /**
- * Before a member takes part it asks the others what they remember of it. What it promised (votes, acknowledgements) is in its files;
- * if those are gone, or an older copy was put in their place, it could promise again what contradicts them, and help to elect a leader
- * that lacks acknowledged writes (R1, R5, D1). Every life of a member announces itself through the log (an empty proposal that carries
- * its incarnation), so that what the others remember survives their own restarts.
+ * Before a member takes part it asks the others what they remember of it. What it promised (votes,
+ * acknowledgements) is in its files; if those are gone, or an older copy was put in their place, it
+ * could promise again what contradicts them, and help to elect a leader that lacks acknowledged
+ * writes (R1, R5, D1). Every life of a member announces itself through the log (an empty proposal
+ * that carries its incarnation), so that what the others remember survives their own restarts.
  *
- * A member that has never promised anything waits until somebody can tell: one who has just confirmed with a majority that its log is
- * complete, or, in a cluster that does not exist yet, so many who never promised anything either that together they could elect.
- * One with a memory asks once and goes on: it can only be told that it has forgotten something by those whom it can reach.
+ * A member that has never promised anything waits until somebody can tell: one who has just
+ * confirmed with a majority that its log is complete, or, in a cluster that does not exist yet, so
+ * many who never promised anything either that together they could elect. One with a memory asks
+ * once and goes on: it can only be told that it has forgotten something by those whom it can reach.
  */
 
 import { ByteReader, ByteWriter } from '../../base/bytes.js';
@@ -32,14 +34,20 @@ const ASK_MS = 1_500;
 const CONFIRM_MS = 1_000;
 const AGAIN_MS = 200;
 
-/** new: never promised anything itself. settled: has all that was committed. unsure: neither, it cannot tell what it has not got yet. */
+/**
+ * new: never promised anything itself. settled: has all that was committed. unsure: neither, it
+ * cannot tell what it has not got yet.
+ */
 const STATES = ['new', 'settled', 'unsure'] as const;
 
 export interface Remembered {
   readonly state: (typeof STATES)[number];
   /** The highest of the asking member that is known here; 0: it was never met. */
   readonly incarnation: number;
-  /** What it told this member before: shows a copy of its files that is older although no start came between. */
+  /**
+   * What it told this member before: shows a copy of its files that is older although no start came
+   * between.
+   */
   readonly promised: Promised;
 }
 
@@ -63,7 +71,10 @@ export class Witness {
     this.#parts = parts;
   }
 
-  /** Only a new member waits for what a majority confirms: without a leader that takes a while, and others need only what is remembered. */
+  /**
+   * Only a new member waits for what a majority confirms: without a leader that takes a while, and
+   * others need only what is remembered.
+   */
   async answer(from: NodeId, request: Uint8Array): Promise<Uint8Array> {
     const { env, heard } = this.#parts;
     const asked = request[0] === ASKS_AS_NEW && !this.#isNew;

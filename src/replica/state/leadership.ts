@@ -1,9 +1,10 @@
 /**
- * Who leads, as this member knows it, and what this member may do about it. The Raft core decides; this object lets
- * everybody else see it. It is written by the Raft driver (`consensus/`) and by apply (own term), and by nobody else.
+ * Who leads, as this member knows it, and what this member may do about it. The Raft core decides;
+ * this object lets everybody else see it. It is written by the Raft driver (`consensus/`) and by
+ * apply (own term), and by nobody else.
  *
- * S3: a leader may shape the tree only once it has applied an entry of its own term: before, entries of earlier leaders
- * may still change what it would decide by.
+ * S3: a leader may shape the tree only once it has applied an entry of its own term: before,
+ * entries of earlier leaders may still change what it would decide by.
  */
 
 import { assert, must } from '../../base/assert.js';
@@ -63,7 +64,9 @@ export class Leadership {
     return this.#present.isLeader && this.#ownTermApplied && !this.#life.ended;
   }
 
-  /** Resolves with the next leader that this member sees; see {@link leader} for the present one. */
+  /**
+   * Resolves with the next leader that this member sees; see {@link leader} for the present one.
+   */
   next(): Promise<NodeId> {
     const waiting = new Deferred<NodeId>();
     this.#waiting.push(waiting);
@@ -77,7 +80,10 @@ export class Leadership {
 
   // Writers.
 
-  /** The Raft driver's: where the answers come from. Another core takes its place only before the member serves. */
+  /**
+   * The Raft driver's: where the answers come from. Another core takes its place only before the
+   * member serves.
+   */
   attach(core: Core): void {
     assert(!this.#life.serving, 'the core of a serving member stays');
     this.#core = core;

@@ -1,13 +1,12 @@
 /**
- * Where a member is between its start and its end. One state at a time, and only the moves of the table below: so "may
- * this still run?" has one answer, which every part of the member reads here.
+ * Where a member is between its start and its end. One state at a time, and only the moves of the
+ * table below: so "may this still run?" has one answer, which every part of the member reads here.
  *
- *   opening      its files are being read
- *   regaining    its version of the tree is lost: that of a peer is being fetched; peers are served blocks meanwhile
- *   joining      its files are open, peers can reach it, and it asks them what they remember of it (R5)
- *   serving      it takes part
- *   stopping     an orderly end: what was begun ends, nothing is begun
- *   failed       it cannot go on: whoever runs it must end the process
+ * opening its files are being read regaining its version of the tree is lost: that of a peer is
+ * being fetched; peers are served blocks meanwhile joining its files are open, peers can reach it,
+ * and it asks them what they remember of it (R5) serving it takes part stopping an orderly end:
+ * what was begun ends, nothing is begun failed it cannot go on: whoever runs it must end the
+ * process
  */
 
 import { assert } from '../../base/assert.js';
@@ -60,7 +59,10 @@ export class Life {
     if (this.#state.s !== 'stopping') this.to({ s: 'stopping' });
   }
 
-  /** The member cannot go on. Only the first failure counts, and none does once the member ends anyway. */
+  /**
+   * The member cannot go on. Only the first failure counts, and none does once the member ends
+   * anyway.
+   */
   fail(error: unknown): void {
     if (!this.ended) this.to({ s: 'failed', error });
   }

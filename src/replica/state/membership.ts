@@ -1,7 +1,7 @@
 /**
- * Who belongs to the cluster, and as what. One object that everybody reads at the moment of use: whoever copied a list of
- * voters would go on with it after a change. Whether a vote counts is decided by the Raft core alone, from the same
- * configuration (`raft/tracker.ts`).
+ * Who belongs to the cluster, and as what. One object that everybody reads at the moment of use:
+ * whoever copied a list of voters would go on with it after a change. Whether a vote counts is
+ * decided by the Raft core alone, from the same configuration (`raft/tracker.ts`).
  */
 
 import { assert } from '../../base/assert.js';

@@ -1,12 +1,12 @@
 /**
  * How far this member is. Each mark has one writer:
  *
- *   applied        what of the log the state machine holds (the applier; another version resets it)
- *   materialized   the last edit of the tree whose files are all here: what is read (the tree)
- *   flushed        all data up to here is in tables, and the durable manifest says so (the manifest writer)
+ * applied what of the log the state machine holds (the applier; another version resets it)
+ * materialized the last edit of the tree whose files are all here: what is read (the tree) flushed
+ * all data up to here is in tables, and the durable manifest says so (the manifest writer)
  *
- * flushed <= materialized, and a restart goes on from flushed: the log after it is applied again. What is committed is the
- * Raft core's to say (`driver.node.commit`); applied <= committed.
+ * flushed <= materialized, and a restart goes on from flushed: the log after it is applied again.
+ * What is committed is the Raft core's to say (`driver.node.commit`); applied <= committed.
  */
 
 import type { LogIndex } from '../../base/ids.js';

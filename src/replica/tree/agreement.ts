@@ -1,7 +1,8 @@
 /**
- * S6: no byte is installed whose digest a majority of voters did not produce independently. Members report what they
- * produced for a seal or a plan to whoever leads; the leader compares whole descriptions (digests, sizes, bounds,
- * counts), so that nothing unconfirmed gets into an edit. Lost reports are sent again until the plan is gone.
+ * S6: no byte is installed whose digest a majority of voters did not produce independently. Members
+ * report what they produced for a seal or a plan to whoever leads; the leader compares whole
+ * descriptions (digests, sizes, bounds, counts), so that nothing unconfirmed gets into an edit.
+ * Lost reports are sent again until the plan is gone.
  */
 
 import { assert } from '../../base/assert.js';

@@ -1,7 +1,8 @@
 /**
- * Carries out seals (flushes) and plans (compactions) in the background, from this member's own files alone, one at a
- * time, flushes first. What it produces waits under a plan's name until the edit says that a majority produced the
- * same. A job is a pure function of the log, so it may be run again at any time: after a restart, a repair, a split.
+ * Carries out seals (flushes) and plans (compactions) in the background, from this member's own
+ * files alone, one at a time, flushes first. What it produces waits under a plan's name until the
+ * edit says that a majority produced the same. A job is a pure function of the log, so it may be
+ * run again at any time: after a restart, a repair, a split.
  */
 
 import { assert } from '../../base/assert.js';
@@ -77,8 +78,9 @@ export class Executor {
   }
 
   /**
-   * The plan's edit was applied: resolves when its job here has ended, or at once for a job far back in the queue: a member
-   * that lags fetches what others produced. The job stays, because after a restart of all members nobody may have it.
+   * The plan's edit was applied: resolves when its job here has ended, or at once for a job far
+   * back in the queue: a member that lags fetches what others produced. The job stays, because
+   * after a restart of all members nobody may have it.
    */
   async settled(plan: LogIndex): Promise<void> {
     if (this.#running?.plan === plan) await this.#running.done.promise;
@@ -87,7 +89,10 @@ export class Executor {
     if (at < MAX_AHEAD) await (this.#queue[at] as Job).done.promise;
   }
 
-  /** Inputs that jobs wait for: no longer live perhaps, but the only way to what nobody has produced yet. */
+  /**
+   * Inputs that jobs wait for: no longer live perhaps, but the only way to what nobody has produced
+   * yet.
+   */
   lacking(): TableMeta[] {
     const { tree } = this.#parts;
     const lacking = new Map<TableId, TableMeta>();
@@ -100,7 +105,10 @@ export class Executor {
     return [...lacking.values()].sort((a, b) => a.id - b.id);
   }
 
-  /** The plan is carried out here: its job is not started any more, and what it left under its name is removed. */
+  /**
+   * The plan is carried out here: its job is not started any more, and what it left under its name
+   * is removed.
+   */
   close(plan: LogIndex): void {
     for (const job of this.#queue) if (job.plan === plan) job.cancelled = true;
     if (this.#running?.plan === plan) this.#running.cancelled = true;
@@ -195,7 +203,10 @@ export class Executor {
     }
   }
 
-  /** S2 Births name outputs of this very plan, in order: two members that produced the same say the same. */
+  /**
+   * S2 Births name outputs of this very plan, in order: two members that produced the same say the
+   * same.
+   */
   #check(plan: LogIndex, tables: readonly ProducedTable[]): void {
     tables.forEach(({ birth, bytes }, ordinal) => {
       assert(birth.sequence === plan && birth.ordinal === ordinal, `S2 output ${ordinal} of plan ${plan} is ${formatBirth(birth)}`);
@@ -229,7 +240,10 @@ export class Executor {
     return metas.every((meta) => meta !== undefined && tree.isLocal(meta.id)) ? (metas as TableMeta[]) : undefined;
   }
 
-  /** True: try again at once. H4 a job that cannot go on makes room for others, and for whoever waits for it. */
+  /**
+   * True: try again at once. H4 a job that cannot go on makes room for others, and for whoever
+   * waits for it.
+   */
   async #mend(job: Job, error: unknown): Promise<boolean> {
     const code = codeOf(error);
     if (code === 'CANCELLED') return false;

@@ -1,10 +1,11 @@
 /**
- * Makes the durable manifest follow the materialized version, one append at a time, and then lets go of what only the
- * older version needed.
+ * Makes the durable manifest follow the materialized version, one append at a time, and then lets
+ * go of what only the older version needed.
  *
  *   1. what the durable manifest lacks of the version that is read is appended and synced;
  *   2. S5 only then go the files that no version, reader or transfer names any more;
- *   3. healing is told (a hint may have come to its end), and the log is shortened below the flushed index.
+ *   3. healing is told (a hint may have come to its end), and the log is shortened below the
+ *      flushed index.
  */
 
 import { assert } from '../../base/assert.js';
@@ -53,7 +54,10 @@ export class ManifestWriter {
     this.#writing.kick();
   }
 
-  /** Resolves when nothing is being written; nothing will be until `resume`. For replacing the manifest as a whole. */
+  /**
+   * Resolves when nothing is being written; nothing will be until `resume`. For replacing the
+   * manifest as a whole.
+   */
   pause(): Promise<void> {
     return this.#writing.pause();
   }

@@ -1,7 +1,8 @@
 /**
- * Makes this member's files follow the logical manifest. For each owed table the cheapest way that gives the confirmed
- * digest: relink what was produced here, carry a heal edit out, or fetch it from a peer. Ways may fail and are tried
- * again; a table that a later edit removed is no longer owed, so a member that lags jumps over it.
+ * Makes this member's files follow the logical manifest. For each owed table the cheapest way that
+ * gives the confirmed digest: relink what was produced here, carry a heal edit out, or fetch it
+ * from a peer. Ways may fail and are tried again; a table that a later edit removed is no longer
+ * owed, so a member that lags jumps over it.
  */
 
 import { assert } from '../../base/assert.js';
@@ -39,7 +40,10 @@ const SOURCES_MS = 2_000;
 export class Materializer {
   readonly #parts: MaterializerParts;
   readonly #origins = new Map<TableId, Origin>();
-  /** Own outputs that have their table's name already, while the sync that makes the name durable is still to succeed. */
+  /**
+   * Own outputs that have their table's name already, while the sync that makes the name durable is
+   * still to succeed.
+   */
   readonly #named = new Set<TableId>();
   /** The source that was tried last. */
   #lastSource = 0;
@@ -109,9 +113,10 @@ export class Materializer {
   }
 
   /**
-   * No way leads to what is owed. Then also what its production would need although no newer version names it: when all members restart
-   * before one of them recorded the outputs of a plan, they can only be made again from the start. In turn, and not for long: each may
-   * wait for a peer that is away, and what is owed may be had by now.
+   * No way leads to what is owed. Then also what its production would need although no newer
+   * version names it: when all members restart before one of them recorded the outputs of a plan,
+   * they can only be made again from the start. In turn, and not for long: each may wait for a peer
+   * that is away, and what is owed may be had by now.
    */
   async #trySources(): Promise<boolean> {
     const { clock } = this.#parts.env;
@@ -180,8 +185,9 @@ export class Materializer {
   }
 
   /**
-   * True if this member produced exactly these bytes. If the name could not be made durable they are still its own, under that
-   * name: members that all forgot theirs at one edit would ask each other for ever.
+   * True if this member produced exactly these bytes. If the name could not be made durable they
+   * are still its own, under that name: members that all forgot theirs at one edit would ask each
+   * other for ever.
    */
   async #relink(plan: LogIndex, table: TableMeta): Promise<boolean> {
     const { executor, env } = this.#parts;
@@ -205,10 +211,12 @@ export class Materializer {
     const { env, fetcher, leadership, membership } = this.#parts;
     const { peers } = membership;
     const first = leadership.leader;
-    // Under a name of its own: a snapshot that is being received may want the same table, and would see it half written.
+    // Under a name of its own: a snapshot that is being received may want the same table, and would
+    // see it half written.
     const path = `tables/fetch-${table.id}.tmp`;
     const to = tablePath(table.id);
-    // Left by an earlier try, whose last sync failed, or by an earlier run: what of it proves good need not come from a peer.
+    // Left by an earlier try, whose last sync failed, or by an earlier run: what of it proves good
+    // need not come from a peer.
     const left = env.disk.sizeOf(to) === undefined ? {} : { local: to };
     await fetcher.fetchTable(table, path, { peers, ...(first === 0 ? {} : { from: first }), ...left });
     await env.disk.rename(path, to);

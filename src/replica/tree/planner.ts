@@ -1,6 +1,7 @@
 /**
- * S3: the leader's part in shaping the tree. It decides when to seal and what to compact, and turns agreed reports into
- * edits. It keeps no state that a new leader would miss: pending plans are replicated, reports are sent again.
+ * S3: the leader's part in shaping the tree. It decides when to seal and what to compact, and turns
+ * agreed reports into edits. It keeps no state that a new leader would miss: pending plans are
+ * replicated, reports are sent again.
  */
 
 import { assert } from '../../base/assert.js';
@@ -39,7 +40,10 @@ const MAX_PLANS = 1;
 
 export class Planner {
   readonly #parts: PlannerParts;
-  /** Ops in the log that are not applied yet: not to be proposed twice. What the last leader had in the log may never be applied. */
+  /**
+   * Ops in the log that are not applied yet: not to be proposed twice. What the last leader had in
+   * the log may never be applied.
+   */
   readonly #underway = new Set<string>();
 
   constructor(parts: PlannerParts) {
@@ -56,7 +60,10 @@ export class Planner {
     this.#underway.delete(keyOf(op));
   }
 
-  /** Proposes whatever is due. Called after entries were applied, when a report came in, and on a timer. */
+  /**
+   * Proposes whatever is due. Called after entries were applied, when a report came in, and on a
+   * timer.
+   */
   step(): void {
     if (!this.#parts.leadership.mayShapeTree) return;
     this.#edits();

@@ -1,7 +1,7 @@
 /**
- * Brings what this member produced to whoever leads: into its own agreement, or over the network. A report may be lost, so
- * all that wait for an edit are sent again now and then, and to each new leader. Nothing is said of a plan that is
- * pending no more.
+ * Brings what this member produced to whoever leads: into its own agreement, or over the network. A
+ * report may be lost, so all that wait for an edit are sent again now and then, and to each new
+ * leader. Nothing is said of a plan that is pending no more.
  */
 
 import type { Env } from '../../base/env.js';

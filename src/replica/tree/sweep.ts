@@ -1,9 +1,10 @@
 /**
- * Removes what no version, reader, plan or transfer names any more while the node runs: files of a transfer that a newer
- * one replaced, a file restored just as its table went, tables whose last pin was released. S5: a file goes only if it was
- * unnamed twice, some seconds apart, while the tree was at rest: nothing owed, planned or unrecorded, no transfer under
- * way. Otherwise a job may need inputs that no version names any more, and a finished transfer's files are named only
- * a moment after they are complete.
+ * Removes what no version, reader, plan or transfer names any more while the node runs: files of a
+ * transfer that a newer one replaced, a file restored just as its table went, tables whose last pin
+ * was released. S5: a file goes only if it was unnamed twice, some seconds apart, while the tree
+ * was at rest: nothing owed, planned or unrecorded, no transfer under way. Otherwise a job may need
+ * inputs that no version names any more, and a finished transfer's files are named only a moment
+ * after they are complete.
  */
 
 import { assert } from '../../base/assert.js';
@@ -11,7 +12,10 @@ import { messageOf } from '../../base/errors.js';
 import type { Env } from '../../base/env.js';
 import type { Tree } from '../../storage/tree/tree.js';
 
-/** Something that names tables which no version does yet: a snapshot that is being received or installed. */
+/**
+ * Something that names tables which no version does yet: a snapshot that is being received or
+ * installed.
+ */
 export interface Transfer {
   readonly busy: boolean;
 }

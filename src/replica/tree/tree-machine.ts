@@ -1,7 +1,8 @@
 /**
- * The tree as a replicated state machine: applies tree ops to the logical manifest (pure, equal everywhere) and sets
- * this member's files in motion after it. What is not durable is a function of the log: seals and plans at or below E
- * are already in the manifest, so replay only re-creates their memtables and jobs.
+ * The tree as a replicated state machine: applies tree ops to the logical manifest (pure, equal
+ * everywhere) and sets this member's files in motion after it. What is not durable is a function of
+ * the log: seals and plans at or below E are already in the manifest, so replay only re-creates
+ * their memtables and jobs.
  */
 
 import { assert } from '../../base/assert.js';
@@ -74,7 +75,10 @@ export class TreeMachine {
     return { flushes: this.#flushes, compactions: this.#compactions };
   }
 
-  /** The jobs of plans that were pending when the manifest was written; flushes start as replay seals their memtables. */
+  /**
+   * The jobs of plans that were pending when the manifest was written; flushes start as replay
+   * seals their memtables.
+   */
   resume(): void {
     for (const plan of this.#parts.tree.latest.plans) this.executor.compact(plan);
     this.materializer.kick();
@@ -97,7 +101,10 @@ export class TreeMachine {
     this.writer.kick();
   }
 
-  /** A snapshot takes the place of all that was applied so far: what was begun for that is of no use. */
+  /**
+   * A snapshot takes the place of all that was applied so far: what was begun for that is of no
+   * use.
+   */
   dropWork(): void {
     const { seals, plans } = this.#parts.tree.latest;
     for (const { index } of [...plans, ...seals]) this.executor.close(index);

@@ -1,6 +1,6 @@
 /**
- * One-way frames between members: a kind byte, then the record. A frame may be lost, repeated or late, so
- * whatever is sent this way is either Raft's (which copes) or said again until it shows.
+ * One-way frames between members: a kind byte, then the record. A frame may be lost, repeated or
+ * late, so whatever is sent this way is either Raft's (which copes) or said again until it shows.
  */
 
 import { ByteWriter } from '../../base/bytes.js';
@@ -27,7 +27,10 @@ export function frame(kind: FrameKind, body: Uint8Array): Uint8Array {
   return out;
 }
 
-/** Messages to one peer, in order: one frame, or as many as it takes to have at most `maxBytes` of payload or one message in each. */
+/**
+ * Messages to one peer, in order: one frame, or as many as it takes to have at most `maxBytes` of
+ * payload or one message in each.
+ */
 export function raftFrames(messages: readonly Message[], maxBytes: number): Uint8Array[] {
   const frames: Uint8Array[] = [];
   let from = 0;

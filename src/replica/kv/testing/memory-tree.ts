@@ -1,6 +1,6 @@
 /**
- * A ReadableTree in memory: sorted keys, each with all its versions. Slow where that is simple; its reads can be
- * made to fail.
+ * A ReadableTree in memory: sorted keys, each with all its versions. Slow where that is simple; its
+ * reads can be made to fail.
  */
 
 import { compareBytes } from '../../../base/bytes.js';

@@ -1,6 +1,7 @@
 /**
- * etcd's semantics once more, as plainly as can be: an array of states, one per revision, each a sorted array of live
- * keys. Slow and obvious; written from etcd's documented behaviour and not from the machine it judges.
+ * etcd's semantics once more, as plainly as can be: an array of states, one per revision, each a
+ * sorted array of live keys. Slow and obvious; written from etcd's documented behaviour and not
+ * from the machine it judges.
  */
 
 import { EtcdError } from '../../../api/etcd-error.js';
@@ -165,7 +166,10 @@ export class Oracle {
     const shown = (): number => (changed ? before + 1 : before);
     const put = (request: PutRequest): ResponseOp => {
       const old = state.find((kv) => text(kv.key) === text(request.key));
-      /* Only after a delete to the end of the space before it in the same transaction; etcd panics there. */
+      /**
+       * Only after a delete to the end of the space before it in the same transaction; etcd panics
+       * there.
+       */
       if (old === undefined && (request.ignoreValue || request.ignoreLease)) throw new EtcdError('KEY_NOT_FOUND');
       const kv: KeyValue = {
         key: request.key,

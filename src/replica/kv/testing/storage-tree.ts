@@ -1,4 +1,7 @@
-/** The storage engine's tree on a memory disk, with flushes and compactions on demand: one replica without a log. */
+/**
+ * The storage engine's tree on a memory disk, with flushes and compactions on demand: one replica
+ * without a log.
+ */
 
 import assert from 'node:assert/strict';
 import { MemoryDisk } from '../../../base/disk/memory-disk.js';
@@ -37,7 +40,10 @@ export class StorageTree {
     await this.#install(index + 1, index, [], added);
   }
 
-  /** Merges all tables into level 1, dropping what is not visible at `gcRevision` or above. Takes two log indices. */
+  /**
+   * Merges all tables into level 1, dropping what is not visible at `gcRevision` or above. Takes
+   * two log indices.
+   */
   async compact(index: number, gcRevision: number): Promise<void> {
     const metas = this.tree.latest.list();
     if (metas.length === 0) return;
@@ -49,7 +55,10 @@ export class StorageTree {
     await this.#install(index + 1, index, inputs, added);
   }
 
-  /** Forgets all memory: what a process finds that starts again after everything was flushed. Gives F. */
+  /**
+   * Forgets all memory: what a process finds that starts again after everything was flushed. Gives
+   * F.
+   */
   restart(): number {
     const durable = this.tree.materialized;
     this.tree = new Tree({ disk: this.disk, tables: this.store, durable });
