@@ -13,7 +13,8 @@ export class Coalesced {
   /** Asked for since the present run began. */
   #again = false;
   #paused = false;
-  #idle: Deferred | undefined;
+  /** Resolved when the present runs end. */
+  #over: Deferred | undefined;
 
   /**
    * `work` is never run twice at the same time. `failed` gets what it rejects with, before it may run again, and may
@@ -52,10 +53,9 @@ export class Coalesced {
     this.kick();
   }
 
-  /** Resolves when nothing runs and nothing more was asked for (or it is paused). At once if nothing runs. */
-  idle(): Promise<void> {
-    if (!this.#running) return Promise.resolve();
-    return (this.#idle ??= new Deferred()).promise;
+  /** Resolves when nothing runs, which is when nothing more was asked for, or it is paused. At once if nothing runs. */
+  async idle(): Promise<void> {
+    while (this.#running) await (this.#over ??= new Deferred()).promise;
   }
 
   #run(): void {
@@ -76,9 +76,9 @@ export class Coalesced {
   #ended(): void {
     if (this.#again && !this.#paused) return this.#run();
     this.#running = false;
-    const idle = this.#idle;
-    this.#idle = undefined;
-    idle?.resolve();
+    const over = this.#over;
+    this.#over = undefined;
+    over?.resolve();
   }
 }
 
