@@ -59,12 +59,6 @@ export function toHex(bytes: Uint8Array): string {
 }
 
 /** Of pairs of hex digits of either case. */
-export function fromHex(hex: string): Uint8Array {
-  const out = new Uint8Array(hex.length >> 1);
-  writeHex(hex, out, 0);
-  return out;
-}
-
 function writeHex(hex: string, out: Uint8Array, at: number): void {
   for (let i = 0; i + 1 < hex.length; i += 2) out[at++] = (nibble(hex.charCodeAt(i)) << 4) | nibble(hex.charCodeAt(i + 1));
 }

@@ -4,6 +4,8 @@
  */
 
 import { createXXHash64, createXXHash128 } from 'hash-wasm';
+import { assert } from './assert.js';
+import { toHex, type ByteReader, type ByteWriter } from './bytes.js';
 import type { Digest128, Digest64 } from './ids.js';
 
 const [h64, h128] = await Promise.all([createXXHash64(), createXXHash128()]);
@@ -23,4 +25,17 @@ export function digest128(...parts: readonly Uint8Array[]): Digest128 {
   h128.init();
   for (const part of parts) h128.update(part);
   return h128.digest('hex');
+}
+
+/** Of a {@link Digest128} as bytes. */
+export const DIGEST_BYTES = 16;
+
+export function writeDigest(out: ByteWriter, digest: Digest128): void {
+  assert(digest.length === 2 * DIGEST_BYTES, `a digest has ${2 * DIGEST_BYTES} hex digits: ${digest}`);
+  out.hex(digest);
+}
+
+/** Throws CodecError where the input ends. */
+export function readDigest(input: ByteReader): Digest128 {
+  return toHex(input.raw(DIGEST_BYTES));
 }

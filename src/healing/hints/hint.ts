@@ -7,10 +7,11 @@
 
 import type { ByteReader } from '../../base/bytes.js';
 import { ByteWriter } from '../../base/bytes.js';
+import { readDigest, writeDigest } from '../../base/digest.js';
 import { CodecError } from '../../base/errors.js';
 import type { Digest128, NodeId, TableId } from '../../base/ids.js';
 import type { HintKind } from '../status/hint-status.js';
-import { readBirth, writeBirth, readDigest, writeDigest } from '../../replica/fetch/table-wire.js';
+import { readBirth, writeBirth } from '../../storage/table/birth-codec.js';
 import type { Birth, TableMeta } from '../../storage/table/table-meta.js';
 
 export interface Hint {

@@ -10,10 +10,10 @@
 
 import { ByteReader, ByteWriter, MiB } from '../../base/bytes.js';
 import { crc32c } from '../../base/crc32c.js';
+import { readDigest, writeDigest } from '../../base/digest.js';
 import { CodecError, codeOf, messageOf } from '../../base/errors.js';
 import type { Env } from '../../base/env.js';
 import type { Digest128 } from '../../base/ids.js';
-import { readDigest, writeDigest } from '../../replica/fetch/table-wire.js';
 
 export const REPAIRS_DIR = 'repairs';
 const MAGIC = 0x3152_504b;

@@ -7,10 +7,11 @@
  */
 
 import { assert } from '../../base/assert.js';
-import { ByteReader, ByteWriter, fromHex, KiB, MiB, toHex } from '../../base/bytes.js';
+import { ByteReader, ByteWriter, KiB, MiB } from '../../base/bytes.js';
+import { readDigest, writeDigest } from '../../base/digest.js';
 import { CodecError } from '../../base/errors.js';
-import type { Digest128 } from '../../base/ids.js';
-import type { Birth, TableName } from '../../storage/table/table-meta.js';
+import { readBirth, writeBirth } from '../../storage/table/birth-codec.js';
+import type { TableName } from '../../storage/table/table-meta.js';
 
 export const TABLE_REGIONS_METHOD = 'table.regions';
 /**
@@ -44,24 +45,6 @@ export type RegionsAnswer =
    * not served.
    */
   | { readonly kind: 'pieces'; readonly pieces: readonly Piece[]; readonly next: number };
-
-export function writeBirth(out: ByteWriter, birth: Birth): void {
-  out.varint(birth.term).varint(birth.proposer).varint(birth.sequence).varint(birth.ordinal);
-}
-
-export function readBirth(input: ByteReader): Birth {
-  return { term: input.varint(), proposer: input.varint(), sequence: input.varint(), ordinal: input.varint() };
-}
-
-export function writeDigest(out: ByteWriter, digest: Digest128): void {
-  const bytes = fromHex(digest);
-  if (bytes.length !== 16) throw new CodecError(`digest of ${bytes.length} bytes`);
-  out.raw(bytes);
-}
-
-export function readDigest(input: ByteReader): Digest128 {
-  return toHex(input.raw(16));
-}
 
 export function encodeRegionsRequest(request: RegionsRequest): Uint8Array {
   assert(request.offset >= 0 && request.bytes > 0, `regions of ${request.bytes} bytes from ${request.offset}`);

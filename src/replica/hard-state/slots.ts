@@ -5,8 +5,9 @@
  * place is a bad one.
  */
 
-import { ByteReader, ByteWriter, fromHex, toHex } from '../../base/bytes.js';
+import { ByteReader, ByteWriter } from '../../base/bytes.js';
 import { crc32c } from '../../base/crc32c.js';
+import { readDigest, writeDigest } from '../../base/digest.js';
 import { CodecError } from '../../base/errors.js';
 import type { Digest128, NodeId, Term } from '../../base/ids.js';
 
@@ -34,8 +35,6 @@ export interface HardStateRecord {
   readonly manifestDigest: Digest128;
 }
 
-export const NO_DIGEST: Digest128 = '0'.repeat(32);
-
 export function slotOffset(slot: number): number {
   return (SLOT_PAGES[slot] as number) * SLOT_BYTES;
 }
@@ -43,7 +42,8 @@ export function slotOffset(slot: number): number {
 export function encodeSlot(record: HardStateRecord, slot: number): Uint8Array {
   const out = new ByteWriter(SLOT_BYTES).u32(MAGIC).u32(0).u32(FORMAT_VERSION).u53(record.sequence);
   out.u53(record.term).u53(record.vote).u64(record.clusterId).u53(record.memberId);
-  out.u53(record.incarnation).u53(record.manifestGeneration).raw(fromHex(record.manifestDigest));
+  out.u53(record.incarnation).u53(record.manifestGeneration);
+  writeDigest(out, record.manifestDigest);
   out.patchU32(4, crc32c(out.view(), slot, 8));
   return out.zeros(SLOT_BYTES - out.length).finish();
 }
@@ -66,6 +66,6 @@ export function decodeSlot(bytes: Uint8Array, slot: number): HardStateRecord | u
     memberId: input.u53(),
     incarnation: input.u53(),
     manifestGeneration: input.u53(),
-    manifestDigest: toHex(input.raw(16)),
+    manifestDigest: readDigest(input),
   };
 }

@@ -6,11 +6,11 @@
 import { assert } from '../../base/assert.js';
 import { ByteReader, ByteWriter } from '../../base/bytes.js';
 import { CodecError } from '../../base/errors.js';
-import { NodeId, LogIndex, Term } from '../../base/ids.js';
 import type { EccScheme } from '../../ecc/scheme.js';
 import { MAX_PAYLOAD_BYTES, readBlockType, writeHandle, type BlockHandle, type BlockSpec, type BlockType } from '../block/handle.js';
 import { regionBytes } from '../block/layout.js';
 import { readTableFormat, writeTableFormat, type TableFormat } from '../base/settings.js';
+import { readFixedBirth, writeFixedBirth } from './birth-codec.js';
 import type { Birth, TableMeta } from './table-meta.js';
 
 /** Of the payload. */
@@ -39,17 +39,9 @@ export function footerSpec(meta: TableMeta): BlockSpec {
   return { type: 'footer', codec: 'none', scheme: meta.scheme, payloadBytes: FOOTER_BYTES, digest: meta.rootDigest };
 }
 
-export function writeBirth(out: ByteWriter, birth: Birth): void {
-  out.u53(birth.term).u53(birth.proposer).u53(birth.sequence).u53(birth.ordinal);
-}
-
-export function readBirth(input: ByteReader): Birth {
-  return { term: Term(input.u53()), proposer: NodeId(input.u53()), sequence: LogIndex(input.u53()), ordinal: input.u53() };
-}
-
 export function encodeFooter(footer: Footer): Uint8Array {
   const out = new ByteWriter(FOOTER_BYTES).u32(MAGIC).u53(footer.fileBytes);
-  writeBirth(out, footer.birth);
+  writeFixedBirth(out, footer.birth);
   writeTableFormat(out, footer.format);
   writeHandle(out, footer.filter);
   writeHandle(out, footer.properties);
@@ -72,7 +64,7 @@ export function decodeFooter(payload: Uint8Array): Footer {
   const input = new ByteReader(payload, 'table footer');
   if (input.u32() !== MAGIC) throw new CodecError('table footer has another magic number');
   const fileBytes = input.u53();
-  const birth = readBirth(input);
+  const birth = readFixedBirth(input);
   const format = readTableFormat(input);
   const filter = readHandle(input, 'filter', format);
   const properties = readHandle(input, 'properties', format);

@@ -2,7 +2,7 @@
 
 import { ByteReader, ByteWriter } from '../../base/bytes.js';
 import type { Birth } from './table-meta.js';
-import { readBirth, writeBirth } from './footer.js';
+import { readFixedBirth, writeFixedBirth } from './birth-codec.js';
 
 export interface TableProperties {
   readonly birth: Birth;
@@ -20,7 +20,7 @@ export interface TableProperties {
 
 export function encodeProperties(p: TableProperties): Uint8Array {
   const out = new ByteWriter();
-  writeBirth(out, p.birth);
+  writeFixedBirth(out, p.birth);
   out.bytes(p.smallest).bytes(p.largest).varint(p.dataBlocks).varint(p.entries).varint(p.tombstones);
   return out.varint(p.minRevision).varint(p.maxRevision).i64(BigInt(p.liveDelta)).varint(p.rawBytes).finish();
 }
@@ -28,7 +28,7 @@ export function encodeProperties(p: TableProperties): Uint8Array {
 export function decodeProperties(payload: Uint8Array): TableProperties {
   const input = new ByteReader(payload, 'table properties');
   const properties = {
-    birth: readBirth(input),
+    birth: readFixedBirth(input),
     smallest: input.bytes(),
     largest: input.bytes(),
     dataBlocks: input.varint(),

@@ -3,29 +3,21 @@
  * replicas can compare them (S2). Every decoder throws CodecError on damage.
  */
 
-import { ByteReader, ByteWriter, toHex } from '../../base/bytes.js';
+import { ByteReader, ByteWriter } from '../../base/bytes.js';
+import { DIGEST_BYTES, readDigest, writeDigest } from '../../base/digest.js';
 import { CodecError } from '../../base/errors.js';
-import type { Digest128 } from '../../base/ids.js';
 import { formatScheme, parseScheme } from '../../ecc/scheme.js';
 import { isInternalKey } from '../base/key.js';
 import { LEVELS, readTableFormat, writeTableFormat } from '../base/settings.js';
 import type { PendingPlan, PendingSeal } from './pending.js';
 import { Version } from './version.js';
-import type { Birth, ProducedTable, TableMeta, TableRef } from '../table/table-meta.js';
+import { readBirth, writeBirth } from '../table/birth-codec.js';
+import type { ProducedTable, TableMeta, TableRef } from '../table/table-meta.js';
 import type { TreeOp } from './tree-op.js';
 
 const OP_KINDS = ['seal', 'plan', 'edit', 'heal-edit', 'abandon'] as const satisfies readonly TreeOp['kind'][];
 const PURPOSES = ['compact', 'rewrite'] as const;
 const MANIFEST_FORMAT = 1;
-const DIGEST_BYTES = 16;
-
-export function writeDigest(out: ByteWriter, digest: Digest128): void {
-  out.hex(digest);
-}
-
-export function readDigest(input: ByteReader): Digest128 {
-  return toHex(input.raw(DIGEST_BYTES));
-}
 
 function writeRefs(out: ByteWriter, refs: readonly TableRef[]): void {
   out.varint(refs.length);
@@ -75,14 +67,6 @@ function readSigned(input: ByteReader): number {
   return sign === 1 && n !== 0 ? -n : n;
 }
 
-function writeBirth(out: ByteWriter, birth: Birth): void {
-  out.varint(birth.term).varint(birth.proposer).varint(birth.sequence).varint(birth.ordinal);
-}
-
-function readBirth(input: ByteReader): Birth {
-  return { term: input.varint(), proposer: input.varint(), sequence: input.varint(), ordinal: input.varint() };
-}
-
 export function writeProducedTable(out: ByteWriter, table: ProducedTable): void {
   writeBirth(out, table.birth);
   out.varint(table.bytes);
@@ -115,7 +99,7 @@ export function readProducedTable(input: ByteReader): ProducedTable {
 const encodedTables = new WeakMap<TableMeta, Uint8Array>();
 const tableScratch = new ByteWriter(512);
 
-export function writeTableMeta(out: ByteWriter, table: TableMeta): void {
+function writeTableMeta(out: ByteWriter, table: TableMeta): void {
   let bytes = encodedTables.get(table);
   if (bytes === undefined) {
     tableScratch.reset().varint(table.id);
@@ -126,7 +110,7 @@ export function writeTableMeta(out: ByteWriter, table: TableMeta): void {
   out.raw(bytes);
 }
 
-export function readTableMeta(input: ByteReader): TableMeta {
+function readTableMeta(input: ByteReader): TableMeta {
   const id = input.varint();
   return { ...readProducedTable(input), id };
 }

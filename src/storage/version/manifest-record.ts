@@ -4,9 +4,9 @@
  * both a spare and the proof that the record was durable. Each record names the digest of the one before it.
  */
 
-import { ByteReader, ByteWriter, equalBytes, fromHex, toHex } from '../../base/bytes.js';
+import { ByteReader, ByteWriter, equalBytes } from '../../base/bytes.js';
 import { crc32c } from '../../base/crc32c.js';
-import { digest128 } from '../../base/digest.js';
+import { digest128, readDigest, writeDigest } from '../../base/digest.js';
 import { CodecError } from '../../base/errors.js';
 import type { Digest128, Digest64 } from '../../base/ids.js';
 import type { EccScheme } from '../../ecc/scheme.js';
@@ -14,7 +14,7 @@ import { decodeBlock, encodeBlock } from '../block/block-codec.js';
 import { MAX_PAYLOAD_BYTES } from '../block/handle.js';
 import { regionBytes } from '../block/layout.js';
 import type { LogPosition, Version } from './version.js';
-import { decodeManifest, decodeTreeOp, encodeManifest, encodeTreeOp, readDigest, writeDigest } from './manifest-codec.js';
+import { decodeManifest, decodeTreeOp, encodeManifest, encodeTreeOp } from './manifest-codec.js';
 import type { TreeOp } from './tree-op.js';
 
 /** What hard state names: which manifest file counts, and what its first record is. */
@@ -94,7 +94,8 @@ export function encodeCopy(place: RecordPlace, copy: 0 | 1, payload: Uint8Array,
   const { region, digest } = encodeBlock(payload, 'manifest', 'none', scheme);
   const frame = new ByteWriter(FRAME_BYTES);
   frame.u32(MAGIC).u8(FRAME_VERSION).u8(copy).u16(0).u53(place.generation).u32(place.record).u32(payload.length).u64(digest);
-  frame.raw(fromHex(place.chain)).zeros(CRC_AT - frame.length);
+  writeDigest(frame, place.chain);
+  frame.zeros(CRC_AT - frame.length);
   frame.u32(crc32c(frame.view()));
   const out = new Uint8Array(copyBytes(payload.length, scheme));
   out.set(frame.view());
@@ -125,7 +126,7 @@ export function readFrame(file: Uint8Array, at: number): Frame | undefined {
   const record = input.u32();
   const payloadBytes = input.u32();
   const digest = input.u64();
-  const chain = toHex(input.raw(16));
+  const chain = readDigest(input);
   return copy > 1 || payloadBytes > MAX_PAYLOAD_BYTES ? undefined : { copy, generation, record, payloadBytes, digest, chain };
 }
 
