@@ -5,7 +5,7 @@
 
 import type { Disk } from './disk.js';
 
-export interface ReplaceFileOptions {
+interface ReplaceFileOptions {
   /**
    * Remove a temporary file that an earlier try left, so that this one is new: a file whose sync failed takes nothing
    * more. Not needed where a failed try removes its temporary file itself. Default false.

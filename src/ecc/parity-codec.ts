@@ -5,7 +5,7 @@
  */
 
 /** Shards are a multiple of this, so that vector code needs no remainder loop. */
-export const SHARD_ALIGNMENT = 16;
+const SHARD_ALIGNMENT = 16;
 
 export interface ParityCodec {
   readonly dataShards: number;

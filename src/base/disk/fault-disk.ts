@@ -32,7 +32,7 @@ export interface Fault {
   readonly times?: number;
 }
 
-export interface InjectedFault {
+interface InjectedFault {
   /** How often it struck. */
   readonly hits: number;
   remove(): void;

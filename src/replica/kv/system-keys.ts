@@ -19,13 +19,6 @@ export const SYSTEM_KEYS = {
   alarms: utf8('meta/alarms'),
 } as const;
 
-/** Key prefixes with one key per thing. */
-export const SYSTEM_PREFIXES = {
-  lease: utf8('lease/'),
-  authUser: utf8('auth/user/'),
-  authRole: utf8('auth/role/'),
-} as const;
-
 /** One system key as of `index`. */
 export function systemWrite(index: LogIndex, key: Uint8Array, value: Uint8Array): TreeWrite {
   return { space: SYSTEM_SPACE, key, revision: index, sub: 0, tombstone: false, liveDelta: 0, value };

@@ -2,7 +2,7 @@
 
 import { KintsugiError } from '../../base/errors.js';
 
-export type StorageErrorCode =
+type StorageErrorCode =
   /** A block is beyond parity here and no repaired copy is at hand. `data`: tableId, offset, length, digest, why. */
   | 'BLOCK_UNREADABLE'
   /** A table's file is missing, too short, or its footers are beyond parity. `data`: tableId, why. */

@@ -12,9 +12,9 @@ import type { Space } from './read-view.js';
 import { SEQUENCE_BYTES } from './table-entry.js';
 
 /** Bytes after the prefix: revision and sub-revision. */
-export const KEY_SUFFIX_BYTES = SEQUENCE_BYTES;
+const KEY_SUFFIX_BYTES = SEQUENCE_BYTES;
 /** Space byte, terminator and suffix. */
-export const MIN_INTERNAL_KEY_BYTES = 1 + 2 + KEY_SUFFIX_BYTES;
+const MIN_INTERNAL_KEY_BYTES = 1 + 2 + KEY_SUFFIX_BYTES;
 export const MAX_SUB = 0xffff_ffff;
 
 const TWO_32 = 0x1_0000_0000;
@@ -97,11 +97,6 @@ export function withRevision(prefix: Uint8Array, revision: number, sub: number):
   return out;
 }
 
-/** Below every internal key of the space, and at or above every one of the spaces before it. */
-export function spaceStart(space: Space): Uint8Array {
-  return Uint8Array.of(space);
-}
-
 /** Above every internal key of the space. */
 export function spaceEnd(space: Space): Uint8Array {
   return Uint8Array.of(space + 1);
@@ -153,7 +148,7 @@ export function userKeyOfPrefix(prefix: Uint8Array): Uint8Array {
   return out;
 }
 
-export interface InternalKey {
+interface InternalKey {
   readonly space: number;
   readonly key: Uint8Array;
   readonly revision: number;

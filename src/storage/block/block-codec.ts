@@ -14,7 +14,7 @@ import { MAX_PAYLOAD_BYTES, type BlockSpec, type BlockType } from './handle.js';
 import { writeHeaders } from './header.js';
 import { blockLayout } from './layout.js';
 
-export interface EncodedBlock {
+interface EncodedBlock {
   /** The whole region. */
   readonly region: Uint8Array;
   /** XXH64 of the payload. */

@@ -16,9 +16,9 @@ import type { BlockLayout } from './layout.js';
 import { splitColumns } from './split-columns.js';
 
 /** Choices of shards that step 4 tries: all of them for two parity shards over up to 14 data shards. */
-export const MAX_TRIALS = 128;
+const MAX_TRIALS = 128;
 
-export type Correction =
+type Correction =
   | { readonly kind: 'corrected'; readonly payload: Uint8Array; readonly how: string }
   | { readonly kind: 'unreadable'; readonly why: string };
 

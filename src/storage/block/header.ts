@@ -84,7 +84,7 @@ export function readShardCrcs(bytes: Uint8Array, at: number, shards: number): nu
 }
 
 /** A block that describes itself. Its digest is a claim. */
-export interface LocatedBlock extends BlockSpec {
+interface LocatedBlock extends BlockSpec {
   readonly digest: Digest64;
   readonly offset: number;
   readonly length: number;

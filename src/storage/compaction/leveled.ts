@@ -11,7 +11,7 @@ import { judgePlan, MAX_PLAN_INPUTS, type PlanOp } from '../version/plan-validit
 import { overlaps, spanOf, type KeySpan } from '../version/key-span.js';
 import type { TableMeta } from '../table/table-meta.js';
 
-export type PlanChoice =
+type PlanChoice =
   | { readonly kind: 'plan'; readonly op: PlanOp; readonly why: string }
   | { readonly kind: 'none' };
 

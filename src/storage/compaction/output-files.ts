@@ -28,7 +28,7 @@ interface Pending {
   finished: { readonly head: { readonly offset: number; readonly bytes: Uint8Array }; readonly table: ProducedTable } | undefined;
 }
 
-export interface OutputOptions {
+interface OutputOptions {
   readonly disk: Disk;
   readonly workers: Workers;
   readonly format: TableFormat;

@@ -8,7 +8,7 @@ import { comparePrefixes, revisionOf, spaceOf } from '../base/key.js';
 import { USER_SPACE } from '../base/read-view.js';
 import type { TableCursor } from '../base/table-entry.js';
 
-export interface GcRules {
+interface GcRules {
   readonly gcRevision: number;
   /** No older data of these keys lies below. */
   readonly bottommost: boolean;

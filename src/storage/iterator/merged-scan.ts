@@ -11,7 +11,7 @@ import { afterKey } from '../base/key.js';
 import type { VersionedEntry } from '../base/read-view.js';
 import type { KeyCursor } from './key-cursor.js';
 
-export interface MergedScanOptions {
+interface MergedScanOptions {
   /** Newest first. */
   readonly sources: readonly KeyCursor[];
   /** Prefixes, or anything between two keys. */

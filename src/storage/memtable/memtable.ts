@@ -29,7 +29,7 @@ export interface MemVersion {
 }
 
 /** One key. */
-export interface MemRecord {
+interface MemRecord {
   /** As in an internal key, before the revision. */
   readonly prefix: Uint8Array;
   newest: MemVersion;

@@ -9,7 +9,7 @@
 import { ByteWriter, EMPTY } from '../../base/bytes.js';
 import { CodecError } from '../../base/errors.js';
 
-export const RESTART_INTERVAL = 16;
+const RESTART_INTERVAL = 16;
 
 const TOMBSTONE = 1;
 

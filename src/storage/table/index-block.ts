@@ -20,7 +20,7 @@ const RECORD_BYTES = 56;
 const HEAD_BYTES = 4;
 const TWO_32 = 0x1_0000_0000;
 
-export interface IndexRecord {
+interface IndexRecord {
   readonly offset: number;
   readonly payloadBytes: number;
   readonly digest: Digest64;

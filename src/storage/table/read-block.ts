@@ -20,7 +20,7 @@ export const FILE_MISSING = 'the file is missing';
 /** After a read error the region is read in pieces of this size, so that only bad sectors are lost. */
 const SECTOR_BYTES = 4096;
 
-export interface BlockRead {
+interface BlockRead {
   readonly payload: Uint8Array;
   /** Its bytes on disk are bad, now or at the first look. */
   readonly corrected: boolean;

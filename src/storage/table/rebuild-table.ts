@@ -12,7 +12,7 @@ import { FileDigest } from './file-digest.js';
 import { blockUnreadable, FILE_MISSING } from './read-block.js';
 import { BEYOND_END, regenerate, TableImage, type FetchPayload } from './table-image.js';
 
-export interface RebuildOptions {
+interface RebuildOptions {
   /** Default true. False: through the page cache. */
   readonly readDirect?: boolean;
   /** Called with the bytes written since the last call. */
@@ -23,7 +23,7 @@ export interface RebuildOptions {
   readonly write: (bytes: Uint8Array, offset: number) => Promise<void> | void;
 }
 
-export interface RebuildReport {
+interface RebuildReport {
   readonly bytes: number;
   readonly correctedBlocks: number;
   readonly fetchedBlocks: number;

@@ -5,7 +5,7 @@ import { DataBlockCursor } from './data-block.js';
 import type { IndexBlock } from './index-block.js';
 
 /** What a cursor needs of its table. */
-export interface BlockSource {
+interface BlockSource {
   readonly index: IndexBlock;
   block(ordinal: number): Uint8Array;
 }

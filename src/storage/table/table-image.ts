@@ -37,13 +37,13 @@ export interface BlockName {
 /** The payload of a block from elsewhere, verified before use; undefined: not to be had. */
 export type FetchPayload = (block: BlockName) => Promise<Uint8Array | undefined>;
 
-export interface ImageOptions {
+interface ImageOptions {
   /** Default true. False: through the page cache. */
   readonly readDirect?: boolean;
   readonly fetch?: FetchPayload | undefined;
 }
 
-export interface RegionWindow {
+interface RegionWindow {
   readonly offset: number;
   readonly bytes: Uint8Array;
   /** Of `bytes`, those that the file has; the rest is zero. */

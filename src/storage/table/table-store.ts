@@ -11,7 +11,7 @@ import { tablePath, type TableMeta } from './table-meta.js';
 import type { BlockFaults } from './block-faults.js';
 import { TableReader, type ReaderHost } from './table-reader.js';
 
-export interface TableStoreOptions {
+interface TableStoreOptions {
   /** Tables open at once: descriptors, and memory for their indexes and filters (some 20 KiB per MiB of table). Default 256. */
   readonly maxOpenTables?: number;
 }

@@ -27,7 +27,7 @@ export interface TableFault {
   readonly why: string;
 }
 
-export interface VerifyOptions {
+interface VerifyOptions {
   /** Default true. False: through the page cache. */
   readonly readDirect?: boolean;
   /** Called with the bytes read since the last call: the place to breathe and to limit the rate. */

@@ -18,7 +18,7 @@ import type { PositionedOp } from '../version/manifest-record.js';
 import type { TableMeta } from '../table/table-meta.js';
 import { VersionLine, type Unrecorded } from '../version/version-line.js';
 
-export interface TreeOptions {
+interface TreeOptions {
   readonly disk: Disk;
   readonly tables: TableStore;
   /** The durable version, as the ManifestStore opened it. Its tables count as local. */

@@ -15,8 +15,8 @@ import { overlaps, spanOf } from './key-span.js';
 import type { ProducedTable, TableMeta, TableRef } from '../table/table-meta.js';
 import type { TreeOp } from './tree-op.js';
 
-export const MAX_PENDING_SEALS = 256;
-export const MAX_EDIT_OUTPUTS = 4096;
+const MAX_PENDING_SEALS = 256;
+const MAX_EDIT_OUTPUTS = 4096;
 
 /** What applying an op did. `refused` ops changed nothing but `last`. */
 export type OpOutcome =

@@ -12,13 +12,13 @@ import type { PendingPlan } from './pending.js';
 import type { Located, Version } from './version.js';
 import { overlaps, spanOf, type KeySpan } from './key-span.js';
 
-export const MAX_PENDING_PLANS = 256;
+const MAX_PENDING_PLANS = 256;
 export const MAX_PLAN_INPUTS = 4096;
 
 export type PlanOp = Extract<TreeOp, { kind: 'plan' }>;
 
 /** What a valid plan comes to; `bottommost` as in PendingPlan. */
-export type PlanVerdict =
+type PlanVerdict =
   | { readonly kind: 'valid'; readonly bottommost: boolean }
   | { readonly kind: 'refused'; readonly why: string };
 
