@@ -97,7 +97,7 @@ export class TableCopies {
   verify(meta: TableMeta, path: string, breathe?: (bytes: number) => Promise<void> | undefined): Promise<VerifyReport> {
     const { env, repairs, fetcher, peers } = this.#sources;
     return verifyTable(env.disk, path, meta, {
-      breathe: breathe ?? (() => env.workers.breathe()),
+      pace: breathe === undefined ? env.workers : { breathe },
       fetch: async (block: BlockName) => {
         const held = repairs.get(meta.fileDigest, block.offset);
         if (held !== undefined && payloadMatches(held, block.digest)) return held;

@@ -176,8 +176,8 @@ export class TableFetcher {
     try {
       const report = await rebuildTable(disk, options.local ?? `${path}.absent`, meta, {
         fetch,
-        write: (bytes, offset) => file.write(bytes, offset),
-        breathe: () => this.#breathe(options),
+        out: file,
+        pace: { breathe: () => this.#breathe(options) },
       });
       await file.sync();
       return report;
@@ -206,7 +206,7 @@ export class TableFetcher {
   }
 
   async #prove(meta: TableMeta, path: string, options: FetchTableOptions): Promise<void> {
-    const proof = await verifyTable(this.#env.disk, path, meta, { breathe: () => this.#breathe(options) });
+    const proof = await verifyTable(this.#env.disk, path, meta, { pace: { breathe: () => this.#breathe(options) } });
     if (proof.pristine) return;
     throw new StorageError('DIGEST_MISMATCH', `table ${meta.id} was written to ${path} and reads back differently`, {
       tableId: meta.id, path, fault: proof.faults[0]?.why,

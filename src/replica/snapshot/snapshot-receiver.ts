@@ -172,7 +172,7 @@ export class SnapshotReceiver {
     }
     const path = tablePath(meta.id);
     const left = env.disk.sizeOf(path);
-    if (left === meta.bytes && (await verifyTable(env.disk, path, meta, { breathe: () => env.workers.breathe() })).pristine) {
+    if (left === meta.bytes && (await verifyTable(env.disk, path, meta, { pace: env.workers })).pristine) {
       this.#reusedBytes += meta.bytes;
       return;
     }

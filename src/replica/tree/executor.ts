@@ -218,7 +218,7 @@ export class Executor {
   /** Undefined: what the job needs is not here yet or no longer needed. */
   async #produce(job: Job): Promise<ProducedTable[] | undefined> {
     const { env, tree, tables } = this.#parts;
-    const context: ProduceContext = { disk: env.disk, workers: env.workers, tables, cancelled: () => job.cancelled };
+    const context: ProduceContext = { disk: env.disk, workers: env.workers, tables, job };
     if (job.work.kind === 'flush') {
       const memtable = tree.sealed(job.work.seal.index);
       return memtable ? produceFlush(memtable, job.work.seal, context) : undefined;

@@ -116,7 +116,7 @@ export class Planner {
     if (!current || tree.latest.plans.length >= MAX_PLANS || this.#underway.has('plan')) return;
     const choice = pickLeveled({
       manifest: tree.latest, settings: current, proposer: membership.self, gcRevision: state.kv.compactRevision,
-      blocked: (table) => healing.blocked(table),
+      blocked: { has: (table) => healing.blocked(table) },
     });
     if (choice.kind !== 'plan') return;
     for (const { id } of choice.op.inputs) {

@@ -19,7 +19,7 @@ async function fill(harness: TreeHarness, rounds: number, keys: number, start = 
 }
 
 function input(harness: TreeHarness, over: Partial<PickerInput> = {}): PickerInput {
-  return { manifest: harness.manifest, settings: SMALL_SETTINGS, proposer: 7, gcRevision: 0, blocked: () => false, ...over };
+  return { manifest: harness.manifest, settings: SMALL_SETTINGS, proposer: 7, gcRevision: 0, blocked: new Set(), ...over };
 }
 
 describe('pickLeveled', () => {
@@ -68,9 +68,9 @@ describe('pickLeveled', () => {
     await fill(harness, 4, 500);
     const level0 = harness.manifest.levels[0] as readonly TableMeta[];
     const oldest = level0.at(-1) as TableMeta;
-    assert.equal(pickLeveled(input(harness, { blocked: (id) => id === oldest.id })).kind, 'none', 'all newer ones overlap it');
+    assert.equal(pickLeveled(input(harness, { blocked: new Set([oldest.id]) })).kind, 'none', 'all newer ones overlap it');
     const newest = level0[0] as TableMeta;
-    const choice = pickLeveled(input(harness, { blocked: (id) => id === newest.id }));
+    const choice = pickLeveled(input(harness, { blocked: new Set([newest.id]) }));
     assert(choice.kind === 'plan');
     assert(!choice.op.inputs.some((ref) => ref.id === newest.id));
     assert.equal(choice.op.inputs.length, 3);

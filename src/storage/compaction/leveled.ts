@@ -21,8 +21,8 @@ export interface PickerInput {
   readonly proposer: NodeId;
   /** Versions that are not the newest at or below it may go: the compact revision. */
   readonly gcRevision: number;
-  /** Tables that must not be inputs (their blocks are lost). */
-  readonly blocked: (id: TableId) => boolean;
+  /** Tables that must not be inputs (their blocks are lost): a set, or what answers for one. */
+  readonly blocked: Pick<ReadonlySet<TableId>, 'has'>;
 }
 
 /** A table whose tombstones are at least this share of its entries is compacted for their sake. */
@@ -31,7 +31,7 @@ const TOMBSTONES_DUE = 1 / 4;
 /** Ask again after each plan that was applied: several may be pending if they do not meet. */
 export function pickLeveled(input: PickerInput): PlanChoice {
   const { manifest, settings } = input;
-  const free = (table: TableMeta): boolean => !manifest.isBusy(table.id) && !input.blocked(table.id);
+  const free = (table: TableMeta): boolean => !manifest.isBusy(table.id) && !input.blocked.has(table.id);
   for (const { level, score } of dueLevels(manifest, settings)) {
     const why = `level ${level} is at ${score.toFixed(2)} of its target`;
     const op = level === 0 ? pickLevel0(input, free) : pickDeeper(input, level, free);

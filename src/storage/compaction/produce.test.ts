@@ -109,7 +109,7 @@ describe('produce', () => {
     const seal = harness.manifest.seals[0];
     const memtable = seal && harness.tree.sealed(seal.index);
     assert(seal !== undefined && memtable !== undefined);
-    await assert.rejects(produceFlush(memtable, seal, { ...harness.context, cancelled: () => true }), (e) => codeOf(e) === 'CANCELLED');
+    await assert.rejects(produceFlush(memtable, seal, { ...harness.context, job: { cancelled: true } }), (e) => codeOf(e) === 'CANCELLED');
     assert.deepEqual(await harness.disk.list('tables'), []);
   });
 
@@ -124,9 +124,7 @@ describe('produce', () => {
     assert(pending !== undefined);
     await harness.produce(index);
     await harness.disk.link(outputPath(index, 0), tablePath(77));
-    let calls = 0;
-    const cancelled = (): boolean => ++calls > 0;
-    await assert.rejects(produceCompaction(pending, inputs, { ...harness.context, cancelled }), (e) => codeOf(e) === 'CANCELLED');
+    await assert.rejects(produceCompaction(pending, inputs, { ...harness.context, job: { cancelled: true } }), (e) => codeOf(e) === 'CANCELLED');
     assert.equal(harness.disk.sizeOf(outputPath(index, 0)), undefined);
     await harness.produce(index);
     assert((harness.disk.sizeOf(tablePath(77)) ?? 0) > 0);

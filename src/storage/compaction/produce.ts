@@ -23,8 +23,8 @@ export interface ProduceContext {
   readonly disk: Disk;
   readonly workers: Workers;
   readonly tables: TableStore;
-  /** Asked at each slice; true: rejects with StorageError CANCELLED. */
-  readonly cancelled?: () => boolean;
+  /** Looked at before each slice; once it is cancelled the run rejects with StorageError CANCELLED. */
+  readonly job?: { readonly cancelled: boolean };
 }
 
 const WRITE_BYTES = 1 * MiB;
@@ -99,12 +99,12 @@ function runsOf(inputs: readonly TableMeta[]): TableMeta[][] {
 }
 
 async function run(origin: PendingSeal | PendingPlan, split: boolean, step: Step, context: ProduceContext): Promise<ProducedTable[]> {
-  const { disk, workers, cancelled } = context;
+  const { disk, workers, job } = context;
   const { term, proposer, index: sequence, format } = origin;
   const out = new OutputFiles({ disk, workers, format, split, birth: { term, proposer, sequence } });
   try {
     for (let more = true; more; ) {
-      if (cancelled?.() === true) throw new StorageError('CANCELLED', `plan ${sequence} was cancelled`, { plan: sequence });
+      if (job?.cancelled === true) throw new StorageError('CANCELLED', `plan ${sequence} was cancelled`, { plan: sequence });
       more = step(out);
       if (out.pendingBytes >= WRITE_BYTES) await out.drain();
       await workers.breathe();

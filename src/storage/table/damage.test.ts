@@ -235,9 +235,12 @@ describe('verifying a table', () => {
 });
 
 describe('rebuilding a table', () => {
+  const nowhere = { write: () => Promise.resolve() };
+
   async function rebuilt(disk: MemoryDisk, table: MadeTable, fetch?: Awaited<ReturnType<typeof fetchFrom>>): Promise<Uint8Array> {
     const out = new Uint8Array(table.meta.bytes);
-    await rebuildTable(disk, tablePath(1), table.meta, { fetch, write: (bytes, offset) => out.set(bytes, offset) });
+    const copy = { write: (bytes: Uint8Array, offset: number) => Promise.resolve(out.set(bytes, offset)) };
+    await rebuildTable(disk, tablePath(1), table.meta, { fetch, out: copy });
     return out;
   }
 
@@ -290,7 +293,7 @@ describe('rebuilding a table', () => {
     const bytes = table.bytes.slice().fill(0, region.offset, region.offset + region.length).fill(0x33, 0, 400);
     bytes[region.offset + region.length + 100] = (bytes[region.offset + region.length + 100] as number) ^ 1;
     const disk = await diskWith({ ...table, bytes });
-    const report = await rebuildTable(disk, tablePath(1), table.meta, { fetch: await fetchFrom(table), write: () => undefined });
+    const report = await rebuildTable(disk, tablePath(1), table.meta, { fetch: await fetchFrom(table), out: nowhere });
     assert.deepEqual(report, { bytes: table.bytes.length, correctedBlocks: 1, fetchedBlocks: 1 });
   });
 
@@ -300,7 +303,7 @@ describe('rebuilding a table', () => {
     const asked: unknown[] = [];
     const payload = await fetchFrom(table);
     await rebuildTable(await diskWith(), tablePath(1), table.meta, {
-      write: () => undefined,
+      out: nowhere,
       fetch: (block) => {
         asked.push(block);
         return payload(block);

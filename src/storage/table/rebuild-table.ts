@@ -4,23 +4,23 @@
  * file digest at the end must be the one that a majority confirmed when the table was born (H3, S6).
  */
 
-import type { Disk } from '../../base/disk.js';
+import type { Disk, DiskFile } from '../../base/disk.js';
 import { decodeBlock } from '../block/block-codec.js';
 import { StorageError } from '../base/errors.js';
 import type { TableMeta } from './table-meta.js';
 import { FileDigest } from './file-digest.js';
 import { blockUnreadable, FILE_MISSING } from './read-block.js';
-import { BEYOND_END, regenerate, TableImage, type FetchPayload } from './table-image.js';
+import { BEYOND_END, regenerate, TableImage, type FetchPayload, type Pace } from './table-image.js';
 
 interface RebuildOptions {
   /** Default true. False: through the page cache. */
   readonly readDirect?: boolean;
-  /** Called with the bytes written since the last call. */
-  readonly breathe?: ((bytes: number) => Promise<void> | undefined) | undefined;
+  /** Between two windows. */
+  readonly pace?: Pace | undefined;
   /** Asked for each block that is beyond parity here. */
   readonly fetch?: FetchPayload | undefined;
-  /** Called in file order without gaps; the bytes belong to the callee. */
-  readonly write: (bytes: Uint8Array, offset: number) => Promise<void> | void;
+  /** Where the table goes, in file order without gaps; the bytes belong to the callee. */
+  readonly out: Pick<DiskFile, 'write'>;
 }
 
 interface RebuildReport {
@@ -52,8 +52,8 @@ export async function rebuildTable(disk: Disk, path: string, meta: TableMeta, op
         if (payload) out.set(regenerate(payload, region), at);
       }
       digest.update(out);
-      await options.write(out, window.offset);
-      await options.breathe?.(out.length);
+      await options.out.write(out, window.offset);
+      await options.pace?.breathe(out.length);
     }
   } finally {
     image.close();

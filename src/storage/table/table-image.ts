@@ -37,6 +37,11 @@ export interface BlockName {
 /** The payload of a block from elsewhere, verified before use; undefined: not to be had. */
 export type FetchPayload = (block: BlockName) => Promise<Uint8Array | undefined>;
 
+/** Long work asks it whether to wait, and says how many bytes it has handled since: a place to limit the rate. Workers are one. */
+export interface Pace {
+  breathe(bytes: number): Promise<void> | undefined;
+}
+
 interface ImageOptions {
   /** Default true. False: through the page cache. */
   readonly readDirect?: boolean;

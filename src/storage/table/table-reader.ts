@@ -18,17 +18,17 @@ import type { BlockFaults, Region, RegionKind } from './block-faults.js';
 import type { TableCursor } from '../base/table-entry.js';
 import { decodeFooter, footerRegionBytes, footerSpec, type Footer } from './footer.js';
 import { IndexBlock } from './index-block.js';
+import type { Closable, OpenTables } from './open-tables.js';
 import { decodeProperties, type TableProperties } from './properties.js';
 import { blockUnreadable, isLoss, patched, readBlock, readStored } from './read-block.js';
 import { BlockWalker } from './table-cursor.js';
 import { tableRegions } from './table-layout.js';
 
-/** What a reader needs of the store that made it. */
-export interface ReaderHost {
+/** What the readers of one store share. */
+export interface ReaderContext {
   readonly disk: Disk;
   readonly faults: BlockFaults;
-  /** Called before the reader opens its file, so that others can be closed. */
-  opening(reader: TableReader): void;
+  readonly open: OpenTables;
 }
 
 /** What an open table keeps in memory. */
@@ -43,10 +43,10 @@ function regionOf(kind: RegionKind, handle: BlockHandle): Region {
 }
 
 /** Got from TableStore.reader(meta). Opens its file at first use; valid as long as the table's file is there. */
-export class TableReader {
+export class TableReader implements Closable {
   readonly meta: TableMeta;
   readonly path: string;
-  readonly #host: ReaderHost;
+  readonly #context: ReaderContext;
   readonly #cached: CachedFile;
   #parts: Parts | undefined;
   #filter: BloomFilter | undefined;
@@ -55,8 +55,8 @@ export class TableReader {
   /** Used since the store last looked for one to close. */
   recent = false;
 
-  constructor(host: ReaderHost, path: string, meta: TableMeta, cached: CachedFile) {
-    this.#host = host;
+  constructor(context: ReaderContext, path: string, meta: TableMeta, cached: CachedFile) {
+    this.#context = context;
     this.path = path;
     this.meta = meta;
     this.#cached = cached;
@@ -81,7 +81,7 @@ export class TableReader {
   }
 
   #load(): Parts {
-    this.#host.opening(this);
+    this.#context.open.opening(this);
     const file = this.#openFile();
     try {
       const footer = decodeFooter(this.#loadFooter(file));
@@ -89,7 +89,7 @@ export class TableReader {
         throw new CodecError(`footer of table ${this.meta.id} is of another table`);
       }
       const { index: handle, format } = footer;
-      const { payload } = readBlock(file, this.meta, regionOf('index', handle), handle, this.#host.faults);
+      const { payload } = readBlock(file, this.meta, regionOf('index', handle), handle, this.#context.faults);
       this.#parts = { file, footer, index: new IndexBlock(payload, format.codec, format.scheme) };
       return this.#parts;
     } catch (error) {
@@ -101,7 +101,7 @@ export class TableReader {
   /** Undefined: the disk has none to give. */
   #openFile(): DiskFile | undefined {
     try {
-      return this.#host.disk.openSync(this.path, 'read');
+      return this.#context.disk.openSync(this.path, 'read');
     } catch (error) {
       if (!isLoss(error)) throw error;
       return undefined;
@@ -110,7 +110,7 @@ export class TableReader {
 
   #loadFooter(file: DiskFile | undefined): Uint8Array {
     const { meta } = this;
-    const { faults } = this.#host;
+    const { faults } = this.#context;
     const spec = footerSpec(meta);
     const length = footerRegionBytes(meta.scheme);
     const head: Region = { kind: 'footer', offset: 0, length };
@@ -144,7 +144,7 @@ export class TableReader {
     if (cached) return cached;
     const { file, index } = this.#open();
     const handle = index.handle(ordinal);
-    const { payload, corrected } = readBlock(file, this.meta, regionOf('data', handle), handle, this.#host.faults);
+    const { payload, corrected } = readBlock(file, this.meta, regionOf('data', handle), handle, this.#context.faults);
     this.#cached.put(ordinal, payload, corrected);
     return payload;
   }
@@ -159,11 +159,11 @@ export class TableReader {
     const { file, footer } = this.#open();
     const region = regionOf('filter', footer.filter);
     if (this.#filterLost) {
-      const patch = patched(this.meta, region, footer.filter, this.#host.faults);
+      const patch = patched(this.meta, region, footer.filter, this.#context.faults);
       return patch && (this.#filter = new BloomFilter(patch));
     }
     try {
-      const { payload } = readBlock(file, this.meta, region, footer.filter, this.#host.faults);
+      const { payload } = readBlock(file, this.meta, region, footer.filter, this.#context.faults);
       this.#filter = new BloomFilter(payload);
     } catch (error) {
       if (codeOf(error) !== 'BLOCK_UNREADABLE') throw error;
@@ -176,7 +176,7 @@ export class TableReader {
   properties(): TableProperties {
     const { file, footer } = this.#open();
     const handle = footer.properties;
-    return decodeProperties(readBlock(file, this.meta, regionOf('properties', handle), handle, this.#host.faults).payload);
+    return decodeProperties(readBlock(file, this.meta, regionOf('properties', handle), handle, this.#context.faults).payload);
   }
 
   /** Number of data blocks. */
@@ -233,7 +233,7 @@ export class TableReader {
     const { file } = this.#open();
     // Both ends hold the same footer: whichever is asked for, either will do.
     if (region.kind === 'footer') return this.#loadFooter(file);
-    return readBlock(file, this.meta, region, region.spec, this.#host.faults).payload;
+    return readBlock(file, this.meta, region, region.spec, this.#context.faults).payload;
   }
 
   isFooter(offset: number): boolean {

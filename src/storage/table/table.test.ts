@@ -235,10 +235,10 @@ describe('tables', () => {
         const cursor = store.reader(meta).cursor();
         cursor.seekToFirst();
         assert.equal(compareBytes(cursor.key, meta.smallest), 0);
-        assert.ok(store.openTables <= 2);
+        assert.ok(store.open.size <= 2);
       }
     }
     store.close();
-    assert.equal(store.openTables, 0);
+    assert.equal(store.open.size, 0);
   });
 });

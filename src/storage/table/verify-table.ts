@@ -12,7 +12,7 @@ import { StorageError } from '../base/errors.js';
 import type { TableMeta } from './table-meta.js';
 import type { RegionKind } from './block-faults.js';
 import { FileDigest } from './file-digest.js';
-import { regenerate, TableImage, type FetchPayload } from './table-image.js';
+import { regenerate, TableImage, type FetchPayload, type Pace } from './table-image.js';
 import type { SpecifiedRegion } from './table-layout.js';
 
 export interface TableFault {
@@ -30,9 +30,8 @@ export interface TableFault {
 interface VerifyOptions {
   /** Default true. False: through the page cache. */
   readonly readDirect?: boolean;
-  /** Called with the bytes read since the last call: the place to breathe and to limit the rate. */
-  readonly breathe?: ((bytes: number) => Promise<void> | undefined) | undefined;
-  readonly onFault?: ((fault: TableFault) => void) | undefined;
+  /** Between two windows. */
+  readonly pace?: Pace | undefined;
   /** Asked only for a footer or index that is beyond parity, to be able to go on. */
   readonly fetch?: FetchPayload | undefined;
 }
@@ -79,10 +78,7 @@ export async function recheckRegion(
 
 export async function verifyTable(disk: Disk, path: string, meta: TableMeta, options: VerifyOptions = {}): Promise<VerifyReport> {
   const faults: TableFault[] = [];
-  const report = (fault: TableFault): void => {
-    faults.push(fault);
-    options.onFault?.(fault);
-  };
+  const report = (fault: TableFault): void => void faults.push(fault);
   const image = new TableImage(disk, path, meta, options);
   const digest = new FileDigest();
   let bytes = 0;
@@ -95,7 +91,7 @@ export async function verifyTable(disk: Disk, path: string, meta: TableMeta, opt
       }
       digest.update(window.bytes);
       bytes += window.present;
-      await options.breathe?.(window.bytes.length);
+      await options.pace?.breathe(window.bytes.length);
     }
     const excess = image.size() - meta.bytes;
     const end = { region: 'file', offset: meta.bytes } as const;

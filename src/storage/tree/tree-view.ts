@@ -26,14 +26,14 @@ export interface TreeState {
 export class TreeView implements ReadView {
   readonly #state: TreeState;
   readonly #sequence: number;
-  readonly #onRelease: (() => void) | undefined;
+  readonly #held: TreeVersion | undefined;
   #released = false;
 
-  /** Writes above `sequence` are not seen. `onRelease` is called once. */
-  constructor(state: TreeState, sequence: number, onRelease: (() => void) | undefined) {
+  /** Writes above `sequence` are not seen. `held`: the version that the reader has retained, and `release` releases. */
+  constructor(state: TreeState, sequence: number, held: TreeVersion | undefined) {
     this.#state = state;
     this.#sequence = sequence;
-    this.#onRelease = onRelease;
+    this.#held = held;
   }
 
   get(space: Space, key: Uint8Array, atRevision: number): VersionedEntry | undefined {
@@ -87,9 +87,9 @@ export class TreeView implements ReadView {
   }
 
   release(): void {
-    assert(!this.#released && this.#onRelease !== undefined, 'S5 a pinned view is released once');
+    assert(!this.#released && this.#held !== undefined, 'S5 a pinned view is released once');
     this.#released = true;
-    this.#onRelease();
+    this.#held.release();
   }
 }
 

@@ -107,7 +107,7 @@ function check(view: ReadView, oracle: Oracle, n: number, m: number): void {
 
 function pick(harness: TreeHarness, gcRevision: number): void {
   const { manifest, proposer } = harness;
-  const choice = pickLeveled({ manifest, settings: SMALL_SETTINGS, proposer, gcRevision, blocked: () => false });
+  const choice = pickLeveled({ manifest, settings: SMALL_SETTINGS, proposer, gcRevision, blocked: new Set() });
   if (choice.kind === 'plan') assert.equal(harness.apply(choice.op).kind, 'planned');
 }
 

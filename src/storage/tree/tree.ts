@@ -51,7 +51,7 @@ export class Tree implements ReadableTree {
     this.#tables = options.tables;
     this.#files = new TreeFiles(options.disk, options.tables);
     this.#files.addAll(options.durable);
-    this.#line = new VersionLine(options.durable, (id) => this.#files.has(id));
+    this.#line = new VersionLine(options.durable, this.#files);
     this.#version = new TreeVersion(options.durable, options.tables, undefined);
     this.#versions = [this.#version];
     this.#state = { memtables: [this.#active], version: this.#version };
@@ -67,7 +67,7 @@ export class Tree implements ReadableTree {
   view(): ReadView {
     const { version } = this.#state;
     version.retain();
-    return new TreeView(this.#state, this.#sequence, () => version.release());
+    return new TreeView(this.#state, this.#sequence, version);
   }
 
   write(writes: readonly TreeWrite[]): void {
@@ -167,7 +167,7 @@ export class Tree implements ReadableTree {
    */
   reset(manifest: Version): void {
     this.#files.addAll(manifest);
-    this.#line = new VersionLine(manifest, (id) => this.#files.has(id));
+    this.#line = new VersionLine(manifest, this.#files);
     this.#sealed = [];
     this.#active = new Memtable();
     this.#openVersion(manifest);

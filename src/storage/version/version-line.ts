@@ -17,7 +17,7 @@ export interface Unrecorded {
 }
 
 export class VersionLine {
-  readonly #isLocal: (id: TableId) => boolean;
+  readonly #local: Pick<ReadonlySet<TableId>, 'has'>;
   /** From the durable to the latest one, ascending; versions that differ in nothing that is stored are merged. */
   #versions: Version[];
   /** All after the durable version, ascending. */
@@ -27,10 +27,10 @@ export class VersionLine {
   #owed: readonly TableMeta[] | undefined;
 
   /** All tables of `durable` are local. */
-  constructor(durable: Version, isLocal: (id: TableId) => boolean) {
+  constructor(durable: Version, local: Pick<ReadonlySet<TableId>, 'has'>) {
     this.#versions = [durable];
     this.#materialized = durable;
-    this.#isLocal = isLocal;
+    this.#local = local;
   }
 
   get durable(): Version {
@@ -72,7 +72,7 @@ export class VersionLine {
   }
 
   #complete(version: Version): boolean {
-    return version.list().every((table) => this.#isLocal(table.id));
+    return version.list().every((table) => this.#local.has(table.id));
   }
 
   owed(): readonly TableMeta[] {
@@ -80,7 +80,7 @@ export class VersionLine {
   }
 
   #findOwed(): TableMeta[] {
-    return this.latest.list().filter((table) => !this.#isLocal(table.id)).sort((a, b) => a.id - b.id);
+    return this.latest.list().filter((table) => !this.#local.has(table.id)).sort((a, b) => a.id - b.id);
   }
 
   meta(id: TableId): TableMeta | undefined {
