@@ -77,7 +77,7 @@ export class ChaosCluster {
     const healing = new Healing(env, { resendMs: 300, pollMs: 100, proposalTimeoutMs: 2_000 });
     try {
       const replica = await Replica.open({
-        env, hooks: healing, self: node.id, clusterId: 77n,
+        env, healing, self: node.id, clusterId: 77n,
         members: this.nodes.map(({ id }) => ({ id, name: `n${id}`, peerUrls: [`http://n${id}:2380`] })),
         clientUrls: [], settings: SMALL_TREE, heartbeatMs: 30, electionMs: 300,
         logSegmentBytes: this.#logSegmentBytes, cacheBytes: 256 * 1024,

@@ -161,7 +161,7 @@ describe('a member whose peers no longer keep what it lacks', function () {
       await cluster.until('the table to be healed', () => !node.replica.tree.materialized.list().some(({ id }) => id === table.id));
       throw new EtcdError('DATA_LOSS', 'given up meanwhile');
     };
-    Object.assign(node.replica.options.hooks, { repair });
+    Object.assign(node.replica.options.healing, { repair });
     for (let i = 0; i < KEYS; i++) {
       const { kvs } = await node.store.range(get(`k${i}`, true));
       assert.equal(kvs[0] && fromUtf8(kvs[0].value), value(i, 1));

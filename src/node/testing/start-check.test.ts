@@ -6,8 +6,10 @@ import { codeOf, NetworkError } from '../../base/errors.js';
 import { silent } from '../../base/events.js';
 import { newMessage } from '../../raft/message.js';
 import { ReplicaError } from '../../replica/base/errors.js';
-import { NOTHING_PROMISED } from '../../replica/start/promises-heard.js';
-import { answerRemembered, checkStart } from '../../replica/start/start-check.js';
+import { PromisesHeard } from '../../replica/start/promises-heard.js';
+import { checkStart, Witness } from '../../replica/start/start-check.js';
+import { Life } from '../../replica/state/life.js';
+import { Membership } from '../../replica/state/membership.js';
 import { get, put } from '../../api/testing/requests.js';
 import { TestCluster, type TestNode } from './test-cluster.js';
 
@@ -82,17 +84,16 @@ describe('a member whose data directory was emptied', function () {
   it('a member with a memory is answered at once though nobody leads; a new one waits for a majority', async () => {
     cluster = await TestCluster.start();
     const [node] = cluster.alive as [TestNode];
-    const memory = {
-      env: node.replica.env, isNew: () => false, incarnationOf: () => 3, promisedBy: () => NOTHING_PROMISED,
-      confirm: () => new Promise<void>(() => undefined),
-    };
+    const { env, life, leadership, state, gossip } = node.replica;
+    const nobodyLeads = { confirm: () => new Promise<void>(() => undefined) };
+    const witness = new Witness({ env, life, wasNew: false, leadership, state, gossip, heard: new PromisesHeard(), reads: nobodyLeads });
     const late = Symbol('late');
     const answered = (request: number): Promise<unknown> =>
-      Promise.race([answerRemembered(memory, 2, Uint8Array.of(request)), new Promise((resolve) => setImmediate(() => resolve(late)))]);
+      Promise.race([witness.answer(2, Uint8Array.of(request)), new Promise((resolve) => setImmediate(() => resolve(late)))]);
     assert.notEqual(await answered(0), late);
     assert.equal(await answered(1), late);
-    const [state] = await answerRemembered(memory, 2, Uint8Array.of(1));
-    assert.equal(state, 2, 'unsure');
+    const [answer] = await witness.answer(2, Uint8Array.of(1));
+    assert.equal(answer, 2, 'unsure');
   });
 });
 
@@ -100,7 +101,14 @@ describe('what the others say of a member that starts', () => {
   /** Of five members this is number 1; the others answer in turn, `undefined` being silence. */
   async function starts(isNew: boolean, incarnation: number, answers: readonly (Told | undefined)[]): Promise<'begins' | 'waits' | string> {
     let waits = 0;
-    const clock = { setTimer: (_ms: number, fn: () => void) => (waits++, setImmediate(fn), { cancel: () => undefined }) };
+    const life = new Life();
+    life.to({ s: 'joining' });
+    const members = [1, 2, 3, 4, 5].map((id) => ({ id, name: `n${id}`, peerUrls: [] }));
+    const clock = { setTimer: (_ms: number, fn: () => void) => {
+      if (++waits > 3) life.stop();
+      setImmediate(fn);
+      return { cancel: () => undefined };
+    } };
     const call = (peer: number): Promise<Uint8Array> => {
       const answer = answers[peer - 2];
       return answer === undefined ? Promise.reject(new NetworkError('UNREACHABLE', 'nobody listens')) : Promise.resolve(remembers(answer));
@@ -108,8 +116,8 @@ describe('what the others say of a member that starts', () => {
     const env = { clock, network: { call }, events: silent } as unknown as Env;
     const kept = { term: isNew ? 0 : 5, vote: 0, lastIndex: isNew ? 0 : 9 };
     try {
-      await checkStart({ env, self: 1, voters: [1, 2, 3, 4, 5], incarnation, isNew, kept, stopped: () => waits > 3 });
-      return waits > 3 ? 'waits' : 'begins';
+      await checkStart({ env, life, membership: new Membership(1, members), incarnation, isNew, kept });
+      return life.ended ? 'waits' : 'begins';
     } catch (error) {
       return codeOf(error) ?? String(error);
     }

@@ -50,7 +50,6 @@ export function noHealing(): HealingHooks & HealingControl {
     },
     healEditApplied: () => undefined,
     durableMoved: () => undefined,
-    leaderChanged: () => undefined,
     onCall: (_from, method) => Promise.reject(new Error(`no such method: ${method}`)),
     blocked: () => false,
     stop: () => Promise.resolve(),
@@ -104,7 +103,7 @@ export class TestCluster {
     });
     const options: ReplicaOptions = {
       env,
-      hooks: (node.hooks = this.#makeHooks(env)),
+      healing: (node.hooks = this.#makeHooks(env)),
       self: node.id,
       clusterId: 77n,
       members: this.nodes.map(({ id }) => ({ id, name: `n${id}`, peerUrls: [`http://n${id}:2380`] })),

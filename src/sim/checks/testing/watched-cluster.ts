@@ -74,7 +74,7 @@ export class WatchedCluster {
     const env = this.#tapped(node, testEnv(node.id, node.memory, this.hub, emit));
     const healing = new Healing(env, { resendMs: 100, pollMs: 20 });
     const replica = await Replica.open({
-      env, hooks: healing, self: node.id, clusterId: 77n,
+      env, healing, self: node.id, clusterId: 77n,
       members: this.nodes.map(({ id }) => ({ id, name: `n${id}`, peerUrls: [`http://n${id}:2380`] })),
       clientUrls: [], settings: SMALL_TREE, heartbeatMs: 30, electionMs: 300, logSegmentBytes: 64 * 1024, cacheBytes: 64 * 1024,
       onFatal: (error) => this.failures.push(error),
