@@ -1,25 +1,18 @@
 /**
- * The world of the chaos test: disks that are slow, lose un-synced writes with the power and rot; a network that drops,
- * delays and cuts. What a replica got from it dies with that incarnation: nothing that an old one still runs can touch
+ * The surroundings of the chaos test: disks that are slow, lose un-synced writes with the power and rot; a network that
+ * drops, delays and cuts. What a member got from them dies with that life: nothing that an old one still runs can touch
  * the disk or the network of the next.
  */
 
-import type { CrashDisk } from '../../base/disk/crash-disk.js';
+import { CrashDisk } from '../../base/disk/crash-disk.js';
 import type { Disk, DiskFile } from '../../base/disk.js';
 import type { Env, Network, Random } from '../../base/env.js';
 import { DiskError, NetworkError } from '../../base/errors.js';
-import type { KintsugiEvent } from '../../base/events.js';
-import type { NodeId } from '../../base/ids.js';
-import { testClock, testWorkers, type TestHub } from '../../base/testing/test-env.js';
-
-export interface Life {
-  alive: boolean;
-  /** Syncs of these files do not return while this incarnation lives. */
-  stalled?: (path: string) => boolean;
-}
+import { testClock, testWorkers } from '../../base/testing/test-env.js';
+import type { LifeParts, Surroundings, TestProcess } from './surroundings.js';
 
 /** Every change and direct read takes a turn of the loop, some take milliseconds: the races of a real disk. */
-export function slowDisk(disk: CrashDisk, random: Random, life: Life): Disk {
+function slowDisk(disk: CrashDisk, random: Random, life: TestProcess): Disk {
   const check = (): void => {
     if (!life.alive) throw new DiskError('IO', 'the power is off', { path: '' });
   };
@@ -67,8 +60,8 @@ export interface Weather {
   delay: number;
 }
 
-function shakyNetwork(inner: Network, random: Random, life: Life, weather: Weather): Network {
-  const down = (): NetworkError => new NetworkError('CLOSED', 'this incarnation is gone');
+function shakyNetwork(inner: Network, random: Random, life: TestProcess, weather: Weather): Network {
+  const down = (): NetworkError => new NetworkError('CLOSED', 'this life is over');
   return {
     maxFrameBytes: inner.maxFrameBytes,
     start: (handler) => inner.start(handler),
@@ -88,23 +81,32 @@ function shakyNetwork(inner: Network, random: Random, life: Life, weather: Weath
   };
 }
 
-export interface ChaosEnvOptions {
-  readonly self: NodeId;
-  readonly disk: CrashDisk;
-  readonly hub: TestHub;
-  readonly random: Random;
-  readonly life: Life;
-  readonly weather: Weather;
-  readonly onEvent: (event: KintsugiEvent) => void;
-}
+export class Chaos implements Surroundings<CrashDisk> {
+  /** May change at any time. */
+  readonly weather: Weather = { loss: 0, delay: 0 };
+  readonly #random: Random;
 
-export function chaosEnv({ self, disk, hub, random, life, weather, onEvent }: ChaosEnvOptions): Env {
-  return {
-    clock: { ...testClock, setTimer: (delayMs, fn) => testClock.setTimer(delayMs, () => void (life.alive && fn())) },
-    random,
-    disk: slowDisk(disk, random, life),
-    network: shakyNetwork(hub.network(self), random, life, weather),
-    workers: testWorkers,
-    events: { emit: onEvent },
-  };
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  newDisk(): CrashDisk {
+    return new CrashDisk();
+  }
+
+  env({ self, disk, process, hub, emit }: LifeParts<CrashDisk>): Env {
+    const random = this.#random;
+    return {
+      clock: { ...testClock, setTimer: (delayMs, fn) => testClock.setTimer(delayMs, () => void (process.alive && fn())) },
+      random,
+      disk: slowDisk(disk, random, process),
+      network: shakyNetwork(hub.network(self), random, process, this.weather),
+      workers: testWorkers,
+      events: { emit },
+    };
+  }
+
+  powerLoss(disk: CrashDisk): void {
+    disk.crash(this.#random);
+  }
 }

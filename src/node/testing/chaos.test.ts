@@ -1,15 +1,20 @@
 import assert from 'node:assert/strict';
-import { fromUtf8, toHex, utf8 } from '../../base/bytes.js';
+import { fromUtf8, utf8 } from '../../base/bytes.js';
+import type { CrashDisk } from '../../base/disk/crash-disk.js';
 import { seededRandom } from '../../base/testing/seeded-random.js';
 import type { Random } from '../../base/env.js';
-import { codeOf } from '../../base/errors.js';
+import { codeOf, messageOf } from '../../base/errors.js';
+import type { KintsugiEvent } from '../../base/events.js';
 import { checkHistory } from '../../checker/check.js';
 import type { Interval } from '../../checker/model.js';
 import type { KeyOp } from '../../checker/models.js';
-import { encodeManifest } from '../../storage/version/manifest-codec.js';
-import { tablePath } from '../../storage/table/table-meta.js';
-import type { TxnRequest } from '../../api/requests.js';
-import { ChaosCluster, describeNode, type ChaosNode } from './chaos-cluster.js';
+import { NEWER_VERSION_USED } from '../../replica/snapshot/newer-version.js';
+import type { DeleteRangeRequest, TxnRequest } from '../../api/requests.js';
+import { Chaos, type Weather } from './chaos-env.js';
+import { Cluster } from './cluster.js';
+import type { ClusterNode } from './cluster-node.js';
+import { loseTables, strikeTable } from './damage.js';
+import { assertEqualTrees } from './equal-trees.js';
 import { get, put } from '../../api/testing/requests.js';
 
 /** `7`, `1..200` or a list with commas; each seed is one run. */
@@ -33,11 +38,22 @@ const SETTLE_MS = 40_000;
 /** Errors that say for certain that nothing happened. */
 const REFUSED = new Set(['TOO_MANY_REQUESTS', 'DATA_LOSS', 'UNHEALTHY']);
 
+/** What the test is about: how often it came up is told of a run. */
+const TOLD = new Set<KintsugiEvent['type']>([
+  'snapshot-received', 'snapshot-sent', 'heal-applied', 'block-repaired', 'plan', 'sealed', 'log-truncated', 'edit-refused', 'proposal-reproposed',
+]);
+
+function note(seen: Map<string, number>, event: KintsugiEvent): void {
+  const jumped = event.type === 'warning' && event.message === NEWER_VERSION_USED;
+  const kind = jumped ? 'jumped' : event.type;
+  if (jumped || TOLD.has(event.type)) seen.set(kind, (seen.get(kind) ?? 0) + 1);
+}
+
 function keyOf(random: Random): string {
   return `key${String(random.below(KEYS)).padStart(3, '0')}`;
 }
 
-function remove(key: string): Parameters<ChaosNode['store']['deleteRange']>[0] {
+function remove(key: string): DeleteRangeRequest {
   return { key: utf8(key), rangeEnd: new Uint8Array(0), prevKv: false };
 }
 
@@ -52,14 +68,14 @@ function cas(key: string, expected: number, value: string): TxnRequest {
 class Workload {
   readonly history: Interval<KeyOp>[] = [];
   readonly errors = new Map<string, number>();
-  readonly #cluster: ChaosCluster;
+  readonly #cluster: Cluster<CrashDisk>;
   readonly #random: Random;
   #values = 0;
   #running = true;
   /** The newest mod revision that a client saw, by key: what its next compare-and-set expects. */
   readonly #seen = new Map<string, number>();
 
-  constructor(cluster: ChaosCluster, random: Random) {
+  constructor(cluster: Cluster<CrashDisk>, random: Random) {
     this.#cluster = cluster;
     this.#random = random;
   }
@@ -84,7 +100,7 @@ class Workload {
     }
   }
 
-  async one(client: number, node: ChaosNode, key: string, only?: 'get' | 'serializable'): Promise<void> {
+  async one(client: number, node: ClusterNode<CrashDisk>, key: string, only?: 'get' | 'serializable'): Promise<void> {
     const dice = only === 'get' ? 70 : only === 'serializable' ? 95 : this.#random.below(100);
     const base = { client, key, value: undefined, revision: 0, modRevision: 0, expected: 0, ok: true };
     const value = `${client}-${++this.#values}-`.padEnd(150 + this.#random.below(200), String(this.#random.below(1e9)));
@@ -128,28 +144,38 @@ class Workload {
   }
 }
 
-async function mischief(cluster: ChaosCluster, random: Random, until: number): Promise<void> {
-  const pick = (): ChaosNode => cluster.nodes[random.below(cluster.nodes.length)] as ChaosNode;
+interface Scene {
+  readonly cluster: Cluster<CrashDisk>;
+  readonly weather: Weather;
+}
+
+/** A member that does not open has failed: no damage that is done here may keep it from that. */
+async function rise(cluster: Cluster<CrashDisk>, node: ClusterNode<CrashDisk>): Promise<void> {
+  await cluster.up(node).catch((error: unknown) => cluster.failed(node, 'does not open', error));
+}
+
+async function mischief({ cluster, weather }: Scene, random: Random, until: number): Promise<void> {
+  const pick = (): ClusterNode<CrashDisk> => cluster.nodes[random.below(cluster.nodes.length)] as ClusterNode<CrashDisk>;
   const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-  const back = async (node: ChaosNode): Promise<void> => {
+  const back = async (node: ClusterNode<CrashDisk>): Promise<void> => {
     await pause(random.below(5) === 0 ? 1_500 + random.below(2_000) : random.below(500));
-    if (!node.up && !node.opening) await cluster.up(node);
+    if (node.state === 'down') await rise(cluster, node);
   };
   const returning: Promise<void>[] = [];
   while (performance.now() < until) {
     await pause(50 + random.below(350));
     const node = pick();
-    if (random.below(2) === 0) await cluster.rot(node, DEEP_ROT);
+    if (random.below(2) === 0) await strikeTable(cluster, node, random, DEEP_ROT);
     switch (random.below(9)) {
       case 0:
       case 1:
         if (!node.up) break;
         cluster.crash(node);
-        if (DEEP_ROT && random.below(3) === 0) await cluster.lose(node);
+        if (DEEP_ROT && random.below(3) === 0) await loseTables(cluster, node);
         returning.push(back(node));
         break;
       case 2: {
-        const leader = cluster.leader();
+        const leader = cluster.leading;
         if (!leader) break;
         cluster.crash(leader);
         returning.push(back(leader));
@@ -168,14 +194,14 @@ async function mischief(cluster: ChaosCluster, random: Random, until: number): P
         returning.push(pause(random.below(900)).then(() => cluster.hub.heal()));
         break;
       case 5: {
-        const leader = cluster.leader();
+        const leader = cluster.leading;
         const to = pick();
         if (leader && to !== leader) await leader.store.moveLeader(to.id).catch(() => undefined);
         break;
       }
       case 6:
-        cluster.weather.loss = random.below(2) === 0 ? 0 : random.below(8);
-        cluster.weather.delay = random.below(2) === 0 ? 0 : random.below(20);
+        weather.loss = random.below(2) === 0 ? 0 : random.below(8);
+        weather.delay = random.below(2) === 0 ? 0 : random.below(20);
         break;
       case 7:
         if (!node.up) break;
@@ -183,7 +209,7 @@ async function mischief(cluster: ChaosCluster, random: Random, until: number): P
         returning.push(back(node));
         break;
       default: {
-        const leader = cluster.leader() ?? node;
+        const leader = cluster.leading ?? node;
         // Never waited for: with the power its timers go too.
         if (leader.up) leader.store.scrub(() => undefined).catch(() => undefined);
       }
@@ -192,34 +218,23 @@ async function mischief(cluster: ChaosCluster, random: Random, until: number): P
   await Promise.all(returning);
 }
 
-async function calm(cluster: ChaosCluster): Promise<void> {
+async function calmDown({ cluster, weather }: Scene): Promise<void> {
   cluster.hub.heal();
-  cluster.weather.loss = 0;
-  cluster.weather.delay = 0;
+  weather.loss = 0;
+  weather.delay = 0;
   for (const node of cluster.nodes) {
-    await node.opening;
-    if (!node.up) await cluster.up(node);
+    await node.opening?.catch(() => undefined);
+    if (!node.up) await rise(cluster, node);
   }
 }
 
-function assertEqual(cluster: ChaosCluster): void {
-  const [first, ...others] = cluster.nodes as [ChaosNode, ...ChaosNode[]];
-  const manifest = toHex(encodeManifest(first.replica.tree.materialized));
-  for (const other of others) {
-    assert.equal(toHex(encodeManifest(other.replica.tree.materialized)), manifest, `manifests of ${first.id} and ${other.id}`);
-    for (const { id } of cluster.tables(first)) {
-      assert.deepEqual(cluster.fileOf(other, tablePath(id)), cluster.fileOf(first, tablePath(id)), `table ${id} of ${first.id} and ${other.id}`);
-    }
-  }
-}
-
-async function scrubAll(cluster: ChaosCluster): Promise<number> {
+async function scrubAll(cluster: Cluster<CrashDisk>): Promise<number> {
   let faults = 0;
   for (const node of cluster.nodes) faults += (await node.store.scrub(() => undefined)).faults;
   return faults;
 }
 
-async function readAll(cluster: ChaosCluster, work: Workload): Promise<void> {
+async function readAll(cluster: Cluster<CrashDisk>, work: Workload): Promise<void> {
   for (const node of cluster.nodes) {
     for (let i = 0; i < KEYS; i++) {
       const key = `key${String(i).padStart(3, '0')}`;
@@ -237,13 +252,19 @@ async function inTime(what: string, work: Promise<unknown>): Promise<void> {
 async function run(seed: number): Promise<void> {
   const random = seededRandom(seed);
   // A long log: a member that lags gets no snapshot from Raft.
-  const cluster = new ChaosCluster(random, 3, seed % 2 === 0 ? 4 * 1024 * 1024 : 64 * 1024);
+  const chaos = new Chaos(random);
+  const seen = new Map<string, number>();
+  const cluster = new Cluster(chaos, {
+    logSegmentBytes: seed % 2 === 0 ? 4 * 1024 * 1024 : 64 * 1024,
+    watcher: { onEvent: (_node, event) => note(seen, event) },
+  });
+  const scene: Scene = { cluster, weather: chaos.weather };
   const work = new Workload(cluster, random);
   try {
-    await Promise.all(cluster.nodes.map((node) => cluster.up(node)));
-    await cluster.until('a leader', 10_000, () => cluster.leader() !== undefined);
+    await cluster.upAll();
+    await cluster.leader();
     const clients = Array.from({ length: CLIENTS }, (_, i) => work.client(i + 1));
-    await inTime('the members to come back', mischief(cluster, random, performance.now() + CHAOS_MS).then(() => calm(cluster)));
+    await inTime('the members to come back', mischief(scene, random, performance.now() + CHAOS_MS).then(() => calmDown(scene)));
     work.stop();
     await inTime('every request to be answered', Promise.all(clients));
     await cluster.settled(SETTLE_MS);
@@ -253,30 +274,28 @@ async function run(seed: number): Promise<void> {
     await scrubAll(cluster);
     await cluster.settled(SETTLE_MS);
     assert.equal(await scrubAll(cluster), 0, 'a second scrub finds nothing');
-    assertEqual(cluster);
+    assertEqualTrees(cluster.nodes);
     for (const node of cluster.nodes) cluster.crash(node);
-    await calm(cluster);
+    await calmDown(scene);
     await cluster.settled(SETTLE_MS);
     await readAll(cluster, work);
-    assertEqual(cluster);
-    assert.deepEqual(cluster.faults, []);
+    assertEqualTrees(cluster.nodes);
+    assert.deepEqual(cluster.failures, []);
     const report = checkHistory(work.checkable(), { timeMs: 10_000, memo: 1_000_000, now: () => performance.now() });
     assert.ok(report.passed, report.summary);
     assert.ok(report.operations - report.unknown > KEYS * 8, `only ${report.operations - report.unknown} operations succeeded`);
     const { operations, unknown } = report;
-    tell(`seed ${seed}: ${operations} operations, ${unknown} unknown, ${JSON.stringify([...work.errors])}, ${JSON.stringify(cluster.seen)}`);
+    tell(`seed ${seed}: ${operations} operations, ${unknown} unknown, ${JSON.stringify([...work.errors])}, ${JSON.stringify([...seen])}`);
   } catch (error) {
-    const where = cluster.nodes.map(describeNode).join('\n');
-    const message = `seed ${seed}: ${error instanceof Error ? error.message : String(error)}\n${cluster.faults.join('\n')}\n${where}`;
+    const failures = cluster.failures.map(({ message }) => message).join('\n');
+    const message = `seed ${seed}: ${messageOf(error)}\n${failures}\n${cluster.describe()}`;
     tell(message);
     throw new Error(message, { cause: error });
   } finally {
     work.stop();
-    cluster.hub.heal();
-    for (const node of cluster.nodes) {
-      if (node.up) await cluster.stop(node);
-      else node.life.alive = false;
-    }
+    // What failed is in the message already.
+    cluster.failures.length = 0;
+    await cluster.close();
   }
 }
 

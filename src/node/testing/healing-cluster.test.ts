@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { fromUtf8, toHex } from '../../base/bytes.js';
-import { digest128 } from '../../base/digest.js';
+import { fromUtf8 } from '../../base/bytes.js';
 import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import { get, put } from '../../api/testing/requests.js';
-import { TestCluster, type TestNode } from './test-cluster.js';
-import { Healing } from '../../healing/healing.js';
+import { Cluster } from './cluster.js';
+import type { ClusterNode } from './cluster-node.js';
+import { assertEqualTrees } from './equal-trees.js';
+import { rewrite } from './files.js';
+import { calm } from './surroundings.js';
 
 const KEYS = 900;
 
@@ -12,28 +14,19 @@ function value(i: number): string {
   return `${i}-`.padEnd(180, String((i * 2654435761) % 1000003));
 }
 
-async function load(cluster: TestCluster): Promise<void> {
+async function load(cluster: Cluster): Promise<void> {
   for (let at = 0; at < KEYS; at += 50) {
-    await Promise.all(Array.from({ length: 50 }, (_, i) => (cluster.nodes[i % 3] as TestNode).store.put(put(`k${at + i}`, value(at + i)))));
+    await Promise.all(Array.from({ length: 50 }, (_, i) => (cluster.nodes[i % 3] as ClusterNode).store.put(put(`k${at + i}`, value(at + i)))));
   }
   await cluster.settled();
 }
 
-function rewrite(node: TestNode, path: string, change: (bytes: Uint8Array) => void): void {
-  const file = node.disk.openSync(path, 'write');
-  const bytes = new Uint8Array(file.size());
-  file.readSync(bytes, 0);
-  change(bytes);
-  file.writeSync(bytes, 0);
-  file.close();
-}
-
-function tables(node: TestNode): readonly TableMeta[] {
+function tables(node: ClusterNode): readonly TableMeta[] {
   return node.replica.tree.materialized.list();
 }
 
 /** A reader of everything, through every node, both ways; returns the wrong, missing or failed reads. */
-async function audit(cluster: TestCluster): Promise<string[]> {
+async function audit(cluster: Cluster): Promise<string[]> {
   const bad: string[] = [];
   for (const node of cluster.alive) {
     for (let i = 0; i < KEYS; i += 7) {
@@ -51,41 +44,30 @@ async function audit(cluster: TestCluster): Promise<string[]> {
   return bad;
 }
 
-async function healed(cluster: TestCluster): Promise<void> {
+async function healed(cluster: Cluster): Promise<void> {
   await cluster.until('the hints to drain', () => cluster.alive.every((node) => node.store.hints().length === 0));
   await cluster.settled();
   for (const node of cluster.alive) {
     const report = await node.store.scrub(() => undefined);
     assert.equal(report.faults, 0, `node ${node.id}: a second scrub finds nothing`);
   }
-  const digests = cluster.alive.map((node) =>
-    tables(node)
-      .map(({ id, bytes }) => {
-        const file = node.disk.openSync(tablePath(id), 'read');
-        const all = new Uint8Array(bytes);
-        file.readSync(all, 0);
-        file.close();
-        return `${id}:${toHex(all.subarray(0, 4))}:${digest128(all)}`;
-      })
-      .join(' '),
-  );
-  assert.equal(new Set(digests).size, 1, 'all table files are byte-equal across nodes');
+  assertEqualTrees(cluster.nodes);
 }
 
 describe('healing in a cluster', function () {
   this.timeout(60_000);
-  let cluster: TestCluster;
+  let cluster: Cluster;
   beforeEach(async () => {
-    cluster = await TestCluster.start(3, { makeHooks: (env) => new Healing(env, { resendMs: 300, pollMs: 100 }) });
+    cluster = await Cluster.start(calm);
     await load(cluster);
   });
-  afterEach(() => cluster.stop());
+  afterEach(() => cluster.close());
 
   for (const role of ['follower', 'leader'] as const) {
     it(`H2 H3 flips within parity on the ${role} are corrected, hinted, healed through the log, and gone`, async () => {
       const node = role === 'leader' ? await cluster.leader() : await cluster.follower();
       for (const { id } of tables(node)) {
-        rewrite(node, tablePath(id), (bytes) => {
+        await rewrite(node.disk, tablePath(id), (bytes) => {
           for (let at = 700; at < bytes.length; at += 4096) bytes[at] = (bytes[at] as number) ^ 0x10;
         });
       }
@@ -98,13 +80,11 @@ describe('healing in a cluster', function () {
   }
 
   it('D1 different tables beyond parity on each of the three nodes at once: everything is read and mended', async () => {
-    const all = tables(cluster.nodes[0] as TestNode);
-    cluster.nodes.forEach((node, i) => {
-      all.forEach(({ id }, j) => {
-        if (j % 3 !== i) return;
-        rewrite(node, tablePath(id), (bytes) => bytes.fill(0xa5, 200, Math.min(bytes.length, 12_000)));
-      });
-    });
+    const all = tables(cluster.nodes[0] as ClusterNode);
+    for (const [j, { id }] of all.entries()) {
+      const { disk } = cluster.nodes[j % 3] as ClusterNode;
+      await rewrite(disk, tablePath(id), (bytes) => bytes.fill(0xa5, 200, Math.min(bytes.length, 12_000)));
+    }
     assert.deepEqual(await audit(cluster), []);
     for (const node of cluster.nodes) await node.store.scrub(() => undefined);
     await healed(cluster);
@@ -120,7 +100,7 @@ describe('healing in a cluster', function () {
     const cut = node.disk.openSync(tablePath((own[1] as TableMeta).id), 'write');
     await cut.truncate(5000);
     cut.close();
-    rewrite(node, tablePath((own[2] as TableMeta).id), (bytes) => bytes.fill(0));
+    await rewrite(node.disk, tablePath((own[2] as TableMeta).id), (bytes) => bytes.fill(0));
     await cluster.up(node);
     assert.deepEqual(await audit(cluster), []);
     await node.store.scrub(() => undefined);

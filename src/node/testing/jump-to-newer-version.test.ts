@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict';
-import { fromUtf8, toHex } from '../../base/bytes.js';
-import type { Env } from '../../base/env.js';
+import { fromUtf8 } from '../../base/bytes.js';
 import { codeOf } from '../../base/errors.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import { NEWER_VERSION_USED } from '../../replica/snapshot/newer-version.js';
 import { get, put } from '../../api/testing/requests.js';
-import { TestCluster, type TestNode } from './test-cluster.js';
+import { Cluster } from './cluster.js';
+import type { ClusterNode } from './cluster-node.js';
+import { assertEqualTrees } from './equal-trees.js';
+import { rewrite } from './files.js';
+import { calm } from './surroundings.js';
 import { USER_SPACE } from '../../storage/base/read-view.js';
 import type { Version } from '../../storage/version/version.js';
-import { encodeManifest } from '../../storage/version/manifest-codec.js';
 import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
-import { Healing } from '../../healing/healing.js';
 
 const KEYS = 400;
 
@@ -18,7 +19,7 @@ function value(i: number, round: number): string {
   return `${i}-${round}-`.padEnd(180, String((i * 2654435761) % 1000003));
 }
 
-async function write(cluster: TestCluster, round: number): Promise<void> {
+async function write(cluster: Cluster, round: number): Promise<void> {
   for (let at = 0; at < KEYS; at += 50) {
     await Promise.all(
       Array.from({ length: 50 }, async (_, i) => (await cluster.leader()).store.put(put(`k${at + i}`, value(at + i, round)))),
@@ -26,27 +27,25 @@ async function write(cluster: TestCluster, round: number): Promise<void> {
   }
 }
 
-function tables(node: TestNode): readonly TableMeta[] {
+function tables(node: ClusterNode): readonly TableMeta[] {
   return node.replica.tree.durable.list();
 }
 
 /** Nothing of it is left, parity included. */
-function zero(node: TestNode, { id, bytes }: TableMeta): void {
-  const file = node.disk.openSync(tablePath(id), 'write');
-  file.writeSync(new Uint8Array(bytes), 0);
-  file.close();
+function zero(node: ClusterNode, { id }: TableMeta): Promise<void> {
+  return rewrite(node.disk, tablePath(id), (bytes) => bytes.fill(0));
 }
 
 /** Tables without any of the state machine's own keys: a start can do without them, apply cannot. */
-function userTables(node: TestNode): TableMeta[] {
+function userTables(node: ClusterNode): TableMeta[] {
   return tables(node).filter(({ smallest, largest }) => smallest[0] === USER_SPACE && largest[0] === USER_SPACE);
 }
 
 /** Overwrites everything until no other member has any of `old` in any version. Gives the number of rounds. */
-async function compactAway(cluster: TestCluster, others: readonly TestNode[], old: readonly TableMeta[]): Promise<number> {
+async function compactAway(cluster: Cluster, others: readonly ClusterNode[], old: readonly TableMeta[]): Promise<number> {
   const digests = new Set(old.map((table) => table.fileDigest));
   const names = (version: Version): boolean => version.list().some((table) => digests.has(table.fileDigest));
-  const gone = ({ replica: { tree } }: TestNode): boolean => !names(tree.durable) && !names(tree.latest);
+  const gone = ({ replica: { tree } }: ClusterNode): boolean => !names(tree.durable) && !names(tree.latest);
   let round = 1;
   do await write(cluster, ++round);
   while (round < 12 || (round < 60 && !others.every(gone)));
@@ -54,7 +53,7 @@ async function compactAway(cluster: TestCluster, others: readonly TestNode[], ol
   return round;
 }
 
-async function assertWhole(cluster: TestCluster, round: number): Promise<void> {
+async function assertWhole(cluster: Cluster, round: number): Promise<void> {
   await cluster.settled();
   for (const node of cluster.nodes) {
     for (let i = 0; i < KEYS; i += 5) {
@@ -64,12 +63,11 @@ async function assertWhole(cluster: TestCluster, round: number): Promise<void> {
       }
     }
   }
-  const manifests = cluster.nodes.map(({ replica }) => toHex(encodeManifest(replica.tree.materialized)));
-  assert.equal(new Set(manifests).size, 1, 'S2 equal trees');
+  assertEqualTrees(cluster.nodes);
   for (const node of cluster.nodes) assert.equal((await node.store.scrub(() => undefined)).faults, 0, `node ${node.id} is clean`);
 }
 
-function jumped(node: TestNode): boolean {
+function jumped(node: ClusterNode): boolean {
   return node.events.some((event) => event.type === 'warning' && event.message === NEWER_VERSION_USED);
 }
 
@@ -80,14 +78,13 @@ function inTime(work: Promise<unknown>): Promise<unknown> {
 
 describe('a member whose peers no longer keep what it lacks', function () {
   this.timeout(60_000);
-  let cluster: TestCluster;
-  let node: TestNode;
-  let others: TestNode[];
+  let cluster: Cluster;
+  let node: ClusterNode;
+  let others: ClusterNode[];
 
   beforeEach(async () => {
     // The log is never shortened: Raft has no reason to send a snapshot.
-    const makeHooks = (env: Env): Healing => new Healing(env, { resendMs: 300, pollMs: 100 });
-    cluster = await TestCluster.start(3, { logSegmentBytes: 64 * 1024 * 1024, makeHooks });
+    cluster = await Cluster.start(calm, { logSegmentBytes: 64 * 1024 * 1024 });
     await write(cluster, 1);
     await cluster.settled();
     node = await cluster.follower();
@@ -97,13 +94,13 @@ describe('a member whose peers no longer keep what it lacks', function () {
 
   afterEach(async () => {
     assert.ok(cluster.nodes.every(({ events }) => !events.some((event) => event.type === 'snapshot-sent')), 'Raft sent no snapshot');
-    await cluster.stop();
+    await cluster.close();
   });
 
   it('D1 comes up with a newer version when the state as of F was in tables that are lost', async () => {
     const lost = tables(node);
     const round = await compactAway(cluster, others, lost);
-    lost.forEach((table, i) => (i % 2 === 0 ? zero(node, table) : void node.disk.unlink(tablePath(table.id))));
+    for (const [i, table] of lost.entries()) await (i % 2 === 0 ? zero(node, table) : node.disk.unlink(tablePath(table.id)));
     await inTime(cluster.up(node));
     await assertWhole(cluster, round);
     assert.ok(jumped(node));
@@ -117,7 +114,7 @@ describe('a member whose peers no longer keep what it lacks', function () {
     const lost = userTables(node);
     assert.ok(lost.length > 0);
     const round = await compactAway(cluster, others, lost);
-    for (const table of lost) zero(node, table);
+    for (const table of lost) await zero(node, table);
     await inTime(cluster.up(node));
     await assertWhole(cluster, round);
     assert.ok(jumped(node));
@@ -128,7 +125,7 @@ describe('a member whose peers no longer keep what it lacks', function () {
 
   it('D1 R4 a running member that was cut off jumps, and serves nothing older than it served before', async () => {
     const lost = userTables(node);
-    for (const table of lost) zero(node, table);
+    for (const table of lost) await zero(node, table);
     for (const other of others) cluster.hub.cut(node.id, other.id);
     await cluster.up(node);
     const round = await compactAway(cluster, others, lost);
@@ -154,14 +151,14 @@ describe('a member whose peers no longer keep what it lacks', function () {
     await cluster.up(node);
     await cluster.settled();
     const [table] = userTables(node) as [TableMeta];
-    zero(node, table);
+    await zero(node, table);
     let asked = 0;
     const repair = async (): Promise<void> => {
       asked++;
       await cluster.until('the table to be healed', () => !node.replica.tree.materialized.list().some(({ id }) => id === table.id));
       throw new EtcdError('DATA_LOSS', 'given up meanwhile');
     };
-    Object.assign(node.replica.options.healing, { repair });
+    Object.assign(node.healing, { repair });
     for (let i = 0; i < KEYS; i++) {
       const { kvs } = await node.store.range(get(`k${i}`, true));
       assert.equal(kvs[0] && fromUtf8(kvs[0].value), value(i, 1));

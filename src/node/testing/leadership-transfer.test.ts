@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { StorageError } from '../../storage/base/errors.js';
 import { RaftDriver } from '../../replica/consensus/raft-driver.js';
 import { put } from '../../api/testing/requests.js';
-import { TestCluster } from './test-cluster.js';
+import { Cluster } from './cluster.js';
+import { calm } from './surroundings.js';
 
 describe('leaders that are in the way', () => {
   it('a leader that cannot apply hands over to a member that can', async () => {
-    const cluster = await TestCluster.start(3);
+    const cluster = await Cluster.start(calm);
     try {
       const leader = await cluster.leader();
       const bad = (): never => {
@@ -22,7 +23,7 @@ describe('leaders that are in the way', () => {
       await other.store.put(put('k2', 'v'));
       assert.notEqual(leader.replica.applier.blockedSince, undefined);
     } finally {
-      await cluster.stop();
+      await cluster.close();
     }
   });
 
@@ -33,15 +34,15 @@ describe('leaders that are in the way', () => {
       return refused++ < 3 ? false : ((propose.value as (data: Uint8Array) => boolean).call(this, data));
     };
     Object.defineProperty(RaftDriver.prototype, 'proposeAsLeader', { ...propose, value: refuseFirst });
-    let cluster: TestCluster | undefined;
+    let cluster: Cluster | undefined;
     try {
-      cluster = await TestCluster.start(1);
+      cluster = await Cluster.start(calm, { members: 1 });
       const [node] = cluster.nodes;
       await cluster.until('the settings', () => node?.replica.settings);
       assert.ok(refused > 3);
     } finally {
       Object.defineProperty(RaftDriver.prototype, 'proposeAsLeader', propose);
-      await cluster?.stop();
+      await cluster?.close();
     }
   });
 });

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { LogError } from '../../replica/log/errors.js';
 import { get, put } from '../../api/testing/requests.js';
-import { TestCluster } from './test-cluster.js';
-import { Healing } from '../../healing/healing.js';
+import { Cluster } from './cluster.js';
+import { calm } from './surroundings.js';
 
-describe('a log that is damaged below F', function () {
+describe('a log that is damaged below the flushed index', function () {
   this.timeout(60_000);
-  let cluster: TestCluster;
-  afterEach(() => cluster.stop());
+  let cluster: Cluster;
+  afterEach(() => cluster.close());
 
   it('D1 a leader that cannot read what a lagging member needs sends a snapshot, and does not stop', async () => {
-    cluster = await TestCluster.start(3, { logSegmentBytes: 1024 * 1024, makeHooks: (env) => new Healing(env) });
+    cluster = await Cluster.start(calm, { logSegmentBytes: 1024 * 1024 });
     const lagging = await cluster.follower();
     await cluster.kill(lagging);
     let leader = await cluster.leader();

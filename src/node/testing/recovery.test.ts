@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { fromUtf8 } from '../../base/bytes.js';
+import type { CrashDisk } from '../../base/disk/crash-disk.js';
 import { seededRandom } from '../../base/testing/seeded-random.js';
-import { ChaosCluster, type ChaosNode } from './chaos-cluster.js';
-import { load, valueOf } from './chaos-load.js';
+import { Chaos } from './chaos-env.js';
+import { Cluster } from './cluster.js';
+import type { ClusterNode } from './cluster-node.js';
+import { load, valueOf } from './load.js';
 import { get } from '../../api/testing/requests.js';
 
 const KEYS = 120;
 
-async function check(cluster: ChaosCluster, last: number): Promise<void> {
+async function check(cluster: Cluster<CrashDisk>, last: number): Promise<void> {
   for (const node of cluster.alive) {
     for (let i = last - KEYS; i < last; i += 7) {
       const { kvs } = await node.store.range(get(`key${i % KEYS}`));
@@ -18,28 +21,23 @@ async function check(cluster: ChaosCluster, last: number): Promise<void> {
 
 describe('recovery of a whole cluster', function () {
   this.timeout(60_000);
-  let cluster: ChaosCluster;
+  let cluster: Cluster<CrashDisk>;
 
   beforeEach(async () => {
-    cluster = new ChaosCluster(seededRandom(5));
-    await Promise.all(cluster.nodes.map((node) => cluster.up(node)));
-    await cluster.until('a leader', 10_000, () => cluster.leader() !== undefined);
+    cluster = await Cluster.start(new Chaos(seededRandom(5)));
   });
 
-  afterEach(async () => {
-    for (const node of cluster.nodes) await cluster.stop(node);
-    assert.deepEqual(cluster.faults, []);
-  });
+  afterEach(() => cluster.close());
 
   it('D1 compactions that no member recorded before all lost power are made again from the log', async () => {
-    for (const node of cluster.nodes) node.life.stalled = (path) => path.startsWith('manifest/');
+    for (const node of cluster.nodes) node.process.stalled = (path) => path.startsWith('manifest/');
     let written = 0;
     const compacted = (): boolean => cluster.nodes.every(({ replica }) => replica.tree.materialized.levels.slice(1).flat().length > 0);
     while (!compacted() && written < 4_000) await load(cluster, written, (written += 100), KEYS);
     assert.ok(compacted(), 'something was compacted');
     for (const { replica } of cluster.nodes) assert.equal(replica.tree.durable.list().length, 0, 'and nothing of it recorded');
     for (const node of cluster.nodes) cluster.crash(node);
-    await Promise.all(cluster.nodes.map((node) => cluster.up(node)));
+    await cluster.upAll();
     await cluster.settled(20_000);
     await check(cluster, written);
   });
@@ -49,7 +47,7 @@ describe('recovery of a whole cluster', function () {
     let since = 0;
     await cluster.up(follower);
     const { replica } = follower;
-    follower.life.stalled = (path) => {
+    follower.process.stalled = (path) => {
       const between = path.startsWith('log/') && replica.tree.durable.flushed.index > replica.log.lastIndex();
       if (between) since ||= performance.now();
       // Longer than the interval at which logs are shortened.
@@ -66,12 +64,12 @@ describe('recovery of a whole cluster', function () {
     let met = false;
     await cluster.up(follower);
     const { replica } = follower;
-    follower.life.stalled = (path) => {
+    follower.process.stalled = (path) => {
       const between = path.startsWith('log/') && replica.tree.durable.flushed.index > replica.log.lastIndex();
       met ||= between;
       return between;
     };
-    await cluster.until('the moment', 10_000, () => met);
+    await cluster.until('the moment', () => met);
     cluster.crash(follower);
     await load(cluster, written, written + 100, KEYS);
     await cluster.up(follower);
@@ -80,10 +78,10 @@ describe('recovery of a whole cluster', function () {
   });
 
   /** A follower that is down, and whose next entry the others no longer have. */
-  async function behindTheLog(): Promise<{ follower: ChaosNode; written: number }> {
+  async function behindTheLog(): Promise<{ follower: ClusterNode<CrashDisk>; written: number }> {
     let written = 0;
     while (written < 300) await load(cluster, written, (written += 100), KEYS);
-    const follower = cluster.nodes.find((node) => node !== cluster.leader()) as ChaosNode;
+    const follower = await cluster.follower();
     const last = follower.replica.log.lastIndex();
     cluster.crash(follower);
     const gone = (): boolean => cluster.alive.every((node) => node.store.status().firstLogIndex > last + 1);

@@ -1,38 +1,30 @@
 import assert from 'node:assert/strict';
 import { fromUtf8 } from '../../base/bytes.js';
-import type { MemoryDisk } from '../../base/disk/memory-disk.js';
 import { get, put } from '../../api/testing/requests.js';
-import { TestCluster, type TestNode } from './test-cluster.js';
+import { Cluster } from './cluster.js';
+import type { ClusterNode } from './cluster-node.js';
+import { assertEqualTrees } from './equal-trees.js';
+import { rot } from './files.js';
+import { calm } from './surroundings.js';
 import { tablePath } from '../../storage/table/table-meta.js';
-import { Healing } from '../../healing/healing.js';
-import { rot } from '../../healing/testing/world.js';
 
 const KEYS = 160;
 
-function tableFiles(node: TestNode): string {
-  const tables = node.store.status().manifest.tables.map(({ id, digest }) => `${id}:${digest}`);
-  return tables.sort().join(' ');
-}
-
-function bytesOf(disk: MemoryDisk, path: string): Uint8Array | undefined {
-  return disk.node(path)?.bytes;
-}
-
 describe('healing in whole replicas', () => {
-  let cluster: TestCluster;
+  let cluster: Cluster;
 
   beforeEach(async () => {
-    cluster = await TestCluster.start(3, { makeHooks: (env) => new Healing(env, { resendMs: 200, pollMs: 50 }) });
+    cluster = await Cluster.start(calm, { healing: { resendMs: 200, pollMs: 50 } });
     const leader = await cluster.leader();
     for (let i = 0; i < KEYS; i++) await leader.store.put(put(`k${i}`, `value ${i} `.repeat(60)));
     await cluster.until('tables', () => cluster.nodes.every((node) => node.store.status().manifest.tables.length > 0));
     await cluster.settled();
   });
 
-  afterEach(() => cluster.stop());
+  afterEach(() => cluster.close());
 
   function aTable(): number {
-    const [first] = (cluster.nodes[0] as TestNode).store.status().manifest.tables;
+    const [first] = (cluster.nodes[0] as ClusterNode).store.status().manifest.tables;
     assert.ok(first);
     return first.id;
   }
@@ -45,12 +37,7 @@ describe('healing in whole replicas', () => {
       }),
     );
     await cluster.settled();
-    assert.equal(new Set(cluster.nodes.map(tableFiles)).size, 1, 'S2 the same tables everywhere');
-    for (const { id } of (cluster.nodes[0] as TestNode).store.status().manifest.tables) {
-      const [a, b, c] = cluster.nodes.map((node) => bytesOf(node.disk, tablePath(id)));
-      assert.deepEqual(a, b, `table ${id}`);
-      assert.deepEqual(b, c, `table ${id}`);
-    }
+    assertEqualTrees(cluster.nodes);
     for (const node of cluster.nodes) {
       for (let i = 0; i < KEYS; i += 7) {
         const { kvs } = await node.store.range(get(`k${i}`, true));
@@ -62,10 +49,10 @@ describe('healing in whole replicas', () => {
 
   it('H1 S4 D1 rot on a follower, rot on the leader and a missing file: scrub finds them, the log heals them, all nodes agree', async () => {
     const leader = await cluster.leader();
-    const [one, two] = cluster.nodes.filter((node) => node !== leader) as [TestNode, TestNode];
+    const [one, two] = cluster.nodes.filter((node) => node !== leader) as [ClusterNode, ClusterNode];
     const id = aTable();
-    rot(one.disk, tablePath(id), 1500, 40);
-    rot(leader.disk, tablePath(id), 4000, 2500);
+    await rot(one.disk, tablePath(id), 1500, 1540);
+    await rot(leader.disk, tablePath(id), 4000, 6500);
     await two.disk.unlink(tablePath(id));
     for (const node of cluster.nodes) assert.ok((await node.store.scrub(() => undefined)).faults > 0, `node ${node.id}`);
     await healed(id);
@@ -76,8 +63,8 @@ describe('healing in whole replicas', () => {
     const follower = await cluster.follower();
     await cluster.kill(follower);
     const id = aTable();
-    const size = bytesOf(follower.disk, tablePath(id))?.length ?? 0;
-    rot(follower.disk, tablePath(id), 1000, size - 2000);
+    const size = follower.disk.sizeOf(tablePath(id)) ?? 0;
+    await rot(follower.disk, tablePath(id), 1000, size - 1000);
     await cluster.up(follower);
     for (let i = 0; i < KEYS; i++) {
       const { kvs } = await follower.store.range(get(`k${i}`, true));
@@ -91,7 +78,7 @@ describe('healing in whole replicas', () => {
     const leader = await cluster.leader();
     const follower = await cluster.follower();
     const id = aTable();
-    rot(follower.disk, tablePath(id), 1500, 40);
+    await rot(follower.disk, tablePath(id), 1500, 1540);
     await follower.store.scrub(() => undefined);
     await Promise.all([cluster.kill(leader), cluster.kill(follower)]);
     await Promise.all([cluster.up(leader), cluster.up(follower)]);

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { fromUtf8, toHex } from '../../base/bytes.js';
-import { encodeManifest } from '../../storage/version/manifest-codec.js';
-import { tablePath } from '../../storage/table/table-meta.js';
+import { fromUtf8 } from '../../base/bytes.js';
 import { get, put } from '../../api/testing/requests.js';
-import { TestCluster, type TestNode } from './test-cluster.js';
+import { Cluster } from './cluster.js';
+import type { ClusterNode } from './cluster-node.js';
+import { assertEqualTrees } from './equal-trees.js';
+import { calm } from './surroundings.js';
 
-async function read(node: TestNode, key: string, serializable = false): Promise<string | undefined> {
+async function read(node: ClusterNode, key: string, serializable = false): Promise<string | undefined> {
   const { kvs } = await node.store.range(get(key, serializable));
   return kvs[0] && fromUtf8(kvs[0].value);
 }
@@ -18,40 +19,23 @@ function value(i: number, bytes = 200): string {
   return text;
 }
 
-async function load(cluster: TestCluster, from: number, to: number): Promise<void> {
+async function load(cluster: Cluster, from: number, to: number): Promise<void> {
   for (let at = from; at < to; at += 50) {
     await Promise.all(
       Array.from({ length: Math.min(50, to - at) }, (_, i) => {
-        const node = cluster.alive[(at + i) % cluster.alive.length] as TestNode;
+        const node = cluster.alive[(at + i) % cluster.alive.length] as ClusterNode;
         return node.store.put(put(`key${String((at + i) % 700).padStart(5, '0')}`, value(at + i)));
       }),
     );
   }
 }
 
-function file(node: TestNode, path: string): Uint8Array {
-  const handle = node.disk.openSync(path, 'read');
-  const bytes = new Uint8Array(handle.size());
-  handle.readSync(bytes, 0);
-  handle.close();
-  return bytes;
-}
-
-function assertEqualTrees(cluster: TestCluster): void {
-  const [first, ...others] = cluster.alive as [TestNode, ...TestNode[]];
-  const tables = first.replica.tree.materialized.list();
-  for (const other of others) {
-    assert.equal(toHex(encodeManifest(other.replica.tree.materialized)), toHex(encodeManifest(first.replica.tree.materialized)));
-    for (const { id } of tables) assert.deepEqual(file(other, tablePath(id)), file(first, tablePath(id)), `table ${id}`);
-  }
-}
-
 describe('a cluster of replicas', () => {
-  let cluster: TestCluster;
-  afterEach(() => cluster.stop());
+  let cluster: Cluster;
+  afterEach(() => cluster.close());
 
-  it('takes writes and linearizable reads on any node (R4)', async () => {
-    cluster = await TestCluster.start();
+  it('R4 takes writes and linearizable reads on any node', async () => {
+    cluster = await Cluster.start(calm);
     for (const node of cluster.nodes) await node.store.put(put(`from${node.id}`, `${node.id}`));
     for (const node of cluster.nodes) {
       for (const other of cluster.nodes) assert.equal(await read(node, `from${other.id}`), `${other.id}`);
@@ -59,18 +43,18 @@ describe('a cluster of replicas', () => {
   });
 
   it('S2 S6 flushes and compacts to byte-equal tables and equal manifests on every replica', async () => {
-    cluster = await TestCluster.start();
+    cluster = await Cluster.start(calm);
     await load(cluster, 0, 3000);
     await cluster.settled();
     const leader = await cluster.leader();
     assert.ok(leader.events.some((event) => event.type === 'plan'), 'something was compacted');
     assert.ok(leader.replica.tree.materialized.levels.slice(1).flat().length > 0);
-    assertEqualTrees(cluster);
+    assertEqualTrees(cluster.nodes);
     for (const node of cluster.nodes) for (let i = 2300; i < 3000; i += 37) assert.equal(await read(node, `key${String(i % 700).padStart(5, '0')}`), value(i));
   });
 
   it('D1 goes on without its leader and loses no acknowledged write', async () => {
-    cluster = await TestCluster.start();
+    cluster = await Cluster.start(calm);
     await load(cluster, 0, 400);
     const leader = await cluster.leader();
     await cluster.kill(leader);
@@ -78,11 +62,11 @@ describe('a cluster of replicas', () => {
     for (const node of cluster.alive) for (let i = 200; i < 700; i += 13) assert.equal(await read(node, `key${String(i).padStart(5, '0')}`), value(i));
     await cluster.up(leader);
     await cluster.settled();
-    assertEqualTrees(cluster);
+    assertEqualTrees(cluster.nodes);
   });
 
   it('D1 restarts from F: every node down at once, all acknowledged writes are there', async () => {
-    cluster = await TestCluster.start();
+    cluster = await Cluster.start(calm);
     for (let round = 0; round < 3; round++) {
       await load(cluster, round * 500, round * 500 + 500);
       await Promise.all(cluster.nodes.map((node) => cluster.kill(node)));
@@ -90,12 +74,12 @@ describe('a cluster of replicas', () => {
       await cluster.leader();
     }
     await cluster.settled();
-    for (let i = 800; i < 1500; i += 7) assert.equal(await read(cluster.nodes[i % 3] as TestNode, `key${String(i % 700).padStart(5, '0')}`), value(i));
-    assertEqualTrees(cluster);
+    for (let i = 800; i < 1500; i += 7) assert.equal(await read(cluster.nodes[i % 3] as ClusterNode, `key${String(i % 700).padStart(5, '0')}`), value(i));
+    assertEqualTrees(cluster.nodes);
   });
 
   it('S5 a follower behind the truncated log receives the manifest and fetches only what it lacks', async () => {
-    cluster = await TestCluster.start();
+    cluster = await Cluster.start(calm);
     await load(cluster, 0, 1500);
     await cluster.settled();
     const follower = await cluster.follower();
@@ -108,12 +92,12 @@ describe('a cluster of replicas', () => {
     const { snapshots } = follower.store.status();
     assert.equal(snapshots.received, 1);
     assert.ok(snapshots.fetchedBytes > 0);
-    assertEqualTrees(cluster);
+    assertEqualTrees(cluster.nodes);
     for (let i = 2900; i < 3600; i += 11) assert.equal(await read(follower, `key${String(i % 700).padStart(5, '0')}`, true), value(i));
   });
 
   it('re-proposes what was forwarded to a leader that died, and applies it once', async () => {
-    cluster = await TestCluster.start();
+    cluster = await Cluster.start(calm);
     const leader = await cluster.leader();
     const follower = await cluster.follower();
     await follower.store.put(put('counter', '0'));

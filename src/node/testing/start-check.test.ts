@@ -11,41 +11,42 @@ import { checkStart, Witness } from '../../replica/start/start-check.js';
 import { Life } from '../../replica/state/life.js';
 import { Membership } from '../../replica/state/membership.js';
 import { get, put } from '../../api/testing/requests.js';
-import { TestCluster, type TestNode } from './test-cluster.js';
+import { Cluster } from './cluster.js';
+import type { ClusterNode } from './cluster-node.js';
+import { calm } from './surroundings.js';
 
 describe('a member whose data directory was emptied', function () {
   this.timeout(30_000);
-  let cluster: TestCluster;
-  afterEach(() => cluster.stop());
+  let cluster: Cluster;
+  afterEach(() => cluster.close());
 
   it('R1 D1 is refused however often it starts, while the others serve', async () => {
-    cluster = await TestCluster.start();
+    cluster = await Cluster.start(calm);
     const node = await cluster.follower();
     await node.store.put(put('a', '1'));
     await cluster.kill(node);
-    (node as { disk: MemoryDisk }).disk = new MemoryDisk();
+    node.disk = new MemoryDisk();
     for (let start = 0; start < 2; start++) {
       await assert.rejects(cluster.up(node), (error) => error instanceof ReplicaError && error.code === 'EMPTIED');
-      await cluster.kill(node);
     }
     const [other] = cluster.alive;
     assert.equal((await other?.store.range(get('a')))?.kvs.length, 1);
   });
 
   it('R1 D1 is refused though every other member restarted meanwhile: they remember through the log', async () => {
-    cluster = await TestCluster.start();
+    cluster = await Cluster.start(calm);
     const node = await cluster.follower();
     await announced(cluster, node, 1);
     const others = cluster.nodes.filter((each) => each !== node);
     await cluster.kill(node);
-    (node as { disk: MemoryDisk }).disk = new MemoryDisk();
+    node.disk = new MemoryDisk();
     for (const other of others) await cluster.kill(other);
     await Promise.all(others.map((other) => cluster.up(other)));
     await assert.rejects(cluster.up(node), (error) => error instanceof ReplicaError && error.code === 'EMPTIED');
   });
 
   it('R5 an older copy of a data directory is refused: others have met a later start', async () => {
-    cluster = await TestCluster.start();
+    cluster = await Cluster.start(calm);
     const node = await cluster.follower();
     await cluster.kill(node);
     const old = copyOf(node.disk);
@@ -54,12 +55,12 @@ describe('a member whose data directory was emptied', function () {
       await announced(cluster, node, life + 2);
       await cluster.kill(node);
     }
-    (node as { disk: MemoryDisk }).disk = old;
+    node.disk = old;
     await assert.rejects(cluster.up(node), (error) => error instanceof ReplicaError && error.code === 'ROLLED_BACK');
   });
 
   it('R1 R5 a copy of the very same start is refused too: others were told of what it lacks', async () => {
-    cluster = await TestCluster.start();
+    cluster = await Cluster.start(calm);
     const node = await cluster.follower();
     await announced(cluster, node, 1);
     await node.store.put(put('a', '1'));
@@ -67,23 +68,24 @@ describe('a member whose data directory was emptied', function () {
     await node.store.put(put('b', '2'));
     await cluster.settled();
     await cluster.kill(node);
-    (node as { disk: MemoryDisk }).disk = old;
+    node.disk = old;
     await assert.rejects(cluster.up(node), (error) => error instanceof ReplicaError && error.code === 'ROLLED_BACK');
   });
 
   it('R5 a member that went on with an older copy stops once a leader counts on entries that are gone', async () => {
-    cluster = await TestCluster.start();
+    cluster = await Cluster.start(calm);
     const node = await cluster.follower();
     const { driver } = node.replica;
     const commit = driver.node.lastIndex + 1_000;
     driver.step({ ...newMessage('MsgHeartbeat', node.replica.leadership.leader, node.id, driver.node.term), commit });
-    const [error] = cluster.failures.splice(0);
-    assert.ok(error instanceof ReplicaError && error.code === 'ROLLED_BACK', String(error));
+    const [failure] = cluster.failures.splice(0);
+    assert.equal(failure?.node, node.id);
+    assert.ok(failure.cause instanceof ReplicaError && failure.cause.code === 'ROLLED_BACK', failure.message);
   });
 
   it('a member with a memory is answered at once though nobody leads; a new one waits for a majority', async () => {
-    cluster = await TestCluster.start();
-    const [node] = cluster.alive as [TestNode];
+    cluster = await Cluster.start(calm);
+    const [node] = cluster.alive as [ClusterNode];
     const { env, life, leadership, state, gossip } = node.replica;
     const nobodyLeads = { confirm: () => new Promise<void>(() => undefined) };
     const witness = new Witness({ env, life, wasNew: false, leadership, state, gossip, heard: new PromisesHeard(), reads: nobodyLeads });
@@ -164,7 +166,7 @@ function remembers(answer: Told): Uint8Array {
 }
 
 /** Every member has it from the log. */
-async function announced(cluster: TestCluster, node: TestNode, incarnation: number): Promise<void> {
+async function announced(cluster: Cluster, node: ClusterNode, incarnation: number): Promise<void> {
   const known = (): boolean => cluster.alive.every(({ replica }) => replica.kv.incarnationOf(node.id) === incarnation);
   while (!known()) await new Promise((resolve) => setTimeout(resolve, 10));
 }

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import { get, put } from '../../api/testing/requests.js';
-import { TestCluster } from './test-cluster.js';
+import { Cluster } from './cluster.js';
+import { calm } from './surroundings.js';
 
 describe('table files that nothing names', function () {
   this.timeout(60_000);
-  let cluster: TestCluster;
-  afterEach(() => cluster.stop());
+  let cluster: Cluster;
+  afterEach(() => cluster.close());
 
   it('S5 go while the node runs; named ones stay', async () => {
-    cluster = await TestCluster.start();
+    cluster = await Cluster.start(calm);
     for (let i = 0; i < 400; i++) await cluster.nodes[i % 3]?.store.put(put(`k${i}`, 'v'.repeat(200)));
     await cluster.settled();
     const node = await cluster.follower();

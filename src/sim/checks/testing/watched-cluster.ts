@@ -1,14 +1,16 @@
-/** Real replicas on memory disks, watched by the checks as a simulated cluster is: frames at send time, events as they are emitted. */
+/**
+ * A cluster of real members on memory disks, watched by the checks as a simulated one is: frames at send time, events as
+ * they are emitted.
+ */
 
-import { MemoryDisk } from '../../../base/disk/memory-disk.js';
+import type { MemoryDisk } from '../../../base/disk/memory-disk.js';
 import type { Env, Network } from '../../../base/env.js';
-import type { KintsugiEvent } from '../../../base/events.js';
+import { messageOf } from '../../../base/errors.js';
 import type { NodeId } from '../../../base/ids.js';
-import { Healing } from '../../../healing/healing.js';
-import { NodeStore } from '../../../node/node-store.js';
-import { Replica } from '../../../replica/replica.js';
-import { SMALL_TREE } from '../../../node/testing/test-cluster.js';
-import { testEnv, TestHub } from '../../../base/testing/test-env.js';
+import type { Member } from '../../../node/open-member.js';
+import { Cluster } from '../../../node/testing/cluster.js';
+import type { ClusterNode } from '../../../node/testing/cluster-node.js';
+import { calm } from '../../../node/testing/surroundings.js';
 import type { NodeState } from '../../cluster/sim-node.js';
 import { Coverage } from '../../model/coverage.js';
 import type { Violation } from '../../model/result.js';
@@ -26,37 +28,66 @@ export function mediumOf(disk: MemoryDisk): WatchedDisk {
   };
 }
 
-export interface LiveNode extends WatchedNode {
+export class LiveNode implements WatchedNode {
+  readonly id: NodeId;
   readonly memory: MemoryDisk;
-  state: NodeState;
-  lives: number;
-  running: { replica: Replica; healing: Healing; store: NodeStore } | undefined;
+  readonly disk: WatchedDisk;
+  readonly member: ClusterNode;
+
+  constructor(member: ClusterNode) {
+    this.id = member.id;
+    this.memory = member.disk;
+    this.disk = mediumOf(member.disk);
+    this.member = member;
+  }
+
+  get state(): NodeState {
+    return this.member.state;
+  }
+
+  get lives(): number {
+    return this.member.starts;
+  }
+
+  get running(): Member | undefined {
+    return this.member.running;
+  }
 }
 
 export class WatchedCluster {
-  readonly hub = new TestHub();
   readonly world = { nowUs: 0 };
   readonly nodes: readonly LiveNode[];
   readonly violations: Violation[] = [];
   readonly oracle: DamageOracle;
   readonly checks: Checks;
-  readonly failures: unknown[] = [];
+  readonly #cluster: Cluster;
 
-  private constructor(count: number) {
-    this.nodes = Array.from({ length: count }, (_, i): LiveNode => {
-      const memory = new MemoryDisk();
-      return { id: i + 1, memory, disk: mediumOf(memory), state: 'down', lives: 0, running: undefined };
-    });
+  private constructor(members: number) {
+    const cluster = (this.#cluster = new Cluster(
+      { ...calm, env: (parts) => this.#tapped(parts.self, calm.env(parts)) },
+      {
+        members,
+        cacheBytes: 64 * 1024,
+        healing: { resendMs: 100, pollMs: 20 },
+        watcher: {
+          onEvent: ({ id }, event) => this.checks.onEvent(this.node(id), event),
+          onOpen: ({ id }) => this.checks.onOpen(this.node(id)),
+          onStart: ({ id }) => this.checks.onStart(this.node(id)),
+          onDeath: ({ id }) => this.checks.onDeath(this.node(id)),
+        },
+      },
+    ));
+    this.nodes = cluster.nodes.map((node) => new LiveNode(node));
     this.oracle = new DamageOracle({ world: this.world, nodes: this.nodes });
     this.checks = new Checks({
-      world: this.world, nodes: this.nodes, settings: { nodes: count }, coverage: new Coverage(), oracle: this.oracle,
+      world: this.world, nodes: this.nodes, settings: { nodes: members }, coverage: new Coverage(), oracle: this.oracle,
       report: (violation) => void this.violations.push(violation),
     });
   }
 
   static async start(count = 3): Promise<WatchedCluster> {
     const cluster = new WatchedCluster(count);
-    await Promise.all(cluster.nodes.map((node) => cluster.up(node)));
+    await cluster.#cluster.upAll();
     await cluster.leader();
     return cluster;
   }
@@ -65,53 +96,28 @@ export class WatchedCluster {
     return this.nodes[id - 1] as LiveNode;
   }
 
-  async up(node: LiveNode): Promise<void> {
-    node.lives++;
-    node.state = 'opening';
-    const emit = (event: KintsugiEvent): void => {
-      if (node.state !== 'down') this.checks.onEvent(node, event);
-    };
-    const env = this.#tapped(node, testEnv(node.id, node.memory, this.hub, emit));
-    const healing = new Healing(env, { resendMs: 100, pollMs: 20 });
-    const replica = await Replica.open({
-      env, healing, self: node.id, clusterId: 77n,
-      members: this.nodes.map(({ id }) => ({ id, name: `n${id}`, peerUrls: [`http://n${id}:2380`] })),
-      clientUrls: [], settings: SMALL_TREE, heartbeatMs: 30, electionMs: 300, logSegmentBytes: 64 * 1024, cacheBytes: 64 * 1024,
-      onFatal: (error) => this.failures.push(error),
-    });
-    node.running = { replica, healing, store: new NodeStore(replica, healing) };
-    this.checks.onOpen(node);
-    await replica.start();
-    node.state = 'up';
-    this.checks.onStart(node);
+  up(node: LiveNode): Promise<void> {
+    return this.#cluster.up(node.member);
   }
 
-  async kill(node: LiveNode): Promise<void> {
-    const { running } = node;
-    this.hub.kill(node.id);
-    this.checks.onDeath(node);
-    node.state = 'down';
-    node.running = undefined;
-    await running?.replica.stop();
+  kill(node: LiveNode): Promise<void> {
+    return this.#cluster.kill(node.member);
   }
 
-  async stop(): Promise<void> {
-    await Promise.all(this.nodes.filter((node) => node.running !== undefined).map((node) => this.kill(node)));
-    if (this.failures.length > 0) throw this.failures[0];
+  stop(): Promise<void> {
+    return this.#cluster.close();
   }
 
-  leader(): Promise<LiveNode> {
-    return this.until('a leader', () => this.nodes.find((node) => node.running?.replica.leadership.mayShapeTree === true));
+  async leader(): Promise<LiveNode> {
+    return this.node((await this.#cluster.leader()).id);
   }
 
+  /** As {@link Cluster.until}; what is not at rest is said when it fails. */
   async until<T>(what: string, condition: () => T | undefined | false): Promise<T> {
-    const end = performance.now() + 10_000;
-    for (;;) {
-      if (this.failures.length > 0) throw this.failures[0];
-      const found = condition();
-      if (found !== undefined && found !== false) return found;
-      if (performance.now() > end) throw new Error(`waited for ${what} in vain: ${this.checks.atRest().join('; ')}`);
-      await new Promise((resolve) => setTimeout(resolve, 5));
+    try {
+      return await this.#cluster.until(what, condition);
+    } catch (error) {
+      throw new Error(`${this.checks.atRest().join('; ')}\n${messageOf(error)}`, { cause: error });
     }
   }
 
@@ -119,16 +125,17 @@ export class WatchedCluster {
     return this.until('rest', () => this.checks.atRest().length === 0);
   }
 
-  #tapped(node: LiveNode, env: Env): Env {
+  #tapped(self: NodeId, env: Env): Env {
+    const { network: inner } = env;
     const network: Network = {
-      maxFrameBytes: env.network.maxFrameBytes,
-      start: (handler) => env.network.start(handler),
+      maxFrameBytes: inner.maxFrameBytes,
+      start: (handler) => inner.start(handler),
       send: (to, frame) => {
-        if (node.state !== 'down') this.checks.onFrame(node.id, to, frame);
-        env.network.send(to, frame);
+        if (this.node(self).state !== 'down') this.checks.onFrame(self, to, frame);
+        inner.send(to, frame);
       },
-      call: (to, method, request, timeoutMs) => env.network.call(to, method, request, timeoutMs),
-      stop: () => env.network.stop(),
+      call: (to, method, request, timeoutMs) => inner.call(to, method, request, timeoutMs),
+      stop: () => inner.stop(),
     };
     return { ...env, network };
   }

@@ -1,0 +1,129 @@
+/**
+ * A member of a cluster for tests: a disk that stays, and one life after another on it. The cluster writes its state; a
+ * test reads it. What the last life left (its replica, its store) can still be looked at while the member is down.
+ */
+
+import { assert, must } from '../../base/assert.js';
+import { Deferred } from '../../base/deferred.js';
+import type { MemoryDisk } from '../../base/disk/memory-disk.js';
+import type { Disk } from '../../base/disk.js';
+import type { KintsugiEvent } from '../../base/events.js';
+import type { NodeId } from '../../base/ids.js';
+import type { Healing } from '../../healing/healing.js';
+import type { Replica } from '../../replica/replica.js';
+import type { NodeStore } from '../node-store.js';
+import type { Member } from '../open-member.js';
+import type { TestProcess } from './surroundings.js';
+
+/** opening: its files are being opened, or it waits for its peers. */
+export type ClusterNodeState = 'down' | 'opening' | 'up';
+
+const MAX_EVENTS = 5_000;
+
+export class OneLife implements TestProcess {
+  alive = true;
+  stalled?: (path: string) => boolean;
+  /** Resolves when it is over, however it ends. */
+  readonly over = new Deferred();
+}
+
+export class ClusterNode<D extends Disk = MemoryDisk> {
+  readonly id: NodeId;
+  /** What the next life opens: a test may put another one in while the member is down. */
+  disk: D;
+  /** The newest last; the oldest are forgotten. */
+  readonly events: KintsugiEvent[] = [];
+  #state: ClusterNodeState = 'down';
+  #starts = 0;
+  #life = new OneLife();
+  #member: Member | undefined;
+  #running: Member | undefined;
+  #opening: Promise<void> | undefined;
+
+  constructor(id: NodeId, disk: D) {
+    this.id = id;
+    this.disk = disk;
+    this.#life.alive = false;
+  }
+
+  get state(): ClusterNodeState {
+    return this.#state;
+  }
+
+  get up(): boolean {
+    return this.#state === 'up';
+  }
+
+  get starts(): number {
+    return this.#starts;
+  }
+
+  /** This life is its present one, and not over. */
+  lives(life: TestProcess): boolean {
+    return this.#life === life && this.#state !== 'down';
+  }
+
+  get process(): TestProcess {
+    return this.#life;
+  }
+
+  /** Of the present life: from when its files are open until it is down. */
+  get running(): Member | undefined {
+    return this.#running;
+  }
+
+  /** What {@link Cluster.up} has promised; undefined: it is not opening. */
+  get opening(): Promise<void> | undefined {
+    return this.#opening;
+  }
+
+  get replica(): Replica {
+    return this.#last.replica;
+  }
+
+  get store(): NodeStore {
+    return this.#last.store;
+  }
+
+  get healing(): Healing {
+    return this.#last.healing;
+  }
+
+  // Writers: the cluster.
+
+  begin(): OneLife {
+    assert(this.#state === 'down', `node ${this.id} is ${this.#state}, and starts`);
+    this.#state = 'opening';
+    this.#starts++;
+    return (this.#life = new OneLife());
+  }
+
+  opens(opening: Promise<void>): void {
+    this.#opening = opening;
+  }
+
+  opened(member: Member): void {
+    this.#member = this.#running = member;
+  }
+
+  started(): void {
+    this.#state = 'up';
+    this.#opening = undefined;
+  }
+
+  heard(event: KintsugiEvent): void {
+    this.events.push(event);
+    if (this.events.length > MAX_EVENTS) this.events.splice(0, MAX_EVENTS / 2);
+  }
+
+  /** Nobody hears of this life from now on. Its Env works until {@link TestProcess.alive} says otherwise. */
+  ended(): void {
+    this.#state = 'down';
+    this.#running = this.#opening = undefined;
+    this.#life.over.resolve();
+  }
+
+  get #last(): Member {
+    return must(this.#member, `node ${this.id} was never open`);
+  }
+}
