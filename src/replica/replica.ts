@@ -101,6 +101,7 @@ export class Replica {
   readonly #newer: NewerVersion;
   readonly #shortener: LogShortener;
   readonly #housekeeping: Housekeeping;
+  #end: Promise<void> | undefined;
 
   private constructor({ options, life, membership, door }: Beginning, opened: OpenedState) {
     this.options = options;
@@ -244,8 +245,12 @@ export class Replica {
     return transferLeadership({ env, electionMs, driver, leadership, applier, gossip });
   }
 
-  /** Lets go of everything. Leadership should have been handed over before. */
-  async stop(): Promise<void> {
+  /** Lets go of everything. Leadership should have been handed over before. Asked again, it is the same end. */
+  stop(): Promise<void> {
+    return (this.#end ??= this.#stop());
+  }
+
+  async #stop(): Promise<void> {
     this.life.stop();
     this.#housekeeping.stop();
     this.#refuseAll();
