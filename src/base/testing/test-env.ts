@@ -1,4 +1,7 @@
-/** An Env for tests of whole replicas in one process: real timers, memory disks, a network that can be cut. */
+/**
+ * An Env for tests of whole replicas in one process: real timers, memory disks, a network that can
+ * be cut.
+ */
 
 import { NetworkError, messageOf } from '../errors.js';
 import type { Disk } from '../disk.js';
@@ -36,7 +39,10 @@ export const testWorkers: Workers = {
   },
 };
 
-/** Delivers in order, on a later turn; a cut pair delivers nothing; a stopped node's peers see its streams break. */
+/**
+ * Delivers in order, on a later turn; a cut pair delivers nothing; a stopped node's peers see its
+ * streams break.
+ */
 export class TestHub {
   readonly #handlers = new Map<NodeId, NetworkHandler>();
   readonly #cut = new Set<string>();

@@ -1,7 +1,7 @@
 /**
- * The surroundings of the chaos test: disks that are slow, lose un-synced writes with the power and rot; a network that
- * drops, delays and cuts. What a member got from them dies with that life: nothing that an old one still runs can touch
- * the disk or the network of the next.
+ * The surroundings of the chaos test: disks that are slow, lose un-synced writes with the power and
+ * rot; a network that drops, delays and cuts. What a member got from them dies with that life:
+ * nothing that an old one still runs can touch the disk or the network of the next.
  */
 
 import { CrashDisk } from '../../base/disk/crash-disk.js';
@@ -11,7 +11,10 @@ import { DiskError, NetworkError } from '../../base/errors.js';
 import { testClock, testWorkers } from '../../base/testing/test-env.js';
 import type { LifeParts, Surroundings, TestProcess } from './surroundings.js';
 
-/** Every change and direct read takes a turn of the loop, some take milliseconds: the races of a real disk. */
+/**
+ * Every change and direct read takes a turn of the loop, some take milliseconds: the races of a
+ * real disk.
+ */
 function slowDisk(disk: CrashDisk, random: Random, life: TestProcess): Disk {
   const check = (): void => {
     if (!life.alive) throw new DiskError('IO', 'the power is off', { path: '' });

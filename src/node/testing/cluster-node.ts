@@ -1,6 +1,7 @@
 /**
- * A member of a cluster for tests: a disk that stays, and one life after another on it. The cluster writes its state; a
- * test reads it. What the last life left (its replica, its store) can still be looked at while the member is down.
+ * A member of a cluster for tests: a disk that stays, and one life after another on it. The cluster
+ * writes its state; a test reads it. What the last life left (its replica, its store) can still be
+ * looked at while the member is down.
  */
 
 import { assert, must } from '../../base/assert.js';
@@ -116,7 +117,10 @@ export class ClusterNode<D extends Disk = MemoryDisk> {
     if (this.events.length > MAX_EVENTS) this.events.splice(0, MAX_EVENTS / 2);
   }
 
-  /** Nobody hears of this life from now on. Its Env works until {@link TestProcess.alive} says otherwise. */
+  /**
+   * Nobody hears of this life from now on. Its Env works until {@link TestProcess.alive} says
+   * otherwise.
+   */
   ended(): void {
     this.#state = 'down';
     this.#running = this.#opening = undefined;

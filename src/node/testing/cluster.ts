@@ -1,9 +1,11 @@
 /**
- * A cluster of real members in one process, for tests: wired as the product wires them (`open-member.ts`), on disks that
- * outlive them. `up` begins a life on what the disk holds; a kill, a power loss or an orderly stop ends it.
+ * A cluster of real members in one process, for tests: wired as the product wires them
+ * (`open-member.ts`), on disks that outlive them. `up` begins a life on what the disk holds; a
+ * kill, a power loss or an orderly stop ends it.
  *
- * What no member may do is noticed whatever a test is about: one that cannot go on, a stop that fails or hangs. It is in
- * `failures`, and `until` and `close` throw it: a test that expects one takes it out.
+ * What no member may do is noticed whatever a test is about: one that cannot go on, a stop that
+ * fails or hangs. It is in `failures`, and `until` and `close` throw it: a test that expects one
+ * takes it out.
  */
 
 import type { MemoryDisk } from '../../base/disk/memory-disk.js';
@@ -88,8 +90,8 @@ export class Cluster<D extends Disk = MemoryDisk> {
   }
 
   /**
-   * Resolves when the member takes part, or when this life is over before it could. Rejects with what keeps it from
-   * opening; it is down then.
+   * Resolves when the member takes part, or when this life is over before it could. Rejects with
+   * what keeps it from opening; it is down then.
    */
   up(node: ClusterNode<D>): Promise<void> {
     const life = node.begin();
@@ -102,7 +104,10 @@ export class Cluster<D extends Disk = MemoryDisk> {
     await Promise.all(this.nodes.map((node) => this.up(node)));
   }
 
-  /** No goodbye: its peers see its streams break. What it wrote stays, and its files are closed. Once it is down, nothing. */
+  /**
+   * No goodbye: its peers see its streams break. What it wrote stays, and its files are closed.
+   * Does nothing to one that is down.
+   */
   async kill(node: ClusterNode<D>): Promise<void> {
     const { running, process } = node;
     this.#end(node);
@@ -110,7 +115,10 @@ export class Cluster<D extends Disk = MemoryDisk> {
     process.alive = false;
   }
 
-  /** As an operator stops it; leadership is not handed over. A stop that fails is a failure of the member. */
+  /**
+   * As an operator stops it; leadership is not handed over. A stop that fails is a failure of the
+   * member.
+   */
   async stop(node: ClusterNode<D>): Promise<void> {
     const { running, process } = node;
     if (running === undefined || !node.up) return this.kill(node);
@@ -121,7 +129,10 @@ export class Cluster<D extends Disk = MemoryDisk> {
     process.alive = false;
   }
 
-  /** The power goes: what was not synced may be gone, and nothing that the life still runs can touch disk or network. */
+  /**
+   * The power goes: what was not synced may be gone, and nothing that the life still runs can touch
+   * disk or network.
+   */
   crash(node: ClusterNode<D>): void {
     const { running, up, process } = node;
     process.alive = false;
@@ -135,7 +146,9 @@ export class Cluster<D extends Disk = MemoryDisk> {
     void stopped.then(() => clearTimeout(slow));
   }
 
-  /** The end of the test: all members go. Throws the first failure that the test did not take out. */
+  /**
+   * The end of the test: all members go. Throws the first failure that the test did not take out.
+   */
   async close(): Promise<void> {
     await Promise.all(this.nodes.map((node) => this.kill(node)));
     if (this.failures.length > 0) throw this.failures[0];
@@ -168,7 +181,10 @@ export class Cluster<D extends Disk = MemoryDisk> {
     }
   }
 
-  /** All members are up, have applied the same index, owe nothing, and have nothing left to flush, compact or heal. */
+  /**
+   * All members are up, have applied the same index, owe nothing, and have nothing left to flush,
+   * compact or heal.
+   */
   async settled(ms = UNTIL_MS): Promise<void> {
     await this.until('the cluster to settle', () => this.#isSettled(), ms);
   }

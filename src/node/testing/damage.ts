@@ -1,6 +1,6 @@
 /**
- * Rot as the chaos test strikes with it. Of each table only one member is ever damaged, by the table's birth: the others
- * always have a good copy (D1).
+ * Rot as the chaos test strikes with it. Of each table only one member is ever damaged, by the
+ * table's birth: the others always have a good copy (D1).
  */
 
 import type { Disk } from '../../base/disk.js';
@@ -10,8 +10,9 @@ import type { Cluster } from './cluster.js';
 import type { ClusterNode } from './cluster-node.js';
 
 /**
- * Damage to one table file of a member that may be down. `deep`: also beyond parity. A member that lags may then need a
- * block of a table that the others have compacted away, and jumps to their version.
+ * Damage to one table file of a member that may be down. `deep`: also beyond parity. A member that
+ * lags may then need a block of a table that the others have compacted away, and jumps to their
+ * version.
  */
 export async function strikeTable<D extends Disk>(cluster: Cluster<D>, node: ClusterNode<D>, random: Random, deep: boolean): Promise<void> {
   const reference = node.up ? node : cluster.alive[0];

@@ -25,7 +25,10 @@ function tables(node: ClusterNode): readonly TableMeta[] {
   return node.replica.tree.materialized.list();
 }
 
-/** A reader of everything, through every node, both ways; returns the wrong, missing or failed reads. */
+/**
+ * A reader of everything, through every node, both ways; returns the wrong, missing or failed
+ * reads.
+ */
 async function audit(cluster: Cluster): Promise<string[]> {
   const bad: string[] = [];
   for (const node of cluster.alive) {

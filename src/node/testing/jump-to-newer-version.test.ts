@@ -36,12 +36,17 @@ function zero(node: ClusterNode, { id }: TableMeta): Promise<void> {
   return rewrite(node.disk, tablePath(id), (bytes) => bytes.fill(0));
 }
 
-/** Tables without any of the state machine's own keys: a start can do without them, apply cannot. */
+/**
+ * Tables without any of the state machine's own keys: a start can do without them, apply cannot.
+ */
 function userTables(node: ClusterNode): TableMeta[] {
   return tables(node).filter(({ smallest, largest }) => smallest[0] === USER_SPACE && largest[0] === USER_SPACE);
 }
 
-/** Overwrites everything until no other member has any of `old` in any version. Gives the number of rounds. */
+/**
+ * Overwrites everything until no other member has any of `old` in any version. Gives the number of
+ * rounds.
+ */
 async function compactAway(cluster: Cluster, others: readonly ClusterNode[], old: readonly TableMeta[]): Promise<number> {
   const digests = new Set(old.map((table) => table.fileDigest));
   const names = (version: Version): boolean => version.list().some((table) => digests.has(table.fileDigest));
@@ -97,7 +102,7 @@ describe('a member whose peers no longer keep what it lacks', function () {
     await cluster.close();
   });
 
-  it('D1 comes up with a newer version when the state as of F was in tables that are lost', async () => {
+  it('D1 comes up with a newer version when the state as of the flushed index was in tables that are lost', async () => {
     const lost = tables(node);
     const round = await compactAway(cluster, others, lost);
     for (const [i, table] of lost.entries()) await (i % 2 === 0 ? zero(node, table) : node.disk.unlink(tablePath(table.id)));

@@ -12,7 +12,9 @@ export function valueOf(i: number): string {
   return `${i}-`.padEnd(260, String((i * 2654435761) % 1000003));
 }
 
-/** Writes number `from` to `to`, in groups of twenty at once, over and over the first `keys` keys. */
+/**
+ * Writes number `from` to `to`, in groups of twenty at once, over and over the first `keys` keys.
+ */
 export async function load(cluster: Cluster<Disk>, from: number, to: number, keys = Infinity): Promise<void> {
   for (let at = from; at < to; at += AT_ONCE) {
     await Promise.all(

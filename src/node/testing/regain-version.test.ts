@@ -131,7 +131,8 @@ describe('a member whose manifest cannot be read', function () {
     const [other, third] = cluster.nodes.filter((node) => node !== old) as [ClusterNode<CrashDisk>, ClusterNode<CrashDisk>];
     let next = 400;
     const sealed = (): boolean => cluster.nodes.every((node) => node.replica.tree.latest.seals.length > 0);
-    // A seal that all have and whose flush nobody has recorded yet: F of the others will be before the cut, E behind it.
+    // A seal that all have and whose flush nobody has recorded yet: the flushed index of the others
+    // will be before the cut, and their last edit behind it.
     while (!sealed()) {
       void old.store.put(put(`key${next}`, valueOf(next++))).catch(() => undefined);
       await new Promise((resolve) => setTimeout(resolve, 1));

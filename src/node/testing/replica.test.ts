@@ -65,7 +65,7 @@ describe('a cluster of replicas', () => {
     assertEqualTrees(cluster.nodes);
   });
 
-  it('D1 restarts from F: every node down at once, all acknowledged writes are there', async () => {
+  it('D1 restarts from the flushed index: every node down at once, all acknowledged writes are there', async () => {
     cluster = await Cluster.start(calm);
     for (let round = 0; round < 3; round++) {
       await load(cluster, round * 500, round * 500 + 500);

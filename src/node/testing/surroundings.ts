@@ -1,8 +1,9 @@
 /**
- * What members of a test run on. The disks outlive the members; an Env belongs to one life of a member.
+ * What members of a test run on. The disks outlive the members; an Env belongs to one life of a
+ * member.
  *
- * `calm` is the quiet one: memory disks on which everything written stays, a network that delivers. `Chaos` (chaos-env.ts)
- * is the other.
+ * `calm` is the quiet one: memory disks on which everything written stays, a network that delivers.
+ * `Chaos` (chaos-env.ts) is the other.
  */
 
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
@@ -15,7 +16,10 @@ import { testEnv, type TestHub } from '../../base/testing/test-env.js';
 /** One life of a member, as its surroundings see it. */
 export interface TestProcess {
   alive: boolean;
-  /** Syncs of these files do not return while this life lasts; only a {@link Chaos} has disks that stall. */
+  /**
+   * Syncs of these files do not return while this life lasts; only a {@link Chaos} has disks that
+   * stall.
+   */
   stalled?: (path: string) => boolean;
 }
 
@@ -31,7 +35,9 @@ export interface LifeParts<D extends Disk> {
 export interface Surroundings<D extends Disk> {
   newDisk(): D;
   env(parts: LifeParts<D>): Env;
-  /** What was not synced may be gone. Nothing of the life that ended can reach the disk afterwards. */
+  /**
+   * What was not synced may be gone. Nothing of the life that ended can reach the disk afterwards.
+   */
   powerLoss(disk: D): void;
 }
 

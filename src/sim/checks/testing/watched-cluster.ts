@@ -1,6 +1,6 @@
 /**
- * A cluster of real members on memory disks, watched by the checks as a simulated one is: frames at send time, events as
- * they are emitted.
+ * A cluster of real members on memory disks, watched by the checks as a simulated one is: frames at
+ * send time, events as they are emitted.
  */
 
 import type { MemoryDisk } from '../../../base/disk/memory-disk.js';

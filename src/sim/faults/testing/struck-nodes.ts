@@ -1,7 +1,7 @@
 /**
- * Real files to strike: a cluster of the shipping replica runs for a while, and then all its nodes
- * are down, with what their disks hold. Each trial gets disks of its own and can ask what a node
- * would read from them at its next start.
+ * Real files to strike: a cluster of the shipping replica runs for a while, and then its nodes lie
+ * down with what their disks hold. Each trial gets disks of its own, and what a node would make of
+ * them at its next start can be asked.
  */
 
 import { put } from '../../../api/testing/requests.js';
@@ -41,9 +41,7 @@ export interface Rested {
   readonly durable: readonly Version[];
 }
 
-/**
- * Runs three nodes until there are tables of some levels and log segments below the flushed index.
- */
+/** Runs three nodes until they have tables of some levels, and log segments of flushed entries. */
 export async function restedCluster(seed: number): Promise<Rested> {
   const world = new World({ seed });
   const settings: RunSettings = { ...runSettings(world), nodes: 3, logSegmentBytes: 32 * 1024 };

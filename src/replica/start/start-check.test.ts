@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { ByteReader, ByteWriter } from '../../base/bytes.js';
+import type { Env, Timer } from '../../base/env.js';
+import { codeOf, NetworkError } from '../../base/errors.js';
+import { silent } from '../../base/events.js';
+import { ManualClock } from '../../base/testing/manual-clock.js';
+import type { Gossip } from '../consensus/gossip.js';
+import type { ReplicatedState } from '../kv/replicated-state.js';
+import { Life } from '../state/life.js';
+import { Membership } from '../state/membership.js';
+import { PromisesHeard } from './promises-heard.js';
+import { checkStart, Witness } from './start-check.js';
+
+describe('what the others say of a member that starts', () => {
+  /** Of five members this is number 1; the others answer in turn, `undefined` being silence. */
+  async function starts(isNew: boolean, incarnation: number, answers: readonly (Told | undefined)[]): Promise<'begins' | 'waits' | string> {
+    let waits = 0;
+    const life = new Life();
+    life.to({ s: 'joining' });
+    const members = [1, 2, 3, 4, 5].map((id) => ({ id, name: `n${id}`, peerUrls: [] }));
+    const setTimer = (_ms: number, fn: () => void): Timer => {
+      if (++waits > 3) life.stop();
+      setImmediate(fn);
+      return { cancel: () => undefined };
+    };
+    const call = (peer: number): Promise<Uint8Array> => {
+      const answer = answers[peer - 2];
+      return answer === undefined ? Promise.reject(new NetworkError('UNREACHABLE', 'nobody listens')) : Promise.resolve(remembers(answer));
+    };
+    const env = { clock: { setTimer }, network: { call }, events: silent } as unknown as Env;
+    const kept = { term: isNew ? 0 : 5, vote: 0, lastIndex: isNew ? 0 : 9 };
+    try {
+      await checkStart({ env, life, membership: new Membership(1, members), incarnation, isNew, kept });
+      return life.ended ? 'waits' : 'begins';
+    } catch (error) {
+      return codeOf(error) ?? String(error);
+    }
+  }
+
+  const asNew: Told = { state: 0 };
+  const settled: Told = { state: 1 };
+  const unsure: Told = { state: 2 };
+
+  it('R1 a new member begins with so many new ones as make a majority with it, or with one that knows all, and not before', async () => {
+    assert.equal(await starts(true, 1, [asNew, asNew, undefined, undefined]), 'begins');
+    assert.equal(await starts(true, 1, [asNew, undefined, undefined, undefined]), 'waits');
+    assert.equal(await starts(true, 1, [asNew, asNew, asNew, unsure]), 'waits');
+    assert.equal(await starts(true, 1, [unsure, unsure, unsure, unsure]), 'waits');
+    assert.equal(await starts(true, 1, [settled, unsure, undefined, undefined]), 'begins');
+    assert.equal(await starts(true, 1, [settled, { ...unsure, incarnation: 1 }, undefined, undefined]), 'EMPTIED');
+    assert.equal(await starts(true, 1, [settled, { ...unsure, term: 3 }, undefined, undefined]), 'EMPTIED');
+  });
+
+  it('R5 a member with a memory begins at once, unless somebody has met this start or a later one, or was promised more', async () => {
+    const met = (incarnation: number): Told => ({ ...unsure, incarnation });
+    assert.equal(await starts(false, 4, [undefined, undefined, undefined, undefined]), 'begins');
+    assert.equal(await starts(false, 4, [met(3), met(1), settled, undefined]), 'begins');
+    assert.equal(await starts(false, 4, [met(3), met(4), undefined, undefined]), 'ROLLED_BACK');
+    assert.equal(await starts(false, 4, [undefined, undefined, undefined, met(5)]), 'ROLLED_BACK');
+    assert.equal(await starts(false, 4, [{ ...met(3), term: 5, acknowledged: 9 }, settled, undefined, undefined]), 'begins');
+    assert.equal(await starts(false, 4, [{ ...met(3), term: 5, acknowledged: 10 }, settled, undefined, undefined]), 'ROLLED_BACK');
+    assert.equal(await starts(false, 4, [{ ...met(3), term: 6 }, settled, undefined, undefined]), 'ROLLED_BACK');
+  });
+});
+
+describe('what a member says of another that starts', () => {
+  it('R1 is said at once to one with a memory though nobody leads; a new one waits for a majority', async () => {
+    const clock = new ManualClock();
+    const life = new Life();
+    life.to({ s: 'joining' });
+    life.to({ s: 'serving' });
+    const witness = new Witness({
+      env: { clock } as unknown as Env,
+      life,
+      wasNew: false,
+      leadership: { term: 5 },
+      state: { kv: { incarnationOf: () => 3 } } as unknown as ReplicatedState,
+      gossip: { of: () => undefined } as unknown as Gossip,
+      heard: new PromisesHeard(),
+      reads: { confirm: () => new Promise<void>(() => undefined) },
+    });
+    const answers: Uint8Array[] = [];
+    const toOld = witness.answer(2, Uint8Array.of(0)).then((answer) => answers.push(answer));
+    const toNew = witness.answer(2, Uint8Array.of(1)).then((answer) => answers.push(answer));
+    await toOld;
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(answers.length, 1, 'only the one with a memory has its answer');
+    clock.advance(1_000);
+    await toNew;
+    for (const answer of answers) {
+      const reader = new ByteReader(answer, 'what a member remembers');
+      assert.deepEqual([reader.u8(), reader.u53()], [2, 3], 'unsure, and met in its third life');
+    }
+  });
+});
+
+interface Told {
+  /** 0 new, 1 settled, 2 unsure. */
+  readonly state: number;
+  readonly incarnation?: number;
+  readonly term?: number;
+  readonly acknowledged?: number;
+}
+
+/** An answer on the wire; what is missing is 0. */
+function remembers(answer: Told): Uint8Array {
+  const { state, incarnation = 0, term = 0, acknowledged = 0 } = answer;
+  return new ByteWriter(40).u8(state).u53(incarnation).u53(term).u53(acknowledged).u8(0).finish();
+}
