@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { fromHex, toHex } from './bytes.js';
+import { toHex } from './bytes.js';
 import { huffmanCode, huffmanDecode, huffmanEncode, huffmanSymbol } from './hpack-huffman.js';
 
 describe("HPACK's Huffman code", () => {
@@ -22,7 +22,7 @@ describe("HPACK's Huffman code", () => {
   for (const [text, hex] of VECTORS) {
     it(`gives the bytes of RFC 7541 for ${text}`, () => {
       assert.equal(toHex(huffmanEncode(text)), hex);
-      assert.equal(huffmanDecode(fromHex(hex)), text);
+      assert.equal(huffmanDecode(Uint8Array.from(Buffer.from(hex, 'hex'))), text);
     });
   }
 
