@@ -304,8 +304,8 @@ describe('healing', () => {
     const [busy, free] = (await world.start(2)) as [TableMeta, TableMeta];
     const plan = {
       index: 1, term: 1, proposer: 1, purpose: 'compact', inputs: [{ id: 1, digest: busy.fileDigest }], outputLevel: 1, gcRevision: 0, format: {},
-    } as unknown as World['nodes'][0]['logical']['plans'][0];
-    for (const node of world.nodes) node.logical = node.materialized = node.durable = node.logical.with({ plans: [plan] });
+    } as unknown as World['nodes'][0]['latest']['plans'][0];
+    for (const node of world.nodes) node.latest = node.materialized = node.durable = node.latest.with({ plans: [plan] });
     for (const meta of [busy, free]) {
       const offset = (await layout(meta)).data[0]?.offset ?? 0;
       rot(world.node(2).disk, tablePath(meta.id), offset + 200);
@@ -314,7 +314,7 @@ describe('healing', () => {
     await world.until('the free one is healed', () => world.node(2).durable.list().every((meta) => meta.id !== 2));
     assert.deepEqual(world.log, [2]);
     assert.deepEqual(world.node(2).healing.hints().map((hint) => hint.tableId), [1]);
-    for (const node of world.nodes) node.logical = node.logical.with({ plans: [] });
+    for (const node of world.nodes) node.latest = node.latest.with({ plans: [] });
     await world.until('both are healed', () => world.log.length === 2 && world.healed());
   });
 
@@ -340,7 +340,7 @@ describe('healing', () => {
     await same(world, world.node(2), meta);
     assert.equal(world.node(3).healing.counters.healsProposed, 1);
     await old.start({ resendMs: 1000 });
-    await world.until('the old leader follows', () => old.durable === old.logical && old.applied === world.log.length);
+    await world.until('the old leader follows', () => old.durable === old.latest && old.applied === world.log.length);
     await same(world, old, meta);
   });
 

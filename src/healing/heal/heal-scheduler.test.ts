@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { silent } from '../../base/events.js';
 import type { Env } from '../../base/env.js';
 import type { TableId } from '../../base/ids.js';
+import type { HealingContext } from '../../replica/hooks/healing-hooks.js';
 import type { HealCounters } from '../status/heal-counters.js';
 import type { TableMeta } from '../../storage/table/table-meta.js';
 import { HealScheduler } from './heal-scheduler.js';
@@ -28,9 +29,15 @@ describe('the scheduler of heals', () => {
         return new Promise(() => undefined);
       },
     } as unknown as TableCopies;
+    const leadership = { mayShapeTree: true } as HealingContext['leadership'];
+    const tree = {
+      get latest() {
+        return manifestOf(live.map((id) => ({ id }) as TableMeta), 6);
+      },
+    } as HealingContext['tree'];
     scheduler = new HealScheduler({
       env: { clock, random: seeded(1), disk: { sizeOf: () => undefined }, events: silent } as unknown as Env,
-      host: { canPropose: () => true, logical: () => manifestOf(live.map((id) => ({ id }) as TableMeta), 6), proposeTreeOp: () => true },
+      context: { leadership, tree, proposer: { propose: () => true } },
       counters: {} as HealCounters, hints: { get: () => undefined } as unknown as HintStore, copies, repair: () => Promise.resolve(),
     });
   });

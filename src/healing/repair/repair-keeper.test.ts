@@ -149,7 +149,7 @@ describe('repairs', () => {
     rot(node.disk, tablePath(1), block.offset, block.length);
     const error = read(node, meta, block.offset);
     assert.ok(error);
-    node.logical = node.materialized = node.durable = node.durable.with({ levels: node.durable.levels.map(() => []) });
+    node.latest = node.materialized = node.durable = node.durable.with({ levels: node.durable.levels.map(() => []) });
     await node.healing.repair(error);
     // However often the durable manifest moves meanwhile: that neither hurries nor delays it.
     for (let i = 0; i < 10; i++) await node.healing.settled();

@@ -9,8 +9,9 @@ import type { Disk } from '../../base/disk.js';
 import type { Clock, Env, Network, NetworkHandler, Random, Timer } from '../../base/env.js';
 import { NetworkError } from '../../base/errors.js';
 import type { KintsugiEvent } from '../../base/events.js';
-import type { NodeId, TableId } from '../../base/ids.js';
-import type { HealingHost } from '../../replica/hooks/healing-hooks.js';
+import type { NodeId, TableId, Term } from '../../base/ids.js';
+import type { HealingContext } from '../../replica/hooks/healing-hooks.js';
+import type { LeadershipChange } from '../../replica/state/leadership.js';
 import { TableFetcher } from '../../replica/fetch/table-fetcher.js';
 import { isTableCall, serveTables, type TableServer } from '../../replica/fetch/table-server.js';
 import { BlockCache } from '../../storage/cache/block-cache.js';
@@ -148,6 +149,39 @@ export async function regionsOf(meta: TableMeta, file: Uint8Array): Promise<read
   return new TableStore(disk, new BlockCache(1 << 20), noFaults).reader(meta).regions();
 }
 
+/** Who leads, as one node of the world sees it. */
+class TestLeadership {
+  readonly #world: World;
+  readonly #self: NodeId;
+  readonly #subscribers: ((change: LeadershipChange) => void)[] = [];
+
+  constructor(world: World, self: NodeId) {
+    this.#world = world;
+    this.#self = self;
+  }
+
+  get leader(): NodeId {
+    return this.#world.leader;
+  }
+  get term(): Term {
+    return this.#world.term;
+  }
+  get isLeader(): boolean {
+    return this.leader === this.#self;
+  }
+  get mayShapeTree(): boolean {
+    return this.isLeader;
+  }
+  subscribe(subscriber: (change: LeadershipChange) => void): void {
+    this.#subscribers.push(subscriber);
+  }
+  changed(): void {
+    const { leader, term } = this;
+    for (const subscriber of this.#subscribers) subscriber({ role: this.isLeader ? 'leader' : 'follower', leader, term });
+  }
+}
+
+/** A node, and its tree: three versions that the test may set. */
 export class TestNode {
   readonly world: World;
   readonly id: NodeId;
@@ -157,7 +191,8 @@ export class TestNode {
   healing!: Healing;
   tables!: TableStore;
   fetcher!: TableFetcher;
-  logical: Version;
+  leadership!: TestLeadership;
+  latest: Version;
   materialized: Version;
   durable: Version;
   /** Edits of the log that were applied here. */
@@ -175,7 +210,7 @@ export class TestNode {
       clock: world.clock, random: seeded(id), disk, network: world.network.endpoint(id),
       workers: { breathe: () => undefined }, events: { emit: (event) => void this.events.push(event) },
     };
-    this.logical = this.materialized = this.durable = manifestOf([], 1);
+    this.latest = this.materialized = this.durable = manifestOf([], 1);
   }
 
   /** Which file a name means: hard links are the same one. */
@@ -194,26 +229,21 @@ export class TestNode {
       tables: this.tables,
       find: (name) => this.materialized.list().filter((meta) => meta.fileDigest === name.fileDigest),
       owed: (name) =>
-        this.logical.list().some((meta) => meta.fileDigest === name.fileDigest) &&
+        this.latest.list().some((meta) => meta.fileDigest === name.fileDigest) &&
         !this.materialized.list().some((meta) => meta.fileDigest === name.fileDigest),
     });
     this.world.network.handlers.set(this.id, (from, method, request) =>
       isTableCall(method) ? server(method, request) : healing.onCall(from, method, request),
     );
-    await healing.attach(this.#host());
+    await healing.attach(this.#context());
   }
 
-  #host(): HealingHost {
-    return {
-      env: this.env, memberId: this.id, peers: this.world.ids.filter((id) => id !== this.id), tables: this.tables, fetcher: this.fetcher,
-      leader: () => this.world.leader,
-      term: () => this.world.term,
-      canPropose: () => this.world.leader === this.id,
-      logical: () => this.logical,
-      materialized: () => this.materialized,
-      durable: () => this.durable,
-      proposeTreeOp: (op) => this.world.propose(op),
-    };
+  #context(): HealingContext {
+    const { world, env, id, tables, fetcher } = this;
+    this.leadership = new TestLeadership(world, id);
+    const membership = { self: id, peers: world.ids.filter((other) => other !== id) };
+    const proposer = { propose: (op: TreeOp) => world.propose(op) };
+    return { env, membership, leadership: this.leadership, tree: this, tables, fetcher, proposer };
   }
 
   /** The process dies: what is not on disk is gone. */
@@ -221,7 +251,7 @@ export class TestNode {
     this.up = false;
     this.world.network.handlers.delete(this.id);
     await this.healing.stop();
-    this.logical = this.materialized = this.durable;
+    this.latest = this.materialized = this.durable;
     this.applied = this.durable.last.index;
   }
 
@@ -230,14 +260,14 @@ export class TestNode {
     while (this.up && this.applied < this.world.log.length) {
       const removedId = this.world.log[this.applied] as TableId;
       const index = ++this.applied;
-      const removed = this.logical.table(removedId);
-      const busy = this.logical.isBusy(removedId);
+      const removed = this.latest.table(removedId);
+      const busy = this.latest.isBusy(removedId);
       if (removed === undefined || busy) {
         this.healing.healEditApplied(removedId, undefined, index);
         continue;
       }
-      const added = { ...removed, id: this.logical.nextTableId };
-      this.logical = replaced(this.logical, removed, added, index);
+      const added = { ...removed, id: this.latest.nextTableId };
+      this.latest = replaced(this.latest, removed, added, index);
       this.healing.healEditApplied(removedId, added, index);
     }
     this.#materializing = this.#materializing.then(() => this.#materialize()).catch(() => undefined);
@@ -246,7 +276,7 @@ export class TestNode {
   async #materialize(): Promise<void> {
     if (!this.up || this.holdFiles) return;
     const { healing } = this;
-    const target = this.logical;
+    const target = this.latest;
     const here = this.materialized;
     const removed: TableMeta[] = [];
     for (const added of target.list()) {
@@ -306,7 +336,7 @@ export class World {
       await node.disk.mkdir('tables');
       for (const [id, file] of this.files) await writeFile(node.disk, tablePath(id), file);
       await node.disk.syncDir('tables');
-      node.logical = node.materialized = node.durable = manifest;
+      node.latest = node.materialized = node.durable = manifest;
       await node.start({ resendMs: 1000, pollMs: 100, proposalTimeoutMs: 2000, ...options });
     }
     return metas;
@@ -325,7 +355,7 @@ export class World {
   elect(leader: NodeId): void {
     this.leader = leader;
     this.term++;
-    for (const node of this.nodes) if (node.up) node.healing.leaderChanged(leader, this.term);
+    for (const node of this.nodes) if (node.up) node.leadership.changed();
   }
 
   /** Lets time pass and everybody work until `what` holds. */
@@ -340,12 +370,12 @@ export class World {
   async step(ms = 25): Promise<void> {
     this.clock.advance(ms);
     for (const node of this.nodes) if (node.up && node.applied < this.log.length) node.catchUp();
-    else if (node.up && node.materialized !== node.logical) node.catchUp();
+    else if (node.up && node.materialized !== node.latest) node.catchUp();
     await new Promise<void>((resolve) => setImmediate(resolve));
   }
 
   /** No node has a hint. */
   healed(): boolean {
-    return this.nodes.every((node) => !node.up || (node.healing.hints().length === 0 && node.durable === node.logical));
+    return this.nodes.every((node) => !node.up || (node.healing.hints().length === 0 && node.durable === node.latest));
   }
 }
