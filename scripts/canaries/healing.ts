@@ -117,8 +117,8 @@ export const HEALING: readonly Canary[] = [
       },
       {
         file: 'healing/hints/hint-forwarder.ts',
-        find: '    const open = hints();',
-        replace: '    const open = hints().filter((hint) => !this.#acked.has(hint.tableId));',
+        find: '    const open = hints.all();',
+        replace: '    const open = hints.all().filter((hint) => !this.#acked.has(hint.tableId));',
       },
       {
         file: 'healing/heal/heal-scheduler.ts',
@@ -214,8 +214,8 @@ export const HEALING: readonly Canary[] = [
     expectedChecks: ['a corrected read of rot leaves a hint'],
     edits: [
       {
-        file: 'healing/detect/fault-monitor.ts',
-        find: "    if (!this.#sinks.known(meta, 'corrected', region.offset)) this.#note(meta, region, false);\n",
+        file: 'healing/detect/fault-notes.ts',
+        find: "    if (!hints.covers(meta, 'corrected', region.offset)) this.#leave({ meta, region, read: 'corrected' });\n",
         replace: '',
       },
     ],

@@ -1,152 +1,89 @@
 /**
- * Healing of one node, as its replica sees it: who wires the parts together, and owns nothing else. A fault that a read or
- * scrub met goes: monitor (confirm) -> hint store (durable) -> forwarder -> the leader's scheduler -> heal edit ->
- * materializer on every node -> keeper (the hint ends where the fault was).
+ * Healing of one node, as its replica sees it. It owns no work itself: `healing-parts.ts` wires the parts together.
  */
 
-import { must } from '../base/assert.js';
+import { assert, must } from '../base/assert.js';
 import type { Env } from '../base/env.js';
-import { CodecError, codeOf } from '../base/errors.js';
-import type { LogIndex, NodeId, TableId, Term } from '../base/ids.js';
+import { CodecError } from '../base/errors.js';
+import type { LogIndex, NodeId, TableId } from '../base/ids.js';
 import type { HealingHooks, HealingContext } from '../replica/hooks/healing-hooks.js';
+import type { StorageError } from '../storage/base/errors.js';
+import type { BlockFaults } from '../storage/table/block-faults.js';
+import type { TableMeta } from '../storage/table/table-meta.js';
+import { Recent } from './base/recent.js';
+import { FaultNotes } from './detect/fault-notes.js';
+import type { ScrubOptions } from './detect/scrubber.js';
+import { materializeHeal } from './heal/materialize.js';
+import { HealingParts, type EarlyParts, type PartsOptions } from './healing-parts.js';
+import { decodeHintsRequest, encodeHintsAck, HEAL_HINTS_METHOD } from './hints/hint-forwarder.js';
+import { HintStore } from './hints/hint-store.js';
+import { RepairStore, type RepairStoreOptions } from './repair/repair-store.js';
 import { noCounts, type HealCounters } from './status/heal-counters.js';
 import type { HintStatus } from './status/hint-status.js';
-import type { ScrubReport, ScrubStatus } from './status/scrub-status.js';
-import { StorageError } from '../storage/base/errors.js';
-import type { BlockFaults } from '../storage/table/block-faults.js';
-import { tablePath, type TableMeta } from '../storage/table/table-meta.js';
-import { FaultMonitor } from './detect/fault-monitor.js';
-import { HealScheduler } from './heal/heal-scheduler.js';
-import { decodeHintsRequest, encodeHintsAck, HEAL_HINTS_METHOD, HintForwarder } from './hints/hint-forwarder.js';
-import { HintKeeper } from './heal/hint-keeper.js';
-import { HintStore } from './hints/hint-store.js';
-import { hintOf, severity } from './hints/hint.js';
-import type { HintKind } from './status/hint-status.js';
-import { materializeHeal } from './heal/materialize.js';
-import { RepairKeeper } from './repair/repair-keeper.js';
-import { RepairStore, type RepairStoreOptions } from './repair/repair-store.js';
-import { Repairer } from './repair/repairer.js';
-import { Scrubber, type ScrubOptions } from './detect/scrubber.js';
-import { TableCopies } from './repair/table-copies.js';
+import { NOTHING_SCRUBBED, type ScrubReport, type ScrubStatus } from './status/scrub-status.js';
 
-export interface HealingOptions extends RepairStoreOptions {
-  /** Heals the leader works on at a time. Default 2. */
-  readonly maxHeals?: number;
-  /** How often open hints are sent again. Default 3 s. */
-  readonly resendMs?: number;
-  /** How often the leader looks at busy tables again. Default 500 ms. */
-  readonly pollMs?: number;
-  /** Default 10 s. */
-  readonly proposalTimeoutMs?: number;
-}
+export interface HealingOptions extends RepairStoreOptions, PartsOptions {}
+
+/** Of tables that readers met unreadable blocks in. */
+const SEEN_MAX = 256;
+
+/**
+ * detached   notes are taken; there is no replica yet
+ * loading    the replica is there: blocks are repaired; what this node kept is being read
+ * running    all of it
+ * stopped    nothing is begun any more
+ */
+type Stage =
+  | { readonly s: 'detached' }
+  | { readonly s: 'loading' | 'running'; readonly parts: HealingParts }
+  | { readonly s: 'stopped'; readonly parts: HealingParts | undefined };
 
 export class Healing implements HealingHooks {
   readonly faults: BlockFaults;
   readonly counters: HealCounters = noCounts();
-  readonly #env: Env;
   readonly #options: HealingOptions;
-  readonly #hints: HintStore;
-  readonly #repairs: RepairStore;
-  readonly #monitor: FaultMonitor;
-  readonly #copies: TableCopies;
-  readonly #repairer: Repairer;
-  readonly #repairKeeper: RepairKeeper;
-  readonly #scrubber: Scrubber;
-  #context: HealingContext | undefined;
-  #forwarder: HintForwarder | undefined;
-  #scheduler: HealScheduler | undefined;
-  #keeper: HintKeeper | undefined;
-  #lead: { readonly leader: NodeId; readonly term: Term } = { leader: 0, term: 0 };
+  readonly #early: EarlyParts;
   readonly #token = { cancelled: false };
+  #stage: Stage = { s: 'detached' };
 
   constructor(env: Env, options: HealingOptions = {}) {
-    this.#env = env;
     this.#options = options;
+    const { counters } = this;
     const hints = new HintStore(env);
     const repairs = new RepairStore(env, options);
-    this.#hints = hints;
-    this.#repairs = repairs;
-    const fetcher = (): HealingContext['fetcher'] => this.#attached().fetcher;
-    const peers = (): readonly NodeId[] => this.#context?.membership.peers ?? [];
-    this.#copies = new TableCopies({ env, repairs, fetcher, peers, token: this.#token, made: () => this.durableMoved() });
-    const forget = (table: TableId): void => this.#attached().tables.forget(table);
-    this.#repairer = new Repairer({
-      env, counters: this.counters, repairs, copies: this.#copies, fetcher, peers, forget,
-      find: (table) => this.#find(table),
-      missing: (meta) => this.#confirmed(meta, 'missing', undefined, true),
-      changed: () => this.#repairKeeper.kick(),
-    });
-    const confirmed = this.#confirmed.bind(this);
-    this.#repairKeeper = new RepairKeeper({
-      env, hints, repairs, repairer: this.#repairer, copies: this.#copies,
-      versions: () => this.#versions(), local: () => this.#local(), sinks: { confirmed },
-    });
-    this.#monitor = new FaultMonitor(env, this.counters, {
-      confirmed,
-      known: (meta, kind, offset) => this.#known(meta, kind, offset),
-      wanted: (meta, offset) => this.#wanted(meta, offset),
-      verify: (meta) => this.#copies.verify(meta, tablePath(meta.id)),
-      repaired: (meta, offset) => this.#repairs.get(meta.fileDigest, offset),
-    });
-    this.faults = {
-      corrected: (meta, region, how) => this.#monitor.corrected(meta, region, how),
-      unreadable: (meta, region, why) => {
-        this.#repairer.saw(meta);
-        this.#monitor.unreadable(meta, region, why);
-      },
-      patch: (meta, offset) => this.#monitor.patch(meta, offset),
-    };
-    this.#scrubber = new Scrubber({
-      env, hints, copies: this.#copies, tables: () => this.#attached().tables, local: () => this.#local(), sinks: { confirmed },
-    });
+    const seen = new Recent<TableId, TableMeta>(SEEN_MAX);
+    const notes = new FaultNotes({ env, counters, hints, repairs, seen });
+    this.#early = { env, counters, hints, repairs, seen, notes, token: this.#token };
+    this.faults = notes;
   }
 
   async attach(context: HealingContext): Promise<void> {
-    this.#context = context;
-    const { counters } = this;
-    const [env, hints, copies] = [this.#env, this.#hints, this.#copies];
-    const { maxHeals, pollMs, proposalTimeoutMs, resendMs } = this.#options;
-    await Promise.all([hints.load(context.membership.self), this.#repairs.load(), copies.sweep()]);
-    const scheduler = new HealScheduler({
-      env, context, counters, hints, copies,
-      repair: (meta, block) => this.#repairer.repairBlock(meta, block),
-      ...(maxHeals === undefined ? {} : { maxHeals }),
-      ...(pollMs === undefined ? {} : { pollMs }),
-      ...(proposalTimeoutMs === undefined ? {} : { proposalTimeoutMs }),
-    });
-    const forwarder = new HintForwarder({
-      env, context, counters,
-      hints: () => hints.all().map((open) => open.hint),
-      accept: (from, batch) => scheduler.accept(from, batch),
-      ...(resendMs === undefined ? {} : { resendMs }),
-    });
-    this.#scheduler = scheduler;
-    this.#forwarder = forwarder;
-    const changed = (): void => {
-      forwarder.kick();
-      this.#repairKeeper.kick();
-    };
-    this.#keeper = new HintKeeper({ env, context, hints, copies, changed });
-    this.#monitor.start(context.tables);
-    context.leadership.subscribe(({ leader, term }) => this.#leaderChanged(leader, term));
-    forwarder.kick();
+    assert(this.#stage.s === 'detached', `healing serves one replica, once: it is ${this.#stage.s}`);
+    const { hints, repairs } = this.#early;
+    const parts = new HealingParts(this.#early, context, this.#options);
+    parts.copies.subscribe(() => this.durableMoved());
+    this.#stage = { s: 'loading', parts };
+    await Promise.all([hints.load(context.membership.self), repairs.load(), parts.copies.sweep()]);
+    if (this.#token.cancelled) return;
+    this.#stage = { s: 'running', parts };
+    parts.start();
     this.durableMoved();
   }
 
   async repair(error: StorageError): Promise<void> {
-    await this.#repairer.repair(error);
+    await this.#attached.repairer.repair(error);
   }
 
   async materializeHeal(removed: TableMeta, added: TableMeta): Promise<'relink' | 'rewrite' | 'fetch'> {
-    const { tables } = this.#attached();
-    const parts = { env: this.#env, hints: this.#hints, copies: this.#copies, forget: (table: TableId) => tables.forget(table) };
-    const how = await materializeHeal(parts, removed, added);
-    if (how !== 'relink') this.#keeper?.proven(added.id);
+    const { env, hints } = this.#early;
+    const { context, copies, keeper } = this.#attached;
+    const how = await materializeHeal({ env, hints, copies, tables: context.tables }, removed, added);
+    if (how !== 'relink') keeper.proven(added.id);
     return how;
   }
 
   healEditApplied(removed: TableId, added: TableMeta | undefined, index: LogIndex): void {
-    this.#scheduler?.editApplied(removed, added, index);
+    this.#running?.scheduler.editApplied(removed, added, index);
   }
 
   durableMoved(): void {
@@ -155,48 +92,38 @@ export class Healing implements HealingHooks {
 
   /** Resolves when all that the durable manifest's present state decides about hints and repairs is done. */
   async settled(): Promise<void> {
-    const keeper = this.#keeper;
-    if (keeper === undefined || this.#token.cancelled) return;
-    if (this.#hints.size > 0) await keeper.settle();
+    const parts = this.#running;
+    if (parts === undefined) return;
+    const { keeper, copies, known, repairKeeper } = parts;
+    if (this.#early.hints.size > 0) await keeper.settle();
     if (this.#token.cancelled) return;
-    if (!this.#copies.empty) {
-      const tables = this.#versions();
-      await this.#copies.retain((table) => tables.has(table));
-    }
-    if (!this.#repairKeeper.idle) await this.#repairKeeper.settle();
-  }
-
-  #leaderChanged(leader: NodeId, term: Term): void {
-    if (leader === this.#lead.leader && term === this.#lead.term) return;
-    this.#lead = { leader, term };
-    this.#scheduler?.reset();
-    if (leader !== 0) this.#forwarder?.leaderChanged();
+    if (!copies.empty) await copies.retain(known);
+    if (!repairKeeper.idle) await repairKeeper.settle();
   }
 
   async onCall(from: NodeId, method: string, request: Uint8Array): Promise<Uint8Array> {
     if (method !== HEAL_HINTS_METHOD) throw new CodecError(`no such call: ${method}`);
     const hints = decodeHintsRequest(request);
-    const context = this.#context;
-    const leads = context !== undefined && context.leadership.leader === context.membership.self && this.#scheduler !== undefined;
-    if (leads) this.#scheduler?.accept(from, hints);
+    const parts = this.#running;
+    const leads = parts !== undefined && parts.context.leadership.leader === parts.context.membership.self;
+    if (leads) parts.scheduler.accept(from, hints);
     return Promise.resolve(encodeHintsAck({ leads }));
   }
 
   blocked(table: TableId): boolean {
-    return this.#repairer.lost(table);
+    return this.#parts?.lost.has(table) ?? false;
   }
 
   /** A block of some table is lost for now: no good copy could be reached. */
   suspicious(): boolean {
-    return this.#repairer.anyLost;
+    return this.#parts?.lost.any ?? false;
   }
 
   /** What this node knows: its own open hints, and if it leads, all that are in its queue. */
   hints(): HintStatus[] {
-    const queued = this.#scheduler?.statuses() ?? [];
+    const queued = this.#parts?.scheduler.statuses() ?? [];
     const inQueue = new Set(queued.map((hint) => `${hint.tableId}-${hint.node}`));
-    const own = this.#hints.all().map(({ hint }): HintStatus => {
-      const { tableId, kind, node, offsets } = hint;
+    const own = this.#early.hints.all().map(({ tableId, kind, node, offsets }): HintStatus => {
       return { tableId, kind, node, state: 'open', offsets };
     });
     return [...queued, ...own.filter((hint) => !inQueue.has(`${hint.tableId}-${hint.node}`))];
@@ -204,78 +131,44 @@ export class Healing implements HealingHooks {
 
   /** Every hint is durable at this moment: for who watches a node. */
   get hintsSaved(): boolean {
-    return this.#hints.saved;
+    return this.#early.hints.saved;
   }
 
   scrub(onProgress: (status: ScrubStatus) => void, options: ScrubOptions = {}): Promise<ScrubReport> {
-    this.#attached();
-    return this.#scrubber.scrub(onProgress, options);
+    return this.#attached.scrubber.scrub(onProgress, options);
   }
 
   scrubStatus(): ScrubStatus {
-    return this.#scrubber.status();
+    return this.#parts?.scrubber.status() ?? NOTHING_SCRUBBED;
   }
 
   /** Resolves when no fault waits to be confirmed; true if every hint is durable. */
   async quiet(): Promise<boolean> {
-    await this.#monitor.idle();
-    return this.#hints.durable();
+    await this.#early.notes.idle();
+    return this.#early.hints.durable();
   }
 
   async stop(): Promise<void> {
+    const { hints, notes } = this.#early;
+    const parts = this.#parts;
     this.#token.cancelled = true;
-    this.#monitor.stop();
-    this.#forwarder?.stop();
-    this.#scheduler?.stop();
-    this.#keeper?.stop();
-    this.#repairKeeper.stop();
-    this.#scrubber.stop();
-    await this.#hints.durable();
-    this.#hints.stop();
+    this.#stage = { s: 'stopped', parts };
+    notes.stop();
+    parts?.stop();
+    await hints.durable();
+    hints.stop();
   }
 
-  #attached(): HealingContext {
-    return must(this.#context, 'healing is attached before it is used');
+  get #parts(): HealingParts | undefined {
+    return this.#stage.s === 'detached' ? undefined : this.#stage.parts;
   }
 
-  #confirmed(meta: TableMeta, kind: HintKind, offsets: readonly number[] | undefined, pastCache: boolean): void {
-    // A table that only a reader or a snapshot transfer still holds goes by itself: there is nothing to heal.
-    if (this.#find(meta.id) === undefined) return;
-    const node = this.#attached().membership.self;
-    if (!this.#hints.add(hintOf(meta, node, kind, offsets, pastCache))) return;
-    this.#env.events.emit({ type: 'hint', table: meta.id, node, kind, state: 'open' });
-    void this.#hints.durable().then(() => this.#forwarder?.kick());
+  /** Of a node that has read what it kept and does not stop. */
+  get #running(): HealingParts | undefined {
+    return this.#stage.s === 'running' ? this.#stage.parts : undefined;
   }
 
-  #known(meta: TableMeta, kind: HintKind, offset: number): boolean {
-    const hint = this.#hints.get(meta.id)?.hint;
-    if (hint === undefined || severity(hint.kind) < severity(kind)) return false;
-    return hint.offsets === undefined || hint.offsets.includes(offset);
-  }
-
-  /** The read that fails names the digest that the block must have. */
-  #wanted(meta: TableMeta, offset: number): void {
-    try {
-      this.#attached().tables.reader(meta).readPayload(offset);
-    } catch (error) {
-      if (!(error instanceof StorageError)) throw error;
-      this.#repairer.repair(error).catch((why: unknown) => {
-        if (codeOf(why) === undefined) throw why;
-      });
-    }
-  }
-
-  #versions(): Map<TableId, TableMeta> {
-    const { tree } = this.#attached();
-    return new Map([...tree.durable.tables(), ...tree.materialized.tables(), ...tree.latest.tables()]);
-  }
-
-  #find(table: TableId): TableMeta | undefined {
-    return this.#versions().get(table);
-  }
-
-  #local(): TableMeta[] {
-    const { tree } = this.#attached();
-    return [...new Map([...tree.materialized.tables(), ...tree.durable.tables()]).values()];
+  get #attached(): HealingParts {
+    return must(this.#parts, 'healing is attached before it is used');
   }
 }

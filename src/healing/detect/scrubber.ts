@@ -7,23 +7,24 @@
 
 import { sleep, type Env } from '../../base/env.js';
 import { codeOf, messageOf } from '../../base/errors.js';
-import type { ScrubReport, ScrubStatus } from '../status/scrub-status.js';
+import { NOTHING_SCRUBBED, type ScrubReport, type ScrubStatus } from '../status/scrub-status.js';
 import type { TableStore } from '../../storage/table/table-store.js';
 import type { VerifyReport } from '../../storage/table/verify-table.js';
 import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
-import { HealingError } from './errors.js';
-import { confirmFaults, type ConfirmedFaults } from '../hints/confirm-faults.js';
+import { HealingError } from '../base/errors.js';
+import type { KnownTables } from '../base/known-tables.js';
+import { foundTwice, worstOf } from '../hints/confirmed-fault.js';
+import type { HintRecorder } from '../hints/hint-recorder.js';
 import type { HintStore } from '../hints/hint-store.js';
 import type { TableCopies } from '../repair/table-copies.js';
 
 export interface ScrubberParts {
   readonly env: Env;
   readonly hints: HintStore;
+  readonly recorder: HintRecorder;
   readonly copies: TableCopies;
-  readonly tables: () => TableStore;
-  /** Whose files should be here now. */
-  readonly local: () => readonly TableMeta[];
-  readonly sinks: ConfirmedFaults;
+  readonly tables: TableStore;
+  readonly known: KnownTables;
 }
 
 export interface ScrubOptions {
@@ -32,13 +33,10 @@ export interface ScrubOptions {
 }
 
 const PROGRESS_BYTES = 1024 * 1024;
-const IDLE: ScrubStatus = {
-  state: 'idle', scannedBytes: 0, totalBytes: 0, scannedTables: 0, totalTables: 0, faults: 0, lastCompletedAt: null, pastCache: true,
-};
 
 export class Scrubber {
   readonly #parts: ScrubberParts;
-  #status: ScrubStatus = IDLE;
+  #status: ScrubStatus = NOTHING_SCRUBBED;
   #stopped = false;
   #blocks = 0;
 
@@ -61,7 +59,7 @@ export class Scrubber {
     const tables = this.#tour();
     const totalBytes = tables.reduce((sum, meta) => sum + meta.bytes, 0);
     const { lastCompletedAt } = this.#status;
-    this.#status = { ...IDLE, state: 'running', totalBytes, totalTables: tables.length, lastCompletedAt };
+    this.#status = { ...NOTHING_SCRUBBED, state: 'running', totalBytes, totalTables: tables.length, lastCompletedAt };
     this.#blocks = 0;
     const pace = new Pace(env, options.bytesPerSecond);
     const started = env.clock.now();
@@ -85,13 +83,14 @@ export class Scrubber {
   }
 
   #tour(): TableMeta[] {
-    const tables = [...this.#parts.local()].sort((a, b) => a.id - b.id);
+    const tables = this.#parts.known.here().sort((a, b) => a.id - b.id);
     const start = tables.length === 0 ? 0 : this.#parts.env.random.below(tables.length);
     return [...tables.slice(start), ...tables.slice(0, start)];
   }
 
   async #scrubTable(meta: TableMeta, pace: Pace, onProgress: (status: ScrubStatus) => void): Promise<void> {
-    if (!this.#isLocal(meta)) return;
+    const { known, recorder } = this.#parts;
+    if (!known.isHere(meta.id)) return;
     const before = this.#status.scannedBytes;
     let told = before;
     const breathe = (bytes: number): Promise<void> | undefined => {
@@ -109,12 +108,11 @@ export class Scrubber {
     this.#blocks += this.#countBlocks(meta);
     if (found === undefined || found.faults.length === 0) return;
     // Its file may have been replaced or removed while it was read.
-    const again = this.#isLocal(meta) ? await this.#verify(meta, (bytes) => pace.spend(bytes)) : undefined;
-    if (again === undefined || !this.#isLocal(meta)) return;
-    const offsets = new Set(found.faults.map((fault) => fault.offset));
-    const faults = again.faults.filter((fault) => offsets.has(fault.offset));
+    const again = known.isHere(meta.id) ? await this.#verify(meta, (bytes) => pace.spend(bytes)) : undefined;
+    if (again === undefined || !known.isHere(meta.id)) return;
+    const faults = foundTwice(found, again);
     if (faults.length === 0) return;
-    confirmFaults(this.#parts.sinks, meta, faults, again.pastCache);
+    recorder.record(meta, worstOf(faults, again));
     this.#advance({ faults: this.#status.faults + faults.length });
   }
 
@@ -131,14 +129,10 @@ export class Scrubber {
     }
   }
 
-  #isLocal(meta: TableMeta): boolean {
-    return this.#parts.local().some((table) => table.id === meta.id);
-  }
-
   /** For the report only: a table whose layout cannot be read counts as one. */
   #countBlocks(meta: TableMeta): number {
     try {
-      return this.#parts.tables().reader(meta).regions().length;
+      return this.#parts.tables.reader(meta).regions().length;
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
       return 1;

@@ -8,22 +8,17 @@
 
 import type { Clock, Timer } from '../../base/env.js';
 import { codeOf } from '../../base/errors.js';
-import type { TableId } from '../../base/ids.js';
 import type { WantedBlock } from '../../replica/fetch/wanted-block.js';
+import type { HealingContext } from '../../replica/hooks/healing-hooks.js';
 import { StorageError } from '../../storage/base/errors.js';
-import type { TableMeta } from '../../storage/table/table-meta.js';
-import type { QueuedHeal } from './heal-queue.js';
+import type { Repairer } from '../repair/repairer.js';
+import type { HealQueue, QueuedHeal } from './heal-queue.js';
 
 export interface AwaitedBlocksParts {
   readonly clock: Clock;
-  /** The queue, oldest first. */
-  readonly heals: () => readonly QueuedHeal[];
-  /** In the newest version. */
-  readonly find: (table: TableId) => TableMeta | undefined;
-  /** Obtains the block from any peer and keeps it. Rejects with a typed error if it is not to be had. */
-  readonly repair: (meta: TableMeta, block: WantedBlock) => Promise<void>;
-  /** The block is kept, and its heal still waits. */
-  readonly had: (table: TableId) => void;
+  readonly queue: HealQueue;
+  readonly context: Pick<HealingContext, 'tree'>;
+  readonly repairer: Pick<Repairer, 'repairBlock'>;
 }
 
 /** Each is asked for that often, unless they are more than the bound below. */
@@ -68,7 +63,7 @@ export class AwaitedBlocks {
   }
 
   #waiting(): QueuedHeal[] {
-    return this.#parts.heals().filter(({ state, lacks }) => state === 'backoff' && lacks !== undefined);
+    return this.#parts.queue.all().filter(({ state, lacks }) => state === 'backoff' && lacks !== undefined);
   }
 
   #schedule(atOnce: boolean): void {
@@ -94,18 +89,18 @@ export class AwaitedBlocks {
   }
 
   async #ask({ tableId, lacks }: QueuedHeal): Promise<boolean> {
-    const { find, repair, had } = this.#parts;
-    const meta = find(tableId);
+    const { queue, context, repairer } = this.#parts;
+    const meta = context.tree.latest.table(tableId);
     if (meta === undefined || lacks === undefined) return false;
     try {
-      await repair(meta, lacks);
+      await repairer.repairBlock(meta, lacks);
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
       return false;
     }
     // Meanwhile it may have been tried again, dropped, or queued anew under another lead.
     const still = this.#waiting().some((heal) => heal.tableId === tableId && heal.lacks === lacks);
-    if (still && !this.#stopped) had(tableId);
+    if (still && !this.#stopped) queue.release(tableId);
     return true;
   }
 }

@@ -50,6 +50,7 @@ export function worst(heal: QueuedHeal): number {
 export class HealQueue {
   readonly #random: Random;
   readonly #heals = new Map<TableId, QueuedHeal>();
+  readonly #subscribers: (() => void)[] = [];
   #arrivals = 0;
 
   constructor(random: Random) {
@@ -58,6 +59,11 @@ export class HealQueue {
 
   get size(): number {
     return this.#heals.size;
+  }
+
+  /** After each release of an entry, which is due at once then. */
+  subscribe(subscriber: () => void): void {
+    this.#subscribers.push(subscriber);
   }
 
   get(table: TableId): QueuedHeal | undefined {
@@ -92,6 +98,7 @@ export class HealQueue {
   /** Nothing is wrong with the heal itself (a plan took the table, the block it lacked is here): it is simply due again. */
   release(table: TableId): void {
     this.#set(table, { state: 'pending', due: 0, lacks: undefined });
+    for (const subscriber of this.#subscribers) subscriber();
   }
 
   failed(table: TableId, now: number, lacks?: WantedBlock): void {

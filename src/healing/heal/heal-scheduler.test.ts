@@ -38,7 +38,8 @@ describe('the scheduler of heals', () => {
     scheduler = new HealScheduler({
       env: { clock, random: seeded(1), disk: { sizeOf: () => undefined }, events: silent } as unknown as Env,
       context: { leadership, tree, proposer: { propose: () => true } },
-      counters: {} as HealCounters, hints: { get: () => undefined } as unknown as HintStore, copies, repair: () => Promise.resolve(),
+      counters: {} as HealCounters, hints: { get: () => undefined } as unknown as HintStore, copies,
+      repairer: { repairBlock: () => Promise.resolve() },
     });
   });
   afterEach(() => scheduler.stop());

@@ -16,9 +16,20 @@ import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import { AwaitedBlocks, lackedBlock } from './awaited-blocks.js';
 import { healPick } from './heal-picker.js';
 import { HealQueue } from './heal-queue.js';
+import type { HintReceiver } from '../hints/hint-forwarder.js';
 import type { HintStore } from '../hints/hint-store.js';
 import type { Hint } from '../hints/hint.js';
+import type { Repairer } from '../repair/repairer.js';
 import type { TableCopies } from '../repair/table-copies.js';
+
+export interface SchedulerOptions {
+  /** Heals that the leader works on at a time. Default 2. */
+  readonly maxHeals?: number;
+  /** How often the leader looks at busy tables again. Default 500 ms. */
+  readonly pollMs?: number;
+  /** A proposal whose outcome was not seen by then counts as lost. Default 10 s. */
+  readonly proposalTimeoutMs?: number;
+}
 
 export interface SchedulerParts {
   readonly env: Env;
@@ -26,17 +37,11 @@ export interface SchedulerParts {
   readonly counters: HealCounters;
   readonly hints: HintStore;
   readonly copies: TableCopies;
-  /** Obtains a block from any peer, for a copy to be made of. Rejects with a typed error if it is not to be had. */
-  readonly repair: (meta: TableMeta, block: WantedBlock) => Promise<void>;
-  /** Default 2. */
-  readonly maxHeals?: number;
-  /** How often busy tables are looked at again. Default 500 ms. */
-  readonly pollMs?: number;
-  /** A proposal whose outcome was not seen by then counts as lost. Default 10 s. */
-  readonly proposalTimeoutMs?: number;
+  readonly repairer: Pick<Repairer, 'repairBlock'>;
+  readonly options?: SchedulerOptions;
 }
 
-export class HealScheduler {
+export class HealScheduler implements HintReceiver {
   readonly #parts: SchedulerParts;
   readonly #queue: HealQueue;
   readonly #awaited: AwaitedBlocks;
@@ -53,23 +58,12 @@ export class HealScheduler {
   constructor(parts: SchedulerParts) {
     this.#parts = parts;
     this.#queue = new HealQueue(parts.env.random);
-    this.#awaited = new AwaitedBlocks({
-      clock: parts.env.clock,
-      heals: () => this.#queue.all(),
-      find: (table) => parts.context.tree.latest.table(table),
-      repair: parts.repair,
-      had: (table) => {
-        this.#queue.release(table);
-        this.kick();
-      },
-    });
-    this.#maxHeals = parts.maxHeals ?? 2;
-    this.#pollMs = parts.pollMs ?? 500;
-    this.#proposalTimeoutMs = parts.proposalTimeoutMs ?? 10_000;
-  }
-
-  get size(): number {
-    return this.#queue.size;
+    const { env, context, repairer, options = {} } = parts;
+    this.#awaited = new AwaitedBlocks({ clock: env.clock, queue: this.#queue, context, repairer });
+    this.#queue.subscribe(() => this.kick());
+    this.#maxHeals = options.maxHeals ?? 2;
+    this.#pollMs = options.pollMs ?? 500;
+    this.#proposalTimeoutMs = options.proposalTimeoutMs ?? 10_000;
   }
 
   statuses(): HintStatus[] {

@@ -8,10 +8,11 @@ import type { Env } from '../../base/env.js';
 import { codeOf, messageOf } from '../../base/errors.js';
 import type { TableId } from '../../base/ids.js';
 import type { HealingContext } from '../../replica/hooks/healing-hooks.js';
-import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
-import type { HintStore, OpenHint } from '../hints/hint-store.js';
-import { confirmFaults } from '../hints/confirm-faults.js';
-import { hintOf, type Hint } from '../hints/hint.js';
+import { tablePath } from '../../storage/table/table-meta.js';
+import { Recent } from '../base/recent.js';
+import { hintOf, worstOf } from '../hints/confirmed-fault.js';
+import type { HintStore } from '../hints/hint-store.js';
+import type { Hint } from '../hints/hint.js';
 import type { TableCopies } from '../repair/table-copies.js';
 
 export interface KeeperParts {
@@ -19,8 +20,6 @@ export interface KeeperParts {
   readonly context: Pick<HealingContext, 'membership' | 'tree'>;
   readonly hints: HintStore;
   readonly copies: TableCopies;
-  /** A hint changed. */
-  readonly changed: () => void;
 }
 
 const PROVEN_MAX = 1024;
@@ -28,8 +27,8 @@ const RETRY_MS = 5_000;
 
 export class HintKeeper {
   readonly #parts: KeeperParts;
-  /** New ids whose files were written anew and proven, oldest first. */
-  readonly #proven = new Set<TableId>();
+  /** New ids whose files were written anew and proven. */
+  readonly #proven = new Recent<TableId, true>(PROVEN_MAX);
   #settling: Promise<void> | undefined;
   #again = false;
   #stopped = false;
@@ -40,8 +39,7 @@ export class HintKeeper {
 
   /** New sectors, read back past the caches: whatever was said of the old file does not hold for it. */
   proven(added: TableId): void {
-    this.#proven.add(added);
-    if (this.#proven.size > PROVEN_MAX) for (const oldest of this.#proven) return void this.#proven.delete(oldest);
+    this.#proven.set(added, true);
   }
 
   stop(): void {
@@ -60,49 +58,31 @@ export class HintKeeper {
   async #settleAll(): Promise<void> {
     while (this.#again && !this.#stopped) {
       this.#again = false;
-      for (const open of this.#parts.hints.all()) {
+      for (const hint of this.#parts.hints.all()) {
         try {
-          await this.#settleOne(open);
+          await this.#settleOne(hint);
         } catch (error) {
           if (codeOf(error) === undefined) throw error;
-          this.#warn(open.hint, error);
+          this.#warn(hint, error);
         }
       }
     }
   }
 
-  async #settleOne(open: OpenHint): Promise<void> {
-    const { hints, context } = this.#parts;
-    const { hint } = open;
-    const manifest = context.tree.durable;
+  async #settleOne(hint: Hint): Promise<void> {
+    const { hints, copies, context } = this.#parts;
+    const { durable } = context.tree;
     // An id that was not given out yet belongs to an edit that the durable manifest has still to reach.
-    if (manifest.has(hint.tableId) || hint.tableId >= manifest.nextTableId) return;
-    const [heir] = manifest.named(hint);
-    if (heir === undefined || this.#proven.has(heir.id)) return this.#end(hint);
-    const report = await this.#parts.copies.verify(heir, tablePath(heir.id));
+    if (durable.has(hint.tableId) || hint.tableId >= durable.nextTableId) return;
+    const [heir] = durable.named(hint);
+    if (heir === undefined) return hints.end(hint, { why: 'gone', durable });
+    if (this.#proven.has(heir.id)) return hints.end(hint, { why: 'rewritten', durable, heir });
+    const proof = await copies.verify(heir, tablePath(heir.id));
     if (hints.get(hint.tableId) === undefined) return;
-    if (report.faults.length === 0) return this.#end(hint);
-    const sinks = {
-      confirmed: (meta: TableMeta, kind: Hint['kind'], offsets: Hint['offsets'], pastCache: boolean) =>
-        this.#follow(hint, meta, kind, offsets, pastCache),
-    };
-    confirmFaults(sinks, heir, report.faults, report.pastCache);
-  }
-
-  #follow(from: Hint, to: TableMeta, kind: Hint['kind'], offsets: Hint['offsets'], pastCache: boolean): void {
-    this.#parts.hints.move(from.tableId, hintOf(to, this.#parts.context.membership.self, kind, offsets, pastCache));
-    this.#emit({ ...from, tableId: to.id }, 'open');
-    this.#parts.changed();
-  }
-
-  #end(hint: Hint): void {
-    this.#parts.hints.end(hint.tableId);
-    this.#emit(hint, 'done');
-    this.#parts.changed();
-  }
-
-  #emit({ tableId, node, kind }: Hint, state: string): void {
-    this.#parts.env.events.emit({ type: 'hint', table: tableId, node, kind, state });
+    if (proof.faults.length === 0) return hints.end(hint, { why: 'proven', durable, heir, proof });
+    // The hint was the first reading of these bytes, this is the second.
+    const fault = worstOf(proof.faults, proof);
+    hints.move(hint, hintOf(heir, context.membership.self, fault), fault.confirmation);
   }
 
   #warn(hint: Hint, error: unknown): void {

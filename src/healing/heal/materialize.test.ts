@@ -3,7 +3,7 @@ import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import { silent } from '../../base/events.js';
 import type { Env } from '../../base/env.js';
 import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
-import { hintOf } from '../hints/hint.js';
+import { hintOf, type ConfirmedFault } from '../hints/confirmed-fault.js';
 import { HintStore } from '../hints/hint-store.js';
 import { materializeHeal, type MaterializerParts } from './materialize.js';
 import { copyPath, type TableCopies } from '../repair/table-copies.js';
@@ -31,7 +31,7 @@ describe('materializing a heal', () => {
         return { path: copyPath(1), how: 'rewrite' };
       },
     } as unknown as TableCopies;
-    return { env, disk, hints, copies, forget: () => undefined };
+    return { env, disk, hints, copies, tables: { forget: () => undefined } };
   }
 
   it('H1 clean bytes are relinked: no sector is written', async () => {
@@ -42,7 +42,8 @@ describe('materializing a heal', () => {
   });
 
   it('H1 a hint that opens while the bytes are being read counts: rewritten', async () => {
-    const made = await parts((hints) => void hints.add(hintOf(removed, 1, 'corrected', [0], true)));
+    const fault: ConfirmedFault = { kind: 'corrected', offsets: [0], confirmation: { by: 'second-read', pastCache: true } };
+    const made = await parts((hints) => void hints.add(hintOf(removed, 1, fault), fault.confirmation));
     assert.equal(await materializeHeal(made, removed, added), 'rewrite');
     assert.notEqual(made.disk.node(tablePath(2)), made.disk.node(tablePath(1)));
     assert.ok(made.disk.node(tablePath(1)), 'H5 the old file stays');

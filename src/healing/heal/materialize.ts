@@ -9,8 +9,8 @@
 
 import { assert } from '../../base/assert.js';
 import type { Env } from '../../base/env.js';
-import type { TableId } from '../../base/ids.js';
 import { sameBirth, tablePath, type TableMeta } from '../../storage/table/table-meta.js';
+import type { TableStore } from '../../storage/table/table-store.js';
 import type { HintStore } from '../hints/hint-store.js';
 import type { TableCopies } from '../repair/table-copies.js';
 
@@ -20,14 +20,13 @@ export interface MaterializerParts {
   readonly env: Env;
   readonly hints: HintStore;
   readonly copies: TableCopies;
-  /** Lets go of descriptors of a table whose file is about to be replaced. */
-  readonly forget: (table: TableId) => void;
+  readonly tables: Pick<TableStore, 'forget'>;
 }
 
 export async function materializeHeal(parts: MaterializerParts, removed: TableMeta, added: TableMeta): Promise<Materialized> {
   assert(removed.fileDigest === added.fileDigest && removed.rootDigest === added.rootDigest, 'H3 a heal keeps every byte');
   assert(sameBirth(removed.birth, added.birth) && removed.bytes === added.bytes, 'H3 a heal keeps the birth');
-  const { env, copies, forget } = parts;
+  const { env, copies, tables } = parts;
   const from = tablePath(removed.id);
   const to = tablePath(added.id);
   if (!hinted(parts, removed, added)) {
@@ -40,7 +39,8 @@ export async function materializeHeal(parts: MaterializerParts, removed: TableMe
     }
   }
   const copy = await copies.take(removed);
-  forget(added.id);
+  // Nobody reads on in the file that is about to be replaced.
+  tables.forget(added.id);
   await env.disk.rename(copy.path, to);
   await env.disk.syncDir('tables');
   return copy.how;

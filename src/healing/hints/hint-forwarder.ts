@@ -10,23 +10,30 @@ import type { Env, Timer } from '../../base/env.js';
 import type { NodeId, TableId } from '../../base/ids.js';
 import type { HealCounters } from '../status/heal-counters.js';
 import type { HealingContext } from '../../replica/hooks/healing-hooks.js';
+import type { HintStore } from './hint-store.js';
 import { encodeHints, readHints, type Hint } from './hint.js';
 
 export const HEAL_HINTS_METHOD = 'heal.hints';
-export const HINTS_BATCH_MAX = 128;
+/** In one call. */
+const HINTS_BATCH_MAX = 128;
 const CALL_TIMEOUT_MS = 3_000;
 /** Faults of one burst share a call. */
 const GATHER_MS = 20;
+
+/** Who takes hints in where this node leads. It lives above the hints, so it is handed in. */
+export interface HintReceiver {
+  accept(from: NodeId, hints: readonly Hint[]): void;
+}
 
 export interface ForwarderParts {
   readonly env: Env;
   readonly context: Pick<HealingContext, 'leadership' | 'membership'>;
   readonly counters: HealCounters;
-  readonly hints: () => readonly Hint[];
-  /** Into this node's own queue. */
-  readonly accept: (from: NodeId, hints: readonly Hint[]) => void;
+  readonly hints: HintStore;
+  /** This node's own queue. */
+  readonly receiver: HintReceiver;
   /** Default 3 s. */
-  readonly resendMs?: number;
+  readonly resendMs?: number | undefined;
 }
 
 /** The receiver's answer: how many it took, from the front of the batch. */
@@ -69,6 +76,12 @@ export class HintForwarder {
   constructor(parts: ForwarderParts) {
     this.#parts = parts;
     this.#resendMs = parts.resendMs ?? 3_000;
+    const { hints } = parts;
+    hints.subscribe((change) => {
+      // What is new is told once it is durable: a crash in between must not leave a hint that only the leader has.
+      if (change === 'opened') void hints.durable().then(() => this.kick());
+      else this.kick();
+    });
   }
 
   /** There is something new to say. */
@@ -114,13 +127,13 @@ export class HintForwarder {
   }
 
   async #sendAll(round: number): Promise<void> {
-    const { env, context, hints, accept } = this.#parts;
+    const { env, context, hints, receiver } = this.#parts;
     const { leader } = context.leadership;
     const { self } = context.membership;
-    const open = hints();
+    const open = hints.all();
     if (open.length === 0 || leader === 0) return;
     if (leader === self) {
-      accept(self, open);
+      receiver.accept(self, open);
       this.#count(open, leader);
       return;
     }

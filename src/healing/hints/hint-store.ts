@@ -1,60 +1,41 @@
 /**
- * H2: this node's open hints, durable in `<data-dir>/hints`. A hint enters when a fault was confirmed and leaves only by
- * `end()`, which the owner calls when the replacement is proven on this disk or the table left the durable manifest.
+ * H2: this node's open hints, durable in `<data-dir>/hints`. A hint enters with the confirmation of its fault (H1) and
+ * leaves with the evidence that it may (H2). The store is the one writer; whoever must act on a change subscribes.
  *
- * The file is replaced whole and atomically (write, sync, rename, sync of the directory): it is small and changes
- * rarely. What the disk refuses is tried again by itself, in a new file, because one whose sync failed takes nothing more. A file
- * that does not verify at a second reading either counts as empty, with a warning: a scrub finds every fault again.
+ * The file is replaced whole and atomically: it is small and changes rarely. What the disk refuses is tried again by
+ * itself, in a new file, because one whose sync failed takes nothing more.
  */
 
-import { ByteReader, ByteWriter, equalBytes } from '../../base/bytes.js';
-import { crc32c } from '../../base/crc32c.js';
-import { CodecError, codeOf, messageOf } from '../../base/errors.js';
-import type { DirectRead } from '../../base/disk.js';
+import { assert } from '../../base/assert.js';
+import { equalBytes } from '../../base/bytes.js';
+import { codeOf, messageOf } from '../../base/errors.js';
 import type { Env, Timer } from '../../base/env.js';
 import type { NodeId, TableId } from '../../base/ids.js';
-import { encodeHints, mergeHints, readHints, type Hint } from './hint.js';
+import type { TableMeta } from '../../storage/table/table-meta.js';
+import type { HintKind } from '../status/hint-status.js';
+import { isConfirmed, type Confirmation } from './confirmed-fault.js';
+import { assertMayEnd, type HintEnd } from './hint-end.js';
+import { encodeHintFile, HINTS_PATH, readHintFile } from './hint-file.js';
+import { mergeHints, severity, type Hint } from './hint.js';
 
-export const HINTS_PATH = 'hints';
 const TEMPORARY_PATH = 'hints.tmp';
 const ROOT_DIR = '.';
-const MAGIC = 0x314e_484b;
 /** So many tables with faults at a time mean that the disk is failing, and people should know. */
 const FLOOD_TABLES = 64;
 /** More tables than this with faults means that the disk is gone; a scrub re-derives what was not recorded. */
-export const HINTS_MAX = 4096;
-const FILE_BYTES_MAX = 8 * 1024 * 1024;
+const HINTS_MAX = 4096;
 const RETRY_FIRST_MS = 1_000;
 const RETRY_MAX_MS = 60_000;
 
-/** A hint and when it last changed, in the store's own count. */
-export interface OpenHint {
-  readonly hint: Hint;
-  /** Grows with every change of any hint: tells whether a fault was seen before or after something else. */
-  readonly changedAt: number;
-}
-
-export function encodeHintFile(hints: readonly Hint[]): Uint8Array {
-  const body = encodeHints(hints);
-  return new ByteWriter(body.length + 12).u32(MAGIC).u32(body.length).raw(body).u32(crc32c(body)).finish();
-}
-
-/** Throws CodecError unless every byte is as it was written. */
-export function decodeHintFile(bytes: Uint8Array): Hint[] {
-  const input = new ByteReader(bytes, 'hints file');
-  if (input.u32() !== MAGIC) throw new CodecError('hints file: wrong magic');
-  const body = input.raw(input.u32());
-  if (input.u32() !== crc32c(body)) throw new CodecError('hints file: wrong checksum');
-  input.end();
-  const inner = new ByteReader(body, 'hints file');
-  const hints = readHints(inner);
-  inner.end();
-  return hints;
-}
+/** opened: new, or worse than before, and not durable yet. moved: its bytes, faults included, have a new id. */
+export type HintChange = 'opened' | 'moved' | 'ended';
 
 export class HintStore {
   readonly #env: Env;
-  readonly #open = new Map<TableId, OpenHint>();
+  readonly #open = new Map<TableId, Hint>();
+  readonly #subscribers: ((change: HintChange) => void)[] = [];
+  /** Whose hints these are; undefined until they are loaded. */
+  #node: NodeId | undefined;
   #changes = 0;
   /** The change up to which the file is durable. */
   #saved = 0;
@@ -70,7 +51,8 @@ export class HintStore {
 
   /** Takes in what this node kept; what was added since construction stays. */
   async load(node: NodeId): Promise<void> {
-    const found = await readFile(this.#env);
+    const found = await readHintFile(this.#env);
+    this.#node = node;
     if (found === undefined) {
       this.#changes++;
       this.#save();
@@ -78,9 +60,14 @@ export class HintStore {
     for (const hint of found ?? []) {
       if (hint.node !== node) continue;
       const known = this.#open.get(hint.tableId);
-      const merged = known === undefined ? hint : mergeHints(hint, known.hint);
-      this.#open.set(hint.tableId, { hint: merged, changedAt: known?.changedAt ?? 0 });
+      if (known === undefined && this.#open.size >= HINTS_MAX) break;
+      this.#open.set(hint.tableId, known === undefined ? hint : mergeHints(hint, known));
     }
+  }
+
+  /** After each change: at once, in order of subscription. */
+  subscribe(subscriber: (change: HintChange) => void): void {
+    this.#subscribers.push(subscriber);
   }
 
   /** Nothing is tried again by itself from here on. */
@@ -93,55 +80,65 @@ export class HintStore {
     return this.#open.size;
   }
 
-  /** Grows with every change. */
-  get changes(): number {
-    return this.#changes;
-  }
-
   /** Everything said so far is durable. */
   get saved(): boolean {
     return this.#saved === this.#changes;
   }
 
-  get(table: TableId): OpenHint | undefined {
+  get(table: TableId): Hint | undefined {
     return this.#open.get(table);
   }
 
-  all(): OpenHint[] {
+  all(): Hint[] {
     return [...this.#open.values()];
   }
 
-  /** True if the hint is new or says more than the one that was there. */
-  add(hint: Hint): boolean {
+  /** Does a hint say of the block at `offset` that it is at least this bad? */
+  covers(meta: TableMeta, kind: HintKind, offset: number): boolean {
+    const hint = this.#open.get(meta.id);
+    if (hint === undefined || severity(hint.kind) < severity(kind)) return false;
+    return hint.offsets === undefined || hint.offsets.includes(offset);
+  }
+
+  /** True if the hint is new or says more than the one that was there. H1: only what was confirmed. */
+  add(hint: Hint, confirmation: Confirmation): boolean {
+    this.#checkEntry(hint, confirmation);
     const known = this.#open.get(hint.tableId);
-    const merged = known === undefined ? hint : mergeHints(known.hint, hint);
+    const merged = known === undefined ? hint : mergeHints(known, hint);
     if (known === undefined && this.#open.size >= HINTS_MAX) return false;
-    const said = merged !== known?.hint;
+    const said = merged !== known;
     // A fault that was seen again is news even if the record stays: a proof made before it proves nothing.
     this.#changes++;
-    this.#open.set(hint.tableId, { hint: merged, changedAt: this.#changes });
+    this.#open.set(hint.tableId, merged);
     if (this.#open.size >= FLOOD_TABLES) this.#warnFlood();
     if (said) this.#save();
     else if (this.#saved === this.#changes - 1) this.#saved = this.#changes;
+    if (said) this.#tell('opened', hint, 'open');
     return said;
   }
 
-  /** H2: only when the replacement is proven here, or the table left the durable manifest. */
-  end(table: TableId): void {
-    if (!this.#open.delete(table)) return;
+  /** H2: only when the replacement is proven here, or the table left the durable manifest: `end` is the evidence. */
+  end(hint: Hint, end: HintEnd): void {
+    assertMayEnd(hint, end);
+    const wasOpen = this.#open.delete(hint.tableId);
+    assert(wasOpen, `H2 the hint of table ${hint.tableId} ends once`);
     if (this.#open.size < FLOOD_TABLES / 2) this.#warnedFlood = false;
     this.#changes++;
     this.#save();
+    this.#tell('ended', hint, 'done');
   }
 
   /** The same bytes, faults included, live under a new id now. One change: no crash leaves neither. */
-  move(table: TableId, moved: Hint): void {
-    this.#open.delete(table);
-    const known = this.#open.get(moved.tableId);
+  move(from: Hint, to: Hint, confirmation: Confirmation): void {
+    this.#checkEntry(to, confirmation);
+    assert(from.fileDigest === to.fileDigest && from.tableId !== to.tableId, `H2 the bytes of table ${from.tableId} have the new id ${to.tableId}`);
+    const wasOpen = this.#open.delete(from.tableId);
+    assert(wasOpen, `H2 the hint of table ${from.tableId} is there to follow its bytes`);
+    const known = this.#open.get(to.tableId);
     this.#changes++;
-    const hint = known === undefined ? moved : mergeHints(known.hint, moved);
-    this.#open.set(moved.tableId, { hint, changedAt: this.#changes });
+    this.#open.set(to.tableId, known === undefined ? to : mergeHints(known, to));
     this.#save();
+    this.#tell('moved', { ...from, tableId: to.tableId }, 'open');
   }
 
   /** Resolves once everything said so far is durable; false if the disk refused (it is tried again later). */
@@ -163,12 +160,23 @@ export class HintStore {
     const { disk } = this.#env;
     const size = disk.sizeOf(HINTS_PATH);
     if (size === undefined && this.#open.size === 0) return true;
-    const wanted = encodeHintFile(this.all().map((open) => open.hint));
+    const wanted = encodeHintFile(this.all());
     const found = size === undefined ? undefined : await this.#readBack(wanted.length + 1);
     if (at !== this.#changes || (found !== undefined && equalBytes(found, wanted))) return true;
     this.#changes++;
     await this.durable();
     return false;
+  }
+
+  #checkEntry(hint: Hint, confirmation: Confirmation): void {
+    assert(isConfirmed(confirmation), `H1 a hint of table ${hint.tableId} was confirmed: ${confirmation.by}`);
+    assert(this.#node === undefined || hint.node === this.#node, `H1 node ${this.#node} keeps hints of its own files, not of node ${hint.node}`);
+  }
+
+  #tell(change: HintChange, { tableId, node, kind }: Hint, state: 'open' | 'done'): void {
+    assert(this.#open.size <= HINTS_MAX, `H2 ${this.#open.size} hints are open`);
+    this.#env.events.emit({ type: 'hint', table: tableId, node, kind, state });
+    for (const subscriber of this.#subscribers) subscriber(change);
   }
 
   async #readBack(length: number): Promise<Uint8Array | undefined> {
@@ -191,7 +199,7 @@ export class HintStore {
       // One turn later, so that the faults of one burst share a write.
       await Promise.resolve();
       const at = this.#changes;
-      const bytes = encodeHintFile(this.all().map((open) => open.hint));
+      const bytes = encodeHintFile(this.all());
       try {
         await this.#replaceFile(bytes);
       } catch (error) {
@@ -231,33 +239,5 @@ export class HintStore {
     if (this.#warnedFlood) return;
     this.#warnedFlood = true;
     this.#env.events.emit({ type: 'disk-failed', what: 'tables', why: `faults in ${this.#open.size} tables at a time` });
-  }
-}
-
-/** Undefined: damaged. */
-async function readFile(env: Env): Promise<Hint[] | undefined> {
-  const { disk, events } = env;
-  try {
-    const size = disk.sizeOf(HINTS_PATH);
-    if (size === undefined) return [];
-    if (size > FILE_BYTES_MAX) throw new CodecError(`hints file of ${size} bytes`);
-    return decodeHintFile((await readTwice(env, size)).bytes);
-  } catch (error) {
-    const code = codeOf(error);
-    if (code === undefined) throw error;
-    events.emit({ type: 'warning', message: 'the hints file is damaged and was dropped; a scrub finds its faults again', data: { why: messageOf(error) } });
-    return undefined;
-  }
-}
-
-/** A fault on the way must not cost what is good on the disk. */
-async function readTwice({ disk }: Env, size: number): Promise<DirectRead> {
-  try {
-    const read = await disk.readDirect(HINTS_PATH, 0, size);
-    decodeHintFile(read.bytes);
-    return read;
-  } catch (error) {
-    if (codeOf(error) === undefined) throw error;
-    return disk.readDirect(HINTS_PATH, 0, size);
   }
 }

@@ -7,9 +7,12 @@ import type { Env } from '../../base/env.js';
 import { CodecError } from '../../base/errors.js';
 import { silent } from '../../base/events.js';
 import { decodeHintsRequest, encodeHintsRequest } from './hint-forwarder.js';
-import { decodeHintFile, encodeHintFile, HINTS_PATH, HintStore } from './hint-store.js';
+import type { Confirmation } from './confirmed-fault.js';
+import type { HintEnd } from './hint-end.js';
+import { decodeHintFile, encodeHintFile, HINTS_PATH } from './hint-file.js';
+import { HintStore } from './hint-store.js';
 import { HINT_OFFSETS_MAX, mergeHints, severity, type Hint } from './hint.js';
-import { seeded, TestClock, TestNetwork } from '../testing/world.js';
+import { manifestOf, seeded, TestClock, TestNetwork } from '../testing/world.js';
 
 const arbitraryHint: fc.Arbitrary<Hint> = fc.record({
   tableId: fc.nat(50),
@@ -36,6 +39,10 @@ function hint(tableId: number, offsets: readonly number[] | undefined = [1], kin
   const birth = { term: 1, proposer: 1, sequence: tableId, ordinal: 0 };
   return { tableId, birth, fileDigest: '00'.repeat(16), kind, offsets, node: 1, pastCache: true };
 }
+
+/** What the tests are not about: every hint enters confirmed, and ends with the bytes of its table. */
+const TWICE: Confirmation = { by: 'second-read', pastCache: true };
+const GONE: HintEnd = { why: 'gone', durable: manifestOf([], 1000) };
 
 describe('hints', () => {
   it('H2 hints read back from file and wire as they were written', () => {
@@ -88,15 +95,15 @@ describe('hints', () => {
   it('H2 added, merged, moved and ended hints are what a restart finds', async () => {
     const disk = new MemoryDisk();
     const store = await load(disk);
-    assert.equal(store.add(hint(1)), true);
-    assert.equal(store.add(hint(1)), false, 'nothing new');
-    assert.equal(store.add(hint(1, [2], 'unreadable')), true);
-    store.add(hint(2));
-    store.add(hint(3));
-    store.end(2);
-    store.move(3, hint(7));
+    assert.equal(store.add(hint(1), TWICE), true);
+    assert.equal(store.add(hint(1), TWICE), false, 'nothing new');
+    assert.equal(store.add(hint(1, [2], 'unreadable'), TWICE), true);
+    store.add(hint(2), TWICE);
+    store.add(hint(3), TWICE);
+    store.end(hint(2), GONE);
+    store.move(hint(3), hint(7), TWICE);
     assert.equal(await store.durable(), true);
-    const found = (await load(disk)).all().map((open) => open.hint);
+    const found = (await load(disk)).all();
     assert.deepEqual(found, [hint(1, [1, 2], 'unreadable'), hint(7)]);
   });
 
@@ -104,13 +111,13 @@ describe('hints', () => {
     const disk = new MemoryDisk();
     const store = await load(disk);
     for (let i = 1; i <= 50; i++) {
-      store.add(hint(i));
-      if (i % 3 === 0) store.end(i - 1);
+      store.add(hint(i), TWICE);
+      if (i % 3 === 0) store.end(hint(i - 1), GONE);
       if (i % 7 === 0) await Promise.resolve();
       if (i % 11 === 0) await store.durable();
     }
     await store.durable();
-    assert.deepEqual((await load(disk)).all().map((open) => open.hint), store.all().map((open) => open.hint));
+    assert.deepEqual((await load(disk)).all(), store.all());
   });
 
   it('H2 a disk that refuses is told of by durable(), and the next change tries again', async () => {
@@ -118,7 +125,7 @@ describe('hints', () => {
     const store = await load(disk);
     const { rename } = disk;
     disk.rename = () => Promise.reject(new CodecError('refused'));
-    store.add(hint(1));
+    store.add(hint(1), TWICE);
     assert.equal(await store.durable(), false);
     assert.equal(disk.sizeOf(HINTS_PATH), undefined);
     disk.rename = rename;
@@ -131,7 +138,7 @@ describe('hints', () => {
     const clock = new TestClock();
     const store = await load(disk, clock);
     disk.inject({ kind: 'sync-error', path: 'hints.tmp', times: 2 });
-    store.add(hint(1));
+    store.add(hint(1), TWICE);
     assert.equal(await store.durable(), false);
     for (let i = 0; i < 100 && !store.saved; i++) {
       clock.advance(1000);
@@ -146,7 +153,7 @@ describe('hints', () => {
     const clock = new TestClock();
     const store = await load(disk, clock);
     disk.inject({ kind: 'sync-error', path: 'hints.tmp', times: 1 });
-    store.add(hint(1));
+    store.add(hint(1), TWICE);
     assert.equal(await store.durable(), false);
     store.stop();
     for (let i = 0; i < 100; i++) {
@@ -159,7 +166,7 @@ describe('hints', () => {
   it('H2 a damaged file is replaced when it is met', async () => {
     const disk = new MemoryDisk();
     const before = await load(disk);
-    before.add(hint(1));
+    before.add(hint(1), TWICE);
     await before.durable();
     const file = disk.openSync(HINTS_PATH, 'write');
     file.writeSync(Uint8Array.of(0xff), 12);
@@ -173,22 +180,22 @@ describe('hints', () => {
   it('H2 a file that no reading gets is replaced, with what was seen since', async () => {
     const disk = new FaultDisk(new MemoryDisk());
     const before = await load(disk);
-    before.add(hint(1));
+    before.add(hint(1), TWICE);
     await before.durable();
     const bad = disk.inject({ kind: 'read-error', path: HINTS_PATH });
     const store = new HintStore(env(disk));
-    store.add(hint(2));
+    store.add(hint(2), TWICE);
     await store.load(1);
     assert.equal(await store.durable(), true);
     bad.remove();
-    assert.deepEqual((await load(disk)).all().map((open) => open.hint), [hint(2)]);
+    assert.deepEqual((await load(disk)).all(), [hint(2)]);
   });
 
   it('H2 one bad reading of a good file loses no hint', async () => {
     for (const kind of ['misread', 'read-error'] as const) {
       const disk = new FaultDisk(new MemoryDisk());
       const before = await load(disk);
-      before.add(hint(1));
+      before.add(hint(1), TWICE);
       await before.durable();
       disk.inject({ kind, path: HINTS_PATH, times: 1 });
       assert.equal((await load(disk)).size, 1, kind);

@@ -36,12 +36,8 @@ export function severity(kind: HintKind): number {
   return KINDS.indexOf(kind);
 }
 
-export function hintOf(meta: TableMeta, node: NodeId, kind: HintKind, offsets: readonly number[] | undefined, pastCache: boolean): Hint {
-  const { id: tableId, birth, fileDigest } = meta;
-  return { tableId, birth, fileDigest, kind, offsets: bounded(offsets), node, pastCache };
-}
-
-function bounded(offsets: readonly number[] | undefined): readonly number[] | undefined {
+/** Ascending, each once; undefined, which means all, beyond the most that a hint names. */
+export function bounded(offsets: readonly number[] | undefined): readonly number[] | undefined {
   if (offsets === undefined) return undefined;
   const unique = [...new Set(offsets)].sort((a, b) => a - b);
   return unique.length > HINT_OFFSETS_MAX ? undefined : unique;

@@ -10,12 +10,14 @@
 
 import type { Env, Timer } from '../../base/env.js';
 import { codeOf, messageOf } from '../../base/errors.js';
-import type { Digest128, TableId } from '../../base/ids.js';
+import type { Digest128 } from '../../base/ids.js';
 import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
-import type { TableFault, VerifyReport } from '../../storage/table/verify-table.js';
-import { confirmFaults, type ConfirmedFaults } from '../hints/confirm-faults.js';
+import type { VerifyReport } from '../../storage/table/verify-table.js';
+import type { KnownTables } from '../base/known-tables.js';
+import { foundTwice, worstOf } from '../hints/confirmed-fault.js';
+import type { HintRecorder } from '../hints/hint-recorder.js';
 import type { HintStore } from '../hints/hint-store.js';
-import type { Repairer } from './repairer.js';
+import type { LostBlocks } from './lost-blocks.js';
 import type { RepairStore } from './repair-store.js';
 import type { TableCopies } from './table-copies.js';
 
@@ -23,13 +25,10 @@ export interface RepairKeeperParts {
   readonly env: Env;
   readonly hints: HintStore;
   readonly repairs: RepairStore;
-  readonly repairer: Repairer;
+  readonly lost: LostBlocks;
   readonly copies: TableCopies;
-  /** In any version that this node still reads or writes down. */
-  readonly versions: () => ReadonlyMap<TableId, TableMeta>;
-  /** Those of them whose files should be here now. */
-  readonly local: () => readonly TableMeta[];
-  readonly sinks: ConfirmedFaults;
+  readonly known: KnownTables;
+  readonly recorder: HintRecorder;
 }
 
 /** What could not be decided is looked at again; and so long a repair waits for the reader of a table that is in no version. */
@@ -46,15 +45,21 @@ export class RepairKeeper {
 
   constructor(parts: RepairKeeperParts) {
     this.#parts = parts;
+    const { hints, repairs, lost } = parts;
+    hints.subscribe((change) => {
+      if (change !== 'opened') this.#kick();
+    });
+    repairs.subscribe(() => this.#kick());
+    lost.subscribe(() => this.#kick());
   }
 
   /** Nothing is kept and nothing is lost. */
   get idle(): boolean {
-    return this.#parts.repairs.empty && !this.#parts.repairer.anyLost;
+    return this.#parts.repairs.empty && !this.#parts.lost.any;
   }
 
-  /** A repair was put or its fault ended: have a look, soon. */
-  kick(): void {
+  /** A repair was put, its fault ended, or a block counts as lost: have a look, soon. */
+  #kick(): void {
     this.#delayMs = AGAIN_MS;
     this.#schedule();
   }
@@ -83,11 +88,11 @@ export class RepairKeeper {
   }
 
   async #settleAll(): Promise<void> {
-    const { repairs, repairer, versions } = this.#parts;
+    const { repairs, lost, known } = this.#parts;
     let left = false;
     while (this.#again && !this.#stopped) {
       this.#again = false;
-      repairer.retain((table) => versions().has(table));
+      lost.retain(known);
       left = !(await this.#try('', () => repairs.sweep().then(() => true)));
       for (const digest of this.#kept()) {
         if (this.#stopped) return;
@@ -98,11 +103,10 @@ export class RepairKeeper {
   }
 
   #kept(): Set<Digest128> {
-    const { repairs, repairer, versions } = this.#parts;
+    const { repairs, lost, known } = this.#parts;
     const digests = repairs.digests();
-    const tables = versions();
-    for (const table of repairer.lostTables()) {
-      const digest = tables.get(table)?.fileDigest;
+    for (const table of lost.tables()) {
+      const digest = known.find(table)?.fileDigest;
       if (digest !== undefined) digests.add(digest);
     }
     return digests;
@@ -110,25 +114,25 @@ export class RepairKeeper {
 
   /** True: gone, or kept by a hint, whose end leads here again. */
   async #settleOne(digest: Digest128): Promise<boolean> {
-    const { env, repairs, repairer, versions, local } = this.#parts;
+    const { env, repairs, lost, known } = this.#parts;
     if (this.#hinted(digest)) return true;
     const puts = repairs.puts(digest);
-    const known = [...versions().values()].filter((meta) => meta.fileDigest === digest);
-    const here = local().filter((meta) => meta.fileDigest === digest);
-    if (known.length === 0 && env.clock.now() - repairs.usedAt(digest) < AGAIN_MS) return false;
+    const tables = known.withBytes(digest);
+    const here = known.here().filter((meta) => meta.fileDigest === digest);
+    if (tables.length === 0 && env.clock.now() - repairs.usedAt(digest) < AGAIN_MS) return false;
     // A file that is owed may be made from them.
-    if (known.some(({ id }) => !here.some((meta) => meta.id === id))) return false;
+    if (tables.some(({ id }) => !known.isHere(id))) return false;
     for (const meta of here) {
       const good = await this.#proves(meta);
       if (!good) return this.#hinted(digest);
-      repairer.clear(meta.id);
+      lost.clear(meta.id);
     }
     if (this.#stopped || this.#hinted(digest) || repairs.puts(digest) !== puts) return false;
     return repairs.drop(digest);
   }
 
   #hinted(digest: Digest128): boolean {
-    return this.#parts.hints.all().some(({ hint }) => hint.fileDigest === digest);
+    return this.#parts.hints.all().some(({ fileDigest }) => fileDigest === digest);
   }
 
   /** False too if the file left meanwhile. H1: what two readings find becomes a hint. */
@@ -137,15 +141,15 @@ export class RepairKeeper {
     if (first === undefined || first.faults.length === 0) return first !== undefined;
     const second = await this.#verify(meta);
     if (second === undefined) return false;
-    const faults = second.faults.filter(({ offset }) => first.faults.some((fault: TableFault) => fault.offset === offset));
-    if (faults.length > 0) confirmFaults(this.#parts.sinks, meta, faults, second.pastCache);
+    const faults = foundTwice(first, second);
+    if (faults.length > 0) this.#parts.recorder.record(meta, worstOf(faults, second));
     return false;
   }
 
   async #verify(meta: TableMeta): Promise<VerifyReport | undefined> {
-    const { copies, local } = this.#parts;
+    const { copies, known } = this.#parts;
     const report = await copies.verify(meta, tablePath(meta.id));
-    return !this.#stopped && local().some(({ id }) => id === meta.id) ? report : undefined;
+    return !this.#stopped && known.isHere(meta.id) ? report : undefined;
   }
 
   async #try(digest: Digest128, work: () => Promise<boolean>): Promise<boolean> {

@@ -67,6 +67,7 @@ export class RepairStore {
   /** Oldest use first. */
   readonly #memory = new Map<string, Uint8Array>();
   readonly #uses = new Map<Digest128, Use>();
+  readonly #subscribers: (() => void)[] = [];
   #diskBytes = 0;
   #memoryBytes = 0;
   /** Changes of the directory happen one after the other: a removal never meets the writing of the same name. */
@@ -99,10 +100,6 @@ export class RepairStore {
         else this.#keep(name, size);
       }
     });
-  }
-
-  get size(): number {
-    return this.#stored.size;
   }
 
   get empty(): boolean {
@@ -152,13 +149,19 @@ export class RepairStore {
     return repair.payload;
   }
 
+  /** After each repair that was put, once it is durable or stays in memory: at once, in order of subscription. */
+  subscribe(subscriber: () => void): void {
+    this.#subscribers.push(subscriber);
+  }
+
   /** Usable at once; resolves when durable, or when it stays in memory because the disk refused or is full. */
-  put(fileDigest: Digest128, offset: number, payload: Uint8Array): Promise<void> {
+  async put(fileDigest: Digest128, offset: number, payload: Uint8Array): Promise<void> {
     const key = keyOf(fileDigest, offset);
     this.#remember(key, payload.slice());
     this.#used(fileDigest, 1);
     const bytes = encodeRepair(fileDigest, offset, payload);
-    return this.#inTurn(() => this.#write(key, bytes));
+    await this.#inTurn(() => this.#write(key, bytes));
+    for (const subscriber of this.#subscribers) subscriber();
   }
 
   async #write(key: string, bytes: Uint8Array): Promise<void> {

@@ -9,16 +9,21 @@
 
 import type { Env } from '../../base/env.js';
 import { codeOf, NetworkError } from '../../base/errors.js';
-import type { NodeId, TableId } from '../../base/ids.js';
+import type { TableId } from '../../base/ids.js';
 import { EtcdError } from '../../api/etcd-error.js';
-import { GONE, type TableFetcher } from '../../replica/fetch/table-fetcher.js';
+import { GONE } from '../../replica/fetch/table-fetcher.js';
 import { payloadMatches, type WantedBlock } from '../../replica/fetch/wanted-block.js';
-import type { HealCounters } from '../status/heal-counters.js';
+import type { HealingContext } from '../../replica/hooks/healing-hooks.js';
 import { BlockCache } from '../../storage/cache/block-cache.js';
-import type { StorageError } from '../../storage/base/errors.js';
+import { StorageError } from '../../storage/base/errors.js';
 import { noFaults } from '../../storage/table/block-faults.js';
 import { TableStore } from '../../storage/table/table-store.js';
 import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
+import type { KnownTables } from '../base/known-tables.js';
+import type { Recent } from '../base/recent.js';
+import type { HintRecorder } from '../hints/hint-recorder.js';
+import type { HealCounters } from '../status/heal-counters.js';
+import type { LostBlocks } from './lost-blocks.js';
 import type { RepairStore } from './repair-store.js';
 import type { TableCopies } from './table-copies.js';
 
@@ -26,65 +31,40 @@ export interface RepairerParts {
   readonly env: Env;
   readonly counters: HealCounters;
   readonly repairs: RepairStore;
+  readonly lost: LostBlocks;
   readonly copies: TableCopies;
-  readonly fetcher: () => TableFetcher;
-  readonly peers: () => readonly NodeId[];
-  /** In any version that this node still reads or writes down. */
-  readonly find: (table: TableId) => TableMeta | undefined;
-  readonly forget: (table: TableId) => void;
-  /** A table's file is not there or too short. */
-  readonly missing: (meta: TableMeta) => void;
-  /** A repair was put, or a block counts as lost: some day both must end. */
-  readonly changed: () => void;
+  readonly known: KnownTables;
+  /** Tables that readers met faults in: they may have left every version while a reader is still at them. */
+  readonly seen: Recent<TableId, TableMeta>;
+  readonly tables: TableStore;
+  readonly recorder: HintRecorder;
+  readonly context: Pick<HealingContext, 'fetcher' | 'membership'>;
 }
-
-const SEEN_MAX = 256;
-const LOST_MAX = 4096;
 
 export class Repairer {
   readonly #parts: RepairerParts;
   readonly #running = new Map<string, Promise<void>>();
-  /** Tables that readers met faults in: they may have left every version while a reader is still at them. */
-  readonly #seen = new Map<TableId, TableMeta>();
-  readonly #lost = new Map<TableId, Set<number>>();
 
   constructor(parts: RepairerParts) {
     this.#parts = parts;
   }
 
-  saw(meta: TableMeta): void {
-    this.#seen.delete(meta.id);
-    this.#seen.set(meta.id, meta);
-    if (this.#seen.size > SEEN_MAX) for (const oldest of this.#seen.keys()) return void this.#seen.delete(oldest);
-  }
-
-  /** Blocks of the table are lost for now: the last repair found no good copy that it could reach. */
-  lost(table: TableId): boolean {
-    return this.#lost.has(table);
-  }
-
-  get anyLost(): boolean {
-    return this.#lost.size > 0;
-  }
-
-  /** Tables that count as having lost blocks. */
-  lostTables(): TableId[] {
-    return [...this.#lost.keys()];
-  }
-
-  /** Every byte of the table's own file proved good. */
-  clear(table: TableId): void {
-    this.#lost.delete(table);
-  }
-
-  /** Tables for which `keep` is false have nothing left to lose. */
-  retain(keep: (table: TableId) => boolean): void {
-    for (const table of [...this.#lost.keys()]) if (!keep(table)) this.#lost.delete(table);
+  /** A block is beyond parity: it is obtained whether or not a reader waits for it. The read that fails names its digest. */
+  want(meta: TableMeta, offset: number): void {
+    try {
+      this.#parts.tables.reader(meta).readPayload(offset);
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      this.repair(error).catch((why: unknown) => {
+        if (codeOf(why) === undefined) throw why;
+      });
+    }
   }
 
   async repair(error: StorageError): Promise<void> {
     const { tableId, offset, digest } = error.data;
-    const meta = typeof tableId === 'number' ? (this.#parts.find(tableId) ?? this.#seen.get(tableId)) : undefined;
+    const { known, seen } = this.#parts;
+    const meta = typeof tableId === 'number' ? (known.find(tableId) ?? seen.get(tableId)) : undefined;
     if (meta === undefined) throw error;
     if (error.code === 'BLOCK_UNREADABLE' && typeof offset === 'number' && digest !== undefined) {
       return this.repairBlock(meta, { offset, digest: hexDigest(digest) });
@@ -117,20 +97,19 @@ export class Repairer {
   }
 
   async #fetchBlock(meta: TableMeta, block: WantedBlock): Promise<void> {
-    const { env, counters, repairs, fetcher, peers, changed } = this.#parts;
+    const { env, counters, repairs, lost, context } = this.#parts;
     const held = repairs.get(meta.fileDigest, block.offset);
     if (held !== undefined && payloadMatches(held, block.digest)) return;
-    const outcome = await fetcher().fetchBlock(meta, block, peers());
+    const outcome = await context.fetcher.fetchBlock(meta, block, context.membership.peers);
     if (outcome.kind === 'good') {
       await repairs.put(meta.fileDigest, block.offset, outcome.payload);
-      this.#found(meta.id, block.offset);
+      lost.found(meta.id, block.offset);
       counters.repairedBlocks++;
-      changed();
       env.events.emit({ type: 'block-repaired', table: meta.id, offset: block.offset, from: outcome.from });
       return;
     }
-    if (outcome.kind !== 'unknown' && isReadable(env, meta, block)) return this.#found(meta.id, block.offset);
-    this.#markLost(meta.id, block.offset);
+    if (outcome.kind !== 'unknown' && isReadable(env, meta, block)) return lost.found(meta.id, block.offset);
+    lost.mark(meta.id, block.offset);
     const where = `table ${meta.id}, block at ${block.offset}`;
     if (outcome.kind === 'lost') throw new EtcdError('DATA_LOSS', where);
     const gone = outcome.kind === 'gone';
@@ -138,36 +117,23 @@ export class Repairer {
   }
 
   async #restoreFile(meta: TableMeta): Promise<void> {
-    const { env, copies, find, forget, missing } = this.#parts;
+    const { env, copies, lost, known, tables, recorder } = this.#parts;
     const path = tablePath(meta.id);
-    missing(meta);
+    recorder.record(meta, { kind: 'missing', offsets: undefined, confirmation: { by: 'no-file' } });
     try {
       const copy = await copies.take(meta);
       // While it was made the table may have been healed or compacted away, and its name given up.
-      if (find(meta.id) === undefined) return await env.disk.unlink(copy.path);
-      forget(meta.id);
+      if (!known.has(meta.id)) return await env.disk.unlink(copy.path);
+      tables.forget(meta.id);
       await env.disk.rename(copy.path, path);
-      if (find(meta.id) === undefined) return await env.disk.unlink(path);
+      if (!known.has(meta.id)) return await env.disk.unlink(path);
       await env.disk.syncDir('tables');
     } catch (error) {
-      this.#markLost(meta.id, 0);
+      lost.mark(meta.id, 0);
       throw error;
     }
-    this.#lost.delete(meta.id);
+    lost.clear(meta.id);
     env.events.emit({ type: 'block-repaired', table: meta.id, offset: 0, from: 0 });
-  }
-
-  #markLost(table: TableId, offset: number): void {
-    const offsets = this.#lost.get(table) ?? new Set<number>();
-    if (this.#lost.size >= LOST_MAX && offsets.size === 0) return;
-    this.#lost.set(table, offsets.add(offset));
-    this.#parts.changed();
-  }
-
-  #found(table: TableId, offset: number): void {
-    const offsets = this.#lost.get(table);
-    offsets?.delete(offset);
-    if (offsets?.size === 0) this.#lost.delete(table);
   }
 }
 

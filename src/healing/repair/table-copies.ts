@@ -6,13 +6,15 @@
  */
 
 import type { Env } from '../../base/env.js';
-import type { NodeId, TableId } from '../../base/ids.js';
-import type { FetchTableOptions, TableFetcher } from '../../replica/fetch/table-fetcher.js';
+import type { TableId } from '../../base/ids.js';
+import type { FetchTableOptions } from '../../replica/fetch/table-fetcher.js';
+import type { HealingContext } from '../../replica/hooks/healing-hooks.js';
 import type { BlockName } from '../../storage/table/table-image.js';
 import { verifyTable, type VerifyReport } from '../../storage/table/verify-table.js';
 import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import { messageOf } from '../../base/errors.js';
 import { payloadMatches } from '../../replica/fetch/wanted-block.js';
+import type { KnownTables } from '../base/known-tables.js';
 import type { RepairStore } from './repair-store.js';
 
 const TABLES_DIR = 'tables';
@@ -30,89 +32,102 @@ export interface TableCopy {
 export interface CopySources {
   readonly env: Env;
   readonly repairs: RepairStore;
-  readonly fetcher: () => TableFetcher;
-  readonly peers: () => readonly NodeId[];
+  readonly context: Pick<HealingContext, 'fetcher' | 'membership'>;
   /** Cancelled when the node stops. */
   readonly token: { readonly cancelled: boolean };
-  /** A copy waits from now on; its table may have left every version while it was made. */
-  readonly made: () => void;
 }
+
+/** From its making to its use. A copy that was taken is its taker's, and absent here; so is one that failed. */
+type CopyState =
+  | { readonly s: 'making'; readonly copy: Promise<TableCopy> }
+  | { readonly s: 'ready'; readonly copy: TableCopy };
 
 export class TableCopies {
   readonly #sources: CopySources;
-  readonly #making = new Map<TableId, Promise<TableCopy>>();
-  readonly #ready = new Map<TableId, TableCopy>();
+  readonly #copies = new Map<TableId, CopyState>();
+  readonly #subscribers: (() => void)[] = [];
 
   constructor(sources: CopySources) {
     this.#sources = sources;
   }
 
+  /** After each copy that was made and waits from now on; its table may have left every version meanwhile. */
+  subscribe(subscriber: () => void): void {
+    this.#subscribers.push(subscriber);
+  }
+
   /** No copy waits. */
   get empty(): boolean {
-    return this.#ready.size === 0;
+    return this.#waiting().length === 0;
   }
 
   /** A proven copy. Rejects as TableFetcher.fetchTable does, and leaves nothing behind then. */
   make(meta: TableMeta): Promise<TableCopy> {
-    const ready = this.#ready.get(meta.id);
-    if (ready !== undefined) return Promise.resolve(ready);
-    let making = this.#making.get(meta.id);
-    if (making === undefined) {
-      making = this.#make(meta).finally(() => this.#making.delete(meta.id));
-      this.#making.set(meta.id, making);
-    }
-    return making;
+    const state = this.#copies.get(meta.id);
+    if (state?.s === 'ready') return Promise.resolve(state.copy);
+    if (state?.s === 'making') return state.copy;
+    const copy = this.#make(meta).catch((error: unknown) => {
+      if (this.#copies.get(meta.id)?.s === 'making') this.#copies.delete(meta.id);
+      throw error;
+    });
+    this.#copies.set(meta.id, { s: 'making', copy });
+    return copy;
   }
 
   /** Like {@link make}, but a copy that waited is proven again, and the caller owns the file. */
   async take(meta: TableMeta): Promise<TableCopy> {
-    if (this.#ready.has(meta.id)) {
-      const proof = await this.verify(meta, copyPath(meta.id));
-      if (!proof.pristine) this.#ready.delete(meta.id);
+    const state = this.#copies.get(meta.id);
+    if (state?.s === 'ready') {
+      const proof = await this.verify(meta, state.copy.path);
+      if (!proof.pristine && this.#copies.get(meta.id) === state) this.#copies.delete(meta.id);
     }
     const copy = await this.make(meta);
-    this.#ready.delete(meta.id);
+    if (this.#copies.get(meta.id)?.s === 'ready') this.#copies.delete(meta.id);
     return copy;
   }
 
+  #waiting(): TableId[] {
+    return [...this.#copies].flatMap(([table, { s }]) => (s === 'ready' ? [table] : []));
+  }
+
   async #make(meta: TableMeta): Promise<TableCopy> {
-    const { env, repairs, fetcher, peers, token, made } = this.#sources;
+    const { env, repairs, context, token } = this.#sources;
     const local = tablePath(meta.id);
     const path = copyPath(meta.id);
     const how = env.disk.sizeOf(local) === undefined ? 'fetch' : 'rewrite';
     const options: FetchTableOptions = {
-      peers: peers(),
+      peers: context.membership.peers,
       local,
       held: (offset) => repairs.get(meta.fileDigest, offset),
       token,
     };
-    await fetcher().fetchTable(meta, path, options);
+    await context.fetcher.fetchTable(meta, path, options);
     const copy: TableCopy = { path, how };
-    this.#ready.set(meta.id, copy);
-    made();
+    this.#copies.set(meta.id, { s: 'ready', copy });
+    for (const subscriber of this.#subscribers) subscriber();
     return copy;
   }
 
   /** Every byte of a file of `meta`'s, past the caches. Blocks it needs to find its way may come from repairs or peers. */
   verify(meta: TableMeta, path: string, breathe?: (bytes: number) => Promise<void> | undefined): Promise<VerifyReport> {
-    const { env, repairs, fetcher, peers } = this.#sources;
+    const { env, repairs, context } = this.#sources;
     return verifyTable(env.disk, path, meta, {
       pace: breathe === undefined ? env.workers : { breathe },
       fetch: async (block: BlockName) => {
         const held = repairs.get(meta.fileDigest, block.offset);
         if (held !== undefined && payloadMatches(held, block.digest)) return held;
-        const outcome = await fetcher().fetchBlock(meta, block, peers());
+        const outcome = await context.fetcher.fetchBlock(meta, block, context.membership.peers);
         return outcome.kind === 'good' ? outcome.payload : undefined;
       },
     });
   }
 
-  /** Drops waiting copies of tables for which `keep` is false. */
-  async retain(keep: (table: TableId) => boolean): Promise<void> {
-    for (const [table, copy] of [...this.#ready]) {
-      if (keep(table)) continue;
-      this.#ready.delete(table);
-      await this.#unlink(copy.path);
+  /** Drops waiting copies of tables that left every version: nobody else will ask for them. */
+  async retain(known: KnownTables): Promise<void> {
+    for (const table of this.#waiting()) {
+      if (known.has(table) || this.#copies.get(table)?.s !== 'ready') continue;
+      this.#copies.delete(table);
+      await this.#unlink(copyPath(table));
     }
   }
 

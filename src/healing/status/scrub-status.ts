@@ -14,6 +14,10 @@ export interface ScrubStatus {
   readonly pastCache: boolean;
 }
 
+export const NOTHING_SCRUBBED: ScrubStatus = {
+  state: 'idle', scannedBytes: 0, totalBytes: 0, scannedTables: 0, totalTables: 0, faults: 0, lastCompletedAt: null, pastCache: true,
+};
+
 export interface ScrubReport {
   readonly tables: number;
   readonly blocks: number;

@@ -6,7 +6,7 @@
  */
 
 import { digest128 } from '../../base/digest.js';
-import { decodeHintFile, HINTS_PATH } from '../../healing/hints/hint-store.js';
+import { decodeHintFile, HINTS_PATH } from '../../healing/hints/hint-file.js';
 import { codeOf } from '../../base/errors.js';
 import { REPAIRS_DIR } from '../../healing/repair/repair-store.js';
 import { encodeManifest } from '../../storage/version/manifest-codec.js';

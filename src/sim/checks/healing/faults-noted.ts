@@ -37,7 +37,7 @@ export class FaultsNoted {
     this.#met.set(node.id, { replica, faults });
     const heard = node.running?.healing.faults as { corrected: BlockFaults['corrected'] } | undefined;
     if (heard === undefined) return;
-    const { corrected } = heard;
+    const corrected = heard.corrected.bind(heard);
     heard.corrected = (meta, region, how) => {
       const key = `${meta.id}:${region.offset}`;
       if (!faults.has(key) && this.#isRotten(node, meta, region)) faults.set(key, { meta, region, sinceUs: this.#reporter.nowUs });

@@ -10,7 +10,7 @@
 
 import type { KintsugiEvent } from '../../../base/events.js';
 import type { NodeId, TableId } from '../../../base/ids.js';
-import { HINTS_PATH } from '../../../healing/hints/hint-store.js';
+import { HINTS_PATH } from '../../../healing/hints/hint-file.js';
 import { tablePath, type TableMeta } from '../../../storage/table/table-meta.js';
 import { PROVEN_WITHIN_US } from '../../oracle/damage.js';
 import type { DamageOracle } from '../../oracle/damage-oracle.js';

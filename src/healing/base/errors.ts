@@ -3,8 +3,6 @@
 import { KintsugiError } from '../../base/errors.js';
 
 export type HealingErrorCode =
-  /** The table could not be rebuilt completely and correctly, so nothing was installed or proposed (H5). `data`: tableId, why. */
-  | 'NOT_REBUILT'
   /** A scrub is under way already. */
   | 'SCRUB_RUNNING'
   | 'STOPPED';

@@ -2,14 +2,20 @@ import assert from 'node:assert/strict';
 import type { Env } from '../../base/env.js';
 import { DiskError } from '../../base/errors.js';
 import { silent } from '../../base/events.js';
+import type { ConfirmedFault } from '../hints/confirmed-fault.js';
+import type { HintRecorder } from '../hints/hint-recorder.js';
+import type { HintStore } from '../hints/hint-store.js';
+import type { RepairStore } from '../repair/repair-store.js';
+import { Recent } from '../base/recent.js';
 import type { HealCounters } from '../status/heal-counters.js';
 import { BlockCache } from '../../storage/cache/block-cache.js';
 import { TableStore } from '../../storage/table/table-store.js';
 import { diskWith, formatWith, makeTable, sampleEntries } from '../../storage/table/testing/sample-tables.js';
-import { FaultMonitor } from './fault-monitor.js';
+import { FaultConfirmer } from './fault-confirmer.js';
+import { FaultNotes } from './fault-notes.js';
 import { TestClock } from '../testing/world.js';
 
-describe('the monitor of faults', () => {
+describe('the confirmer of faults', () => {
   it('H1 H2 a flood of corrected blocks, and one that cannot be confirmed for now, hide none behind the cache', async () => {
     const table = makeTable(sampleEntries(4000), formatWith('rs(8,2)'));
     const disk = await diskWith(table);
@@ -17,15 +23,17 @@ describe('the monitor of faults', () => {
     let refusals = 1;
     const readDirect = disk.readDirect.bind(disk);
     disk.readDirect = (path, offset, length) => (refusals-- > 0 ? Promise.reject(new DiskError('IO', 'not now', { path })) : readDirect(path, offset, length));
-    const monitor = new FaultMonitor({ clock: new TestClock(), disk, events: silent } as unknown as Env, {} as HealCounters, {
-      confirmed: (_meta, _kind, offsets) => offsets?.forEach((offset) => hinted.add(offset)),
-      known: (_meta, _kind, offset) => hinted.has(offset),
-      wanted: () => undefined,
-      verify: () => Promise.reject(new Error('nothing is beyond parity')),
-      repaired: () => undefined,
-    });
-    const tables = new TableStore(disk, new BlockCache(1 << 24), monitor);
-    monitor.start(tables);
+    const env = { clock: new TestClock(), disk, events: silent } as unknown as Env;
+    const counters = {} as HealCounters;
+    const hints = { covers: (_meta: unknown, _kind: unknown, offset: number) => hinted.has(offset) } as HintStore;
+    const recorder = {
+      record: (_meta: unknown, { offsets }: ConfirmedFault) => offsets?.forEach((offset) => hinted.add(offset)),
+    } as HintRecorder;
+    const repairs = { get: () => undefined } as unknown as RepairStore;
+    const notes = new FaultNotes({ env, counters, hints, repairs, seen: new Recent(1) });
+    const tables = new TableStore(disk, new BlockCache(1 << 24), notes);
+    const copies = { verify: () => Promise.reject(new Error('nothing is beyond parity')) };
+    new FaultConfirmer({ env, counters, notes, hints, recorder, tables, copies, repairer: { want: () => undefined } }).start();
     const reader = tables.reader(table.meta);
     const data = reader.regions().filter(({ kind }) => kind === 'data');
     assert.ok(data.length > 600, `${data.length} blocks`);
@@ -34,7 +42,7 @@ describe('the monitor of faults', () => {
       assert.ok(hinted.size > before, `round ${round}: ${hinted.size} of ${data.length} are hinted`);
       before = hinted.size;
       for (let ordinal = 0; ordinal < data.length; ordinal++) reader.block(ordinal);
-      await monitor.idle();
+      await notes.idle();
     }
   });
 });

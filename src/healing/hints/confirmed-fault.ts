@@ -1,0 +1,61 @@
+/**
+ * H1: a fault that was confirmed, and by what. The confirmation is part of the data, so that the store of hints can hold
+ * every hint that enters against it.
+ */
+
+import { assert } from '../../base/assert.js';
+import type { NodeId } from '../../base/ids.js';
+import type { TableMeta } from '../../storage/table/table-meta.js';
+import type { TableFault, VerifyReport } from '../../storage/table/verify-table.js';
+import type { HintKind } from '../status/hint-status.js';
+import { bounded, severity, type Hint } from './hint.js';
+
+/** So many faults that were gone at the second read, at one block, are a fault too. */
+export const TRANSIENTS_UNTIL_HINT = 3;
+
+export type Confirmation =
+  /** A second reading found it again, past the caches; or not past them, where that cannot be had, and marked so. */
+  | { readonly by: 'second-read'; readonly pastCache: boolean }
+  /** Gone at the second reading, but so many times at one block. */
+  | { readonly by: 'transients'; readonly times: number; readonly pastCache: boolean }
+  /** A reader found no table in the file, and there is none to be made of what is left: it has to be restored whole. */
+  | { readonly by: 'no-file' };
+
+export interface ConfirmedFault {
+  readonly kind: HintKind;
+  /** Of the faulty regions; undefined: all. */
+  readonly offsets: readonly number[] | undefined;
+  readonly confirmation: Confirmation;
+}
+
+/** What a first reading and a second one, of the same file, both found. */
+export function foundTwice(first: VerifyReport, second: VerifyReport): readonly TableFault[] {
+  const offsets = new Set(first.faults.map((fault) => fault.offset));
+  return second.faults.filter((fault) => offsets.has(fault.offset));
+}
+
+/** One fault for all that a second reading found: the worst kind, and where. */
+export function worstOf(faults: readonly TableFault[], { pastCache }: VerifyReport): ConfirmedFault {
+  assert(faults.length > 0, 'H1 nothing found is no fault');
+  let kind: HintKind = 'parity';
+  for (const fault of faults) if (severity(fault.kind) > severity(kind)) kind = fault.kind;
+  const whole = faults.some((fault) => fault.kind === 'missing');
+  const confirmation = { by: 'second-read', pastCache } as const;
+  return { kind, offsets: whole ? undefined : faults.map((fault) => fault.offset), confirmation };
+}
+
+/** H1: whether the fault may become a hint. */
+export function isConfirmed(confirmation: Confirmation): boolean {
+  return confirmation.by !== 'transients' || confirmation.times >= TRANSIENTS_UNTIL_HINT;
+}
+
+/** Did the confirming read pass the caches? A missing file has no cache to hide behind. */
+function passedCaches(confirmation: Confirmation): boolean {
+  return confirmation.by === 'no-file' || confirmation.pastCache;
+}
+
+/** What `node` says of its own file of the table. */
+export function hintOf(meta: TableMeta, node: NodeId, { kind, offsets, confirmation }: ConfirmedFault): Hint {
+  const { id: tableId, birth, fileDigest } = meta;
+  return { tableId, birth, fileDigest, kind, offsets: bounded(offsets), node, pastCache: passedCaches(confirmation) };
+}

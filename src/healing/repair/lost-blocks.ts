@@ -1,0 +1,57 @@
+/**
+ * The blocks that count as lost for now (D1): the last repair found no good copy that it could reach. Reads of them fail,
+ * and no compaction takes their tables. Each entry ends again: with a repair, with the table, or when the file proves good.
+ */
+
+import { assert } from '../../base/assert.js';
+import type { TableId } from '../../base/ids.js';
+import type { KnownTables } from '../base/known-tables.js';
+
+const TABLES_MAX = 4096;
+
+export class LostBlocks {
+  readonly #lost = new Map<TableId, Set<number>>();
+  readonly #subscribers: (() => void)[] = [];
+
+  /** A block was marked: at once, in order of subscription. */
+  subscribe(subscriber: () => void): void {
+    this.#subscribers.push(subscriber);
+  }
+
+  get any(): boolean {
+    return this.#lost.size > 0;
+  }
+
+  has(table: TableId): boolean {
+    return this.#lost.has(table);
+  }
+
+  tables(): TableId[] {
+    return [...this.#lost.keys()];
+  }
+
+  mark(table: TableId, offset: number): void {
+    const offsets = this.#lost.get(table) ?? new Set<number>();
+    if (this.#lost.size >= TABLES_MAX && offsets.size === 0) return;
+    this.#lost.set(table, offsets.add(offset));
+    assert(this.#lost.size <= TABLES_MAX, `D1 ${this.#lost.size} tables count as having lost blocks`);
+    for (const subscriber of this.#subscribers) subscriber();
+  }
+
+  /** The block is to be had after all. */
+  found(table: TableId, offset: number): void {
+    const offsets = this.#lost.get(table);
+    offsets?.delete(offset);
+    if (offsets?.size === 0) this.#lost.delete(table);
+  }
+
+  /** Every byte of the table's own file proved good, or was restored. */
+  clear(table: TableId): void {
+    this.#lost.delete(table);
+  }
+
+  /** What left every version has nothing left to lose. */
+  retain(known: KnownTables): void {
+    for (const table of this.tables()) if (!known.has(table)) this.#lost.delete(table);
+  }
+}
