@@ -141,8 +141,8 @@ export const HEALING: readonly Canary[] = [
     edits: [
       {
         file: 'healing/hints/hint-store.ts',
-        find: "    const file = await disk.open(TEMPORARY_PATH, 'create');",
-        replace: "    if (this.#open.size > 0) return;\n    const file = await disk.open(TEMPORARY_PATH, 'create');",
+        find: '      await replaceFile(disk, HINTS_PATH,',
+        replace: '      if (this.#open.size === 0) await replaceFile(disk, HINTS_PATH,',
       },
     ],
   },

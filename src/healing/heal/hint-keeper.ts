@@ -4,6 +4,7 @@
  * hint ends or follows. What was proven is not stored: after a crash it is simply read again.
  */
 
+import { Coalesced } from '../../base/coalesced.js';
 import type { Env } from '../../base/env.js';
 import { codeOf, messageOf } from '../../base/errors.js';
 import type { TableId } from '../../base/ids.js';
@@ -29,8 +30,7 @@ export class HintKeeper {
   readonly #parts: KeeperParts;
   /** New ids whose files were written anew and proven. */
   readonly #proven = new Recent<TableId, true>(PROVEN_MAX);
-  #settling: Promise<void> | undefined;
-  #again = false;
+  readonly #settling = new Coalesced(() => this.#settleAll());
   #stopped = false;
 
   constructor(parts: KeeperParts) {
@@ -48,23 +48,18 @@ export class HintKeeper {
 
   /** The durable manifest moved. Resolves when every hint has been looked at. */
   settle(): Promise<void> {
-    this.#again = true;
-    this.#settling ??= this.#settleAll().finally(() => {
-      this.#settling = undefined;
-    });
-    return this.#settling;
+    this.#settling.kick();
+    return this.#settling.idle();
   }
 
   async #settleAll(): Promise<void> {
-    while (this.#again && !this.#stopped) {
-      this.#again = false;
-      for (const hint of this.#parts.hints.all()) {
-        try {
-          await this.#settleOne(hint);
-        } catch (error) {
-          if (codeOf(error) === undefined) throw error;
-          this.#warn(hint, error);
-        }
+    if (this.#stopped) return;
+    for (const hint of this.#parts.hints.all()) {
+      try {
+        await this.#settleOne(hint);
+      } catch (error) {
+        if (codeOf(error) === undefined) throw error;
+        this.#warn(hint, error);
       }
     }
   }

@@ -8,9 +8,11 @@
 
 import { assert } from '../../base/assert.js';
 import { equalBytes } from '../../base/bytes.js';
+import { Coalesced } from '../../base/coalesced.js';
 import { codeOf, messageOf } from '../../base/errors.js';
 import type { Env, Timer } from '../../base/env.js';
 import type { NodeId, TableId } from '../../base/ids.js';
+import { replaceFile } from '../../base/replace-file.js';
 import type { TableMeta } from '../../storage/table/table-meta.js';
 import type { HintKind } from '../status/hint-status.js';
 import { isConfirmed, type Confirmation } from './confirmed-fault.js';
@@ -18,8 +20,6 @@ import { assertMayEnd, type HintEnd } from './hint-end.js';
 import { encodeHintFile, HINTS_PATH, readHintFile } from './hint-file.js';
 import { mergeHints, severity, type Hint } from './hint.js';
 
-const TEMPORARY_PATH = 'hints.tmp';
-const ROOT_DIR = '.';
 /** So many tables with faults at a time mean that the disk is failing, and people should know. */
 const FLOOD_TABLES = 64;
 /** More tables than this with faults means that the disk is gone; a scrub re-derives what was not recorded. */
@@ -39,7 +39,7 @@ export class HintStore {
   #changes = 0;
   /** The change up to which the file is durable. */
   #saved = 0;
-  #saving: Promise<void> | undefined;
+  readonly #saving = new Coalesced(() => this.#saveOnce());
   #warnedFlood = false;
   #retry: Timer | undefined;
   #retryMs = RETRY_FIRST_MS;
@@ -55,7 +55,7 @@ export class HintStore {
     this.#node = node;
     if (found === undefined) {
       this.#changes++;
-      this.#save();
+      this.#saving.kick();
     }
     for (const hint of found ?? []) {
       if (hint.node !== node) continue;
@@ -104,17 +104,19 @@ export class HintStore {
   add(hint: Hint, confirmation: Confirmation): boolean {
     this.#checkEntry(hint, confirmation);
     const known = this.#open.get(hint.tableId);
-    const merged = known === undefined ? hint : mergeHints(known, hint);
     if (known === undefined && this.#open.size >= HINTS_MAX) return false;
+    const merged = known === undefined ? hint : mergeHints(known, hint);
     const said = merged !== known;
-    // A fault that was seen again is news even if the record stays: a proof made before it proves nothing.
-    this.#changes++;
     this.#open.set(hint.tableId, merged);
+    // What was seen again says nothing new. While the file is being written it counts all the same: one write more.
+    if (said || this.#saving.running) {
+      this.#changes++;
+      this.#saving.kick();
+    }
+    if (!said) return false;
     if (this.#open.size >= FLOOD_TABLES) this.#warnFlood();
-    if (said) this.#save();
-    else if (this.#saved === this.#changes - 1) this.#saved = this.#changes;
-    if (said) this.#tell('opened', hint, 'open');
-    return said;
+    this.#tell('opened', hint, 'open');
+    return true;
   }
 
   /** H2: only when the replacement is proven here, or the table left the durable manifest: `end` is the evidence. */
@@ -124,7 +126,7 @@ export class HintStore {
     assert(wasOpen, `H2 the hint of table ${hint.tableId} ends once`);
     if (this.#open.size < FLOOD_TABLES / 2) this.#warnedFlood = false;
     this.#changes++;
-    this.#save();
+    this.#saving.kick();
     this.#tell('ended', hint, 'done');
   }
 
@@ -137,7 +139,7 @@ export class HintStore {
     const known = this.#open.get(to.tableId);
     this.#changes++;
     this.#open.set(to.tableId, known === undefined ? to : mergeHints(known, to));
-    this.#save();
+    this.#saving.kick();
     this.#tell('moved', { ...from, tableId: to.tableId }, 'open');
   }
 
@@ -145,9 +147,9 @@ export class HintStore {
   async durable(): Promise<boolean> {
     const wanted = this.#changes;
     while (this.#saved < wanted) {
-      if (this.#saving === undefined) this.#save();
       const before = this.#saved;
-      await this.#saving;
+      if (!this.#saving.running) this.#saving.kick();
+      await this.#saving.idle();
       if (this.#saved === before) return false;
     }
     return true;
@@ -188,27 +190,20 @@ export class HintStore {
     }
   }
 
-  #save(): void {
-    this.#saving ??= this.#saveAll().finally(() => {
-      this.#saving = undefined;
-    });
-  }
-
-  async #saveAll(): Promise<void> {
-    while (this.#saved < this.#changes) {
-      // One turn later, so that the faults of one burst share a write.
-      await Promise.resolve();
-      const at = this.#changes;
-      const bytes = encodeHintFile(this.all());
-      try {
-        await this.#replaceFile(bytes);
-      } catch (error) {
-        this.#env.events.emit({ type: 'warning', message: 'hints could not be saved', data: { why: messageOf(error) } });
-        this.#saveLater();
-        return;
-      }
-      this.#saved = at;
+  async #saveOnce(): Promise<void> {
+    if (this.saved) return;
+    // One turn later, so that the faults of one burst share a write.
+    await Promise.resolve();
+    const at = this.#changes;
+    const { disk, events } = this.#env;
+    try {
+      await replaceFile(disk, HINTS_PATH, encodeHintFile(this.all()), { unlinkFirst: true });
+    } catch (error) {
+      events.emit({ type: 'warning', message: 'hints could not be saved', data: { why: messageOf(error) } });
+      this.#saveLater();
+      return;
     }
+    this.#saved = at;
     this.#retryMs = RETRY_FIRST_MS;
   }
 
@@ -216,23 +211,9 @@ export class HintStore {
     if (this.#stopped || this.#retry !== undefined) return;
     this.#retry = this.#env.clock.setTimer(this.#retryMs, () => {
       this.#retry = undefined;
-      this.#save();
+      this.#saving.kick();
     });
     this.#retryMs = Math.min(2 * this.#retryMs, RETRY_MAX_MS);
-  }
-
-  async #replaceFile(bytes: Uint8Array): Promise<void> {
-    const { disk } = this.#env;
-    await disk.unlink(TEMPORARY_PATH);
-    const file = await disk.open(TEMPORARY_PATH, 'create');
-    try {
-      await file.write(bytes, 0);
-      await file.sync();
-    } finally {
-      file.close();
-    }
-    await disk.rename(TEMPORARY_PATH, HINTS_PATH);
-    await disk.syncDir(ROOT_DIR);
   }
 
   #warnFlood(): void {

@@ -8,6 +8,7 @@
  * no hint and no heal whose end would take it back.
  */
 
+import { Coalesced } from '../../base/coalesced.js';
 import type { Env, Timer } from '../../base/env.js';
 import { codeOf, messageOf } from '../../base/errors.js';
 import type { Digest128 } from '../../base/ids.js';
@@ -39,8 +40,9 @@ export class RepairKeeper {
   readonly #parts: RepairKeeperParts;
   #timer: Timer | undefined;
   #delayMs = AGAIN_MS;
-  #settling: Promise<void> | undefined;
-  #again = false;
+  readonly #settling = new Coalesced(() => this.#settleAll());
+  /** The last look could not decide on everything. */
+  #left = false;
   #stopped = false;
 
   constructor(parts: RepairKeeperParts) {
@@ -70,12 +72,10 @@ export class RepairKeeper {
   }
 
   /** Resolves when every repair has been looked at as things are now. */
-  settle(): Promise<void> {
-    this.#again = true;
-    this.#settling ??= this.#settleAll().finally(() => {
-      this.#settling = undefined;
-    });
-    return this.#settling;
+  async settle(): Promise<void> {
+    this.#settling.kick();
+    await this.#settling.idle();
+    if (this.#left) this.#schedule();
   }
 
   #schedule(): void {
@@ -89,17 +89,15 @@ export class RepairKeeper {
 
   async #settleAll(): Promise<void> {
     const { repairs, lost, known } = this.#parts;
-    let left = false;
-    while (this.#again && !this.#stopped) {
-      this.#again = false;
-      lost.retain(known);
-      left = !(await this.#try('', () => repairs.sweep().then(() => true)));
-      for (const digest of this.#kept()) {
-        if (this.#stopped) return;
-        if (!(await this.#try(digest, () => this.#settleOne(digest)))) left = true;
-      }
+    this.#left = false;
+    if (this.#stopped) return;
+    lost.retain(known);
+    let left = !(await this.#try('', () => repairs.sweep().then(() => true)));
+    for (const digest of this.#kept()) {
+      if (this.#stopped) return;
+      if (!(await this.#try(digest, () => this.#settleOne(digest)))) left = true;
     }
-    if (left) this.#schedule();
+    this.#left = left;
   }
 
   #kept(): Set<Digest128> {
