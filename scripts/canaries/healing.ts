@@ -112,8 +112,8 @@ export const HEALING: readonly Canary[] = [
     edits: [
       {
         file: 'healing/hints/hint-forwarder.ts',
-        find: '    this.#sending = false;\n    this.#acked = new Set();',
-        replace: '    this.#sending = false;',
+        find: '    this.#round = undefined;\n    this.#acked = new Set();',
+        replace: '    this.#round = undefined;',
       },
       {
         file: 'healing/hints/hint-forwarder.ts',
@@ -127,8 +127,8 @@ export const HEALING: readonly Canary[] = [
       },
       {
         file: 'healing/heal/heal-scheduler.ts',
-        find: '      await this.#ensureProducible(meta);',
-        replace: '      await sleep(this.#parts.env.clock, 10_000);\n      await this.#ensureProducible(meta);',
+        find: '      const produced = await this.#produce(meta);',
+        replace: '      await sleep(this.#parts.env.clock, 10_000);\n      const produced = await this.#produce(meta);',
       },
     ],
   },
@@ -155,9 +155,8 @@ export const HEALING: readonly Canary[] = [
     edits: [
       {
         file: 'healing/heal/materialize.ts',
-        find: "import { sameBirth, tablePath, type TableMeta } from '../../storage/table/table-meta.js';",
-        replace: "import { verifyTable } from '../../storage/table/verify-table.js';\n" +
-          "import { sameBirth, tablePath, type TableMeta } from '../../storage/table/table-meta.js';",
+        find: "import type { VerifyReport } from '../../storage/table/verify-table.js';",
+        replace: "import { verifyTable, type VerifyReport } from '../../storage/table/verify-table.js';",
       },
       {
         file: 'healing/heal/materialize.ts',
@@ -166,8 +165,8 @@ export const HEALING: readonly Canary[] = [
       },
       {
         file: 'healing/heal/materialize.ts',
-        find: '(await copies.verify(meta, path)).pristine) return path;',
-        replace: '(await verifyTable(env.disk, path, meta, { readDirect: false })).pristine) return path;',
+        find: '    const proof = await copies.verify(meta, path);',
+        replace: '    const proof = await verifyTable(env.disk, path, meta, { readDirect: false });',
       },
     ],
   },

@@ -38,6 +38,13 @@ type Stage =
   | { readonly s: 'loading' | 'running'; readonly parts: HealingParts }
   | { readonly s: 'stopped'; readonly parts: HealingParts | undefined };
 
+const MOVES: Readonly<Record<Stage['s'], readonly Stage['s'][]>> = {
+  detached: ['loading', 'stopped'],
+  loading: ['running', 'stopped'],
+  running: ['stopped'],
+  stopped: ['stopped'],
+};
+
 export class Healing implements HealingHooks {
   readonly faults: BlockFaults;
   readonly counters: HealCounters = noCounts();
@@ -58,14 +65,13 @@ export class Healing implements HealingHooks {
   }
 
   async attach(context: HealingContext): Promise<void> {
-    assert(this.#stage.s === 'detached', `healing serves one replica, once: it is ${this.#stage.s}`);
     const { hints, repairs } = this.#early;
     const parts = new HealingParts(this.#early, context, this.#options);
     parts.copies.subscribe(() => this.durableMoved());
-    this.#stage = { s: 'loading', parts };
+    this.#to({ s: 'loading', parts });
     await Promise.all([hints.load(context.membership.self), repairs.load(), parts.copies.sweep()]);
     if (this.#token.cancelled) return;
-    this.#stage = { s: 'running', parts };
+    this.#to({ s: 'running', parts });
     parts.start();
     this.durableMoved();
   }
@@ -76,8 +82,8 @@ export class Healing implements HealingHooks {
 
   async materializeHeal(removed: TableMeta, added: TableMeta): Promise<'relink' | 'rewrite' | 'fetch'> {
     const { env, hints } = this.#early;
-    const { context, copies, keeper } = this.#attached;
-    const how = await materializeHeal({ env, hints, copies, tables: context.tables }, removed, added);
+    const { context, copies, keeper, known } = this.#attached;
+    const how = await materializeHeal({ env, hints, copies, tables: context.tables, known }, removed, added);
     if (how !== 'relink') keeper.proven(added.id);
     return how;
   }
@@ -152,11 +158,17 @@ export class Healing implements HealingHooks {
     const { hints, notes } = this.#early;
     const parts = this.#parts;
     this.#token.cancelled = true;
-    this.#stage = { s: 'stopped', parts };
+    this.#to({ s: 'stopped', parts });
     notes.stop();
     parts?.stop();
     await hints.durable();
     hints.stop();
+  }
+
+  #to(next: Stage): void {
+    const { s } = this.#stage;
+    assert(MOVES[s].includes(next.s), `healing that is ${s} does not become ${next.s}: it serves one replica, once`);
+    this.#stage = next;
   }
 
   get #parts(): HealingParts | undefined {

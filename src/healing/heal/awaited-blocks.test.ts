@@ -85,7 +85,7 @@ describe('blocks that heals wait for', () => {
     const world = new Waiting(3);
     for (const id of [1, 2, 3]) world.good.add(id);
     world.whileAsking = (id) => {
-      if (id === 1) world.queue.claim(1);
+      if (id === 1) world.queue.claim(1, Infinity);
       if (id === 2) world.queue.drop(2);
       if (id === 3) world.queue.failed(3, 0, { offset: 9, digest: BLOCK.digest });
       world.awaited.kick();

@@ -6,6 +6,7 @@
  * H4: this takes no heal's place. One block is asked for at a time, in turn, and the rate does not grow with the queue.
  */
 
+import { assert } from '../../base/assert.js';
 import type { Clock, Timer } from '../../base/env.js';
 import { codeOf } from '../../base/errors.js';
 import type { WantedBlock } from '../../replica/fetch/wanted-block.js';
@@ -40,13 +41,19 @@ export function lackedBlock(error: unknown): WantedBlock | undefined {
   return undefined;
 }
 
+type Stage =
+  /** No heal waits for a block. */
+  | { readonly s: 'idle' }
+  /** Until the next question. */
+  | { readonly s: 'waiting'; readonly timer: Timer }
+  | { readonly s: 'asking' }
+  | { readonly s: 'stopped' };
+
 export class AwaitedBlocks {
   readonly #parts: AwaitedBlocksParts;
-  #timer: Timer | undefined;
-  #asking = false;
+  #stage: Stage = { s: 'idle' };
   /** Arrival of the heal that was served last. */
   #last = 0;
-  #stopped = false;
 
   constructor(parts: AwaitedBlocksParts) {
     this.#parts = parts;
@@ -54,38 +61,38 @@ export class AwaitedBlocks {
 
   /** A heal failed for want of a block. */
   kick(): void {
-    if (!this.#asking && this.#timer === undefined) this.#schedule(false);
+    if (this.#stage.s === 'idle') this.#next('in turn');
   }
 
   stop(): void {
-    this.#stopped = true;
-    this.#timer?.cancel();
+    if (this.#stage.s === 'waiting') this.#stage.timer.cancel();
+    this.#stage = { s: 'stopped' };
   }
 
   #waiting(): QueuedHeal[] {
     return this.#parts.queue.all().filter(({ state, lacks }) => state === 'backoff' && lacks !== undefined);
   }
 
-  #schedule(atOnce: boolean): void {
+  #next(when: 'at once' | 'in turn'): void {
     const waiting = this.#waiting().length;
-    if (this.#stopped || waiting === 0) return;
-    const delayMs = atOnce ? 0 : ROUND_MS / Math.min(waiting, ASKS_PER_ROUND_MAX);
-    this.#timer = this.#parts.clock.setTimer(delayMs, () => {
-      this.#timer = undefined;
-      void this.#askNext();
-    });
+    this.#stage = { s: 'idle' };
+    if (waiting === 0) return;
+    const delayMs = when === 'at once' ? 0 : ROUND_MS / Math.min(waiting, ASKS_PER_ROUND_MAX);
+    assert(delayMs === 0 || delayMs >= ROUND_MS / ASKS_PER_ROUND_MAX, `H4 the next block is asked for in ${delayMs} ms`);
+    this.#stage = { s: 'waiting', timer: this.#parts.clock.setTimer(delayMs, () => void this.#askNext()) };
   }
 
   async #askNext(): Promise<void> {
+    assert(this.#stage.s === 'waiting', `H4 one block is asked for at a time: ${this.#stage.s}`);
+    this.#stage = { s: 'idle' };
     const waiting = this.#waiting();
     const next = waiting.find(({ arrival }) => arrival > this.#last) ?? waiting[0];
     if (next === undefined) return;
     this.#last = next.arrival;
-    this.#asking = true;
+    this.#stage = { s: 'asking' };
     const had = await this.#ask(next);
-    this.#asking = false;
     // The peer that had one is likely to have the next.
-    this.#schedule(had);
+    if (!this.#stopped) this.#next(had ? 'at once' : 'in turn');
   }
 
   async #ask({ tableId, lacks }: QueuedHeal): Promise<boolean> {
@@ -102,5 +109,9 @@ export class AwaitedBlocks {
     const still = this.#waiting().some((heal) => heal.tableId === tableId && heal.lacks === lacks);
     if (still && !this.#stopped) queue.release(tableId);
     return true;
+  }
+
+  get #stopped(): boolean {
+    return this.#stage.s === 'stopped';
   }
 }

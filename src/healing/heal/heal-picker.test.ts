@@ -48,7 +48,7 @@ describe('the heal picker', () => {
       const { heal } = healPick(manifest, queue.all(), 1e6);
       if (heal === undefined) break;
       order.push(heal.id);
-      queue.claim(heal.id);
+      queue.claim(heal.id, 1e6);
     }
     assert.deepEqual(order, [3, 5, 4, 2, 1]);
   });
@@ -58,14 +58,13 @@ describe('the heal picker', () => {
     const manifest = manifestOf([table(1), table(2)], 9);
     let last = 0;
     for (let i = 0; i < 4; i++) {
-      queue.claim(1);
+      queue.claim(1, last);
       queue.failed(1, 0);
       const due = queue.get(1)?.due ?? 0;
       assert.ok(due > last, `${due} after ${last}`);
       last = due;
       const choice = healPick(manifest, queue.all(), due - 1);
       assert.equal(choice.heal?.id, 2);
-      assert.equal(choice.wakeAt, due);
     }
     queue.drop(2);
     assert.equal(healPick(manifest, queue.all(), last).heal?.id, 1);
@@ -74,9 +73,9 @@ describe('the heal picker', () => {
   it('H4 a proposal whose outcome never came is reported as lost, not forgotten', () => {
     const queue = queueOf(hint(1));
     const manifest = manifestOf([table(1)], 9);
-    queue.claim(1);
+    queue.claim(1, 0);
     queue.proposed(1, 100);
-    assert.deepEqual(healPick(manifest, queue.all(), 99), { drop: [], lost: [], heal: undefined, wakeAt: 100 });
+    assert.deepEqual(healPick(manifest, queue.all(), 99), { drop: [], lost: [], heal: undefined });
     assert.deepEqual(healPick(manifest, queue.all(), 100).lost, [1]);
   });
 
@@ -116,7 +115,7 @@ describe('the heal picker', () => {
     const queue = new HealQueue(seeded(1));
     for (let id = 1; id <= QUEUE_MAX; id++) assert.equal(queue.accept(hint(id)), true);
     assert.equal(queue.accept(hint(QUEUE_MAX + 1)), false);
-    queue.claim(5);
+    queue.claim(5, 0);
     assert.equal(queue.accept(hint(5)), true);
     assert.equal(queue.get(5)?.state, 'claimed');
     assert.equal(queue.accept(hint(5, 'missing', 3)), true);

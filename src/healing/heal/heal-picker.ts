@@ -4,6 +4,7 @@
  * what failed least, then what came first.
  */
 
+import { assert } from '../../base/assert.js';
 import type { TableId } from '../../base/ids.js';
 import type { Version } from '../../storage/version/version.js';
 import type { TableMeta } from '../../storage/table/table-meta.js';
@@ -15,30 +16,25 @@ export interface HealChoice {
   /** Proposals whose outcome never came: they count as failed. */
   readonly lost: readonly TableId[];
   readonly heal: TableMeta | undefined;
-  /** When the next entry becomes due by itself; undefined if nothing waits for a time. */
-  readonly wakeAt: number | undefined;
 }
 
-export function healPick(manifest: Version, queue: readonly QueuedHeal[], now: number): HealChoice {
+export function healPick(version: Version, queue: readonly QueuedHeal[], now: number): HealChoice {
   const drop: TableId[] = [];
   const lost: TableId[] = [];
   const ready: QueuedHeal[] = [];
-  let wakeAt: number | undefined;
   for (const heal of queue) {
-    if (!manifest.has(heal.tableId)) {
+    if (!version.has(heal.tableId)) {
       // An id that was not given out yet belongs to a version that this node has still to apply.
-      if (heal.tableId < manifest.nextTableId) drop.push(heal.tableId);
+      if (heal.tableId < version.nextTableId) drop.push(heal.tableId);
       continue;
     }
-    if (heal.state === 'claimed') continue;
-    if (heal.due > now) {
-      wakeAt = wakeAt === undefined ? heal.due : Math.min(wakeAt, heal.due);
-    } else if (heal.state === 'proposed') {
-      lost.push(heal.tableId);
-    } else if (!manifest.isBusy(heal.tableId)) {
-      ready.push(heal);
-    }
+    if (heal.state === 'claimed' || heal.due > now) continue;
+    if (heal.state === 'proposed') lost.push(heal.tableId);
+    else if (!version.isBusy(heal.tableId)) ready.push(heal);
   }
   ready.sort((a, b) => worst(b) - worst(a) || a.attempts - b.attempts || a.arrival - b.arrival);
-  return { drop, lost, heal: ready[0] === undefined ? undefined : manifest.table(ready[0].tableId), wakeAt };
+  const [first] = ready;
+  const heal = first === undefined ? undefined : version.table(first.tableId);
+  assert((heal === undefined) === (ready.length === 0), `H4 one of ${ready.length} tables that can be healed is chosen`);
+  return { drop, lost, heal };
 }

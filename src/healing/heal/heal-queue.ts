@@ -1,11 +1,17 @@
 /**
- * The leader's queue: what is faulty where, and how far its heal has come. States: pending, claimed (a good copy is
- * being made), proposed, backoff. It is memory only: a new leader's queue fills from the hints that their nodes send
- * again (H2 rests on those, never on this).
+ * The leader's queue: what is faulty where, and how far its heal has come. It is memory only: a new leader's queue fills
+ * from the hints that their nodes send again (H2 rests on those, never on this).
+ *
+ *   pending    to be healed as soon as its turn comes
+ *   claimed    a good copy is being made
+ *   proposed   the heal edit is on its way through the log
+ *   backoff    failed: it is tried again at `due`, or once a block that it lacked is to be had
+ *   out        not in the queue: healed, gone from the version, or never heard of
  *
  * H4 is kept by construction: a failure puts its own entry into backoff and touches no other.
  */
 
+import { assert, must } from '../../base/assert.js';
 import type { Random } from '../../base/env.js';
 import type { NodeId, TableId } from '../../base/ids.js';
 import type { WantedBlock } from '../../replica/fetch/wanted-block.js';
@@ -13,6 +19,18 @@ import type { HintState, HintStatus } from '../status/hint-status.js';
 import { mergeHints, severity, type Hint } from '../hints/hint.js';
 
 export type QueueState = Exclude<HintState, 'open' | 'done'>;
+
+/**
+ * The moves that there are. An edit may be refused whatever became of its heal meanwhile: one that was proposed long ago
+ * counts as lost, and may still be applied.
+ */
+const MOVES: Readonly<Record<QueueState | 'out', readonly (QueueState | 'out')[]>> = {
+  out: ['pending'],
+  pending: ['claimed', 'backoff', 'out'],
+  claimed: ['pending', 'proposed', 'backoff', 'out'],
+  proposed: ['backoff', 'out'],
+  backoff: ['pending', 'claimed', 'backoff', 'out'],
+};
 
 export interface QueuedHeal {
   readonly tableId: TableId;
@@ -36,6 +54,7 @@ const BACKOFF_MAX_MS = 5 * 60_000;
 
 /** Exponential with jitter: half to the whole of the step. */
 export function backoffMs(attempts: number, random: Random): number {
+  assert(attempts >= 0, `H4 ${attempts} attempts failed before`);
   const step = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** Math.min(attempts, 20));
   return step / 2 + (random.float() * step) / 2;
 }
@@ -70,6 +89,10 @@ export class HealQueue {
     return this.#heals.get(table);
   }
 
+  stateOf(table: TableId): QueueState | 'out' {
+    return this.#heals.get(table)?.state ?? 'out';
+  }
+
   all(): QueuedHeal[] {
     return [...this.#heals.values()];
   }
@@ -82,35 +105,45 @@ export class HealQueue {
     const merged = before === undefined ? hint : mergeHints(before, hint);
     if (known !== undefined && merged === before) return true;
     const hints = new Map(known?.hints ?? []).set(hint.node, merged);
+    if (known === undefined) this.#checkMove(hint.tableId, 'pending');
     const fresh = { tableId: hint.tableId, state: 'pending', attempts: 0, arrival: ++this.#arrivals, due: 0 } as const;
     this.#heals.set(hint.tableId, { ...(known ?? fresh), hints });
+    assert(this.#heals.size <= QUEUE_MAX, `H4 ${this.#heals.size} tables are in the queue`);
     return true;
   }
 
-  claim(table: TableId): void {
-    this.#set(table, { state: 'claimed', due: 0, lacks: undefined });
+  /** Its heal begins. */
+  claim(table: TableId, now: number): void {
+    const { due } = this.#move(table, { state: 'claimed', due: 0, lacks: undefined });
+    assert(due <= now, `H4 table ${table} is due at ${due}, and claimed at ${now}`);
   }
 
   proposed(table: TableId, lostAt: number): void {
-    this.#set(table, { state: 'proposed', due: lostAt });
+    this.#move(table, { state: 'proposed', due: lostAt });
   }
 
   /** Nothing is wrong with the heal itself (a plan took the table, the block it lacked is here): it is simply due again. */
   release(table: TableId): void {
-    this.#set(table, { state: 'pending', due: 0, lacks: undefined });
+    this.#move(table, { state: 'pending', due: 0, lacks: undefined });
     for (const subscriber of this.#subscribers) subscriber();
   }
 
+  /** An entry that left the queue meanwhile has nothing left to fail. */
   failed(table: TableId, now: number, lacks?: WantedBlock): void {
-    const attempts = (this.#heals.get(table)?.attempts ?? 0) + 1;
-    this.#set(table, { state: 'backoff', attempts, due: now + backoffMs(attempts - 1, this.#random), lacks });
+    const known = this.#heals.get(table);
+    if (known === undefined) return;
+    const due = now + backoffMs(known.attempts, this.#random);
+    this.#move(table, { state: 'backoff', attempts: known.attempts + 1, due, lacks });
   }
 
   /** Done, or gone from the version. */
-  drop(table: TableId): boolean {
-    return this.#heals.delete(table);
+  drop(table: TableId): void {
+    if (!this.#heals.has(table)) return;
+    this.#checkMove(table, 'out');
+    this.#heals.delete(table);
   }
 
+  /** Another leader's, or another term's. */
   clear(): void {
     this.#heals.clear();
   }
@@ -121,8 +154,18 @@ export class HealQueue {
     );
   }
 
-  #set(table: TableId, change: Partial<QueuedHeal>): void {
-    const known = this.#heals.get(table);
-    if (known !== undefined) this.#heals.set(table, { ...known, ...change });
+  /** What the entry was before. */
+  #move(table: TableId, change: Partial<QueuedHeal> & { readonly state: QueueState }): QueuedHeal {
+    this.#checkMove(table, change.state);
+    const before = must(this.#heals.get(table), `H4 table ${table} is in the queue`);
+    const after = { ...before, ...change };
+    this.#heals.set(table, after);
+    assert(after.lacks === undefined || after.state === 'backoff', `H4 table ${table} lacks a block and is ${after.state}`);
+    return before;
+  }
+
+  #checkMove(table: TableId, to: QueueState | 'out'): void {
+    const from = this.stateOf(table);
+    assert(MOVES[from].includes(to), `H4 the heal of table ${table} is ${from}, and does not become ${to}`);
   }
 }

@@ -1,10 +1,17 @@
 /**
- * The leader's side of healing: takes what the picker chooses, makes sure that this node can produce the whole table
- * correctly (its own raw bytes are proven clean, or a proven copy lies ready), and only then proposes the heal edit
- * (H5, S6). Two heals at once; a table that fails backs off alone (H4), until a block that it lacked is to be had. Losing the lead
- * empties the queue: the nodes that keep the hints send them to the next leader (H2).
+ * The leader's side of healing. One heal, step by step:
+ *
+ *   1. accept        hints of all nodes, this one's included, enter the queue: pending
+ *   2. #step         the picker chooses a table that is due and in no pending plan; it is claimed, and takes one of the places
+ *   3. #produce      this node makes sure that it has the table in full: its own file is proven, or a proven copy is made
+ *   4. #propose      the heal edit goes into the log: proposed (S6: only what step 3 produced)
+ *   5. editApplied   valid: out of the queue. Refused, or its outcome was not seen in time: backoff
+ *
+ * What fails in step 3 backs off alone (H4); if it lacked a block, that block is asked for on the side (`awaited-blocks.ts`).
+ * Losing the lead empties the queue: the nodes that keep the hints send them to the next leader (H2).
  */
 
+import { assert } from '../../base/assert.js';
 import type { Env, Timer } from '../../base/env.js';
 import { codeOf, messageOf } from '../../base/errors.js';
 import type { LogIndex, NodeId, TableId } from '../../base/ids.js';
@@ -13,6 +20,7 @@ import type { WantedBlock } from '../../replica/fetch/wanted-block.js';
 import type { HealCounters } from '../status/heal-counters.js';
 import type { HintStatus } from '../status/hint-status.js';
 import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
+import type { VerifyReport } from '../../storage/table/verify-table.js';
 import { AwaitedBlocks, lackedBlock } from './awaited-blocks.js';
 import { healPick } from './heal-picker.js';
 import { HealQueue } from './heal-queue.js';
@@ -20,7 +28,7 @@ import type { HintReceiver } from '../hints/hint-forwarder.js';
 import type { HintStore } from '../hints/hint-store.js';
 import type { Hint } from '../hints/hint.js';
 import type { Repairer } from '../repair/repairer.js';
-import type { TableCopies } from '../repair/table-copies.js';
+import { copyPath, type TableCopies, type TableCopy } from '../repair/table-copies.js';
 
 export interface SchedulerOptions {
   /** Heals that the leader works on at a time. Default 2. */
@@ -41,6 +49,12 @@ export interface SchedulerParts {
   readonly options?: SchedulerOptions;
 }
 
+/** S6: what this node holds of a table that it proposes to heal. */
+type Produced =
+  | { readonly from: 'own file'; readonly proof: VerifyReport }
+  /** Proven when it was made, and waiting for the edit. */
+  | { readonly from: 'copy'; readonly copy: TableCopy };
+
 export class HealScheduler implements HintReceiver {
   readonly #parts: SchedulerParts;
   readonly #queue: HealQueue;
@@ -52,8 +66,8 @@ export class HealScheduler implements HintReceiver {
   readonly #running = new Set<{ readonly table: TableId }>();
   #timer: Timer | undefined;
   #stopped = false;
-  /** What was begun under an earlier lead ends without a proposal. */
-  #reign = 0;
+  /** Grows when the lead or the term changes hands: what was begun before ends without a proposal. */
+  #lead = 0;
 
   constructor(parts: SchedulerParts) {
     this.#parts = parts;
@@ -64,6 +78,7 @@ export class HealScheduler implements HintReceiver {
     this.#maxHeals = options.maxHeals ?? 2;
     this.#pollMs = options.pollMs ?? 500;
     this.#proposalTimeoutMs = options.proposalTimeoutMs ?? 10_000;
+    assert(this.#maxHeals >= 1 && this.#pollMs > 0, 'H4 some heal can be worked on, and is looked for');
   }
 
   statuses(): HintStatus[] {
@@ -72,11 +87,11 @@ export class HealScheduler implements HintReceiver {
 
   accept(from: NodeId, hints: readonly Hint[]): void {
     const { env, counters, context } = this.#parts;
-    const logical = context.tree.latest;
+    const { latest } = context.tree;
     let fresh = 0;
     for (const hint of hints) {
       // Healed already: its node will see for itself once its own files follow.
-      if (!logical.has(hint.tableId) && hint.tableId < logical.nextTableId) continue;
+      if (!latest.has(hint.tableId) && hint.tableId < latest.nextTableId) continue;
       const before = this.#queue.get(hint.tableId)?.hints.get(hint.node);
       if (!this.#queue.accept(hint)) break;
       if (before !== undefined) continue;
@@ -92,14 +107,16 @@ export class HealScheduler implements HintReceiver {
 
   /** The lead or the term changed hands. */
   reset(): void {
-    this.#reign++;
+    this.#lead++;
     this.#queue.clear();
     this.#running.clear();
+    assert(this.#queue.size === 0, 'H2 another lead begins with what the nodes send again');
   }
 
   editApplied(removed: TableId, added: TableMeta | undefined, index: LogIndex): void {
     const { env, counters } = this.#parts;
     if (added !== undefined) {
+      assert(added.id > removed, `S2 ids are never reused: table ${removed} became table ${added.id}`);
       counters.healsApplied++;
       env.events.emit({ type: 'heal-applied', removed, added: added.id, index });
       this.#drop(removed);
@@ -115,12 +132,13 @@ export class HealScheduler implements HintReceiver {
 
   stop(): void {
     this.#stopped = true;
-    this.#reign++;
+    this.#lead++;
     this.#timer?.cancel();
     this.#awaited.stop();
   }
 
   #schedule(delayMs: number): void {
+    assert(delayMs >= 0 && delayMs <= this.#pollMs, `H4 the queue is looked at in ${delayMs} ms`);
     if (this.#stopped || this.#queue.size === 0) return;
     this.#timer?.cancel();
     this.#timer = this.#parts.env.clock.setTimer(delayMs, () => this.#step());
@@ -131,12 +149,13 @@ export class HealScheduler implements HintReceiver {
     if (this.#stopped) return;
     if (context.leadership.mayShapeTree) {
       for (;;) {
-        const choice = healPick(context.tree.latest, this.#queue.all(), env.clock.now());
+        const now = env.clock.now();
+        const choice = healPick(context.tree.latest, this.#queue.all(), now);
         for (const table of choice.drop) this.#drop(table);
         for (const table of choice.lost) this.#failed(table, 'the outcome of the proposal was not seen');
         if (choice.heal === undefined || this.#running.size >= this.#maxHeals) break;
-        this.#queue.claim(choice.heal.id);
-        void this.#heal(choice.heal, this.#reign);
+        this.#queue.claim(choice.heal.id, now);
+        void this.#heal(choice.heal, this.#lead);
       }
     }
     this.#schedule(this.#pollMs);
@@ -148,15 +167,16 @@ export class HealScheduler implements HintReceiver {
     for (const place of this.#running) if (place.table === table) this.#running.delete(place);
   }
 
-  async #heal(meta: TableMeta, reign: number): Promise<void> {
+  async #heal(meta: TableMeta, lead: number): Promise<void> {
     const place = { table: meta.id };
     this.#running.add(place);
+    assert(this.#running.size <= this.#maxHeals, `H4 ${this.#running.size} heals take ${this.#maxHeals} places`);
     try {
-      await this.#ensureProducible(meta);
-      if (reign === this.#reign) this.#propose(meta);
+      const produced = await this.#produce(meta);
+      if (lead === this.#lead) this.#propose(meta, produced);
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
-      if (reign === this.#reign) this.#failed(meta.id, messageOf(error), lackedBlock(error));
+      if (lead === this.#lead) this.#failed(meta.id, messageOf(error), lackedBlock(error));
     } finally {
       this.#running.delete(place);
       this.kick();
@@ -164,23 +184,28 @@ export class HealScheduler implements HintReceiver {
   }
 
   /** H5, S6: nothing is proposed that this node did not have in full, byte for byte. */
-  async #ensureProducible(meta: TableMeta): Promise<void> {
+  async #produce(meta: TableMeta): Promise<Produced> {
     const { env, hints, copies } = this.#parts;
     const path = tablePath(meta.id);
     if (hints.get(meta.id) === undefined && env.disk.sizeOf(path) !== undefined) {
       const proof = await copies.verify(meta, path);
-      if (proof.pristine && hints.get(meta.id) === undefined) return;
+      if (proof.pristine && hints.get(meta.id) === undefined) return { from: 'own file', proof };
     }
-    await copies.make(meta);
+    return { from: 'copy', copy: await copies.make(meta) };
   }
 
-  #propose(meta: TableMeta): void {
+  #propose(meta: TableMeta, produced: Produced): void {
+    if (produced.from === 'own file') assert(produced.proof.pristine, `S6 the own file of table ${meta.id} is proven before its heal is proposed`);
+    else assert(produced.copy.path === copyPath(meta.id), `S6 the copy of table ${meta.id} is its own: ${produced.copy.path}`);
+    // It may have failed, been dropped or been tried again meanwhile.
+    if (this.#queue.stateOf(meta.id) !== 'claimed') return;
     const { env, counters, context } = this.#parts;
-    const logical = context.tree.latest;
-    if (!context.leadership.mayShapeTree || !logical.has(meta.id) || logical.isBusy(meta.id)) {
+    const { latest } = context.tree;
+    if (!context.leadership.mayShapeTree || !latest.has(meta.id) || latest.isBusy(meta.id)) {
       this.#queue.release(meta.id);
       return;
     }
+    assert(latest.table(meta.id)?.fileDigest === meta.fileDigest, `H3 table ${meta.id} has the bytes that were produced`);
     const removed = { id: meta.id, digest: meta.fileDigest };
     // Before the proposal: a log of one member may apply it at once.
     this.#queue.proposed(meta.id, env.clock.now() + this.#proposalTimeoutMs);

@@ -4,6 +4,7 @@
  * hint ends or follows. What was proven is not stored: after a crash it is simply read again.
  */
 
+import { assert } from '../../base/assert.js';
 import { Coalesced } from '../../base/coalesced.js';
 import type { Env } from '../../base/env.js';
 import { codeOf, messageOf } from '../../base/errors.js';
@@ -39,6 +40,7 @@ export class HintKeeper {
 
   /** New sectors, read back past the caches: whatever was said of the old file does not hold for it. */
   proven(added: TableId): void {
+    assert(added > 0, `H2 table ${added} is proven`);
     this.#proven.set(added, true);
   }
 
@@ -75,6 +77,7 @@ export class HintKeeper {
     const proof = await copies.verify(heir, tablePath(heir.id));
     if (hints.get(hint.tableId) === undefined) return;
     if (proof.faults.length === 0) return hints.end(hint, { why: 'proven', durable, heir, proof });
+    assert(heir.id !== hint.tableId, `H2 the hint of table ${hint.tableId} follows its bytes to another table`);
     // The hint was the first reading of these bytes, this is the second.
     const fault = worstOf(proof.faults, proof);
     hints.move(hint, hintOf(heir, context.membership.self, fault), fault.confirmation);

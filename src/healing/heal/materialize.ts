@@ -11,21 +11,30 @@ import { assert } from '../../base/assert.js';
 import type { Env } from '../../base/env.js';
 import { sameBirth, tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import type { TableStore } from '../../storage/table/table-store.js';
+import type { VerifyReport } from '../../storage/table/verify-table.js';
+import type { KnownTables } from '../base/known-tables.js';
 import type { HintStore } from '../hints/hint-store.js';
-import type { TableCopies } from '../repair/table-copies.js';
+import { copyPath, type TableCopies } from '../repair/table-copies.js';
 
-export type Materialized = 'relink' | 'rewrite' | 'fetch';
+/** relink: the same sectors under the new name. fetch: nothing of an own file could be used, because it is missing. */
+type Materialized = 'relink' | 'rewrite' | 'fetch';
 
 export interface MaterializerParts {
   readonly env: Env;
   readonly hints: HintStore;
   readonly copies: TableCopies;
   readonly tables: Pick<TableStore, 'forget'>;
+  readonly known: Pick<KnownTables, 'isHere'>;
+}
+
+/** The name under which this node's own bytes were proven, in this call. */
+interface CleanFile {
+  readonly path: string;
+  readonly proof: VerifyReport;
 }
 
 export async function materializeHeal(parts: MaterializerParts, removed: TableMeta, added: TableMeta): Promise<Materialized> {
-  assert(removed.fileDigest === added.fileDigest && removed.rootDigest === added.rootDigest, 'H3 a heal keeps every byte');
-  assert(sameBirth(removed.birth, added.birth) && removed.bytes === added.bytes, 'H3 a heal keeps the birth');
+  checkEdit(parts, removed, added);
   const { env, copies, tables } = parts;
   const from = tablePath(removed.id);
   const to = tablePath(added.id);
@@ -33,12 +42,16 @@ export async function materializeHeal(parts: MaterializerParts, removed: TableMe
     const clean = await cleanFile(parts, removed, from, to);
     // A fault that was confirmed while the bytes were being read counts.
     if (clean !== undefined && !hinted(parts, removed, added)) {
-      if (clean !== to) await env.disk.link(from, to);
+      assert(clean.proof.pristine, `H5 the bytes of table ${removed.id} are proven before they get the new name`);
+      assert(clean.path === to || clean.path === from, `H5 only the file of table ${removed.id} is relinked: ${clean.path}`);
+      if (clean.path !== to) await env.disk.link(from, to);
       await env.disk.syncDir('tables');
       return 'relink';
     }
   }
   const copy = await copies.take(removed);
+  assert(copy.path === copyPath(removed.id), `H5 the bytes of table ${removed.id} come from its own copy: ${copy.path}`);
+  assert(copy.path !== from && copy.path !== to, `H5 the copy ${copy.path} is not a live file`);
   // Nobody reads on in the file that is about to be replaced.
   tables.forget(added.id);
   await env.disk.rename(copy.path, to);
@@ -46,14 +59,25 @@ export async function materializeHeal(parts: MaterializerParts, removed: TableMe
   return copy.how;
 }
 
+function checkEdit({ known }: MaterializerParts, removed: TableMeta, added: TableMeta): void {
+  assert(removed.fileDigest === added.fileDigest, `H3 a heal keeps every byte of table ${removed.id}`);
+  assert(removed.rootDigest === added.rootDigest, `H3 a heal keeps the root of table ${removed.id}`);
+  assert(removed.bytes === added.bytes, `H3 a heal keeps the size of table ${removed.id}`);
+  assert(sameBirth(removed.birth, added.birth), `H3 a heal keeps the birth of table ${removed.id}`);
+  assert(added.id > removed.id, `H5 the old file stays: table ${removed.id} gets a new id, not ${added.id}`);
+  assert(!known.isHere(added.id), `H5 the file of table ${added.id} is owed: nobody reads it yet`);
+}
+
 function hinted({ hints }: MaterializerParts, removed: TableMeta, added: TableMeta): boolean {
   return hints.get(removed.id) !== undefined || hints.get(added.id) !== undefined;
 }
 
-/** The name under which the bytes are proven: the new one if an earlier run came that far. */
-async function cleanFile({ env, copies }: MaterializerParts, meta: TableMeta, from: string, to: string): Promise<string | undefined> {
+/** Undefined: there is none. The new name comes first: an earlier run may have come that far. */
+async function cleanFile({ env, copies }: MaterializerParts, meta: TableMeta, from: string, to: string): Promise<CleanFile | undefined> {
   for (const path of [to, from]) {
-    if (env.disk.sizeOf(path) !== undefined && (await copies.verify(meta, path)).pristine) return path;
+    if (env.disk.sizeOf(path) === undefined) continue;
+    const proof = await copies.verify(meta, path);
+    if (proof.pristine) return { path, proof };
   }
   return undefined;
 }

@@ -4,6 +4,7 @@
  * Receiving one twice changes nothing. If this node leads, the hints go straight into its queue.
  */
 
+import { assert } from '../../base/assert.js';
 import { ByteReader, ByteWriter } from '../../base/bytes.js';
 import { codeOf } from '../../base/errors.js';
 import type { Env, Timer } from '../../base/env.js';
@@ -36,13 +37,14 @@ export interface ForwarderParts {
   readonly resendMs?: number | undefined;
 }
 
-/** The receiver's answer: how many it took, from the front of the batch. */
-export interface HintsAck {
+/** The receiver's answer. */
+interface HintsAck {
   /** False: not the leader. Nothing was taken. */
   readonly leads: boolean;
 }
 
 export function encodeHintsRequest(hints: readonly Hint[]): Uint8Array {
+  assert(hints.length <= HINTS_BATCH_MAX, `H2 one call carries ${hints.length} hints`);
   return encodeHints(hints);
 }
 
@@ -57,8 +59,14 @@ export function encodeHintsAck(ack: HintsAck): Uint8Array {
   return new ByteWriter(1).u8(ack.leads ? 1 : 0).finish();
 }
 
-export function decodeHintsAck(bytes: Uint8Array): HintsAck {
+function decodeHintsAck(bytes: Uint8Array): HintsAck {
   return { leads: new ByteReader(bytes, `answer to ${HEAL_HINTS_METHOD}`).u8() === 1 };
+}
+
+/** One round of sending: all open hints, to one leader in one term. */
+interface Round {
+  /** Asked for once more while it runs. */
+  again: boolean;
 }
 
 export class HintForwarder {
@@ -66,19 +74,18 @@ export class HintForwarder {
   readonly #resendMs: number;
   #timer: Timer | undefined;
   #stopped = false;
-  /** A call that began under an earlier leader or term ends by itself and says nothing. */
-  #round = 0;
-  #sending = false;
-  #again = false;
+  /** The one that runs. One that began under an earlier leader or term ends by itself and says nothing. */
+  #round: Round | undefined;
   /** Acknowledged by this leader in this term: only for counting. */
   #acked = new Set<TableId>();
 
   constructor(parts: ForwarderParts) {
     this.#parts = parts;
     this.#resendMs = parts.resendMs ?? 3_000;
+    assert(this.#resendMs > 0, 'H2 open hints are sent again');
     const { hints } = parts;
     hints.subscribe((change) => {
-      // What is new is told once it is durable: a crash in between must not leave a hint that only the leader has.
+      // What is new is told once it is durable: its node must not forget what the leader knows.
       if (change === 'opened') void hints.durable().then(() => this.kick());
       else this.kick();
     });
@@ -90,15 +97,14 @@ export class HintForwarder {
   }
 
   leaderChanged(): void {
-    this.#round++;
-    this.#sending = false;
+    this.#round = undefined;
     this.#acked = new Set();
     this.#schedule(0);
   }
 
   stop(): void {
     this.#stopped = true;
-    this.#round++;
+    this.#round = undefined;
     this.#timer?.cancel();
   }
 
@@ -112,21 +118,19 @@ export class HintForwarder {
   }
 
   async #run(): Promise<void> {
-    if (this.#sending) {
-      this.#again = true;
+    if (this.#round !== undefined) {
+      this.#round.again = true;
       return;
     }
-    this.#sending = true;
-    this.#again = false;
-    const round = this.#round;
+    const round: Round = { again: false };
+    this.#round = round;
     await this.#sendAll(round);
-    if (round !== this.#round || this.#stopped) return;
-    this.#sending = false;
-    const again = this.#again;
-    this.#schedule(again ? GATHER_MS : this.#resendMs);
+    if (this.#round !== round) return;
+    this.#round = undefined;
+    this.#schedule(round.again ? GATHER_MS : this.#resendMs);
   }
 
-  async #sendAll(round: number): Promise<void> {
+  async #sendAll(round: Round): Promise<void> {
     const { env, context, hints, receiver } = this.#parts;
     const { leader } = context.leadership;
     const { self } = context.membership;
@@ -139,6 +143,7 @@ export class HintForwarder {
     }
     for (let i = 0; i < open.length && round === this.#round; i += HINTS_BATCH_MAX) {
       const batch = open.slice(i, i + HINTS_BATCH_MAX);
+      assert(batch.every((hint) => hint.node === self), `H1 node ${self} sends hints of its own files`);
       try {
         const reply = await env.network.call(leader, HEAL_HINTS_METHOD, encodeHintsRequest(batch), CALL_TIMEOUT_MS);
         if (round !== this.#round || !decodeHintsAck(reply).leads) return;
