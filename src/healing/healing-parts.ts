@@ -4,6 +4,7 @@
  * subscribes to what it must act on.
  */
 
+import { assert } from '../base/assert.js';
 import type { Env } from '../base/env.js';
 import type { NodeId, TableId, Term } from '../base/ids.js';
 import type { HealingContext } from '../replica/hooks/healing-hooks.js';
@@ -95,6 +96,7 @@ export class HealingParts {
   /** Called for changes of the role too, which mean nothing here. */
   #leaderChanged(leader: NodeId, term: Term): void {
     if (leader === this.#lead.leader && term === this.#lead.term) return;
+    assert(term >= this.#lead.term, `R1 terms only grow: ${term} after ${this.#lead.term}`);
     this.#lead = { leader, term };
     this.scheduler.reset();
     if (leader !== 0) this.forwarder.leaderChanged();

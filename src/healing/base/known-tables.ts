@@ -4,6 +4,7 @@
  * says). Nothing is copied: each version answers by id without a walk over its tables.
  */
 
+import { assert } from '../../base/assert.js';
 import type { Digest128, TableId } from '../../base/ids.js';
 import type { TableMeta } from '../../storage/table/table-meta.js';
 import type { Tree } from '../../storage/tree/tree.js';
@@ -20,7 +21,9 @@ export class KnownTables {
   /** In any of the three versions. Undefined: only a reader or a snapshot transfer may still hold it. */
   find(table: TableId): TableMeta | undefined {
     const { latest, materialized, durable } = this.#tree;
-    return latest.table(table) ?? materialized.table(table) ?? durable.table(table);
+    const found = latest.table(table) ?? materialized.table(table) ?? durable.table(table);
+    assert(found === undefined || found.id === table, `S2 table ${found?.id} is looked up as table ${table}`);
+    return found;
   }
 
   has(table: TableId): boolean {

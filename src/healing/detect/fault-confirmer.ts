@@ -100,6 +100,7 @@ export class FaultConfirmer {
     // A sector that cannot be read is damage here too: a disk that refuses a second time confirms the first.
     const { fault, pastCache } = await recheckRegion(env.disk, tables.pathOf(meta.id), meta, { ...region, spec });
     if (fault === undefined) return this.#transient(note, pastCache);
+    assert(fault.offset === region.offset, `H1 the second read is of the block at ${region.offset}, not at ${fault.offset}`);
     this.#emitCorrected(note, true);
     const offsets = fault.kind === 'missing' ? undefined : [region.offset];
     recorder.record(meta, { kind: fault.kind, offsets, confirmation: { by: 'second-read', pastCache } });
@@ -112,6 +113,7 @@ export class FaultConfirmer {
     // Confirmed before: whoever asks for the block again and again does not have the file read each time.
     if (hints.covers(meta, 'unreadable', region.offset)) return;
     const report = await copies.verify(meta, this.#parts.tables.pathOf(meta.id));
+    assert(report.pristine === (report.faults.length === 0), `H1 table ${meta.id} is pristine, or has faults`);
     if (report.faults.length === 0) this.#transient(note, report.pastCache);
     else recorder.record(meta, worstOf(report.faults, report));
   }

@@ -6,7 +6,7 @@
  * read leaves another.
  */
 
-import { assert } from '../../base/assert.js';
+import { assert, must } from '../../base/assert.js';
 import type { Env } from '../../base/env.js';
 import type { TableId } from '../../base/ids.js';
 import type { BlockFaults, Region } from '../../storage/table/block-faults.js';
@@ -104,6 +104,7 @@ export class FaultNotes implements BlockFaults {
     }
     this.#notes.set(key, note);
     this.#waiting.push(key);
+    assert(this.#notes.size <= NOTES_MAX, `H1 ${this.#notes.size} notes are kept`);
     assert(this.#waiting.length <= this.#notes.size, `H1 ${this.#waiting.length} notes wait, of ${this.#notes.size}`);
     for (const subscriber of this.#subscribers) subscriber();
   }
@@ -118,12 +119,13 @@ export class FaultNotes implements BlockFaults {
   /** The next one to be looked at; the taker says when it is {@link done}. */
   take(): Note | undefined {
     const key = this.#waiting.shift();
-    return key === undefined ? undefined : this.#notes.get(key);
+    return key === undefined ? undefined : must(this.#notes.get(key), `H1 the note of ${key} waits`);
   }
 
   /** From now on the block may be noted again. */
   done(note: Note): void {
-    this.#notes.delete(blockKey(note.meta, note.region));
+    const wasNoted = this.#notes.delete(blockKey(note.meta, note.region));
+    assert(wasNoted || this.#stopped, 'H1 a note is dealt with once');
   }
 
   /** A note was dealt with, and neither fault nor transient was found. */

@@ -5,6 +5,7 @@
  * the tour begins at a random one, so that replicas do not read the same table at the same time.
  */
 
+import { assert } from '../../base/assert.js';
 import { sleep, type Env } from '../../base/env.js';
 import { codeOf, messageOf } from '../../base/errors.js';
 import { NOTHING_SCRUBBED, type ScrubReport, type ScrubStatus } from '../status/scrub-status.js';
@@ -70,6 +71,7 @@ export class Scrubber {
         this.#advance({ scannedTables: this.#status.scannedTables + 1 });
         onProgress(this.#status);
       }
+      assert(this.#status.scannedTables === tables.length, `H1 ${this.#status.scannedTables} of ${tables.length} tables are scanned at the end`);
       await hints.durable();
       this.#advance({ lastCompletedAt: env.clock.wallNow() });
     } finally {
@@ -85,7 +87,9 @@ export class Scrubber {
   #tour(): TableMeta[] {
     const tables = this.#parts.known.here().sort((a, b) => a.id - b.id);
     const start = tables.length === 0 ? 0 : this.#parts.env.random.below(tables.length);
-    return [...tables.slice(start), ...tables.slice(0, start)];
+    const tour = [...tables.slice(start), ...tables.slice(0, start)];
+    assert(tour.length === tables.length, `H1 the tour has ${tour.length} of ${tables.length} tables`);
+    return tour;
   }
 
   async #scrubTable(meta: TableMeta, pace: Pace, onProgress: (status: ScrubStatus) => void): Promise<void> {
@@ -140,7 +144,12 @@ export class Scrubber {
   }
 
   #advance(change: Partial<ScrubStatus>): void {
-    this.#status = { ...this.#status, ...change };
+    const before = this.#status;
+    const after = { ...before, ...change };
+    assert(after.scannedBytes >= before.scannedBytes && after.scannedBytes <= after.totalBytes, `H1 ${after.scannedBytes} of ${after.totalBytes} bytes are scanned`);
+    assert(after.scannedTables >= before.scannedTables && after.scannedTables <= after.totalTables, `H1 ${after.scannedTables} of ${after.totalTables} tables are scanned`);
+    assert(after.faults >= before.faults, `H1 ${after.faults} faults after ${before.faults}`);
+    this.#status = after;
   }
 }
 
@@ -158,6 +167,7 @@ class Pace {
   }
 
   spend(bytes: number): Promise<void> | undefined {
+    assert(bytes >= 0, `${bytes} bytes were read`);
     this.#spent += bytes;
     if (this.#bytesPerMs === undefined) return this.#env.workers.breathe();
     const early = this.#started + this.#spent / this.#bytesPerMs - this.#env.clock.now();

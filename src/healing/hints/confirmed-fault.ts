@@ -31,7 +31,9 @@ export interface ConfirmedFault {
 /** What a first reading and a second one, of the same file, both found. */
 export function foundTwice(first: VerifyReport, second: VerifyReport): readonly TableFault[] {
   const offsets = new Set(first.faults.map((fault) => fault.offset));
-  return second.faults.filter((fault) => offsets.has(fault.offset));
+  const found = second.faults.filter((fault) => offsets.has(fault.offset));
+  assert(first.faults.length > 0 || found.length === 0, 'H1 what only one reading found is not confirmed');
+  return found;
 }
 
 /** One fault for all that a second reading found: the worst kind, and where. */
@@ -40,6 +42,7 @@ export function worstOf(faults: readonly TableFault[], { pastCache }: VerifyRepo
   let kind: HintKind = 'parity';
   for (const fault of faults) if (severity(fault.kind) > severity(kind)) kind = fault.kind;
   const whole = faults.some((fault) => fault.kind === 'missing');
+  assert(whole === (kind === 'missing'), `H1 nothing is worse than a missing file, not even ${kind}`);
   const confirmation = { by: 'second-read', pastCache } as const;
   return { kind, offsets: whole ? undefined : faults.map((fault) => fault.offset), confirmation };
 }
@@ -57,5 +60,9 @@ function passedCaches(confirmation: Confirmation): boolean {
 /** What `node` says of its own file of the table. */
 export function hintOf(meta: TableMeta, node: NodeId, { kind, offsets, confirmation }: ConfirmedFault): Hint {
   const { id: tableId, birth, fileDigest } = meta;
+  assert(kind !== 'missing' || offsets === undefined, `H1 what is missing of table ${tableId} is all of it`);
+  assert(offsets === undefined || offsets.length > 0, `H1 a hint of table ${tableId} says where`);
+  // Bytes after a table's end are a fault at its end.
+  assert(offsets?.every((offset) => offset <= meta.bytes) ?? true, `H1 the faults of table ${tableId} lie in its file`);
   return { tableId, birth, fileDigest, kind, offsets: bounded(offsets), node, pastCache: passedCaches(confirmation) };
 }

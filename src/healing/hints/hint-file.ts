@@ -3,6 +3,7 @@
  * a second reading either counts as empty, with a warning: a scrub finds every fault again.
  */
 
+import { assert } from '../../base/assert.js';
 import { ByteReader, ByteWriter } from '../../base/bytes.js';
 import { crc32c } from '../../base/crc32c.js';
 import { CodecError, codeOf, messageOf } from '../../base/errors.js';
@@ -16,6 +17,7 @@ const FILE_BYTES_MAX = 8 * 1024 * 1024;
 
 export function encodeHintFile(hints: readonly Hint[]): Uint8Array {
   const body = encodeHints(hints);
+  assert(body.length + 12 <= FILE_BYTES_MAX, `H2 a hints file of ${body.length} bytes can be read again`);
   return new ByteWriter(body.length + 12).u32(MAGIC).u32(body.length).raw(body).u32(crc32c(body)).finish();
 }
 

@@ -51,6 +51,7 @@ export class HintStore {
 
   /** Takes in what this node kept; what was added since construction stays. */
   async load(node: NodeId): Promise<void> {
+    assert(this.#node === undefined, `H2 the hints of node ${this.#node} are loaded once`);
     const found = await readHintFile(this.#env);
     this.#node = node;
     if (found === undefined) {
@@ -60,7 +61,7 @@ export class HintStore {
     for (const hint of found ?? []) {
       if (hint.node !== node) continue;
       const known = this.#open.get(hint.tableId);
-      if (known === undefined && this.#open.size >= HINTS_MAX) break;
+      if (known === undefined && this.full) break;
       this.#open.set(hint.tableId, known === undefined ? hint : mergeHints(hint, known));
     }
   }
@@ -85,6 +86,11 @@ export class HintStore {
     return this.#saved === this.#changes;
   }
 
+  /** No other table's hint finds room: that many faulty tables mean that the disk is gone. */
+  get full(): boolean {
+    return this.#open.size >= HINTS_MAX;
+  }
+
   get(table: TableId): Hint | undefined {
     return this.#open.get(table);
   }
@@ -104,7 +110,7 @@ export class HintStore {
   add(hint: Hint, confirmation: Confirmation): boolean {
     this.#checkEntry(hint, confirmation);
     const known = this.#open.get(hint.tableId);
-    if (known === undefined && this.#open.size >= HINTS_MAX) return false;
+    if (known === undefined && this.full) return false;
     const merged = known === undefined ? hint : mergeHints(known, hint);
     const said = merged !== known;
     this.#open.set(hint.tableId, merged);
@@ -178,6 +184,7 @@ export class HintStore {
   #tell(change: HintChange, { tableId, node, kind }: Hint, state: 'open' | 'done'): void {
     assert(this.#open.size <= HINTS_MAX, `H2 ${this.#open.size} hints are open`);
     this.#env.events.emit({ type: 'hint', table: tableId, node, kind, state });
+    assert(this.#open.has(tableId) === (state === 'open'), `H2 the hint of table ${tableId} is ${state}`);
     for (const subscriber of this.#subscribers) subscriber(change);
   }
 
@@ -195,6 +202,7 @@ export class HintStore {
     // One turn later, so that the faults of one burst share a write.
     await Promise.resolve();
     const at = this.#changes;
+    assert(at > this.#saved, `H2 change ${at} is not durable yet, only ${this.#saved} are`);
     const { disk, events } = this.#env;
     try {
       await replaceFile(disk, HINTS_PATH, encodeHintFile(this.all()), { unlinkFirst: true });
@@ -204,6 +212,7 @@ export class HintStore {
       return;
     }
     this.#saved = at;
+    assert(this.#saved <= this.#changes, `H2 ${this.#saved} changes are durable, of ${this.#changes}`);
     this.#retryMs = RETRY_FIRST_MS;
   }
 
@@ -214,6 +223,7 @@ export class HintStore {
       this.#saving.kick();
     });
     this.#retryMs = Math.min(2 * this.#retryMs, RETRY_MAX_MS);
+    assert(this.#retryMs > RETRY_FIRST_MS, `H2 what the disk refused is tried again in ${this.#retryMs} ms`);
   }
 
   #warnFlood(): void {

@@ -5,6 +5,7 @@
  * without the bytes they stood for.
  */
 
+import { assert } from '../../base/assert.js';
 import type { ByteReader } from '../../base/bytes.js';
 import { ByteWriter } from '../../base/bytes.js';
 import { readDigest, writeDigest } from '../../base/digest.js';
@@ -40,6 +41,7 @@ export function severity(kind: HintKind): number {
 export function bounded(offsets: readonly number[] | undefined): readonly number[] | undefined {
   if (offsets === undefined) return undefined;
   const unique = [...new Set(offsets)].sort((a, b) => a - b);
+  assert(unique.every((offset) => offset >= 0), 'H1 a fault lies in its file');
   return unique.length > HINT_OFFSETS_MAX ? undefined : unique;
 }
 
@@ -48,11 +50,14 @@ export function mergeHints(a: Hint, b: Hint): Hint {
   const kind = severity(b.kind) > severity(a.kind) ? b.kind : a.kind;
   const offsets = a.offsets === undefined || b.offsets === undefined ? undefined : bounded([...a.offsets, ...b.offsets]);
   const pastCache = a.pastCache || b.pastCache;
+  assert(offsets === undefined || a.offsets !== undefined, 'H2 what was said of the whole file stays said');
   if (kind === a.kind && pastCache === a.pastCache && offsets?.length === a.offsets?.length) return a;
   return { ...a, kind, offsets, pastCache };
 }
 
 export function writeHint(out: ByteWriter, hint: Hint): void {
+  assert(severity(hint.kind) >= 0, `H1 a hint says ${hint.kind}`);
+  assert((hint.offsets?.length ?? 0) <= HINT_OFFSETS_MAX, `H1 a hint names ${hint.offsets?.length} places`);
   out.varint(hint.tableId);
   writeBirth(out, hint.birth);
   writeDigest(out, hint.fileDigest);

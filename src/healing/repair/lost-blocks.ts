@@ -31,6 +31,7 @@ export class LostBlocks {
   }
 
   mark(table: TableId, offset: number): void {
+    assert(offset >= 0, `D1 the block at ${offset} of table ${table} is lost`);
     const offsets = this.#lost.get(table) ?? new Set<number>();
     if (this.#lost.size >= TABLES_MAX && offsets.size === 0) return;
     this.#lost.set(table, offsets.add(offset));
@@ -43,6 +44,7 @@ export class LostBlocks {
     const offsets = this.#lost.get(table);
     offsets?.delete(offset);
     if (offsets?.size === 0) this.#lost.delete(table);
+    assert(this.#lost.get(table)?.size !== 0, `D1 table ${table} has lost blocks, or does not count`);
   }
 
   /** Every byte of the table's own file proved good, or was restored. */

@@ -8,6 +8,7 @@
  * no hint and no heal whose end would take it back.
  */
 
+import { assert } from '../../base/assert.js';
 import { Coalesced } from '../../base/coalesced.js';
 import type { Env, Timer } from '../../base/env.js';
 import { codeOf, messageOf } from '../../base/errors.js';
@@ -83,6 +84,7 @@ export class RepairKeeper {
     this.#timer = this.#parts.env.clock.setTimer(this.#delayMs, () => {
       this.#timer = undefined;
       this.#delayMs = Math.min(2 * this.#delayMs, AGAIN_MAX_MS);
+      assert(this.#delayMs > AGAIN_MS, `H5 repairs are looked at again in ${this.#delayMs} ms`);
       if (!this.idle) void this.settle();
     });
   }

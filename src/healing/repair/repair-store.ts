@@ -8,6 +8,7 @@
  * fetched again.
  */
 
+import { assert } from '../../base/assert.js';
 import { ByteReader, ByteWriter, MiB } from '../../base/bytes.js';
 import { crc32c } from '../../base/crc32c.js';
 import { readDigest, writeDigest } from '../../base/digest.js';
@@ -77,6 +78,7 @@ export class RepairStore {
     this.#env = env;
     this.#maxDiskBytes = options.maxDiskBytes ?? 256 * MiB;
     this.#maxMemoryBytes = options.maxMemoryBytes ?? 16 * MiB;
+    assert(this.#maxDiskBytes >= 0 && this.#maxMemoryBytes >= 0, 'D1 the bounds of repairs are sizes');
   }
 
   /** Takes stock of what this node kept. Reads find it without that; bounds and clean-up need it. */
@@ -156,6 +158,7 @@ export class RepairStore {
 
   /** Usable at once; resolves when durable, or when it stays in memory because the disk refused or is full. */
   async put(fileDigest: Digest128, offset: number, payload: Uint8Array): Promise<void> {
+    assert(offset >= 0, `S4 a repair at ${offset} has a place`);
     const key = keyOf(fileDigest, offset);
     this.#remember(key, payload.slice());
     this.#used(fileDigest, 1);
@@ -177,7 +180,9 @@ export class RepairStore {
         file.close();
       }
       await disk.rename(`${path}.tmp`, path);
+      // It counts once it has its name, whatever becomes of the sync: no reader of the directory may take it for a stray.
       this.#keep(key, bytes.length);
+      assert(this.#diskBytes <= this.#maxDiskBytes, `D1 repairs take ${this.#diskBytes} bytes of disk`);
       await disk.syncDir(REPAIRS_DIR);
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
@@ -212,6 +217,7 @@ export class RepairStore {
   }
 
   #keep(key: string, bytes: number): void {
+    assert(bytes > 0 && !this.#stored.has(key), `D1 the repair ${key} of ${bytes} bytes is kept once`);
     this.#stored.set(key, bytes);
     this.#diskBytes += bytes;
   }
@@ -219,6 +225,7 @@ export class RepairStore {
   #letGo(key: string): void {
     this.#diskBytes -= this.#stored.get(key) ?? 0;
     this.#stored.delete(key);
+    assert(this.#diskBytes >= 0 && (this.#stored.size > 0 || this.#diskBytes === 0), `D1 ${this.#stored.size} repairs take ${this.#diskBytes} bytes of disk`);
   }
 
   #used(fileDigest: Digest128, puts: number): void {
@@ -244,6 +251,8 @@ export class RepairStore {
       this.#memory.delete(oldest);
       this.#memoryBytes -= bytes.length;
     }
+    assert(this.#memoryBytes >= 0, `D1 repairs take ${this.#memoryBytes} bytes of memory`);
+    assert(this.#memoryBytes <= this.#maxMemoryBytes || this.#memory.size === 1, `D1 repairs take ${this.#memoryBytes} bytes of memory`);
   }
 
   #read(path: string): { fileDigest: Digest128; offset: number; payload: Uint8Array } | undefined {

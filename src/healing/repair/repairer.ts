@@ -7,6 +7,7 @@
  * none: a read may fail for a moment. Anything less is "try again".
  */
 
+import { assert } from '../../base/assert.js';
 import type { Env } from '../../base/env.js';
 import { codeOf, NetworkError } from '../../base/errors.js';
 import type { TableId } from '../../base/ids.js';
@@ -74,6 +75,7 @@ export class Repairer {
   }
 
   repairBlock(meta: TableMeta, block: WantedBlock): Promise<void> {
+    assert(block.offset >= 0 && block.offset < meta.bytes, `S4 a block at ${block.offset} lies in table ${meta.id} of ${meta.bytes} bytes`);
     return this.#once(`${meta.fileDigest}-${block.offset}`, () => this.#fetchBlock(meta, block));
   }
 
@@ -102,6 +104,7 @@ export class Repairer {
     if (held !== undefined && payloadMatches(held, block.digest)) return;
     const outcome = await context.fetcher.fetchBlock(meta, block, context.membership.peers);
     if (outcome.kind === 'good') {
+      assert(payloadMatches(outcome.payload, block.digest), `S4 the block at ${block.offset} of table ${meta.id} is the one that was asked for`);
       await repairs.put(meta.fileDigest, block.offset, outcome.payload);
       lost.found(meta.id, block.offset);
       counters.repairedBlocks++;
@@ -122,6 +125,7 @@ export class Repairer {
     recorder.record(meta, { kind: 'missing', offsets: undefined, confirmation: { by: 'no-file' } });
     try {
       const copy = await copies.take(meta);
+      assert(copy.path !== path, `H5 the file of table ${meta.id} is replaced by a copy of its own: ${copy.path}`);
       // While it was made the table may have been healed or compacted away, and its name given up.
       if (!known.has(meta.id)) return await env.disk.unlink(copy.path);
       tables.forget(meta.id);

@@ -5,6 +5,7 @@
  * proposes and the materializer afterwards want the same bytes. The table's own file is only read (H5).
  */
 
+import { assert } from '../../base/assert.js';
 import type { Env } from '../../base/env.js';
 import type { TableId } from '../../base/ids.js';
 import type { FetchTableOptions } from '../../replica/fetch/table-fetcher.js';
@@ -66,6 +67,7 @@ export class TableCopies {
     const state = this.#copies.get(meta.id);
     if (state?.s === 'ready') return Promise.resolve(state.copy);
     if (state?.s === 'making') return state.copy;
+    assert(state === undefined, `H3 no copy of table ${meta.id} is there or being made`);
     const copy = this.#make(meta).catch((error: unknown) => {
       if (this.#copies.get(meta.id)?.s === 'making') this.#copies.delete(meta.id);
       throw error;
@@ -82,6 +84,7 @@ export class TableCopies {
       if (!proof.pristine && this.#copies.get(meta.id) === state) this.#copies.delete(meta.id);
     }
     const copy = await this.make(meta);
+    assert(copy.path === copyPath(meta.id), `H5 the copy of table ${meta.id} is a file of its own: ${copy.path}`);
     if (this.#copies.get(meta.id)?.s === 'ready') this.#copies.delete(meta.id);
     return copy;
   }
@@ -94,6 +97,7 @@ export class TableCopies {
     const { env, repairs, context, token } = this.#sources;
     const local = tablePath(meta.id);
     const path = copyPath(meta.id);
+    assert(path !== local, `H5 the file of table ${meta.id} is only read`);
     const how = env.disk.sizeOf(local) === undefined ? 'fetch' : 'rewrite';
     const options: FetchTableOptions = {
       peers: context.membership.peers,
@@ -103,6 +107,7 @@ export class TableCopies {
     };
     await context.fetcher.fetchTable(meta, path, options);
     const copy: TableCopy = { path, how };
+    assert(this.#copies.get(meta.id)?.s === 'making', `H3 one copy of table ${meta.id} is made at a time`);
     this.#copies.set(meta.id, { s: 'ready', copy });
     for (const subscriber of this.#subscribers) subscriber();
     return copy;
