@@ -1,7 +1,7 @@
 /**
- * The parts of healing that need the replica they serve: made once, when the replica hands itself over, and wired to each
- * other through state. Each part reads what it needs (tables, hints, lost blocks, who leads) at the moment of use, and
- * subscribes to what it must act on.
+ * The parts of healing that need the replica they serve: made once, when the replica hands itself
+ * over, and wired to each other through state. Each part reads what it needs (tables, hints, lost
+ * blocks, who leads) at the moment of use, and subscribes to what it must act on.
  */
 
 import { assert } from '../base/assert.js';
@@ -11,6 +11,7 @@ import type { HealingContext } from '../replica/hooks/healing-hooks.js';
 import type { TableMeta } from '../storage/table/table-meta.js';
 import { KnownTables } from './base/known-tables.js';
 import type { Recent } from './base/recent.js';
+import type { StopToken } from './base/stop-token.js';
 import { FaultConfirmer } from './detect/fault-confirmer.js';
 import type { FaultNotes } from './detect/fault-notes.js';
 import { Scrubber } from './detect/scrubber.js';
@@ -26,7 +27,10 @@ import { Repairer } from './repair/repairer.js';
 import { TableCopies } from './repair/table-copies.js';
 import type { HealCounters } from './status/heal-counters.js';
 
-/** What there is before there is a replica: it takes notes of faults, and has repaired blocks for readers. */
+/**
+ * What there is before there is a replica: it takes notes of faults, and has repaired blocks for
+ * readers.
+ */
 export interface EarlyParts {
   readonly env: Env;
   readonly counters: HealCounters;
@@ -34,8 +38,7 @@ export interface EarlyParts {
   readonly repairs: RepairStore;
   readonly seen: Recent<TableId, TableMeta>;
   readonly notes: FaultNotes;
-  /** Cancelled when the node stops. */
-  readonly token: { readonly cancelled: boolean };
+  readonly token: StopToken;
 }
 
 export interface PartsOptions extends SchedulerOptions {
@@ -70,27 +73,29 @@ export class HealingParts {
     this.copies = copies;
     this.repairer = repairer;
     this.confirmer = new FaultConfirmer({ env, counters, notes, hints, recorder, tables, copies, repairer });
-    this.scrubber = new Scrubber({ env, hints, recorder, copies, tables, known });
-    this.scheduler = new HealScheduler({ env, context, counters, hints, copies, repairer, options });
+    this.scrubber = new Scrubber({ env, hints, recorder, copies, tables, known, token });
+    this.scheduler = new HealScheduler({ env, context, counters, hints, copies, repairer, token, options });
     const { resendMs } = options;
-    this.forwarder = new HintForwarder({ env, context, counters, hints, receiver: this.scheduler, resendMs });
-    this.repairKeeper = new RepairKeeper({ env, hints, repairs, lost, copies, known, recorder });
-    this.keeper = new HintKeeper({ env, context, hints, copies });
+    this.forwarder = new HintForwarder({ env, context, counters, hints, receiver: this.scheduler, token, resendMs });
+    this.repairKeeper = new RepairKeeper({ env, hints, repairs, lost, copies, known, recorder, token });
+    this.keeper = new HintKeeper({ env, context, hints, copies, token });
   }
 
-  /** What this node kept is read: faults are confirmed, hints are sent, and whoever leads is followed. */
+  /**
+   * What this node kept is read: faults are confirmed, hints are sent, and whoever leads is
+   * followed.
+   */
   start(): void {
     this.confirmer.start();
     this.context.leadership.subscribe(({ leader, term }) => this.#leaderChanged(leader, term));
     this.forwarder.kick();
   }
 
+  /** What waits for a time or an answer waits no more; all else reads the token. */
   stop(): void {
     this.forwarder.stop();
     this.scheduler.stop();
-    this.keeper.stop();
     this.repairKeeper.stop();
-    this.scrubber.stop();
   }
 
   /** Called for changes of the role too, which mean nothing here. */

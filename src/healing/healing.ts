@@ -1,5 +1,21 @@
 /**
- * Healing of one node, as its replica sees it. It owns no work itself: `healing-parts.ts` wires the parts together.
+ * Healing of one node, as its replica sees it. It owns no work itself: `healing-parts.ts` wires the
+ * parts together. The way of a fault, from the read that met it to the end of its hint:
+ *
+ *   1. noted       a read meets a bad block: `detect/fault-notes.ts` (a scrub goes on at 2:
+ *                  `detect/scrubber.ts`)
+ *   2. confirmed   a second read past the caches finds it again (H1): `detect/fault-confirmer.ts`
+ *   3. hinted      the hint is durable here: `hints/hint-recorder.ts`, `hints/hint-store.ts`
+ *   4. forwarded   to whoever leads, again and again until it ends (H2): `hints/hint-forwarder.ts`
+ *   5. healed      the leader makes sure of a good copy and proposes a heal edit, step by step in
+ *                  `heal/heal-scheduler.ts`; copies are made in `repair/table-copies.ts`
+ *   6. applied     every node gives the same bytes a new id, and follows with its file: relinked
+ *                  if clean, written anew if not (H3, H5): `heal/materialize.ts`
+ *   7. ended       where the fault was, once the new file is proven (H2): `heal/hint-keeper.ts`
+ *
+ * Beside it, a block beyond parity is repaired from a peer at once, so that reads go on:
+ * `repair/repairer.ts`. Its bytes are kept until the fault is gone: `repair/repair-store.ts` and
+ * `repair/repair-keeper.ts`.
  */
 
 import { assert, must } from '../base/assert.js';
@@ -59,8 +75,9 @@ export class Healing implements HealingHooks {
     const hints = new HintStore(env);
     const repairs = new RepairStore(env, options);
     const seen = new Recent<TableId, TableMeta>(SEEN_MAX);
-    const notes = new FaultNotes({ env, counters, hints, repairs, seen });
-    this.#early = { env, counters, hints, repairs, seen, notes, token: this.#token };
+    const token = this.#token;
+    const notes = new FaultNotes({ env, counters, hints, repairs, seen, token });
+    this.#early = { env, counters, hints, repairs, seen, notes, token };
     this.faults = notes;
   }
 
@@ -96,7 +113,10 @@ export class Healing implements HealingHooks {
     void this.settled();
   }
 
-  /** Resolves when all that the durable manifest's present state decides about hints and repairs is done. */
+  /**
+   * Resolves when all that the durable manifest's present state decides about hints and repairs is
+   * done.
+   */
   async settled(): Promise<void> {
     const parts = this.#running;
     if (parts === undefined) return;

@@ -3,7 +3,10 @@ import fc from 'fast-check';
 import { tablePath, type TableMeta } from '../storage/table/table-meta.js';
 import { readFile, regionsOf, rot, seeded, World } from './testing/world.js';
 
-/** Rots all three nodes at random, leaving of each region at least one copy alone; loses calls; kills nodes. */
+/**
+ * Rots all three nodes at random, leaving of each region at least one copy alone; loses calls;
+ * kills nodes.
+ */
 async function run(seed: number): Promise<void> {
   const random = seeded(seed);
   const world = new World();

@@ -1,4 +1,7 @@
-/** Healing's errors. What another node could not give is a NetworkError; what nobody has is EtcdError DATA_LOSS. */
+/**
+ * Healing's errors. What another node could not give is a NetworkError; what nobody has is
+ * EtcdError DATA_LOSS.
+ */
 
 import { KintsugiError } from '../../base/errors.js';
 

@@ -1,7 +1,8 @@
 /**
- * The tables that this node has to do with, as its tree knows them at the moment of asking. Three versions count: the
- * durable one (after a crash it is all there is), the materialized one (what is read) and the latest (what the log
- * says). Nothing is copied: each version answers by id without a walk over its tables.
+ * The tables that this node has to do with, as its tree knows them at the moment of asking. Three
+ * versions count: the durable one (after a crash it is all there is), the materialized one (what is
+ * read) and the latest (what the log says). Nothing is copied: each version answers by id without a
+ * walk over its tables.
  */
 
 import { assert } from '../../base/assert.js';
@@ -18,7 +19,10 @@ export class KnownTables {
     this.#tree = tree;
   }
 
-  /** In any of the three versions. Undefined: only a reader or a snapshot transfer may still hold it. */
+  /**
+   * In any of the three versions. Undefined: only a reader or a snapshot transfer may still hold
+   * it.
+   */
   find(table: TableId): TableMeta | undefined {
     const { latest, materialized, durable } = this.#tree;
     const found = latest.table(table) ?? materialized.table(table) ?? durable.table(table);

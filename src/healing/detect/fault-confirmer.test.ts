@@ -30,7 +30,7 @@ describe('the confirmer of faults', () => {
       record: (_meta: unknown, { offsets }: ConfirmedFault) => offsets?.forEach((offset) => hinted.add(offset)),
     } as HintRecorder;
     const repairs = { get: () => undefined } as unknown as RepairStore;
-    const notes = new FaultNotes({ env, counters, hints, repairs, seen: new Recent(1) });
+    const notes = new FaultNotes({ env, counters, hints, repairs, seen: new Recent(1), token: { cancelled: false } });
     const tables = new TableStore(disk, new BlockCache(1 << 24), notes);
     const copies = { verify: () => Promise.reject(new Error('nothing is beyond parity')) };
     new FaultConfirmer({ env, counters, notes, hints, recorder, tables, copies, repairer: { want: () => undefined } }).start();

@@ -1,10 +1,12 @@
 /**
- * H1: what a read saw becomes a hint only when a second read confirms it. A corrected block is read again past the caches:
- * still bad is a hint, clean is a transient fault, and three of those at one block are a hint too. A block beyond
- * parity has its whole file verified, once, which is the second read and finds its neighbours.
+ * H1: what a read saw becomes a hint only when a second read confirms it. A corrected block is read
+ * again past the caches: still bad is a hint, clean is a transient fault, and three of those at one
+ * block are a hint too. A block beyond parity has its whole file verified, once, which is the
+ * second read and finds its neighbours.
  *
- * Notes are looked at from a later turn than the read's, two at a time. Once all are dealt with, and some were missed, no
- * corrected block stays in the cache, where the next read would not see its fault.
+ * Notes are looked at from a later turn than the read's, two at a time. Once all are dealt with,
+ * and some were missed, no corrected block stays in the cache, where the next read would not see
+ * its fault.
  */
 
 import { assert } from '../../base/assert.js';
@@ -90,14 +92,18 @@ export class FaultConfirmer {
     }
   }
 
-  /** The good payload is at hand (the read was corrected), so its digest tells what the raw bytes are worth. */
+  /**
+   * The good payload is at hand (the read was corrected), so its digest tells what the raw bytes
+   * are worth.
+   */
   async #confirmBlock(note: Note): Promise<void> {
     const { env, notes, recorder, tables } = this.#parts;
     const { meta, region } = note;
     const payload = notes.unheard(note, () => tables.reader(meta).readPayload(region.offset));
     const digest = region.kind === 'footer' ? meta.rootDigest : digest64(payload);
     const spec = { type: region.kind, codec: 'none', scheme: meta.scheme, payloadBytes: payload.length, digest } as const;
-    // A sector that cannot be read is damage here too: a disk that refuses a second time confirms the first.
+    // A sector that cannot be read is damage here too: a disk that refuses a second time confirms
+    // the first.
     const { fault, pastCache } = await recheckRegion(env.disk, tables.pathOf(meta.id), meta, { ...region, spec });
     if (fault === undefined) return this.#transient(note, pastCache);
     assert(fault.offset === region.offset, `H1 the second read is of the block at ${region.offset}, not at ${fault.offset}`);
@@ -110,7 +116,8 @@ export class FaultConfirmer {
     const { hints, recorder, copies, repairer } = this.#parts;
     const { meta, region } = note;
     repairer.want(meta, region.offset);
-    // Confirmed before: whoever asks for the block again and again does not have the file read each time.
+    // Confirmed before: whoever asks for the block again and again does not have the file read each
+    // time.
     if (hints.covers(meta, 'unreadable', region.offset)) return;
     const report = await copies.verify(meta, this.#parts.tables.pathOf(meta.id));
     assert(report.pristine === (report.faults.length === 0), `H1 table ${meta.id} is pristine, or has faults`);

@@ -1,9 +1,10 @@
 /**
- * What reads saw of faults, left as notes. Readers only leave a note: notes are deduplicated, bounded, and looked at from
- * a later turn by the confirmer. They are taken from before the first table is opened, when nobody can confirm them yet.
+ * What reads saw of faults, left as notes. Readers only leave a note: notes are deduplicated,
+ * bounded, and looked at from a later turn by the confirmer. They are taken from before the first
+ * table is opened, when nobody can confirm them yet.
  *
- * A note that finds no room, or that could not be confirmed either way, is dropped and counts as missed; the block's next
- * read leaves another.
+ * A note that finds no room, or that could not be confirmed either way, is dropped and counts as
+ * missed; the block's next read leaves another.
  */
 
 import { assert, must } from '../../base/assert.js';
@@ -12,6 +13,7 @@ import type { TableId } from '../../base/ids.js';
 import type { BlockFaults, Region } from '../../storage/table/block-faults.js';
 import type { TableMeta } from '../../storage/table/table-meta.js';
 import { Recent } from '../base/recent.js';
+import type { StopToken } from '../base/stop-token.js';
 import type { HintStore } from '../hints/hint-store.js';
 import type { RepairStore } from '../repair/repair-store.js';
 import type { HealCounters } from '../status/heal-counters.js';
@@ -30,6 +32,7 @@ export interface NotesParts {
   readonly repairs: RepairStore;
   /** Tables that readers met unreadable blocks in. */
   readonly seen: Recent<TableId, TableMeta>;
+  readonly token: StopToken;
 }
 
 const NOTES_MAX = 256;
@@ -51,7 +54,6 @@ export class FaultNotes implements BlockFaults {
   #missed = 0;
   /** The block that the confirmer itself reads just now: what that read sees is not news. */
   #looking: string | undefined;
-  #stopped = false;
   #idle: (() => void)[] = [];
 
   constructor(parts: NotesParts) {
@@ -64,7 +66,7 @@ export class FaultNotes implements BlockFaults {
   }
 
   stop(): void {
-    this.#stopped = true;
+    assert(this.#parts.token.cancelled, 'notes are dropped only when the node stops');
     this.#waiting.length = 0;
     this.#notes.clear();
   }
@@ -97,7 +99,7 @@ export class FaultNotes implements BlockFaults {
 
   #leave(note: Note): void {
     const key = blockKey(note.meta, note.region);
-    if (this.#stopped || this.#notes.has(key)) return;
+    if (this.#parts.token.cancelled || this.#notes.has(key)) return;
     if (this.#notes.size >= NOTES_MAX) {
       this.#missed++;
       return;
@@ -125,7 +127,7 @@ export class FaultNotes implements BlockFaults {
   /** From now on the block may be noted again. */
   done(note: Note): void {
     const wasNoted = this.#notes.delete(blockKey(note.meta, note.region));
-    assert(wasNoted || this.#stopped, 'H1 a note is dealt with once');
+    assert(wasNoted || this.#parts.token.cancelled, 'H1 a note is dealt with once');
   }
 
   /** A note was dealt with, and neither fault nor transient was found. */
@@ -133,7 +135,9 @@ export class FaultNotes implements BlockFaults {
     this.#missed++;
   }
 
-  /** Nothing is noted: how many were missed since this was asked last. Whoever waits for it goes on. */
+  /**
+   * Nothing is noted: how many were missed since this was asked last. Whoever waits for it goes on.
+   */
   settle(): number {
     assert(this.#notes.size === 0, `H1 ${this.#notes.size} notes are left`);
     const missed = this.#missed;

@@ -1,8 +1,9 @@
 /**
- * The scrub: every byte of this node's tables, past the caches, by file name, compared with what its payloads say it must
- * be: all block kinds, parity, padding, footers, files that are missing or cut short. A fault counts when a second
- * reading finds it again (H1), and becomes a hint. One table is the unit, so that a patrol can go on from any of them;
- * the tour begins at a random one, so that replicas do not read the same table at the same time.
+ * The scrub: every byte of this node's tables, past the caches, by file name, compared with what
+ * its payloads say it must be: all block kinds, parity, padding, footers, files that are missing or
+ * cut short. A fault counts when a second reading finds it again (H1), and becomes a hint. One
+ * table is the unit, so that a patrol can go on from any of them; the tour begins at a random one,
+ * so that replicas do not read the same table at the same time.
  */
 
 import { assert } from '../../base/assert.js';
@@ -14,6 +15,7 @@ import type { VerifyReport } from '../../storage/table/verify-table.js';
 import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import { HealingError } from '../base/errors.js';
 import type { KnownTables } from '../base/known-tables.js';
+import type { StopToken } from '../base/stop-token.js';
 import { foundTwice, worstOf } from '../hints/confirmed-fault.js';
 import type { HintRecorder } from '../hints/hint-recorder.js';
 import type { HintStore } from '../hints/hint-store.js';
@@ -26,6 +28,7 @@ export interface ScrubberParts {
   readonly copies: TableCopies;
   readonly tables: TableStore;
   readonly known: KnownTables;
+  readonly token: StopToken;
 }
 
 export interface ScrubOptions {
@@ -38,7 +41,6 @@ const PROGRESS_BYTES = 1024 * 1024;
 export class Scrubber {
   readonly #parts: ScrubberParts;
   #status: ScrubStatus = NOTHING_SCRUBBED;
-  #stopped = false;
   #blocks = 0;
 
   constructor(parts: ScrubberParts) {
@@ -49,11 +51,10 @@ export class Scrubber {
     return this.#status;
   }
 
-  stop(): void {
-    this.#stopped = true;
-  }
-
-  /** Rejects with HealingError SCRUB_RUNNING or STOPPED. A table that cannot be read is a fault, never the end of the scrub. */
+  /**
+   * Rejects with HealingError SCRUB_RUNNING or STOPPED. A table that cannot be read is a fault,
+   * never the end of the scrub.
+   */
   async scrub(onProgress: (status: ScrubStatus) => void, options: ScrubOptions = {}): Promise<ScrubReport> {
     if (this.#status.state === 'running') throw new HealingError('SCRUB_RUNNING', 'a scrub is under way');
     const { env, hints } = this.#parts;
@@ -98,7 +99,7 @@ export class Scrubber {
     const before = this.#status.scannedBytes;
     let told = before;
     const breathe = (bytes: number): Promise<void> | undefined => {
-      if (this.#stopped) throw new HealingError('STOPPED', 'the node stops');
+      if (this.#parts.token.cancelled) throw new HealingError('STOPPED', 'the node stops');
       const scannedBytes = Math.min(this.#status.scannedBytes + bytes, before + meta.bytes);
       this.#advance({ scannedBytes });
       if (scannedBytes - told >= PROGRESS_BYTES) {

@@ -11,7 +11,9 @@ import { manifestOf, seeded, TestClock } from '../testing/world.js';
 
 const BLOCK = { offset: 7, digest: '0123456789abcdef' };
 
-/** Heals that failed for want of a block, in backoff for at least a minute, and what was asked when. */
+/**
+ * Heals that failed for want of a block, in backoff for at least a minute, and what was asked when.
+ */
 class Waiting {
   readonly clock = new TestClock();
   readonly queue = new HealQueue(seeded(1));

@@ -1,9 +1,11 @@
 /**
- * The blocks for want of which heals failed. An attempt at a heal makes a whole table, so attempts become rare; what most of them
- * wait for is a peer that is away, and to learn of its return takes one call. So each block is asked for again every ten
- * seconds; once it is had it is kept as a repair, and the heal is due at once, however long it had backed off.
+ * The blocks for want of which heals failed. An attempt at a heal makes a whole table, so attempts
+ * become rare; what most of them wait for is a peer that is away, and to learn of its return takes
+ * one call. So each block is asked for again every ten seconds; once it is had it is kept as a
+ * repair, and the heal is due at once, however long it had backed off.
  *
- * H4: this takes no heal's place. One block is asked for at a time, in turn, and the rate does not grow with the queue.
+ * H4: this takes no heal's place. One block is asked for at a time, in turn, and the rate does not
+ * grow with the queue.
  */
 
 import { assert } from '../../base/assert.js';
@@ -88,6 +90,7 @@ export class AwaitedBlocks {
     const waiting = this.#waiting();
     const next = waiting.find(({ arrival }) => arrival > this.#last) ?? waiting[0];
     if (next === undefined) return;
+    assert(next.arrival !== this.#last || waiting.length === 1, 'H4 blocks are asked for in turn');
     this.#last = next.arrival;
     this.#stage = { s: 'asking' };
     const had = await this.#ask(next);

@@ -1,7 +1,7 @@
 /**
- * The heal picker: a pure function of the version, its pending plans and the queue. It decides, the scheduler acts.
- * H4: a busy, waiting or claimed table is passed over and the next one is looked at. What is worst comes first, then
- * what failed least, then what came first.
+ * The heal picker: a pure function of the version, its pending plans and the queue. It decides, the
+ * scheduler acts. H4: a busy, waiting or claimed table is passed over and the next one is looked
+ * at. What is worst comes first, then what failed least, then what came first.
  */
 
 import { assert } from '../../base/assert.js';

@@ -1,6 +1,7 @@
 /**
- * The leader's queue: what is faulty where, and how far its heal has come. It is memory only: a new leader's queue fills
- * from the hints that their nodes send again (H2 rests on those, never on this).
+ * The leader's queue: what is faulty where, and how far its heal has come. It is memory only: a new
+ * leader's queue fills from the hints that their nodes send again (H2 rests on those, never on
+ * this).
  *
  *   pending    to be healed as soon as its turn comes
  *   claimed    a good copy is being made
@@ -21,8 +22,8 @@ import { mergeHints, severity, type Hint } from '../hints/hint.js';
 export type QueueState = Exclude<HintState, 'open' | 'done'>;
 
 /**
- * The moves that there are. An edit may be refused whatever became of its heal meanwhile: one that was proposed long ago
- * counts as lost, and may still be applied.
+ * The moves that there are. An edit may be refused whatever became of its heal meanwhile: one that
+ * was proposed long ago counts as lost, and may still be applied.
  */
 const MOVES: Readonly<Record<QueueState | 'out', readonly (QueueState | 'out')[]>> = {
   out: ['pending'],
@@ -43,7 +44,10 @@ export interface QueuedHeal {
   readonly arrival: number;
   /** backoff: when it may be claimed again. proposed: when the proposal counts as lost. */
   readonly due: number;
-  /** backoff: the block that neither this node nor any peer that could be asked had, if it failed for that. */
+  /**
+   * backoff: the block that neither this node nor any peer that could be asked had, if it failed
+   * for that.
+   */
   readonly lacks?: WantedBlock | undefined;
 }
 
@@ -56,7 +60,9 @@ const BACKOFF_MAX_MS = 5 * 60_000;
 export function backoffMs(attempts: number, random: Random): number {
   assert(attempts >= 0, `H4 ${attempts} attempts failed before`);
   const step = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** Math.min(attempts, 20));
-  return step / 2 + (random.float() * step) / 2;
+  const wait = step / 2 + (random.float() * step) / 2;
+  assert(wait > 0 && wait <= BACKOFF_MAX_MS, `H4 a failed heal is tried again in ${wait} ms`);
+  return wait;
 }
 
 /** The worst that any node says of the table. */
@@ -122,7 +128,10 @@ export class HealQueue {
     this.#move(table, { state: 'proposed', due: lostAt });
   }
 
-  /** Nothing is wrong with the heal itself (a plan took the table, the block it lacked is here): it is simply due again. */
+  /**
+   * Nothing is wrong with the heal itself (a plan took the table, the block it lacked is here): it
+   * is simply due again.
+   */
   release(table: TableId): void {
     this.#move(table, { state: 'pending', due: 0, lacks: undefined });
     for (const subscriber of this.#subscribers) subscriber();
@@ -133,6 +142,7 @@ export class HealQueue {
     const known = this.#heals.get(table);
     if (known === undefined) return;
     const due = now + backoffMs(known.attempts, this.#random);
+    assert(lacks === undefined || lacks.offset >= 0, `H4 table ${table} lacks a block at ${lacks?.offset}`);
     this.#move(table, { state: 'backoff', attempts: known.attempts + 1, due, lacks });
   }
 
@@ -160,6 +170,7 @@ export class HealQueue {
     const before = must(this.#heals.get(table), `H4 table ${table} is in the queue`);
     const after = { ...before, ...change };
     this.#heals.set(table, after);
+    assert(after.due === 0 || after.state === 'proposed' || after.state === 'backoff', `H4 table ${table} is ${after.state} and waits`);
     assert(after.lacks === undefined || after.state === 'backoff', `H4 table ${table} lacks a block and is ${after.state}`);
     return before;
   }

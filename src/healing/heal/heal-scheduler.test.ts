@@ -29,7 +29,7 @@ describe('the scheduler of heals', () => {
         return new Promise(() => undefined);
       },
     } as unknown as TableCopies;
-    const leadership = { mayShapeTree: true } as HealingContext['leadership'];
+    const leadership = { isLeader: true, mayShapeTree: true } as HealingContext['leadership'];
     const tree = {
       get latest() {
         return manifestOf(live.map((id) => ({ id }) as TableMeta), 6);
@@ -39,7 +39,7 @@ describe('the scheduler of heals', () => {
       env: { clock, random: seeded(1), disk: { sizeOf: () => undefined }, events: silent } as unknown as Env,
       context: { leadership, tree, proposer: { propose: () => true } },
       counters: {} as HealCounters, hints: { get: () => undefined } as unknown as HintStore, copies,
-      repairer: { repairBlock: () => Promise.resolve() },
+      repairer: { repairBlock: () => Promise.resolve() }, token: { cancelled: false },
     });
   });
   afterEach(() => scheduler.stop());

@@ -1,14 +1,17 @@
 /**
- * The leader's side of healing. One heal, step by step:
+ * The leader's side of healing. One heal, step by step, with the state of its entry in the queue:
  *
  *   1. accept        hints of all nodes, this one's included, enter the queue: pending
- *   2. #step         the picker chooses a table that is due and in no pending plan; it is claimed, and takes one of the places
- *   3. #produce      this node makes sure that it has the table in full: its own file is proven, or a proven copy is made
- *   4. #propose      the heal edit goes into the log: proposed (S6: only what step 3 produced)
+ *   2. #step         the picker chooses a table that is due and in no pending plan. It takes one
+ *                    of the places: claimed
+ *   3. #produce      this node makes sure that it has the table in full, byte for byte: its own
+ *                    file is proven, or a proven copy is made (H5)
+ *   4. #propose      what step 3 produced, and nothing else (S6), goes into the log: proposed
  *   5. editApplied   valid: out of the queue. Refused, or its outcome was not seen in time: backoff
  *
- * What fails in step 3 backs off alone (H4); if it lacked a block, that block is asked for on the side (`awaited-blocks.ts`).
- * Losing the lead empties the queue: the nodes that keep the hints send them to the next leader (H2).
+ * What fails in step 3 backs off alone (H4); if it lacked a block, that block is asked for on the
+ * side (`awaited-blocks.ts`). Losing the lead empties the queue: the nodes that keep the hints send
+ * them to the next leader (H2).
  */
 
 import { assert } from '../../base/assert.js';
@@ -21,6 +24,7 @@ import type { HealCounters } from '../status/heal-counters.js';
 import type { HintStatus } from '../status/hint-status.js';
 import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import type { VerifyReport } from '../../storage/table/verify-table.js';
+import type { StopToken } from '../base/stop-token.js';
 import { AwaitedBlocks, lackedBlock } from './awaited-blocks.js';
 import { healPick } from './heal-picker.js';
 import { HealQueue } from './heal-queue.js';
@@ -46,6 +50,7 @@ export interface SchedulerParts {
   readonly hints: HintStore;
   readonly copies: TableCopies;
   readonly repairer: Pick<Repairer, 'repairBlock'>;
+  readonly token: StopToken;
   readonly options?: SchedulerOptions;
 }
 
@@ -62,11 +67,15 @@ export class HealScheduler implements HintReceiver {
   readonly #maxHeals: number;
   readonly #pollMs: number;
   readonly #proposalTimeoutMs: number;
-  /** Places that are taken. What still runs for a table that left the queue holds none: it ends by itself, and proposes nothing. */
+  /**
+   * Places that are taken. What still runs for a table that left the queue holds none: it ends by
+   * itself, and proposes nothing.
+   */
   readonly #running = new Set<{ readonly table: TableId }>();
   #timer: Timer | undefined;
-  #stopped = false;
-  /** Grows when the lead or the term changes hands: what was begun before ends without a proposal. */
+  /**
+   * Grows when the lead or the term changes hands: what was begun before ends without a proposal.
+   */
   #lead = 0;
 
   constructor(parts: SchedulerParts) {
@@ -120,6 +129,7 @@ export class HealScheduler implements HintReceiver {
       counters.healsApplied++;
       env.events.emit({ type: 'heal-applied', removed, added: added.id, index });
       this.#drop(removed);
+      assert(this.#queue.stateOf(removed) === 'out', `H2 nothing is left to heal of table ${removed}`);
     } else if (this.#queue.get(removed) !== undefined) {
       this.#failed(removed, 'the log refused the heal edit');
     }
@@ -131,7 +141,6 @@ export class HealScheduler implements HintReceiver {
   }
 
   stop(): void {
-    this.#stopped = true;
     this.#lead++;
     this.#timer?.cancel();
     this.#awaited.stop();
@@ -139,14 +148,14 @@ export class HealScheduler implements HintReceiver {
 
   #schedule(delayMs: number): void {
     assert(delayMs >= 0 && delayMs <= this.#pollMs, `H4 the queue is looked at in ${delayMs} ms`);
-    if (this.#stopped || this.#queue.size === 0) return;
+    if (this.#parts.token.cancelled || this.#queue.size === 0) return;
     this.#timer?.cancel();
     this.#timer = this.#parts.env.clock.setTimer(delayMs, () => this.#step());
   }
 
   #step(): void {
-    const { env, context } = this.#parts;
-    if (this.#stopped) return;
+    const { env, context, token } = this.#parts;
+    if (token.cancelled) return;
     if (context.leadership.mayShapeTree) {
       for (;;) {
         const now = env.clock.now();
@@ -206,6 +215,7 @@ export class HealScheduler implements HintReceiver {
       return;
     }
     assert(latest.table(meta.id)?.fileDigest === meta.fileDigest, `H3 table ${meta.id} has the bytes that were produced`);
+    assert(context.leadership.isLeader, 'S3 only the leader proposes heal edits');
     const removed = { id: meta.id, digest: meta.fileDigest };
     // Before the proposal: a log of one member may apply it at once.
     this.#queue.proposed(meta.id, env.clock.now() + this.#proposalTimeoutMs);

@@ -1,7 +1,8 @@
 /**
- * H2: when a hint ends. Against a table in the durable manifest it stays. Once the table left, its bytes may live on under a
- * new id: written anew and proven here, the fault is gone; otherwise the new file is read past the caches, and the
- * hint ends or follows. What was proven is not stored: after a crash it is simply read again.
+ * H2: when a hint ends. Against a table in the durable manifest it stays. Once the table left, its
+ * bytes may live on under a new id: written anew and proven here, the fault is gone; otherwise the
+ * new file is read past the caches, and the hint ends or follows. What was proven is not stored:
+ * after a crash it is simply read again.
  */
 
 import { assert } from '../../base/assert.js';
@@ -12,6 +13,7 @@ import type { TableId } from '../../base/ids.js';
 import type { HealingContext } from '../../replica/hooks/healing-hooks.js';
 import { tablePath } from '../../storage/table/table-meta.js';
 import { Recent } from '../base/recent.js';
+import type { StopToken } from '../base/stop-token.js';
 import { hintOf, worstOf } from '../hints/confirmed-fault.js';
 import type { HintStore } from '../hints/hint-store.js';
 import type { Hint } from '../hints/hint.js';
@@ -22,6 +24,7 @@ export interface KeeperParts {
   readonly context: Pick<HealingContext, 'membership' | 'tree'>;
   readonly hints: HintStore;
   readonly copies: TableCopies;
+  readonly token: StopToken;
 }
 
 const PROVEN_MAX = 1024;
@@ -32,20 +35,17 @@ export class HintKeeper {
   /** New ids whose files were written anew and proven. */
   readonly #proven = new Recent<TableId, true>(PROVEN_MAX);
   readonly #settling = new Coalesced(() => this.#settleAll());
-  #stopped = false;
 
   constructor(parts: KeeperParts) {
     this.#parts = parts;
   }
 
-  /** New sectors, read back past the caches: whatever was said of the old file does not hold for it. */
+  /**
+   * New sectors, read back past the caches: whatever was said of the old file does not hold for it.
+   */
   proven(added: TableId): void {
     assert(added > 0, `H2 table ${added} is proven`);
     this.#proven.set(added, true);
-  }
-
-  stop(): void {
-    this.#stopped = true;
   }
 
   /** The durable manifest moved. Resolves when every hint has been looked at. */
@@ -55,8 +55,9 @@ export class HintKeeper {
   }
 
   async #settleAll(): Promise<void> {
-    if (this.#stopped) return;
-    for (const hint of this.#parts.hints.all()) {
+    const { hints, token } = this.#parts;
+    if (token.cancelled) return;
+    for (const hint of hints.all()) {
       try {
         await this.#settleOne(hint);
       } catch (error) {
@@ -69,7 +70,8 @@ export class HintKeeper {
   async #settleOne(hint: Hint): Promise<void> {
     const { hints, copies, context } = this.#parts;
     const { durable } = context.tree;
-    // An id that was not given out yet belongs to an edit that the durable manifest has still to reach.
+    // An id that was not given out yet belongs to an edit that the durable manifest has still to
+    // reach.
     if (durable.has(hint.tableId) || hint.tableId >= durable.nextTableId) return;
     const [heir] = durable.named(hint);
     if (heir === undefined) return hints.end(hint, { why: 'gone', durable });
@@ -84,10 +86,10 @@ export class HintKeeper {
   }
 
   #warn(hint: Hint, error: unknown): void {
-    const { env } = this.#parts;
+    const { env, token } = this.#parts;
     env.events.emit({ type: 'warning', message: 'a healed table could not be read back yet', data: { table: hint.tableId, why: messageOf(error) } });
     env.clock.setTimer(RETRY_MS, () => {
-      if (!this.#stopped) void this.settle();
+      if (!token.cancelled) void this.settle();
     });
   }
 }

@@ -1,6 +1,6 @@
 /**
- * H1: a fault that was confirmed, and by what. The confirmation is part of the data, so that the store of hints can hold
- * every hint that enters against it.
+ * H1: a fault that was confirmed, and by what. The confirmation is part of the data, so that the
+ * store of hints can hold every hint that enters against it.
  */
 
 import { assert } from '../../base/assert.js';
@@ -14,11 +14,17 @@ import { bounded, severity, type Hint } from './hint.js';
 export const TRANSIENTS_UNTIL_HINT = 3;
 
 export type Confirmation =
-  /** A second reading found it again, past the caches; or not past them, where that cannot be had, and marked so. */
+  /**
+   * A second reading found it again, past the caches; or not past them, where that cannot be had,
+   * and marked so.
+   */
   | { readonly by: 'second-read'; readonly pastCache: boolean }
   /** Gone at the second reading, but so many times at one block. */
   | { readonly by: 'transients'; readonly times: number; readonly pastCache: boolean }
-  /** A reader found no table in the file, and there is none to be made of what is left: it has to be restored whole. */
+  /**
+   * A reader found no table in the file, and there is none to be made of what is left: it has to be
+   * restored whole.
+   */
   | { readonly by: 'no-file' };
 
 export interface ConfirmedFault {

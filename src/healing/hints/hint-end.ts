@@ -1,6 +1,6 @@
 /**
- * H2: why a hint may end, with the evidence. The table left the durable version of this node, and of its bytes there is
- * either no table left, or one whose file here is proven.
+ * H2: why a hint may end, with the evidence. The table left the durable version of this node, and
+ * of its bytes there is either no table left, or one whose file here is proven.
  */
 
 import { assert } from '../../base/assert.js';

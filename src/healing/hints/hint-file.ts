@@ -1,6 +1,7 @@
 /**
- * The file of a node's open hints, `<data-dir>/hints`: what is in it, and how it is read. A file that does not verify at
- * a second reading either counts as empty, with a warning: a scrub finds every fault again.
+ * The file of a node's open hints, `<data-dir>/hints`: what is in it, and how it is read. A file
+ * that does not verify at a second reading either counts as empty, with a warning: a scrub finds
+ * every fault again.
  */
 
 import { assert } from '../../base/assert.js';

@@ -1,7 +1,8 @@
 /**
- * Brings this node's open hints to whoever leads. Nothing is lost with a message, an answer or a leader (H2): hints stay
- * where they are, and all that are open are sent again every few seconds and whenever the leader or term changes.
- * Receiving one twice changes nothing. If this node leads, the hints go straight into its queue.
+ * Brings this node's open hints to whoever leads. Nothing is lost with a message, an answer or a
+ * leader (H2): hints stay where they are, and all that are open are sent again every few seconds
+ * and whenever the leader or term changes. Receiving one twice changes nothing. If this node leads,
+ * the hints go straight into its queue.
  */
 
 import { assert } from '../../base/assert.js';
@@ -11,6 +12,7 @@ import type { Env, Timer } from '../../base/env.js';
 import type { NodeId, TableId } from '../../base/ids.js';
 import type { HealCounters } from '../status/heal-counters.js';
 import type { HealingContext } from '../../replica/hooks/healing-hooks.js';
+import type { StopToken } from '../base/stop-token.js';
 import type { HintStore } from './hint-store.js';
 import { encodeHints, readHints, type Hint } from './hint.js';
 
@@ -33,6 +35,7 @@ export interface ForwarderParts {
   readonly hints: HintStore;
   /** This node's own queue. */
   readonly receiver: HintReceiver;
+  readonly token: StopToken;
   /** Default 3 s. */
   readonly resendMs?: number | undefined;
 }
@@ -73,8 +76,10 @@ export class HintForwarder {
   readonly #parts: ForwarderParts;
   readonly #resendMs: number;
   #timer: Timer | undefined;
-  #stopped = false;
-  /** The one that runs. One that began under an earlier leader or term ends by itself and says nothing. */
+  /**
+   * The one that runs. One that began under an earlier leader or term ends by itself and says
+   * nothing.
+   */
   #round: Round | undefined;
   /** Acknowledged by this leader in this term: only for counting. */
   #acked = new Set<TableId>();
@@ -103,13 +108,12 @@ export class HintForwarder {
   }
 
   stop(): void {
-    this.#stopped = true;
     this.#round = undefined;
     this.#timer?.cancel();
   }
 
   #schedule(delayMs: number): void {
-    if (this.#stopped) return;
+    if (this.#parts.token.cancelled) return;
     this.#timer?.cancel();
     this.#timer = this.#parts.env.clock.setTimer(delayMs, () => {
       this.#timer = undefined;
@@ -160,6 +164,7 @@ export class HintForwarder {
     for (const { tableId } of batch) if (!this.#acked.has(tableId)) fresh++;
     for (const { tableId } of batch) this.#acked.add(tableId);
     if (fresh === 0) return;
+    assert(fresh <= batch.length && leader !== 0, `H2 ${fresh} of ${batch.length} hints are new to leader ${leader}`);
     this.#parts.counters.hintsForwarded += fresh;
     this.#parts.env.events.emit({ type: 'hints-forwarded', count: fresh, leader });
   }

@@ -1,5 +1,6 @@
 /**
- * Where confirmed faults become hints (H1): the one way from detecting to the hint store, for reads, scrubs and repairs.
+ * Where confirmed faults become hints (H1): the one way from detecting to the hint store, for
+ * reads, scrubs and repairs.
  */
 
 import { assert } from '../../base/assert.js';
@@ -24,7 +25,8 @@ export class HintRecorder {
 
   record(meta: TableMeta, fault: ConfirmedFault): void {
     const { hints, known, membership } = this.#parts;
-    // A table that only a reader or a snapshot transfer still holds goes by itself: there is nothing to heal.
+    // A table that only a reader or a snapshot transfer still holds goes by itself: there is
+    // nothing to heal.
     if (!known.has(meta.id)) return;
     hints.add(hintOf(meta, membership.self, fault), fault.confirmation);
     assert(hints.get(meta.id) !== undefined || hints.full, `H2 the fault of table ${meta.id} is in a hint`);

@@ -1,9 +1,10 @@
 /**
- * H2: this node's open hints, durable in `<data-dir>/hints`. A hint enters with the confirmation of its fault (H1) and
- * leaves with the evidence that it may (H2). The store is the one writer; whoever must act on a change subscribes.
+ * H2: this node's open hints, durable in `<data-dir>/hints`. A hint enters with the confirmation of
+ * its fault (H1) and leaves with the evidence that it may (H2). The store is the one writer;
+ * whoever must act on a change subscribes.
  *
- * The file is replaced whole and atomically: it is small and changes rarely. What the disk refuses is tried again by
- * itself, in a new file, because one whose sync failed takes nothing more.
+ * The file is replaced whole and atomically: it is small and changes rarely. What the disk refuses
+ * is tried again by itself, in a new file, because one whose sync failed takes nothing more.
  */
 
 import { assert } from '../../base/assert.js';
@@ -22,12 +23,18 @@ import { mergeHints, severity, type Hint } from './hint.js';
 
 /** So many tables with faults at a time mean that the disk is failing, and people should know. */
 const FLOOD_TABLES = 64;
-/** More tables than this with faults means that the disk is gone; a scrub re-derives what was not recorded. */
+/**
+ * More tables than this with faults means that the disk is gone; a scrub re-derives what was not
+ * recorded.
+ */
 const HINTS_MAX = 4096;
 const RETRY_FIRST_MS = 1_000;
 const RETRY_MAX_MS = 60_000;
 
-/** opened: new, or worse than before, and not durable yet. moved: its bytes, faults included, have a new id. */
+/**
+ * opened: new, or worse than before, and not durable yet. moved: its bytes, faults included, have a
+ * new id.
+ */
 export type HintChange = 'opened' | 'moved' | 'ended';
 
 export class HintStore {
@@ -106,7 +113,9 @@ export class HintStore {
     return hint.offsets === undefined || hint.offsets.includes(offset);
   }
 
-  /** True if the hint is new or says more than the one that was there. H1: only what was confirmed. */
+  /**
+   * True if the hint is new or says more than the one that was there. H1: only what was confirmed.
+   */
   add(hint: Hint, confirmation: Confirmation): boolean {
     this.#checkEntry(hint, confirmation);
     const known = this.#open.get(hint.tableId);
@@ -114,7 +123,8 @@ export class HintStore {
     const merged = known === undefined ? hint : mergeHints(known, hint);
     const said = merged !== known;
     this.#open.set(hint.tableId, merged);
-    // What was seen again says nothing new. While the file is being written it counts all the same: one write more.
+    // What was seen again says nothing new. While the file is being written it counts all the same:
+    // one write more.
     if (said || this.#saving.running) {
       this.#changes++;
       this.#saving.kick();
@@ -125,7 +135,10 @@ export class HintStore {
     return true;
   }
 
-  /** H2: only when the replacement is proven here, or the table left the durable manifest: `end` is the evidence. */
+  /**
+   * H2: only when the replacement is proven here, or the table left the durable manifest: `end` is
+   * the evidence.
+   */
   end(hint: Hint, end: HintEnd): void {
     assertMayEnd(hint, end);
     const wasOpen = this.#open.delete(hint.tableId);
@@ -136,7 +149,9 @@ export class HintStore {
     this.#tell('ended', hint, 'done');
   }
 
-  /** The same bytes, faults included, live under a new id now. One change: no crash leaves neither. */
+  /**
+   * The same bytes, faults included, live under a new id now. One change: no crash leaves neither.
+   */
   move(from: Hint, to: Hint, confirmation: Confirmation): void {
     this.#checkEntry(to, confirmation);
     assert(from.fileDigest === to.fileDigest && from.tableId !== to.tableId, `H2 the bytes of table ${from.tableId} have the new id ${to.tableId}`);
@@ -149,7 +164,10 @@ export class HintStore {
     this.#tell('moved', { ...from, tableId: to.tableId }, 'open');
   }
 
-  /** Resolves once everything said so far is durable; false if the disk refused (it is tried again later). */
+  /**
+   * Resolves once everything said so far is durable; false if the disk refused (it is tried again
+   * later).
+   */
   async durable(): Promise<boolean> {
     const wanted = this.#changes;
     while (this.#saved < wanted) {
@@ -161,7 +179,10 @@ export class HintStore {
     return true;
   }
 
-  /** Reads the file back past the caches and writes it again if it is not what it should be. False if it was not. */
+  /**
+   * Reads the file back past the caches and writes it again if it is not what it should be. False
+   * if it was not.
+   */
   async check(): Promise<boolean> {
     if (!(await this.durable())) return false;
     const at = this.#changes;

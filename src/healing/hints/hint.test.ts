@@ -40,7 +40,9 @@ function hint(tableId: number, offsets: readonly number[] | undefined = [1], kin
   return { tableId, birth, fileDigest: '00'.repeat(16), kind, offsets, node: 1, pastCache: true };
 }
 
-/** What the tests are not about: every hint enters confirmed, and ends with the bytes of its table. */
+/**
+ * What the tests are not about: every hint enters confirmed, and ends with the bytes of its table.
+ */
 const TWICE: Confirmation = { by: 'second-read', pastCache: true };
 const GONE: HintEnd = { why: 'gone', durable: manifestOf([], 1000) };
 

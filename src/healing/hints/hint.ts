@@ -1,8 +1,8 @@
 /**
- * A hint: one node's confirmed knowledge that its own file of one table is faulty (H1). There is at most one per table
- * and node, so that a flood of faults in one file stays one record: offsets collapse to "all" beyond 64, and kinds
- * merge to the worst. It carries birth and file digest, because ids may be reused by nobody but are meaningless
- * without the bytes they stood for.
+ * A hint: one node's confirmed knowledge that its own file of one table is faulty (H1). There is at
+ * most one per table and node, so that a flood of faults in one file stays one record: offsets
+ * collapse to "all" beyond 64, and kinds merge to the worst. It carries birth and file digest,
+ * because ids may be reused by nobody but are meaningless without the bytes they stood for.
  */
 
 import { assert } from '../../base/assert.js';

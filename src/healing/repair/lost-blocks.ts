@@ -1,6 +1,7 @@
 /**
- * The blocks that count as lost for now (D1): the last repair found no good copy that it could reach. Reads of them fail,
- * and no compaction takes their tables. Each entry ends again: with a repair, with the table, or when the file proves good.
+ * The blocks that count as lost for now (D1): the last repair found no good copy that it could
+ * reach. Reads of them fail, and no compaction takes their tables. Each entry ends again: with a
+ * repair, with the table, or when the file proves good.
  */
 
 import { assert } from '../../base/assert.js';

@@ -45,7 +45,10 @@ describe('repairs', () => {
     assert.fail(`node ${node.id} keeps ${(await kept(node)).join(', ')}`);
   }
 
-  /** Makes a whole block of a node's file unreadable, and reads it as a client would: repaired from a peer. */
+  /**
+   * Makes a whole block of a node's file unreadable, and reads it as a client would: repaired from
+   * a peer.
+   */
   async function repairOne(node: TestNode, meta: TableMeta, block: Region): Promise<void> {
     rot(node.disk, tablePath(meta.id), block.offset, block.length);
     const error = read(node, meta, block.offset);

@@ -1,11 +1,12 @@
 /**
- * How long repairs are kept. H5: as long as a hint says that this node's own bytes of the file are faulty; without one they
- * go only after every file here that has those bytes proved good, past the caches. So no order of repair, hint, heal and
- * crash loses a repair that is needed (a fault whose hint was never made durable is found and hinted again), and none
- * outlives its fault, where it could hide the next one from the reads that would report it.
+ * How long repairs are kept. H5: as long as a hint says that this node's own bytes of the file are
+ * faulty; without one they go only after every file here that has those bytes proved good, past the
+ * caches. So no order of repair, hint, heal and crash loses a repair that is needed (a fault whose
+ * hint was never made durable is found and hinted again), and none outlives its fault, where it
+ * could hide the next one from the reads that would report it.
  *
- * That a table has lost blocks is said and taken back in the same way: a fault that was gone at the second read leaves
- * no hint and no heal whose end would take it back.
+ * That a table has lost blocks is said and taken back in the same way: a fault that was gone at the
+ * second read leaves no hint and no heal whose end would take it back.
  */
 
 import { assert } from '../../base/assert.js';
@@ -16,6 +17,7 @@ import type { Digest128 } from '../../base/ids.js';
 import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import type { VerifyReport } from '../../storage/table/verify-table.js';
 import type { KnownTables } from '../base/known-tables.js';
+import type { StopToken } from '../base/stop-token.js';
 import { foundTwice, worstOf } from '../hints/confirmed-fault.js';
 import type { HintRecorder } from '../hints/hint-recorder.js';
 import type { HintStore } from '../hints/hint-store.js';
@@ -31,9 +33,13 @@ export interface RepairKeeperParts {
   readonly copies: TableCopies;
   readonly known: KnownTables;
   readonly recorder: HintRecorder;
+  readonly token: StopToken;
 }
 
-/** What could not be decided is looked at again; and so long a repair waits for the reader of a table that is in no version. */
+/**
+ * What could not be decided is looked at again; and so long a repair waits for the reader of a
+ * table that is in no version.
+ */
 const AGAIN_MS = 5_000;
 const AGAIN_MAX_MS = 60_000;
 
@@ -44,7 +50,6 @@ export class RepairKeeper {
   readonly #settling = new Coalesced(() => this.#settleAll());
   /** The last look could not decide on everything. */
   #left = false;
-  #stopped = false;
 
   constructor(parts: RepairKeeperParts) {
     this.#parts = parts;
@@ -68,7 +73,6 @@ export class RepairKeeper {
   }
 
   stop(): void {
-    this.#stopped = true;
     this.#timer?.cancel();
   }
 
@@ -80,7 +84,7 @@ export class RepairKeeper {
   }
 
   #schedule(): void {
-    if (this.#stopped || this.#timer !== undefined) return;
+    if (this.#parts.token.cancelled || this.#timer !== undefined) return;
     this.#timer = this.#parts.env.clock.setTimer(this.#delayMs, () => {
       this.#timer = undefined;
       this.#delayMs = Math.min(2 * this.#delayMs, AGAIN_MAX_MS);
@@ -92,11 +96,11 @@ export class RepairKeeper {
   async #settleAll(): Promise<void> {
     const { repairs, lost, known } = this.#parts;
     this.#left = false;
-    if (this.#stopped) return;
+    if (this.#parts.token.cancelled) return;
     lost.retain(known);
     let left = !(await this.#try('', () => repairs.sweep().then(() => true)));
     for (const digest of this.#kept()) {
-      if (this.#stopped) return;
+      if (this.#parts.token.cancelled) return;
       if (!(await this.#try(digest, () => this.#settleOne(digest)))) left = true;
     }
     this.#left = left;
@@ -127,7 +131,7 @@ export class RepairKeeper {
       if (!good) return this.#hinted(digest);
       lost.clear(meta.id);
     }
-    if (this.#stopped || this.#hinted(digest) || repairs.puts(digest) !== puts) return false;
+    if (this.#parts.token.cancelled || this.#hinted(digest) || repairs.puts(digest) !== puts) return false;
     return repairs.drop(digest);
   }
 
@@ -149,7 +153,7 @@ export class RepairKeeper {
   async #verify(meta: TableMeta): Promise<VerifyReport | undefined> {
     const { copies, known } = this.#parts;
     const report = await copies.verify(meta, tablePath(meta.id));
-    return !this.#stopped && known.isHere(meta.id) ? report : undefined;
+    return !this.#parts.token.cancelled && known.isHere(meta.id) ? report : undefined;
   }
 
   async #try(digest: Digest128, work: () => Promise<boolean>): Promise<boolean> {

@@ -1,11 +1,12 @@
 /**
- * Payloads of blocks that came from peers, kept in `<data-dir>/repairs/` until the heal that makes them superfluous is done,
- * so that a restart with the peers away can still read them. Named by what the bytes are, (file digest, offset), so they
- * survive a table's change of id; when they go is the repair keeper's to say. Every one carries a checksum here and is
- * judged again by the reader's digest (S4).
+ * Payloads of blocks that came from peers, kept in `<data-dir>/repairs/` until the heal that makes
+ * them superfluous is done, so that a restart with the peers away can still read them. Named by
+ * what the bytes are, (file digest, offset), so they survive a table's change of id; when they go
+ * is the repair keeper's to say. Every one carries a checksum here and is judged again by the
+ * reader's digest (S4).
  *
- * Both memory and disk are bounded: beyond the bound of the disk a repair lives in memory alone, and beyond that it is
- * fetched again.
+ * Both memory and disk are bounded: beyond the bound of the disk a repair lives in memory alone,
+ * and beyond that it is fetched again.
  */
 
 import { assert } from '../../base/assert.js';
@@ -71,7 +72,10 @@ export class RepairStore {
   readonly #subscribers: (() => void)[] = [];
   #diskBytes = 0;
   #memoryBytes = 0;
-  /** Changes of the directory happen one after the other: a removal never meets the writing of the same name. */
+  /**
+   * Changes of the directory happen one after the other: a removal never meets the writing of the
+   * same name.
+   */
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(env: Env, options: RepairStoreOptions = {}) {
@@ -81,7 +85,9 @@ export class RepairStore {
     assert(this.#maxDiskBytes >= 0 && this.#maxMemoryBytes >= 0, 'D1 the bounds of repairs are sizes');
   }
 
-  /** Takes stock of what this node kept. Reads find it without that; bounds and clean-up need it. */
+  /**
+   * Takes stock of what this node kept. Reads find it without that; bounds and clean-up need it.
+   */
   async load(): Promise<void> {
     const { disk } = this.#env;
     await disk.mkdir(REPAIRS_DIR);
@@ -128,7 +134,10 @@ export class RepairStore {
     return this.#memory.has(key) || this.#stored.has(key);
   }
 
-  /** Synchronous, because a read of a block is. Undefined if it was never repaired or the repair is damaged itself. */
+  /**
+   * Synchronous, because a read of a block is. Undefined if it was never repaired or the repair is
+   * damaged itself.
+   */
   get(fileDigest: Digest128, offset: number): Uint8Array | undefined {
     const key = keyOf(fileDigest, offset);
     const inMemory = this.#memory.get(key);
@@ -151,12 +160,18 @@ export class RepairStore {
     return repair.payload;
   }
 
-  /** After each repair that was put, once it is durable or stays in memory: at once, in order of subscription. */
+  /**
+   * After each repair that was put, once it is durable or stays in memory: at once, in order of
+   * subscription.
+   */
   subscribe(subscriber: () => void): void {
     this.#subscribers.push(subscriber);
   }
 
-  /** Usable at once; resolves when durable, or when it stays in memory because the disk refused or is full. */
+  /**
+   * Usable at once; resolves when durable, or when it stays in memory because the disk refused or
+   * is full.
+   */
   async put(fileDigest: Digest128, offset: number, payload: Uint8Array): Promise<void> {
     assert(offset >= 0, `S4 a repair at ${offset} has a place`);
     const key = keyOf(fileDigest, offset);
@@ -180,7 +195,8 @@ export class RepairStore {
         file.close();
       }
       await disk.rename(`${path}.tmp`, path);
-      // It counts once it has its name, whatever becomes of the sync: no reader of the directory may take it for a stray.
+      // It counts once it has its name, whatever becomes of the sync: no reader of the directory
+      // may take it for a stray.
       this.#keep(key, bytes.length);
       assert(this.#diskBytes <= this.#maxDiskBytes, `D1 repairs take ${this.#diskBytes} bytes of disk`);
       await disk.syncDir(REPAIRS_DIR);
@@ -198,6 +214,7 @@ export class RepairStore {
       this.#memory.delete(key);
       this.#memoryBytes -= payload.length;
     }
+    assert(this.#memoryBytes >= 0, `D1 repairs take ${this.#memoryBytes} bytes of memory`);
     return this.#inTurn(async () => {
       let gone = true;
       for (const key of [...this.#stored.keys()]) {

@@ -1,10 +1,12 @@
 /**
- * Repair: bytes that this node cannot restore come from a peer, at once, without leader or log, so that the read that
- * needs them can go on. A block's payload is kept durably until the heal is done; a table whose file is missing or
- * short is restored under its own name. The fault's hint stays: the heal gives the table fresh sectors.
+ * Repair: bytes that this node cannot restore come from a peer, at once, without leader or log, so
+ * that the read that needs them can go on. A block's payload is kept durably until the heal is
+ * done; a table whose file is missing or short is restored under its own name. The fault's hint
+ * stays: the heal gives the table fresh sectors.
  *
- * D1: DATA_LOSS only when every member has the table and answered that it has no good copy, and the own one, read once more, still is
- * none: a read may fail for a moment. Anything less is "try again".
+ * D1: DATA_LOSS only when every member has the table and answered that it has no good copy, and the
+ * own one, read once more, still is none: a read may fail for a moment. Anything less is "try
+ * again".
  */
 
 import { assert } from '../../base/assert.js';
@@ -35,7 +37,10 @@ export interface RepairerParts {
   readonly lost: LostBlocks;
   readonly copies: TableCopies;
   readonly known: KnownTables;
-  /** Tables that readers met faults in: they may have left every version while a reader is still at them. */
+  /**
+   * Tables that readers met faults in: they may have left every version while a reader is still at
+   * them.
+   */
   readonly seen: Recent<TableId, TableMeta>;
   readonly tables: TableStore;
   readonly recorder: HintRecorder;
@@ -50,7 +55,10 @@ export class Repairer {
     this.#parts = parts;
   }
 
-  /** A block is beyond parity: it is obtained whether or not a reader waits for it. The read that fails names its digest. */
+  /**
+   * A block is beyond parity: it is obtained whether or not a reader waits for it. The read that
+   * fails names its digest.
+   */
   want(meta: TableMeta, offset: number): void {
     try {
       this.#parts.tables.reader(meta).readPayload(offset);
@@ -79,7 +87,10 @@ export class Repairer {
     return this.#once(`${meta.fileDigest}-${block.offset}`, () => this.#fetchBlock(meta, block));
   }
 
-  /** Both footers are bad: one patched footer makes the rest readable. Otherwise the file is restored whole. */
+  /**
+   * Both footers are bad: one patched footer makes the rest readable. Otherwise the file is
+   * restored whole.
+   */
   #repairTable(meta: TableMeta): Promise<void> {
     const { env, repairs } = this.#parts;
     const size = env.disk.sizeOf(tablePath(meta.id));
@@ -146,7 +157,10 @@ function hexDigest(digest: unknown): string {
   return typeof digest === 'bigint' ? digest.toString(16).padStart(16, '0') : String(digest);
 }
 
-/** Past the table store: what is met here is known already, and to tell of it again would begin the same repair anew. */
+/**
+ * Past the table store: what is met here is known already, and to tell of it again would begin the
+ * same repair anew.
+ */
 function isReadable({ disk }: Env, meta: TableMeta, { offset, digest }: WantedBlock): boolean {
   const tables = new TableStore(disk, new BlockCache(0), noFaults);
   try {

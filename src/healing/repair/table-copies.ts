@@ -1,8 +1,9 @@
 /**
- * Verbatim copies (H3): the exact bytes of a table, made from its own file where that is good or within parity, then from
- * repaired blocks, then from peers, and read back past the caches before anyone may use them. A copy waits at
- * `tables/heal-<id>.tmp`, and only one at a time is made of one table, whoever asks: the leader before it
- * proposes and the materializer afterwards want the same bytes. The table's own file is only read (H5).
+ * Verbatim copies (H3): the exact bytes of a table, made from its own file where that is good or
+ * within parity, then from repaired blocks, then from peers, and read back past the caches before
+ * anyone may use them. A copy waits at `tables/heal-<id>.tmp`, and only one at a time is made of
+ * one table, whoever asks: the leader before it proposes and the materializer afterwards want the
+ * same bytes. The table's own file is only read (H5).
  */
 
 import { assert } from '../../base/assert.js';
@@ -16,6 +17,7 @@ import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import { messageOf } from '../../base/errors.js';
 import { payloadMatches } from '../../replica/fetch/wanted-block.js';
 import type { KnownTables } from '../base/known-tables.js';
+import type { StopToken } from '../base/stop-token.js';
 import type { RepairStore } from './repair-store.js';
 
 const TABLES_DIR = 'tables';
@@ -34,11 +36,13 @@ export interface CopySources {
   readonly env: Env;
   readonly repairs: RepairStore;
   readonly context: Pick<HealingContext, 'fetcher' | 'membership'>;
-  /** Cancelled when the node stops. */
-  readonly token: { readonly cancelled: boolean };
+  readonly token: StopToken;
 }
 
-/** From its making to its use. A copy that was taken is its taker's, and absent here; so is one that failed. */
+/**
+ * From its making to its use. A copy that was taken is its taker's, and absent here; so is one that
+ * failed.
+ */
 type CopyState =
   | { readonly s: 'making'; readonly copy: Promise<TableCopy> }
   | { readonly s: 'ready'; readonly copy: TableCopy };
@@ -52,7 +56,10 @@ export class TableCopies {
     this.#sources = sources;
   }
 
-  /** After each copy that was made and waits from now on; its table may have left every version meanwhile. */
+  /**
+   * After each copy that was made and waits from now on; its table may have left every version
+   * meanwhile.
+   */
   subscribe(subscriber: () => void): void {
     this.#subscribers.push(subscriber);
   }
@@ -113,7 +120,10 @@ export class TableCopies {
     return copy;
   }
 
-  /** Every byte of a file of `meta`'s, past the caches. Blocks it needs to find its way may come from repairs or peers. */
+  /**
+   * Every byte of a file of `meta`'s, past the caches. Blocks it needs to find its way may come
+   * from repairs or peers.
+   */
   verify(meta: TableMeta, path: string, breathe?: (bytes: number) => Promise<void> | undefined): Promise<VerifyReport> {
     const { env, repairs, context } = this.#sources;
     return verifyTable(env.disk, path, meta, {

@@ -2,10 +2,16 @@
 
 import type { NodeId, TableId } from '../../base/ids.js';
 
-/** corrected: parity restored it; unreadable: beyond parity; missing: no file; parity: only parity or padding is bad. */
+/**
+ * corrected: parity restored it; unreadable: beyond parity; missing: no file; parity: only parity
+ * or padding is bad.
+ */
 export type HintKind = 'corrected' | 'unreadable' | 'missing' | 'parity';
 
-/** pending -> claimed -> proposed -> done, with backoff after a failure. On the node that saw the fault: open, healing, done. */
+/**
+ * pending -> claimed -> proposed -> done, with backoff after a failure. On the node that saw the
+ * fault: open, done.
+ */
 export type HintState = 'open' | 'pending' | 'claimed' | 'proposed' | 'backoff' | 'done';
 
 export interface HintStatus {

@@ -1,6 +1,7 @@
 /**
- * Three nodes in memory for the tests of healing: real tables, stores, fetchers and healing, a network whose calls can be
- * lost either way, a clock that moves by hand, and in place of Raft a list of heal edits that every live node applies.
+ * Three nodes in memory for the tests of healing: real tables, stores, fetchers and healing, a
+ * network whose calls can be lost either way, a clock that moves by hand, and in place of Raft a
+ * list of heal edits that every live node applies.
  */
 
 import { KiB } from '../../base/bytes.js';
@@ -66,7 +67,10 @@ export function seeded(seed: number): Random {
   return { uint32, below: (bound) => uint32() % bound, float: () => uint32() / 0x1_0000_0000 };
 }
 
-/** What becomes of a call: it arrives and is answered, never arrives, or arrives and the answer is lost. */
+/**
+ * What becomes of a call: it arrives and is answered, never arrives, or arrives and the answer is
+ * lost.
+ */
 export type Fate = 'ok' | 'lost' | 'answer-lost';
 
 export class TestNetwork {
