@@ -5,7 +5,7 @@
 
 import { KintsugiError } from '../../base/errors.js';
 
-export type HealingErrorCode =
+type HealingErrorCode =
   /** A scrub is under way already. */
   | 'SCRUB_RUNNING'
   | 'STOPPED';

@@ -24,7 +24,7 @@ import type { TableCopies } from '../repair/table-copies.js';
 import type { HealCounters } from '../status/heal-counters.js';
 import { blockKey, type FaultNotes, type Note } from './fault-notes.js';
 
-export interface ConfirmerParts {
+interface ConfirmerParts {
   readonly env: Env;
   readonly counters: HealCounters;
   readonly notes: FaultNotes;

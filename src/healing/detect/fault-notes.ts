@@ -25,7 +25,7 @@ export interface Note {
   readonly read: 'corrected' | 'unreadable';
 }
 
-export interface NotesParts {
+interface NotesParts {
   readonly env: Env;
   readonly counters: HealCounters;
   readonly hints: HintStore;

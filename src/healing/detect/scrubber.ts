@@ -21,7 +21,7 @@ import type { HintRecorder } from '../hints/hint-recorder.js';
 import type { HintStore } from '../hints/hint-store.js';
 import type { TableCopies } from '../repair/table-copies.js';
 
-export interface ScrubberParts {
+interface ScrubberParts {
   readonly env: Env;
   readonly hints: HintStore;
   readonly recorder: HintRecorder;

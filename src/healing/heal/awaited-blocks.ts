@@ -17,7 +17,7 @@ import { StorageError } from '../../storage/base/errors.js';
 import type { Repairer } from '../repair/repairer.js';
 import type { HealQueue, QueuedHeal } from './heal-queue.js';
 
-export interface AwaitedBlocksParts {
+interface AwaitedBlocksParts {
   readonly clock: Clock;
   readonly queue: HealQueue;
   readonly context: Pick<HealingContext, 'tree'>;

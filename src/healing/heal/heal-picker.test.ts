@@ -102,6 +102,22 @@ describe('the heal picker', () => {
     );
   });
 
+  it('H4 an entry makes only the moves that there are, and none before it is due', () => {
+    const queue = queueOf(hint(1));
+    assert.throws(() => queue.proposed(1, 100), /pending, and does not become proposed/);
+    assert.throws(() => queue.claim(2, 0), /out, and does not become claimed/);
+    queue.claim(1, 0);
+    assert.throws(() => queue.claim(1, 0), /claimed, and does not become claimed/);
+    queue.proposed(1, 100);
+    assert.throws(() => queue.release(1), /proposed, and does not become pending/);
+    queue.failed(1, 0);
+    assert.throws(() => queue.claim(1, 0), /due at/);
+    queue.drop(1);
+    assert.equal(queue.stateOf(1), 'out');
+    queue.failed(1, 0);
+    assert.equal(queue.stateOf(1), 'out', 'what left has nothing to fail');
+  });
+
   it('backoff grows to five minutes and no further, with jitter of half a step', () => {
     const random = seeded(7);
     for (let attempts = 0; attempts < 40; attempts++) {

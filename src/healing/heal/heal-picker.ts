@@ -10,7 +10,7 @@ import type { Version } from '../../storage/version/version.js';
 import type { TableMeta } from '../../storage/table/table-meta.js';
 import { worst, type QueuedHeal } from './heal-queue.js';
 
-export interface HealChoice {
+interface HealChoice {
   /** No longer in the version: nothing is left to heal. */
   readonly drop: readonly TableId[];
   /** Proposals whose outcome never came: they count as failed. */

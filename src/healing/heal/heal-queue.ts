@@ -19,7 +19,7 @@ import type { WantedBlock } from '../../replica/fetch/wanted-block.js';
 import type { HintState, HintStatus } from '../status/hint-status.js';
 import { mergeHints, severity, type Hint } from '../hints/hint.js';
 
-export type QueueState = Exclude<HintState, 'open' | 'done'>;
+type QueueState = Exclude<HintState, 'open' | 'done'>;
 
 /**
  * The moves that there are. An edit may be refused whatever became of its heal meanwhile: one that

@@ -43,7 +43,7 @@ export interface SchedulerOptions {
   readonly proposalTimeoutMs?: number;
 }
 
-export interface SchedulerParts {
+interface SchedulerParts {
   readonly env: Env;
   readonly context: Pick<HealingContext, 'leadership' | 'tree' | 'proposer'>;
   readonly counters: HealCounters;

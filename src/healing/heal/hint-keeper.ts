@@ -19,7 +19,7 @@ import type { HintStore } from '../hints/hint-store.js';
 import type { Hint } from '../hints/hint.js';
 import type { TableCopies } from '../repair/table-copies.js';
 
-export interface KeeperParts {
+interface KeeperParts {
   readonly env: Env;
   readonly context: Pick<HealingContext, 'membership' | 'tree'>;
   readonly hints: HintStore;

@@ -28,7 +28,7 @@ export interface HintReceiver {
   accept(from: NodeId, hints: readonly Hint[]): void;
 }
 
-export interface ForwarderParts {
+interface ForwarderParts {
   readonly env: Env;
   readonly context: Pick<HealingContext, 'leadership' | 'membership'>;
   readonly counters: HealCounters;

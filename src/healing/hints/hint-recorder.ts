@@ -10,7 +10,7 @@ import type { KnownTables } from '../base/known-tables.js';
 import { hintOf, type ConfirmedFault } from './confirmed-fault.js';
 import type { HintStore } from './hint-store.js';
 
-export interface RecorderParts {
+interface RecorderParts {
   readonly hints: HintStore;
   readonly known: KnownTables;
   readonly membership: { readonly self: NodeId };

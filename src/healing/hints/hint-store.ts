@@ -35,7 +35,7 @@ const RETRY_MAX_MS = 60_000;
  * opened: new, or worse than before, and not durable yet. moved: its bytes, faults included, have a
  * new id.
  */
-export type HintChange = 'opened' | 'moved' | 'ended';
+type HintChange = 'opened' | 'moved' | 'ended';
 
 export class HintStore {
   readonly #env: Env;
@@ -129,8 +129,8 @@ export class HintStore {
       this.#changes++;
       this.#saving.kick();
     }
-    if (!said) return false;
     if (this.#open.size >= FLOOD_TABLES) this.#warnFlood();
+    if (!said) return false;
     this.#tell('opened', hint, 'open');
     return true;
   }
@@ -225,9 +225,11 @@ export class HintStore {
     const at = this.#changes;
     assert(at > this.#saved, `H2 change ${at} is not durable yet, only ${this.#saved} are`);
     const { disk, events } = this.#env;
+    const bytes = encodeHintFile(this.all());
     try {
-      await replaceFile(disk, HINTS_PATH, encodeHintFile(this.all()), { unlinkFirst: true });
+      await replaceFile(disk, HINTS_PATH, bytes, { unlinkFirst: true });
     } catch (error) {
+      if (codeOf(error) === undefined) throw error;
       events.emit({ type: 'warning', message: 'hints could not be saved', data: { why: messageOf(error) } });
       this.#saveLater();
       return;

@@ -55,7 +55,7 @@ export function mergeHints(a: Hint, b: Hint): Hint {
   return { ...a, kind, offsets, pastCache };
 }
 
-export function writeHint(out: ByteWriter, hint: Hint): void {
+function writeHint(out: ByteWriter, hint: Hint): void {
   assert(severity(hint.kind) >= 0, `H1 a hint says ${hint.kind}`);
   assert((hint.offsets?.length ?? 0) <= HINT_OFFSETS_MAX, `H1 a hint names ${hint.offsets?.length} places`);
   out.varint(hint.tableId);
@@ -69,7 +69,7 @@ export function writeHint(out: ByteWriter, hint: Hint): void {
   }
 }
 
-export function readHint(input: ByteReader): Hint {
+function readHint(input: ByteReader): Hint {
   const tableId = input.varint();
   const birth = readBirth(input);
   const fileDigest = readDigest(input);

@@ -25,7 +25,7 @@ import type { LostBlocks } from './lost-blocks.js';
 import type { RepairStore } from './repair-store.js';
 import type { TableCopies } from './table-copies.js';
 
-export interface RepairKeeperParts {
+interface RepairKeeperParts {
   readonly env: Env;
   readonly hints: HintStore;
   readonly repairs: RepairStore;

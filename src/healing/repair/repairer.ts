@@ -30,7 +30,7 @@ import type { LostBlocks } from './lost-blocks.js';
 import type { RepairStore } from './repair-store.js';
 import type { TableCopies } from './table-copies.js';
 
-export interface RepairerParts {
+interface RepairerParts {
   readonly env: Env;
   readonly counters: HealCounters;
   readonly repairs: RepairStore;
