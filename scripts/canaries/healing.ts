@@ -49,6 +49,11 @@ export const HEALING: readonly Canary[] = [
         find: "        if (decoded.kind === 'unreadable') {",
         replace: "        if (decoded.kind === 'unreadable' && !payload) {",
       },
+      {
+        file: 'storage/table/table-image.ts',
+        find: "assert(typeof digest === 'string' || made.digest === digest,",
+        replace: "assert(typeof digest === 'string' || made.digest !== undefined,",
+      },
       { file: 'storage/table/rebuild-table.ts', find: '  if (made !== meta.fileDigest) {', replace: '  if (made.length !== meta.fileDigest.length) {' },
       {
         file: 'replica/fetch/table-fetcher.ts',

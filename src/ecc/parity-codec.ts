@@ -4,6 +4,8 @@
  * is corrected for itself. A codec cannot tell right from wrong: whoever calls it judges the result by a digest.
  */
 
+import { assert } from '../base/assert.js';
+
 /** Shards are a multiple of this, so that vector code needs no remainder loop. */
 const SHARD_ALIGNMENT = 16;
 
@@ -28,6 +30,7 @@ export interface ParityCodec {
 
 /** Bytes of each shard for a payload of this size. */
 export function shardBytesOf(codec: ParityCodec, payloadBytes: number): number {
+  assert(payloadBytes >= 0, 'bytes of a payload');
   const least = Math.ceil(payloadBytes / codec.dataShards);
   return Math.ceil(least / SHARD_ALIGNMENT) * SHARD_ALIGNMENT;
 }

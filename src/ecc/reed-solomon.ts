@@ -6,7 +6,7 @@
  * three or four a Cauchy matrix is used, because powers of 2^i stop being MDS at the fourth row from 26 shards on.
  */
 
-import { must } from '../base/assert.js';
+import { assert, must } from '../base/assert.js';
 import type { ParityCodec } from './parity-codec.js';
 import { gfExp, gfInverse, gfInvert, gfMul } from './gf256.js';
 
@@ -93,6 +93,7 @@ export class ReedSolomon implements ParityCodec {
     this.parityShards = m;
     this.erasures = m;
     this.#matrix = parityMatrix(k, m);
+    assert(this.#matrix[0]?.every((c) => c === 1) === true, 'the first parity shard is the exclusive or of the data shards');
     this.#encodeTables = Array.from({ length: k }, (_, i) => productTable(this.#matrix.map((row) => row[i] as number)));
   }
 
@@ -128,8 +129,10 @@ export class ReedSolomon implements ParityCodec {
     if (lost.length > this.parityShards) return false;
     const targets = lost.filter((shard) => shard < k);
     if (targets.length === 0) return true;
+    assert(to <= shardBytes && lost.every((shard, i) => i === 0 || shard > (lost[i - 1] as number)), 'lost shards ascend, columns are theirs');
     const rows: number[] = [];
     for (let r = 0; r < this.parityShards && rows.length < targets.length; r++) if (!lost.includes(k + r)) rows.push(r);
+    assert(rows.length === targets.length, 'a parity shard that is left for each data shard that is lost');
     const system = rows.map((r) => Uint8Array.from(targets, (i) => this.#at(r, i)));
     const inverse = must(gfInvert(system), 'every square submatrix of the parity matrix is regular');
     const inputs: number[] = [];

@@ -5,6 +5,7 @@
  * All columns of the check matrix have odd weight: a single error has an odd syndrome, a double error an even one.
  */
 
+import { assert } from '../base/assert.js';
 import type { ParityCodec } from './parity-codec.js';
 
 const DATA_SHARDS = 8;
@@ -33,6 +34,8 @@ const CHECKS: readonly Uint8Array[] = Array.from({ length: DATA_SHARDS }, (_, pl
 });
 
 /** Syndrome to data bit, 255 where it names none. */
+assert(COLUMNS.length === 64 && new Set(COLUMNS).size === 64, 'each data bit has a syndrome of its own');
+
 const BIT_OF = new Uint8Array(256).fill(255);
 COLUMNS.forEach((column, bit) => (BIT_OF[column] = bit));
 

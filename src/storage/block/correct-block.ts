@@ -9,6 +9,7 @@
  * 4. The checksums are bad too: every choice of shards, up to a bound.
  */
 
+import { assert } from '../../base/assert.js';
 import { crc32c } from '../../base/crc32c.js';
 import type { BlockSpec } from './handle.js';
 import { readHeader, readShardCrcs } from './header.js';
@@ -38,6 +39,7 @@ class Attempts {
 
   judge(shards: Uint8Array): Uint8Array | undefined {
     const payload = shards.subarray(0, this.#payloadBytes);
+    assert(payload.length === this.#payloadBytes, 'S4 the whole payload is judged');
     return this.#verify(payload) ? payload : undefined;
   }
 
@@ -62,6 +64,7 @@ class Attempts {
   /** Step 2: `lost` are neighbours, one more than parity replaces, the first a data shard. */
   burst(lost: readonly number[], firstCrcs: readonly number[]): Uint8Array | undefined {
     const { codec, shardBytes } = this.#layout;
+    assert(lost.length === codec.erasures + 1, 'a burst hits one shard more than parity replaces');
     const first = lost[0] as number;
     const right = this.restored(lost.slice(0, -1));
     const left = this.restored(lost.slice(1));

@@ -3,6 +3,7 @@
  * never asked. So a misdirected, stale or swapped block fails the handle's digest, however well-formed (S4).
  */
 
+import { assert } from '../../base/assert.js';
 import type { ByteReader, ByteWriter } from '../../base/bytes.js';
 import { CodecError } from '../../base/errors.js';
 import type { Digest128, Digest64 } from '../../base/ids.js';
@@ -39,6 +40,7 @@ export const MAX_PAYLOAD_BYTES = 64 * 1024 * 1024;
 
 /** Writes what a handle does not share with its table: 21 bytes. */
 export function writeHandle(out: ByteWriter, handle: BlockHandle): void {
+  assert(handle.payloadBytes <= MAX_PAYLOAD_BYTES, 'a reader refuses a larger payload');
   out.u8(BLOCK_TYPES.indexOf(handle.type)).u53(handle.offset).u32(handle.payloadBytes).u64(handle.digest);
 }
 

@@ -3,6 +3,7 @@
  * referrer; a read never believes it: what a read depends on is in the handle.
  */
 
+import { assert } from '../../base/assert.js';
 import { crc32c } from '../../base/crc32c.js';
 import type { Digest64 } from '../../base/ids.js';
 import type { EccScheme } from '../../ecc/scheme.js';
@@ -31,6 +32,7 @@ function viewOf(bytes: Uint8Array): DataView {
 
 /** Writes header and mirror around the shards that lie in `region` already. */
 export function writeHeaders(region: Uint8Array, layout: BlockLayout, spec: BlockSpec & { readonly digest: Digest64 }): void {
+  assert(region.length === layout.length && layout.mirrorAt + layout.headerBytes === layout.length, 'the mirror ends a region');
   const view = viewOf(region);
   const { scheme } = spec;
   view.setUint32(0, MAGIC, true);
@@ -47,6 +49,7 @@ export function writeHeaders(region: Uint8Array, layout: BlockLayout, spec: Bloc
     const start = layout.headerBytes + shard * layout.shardBytes;
     view.setUint32(at, crc32c(region, 0, start, start + layout.shardBytes), true);
   }
+  assert(at + 4 <= layout.headerBytes, 'the header has room for all checksums');
   view.setUint32(at, crc32c(region, 0, 0, at), true);
   region.fill(0, at + 4, layout.headerBytes);
   region.copyWithin(layout.mirrorAt, 0, layout.headerBytes);

@@ -7,6 +7,7 @@
  * lengths, wherever it begins, hits each column at most that often. All lengths are multiples of 8.
  */
 
+import { assert } from '../../base/assert.js';
 import { parityCodec } from '../../ecc/codec.js';
 import { shardBytesOf, type ParityCodec } from '../../ecc/parity-codec.js';
 import type { EccScheme } from '../../ecc/scheme.js';
@@ -35,6 +36,7 @@ export function headerBytesOf(shards: number): number {
 export function blockLayout(payloadBytes: number, scheme: EccScheme): BlockLayout {
   const codec = parityCodec(scheme);
   const shardBytes = shardBytesOf(codec, payloadBytes);
+  assert(payloadBytes >= 0 && codec.dataShards * shardBytes >= payloadBytes, 'a payload fits into its data shards');
   const shards = codec.dataShards + codec.parityShards;
   const headerBytes = headerBytesOf(shards);
   const mirrorAt = headerBytes + shards * shardBytes;

@@ -4,6 +4,7 @@
  * pass instead of one checksum per column.
  */
 
+import { assert } from '../../base/assert.js';
 import { crc32c } from '../../base/crc32c.js';
 
 /** State of the checksum's register after one byte from zero, and the byte that a state's top byte stands for. */
@@ -24,6 +25,7 @@ const MAX_SPLITS = 8;
  */
 export function splitColumns(stored: Uint8Array, restored: Uint8Array, crc: number): number[] {
   const length = stored.length;
+  assert(restored.length === length, 'one shard, as read and as restored');
   // prefix[c]: register after the differences before column c.
   const prefix = new Uint32Array(length + 1);
   for (let c = 0; c < length; c++) {

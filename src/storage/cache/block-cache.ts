@@ -77,6 +77,7 @@ export class BlockCache {
 
   /** 0 keeps nothing. */
   constructor(capacityBytes: number) {
+    assert(capacityBytes >= 0, 'a bound of bytes');
     this.capacityBytes = capacityBytes;
   }
 
@@ -115,6 +116,7 @@ export class BlockCache {
     this.#oldest ??= block;
     this.#bytes += block.bytes;
     this.#blocks++;
+    assert(this.#bytes <= this.capacityBytes, 'the cache stays within its bound');
   }
 
   /** Drops all blocks that were corrected when they were read, so that the next read looks at the disk again. */
@@ -148,6 +150,7 @@ export class BlockCache {
   }
 
   #remove(block: CachedBlock): void {
+    assert(block.file.blocks.get(block.ordinal) === block, 'a cached block is under its ordinal');
     if (this.#hand === block) this.#hand = block.newer;
     if (block.newer) block.newer.older = block.older;
     else this.#newest = block.older;
@@ -157,6 +160,7 @@ export class BlockCache {
     block.file.blocks.delete(block.ordinal);
     this.#bytes -= block.bytes;
     this.#blocks--;
+    assert(this.#bytes >= 0 && this.#blocks >= 0, 'what is dropped was counted');
     this.#forgetIfUnused(block.file);
   }
 

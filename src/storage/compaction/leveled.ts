@@ -4,11 +4,12 @@
  * it was asked about. A pure function, so that every leader decides alike.
  */
 
+import { assert, must } from '../../base/assert.js';
 import type { NodeId, TableId } from '../../base/ids.js';
 import { LEVELS, type TreeSettings } from '../base/settings.js';
 import type { Version } from '../version/version.js';
 import { judgePlan, MAX_PLAN_INPUTS, type PlanOp } from '../version/plan-validity.js';
-import { overlaps, spanOf, type KeySpan } from '../version/key-span.js';
+import { overlaps, spanOf } from '../table/key-span.js';
 import type { TableMeta } from '../table/table-meta.js';
 
 type PlanChoice =
@@ -43,6 +44,7 @@ export function pickLeveled(input: PickerInput): PlanChoice {
 
 /** Bytes that a level should hold at most. */
 export function targetBytes(settings: TreeSettings, level: number): number {
+  assert(level >= 1, 'level 0 is measured by its number of tables');
   return settings.level1Bytes * settings.levelRatio ** (level - 1);
 }
 
@@ -113,11 +115,11 @@ function pickTombstones(input: PickerInput, free: (table: TableMeta) => boolean)
 function planInto(
   input: PickerInput, tables: readonly TableMeta[], outputLevel: number, free: (table: TableMeta) => boolean,
 ): PlanOp | undefined {
-  const span = spanOf(tables) as KeySpan;
+  const span = must(spanOf(tables), 'S3 a plan has inputs');
   const chosen = new Set(tables);
   for (const other of input.manifest.level(outputLevel)) if (overlaps(other, span)) chosen.add(other);
   // What was dragged in may span further: nothing of a sorted level can be in between, but check once more.
-  const whole = spanOf(chosen) as KeySpan;
+  const whole = must(spanOf(chosen), 'S3 a plan has inputs');
   for (const other of input.manifest.level(outputLevel)) if (overlaps(other, whole)) chosen.add(other);
   if (chosen.size > MAX_PLAN_INPUTS) return undefined;
   for (const table of chosen) if (!free(table)) return undefined;

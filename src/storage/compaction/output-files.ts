@@ -12,6 +12,7 @@ import { StorageError } from '../base/errors.js';
 import { comparePrefixes, revisionOf, spaceOf } from '../base/key.js';
 import { USER_SPACE } from '../base/read-view.js';
 import type { TableFormat } from '../base/settings.js';
+import { isSorted } from '../table/key-span.js';
 import { FileDigest } from '../table/file-digest.js';
 import { TableWriter } from '../table/table-writer.js';
 import { outputPath, type Birth, type ProducedTable } from '../table/table-meta.js';
@@ -48,6 +49,7 @@ export class OutputFiles {
   #lastKey: Uint8Array | undefined;
   #file: DiskFile | undefined;
   #offset = 0;
+  #finished = false;
 
   constructor(options: OutputOptions) {
     this.#options = options;
@@ -58,6 +60,7 @@ export class OutputFiles {
     return this.#pendingBytes;
   }
 
+  /** In internal key order. */
   add(internalKey: Uint8Array, tombstone: boolean, liveDelta: number, value: Uint8Array): void {
     if (this.#lastKey !== undefined && comparePrefixes(this.#lastKey, internalKey) !== 0) this.#endTable();
     const { format, birth, split } = this.#options;
@@ -86,6 +89,7 @@ export class OutputFiles {
     const writer = this.#writer;
     if (writer === undefined) return;
     const table = writer.finish();
+    assert(table.birth.ordinal === this.#ordinal, 'S2 outputs are numbered in order');
     this.#take().finished = { head: writer.headFooter(), table };
     this.#writer = undefined;
     this.#lastKey = undefined;
@@ -98,6 +102,7 @@ export class OutputFiles {
     this.#pending = [];
     this.#pendingBytes = 0;
     for (const { ordinal, chunks, finished } of pending) {
+      assert(ordinal === this.#tables.length, 'S2 tables are written one after the other');
       const path = outputPath(this.#options.birth.sequence, ordinal);
       const file = (this.#file ??= await this.#create(path));
       for (const chunk of chunks) {
@@ -126,8 +131,12 @@ export class OutputFiles {
   }
 
   async finish(): Promise<ProducedTable[]> {
+    assert(!this.#finished, 'outputs are finished once');
+    this.#finished = true;
     this.#endTable();
     await this.drain();
+    assert(this.#file === undefined && this.#pendingBytes === 0, 'S6 every table is written, synced and closed');
+    assert(this.#tables.length === this.#ordinal && isSorted(this.#tables), 'S3 outputs are in key order and share no key');
     if (this.#tables.length > 0) await this.#options.disk.syncDir('tables');
     for (const table of this.#tables) await this.#readBack(table);
     return this.#tables;

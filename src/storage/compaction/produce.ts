@@ -36,6 +36,7 @@ type Step = (out: OutputFiles) => boolean;
 
 /** Writes, syncs and reads back the one table of a sealed memtable; none if it is empty. */
 export function produceFlush(memtable: Memtable, seal: PendingSeal, context: ProduceContext): Promise<ProducedTable[]> {
+  assert(memtable.sealed, `S1 a memtable is flushed once nothing more is written to it (seal ${seal.index})`);
   const cursor = memtable.cursor();
   cursor.seek(new Uint8Array(0));
   const step: Step = (out) => {
@@ -95,6 +96,7 @@ function runsOf(inputs: readonly TableMeta[]): TableMeta[][] {
     if (run === undefined) runs.push([meta]);
     else run.push(meta);
   }
+  assert(runs.every((run) => run.length > 0) && runs.flat().length === inputs.length, 'S6 every input is read, and once');
   return runs;
 }
 
@@ -109,7 +111,9 @@ async function run(origin: PendingSeal | PendingPlan, split: boolean, step: Step
       if (out.pendingBytes >= WRITE_BYTES) await out.drain();
       await workers.breathe();
     }
-    return await out.finish();
+    const tables = await out.finish();
+    assert(split || tables.length <= 1, `S2 a flush gives one table, not ${tables.length}`);
+    return tables;
   } catch (error) {
     await out.abort();
     throw error;

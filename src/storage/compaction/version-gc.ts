@@ -4,6 +4,7 @@
  * that the sums over any range at the newest revision are what they were. Of system keys only the newest stays.
  */
 
+import { assert } from '../../base/assert.js';
 import { comparePrefixes, revisionOf, spaceOf } from '../base/key.js';
 import { USER_SPACE } from '../base/read-view.js';
 import type { TableCursor } from '../base/table-entry.js';
@@ -24,6 +25,7 @@ export class VersionGc {
   #tombstone = false;
   #liveDelta = 0;
   #value: Uint8Array = new Uint8Array(0);
+  #ended = false;
 
   constructor(rules: GcRules, emit: Emit) {
     this.#rules = rules;
@@ -32,6 +34,7 @@ export class VersionGc {
 
   /** In internal key order: of each key the newest version first. */
   add(entry: TableCursor): void {
+    assert(!this.#ended, 'S2 nothing comes after the end');
     const { key } = entry;
     if (this.#base !== undefined) {
       if (comparePrefixes(this.#base, key) === 0) {
@@ -51,6 +54,8 @@ export class VersionGc {
   }
 
   end(): void {
+    assert(!this.#ended, 'S2 a compaction ends once');
+    this.#ended = true;
     if (this.#base !== undefined) this.#settle(this.#base);
   }
 

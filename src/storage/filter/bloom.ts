@@ -5,6 +5,7 @@
  *   payload: probes u8 | zero u8 x 3 | bits, rounded up to 8 bytes      (empty: no filter, everything is a maybe)
  */
 
+import { assert } from '../../base/assert.js';
 import { CodecError } from '../../base/errors.js';
 
 const HEAD_BYTES = 4;
@@ -72,6 +73,7 @@ export class BloomBuilder {
     const payload = new Uint8Array(HEAD_BYTES + this.#bitBytes);
     const probes = Math.min(MAX_PROBES, Math.max(1, Math.round(this.#bitsPerKey * Math.LN2)));
     payload[0] = probes;
+    assert(probes >= 1 && this.#bitBytes % 8 === 0, 'a filter reads back: it has probes, and bits in whole words');
     const bits = this.#bitBytes * 8;
     for (let n = 0; n < this.#count; n++) {
       let h = this.#hashes[2 * n] as number;

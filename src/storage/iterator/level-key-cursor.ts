@@ -3,6 +3,7 @@
 import { assert, must } from '../../base/assert.js';
 import { comparePrefixToKey } from '../base/key.js';
 import type { VersionedEntry } from '../base/read-view.js';
+import { isSorted } from '../table/key-span.js';
 import type { TableReader } from '../table/table-reader.js';
 import type { KeyCursor } from './key-cursor.js';
 import { TableKeyCursor } from './table-key-cursor.js';
@@ -13,6 +14,7 @@ export class LevelKeyCursor implements KeyCursor {
   #cursor: TableKeyCursor | undefined;
 
   constructor(readers: readonly TableReader[]) {
+    assert(isSorted(readers.map((reader) => reader.meta)), 'S3 tables of a level are sorted and share no key');
     this.#readers = readers;
   }
 

@@ -6,6 +6,7 @@
 import { assert } from '../../base/assert.js';
 import { compareBytes } from '../../base/bytes.js';
 import type { TableCursor } from '../base/table-entry.js';
+import { isSorted } from '../table/key-span.js';
 import type { TableReader } from '../table/table-reader.js';
 
 /** Tables one after the other, forward only. */
@@ -15,6 +16,7 @@ class Run {
   cursor: TableCursor | undefined;
 
   constructor(readers: readonly TableReader[]) {
+    assert(readers.length > 0 && isSorted(readers.map((reader) => reader.meta)), 'S3 tables of a run follow each other by key');
     this.#readers = readers;
     this.#nextTable();
   }

@@ -3,6 +3,8 @@
  * its writes came in, at the price of a copy and a view instead of an allocation each.
  */
 
+import { assert } from '../../base/assert.js';
+
 const CHUNK_BYTES = 256 * 1024;
 /** Longer ones get a buffer of their own. */
 const PACKED_BYTES_MAX = 16 * 1024;
@@ -15,6 +17,7 @@ export class Arena {
     const n = bytes.length;
     if (n > PACKED_BYTES_MAX) return bytes.slice();
     const at = this.#room(n);
+    assert(at + n <= this.#chunk.length, 'a copy lies within its chunk');
     this.#chunk.set(bytes, at);
     return this.#chunk.subarray(at, at + n);
   }

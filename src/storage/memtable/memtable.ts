@@ -76,6 +76,7 @@ export class Memtable {
   #keys = 0;
   #versions = 0;
   #lastSequence = 0;
+  #sealed = false;
 
   /** Of keys, values and bookkeeping, roughly. */
   get bytes(): number {
@@ -100,12 +101,25 @@ export class Memtable {
     return this.#lastSequence;
   }
 
+  get sealed(): boolean {
+    return this.#sealed;
+  }
+
+  /** Nothing is written any more: what it holds is what its flush writes. */
+  seal(): void {
+    assert(!this.#sealed, 'S1 a memtable is sealed once');
+    this.#sealed = true;
+  }
+
   /** In the user space each version of a key must be newer than the one before it. Key and value are copied. */
   insert(write: TreeWrite, sequence: number): void {
+    assert(!this.#sealed, 'S1 nothing is written to a sealed memtable');
+    assert(sequence >= this.#lastSequence, 'S1 writes come in order');
     const prefix = encodePrefix(write.space, write.key);
     const record = this.#find(prefix);
     const older = record?.newest;
     const { revision, sub, tombstone, liveDelta } = write;
+    assert(liveDelta >= -1 && liveDelta <= 1 && (liveDelta === 0 || write.space === USER_SPACE), 'S2 a write counts for one user key at most');
     if (older !== undefined) {
       const newer = revision > older.revision || (revision === older.revision && sub > older.sub);
       const again = write.space !== USER_SPACE && revision === older.revision;
@@ -206,6 +220,8 @@ export class Memtable {
       for (let v: MemVersion | undefined = record.newest; v !== undefined; v = v.older) right.liveDelta += v.liveDelta;
     }
     leaf.liveDelta -= right.liveDelta;
+    assert(records.length > 0 && right.records.length > 0, 'a split leaves no leaf empty');
+    assert(leaf.keys.length === records.length && right.keys.length === right.records.length, 'a leaf has the key of each of its records');
     this.#leaves.splice(leafIndex + 1, 0, right);
     this.#firsts.splice(leafIndex + 1, 0, right.keys[0] as Uint8Array);
   }

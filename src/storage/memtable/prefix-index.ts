@@ -4,6 +4,7 @@
  * record that finds no slot (chosen keys may collide) is left to the ordered search.
  */
 
+import { assert } from '../../base/assert.js';
 import { equalBytes } from '../../base/bytes.js';
 
 const PROBES_MAX = 32;
@@ -60,6 +61,7 @@ export class PrefixIndex<T extends { readonly prefix: Uint8Array }> {
   #grow(): void {
     const slots = this.#slots;
     const hashes = this.#hashes;
+    assert((slots.length & (slots.length - 1)) === 0, 'a mask finds a slot: their number is a power of two');
     this.#slots = new Array<T | undefined>(2 * slots.length).fill(undefined);
     this.#hashes = new Int32Array(2 * slots.length);
     this.#count = 0;

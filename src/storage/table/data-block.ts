@@ -6,6 +6,7 @@
  *   end:   restart offsets u32 ... | number of restarts u32
  */
 
+import { assert } from '../../base/assert.js';
 import { ByteWriter, EMPTY } from '../../base/bytes.js';
 import { CodecError } from '../../base/errors.js';
 
@@ -52,6 +53,8 @@ export class DataBlockBuilder {
 
   /** The payload, valid until the next add(); the builder is empty again. */
   finish(): Uint8Array {
+    assert(this.#entries > 0, 'a block holds an entry');
+    assert(this.#restarts.length === Math.ceil(this.#entries / RESTART_INTERVAL), 'every sixteenth entry shares nothing');
     for (const restart of this.#restarts) this.#out.u32(restart);
     const payload = this.#out.u32(this.#restarts.length).view();
     this.#out.reset();

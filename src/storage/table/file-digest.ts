@@ -20,6 +20,7 @@ export class FileDigest {
   #piece: Uint8Array;
   #filled = 0;
   #length = 0;
+  #done = false;
   /** Kept for {@link patchHead}. */
   #head: Uint8Array | undefined;
 
@@ -34,6 +35,7 @@ export class FileDigest {
   }
 
   update(bytes: Uint8Array): this {
+    assert(!this.#done, 'nothing comes after the last byte');
     let at = 0;
     while (at < bytes.length) {
       const n = Math.min(PIECE_BYTES - this.#filled, bytes.length - at);
@@ -72,6 +74,8 @@ export class FileDigest {
 
   /** May be called once, after the last byte. */
   digest(): Digest128 {
+    assert(!this.#done, 'a digest is asked for once');
+    this.#done = true;
     if (this.#filled > 0) this.#pieces.push(digest128(this.#piece.subarray(0, this.#filled)));
     spare = this.#piece;
     return digest128(utf8(this.#pieces.join('')));

@@ -40,6 +40,8 @@ export function footerSpec(meta: TableMeta): BlockSpec {
 }
 
 export function encodeFooter(footer: Footer): Uint8Array {
+  const { filter, properties, index, fileBytes } = footer;
+  assert(filter.offset < properties.offset && properties.offset < index.offset && index.offset < fileBytes, 'S2 the parts of a table lie in order');
   const out = new ByteWriter(FOOTER_BYTES).u32(MAGIC).u53(footer.fileBytes);
   writeFixedBirth(out, footer.birth);
   writeTableFormat(out, footer.format);

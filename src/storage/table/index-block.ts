@@ -8,7 +8,8 @@
  *           | live delta i32 | key offset u32 | first key bytes u32 | last key bytes u32
  */
 
-import { ByteWriter } from '../../base/bytes.js';
+import { assert } from '../../base/assert.js';
+import { ByteWriter, compareBytes, EMPTY } from '../../base/bytes.js';
 import { CodecError } from '../../base/errors.js';
 import type { Digest64 } from '../../base/ids.js';
 import type { EccScheme } from '../../ecc/scheme.js';
@@ -37,6 +38,8 @@ export class IndexBlockBuilder {
   readonly #records = new ByteWriter(16 * 1024);
   readonly #keys = new ByteWriter(16 * 1024);
   #count = 0;
+  #lastOffset = -1;
+  #lastKey = EMPTY;
 
   /** Of the payload if it were finished now. */
   get bytes(): number {
@@ -44,6 +47,13 @@ export class IndexBlockBuilder {
   }
 
   add(record: IndexRecord): void {
+    const { entries, liveDelta, minRevision, maxRevision } = record;
+    assert(record.offset > this.#lastOffset, 'S2 blocks are indexed in file order');
+    assert(compareBytes(record.firstKey, record.lastKey) <= 0, 'a block ends where it begins or later');
+    assert(this.#count === 0 || compareBytes(this.#lastKey, record.firstKey) < 0, 'S2 blocks are indexed in key order');
+    assert(entries > 0 && Math.abs(liveDelta) <= entries && minRevision <= maxRevision, 'sums of a block fit together');
+    this.#lastOffset = record.offset;
+    this.#lastKey = record.lastKey.slice();
     const out = this.#records;
     out.u53(record.offset).u64(record.digest).u53(record.minRevision).u53(record.maxRevision);
     out.u32(record.payloadBytes).u32(record.entries).u32(record.liveDelta >>> 0);
@@ -53,6 +63,7 @@ export class IndexBlockBuilder {
   }
 
   finish(): Uint8Array {
+    assert(this.#records.length === this.#count * RECORD_BYTES, 'records have a fixed size');
     return new ByteWriter(this.bytes).u32(this.#count).raw(this.#records.view()).raw(this.#keys.view()).finish();
   }
 }
@@ -124,6 +135,7 @@ export class IndexBlock {
 
   /** Live deltas of the blocks [from, to). */
   liveDelta(from: number, to: number): number {
+    assert(from <= to && to <= this.count, 'blocks of this table');
     return (this.#sums[to] as number) - (this.#sums[from] as number);
   }
 
@@ -140,6 +152,7 @@ export class IndexBlock {
   }
 
   handle(i: number): BlockHandle {
+    assert(i >= 0 && i < this.count, 'a block of this table');
     const payloadBytes = this.payloadBytes(i);
     const length = regionBytes(payloadBytes, this.#scheme);
     const offset = this.offset(i);

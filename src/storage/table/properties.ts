@@ -1,5 +1,6 @@
 /** What a table says of itself, for tools that have no manifest: counts, bounds, birth. No read depends on it. */
 
+import { assert } from '../../base/assert.js';
 import { ByteReader, ByteWriter } from '../../base/bytes.js';
 import type { Birth } from './table-meta.js';
 import { readFixedBirth, writeFixedBirth } from './birth-codec.js';
@@ -19,6 +20,7 @@ export interface TableProperties {
 }
 
 export function encodeProperties(p: TableProperties): Uint8Array {
+  assert(p.dataBlocks > 0 && p.dataBlocks <= p.entries && p.tombstones <= p.entries, 'counts of a table fit together');
   const out = new ByteWriter();
   writeFixedBirth(out, p.birth);
   out.bytes(p.smallest).bytes(p.largest).varint(p.dataBlocks).varint(p.entries).varint(p.tombstones);

@@ -5,6 +5,7 @@
  */
 
 import type { DiskFile } from '../../base/disk.js';
+import { assert } from '../../base/assert.js';
 import { codeOf } from '../../base/errors.js';
 import { decodeBlock, verifyPayload } from '../block/block-codec.js';
 import { formatDigest, type BlockSpec } from '../block/handle.js';
@@ -81,6 +82,7 @@ export function readStored(
   if (clean) return { payload: clean, corrected: false };
   const bytes = new Uint8Array(region.length);
   readRegion(file, bytes, region.offset);
+  assert(bytes.length === region.length, 'a region is read whole');
   const decoded = decodeBlock(bytes, spec);
   if (decoded.kind === 'unreadable') return decoded.why;
   faults.corrected(meta, region, decoded.kind === 'corrected' ? decoded.how : 'right at the second read');
@@ -102,7 +104,10 @@ export function readBlock(
   faults: BlockFaults,
 ): BlockRead {
   const stored = readStored(file, meta, region, spec, faults);
-  if (typeof stored !== 'string') return stored;
+  if (typeof stored !== 'string') {
+    assert(stored.payload.length === spec.payloadBytes, 'S4 a block that verified has the size that its referrer says');
+    return stored;
+  }
   const patch = patched(meta, region, spec, faults);
   if (patch) return { payload: patch, corrected: true };
   faults.unreadable(meta, region, stored);

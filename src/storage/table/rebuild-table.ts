@@ -4,6 +4,7 @@
  * file digest at the end must be the one that a majority confirmed when the table was born (H3, S6).
  */
 
+import { assert } from '../../base/assert.js';
 import type { Disk, DiskFile } from '../../base/disk.js';
 import { decodeBlock } from '../block/block-codec.js';
 import { StorageError } from '../base/errors.js';
@@ -49,8 +50,10 @@ export async function rebuildTable(disk: Disk, path: string, meta: TableMeta, op
           payload = await image.fetch(region);
           if (!payload) throw blockUnreadable(meta, region, region.spec, image.missing ? FILE_MISSING : decoded.why);
         }
+        assert(payload?.length === region.spec.payloadBytes, 'H3 only a payload that was verified is written');
         if (payload) out.set(regenerate(payload, region), at);
       }
+      assert(window.offset === digest.length, 'H3 a table is written in file order, without gaps');
       digest.update(out);
       await options.out.write(out, window.offset);
       await options.pace?.breathe(out.length);
@@ -58,6 +61,7 @@ export async function rebuildTable(disk: Disk, path: string, meta: TableMeta, op
   } finally {
     image.close();
   }
+  assert(digest.length === meta.bytes, 'H3 every byte of a table is written');
   const made = digest.digest();
   if (made !== meta.fileDigest) {
     const data = { tableId: meta.id, got: made, expected: meta.fileDigest };

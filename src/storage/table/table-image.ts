@@ -4,6 +4,7 @@
  */
 
 import type { Disk, DiskFile } from '../../base/disk.js';
+import { assert } from '../../base/assert.js';
 import { codeOf } from '../../base/errors.js';
 import { decodeBlock, encodeBlock, verifyPayload, type DecodedBlock } from '../block/block-codec.js';
 import { formatDigest } from '../block/handle.js';
@@ -63,8 +64,11 @@ export function nameOf(region: SpecifiedRegion): BlockName {
 
 /** The region as it was written, from a payload that was verified. */
 export function regenerate(payload: Uint8Array, region: SpecifiedRegion): Uint8Array {
-  const { type, codec, scheme } = region.spec;
-  return encodeBlock(payload, type, codec, scheme).region;
+  const { type, codec, scheme, digest } = region.spec;
+  const made = encodeBlock(payload, type, codec, scheme);
+  assert(made.region.length === region.length, 'S2 a region made anew has the length that it had');
+  assert(typeof digest === 'string' || made.digest === digest, 'H3 a region is made anew of the payload that was verified');
+  return made.region;
 }
 
 export class TableImage {
@@ -115,6 +119,7 @@ export class TableImage {
 
   /** All `length` bytes; `present` says how many of them the file has. */
   async read(offset: number, length: number): Promise<{ readonly bytes: Uint8Array; readonly present: number }> {
+    assert(offset >= 0 && length >= 0, 'a stretch of a file');
     const into = new Uint8Array(length);
     try {
       const bytes = await this.#readOnce(offset, length);
@@ -201,6 +206,7 @@ export class TableImage {
       while (next < regions.length && (next === first || length < WINDOW_BYTES)) length += (regions[next++] as SpecifiedRegion).length;
       const { offset } = regions[first] as SpecifiedRegion;
       const { bytes, present } = await this.read(offset, length);
+      assert(bytes.length === length && present <= length, 'a window is read whole, zeros where nothing could be had');
       yield { offset, bytes, present, regions: regions.slice(first, next) };
       first = next;
     }

@@ -6,7 +6,7 @@
 
 import type { Disk, DiskFile } from '../../base/disk.js';
 import { CodecError, codeOf } from '../../base/errors.js';
-import { must } from '../../base/assert.js';
+import { assert, must } from '../../base/assert.js';
 import { compareBytes } from '../../base/bytes.js';
 import { verifyPayload } from '../block/block-codec.js';
 import type { BlockHandle, BlockSpec } from '../block/handle.js';
@@ -56,6 +56,7 @@ export class TableReader implements Closable {
   recent = false;
 
   constructor(context: ReaderContext, path: string, meta: TableMeta, cached: CachedFile) {
+    assert(cached.digest === meta.fileDigest, 'S4 blocks are cached by the bytes of their file');
     this.#context = context;
     this.path = path;
     this.meta = meta;
@@ -81,6 +82,7 @@ export class TableReader implements Closable {
   }
 
   #load(): Parts {
+    assert(this.#filter === undefined && this.#regions === undefined, 'a table that is closed keeps nothing');
     this.#context.open.opening(this);
     const file = this.#openFile();
     try {

@@ -38,6 +38,7 @@ export class TableStore implements ReaderContext {
       assert(known.meta.fileDigest === meta.fileDigest, `S2 table ${meta.id} has one content for ever`);
       return known;
     }
+    assert(meta.id >= 1 && meta.bytes > 0, 'a table has an id and bytes');
     const reader = new TableReader(this, this.pathOf(meta.id), meta, this.cache.hold(meta.fileDigest));
     this.#readers.set(meta.id, reader);
     return reader;

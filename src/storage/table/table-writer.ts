@@ -16,11 +16,11 @@ import type { BlockHandle, BlockType } from '../block/handle.js';
 import { regionBytes } from '../block/layout.js';
 import { BloomBuilder } from '../filter/bloom.js';
 import type { TableFormat } from '../base/settings.js';
-import type { Birth, ProducedTable } from './table-meta.js';
+import { sameBirth, type Birth, type ProducedTable } from './table-meta.js';
 import { DataBlockBuilder } from './data-block.js';
 import { SEQUENCE_BYTES, type TableEntry } from '../base/table-entry.js';
 import { FileDigest } from './file-digest.js';
-import { encodeFooter, footerRegionBytes } from './footer.js';
+import { decodeFooter, encodeFooter, footerRegionBytes } from './footer.js';
 import { IndexBlockBuilder } from './index-block.js';
 import { encodeProperties } from './properties.js';
 
@@ -114,6 +114,7 @@ export class TableWriter {
 
   #closeBlock(): void {
     const sums = this.#blockSums;
+    assert(sums.entries > 0 && sums.entries === this.#block.entries, 'a block has the entries that are counted for it');
     const handle = this.#append('data', this.#block.finish());
     this.#index.add({
       offset: handle.offset,
@@ -150,6 +151,7 @@ export class TableWriter {
     const length = regionBytes(payload.length, scheme);
     const offset = this.#offset;
     const at = this.#room(length);
+    assert(at + length <= this.#chunk.length && this.#offset === offset + length, 'S2 regions follow each other without gaps');
     const digest = encodeBlockInto(this.#chunk, at, payload, type, codec, scheme);
     this.#digest.update(this.#chunk.subarray(at, at + length));
     return { type, codec, scheme, offset, length, payloadBytes: payload.length, digest };
@@ -168,8 +170,10 @@ export class TableWriter {
     if (this.#block.entries > 0) this.#closeBlock();
     const { entries, tombstones, minRevision, maxRevision, liveDelta } = this.#tableSums;
     const birth = this.#birth;
+    assert(this.#blocks > 0 && tombstones <= entries && minRevision <= maxRevision, 'counts of a table fit together');
     const smallest = must(this.#smallest, 'a table that is not empty has a smallest key');
     const largest = this.#lastKey.slice(0, this.#lastKeyBytes);
+    assert(compareBytes(smallest, largest) <= 0, 'S3 a table ends where it begins or later');
     const sums = { birth, smallest, largest, entries, tombstones, minRevision, maxRevision, liveDelta };
     const filter = this.#append('filter', this.#filter.finish());
     const properties = this.#append('properties', encodeProperties({ ...sums, dataBlocks: this.#blocks, rawBytes: this.#rawBytes }));
@@ -177,6 +181,8 @@ export class TableWriter {
     const { scheme } = this.#format;
     const bytes = this.#offset + footerRegionBytes(scheme);
     const footer = encodeFooter({ birth, format: this.#format, fileBytes: bytes, filter, properties, index });
+    const read = decodeFooter(footer);
+    assert(sameBirth(read.birth, birth) && read.fileBytes === bytes && read.index.offset === index.offset, 'S4 the footer reads back as it was written');
     const { region } = encodeBlock(footer, 'footer', 'none', scheme);
     const at = this.#room(region.length);
     this.#chunk.set(region, at);

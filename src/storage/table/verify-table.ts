@@ -4,6 +4,7 @@
  * costs nothing. A table is pristine if and only if every byte is what it was when the table was born.
  */
 
+import { assert } from '../../base/assert.js';
 import type { Disk } from '../../base/disk.js';
 import { equalBytes } from '../../base/bytes.js';
 import { messageOf } from '../../base/errors.js';
@@ -83,7 +84,9 @@ export async function verifyTable(disk: Disk, path: string, meta: TableMeta, opt
   const digest = new FileDigest();
   let bytes = 0;
   try {
-    for await (const window of image.windows(await layoutOf(image, report))) {
+    const regions = await layoutOf(image, report);
+    for await (const window of image.windows(regions)) {
+      assert(window.offset === digest.length, 'S4 a table is verified in file order, without gaps');
       for (const region of window.regions) {
         const at = region.offset - window.offset;
         const fault = judge(window.bytes.subarray(at, at + region.length), window.present - at, region);
@@ -93,6 +96,7 @@ export async function verifyTable(disk: Disk, path: string, meta: TableMeta, opt
       bytes += window.present;
       await options.pace?.breathe(window.bytes.length);
     }
+    assert(regions.length === 0 || digest.length === meta.bytes, 'S4 every byte of a table is looked at');
     const excess = image.size() - meta.bytes;
     const end = { region: 'file', offset: meta.bytes } as const;
     if (excess > 0) report({ ...end, kind: 'parity', length: excess, why: `${excess} bytes after the end of the table` });

@@ -134,7 +134,7 @@ describe('the files of a tree', () => {
     const meta = source.manifest.list()[0] as TableMeta;
     // Another table, of another id: as a later version of the same log would have it.
     const levels = [[{ ...meta, id: 50 }], ...source.manifest.levels.slice(1)];
-    const manifest = source.manifest.with({ levels, last: { index: 90, term: 2 } });
+    const manifest = source.manifest.with({ nextTableId: 51, levels, last: { index: 90, term: 2 } });
     const { bytes } = await source.disk.readDirect(tablePath(1), 0, meta.bytes);
     harness.disk.openSync(tablePath(50), 'create').writeSync(bytes, 0);
     await harness.store.replace(manifest);

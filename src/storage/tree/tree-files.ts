@@ -3,7 +3,7 @@
  * version from the durable one on (pending plans' inputs are live in the latest), no reader, no transfer (S5).
  */
 
-import { assert } from '../../base/assert.js';
+import { assert, must } from '../../base/assert.js';
 import type { Disk } from '../../base/disk.js';
 import type { TableId } from '../../base/ids.js';
 import type { TableStore } from '../table/table-store.js';
@@ -31,6 +31,7 @@ export class TreeFiles {
   }
 
   add(id: TableId): void {
+    assert(id >= 1, 'ids begin with 1');
     this.#local.add(id);
   }
 
@@ -45,7 +46,8 @@ export class TreeFiles {
       assert(held, 'S5 a pin is let go once');
       held = false;
       for (const id of ids) {
-        const count = (this.#pins.get(id) ?? 0) - 1;
+        const count = must(this.#pins.get(id), `S5 table ${id} is pinned until it is let go`) - 1;
+        assert(count >= 0, 'S5 a pin count is never negative');
         if (count > 0) this.#pins.set(id, count);
         else this.#pins.delete(id);
       }
@@ -59,6 +61,8 @@ export class TreeFiles {
   async collect(ids: readonly TableId[]): Promise<TableId[]> {
     // Before the first await: from here on nobody finds them.
     for (const id of ids) {
+      assert(!this.#pins.has(id), `S5 table ${id} is pinned and is not deleted`);
+      assert(this.#local.has(id), `S5 only what is local is deleted, and once: table ${id}`);
       this.#local.delete(id);
       this.#tables.forget(id);
     }

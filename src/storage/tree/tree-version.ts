@@ -11,7 +11,7 @@ import type { TableCursor } from '../base/table-entry.js';
 import type { TableReader } from '../table/table-reader.js';
 import type { TableStore } from '../table/table-store.js';
 import type { Version } from '../version/version.js';
-import type { TableMeta } from '../table/table-meta.js';
+import { sameTable, type TableMeta } from '../table/table-meta.js';
 
 /** A table that is open, with a cursor of its own for point reads. */
 export class OpenTable {
@@ -22,6 +22,12 @@ export class OpenTable {
   constructor(reader: TableReader) {
     this.meta = reader.meta;
     this.reader = reader;
+  }
+
+  /** This table, as `meta` names it too. */
+  of(meta: TableMeta): this {
+    assert(sameTable(meta, this.meta), `S2 table ${meta.id} has one content for ever`);
+    return this;
   }
 
   /** Does its range of keys hold this one? Reads nothing. */
@@ -56,7 +62,7 @@ export class TreeVersion {
     const known = new Map<TableId, OpenTable>();
     for (const level of previous?.levels ?? []) for (const table of level) known.set(table.meta.id, table);
     this.manifest = manifest;
-    this.levels = manifest.levels.map((level) => level.map((meta) => known.get(meta.id) ?? new OpenTable(tables.reader(meta))));
+    this.levels = manifest.levels.map((level) => level.map((meta) => known.get(meta.id)?.of(meta) ?? new OpenTable(tables.reader(meta))));
   }
 
   get readers(): number {

@@ -82,6 +82,7 @@ export class Tree implements ReadableTree {
   seal(index: LogIndex): void {
     const previous = this.#sealed.at(-1)?.index ?? this.materialized.flushed.index;
     assert(index > previous, `S1 memtables are sealed in log order: ${index} after ${previous}`);
+    this.#active.seal();
     this.#sealed.push({ index, memtable: this.#active });
     this.#active = new Memtable();
     this.#publish();
@@ -159,6 +160,7 @@ export class Tree implements ReadableTree {
   /** The ManifestStore has synced this version: one that unrecorded() gave. */
   setDurable(manifest: Version): void {
     this.#line.setDurable(manifest);
+    assert(this.durable.flushed.index <= this.materialized.flushed.index, 'S5 what is durably flushed is in the tables that are read');
   }
 
   /**
@@ -227,8 +229,10 @@ export class Tree implements ReadableTree {
   }
 
   #publish(): void {
+    assert(!this.#active.sealed, 'S1 writes go to a memtable that is not sealed');
     const memtables = [this.#active];
     for (let i = this.#sealed.length - 1; i >= 0; i--) memtables.push(must(this.#sealed[i], 'index in range').memtable);
+    assert(this.#version.manifest.levels === this.materialized.levels, 'S2 what is read is the materialized version');
     this.#state = { memtables, version: this.#version };
     this.#current = new TreeView(this.#state, Number.MAX_SAFE_INTEGER, undefined);
   }

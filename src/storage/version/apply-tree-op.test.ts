@@ -8,7 +8,7 @@ import { LEVELS } from '../base/settings.js';
 import { applyTreeOp, type OpOutcome } from './apply-tree-op.js';
 import { Version } from './version.js';
 import { decodeManifest, decodeTreeOp, encodeManifest, encodeTreeOp } from './manifest-codec.js';
-import { overlaps } from './key-span.js';
+import { overlaps } from '../table/key-span.js';
 import type { ProducedTable, TableMeta, TableRef } from '../table/table-meta.js';
 import { SMALL_FORMAT } from '../testing/tree-harness.js';
 import type { TreeOp } from './tree-op.js';

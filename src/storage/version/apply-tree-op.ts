@@ -10,9 +10,9 @@ import { comparePrefixes, isInternalKey } from '../base/key.js';
 import type { TableFormat } from '../base/settings.js';
 import type { PendingPlan, PendingSeal } from './pending.js';
 import type { Located, LogPosition, Version } from './version.js';
-import { judgePlan } from './plan-validity.js';
-import { overlaps, spanOf } from './key-span.js';
-import type { ProducedTable, TableMeta, TableRef } from '../table/table-meta.js';
+import { judgePlan, MAX_PENDING_PLANS } from './plan-validity.js';
+import { isSorted, overlaps, spanOf } from '../table/key-span.js';
+import { sameTable, type ProducedTable, type TableMeta, type TableRef } from '../table/table-meta.js';
 import type { TreeOp } from './tree-op.js';
 
 const MAX_PENDING_SEALS = 256;
@@ -43,6 +43,12 @@ type HealOp = Extract<TreeOp, { kind: 'heal-edit' }>;
 /** `at` is the position of the op's entry, which must ascend from call to call. */
 export function applyTreeOp(before: Version, op: TreeOp, at: LogPosition): Applied {
   assert(at.index > before.last.index && at.term >= before.last.term, `S1 ops apply in log order: ${at.index} after ${before.last.index}`);
+  const applied = apply(before, op, at);
+  checkApplied(before, applied, at);
+  return applied;
+}
+
+function apply(before: Version, op: TreeOp, at: LogPosition): Applied {
   const manifest = before.with({ last: { index: at.index, term: at.term } });
   switch (op.kind) {
     case 'seal':
@@ -70,6 +76,28 @@ export function applyTreeOp(before: Version, op: TreeOp, at: LogPosition): Appli
   }
 }
 
+/** What must hold after any op. Cheap: what an edit did to its level is asserted where it is done. */
+function checkApplied(before: Version, { manifest, outcome }: Applied, at: LogPosition): void {
+  assert(manifest.last.index === at.index && manifest.last.term === at.term, 'S1 a version is as of the op that made it');
+  assert(manifest.flushed.index >= before.flushed.index, 'S1 what is flushed stays flushed');
+  assert(manifest.flushed.index <= manifest.last.index, 'S1 nothing is flushed that was not applied');
+  const given = manifest.nextTableId - before.nextTableId;
+  if (outcome.kind === 'edited') {
+    const { removed, added } = outcome;
+    assert(given === added.length, `S2 each table has an id of its own: ${added.length} tables, ${given} ids`);
+    assert(added.every((table, i) => table.id === before.nextTableId + i), 'S2 ids ascend and are never reused');
+    assert(countOf(manifest) === countOf(before) - removed.length + added.length, 'S3 an edit swaps its tables and touches no other');
+  } else {
+    assert(given === 0 && manifest.levels === before.levels, 'S3 only an edit changes tables');
+  }
+  if (outcome.kind === 'refused') assert(manifest.seals === before.seals && manifest.plans === before.plans, 'S3 a refused op is a no-op');
+  assert(manifest.seals.length <= MAX_PENDING_SEALS && manifest.plans.length <= MAX_PENDING_PLANS, 'S3 what is pending is bounded');
+}
+
+function countOf({ levels }: Version): number {
+  return levels.reduce((sum, tables) => sum + tables.length, 0);
+}
+
 function refuse(manifest: Version, why: string): Applied {
   return { manifest, outcome: { kind: 'refused', why } };
 }
@@ -78,6 +106,7 @@ function applySeal(manifest: Version, seal: PendingSeal): Applied {
   if (manifest.seals.length >= MAX_PENDING_SEALS) return refuse(manifest, 'too many sealed memtables');
   const { index, term, proposer, format } = seal;
   const pending: PendingSeal = { index, term, proposer, format };
+  assert(index > (manifest.seals.at(-1) ?? manifest.flushed).index, 'S1 seals ascend, and come after what is flushed');
   return { manifest: manifest.with({ seals: [...manifest.seals, pending] }), outcome: { kind: 'sealed', seal: pending } };
 }
 
@@ -93,6 +122,7 @@ function applyFlush(manifest: Version, op: EditOp, seal: PendingSeal): Applied {
   if (op.removed.length > 0) return refuse(manifest, 'a flush removes nothing');
   const problem = outputsProblem(op.added, seal);
   if (problem !== undefined) return refuse(manifest, problem);
+  assert(seal.index > manifest.flushed.index, `S1 memtables are flushed in order: ${seal.index} after ${manifest.flushed.index}`);
   const { metas, nextTableId } = giveIds(manifest, op.added);
   const levels = manifest.levels.map((tables, level) => (level === 0 ? [...metas, ...tables] : tables));
   const flushed = { index: seal.index, term: seal.term };
@@ -109,6 +139,7 @@ function applyCompaction(manifest: Version, op: EditOp, plan: PendingPlan): Appl
   }
   const live = manifest.located();
   const removed: Located[] = plan.inputs.map((ref) => must(live.get(ref.id), `S5 input ${ref.id} of pending plan ${plan.index} is live`));
+  assert(removed.every(({ meta }, i) => meta.fileDigest === refs[i]?.digest), 'S5 an id names one content for ever');
   const problem = outputsProblem(op.added, plan) ?? placeProblem(manifest, op.added, plan, removed);
   if (problem !== undefined) return refuse(manifest, problem);
   const { metas, nextTableId } = giveIds(manifest, op.added);
@@ -119,6 +150,7 @@ function applyCompaction(manifest: Version, op: EditOp, plan: PendingPlan): Appl
     if (level === 0) return tables.flatMap((t) => (gone.has(t.id) ? metas : [t]));
     return [...tables.filter((t) => !gone.has(t.id)), ...metas].sort((a, b) => comparePrefixes(a.smallest, b.smallest));
   });
+  assert(plan.outputLevel === 0 || isSorted(levels[plan.outputLevel] ?? []), `S3 level ${plan.outputLevel} is sorted and disjoint after plan ${plan.index}`);
   return {
     manifest: manifest.with({ nextTableId, levels, plans: manifest.plans.filter((p) => p !== plan) }),
     outcome: { kind: 'edited', plan: plan.index, removed: removed.map((r) => r.meta), added: metas },
@@ -131,6 +163,7 @@ function applyHeal(manifest: Version, op: HealOp): Applied {
   if (found.meta.fileDigest !== op.removed.digest) return refuse(manifest, `table ${op.removed.id} has another digest`);
   if (manifest.isBusy(op.removed.id)) return refuse(manifest, `table ${op.removed.id} is busy`);
   const added: TableMeta = { ...found.meta, id: manifest.nextTableId };
+  assert(sameTable(added, found.meta) && added.bytes === found.meta.bytes, 'H3 a heal changes the id and nothing else');
   const levels = manifest.levels.map((tables, level) =>
     level === found.level ? tables.map((t) => (t === found.meta ? added : t)) : tables);
   return {

@@ -3,6 +3,7 @@
  * replicas can compare them (S2). Every decoder throws CodecError on damage.
  */
 
+import { assert } from '../../base/assert.js';
 import { ByteReader, ByteWriter } from '../../base/bytes.js';
 import { DIGEST_BYTES, readDigest, writeDigest } from '../../base/digest.js';
 import { CodecError } from '../../base/errors.js';
@@ -11,6 +12,7 @@ import { isInternalKey } from '../base/key.js';
 import { LEVELS, readTableFormat, writeTableFormat } from '../base/settings.js';
 import type { PendingPlan, PendingSeal } from './pending.js';
 import { Version } from './version.js';
+import { shapeProblem } from './version-shape.js';
 import { readBirth, writeBirth } from '../table/birth-codec.js';
 import type { ProducedTable, TableMeta, TableRef } from '../table/table-meta.js';
 import type { TreeOp } from './tree-op.js';
@@ -42,6 +44,12 @@ function readList<T>(input: ByteReader, bytesEach: number, read: (input: ByteRea
   const out: T[] = [];
   for (let i = 0; i < n; i++) out.push(read(input));
   return out;
+}
+
+function numberOf<T>(names: readonly T[], name: T): number {
+  const number = names.indexOf(name);
+  assert(number >= 0, 'what is written has a number');
+  return number;
 }
 
 function readPurpose(input: ByteReader): PendingPlan['purpose'] {
@@ -116,14 +124,14 @@ function readTableMeta(input: ByteReader): TableMeta {
 }
 
 export function writeTreeOp(out: ByteWriter, op: TreeOp): void {
-  out.u8(OP_KINDS.indexOf(op.kind));
+  out.u8(numberOf(OP_KINDS, op.kind));
   switch (op.kind) {
     case 'seal':
       out.varint(op.proposer);
       writeTableFormat(out, op.format);
       return;
     case 'plan':
-      out.varint(op.proposer).u8(PURPOSES.indexOf(op.purpose));
+      out.varint(op.proposer).u8(numberOf(PURPOSES, op.purpose));
       writeRefs(out, op.inputs);
       out.varint(op.outputLevel).varint(op.gcRevision);
       writeTableFormat(out, op.format);
@@ -195,7 +203,7 @@ function readSeal(input: ByteReader): PendingSeal {
 }
 
 function writePlan(out: ByteWriter, plan: PendingPlan): void {
-  out.varint(plan.index).varint(plan.term).varint(plan.proposer).u8(PURPOSES.indexOf(plan.purpose));
+  out.varint(plan.index).varint(plan.term).varint(plan.proposer).u8(numberOf(PURPOSES, plan.purpose));
   writeRefs(out, plan.inputs);
   out.varint(plan.outputLevel).varint(plan.gcRevision).u8(plan.bottommost ? 1 : 0);
   writeTableFormat(out, plan.format);
@@ -217,13 +225,17 @@ function readPlan(input: ByteReader): PendingPlan {
 
 /** For log entries, manifest files, snapshots; equal manifests give equal bytes. */
 export function encodeManifest(manifest: Version): Uint8Array {
+  assert(manifest.levels.length === LEVELS, 'S2 a manifest has all levels');
   const out = new ByteWriter(4096);
   out.u8(MANIFEST_FORMAT).varint(manifest.nextTableId);
   out.varint(manifest.flushed.index).varint(manifest.flushed.term).varint(manifest.last.index).varint(manifest.last.term);
   out.varint(manifest.levels.length);
   for (const tables of manifest.levels) {
     out.varint(tables.length);
-    for (const table of tables) writeTableMeta(out, table);
+    for (const table of tables) {
+      assert(table.id < manifest.nextTableId, 'S2 the id of a live table was given out');
+      writeTableMeta(out, table);
+    }
   }
   out.varint(manifest.seals.length);
   for (const seal of manifest.seals) writeSeal(out, seal);
@@ -232,6 +244,7 @@ export function encodeManifest(manifest: Version): Uint8Array {
   return out.finish();
 }
 
+/** Throws CodecError for damage, and for what no log can lead to. */
 export function decodeManifest(bytes: Uint8Array): Version {
   const input = new ByteReader(bytes, 'manifest');
   const format = input.u8();
@@ -245,5 +258,8 @@ export function decodeManifest(bytes: Uint8Array): Version {
   const seals = readList(input, 10, readSeal);
   const plans = readList(input, 10, readPlan);
   input.end();
-  return Version.of({ nextTableId, levels, seals, plans, flushed, last });
+  const fields = { nextTableId, levels, seals, plans, flushed, last };
+  const problem = shapeProblem(fields);
+  if (problem !== undefined) throw new CodecError(`a manifest that no log leads to: ${problem}`);
+  return Version.of(fields);
 }

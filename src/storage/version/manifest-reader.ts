@@ -5,6 +5,7 @@
  */
 
 import type { Disk, DiskFile } from '../../base/disk.js';
+import { assert, must } from '../../base/assert.js';
 import { CodecError, messageOf } from '../../base/errors.js';
 import { digest128 } from '../../base/digest.js';
 import type { EccScheme } from '../../ecc/scheme.js';
@@ -47,11 +48,13 @@ export async function readManifestFile(disk: Disk, path: string, name: ManifestN
     if (place.record === 0 && chain !== name.digest) throw unreadable(path, 'its first record is not the one that hard state names');
     manifest = fold(manifest, decode(path, found.payload, place), path);
     damaged ||= !found.clean;
+    assert(found.end > offset, 'records follow each other');
     offset = found.end;
     place = { generation: place.generation, record: place.record + 1, chain };
   }
   for (let at = offset; at < file.length && !damaged; at++) if (file[at] !== 0) damaged = true;
-  return { manifest: manifest as Version, place, offset, damaged };
+  assert(offset === 0 || offset % PAGE_BYTES === 0, 'records are whole pages');
+  return { manifest: must(manifest, 'S4 what is read begins with the record that hard state names'), place, offset, damaged };
 }
 
 function unreadable(path: string, why: string, cause?: unknown): StorageError {

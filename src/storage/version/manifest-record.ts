@@ -4,6 +4,7 @@
  * both a spare and the proof that the record was durable. Each record names the digest of the one before it.
  */
 
+import { assert } from '../../base/assert.js';
 import { ByteReader, ByteWriter, equalBytes } from '../../base/bytes.js';
 import { crc32c } from '../../base/crc32c.js';
 import { digest128, readDigest, writeDigest } from '../../base/digest.js';
@@ -48,6 +49,8 @@ const FRAME_VERSION = 1;
 const CRC_AT = 52;
 
 export function encodeRecord(place: RecordPlace, record: ManifestRecord): Uint8Array {
+  assert((record.kind === 'snapshot') === (place.record === 0), 'S4 a file begins with a snapshot and goes on with ops');
+  assert((place.chain === CHAIN_START) === (place.record === 0), 'S4 every record but the first names the one before it');
   const out = new ByteWriter(4096);
   out.u53(place.generation).u32(place.record);
   writeDigest(out, place.chain);
@@ -56,6 +59,7 @@ export function encodeRecord(place: RecordPlace, record: ManifestRecord): Uint8A
   } else {
     out.u8(1);
     writeDigest(out, record.result);
+    assert(record.ops.every((op, i) => op.index > (record.ops[i - 1]?.index ?? 0)), 'S1 ops are recorded in log order');
     out.varint(record.ops.length);
     for (const { index, term, op } of record.ops) out.varint(index).varint(term).bytes(encodeTreeOp(op));
   }
@@ -97,7 +101,9 @@ export function encodeCopy(place: RecordPlace, copy: 0 | 1, payload: Uint8Array,
   writeDigest(frame, place.chain);
   frame.zeros(CRC_AT - frame.length);
   frame.u32(crc32c(frame.view()));
+  assert(frame.length === CRC_AT + 4 && frame.length <= FRAME_BYTES, 'the fields of a frame lie where they are looked for');
   const out = new Uint8Array(copyBytes(payload.length, scheme));
+  assert(out.length >= FRAME_BYTES + region.length, 'a copy has room for its frame and its block');
   out.set(frame.view());
   out.set(region, FRAME_BYTES);
   return out;

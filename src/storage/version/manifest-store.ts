@@ -14,7 +14,7 @@ import { applyTreeOp } from './apply-tree-op.js';
 import type { Version } from './version.js';
 import { encodeManifest } from './manifest-codec.js';
 import { readManifestFile } from './manifest-reader.js';
-import { CHAIN_START, chainAfter, encodeCopy, encodeRecord, type ManifestName, type ManifestRecord, type PositionedOp, type RecordPlace } from './manifest-record.js';
+import { CHAIN_START, chainAfter, encodeCopy, encodeRecord, PAGE_BYTES, type ManifestName, type ManifestRecord, type PositionedOp, type RecordPlace } from './manifest-record.js';
 
 export type { PositionedOp } from './manifest-record.js';
 
@@ -100,6 +100,7 @@ export class ManifestStore {
   async append(ops: readonly PositionedOp[], result: Version): Promise<void> {
     let applied = this.#manifest;
     for (const { op, index, term } of ops) applied = applyTreeOp(applied, op, { index, term }).manifest;
+    assert(ops.length > 0 && applied.last.index === result.last.index, 'S1 what is recorded is a step of the log, and all of it');
     const digest = digest128(encodeManifest(result));
     assert(digest128(encodeManifest(applied)) === digest, 'S2 the ops lead to the manifest that is recorded');
     if (this.#stale || this.#file === undefined || this.#offset >= (this.#options.rotateBytes ?? MiB)) return this.replace(result);
@@ -113,6 +114,7 @@ export class ManifestStore {
   async replace(manifest: Version): Promise<void> {
     await this.#exclusive(async () => {
       const generation = Math.max(this.#name.generation, this.#lastGeneration) + 1;
+      assert(generation > this.#name.generation && generation > this.#lastGeneration, 'S4 no generation is written twice');
       this.#lastGeneration = generation;
       const path = pathOf(generation);
       await this.#options.disk.unlink(path);
@@ -124,6 +126,7 @@ export class ManifestStore {
         await this.#options.disk.syncDir(DIR);
         const name = { generation, digest: this.#place.chain };
         await this.#options.commitGeneration(name);
+        assert(this.#place.record === 1, 'S4 a generation is named by its first record');
         this.#name = name;
       } catch (error) {
         file.close();
@@ -147,6 +150,7 @@ export class ManifestStore {
     const payload = encodeRecord(this.#place, record);
     for (const copy of [0, 1] as const) {
       const bytes = encodeCopy(this.#place, copy, payload, this.#options.scheme);
+      assert(this.#offset % PAGE_BYTES === 0 && bytes.length % PAGE_BYTES === 0, 'a copy of a record is whole pages: damage of one page hits one copy');
       await file.write(bytes, this.#offset);
       await file.sync();
       this.#offset += bytes.length;

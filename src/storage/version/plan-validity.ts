@@ -6,13 +6,14 @@
  * - nothing else may be, or be about to be, in the output level within the span of the inputs, or levels would overlap.
  */
 
+import { assert, must } from '../../base/assert.js';
 import { LEVELS } from '../base/settings.js';
 import type { TreeOp } from './tree-op.js';
 import type { PendingPlan } from './pending.js';
 import type { Located, Version } from './version.js';
-import { overlaps, spanOf, type KeySpan } from './key-span.js';
+import { overlaps, spanOf, type KeySpan } from '../table/key-span.js';
 
-const MAX_PENDING_PLANS = 256;
+export const MAX_PENDING_PLANS = 256;
 export const MAX_PLAN_INPUTS = 4096;
 
 export type PlanOp = Extract<TreeOp, { kind: 'plan' }>;
@@ -40,7 +41,8 @@ export function judgePlan(manifest: Version, op: PlanOp): PlanVerdict {
   }
   const shape = shapeProblem(op, [...inputs.values()]);
   if (shape !== undefined) return refused(shape);
-  const span = spanOf(op.inputs.map((ref) => (inputs.get(ref.id) as Located).meta)) as KeySpan;
+  assert(inputs.size === op.inputs.length, 'S3 each input is named once');
+  const span = must(spanOf([...inputs.values()].map(({ meta }) => meta)), 'S3 a plan has inputs');
   const order = orderProblem(manifest, op, inputs, span, live);
   if (order !== undefined) return refused(order);
   return { kind: 'valid', bottommost: op.purpose === 'compact' && isBottommost(manifest, op.outputLevel, span) };
@@ -80,7 +82,8 @@ function orderProblem(
 
 /** Inputs of a pending plan are live until its edit: nothing else may remove them. */
 function planSpan(plan: PendingPlan, live: ReadonlyMap<number, Located>): KeySpan {
-  return spanOf(plan.inputs.map((ref) => (live.get(ref.id) as Located).meta)) as KeySpan;
+  const inputs = plan.inputs.map(({ id }) => must(live.get(id), `S5 input ${id} of pending plan ${plan.index} is live`).meta);
+  return must(spanOf(inputs), 'S3 a pending plan has inputs');
 }
 
 function isBottommost(manifest: Version, outputLevel: number, span: KeySpan): boolean {

@@ -31,6 +31,7 @@ export class VersionLine {
     this.#versions = [durable];
     this.#materialized = durable;
     this.#local = local;
+    assert(this.#complete(durable), 'S5 every table of the durable version is local');
   }
 
   get durable(): Version {
@@ -48,6 +49,7 @@ export class VersionLine {
   advance(manifest: Version, op: PositionedOp): void {
     const tail = this.latest;
     assert(manifest.last.index === op.index && op.index > tail.last.index, `S1 versions follow the log: ${op.index} after ${tail.last.index}`);
+    assert(manifest.flushed.index >= tail.flushed.index && manifest.nextTableId >= tail.nextTableId, 'S1 a version never goes back');
     this.#ops.push(op);
     const same = manifest.levels === tail.levels && manifest.flushed.index === tail.flushed.index;
     if (same && this.#versions.length > 1) this.#versions[this.#versions.length - 1] = manifest;
@@ -65,7 +67,9 @@ export class VersionLine {
       if (version === this.#materialized) return false;
       if (version.last.index < this.#materialized.last.index) return false;
       if (version.levels !== this.#materialized.levels && !this.#complete(version)) continue;
+      assert(version.flushed.index >= this.#materialized.flushed.index, 'S1 reads never go back to what was flushed later');
       this.#materialized = version;
+      assert(this.durable.last.index <= version.last.index && version.last.index <= this.latest.last.index, 'S5 durable <= materialized <= latest');
       return true;
     }
     return false;
@@ -101,14 +105,18 @@ export class VersionLine {
   unrecorded(): Unrecorded | undefined {
     const manifest = this.#materialized;
     if (manifest === this.durable) return undefined;
-    return { ops: this.#ops.filter((op) => op.index <= manifest.last.index), manifest };
+    const ops = this.#ops.filter((op) => op.index <= manifest.last.index);
+    assert(ops.at(-1)?.index === manifest.last.index, `S1 the ops lead to the version: ${ops.at(-1)?.index ?? 0} of ${manifest.last.index}`);
+    return { ops, manifest };
   }
 
   setDurable(manifest: Version): void {
     const { index } = manifest.last;
     assert(index >= this.durable.last.index && index <= this.#materialized.last.index, 'S5 a durable version is materialized, and never goes back');
+    assert(this.#complete(manifest), 'S5 every table of the durable version is local');
     this.#ops = this.#ops.filter((op) => op.index > index);
     this.#versions = [manifest, ...this.#versions.filter((version) => version.last.index > index)];
     if (this.#materialized.last.index === index) this.#materialized = manifest;
+    assert(this.durable === manifest && this.#versions.length >= 1, 'S5 the line begins with the durable version');
   }
 }

@@ -15,7 +15,7 @@ export interface LogPosition {
   readonly term: Term;
 }
 
-interface VersionFields {
+export interface VersionFields {
   readonly nextTableId: TableId;
   /** Level 0: newest flush first, may overlap. Others: by key, disjoint. LEVELS arrays. */
   readonly levels: readonly (readonly TableMeta[])[];

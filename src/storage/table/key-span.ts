@@ -12,6 +12,14 @@ export function overlaps(a: KeySpan, b: KeySpan): boolean {
   return comparePrefixes(a.smallest, b.largest) <= 0 && comparePrefixes(b.smallest, a.largest) <= 0;
 }
 
+/** Do they follow each other by key, no two of them sharing a user key? So it is in every level below 0. */
+export function isSorted(tables: readonly KeySpan[]): boolean {
+  for (let i = 1; i < tables.length; i++) {
+    if (comparePrefixes((tables[i - 1] as KeySpan).largest, (tables[i] as KeySpan).smallest) >= 0) return false;
+  }
+  return true;
+}
+
 /** Undefined if there are none. */
 export function spanOf(tables: Iterable<KeySpan>): KeySpan | undefined {
   let smallest: Uint8Array | undefined;

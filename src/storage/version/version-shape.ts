@@ -1,0 +1,54 @@
+/**
+ * What holds for every version that a log can lead to. What comes from a disk or a peer is judged by all of it before it
+ * becomes a version, so that applying an op may take it for granted and assert that it still holds afterwards.
+ */
+
+import type { TableId } from '../../base/ids.js';
+import { comparePrefixes } from '../base/key.js';
+import { LEVELS } from '../base/settings.js';
+import { isSorted } from '../table/key-span.js';
+import type { VersionFields } from './version.js';
+
+/** What is wrong with it; undefined: nothing. */
+export function shapeProblem(version: VersionFields): string | undefined {
+  return positionProblem(version) ?? levelsProblem(version) ?? pendingProblem(version);
+}
+
+function positionProblem({ flushed, last, nextTableId }: VersionFields): string | undefined {
+  if (flushed.index > last.index || flushed.term > last.term) return `flushed up to ${flushed.index}, applied up to ${last.index}`;
+  return nextTableId >= 1 ? undefined : `next table id ${nextTableId}`;
+}
+
+function levelsProblem({ levels, nextTableId }: VersionFields): string | undefined {
+  if (levels.length !== LEVELS) return `${levels.length} levels`;
+  const ids = new Set<TableId>();
+  for (const [level, tables] of levels.entries()) {
+    for (const { id, smallest, largest } of tables) {
+      if (id < 1 || id >= nextTableId || ids.has(id)) return `table id ${id} was not given out, or twice`;
+      if (comparePrefixes(smallest, largest) > 0) return `table ${id} ends before it begins`;
+      ids.add(id);
+    }
+    if (level > 0 && !isSorted(tables)) return `tables of level ${level} overlap or are not sorted`;
+  }
+  return undefined;
+}
+
+function pendingProblem({ levels, seals, plans, flushed, last }: VersionFields): string | undefined {
+  let before = flushed.index;
+  for (const { index } of seals) {
+    if (index <= before || index > last.index) return `seal ${index} after ${before}, applied up to ${last.index}`;
+    before = index;
+  }
+  const live = new Map(levels.flat().map((table) => [table.id, table]));
+  before = 0;
+  for (const { index, inputs, outputLevel } of plans) {
+    if (index <= before || index > last.index) return `plan ${index} after ${before}, applied up to ${last.index}`;
+    if (outputLevel >= LEVELS) return `plan ${index} writes level ${outputLevel}`;
+    for (const { id, digest } of inputs) {
+      if (live.get(id)?.fileDigest !== digest) return `input ${id} of plan ${index} is not live, or of two plans`;
+      live.delete(id);
+    }
+    before = index;
+  }
+  return undefined;
+}
