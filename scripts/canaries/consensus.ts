@@ -40,8 +40,8 @@ export const CONSENSUS: readonly Canary[] = [
     edits: [
       {
         file: 'replica/consensus/raft-driver.ts',
-        find: '    if (stateChanged && hardState) {\n      await',
-        replace: '    if (stateChanged && hardState && ready.entries.length > 0) {\n      await',
+        find: '    if (stateChanged && hardState) {\n      this.#promises',
+        replace: '    if (stateChanged && hardState && ready.entries.length > 0) {\n      this.#promises',
       },
     ],
   },
@@ -96,8 +96,8 @@ export const CONSENSUS: readonly Canary[] = [
     expectedChecks: ['R4 real time', 'linearizable reads are current', 'linearizable'],
     edits: [
       {
-        file: 'node/node-store.ts',
-        find: '    await this.#replica.readIndex.wait();\n    // A snapshot',
+        file: 'replica/reads/reads.ts',
+        find: '    await readIndex.wait();\n    // A snapshot',
         replace: '    // A snapshot',
       },
     ],
@@ -151,9 +151,9 @@ export const CONSENSUS: readonly Canary[] = [
     expectedChecks: ['tree ops are not forwarded', 'only the leader shapes the tree'],
     edits: [
       {
-        file: 'replica/replica.ts',
-        find: '    return this.driver.node.isLeader && this.#ownTermApplied && !this.#dead;',
-        replace: '    return (this.driver.node.isLeader ? this.#ownTermApplied : this.leader !== 0) && !this.#dead;',
+        file: 'replica/state/leadership.ts',
+        find: '    return this.#present.isLeader && this.#ownTermApplied && !this.#life.ended;',
+        replace: '    return (this.#present.isLeader ? this.#ownTermApplied : this.leader !== 0) && !this.#life.ended;',
       },
       {
         file: 'replica/consensus/raft-driver.ts',
@@ -186,7 +186,8 @@ export const CONSENSUS: readonly Canary[] = [
       {
         file: 'replica/consensus/raft-driver.ts',
         find: `    if (stateChanged && hardState) {
-      await this.#options.hardState.update({ term: hardState.term, vote: hardState.vote });
+      this.#promises(hardState);
+      await this.#parts.hardState.update({ term: hardState.term, vote: hardState.vote });
       this.#persisted = { term: hardState.term, vote: hardState.vote };
     }
     if (ready.snapshot)`,
@@ -194,12 +195,12 @@ export const CONSENSUS: readonly Canary[] = [
       },
       {
         file: 'replica/consensus/raft-driver.ts',
-        find: `      this.#options.env.events.emit({ type: 'log-sync', durationMs, bytes, entries: ready.entries.length });
+        find: `      this.#parts.env.events.emit({ type: 'log-sync', durationMs, bytes, entries: ready.entries.length });
     }`,
-        replace: `      this.#options.env.events.emit({ type: 'log-sync', durationMs, bytes, entries: ready.entries.length });
+        replace: `      this.#parts.env.events.emit({ type: 'log-sync', durationMs, bytes, entries: ready.entries.length });
     }
     if (stateChanged && hardState) {
-      await this.#options.hardState.update({ term: hardState.term, vote: hardState.vote });
+      await this.#parts.hardState.update({ term: hardState.term, vote: hardState.vote });
       this.#persisted = { term: hardState.term, vote: hardState.vote };
     }`,
       },
@@ -220,7 +221,7 @@ export const CONSENSUS: readonly Canary[] = [
     profile: 'full',
     expectedChecks: ['nothing is served before the materialized index', 'what is served never goes back'],
     edits: [
-      { file: 'replica/replica.ts', find: 'timing.timeoutMs, tree.durable.last.index);', replace: 'timing.timeoutMs, tree.durable.flushed.index);' },
+      { file: 'replica/replica.ts', find: 'timeoutMs, tree.durable.last.index);', replace: 'timeoutMs, tree.durable.flushed.index);' },
     ],
   },
 ];

@@ -93,8 +93,8 @@ export const HEALING: readonly Canary[] = [
       },
       {
         file: 'replica/fetch/table-server.ts',
-        find: "import type { TableMeta, TableName } from '../../storage/table/table-meta.js';",
-        replace: "import { blockLayout } from '../../storage/block/layout.js';\nimport type { TableMeta, TableName } from '../../storage/table/table-meta.js';",
+        find: "import { sameTable, type TableMeta, type TableName } from '../../storage/table/table-meta.js';",
+        replace: "import { blockLayout } from '../../storage/block/layout.js';\nimport { sameTable, type TableMeta, type TableName } from '../../storage/table/table-meta.js';",
       },
       {
         file: 'replica/fetch/table-fetcher.ts',

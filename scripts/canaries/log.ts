@@ -58,8 +58,8 @@ export const LOG: readonly Canary[] = [
     edits: [
       {
         file: 'replica/snapshot/log-shortener.ts',
-        find: 'const limit = Math.min(own, gossip.quorumFlushed(own), floor());',
-        replace: 'const limit = Math.min(own, floor());',
+        find: 'const limit = Math.min(own, gossip.quorumFlushed(own), sender.floor());',
+        replace: 'const limit = Math.min(own, sender.floor());',
       },
     ],
   },
@@ -84,9 +84,19 @@ export const LOG: readonly Canary[] = [
     profile: 'table',
     edits: [
       {
+        file: 'replica/state/progress.ts',
+        find: "new Watermark('the applied index', tree.durable.flushed.index);",
+        replace: "new Watermark('the applied index', tree.durable.last.index);",
+      },
+      {
         file: 'replica/replica.ts',
-        find: '    const flushed = tree.durable.flushed.index;\n    this.#confState',
-        replace: '    const flushed = tree.durable.last.index;\n    this.#confState',
+        find: '{ applied: progress.flushed, commit },',
+        replace: '{ applied: progress.applied.value, commit },',
+      },
+      {
+        file: 'replica/replica.ts',
+        find: '    reads.applied(progress.flushed);',
+        replace: '    reads.applied(progress.applied.value);',
       },
     ],
   },
@@ -98,8 +108,8 @@ export const LOG: readonly Canary[] = [
     edits: [
       {
         file: 'replica/consensus/raft-driver.ts',
-        find: "    this.#send(ready.messages, 'early');",
-        replace: "    this.#send(ready.messages, ready.snapshot ? 'all' : 'early');",
+        find: "    this.#outbox.send(ready.messages, this.#persisted.term, 'early');",
+        replace: "    this.#outbox.send(ready.messages, this.#persisted.term, ready.snapshot ? 'all' : 'early');",
       },
     ],
   },

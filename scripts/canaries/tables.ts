@@ -43,11 +43,11 @@ export const TABLES: readonly Canary[] = [
         find: '  if (manifest.isBusy(op.removed.id)) return refuse(manifest, `table ${op.removed.id} is busy`);\n',
         replace: '',
       },
-      { file: 'healing/heal/heal-picker.ts', find: '} else if (!manifest.isBusy(heal.tableId)) {', replace: '} else {' },
+      { file: 'healing/heal/heal-picker.ts', find: 'else if (!version.isBusy(heal.tableId)) ready', replace: 'else ready' },
       {
         file: 'healing/heal/heal-scheduler.ts',
-        find: 'if (!host.canPropose() || !logical.has(meta.id) || logical.isBusy(meta.id)) {',
-        replace: 'if (!host.canPropose() || !logical.has(meta.id)) {',
+        find: 'if (!context.leadership.mayShapeTree || !latest.has(meta.id) || latest.isBusy(meta.id)) {',
+        replace: 'if (!context.leadership.mayShapeTree || !latest.has(meta.id)) {',
       },
     ],
   },
@@ -107,8 +107,9 @@ export const TABLES: readonly Canary[] = [
     edits: [
       {
         file: 'replica/tree/tree-machine.ts',
-        find: '    this.executor = new Executor({ env, tree, tables,',
-        replace: '    Object.assign(tables, { flips: voters.indexOf(self) === 1 });\n    this.executor = new Executor({ env, tree, tables,',
+        find: '    const executor = new Executor({',
+        replace: '    const { self, voters } = parts.membership;\n    Object.assign(parts.tables, { flips: voters.indexOf(self) === 1 });\n' +
+          '    const executor = new Executor({',
       },
       {
         file: 'storage/compaction/produce.ts',
@@ -121,13 +122,13 @@ export const TABLES: readonly Canary[] = [
       },
       {
         file: 'replica/tree/agreement.ts',
-        find: '    const majority = Math.floor(this.#voters.length / 2) + 1;',
-        replace: '    const majority = 1;',
+        find: '      if (nodes.length < quorum) continue;',
+        replace: '      if (nodes.length < Math.min(quorum, 1)) continue;',
       },
       // The member whose memory fails would be named: what is to be found is that its bytes are installed.
       {
         file: 'replica/tree/planner.ts',
-        find: "        if (verdict.dissenters.length > 0) events.emit({ type: 'digest-disagreed', plan, nodes: verdict.dissenters });\n",
+        find: "        if (verdict.dissenters.length > 0) env.events.emit({ type: 'digest-disagreed', plan, nodes: verdict.dissenters });\n",
         replace: '',
       },
     ],

@@ -57,7 +57,7 @@ export class PeerHandler implements NetworkHandler {
 
   onCall(from: NodeId, method: string, request: Uint8Array): Promise<Uint8Array> {
     const { tableServer, witness, sender, healing } = this.#parts;
-    if (isTableCall(method)) return tableServer(method, request);
+    if (isTableCall(method)) return tableServer.answer(request);
     if (method === REMEMBERED_METHOD) return witness.answer(from, request);
     if (method === HAND_OVER_METHOD) return Promise.resolve(serveHandOver(sender, from));
     return healing.onCall(from, method, request);

@@ -33,7 +33,7 @@ import { RaftDriver } from './consensus/raft-driver.js';
 import type { RaftOutput } from './consensus/raft-hooks.js';
 import { TreeProposer } from './consensus/tree-proposer.js';
 import { TableFetcher } from './fetch/table-fetcher.js';
-import { serveTables } from './fetch/table-server.js';
+import { TableServer } from './fetch/table-server.js';
 import { Housekeeping } from './housekeeping.js';
 import type { KvMachine } from './kv/kv-machine.js';
 import { ReplicatedState } from './kv/replicated-state.js';
@@ -149,7 +149,7 @@ export class Replica {
 
     const heard = new PromisesHeard();
     const witness = new Witness({ ...common, wasNew: opened.term === 0, gossip, heard, reads });
-    const tableServer = serveTables(env, new MemberTables(tree, tables, sender));
+    const tableServer = new TableServer(env, new MemberTables(tree, tables, sender));
     this.#peers = new PeerHandler({ ...common, driver, gossip, heard, machine, sender, receiver, tableServer, witness });
     const sweeper = new Sweeper({ env, tree, transfers: [receiver, this.#switch] });
     this.#housekeeping = new Housekeeping({

@@ -10,7 +10,7 @@
 import type { DirectRead, Disk, DiskFile, OpenMode } from '../disk.js';
 import type { Random } from '../env.js';
 import { DiskError } from '../errors.js';
-import { MemoryDisk, parentOf, type MemoryNode, type MemoryObserver, type NameChange } from './memory-disk.js';
+import { MemoryDisk, parentOf, type MemoryChange, type MemoryNode, type NameChange } from './memory-disk.js';
 
 const SECTOR = 512;
 
@@ -35,31 +35,7 @@ export class CrashDisk implements Disk {
   #changes = 0;
 
   constructor() {
-    const observer: MemoryObserver = {
-      onWrite: (node, bytes, offset) => {
-        this.#beforeChange();
-        this.#durable(node).pending.push({ kind: 'write', offset, bytes: bytes.slice() });
-      },
-      onResize: (node, size) => {
-        this.#beforeChange();
-        this.#durable(node).pending.push({ kind: 'resize', size });
-      },
-      onSync: (node) => {
-        this.#beforeChange();
-        const durable = this.#durable(node);
-        for (const write of durable.pending.splice(0)) apply(durable, write);
-      },
-      onNames: (changes) => {
-        this.#beforeChange();
-        for (const { node } of changes) if (node !== undefined) this.#durable(node);
-        this.#nameChanges.push(changes);
-      },
-      onSyncDir: (dir) => {
-        this.#beforeChange();
-        this.#syncNames(dir);
-      },
-    };
-    this.#disk = new MemoryDisk(observer);
+    this.#disk = new MemoryDisk({ onChange: (change) => this.#onChange(change) });
   }
 
   /** Changes so far: writes, resizes, syncs, names. For choosing where the power goes. */
@@ -144,6 +120,30 @@ export class CrashDisk implements Disk {
   /** All file names, sorted. */
   files(): string[] {
     return this.#disk.files();
+  }
+
+  #onChange(change: MemoryChange): void {
+    this.#beforeChange();
+    switch (change.kind) {
+      case 'write':
+        this.#durable(change.node).pending.push({ kind: 'write', offset: change.offset, bytes: change.bytes.slice() });
+        return;
+      case 'resize':
+        this.#durable(change.node).pending.push({ kind: 'resize', size: change.size });
+        return;
+      case 'sync': {
+        const durable = this.#durable(change.node);
+        for (const write of durable.pending.splice(0)) apply(durable, write);
+        return;
+      }
+      case 'names':
+        for (const { node } of change.changes) if (node !== undefined) this.#durable(node);
+        this.#nameChanges.push(change.changes);
+        return;
+      case 'sync-dir':
+        this.#syncNames(change.dir);
+        return;
+    }
   }
 
   #durable(node: MemoryNode): Durable {

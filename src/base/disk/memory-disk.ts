@@ -58,14 +58,18 @@ export interface NameChange {
   readonly node: MemoryNode | undefined;
 }
 
+/** A change of the disk, before it happens. */
+export type MemoryChange =
+  | { readonly kind: 'write'; readonly node: MemoryNode; readonly bytes: Uint8Array; readonly offset: number }
+  | { readonly kind: 'resize'; readonly node: MemoryNode; readonly size: number }
+  | { readonly kind: 'sync'; readonly node: MemoryNode }
+  /** One step: all of them or none. */
+  | { readonly kind: 'names'; readonly changes: readonly NameChange[] }
+  | { readonly kind: 'sync-dir'; readonly dir: string };
+
 /** Told of every change before it happens, which it may prevent by throwing. */
 export interface MemoryObserver {
-  onWrite(node: MemoryNode, bytes: Uint8Array, offset: number): void;
-  onResize(node: MemoryNode, size: number): void;
-  onSync(node: MemoryNode): void;
-  /** One step: all of them or none. */
-  onNames(changes: readonly NameChange[]): void;
-  onSyncDir(dir: string): void;
+  onChange(change: MemoryChange): void;
 }
 
 export class MemoryDisk implements Disk {
@@ -89,7 +93,7 @@ export class MemoryDisk implements Disk {
       node = new MemoryNode(this.#nextId++);
       this.#setNames([{ path: name, node }]);
     } else if (mode === 'create') {
-      this.#observer?.onResize(node, 0);
+      this.#observer?.onChange({ kind: 'resize', node: node, size: 0 });
       node.resize(0);
     }
     return new MemoryFile(this, name, node, mode !== 'read', this.#epoch, this.#observer);
@@ -155,7 +159,7 @@ export class MemoryDisk implements Disk {
   async syncDir(dir: string): Promise<void> {
     const name = normalPath(dir);
     if (!this.#dirs.has(name)) throw notFound(dir);
-    this.#observer?.onSyncDir(name);
+    this.#observer?.onChange({ kind: 'sync-dir', dir: name });
   }
 
   /** The node behind a name: for fault injection and tests. */
@@ -180,7 +184,7 @@ export class MemoryDisk implements Disk {
   }
 
   #setNames(changes: readonly NameChange[]): void {
-    this.#observer?.onNames(changes);
+    this.#observer?.onChange({ kind: 'names', changes: changes });
     for (const { path, node } of changes) {
       if (node === undefined) this.#names.delete(path);
       else this.#names.set(path, node);
@@ -227,7 +231,7 @@ class MemoryFile implements DiskFile {
   writeSync(bytes: Uint8Array, offset: number): void {
     this.#check();
     this.#checkWritable();
-    this.#observer?.onWrite(this.#node, bytes, offset);
+    this.#observer?.onChange({ kind: 'write', node: this.#node, bytes: bytes, offset: offset });
     this.#node.write(bytes, offset);
   }
 
@@ -237,13 +241,13 @@ class MemoryFile implements DiskFile {
 
   async sync(): Promise<void> {
     this.#check();
-    this.#observer?.onSync(this.#node);
+    this.#observer?.onChange({ kind: 'sync', node: this.#node });
   }
 
   async truncate(size: number): Promise<void> {
     this.#check();
     this.#checkWritable();
-    this.#observer?.onResize(this.#node, size);
+    this.#observer?.onChange({ kind: 'resize', node: this.#node, size: size });
     this.#node.resize(size);
   }
 

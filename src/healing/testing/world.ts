@@ -14,7 +14,7 @@ import type { NodeId, TableId, Term } from '../../base/ids.js';
 import type { HealingContext } from '../../replica/hooks/healing-hooks.js';
 import type { LeadershipChange } from '../../replica/state/leadership.js';
 import { TableFetcher } from '../../replica/fetch/table-fetcher.js';
-import { isTableCall, serveTables, type TableServer } from '../../replica/fetch/table-server.js';
+import { isTableCall, TableServer } from '../../replica/fetch/table-server.js';
 import { BlockCache } from '../../storage/cache/block-cache.js';
 import type { TableFormat } from '../../storage/base/settings.js';
 import { noFaults, type Region } from '../../storage/table/block-faults.js';
@@ -229,7 +229,7 @@ export class TestNode {
     this.healing = healing;
     this.tables = new TableStore(env.disk, new BlockCache(1 << 22), healing.faults);
     this.fetcher = new TableFetcher(env);
-    const server: TableServer = serveTables(env, {
+    const server = new TableServer(env, {
       tables: this.tables,
       find: (name) => this.materialized.list().filter((meta) => meta.fileDigest === name.fileDigest),
       owed: (name) =>
@@ -237,7 +237,7 @@ export class TestNode {
         !this.materialized.list().some((meta) => meta.fileDigest === name.fileDigest),
     });
     this.world.network.handlers.set(this.id, (from, method, request) =>
-      isTableCall(method) ? server(method, request) : healing.onCall(from, method, request),
+      isTableCall(method) ? server.answer(request) : healing.onCall(from, method, request),
     );
     await healing.attach(this.#context());
   }

@@ -10,7 +10,7 @@ import { TableStore } from '../../storage/table/table-store.js';
 import { TableWriter } from '../../storage/table/table-writer.js';
 import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import { TableFetcher } from './table-fetcher.js';
-import { serveTables, type TableServer } from './table-server.js';
+import { TableServer } from './table-server.js';
 import { decodeRegionsAnswer, decodeRegionsRequest, encodeRegionsAnswer, encodeRegionsRequest, type RegionsAnswer } from './table-wire.js';
 
 /** Timers fire at once: rounds of retries take no time. */
@@ -30,7 +30,7 @@ function envOf(disk: MemoryDisk, call: Network['call']): Env {
 
 interface Peer {
   readonly disk: MemoryDisk;
-  readonly server: TableServer;
+  readonly server: Pick<TableServer, 'answer'>;
 }
 
 describe('fetching tables', () => {
@@ -74,7 +74,7 @@ describe('fetching tables', () => {
     if (table) await put(disk, tablePath(table.id));
     const tables = new TableStore(disk, new BlockCache(1 << 16), noFaults);
     const find = (name: { fileDigest: string }): TableMeta[] => (table?.fileDigest === name.fileDigest ? [table] : []);
-    peers.set(id, { disk, server: serveTables({ workers: { breathe: () => undefined } }, { tables, find, owed: () => owed }) });
+    peers.set(id, { disk, server: new TableServer({ workers: { breathe: () => undefined } }, { tables, find, owed: () => owed }) });
     if (table && regions === undefined) regions = tables.reader(table).regions();
   }
 
@@ -89,11 +89,11 @@ describe('fetching tables', () => {
     await own.mkdir('tables');
     // Each peer has the bytes under an id of its own: only birth and digest name them.
     for (const id of [11, 12]) await addPeer(id, { ...meta, id });
-    const env = envOf(own, async (to, method, request) => {
+    const env = envOf(own, async (to, _method, request) => {
       calls.push(to);
       const peer = peers.get(to);
       if (peer === undefined) throw new NetworkError('UNREACHABLE', `no ${to}`);
-      return (await peer.server(method, request)).slice();
+      return (await peer.server.answer(request)).slice();
     });
     fetcher = new TableFetcher(env);
   });
@@ -119,11 +119,12 @@ describe('fetching tables', () => {
 
   it('S4 a peer that sends wrong bytes is not believed', async () => {
     const honest = peers.get(11)?.server as TableServer;
-    const lying: TableServer = async (method, request) => {
-      const answer = decodeRegionsAnswer(await honest(method, request));
-      if (answer.kind === 'pieces') for (const piece of answer.pieces) if (piece.payload) piece.payload[0] = (piece.payload[0] ?? 0) ^ 1;
-      return encodeRegionsAnswer(answer);
+    const answer = async (request: Uint8Array): Promise<Uint8Array> => {
+      const sound = decodeRegionsAnswer(await honest.answer(request));
+      if (sound.kind === 'pieces') for (const piece of sound.pieces) if (piece.payload) piece.payload[0] = (piece.payload[0] ?? 0) ^ 1;
+      return encodeRegionsAnswer(sound);
     };
+    const lying = { answer };
     peers.set(11, { disk: own, server: lying });
     await fetcher.fetchTable(meta, 'tables/x.tmp', { peers: [11, 12] });
     assert.deepEqual(await bytesAt('tables/x.tmp'), file);

@@ -20,7 +20,7 @@ import {
 } from './table-wire.js';
 
 /** What a node holds. */
-export interface TableSource {
+export interface HeldTables {
   readonly tables: TableStore;
   /**
    * Tables whose files should be here with exactly these bytes: in a live version, pinned, or kept
@@ -31,8 +31,6 @@ export interface TableSource {
   owed(name: TableName): boolean;
 }
 
-export type TableServer = (method: string, request: Uint8Array) => Promise<Uint8Array>;
-
 /** Answers made at a time; more are told to ask later. */
 const SERVING_MAX = 8;
 
@@ -40,32 +38,38 @@ export function isTableCall(method: string): boolean {
   return method === TABLE_REGIONS_METHOD;
 }
 
-/**
- * Handler for calls whose method {@link isTableCall}. Rejects with CodecError for a damaged
- * request.
- */
-export function serveTables(env: Pick<Env, 'workers'>, source: TableSource): TableServer {
-  let serving = 0;
-  return async (_method, request) => {
+export class TableServer {
+  readonly #env: Pick<Env, 'workers'>;
+  readonly #held: HeldTables;
+  /** Answers being made: 0 to SERVING_MAX. */
+  #serving = 0;
+
+  constructor(env: Pick<Env, 'workers'>, held: HeldTables) {
+    this.#env = env;
+    this.#held = held;
+  }
+
+  /** A call whose method {@link isTableCall}. Rejects with CodecError for a damaged request. */
+  async answer(request: Uint8Array): Promise<Uint8Array> {
     const asked = decodeRegionsRequest(request);
-    if (serving >= SERVING_MAX) return encodeRegionsAnswer({ kind: 'later' });
-    serving++;
+    if (this.#serving >= SERVING_MAX) return encodeRegionsAnswer({ kind: 'later' });
+    this.#serving++;
     try {
-      return encodeRegionsAnswer(await answerRegions(env, source, asked));
+      return encodeRegionsAnswer(await answerRegions(this.#env, this.#held, asked));
     } finally {
-      serving--;
-      assert(serving >= 0 && serving < SERVING_MAX, `${serving} answers are being made`);
+      this.#serving--;
+      assert(this.#serving >= 0 && this.#serving < SERVING_MAX, `${this.#serving} answers are being made`);
     }
-  };
+  }
 }
 
-async function answerRegions(env: Pick<Env, 'workers'>, source: TableSource, asked: RegionsRequest): Promise<RegionsAnswer> {
-  const metas = source.find(asked);
+async function answerRegions(env: Pick<Env, 'workers'>, held: HeldTables, asked: RegionsRequest): Promise<RegionsAnswer> {
+  const metas = held.find(asked);
   assert(metas.every((meta) => sameTable(meta, asked)), 'S4 only files of those very bytes answer');
   let best: RegionsAnswer | undefined;
   let hidden = false;
   for (const meta of metas) {
-    const answer = await readPieces(env, source.tables.reader(meta), asked);
+    const answer = await readPieces(env, held.tables.reader(meta), asked);
     if (answer === 'hidden') {
       hidden = true;
       continue;
@@ -73,7 +77,7 @@ async function answerRegions(env: Pick<Env, 'workers'>, source: TableSource, ask
     if (answer.pieces.some((piece) => piece.payload !== undefined)) return answer;
     best ??= answer;
   }
-  if (hidden || source.owed(asked)) return { kind: 'later' };
+  if (hidden || held.owed(asked)) return { kind: 'later' };
   return best ?? { kind: 'none' };
 }
 

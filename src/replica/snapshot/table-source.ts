@@ -4,10 +4,10 @@ import type { TableId } from '../../base/ids.js';
 import type { TableStore } from '../../storage/table/table-store.js';
 import { sameTable, type TableMeta, type TableName } from '../../storage/table/table-meta.js';
 import type { Tree } from '../../storage/tree/tree.js';
-import type { TableSource } from '../fetch/table-server.js';
+import type { HeldTables } from '../fetch/table-server.js';
 import type { SnapshotSender } from './snapshot-sender.js';
 
-export class MemberTables implements TableSource {
+export class MemberTables implements HeldTables {
   readonly tables: TableStore;
   readonly #tree: Tree;
   readonly #sender: SnapshotSender;

@@ -49,7 +49,7 @@ export class Door implements NetworkHandler {
 
   onCall(from: NodeId, method: string, request: Uint8Array): Promise<Uint8Array> {
     if (this.#inner !== undefined) return this.#inner.onCall(from, method, request);
-    if (this.#early !== undefined && isTableCall(method)) return this.#early(method, request);
+    if (this.#early !== undefined && isTableCall(method)) return this.#early.answer(request);
     return Promise.reject(new NetworkError('CLOSED', 'this member is still opening its files'));
   }
 

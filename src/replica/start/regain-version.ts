@@ -20,7 +20,7 @@ import type { ManifestStore } from '../../storage/version/manifest-store.js';
 import type { TableMeta, TableName } from '../../storage/table/table-meta.js';
 import type { Door } from './door.js';
 import { TableFetcher } from '../fetch/table-fetcher.js';
-import { serveTables, type TableSource } from '../fetch/table-server.js';
+import { TableServer, type HeldTables } from '../fetch/table-server.js';
 import type { HardStateStore } from '../hard-state/hard-state.js';
 import type { OpenedLog } from '../log/durable-log.js';
 import { LogError } from '../log/errors.js';
@@ -162,7 +162,7 @@ async function obtain(
   const tables = new TableStore(env.disk, new BlockCache(0), noFaults);
   const tree = new Tree({ disk: env.disk, tables, durable: Version.empty() });
   const receiver = new SnapshotReceiver({ env, membership, tree, tables, fetcher: new TableFetcher(env), driver: undefined });
-  door.serve(serveTables(env, new LeftTables(manifest, tables)));
+  door.serve(new TableServer(env, new LeftTables(manifest, tables)));
   try {
     return await receiver.obtain(from, manifest, use);
   } finally {
@@ -176,7 +176,7 @@ async function obtain(
  * Every file may hold the table whose id it is named by; what it gives is verified. Nothing is said
  * to be lost.
  */
-class LeftTables implements TableSource {
+class LeftTables implements HeldTables {
   readonly tables: TableStore;
   readonly #manifest: Version;
 
