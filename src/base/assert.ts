@@ -8,7 +8,10 @@ export class AssertionError extends Error {
   override readonly name = 'AssertionError';
 }
 
-/** Throws {@link AssertionError} unless `condition` holds; `message` cites the invariant's id where it has one. */
+/**
+ * Throws {@link AssertionError} unless `condition` holds; `message` cites the invariant's id where
+ * it has one.
+ */
 export function assert(condition: unknown, message: string): asserts condition {
   if (!condition) throw new AssertionError(`invariant broken: ${message}`);
 }

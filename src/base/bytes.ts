@@ -1,6 +1,6 @@
 /**
- * Reading and writing of binary records. Every reader is bounded: a length is checked against what is
- * left before anything is allocated, and a record that does not parse is a {@link CodecError}.
+ * Reading and writing of binary records. Every reader is bounded: a length is checked against what
+ * is left before anything is allocated, and a record that does not parse is a {@link CodecError}.
  */
 
 import { assert } from './assert.js';
@@ -21,7 +21,10 @@ export function fromUtf8(bytes: Uint8Array): string {
   return textDecoder.decode(bytes);
 }
 
-/** Unsigned lexicographic order: negative, zero or positive. A plain loop beats Buffer.compare for short keys. */
+/**
+ * Unsigned lexicographic order: negative, zero or positive. A plain loop beats Buffer.compare for
+ * short keys.
+ */
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   const n = a.length < b.length ? a.length : b.length;
   for (let i = 0; i < n; i++) {
@@ -37,7 +40,9 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return true;
 }
 
-/** The end of the range of all keys with this prefix; undefined when there is none (all bytes 0xff). */
+/**
+ * The end of the range of all keys with this prefix; undefined when there is none (all bytes 0xff).
+ */
 export function prefixEnd(prefix: Uint8Array): Uint8Array | undefined {
   for (let i = prefix.length - 1; i >= 0; i--) {
     const byte = prefix[i] as number;
@@ -74,8 +79,8 @@ const SHORT_TEXT = 32;
 const TWO_32 = 0x1_0000_0000;
 
 /**
- * Eight bytes on their way from or to a BigInt. No record has a view of its own: most are small and have none of these numbers, and
- * to make a view costs more than to read all the rest.
+ * Eight bytes on their way from or to a BigInt. No record has a view of its own: most are small and
+ * have none of these numbers, and to make a view costs more than to read all the rest.
  */
 const wide = new DataView(new ArrayBuffer(8));
 
@@ -223,7 +228,10 @@ export class ByteWriter {
   }
 }
 
-/** The counterpart of {@link ByteWriter}. Every method throws {@link CodecError} when the input ends too early. */
+/**
+ * The counterpart of {@link ByteWriter}. Every method throws {@link CodecError} when the input ends
+ * too early.
+ */
 export class ByteReader {
   readonly #bytes: Uint8Array;
   #at: number;
@@ -322,7 +330,10 @@ export class ByteReader {
     return text;
   }
 
-  /** A count of items that take at least `bytesEach`: refused before anything of that size is allocated. */
+  /**
+   * A count of items that take at least `bytesEach`: refused before anything of that size is
+   * allocated.
+   */
   count(bytesEach = 1): number {
     const n = this.varint();
     if (n * bytesEach > this.remaining) throw new CodecError(`${this.#what}: count ${n} does not fit into what is left`);

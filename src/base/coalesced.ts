@@ -1,7 +1,8 @@
 /**
- * Work that is asked for more often than it needs to run: it runs once at a time, however often it is asked for, and
- * once more after that if it was asked for while it ran, because that run may have begun too early to see why. Whoever
- * asks never waits; whoever must be sure that nothing runs asks for `idle` or `pause`.
+ * Work that is asked for more often than it needs to run: it runs once at a time, however often it
+ * is asked for, and once more after that if it was asked for while it ran, because that run may
+ * have begun too early to see why. Whoever asks never waits; whoever must be sure that nothing runs
+ * asks for `idle` or `pause`.
  */
 
 import { Deferred } from './deferred.js';
@@ -17,8 +18,9 @@ export class Coalesced {
   #over: Deferred | undefined;
 
   /**
-   * `work` is never run twice at the same time. `failed` gets what it rejects with, before it may run again, and may
-   * pause; without it such an error is a bug, and stops the process as an unhandled rejection.
+   * `work` is never run twice at the same time. `failed` gets what it rejects with, before it may
+   * run again, and may pause; without it such an error is a bug, and stops the process as an
+   * unhandled rejection.
    */
   constructor(work: () => Promise<void>, failed: (error: unknown) => void = rethrow) {
     this.#work = work;
@@ -35,7 +37,10 @@ export class Coalesced {
     return this.#paused;
   }
 
-  /** There is something to do. Nothing runs: the work begins before this returns. Paused: it begins with `resume`. */
+  /**
+   * There is something to do. Nothing runs: the work begins before this returns. Paused: it begins
+   * with `resume`.
+   */
   kick(): void {
     this.#again = true;
     if (!this.#running && !this.#paused) this.#run();
@@ -53,7 +58,10 @@ export class Coalesced {
     this.kick();
   }
 
-  /** Resolves when nothing runs, which is when nothing more was asked for, or it is paused. At once if nothing runs. */
+  /**
+   * Resolves when nothing runs, which is when nothing more was asked for, or it is paused. At once
+   * if nothing runs.
+   */
   async idle(): Promise<void> {
     while (this.#running) await (this.#over ??= new Deferred()).promise;
   }

@@ -1,6 +1,7 @@
 /**
- * CRC-32C (Castagnoli, reflected polynomial 0x82f63b78), slicing by eight. Plain JavaScript on purpose:
- * for records below 200 bytes it beats every native call, and the bytes never depend on Node's version.
+ * CRC-32C (Castagnoli, reflected polynomial 0x82f63b78), slicing by eight. Plain JavaScript on
+ * purpose: for records below 200 bytes it beats every native call, and the bytes never depend on
+ * Node's version.
  */
 
 const TABLES: readonly Uint32Array[] = (() => {
@@ -25,7 +26,9 @@ const [T0, T1, T2, T3, T4, T5, T6, T7] = TABLES as [
   Uint32Array, Uint32Array, Uint32Array, Uint32Array, Uint32Array, Uint32Array, Uint32Array, Uint32Array,
 ];
 
-/** CRC-32C of `bytes[start, end)`, an unsigned 32-bit number. `seed` is the CRC of what came before. */
+/**
+ * CRC-32C of `bytes[start, end)`, an unsigned 32-bit number. `seed` is the CRC of what came before.
+ */
 export function crc32c(bytes: Uint8Array, seed = 0, start = 0, end = bytes.length): number {
   let c = ~seed;
   let i = start;

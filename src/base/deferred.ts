@@ -1,4 +1,6 @@
-/** A promise that is settled from outside: what one part waits for and another part brings about. */
+/**
+ * A promise that is settled from outside: what one part waits for and another part brings about.
+ */
 
 export class Deferred<T = void> {
   readonly promise: Promise<T>;

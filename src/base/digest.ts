@@ -1,6 +1,7 @@
 /**
- * XXH64 and XXH128 from a WebAssembly module that ships inside hash-wasm, so that digests are the same
- * bytes on every Node version and in the simulator. The hashers are ready once this module is loaded.
+ * XXH64 and XXH128 from a WebAssembly module that ships inside hash-wasm, so that digests are the
+ * same bytes on every Node version and in the simulator. The hashers are ready once this module is
+ * loaded.
  */
 
 import { createXXHash64, createXXHash128 } from 'hash-wasm';
@@ -10,7 +11,10 @@ import type { Digest128, Digest64 } from './ids.js';
 
 const [h64, h128] = await Promise.all([createXXHash64(), createXXHash128()]);
 
-/** Where each digest is put together: a view of a digest's own bytes would cost more than the hash of a small block. */
+/**
+ * Where each digest is put together: a view of a digest's own bytes would cost more than the hash
+ * of a small block.
+ */
 const digestView = new DataView(new ArrayBuffer(8));
 
 /** XXH64 of all of `bytes`. */

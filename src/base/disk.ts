@@ -26,7 +26,9 @@ export interface DiskFile {
   /** Into the page cache: returns when the system has the bytes, not when the disk has. */
   writeSync(bytes: Uint8Array, offset: number): void;
   write(bytes: Uint8Array, offset: number): Promise<void>;
-  /** fdatasync. After one failure every later write and sync of this file fails too (never retried). */
+  /**
+   * fdatasync. After one failure every later write and sync of this file fails too (never retried).
+   */
   sync(): Promise<void>;
   truncate(size: number): Promise<void>;
   close(): void;
@@ -45,7 +47,10 @@ export interface Disk {
   open(path: string, mode: OpenMode): Promise<DiskFile>;
   /** Undefined if there is no such file. */
   sizeOf(path: string): number | undefined;
-  /** Reads by name past the page cache (O_DIRECT): never through a descriptor that may outlive the name. */
+  /**
+   * Reads by name past the page cache (O_DIRECT): never through a descriptor that may outlive the
+   * name.
+   */
   readDirect(path: string, offset: number, length: number): Promise<DirectRead>;
   /** Names in a directory, sorted; empty if it does not exist. */
   list(dir: string): Promise<string[]>;

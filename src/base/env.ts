@@ -1,6 +1,7 @@
 /**
- * `Env`: the only door to time, chance, disk, network and background work. `raft/`, `storage/`, `replica/`
- * and `healing/` reach the world through it alone, so that the simulator runs the code that ships.
+ * `Env`: the only way to time, chance, disk, network and background work. `raft/`, `storage/`,
+ * `replica/` and `healing/` use nothing else of the outside world, so that the simulator runs the
+ * code that ships.
  */
 
 import type { Disk } from './disk.js';
@@ -18,7 +19,10 @@ export interface Clock {
   wallNow(): number;
   /** Calls `fn` once, after `delayMs`. */
   setTimer(delayMs: number, fn: () => void): Timer;
-  /** Calls `fn` after the input that is already there has been handled (setImmediate): the place to batch. */
+  /**
+   * Calls `fn` after the input that is already there has been handled (setImmediate): the place to
+   * batch.
+   */
   defer(fn: () => void): void;
 }
 
@@ -37,7 +41,10 @@ export interface NetworkHandler {
   onFrame(from: NodeId, frame: Uint8Array): void;
   /** A call; what it rejects with reaches the caller as NetworkError REMOTE. */
   onCall(from: NodeId, method: string, request: Uint8Array): Promise<Uint8Array>;
-  /** The stream from `peer` broke: evidence that its process is gone. Not called for an orderly close of ours. */
+  /**
+   * The stream from `peer` broke: evidence that its process is gone. Not called for an orderly
+   * close of ours.
+   */
   onDisconnect(peer: NodeId): void;
 }
 
@@ -45,17 +52,22 @@ export interface Network {
   readonly maxFrameBytes: number;
   /** Starts to listen and to connect. Called once. */
   start(handler: NetworkHandler): Promise<void>;
-  /** Fire and forget, in order while a connection lasts; may be lost. Never blocks: beyond a bound frames are dropped. */
+  /**
+   * Fire and forget, in order while a connection lasts; may be lost. Never blocks: beyond a bound
+   * frames are dropped.
+   */
   send(to: NodeId, frame: Uint8Array): void;
-  /** Rejects with {@link NetworkError}: UNREACHABLE, TIMEOUT, REMOTE, CLOSED. Replies up to 4 MiB. */
+  /**
+   * Rejects with {@link NetworkError}: UNREACHABLE, TIMEOUT, REMOTE, CLOSED. Replies up to 4 MiB.
+   */
   call(to: NodeId, method: string, request: Uint8Array, timeoutMs: number): Promise<Uint8Array>;
   stop(): Promise<void>;
 }
 
 export interface Workers {
   /**
-   * Long work calls this often. Undefined: go on. A promise: the slice is used up (a few milliseconds);
-   * await it before going on, so that heartbeats are served.
+   * Long work calls this often. Undefined: go on. A promise: the slice is used up (a few
+   * milliseconds); await it before going on, so that heartbeats are served.
    */
   breathe(): Promise<void> | undefined;
 }

@@ -1,7 +1,7 @@
 /**
- * One error class per folder, all of this shape: a code from a closed union, data that a program can
- * read, a message that begins with the code, a cause. What a caller may do about an error follows
- * from its code, never from where it was thrown.
+ * One error class per folder, all of this shape: a code from a closed union, data that a program
+ * can read, a message that begins with the code, a cause. What a caller may do about an error
+ * follows from its code, never from where it was thrown.
  */
 
 /** Base of every typed error in the project. */
@@ -30,7 +30,10 @@ export type DiskErrorCode =
   | 'READ_FAILED'
   | 'WRITE_FAILED'
   | 'NO_SPACE'
-  /** fsync failed: the file is poisoned, nothing written to it since the last good sync may be trusted. */
+  /**
+   * fsync failed: the file is poisoned, nothing written to it since the last good sync may be
+   * trusted.
+   */
   | 'SYNC_FAILED'
   | 'LOCKED'
   | 'CLOSED'

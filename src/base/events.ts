@@ -1,6 +1,6 @@
 /**
- * What lower layers tell the world. They emit, and know nothing of metrics or logs; `observability/`
- * subscribes. A new kind of event is one more member of the union.
+ * What lower layers tell the world. They emit, and know nothing of metrics or logs;
+ * `observability/` subscribes. A new kind of event is one more member of the union.
  */
 
 import type { LogIndex, NodeId, TableId, Term } from './ids.js';

@@ -1,4 +1,7 @@
-/** Arithmetic in GF(2^8) modulo x^8 + x^4 + x^3 + x^2 + 1 (0x11d), generator 2. Addition is exclusive or. */
+/**
+ * Arithmetic in GF(2^8) modulo x^8 + x^4 + x^3 + x^2 + 1 (0x11d), generator 2. Addition is
+ * exclusive or.
+ */
 
 import { assert } from '../base/assert.js';
 
@@ -27,7 +30,10 @@ export function gfExp(i: number): number {
   return EXP[i % 255] as number;
 }
 
-/** The inverse of a square matrix given by rows, by Gauss-Jordan elimination; undefined if it is singular. */
+/**
+ * The inverse of a square matrix given by rows, by Gauss-Jordan elimination; undefined if it is
+ * singular.
+ */
 export function gfInvert(matrix: readonly Uint8Array[]): Uint8Array[] | undefined {
   const n = matrix.length;
   const rows = matrix.map((row, i): Uint8Array => {

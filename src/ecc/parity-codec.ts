@@ -1,7 +1,8 @@
 /**
- * One interface for all parity schemes. A codec works on `dataShards + parityShards` shards of equal length that
- * lie one after the other in one buffer, data first; byte j of every shard forms column j, and each column
- * is corrected for itself. A codec cannot tell right from wrong: whoever calls it judges the result by a digest.
+ * One interface for all parity schemes. A codec works on `dataShards + parityShards` shards of
+ * equal length that lie one after the other in one buffer, data first; byte j of every shard forms
+ * column j, and each column is corrected for itself. A codec cannot tell right from wrong: whoever
+ * calls it judges the result by a digest.
  */
 
 import { assert } from '../base/assert.js';
@@ -17,13 +18,15 @@ export interface ParityCodec {
   /** Writes the parity shards. `shards` begins at a multiple of 4 bytes of its buffer. */
   encode(shards: Uint8Array, shardBytes: number): void;
   /**
-   * Restores in columns [from, to) the data shards named in `lost`, using none of `lost` (ascending; parity shards
-   * may be among them and are left as they are). False, and nothing changed, if there are too many.
+   * Restores in columns [from, to) the data shards named in `lost`, using none of `lost`
+   * (ascending; parity shards may be among them and are left as they are). False, and nothing
+   * changed, if there are too many.
    */
   restore(shards: Uint8Array, shardBytes: number, lost: readonly number[], from: number, to: number): boolean;
   /**
-   * Corrects data without being told where it is wrong, as far as the scheme can: one bit (secded) or one byte (rs)
-   * per column. The number of columns that were wrong; -1 if one is beyond that, and then `shards` may be half changed.
+   * Corrects data without being told where it is wrong, as far as the scheme can: one bit (secded)
+   * or one byte (rs) per column. The number of columns that were wrong; -1 if one is beyond that,
+   * and then `shards` may be half changed.
    */
   correct(shards: Uint8Array, shardBytes: number): number;
 }

@@ -1,9 +1,10 @@
 /**
- * Systematic Reed-Solomon over GF(2^8). Every square submatrix of the parity matrix is regular, so any `m` shards of
- * a column may be lost (MDS). Its first row is all ones.
+ * Systematic Reed-Solomon over GF(2^8). Every square submatrix of the parity matrix is regular, so
+ * any `m` shards of a column may be lost (MDS). Its first row is all ones.
  *
- * With two parity shards the rows are 1 and 2^i: P and Q take shifts and exclusive ors on four bytes at a time. With
- * three or four a Cauchy matrix is used, because powers of 2^i stop being MDS at the fourth row from 26 shards on.
+ * With two parity shards the rows are 1 and 2^i: P and Q take shifts and exclusive ors on four
+ * bytes at a time. With three or four a Cauchy matrix is used, because powers of 2^i stop being MDS
+ * at the fourth row from 26 shards on.
  */
 
 import { assert, must } from '../base/assert.js';
@@ -40,7 +41,10 @@ function productTable(coefficients: readonly number[]): Int32Array {
   return table;
 }
 
-/** Sums `tables[n]` over shard `inputs[n]` in columns [from, to) and writes lane r to shard `outputs[r]`. */
+/**
+ * Sums `tables[n]` over shard `inputs[n]` in columns [from, to) and writes lane r to shard
+ * `outputs[r]`.
+ */
 function combine(
   shards: Uint8Array,
   shardBytes: number,
@@ -105,7 +109,10 @@ export class ReedSolomon implements ParityCodec {
     combine(shards, shardBytes, inputs, this.#encodeTables, outputs, 0, shardBytes);
   }
 
-  /** Horner's rule: Q = (...(d[k-1] * 2 + d[k-2]) * 2 ...) + d[0], four columns in one 32-bit number. */
+  /**
+   * Horner's rule: Q = (...(d[k-1] * 2 + d[k-2]) * 2 ...) + d[0], four columns in one 32-bit
+   * number.
+   */
   #encodePQ(shards: Uint8Array, shardBytes: number): void {
     const words = shardBytes >> 2;
     const k = this.dataShards;

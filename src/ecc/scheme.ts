@@ -1,6 +1,6 @@
 /**
- * Which parity a block carries. A scheme is replicated state: it comes from the cluster's settings or a
- * table's handle, never from the block that is to be corrected.
+ * Which parity a block carries. A scheme is replicated state: it comes from the cluster's settings
+ * or a table's handle, never from the block that is to be corrected.
  */
 
 import { CodecError } from '../base/errors.js';
@@ -29,7 +29,9 @@ export function formatScheme(scheme: EccScheme): string {
   }
 }
 
-/** The inverse of {@link formatScheme}. Throws CodecError for anything else; k 2 to 32, m 2 to 4. */
+/**
+ * The inverse of {@link formatScheme}. Throws CodecError for anything else; k 2 to 32, m 2 to 4.
+ */
 export function parseScheme(text: string): EccScheme {
   if (text === 'none' || text === 'secded') return { kind: text };
   const xor = /^xor\((\d{1,2})\)$/.exec(text);

@@ -1,8 +1,10 @@
 /**
- * Hsiao's (72,64) code: corrects one wrong bit of 72 and detects two. A word is one column of eight data shards
- * and one shard of check bytes, so that neighbouring bytes of a block belong to different words.
+ * Hsiao's (72,64) code: corrects one wrong bit of 72 and detects two. A word is one column of eight
+ * data shards and one shard of check bytes, so that neighbouring bytes of a block belong to
+ * different words.
  *
- * All columns of the check matrix have odd weight: a single error has an odd syndrome, a double error an even one.
+ * All columns of the check matrix have odd weight: a single error has an odd syndrome, a double
+ * error an even one.
  */
 
 import { assert } from '../base/assert.js';
@@ -16,7 +18,10 @@ function weight(byte: number): number {
   return n;
 }
 
-/** The check bits of each of the 64 data bits: all 56 bytes of weight three, then eight of weight five. */
+/**
+ * The check bits of each of the 64 data bits: all 56 bytes of weight three, then eight of weight
+ * five.
+ */
 const COLUMNS: readonly number[] = (() => {
   const bytes = Array.from({ length: 256 }, (_, i) => i);
   return [...bytes.filter((b) => weight(b) === 3), ...bytes.filter((b) => weight(b) === 5).slice(0, 8)];

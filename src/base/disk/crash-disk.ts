@@ -1,10 +1,11 @@
 /**
- * A disk that knows what would survive a power loss. Until a file is synced each of its writes may be there afterwards,
- * may not, or may be torn at sectors, in any combination; until a directory is synced each change of a name in it may
- * be there or not. What was synced is there. Directories themselves always survive.
+ * A disk that knows what would survive a power loss. Until a file is synced each of its writes may
+ * be there afterwards, may not, or may be torn at sectors, in any combination; until a directory is
+ * synced each change of a name in it may be there or not. What was synced is there. Directories
+ * themselves always survive.
  *
- * The power may also go in the middle: after `powerOffAfter(n)` the n-th change from now is the last that reaches the
- * cache, and everything fails until `crash`.
+ * The power may also go in the middle: after `powerOffAfter(n)` the n-th change from now is the
+ * last that reaches the cache, and everything fails until `crash`.
  */
 
 import type { DirectRead, Disk, DiskFile, OpenMode } from '../disk.js';
@@ -48,11 +49,15 @@ export class CrashDisk implements Disk {
     this.#changesLeft = changes;
   }
 
-  /** Power loss and restart: the medium is all there is, open files are dead. `random` decides what un-synced changes left. */
+  /**
+   * Power loss and restart: the medium is all there is, open files are dead. `random` decides what
+   * un-synced changes left.
+   */
   crash(random: Random): void {
     this.#changesLeft = Infinity;
     const names = new Map(this.#names);
-    // A journal keeps the order of names: a prefix of them is there. Without one, any of them may be.
+    // A journal keeps the order of names: a prefix of them is there. Without one, any of them may
+    // be.
     const kept = random.below(2) === 0 ? random.below(this.#nameChanges.length + 1) : undefined;
     this.#nameChanges.forEach((changes, i) => {
       if (kept === undefined ? random.below(2) === 0 : i < kept) applyNames(names, changes);

@@ -1,8 +1,8 @@
 /**
- * A disk that fails as disks do, on top of any other. Faults are rules on paths: reads, writes and syncs that fail, no
- * space, bits that flip on the way; and damage to what is stored. A failed sync is the one of ext4: the new bytes stay
- * readable through the cache, are not on the medium, and every later write and sync of the file fails, through whatever
- * name or handle.
+ * A disk that fails as disks do, on top of any other. Faults are rules on paths: reads, writes and
+ * syncs that fail, no space, bits that flip on the way; and damage to what is stored. A failed sync
+ * is the one of ext4: the new bytes stay readable through the cache, are not on the medium, and
+ * every later write and sync of the file fails, through whatever name or handle.
  */
 
 import type { DirectRead, Disk, DiskFile, OpenMode } from '../disk.js';
@@ -96,7 +96,10 @@ export class FaultDisk implements Disk {
     file.close();
   }
 
-  /** The cache forgets what failed syncs left in it, and files can be written again: what a restart of the machine does. */
+  /**
+   * The cache forgets what failed syncs left in it, and files can be written again: what a restart
+   * of the machine does.
+   */
   async restart(): Promise<void> {
     for (const [path, state] of this.#states) {
       if (state.lost.length === 0 || this.#disk.sizeOf(path) === undefined) continue;
@@ -308,7 +311,10 @@ function matches(fault: Fault, path: string): boolean {
   return wanted === '' || name === wanted || name.startsWith(`${wanted}/`);
 }
 
-/** Puts the part of `patch` (at `patchAt` in the file) into `bytes` (at `at` in the file) that falls into it. */
+/**
+ * Puts the part of `patch` (at `patchAt` in the file) into `bytes` (at `at` in the file) that falls
+ * into it.
+ */
 function overlay(bytes: Uint8Array, at: number, patch: Uint8Array, patchAt: number): void {
   const from = Math.max(at, patchAt);
   const to = Math.min(at + bytes.length, patchAt + patch.length);

@@ -1,6 +1,6 @@
 /**
- * A disk in memory: deterministic, never fails, knows nothing of crashes. Names point to nodes, so hard links share
- * contents and an open file outlives its name, as on a real disk.
+ * A disk in memory: deterministic, never fails, knows nothing of crashes. Names point to nodes, so
+ * hard links share contents and an open file outlives its name, as on a real disk.
  */
 
 import { assert } from '../assert.js';

@@ -3,9 +3,14 @@
 import { KintsugiError } from '../../base/errors.js';
 
 type StorageErrorCode =
-  /** A block is beyond parity here and no repaired copy is at hand. `data`: tableId, offset, length, digest, why. */
+  /**
+   * A block is beyond parity here and no repaired copy is at hand. `data`: tableId, offset, length,
+   * digest, why.
+   */
   | 'BLOCK_UNREADABLE'
-  /** A table's file is missing, too short, or its footers are beyond parity. `data`: tableId, why. */
+  /**
+   * A table's file is missing, too short, or its footers are beyond parity. `data`: tableId, why.
+   */
   | 'TABLE_UNREADABLE'
   /** The manifest cannot be read. `data`: path, why. */
   | 'MANIFEST_UNREADABLE'

@@ -1,9 +1,11 @@
 /**
- * Internal keys: `[space][user key, 0x00 as 0x00 0xff][0x00 0x01][~revision, 8 bytes][~sub, 4 bytes]`, big endian.
+ * Internal keys: `[space][user key, 0x00 as 0x00 0xff][0x00 0x01][~revision, 8 bytes][~sub, 4
+ * bytes]`, big endian.
  *
- * Plain unsigned byte order is therefore (space, key ascending, revision descending, sub descending), and no
- * key's prefix (everything before the revision) is a prefix of another key's: tables, filters and merges treat
- * keys as opaque bytes. The prefix names the key; it is what filters hold and what tables never split.
+ * Plain unsigned byte order is therefore (space, key ascending, revision descending, sub
+ * descending), and no key's prefix (everything before the revision) is a prefix of another key's:
+ * tables, filters and merges treat keys as opaque bytes. The prefix names the key; it is what
+ * filters hold and what tables never split.
  */
 
 import { assert } from '../../base/assert.js';

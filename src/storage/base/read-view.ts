@@ -1,15 +1,22 @@
 /**
- * A consistent, pinned view of the tree: memtables and one version. What a view shows never changes,
- * whatever is flushed, compacted or healed meanwhile; its tables are not deleted until it is released (S5).
+ * A consistent, pinned view of the tree: memtables and one version. What a view shows never
+ * changes, whatever is flushed, compacted or healed meanwhile; its tables are not deleted until it
+ * is released (S5).
  */
 
 /** User keys, ordered by (key, revision descending, sub descending). */
 export const USER_SPACE = 1;
-/** Leases, auth, alarms, membership, compact revision, apply-once ids: newest only, sequenced by log index. */
+/**
+ * Leases, auth, alarms, membership, compact revision, apply-once ids: newest only, sequenced by log
+ * index.
+ */
 export const SYSTEM_SPACE = 0;
 export type Space = typeof USER_SPACE | typeof SYSTEM_SPACE;
 
-/** One version of a key. `key` and `value` are views that stay valid as long as the reader holds them. */
+/**
+ * One version of a key. `key` and `value` are views that stay valid as long as the reader holds
+ * them.
+ */
 export interface VersionedEntry {
   readonly key: Uint8Array;
   /** User space: the revision. System space: the log index. */
@@ -46,15 +53,22 @@ export interface ScanOptions {
 }
 
 /**
- * Both reads are synchronous (page cache, 1 to 2 us a block). Both throw StorageError BLOCK_UNREADABLE when a
- * block is beyond parity and no repaired copy is at hand: repair it (asynchronous), then read again.
+ * Both reads are synchronous (page cache, 1 to 2 us a block). Both throw StorageError
+ * BLOCK_UNREADABLE when a block is beyond parity and no repaired copy is at hand: repair it
+ * (asynchronous), then read again.
  */
 export interface ReadView {
-  /** The newest version of `key` at or below `atRevision`, tombstones included; undefined if there is none. */
+  /**
+   * The newest version of `key` at or below `atRevision`, tombstones included; undefined if there
+   * is none.
+   */
   get(space: Space, key: Uint8Array, atRevision: number): VersionedEntry | undefined;
   /** The newest version of each key in the range, lazily; stop iterating whenever you like. */
   scan(space: Space, options: ScanOptions): IterableIterator<VersionedEntry>;
-  /** Number of live user keys in the range at the newest revision: sums of live deltas, walks only border blocks. */
+  /**
+   * Number of live user keys in the range at the newest revision: sums of live deltas, walks only
+   * border blocks.
+   */
   countLive(from: Uint8Array, to: Uint8Array | undefined): number;
   release(): void;
 }

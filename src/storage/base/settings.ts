@@ -1,6 +1,7 @@
 /**
- * What shapes the tree. All of it is replicated state, set by the first leader's bootstrap entry: a node's
- * flags only say what a new cluster starts with, so that equal plans give equal bytes everywhere.
+ * What shapes the tree. All of it is replicated state, set by the first leader's bootstrap entry: a
+ * node's flags only say what a new cluster starts with, so that equal plans give equal bytes
+ * everywhere.
  */
 
 import { KiB, MiB } from '../../base/bytes.js';

@@ -1,6 +1,7 @@
 /**
- * Entries as tables hold them, and the cursor that walks them. An internal key is opaque, ordered bytes
- * to a table, but for its last SEQUENCE_BYTES: what comes before them is one user key, which the filter holds.
+ * Entries as tables hold them, and the cursor that walks them. An internal key is opaque, ordered
+ * bytes to a table, but for its last SEQUENCE_BYTES: what comes before them is one user key, which
+ * the filter holds.
  */
 
 /** Inverted revision (8) and sub (4) at the end of each internal key. */
@@ -19,15 +20,18 @@ export interface TableEntry {
 }
 
 /**
- * Walks a table in key order, both ways. Synchronous; any move may throw StorageError BLOCK_UNREADABLE, after
- * which the cursor is invalid and may be positioned again. Getters may be used only while `valid`; a cursor that is not
- * stays so until it is positioned.
+ * Walks a table in key order, both ways. Synchronous; any move may throw StorageError
+ * BLOCK_UNREADABLE, after which the cursor is invalid and may be positioned again. Getters may be
+ * used only while `valid`; a cursor that is not stays so until it is positioned.
  */
 export interface TableCursor {
   readonly valid: boolean;
   /** A view that the next move overwrites. */
   readonly key: Uint8Array;
-  /** A view into the block, which is never written again: it may be kept (and keeps the block in memory). */
+  /**
+   * A view into the block, which is never written again: it may be kept (and keeps the block in
+   * memory).
+   */
   readonly value: Uint8Array;
   readonly tombstone: boolean;
   readonly liveDelta: number;

@@ -1,7 +1,8 @@
 /**
- * From payload to region and back. A region is a pure function of payload, type, codec and scheme, so that
- * it can be made anew from a verified payload and compared with what is stored, byte by byte. Nothing leaves
- * decodeBlock whose digest does not hold (S4), and parity is never made from bytes that were not verified.
+ * From payload to region and back. A region is a pure function of payload, type, codec and scheme,
+ * so that it can be made anew from a verified payload and compared with what is stored, byte by
+ * byte. Nothing leaves decodeBlock whose digest does not hold (S4), and parity is never made from
+ * bytes that were not verified.
  */
 
 import { assert } from '../../base/assert.js';
@@ -33,7 +34,9 @@ export function encodeBlock(payload: Uint8Array, type: BlockType, codec: BlockCo
   return { region, digest: encodeBlockInto(region, 0, payload, type, codec, scheme) };
 }
 
-/** Writes the region of `payload` at `at` of `out`, which must be zero there, `at` a multiple of 8. */
+/**
+ * Writes the region of `payload` at `at` of `out`, which must be zero there, `at` a multiple of 8.
+ */
 export function encodeBlockInto(
   out: Uint8Array,
   at: number,
@@ -59,8 +62,8 @@ export function verifyPayload(payload: Uint8Array, digest: Digest64 | Digest128)
 }
 
 /**
- * Verifies; if that fails corrects and verifies again. `region` may be short and of any content; it is not
- * changed, and damage never throws.
+ * Verifies; if that fails corrects and verifies again. `region` may be short and of any content; it
+ * is not changed, and damage never throws.
  */
 export function decodeBlock(region: Uint8Array, spec: BlockSpec): DecodedBlock {
   const layout = blockLayout(spec.payloadBytes, spec.scheme);

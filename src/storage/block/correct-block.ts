@@ -1,10 +1,12 @@
 /**
- * Finds the damage in a region whose payload does not verify. Each attempt starts from the bytes as read and counts
- * only if the digest holds, so a wrong guess costs time and nothing else; the number of guesses is bounded.
+ * Finds the damage in a region whose payload does not verify. Each attempt starts from the bytes as
+ * read and counts only if the digest holds, so a wrong guess costs time and nothing else; the
+ * number of guesses is bounded.
  *
  * 1. The checksums name the bad shards, no more than parity can replace.
- * 2. One shard too many, in a row: one burst that crosses shard borders. Left of some column the first of them is whole,
- *    from there on the last; the checksum of the first says which column.
+ * 2. One shard too many, in a row: one burst that crosses shard borders. Up to some column the
+ *    first of these shards is intact, and from there on the last one is; the checksum of the first
+ *    tells which column.
  * 3. Scattered damage, at most one error a column: no need to know where.
  * 4. The checksums are bad too: every choice of shards, up to a bound.
  */
@@ -16,7 +18,9 @@ import { readHeader, readShardCrcs } from './header.js';
 import type { BlockLayout } from './layout.js';
 import { splitColumns } from './split-columns.js';
 
-/** Choices of shards that step 4 tries: all of them for two parity shards over up to 14 data shards. */
+/**
+ * Choices of shards that step 4 tries: all of them for two parity shards over up to 14 data shards.
+ */
 const MAX_TRIALS = 128;
 
 type Correction =
@@ -97,7 +101,9 @@ export function* choices(from: readonly number[], n: number): Generator<number[]
   }
 }
 
-/** For each shard the checksums it may have: one list from a whole header, else what both ends say. */
+/**
+ * For each shard the checksums it may have: one list from a whole header, else what both ends say.
+ */
 function expectedCrcs(region: Uint8Array, layout: BlockLayout, spec: BlockSpec): { crcs: readonly number[][]; foreign: boolean } {
   const headers = [readHeader(region, 0), readHeader(region, layout.mirrorAt)];
   const own = headers.find(

@@ -1,6 +1,7 @@
 /**
- * A handle is all that a read of a block depends on, and it lies with the referrer: the block's own header is
- * never asked. So a misdirected, stale or swapped block fails the handle's digest, however well-formed (S4).
+ * A handle is all that a read of a block depends on, and it lies with the referrer: the block's own
+ * header is never asked. So a misdirected, stale or swapped block fails the handle's digest,
+ * however well-formed (S4).
  */
 
 import { assert } from '../../base/assert.js';

@@ -1,6 +1,6 @@
 /**
- * The header of a block, written at both ends of its region. It helps to find bad shards and to salvage without a
- * referrer; a read never believes it: what a read depends on is in the handle.
+ * The header of a block, written at both ends of its region. It helps to find bad shards and to
+ * salvage without a referrer; a read never believes it: what a read depends on is in the handle.
  */
 
 import { assert } from '../../base/assert.js';
@@ -80,7 +80,9 @@ export function readHeader(bytes: Uint8Array, at: number): Header | undefined {
   return { type, codec, scheme, payloadBytes, digest, shardCrcs: readShardCrcs(bytes, at, shards) };
 }
 
-/** The checksums of the shards in the header or mirror at `at`, whether or not the header is whole. */
+/**
+ * The checksums of the shards in the header or mirror at `at`, whether or not the header is whole.
+ */
 export function readShardCrcs(bytes: Uint8Array, at: number, shards: number): number[] {
   const view = viewOf(bytes);
   return Array.from({ length: shards }, (_, shard) => view.getUint32(at + HEADER_FIXED_BYTES + 4 * shard, true));
@@ -94,9 +96,9 @@ interface LocatedBlock extends BlockSpec {
 }
 
 /**
- * For files of blocks that no referrer describes (the manifest): what the header of the block that begins at `at`
- * claims, or its mirror if the header is bad. Looks for a mirror in `bytes` only. The claims must be judged by
- * something else, such as a hash chain, before the block is believed.
+ * For files of blocks that no referrer describes (the manifest): what the header of the block that
+ * begins at `at` claims, or its mirror if the header is bad. Looks for a mirror in `bytes` only.
+ * The claims must be judged by something else, such as a hash chain, before the block is believed.
  */
 export function locateBlock(bytes: Uint8Array, at: number): LocatedBlock | undefined {
   const front = readHeader(bytes, at);

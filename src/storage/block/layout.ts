@@ -3,8 +3,9 @@
  *
  *   header | data shards (payload, zero padded) | parity shards | mirror of the header
  *
- * Shards follow each other without gaps and all have one length, so that a burst of up to `parityShards` shard
- * lengths, wherever it begins, hits each column at most that often. All lengths are multiples of 8.
+ * Shards follow each other without gaps and all have one length, so that a burst of up to
+ * `parityShards` shard lengths, wherever it begins, hits each column at most that often. All
+ * lengths are multiples of 8.
  */
 
 import { assert } from '../../base/assert.js';

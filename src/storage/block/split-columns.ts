@@ -1,13 +1,16 @@
 /**
- * Where a burst begins inside a shard. Of a shard that is whole up to some unknown column, and that parity restores
- * rightly from there on, only the checksum is known. Checksums are linear, so all columns are tried in one
- * pass instead of one checksum per column.
+ * Where a burst begins inside a shard: the shard is intact up to some unknown column, and parity
+ * restores it rightly from there on. Only the checksum of the whole shard tells. Checksums are
+ * linear, so one pass tries all columns, instead of a checksum for each.
  */
 
 import { assert } from '../../base/assert.js';
 import { crc32c } from '../../base/crc32c.js';
 
-/** State of the checksum's register after one byte from zero, and the byte that a state's top byte stands for. */
+/**
+ * State of the checksum's register after one byte from zero, and the byte that a state's top byte
+ * stands for.
+ */
 const STEP = new Uint32Array(256);
 const BYTE_OF_TOP = new Uint8Array(256);
 for (let byte = 0; byte < 256; byte++) {
@@ -20,8 +23,8 @@ for (let byte = 0; byte < 256; byte++) {
 const MAX_SPLITS = 8;
 
 /**
- * The columns c, highest first, for which `stored[0, c)` followed by `restored[c, end)` has the checksum `crc`. Of neighbours
- * that give the same bytes only one is named.
+ * The columns c, highest first, for which `stored[0, c)` followed by `restored[c, end)` has the
+ * checksum `crc`. Of neighbours that give the same bytes only one is named.
  */
 export function splitColumns(stored: Uint8Array, restored: Uint8Array, crc: number): number[] {
   const length = stored.length;
@@ -33,8 +36,9 @@ export function splitColumns(stored: Uint8Array, restored: Uint8Array, crc: numb
     const difference = (stored[c] as number) ^ (restored[c] as number);
     prefix[c + 1] = (STEP[(state ^ difference) & 0xff] as number) ^ (state >>> 8);
   }
-  // The differences from c on must change the checksum from what it is to `crc`; so must those before c
-  // change it by the rest, `wanted`, once zeros up to the end have passed through: taken back zero by zero.
+  // The differences from c on must change the checksum from what it is to `crc`; so must those
+  // before c change it by the rest, `wanted`, once zeros up to the end have passed through: taken
+  // back zero by zero.
   let wanted = ((prefix[length] as number) ^ crc32c(stored) ^ crc) >>> 0;
   const found: number[] = [];
   let last = -2;

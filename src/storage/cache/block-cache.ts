@@ -1,10 +1,11 @@
 /**
- * Verified payloads in memory, bounded by bytes, shared by all tables. Blocks belong to the bytes of a file, not to its
- * name: a table that is linked under a new id keeps its cached blocks. Blocks that parity had to correct are
- * marked, so that they can be dropped and looked at again: a lost hint cannot hide behind the cache.
+ * Verified payloads in memory, bounded by bytes, shared by all tables. Blocks belong to the bytes
+ * of a file, not to its name: a table that is linked under a new id keeps its cached blocks. Blocks
+ * that parity had to correct are marked, so that they can be dropped and looked at again: a lost
+ * hint cannot hide behind the cache.
  *
- * Eviction is SIEVE: a hit sets a bit and moves nothing; a hand walks from the oldest block to the newest, spares those
- * with the bit, and evicts the first without.
+ * Eviction is SIEVE: a hit sets a bit and moves nothing; a hand walks from the oldest block to the
+ * newest, spares those with the bit, and evicts the first without.
  */
 
 import { assert } from '../../base/assert.js';
@@ -119,7 +120,10 @@ export class BlockCache {
     assert(this.#bytes <= this.capacityBytes, 'the cache stays within its bound');
   }
 
-  /** Drops all blocks that were corrected when they were read, so that the next read looks at the disk again. */
+  /**
+   * Drops all blocks that were corrected when they were read, so that the next read looks at the
+   * disk again.
+   */
   dropCorrected(): number {
     let dropped = 0;
     let next: CachedBlock | undefined;

@@ -1,7 +1,8 @@
 /**
- * The leveled picker: decides, and does nothing. Level 0 is due by its number of tables, the others by their bytes;
- * the neediest level goes first, busy and blocked tables are passed over, and what it gives is valid for the manifest
- * it was asked about. A pure function, so that every leader decides alike.
+ * Picks the next compaction, by levels, as LevelDB does: decides, and does nothing. The score of
+ * level 0 is its number of tables, that of the others their bytes, against a target; the level with
+ * the highest score goes first, busy and blocked tables are passed over, and the plan is valid for
+ * the version that was asked about. A pure function: every leader decides alike.
  */
 
 import { assert, must } from '../../base/assert.js';
@@ -26,10 +27,10 @@ export interface PickerInput {
   readonly blocked: Pick<ReadonlySet<TableId>, 'has'>;
 }
 
-/** A table whose tombstones are at least this share of its entries is compacted for their sake. */
+/** A table is compacted to drop its tombstones when they are at least this share of its entries. */
 const TOMBSTONES_DUE = 1 / 4;
 
-/** Ask again after each plan that was applied: several may be pending if they do not meet. */
+/** Ask again after each plan that was applied: several may be pending if they do not overlap. */
 export function pickLeveled(input: PickerInput): PlanChoice {
   const { manifest, settings } = input;
   const free = (table: TableMeta): boolean => !manifest.isBusy(table.id) && !input.blocked.has(table.id);
@@ -48,7 +49,10 @@ export function targetBytes(settings: TreeSettings, level: number): number {
   return settings.level1Bytes * settings.levelRatio ** (level - 1);
 }
 
-/** Levels at or above their target, neediest first. Busy tables are on their way out and do not count. */
+/**
+ * Levels at or above their target, highest score first. Busy tables are on their way out and do not
+ * count.
+ */
 function dueLevels(manifest: Version, settings: TreeSettings): { level: number; score: number }[] {
   const due: { level: number; score: number }[] = [];
   for (let level = 0; level < LEVELS - 1; level++) {
@@ -79,7 +83,7 @@ function pickLevel0(input: PickerInput, free: (table: TableMeta) => boolean): Pl
   return undefined;
 }
 
-/** The table that drags the fewest bytes of the next level along, for its own. */
+/** The table that overlaps the fewest bytes of the next level, for each byte of its own. */
 function pickDeeper(input: PickerInput, level: number, free: (table: TableMeta) => boolean): PlanOp | undefined {
   const below = input.manifest.level(level + 1);
   const candidates = input.manifest.level(level).filter(free).map((table) => {
@@ -95,8 +99,8 @@ function pickDeeper(input: PickerInput, level: number, free: (table: TableMeta) 
 }
 
 /**
- * A table with nothing below it, many tombstones, and all of it at or below the GC revision: compacting it in its own
- * level drops them all, so that this comes to an end.
+ * A table with nothing below it, many tombstones, and all of it at or below the GC revision:
+ * compacting it in its own level drops them all, so that this comes to an end.
  */
 function pickTombstones(input: PickerInput, free: (table: TableMeta) => boolean): PlanOp | undefined {
   const { manifest } = input;
@@ -111,14 +115,18 @@ function pickTombstones(input: PickerInput, free: (table: TableMeta) => boolean)
   return undefined;
 }
 
-/** These tables and all of the output level that they span; undefined if some of those are taken, or nothing may be planned. */
+/**
+ * These tables and all of the output level that they span; undefined if some of those are taken, or
+ * nothing may be planned.
+ */
 function planInto(
   input: PickerInput, tables: readonly TableMeta[], outputLevel: number, free: (table: TableMeta) => boolean,
 ): PlanOp | undefined {
   const span = must(spanOf(tables), 'S3 a plan has inputs');
   const chosen = new Set(tables);
   for (const other of input.manifest.level(outputLevel)) if (overlaps(other, span)) chosen.add(other);
-  // What was dragged in may span further: nothing of a sorted level can be in between, but check once more.
+  // What was added may span further: nothing of a sorted level can be in between, but check once
+  // more.
   const whole = must(spanOf(chosen), 'S3 a plan has inputs');
   for (const other of input.manifest.level(outputLevel)) if (overlaps(other, whole)) chosen.add(other);
   if (chosen.size > MAX_PLAN_INPUTS) return undefined;

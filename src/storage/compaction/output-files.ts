@@ -1,7 +1,8 @@
 /**
- * Writes the tables of one plan to `tables/plan-<sequence>-<ordinal>.tmp`. Nothing counts until `finish` resolves: then
- * every file is synced, its name is durable, and it was read back and has the digest of the bytes that were handed to
- * the disk, so that a lost or misdirected write does not hide behind a digest from memory (S6).
+ * Writes the tables of one plan to `tables/plan-<sequence>-<ordinal>.tmp`. Nothing counts until
+ * `finish` resolves: then every file is synced, its name is durable, and it was read back and has
+ * the digest of the bytes that were handed to the disk, so that a lost or misdirected write does
+ * not hide behind a digest from memory (S6).
  */
 
 import { assert } from '../../base/assert.js';
@@ -18,7 +19,10 @@ import { TableWriter } from '../table/table-writer.js';
 import { outputPath, type Birth, type ProducedTable } from '../table/table-meta.js';
 
 const READ_BACK_BYTES = 1 * MiB;
-/** How often the size of a table is looked at: a count of entries, so that the cut is a function of the content. */
+/**
+ * How often the size of a table is looked at: counted in entries, so that where a table ends
+ * depends on its content alone.
+ */
 const SIZE_CHECK_ENTRIES = 16;
 
 /** Writes that wait, in order. */
@@ -34,7 +38,10 @@ interface OutputOptions {
   readonly workers: Workers;
   readonly format: TableFormat;
   readonly birth: Omit<Birth, 'ordinal'>;
-  /** Start a new table at `format.tableBytes`, between two keys. A flush gives one table whatever its size. */
+  /**
+   * Start a new table at `format.tableBytes`, between two keys. A flush gives one table whatever
+   * its size.
+   */
   readonly split: boolean;
 }
 
@@ -118,7 +125,10 @@ export class OutputFiles {
     }
   }
 
-  /** Always a new file: one of an earlier run may be linked to a table by now, and must not be emptied under it. */
+  /**
+   * Always a new file: one of an earlier run may be linked to a table by now, and must not be
+   * emptied under it.
+   */
   async #create(path: string): Promise<DiskFile> {
     await this.#options.disk.unlink(path);
     return this.#options.disk.open(path, 'create');
@@ -155,7 +165,10 @@ export class OutputFiles {
     }
   }
 
-  /** Closes and removes what was written. Never throws: leftovers are orphans, and are overwritten by the next run. */
+  /**
+   * Closes and removes what was written. Never throws: leftovers are orphans, and are overwritten
+   * by the next run.
+   */
   async abort(): Promise<void> {
     this.#closeFile();
     for (let ordinal = 0; ordinal <= this.#ordinal; ordinal++) {

@@ -54,7 +54,8 @@ describe('produce', () => {
     const cases: readonly (readonly [number, readonly string[]])[] = [
       [0, ['2 a@17 0', '2 a@11 0', '2 a@10 1', '2 b@15 1', '2 tombstone true -1', '2 b@12 1', '2 tombstone true -1', '2 c@14 1']],
       [12, ['2 a@17 0', '2 a@11 1', '2 b@15 1', '2 tombstone true -1', '2 b@12 1', '2 tombstone true -1', '2 c@14 1']],
-      // b's tombstone of revision 13 is its newest version there: with nothing below, it and what it hides may go.
+      // b's tombstone of revision 13 is its newest version there: with nothing below, it and what
+      // it hides may go.
       [14, ['2 a@17 0', '2 a@11 1', '2 b@15 1', '2 tombstone true -1', '2 c@14 1']],
       [99, ['2 a@17 1', '2 b@15 1']],
     ];

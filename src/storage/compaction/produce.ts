@@ -1,7 +1,32 @@
 /**
- * The executor: what a seal or plan says, done with this node's files. The bytes are a function of the plan and the
- * content of its inputs alone: not of memtable shapes, slices, or what was there before (S2). A failed or cancelled run
- * leaves nothing that counts.
+ * What a seal or plan says, done with this node's files. The bytes are a function of the plan and
+ * the content of its inputs alone: not of memtable shapes, slices, or what was there before (S2). A
+ * failed or cancelled run leaves nothing that counts.
+ *
+ * A flush:
+ *
+ * 1. A seal entry is applied: every replica seals its memtable there (`Tree.seal`) and writes go to
+ *    a new one.
+ * 2. `produceFlush` writes all that the memtable holds, in key order, into one table,
+ *    `tables/plan-<seal>-0.tmp`.
+ * 3. `OutputFiles.finish`: the file is synced, its name is made durable, and it is read back; its
+ *    digest must be that of the bytes that were handed to the disk (S6).
+ * 4. Members report their digests. When a majority has the same, the leader proposes the edit
+ *    (replica/tree).
+ * 5. The edit is applied (`applyTreeOp`): the table gets an id and goes to the front of level 0.
+ *    The file is renamed, reads move to the new version, the memtable goes, and the manifest is
+ *    recorded.
+ *
+ * A compaction:
+ *
+ * 1. The leader picks inputs (`pickLeveled`) and proposes a plan. Applied, it makes them busy
+ *    (`judgePlan`).
+ * 2. `produceCompaction` merges the inputs in key order (`MergeCursor`), leaves out what GC allows
+ *    (`VersionGc`), and begins a new table whenever one is full.
+ * 3. The outputs are synced, named and read back, as in a flush.
+ * 4. Members report, and the leader proposes the edit, as in a flush.
+ * 5. The edit puts the outputs in the place of the inputs. The files of those go when no version
+ *    that is kept, no reader and no transfer needs them (`TreeFiles`, S5).
  */
 
 import { assert } from '../../base/assert.js';
@@ -23,7 +48,9 @@ export interface ProduceContext {
   readonly disk: Disk;
   readonly workers: Workers;
   readonly tables: TableStore;
-  /** Looked at before each slice; once it is cancelled the run rejects with StorageError CANCELLED. */
+  /**
+   * Looked at before each slice; once it is cancelled the run rejects with StorageError CANCELLED.
+   */
   readonly job?: { readonly cancelled: boolean };
 }
 
@@ -31,7 +58,10 @@ const WRITE_BYTES = 1 * MiB;
 /** Between two looks at the clock. */
 const SLICE_ENTRIES = 256;
 
-/** One slice of the work; false when there is no more. Stops early once enough bytes wait to be written. */
+/**
+ * One slice of the work; false when there is no more. Stops early once enough bytes wait to be
+ * written.
+ */
 type Step = (out: OutputFiles) => boolean;
 
 /** Writes, syncs and reads back the one table of a sealed memtable; none if it is empty. */
@@ -43,7 +73,8 @@ export function produceFlush(memtable: Memtable, seal: PendingSeal, context: Pro
     for (let n = 0; n < SLICE_ENTRIES && out.pendingBytes < WRITE_BYTES; n++) {
       const { record } = cursor;
       if (record === undefined) return false;
-      // All history stays: what GC may drop is a plan's business. Of system keys only the newest counts.
+      // All history stays: what GC may drop is a plan's business. Of system keys only the newest
+      // counts.
       const all = spaceOf(record.prefix) === USER_SPACE;
       for (let v: MemVersion | undefined = record.newest; v !== undefined; v = all ? v.older : undefined) {
         out.add(withRevision(record.prefix, v.revision, v.sub), v.tombstone, v.liveDelta, v.value);
@@ -56,8 +87,9 @@ export function produceFlush(memtable: Memtable, seal: PendingSeal, context: Pro
 }
 
 /**
- * Writes, syncs and reads back the tables of a compaction. `inputs` are those of `plan.inputs`, in that order. A block
- * beyond parity rejects with BLOCK_UNREADABLE or TABLE_UNREADABLE: repair it, then run again from the start.
+ * Writes, syncs and reads back the tables of a compaction. `inputs` are those of `plan.inputs`, in
+ * that order. A block beyond parity rejects with BLOCK_UNREADABLE or TABLE_UNREADABLE: repair it,
+ * then run again from the start.
  */
 export async function produceCompaction(
   plan: PendingPlan, inputs: readonly TableMeta[], context: ProduceContext,

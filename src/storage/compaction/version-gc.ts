@@ -1,7 +1,8 @@
 /**
- * Which versions a compaction keeps. Above the GC revision all; at or below it the newest of each key, and not even
- * that if it is a tombstone with nothing older beneath it. The live deltas of what goes are added to what stays, so
- * that the sums over any range at the newest revision are what they were. Of system keys only the newest stays.
+ * Which versions a compaction keeps: above the GC revision all; at or below it the newest of each
+ * key, and not even that if it is a tombstone with nothing older below. The live deltas of what
+ * goes are added to what stays, so that the sums over any range at the newest revision are what
+ * they were. Of system keys only the newest stays.
  */
 
 import { assert } from '../../base/assert.js';
@@ -20,7 +21,10 @@ export type Emit = (internalKey: Uint8Array, tombstone: boolean, liveDelta: numb
 export class VersionGc {
   readonly #rules: GcRules;
   readonly #emit: Emit;
-  /** The newest version at or below the GC revision of the key that is being read; copied, for the cursor moves on. */
+  /**
+   * The newest version at or below the GC revision of the present key: a copy, because the cursor
+   * moves on.
+   */
   #base: Uint8Array | undefined;
   #tombstone = false;
   #liveDelta = 0;

@@ -1,8 +1,9 @@
 /**
- * A Bloom filter over user keys: "no" is certain, "maybe" is wrong about once in a hundred at ten bits per key. The
- * hash is plain 32-bit arithmetic, so its bits are the same on every runtime.
+ * A Bloom filter over user keys: "no" is certain, "maybe" is wrong about once in a hundred at ten
+ * bits per key. The hash is plain 32-bit arithmetic, so its bits are the same on every runtime.
  *
- *   payload: probes u8 | zero u8 x 3 | bits, rounded up to 8 bytes      (empty: no filter, everything is a maybe)
+ *   payload: probes u8 | zero u8 x 3 | bits, rounded up to 8 bytes
+ *   empty:   no filter, everything is a maybe
  */
 
 import { assert } from '../../base/assert.js';
@@ -11,7 +12,10 @@ import { CodecError } from '../../base/errors.js';
 const HEAD_BYTES = 4;
 const MAX_PROBES = 30;
 
-/** Two independent 32-bit hashes, in `hashA` and `hashB`: returned through the module so that nothing is allocated. */
+/**
+ * Two independent 32-bit hashes, in `hashA` and `hashB`: returned through the module so that
+ * nothing is allocated.
+ */
 let hashA = 0;
 let hashB = 0;
 

@@ -1,7 +1,7 @@
 /**
- * Walks the keys (not the versions) of one source: a memtable, a table, or a level. A source may hold a key of
- * which the reader sees no version; `resolve` tells. Any move may throw StorageError; the cursor must then be
- * positioned again.
+ * Walks the keys (not the versions) of one source: a memtable, a table, or a level. A source may
+ * hold a key of which the reader sees no version; `resolve` tells. Any move may throw StorageError;
+ * the cursor must then be positioned again.
  */
 
 import type { VersionedEntry } from '../base/read-view.js';
@@ -11,7 +11,10 @@ export interface KeyCursor {
   readonly valid: boolean;
   /** Of the key it stands at: never written again, may be kept. Only while `valid`. */
   readonly prefix: Uint8Array;
-  /** To the first key whose internal keys are at or above `target`: a prefix, or anything between two keys. */
+  /**
+   * To the first key whose internal keys are at or above `target`: a prefix, or anything between
+   * two keys.
+   */
   seek(target: Uint8Array): void;
   /** To the last key below `target`. */
   seekBefore(target: Uint8Array): void;
@@ -19,7 +22,10 @@ export interface KeyCursor {
   next(): void;
   /** Only after `seekBefore`. */
   prev(): void;
-  /** The newest version of this key at or below `revision`, if the source has one that the reader may see. */
+  /**
+   * The newest version of this key at or below `revision`, if the source has one that the reader
+   * may see.
+   */
   resolve(revision: number): VersionedEntry | undefined;
 }
 

@@ -1,4 +1,7 @@
-/** The keys of a level below 0: its tables are sorted and share no key, so it is one long table, opened piece by piece. */
+/**
+ * The keys of a level below 0: its tables are sorted and share no key, so it is one long table,
+ * opened piece by piece.
+ */
 
 import { assert, must } from '../../base/assert.js';
 import { comparePrefixToKey } from '../base/key.js';

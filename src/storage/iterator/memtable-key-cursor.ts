@@ -1,4 +1,4 @@
-/** The keys of a memtable as a reader sees them who came at `sequence`. */
+/** The keys of a memtable as a reader sees them whose view was taken at write `sequence`. */
 
 import { must } from '../../base/assert.js';
 import { visibleVersion, type MemCursor, type Memtable } from '../memtable/memtable.js';

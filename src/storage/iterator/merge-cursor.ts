@@ -1,6 +1,7 @@
 /**
- * All entries of several runs in internal key order, for compaction. A run is one table, or tables that follow each
- * other. As long as the leading run stays below the second, it is stepped without asking the others.
+ * All entries of several runs in internal key order, for compaction. A run is one table, or tables
+ * that follow each other. As long as the leading run stays below the second, it is stepped without
+ * asking the others.
  */
 
 import { assert } from '../../base/assert.js';

@@ -1,9 +1,11 @@
 /**
- * The newest visible version of each key over all sources, lazily, in key order or against it. Sources come newest
- * first, and of any key a newer source holds only newer versions than an older one: so the first source that has a
- * visible version of a key has the right one, and the others are not asked.
+ * The newest visible version of each key over all sources, lazily, in key order or against it.
+ * Sources come newest first, and of any key a newer source holds only newer versions than an older
+ * one: so the first source that has a visible version of a key has the right one, and the others
+ * are not asked.
  *
- * After a block could not be read, the scan goes on where it was if it is asked again (the block may be repaired).
+ * After a block could not be read, the scan goes on where it was if it is asked again (the block
+ * may be repaired).
  */
 
 import { compareBytes } from '../../base/bytes.js';

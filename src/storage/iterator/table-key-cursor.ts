@@ -1,6 +1,7 @@
 /**
- * The keys of one table. Versions of a key lie next to each other, newest first: walking forward it enters a key
- * at its newest version, walking backward at its oldest. Short histories are stepped over, long ones sought past.
+ * The keys of one table. Versions of a key lie next to each other, newest first: walking forward it
+ * enters a key at its newest version, walking backward at its oldest. Short histories are stepped
+ * over, long ones sought past.
  */
 
 import { afterKey, comparePrefixToKey, MAX_SUB, prefixOf, revisionOf, subOf, withRevision } from '../base/key.js';

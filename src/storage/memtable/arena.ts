@@ -1,6 +1,6 @@
 /**
- * Copies of small byte strings, packed into chunks: a memtable owns its bytes whatever becomes of the buffers
- * its writes came in, at the price of a copy and a view instead of an allocation each.
+ * Copies of small byte strings, packed into chunks: a memtable owns its bytes whatever becomes of
+ * the buffers its writes came in, at the price of a copy and a view instead of an allocation each.
  */
 
 import { assert } from '../../base/assert.js';

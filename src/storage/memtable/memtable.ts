@@ -1,10 +1,11 @@
 /**
- * The newest writes, in key order, each key with its versions from newest to oldest. Only added to: a version
- * that was inserted never changes, and each carries the sequence of its write, so that a view which was taken
- * before a write does not see it, and sees all else for as long as it likes.
+ * The newest writes, in key order, each key with its versions from newest to oldest. Only added to:
+ * a version that was inserted never changes, and each carries the sequence of its write, so that a
+ * view which was taken before a write does not see it, and sees all else for as long as it likes.
  *
- * Two levels: an array of leaves, each a sorted array of records. A memtable is bounded (some ten thousand keys), so
- * moving a few hundred pointers at a split costs less than the nodes of a deeper tree would.
+ * Two levels: an array of leaves, each a sorted array of records. A memtable is bounded (some ten
+ * thousand keys), so moving a few hundred pointers at a split costs less than the nodes of a deeper
+ * tree would.
  */
 
 import { assert } from '../../base/assert.js';
@@ -91,7 +92,10 @@ export class Memtable {
     return this.#versions;
   }
 
-  /** Grows whenever a key is added, and only then: a cursor that remembers it knows whether its position holds. */
+  /**
+   * Grows whenever a key is added, and only then: a cursor that remembers it knows whether its
+   * position holds.
+   */
   get keys(): number {
     return this.#keys;
   }
@@ -111,7 +115,10 @@ export class Memtable {
     this.#sealed = true;
   }
 
-  /** In the user space each version of a key must be newer than the one before it. Key and value are copied. */
+  /**
+   * In the user space each version of a key must be newer than the one before it. Key and value are
+   * copied.
+   */
   insert(write: TreeWrite, sequence: number): void {
     assert(!this.#sealed, 'S1 nothing is written to a sealed memtable');
     assert(sequence >= this.#lastSequence, 'S1 writes come in order');
@@ -154,7 +161,10 @@ export class Memtable {
     return new MemCursor(this.#leaves, this);
   }
 
-  /** Sum of the live deltas of what was written at or before `sequence` to keys in [from, to), given as prefixes. */
+  /**
+   * Sum of the live deltas of what was written at or before `sequence` to keys in [from, to), given
+   * as prefixes.
+   */
   liveDeltaSum(from: Uint8Array, to: Uint8Array, sequence: number): number {
     if (compareBytes(from, to) >= 0) return 0;
     const whole = sequence >= this.#lastSequence;
@@ -227,7 +237,10 @@ export class Memtable {
   }
 }
 
-/** Walks the keys of a memtable, both ways. Keys may be inserted meanwhile: the cursor finds its place again. */
+/**
+ * Walks the keys of a memtable, both ways. Keys may be inserted meanwhile: the cursor finds its
+ * place again.
+ */
 export class MemCursor {
   readonly #leaves: readonly Leaf[];
   readonly #memtable: Memtable;

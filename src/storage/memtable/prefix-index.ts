@@ -1,7 +1,8 @@
 /**
- * Finds a record of a memtable by its key without searching in order: each put looks its key up, and an ordered
- * search touches memory in a dozen places where this touches two. It only ever helps: probes are bounded, and a
- * record that finds no slot (chosen keys may collide) is left to the ordered search.
+ * Finds a record of a memtable by its key without searching in order: each put looks its key up,
+ * and an ordered search touches memory in a dozen places, this in two. It only ever helps: probes
+ * are bounded, and a record that finds no slot (chosen keys may collide) is left to the ordered
+ * search.
  */
 
 import { assert } from '../../base/assert.js';

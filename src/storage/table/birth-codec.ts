@@ -1,6 +1,7 @@
 /**
- * Bytes of a birth: short ones for manifests, log entries, messages and hints; of fixed length for what a table says of
- * itself, because a footer has a fixed size. Reading throws CodecError on damage.
+ * Bytes of a birth: short ones for manifests, log entries, messages and hints; of fixed length for
+ * what a table says of itself, because a footer has a fixed size. Reading throws CodecError on
+ * damage.
  */
 
 import type { ByteReader, ByteWriter } from '../../base/bytes.js';

@@ -1,4 +1,7 @@
-/** How a table tells of faults, and where repaired bytes come from. Storage never calls upward otherwise. */
+/**
+ * How a table tells of faults, and where repaired bytes come from. Storage never calls upward
+ * otherwise.
+ */
 
 import type { TableMeta } from './table-meta.js';
 
@@ -18,7 +21,10 @@ export interface BlockFaults {
   corrected(meta: TableMeta, region: Region, how: string): void;
   /** Beyond parity, and patch() had nothing: the read fails. */
   unreadable(meta: TableMeta, region: Region, why: string): void;
-  /** The payload of the block at `offset`, as repaired from a peer; checked against the digest before use. */
+  /**
+   * The payload of the block at `offset`, as repaired from a peer; checked against the digest
+   * before use.
+   */
   patch(meta: TableMeta, offset: number): Uint8Array | undefined;
 }
 

@@ -16,7 +16,10 @@ import { recheckRegion, verifyTable } from './verify-table.js';
 
 const entries = sampleEntries(8);
 
-/** Reads all there is: entries forward, filter, sums, properties. Fails if anything is wrong; throws what reads throw. */
+/**
+ * Reads all there is: entries forward, filter, sums, properties. Fails if anything is wrong; throws
+ * what reads throw.
+ */
 function readAll(reader: TableReader, expected: readonly TableEntry[]): void {
   const cursor = reader.cursor();
   cursor.seekToFirst();

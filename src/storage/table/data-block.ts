@@ -1,8 +1,9 @@
 /**
- * The payload of a data block. Entries follow each other, each sharing a prefix with the key before it; every
- * RESTART_INTERVAL-th shares nothing, and the offsets of those stand at the end, for binary search:
+ * The payload of a data block. Entries follow each other, each sharing a prefix with the key before
+ * it; every RESTART_INTERVAL-th shares nothing, and the offsets of those stand at the end, for
+ * binary search:
  *
- *   entry: shared varint | unshared varint | flags u8 | value length varint | key bytes | value bytes
+ *   entry: shared varint | unshared varint | flags u8 | value bytes varint | key | value
  *   end:   restart offsets u32 ... | number of restarts u32
  */
 
@@ -69,7 +70,10 @@ function u32(bytes: Uint8Array, at: number): number {
   return (low | ((bytes[at + 3] as number) << 24)) >>> 0;
 }
 
-/** Walks the entries of one payload. It moves without allocating, except when a key outgrows its buffer. */
+/**
+ * Walks the entries of one payload. It moves without allocating, except when a key outgrows its
+ * buffer.
+ */
 export class DataBlockCursor {
   #payload: Uint8Array = EMPTY;
   /** Where the entries end and the restart offsets begin. */

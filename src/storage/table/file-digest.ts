@@ -1,6 +1,6 @@
 /**
- * The digest of a whole file: XXH128 over the XXH128s of its pieces of 64 KiB, in order. Two levels, so that a
- * writer can put a footer at the head after all the rest was hashed and written.
+ * The digest of a whole file: XXH128 over the XXH128s of its pieces of 64 KiB, in order. Two
+ * levels, so that a writer can put a footer at the head after all the rest was hashed and written.
  */
 
 import { assert } from '../../base/assert.js';
@@ -11,7 +11,10 @@ import type { Digest128 } from '../../base/ids.js';
 const PIECE_BYTES = 64 * 1024;
 const FIRST_BYTES = 4 * 1024;
 
-/** Of the last digest that was done: to grow one takes as long as to hash a small file. */
+/**
+ * The buffer of the last digest, for the next one: growing one takes as long as hashing a small
+ * file.
+ */
 let spare: Uint8Array | undefined;
 
 export class FileDigest {
@@ -72,7 +75,7 @@ export class FileDigest {
     return this;
   }
 
-  /** May be called once, after the last byte. */
+  /** Once, after the last byte. */
   digest(): Digest128 {
     assert(!this.#done, 'a digest is asked for once');
     this.#done = true;

@@ -1,6 +1,7 @@
 /**
- * The root of a table: its birth, what shaped it, and the handles of its parts. It has a fixed size and stands at
- * both ends of the file. Its digest lies in the manifest (the root digest), so it vouches for nothing by itself.
+ * The root of a table: its birth, what shaped it, and the handles of its parts. It has a fixed size
+ * and stands at both ends of the file. Its digest lies in the manifest (the root digest), so it
+ * vouches for nothing by itself.
  */
 
 import { assert } from '../../base/assert.js';

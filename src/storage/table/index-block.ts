@@ -1,11 +1,12 @@
 /**
- * The payload of the index block: one record of fixed size per data block, then their keys, so that a lookup is a
- * binary search over records without decoding the others. Each record is its block's handle (type, codec and scheme are
- * the table's) with the block's bounds and sums.
+ * The payload of the index block: one record of fixed size per data block, then their keys, so that
+ * a lookup is a binary search over records without decoding the others. Each record is its block's
+ * handle (type, codec and scheme are the table's) with the block's bounds and sums.
  *
  *   count u32 | records | keys
- *   record: offset u53 | digest u64 | min revision u53 | max revision u53 | payload bytes u32 | entries u32
- *           | live delta i32 | key offset u32 | first key bytes u32 | last key bytes u32
+ *   record: offset u53 | digest u64 | min revision u53 | max revision u53 | payload bytes u32
+ *           | entries u32 | live delta i32 | key offset u32 | first key bytes u32
+ *           | last key bytes u32
  */
 
 import { assert } from '../../base/assert.js';
@@ -159,7 +160,10 @@ export class IndexBlock {
     return { type: 'data', codec: this.#codec, scheme: this.#scheme, payloadBytes, digest: this.digest(i), offset, length };
   }
 
-  /** The first block whose last key is at or after `target`: the one that holds it if any does. `count` if there is none. */
+  /**
+   * The first block whose last key is at or after `target`: the one that holds it if any does.
+   * `count` if there is none.
+   */
   find(target: Uint8Array): number {
     let low = -1;
     let high = this.count;

@@ -1,4 +1,7 @@
-/** Ranges of user keys that tables hold. No level splits a user key, so tables are compared by these alone. */
+/**
+ * Ranges of user keys that tables hold. No level splits a user key, so tables are compared by these
+ * alone.
+ */
 
 import { comparePrefixes } from '../base/key.js';
 
@@ -12,7 +15,10 @@ export function overlaps(a: KeySpan, b: KeySpan): boolean {
   return comparePrefixes(a.smallest, b.largest) <= 0 && comparePrefixes(b.smallest, a.largest) <= 0;
 }
 
-/** Do they follow each other by key, no two of them sharing a user key? So it is in every level below 0. */
+/**
+ * Do they follow each other by key, no two of them sharing a user key? So it is in every level
+ * below 0.
+ */
 export function isSorted(tables: readonly KeySpan[]): boolean {
   for (let i = 1; i < tables.length; i++) {
     if (comparePrefixes((tables[i - 1] as KeySpan).largest, (tables[i] as KeySpan).smallest) >= 0) return false;

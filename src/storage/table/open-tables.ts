@@ -1,6 +1,7 @@
 /**
- * Which tables are open: at most so many at a time, because each holds a descriptor and its index and filter in memory.
- * One that was used since the last look is spared once (CLOCK): cheaper than an order that each read would have to keep.
+ * Which tables are open: at most so many at a time, because each holds a descriptor and its index
+ * and filter in memory. When one must be closed, those that were used since they were last looked
+ * at are spared once (the CLOCK algorithm): cheaper than LRU, where each read would move its table.
  */
 
 import { assert } from '../../base/assert.js';

@@ -1,4 +1,7 @@
-/** What a table says of itself, for tools that have no manifest: counts, bounds, birth. No read depends on it. */
+/**
+ * What a table says of itself, for tools that have no manifest: counts, bounds, birth. No read
+ * depends on it.
+ */
 
 import { assert } from '../../base/assert.js';
 import { ByteReader, ByteWriter } from '../../base/bytes.js';

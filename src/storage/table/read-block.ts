@@ -1,7 +1,7 @@
 /**
- * One block of a table from its file: verified, or corrected and then verified, or patched and then verified, or a
- * typed error. A file that is missing, too short or gives read errors is damage like any other: what could not be
- * read counts as zeros, and parity and peers make up for it.
+ * One block of a table from its file: verified, or corrected and then verified, or patched and then
+ * verified, or a typed error. A file that is missing, too short or gives read errors is damage like
+ * any other: what could not be read counts as zeros, and parity and peers make up for it.
  */
 
 import type { DiskFile } from '../../base/disk.js';
@@ -18,7 +18,9 @@ import type { BlockFaults, Region } from './block-faults.js';
 /** Why no block of a table can be read whose file is gone. */
 export const FILE_MISSING = 'the file is missing';
 
-/** After a read error the region is read in pieces of this size, so that only bad sectors are lost. */
+/**
+ * After a read error the region is read in pieces of this size, so that only bad sectors are lost.
+ */
 const SECTOR_BYTES = 4096;
 
 interface BlockRead {
@@ -27,7 +29,10 @@ interface BlockRead {
   readonly corrected: boolean;
 }
 
-/** The disk says that bytes cannot be had: damage, and not a failure of the caller or of the process. */
+/**
+ * The disk says that bytes cannot be had: damage, and not a failure of the caller or of the
+ * process.
+ */
 export function isLoss(error: unknown): boolean {
   const code = codeOf(error);
   return code === 'READ_FAILED' || code === 'NOT_FOUND';

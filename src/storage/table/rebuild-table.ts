@@ -1,7 +1,8 @@
 /**
- * The exact bytes of a table once more, from what is left of a file and from elsewhere: region by region its own bytes, its
- * own bytes corrected, or a fetched payload. All are verified payloads from which the region is made anew, and the
- * file digest at the end must be the one that a majority confirmed when the table was born (H3, S6).
+ * The exact bytes of a table once more, from what is left of a file and from elsewhere: region by
+ * region its own bytes, its own bytes corrected, or a fetched payload. All are verified payloads
+ * from which the region is made anew, and the file digest at the end must be the one that a
+ * majority confirmed when the table was born (H3, S6).
  */
 
 import { assert } from '../../base/assert.js';
@@ -31,8 +32,9 @@ interface RebuildReport {
 }
 
 /**
- * Rejects with StorageError BLOCK_UNREADABLE or TABLE_UNREADABLE if a block is nowhere to be had, DIGEST_MISMATCH if what was
- * written is not the table (a fault of this machine's memory). What was written by then is worthless.
+ * Rejects with StorageError BLOCK_UNREADABLE or TABLE_UNREADABLE if a block is nowhere to be had,
+ * DIGEST_MISMATCH if what was written is not the table (a fault of this machine's memory). What was
+ * written by then is worthless.
  */
 export async function rebuildTable(disk: Disk, path: string, meta: TableMeta, options: RebuildOptions): Promise<RebuildReport> {
   const image = new TableImage(disk, path, meta, options);

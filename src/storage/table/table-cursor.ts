@@ -78,7 +78,10 @@ export class BlockWalker implements TableCursor {
     if (!this.#entries.valid && this.#enter(this.#ordinal - 1)) this.#entries.seekToLast();
   }
 
-  /** Live deltas of the entries of one block with from <= key < to; undefined: no bound. The cursor ends invalid. */
+  /**
+   * Live deltas of the entries of one block with from <= key < to; undefined: no bound. The cursor
+   * ends invalid.
+   */
   sumWithin(ordinal: number, from: Uint8Array | undefined, to: Uint8Array | undefined): number {
     let sum = 0;
     const entries = this.#entries;

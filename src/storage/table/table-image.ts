@@ -1,6 +1,7 @@
 /**
- * A table's file read by name, window by window, past the caches where that is possible. Scrub and rebuild use this
- * and never a descriptor, which may outlive the name. Bytes that cannot be read are zeros; that is damage, not an error.
+ * A table's file read by name, window by window, past the caches where that is possible. Scrub and
+ * rebuild use this and never a descriptor, which may outlive the name. Bytes that cannot be read
+ * are zeros; that is damage, not an error.
  */
 
 import type { Disk, DiskFile } from '../../base/disk.js';
@@ -21,7 +22,7 @@ const WINDOW_BYTES = 256 * 1024;
 /** After a read error, so that only bad sectors are lost. */
 const SECTOR_BYTES = 4096;
 
-/** No byte of the block is there: nothing to decode, and no trial is worth its while. */
+/** No byte of the block is there: nothing to decode, and nothing worth trying. */
 export const BEYOND_END: DecodedBlock = { kind: 'unreadable', why: 'the file ends before it' };
 
 /** A block as it is asked for elsewhere. */
@@ -38,7 +39,10 @@ export interface BlockName {
 /** The payload of a block from elsewhere, verified before use; undefined: not to be had. */
 export type FetchPayload = (block: BlockName) => Promise<Uint8Array | undefined>;
 
-/** Long work asks it whether to wait, and says how many bytes it has handled since: a place to limit the rate. Workers are one. */
+/**
+ * Tells long work whether to wait, and hears how many bytes it has handled since the last call: so
+ * it can limit the rate. Workers are one.
+ */
 export interface Pace {
   breathe(bytes: number): Promise<void> | undefined;
 }
@@ -179,7 +183,10 @@ export class TableImage {
     ];
   }
 
-  /** Throws StorageError TABLE_UNREADABLE (footers) or BLOCK_UNREADABLE (index) if they cannot be found. */
+  /**
+   * Throws StorageError TABLE_UNREADABLE (footers) or BLOCK_UNREADABLE (index) if they cannot be
+   * found.
+   */
   async regions(): Promise<readonly SpecifiedRegion[]> {
     const [head, tail] = this.footerRegions();
     const last = await this.#readRegion(tail);

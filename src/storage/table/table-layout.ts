@@ -1,4 +1,7 @@
-/** The regions of a table in file order, with what each is judged by. They cover the file without gaps. */
+/**
+ * The regions of a table in file order, with what each is judged by. They cover the file without
+ * gaps.
+ */
 
 import { CodecError } from '../../base/errors.js';
 import type { BlockSpec } from '../block/handle.js';

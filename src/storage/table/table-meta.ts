@@ -1,14 +1,14 @@
 /**
- * What the manifest knows of a table. The digests live here, with the referrer, and never only in the
- * file: a stale, swapped or misplaced file cannot vouch for itself (S4).
+ * What the manifest knows of a table. The digests live here, with the referrer, and never only in
+ * the file: a stale, swapped or misplaced file cannot vouch for itself (S4).
  */
 
 import type { Digest128, LogIndex, NodeId, TableId, Term } from '../../base/ids.js';
 import type { EccScheme } from '../../ecc/scheme.js';
 
 /**
- * Which plan first wrote these bytes. Immutable, part of the file, and unique: committed entries never
- * change, so (sequence, ordinal) names one output of one plan for ever.
+ * Which plan first wrote these bytes. Immutable, part of the file, and unique: committed entries
+ * never change, so (sequence, ordinal) names one output of one plan for ever.
  */
 export interface Birth {
   readonly term: Term;
@@ -37,7 +37,10 @@ export interface ProducedTable extends TableName {
   readonly largest: Uint8Array;
   readonly entries: number;
   readonly tombstones: number;
-  /** Lowest and highest revision of the user space, 0 if there is none: a scan since a revision skips by them. */
+  /**
+   * Lowest and highest revision of the user space, 0 if there is none: a scan since a revision
+   * skips by them.
+   */
   readonly minRevision: number;
   readonly maxRevision: number;
   /** Sum of the live deltas of the user space. */

@@ -1,7 +1,8 @@
 /**
- * Reads one table. Nothing is believed that does not verify against its referrer: the footer against the meta, the
- * parts against the footer, a data block against the index (S4). A footer is taken from either end of the file; a filter
- * that is beyond repair means "maybe" and fails no read.
+ * Reads one table. Nothing is believed that does not verify against its referrer: the footer
+ * against the meta, the parts against the footer, a data block against the index (S4). A footer is
+ * taken from either end of the file; a filter that is beyond repair means "maybe" and fails no
+ * read.
  */
 
 import type { Disk, DiskFile } from '../../base/disk.js';
@@ -42,7 +43,10 @@ function regionOf(kind: RegionKind, handle: BlockHandle): Region {
   return { kind, offset: handle.offset, length: handle.length };
 }
 
-/** Got from TableStore.reader(meta). Opens its file at first use; valid as long as the table's file is there. */
+/**
+ * Got from TableStore.reader(meta). Opens its file at first use; valid as long as the table's file
+ * is there.
+ */
 export class TableReader implements Closable {
   readonly meta: TableMeta;
   readonly path: string;
@@ -151,7 +155,10 @@ export class TableReader implements Closable {
     return payload;
   }
 
-  /** False: no version of this key is here. `keyPrefix` is the internal key without its last SEQUENCE_BYTES. */
+  /**
+   * False: no version of this key is here. `keyPrefix` is the internal key without its last
+   * SEQUENCE_BYTES.
+   */
   mayContain(keyPrefix: Uint8Array): boolean {
     const filter = this.#filter ?? this.#loadFilter();
     return filter === undefined || filter.mayContain(keyPrefix);
@@ -192,7 +199,10 @@ export class TableReader implements Closable {
     return { min: index.minRevision(ordinal), max: index.maxRevision(ordinal) };
   }
 
-  /** Sum of the live deltas of entries with from <= key < to; undefined: to the end. Walks the border blocks only. */
+  /**
+   * Sum of the live deltas of entries with from <= key < to; undefined: to the end. Walks the
+   * border blocks only.
+   */
   liveDeltaSum(from: Uint8Array, to: Uint8Array | undefined): number {
     if (to !== undefined && compareBytes(from, to) >= 0) return 0;
     const { index } = this.#open();
@@ -223,7 +233,10 @@ export class TableReader implements Closable {
     return tableRegions(this.meta, footer, index).find((region) => region.offset === offset);
   }
 
-  /** The verified payload of the region that begins at `offset`, from wherever it can be had. A footer is to be had without the index. */
+  /**
+   * The verified payload of the region that begins at `offset`, from wherever it can be had. A
+   * footer can be had without the index.
+   */
   readPayload(offset: number): Uint8Array {
     try {
       this.#open();
@@ -242,7 +255,10 @@ export class TableReader implements Closable {
     return offset === 0 || offset === this.meta.bytes - footerRegionBytes(this.meta.scheme);
   }
 
-  /** Somebody may need it who has the index that is bad here, so that each has what the other waits for. */
+  /**
+   * Not by way of the index, which may be bad here: a peer with a good index may lack just the
+   * footer.
+   */
   #footerAlone(): Uint8Array {
     const file = this.#openFile();
     try {

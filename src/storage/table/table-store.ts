@@ -1,6 +1,7 @@
 /**
- * The open tables of a node: one reader per table id, a bounded number of them open, one cache for all. The
- * store owns descriptors and memory, never names: files are made, linked and deleted by others.
+ * The tables of a node: one reader per table id, a bounded number of them open, one cache for all
+ * (the TableCache of LevelDB). It owns descriptors and memory, never names: files are made, linked
+ * and deleted by others.
  */
 
 import { assert } from '../../base/assert.js';
@@ -13,7 +14,10 @@ import { OpenTables } from './open-tables.js';
 import { TableReader, type ReaderContext } from './table-reader.js';
 
 interface TableStoreOptions {
-  /** Tables open at once: descriptors, and memory for their indexes and filters (some 20 KiB per MiB of table). Default 256. */
+  /**
+   * Tables open at once: descriptors, and memory for their indexes and filters (some 20 KiB per MiB
+   * of table). Default 256.
+   */
   readonly maxOpenTables?: number;
 }
 
@@ -49,8 +53,8 @@ export class TableStore implements ReaderContext {
   }
 
   /**
-   * Closes the table and lets its reader go: call it before the file is deleted or replaced. Its blocks stay cached for
-   * a table of the same bytes under another id.
+   * Closes the table and lets its reader go: call it before the file is deleted or replaced. Its
+   * blocks stay cached for a table of the same bytes under another id.
    */
   forget(id: TableId): void {
     const reader = this.#readers.get(id);

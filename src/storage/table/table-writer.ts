@@ -1,11 +1,13 @@
 /**
- * Makes the bytes of a table. They are a pure function of format, birth and entries: no clock, no name of
- * the node, no accident of order, padding zero; so equal inputs give equal files on every replica (S2).
+ * Makes the bytes of a table. They are a pure function of format, birth and entries: no clock, no
+ * name of the node, no accident of order, padding zero; so equal inputs give equal files on every
+ * replica (S2).
  *
  *   footer | data block ... | filter | properties | index | footer        regions without gaps
  *
- * Usage: add() in key order; write takeChunks() now and then, one after the other from offset 0; finish(); write
- * the rest of takeChunks(), then headFooter() over the zeros at the file's beginning; sync.
+ * Usage: add() in key order; write takeChunks() now and then, one after the other from offset 0;
+ * finish(); write the rest of takeChunks(), then headFooter() over the zeros at the file's
+ * beginning; sync.
  */
 
 import { assert, must } from '../../base/assert.js';
@@ -83,7 +85,10 @@ export class TableWriter {
     return this.#tableSums.entries;
   }
 
-  /** Bytes of the file if it were finished now, roughly: compare with format.tableBytes to end a table. */
+  /**
+   * Bytes of the file if it were finished now, roughly: compare with format.tableBytes to end a
+   * table.
+   */
   get estimatedBytes(): number {
     const pending = this.#block.bytes + this.#index.bytes + this.#filter.bytes + 512;
     return this.#offset + regionBytes(pending, this.#format.scheme) + footerRegionBytes(this.#format.scheme);
@@ -193,7 +198,9 @@ export class TableWriter {
     return { ...sums, bytes, rootDigest: digest128(footer), fileDigest: this.#digest.digest(), scheme };
   }
 
-  /** After finish(): what replaces the zeros that the first chunk has in this place. Write it last. */
+  /**
+   * After finish(): what replaces the zeros that the first chunk has in this place. Write it last.
+   */
   headFooter(): { readonly offset: 0; readonly bytes: Uint8Array } {
     return { offset: 0, bytes: must(this.#headFooter, 'the head footer is known once the table is finished') };
   }

@@ -1,7 +1,8 @@
 /**
- * Scrub of one table: every byte is read past the caches, every block decoded, and its region made anew from
- * the verified payload and compared, so that rot in parity, padding, headers and mirrors is found while it still
- * costs nothing. A table is pristine if and only if every byte is what it was when the table was born.
+ * Scrub of one table: every byte is read past the caches, every block decoded, and its region made
+ * anew from the verified payload and compared, so that rot in parity, padding, headers and mirrors
+ * is found while no data has been lost yet. A table is pristine if and only if every byte is what
+ * it was when the table was born.
  */
 
 import { assert } from '../../base/assert.js';
@@ -18,8 +19,9 @@ import type { SpecifiedRegion } from './table-layout.js';
 
 export interface TableFault {
   /**
-   * corrected: the payload needed parity. unreadable: beyond parity. parity: the payload is good, other bytes of the region
-   * (header, padding, parity, mirror) or bytes after the table's end are not. missing: no file, or it ends before this.
+   * corrected: the payload needed parity. unreadable: beyond parity. parity: the payload is good,
+   * other bytes of the region (header, padding, parity, mirror) or bytes after the table's end are
+   * not. missing: no file, or it ends before this.
    */
   readonly kind: 'corrected' | 'unreadable' | 'parity' | 'missing';
   readonly region: RegionKind | 'file';
@@ -65,7 +67,9 @@ function judge(stored: Uint8Array, present: number, region: SpecifiedRegion): Ta
   }
 }
 
-/** The answer of one region read by name, past the caches where possible: is the fault still there? */
+/**
+ * The answer of one region read by name, past the caches where possible: is the fault still there?
+ */
 export async function recheckRegion(
   disk: Disk,
   path: string,

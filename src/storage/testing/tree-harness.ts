@@ -1,4 +1,7 @@
-/** A tree with a log of its own, as a replica drives it, without consensus: for the tests of the storage engine. */
+/**
+ * A tree with a log of its own, as a replica drives it, without consensus: for the tests of the
+ * storage engine.
+ */
 
 import { strict as assert } from 'node:assert';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
@@ -77,7 +80,7 @@ export class TreeHarness {
     this.context = { disk: this.disk, workers: { breathe: () => undefined }, tables: this.tables };
   }
 
-  /** As after a crash: memory is lost, the log is replayed from F + 1. */
+  /** As after a crash: memory is lost, the log is replayed from behind the flushed index. */
   async reopen(): Promise<void> {
     this.tables.close();
     this.store.close();

@@ -1,6 +1,7 @@
 /**
- * Which tables this node has, and which of their files may go. A file goes only when nothing names its table: no
- * version from the durable one on (pending plans' inputs are live in the latest), no reader, no transfer (S5).
+ * Which tables this node has, and which of their files may go. A file goes only when nothing names
+ * its table: no version from the durable one on (pending plans' inputs are live in the latest), no
+ * reader, no transfer (S5).
  */
 
 import { assert, must } from '../../base/assert.js';
@@ -78,7 +79,8 @@ export class TreeFiles {
     const orphan = (name: string): boolean => {
       if (FETCHED_FILE.test(name)) return true;
       const id = Number(TABLE_FILE.exec(name)?.[1] ?? Number.NaN);
-      // Ids and plans that the manifest has not come to yet may belong to ops that are about to be replayed.
+      // Ids and plans that the manifest has not come to yet may belong to ops that are about to be
+      // replayed.
       if (!Number.isNaN(id)) return id < latest.nextTableId && !named.has(id) && !this.#local.has(id) && !this.#pins.has(id);
       const sequence = Number(OUTPUT_FILE.exec(name)?.[1] ?? Number.NaN);
       return !Number.isNaN(sequence) && sequence <= latest.last.index && !wanted.has(sequence);

@@ -1,6 +1,6 @@
 /**
- * A version whose tables are all local, opened for reading. Counts the readers that hold it: the files of its tables
- * stay until the last is gone (S5).
+ * A version whose tables are all local, opened for reading. Counts the readers that hold it: the
+ * files of its tables stay until the last is gone (S5).
  */
 
 import { assert } from '../../base/assert.js';

@@ -1,6 +1,25 @@
 /**
- * What a reader sees: the memtables and the version of one moment, and of the active memtable only what had been
- * written by then. Nothing of it changes later.
+ * What a reader sees: the memtables and the version of one moment, and of the active memtable only
+ * what had been written by then. Nothing of it changes later.
+ *
+ * A read of one key:
+ *
+ * 1. `Tree.view` gives the present memtables and version, and retains the version: the files of its
+ *    tables stay until `release` (S5).
+ * 2. The memtables are asked, newest first. The first that has a version of the key at or below the
+ *    revision asked for, written before the view was taken, ends the read.
+ * 3. Then the tables (`TreeVersion.get`): those of level 0 from the newest on, then in each deeper
+ *    level the one table whose range holds the key. Newer versions of a key never lie below older
+ *    ones, so the first answer is the right one.
+ * 4. Within a table (`TableReader`): the filter may say no; the index names the one data block that
+ *    may hold the key; the block comes from the cache or the file, and counts only if it has the
+ *    digest that the index says (S4).
+ * 5. A block that has not is corrected by parity and judged again, or replaced by a copy that was
+ *    repaired from a peer. Otherwise the read throws BLOCK_UNREADABLE: the caller has the block
+ *    repaired, and reads again.
+ *
+ * A scan asks the same sources: a cursor for each memtable, each table of level 0 and each deeper
+ * level, merged (`MergedScan`).
  */
 
 import { assert } from '../../base/assert.js';
@@ -29,7 +48,10 @@ export class TreeView implements ReadView {
   readonly #held: TreeVersion | undefined;
   #released = false;
 
-  /** Writes above `sequence` are not seen. `held`: the version that the reader has retained, and `release` releases. */
+  /**
+   * Writes above `sequence` are not seen. `held`: the version that the reader has retained, and
+   * `release` releases.
+   */
   constructor(state: TreeState, sequence: number, held: TreeVersion | undefined) {
     this.#state = state;
     this.#sequence = sequence;

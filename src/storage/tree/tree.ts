@@ -1,7 +1,8 @@
 /**
- * The tree of one node: memtables over versions. The logical manifest changes as the log is applied; which tables
- * are local follows behind. What is read is the newest version whose tables are all local, under the memtables that it
- * does not hold yet, so every reader sees all that was applied, however far materializing lags.
+ * The tree of one node: memtables over versions. The version changes as the log is applied; which
+ * of its tables are local follows behind. What is read is the newest version whose tables are all
+ * local, under the memtables whose data it does not hold yet, so every reader sees all that was
+ * applied, however far behind the files are.
  */
 
 import { assert, must } from '../../base/assert.js';
@@ -76,8 +77,9 @@ export class Tree implements ReadableTree {
   }
 
   /**
-   * The entry at `index` sealed the memtable: call after the writes of the entries before it and before those of later ones.
-   * When the log is replayed: at the indexes of `durable.seals`, and at those of new seals that apply as `sealed`.
+   * The entry at `index` sealed the memtable: call after the writes of the entries before it and
+   * before those of later ones. When the log is replayed: at the indexes of `durable.seals`, and at
+   * those of new seals that apply as `sealed`.
    */
   seal(index: LogIndex): void {
     const previous = this.#sealed.at(-1)?.index ?? this.materialized.flushed.index;
@@ -108,18 +110,22 @@ export class Tree implements ReadableTree {
 
   // Versions.
 
-  /** Hands over each logical manifest as it is applied, with its op. The first follows the durable one. */
+  /** Takes each version as it is applied, with its op. The first follows the durable one. */
   advance(manifest: Version, op: PositionedOp): void {
     this.#line.advance(manifest, op);
     this.#settle();
   }
 
-  /** The newest logical manifest. */
+  /** The newest version: as of the last op that was applied. */
   get latest(): Version {
     return this.#line.latest;
   }
 
-  /** The newest version whose tables are all local: what is read. E is its `last.index`, F its `flushed.index`. */
+  /**
+   * The newest version whose tables are all local: what is read. Its `last.index` is the
+   * materialized index (E): every op up to there is in local files. Its `flushed.index` is the
+   * flushed index (F): every write up to there is in local tables.
+   */
   get materialized(): Version {
     return this.#line.materialized;
   }
@@ -138,7 +144,10 @@ export class Tree implements ReadableTree {
     return this.#files.has(id);
   }
 
-  /** The file tables/<id>.sst is complete, verified and synced, and its name is durable. May move `materialized`. */
+  /**
+   * The file tables/<id>.sst is complete, verified and synced, and its name is durable. May move
+   * `materialized`.
+   */
   markLocal(id: TableId): void {
     this.#files.add(id);
     this.#settle();
@@ -164,8 +173,9 @@ export class Tree implements ReadableTree {
   }
 
   /**
-   * A snapshot was received: all its tables are local, and it is the durable manifest now. Every memtable and every other
-   * version goes; the log is applied from its `flushed.index` + 1 on. Views taken before stay as they were.
+   * A snapshot was received: all its tables are local, and it is the durable manifest now. Every
+   * memtable and every other version goes; the log is applied from its `flushed.index` + 1 on.
+   * Views taken before stay as they were.
    */
   reset(manifest: Version): void {
     this.#files.addAll(manifest);
@@ -179,7 +189,10 @@ export class Tree implements ReadableTree {
 
   // Files.
 
-  /** Keeps the files of these tables until the returned function is called. For snapshot transfers (S5). */
+  /**
+   * Keeps the files of these tables until the returned function is called. For snapshot transfers
+   * (S5).
+   */
   pin(tables: readonly { readonly id: TableId }[]): () => void {
     return this.#files.pin(tables.map((table) => table.id));
   }
@@ -195,8 +208,9 @@ export class Tree implements ReadableTree {
   }
 
   /**
-   * Paths in tables/ that nothing names and nothing that may still be replayed will name: leftovers of a crash. To be asked for,
-   * and deleted, only when the manifest is the one that hard state names.
+   * Paths in tables/ that nothing names, and that nothing will name which may still be replayed:
+   * leftovers of a crash. Ask for them, and delete them, only when the manifest is the one that
+   * hard state names.
    */
   orphans(): Promise<string[]> {
     return this.#files.orphans(this.latest, this.#named());

@@ -1,6 +1,7 @@
 /**
- * Applies one op of the log to the logical manifest. Pure, and total for any op: what does not hold is refused, the
- * same way on every replica, and changes nothing but `last` (S3). Ids are given out here alone and never reused.
+ * Applies one op of the log to a version, and gives the next one. Pure, and total for any op: an op
+ * that does not hold is refused, the same way on every replica, and changes nothing but `last`
+ * (S3). Table ids are given out here alone, and never reused.
  */
 
 import { assert, must, unreachable } from '../../base/assert.js';
@@ -76,7 +77,9 @@ function apply(before: Version, op: TreeOp, at: LogPosition): Applied {
   }
 }
 
-/** What must hold after any op. Cheap: what an edit did to its level is asserted where it is done. */
+/**
+ * What must hold after any op. Cheap: what an edit did to its level is asserted where it is done.
+ */
 function checkApplied(before: Version, { manifest, outcome }: Applied, at: LogPosition): void {
   assert(manifest.last.index === at.index && manifest.last.term === at.term, 'S1 a version is as of the op that made it');
   assert(manifest.flushed.index >= before.flushed.index, 'S1 what is flushed stays flushed');
@@ -146,7 +149,8 @@ function applyCompaction(manifest: Version, op: EditOp, plan: PendingPlan): Appl
   const gone = new Set(refs.map((ref) => ref.id));
   const levels = manifest.levels.map((tables, level) => {
     if (level !== plan.outputLevel) return tables.some((t) => gone.has(t.id)) ? tables.filter((t) => !gone.has(t.id)) : tables;
-    // Level 0 is ordered by age, and only a rewrite puts anything there: in the place of its one input.
+    // Level 0 is ordered by age, and only a rewrite puts anything there: in the place of its one
+    // input.
     if (level === 0) return tables.flatMap((t) => (gone.has(t.id) ? metas : [t]));
     return [...tables.filter((t) => !gone.has(t.id)), ...metas].sort((a, b) => comparePrefixes(a.smallest, b.smallest));
   });

@@ -1,6 +1,7 @@
 /**
- * Bytes of ops and manifests, in log entries, manifest files and snapshots. Equal manifests give equal bytes, so that
- * replicas can compare them (S2). Every decoder throws CodecError on damage.
+ * Bytes of tree ops and of versions (logical manifests), in log entries, manifest files and
+ * snapshots. Equal manifests give equal bytes, so that replicas can compare them (S2). Every
+ * decoder throws CodecError on damage.
  */
 
 import { assert } from '../../base/assert.js';

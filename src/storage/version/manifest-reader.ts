@@ -1,7 +1,9 @@
 /**
- * Reads a manifest file back. A record counts if either copy verifies and continues the chain. Where none does, it is
- * torn, and never counted, only if nothing proves that it was durable; a second copy or a later record proves it, and
- * then the manifest is damaged beyond its redundancy: never silently an older one.
+ * Reads a manifest file back. A record counts if either copy verifies and continues the chain.
+ * Where neither does, the record counts as torn (its write never ended, and nobody was told that it
+ * did) only if nothing proves that it was durable. A second copy or a later record is such a proof,
+ * and then the manifest is damaged beyond its redundancy: that is an error, never silently an older
+ * manifest.
  */
 
 import type { Disk, DiskFile } from '../../base/disk.js';
@@ -26,7 +28,10 @@ export interface ManifestContents {
   /** Where the next record goes, and what it follows. */
   readonly place: RecordPlace;
   readonly offset: number;
-  /** Something was corrected, taken from the spare copy, or torn: the file should be replaced by a new one. */
+  /**
+   * Something was corrected, taken from the spare copy, or torn: the file should be replaced by a
+   * new one.
+   */
   readonly damaged: boolean;
 }
 
@@ -79,7 +84,9 @@ async function readWhole(disk: Disk, path: string): Promise<Uint8Array> {
   return bytes;
 }
 
-/** A bad sector costs the page that it is in, never the window: the other copy lies a page further. */
+/**
+ * A bad sector costs the page that it is in, never the window: the other copy lies a page further.
+ */
 async function readPages(file: DiskFile, window: Uint8Array, offset: number): Promise<void> {
   for (let at = 0; at < window.length; at += PAGE_BYTES) {
     const page = window.subarray(at, Math.min(window.length, at + PAGE_BYTES));

@@ -1,7 +1,8 @@
 /**
- * A record of a manifest file, and how it lies on disk: in two copies, each beginning on a page, each an
- * ECC-protected block behind a small frame. The second copy is written after the first was synced, so that it is
- * both a spare and the proof that the record was durable. Each record names the digest of the one before it.
+ * A record of a manifest file, and how it lies on disk: in two copies, each beginning on a page,
+ * each an ECC-protected block behind a small frame. The second copy is written after the first was
+ * synced, so that it is both a spare and the proof that the record was durable. Each record names
+ * the digest of the one before it.
  */
 
 import { assert } from '../../base/assert.js';
@@ -33,7 +34,9 @@ export type ManifestRecord =
   /** `result`: digest of the encoded manifest that the ops lead to. */
   | { readonly kind: 'ops'; readonly ops: readonly PositionedOp[]; readonly result: Digest128 };
 
-/** Where a record stands. The chain is the digest of the payload before it; all zeros for the first. */
+/**
+ * Where a record stands. The chain is the digest of the payload before it; all zeros for the first.
+ */
 export interface RecordPlace {
   readonly generation: number;
   readonly record: number;

@@ -180,7 +180,8 @@ describe('ManifestStore', () => {
     const { host, path } = await written(4);
     const size = host.disk.sizeOf(path) as number;
     const pages = size / 4096;
-    // Of each record but the last, both copies; of the last, the first copy and all of the second but its frame.
+    // Of each record but the last, both copies; of the last, the first copy and all of the second
+    // but its frame.
     for (let page = 0; page + 2 < pages; page += 2) {
       const twin = await written(4);
       await damage(twin.host.disk, path, (bytes) => bytes.fill(0, page * 4096, (page + 2) * 4096));

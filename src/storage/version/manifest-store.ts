@@ -1,8 +1,8 @@
 /**
- * The durable manifest: `manifest/<generation>`, a chain of records that begins with a snapshot. It is durable before
- * any file that it no longer names is deleted, and before the log that it stands for is cut. A new generation is
- * complete and synced before hard state names it, and the old one goes only after that: at every moment the one
- * that hard state names is whole.
+ * The durable manifest: `manifest/<generation>`, a chain of records that begins with a snapshot. It
+ * is durable before any file that it no longer names is deleted, and before the log that it stands
+ * for is cut. A new generation is complete and synced before hard state names it, and the old one
+ * goes only after that: at every moment the one that hard state names is whole.
  */
 
 import { assert } from '../../base/assert.js';
@@ -22,7 +22,10 @@ export type { PositionedOp } from './manifest-record.js';
 export interface ManifestStoreOptions {
   readonly disk: Disk;
   readonly scheme: EccScheme;
-  /** Durably names a new generation in the hard state; resolves when that is synced. Until then the old one counts. */
+  /**
+   * Durably names a new generation in the hard state; resolves when that is synced. Until then the
+   * old one counts.
+   */
   readonly commitGeneration: (name: ManifestName) => Promise<void>;
   /** File bytes beyond which the next append starts a new generation. Default 1 MiB. */
   readonly rotateBytes?: number;
@@ -40,7 +43,10 @@ export class ManifestStore {
   /** The file was damaged, or a write to it failed: nothing more is appended to it. */
   #stale = false;
   #busy = false;
-  /** Never tried twice: hard state may have named it although it could not say so. */
+  /**
+   * The last number that was tried, and is never tried again: hard state may name it although its
+   * write reported an error.
+   */
   #lastGeneration = 0;
 
   private constructor(options: ManifestStoreOptions, manifest: Version) {
@@ -49,8 +55,9 @@ export class ManifestStore {
   }
 
   /**
-   * `expected` is what hard state names; undefined: a new store, and `initial` becomes generation 1. Throws StorageError
-   * MANIFEST_UNREADABLE if what is named cannot be read: the node then needs the version of a peer, see {@link lost}.
+   * `expected` is what hard state names; undefined: a new store, and `initial` becomes generation
+   * 1. Throws StorageError MANIFEST_UNREADABLE if what is named cannot be read: the node then needs
+   * the version of a peer, see {@link lost}.
    */
   static async open(options: ManifestStoreOptions, expected: ManifestName | undefined, initial: Version): Promise<ManifestStore> {
     await options.disk.mkdir(DIR);
@@ -71,7 +78,10 @@ export class ManifestStore {
     return store;
   }
 
-  /** What hard state names is lost: nothing is durable, which `nothing` stands for, until a replacement is. */
+  /**
+   * For a node that lost what hard state names: `nothing`, an empty version, stands in until
+   * `replace` made another durable.
+   */
   static lost(options: ManifestStoreOptions, expected: ManifestName, nothing: Version): ManifestStore {
     const store = new ManifestStore(options, nothing);
     store.#name = expected;
@@ -88,14 +98,15 @@ export class ManifestStore {
     return this.#name;
   }
 
-  /** Of the file that counts. */
+  /** Of the present file. */
   get path(): string {
     return pathOf(this.#name.generation);
   }
 
   /**
-   * Makes `ops`, which lead from the durable version to `result`, durable. One at a time. If it rejects, the durable version
-   * is what it was (or, after a crash, possibly `result`); the next append goes to a new file.
+   * Makes `ops`, which lead from the durable version to `result`, durable. One at a time. If it
+   * rejects, the durable version is what it was (or, after a crash, possibly `result`); the next
+   * append goes to a new file.
    */
   async append(ops: readonly PositionedOp[], result: Version): Promise<void> {
     let applied = this.#manifest;
@@ -110,7 +121,10 @@ export class ManifestStore {
     });
   }
 
-  /** Starts a new generation with `manifest`: after a snapshot was received, or after faults were found in the file. */
+  /**
+   * Starts a new generation with `manifest`: after a snapshot was received, or after faults were
+   * found in the file.
+   */
   async replace(manifest: Version): Promise<void> {
     await this.#exclusive(async () => {
       const generation = Math.max(this.#name.generation, this.#lastGeneration) + 1;

@@ -1,9 +1,10 @@
 /**
  * When a plan may become pending. Two rules keep every read order right, whatever else is pending:
  *
- * - a live table that shares keys with an input, is not an input and lies at or above the output level must be
- *   newer than that input, or older data would come to lie above newer;
- * - nothing else may be, or be about to be, in the output level within the span of the inputs, or levels would overlap.
+ * - a live table that shares keys with an input, is not an input and lies at or above the output
+ *   level must be newer than that input, or older data would come to lie above newer;
+ * - nothing else may be, or be about to be, in the output level within the span of the inputs, or
+ *   levels would overlap.
  */
 
 import { assert, must } from '../../base/assert.js';

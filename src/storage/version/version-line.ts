@@ -1,6 +1,7 @@
 /**
- * The logical manifests from the durable one to the latest, in log order, and which of them is materialized: the newest
- * whose tables are all local. Kept this long because a restart begins at the durable one, and reads jump to any later one.
+ * The versions from the durable one to the latest, in log order, and which of them is materialized:
+ * the newest whose tables are all local. All are kept, because a restart begins at the durable one,
+ * and reads may move to any later one.
  */
 
 import { assert, must } from '../../base/assert.js';
@@ -18,12 +19,15 @@ export interface Unrecorded {
 
 export class VersionLine {
   readonly #local: Pick<ReadonlySet<TableId>, 'has'>;
-  /** From the durable to the latest one, ascending; versions that differ in nothing that is stored are merged. */
+  /**
+   * From the durable to the latest one, ascending; versions that differ in nothing that is stored
+   * are merged.
+   */
   #versions: Version[];
   /** All after the durable version, ascending. */
   #ops: PositionedOp[] = [];
   #materialized: Version;
-  /** Asked for with each proposal, and rarely another. */
+  /** Kept because it is asked for with each proposal, and rarely changes. */
   #owed: readonly TableMeta[] | undefined;
 
   /** All tables of `durable` are local. */
@@ -57,8 +61,8 @@ export class VersionLine {
   }
 
   /**
-   * After each `advance`, and when a table became local: moves `materialized` to the newest version whose tables are all
-   * local. False: it is there already.
+   * After each `advance`, and when a table became local: moves `materialized` to the newest version
+   * whose tables are all local. False: it is there already.
    */
   settle(): boolean {
     this.#owed = undefined;

@@ -1,6 +1,7 @@
 /**
- * What holds for every version that a log can lead to. What comes from a disk or a peer is judged by all of it before it
- * becomes a version, so that applying an op may take it for granted and assert that it still holds afterwards.
+ * What holds for every version that a log can lead to. What comes from a disk or a peer is judged
+ * by all of it before it becomes a version, so that applying an op may take it for granted and
+ * assert that it still holds afterwards.
  */
 
 import type { TableId } from '../../base/ids.js';

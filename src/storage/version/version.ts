@@ -1,7 +1,8 @@
 /**
- * A version: the shape of the tree as a function of the log (S1, S2). It is what the manifest stores, what a snapshot
- * carries, and what ops are judged against. Immutable: applying an op gives a new one. It holds nothing about this
- * node's files. What can be looked up is found out when it is first asked for, and kept.
+ * A version, also called the logical manifest: the shape of the tree as a function of the log (S1,
+ * S2). It is what the manifest stores, what a snapshot carries, and what ops are judged against.
+ * Immutable: applying an op gives a new one. It holds nothing about this node's files. What can be
+ * looked up is worked out when it is first asked for, and kept.
  */
 
 import { assert } from '../../base/assert.js';
@@ -23,7 +24,7 @@ export interface VersionFields {
   readonly seals: readonly PendingSeal[];
   /** By index. */
   readonly plans: readonly PendingPlan[];
-  /** The flushed index of this version: every entry up to here is in tables (that of the last flushed seal; 0 at first). */
+  /** Of the last seal that was flushed, 0 at first: every write up to here is in tables. */
   readonly flushed: LogPosition;
   /** The last op applied, valid or not. */
   readonly last: LogPosition;
@@ -107,12 +108,18 @@ export class Version implements VersionFields {
     return this.#tables.located;
   }
 
-  /** Live tables that hold the bytes of this name, whatever their ids: a heal gives the same bytes a new id. */
+  /**
+   * Live tables that hold the bytes of this name, whatever their ids: a heal gives the same bytes a
+   * new id.
+   */
   named(name: TableName): readonly TableMeta[] {
     return this.#tables.named(name);
   }
 
-  /** Is it an input of a pending plan? An edit of such a table is coming, and every other one is refused. */
+  /**
+   * Is it an input of a pending plan? An edit of such a table is coming, and every other one is
+   * refused.
+   */
   isBusy(id: TableId): boolean {
     return this.#busy.ids.has(id);
   }
@@ -133,7 +140,7 @@ export class Version implements VersionFields {
   }
 }
 
-/** What can be asked about the tables of some levels, each found out once. */
+/** What can be asked about the tables of some levels, each worked out once. */
 class LiveTables {
   readonly #levels: readonly (readonly TableMeta[])[];
   #list: readonly TableMeta[] | undefined;

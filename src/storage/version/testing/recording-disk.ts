@@ -1,4 +1,7 @@
-/** A memory disk that remembers its changes, so that a test can see what any crash between two of them would leave. */
+/**
+ * A memory disk that remembers its changes, so that a test can see what any crash between two of
+ * them would leave.
+ */
 
 import { MemoryDisk } from '../../../base/disk/memory-disk.js';
 import type { DirectRead, Disk, DiskFile, OpenMode } from '../../../base/disk.js';
@@ -74,8 +77,8 @@ export class RecordingDisk implements Disk {
   }
 
   /**
-   * What a crash after the first `count` changes leaves. `unsynced`: what of the writes since a file's last sync is there:
-   * all, none, or all with the last one cut in half.
+   * What a crash after the first `count` changes leaves. `unsynced`: what of the writes since a
+   * file's last sync is there: all, none, or all with the last one cut in half.
    */
   async crashAfter(count: number, unsynced: 'all' | 'none' | 'half'): Promise<MemoryDisk> {
     const disk = new MemoryDisk();
