@@ -1,7 +1,8 @@
 /**
- * A canary is a bug that was put in on purpose, to see that the simulator finds it. It lives here, as a change of the
- * sources, and nowhere else: no switch of any kind is in the code that ships. A change that no longer fits the sources
- * exactly once is an error, so that a canary cannot die unnoticed.
+ * A canary is a bug that was put in on purpose, to see that the simulator finds it. It lives here,
+ * as a change of the sources, and nowhere else: no switch of any kind is in the code that ships. A
+ * change that no longer fits the sources exactly once is an error, so that a canary cannot die
+ * unnoticed.
  */
 
 import type { FaultProfile } from '../../src/sim/model/fault.js';
@@ -26,8 +27,8 @@ export interface Canary {
   /** One of them must be what finds it. Default: any check. */
   readonly expectedChecks?: readonly string[];
   /**
-   * Why it cannot be found yet: the protection that it would break comes with a later version, or another one still covers it.
-   * It is listed and not hunted.
+   * Why it cannot be found yet: the protection that it would break comes with a later version, or
+   * another one still covers it. It is listed and not hunted.
    */
   readonly knownFailure?: string;
 }
@@ -36,7 +37,10 @@ export class CanaryError extends Error {
   override readonly name = 'CanaryError';
 }
 
-/** The source of one file after the canary's edits. Throws CanaryError unless each fits exactly once. */
+/**
+ * The source of one file after the canary's edits. Throws CanaryError unless each fits exactly
+ * once.
+ */
 export function edited(canary: Canary, file: string, source: string): string {
   const edits = canary.edits.filter((edit) => edit.file === file).map((edit) => ({ ...edit, at: placeOf(canary, edit, source) }));
   edits.sort((a, b) => a.at - b.at);

@@ -1,4 +1,7 @@
-/** Do the sources with the edits of a canary still type-check? Canaries that change different files share one program. */
+/**
+ * Do the sources with the edits of a canary still type-check? Canaries that change different files
+ * share one program.
+ */
 
 import { join } from 'node:path';
 import ts from 'typescript';
@@ -25,7 +28,10 @@ function batches(canaries: readonly Canary[]): Batch[] {
   return out;
 }
 
-/** What is wrong, with the names of the canaries; empty: nothing. Throws CanaryError for an edit that does not fit. */
+/**
+ * What is wrong, with the names of the canaries; empty: nothing. Throws CanaryError for an edit
+ * that does not fit.
+ */
 export function typeErrors(canaries: readonly Canary[]): string[] {
   const options = { ...compilerOptions(), noEmit: true, incremental: false };
   const host = ts.createCompilerHost(options);

@@ -1,4 +1,6 @@
-/** Canaries in blocks and healing: what is believed of bytes, and how long a fault is remembered. */
+/**
+ * Canaries in blocks and healing: what is believed of bytes, and how long a fault is remembered.
+ */
 
 import type { Canary } from './canary.js';
 

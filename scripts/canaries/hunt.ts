@@ -1,6 +1,7 @@
 /**
- * Finds a canary from scratch: seeds from the first on, until one fails. The same seed must pass without the canary, or it is a
- * bug of the product that was found, which is said loudly, and the hunt goes on.
+ * Finds a canary from scratch: seeds from the first on, until one fails. The same seed must pass
+ * without the canary, or it is a bug of the product that was found, which is said loudly, and the
+ * hunt goes on.
  */
 
 import type { Canary } from './canary.js';

@@ -1,5 +1,6 @@
 /**
- * `npm run sim:canaries`: bugs put in on purpose, each found again at its recorded seed. `--hunt`: found from scratch.
+ * `npm run sim:canaries`: bugs put in on purpose, each found again at its recorded seed. `--hunt`:
+ * found from scratch.
  */
 
 import { availableParallelism } from 'node:os';
@@ -78,7 +79,10 @@ interface Row {
   readonly ok: boolean;
 }
 
-/** Runs `work` for each, no more at a time than there are jobs. A canary that cannot be made or run is its own failure. */
+/**
+ * Runs `work` for each, no more at a time than there are jobs. A canary that cannot be made or run
+ * is its own failure.
+ */
 async function each<T>(
   canaries: readonly Canary[], jobs: number, work: (canary: Canary) => Promise<T>, failed: (canary: Canary, why: string) => T,
 ): Promise<T[]> {
@@ -100,7 +104,10 @@ async function withRuns<T>(dist: string, slots: Slots, workers: number, work: (r
   }
 }
 
-/** All at the beginning, from one build: the sources may change while a hunt goes on. One that cannot be made fails when its turn comes. */
+/**
+ * All at the beginning, from one build: the sources may change while a hunt goes on. One that
+ * cannot be made fails when its turn comes.
+ */
 function makeAll(canaries: readonly Canary[]): (canary: Canary) => string {
   const made = new Map<Canary, string | CanaryError>();
   for (const canary of canaries) {

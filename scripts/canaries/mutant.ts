@@ -1,6 +1,7 @@
 /**
- * A built copy of the store with the changes of one canary, in .data/canaries/<process id>/<name>/dist: what was built, except the
- * changed files, which are compiled here. A copy and not links: a build that goes on meanwhile writes into its files.
+ * A built copy of the store with the changes of one canary, in .data/canaries/<process
+ * id>/<name>/dist: what was built, except the changed files, which are compiled here. A copy and
+ * not links: a build that goes on meanwhile writes into its files.
  */
 
 import { createHash } from 'node:crypto';
@@ -77,7 +78,10 @@ export function makeSound(): string {
   return plainCopy('sound');
 }
 
-/** Throws CanaryError if an edit does not fit, changes nothing, or dist/ was not made from the present sources. */
+/**
+ * Throws CanaryError if an edit does not fit, changes nothing, or dist/ was not made from the
+ * present sources.
+ */
 export function makeMutant(canary: Canary): string {
   const options = compilerOptions();
   const dir = plainCopy(canary.name);

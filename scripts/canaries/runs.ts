@@ -1,4 +1,7 @@
-/** Runs of one built copy, in worker processes of that copy; and a limit on how many there are at a time in all. */
+/**
+ * Runs of one built copy, in worker processes of that copy; and a limit on how many there are at a
+ * time in all.
+ */
 
 import type { FaultProfile } from '../../src/sim/model/fault.js';
 import type { Violation } from '../../src/sim/model/result.js';
@@ -11,7 +14,10 @@ export interface Outcome {
   readonly seed: number;
   /** Undefined: the run passed. */
   readonly first: Violation | undefined;
-  /** No end within the limit. How busy the machine was has a say in it, so it is no proof of anything. */
+  /**
+   * No end within the limit. How busy the machine was has a say in it, so it is no proof of
+   * anything.
+   */
   readonly late: boolean;
   readonly wallMs: number;
 }
@@ -59,7 +65,10 @@ export class Runs {
     return new Runs(new Workers({ workers, limitMs: LIMIT_MS, module: undefined }), slots, broken);
   }
 
-  /** A run that may have been made before: many canaries show at the same seeds, each of which must pass without them. */
+  /**
+   * A run that may have been made before: many canaries show at the same seeds, each of which must
+   * pass without them.
+   */
   once(seed: number, profile: FaultProfile): Promise<Outcome> {
     const key = `${seed} ${profile}`;
     let known = this.#known.get(key);

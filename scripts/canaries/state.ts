@@ -1,4 +1,7 @@
-/** What is known of each canary: committed, so that a hunt can go on where another stopped and every find can be shown again. */
+/**
+ * What is known of each canary: committed, so that a hunt can go on where another stopped and every
+ * find can be shown again.
+ */
 
 import { readFileSync, renameSync, writeFileSync, existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +16,9 @@ export interface Known {
   readonly check: string | null;
   /** Hunts that came to an end, found or not. */
   readonly hunts: number;
-  /** The store and simulator that were used: after a change of either the same seed is another run. */
+  /**
+   * The store and simulator that were used: after a change of either the same seed is another run.
+   */
   readonly build: string;
   /** Where the hunts before this one ended; null: nothing found. */
   readonly earlier: readonly (number | null)[];
@@ -63,7 +68,8 @@ export class State {
   }
 
   #put(known: Known): void {
-    // Several may hunt at a time, each for canaries of its own: what others have written meanwhile stays.
+    // Several may hunt at a time, each for canaries of its own: what others have written meanwhile
+    // stays.
     for (const row of readRows(this.#path)) this.#known.set(row.name, row);
     this.#known.set(known.name, known);
     const rows = this.#order.flatMap((name) => this.#known.get(name) ?? []);

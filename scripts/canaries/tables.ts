@@ -125,7 +125,8 @@ export const TABLES: readonly Canary[] = [
         find: '      if (nodes.length < quorum) continue;',
         replace: '      if (nodes.length < Math.min(quorum, 1)) continue;',
       },
-      // The member whose memory fails would be named: what is to be found is that its bytes are installed.
+      // The member whose memory fails would be named: what is to be found is that its bytes are
+      // installed.
       {
         file: 'replica/tree/planner.ts',
         find: "        if (verdict.dissenters.length > 0) env.events.emit({ type: 'digest-disagreed', plan, nodes: verdict.dissenters });\n",

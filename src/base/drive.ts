@@ -1,11 +1,15 @@
-/** Long work in slices: a generator yields where it may be interrupted, and whoever drives it lets others in there. */
+/**
+ * Long work in slices: a generator yields where it may be interrupted, and whoever drives it lets
+ * others in there.
+ */
 
 import type { Workers } from './env.js';
 
 /**
- * Runs `work` to its end. Between two slices it asks `workers` whether to wait, and waits only then, so that heartbeats
- * are served however long the work is. Gives what the work returns: at once if it never had to wait (most work is
- * short), as a promise otherwise. What the work throws is thrown, or rejects.
+ * Runs `work` to its end. Between two slices it asks `workers` whether to wait, and waits only
+ * then, so that heartbeats are served however long the work is. Gives what the work returns: at
+ * once if it never had to wait (most work is short), as a promise otherwise. What the work throws
+ * is thrown, or rejects.
  */
 export function drive<T>(work: Generator<void, T>, workers: Pick<Workers, 'breathe'>): T | Promise<T> {
   const step = advance(work, workers);

@@ -1,7 +1,8 @@
 /**
- * HPACK's Huffman code (RFC 7541, appendix B), as far as printable ASCII needs it: codes of at most 15 bits. The code is
- * canonical: codes of one length are consecutive numbers, and a longer code begins where the shorter ones end. So the
- * symbols by length, in the order of their codes, are the whole table.
+ * HPACK's Huffman code (RFC 7541, appendix B), as far as printable ASCII needs it: codes of at most
+ * 15 bits. The code is canonical: codes of one length are consecutive numbers, and a longer code
+ * begins where the shorter ones end. So the symbols by length, in the order of their codes, are the
+ * whole table.
  */
 
 const SYMBOLS: readonly (readonly [bits: number, symbols: string])[] = [
@@ -39,7 +40,9 @@ const codeOf = new Map<string, { readonly code: number; readonly bits: number }>
   }
 }
 
-/** The symbol of a code of so many bits; undefined if there is none, so that more bits are needed. */
+/**
+ * The symbol of a code of so many bits; undefined if there is none, so that more bits are needed.
+ */
 export function huffmanSymbol(code: number, bits: number): string | undefined {
   const codes = codesOf[bits];
   return codes === undefined ? undefined : codes.symbols[code - codes.first];

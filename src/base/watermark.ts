@@ -1,7 +1,8 @@
 /**
- * A log index that only grows, with one writer and any number of readers. Readers may look at it at any time, or hear of it
- * when it is published, in the order in which they subscribed. The writer may move it many times between two
- * publications: what it moves through in one stretch of work is told once.
+ * A log index that only grows, with one writer and any number of readers. Readers may look at it at
+ * any time, or hear of it when it is published, in the order in which they subscribed. The writer
+ * may move it many times between two publications: what it moves through in one stretch of work is
+ * told once.
  */
 
 import { assert } from './assert.js';

@@ -245,7 +245,10 @@ export class Replica {
     return transferLeadership({ env, electionMs, driver, leadership, applier, gossip });
   }
 
-  /** Lets go of everything. Leadership should have been handed over before. Asked again, it is the same end. */
+  /**
+   * Lets go of everything. Leadership should have been handed over before. Asked again, it is the
+   * same end.
+   */
   stop(): Promise<void> {
     return (this.#end ??= this.#stop());
   }

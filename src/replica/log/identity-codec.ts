@@ -4,9 +4,9 @@
  * the entry's own bytes look like now. It names each entry by index and term, for asking peers, and
  * by offset, length and checksum, so that the sound records of a damaged batch are still found.
  *
- *     head (64 bytes):      magic 4 | crc 4 | count 4 | batch offset 4 | generation 8 | sequence 8 |
- *                           previous index 8 | previous term 8 | snapshot through 8 | flags 4 |
- *                           runs 4
+ *     head (64 bytes):      magic 4 | crc 4 | count 4 | batch offset 4 | generation 8 |
+ *                           sequence 8 | previous index 8 | previous term 8 |
+ *                           snapshot through 8 | flags 4 | runs 4
  *     per run of one term:  entries 4 | term 8
  *     then per entry:       record length 4 | record checksum 4
  *

@@ -1,9 +1,10 @@
 /**
- * The cluster under test: lives of the shipping replica on disks that outlive them. A life ends by a fault (power, kill) or because
- * the replica says that it cannot go on; then a supervisor starts it again, as a service manager would, later each time.
+ * The cluster under test: lives of the shipping replica on disks that outlive them. A life ends by
+ * a fault (power, kill) or because the replica says that it cannot go on; then a supervisor starts
+ * it again, as a service manager would, later each time.
  *
- * What a replica may not do is here: throw out of an event, stop with anything but a typed error, or stop for good without
- * a fault that excuses it.
+ * What a replica may not do is here: throw out of an event, stop with anything but a typed error,
+ * or stop for good without a fault that excuses it.
  */
 
 import { AssertionError } from '../../base/assert.js';
@@ -28,7 +29,10 @@ export interface ClusterWatcher {
   onStart(node: SimNode): void;
   /** A life is over. */
   onDeath(node: SimNode): void;
-  /** Why a typed stop is no fault of the store: damage that was done to this node. Undefined: it is one. */
+  /**
+   * Why a typed stop is no fault of the store: damage that was done to this node. Undefined: it is
+   * one.
+   */
   excuse(node: SimNode, error: unknown): string | undefined;
   report(kind: ViolationKind, check: string, message: string, node: number): void;
 }
@@ -62,7 +66,9 @@ class Node implements SimNode {
 const SECOND_US = 1_000_000;
 const FIRST_BACKOFF_US = SECOND_US;
 const MAX_BACKOFF_US = 15 * SECOND_US;
-/** A node that stopped so often in a row with the same excuse is given up until the faults are over. */
+/**
+ * A node that stopped so often in a row with the same excuse is given up until the faults are over.
+ */
 const STOPS_UNTIL_FENCED = 3;
 /** Of simulated time, over the longest stall that a disk may have. */
 const MAX_STOP_US = 60 * SECOND_US;
@@ -100,7 +106,10 @@ export class SimCluster {
     return this.#nodes.find((node) => node.state === 'up' && node.running?.replica.leadership.mayShapeTree === true);
   }
 
-  /** Ends a life at once: by power loss, or by kill -9, which the page cache survives. It stays down until `up`. */
+  /**
+   * Ends a life at once: by power loss, or by kill -9, which the page cache survives. It stays down
+   * until `up`.
+   */
   down(target: SimNode, how: 'power' | 'kill'): void {
     const node = target as Node;
     node.holds++;
@@ -115,7 +124,10 @@ export class SimCluster {
     if (node.state === 'down' && node.process === undefined) this.#start(node);
   }
 
-  /** As an operator stops it: leadership is not handed over here, files are closed. Resolves when it is down; call `up` then. */
+  /**
+   * As an operator stops it: leadership is not handed over here, files are closed. Resolves when it
+   * is down; call `up` then.
+   */
   async stop(target: SimNode): Promise<void> {
     const node = target as Node;
     const { running, process } = node;

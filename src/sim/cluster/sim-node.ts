@@ -1,4 +1,7 @@
-/** A node as the rest of the simulator sees it: a disk that stays, and one life after another of the shipping replica on it. */
+/**
+ * A node as the rest of the simulator sees it: a disk that stays, and one life after another of the
+ * shipping replica on it.
+ */
 
 import type { NodeId } from '../../base/ids.js';
 import type { Member } from '../../node/open-member.js';

@@ -80,7 +80,8 @@ export class FakeNode {
     Object.defineProperty(leadership, 'term', { get: () => this.term });
     const reads = {};
     Object.defineProperty(reads, 'open', { get: () => this.serves });
-    this.#replica = { log, tree, applier, driver, readIndex, proposals: { size: 0 }, proposer: { propose: () => false }, leadership, reads };
+    const proposer = { propose: () => false };
+    this.#replica = { log, tree, applier, driver, readIndex, proposals: { size: 0 }, proposer, leadership, reads };
     Object.defineProperty(this.#replica, 'settings', { get: () => this.settings });
   }
 
