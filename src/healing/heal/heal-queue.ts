@@ -140,8 +140,9 @@ export class HealQueue {
   /** An entry that left the queue meanwhile has nothing left to fail. */
   failed(table: TableId, now: number, lacks?: WantedBlock): void {
     const known = this.#heals.get(table);
+    // Chance is drawn for each failure alike, so that a run of the simulator stays what it was.
+    const due = now + backoffMs(known?.attempts ?? 0, this.#random);
     if (known === undefined) return;
-    const due = now + backoffMs(known.attempts, this.#random);
     assert(lacks === undefined || lacks.offset >= 0, `H4 table ${table} lacks a block at ${lacks?.offset}`);
     this.#move(table, { state: 'backoff', attempts: known.attempts + 1, due, lacks });
   }

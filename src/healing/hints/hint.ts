@@ -13,7 +13,7 @@ import { CodecError } from '../../base/errors.js';
 import type { Digest128, NodeId, TableId } from '../../base/ids.js';
 import type { HintKind } from '../status/hint-status.js';
 import { readBirth, writeBirth } from '../../storage/table/birth-codec.js';
-import type { Birth, TableMeta } from '../../storage/table/table-meta.js';
+import type { Birth } from '../../storage/table/table-meta.js';
 
 export interface Hint {
   readonly tableId: TableId;
