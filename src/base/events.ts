@@ -39,6 +39,3 @@ export interface EventSink {
   /** Never throws; a subscriber's failure is the subscriber's. */
   emit(event: KintsugiEvent): void;
 }
-
-/** Drops everything. */
-export const silent: EventSink = { emit: () => undefined };

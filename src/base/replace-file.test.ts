@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { utf8 } from './bytes.js';
-import { FaultDisk } from './disk/fault-disk.js';
+import { FaultDisk } from './disk/testing/fault-disk.js';
 import { MemoryDisk } from './disk/memory-disk.js';
 import { DiskError } from './errors.js';
 import { directoryOf, replaceFile } from './replace-file.js';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { CrashDisk } from '../base/disk/crash-disk.js';
+import { CrashDisk } from '../base/disk/testing/crash-disk.js';
 import { MemoryDisk } from '../base/disk/memory-disk.js';
 import { DiskError } from '../base/errors.js';
 import { tablePath, type TableMeta } from '../storage/table/table-meta.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { codeOf } from '../errors.js';
-import { CrashDisk } from './crash-disk.js';
-import { FaultDisk } from './fault-disk.js';
+import { CrashDisk } from './testing/crash-disk.js';
+import { FaultDisk } from './testing/fault-disk.js';
 import { MemoryDisk } from './memory-disk.js';
 import { diskConformance } from './testing/disk-conformance.js';
 import { seededRandom } from '../testing/seeded-random.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Env } from '../../base/env.js';
 import { DiskError } from '../../base/errors.js';
-import { silent } from '../../base/events.js';
+import { silent } from '../../base/testing/silent.js';
 import type { ConfirmedFault } from '../hints/confirmed-fault.js';
 import type { HintRecorder } from '../hints/hint-recorder.js';
 import type { HintStore } from '../hints/hint-store.js';

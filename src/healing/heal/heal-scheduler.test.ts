@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { silent } from '../../base/events.js';
+import { silent } from '../../base/testing/silent.js';
 import type { Env } from '../../base/env.js';
 import type { TableId } from '../../base/ids.js';
 import type { HealingContext } from '../../replica/hooks/healing-hooks.js';

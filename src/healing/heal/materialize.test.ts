@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
-import { silent } from '../../base/events.js';
+import { silent } from '../../base/testing/silent.js';
 import type { Env } from '../../base/env.js';
 import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import { hintOf, type ConfirmedFault } from '../hints/confirmed-fault.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { AssertionError } from '../../base/assert.js';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import type { Env } from '../../base/env.js';
-import { silent } from '../../base/events.js';
+import { silent } from '../../base/testing/silent.js';
 import type { TableMeta } from '../../storage/table/table-meta.js';
 import type { VerifyReport } from '../../storage/table/verify-table.js';
 import { manifestOf, TestClock } from '../testing/world.js';

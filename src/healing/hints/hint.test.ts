@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { FaultDisk } from '../../base/disk/fault-disk.js';
+import { FaultDisk } from '../../base/disk/testing/fault-disk.js';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import type { Disk } from '../../base/disk.js';
 import type { Env } from '../../base/env.js';
 import { CodecError } from '../../base/errors.js';
-import { silent } from '../../base/events.js';
+import { silent } from '../../base/testing/silent.js';
 import { decodeHintsRequest, encodeHintsRequest } from './hint-forwarder.js';
 import type { Confirmation } from './confirmed-fault.js';
 import type { HintEnd } from './hint-end.js';

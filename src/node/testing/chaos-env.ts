@@ -4,7 +4,7 @@
  * nothing that an old one still runs can touch the disk or the network of the next.
  */
 
-import { CrashDisk } from '../../base/disk/crash-disk.js';
+import { CrashDisk } from '../../base/disk/testing/crash-disk.js';
 import type { Disk, DiskFile } from '../../base/disk.js';
 import type { Env, Network, Random } from '../../base/env.js';
 import { DiskError, NetworkError } from '../../base/errors.js';

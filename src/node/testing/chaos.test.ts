@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { fromUtf8, utf8 } from '../../base/bytes.js';
-import type { CrashDisk } from '../../base/disk/crash-disk.js';
+import type { CrashDisk } from '../../base/disk/testing/crash-disk.js';
 import { seededRandom } from '../../base/testing/seeded-random.js';
 import type { Random } from '../../base/env.js';
 import { codeOf, messageOf } from '../../base/errors.js';

@@ -2,7 +2,10 @@
 
 import { must } from '../../base/assert.js';
 import type { Disk } from '../../base/disk.js';
+import { codeOf } from '../../base/errors.js';
+import type { PutRequest } from '../../api/requests.js';
 import { put } from '../../api/testing/requests.js';
+import type { ClusterNode } from './cluster-node.js';
 import type { Cluster } from './cluster.js';
 
 const AT_ONCE = 20;
@@ -20,8 +23,24 @@ export async function load(cluster: Cluster<Disk>, from: number, to: number, key
     await Promise.all(
       Array.from({ length: AT_ONCE }, (_, k) => {
         const node = must(cluster.alive[(at + k) % cluster.alive.length], 'a member is up');
-        return node.store.put(put(`key${(at + k) % keys}`, valueOf(at + k)));
+        return write(node, put(`key${(at + k) % keys}`, valueOf(at + k)));
       }),
     );
+  }
+}
+
+/**
+ * As a client does that is asked to slow down: a member that cannot keep up with its flushes refuses
+ * writes (`too many requests`) until it can.
+ */
+async function write({ store }: ClusterNode<Disk>, request: PutRequest): Promise<void> {
+  for (;;) {
+    try {
+      await store.put(request);
+      return;
+    } catch (error) {
+      if (codeOf(error) !== 'TOO_MANY_REQUESTS') throw error;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { fromUtf8 } from '../../base/bytes.js';
-import type { CrashDisk } from '../../base/disk/crash-disk.js';
+import type { CrashDisk } from '../../base/disk/testing/crash-disk.js';
 import { codeOf } from '../../base/errors.js';
 import { seededRandom } from '../../base/testing/seeded-random.js';
 import { tablePath } from '../../storage/table/table-meta.js';

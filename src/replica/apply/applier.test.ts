@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Env } from '../../base/env.js';
-import { silent } from '../../base/events.js';
+import { silent } from '../../base/testing/silent.js';
 import type { Entry } from '../../raft/types.js';
 import { StorageError } from '../../storage/base/errors.js';
 import { Applier } from './applier.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { codeOf } from '../../base/errors.js';
-import { silent } from '../../base/events.js';
+import { silent } from '../../base/testing/silent.js';
 import { put } from '../../api/testing/requests.js';
 import { ManualClock } from '../../base/testing/manual-clock.js';
 import { MemberState } from '../state/testing/member-state.js';

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import type { Clock, Env, Network } from '../../base/env.js';
 import { CodecError, codeOf, NetworkError } from '../../base/errors.js';
-import { silent } from '../../base/events.js';
+import { silent } from '../../base/testing/silent.js';
 import { BlockCache } from '../../storage/cache/block-cache.js';
 import { noFaults, type Region } from '../../storage/table/block-faults.js';
 import { TableStore } from '../../storage/table/table-store.js';

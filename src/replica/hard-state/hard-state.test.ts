@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { CrashDisk } from '../../base/disk/crash-disk.js';
-import { FaultDisk } from '../../base/disk/fault-disk.js';
+import { CrashDisk } from '../../base/disk/testing/crash-disk.js';
+import { FaultDisk } from '../../base/disk/testing/fault-disk.js';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import { seededRandom } from '../../base/testing/seeded-random.js';
 import { codeOf } from '../../base/errors.js';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { CrashDisk } from '../../base/disk/crash-disk.js';
+import { CrashDisk } from '../../base/disk/testing/crash-disk.js';
 import { seededRandom } from '../../base/testing/seeded-random.js';
 import type { Random } from '../../base/env.js';
 import { codeOf } from '../../base/errors.js';

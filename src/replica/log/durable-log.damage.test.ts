@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { FaultDisk } from '../../base/disk/fault-disk.js';
+import { FaultDisk } from '../../base/disk/testing/fault-disk.js';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import { seededRandom } from '../../base/testing/seeded-random.js';
 import { codeOf } from '../../base/errors.js';

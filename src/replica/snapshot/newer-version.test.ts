@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { EMPTY } from '../../base/bytes.js';
 import { NetworkError } from '../../base/errors.js';
 import type { Env } from '../../base/env.js';
-import { silent } from '../../base/events.js';
+import { silent } from '../../base/testing/silent.js';
 import type { NodeId } from '../../base/ids.js';
 import { StorageError } from '../../storage/base/errors.js';
 import type { Tree } from '../../storage/tree/tree.js';

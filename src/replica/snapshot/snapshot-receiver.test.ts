@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { utf8 } from '../../base/bytes.js';
 import type { Env } from '../../base/env.js';
-import { silent } from '../../base/events.js';
+import { silent } from '../../base/testing/silent.js';
 import { newMessage } from '../../raft/message.js';
 import type { Message } from '../../raft/types.js';
 import { StorageError } from '../../storage/base/errors.js';

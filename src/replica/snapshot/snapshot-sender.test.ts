@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { utf8 } from '../../base/bytes.js';
-import { silent } from '../../base/events.js';
+import { silent } from '../../base/testing/silent.js';
 import { USER_SPACE } from '../../storage/base/read-view.js';
 import { decodeManifest } from '../../storage/version/manifest-codec.js';
 import { tablePath } from '../../storage/table/table-meta.js';

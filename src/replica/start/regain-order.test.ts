@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { EMPTY } from '../../base/bytes.js';
-import { FaultDisk } from '../../base/disk/fault-disk.js';
+import { FaultDisk } from '../../base/disk/testing/fault-disk.js';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import type { Clock, Env } from '../../base/env.js';
 import { codeOf, NetworkError } from '../../base/errors.js';
-import { silent } from '../../base/events.js';
+import { silent } from '../../base/testing/silent.js';
 import type { LogIndex, NodeId } from '../../base/ids.js';
 import { DEFAULT_TREE_SETTINGS } from '../../storage/base/settings.js';
 import { StorageError } from '../../storage/base/errors.js';

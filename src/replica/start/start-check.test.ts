@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { ByteReader, ByteWriter } from '../../base/bytes.js';
 import type { Env, Timer } from '../../base/env.js';
 import { codeOf, NetworkError } from '../../base/errors.js';
-import { silent } from '../../base/events.js';
+import { silent } from '../../base/testing/silent.js';
 import { ManualClock } from '../../base/testing/manual-clock.js';
 import type { Gossip } from '../consensus/gossip.js';
 import type { ReplicatedState } from '../kv/replicated-state.js';

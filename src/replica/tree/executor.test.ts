@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { utf8 } from '../../base/bytes.js';
 import type { Env } from '../../base/env.js';
-import { silent } from '../../base/events.js';
+import { silent } from '../../base/testing/silent.js';
 import { USER_SPACE } from '../../storage/base/read-view.js';
 import { tablePath } from '../../storage/table/table-meta.js';
 import { Version } from '../../storage/version/version.js';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { FaultDisk } from '../../base/disk/fault-disk.js';
+import { FaultDisk } from '../../base/disk/testing/fault-disk.js';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import type { Env } from '../../base/env.js';
-import { silent } from '../../base/events.js';
+import { silent } from '../../base/testing/silent.js';
 import { outputPath, tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import { ManualClock } from '../../base/testing/manual-clock.js';
 import { Materializer, type MaterializerParts } from './materializer.js';

@@ -4,7 +4,7 @@
  * strikes do in each cell is in strike-disk.ts and what it calls.
  */
 
-import { DISK_FAULTS, STRUCTURES, type DiskFault, type FaultProfile, type Structure } from '../model/fault.js';
+import { DISK_FAULTS, type DiskFault, type FaultProfile, type Structure } from '../model/fault.js';
 
 export interface Cell {
   readonly structure: Structure;
@@ -66,9 +66,4 @@ export function kindsOf(structure: Structure, profile: FaultProfile): DiskFault[
 
 export function isPossible(cell: Cell, profile: FaultProfile): boolean {
   return kindsOf(cell.structure, profile).includes(cell.kind);
-}
-
-/** All that the profile can reach. */
-export function possibleCells(profile: FaultProfile): Cell[] {
-  return STRUCTURES.flatMap((structure) => kindsOf(structure, profile).map((kind) => ({ structure, kind })));
 }

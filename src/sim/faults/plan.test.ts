@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { World } from '../world/world.js';
-import { isFullOnly, isPossible, possibleCells } from './cells.js';
+import { isFullOnly, isPossible } from './cells.js';
+import { possibleCells } from './testing/cells.js';
 import { DISK_FAULTS, NETWORK_FAULTS, PROCESS_FAULTS, STRUCTURES, type FaultAction, type FaultProfile } from '../model/fault.js';
 import { IMPOSSIBLE } from './impossible.js';
 import { planFaults } from './plan.js';

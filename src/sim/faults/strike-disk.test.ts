@@ -5,14 +5,16 @@ import { tablePath } from '../../storage/table/table-meta.js';
 import type { SimNode } from '../cluster/sim-node.js';
 import type { SimDisk } from '../disk/sim-disk.js';
 import { testPump } from '../testing/pump.js';
-import { possibleCells, type Cell } from './cells.js';
+import { possibleCells } from './testing/cells.js';
+import { type Cell } from './cells.js';
 import { mayDoom } from './context.js';
 import type { FaultAction, Spread } from '../model/fault.js';
 import { readSegments } from './log-places.js';
 import { isClean, readCopies, readSlots } from './manifest-places.js';
 import { strikeDisk } from './strike-disk.js';
 import { structureAt } from './file-structure.js';
-import { partOfTable, placesOf, tablesOf } from './structures.js';
+import { partOfTable, placesOf } from './testing/places.js';
+import { tablesOf } from './structures.js';
 import { remembered, restedCluster, trialOf, type Remembered, type Rested, type Trial } from './testing/struck-nodes.js';
 
 const SECOND_US = 1_000_000;

@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert';
 import fc from 'fast-check';
 import { toHex, utf8 } from '../../base/bytes.js';
-import { FaultDisk } from '../../base/disk/fault-disk.js';
+import { FaultDisk } from '../../base/disk/testing/fault-disk.js';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import type { Disk } from '../../base/disk.js';
 import { codeOf } from '../../base/errors.js';

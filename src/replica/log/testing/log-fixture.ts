@@ -2,7 +2,7 @@
 
 import type { Disk } from '../../../base/disk.js';
 import type { Clock, Timer } from '../../../base/env.js';
-import { silent } from '../../../base/events.js';
+import { silent } from '../../../base/testing/silent.js';
 import type { Entry } from '../../../raft/types.js';
 import { DurableLog, type LogOptions, type OpenedLog } from '../durable-log.js';
 

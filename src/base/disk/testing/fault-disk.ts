@@ -5,9 +5,9 @@
  * every later write and sync of the file fails, through whatever name or handle.
  */
 
-import type { DirectRead, Disk, DiskFile, OpenMode } from '../disk.js';
-import { DiskError, type DiskErrorCode } from '../errors.js';
-import { normalPath } from './memory-disk.js';
+import type { DirectRead, Disk, DiskFile, OpenMode } from '../../disk.js';
+import { DiskError, type DiskErrorCode } from '../../errors.js';
+import { normalPath } from '../memory-disk.js';
 
 export type FaultKind =
   /** EIO on a read that meets the range. */

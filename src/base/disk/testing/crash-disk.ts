@@ -8,10 +8,10 @@
  * last that reaches the cache, and everything fails until `crash`.
  */
 
-import type { DirectRead, Disk, DiskFile, OpenMode } from '../disk.js';
-import type { Random } from '../env.js';
-import { DiskError } from '../errors.js';
-import { MemoryDisk, parentOf, type MemoryChange, type MemoryNode, type NameChange } from './memory-disk.js';
+import type { DirectRead, Disk, DiskFile, OpenMode } from '../../disk.js';
+import type { Random } from '../../env.js';
+import { DiskError } from '../../errors.js';
+import { MemoryDisk, parentOf, type MemoryChange, type MemoryNode, type NameChange } from '../memory-disk.js';
 
 const SECTOR = 512;
 
