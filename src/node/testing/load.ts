@@ -30,8 +30,8 @@ export async function load(cluster: Cluster<Disk>, from: number, to: number, key
 }
 
 /**
- * As a client does that is asked to slow down: a member that cannot keep up with its flushes refuses
- * writes (`too many requests`) until it can.
+ * As a client does that is asked to slow down: a member that cannot keep up with its flushes
+ * refuses writes (`too many requests`) until it can.
  */
 async function write({ store }: ClusterNode<Disk>, request: PutRequest): Promise<void> {
   for (;;) {

@@ -18,7 +18,7 @@ import { Life } from './life.js';
 import { pathTo, type Entry } from './names.js';
 import { powerLoss } from './power-loss.js';
 
-export type { ArmedFault, ArmedKind } from './armed-faults.js';
+export type { ArmedFault } from './armed-faults.js';
 
 /**
  * Durable names and contents, hard links included: what a power loss that keeps nothing would
