@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { toHex } from '../../base/bytes.js';
 import { codeOf } from '../../base/errors.js';
-import type { ArmedFault, ArmedKind, SimDisk } from './sim-disk.js';
+import type { ArmedFault, ArmedKind } from './armed-faults.js';
+import type { SimDisk } from './sim-disk.js';
 import { inDiskWorld, putDurable, readAll, readPastCache } from './testing/disk-world.js';
 
 const hasCode = (code: string) => (error: unknown) => codeOf(error) === code;
