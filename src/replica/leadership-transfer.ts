@@ -23,15 +23,18 @@ export interface TransferParts {
   readonly gossip: Gossip;
 }
 
-/** True if another member leads now, or did all along. Gives up after one election time-out. */
+/**
+ * True if another member leads now, or did all along. Asks the followers that are known to be
+ * alive, the furthest ahead first, each for one election time-out.
+ */
 export async function transferLeadership(parts: TransferParts): Promise<boolean> {
   const { driver, leadership, electionMs, env } = parts;
-  if (!leadership.isLeader) return true;
-  const to = successor(parts);
-  if (to === 0) return false;
-  driver.transferLeader(to);
-  const deadline = env.clock.now() + electionMs;
-  while (leadership.isLeader && env.clock.now() < deadline) await sleep(env.clock, POLL_MS);
+  for (const to of successors(parts)) {
+    if (!leadership.isLeader) return true;
+    driver.transferLeader(to);
+    const deadline = env.clock.now() + electionMs;
+    while (leadership.isLeader && env.clock.now() < deadline) await sleep(env.clock, POLL_MS);
+  }
   return !leadership.isLeader;
 }
 
@@ -44,21 +47,18 @@ export function transferWhenBlocked(parts: TransferParts): void {
   const { applier, driver, leadership, env, electionMs } = parts;
   const since = applier.blockedSince;
   if (since === undefined || !leadership.isLeader || env.clock.now() - since < electionMs) return;
-  const to = successor(parts, applier.index + 1);
-  if (to === 0) return;
+  const [to] = successors(parts, applier.index + 1);
+  if (to === undefined) return;
   env.events.emit({ type: 'warning', message: 'apply waits for a repair: leadership is handed over', data: { to, index: applier.index + 1 } });
   driver.transferLeader(to);
 }
 
-/** 0 if no follower is known to be alive and to have applied `applied`. */
-function successor({ driver, gossip, leadership }: TransferParts, applied: LogIndex = 0): NodeId {
-  const { progress } = driver.node.status();
-  let best: NodeId = 0;
-  let match = -1;
-  for (const [id, peer] of progress ?? []) {
-    if (id === leadership.self || !peer.recentActive || peer.isLearner || peer.state !== 'replicate') continue;
-    if ((gossip.of(id)?.applied ?? 0) < applied) continue;
-    if (peer.match > match) [best, match] = [id, peer.match];
+/** Followers that are known to be alive and to have applied `applied`, the furthest ahead first. */
+function successors({ driver, gossip, leadership }: TransferParts, applied: LogIndex = 0): NodeId[] {
+  const found: { readonly id: NodeId; readonly match: LogIndex }[] = [];
+  for (const [id, { match, state, recentActive, isLearner }] of driver.node.status().progress ?? []) {
+    if (id === leadership.self || !recentActive || isLearner || state !== 'replicate') continue;
+    if ((gossip.of(id)?.applied ?? 0) >= applied) found.push({ id, match });
   }
-  return best;
+  return found.sort((a, b) => b.match - a.match).map(({ id }) => id);
 }

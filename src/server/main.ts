@@ -9,7 +9,7 @@ import type { Server as HttpServer } from 'node:http';
 import { logVerbosity, setLogVerbosity, type Server as GrpcServer } from '@grpc/grpc-js';
 import closeWithGrace from 'close-with-grace';
 import { KiB } from '../base/bytes.js';
-import { codeOf, messageOf } from '../base/errors.js';
+import { codeOf } from '../base/errors.js';
 import { formatId } from '../base/ids.js';
 import { logEvents, openLogger, type Logger } from '../observability/log.js';
 import { Metrics } from '../observability/metrics.js';
@@ -62,7 +62,7 @@ export async function runNode(config: NodeConfig): Promise<void> {
       process.exit(1);
     }
     logger.info({ signal }, 'stopping');
-    if (running !== undefined) await shutDown(running, config, logger);
+    if (running !== undefined) await shutDown(running, logger);
     logger.info('stopped');
   });
   try {
@@ -118,9 +118,9 @@ async function startHttp(
   return servers;
 }
 
-async function shutDown({ node, grpc, http, health }: Running, config: NodeConfig, logger: Logger): Promise<void> {
+async function shutDown({ node, grpc, http, health }: Running, logger: Logger): Promise<void> {
   health.setServing(false);
-  await handOver(node.store, config, logger);
+  await transferLeadership(node, logger);
   await closeGrpc(grpc, DRAIN_MS);
   await node.stop();
   for (const server of http) {
@@ -129,26 +129,9 @@ async function shutDown({ node, grpc, http, health }: Running, config: NodeConfi
   }
 }
 
-/**
- * To any member that takes it: one that lags or is gone answers with a time-out, then the next is
- * asked.
- */
-async function handOver(store: Store, config: NodeConfig, logger: Logger): Promise<void> {
-  for (const member of store.members()) {
-    if (store.leader !== store.memberId) return;
-    if (member.id === store.memberId || member.isLearner) continue;
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error('no answer')), config.electionMs);
-    });
-    try {
-      await Promise.race([store.moveLeader(member.id), timeout]);
-      logger.info({ to: formatId(member.id) }, 'leadership handed over');
-      return;
-    } catch (error) {
-      logger.warn({ to: formatId(member.id), why: messageOf(error) }, 'leadership was not taken');
-    } finally {
-      clearTimeout(timer);
-    }
-  }
+async function transferLeadership(node: OpenedNode, logger: Logger): Promise<void> {
+  const { store } = node;
+  if (store.leader !== store.memberId) return;
+  if (await node.transferLeadership()) logger.info({ to: formatId(store.leader) }, 'leadership handed over');
+  else logger.warn('no member took leadership: the others elect one when this one is gone');
 }

@@ -34,7 +34,15 @@ export class OpenedNode {
     return this.#member.store;
   }
 
-  /** Hands nothing over: ask the store to move the leader first. */
+  /**
+   * Before an orderly stop: clients then see a transfer of milliseconds instead of an election.
+   * True if another member leads now, or did all along.
+   */
+  transferLeadership(): Promise<boolean> {
+    return this.#member.replica.transferLeadership();
+  }
+
+  /** Leadership should have been handed over before. */
   async stop(): Promise<void> {
     await this.#member.replica.stop();
     await this.#disk.close();
