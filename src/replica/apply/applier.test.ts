@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Env } from '../../base/env.js';
+import { codeOf } from '../../base/errors.js';
 import { silent } from '../../base/testing/silent.js';
 import type { Entry } from '../../raft/types.js';
 import { StorageError } from '../../storage/base/errors.js';
@@ -73,6 +74,14 @@ function turn(): Promise<void> {
 }
 
 describe('applying', () => {
+  it('S1 a change of the membership is never passed over: this version cannot carry it out, and stops', async () => {
+    const bench = new Bench();
+    bench.applier.enqueue([entryAt(1), { term: 1, index: 2, type: 'confChange', data: new Uint8Array(0) }, entryAt(3)]);
+    await turn();
+    assert.deepEqual(bench.failures.map(codeOf), ['ENTRY_UNKNOWN']);
+    assert.deepEqual([bench.done, bench.applier.index], [[1], 1]);
+  });
+
   it('R4 an entry whose block was never mended does not count as applied when the applier stops', async () => {
     const bench = new Bench();
     bench.applier.enqueue([entryAt(1)]);

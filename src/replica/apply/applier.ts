@@ -212,7 +212,12 @@ export class Applier {
   /** Undefined: applied at once. False: stopped before it was applied. */
   #apply(entry: Entry): Promise<boolean> | undefined {
     assert(entry.index === this.index + 1, `R3 entries are applied in order: ${entry.index} after ${this.index}`);
-    if (entry.data.length === 0 || entry.type !== 'normal') return undefined;
+    // S1 What was committed is never passed over: the rest of the log would lead elsewhere than on
+    // the others.
+    if (entry.type !== 'normal') {
+      throw new ReplicaError('ENTRY_UNKNOWN', `committed entry ${entry.index} changes the membership, which this version cannot`, { index: entry.index });
+    }
+    if (entry.data.length === 0) return undefined;
     const record = this.#decode(entry);
     switch (record.kind) {
       case 'bootstrap':
