@@ -1,18 +1,19 @@
 /**
- * The Store API over a replica. Every refusal changes nothing, except a time-out, whose outcome is
- * unknown.
+ * The Store API over a replica. A refusal changes nothing, except a time-out or a member that stops
+ * meanwhile (`server stopped`): then the outcome is unknown.
  *
  * A put, step by step:
  *   1. the request is checked against every limit of etcd's (`replica/kv/validate.ts`), and whether
  *      this member may take more;
  *   2. it gets an id (member, incarnation, sequence) and is remembered until its entry is applied
- *      here (`consensus/proposals.ts`);
+ *      here (`replica/consensus/proposals.ts`);
  *   3. the Raft driver batches what arrived in one turn: a leader appends it, a follower forwards
- *      it (`consensus/raft-driver.ts`);
+ *      it (`replica/consensus/raft-driver.ts`);
  *   4. one write and one sync of the log carry the batch, while the leader's messages are on their
  *      way already (R2);
  *   5. once a majority has it, it is committed and applied in log order: read what it needs, gather
- *      its changes, publish them at once (`apply/applier.ts`, `kv/kv-machine.ts`);
+ *      its changes, publish them at once (`replica/apply/applier.ts`,
+ *      `replica/kv/kv-machine.ts`);
  *   6. the member that proposed it answers. If the leader died in between, the next one gets it
  *      again, and it is applied once.
  *

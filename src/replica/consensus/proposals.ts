@@ -81,8 +81,8 @@ export class Proposals {
   }
 
   /**
-   * Resolves when the command was applied on this member. Rejects with EtcdError; TIMEOUT leaves
-   * the outcome unknown.
+   * Resolves when the command was applied on this member. Rejects with EtcdError; TIMEOUT, and
+   * STOPPED of a proposal that was in flight, leave the outcome unknown.
    */
   propose(command: KvCommand): Promise<KvResponse> {
     const { incarnation, timeoutMs, maxPending, retryMs } = this.#options;

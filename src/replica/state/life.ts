@@ -2,11 +2,16 @@
  * Where a member is between its start and its end. One state at a time, and only the moves of the
  * table below: so "may this still run?" has one answer, which every part of the member reads here.
  *
- * opening its files are being read regaining its version of the tree is lost: that of a peer is
- * being fetched; peers are served blocks meanwhile joining its files are open, peers can reach it,
- * and it asks them what they remember of it (R5) serving it takes part stopping an orderly end:
- * what was begun ends, nothing is begun failed it cannot go on: whoever runs it must end the
- * process
+ *   - opening: its files are being read.
+ *   - regaining: its version of the tree is lost, and that of a peer is being fetched; peers are
+ *     served blocks of tables meanwhile.
+ *   - joining: its files are open, peers can reach it, and it asks them what they remember of it
+ *     (R5).
+ *   - serving: it takes part. What it has may still be closed to readers (`reads/serve-gate.ts`).
+ *   - stopping: an orderly end. What was begun ends, nothing is begun.
+ *   - failed: it cannot go on; whoever runs it must end the process.
+ *
+ * A start that is refused is none of these: `Replica.open` and `start` reject.
  */
 
 import { assert } from '../../base/assert.js';

@@ -45,6 +45,7 @@ export class Membership {
 
   /** How many voters decide together. */
   get quorum(): number {
+    assert(this.#confState.votersOutgoing.length === 0, 'R1 a joint configuration needs a majority of each half');
     return Math.floor(this.#confState.voters.length / 2) + 1;
   }
 

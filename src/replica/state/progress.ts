@@ -1,12 +1,15 @@
 /**
  * How far this member is. Each mark has one writer:
  *
- * applied what of the log the state machine holds (the applier; another version resets it)
- * materialized the last edit of the tree whose files are all here: what is read (the tree) flushed
- * all data up to here is in tables, and the durable manifest says so (the manifest writer)
+ *   - applied: what of the log the state machine holds (the applier; another version resets it).
+ *   - materialized: the last op of the tree, valid or not, whose files are all here: what is read
+ *     (the tree).
+ *   - flushed: all data up to here is in tables, and the durable manifest says so (the manifest
+ *     writer).
  *
  * flushed <= materialized, and a restart goes on from flushed: the log after it is applied again.
- * What is committed is the Raft core's to say (`driver.node.commit`); applied <= committed.
+ * What is committed is the Raft core's to say (`driver.node.commit`); applied <= committed. How far
+ * a leader knows its followers to be is another thing: `raft/progress.ts`.
  */
 
 import type { LogIndex } from '../../base/ids.js';
