@@ -1,5 +1,5 @@
 /**
- * What peers may ask of this member, once it is open (before, `start/door.ts` answers). A frame may
+ * What peers may ask of this member, once it is open (before, `start/early-handler.ts` answers). A frame may
  * be lost, repeated or late; a call is answered. Until the state is loaded only a running transfer
  * may say that it is alive. What does not parse, or claims what its sender cannot say, is dropped
  * with a warning: a peer's bytes never stop this member (C1).
@@ -14,7 +14,7 @@ import { decodeNews, type Gossip } from './consensus/gossip.js';
 import type { RaftDriver } from './consensus/raft-driver.js';
 import { isTableCall, type TableServer } from './fetch/table-server.js';
 import type { HealingHooks } from './hooks/healing-hooks.js';
-import { HAND_OVER_METHOD, serveHandOver } from './snapshot/peer-versions.js';
+import { serveVersion, VERSION_METHOD } from './snapshot/peer-versions.js';
 import type { SnapshotReceiver } from './snapshot/snapshot-receiver.js';
 import type { SnapshotSender } from './snapshot/snapshot-sender.js';
 import type { PromisesHeard } from './start/promises-heard.js';
@@ -59,7 +59,7 @@ export class PeerHandler implements NetworkHandler {
     const { tableServer, witness, sender, healing } = this.#parts;
     if (isTableCall(method)) return tableServer.answer(request);
     if (method === REMEMBERED_METHOD) return witness.answer(from, request);
-    if (method === HAND_OVER_METHOD) return Promise.resolve(serveHandOver(sender, from));
+    if (method === VERSION_METHOD) return Promise.resolve(serveVersion(sender, from));
     return healing.onCall(from, method, request);
   }
 

@@ -52,7 +52,7 @@ import { MemberTables } from './snapshot/table-source.js';
 import { VersionSwitch } from './snapshot/version-switch.js';
 import { Announcement } from './start/announcement.js';
 import { Bootstrap } from './start/bootstrap.js';
-import { Door } from './start/door.js';
+import { EarlyHandler } from './start/early-handler.js';
 import { openState, type OpenedState } from './start/open-state.js';
 import { requestTimeoutMs, type ReplicaOptions } from './start/options.js';
 import { PromisesHeard } from './start/promises-heard.js';
@@ -73,7 +73,7 @@ interface Beginning {
   readonly options: ReplicaOptions;
   readonly life: Life;
   readonly membership: Membership;
-  readonly door: Door;
+  readonly early: EarlyHandler;
 }
 
 export class Replica {
@@ -95,7 +95,7 @@ export class Replica {
   readonly receiver: SnapshotReceiver;
   readonly fetcher: TableFetcher;
   readonly #opened: OpenedState;
-  readonly #door: Door;
+  readonly #early: EarlyHandler;
   readonly #peers: PeerHandler;
   readonly #switch: VersionSwitch;
   readonly #newer: NewerVersion;
@@ -103,12 +103,12 @@ export class Replica {
   readonly #housekeeping: Housekeeping;
   #end: Promise<void> | undefined;
 
-  private constructor({ options, life, membership, door }: Beginning, opened: OpenedState) {
+  private constructor({ options, life, membership, early }: Beginning, opened: OpenedState) {
     this.options = options;
     this.life = life;
     this.membership = membership;
     this.#opened = opened;
-    this.#door = door;
+    this.#early = early;
     const { env, healing, clientUrls, electionMs } = options;
     const { tree, tables, log, store, incarnation } = opened;
     const { clock, events } = env;
@@ -182,13 +182,13 @@ export class Replica {
    * and what to do.
    */
   static async open(options: ReplicaOptions): Promise<Replica> {
-    const door = new Door(options.env.network);
+    const early = new EarlyHandler(options.env.network);
     const life = new Life();
-    const beginning = { options, life, membership: new Membership(options.self, options.members), door };
+    const beginning = { options, life, membership: new Membership(options.self, options.members), early };
     try {
       return new Replica(beginning, await openState(beginning));
     } catch (error) {
-      await door.shut();
+      await early.close();
       throw error;
     }
   }
@@ -203,7 +203,7 @@ export class Replica {
     const { incarnation, term, vote, log, tables } = this.#opened;
     life.to({ s: 'joining' });
     await healing.attach({ env, membership, leadership, tree, tables, fetcher, proposer });
-    await this.#door.enter(this.#peers);
+    await this.#early.replaceBy(this.#peers);
     const kept = { term, vote, lastIndex: log.lastIndex() };
     await checkStart({ env, life, membership, incarnation, isNew: term === 0, kept });
     await this.#switch.loadMended((error, cause) => this.#openNewer(error, cause));
@@ -259,7 +259,7 @@ export class Replica {
     this.#refuseAll();
     this.receiver.stop();
     this.sender.stop();
-    await this.#door.shut();
+    await this.#early.close();
     await this.driver.stop();
     await this.#switch.idle();
     await this.applier.stop();

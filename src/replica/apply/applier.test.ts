@@ -96,7 +96,7 @@ describe('applying', () => {
     assert.deepEqual(bench.done, [1]);
   });
 
-  it('R4 S1 after a version of a peer was put in place, all that was handed over is applied from there, once', async () => {
+  it('R4 S1 after a version of a peer was put in place, all that is known to be committed is applied from there, once', async () => {
     for (const from of [1, 5]) {
       const bench = new Bench();
       bench.applier.enqueue([entryAt(1), entryAt(2)]);

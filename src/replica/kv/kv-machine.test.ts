@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { KvMachine } from './kv-machine.js';
 import { APPLIED_WINDOW } from './applied-ids.js';
-import { runToEnd } from './pace.js';
+import { runToEnd } from './testing/run-to-end.js';
 import { range } from './range.js';
 import { SYSTEM_KEYS } from './system-keys.js';
 import { MemoryTree } from './testing/memory-tree.js';

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { KvMachine } from './kv-machine.js';
 import { ByteReader, ByteWriter } from '../../base/bytes.js';
 import { decodeKvCommand, encodeKvCommand } from './command-codec.js';
-import { runToEnd } from './pace.js';
+import { runToEnd } from './testing/run-to-end.js';
 import { kvCommand, rangeRequest, txnRequest } from './testing/arbitraries.js';
 import { Harness, outcome, plain, refusal } from './testing/harness.js';
 import { Oracle } from './testing/oracle.js';

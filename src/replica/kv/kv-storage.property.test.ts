@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { KvMachine } from './kv-machine.js';
-import { runToEnd } from './pace.js';
+import { runToEnd } from './testing/run-to-end.js';
 import { range } from './range.js';
 import { kvCommand, rangeRequest } from './testing/arbitraries.js';
 import { outcome } from './testing/harness.js';

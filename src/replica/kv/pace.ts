@@ -22,14 +22,3 @@ export class Pace {
     return true;
   }
 }
-
-/**
- * Runs sliced work to its end at once: for tests and tools, never for a node that has heartbeats to
- * send.
- */
-export function runToEnd<T>(work: Generator<void, T>): T {
-  for (;;) {
-    const step = work.next();
-    if (step.done === true) return step.value;
-  }
-}

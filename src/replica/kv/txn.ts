@@ -29,10 +29,6 @@ export function isReadOnlyTxn(request: TxnRequest): boolean {
   return everyOp(request, (op) => op.kind === 'range' || (op.kind === 'txn' && isReadOnlyTxn(op.request)));
 }
 
-export function txnNeedsLog(request: TxnRequest): boolean {
-  return !isReadOnlyTxn(request);
-}
-
 /**
  * May be answered from local state: it has operations, and all are serializable ranges. (etcd also
  * answers a transaction of compares alone this way; here that one is linearizable.)

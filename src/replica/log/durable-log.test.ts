@@ -182,7 +182,7 @@ describe('the durable log', () => {
     await again.log.close();
   });
 
-  it('R6 E of the manifest proves what the log has lost altogether, unless a snapshot brought it', async () => {
+  it('R6 the materialized index of the manifest proves what the log has lost altogether, unless a snapshot brought it', async () => {
     const disk = await threeBatches();
     await assert.rejects(openLog(disk, { minCommitKnown: 31 }), (error: LogError) => error.code === 'ENTRY_FAULTY' && error.data.index === 31);
     await assert.rejects(openLog(new MemoryDisk(), { minCommitKnown: 1 }), hasCode('ENTRY_FAULTY'));
@@ -228,7 +228,7 @@ describe('the durable log', () => {
     await assert.rejects(openLog(last), hasCode('ENTRY_FAULTY'));
   });
 
-  it('damage below F does not stop a node whose tables hold what was lost', async () => {
+  it('damage below the flushed index does not stop a node whose tables hold what was lost', async () => {
     const disk = await threeBatches();
     await disk.zero(FIRST, LAYOUT.dataStart, 200);
     await assert.rejects(openLog(disk), hasCode('ENTRY_FAULTY'));

@@ -34,7 +34,6 @@ export interface BatchFact {
   readonly reset: boolean;
   /** An identity vouches for it. */
   readonly identified: boolean;
-  readonly headerGood: boolean;
   readonly records: readonly RecordFact[];
 }
 
@@ -173,7 +172,7 @@ function fromIdentity(
   const { sequence, previousIndex, previousTerm, snapshotThrough, reset } = identity;
   return {
     generation, offset, sequence, previousIndex, previousTerm, snapshotThrough, reset, records,
-    synced: header?.synced ?? 0, commit: header?.commit ?? 0, identified: true, headerGood: header !== undefined,
+    synced: header?.synced ?? 0, commit: header?.commit ?? 0, identified: true,
   };
 }
 
@@ -193,5 +192,5 @@ function fromHeader(area: Uint8Array, view: DataView, offset: number, seed: numb
     records.push({ offset: at, length, term: head?.term ?? 0, checksum: length >= 4 ? view.getUint32(at, true) : 0, good });
     at += length;
   }
-  return { ...header, offset, identified: false, headerGood: true, records };
+  return { ...header, offset, identified: false, records };
 }

@@ -3,8 +3,8 @@ import { codeOf } from '../../base/errors.js';
 import { ManualClock } from '../../base/testing/manual-clock.js';
 import { ServeGate } from './serve-gate.js';
 
-describe('the gate before E', () => {
-  it('R4 nothing is served before E is applied, neither after a restart nor after a snapshot', async () => {
+describe('the gate before the materialized index', () => {
+  it('R4 nothing is served before the materialized index is applied, neither after a restart nor after a snapshot', async () => {
     const gate = new ServeGate(new ManualClock(), 1_000, 20);
     gate.applied(10);
     const early = gate.wait();
@@ -25,7 +25,7 @@ describe('the gate before E', () => {
     gate.install(50);
     gate.applied(40);
     gate.applied(55);
-    assert.ok(!gate.isOpen, 'past E, but readers have seen 60');
+    assert.ok(!gate.isOpen, 'past the materialized index, but readers have seen 60');
     gate.applied(60);
     assert.ok(gate.isOpen);
   });

@@ -22,7 +22,9 @@ export interface LogShortenerParts {
 
 export class LogShortener {
   readonly #parts: LogShortenerParts;
+  /** What is being dropped: once at a time. */
   #running: Promise<void> | undefined;
+  /** Another version is being put in place. */
   #held = false;
 
   constructor(parts: LogShortenerParts) {
@@ -36,6 +38,7 @@ export class LogShortener {
   }
 
   release(): void {
+    assert(this.#held, 'S2 what is released was held');
     this.#held = false;
   }
 
@@ -51,6 +54,7 @@ export class LogShortener {
     const limit = Math.min(own, gossip.quorumFlushed(own), sender.floor());
     const before = log.firstIndex();
     if (limit < before || this.#held || life.ended || this.#running) return;
+    assert(limit <= own && limit <= log.lastIndex(), `D1 the log goes up to ${limit}, tables hold it up to ${own}`);
     this.#running = log.truncateBefore(limit, log.term(limit)).finally(() => (this.#running = undefined));
     await this.#running;
     assert(log.firstIndex() <= tree.durable.flushed.index + 1, `D1 the log begins at ${log.firstIndex()}, tables reach to ${tree.durable.flushed.index}`);

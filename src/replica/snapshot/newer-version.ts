@@ -1,9 +1,9 @@
 /**
  * The way on for a member that waits for bytes which its peers no longer keep, because they have
- * compacted the table away, while the log is long enough that Raft sends it no snapshot (design 5,
- * 5.6): it asks its peers for their durable versions, and jumps to the newest one that does without
- * that table. Asked for only when every peer has said that it lacks the bytes, or after some could
- * not be asked for long; one at a time, ever less often while it does not help.
+ * compacted the table away, while the log is long enough that Raft sends it no snapshot: it asks
+ * its peers for their durable versions, and goes on from the newest one that does without that
+ * table. Asked for only when every peer has said that it lacks the bytes, or after some could not
+ * be asked for long; one at a time, ever less often while it does not help.
  */
 
 import { assert } from '../../base/assert.js';
@@ -38,7 +38,9 @@ const MAX_PAUSE_MS = 15_000;
 
 export class NewerVersion {
   readonly #parts: NewerVersionParts;
+  /** For which table, since when, and when it last said so: since <= last <= now. */
   #waiting = { table: undefined as unknown, since: 0, last: 0 };
+  /** FIRST_PAUSE_MS to MAX_PAUSE_MS. */
   #pauseMs = FIRST_PAUSE_MS;
   #notBefore = 0;
   #state: 'idle' | 'asking' = 'idle';
@@ -63,7 +65,8 @@ export class NewerVersion {
       return used;
     } finally {
       this.#notBefore = clock.now() + this.#pauseMs;
-      assert(this.#pauseMs <= MAX_PAUSE_MS, `peers are asked again in ${this.#pauseMs} ms at most`);
+      assert(this.#pauseMs >= FIRST_PAUSE_MS && this.#pauseMs <= MAX_PAUSE_MS, `peers are asked again in ${this.#pauseMs} ms`);
+      assert(this.#state === 'asking', 'D1 peers are asked for newer versions once at a time');
       this.#state = 'idle';
     }
   }
@@ -76,6 +79,7 @@ export class NewerVersion {
       this.#waiting = { table, since: now, last: now };
       this.#pauseMs = FIRST_PAUSE_MS;
     } else waiting.last = now;
+    assert(this.#waiting.since <= this.#waiting.last && this.#waiting.last <= now, `D1 table ${String(table)} is waited for since ${this.#waiting.since}`);
     if (now < this.#notBefore) return false;
     return saysAll(cause) || now - this.#waiting.since >= PATIENCE_MS;
   }
@@ -92,6 +96,7 @@ export class NewerVersion {
    */
   suits({ flushed, last }: Version): boolean {
     const { life, tree, log } = this.#parts;
+    assert(flushed.index <= last.index, `S1 a version that reads back is of the log: ${flushed.index} is flushed of ${last.index}`);
     if (last.index <= tree.materialized.last.index) return false;
     if (life.serving) return joins(log, flushed) && joins(log, last);
     return joins(log, flushed) || flushed.index > tree.durable.flushed.index;

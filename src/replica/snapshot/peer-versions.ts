@@ -1,5 +1,6 @@
 /** The durable versions of the peers, each pinned by its owner for the member that asked. */
 
+import { assert } from '../../base/assert.js';
 import { EMPTY } from '../../base/bytes.js';
 import type { Env } from '../../base/env.js';
 import { codeOf, messageOf, NetworkError } from '../../base/errors.js';
@@ -8,13 +9,14 @@ import type { Version } from '../../storage/version/version.js';
 import { decodeManifest, encodeManifest } from '../../storage/version/manifest-codec.js';
 import type { SnapshotSender } from './snapshot-sender.js';
 
-export const HAND_OVER_METHOD = 'snapshot.manifest';
+export const VERSION_METHOD = 'snapshot.manifest';
 
 const CALL_MS = 5_000;
 
 /** The serving side: the durable version, pinned for `to`; empty if nothing was flushed yet. */
-export function serveHandOver(sender: SnapshotSender, to: NodeId): Uint8Array {
-  const manifest = sender.handOver(to);
+export function serveVersion(sender: SnapshotSender, to: NodeId): Uint8Array {
+  const manifest = sender.giveVersion(to);
+  assert(manifest === undefined || manifest.flushed.index > 0, `S5 ${to} is given what tables hold`);
   return manifest ? encodeManifest(manifest) : EMPTY;
 }
 
@@ -49,7 +51,7 @@ export function newest(found: readonly PeerVersion[], suits: (manifest: Version)
 
 async function ask(env: Env, from: NodeId): Promise<PeerVersion | 'none' | undefined> {
   try {
-    const reply = await env.network.call(from, HAND_OVER_METHOD, EMPTY, CALL_MS);
+    const reply = await env.network.call(from, VERSION_METHOD, EMPTY, CALL_MS);
     return reply.length === 0 ? 'none' : { from, manifest: decodeManifest(reply) };
   } catch (error) {
     if (codeOf(error) === undefined) throw error;

@@ -7,7 +7,7 @@
 
 import { assert, must } from '../../base/assert.js';
 import { EMPTY } from '../../base/bytes.js';
-import { messageOf } from '../../base/errors.js';
+import { CodecError, messageOf } from '../../base/errors.js';
 import type { Env, Timer } from '../../base/env.js';
 import type { LogIndex, NodeId, Term } from '../../base/ids.js';
 import type { Message } from '../../raft/types.js';
@@ -21,6 +21,7 @@ import { FRAME_SNAPSHOT_ALIVE, frame } from '../wire/frame.js';
 import type { RaftDriver } from '../consensus/raft-driver.js';
 import type { Membership } from '../state/membership.js';
 import type { TableFetcher } from '../fetch/table-fetcher.js';
+import { IncomingTransfer } from './incoming-transfer.js';
 
 export interface SnapshotReceiverParts {
   readonly env: Env;
@@ -35,22 +36,14 @@ export interface SnapshotReceiverParts {
   readonly driver: Pick<RaftDriver, 'step'> | undefined;
 }
 
-interface Transfer {
-  readonly from: NodeId;
-  /** Of the message; 0: this member asked for the version. */
-  readonly term: Term;
-  readonly index: LogIndex;
-  /** Of this run. */
-  readonly number: number;
-  cancelled: boolean;
-}
-
 const SIGN_MS = 1_000;
 
 export class SnapshotReceiver {
   readonly #parts: SnapshotReceiverParts;
-  #transfer: Transfer | undefined;
+  /** The one that goes on, and while it does the timer that says so to its sender. */
+  #transfer: IncomingTransfer | undefined;
   #timer: Timer | undefined;
+  /** These only grow. */
   #transfers = 0;
   #received = 0;
   #fetchedBytes = 0;
@@ -79,12 +72,13 @@ export class SnapshotReceiver {
     const index = message.snapshot?.metadata.index ?? 0;
     const present = this.#transfer;
     if (present) {
-      if (present.index >= index && present.term >= message.term) return;
-      present.cancelled = true;
+      if (present.covers(message.term, index)) return;
+      present.to('cancelled');
     }
     const begun = this.#begin(message.from, message.term, index);
     void this.#guarded(begun, () => {
       const manifest = decodeManifest(message.snapshot?.data ?? EMPTY);
+      refuseMisplaced(manifest, message);
       return this.#run(begun, manifest, () => driver.step(message));
     });
   }
@@ -103,27 +97,33 @@ export class SnapshotReceiver {
     return end;
   }
 
-  #begin(from: NodeId, term: Term, index: LogIndex): Transfer {
+  #begin(from: NodeId, term: Term, index: LogIndex): IncomingTransfer {
     assert(this.#transfer === undefined || this.#transfer.cancelled, 'S5 one transfer at a time');
-    const transfer: Transfer = { from, term, index, number: ++this.#transfers, cancelled: false };
+    const transfer = new IncomingTransfer(from, term, index, ++this.#transfers);
     this.#transfer = transfer;
     this.#sign();
     return transfer;
   }
 
-  async #guarded(transfer: Transfer, work: () => Promise<void>): Promise<void> {
+  async #guarded(transfer: IncomingTransfer, work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (error) {
       const { events } = this.#parts.env;
       if (!transfer.cancelled) events.emit({ type: 'warning', message: 'a snapshot could not be received', data: { why: messageOf(error) } });
     } finally {
-      if (this.#transfer === transfer) this.stop();
+      if (this.#transfer === transfer) this.#end('over');
+      assert(transfer.ended, `S5 transfer ${transfer.number} holds nothing once it is over`);
     }
   }
 
   stop(): void {
-    if (this.#transfer) this.#transfer.cancelled = true;
+    this.#end('cancelled');
+  }
+
+  /** No transfer goes on from here, and nobody is told that one does. */
+  #end(how: 'over' | 'cancelled'): void {
+    this.#transfer?.to(how);
     this.#transfer = undefined;
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -134,15 +134,17 @@ export class SnapshotReceiver {
     const { env } = this.#parts;
     const transfer = this.#transfer;
     if (!transfer) return;
+    assert(!transfer.ended, `S5 only a transfer that goes on gives signs of life: ${transfer.number}`);
     this.#timer?.cancel();
     env.network.send(transfer.from, frame(FRAME_SNAPSHOT_ALIVE, EMPTY));
     this.#timer = env.clock.setTimer(SIGN_MS, () => this.#sign());
   }
 
-  async #run(transfer: Transfer, manifest: Version, arrived: () => Promise<void> | void): Promise<void> {
+  async #run(transfer: IncomingTransfer, manifest: Version, arrived: () => Promise<void> | void): Promise<void> {
     const { env, tree } = this.#parts;
     const mine = [...tree.durable.list(), ...tree.latest.list()].filter((meta) => tree.isLocal(meta.id));
     const unpin = tree.pin(mine);
+    assert(manifest.flushed.index === transfer.index, `S2 transfer ${transfer.number} is of the version at ${transfer.index}`);
     try {
       const before = this.#fetchedBytes;
       const reused = this.#reusedBytes;
@@ -153,6 +155,7 @@ export class SnapshotReceiver {
       await env.disk.syncDir('tables');
       if (transfer.cancelled) return;
       assert(this.#transfer === transfer, 'S5 the transfer that is complete is the one that goes on');
+      transfer.to('arrived');
       this.#received++;
       const fetchedBytes = this.#fetchedBytes - before;
       const { from } = transfer;
@@ -163,9 +166,10 @@ export class SnapshotReceiver {
     }
   }
 
-  async #obtain(meta: TableMeta, mine: readonly TableMeta[], transfer: Transfer): Promise<void> {
-    const { env, fetcher, tables, membership } = this.#parts;
+  async #obtain(meta: TableMeta, mine: readonly TableMeta[], transfer: IncomingTransfer): Promise<void> {
+    const { env, tree, fetcher, tables, membership } = this.#parts;
     const own = mine.find((table) => table.id === meta.id && table.fileDigest === meta.fileDigest);
+    assert(own === undefined || tree.isLocal(own.id), `S5 table ${meta.id} stays while it is pinned for a transfer`);
     if (own && env.disk.sizeOf(tablePath(own.id)) === own.bytes) {
       this.#reusedBytes += meta.bytes;
       return;
@@ -197,4 +201,11 @@ export class SnapshotReceiver {
     this.#fetchedBytes += fetched;
     if (twin || left !== undefined) this.#reusedBytes += Math.max(0, meta.bytes - fetched);
   }
+}
+
+/** S2 A snapshot is at the flushed index of its manifest. Throws CodecError. */
+function refuseMisplaced({ flushed }: Version, { snapshot }: Message): void {
+  const { index, term } = snapshot?.metadata ?? { index: 0, term: 0 };
+  if (flushed.index === index && flushed.term === term) return;
+  throw new CodecError(`S2 a snapshot at ${index} of term ${term} brings a manifest whose flushed index is ${flushed.index} of term ${flushed.term}`);
 }

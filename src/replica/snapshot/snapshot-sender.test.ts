@@ -66,7 +66,7 @@ describe('sending snapshots', () => {
   });
 
   it('S5 a version that a member asked for is kept while it shows signs of life, and no longer', async () => {
-    const manifest = sender.handOver(3);
+    const manifest = sender.giveVersion(3);
     assert.ok(manifest);
     const ids = manifest.list().map((table) => table.id);
     for (let second = 0; second < 8; second++) {

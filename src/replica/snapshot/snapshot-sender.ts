@@ -1,7 +1,7 @@
 /**
- * A snapshot is the durable manifest; its tables travel by fetching. While a transfer lives, the
- * sender keeps that version's files and the log after its F (S5); a receiver that shows no sign of
- * life is let go of, so that a dead one holds nothing for ever.
+ * A snapshot is the durable manifest; its tables travel by fetching. S5 while a transfer lives, the
+ * sender keeps that version's files and the log after its flushed index; a receiver that shows no
+ * sign of life is let go of, so that a dead one holds nothing for ever.
  */
 
 import { assert } from '../../base/assert.js';
@@ -34,12 +34,28 @@ interface Offer {
   madeAt: number;
 }
 
+/**
+ * settling   it was just sent, and the core may not know yet that it has
+ * running    the receiver says that it works on it
+ * over       its tables are no longer kept
+ */
+type Stage = 'settling' | 'running' | 'over';
+
+const MOVES: Readonly<Record<Stage, readonly Stage[]>> = {
+  settling: ['running', 'over'],
+  running: ['over'],
+  over: [],
+};
+
 interface Transfer {
+  /** What is kept for it: the tables of that version, and the log after its flushed index. */
   readonly flushed: LogIndex;
   readonly tables: readonly TableMeta[];
   readonly unpin: () => void;
   readonly startedAt: number;
+  /** startedAt <= lastSign <= now. */
   lastSign: number;
+  stage: Stage;
 }
 
 /** The receiver says every second that it works on it. */
@@ -49,25 +65,27 @@ const SETTLE_MS = 1_000;
 
 export class SnapshotSender {
   readonly #parts: SnapshotSenderParts;
-  readonly #transfers = new Map<NodeId, Transfer>();
+  /** Snapshots of Raft's, at most one to a follower. The core says when one is over. */
+  readonly #sent = new Map<NodeId, Transfer>();
   /**
-   * Versions that members asked for themselves: nothing but their signs of life says how long they
-   * are wanted.
+   * Versions that members asked for themselves, at most one each: nothing but their signs of life
+   * says how long they are wanted.
    */
-  readonly #handed = new Map<NodeId, Transfer>();
+  readonly #given = new Map<NodeId, Transfer>();
   /**
    * Newest last. Kept from the moment that a snapshot is made: by the time it leaves, the durable
    * version may be another.
    */
   readonly #offers: Offer[] = [];
-  #sent = 0;
+  #count = 0;
 
   constructor(parts: SnapshotSenderParts) {
     this.#parts = parts;
   }
 
+  /** Snapshots sent since the start. */
   get sent(): number {
-    return this.#sent;
+    return this.#count;
   }
 
   /**
@@ -88,7 +106,8 @@ export class SnapshotSender {
       assert((this.#offers.at(-1)?.manifest.last.index ?? 0) < manifest.last.index, `S5 offers are of ever newer versions: ${manifest.last.index}`);
       this.#offers.push(offer);
     }
-    assert(offer.snapshot.metadata.index === manifest.flushed.index, 'S2 a snapshot is at the flushed index of its manifest');
+    const { index, term } = offer.snapshot.metadata;
+    assert(index === manifest.flushed.index && term === manifest.flushed.term, 'S2 a snapshot is at the flushed index of its manifest');
     offer.madeAt = clock.now();
     return offer.snapshot;
   }
@@ -98,34 +117,30 @@ export class SnapshotSender {
    * no table here any more, while its log is long enough for Raft. Kept like a snapshot's.
    * Undefined: nothing was flushed yet.
    */
-  handOver(to: NodeId): Version | undefined {
-    const { tree, clock } = this.#parts;
-    const manifest = tree.durable;
+  giveVersion(to: NodeId): Version | undefined {
+    const manifest = this.#parts.tree.durable;
     if (manifest.flushed.index === 0) return undefined;
-    this.#release(this.#handed, to);
-    const tables = manifest.list();
-    const now = clock.now();
-    assert(!this.#handed.has(to), `S5 what ${to} asked for before is let go of`);
-    this.#handed.set(to, { flushed: manifest.flushed.index, tables, unpin: tree.pin(tables), startedAt: now, lastSign: now });
+    this.#begin(this.#given, to, manifest.flushed.index, manifest.list(), 'running');
     return manifest;
   }
 
   started(to: NodeId, snapshot: Snapshot): void {
-    const { tree, clock, events } = this.#parts;
-    this.#release(this.#transfers, to);
-    const now = clock.now();
+    const { tree, events } = this.#parts;
+    const { index } = snapshot.metadata;
     const offer = this.#offers.find((candidate) => candidate.snapshot === snapshot);
-    assert(!this.#transfers.has(to), `S5 one transfer to ${to} at a time`);
-    const tables = (offer?.manifest ?? tree.durable).levels.flat();
-    this.#transfers.set(to, { flushed: snapshot.metadata.index, tables, unpin: tree.pin(tables), startedAt: now, lastSign: now });
-    this.#sent++;
-    events.emit({ type: 'snapshot-sent', to, index: snapshot.metadata.index });
+    assert(offer === undefined || offer.manifest.flushed.index === index, `S2 the offer of ${index} is sent as it was made`);
+    this.#begin(this.#sent, to, index, (offer?.manifest ?? tree.durable).list(), 'settling');
+    this.#count++;
+    events.emit({ type: 'snapshot-sent', to, index });
   }
 
   /** The receiver works on it. */
   alive(from: NodeId): void {
-    for (const transfer of [this.#transfers.get(from), this.#handed.get(from)]) {
-      if (transfer) transfer.lastSign = this.#parts.clock.now();
+    const now = this.#parts.clock.now();
+    for (const transfer of [this.#sent.get(from), this.#given.get(from)]) {
+      if (transfer === undefined) continue;
+      assert(now >= transfer.lastSign && transfer.stage !== 'over', `S5 a transfer that is over is forgotten: to ${from}`);
+      transfer.lastSign = now;
     }
   }
 
@@ -149,34 +164,55 @@ export class SnapshotSender {
    * be told.
    */
   tick(followers: Followers): NodeId[] {
-    const given: NodeId[] = [];
+    const givenUp: NodeId[] = [];
     const now = this.#parts.clock.now();
     while (this.#offers[0] && now - this.#offers[0].madeAt > SILENCE_MS) this.#offers.shift()?.unpin();
-    for (const [peer, transfer] of this.#transfers) {
+    for (const [peer, transfer] of this.#sent) {
       if (now - transfer.startedAt < SETTLE_MS) continue;
+      if (transfer.stage === 'settling') move(transfer, 'running', peer);
       if (followers?.get(peer)?.state !== 'snapshot') {
-        this.#release(this.#transfers, peer);
+        this.#release(this.#sent, peer);
       } else if (now - transfer.lastSign > SILENCE_MS) {
-        this.#release(this.#transfers, peer);
-        given.push(peer);
+        this.#release(this.#sent, peer);
+        givenUp.push(peer);
       }
     }
-    for (const [peer, handed] of this.#handed) if (now - handed.lastSign > SILENCE_MS) this.#release(this.#handed, peer);
-    return given;
+    for (const [peer, given] of this.#given) if (now - given.lastSign > SILENCE_MS) this.#release(this.#given, peer);
+    assert(givenUp.every((peer) => !this.#sent.has(peer)), 'S5 a transfer that is given up keeps nothing');
+    return givenUp;
   }
 
   stop(): void {
-    for (const which of [this.#transfers, this.#handed]) for (const peer of [...which.keys()]) this.#release(which, peer);
+    for (const which of [this.#sent, this.#given]) for (const peer of [...which.keys()]) this.#release(which, peer);
     for (const offer of this.#offers.splice(0)) offer.unpin();
-    assert(this.floor() === Infinity, 'S5 nothing is kept for transfers that are over');
+    assert(this.floor() === Infinity && this.tables().length === 0, 'S5 nothing is kept for transfers that are over');
   }
 
   #underWay(): Transfer[] {
-    return [...this.#transfers.values(), ...this.#handed.values()];
+    return [...this.#sent.values(), ...this.#given.values()];
+  }
+
+  /** The one before it, if any, is replaced. */
+  #begin(which: Map<NodeId, Transfer>, to: NodeId, flushed: LogIndex, tables: readonly TableMeta[], stage: Stage): void {
+    const { tree, clock } = this.#parts;
+    this.#release(which, to);
+    assert(!which.has(to), `S5 one transfer to ${to} at a time`);
+    assert(flushed > 0, `S5 there is something in tables to send to ${to}`);
+    const now = clock.now();
+    which.set(to, { flushed, tables, unpin: tree.pin(tables), startedAt: now, lastSign: now, stage });
   }
 
   #release(which: Map<NodeId, Transfer>, peer: NodeId): void {
-    which.get(peer)?.unpin();
+    const transfer = which.get(peer);
+    if (transfer === undefined) return;
+    move(transfer, 'over', peer);
+    transfer.unpin();
     which.delete(peer);
   }
+}
+
+function move(transfer: Transfer, to: Stage, peer: NodeId): void {
+  const { stage } = transfer;
+  assert(MOVES[stage].includes(to), `S5 the transfer to ${peer} is ${stage}, and does not become ${to}`);
+  transfer.stage = to;
 }

@@ -1,8 +1,8 @@
 /**
  * Puts another version in the place of all that was applied here: a snapshot of Raft's, or a newer
- * version that a peer handed over. Its tables are here already. The manifest first, then the state
- * as of its F, the log last, so that a crash in between leaves what the next start can go on from.
- * One at a time.
+ * version that a peer gave. Its tables are here already. The manifest first, then the state as of
+ * its flushed index, the log last, so that a crash in between leaves what the next start can go on
+ * from. One at a time.
  *
  * S2: a version from a peer is a state that this log leads to, so the log stays and is applied
  * again from there. R4: that may begin before what was applied here; the gate keeps readers out
@@ -53,6 +53,10 @@ type Unrepaired = (error: StorageError, cause: unknown) => Promise<boolean>;
 
 export class VersionSwitch {
   readonly #parts: VersionSwitchParts;
+  /**
+   * Never rejects. While it is there nothing is applied, recorded or dropped of the log: manifest
+   * and log do not belong together.
+   */
   #running: Promise<unknown> | undefined;
 
   constructor(parts: VersionSwitchParts) {
@@ -82,6 +86,7 @@ export class VersionSwitch {
       await this.loadMended();
       await log.resetTo(index, term, manifest.last.index);
       assert(log.firstIndex() === index + 1 && log.lastIndex() === index, `R3 the log begins anew after ${index}`);
+      assert(log.term(index) === term, `R3 the log goes on from entry ${index} of term ${term}`);
       await applier.reset(index);
       await this.#goOn(index);
     });
@@ -91,6 +96,7 @@ export class VersionSwitch {
   async takeOver(manifest: Version, suits: () => boolean): Promise<boolean> {
     const { applier, machine, life } = this.#parts;
     if (this.busy || life.ended) return false;
+    assert(life.serving, 'S2 a version takes the place of what was applied only once something is');
     return this.#alone(async () => {
       await this.#quiesce();
       if (life.ended) return false;
@@ -113,8 +119,9 @@ export class VersionSwitch {
    * lead there begins anew.
    */
   async openAt(manifest: Version): Promise<void> {
-    const { applier, log } = this.#parts;
+    const { applier, log, life } = this.#parts;
     const { flushed, last } = manifest;
+    assert(!life.serving, 'R2 the log of a member that takes part begins anew by a snapshot alone');
     await this.#alone(async () => {
       await this.#quiesce();
       await log.expectSnapshot(last.index);
@@ -127,9 +134,9 @@ export class VersionSwitch {
   }
 
   /**
-   * The state as of F of the version in place. A bad block on the way is mended first: nobody else
-   * can tell what this member knows. `unrepaired`: what else may help when a repair failed; true if
-   * another version is in place.
+   * The state as of the flushed index of the version in place. A bad block on the way is mended
+   * first: nobody else can tell what this member knows. `unrepaired`: what else may help when a
+   * repair failed; true if another version is in place.
    */
   async loadMended(unrepaired: Unrepaired = () => Promise.resolve(false)): Promise<void> {
     const { env, tree, state, healing, life } = this.#parts;
@@ -141,7 +148,7 @@ export class VersionSwitch {
         if (!(error instanceof StorageError) || life.ended) throw error;
         const cause = await healing.repair(error).then(() => undefined, (why: unknown) => why ?? error);
         if (cause === undefined || (await unrepaired(error, cause))) continue;
-        env.events.emit({ type: 'warning', message: 'the state as of F waits for a repair', data: { why: messageOf(cause) } });
+        env.events.emit({ type: 'warning', message: 'the state as of the flushed index waits for a repair', data: { why: messageOf(cause) } });
         await sleep(env.clock, RETRY_MS);
       }
     }
@@ -153,6 +160,7 @@ export class VersionSwitch {
     const running = work();
     shortener.hold();
     const settled = running.then(() => undefined, () => undefined).finally(() => {
+      assert(this.#running === settled, 'S2 the switch that ends is the one that runs');
       this.#running = undefined;
       shortener.release();
     });
@@ -166,10 +174,12 @@ export class VersionSwitch {
     await this.#parts.applier.stop();
     await this.#parts.machine.writer.pause();
     await this.#parts.shortener.running;
+    assert(this.#parts.shortener.running === undefined, 'S2 the log is not shortened while versions change');
   }
 
   async #replace(manifest: Version): Promise<void> {
     const { applier, machine, store, tree, gate } = this.#parts;
+    assert(manifest.flushed.index <= manifest.last.index, `S1 ${manifest.flushed.index} is flushed of ${manifest.last.index}`);
     // Readers have seen what was applied before an entry that waits, although its stretch has not
     // ended.
     gate.applied(applier.index);

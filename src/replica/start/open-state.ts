@@ -13,7 +13,7 @@ import { TableStore } from '../../storage/table/table-store.js';
 import { Tree } from '../../storage/tree/tree.js';
 import { Version } from '../../storage/version/version.js';
 import { ManifestStore, type ManifestStoreOptions } from '../../storage/version/manifest-store.js';
-import type { Door } from './door.js';
+import type { EarlyHandler } from './early-handler.js';
 import { ReplicaError } from '../base/errors.js';
 import { HardStateStore } from '../hard-state/hard-state.js';
 import type { DurableLog, OpenedLog } from '../log/durable-log.js';
@@ -30,7 +30,7 @@ export interface OpeningParts {
   readonly options: ReplicaOptions;
   readonly life: Life;
   readonly membership: Membership;
-  readonly door: Door;
+  readonly early: EarlyHandler;
 }
 
 export interface OpenedState {
@@ -98,7 +98,7 @@ type OpenedVersion = Pick<OpenedState, 'store' | 'log' | 'commit'>;
  * The version that hard state names and the log that goes with it; if either does not suit the
  * other any more, a peer's version.
  */
-async function openVersion({ options, life, membership, door }: OpeningParts, hardState: HardStateStore): Promise<OpenedVersion> {
+async function openVersion({ options, life, membership, early }: OpeningParts, hardState: HardStateStore): Promise<OpenedVersion> {
   const { env } = options;
   const logs = new LogOpener(env, options.logSegmentBytes);
   const { store, lost } = await openManifest(options, hardState);
@@ -116,8 +116,8 @@ async function openVersion({ options, life, membership, door }: OpeningParts, ha
     );
   }
   life.to({ s: 'regaining', why: cause.message });
-  await door.open();
-  const opened = await regainVersion({ env, membership, door, hardState, store, cause, logs });
+  await early.listen();
+  const opened = await regainVersion({ env, membership, early, hardState, store, cause, logs });
   return { store, ...(await follow(opened, store.manifest)) };
 }
 

@@ -11,7 +11,7 @@ import { StorageError } from '../../storage/base/errors.js';
 import { Version } from '../../storage/version/version.js';
 import { encodeManifest } from '../../storage/version/manifest-codec.js';
 import { ManifestStore } from '../../storage/version/manifest-store.js';
-import { Door } from './door.js';
+import { EarlyHandler } from './early-handler.js';
 import { HardStateStore } from '../hard-state/hard-state.js';
 import type { DurableLog, OpenedLog } from '../log/durable-log.js';
 import { LogError } from '../log/errors.js';
@@ -21,7 +21,7 @@ import { regainVersion } from './regain-version.js';
 const PEERS = [2, 3];
 const LOST = new StorageError('MANIFEST_UNREADABLE', 'manifest/1');
 
-/** Of a peer: F, E and nothing in tables. */
+/** Of a peer: its flushed and its materialized index, and nothing in tables. */
 function version(flushed: number, last: number, term = 1): Version {
   return Version.empty().with({ flushed: { index: flushed, term }, last: { index: last, term } });
 }
@@ -31,7 +31,7 @@ function version(flushed: number, last: number, term = 1): Version {
  */
 class Bench {
   readonly disk = new FaultDisk(new MemoryDisk());
-  /** What each peer hands over; undefined: it cannot be reached. */
+  /** What each peer gives; undefined: it cannot be reached. */
   answers = new Map<NodeId, Version | undefined>();
   /** Before the peers answer; the first round is 1. */
   onRound: (round: number) => void = () => undefined;
@@ -57,7 +57,7 @@ class Bench {
     );
     const env = this.#env();
     const opened = await regainVersion({
-      env, membership: { peers: PEERS }, door: new Door(env.network), hardState, store, cause: LOST,
+      env, membership: { peers: PEERS }, early: new EarlyHandler(env.network), hardState, store, cause: LOST,
       logs: { open: (through) => this.#openLog(through) },
     });
     return { opened, store, hardState };
@@ -118,7 +118,7 @@ describe('taking the version of a peer', () => {
     assert.deepEqual([opened.log.firstIndex(), opened.log.lastIndex()], [first, 200], 'and keeps its log');
   });
 
-  it('R6 a log that is damaged behind F stops it when every peer has answered, and waits for the others before', async () => {
+  it('R6 a log that is damaged behind the flushed index stops it when every peer has answered, and waits for the others before', async () => {
     const bench = new Bench();
     await writeLog(bench.disk, 100, 0);
     bench.damagedTo = 80;
@@ -141,7 +141,7 @@ describe('taking the version of a peer', () => {
     assert.equal(hardState.current?.term, 5, 'the log may soon begin with an entry of that term');
     await opened.log.close();
     store.close();
-    // The manifest is durable and the log not yet begun anew: E proves nothing about this log.
+    // The manifest is durable and the log not yet begun anew: its materialized index proves nothing about this log.
     const again = await openLog(bench.disk, { coveredThrough: 60, minCommitKnown: 75 });
     assert.equal(again.log.lastIndex(), 40);
     await again.log.close();

@@ -18,7 +18,7 @@ import { Tree } from '../../storage/tree/tree.js';
 import { Version } from '../../storage/version/version.js';
 import type { ManifestStore } from '../../storage/version/manifest-store.js';
 import type { TableMeta, TableName } from '../../storage/table/table-meta.js';
-import type { Door } from './door.js';
+import type { EarlyHandler } from './early-handler.js';
 import { TableFetcher } from '../fetch/table-fetcher.js';
 import { TableServer, type HeldTables } from '../fetch/table-server.js';
 import type { HardStateStore } from '../hard-state/hard-state.js';
@@ -35,7 +35,7 @@ export const VERSION_REGAINED = 'the version here was lost: that of a peer is us
 export interface RegainParts {
   readonly env: Env;
   readonly membership: Pick<Membership, 'peers'>;
-  readonly door: Door;
+  readonly early: EarlyHandler;
   readonly hardState: HardStateStore;
   /** Where the peer's version goes. */
   readonly store: ManifestStore;
@@ -157,16 +157,16 @@ async function take(parts: RegainParts, { log }: OpenedLog, { from, manifest }: 
  * have it too: what they hand over may lack the very blocks that only this member has.
  */
 async function obtain(
-  { env, membership, door }: RegainParts, from: NodeId, manifest: Version, use: () => Promise<boolean>,
+  { env, membership, early }: RegainParts, from: NodeId, manifest: Version, use: () => Promise<boolean>,
 ): Promise<boolean> {
   const tables = new TableStore(env.disk, new BlockCache(0), noFaults);
   const tree = new Tree({ disk: env.disk, tables, durable: Version.empty() });
   const receiver = new SnapshotReceiver({ env, membership, tree, tables, fetcher: new TableFetcher(env), driver: undefined });
-  door.serve(new TableServer(env, new LeftTables(manifest, tables)));
+  early.serveTables(new TableServer(env, new LeftTables(manifest, tables)));
   try {
     return await receiver.obtain(from, manifest, use);
   } finally {
-    door.serve(undefined);
+    early.endTables();
     receiver.stop();
     tables.close();
   }

@@ -1,7 +1,7 @@
 /** A machine on a tree with consecutive log indices, for tests. */
 
 import { KvMachine, type ApplyOutcome, type KvMachineOptions } from '../kv-machine.js';
-import { runToEnd } from '../pace.js';
+import { runToEnd } from './run-to-end.js';
 import { range } from '../range.js';
 import { readTxn } from '../txn.js';
 import { validateCommand, validateRange, validateTxn } from '../validate.js';

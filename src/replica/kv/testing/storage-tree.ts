@@ -57,7 +57,7 @@ export class StorageTree {
 
   /**
    * Forgets all memory: what a process finds that starts again after everything was flushed. Gives
-   * F.
+   * the flushed index.
    */
   restart(): number {
     const durable = this.tree.materialized;

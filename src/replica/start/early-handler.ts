@@ -1,0 +1,88 @@
+/**
+ * What the network of a member calls from before there is a replica: a member that lacks something
+ * at its very start must be able to ask its peers for it. Until the replica takes its place frames
+ * are dropped, as any network may drop them, and calls are refused but for those that can be
+ * answered without it: a member that waits for its peers must not keep from them what they wait
+ * for.
+ *
+ *   nobody     every call is refused
+ *   tables     blocks of tables are served and nothing else, while a lost version is regained
+ *   replica    it answers, from now on
+ */
+
+import { assert } from '../../base/assert.js';
+import type { Network, NetworkHandler } from '../../base/env.js';
+import { NetworkError } from '../../base/errors.js';
+import type { NodeId } from '../../base/ids.js';
+import { isTableCall, type TableServer } from '../fetch/table-server.js';
+
+/** Who answers the peers. */
+type Answering =
+  | { readonly by: 'nobody' }
+  | { readonly by: 'tables'; readonly server: TableServer }
+  | { readonly by: 'replica'; readonly handler: NetworkHandler };
+
+const MOVES: Readonly<Record<Answering['by'], readonly Answering['by'][]>> = {
+  nobody: ['tables', 'replica'],
+  tables: ['nobody'],
+  replica: [],
+};
+
+export class EarlyHandler implements NetworkHandler {
+  readonly #network: Network;
+  #answering: Answering = { by: 'nobody' };
+  /** The network was started with this handler; it is started once. */
+  #listening = false;
+
+  constructor(network: Network) {
+    this.#network = network;
+  }
+
+  /** From now on peers can be called. More than once does nothing more. */
+  async listen(): Promise<void> {
+    if (this.#listening) return;
+    this.#listening = true;
+    await this.#network.start(this);
+  }
+
+  /** Blocks of tables are served, before there is a replica, until `endTables`. */
+  serveTables(server: TableServer): void {
+    this.#to({ by: 'tables', server });
+  }
+
+  endTables(): void {
+    this.#to({ by: 'nobody' });
+  }
+
+  /** From now on the replica answers its peers. */
+  async replaceBy(handler: NetworkHandler): Promise<void> {
+    this.#to({ by: 'replica', handler });
+    await this.listen();
+  }
+
+  /** Nobody will answer. */
+  async close(): Promise<void> {
+    if (this.#listening) await this.#network.stop();
+  }
+
+  onFrame(from: NodeId, frame: Uint8Array): void {
+    if (this.#answering.by === 'replica') this.#answering.handler.onFrame(from, frame);
+  }
+
+  onCall(from: NodeId, method: string, request: Uint8Array): Promise<Uint8Array> {
+    const answering = this.#answering;
+    if (answering.by === 'replica') return answering.handler.onCall(from, method, request);
+    if (answering.by === 'tables' && isTableCall(method)) return answering.server.answer(request);
+    return Promise.reject(new NetworkError('CLOSED', 'this member is still opening its files'));
+  }
+
+  onDisconnect(peer: NodeId): void {
+    if (this.#answering.by === 'replica') this.#answering.handler.onDisconnect(peer);
+  }
+
+  #to(next: Answering): void {
+    const { by } = this.#answering;
+    assert(MOVES[by].includes(next.by), `R5 peers are answered by ${by}, and then not by ${next.by}`);
+    this.#answering = next;
+  }
+}
