@@ -94,6 +94,7 @@ export class Agreement {
   }
 
   #record(from: NodeId, report: Report): void {
+    assert(report.plan > 0, 'S6 what is reported is about an entry of the log');
     let votes = this.#votes.get(report.plan);
     if (!votes) this.#votes.set(report.plan, (votes = new Map()));
     const print = report.outcome.kind === 'produced' ? fingerprint(report.outcome.tables) : 'failed';
@@ -113,8 +114,10 @@ export class Agreement {
       if (outcome.kind === 'failed') return { kind: 'failed', why: outcome.why };
       assert(nodes.every((node) => voters.includes(node)), `S6 only voters confirm plan ${plan}`);
       const dissenters = [...votes].filter(([, vote]) => vote.fingerprint !== print).map(([node]) => node);
+      assert(nodes.length + dissenters.length === votes.size, `S6 each vote on plan ${plan} counts once`);
       return { kind: 'agreed', tables: outcome.tables, dissenters };
     }
+    assert(votes.size > 0 && votes.size <= voters.length, `S6 ${votes.size} of ${voters.length} voters reported plan ${plan}`);
     return votes.size === voters.length ? { kind: 'split', nodes: [...votes.keys()] } : { kind: 'pending' };
   }
 

@@ -7,7 +7,6 @@
 
 import { assert } from '../../base/assert.js';
 import { codeOf, messageOf } from '../../base/errors.js';
-import { Deferred } from '../../base/deferred.js';
 import type { Clock, Env } from '../../base/env.js';
 import type { LogIndex, TableId } from '../../base/ids.js';
 import { StorageError } from '../../storage/base/errors.js';
@@ -19,6 +18,7 @@ import { formatBirth, outputPath, type ProducedTable, type TableMeta } from '../
 import type { HealingHooks } from '../hooks/healing-hooks.js';
 import type { Life } from '../state/life.js';
 import type { Report } from './agreement.js';
+import { Job, type Work } from './job.js';
 import type { Reports } from './reports.js';
 
 export interface ExecutorParts {
@@ -30,13 +30,6 @@ export interface ExecutorParts {
   readonly reports: Pick<Reports, 'send'>;
 }
 
-interface Job {
-  readonly plan: LogIndex;
-  readonly work: { readonly kind: 'flush'; readonly seal: PendingSeal } | { readonly kind: 'compact'; readonly plan: PendingPlan };
-  cancelled: boolean;
-  readonly done: Deferred<void>;
-}
-
 const RETRY_MS = 500;
 /** Jobs that may stand before one that is waited for. */
 const MAX_AHEAD = 2;
@@ -44,10 +37,11 @@ const MAX_AHEAD = 2;
 export class Executor {
   readonly #parts: ExecutorParts;
   readonly #clock: Clock;
-  /** A plan has at most one job: it waits here, is deferred, or is the running one. */
+  /** H4 A plan has at most one live job: it waits here, is deferred, or is the running one. */
   readonly #queue: Job[] = [];
+  /** By plan: what was produced, and waits under the plan's name for its edit. */
   readonly #outputs = new Map<LogIndex, readonly ProducedTable[]>();
-  /** Jobs whose inputs are not here yet, or cannot be read. */
+  /** By plan: jobs whose inputs are not here yet, or cannot be read. None is cancelled. */
   readonly #deferred = new Map<LogIndex, Job>();
   /** Files that go: a job that runs again under the same names waits for it. */
   #discards: Promise<void> = Promise.resolve();
@@ -60,11 +54,11 @@ export class Executor {
   }
 
   flush(seal: PendingSeal): void {
-    this.#add({ kind: 'flush', seal }, seal.index);
+    this.#add({ kind: 'flush', seal });
   }
 
   compact(plan: PendingPlan): void {
-    this.#add({ kind: 'compact', plan }, plan.index);
+    this.#add({ kind: 'compact', plan });
   }
 
   /** What was produced for a plan and still lies under its name. */
@@ -96,7 +90,8 @@ export class Executor {
   lacking(): TableMeta[] {
     const { tree } = this.#parts;
     const lacking = new Map<TableId, TableMeta>();
-    for (const { work } of this.#deferred.values()) {
+    for (const { work, stage } of this.#deferred.values()) {
+      assert(stage === 'deferred', `H4 a job that is ${stage} waits for no inputs`);
       for (const { id } of work.kind === 'compact' ? work.plan.inputs : []) {
         const meta = tree.isLocal(id) ? undefined : tree.meta(id);
         if (meta) lacking.set(id, meta);
@@ -110,33 +105,40 @@ export class Executor {
    * is removed.
    */
   close(plan: LogIndex): void {
-    for (const job of this.#queue) if (job.plan === plan) job.cancelled = true;
-    if (this.#running?.plan === plan) this.#running.cancelled = true;
+    for (const job of this.#queue) if (job.plan === plan) job.cancel();
+    if (this.#running?.plan === plan) this.#running.cancel();
+    this.#deferred.get(plan)?.to('done');
     this.#deferred.delete(plan);
     const left = this.#outputs.get(plan);
     this.#outputs.delete(plan);
     if (left) this.#discard(plan, left);
   }
 
-  /** No majority agreed on what this plan gives: produce it again. */
+  /**
+   * No majority agreed on what this plan gives: produce it again. While the log is replayed up to a
+   * seal its memtable is not there yet, and its job begins with it.
+   */
   redo(plan: LogIndex): void {
-    const { seals, plans } = this.#parts.tree.latest;
+    const { latest } = this.#parts.tree;
     if (this.#running?.plan === plan || this.#deferred.has(plan) || this.#queue.some((job) => job.plan === plan)) return;
     this.#outputs.delete(plan);
-    const seal = seals.find((candidate) => candidate.index === plan);
-    const pending = plans.find((candidate) => candidate.index === plan);
-    if (seal) this.flush(seal);
+    const seal = latest.seal(plan);
+    const pending = latest.plan(plan);
+    assert(seal === undefined || pending === undefined, `S1 entry ${plan} is a seal or a plan`);
+    if (seal && this.#parts.tree.sealed(plan)) this.flush(seal);
     else if (pending) this.compact(pending);
   }
 
   /** Its inputs are not here, or cannot be read: let others go first. */
   #later(job: Job): void {
     assert(!job.cancelled && !this.#deferred.has(job.plan), `H4 plan ${job.plan} is not closed, and waits once`);
+    job.to('deferred');
     this.#deferred.set(job.plan, job);
     this.#clock.setTimer(RETRY_MS, () => {
       if (this.#stopped || this.#deferred.get(job.plan) !== job) return;
       this.#deferred.delete(job.plan);
-      this.#add(job.work, job.plan);
+      job.to('done');
+      this.#add(job.work);
     });
   }
 
@@ -144,27 +146,38 @@ export class Executor {
     this.#stopped = true;
     const running = this.#running;
     if (running) {
-      running.cancelled = true;
+      running.cancel();
       await running.done.promise;
     }
+    assert(this.#running === undefined, 'S2 nothing is produced by a member that has stopped');
   }
 
-  #add(work: Job['work'], plan: LogIndex): void {
-    this.#queue.push({ plan, work, cancelled: false, done: new Deferred<void>() });
+  #add(work: Work): void {
+    const job = new Job(work);
+    assert(!this.#hasLive(job.plan), `H4 plan ${job.plan} has one job`);
+    this.#queue.push(job);
     if (!this.#running) this.#next();
   }
 
+  #hasLive(plan: LogIndex): boolean {
+    const running = this.#running?.plan === plan && this.#running.live;
+    return running || this.#deferred.has(plan) || this.#queue.some((job) => job.plan === plan && job.live);
+  }
+
+  /** Flushes first: a memtable that waits takes memory. */
   #next(): void {
     if (this.#stopped) return;
     const at = this.#queue.findIndex((job) => job.work.kind === 'flush');
     const job = this.#queue.splice(at === -1 ? 0 : at, 1)[0];
     if (!job) return;
     if (job.cancelled) {
+      job.to('done');
       job.done.resolve();
       this.#next();
       return;
     }
     assert(this.#running === undefined, 'S2 one plan is carried out at a time');
+    job.to('running');
     this.#running = job;
     this.#run(job).then(
       () => this.#ended(job),
@@ -178,6 +191,7 @@ export class Executor {
   #ended(job: Job): void {
     assert(this.#running === job, `the job that ends is the one that runs: plan ${job.plan}`);
     this.#running = undefined;
+    if (job.stage === 'running') job.to('done');
     job.done.resolve();
     this.#next();
   }
@@ -218,6 +232,7 @@ export class Executor {
   /** Undefined: what the job needs is not here yet or no longer needed. */
   async #produce(job: Job): Promise<ProducedTable[] | undefined> {
     const { env, tree, tables } = this.#parts;
+    assert(job.stage === 'running' && job === this.#running, `S2 the job of plan ${job.plan} has its turn`);
     const context: ProduceContext = { disk: env.disk, workers: env.workers, tables, job };
     if (job.work.kind === 'flush') {
       const memtable = tree.sealed(job.work.seal.index);

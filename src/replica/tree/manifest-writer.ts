@@ -2,7 +2,8 @@
  * Makes the durable manifest follow the materialized version, one append at a time, and then lets
  * go of what only the older version needed.
  *
- *   1. what the durable manifest lacks of the version that is read is appended and synced;
+ *   1. what the durable manifest lacks of the version that is read is appended and synced: H5 all
+ *      its tables are here, so what a heal made is proven before what it replaces may go;
  *   2. S5 only then go the files that no version, reader or transfer names any more;
  *   3. healing is told (a hint may have come to its end), and the log is shortened below the
  *      flushed index.
@@ -34,6 +35,7 @@ export interface TreeHooks {
 export class ManifestWriter {
   readonly #parts: ManifestWriterParts;
   readonly #hooks: TreeHooks;
+  /** Paused while another version is put in place, and for good once a sync failed. */
   readonly #writing: Coalesced;
 
   constructor(parts: ManifestWriterParts, hooks: TreeHooks) {
@@ -73,6 +75,7 @@ export class ManifestWriter {
       const { last, flushed } = tree.durable;
       assert(manifest.last.index > last.index, `S1 the durable version only grows: ${manifest.last.index} after ${last.index}`);
       assert(manifest.flushed.index >= flushed.index, `D1 what is in tables stays there: ${manifest.flushed.index} after ${flushed.index}`);
+      for (const { id } of manifest.list()) assert(tree.isLocal(id), `H5 table ${id} is here before the manifest counts on it`);
       await store.append(ops, manifest);
       tree.setDurable(manifest);
       await this.#moved(await tree.collect());

@@ -39,13 +39,14 @@ const SOURCES_MS = 2_000;
 
 export class Materializer {
   readonly #parts: MaterializerParts;
+  /** Of tables that edits added since nothing was owed last. */
   readonly #origins = new Map<TableId, Origin>();
   /**
    * Own outputs that have their table's name already, while the sync that makes the name durable is
    * still to succeed.
    */
   readonly #named = new Set<TableId>();
-  /** The source that was tried last. */
+  /** The source that was tried last: the next one has a higher id, or the lowest of all. */
   #lastSource = 0;
   readonly #work: Coalesced;
 
@@ -57,6 +58,7 @@ export class Materializer {
   planned(plan: LogIndex, added: readonly TableMeta[]): void {
     for (const table of added) {
       assert(table.birth.sequence === plan, `S6 table ${table.id} comes from plan ${plan}`);
+      assert(!this.#origins.has(table.id), `S2 id ${table.id} is given out once`);
       this.#origins.set(table.id, { kind: 'plan', plan });
     }
     if (added.length === 0) this.#parts.executor.close(plan);
@@ -65,6 +67,7 @@ export class Materializer {
 
   healed(removed: TableMeta, added: TableMeta): void {
     assert(sameTable(removed, added) && removed.id !== added.id, `H3 a heal gives table ${removed.id} a new id and the same bytes`);
+    assert(!this.#origins.has(added.id), `S2 id ${added.id} is given out once`);
     this.#origins.set(added.id, { kind: 'heal', removed });
     this.kick();
   }
@@ -140,6 +143,7 @@ export class Materializer {
     for (const { id } of tree.owed()) {
       const origin = this.#origins.get(id);
       if (origin?.kind !== 'heal' || tree.isLocal(origin.removed.id) || !tree.meta(origin.removed.id)) continue;
+      assert(origin.removed.id !== id, `H3 a heal of table ${id} reads another file than it makes`);
       sources.set(origin.removed.id, origin.removed);
     }
     return [...sources.values()].sort((a, b) => a.id - b.id);
@@ -172,6 +176,7 @@ export class Materializer {
       return false;
     }
     tree.markLocal(table.id);
+    assert(tree.isLocal(table.id), `H5 table ${table.id} is here, and counts as here`);
     this.#settle(table.id, origin);
     return true;
   }
@@ -193,6 +198,7 @@ export class Materializer {
     const { executor, env } = this.#parts;
     await executor.settled(plan);
     const own = executor.outputs(plan)?.find((output) => output.birth.ordinal === table.birth.ordinal);
+    assert(own === undefined || own.birth.sequence === plan, `S6 what is relinked for plan ${plan} was produced for it`);
     if (own === undefined || own.fileDigest !== table.fileDigest || own.rootDigest !== table.rootDigest) return false;
     assert(own.bytes === table.bytes && sameTable(own, table), `S6 table ${table.id} is output ${table.birth.ordinal} of plan ${plan}`);
     const from = outputPath(plan, table.birth.ordinal);

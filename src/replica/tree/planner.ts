@@ -75,6 +75,7 @@ export class Planner {
     const { tree } = this.#parts;
     const { seals, plans } = tree.latest;
     const oldest = seals[0];
+    assert(oldest === undefined || oldest.index > tree.latest.flushed.index, `S3 memtables are flushed in order: ${oldest?.index} is not yet`);
     if (oldest) this.#settle(oldest.index, 'flush', []);
     for (const plan of plans) this.#settle(plan.index, 'compact', plan.inputs);
   }
@@ -119,6 +120,7 @@ export class Planner {
       blocked: { has: (table) => healing.blocked(table) },
     });
     if (choice.kind !== 'plan') return;
+    assert(choice.op.proposer === membership.self && choice.op.inputs.length > 0, 'S3 a leader plans in its own name, and for some tables');
     for (const { id } of choice.op.inputs) {
       assert(tree.latest.has(id) && !tree.latest.isBusy(id), `S5 a plan takes live tables that no other one has: ${id}`);
     }

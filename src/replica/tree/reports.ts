@@ -4,6 +4,7 @@
  * leader. Nothing is said of a plan that is pending no more.
  */
 
+import { assert } from '../../base/assert.js';
 import type { Env } from '../../base/env.js';
 import type { Tree } from '../../storage/tree/tree.js';
 import type { Leadership } from '../state/leadership.js';
@@ -28,6 +29,8 @@ export class Reports {
     const { env, tree, leadership, agreement } = this.#parts;
     const { leader, self } = leadership;
     if (!tree.latest.isPending(report.plan)) return;
+    const { plan, outcome } = report;
+    assert(outcome.kind === 'failed' || outcome.tables.every(({ birth }) => birth.sequence === plan), `S6 what is reported for plan ${plan} was produced for it`);
     if (leader === self) agreement.record(self, report);
     else if (leader !== 0) env.network.send(leader, frame(FRAME_REPORT, encodeReport(report)));
   }

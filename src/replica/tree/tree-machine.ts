@@ -1,8 +1,8 @@
 /**
  * The tree as a replicated state machine: applies tree ops to the logical manifest (pure, equal
  * everywhere) and sets this member's files in motion after it. What is not durable is a function of
- * the log: seals and plans at or below E are already in the manifest, so replay only re-creates
- * their memtables and jobs.
+ * the log: seals and plans at or below the materialized index are already in the manifest, so
+ * replay only re-creates their memtables and jobs.
  */
 
 import { assert } from '../../base/assert.js';
@@ -53,6 +53,7 @@ export class TreeMachine {
   readonly materializer: Materializer;
   readonly writer: ManifestWriter;
   readonly planner: Planner;
+  /** These only grow. */
   #flushes = 0;
   #compactions = 0;
 
@@ -80,7 +81,11 @@ export class TreeMachine {
    * seals their memtables.
    */
   resume(): void {
-    for (const plan of this.#parts.tree.latest.plans) this.executor.compact(plan);
+    const { latest } = this.#parts.tree;
+    for (const plan of latest.plans) {
+      assert(plan.index <= latest.last.index, `S1 plan ${plan.index} is in the log up to ${latest.last.index}`);
+      this.executor.compact(plan);
+    }
     this.materializer.kick();
   }
 
@@ -133,7 +138,7 @@ export class TreeMachine {
     await this.writer.pause();
   }
 
-  /** E covers this op: its effect is in the manifest, only the memtable is to be made again. */
+  /** The manifest has the effect of this op already: only the memtable is to be made again. */
   #replay(op: TreeOp, index: LogIndex): void {
     const { tree } = this.#parts;
     const seal = op.kind === 'seal' ? tree.latest.seal(index) : undefined;
@@ -141,6 +146,7 @@ export class TreeMachine {
     assert(index > tree.durable.flushed.index, `S1 the seal at ${index} is replayed because it is not flushed`);
     tree.write(this.#parts.state.sealWrites(index));
     tree.seal(index);
+    assert(tree.sealed(index) !== undefined, `S1 the memtable sealed at ${index} waits for its flush`);
     this.executor.flush(seal);
   }
 
@@ -150,12 +156,14 @@ export class TreeMachine {
       case 'sealed': {
         const bytes = tree.memtableBytes;
         tree.seal(index);
+        assert(outcome.seal.index === index && tree.sealed(index) !== undefined, `S1 the memtable sealed at ${index} waits for its flush`);
         env.events.emit({ type: 'sealed', index, bytes });
         this.executor.flush(outcome.seal);
         return;
       }
       case 'planned': {
         const { inputs, outputLevel, purpose } = outcome.plan;
+        assert(outcome.plan.index === index && inputs.every(({ id }) => tree.latest.isBusy(id)), `S5 the inputs of plan ${index} wait for its edit`);
         env.events.emit({ type: 'plan', plan: index, kind: purpose, inputs: inputs.map((input) => input.id), outputLevel });
         this.executor.compact(outcome.plan);
         return;
@@ -178,11 +186,13 @@ export class TreeMachine {
     const { env, healing } = this.#parts;
     const added = outcome.added.map((table) => table.id);
     const removed = outcome.removed.map((table) => table.id);
+    const { latest } = this.#parts.tree;
+    assert(added.every((id) => latest.has(id)) && !removed.some((id) => latest.has(id)), `S1 the edit at ${index} is in the version now`);
     env.events.emit({ type: 'edit', index, plan: outcome.plan ?? 0, added, removed });
     if (outcome.plan !== undefined) {
       if (outcome.removed.length === 0) this.#flushes++;
       else this.#compactions++;
-      assert(!this.#parts.tree.latest.isPending(outcome.plan), `S3 plan ${outcome.plan} has its edit`);
+      assert(!latest.isPending(outcome.plan), `S3 plan ${outcome.plan} has its edit`);
       this.#agreement.forget(outcome.plan);
       this.materializer.planned(outcome.plan, outcome.added);
       return;
