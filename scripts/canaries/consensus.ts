@@ -198,6 +198,8 @@ export const CONSENSUS: readonly Canary[] = [
       this.#promises(hardState);
       await this.#parts.hardState.update({ term: hardState.term, vote: hardState.vote });
       this.#persisted = { term: hardState.term, vote: hardState.vote };
+      const { current } = this.#parts.hardState;
+      assert(current?.term === hardState.term && current.vote === hardState.vote, \`R2 term \${hardState.term} and its vote are durable\`);
     }
     if (ready.snapshot)`,
         replace: '    if (ready.snapshot)',

@@ -63,7 +63,9 @@ export class CoreLog implements LogStorage {
   entries(lo: LogIndex, hi: LogIndex, maxSize?: number): readonly Entry[] {
     assert(lo < hi, `R3 entries [${lo}, ${hi}) are asked for`);
     try {
-      return this.#parts.log.entries(lo, hi, maxSize);
+      const entries = this.#parts.log.entries(lo, hi, maxSize);
+      assert(entries[0]?.index === lo && entries.length <= hi - lo, `R3 ${entries.length} entries from ${lo} on, of those before ${hi}`);
+      return entries;
     } catch (error) {
       if (!(error instanceof LogError) || error.code !== 'ENTRY_UNREADABLE') throw error;
       if (Number(error.data['index']) > this.#parts.progress.flushed) throw error;

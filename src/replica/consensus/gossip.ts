@@ -1,12 +1,12 @@
 /**
  * What members tell each other once a second and whenever it moves: who they are and how far their
- * durable tables reach. The log may be dropped only below a quorum's durable F, so each member must
- * know the others'. Nothing here is needed for safety beyond that rule, and a member that was not
- * heard of counts as F = 0.
+ * durable tables reach. The log may be dropped only below the flushed index that a quorum has made
+ * durable, so each member must know the others'. Nothing here is needed for safety beyond that
+ * rule, and a member that was not heard of counts as one that flushed nothing.
  */
 
 import { ByteReader, ByteWriter } from '../../base/bytes.js';
-import { must } from '../../base/assert.js';
+import { assert, must } from '../../base/assert.js';
 import { CodecError } from '../../base/errors.js';
 import type { Env } from '../../base/env.js';
 import type { LogIndex, NodeId } from '../../base/ids.js';
@@ -17,7 +17,7 @@ import { FRAME_GOSSIP, frame } from '../wire/frame.js';
 export interface MemberNews {
   readonly name: string;
   readonly clientUrls: readonly string[];
-  /** F of the member's durable manifest. */
+  /** The flushed index of the member's durable manifest. */
   readonly durableFlushed: LogIndex;
   readonly applied: LogIndex;
 }
@@ -51,6 +51,7 @@ export interface GossipParts {
 
 export class Gossip {
   readonly #parts: GossipParts;
+  /** The last news of each other member. */
   readonly #known = new Map<NodeId, MemberNews>();
   #saidAt = 0;
 
@@ -66,7 +67,9 @@ export class Gossip {
   /** Tells all others how things stand here. */
   say(): void {
     const { env, membership, progress, clientUrls } = this.#parts;
-    this.#saidAt = env.clock.now();
+    const now = env.clock.now();
+    assert(now >= this.#saidAt, `D1 time goes on: ${now} after ${this.#saidAt}`);
+    this.#saidAt = now;
     const { self, members } = membership;
     const news = { name: membership.nameOf(self), clientUrls, durableFlushed: progress.flushed, applied: progress.applied.value };
     const body = frame(FRAME_GOSSIP, encodeNews(news));
@@ -85,6 +88,7 @@ export class Gossip {
   quorumFlushed(own: LogIndex): LogIndex {
     const { self, voters, quorum } = this.#parts.membership;
     const flushed = voters.map((id) => (id === self ? own : (this.#known.get(id)?.durableFlushed ?? 0)));
+    assert(2 * quorum > voters.length, `D1 ${quorum} of ${voters.length} voters are a majority`);
     flushed.sort((a, b) => b - a);
     return must(flushed[quorum - 1], 'D1 a quorum of voters is some of the voters');
   }

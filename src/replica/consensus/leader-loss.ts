@@ -36,6 +36,7 @@ const JITTER_MS = 20;
 export class LeaderLoss {
   readonly #candidate: Candidate;
   readonly #options: LeaderLossOptions;
+  /** There while no leader is known and the turn of this member is yet to come. */
   #timer: Timer | undefined;
 
   constructor(candidate: Candidate, options: LeaderLossOptions) {
@@ -62,11 +63,13 @@ export class LeaderLoss {
   }
 
   #schedule(delayMs: number, until: number, survivors: number): void {
+    assert(delayMs >= 0 && survivors >= 0, `R1 ${survivors} survivors take turns`);
     this.#timer?.cancel();
     this.#timer = this.#options.clock.setTimer(delayMs, () => {
       this.#timer = undefined;
       const { leader, role } = this.#candidate.leadership;
       if (leader !== 0) return;
+      assert(role !== 'leader', 'R1 a member that leads knows its leader');
       // Votes of an election that goes on are being counted: another pre-election would throw them
       // away.
       if (role !== 'candidate') this.#candidate.campaign();

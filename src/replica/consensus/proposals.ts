@@ -14,7 +14,7 @@ import type { NodeId } from '../../base/ids.js';
 import type { Leadership } from '../state/leadership.js';
 import { encodeKv } from '../entry/entry.js';
 import { EtcdError } from '../../api/etcd-error.js';
-import type { ProposalId } from '../kv/applied-ids.js';
+import { APPLIED_WINDOW, type ProposalId } from '../kv/applied-ids.js';
 import type { KvCommand, KvResponse } from '../kv/command.js';
 import type { RaftDriver } from './raft-driver.js';
 
@@ -63,13 +63,17 @@ export class Proposals {
   readonly #member: NodeId;
   /** In order of sequence; at most `maxPending`, and `#bytes` is what they are together. */
   readonly #pending = new Map<number, Pending>();
+  /** Of the last proposal: only grows, so that no id of this life comes twice. */
   #sequence = 0;
   #bytes = 0;
+  /** Nothing waits any more, and nothing is taken. */
   #stopped = false;
+  /** Whom the proposals were last said to; 0: nobody. */
   #leader: NodeId = 0;
 
   constructor(parts: ProposalsParts, options: ProposalsOptions) {
     assert(options.incarnation > 0 && options.maxPending > 0, 'a life has a number, and room for proposals');
+    assert(options.maxPending < APPLIED_WINDOW, `S2 ${options.maxPending} proposals in flight are all remembered when they were applied`);
     this.#parts = parts;
     this.#options = options;
     this.#member = parts.leadership.self;
@@ -93,6 +97,7 @@ export class Proposals {
     const now = this.#parts.clock.now();
     this.#bytes += data.length;
     assert(!this.#pending.has(sequence), `a sequence is used once: ${sequence}`);
+    assert(this.#pending.size < maxPending, `S2 at most ${maxPending} proposals are in flight`);
     const answer = new Deferred<KvResponse>();
     this.#pending.set(sequence, { sequence, data, deadline: now + timeoutMs, proposedAt: now, retryMs, answer });
     this.#parts.driver.propose(data);

@@ -277,6 +277,8 @@ export class RaftDriver implements Candidate {
     if (ready.softState) this.#roleChanged();
     const hardState = ready.hardState;
     const stateChanged = hardState !== undefined && (hardState.term !== this.#persisted.term || hardState.vote !== this.#persisted.vote);
+    const last = ready.entries.at(-1)?.index ?? 0;
+    assert(last === 0 || last === (ready.entries[0]?.index ?? 0) + ready.entries.length - 1, `R3 what is written is contiguous, up to ${last}`);
     const mustWrite = stateChanged || ready.entries.length > 0 || ready.snapshot !== undefined;
     if (!mustWrite) {
       this.#outbox.send(ready.messages, this.#persisted.term, 'all');
@@ -301,6 +303,8 @@ export class RaftDriver implements Candidate {
       this.#promises(hardState);
       await this.#parts.hardState.update({ term: hardState.term, vote: hardState.vote });
       this.#persisted = { term: hardState.term, vote: hardState.vote };
+      const { current } = this.#parts.hardState;
+      assert(current?.term === hardState.term && current.vote === hardState.vote, `R2 term ${hardState.term} and its vote are durable`);
     }
     if (ready.snapshot) {
       await this.#hooks.installSnapshot(ready.snapshot);
@@ -309,6 +313,7 @@ export class RaftDriver implements Candidate {
     if (ready.entries.length > 0) {
       const started = this.#clock.now();
       await this.#parts.log.append(ready.entries, this.#node.commit);
+      assert(this.#parts.log.lastIndex() === ready.entries.at(-1)?.index, `R2 the log ends with what was written, not at ${this.#parts.log.lastIndex()}`);
       const bytes = ready.entries.reduce((sum, entry) => sum + entry.data.length, 0);
       const durationMs = this.#clock.now() - started;
       this.#parts.env.events.emit({ type: 'log-sync', durationMs, bytes, entries: ready.entries.length });
@@ -323,6 +328,7 @@ export class RaftDriver implements Candidate {
   }
 
   #written(ready: Ready, delivered: number): void {
+    assert(delivered <= ready.committedEntries.length, `R3 ${delivered} of ${ready.committedEntries.length} entries went before the write`);
     this.#writing = false;
     if (this.#idle) {
       this.#idle();
@@ -356,6 +362,7 @@ export class RaftDriver implements Candidate {
 
   #roleChanged(): void {
     const { role, lead, term } = this.#node;
+    assert(role !== 'leader' || lead === this.#parts.membership.self, `R1 a leader follows nobody: ${lead} in term ${term}`);
     if (lead !== 0) this.#leaderLoss.stop();
     this.#parts.env.events.emit({ type: 'role-changed', role, term, leader: lead });
     this.#parts.leadership.changed();

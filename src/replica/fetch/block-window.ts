@@ -32,10 +32,12 @@ export class BlockWindow {
   readonly #ask: AskPeer;
   /** The first is asked next. */
   readonly #peers: NodeId[];
+  /** The answer that blocks are taken from, and the one that comes next; never the same. */
   #current: Load | undefined;
   #ahead: Load | undefined;
   /** Where a block begins that would continue the run. */
   #expected = -1;
+  /** What is asked for at once: 1 to ANSWER_BYTES. */
   #spanBytes = 1;
 
   constructor(ask: AskPeer, peers: readonly NodeId[]) {
@@ -49,6 +51,7 @@ export class BlockWindow {
     const inOrder = block.offset === this.#expected;
     this.#expected = block.offset + block.length;
     if (!inOrder) this.#spanBytes = 1;
+    assert(this.#spanBytes >= 1 && this.#spanBytes <= ANSWER_BYTES, `a span is of 1 to ${ANSWER_BYTES} bytes, not ${this.#spanBytes}`);
     const known = await this.#lookup(block);
     if (known !== undefined) return known;
     if (this.#peers.length === 0) return undefined;
@@ -71,6 +74,7 @@ export class BlockWindow {
     const ahead = this.#ahead;
     if (ahead === undefined || block.offset < ahead.from || block.offset >= ahead.from + ahead.bytes) return undefined;
     await ahead.done;
+    assert(this.#ahead === ahead, 'S4 blocks of a table are taken one after the other');
     this.#ahead = undefined;
     this.#current = ahead;
     const payload = this.#pick(ahead, block);

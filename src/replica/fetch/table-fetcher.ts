@@ -70,9 +70,10 @@ export interface TableFetcherOptions {
 export class TableFetcher {
   readonly #env: Env;
   readonly #options: Required<TableFetcherOptions>;
-  /** In flight: at most `maxCalls`; the others wait in order. */
+  /** In flight: 0 to `maxCalls`; others wait, in order, only while that many are. */
   #calls = 0;
   readonly #waiting: (() => void)[] = [];
+  /** Only grows. */
   #fetchedBytes = 0;
 
   constructor(env: Env, options: TableFetcherOptions = {}) {
@@ -89,6 +90,7 @@ export class TableFetcher {
   /** Asks all peers, two at a time, until one gives the block. Never rejects. */
   async fetchBlock(table: TableName, block: WantedBlock, peers: readonly NodeId[]): Promise<BlockOutcome> {
     const left = [...peers];
+    assert(new Set(left).size === left.length, 'D1 each peer is asked once, and counts once');
     let good: Extract<BlockOutcome, { kind: 'good' }> | undefined;
     let why: string | undefined;
     let gone = false;
@@ -147,6 +149,7 @@ export class TableFetcher {
   async fetchTable(meta: TableMeta, path: string, options: FetchTableOptions): Promise<FetchedTable> {
     const { disk } = this.#env;
     assert(path !== options.local && path.endsWith('.tmp'), `H5 a table that is being made has a name of its own: ${path}`);
+    assert(meta.bytes > 0, `S4 table ${meta.id} has bytes to be fetched`);
     // Never written through: the name might be a second one of a live file.
     await disk.unlink(path);
     try {
@@ -219,10 +222,12 @@ export class TableFetcher {
   }
 
   #enter(): Promise<void> | undefined {
-    if (this.#calls < this.#options.maxCalls) {
+    const { maxCalls } = this.#options;
+    if (this.#calls < maxCalls) {
       this.#calls++;
       return undefined;
     }
+    assert(this.#calls === maxCalls, `${this.#calls} calls of at most ${maxCalls}`);
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
@@ -231,6 +236,7 @@ export class TableFetcher {
     const next = this.#waiting.shift();
     if (next === undefined) this.#calls--;
     else next();
+    assert(this.#waiting.length === 0 || this.#calls === this.#options.maxCalls, `D1 ${this.#waiting.length} calls wait behind ${this.#calls}`);
   }
 }
 

@@ -54,6 +54,7 @@ export class TableServer {
     const asked = decodeRegionsRequest(request);
     if (this.#serving >= SERVING_MAX) return encodeRegionsAnswer({ kind: 'later' });
     this.#serving++;
+    assert(this.#serving <= SERVING_MAX, `${this.#serving} answers are being made, at most ${SERVING_MAX}`);
     try {
       return encodeRegionsAnswer(await answerRegions(this.#env, this.#held, asked));
     } finally {
@@ -101,6 +102,7 @@ async function readPieces(env: Pick<Env, 'workers'>, reader: TableReader, asked:
     }
     bytes += payload?.length ?? 0;
     assert(offset > (pieces.at(-1)?.offset ?? -1), `S4 pieces come in file order: ${offset}`);
+    assert(offset >= asked.offset, `S4 what was asked for is served: ${offset} from ${asked.offset} on`);
     pieces.push({ offset, payload });
     const pause = env.workers.breathe();
     if (pause !== undefined) await pause;

@@ -69,6 +69,7 @@ export function encodeRegionsAnswer(answer: RegionsAnswer): Uint8Array {
   if (answer.kind !== 'pieces') return Uint8Array.of(answer.kind === 'none' ? NONE : LATER);
   let size = 24;
   assert(answer.pieces.every(({ payload }) => payload === undefined || payload.length <= PAYLOAD_BYTES_MAX), 'S4 an answer fits into a reply');
+  assert(answer.next > (answer.pieces.at(-1)?.offset ?? -1), `S4 the next region comes after those that are served: ${answer.next}`);
   for (const piece of answer.pieces) size += 16 + (piece.payload?.length ?? 0);
   const out = new ByteWriter(size).u8(PIECES).varint(answer.next).varint(answer.pieces.length);
   for (const piece of answer.pieces) {

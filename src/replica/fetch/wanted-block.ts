@@ -3,6 +3,7 @@
  * judged by it alone (S4).
  */
 
+import { assert } from '../../base/assert.js';
 import { digest128, digest64 } from '../../base/digest.js';
 import { formatDigest } from '../../storage/block/handle.js';
 
@@ -14,5 +15,6 @@ export interface WantedBlock {
 }
 
 export function payloadMatches(payload: Uint8Array, digest: string): boolean {
+  assert(digest.length === 16 || digest.length === 32, `S4 a block is named by a digest, not by ${digest.length} digits`);
   return (digest.length === 32 ? digest128(payload) : formatDigest(digest64(payload))) === digest;
 }

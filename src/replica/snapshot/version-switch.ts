@@ -148,7 +148,7 @@ export class VersionSwitch {
         if (!(error instanceof StorageError) || life.ended) throw error;
         const cause = await healing.repair(error).then(() => undefined, (why: unknown) => why ?? error);
         if (cause === undefined || (await unrepaired(error, cause))) continue;
-        env.events.emit({ type: 'warning', message: 'the state as of the flushed index waits for a repair', data: { why: messageOf(cause) } });
+        env.events.emit({ type: 'warning', message: 'the state as of F waits for a repair', data: { why: messageOf(cause) } });
         await sleep(env.clock, RETRY_MS);
       }
     }
