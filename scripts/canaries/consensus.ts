@@ -150,6 +150,11 @@ export const CONSENSUS: readonly Canary[] = [
         find: "return isSet(window, id.sequence) ? 'duplicate' : 'new';",
         replace: "return 'new';",
       },
+      {
+        file: 'replica/kv/applied-ids.ts',
+        find: 'assert(!isSet(window, id.sequence),',
+        replace: 'assert(id.sequence >= 0,',
+      },
     ],
   },
   {

@@ -14,6 +14,11 @@ export const LOG: readonly Canary[] = [
         find: '      const torn = missing ? expected > proven : batch.sequence > proven && batch.records.some((record) => !record.good);',
         replace: '      const torn = missing || batch.records.some((record) => !record.good);',
       },
+      {
+        file: 'replica/log/resolve.ts',
+        find: 'assert(batch.sequence > proven,',
+        replace: 'assert(batch.sequence > 0,',
+      },
     ],
   },
   {
@@ -27,6 +32,11 @@ export const LOG: readonly Canary[] = [
         find: '      const torn = missing ? expected > proven : batch.sequence > proven && batch.records.some((record) => !record.good);',
         replace: '      const needed = batch.previousIndex >= this.#evidence.coveredThrough;\n' +
           '      const torn = missing ? expected > proven : needed && batch.records.some((record) => !record.good);',
+      },
+      {
+        file: 'replica/log/resolve.ts',
+        find: 'assert(batch.sequence > proven,',
+        replace: 'assert(batch.sequence > 0,',
       },
       {
         file: 'replica/log/resolve.ts',

@@ -60,12 +60,14 @@ export class Applier {
   readonly #parts: ApplierParts;
   readonly #hooks: ApplyHooks;
   /**
-   * The entries after `index`, or the first of them; `#known` is the last one that was handed over:
-   * index <= known.
+   * From `#head` on: the entries after `index`, without a gap, or the first of them. The others are
+   * read from the log when their turn comes.
    */
   #queue: Entry[] = [];
+  /** Of the entries from `#head` on. */
   #queuedBytes = 0;
   #head = 0;
+  /** The last entry that is known to be committed: index <= known. */
   #known: LogIndex;
   readonly #work: Coalesced;
   #waitingForRepair: string | undefined;
@@ -130,11 +132,12 @@ export class Applier {
   }
 
   #push(entry: Entry): void {
+    assert(entry.index === (this.#queue.at(-1)?.index ?? this.index) + 1, `R3 entry ${entry.index} follows what is queued`);
     this.#queue.push(entry);
     this.#queuedBytes += entry.data.length;
   }
 
-  /** The queue is used up, but not what was handed over. */
+  /** The queue is used up, but not what is committed. */
   #refill(): void {
     assert(this.#queuedBytes === 0, `an empty queue holds nothing, not ${this.#queuedBytes} bytes`);
     for (const entry of this.#parts.log.entries(this.index + 1, this.#known + 1, PAGE_BYTES)) this.#push(entry);
@@ -150,7 +153,7 @@ export class Applier {
   }
 
   /**
-   * Another version holds all up to `applied`: after `resume`, whatever else was handed over is
+   * Another version holds all up to `applied`: after `resume`, whatever else is committed is
    * applied from the log.
    */
   async rebase(applied: LogIndex): Promise<void> {
@@ -176,6 +179,7 @@ export class Applier {
     this.#head = 0;
     this.#parts.progress.applied.reset(applied);
     this.#blockedSince = undefined;
+    assert(this.#waitingForRepair === undefined, 'S1 what waited for a repair has ended before another version is in place');
   }
 
   async #run(): Promise<void> {
@@ -191,7 +195,8 @@ export class Applier {
         if (later) this.#blockedSince = undefined;
         this.#head++;
         this.#queuedBytes -= entry.data.length;
-        assert(entry.index <= this.#known, `R3 only what was handed over is applied: ${entry.index} of ${this.#known}`);
+        assert(this.#queuedBytes >= 0, `${this.#queuedBytes} bytes are queued after entry ${entry.index}`);
+        assert(entry.index <= this.#known, `R3 only what is committed is applied: ${entry.index} of ${this.#known}`);
         this.#parts.progress.applied.move(entry.index);
         this.onApplied?.(entry);
         pause = workers.breathe();
@@ -273,6 +278,7 @@ export class Applier {
 
   /** Waits until the block can be read: apply cannot go on without it. */
   async #mend(error: StorageError): Promise<void> {
+    assert(this.#waitingForRepair === undefined, `S1 one entry is applied at a time: ${this.index + 1}`);
     this.#waitingForRepair = messageOf(error);
     this.#blockedSince ??= this.#parts.env.clock.now();
     try {

@@ -4,6 +4,7 @@
  * these.
  */
 
+import { assert } from '../../base/assert.js';
 import { ByteReader, ByteWriter } from '../../base/bytes.js';
 import { CodecError } from '../../base/errors.js';
 import { readTreeSettings, writeTreeSettings, type TreeSettings } from '../../storage/base/settings.js';
@@ -32,12 +33,13 @@ export type LogRecord =
 export function encodeBootstrap(settings: TreeSettings): Uint8Array {
   const out = new ByteWriter(64).u8(BOOTSTRAP).u8(ENTRY_VERSION);
   writeTreeSettings(out, settings);
-  return out.finish();
+  return readsBack(out.finish(), 'bootstrap');
 }
 
 const scratch = new ByteWriter(4096);
 
 export function encodeKv(id: ProposalId, command: KvCommand): Uint8Array {
+  assert(id.incarnation > 0 && id.sequence > 0, `S2 proposal ${id.sequence} of life ${id.incarnation} has a name`);
   const out = scratch.reset().u8(KV);
   encodeProposalId(out, id);
   encodeKvCommand(out, command);
@@ -47,7 +49,13 @@ export function encodeKv(id: ProposalId, command: KvCommand): Uint8Array {
 export function encodeTreeOp(op: TreeOp): Uint8Array {
   const out = new ByteWriter(256).u8(TREE);
   writeTreeOp(out, op);
-  return out.finish();
+  return readsBack(out.finish(), 'tree');
+}
+
+/** S1 What goes into the log is what comes out of it on every replica. For what is rare. */
+function readsBack(data: Uint8Array, kind: LogRecord['kind']): Uint8Array {
+  assert(decodeLogRecord(data).kind === kind, `S1 an entry of kind ${kind} reads back as one`);
+  return data;
 }
 
 /**
@@ -74,6 +82,7 @@ export function decodeLogRecord(data: Uint8Array): LogRecord {
       record = { kind: 'tree', op: readTreeOp(input) };
       break;
     default:
+      // S1 to go on without it would be to leave a change out.
       throw new CodecError(`log entry of unknown kind ${kind}: this member is older than the one that proposed it`);
   }
   input.end();

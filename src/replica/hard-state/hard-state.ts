@@ -175,6 +175,7 @@ function judge(slots: readonly (HardStateRecord | undefined)[], path: string): H
     if (copies.length > 1 || copies.length + damaged >= MUST_HOLD) break;
     rest = rest.slice(copies.length);
   }
+  // R5 nothing is promised on the strength of what may be an older copy.
   throw new HardStateError(
     'UNREADABLE',
     `${path}: ${damaged} of ${slots.length} copies are damaged and the others do not agree, so it is not known what this member has promised. ` +

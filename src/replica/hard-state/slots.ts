@@ -5,6 +5,7 @@
  * place is a bad one.
  */
 
+import { assert } from '../../base/assert.js';
 import { ByteReader, ByteWriter } from '../../base/bytes.js';
 import { crc32c } from '../../base/crc32c.js';
 import { readDigest, writeDigest } from '../../base/digest.js';
@@ -40,6 +41,7 @@ export function slotOffset(slot: number): number {
 }
 
 export function encodeSlot(record: HardStateRecord, slot: number): Uint8Array {
+  assert(record.sequence > 0 && slot < SLOT_PAGES.length, `R5 record ${record.sequence} is written to slot ${slot} of ${SLOT_PAGES.length}`);
   const out = new ByteWriter(SLOT_BYTES).u32(MAGIC).u32(0).u32(FORMAT_VERSION).u53(record.sequence);
   out.u53(record.term).u53(record.vote).u64(record.clusterId).u53(record.memberId);
   out.u53(record.incarnation).u53(record.manifestGeneration);

@@ -6,7 +6,7 @@
  */
 
 import { EMPTY, type ByteReader, type ByteWriter } from '../../base/bytes.js';
-import { unreachable } from '../../base/assert.js';
+import { assert, unreachable } from '../../base/assert.js';
 import { CodecError } from '../../base/errors.js';
 import type { ProposalId } from './applied-ids.js';
 import type { KvCommand } from './command.js';
@@ -48,6 +48,13 @@ function pick<T>(values: readonly T[], at: number, what: string): T {
   const value = values[at];
   if (value === undefined) throw new CodecError(`command: unknown ${what} ${at}`);
   return value;
+}
+
+/** What `pick` finds again. */
+function placeOf<T>(values: readonly T[], value: T): number {
+  const at = values.indexOf(value);
+  assert(at >= 0, `S1 the log has a place for ${String(value)}`);
+  return at;
 }
 
 function readFlags(input: ByteReader, known: number): number {
@@ -96,7 +103,7 @@ function writeRange(out: ByteWriter, r: RangeRequest): void {
   out.u8(
     (r.serializable ? 1 : 0) | (r.keysOnly ? 2 : 0) | (r.countOnly ? 4 : 0) | (ranged ? 8 : 0) | (filtered ? 16 : 0),
   );
-  out.u8(SORT_ORDERS.indexOf(r.sortOrder) * 16 + SORT_TARGETS.indexOf(r.sortTarget)).bytes(r.key);
+  out.u8(placeOf(SORT_ORDERS, r.sortOrder) * 16 + placeOf(SORT_TARGETS, r.sortTarget)).bytes(r.key);
   if (ranged) out.bytes(r.rangeEnd);
   writeSigned(out, r.limit);
   writeSigned(out, r.revision);
@@ -131,7 +138,7 @@ function readRange(input: ByteReader): RangeRequest {
 function writeCompare(out: ByteWriter, compare: Compare): void {
   const ranged = compare.rangeEnd.length > 0;
   const target = compare.target;
-  out.u8(COMPARE_RESULTS.indexOf(compare.result) * 16 + COMPARE_TARGETS.indexOf(target.kind) * 2 + (ranged ? 1 : 0));
+  out.u8(placeOf(COMPARE_RESULTS, compare.result) * 16 + placeOf(COMPARE_TARGETS, target.kind) * 2 + (ranged ? 1 : 0));
   out.bytes(compare.key);
   if (ranged) out.bytes(compare.rangeEnd);
   switch (target.kind) {

@@ -51,12 +51,19 @@ export class KvMachine {
   readonly #tree: ReadableTree;
   readonly #sliceKeys: number;
   readonly #rules: WriteRules;
+  /** Only grows, by one with each entry that changes a key. */
   #revision: Revision = 1;
-  /** -1 before the first compaction, as in etcd: revision 0 can be compacted once. */
+  /**
+   * -1 before the first compaction, as in etcd: revision 0 can be compacted once. Only grows, and
+   * compacted <= revision.
+   */
   #compacted = -1;
   #appliedIds = new AppliedIds();
+  /** Only grows. */
   #appliedIndex: LogIndex = 0;
+  /** An entry is applied in slices: its overlay is not published yet. */
   #applying = false;
+  /** What {@link state} gave, until it changes. */
   #state: StoreState | undefined;
 
   constructor(tree: ReadableTree, options: KvMachineOptions = {}) {
@@ -128,7 +135,7 @@ export class KvMachine {
         this.#finish(index, id);
         return { kind: 'refused', error };
       }
-      this.#publish(overlay.writes);
+      this.#publish(overlay.take());
       this.#finish(index, id);
       return outcome;
     } finally {
@@ -174,13 +181,16 @@ export class KvMachine {
   }
 
   #finish(index: LogIndex, id: ProposalId | undefined): void {
+    assert(index > this.#appliedIndex, `S2 an entry is applied once: ${index} after ${this.#appliedIndex}`);
+    assert(this.#compacted <= this.#revision, `S2 compacted up to ${this.#compacted} of ${this.#revision}`);
     if (id !== undefined) this.#appliedIds.record(id);
     this.#appliedIndex = index;
   }
 
   #publish(writes: readonly TreeWrite[]): void {
     if (writes.length === 0) return;
-    assert(writes[0]?.revision === this.#revision + 1, 'S2 an entry has the next revision');
+    assert(writes[0]?.revision === this.#revision + 1, `S2 an entry has the revision after ${this.#revision}`);
+    assert(writes.at(-1)?.sub === writes.length - 1, `S2 the ${writes.length} changes of an entry are numbered from 0`);
     this.#tree.write(writes);
     this.#revision += 1;
     this.#state = undefined;
@@ -206,7 +216,7 @@ export class KvMachine {
     const overlay = new Overlay(this.#tree.current, this.#revision + 1);
     const step = deleteRange(overlay, request, wantResponse, new Pace(this.#sliceKeys)).next();
     assert(step.done === true, 'the delete of one key needs no slices');
-    this.#publish(overlay.writes);
+    this.#publish(overlay.take());
     return step.value === undefined ? DONE : { kind: 'done', response: { kind: 'delete-range', response: step.value } };
   }
 
@@ -278,11 +288,11 @@ export class KvMachine {
   }
 
   /**
-   * Back to the state as of `atIndex` (F): at restart and after a snapshot. Throws CodecError,
-   * StorageError.
+   * Back to the state as of `atIndex`, the flushed index: at restart and after a snapshot. Throws
+   * CodecError, StorageError.
    */
   load(view: ReadView, atIndex: LogIndex): void {
-    assert(!this.#applying, 'nothing is being applied while state is loaded');
+    assert(!this.#applying, 'S2 nothing is being applied while state is loaded');
     const kv = view.get(SYSTEM_SPACE, SYSTEM_KEYS.kv, atIndex);
     const ids = view.get(SYSTEM_SPACE, SYSTEM_KEYS.appliedIds, atIndex);
     if ((kv === undefined) !== (ids === undefined)) throw new CodecError('the state machine was sealed in part');

@@ -13,10 +13,10 @@ import { rangeTo, toKeyValue } from './range.js';
 import { RecordHead, encodeRecord, readRecordHead } from './value-record.js';
 import type { DeleteRangeRequest, DeleteRangeResponse, KeyValue, PutRequest, PutResponse } from '../../api/requests.js';
 
-/** What a write needs to know of the rest of the replicated state. */
 /** Which leases there are. */
 export type LeaseSet = Pick<ReadonlySet<LeaseId>, 'has'>;
 
+/** What a write needs to know of the rest of the replicated state. */
 export interface WriteRules {
   /** Those that exist. Replicated state. */
   readonly leases: LeaseSet;

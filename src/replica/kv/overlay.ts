@@ -21,6 +21,8 @@ export class Overlay implements ReadView {
   /** Of the entry: one above the store's. */
   readonly revision: Revision;
   readonly writes: TreeWrite[] = [];
+  /** It was published: nothing is added any more. */
+  #taken = false;
   /** The newest change of each changed key, in key order. */
   #newest: TreeWrite[] = [];
 
@@ -60,10 +62,19 @@ export class Overlay implements ReadView {
     return count;
   }
 
+  /** All changes, for the one write that publishes them: asked for once. */
+  take(): readonly TreeWrite[] {
+    assert(!this.#taken, `S2 the changes of revision ${this.revision} are published once`);
+    this.#taken = true;
+    return this.writes;
+  }
+
   /** The base is pinned and released by whoever made the overlay. */
   release(): void {}
 
   put(key: Uint8Array, record: Uint8Array, liveDelta: number): void {
+    assert(!this.#taken, `S2 nothing is put after revision ${this.revision} was published`);
+    assert(liveDelta === 0 || liveDelta === 1, `S2 a put makes a key or overwrites one: ${liveDelta}`);
     const write: TreeWrite = {
       space: USER_SPACE, key, revision: this.revision, sub: this.writes.length, tombstone: false, liveDelta, value: record,
     };
@@ -83,7 +94,8 @@ export class Overlay implements ReadView {
   deleteRun(run: readonly TreeWrite[]): void {
     const first = run[0];
     if (first === undefined) return;
-    assert(first.sub === this.writes.length, 'the run was made for this place');
+    assert(first.sub === this.writes.length, `S2 the run was made for place ${first.sub}, not ${this.writes.length}`);
+    assert(!this.#taken && run.at(-1)?.sub === first.sub + run.length - 1, `S2 ${run.length} deletes are numbered from ${first.sub} on`);
     if (run.length === 1) {
       this.writes.push(first);
       this.#place(first);

@@ -4,6 +4,8 @@
  * many small parts yield too.
  */
 
+import { assert } from '../../base/assert.js';
+
 /** Keys looked at between two yields: well under a millisecond. */
 export const SLICE_KEYS = 512;
 
@@ -12,6 +14,7 @@ export class Pace {
   #done = 0;
 
   constructor(sliceKeys = SLICE_KEYS) {
+    assert(sliceKeys > 0, `a slice has keys: ${sliceKeys}`);
     this.#slice = sliceKeys;
   }
 

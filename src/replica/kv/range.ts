@@ -8,6 +8,7 @@
  * keys.
  */
 
+import { assert } from '../../base/assert.js';
 import { EMPTY, compareBytes } from '../../base/bytes.js';
 import type { Revision } from '../../base/ids.js';
 import { USER_SPACE, type ReadView, type VersionedEntry } from '../../storage/base/read-view.js';
@@ -33,6 +34,7 @@ export function rangeTo(rangeEnd: Uint8Array): Uint8Array | undefined {
 
 /** The revision to read at. Throws EtcdError FUTURE_REVISION, COMPACTED. */
 export function readRevision(requested: Revision, state: StoreState): Revision {
+  assert(state.compactRevision <= state.revision, `S2 compacted up to ${state.compactRevision} of ${state.revision}`);
   if (requested <= 0) return state.revision;
   if (requested > state.revision) throw new EtcdError('FUTURE_REVISION');
   if (requested < state.compactRevision) throw new EtcdError('COMPACTED');
@@ -97,6 +99,7 @@ export function* range(
     }
     if (pace.step()) yield;
   }
+  assert(kvs.length <= walked && kvs.length <= plan.wanted, `${kvs.length} keys of ${walked} that were looked at`);
   const count = exhausted ? walked : view.countLive(from, to);
   if (plan.sortBy !== undefined) kvs = yield* sortSliced(kvs, comparator(plan.sortBy, plan.descending), pace);
   const more = request.limit > 0 && kvs.length > request.limit;

@@ -4,6 +4,7 @@
  * everybody else reads. S2: at one applied index it is the same on every replica.
  */
 
+import { assert } from '../../base/assert.js';
 import { ByteReader, ByteWriter } from '../../base/bytes.js';
 import type { LogIndex } from '../../base/ids.js';
 import { SYSTEM_SPACE, type TreeWrite } from '../../storage/base/read-view.js';
@@ -45,6 +46,7 @@ export class ReplicatedState {
     this.#kv = new KvMachine(this.#tree);
     const view = this.#tree.current;
     this.#kv.load(view, flushed);
+    assert(this.#kv.appliedIndex === flushed, `S2 the state is as of ${flushed}, not ${this.#kv.appliedIndex}`);
     const cluster = view.get(SYSTEM_SPACE, SYSTEM_KEYS.cluster, flushed);
     this.#settings = cluster ? readTreeSettings(new ByteReader(cluster.value, 'cluster settings')) : undefined;
   }
@@ -53,7 +55,9 @@ export class ReplicatedState {
    * What the memtable that is sealed at `index` must hold of it, so that a restart finds it again.
    */
   sealWrites(index: LogIndex): TreeWrite[] {
-    return [...this.#kv.sealState(index), ...this.#settingsAsOf(index)];
+    const writes = [...this.#kv.sealState(index), ...this.#settingsAsOf(index)];
+    assert(writes.every(({ revision }) => revision === index), `S2 what is sealed at ${index} is found again as of it`);
+    return writes;
   }
 
   #settingsAsOf(index: LogIndex): TreeWrite[] {

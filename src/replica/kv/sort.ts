@@ -1,5 +1,6 @@
 /** A stable sort that yields: sorting a million keys at once would cost an election. */
 
+import { assert } from '../../base/assert.js';
 import { SLICE_KEYS, type Pace } from './pace.js';
 
 type Compare<T> = (a: T, b: T) => number;
@@ -15,6 +16,7 @@ export function* sortSliced<T>(items: T[], compare: Compare<T>, pace: Pace): Gen
   for (let width = SLICE_KEYS; width < items.length; width *= 2) {
     const merged: T[] = [];
     for (let at = 0; at < runs.length; at += 2 * width) yield* mergeTwo(runs, at, width, merged, compare, pace);
+    assert(merged.length === items.length, `a sort loses nothing: ${merged.length} of ${items.length}`);
     runs = merged;
   }
   return runs;

@@ -1,7 +1,8 @@
 /**
  * Names in the system space of the tree. Everything that restarts and snapshots must find again as
- * of F, and that is not a user's key, lives under one of these: written at a seal, sequenced by log
- * index, newest only. They are kept in one place so that no two owners take the same name.
+ * of the flushed index, and that is not a user's key, lives under one of these: written at a seal,
+ * sequenced by log index, newest only. They are kept in one place so that no two owners take the
+ * same name.
  */
 
 import { utf8 } from '../../base/bytes.js';

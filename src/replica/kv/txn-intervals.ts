@@ -6,6 +6,7 @@
  * tens of thousands of operations.
  */
 
+import { assert } from '../../base/assert.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import type { RequestOp } from '../../api/requests.js';
 
@@ -18,6 +19,7 @@ function keyText(key: Uint8Array): string {
 
 /** Disjoint, sorted intervals [begin, end). */
 class IntervalSet {
+  /** As many as ends; each begins at or behind the end of the one before. */
   readonly #begins: string[] = [];
   readonly #ends: string[] = [];
 
@@ -39,6 +41,7 @@ class IntervalSet {
   }
 
   add(begin: string, end: string): void {
+    assert(begin < end, 'an interval of deleted keys is not empty');
     const from = this.#find(begin);
     let to = from;
     let low = begin;
@@ -49,6 +52,7 @@ class IntervalSet {
     }
     this.#begins.splice(from, to - from, low);
     this.#ends.splice(from, to - from, high);
+    assert(this.#begins.length === this.#ends.length, 'an interval has a begin and an end');
   }
 
   addAll(other: IntervalSet): void {

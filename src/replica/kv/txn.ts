@@ -96,6 +96,7 @@ export class TxnRun {
   readonly #wantResponse: boolean;
   /** The branches taken, outermost first, in the order in which the operations are met. */
   readonly #path: boolean[] = [];
+  /** The next of them, in each walk over the operations. */
   #at = 0;
 
   constructor(overlay: Overlay, state: StoreState, rules: WriteRules, wantResponse: boolean, pace: Pace) {
@@ -136,6 +137,7 @@ export class TxnRun {
   }
 
   #branch(request: TxnRequest): readonly RequestOp[] {
+    assert(this.#at < this.#path.length, `S2 a branch was chosen before it is taken: ${this.#at} of ${this.#path.length}`);
     return this.#path[this.#at++] === true ? request.success : request.failure;
   }
 

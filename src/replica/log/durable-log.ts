@@ -44,14 +44,14 @@ export interface LogOptions {
   /** Bytes of recent entries kept in memory; older ones are read from the disk. Default 32 MiB. */
   readonly cacheBytes?: number;
   /**
-   * E of the durable manifest: entries up to here were once in this log, and a log that ends before
-   * is damaged. What a snapshot brought is excepted, see {@link DurableLog.expectSnapshot}.
-   * Default 0.
+   * The materialized index of the durable manifest: entries up to here were once in this log, and a
+   * log that ends before is damaged. What a snapshot brought is excepted, see
+   * {@link DurableLog.expectSnapshot}. Default 0.
    */
   readonly minCommitKnown?: LogIndex;
   /**
-   * F of the durable manifest: damaged entries up to here are not needed, the log then begins after
-   * them. Default 0.
+   * The flushed index of the durable manifest: damaged entries up to here are not needed, the log
+   * then begins after them. Default 0.
    */
   readonly coveredThrough?: LogIndex;
 }
@@ -68,6 +68,9 @@ export interface OpenedLog {
   readonly recovered: Recovered;
 }
 
+/** failed: a write or a sync did, and what the files then hold is not known. */
+type LogState = { readonly s: 'open' } | { readonly s: 'failed'; readonly error: LogError } | { readonly s: 'closed' };
+
 /** An identity waits for this long at most twice. */
 const IDENTITY_DELAY_MS = 25;
 const DEFAULT_CACHE_BYTES = 32 * MiB;
@@ -78,12 +81,13 @@ export class DurableLog {
   readonly #writer: LogWriter;
   readonly #table: EntryTable;
   readonly #cache: EntryCache;
+  /** Only grows. */
   #commit: LogIndex;
+  /** An append has begun and not ended. */
   #appending = false;
   /** What else writes: an append waits for it. */
   #busy: Promise<void> | undefined;
-  #failure: LogError | undefined;
-  #closed = false;
+  #state: LogState = { s: 'open' };
   #timer: Timer | undefined;
 
   private constructor(env: LogEnv, chain: SegmentChain, writer: LogWriter, table: EntryTable, cacheBytes: number, commit: LogIndex) {
@@ -160,7 +164,8 @@ export class DurableLog {
     assert(first > this.#table.baseIndex && first <= this.#table.lastIndex + 1, `R3 the log is contiguous: ${first} after ${this.lastIndex()}`);
     assert(first > previous, `R3 committed entries never change: ${first} is not after ${previous}`);
     for (let i = 1; i < entries.length; i++) {
-      assert((entries[i] as Entry).index === first + i, 'R3 the entries of an append are contiguous');
+      const [before, entry] = [entries[i - 1] as Entry, entries[i] as Entry];
+      assert(entry.index === first + i && entry.term >= before.term, `R3 the entries of an append are contiguous: ${entry.index} of term ${entry.term}`);
     }
     this.#appending = true;
     return this.#append(entries);
@@ -174,6 +179,7 @@ export class DurableLog {
       this.#table.truncateAfter(before);
       this.#writer.place(entries, this.#table);
       for (const entry of entries) this.#cache.push(entry);
+      assert(this.lastIndex() === before + entries.length, `R3 the log ends with what was appended, not at ${this.lastIndex()}`);
       this.#armTimer();
     } catch (error) {
       throw this.#fail(error);
@@ -190,8 +196,8 @@ export class DurableLog {
 
   /**
    * Recycles whole segments whose entries are all at or below `index`, which has `term`:
-   * `firstIndex` moves up to `index + 1` at most. To be called only for what nobody needs any more
-   * (design 5.8).
+   * `firstIndex` moves up to `index + 1` at most. To be called only for what nobody needs any more:
+   * this member and a majority have it in tables, and no snapshot transfer goes on from it.
    */
   async truncateBefore(index: LogIndex, term: Term): Promise<void> {
     const refusal = this.#refusal();
@@ -205,12 +211,13 @@ export class DurableLog {
       this.#cache.dropThrough(through);
       this.#chain.dropOldest();
     }
+    assert(this.#table.baseIndex <= index, `D1 nothing after ${index} is dropped, up to ${this.#table.baseIndex}`);
     await this.#chain.settled();
   }
 
   /**
-   * To be durable before the manifest of a snapshot is: from then on the manifest's E, up to
-   * `through`, is no proof that this log ever had those entries.
+   * To be durable before the manifest of a snapshot is: from then on the manifest's materialized
+   * index, up to `through`, is no proof that this log ever had those entries.
    */
   expectSnapshot(through: LogIndex): Promise<void> {
     return this.#exclusively(async () => {
@@ -220,8 +227,8 @@ export class DurableLog {
   }
 
   /**
-   * The log is empty and begins after `index` (a snapshot's F), which had `term`; `through` is the
-   * snapshot's E.
+   * The log is empty and begins after `index` (the flushed index of a snapshot), which had `term`;
+   * `through` is the snapshot's materialized index.
    */
   resetTo(index: LogIndex, term: Term, through: LogIndex = index): Promise<void> {
     return this.#exclusively(async () => {
@@ -239,7 +246,7 @@ export class DurableLog {
    * afterwards.
    */
   async close(): Promise<void> {
-    assert(!this.#closed, 'the log is closed once');
+    assert(this.#state.s !== 'closed', 'the log is closed once');
     assert(!this.#appending, 'the log is closed when its append is done');
     try {
       while (this.#busy !== undefined) await this.#busy;
@@ -247,7 +254,7 @@ export class DurableLog {
     } catch {
       // The log has failed: what could be saved is on the disk, and the next open judges it.
     }
-    this.#closed = true;
+    this.#state = { s: 'closed' };
     this.#timer?.cancel();
     await this.#chain.close();
   }
@@ -263,7 +270,7 @@ export class DurableLog {
   }
 
   #armTimer(): void {
-    if (this.#timer !== undefined || !this.#writer.hasPending || this.#closed) return;
+    if (this.#timer !== undefined || !this.#writer.hasPending || this.#state.s === 'closed') return;
     const { sequence } = this.#writer;
     this.#timer = this.#clock.setTimer(IDENTITY_DELAY_MS, () => {
       this.#timer = undefined;
@@ -275,16 +282,25 @@ export class DurableLog {
   }
 
   #refusal(): LogError | undefined {
-    if (this.#closed) return new LogError('CLOSED', 'the log is closed');
-    return this.#failure;
+    switch (this.#state.s) {
+      case 'open':
+        return undefined;
+      case 'failed':
+        return this.#state.error;
+      case 'closed':
+        return new LogError('CLOSED', 'the log is closed');
+    }
   }
 
   /** Anything but a want of room is for good. */
   #fail(error: unknown): unknown {
-    if (error instanceof LogError && (error.code === 'NO_SPACE' || error === this.#failure)) return error;
+    const known = this.#state.s === 'failed' ? this.#state.error : undefined;
+    if (error instanceof LogError && (error.code === 'NO_SPACE' || error === known)) return error;
     if (codeOf(error) === undefined) return error;
     const code = codeOf(error) === 'SYNC_FAILED' ? 'SYNC_FAILED' : 'WRITE_FAILED';
-    this.#failure = new LogError(code, `the log takes nothing more until this member is restarted: ${messageOf(error)}`, {}, error);
-    return this.#failure;
+    assert(this.#state.s !== 'closed', 'R2 nothing is written to a log that is closed');
+    const failure = new LogError(code, `the log takes nothing more until this member is restarted: ${messageOf(error)}`, {}, error);
+    this.#state = { s: 'failed', error: failure };
+    return failure;
   }
 }

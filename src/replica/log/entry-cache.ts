@@ -3,6 +3,7 @@
  * bytes, but always holds the last entry; what is older is read from the segments.
  */
 
+import { assert } from '../../base/assert.js';
 import type { LogIndex } from '../../base/ids.js';
 import { entrySize, type Entry } from '../../raft/types.js';
 
@@ -10,9 +11,10 @@ const COMPACT_AT = 1024;
 
 export class EntryCache {
   readonly #limit: number;
-  /** Live from `#head` on. */
+  /** Live from `#head` on: R3 contiguous. */
   #entries: Entry[] = [];
   #head = 0;
+  /** Of the live entries. */
   #bytes = 0;
 
   constructor(limitBytes: number) {
@@ -67,6 +69,7 @@ export class EntryCache {
   slice(lo: LogIndex, hi: LogIndex, maxBytes: number): Entry[] {
     const from = this.#head + lo - this.first;
     const to = from + (hi - lo);
+    assert(from >= this.#head && to <= this.#entries.length, `R3 entries [${lo}, ${hi}) are in the cache from ${this.first} on`);
     let end = from;
     for (let bytes = 0; end < to; end++) {
       bytes += entrySize(this.#entries[end] as Entry);
@@ -78,6 +81,7 @@ export class EntryCache {
   #dropFirst(): void {
     this.#bytes -= entrySize(this.#entries[this.#head] as Entry);
     this.#head++;
+    assert(this.#bytes >= 0, `${this.#bytes} bytes are in the cache`);
   }
 
   #compact(): void {

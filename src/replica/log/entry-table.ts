@@ -36,6 +36,7 @@ export class EntryTable {
 
   /** Empty, with another base. */
   reset(index: LogIndex, term: Term): void {
+    assert(index >= 0 && term >= 0, `R3 the log begins after an entry, not after ${index} of term ${term}`);
     this.#baseIndex = index;
     this.#baseTerm = term;
     this.#count = 0;
@@ -104,6 +105,7 @@ export class EntryTable {
   }
 
   #makeRoom(then: () => void): void {
+    assert(this.#head + this.#count === this.#terms.length, `R3 rows move when all ${this.#terms.length} are used`);
     const capacity = this.#head > this.#count ? this.#terms.length : this.#terms.length * 2;
     const move = <A extends Float64Array | Uint32Array>(from: A, to: A): A => {
       to.set(from.subarray(this.#head, this.#head + this.#count));

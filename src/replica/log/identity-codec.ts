@@ -14,6 +14,7 @@
  * such place.
  */
 
+import { assert } from '../../base/assert.js';
 import { crc32c } from '../../base/crc32c.js';
 import type { LogIndex, Term } from '../../base/ids.js';
 import type { Entry } from '../../raft/types.js';
@@ -99,6 +100,7 @@ export class IdentityEncoder {
     view.setUint32(start + 60, runs, true);
     view.setUint32(start + 4, crc32c(this.#bytes, seed, start + 8, at), true);
     const end = (at + 7) & ~7;
+    assert(end - start <= identityBound(to - from), `R6 the identity of ${to - from} entries has room: ${end - start} bytes`);
     this.#bytes.fill(0, at, end);
     this.#length = end;
   }

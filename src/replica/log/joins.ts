@@ -3,6 +3,7 @@
  * other.
  */
 
+import { assert } from '../../base/assert.js';
 import type { LogIndex, Term } from '../../base/ids.js';
 import type { Version } from '../../storage/version/version.js';
 import type { DurableLog } from './durable-log.js';
@@ -13,6 +14,7 @@ import type { DurableLog } from './durable-log.js';
  * which then holds entries that were never committed.
  */
 export function commitOf(log: DurableLog, { flushed, last }: Pick<Version, 'flushed' | 'last'>, recorded: LogIndex): LogIndex {
+  assert(flushed.index <= log.lastIndex(), `R3 the log goes on from what tables hold: ${flushed.index}, it ends at ${log.lastIndex()}`);
   const led = joins(log, last) ? last.index : flushed.index;
   return Math.max(Math.min(Math.max(recorded, led), log.lastIndex()), flushed.index);
 }

@@ -31,10 +31,13 @@ export class LogWriter {
   readonly #encoder = new BatchEncoder();
   #pending = new IdentityEncoder();
   #fresh = new IdentityEncoder();
+  /** Of the last batch: grows by one with each. */
   #sequence: number;
-  /** The last sequence whose sync returned. */
+  /** The last sequence whose sync returned: synced <= sequence. */
   #synced: number;
+  /** Only grows. */
   #snapshotThrough: LogIndex;
+  /** Of the last `write`. */
   #placed: PlacedBatch[] = [];
 
   constructor(chain: SegmentChain, lastSequence: number, snapshotThrough: LogIndex) {
@@ -55,6 +58,7 @@ export class LogWriter {
 
   /** Resolves when all are durable. `before` is what precedes the first one. */
   async write(entries: readonly Entry[], before: LogIndex, beforeTerm: Term, commit: LogIndex): Promise<void> {
+    assert(this.#fresh.length === 0 && this.#synced === this.#sequence, `R6 batch ${this.#sequence} is synced before the next append`);
     this.#placed = [];
     let from = 0;
     let term = beforeTerm;
@@ -64,6 +68,8 @@ export class LogWriter {
         await this.#roll();
         continue;
       }
+      const { index } = entries[to - 1] as Entry;
+      assert(index === before + to, `R3 entry ${index} is ${to} after ${before}`);
       this.#putIdentities();
       const offset = this.#putBatch(this.#context(before + from, term, commit, false), entries, from, to);
       this.#placed.push({ generation: this.#chain.active.generation, offset, from, to });
@@ -75,6 +81,7 @@ export class LogWriter {
 
   /** Says where the entries of the last `write` lie. */
   place(entries: readonly Entry[], table: EntryTable): void {
+    assert(this.#placed.at(-1)?.to === entries.length, `R3 each of ${entries.length} entries has a place`);
     for (const batch of this.#placed) {
       let offset = batch.offset + BATCH_HEADER;
       for (let i = batch.from; i < batch.to; i++) {
@@ -96,6 +103,7 @@ export class LogWriter {
     this.#putBatch(this.#context(index, term, commit, reset), NO_ENTRIES, 0, 0);
     await this.#sync();
     await this.flush();
+    assert(!this.hasPending, `R6 the identity of mark ${this.#sequence} is durable with it`);
   }
 
   /** Makes the identities of durable batches durable. */

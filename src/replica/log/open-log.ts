@@ -42,6 +42,7 @@ export async function openContents(disk: Disk, events: EventSink, store: Segment
   const resolution = resolve(scans, evidence);
   const first = resolution.faults[0];
   if (first !== undefined) throw faulty(dir, first, resolution.faults);
+  assert(resolution.table.lastIndex >= resolution.commit, `R3 what is committed is in the log: ${resolution.commit} of ${resolution.table.lastIndex}`);
   report(events, dir, scans, resolution);
   await store.sweep(names);
   // Names that a killed process left undurable.
@@ -54,6 +55,7 @@ function faulty(dir: string, fault: Fault, faults: readonly Fault[]): LogError {
   const where = fault.offset < 0 ? file : `${file}, bytes ${fault.offset} to ${fault.offset + fault.length}`;
   const entry = fault.term === 0 ? `log entry ${fault.index}` : `log entry ${fault.index} of term ${fault.term}`;
   const more = faults.length > 1 ? ` (${faults.length - 1} more are damaged)` : '';
+  // R5 R6 this member may have promised it: it takes no part without it.
   return new LogError(
     'ENTRY_FAULTY',
     `${entry} is damaged in ${where}${more}. It is known to have been written (${fault.why}) and may have been acknowledged, ` +
@@ -106,6 +108,7 @@ async function repair(disk: Disk, store: SegmentStore, scans: readonly SegmentSc
     if (batch !== undefined) active.dataCursor = endOf(batch);
     active.identityCursor = scan?.identityCursor ?? active.identityCursor;
   }
+  assert(prepared.every((segment) => segment.generation > last), `R6 what comes next lies behind segment ${last}`);
   for (const { file } of [...segments, ...prepared]) await file.sync();
   if (active !== undefined) await vouch(active, resolution.kept);
   return { segments, prepared, table: resolution.table, resolution };

@@ -2,6 +2,7 @@
  * Entries from the segments, synchronously, with every checksum verified: S4's rule for the log.
  */
 
+import { assert } from '../../base/assert.js';
 import { messageOf } from '../../base/errors.js';
 import type { LogIndex } from '../../base/ids.js';
 import { entrySize, type Entry } from '../../raft/types.js';
@@ -47,6 +48,7 @@ function runFrom(table: EntryTable, from: LogIndex, hi: LogIndex, bytes: number)
 function readRun(chain: SegmentChain, table: EntryTable, from: LogIndex, run: readonly EntryPlace[]): Entry[] {
   const first = run[0] as EntryPlace;
   const last = run[run.length - 1] as EntryPlace;
+  assert(first.offset >= 0 && last.generation === first.generation, `R6 a log with entries whose place is not known is not opened: ${from}`);
   const segment = chain.segment(first.generation);
   const bytes = new Uint8Array(last.offset + last.length - first.offset);
   let failure: unknown;

@@ -5,7 +5,7 @@
  * an identity of it or of a later batch, or a later batch whose header says so (`synced`). Batches
  * leave in order and one sync at a time, so proof of one is proof of all before it. Bad bytes with
  * proof are faulty, and so is what is missing altogether although a later sequence number is there.
- * E of the manifest is proof for indexes: what was applied was once here.
+ * The materialized index of the manifest is proof for indexes: what was applied was once here.
  *
  * Which of two batches with the same index counts is decided by sequence numbers alone: a batch
  * replaces everything from its first index on. So the identities of entries that a later batch
@@ -17,6 +17,7 @@
  * then by the log matching property all before it are the right ones too, and if not, it is faulty.
  */
 
+import { assert } from '../../base/assert.js';
 import type { LogIndex, Term } from '../../base/ids.js';
 import { EntryTable } from './entry-table.js';
 import { endOf, type BatchFact, type SegmentScan } from './scan.js';
@@ -57,9 +58,9 @@ export interface Resolution {
 }
 
 export interface Evidence {
-  /** E. */
+  /** The materialized index of the manifest: up to here entries were once in the log. */
   readonly minCommitKnown: LogIndex;
-  /** F. */
+  /** The flushed index of the manifest: up to here tables have what the entries did. */
   readonly coveredThrough: LogIndex;
 }
 
@@ -77,6 +78,7 @@ class Resolver {
   readonly #table = new EntryTable();
   /** By index: the bad ones among the rows of the table. */
   readonly #bad = new Map<LogIndex, Fault>();
+  /** In order of sequence. */
   readonly #kept: BatchFact[] = [];
   #cut: Cut | undefined;
   #commit: LogIndex = 0;
@@ -120,7 +122,10 @@ class Resolver {
     for (const batch of batches) {
       const missing = batch.sequence !== expected;
       const torn = missing ? expected > proven : batch.sequence > proven && batch.records.some((record) => !record.good);
-      if (torn) return this.#cutFrom(batch, batches);
+      if (torn) {
+        assert(batch.sequence > proven, `R6 only what nothing proves is cut: batch ${batch.sequence}, proven are all up to ${proven}`);
+        return this.#cutFrom(batch, batches);
+      }
       this.#apply(batch, missing);
       this.#kept.push(batch);
       expected = batch.sequence + 1;
@@ -221,6 +226,7 @@ class Resolver {
 
   #checkEvidence(): void {
     const next = this.#table.lastIndex + 1;
+    assert(this.#kept.every((batch, i) => i === 0 || batch.sequence > (this.#kept[i - 1] as BatchFact).sequence), 'R6 batches stay in the order in which they were written');
     if (next > this.#expectedEnd() || this.#bad.has(next)) return;
     this.#fault(next, 0, this.#scans.at(-1)?.generation ?? 0, -1, 0, 'the manifest contains its effects');
   }
@@ -232,6 +238,7 @@ class Resolver {
     for (const index of this.#bad.keys()) if (index <= this.#evidence.coveredThrough) through = Math.max(through, index);
     if (through > table.lastIndex || (through > table.baseIndex && table.term(through) === 0)) return;
     table.dropThrough(through);
+    assert(table.baseIndex >= through, `R6 the log begins after what tables cover: ${through}`);
     for (const index of this.#bad.keys()) if (index <= through && this.#bad.delete(index)) this.#coveredBad++;
   }
 

@@ -15,8 +15,9 @@ const PREPARED = 2;
 export class SegmentChain {
   readonly #store: SegmentStore;
   readonly #events: EventSink;
-  /** Oldest first; the last is written to. */
+  /** Oldest first, generations ascend; the last is written to. Never empty once open. */
   readonly #segments: Segment[];
+  /** Durable and without entries; their generations follow that of the last segment. */
   readonly #prepared: Segment[];
   #preparing: Promise<void> | undefined;
   #retiring: Promise<void> = Promise.resolve();
@@ -65,7 +66,9 @@ export class SegmentChain {
       if (codeOf(error) !== 'NO_SPACE') throw error;
       throw new LogError('NO_SPACE', 'there is no room for another log segment', {}, error);
     }
-    this.#segments.push(must(this.#prepared.shift(), 'a segment was prepared'));
+    const next = must(this.#prepared.shift(), 'a segment was prepared');
+    assert(next.generation > this.active.generation, `R6 generations grow: ${next.generation} after ${this.active.generation}`);
+    this.#segments.push(next);
     this.#prepareAhead();
   }
 
@@ -112,6 +115,8 @@ export class SegmentChain {
     if (this.#preparing !== undefined || this.#prepared.length >= PREPARED || this.#closed) return;
     const generation = (this.#prepared.at(-1) ?? this.active).generation + 1;
     const running = this.#store.prepare(generation).then((segment) => {
+      const last = (this.#prepared.at(-1) ?? this.active).generation;
+      assert(segment.generation > last, `R6 segment ${segment.generation} is prepared behind ${last}`);
       this.#prepared.push(segment);
       this.#preparing = undefined;
     });

@@ -6,6 +6,7 @@
  * durable write a third cheaper than one into a growing file.
  */
 
+import { assert } from '../../base/assert.js';
 import { MiB } from '../../base/bytes.js';
 import type { Disk, DiskFile } from '../../base/disk.js';
 import { codeOf } from '../../base/errors.js';
@@ -20,9 +21,9 @@ export class Segment {
   readonly seed: number;
   readonly layout: SegmentLayout;
   readonly file: DiskFile;
-  /** Where the next batch goes. */
+  /** Where the next batch goes: only grows. */
   dataCursor: number;
-  /** Where the next identity goes. */
+  /** Where the next identity goes: only grows. */
   identityCursor: number;
   /** Whether one of its batches is known to be durable. */
   durable = false;
@@ -46,6 +47,7 @@ export class SegmentStore {
   readonly dir: string;
   readonly layout: SegmentLayout;
   readonly #disk: Disk;
+  /** Names of files that may become a segment again, at most MAX_SPARES. */
   readonly #spares: string[] = [];
 
   constructor(disk: Disk, dir: string, segmentBytes: number) {
@@ -61,6 +63,7 @@ export class SegmentStore {
 
   /** A durable segment file, ready to be written. */
   async prepare(generation: number): Promise<Segment> {
+    assert(generation > 0, `R6 generations begin with 1, not with ${generation}`);
     const temporary = (await this.#fromSpare(generation)) ?? (await this.#new(generation));
     const name = segmentName(this.dir, generation);
     await this.#disk.rename(temporary, name);
@@ -111,6 +114,7 @@ export class SegmentStore {
       // header.
       await this.#disk.syncDir(this.dir);
       this.#spares.push(spare);
+      assert(this.#spares.length <= MAX_SPARES, `${this.#spares.length} spare segments are kept`);
     } else {
       await this.#disk.unlink(name);
       await this.#disk.syncDir(this.dir);

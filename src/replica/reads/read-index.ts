@@ -43,11 +43,14 @@ export interface ReadIndexOptions {
 export class ReadIndex {
   readonly #parts: ReadIndexParts;
   readonly #options: ReadIndexOptions;
+  /** They came after the present round was asked for, and wait for the next. */
   #next: Waiter[] = [];
+  /** Asked for and not confirmed yet. */
   #round: Round | undefined;
   /** Confirmed rounds that wait for their index to be applied, by index. */
   #confirmed: { index: LogIndex; waiters: Waiter[] }[] = [];
   #applied: LogIndex = 0;
+  /** Only grows: the number of the last round. */
   #rounds = 0;
   /** All that wait, in whatever state: 0 to `maxWaiting`. */
   #waiting = 0;
@@ -126,6 +129,7 @@ export class ReadIndex {
 
   /** While nothing is applied, the rounds that come in name one index. */
   #await(index: LogIndex, waiters: Waiter[]): void {
+    assert(index > this.#applied, `R4 a read waits for what is not applied yet: ${index} after ${this.#applied}`);
     const last = this.#confirmed.at(-1);
     if (last?.index === index) for (const waiter of waiters) last.waiters.push(waiter);
     else if (waiters.length > 0) this.#confirmed.push({ index, waiters });

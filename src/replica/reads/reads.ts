@@ -15,6 +15,7 @@
 
 import type { RangeRequest, RangeResponse, TxnRequest, TxnResponse } from '../../api/requests.js';
 import { EtcdError } from '../../api/etcd-error.js';
+import { assert } from '../../base/assert.js';
 import { drive } from '../../base/drive.js';
 import { codeOf, messageOf } from '../../base/errors.js';
 import type { Env } from '../../base/env.js';
@@ -65,7 +66,8 @@ export class Reads {
    * before it.
    */
   applied(index: LogIndex): void {
-    const { gate, readIndex } = this.#parts;
+    const { gate, readIndex, progress } = this.#parts;
+    assert(index === progress.applied.value, `R4 readers are told of what is applied: ${index}, not ${progress.applied.value}`);
     gate.applied(index);
     if (gate.isOpen) readIndex.applied(index);
   }

@@ -31,6 +31,7 @@ export class ServeGate {
   #stopped = false;
 
   constructor(clock: Clock, timeoutMs: number, from: LogIndex) {
+    assert(from >= 0 && timeoutMs > 0, `R4 the gate opens at ${from}, and nobody waits for ever`);
     this.#clock = clock;
     this.#timeoutMs = timeoutMs;
     this.#from = from;
@@ -41,8 +42,8 @@ export class ServeGate {
   }
 
   /**
-   * Another version is being installed, whose E is `from`: closed until `applied` says that it is
-   * reached.
+   * Another version is being installed, whose materialized index is `from`: closed until `applied`
+   * says that it is reached.
    */
   install(from: LogIndex): void {
     this.#from = Math.max(from, this.#served, 1);

@@ -4,6 +4,7 @@
  * the others remember of a member whose files are gone (see start-check).
  */
 
+import { assert } from '../../base/assert.js';
 import type { NodeId } from '../../base/ids.js';
 import type { Proposals } from '../consensus/proposals.js';
 import type { KvCommand } from '../kv/command.js';
@@ -24,6 +25,7 @@ export class Announcement {
   #state: 'due' | 'proposed' = 'due';
 
   constructor(parts: AnnouncementParts) {
+    assert(parts.incarnation > 0, `R5 a life that announces itself has a number, not ${parts.incarnation}`);
     this.#parts = parts;
   }
 

@@ -25,6 +25,7 @@ export interface BootstrapParts {
 
 export class Bootstrap {
   readonly #parts: BootstrapParts;
+  /** The last term in which they were: only grows. */
   #proposedIn: Term = 0;
 
   constructor(parts: BootstrapParts) {

@@ -3,6 +3,7 @@
  * consequence, because tables have it.
  */
 
+import { assert } from '../../base/assert.js';
 import type { Env } from '../../base/env.js';
 import type { LogIndex } from '../../base/ids.js';
 import { DurableLog, type OpenedLog } from '../log/durable-log.js';
@@ -21,6 +22,7 @@ export class LogOpener {
    * LogError, DiskError.
    */
   open(coveredThrough: LogIndex, minCommitKnown: LogIndex): Promise<OpenedLog> {
+    assert(minCommitKnown === 0 || coveredThrough <= minCommitKnown, `S1 tables hold what was committed: ${coveredThrough} of ${minCommitKnown}`);
     return DurableLog.open(this.#env, { segmentBytes: this.#segmentBytes, coveredThrough, minCommitKnown });
   }
 }

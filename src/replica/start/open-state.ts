@@ -1,7 +1,7 @@
 /**
  * Opens what a replica has on its disk, in the order in which each says what the next must be: hard
- * state (who am I, what did I promise), manifest (E, F and the tables), log (everything after F).
- * Nothing is repaired or served yet.
+ * state (who am I, what did I promise), manifest (materialized and flushed index, the tables), log
+ * (everything after the flushed index). Nothing is repaired or served yet.
  */
 
 import { assert } from '../../base/assert.js';
@@ -64,7 +64,10 @@ export async function openState(parts: OpeningParts): Promise<OpenedState> {
   const hardState = await openHardState(options);
   const { term = 0, vote = 0, incarnation = 0 } = hardState.current ?? {};
   if (term > 0) await refuseForgottenLog(disk);
+  assert(incarnation > 0, `R5 each start has a number: ${incarnation}`);
   const { store, log, commit } = await openVersion(parts, hardState);
+  assert(joins(log, store.manifest.flushed), `S1 the log goes on after ${store.manifest.flushed.index}, where the tables end`);
+  assert(commit >= store.manifest.flushed.index && commit <= log.lastIndex(), `R3 what is committed (${commit}) is in tables or in the log`);
   const tables = new TableStore(disk, new BlockCache(options.cacheBytes), options.healing.faults);
   const tree = new Tree({ disk, tables, durable: store.manifest });
   for (const path of await tree.orphans()) await disk.unlink(path);
@@ -149,8 +152,8 @@ function manifestOptions({ env }: ReplicaOptions, hardState: HardStateStore): Ma
 }
 
 /**
- * The log as of the manifest: one that ends before F belongs to a snapshot that was installed just
- * before a crash.
+ * The log as of the manifest: one that ends before the flushed index belongs to a snapshot that was
+ * installed just before a crash.
  */
 async function follow({ log, recovered }: OpenedLog, { flushed, last }: Version): Promise<{ log: DurableLog; commit: LogIndex }> {
   assert(log.firstIndex() <= flushed.index + 1, 'S1 the log begins with what the tables lack, or before');

@@ -6,6 +6,7 @@
  * restarts has to hear of it again.
  */
 
+import { assert } from '../../base/assert.js';
 import type { LogIndex, NodeId, Term } from '../../base/ids.js';
 import type { Message } from '../../raft/types.js';
 
@@ -27,7 +28,9 @@ export interface Kept {
 export const NOTHING_PROMISED: Promised = { term: 0, acknowledged: 0, votedForMe: false };
 
 interface Heard {
+  /** Only grows. */
   term: Term;
+  /** Only grows within a term. */
   acknowledged: LogIndex;
   votedForMe: boolean;
 }
@@ -50,6 +53,7 @@ export class PromisesHeard {
       heard.acknowledged = 0;
       heard.votedForMe = false;
     }
+    assert(heard.term === term, `R5 what is heard of term ${term} is noted in it`);
     if (reject) return;
     if (type === 'MsgAppResp' && index > heard.acknowledged) heard.acknowledged = index;
     else if (type === 'MsgVoteResp') heard.votedForMe = true;

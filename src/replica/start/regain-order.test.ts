@@ -141,7 +141,8 @@ describe('taking the version of a peer', () => {
     assert.equal(hardState.current?.term, 5, 'the log may soon begin with an entry of that term');
     await opened.log.close();
     store.close();
-    // The manifest is durable and the log not yet begun anew: its materialized index proves nothing about this log.
+    // The manifest is durable and the log not yet begun anew: its materialized index proves nothing
+    // about this log.
     const again = await openLog(bench.disk, { coveredThrough: 60, minCommitKnown: 75 });
     assert.equal(again.log.lastIndex(), 40);
     await again.log.close();

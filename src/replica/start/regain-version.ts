@@ -1,14 +1,15 @@
 /**
  * A member whose manifest cannot be read, or ends before its log begins, has its promises still,
- * and not the tables that its log goes on from (design 5.8). It takes the durable version of a
- * peer, as if it were a snapshot: the tables that it lacks first, then the manifest, the log last.
+ * and not the tables that its log goes on from. It takes the durable version of a peer, as if it
+ * were a snapshot: the tables that it lacks first, then the manifest, the log last.
  *
  * R2 R6: only a version that its log begins with or before. One that lies further back would make
- * it forget entries which it has acknowledged; a log that is damaged behind F of the version is no
- * better with it, and stops the member as ever. A log that begins with the first entry needs no
- * tables, and no peer.
+ * it forget entries which it has acknowledged; a log that is damaged behind the flushed index of
+ * the version is no better with it, and stops the member as ever. A log that begins with the first
+ * entry needs no tables, and no peer.
  */
 
+import { assert } from '../../base/assert.js';
 import { sleep, type Env } from '../../base/env.js';
 import type { NodeId } from '../../base/ids.js';
 import { BlockCache } from '../../storage/cache/block-cache.js';
@@ -102,9 +103,9 @@ function fromNothing({ found }: PeerVersions, patient: boolean): Offered | undef
 class JudgedLog {
   readonly #parts: RegainParts;
   #opened: OpenedLog | undefined;
-  /** F of the version that judged it. */
+  /** The flushed index of the version that judged it. */
   #flushed = 0;
-  /** F of whatever fits; 0 while that is not known. */
+  /** The least flushed index of a version that fits; 0 while that is not known. */
   #least = 0;
 
   constructor(parts: RegainParts) {
@@ -115,9 +116,12 @@ class JudgedLog {
     return flushed.index >= this.#least;
   }
 
-  /** Undefined: it is damaged behind F, and a peer that did not answer may have a later one. */
+  /**
+   * Undefined: it is damaged behind the flushed index, and a peer that did not answer may have a
+   * version with a later one.
+   */
   async by({ flushed }: Version, final: boolean): Promise<OpenedLog | undefined> {
-    // What was sound behind an earlier F is so behind a later one.
+    // What was sound behind an earlier flushed index is so behind a later one.
     if (this.#opened !== undefined && this.#flushed <= flushed.index) return this.#opened;
     await this.close();
     try {
@@ -128,6 +132,7 @@ class JudgedLog {
     }
     this.#flushed = flushed.index;
     this.#least = this.#opened.log.firstIndex() - 1;
+    assert(this.#least >= 0, `R3 the log begins with entry ${this.#least + 1}`);
     return this.#opened;
   }
 
@@ -142,6 +147,7 @@ async function take(parts: RegainParts, { log }: OpenedLog, { from, manifest }: 
   const { env, hardState, store } = parts;
   const { flushed, last } = manifest;
   const use = async (): Promise<boolean> => {
+    assert(flushed.index >= log.firstIndex() - 1, `R2 R6 the log goes on from the version at ${flushed.index}: it begins with ${log.firstIndex()}`);
     const { term = 0 } = hardState.current ?? {};
     if (flushed.term > term) await hardState.update({ term: flushed.term });
     await log.expectSnapshot(last.index);
@@ -154,7 +160,7 @@ async function take(parts: RegainParts, { log }: OpenedLog, { from, manifest }: 
 
 /**
  * Whatever of it lies here already, under its own name, is verified and kept. Meanwhile peers may
- * have it too: what they hand over may lack the very blocks that only this member has.
+ * have it too: what they give may lack the very blocks that only this member has.
  */
 async function obtain(
   { env, membership, early }: RegainParts, from: NodeId, manifest: Version, use: () => Promise<boolean>,

@@ -11,6 +11,7 @@
  * once and goes on: it can only be told that it has forgotten something by those whom it can reach.
  */
 
+import { assert } from '../../base/assert.js';
 import { ByteReader, ByteWriter } from '../../base/bytes.js';
 import { messageOf } from '../../base/errors.js';
 import { sleep, type Env } from '../../base/env.js';
@@ -119,6 +120,8 @@ export async function checkStart(check: StartCheck): Promise<void> {
   const { env, life, membership } = check;
   const { peers, quorum } = membership;
   const needed = quorum - 1;
+  assert(!life.serving, 'R5 a member takes part only after the others were asked');
+  assert(needed <= peers.length && check.incarnation > 0, `R5 ${needed} of ${peers.length} others make a majority with this member`);
   for (let round = 0; !life.ended; round++) {
     const answers = await Promise.all(peers.map((peer) => ask(check, peer, round === 0)));
     answers.forEach((answer, i) => refuse(check, peers[i] as NodeId, answer));
@@ -141,6 +144,7 @@ function refuse({ membership, incarnation, isNew, kept }: StartCheck, peer: Node
   if (answer === undefined) return;
   const { self } = membership;
   const remedy = 'Put the newest data directory back. Re-admission as a new member (kintsugi recover) comes with a later version';
+  // R5 what it promised is lost.
   if (isNew && (answer.incarnation > 0 || answer.promised.term > 0)) {
     throw new ReplicaError(
       'EMPTIED',
@@ -148,6 +152,7 @@ function refuse({ membership, incarnation, isNew, kept }: StartCheck, peer: Node
         `so it must not vote again under this id. ${remedy}`,
     );
   }
+  // R5 what it promised since is lost.
   if (answer.incarnation >= incarnation) {
     throw new ReplicaError(
       'ROLLED_BACK',

@@ -32,7 +32,10 @@ export class Leadership {
   readonly self: NodeId;
   readonly #life: Life;
   #core: Core | undefined;
+  /** S3 An entry of the present term is applied here; looked at only while this member leads. */
   #ownTermApplied = false;
+  /** R1 The term of the last change: terms only grow. */
+  #term: Term = 0;
   readonly #subscribers: ((change: LeadershipChange) => void)[] = [];
   #waiting: Deferred<NodeId>[] = [];
 
@@ -93,6 +96,9 @@ export class Leadership {
   changed(): void {
     this.#ownTermApplied = false;
     const { role, lead: leader, term } = this.#present;
+    assert(term >= this.#term, `R1 terms only grow: ${term} after ${this.#term}`);
+    assert(role !== 'leader' || leader === this.self, `R1 one leader in term ${term}, not ${leader} and ${this.self}`);
+    this.#term = term;
     for (const subscriber of this.#subscribers) subscriber({ role, leader, term });
     if (leader === 0) return;
     const waiting = this.#waiting;
@@ -107,6 +113,7 @@ export class Leadership {
 
   /** Apply's: an entry of `term` is applied. */
   applied(term: Term): void {
+    assert(term <= this.#present.term, `R1 nothing is applied of a term to come: ${term} in term ${this.#present.term}`);
     if (this.awaitsOwnTerm && term === this.#present.term) this.#ownTermApplied = true;
   }
 

@@ -54,7 +54,7 @@ export class Life {
 
   to(next: LifeState): void {
     const { s } = this.#state;
-    assert(MOVES[s].includes(next.s), `a member that is ${s} does not become ${next.s}`);
+    assert(MOVES[s].includes(next.s), `R5 a member that is ${s} does not become ${next.s}`);
     this.#state = next;
     for (const subscriber of this.#subscribers) subscriber(next);
   }

@@ -46,7 +46,10 @@ export class Membership {
   /** How many voters decide together. */
   get quorum(): number {
     assert(this.#confState.votersOutgoing.length === 0, 'R1 a joint configuration needs a majority of each half');
-    return Math.floor(this.#confState.voters.length / 2) + 1;
+    const voters = this.#confState.voters.length;
+    const quorum = Math.floor(voters / 2) + 1;
+    assert(2 * quorum > voters && quorum <= voters, `R1 any two quorums of ${voters} voters meet: ${quorum}`);
+    return quorum;
   }
 
   standing(id: NodeId): Standing {

@@ -12,6 +12,7 @@
  * a leader knows its followers to be is another thing: `raft/progress.ts`.
  */
 
+import { assert } from '../../base/assert.js';
 import type { LogIndex } from '../../base/ids.js';
 import { Watermark } from '../../base/watermark.js';
 import type { Tree } from '../../storage/tree/tree.js';
@@ -23,6 +24,7 @@ export class Progress {
 
   constructor(tree: Tree) {
     this.#tree = tree;
+    assert(this.flushed <= this.materialized, `S1 flushed up to ${this.flushed}, of what is materialized up to ${this.materialized}`);
     this.applied = new Watermark('the applied index', tree.durable.flushed.index);
   }
 

@@ -3,6 +3,7 @@
  * late, so whatever is sent this way is either Raft's (which copes) or said again until it shows.
  */
 
+import { assert } from '../../base/assert.js';
 import { ByteWriter } from '../../base/bytes.js';
 import { writeMessages } from '../../raft/message-codec.js';
 import type { Entry, Message } from '../../raft/types.js';
@@ -21,6 +22,7 @@ export type FrameKind =
   | typeof FRAME_SNAPSHOT_ALIVE;
 
 export function frame(kind: FrameKind, body: Uint8Array): Uint8Array {
+  assert(kind > FRAME_RAFT && kind <= FRAME_SNAPSHOT_ALIVE, `a frame of kind ${kind} is made of messages, or not known`);
   const out = new Uint8Array(1 + body.length);
   out[0] = kind;
   out.set(body, 1);
@@ -32,6 +34,7 @@ export function frame(kind: FrameKind, body: Uint8Array): Uint8Array {
  * payload or one message in each.
  */
 export function raftFrames(messages: readonly Message[], maxBytes: number): Uint8Array[] {
+  assert(maxBytes > 0, `a frame holds ${maxBytes} bytes`);
   const frames: Uint8Array[] = [];
   let from = 0;
   let bytes = 0;
