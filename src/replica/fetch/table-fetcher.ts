@@ -33,7 +33,7 @@ export type BlockOutcome =
   /** Some could not be asked, or may have it later. */
   | { readonly kind: 'unknown'; readonly why: string };
 
-/** The words for the outcome of that name. */
+/** What an error says of the outcome `gone`. */
 export const GONE = 'no peer has a good copy, and some have no such table';
 
 export interface FetchTableOptions {

@@ -1,7 +1,7 @@
 /**
  * Where healing plugs into a replica. The replica knows when something is to be mended (a read met
  * a bad block, a heal edit was applied); how it is mended is `healing/`'s, which builds on the
- * replica and is therefore handed in.
+ * replica and is therefore given to it from above.
  */
 
 import type { Env } from '../../base/env.js';

@@ -3,8 +3,8 @@
  * bytes. The encoding is canonical (equal fields give equal bytes, S2) and decoding gives views,
  * never copies.
  *
- * flags u8 (high nibble: format, bit 0: a lease follows) | varint mod - create | varint version |
- * lease i64? | value
+ *     flags u8 (high nibble: format, bit 0: a lease follows) | varint mod - create |
+ *     varint version | lease i64? | value
  *
  * The mod revision is not stored: it is the revision of the internal key. A new key costs three
  * bytes.

@@ -35,9 +35,9 @@ interface Offer {
 }
 
 /**
- * settling   it was just sent, and the core may not know yet that it has
- * running    the receiver says that it works on it
- * over       its tables are no longer kept
+ *   settling   it was just sent, and the core may not know yet that it was
+ *   running    the receiver says every second that it works on it
+ *   over       it keeps nothing any more
  */
 type Stage = 'settling' | 'running' | 'over';
 

@@ -1,12 +1,12 @@
 /**
- * A member whose manifest cannot be read, or ends before its log begins, has its promises still,
- * and not the tables that its log goes on from. It takes the durable version of a peer, as if it
+ * A member whose manifest cannot be read, or ends before its log begins, still has its promises,
+ * but not the tables that its log goes on from. It takes the durable version of a peer, as if it
  * were a snapshot: the tables that it lacks first, then the manifest, the log last.
  *
- * R2 R6: only a version that its log begins with or before. One that lies further back would make
- * it forget entries which it has acknowledged; a log that is damaged behind the flushed index of
- * the version is no better with it, and stops the member as ever. A log that begins with the first
- * entry needs no tables, and no peer.
+ * R2 R6: only a version whose flushed index is at or after the start of its log. With an earlier
+ * one entries would be missing in between which it has acknowledged. A log that is damaged behind
+ * that index is not helped by the version, and the member does not start. A log that begins with
+ * the first entry needs no tables, and no peer.
  */
 
 import { assert } from '../../base/assert.js';

@@ -5,10 +5,11 @@
  * writes (R1, R5, D1). Every life of a member announces itself through the log (an empty proposal
  * that carries its incarnation), so that what the others remember survives their own restarts.
  *
- * A member that has never promised anything waits until somebody can tell: one who has just
- * confirmed with a majority that its log is complete, or, in a cluster that does not exist yet, so
- * many who never promised anything either that together they could elect. One with a memory asks
- * once and goes on: it can only be told that it has forgotten something by those whom it can reach.
+ * A member that has never promised anything waits until somebody can tell whether it has: a member
+ * that has just confirmed with a majority that its log is complete; or, in a cluster that does not
+ * exist yet, so many others that never promised anything either that they make a majority with it.
+ * A member whose files hold promises asks once and goes on: only those that it can reach could tell
+ * it that it has forgotten some.
  */
 
 import { assert } from '../../base/assert.js';
@@ -36,8 +37,11 @@ const CONFIRM_MS = 1_000;
 const AGAIN_MS = 200;
 
 /**
- * new: never promised anything itself. settled: has all that was committed. unsure: neither, it
- * cannot tell what it has not got yet.
+ * What a member can say of its own memory.
+ *
+ *   new        it has never promised anything itself
+ *   settled    it has all that was committed
+ *   unsure     neither: what it has not got yet might tell more
  */
 const STATES = ['new', 'settled', 'unsure'] as const;
 
