@@ -21,7 +21,7 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
 /** May only fall. Whoever gets below it lowers it. */
-const LIMIT = 27;
+const LIMIT = 25;
 /** How far below the limit the number may be before it must be lowered. */
 const SLACK = 3;
 
