@@ -4,6 +4,7 @@ import type { Env } from '../../base/env.js';
 import { silent } from '../../base/testing/silent.js';
 import { USER_SPACE } from '../../storage/base/read-view.js';
 import { tablePath } from '../../storage/table/table-meta.js';
+import type { Tree } from '../../storage/tree/tree.js';
 import { Version } from '../../storage/version/version.js';
 import type { PendingPlan } from '../../storage/version/pending.js';
 import { SMALL_FORMAT, TreeHarness } from '../../storage/testing/tree-harness.js';
@@ -46,14 +47,18 @@ describe('the executor', () => {
     clock = new ManualClock();
     reports = [];
     member = new MemberState().serve();
-    executor = new Executor({
+    executor = make(harness.tree);
+  });
+
+  function make(tree: Tree): Executor {
+    return new Executor({
       env: { clock, disk: harness.disk, workers: { breathe: () => undefined }, events: silent } as unknown as Env,
-      tree: harness.tree, tables: harness.tables,
+      tree, tables: harness.tables,
       life: member.life,
       healing: { repair: () => Promise.reject(new EtcdError('DATA_LOSS')) },
       reports: { send: (report) => void reports.push(report) },
     });
-  });
+  }
 
   it('H4 S5 a plan that waits for inputs is over when it is closed, and names what it lacks until then', async () => {
     await flushOne(2);
@@ -91,6 +96,29 @@ describe('the executor', () => {
     clock.advance(500);
     await turns();
     assert.equal(reports.filter((report) => report.outcome.kind === 'failed').length, 2, 'and the plan is tried again');
+  });
+
+  it('S2 a seal that is to be redone before replay has come to it is carried out once', async () => {
+    harness.write([{ space: USER_SPACE, key: utf8('k'), revision: 2, sub: 0, tombstone: false, liveDelta: 1, value: utf8('v') }]);
+    const sealed = harness.seal();
+    assert.ok(sealed.kind === 'sealed');
+    const { seal } = sealed;
+    const { tree } = harness;
+    let replayed = false;
+    const replaying = {
+      get latest() {
+        return tree.latest;
+      },
+      sealed: (index: number) => (replayed ? tree.sealed(index) : undefined),
+    } as unknown as Tree;
+    const late = make(replaying);
+    late.redo(seal.index);
+    replayed = true;
+    late.flush(seal);
+    await turns();
+    assert.deepEqual(member.failures, []);
+    assert.deepEqual(reports.map(({ plan }) => plan), [seal.index]);
+    assert.ok(late.outputs(seal.index));
   });
 
   it('S5 what a closed plan left is gone before the same plan writes again', async () => {
