@@ -27,6 +27,32 @@ async function flushed(): Promise<TreeHarness> {
 }
 
 describe('receiving snapshots', () => {
+  it('S2 a snapshot that says another index than its manifest is not received', async () => {
+    const source = await flushed();
+    const own = await TreeHarness.open();
+    const warnings: string[] = [];
+    const env = {
+      disk: own.disk, events: { emit: (event: { message?: string }) => void warnings.push(event.message ?? '') },
+      clock: new ManualClock(), network: { send: () => undefined },
+    } as unknown as Env;
+    const completed: Message[] = [];
+    const receiver = new SnapshotReceiver({
+      env, tree: own.tree, tables: own.tables, fetcher: {} as unknown as TableFetcher, membership: { peers: [1] },
+      driver: { step: (message) => void completed.push(message) },
+    });
+    const message = newMessage('MsgSnap', 1, 2, 1);
+    const { index, term } = source.manifest.flushed;
+    message.snapshot = {
+      metadata: {
+        index: index + 1, term, confState: { voters: [1, 2], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false },
+      },
+      data: encodeManifest(source.manifest),
+    };
+    receiver.offer(message);
+    await turn();
+    assert.deepEqual([completed.length, warnings.length, receiver.busy], [0, 1, false]);
+  });
+
   it('S5 a cancelled transfer leaves alone what lies under the name of the table meanwhile', async () => {
     const source = await flushed();
     const own = await TreeHarness.open();

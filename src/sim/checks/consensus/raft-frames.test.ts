@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { decodeMessages } from '../../../raft/message-codec.js';
-import { encodeMessages } from '../../../raft/testing/encode-messages.js';
 import { newMessage } from '../../../raft/message.js';
 import type { Message } from '../../../raft/types.js';
-import { FRAME_RAFT, frame } from '../../../replica/wire/frame.js';
+import { raftFrames } from '../../../replica/wire/frame.js';
 import { encodeTreeOp } from '../../../replica/entry/entry.js';
 import { MESSAGE_TYPES, RaftFrameReader, TREE_ENTRY } from './raft-frames.js';
 
@@ -41,7 +40,7 @@ function samples(): Message[] {
 describe('the reader of frames', () => {
   it('sees of each message what the codec sees', () => {
     const messages = samples();
-    const bytes = frame(FRAME_RAFT, encodeMessages(messages));
+    const [bytes = new Uint8Array(0)] = raftFrames(messages, Infinity);
     const decoded = decodeMessages(bytes.subarray(1));
     const reader = new RaftFrameReader();
     assert.ok(reader.open(bytes));
@@ -59,7 +58,7 @@ describe('the reader of frames', () => {
   it('takes no other frame, and ends with a frame that is cut off', () => {
     const reader = new RaftFrameReader();
     assert.equal(reader.open(Uint8Array.of(2, 1, 1)), false);
-    const bytes = frame(FRAME_RAFT, encodeMessages(samples()));
+    const [bytes = new Uint8Array(0)] = raftFrames(samples(), Infinity);
     for (let length = 3; length < bytes.length; length += 97) {
       assert.ok(reader.open(bytes.subarray(0, length)));
       let messages = 0;
