@@ -132,7 +132,7 @@ export class Applier {
   }
 
   #push(entry: Entry): void {
-    assert(entry.index === (this.#queue.at(-1)?.index ?? this.index) + 1, `R3 entry ${entry.index} follows what is queued`);
+    assert(entry.index === (this.#queue.at(-1)?.index ?? this.index) + 1, 'R3 an entry follows what is queued');
     this.#queue.push(entry);
     this.#queuedBytes += entry.data.length;
   }
@@ -195,7 +195,7 @@ export class Applier {
         if (later) this.#blockedSince = undefined;
         this.#head++;
         this.#queuedBytes -= entry.data.length;
-        assert(this.#queuedBytes >= 0, `${this.#queuedBytes} bytes are queued after entry ${entry.index}`);
+        assert(this.#queuedBytes >= 0, 'bytes are queued as often as they are applied');
         assert(entry.index <= this.#known, `R3 only what is committed is applied: ${entry.index} of ${this.#known}`);
         this.#parts.progress.applied.move(entry.index);
         this.onApplied?.(entry);

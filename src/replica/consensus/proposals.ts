@@ -97,7 +97,7 @@ export class Proposals {
     const now = this.#parts.clock.now();
     this.#bytes += data.length;
     assert(!this.#pending.has(sequence), `a sequence is used once: ${sequence}`);
-    assert(this.#pending.size < maxPending, `S2 at most ${maxPending} proposals are in flight`);
+    assert(this.#pending.size < maxPending, 'S2 proposals in flight are bounded');
     const answer = new Deferred<KvResponse>();
     this.#pending.set(sequence, { sequence, data, deadline: now + timeoutMs, proposedAt: now, retryMs, answer });
     this.#parts.driver.propose(data);

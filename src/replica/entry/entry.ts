@@ -39,7 +39,7 @@ export function encodeBootstrap(settings: TreeSettings): Uint8Array {
 const scratch = new ByteWriter(4096);
 
 export function encodeKv(id: ProposalId, command: KvCommand): Uint8Array {
-  assert(id.incarnation > 0 && id.sequence > 0, `S2 proposal ${id.sequence} of life ${id.incarnation} has a name`);
+  assert(id.incarnation > 0 && id.sequence > 0, 'S2 a proposal has a name');
   const out = scratch.reset().u8(KV);
   encodeProposalId(out, id);
   encodeKvCommand(out, command);

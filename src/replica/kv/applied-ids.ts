@@ -75,15 +75,15 @@ export class AppliedIds {
       window = { incarnation: id.incarnation, top: 0, bits: new Uint32Array(APPLIED_WINDOW / 32) };
       this.#windows.set(id.member, window);
     }
-    assert(id.incarnation >= window.incarnation, `S2 an evicted proposal is not applied: of life ${id.incarnation}, after ${window.incarnation}`);
+    assert(id.incarnation >= window.incarnation, 'S2 an evicted proposal is not applied');
     if (id.incarnation > window.incarnation) {
       window.incarnation = id.incarnation;
       window.top = 0;
       window.bits.fill(0);
     }
     if (id.sequence >= window.top) advance(window, id.sequence);
-    assert(id.sequence >= window.top - APPLIED_WINDOW, `S2 an evicted proposal is not applied: ${id.sequence} below ${window.top}`);
-    assert(!isSet(window, id.sequence), `S2 a proposal is applied once: ${id.sequence} of member ${id.member}`);
+    assert(id.sequence >= window.top - APPLIED_WINDOW, 'S2 an evicted proposal is not applied');
+    assert(!isSet(window, id.sequence), 'S2 a proposal is applied once');
     set(window, id.sequence);
   }
 

@@ -181,16 +181,16 @@ export class KvMachine {
   }
 
   #finish(index: LogIndex, id: ProposalId | undefined): void {
-    assert(index > this.#appliedIndex, `S2 an entry is applied once: ${index} after ${this.#appliedIndex}`);
-    assert(this.#compacted <= this.#revision, `S2 compacted up to ${this.#compacted} of ${this.#revision}`);
+    assert(index > this.#appliedIndex, 'S2 an entry is applied once');
+    assert(this.#compacted <= this.#revision, 'S2 nothing is compacted that is yet to come');
     if (id !== undefined) this.#appliedIds.record(id);
     this.#appliedIndex = index;
   }
 
   #publish(writes: readonly TreeWrite[]): void {
     if (writes.length === 0) return;
-    assert(writes[0]?.revision === this.#revision + 1, `S2 an entry has the revision after ${this.#revision}`);
-    assert(writes.at(-1)?.sub === writes.length - 1, `S2 the ${writes.length} changes of an entry are numbered from 0`);
+    assert(writes[0]?.revision === this.#revision + 1, 'S2 an entry has the next revision');
+    assert(writes.at(-1)?.sub === writes.length - 1, 'S2 the changes of an entry are numbered from 0');
     this.#tree.write(writes);
     this.#revision += 1;
     this.#state = undefined;

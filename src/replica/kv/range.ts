@@ -34,7 +34,7 @@ export function rangeTo(rangeEnd: Uint8Array): Uint8Array | undefined {
 
 /** The revision to read at. Throws EtcdError FUTURE_REVISION, COMPACTED. */
 export function readRevision(requested: Revision, state: StoreState): Revision {
-  assert(state.compactRevision <= state.revision, `S2 compacted up to ${state.compactRevision} of ${state.revision}`);
+  assert(state.compactRevision <= state.revision, 'S2 nothing is compacted that is yet to come');
   if (requested <= 0) return state.revision;
   if (requested > state.revision) throw new EtcdError('FUTURE_REVISION');
   if (requested < state.compactRevision) throw new EtcdError('COMPACTED');

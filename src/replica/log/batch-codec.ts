@@ -69,7 +69,7 @@ export class BatchEncoder {
 
   /** Encodes `entries[from, to)`. The view is valid until the next call. */
   encode(context: BatchContext, seed: number, entries: readonly Entry[], from: number, to: number): Uint8Array {
-    assert(context.synced < context.sequence, `R6 batch ${context.sequence} is not synced before it is written: ${context.synced}`);
+    assert(context.synced < context.sequence, 'R6 a batch is not synced before it is written');
     let total = BATCH_HEADER;
     for (let i = from; i < to; i++) total += RECORD_HEADER + (entries[i] as Entry).data.length;
     this.#room(total, to - from);
@@ -90,7 +90,7 @@ export class BatchEncoder {
       this.checksums[i - from] = crc;
       at = end;
     }
-    assert(at === total, `R3 the records of a batch fill it: ${at} of ${total} bytes`);
+    assert(at === total, 'R3 the records of a batch fill it');
     this.#putHeader(context, seed, to - from, total - BATCH_HEADER);
     return bytes.subarray(0, total);
   }

@@ -69,7 +69,7 @@ export class EntryCache {
   slice(lo: LogIndex, hi: LogIndex, maxBytes: number): Entry[] {
     const from = this.#head + lo - this.first;
     const to = from + (hi - lo);
-    assert(from >= this.#head && to <= this.#entries.length, `R3 entries [${lo}, ${hi}) are in the cache from ${this.first} on`);
+    assert(from >= this.#head && to <= this.#entries.length, 'R3 what is asked of the cache is in it');
     let end = from;
     for (let bytes = 0; end < to; end++) {
       bytes += entrySize(this.#entries[end] as Entry);
@@ -81,7 +81,7 @@ export class EntryCache {
   #dropFirst(): void {
     this.#bytes -= entrySize(this.#entries[this.#head] as Entry);
     this.#head++;
-    assert(this.#bytes >= 0, `${this.#bytes} bytes are in the cache`);
+    assert(this.#bytes >= 0, 'R3 bytes leave the cache as often as they came');
   }
 
   #compact(): void {

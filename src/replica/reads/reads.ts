@@ -67,7 +67,7 @@ export class Reads {
    */
   applied(index: LogIndex): void {
     const { gate, readIndex, progress } = this.#parts;
-    assert(index === progress.applied.value, `R4 readers are told of what is applied: ${index}, not ${progress.applied.value}`);
+    assert(index === progress.applied.value, 'R4 readers are told of what is applied');
     gate.applied(index);
     if (gate.isOpen) readIndex.applied(index);
   }
