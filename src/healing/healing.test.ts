@@ -1,29 +1,9 @@
 import assert from 'node:assert/strict';
 import { codeOf, DiskError } from '../base/errors.js';
 import { StorageError } from '../storage/base/errors.js';
-import type { Region } from '../storage/table/block-faults.js';
 import { tablePath, type TableMeta } from '../storage/table/table-meta.js';
-import type { TestNode } from './testing/world.js';
-import { readFile, regionsOf, rot, World } from './testing/world.js';
-
-/** Reads every block; returns the errors. */
-function readAll(node: TestNode, meta: TableMeta, offsets: readonly number[]): unknown[] {
-  const errors: unknown[] = [];
-  for (const offset of offsets) {
-    try {
-      node.tables.reader(meta).readPayload(offset);
-    } catch (error) {
-      errors.push(error);
-    }
-  }
-  return errors;
-}
-
-async function same(world: World, node: TestNode, meta: TableMeta): Promise<void> {
-  const current = node.durable.list().find((table) => table.fileDigest === meta.fileDigest);
-  assert.ok(current, 'the table lives on');
-  assert.deepEqual(await readFile(node.disk, tablePath(current.id)), world.files.get(meta.id), `node ${node.id}: bytes of table ${current.id}`);
-}
+import { layoutOf, readAll, same, type Layout } from './testing/tables-of-nodes.js';
+import { rot, World } from './testing/world.js';
 
 describe('healing', () => {
   let world: World;
@@ -32,10 +12,7 @@ describe('healing', () => {
   });
   afterEach(() => world.stop());
 
-  async function layout(meta: TableMeta): Promise<{ data: readonly Region[]; all: readonly Region[] }> {
-    const all = await regionsOf(meta, world.files.get(meta.id) as Uint8Array);
-    return { all, data: all.filter((region) => region.kind === 'data') };
-  }
+  const layout = (meta: TableMeta): Promise<Layout> => layoutOf(world, meta);
 
   it('H1 H2 H3 a corrected read on a follower leads to a heal: rewritten there, relinked on the others', async () => {
     const [meta] = (await world.start(2)) as [TableMeta, TableMeta];

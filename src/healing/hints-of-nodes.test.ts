@@ -1,28 +1,8 @@
 import assert from 'node:assert/strict';
 import { codeOf } from '../base/errors.js';
-import type { Region } from '../storage/table/block-faults.js';
 import { tablePath, type TableMeta } from '../storage/table/table-meta.js';
-import type { TestNode } from './testing/world.js';
-import { readFile, regionsOf, rot, World } from './testing/world.js';
-
-/** Reads every block; returns the errors. */
-function readAll(node: TestNode, meta: TableMeta, offsets: readonly number[]): unknown[] {
-  const errors: unknown[] = [];
-  for (const offset of offsets) {
-    try {
-      node.tables.reader(meta).readPayload(offset);
-    } catch (error) {
-      errors.push(error);
-    }
-  }
-  return errors;
-}
-
-async function same(world: World, node: TestNode, meta: TableMeta): Promise<void> {
-  const current = node.durable.list().find((table) => table.fileDigest === meta.fileDigest);
-  assert.ok(current, 'the table lives on');
-  assert.deepEqual(await readFile(node.disk, tablePath(current.id)), world.files.get(meta.id), `node ${node.id}: bytes of table ${current.id}`);
-}
+import { layoutOf, readAll, same, type Layout } from './testing/tables-of-nodes.js';
+import { readFile, rot, World } from './testing/world.js';
 
 describe('hints and scrubs of three nodes', () => {
   let world: World;
@@ -31,10 +11,7 @@ describe('hints and scrubs of three nodes', () => {
   });
   afterEach(() => world.stop());
 
-  async function layout(meta: TableMeta): Promise<{ data: readonly Region[]; all: readonly Region[] }> {
-    const all = await regionsOf(meta, world.files.get(meta.id) as Uint8Array);
-    return { all, data: all.filter((region) => region.kind === 'data') };
-  }
+  const layout = (meta: TableMeta): Promise<Layout> => layoutOf(world, meta);
 
   it('H2 lost calls, lost answers and a leader that dies lose no hint', async () => {
     const [meta] = (await world.start()) as [TableMeta];
