@@ -57,7 +57,7 @@ export interface Disk {
   /** With parents; no error if it exists. */
   mkdir(dir: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
-  /** Hard link; replaces `to` if it exists. */
+  /** Hard link; replaces `to` if it exists. A crash may leave `<to>.link` behind. */
   link(from: string, to: string): Promise<void>;
   /** No error if there is no such file. */
   unlink(path: string): Promise<void>;

@@ -20,6 +20,7 @@
  * objects that it reads, not functions.
  */
 
+import { acquiring } from '../base/acquiring.js';
 import type { Env } from '../base/env.js';
 import type { LogIndex } from '../base/ids.js';
 import type { StorageError } from '../storage/base/errors.js';
@@ -181,16 +182,12 @@ export class Replica {
    * Rejects with ReplicaError, HardStateError, LogError, StorageError or DiskError: what is wrong,
    * and what to do.
    */
-  static async open(options: ReplicaOptions): Promise<Replica> {
-    const early = new EarlyHandler(options.env.network);
-    const life = new Life();
-    const beginning = { options, life, membership: new Membership(options.self, options.members), early };
-    try {
-      return new Replica(beginning, await openState(beginning));
-    } catch (error) {
-      await early.close();
-      throw error;
-    }
+  static open(options: ReplicaOptions): Promise<Replica> {
+    return acquiring(async (keep) => {
+      const early = keep(new EarlyHandler(options.env.network));
+      const beginning = { options, life: new Life(), membership: new Membership(options.self, options.members), early };
+      return new Replica(beginning, await openState(beginning, keep));
+    });
   }
 
   /**

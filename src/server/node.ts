@@ -4,6 +4,7 @@
  * simulator runs.
  */
 
+import { acquiring } from '../base/acquiring.js';
 import type { Env } from '../base/env.js';
 import type { EventSink } from '../base/events.js';
 import { openMember, type Member } from '../node/open-member.js';
@@ -49,11 +50,14 @@ export class OpenedNode {
   }
 }
 
-/** Opens the data directory, joins the others and serves. */
-export async function openNode(config: NodeConfig, hooks: NodeHooks): Promise<OpenedNode> {
-  const bus = new EventBus(hooks.events ?? []);
-  const disk = await NodeDisk.open(config.dataDir);
-  try {
+/**
+ * Opens the data directory, joins the others and serves. Rejects as `openMember` and
+ * `Replica.start` do, and with DiskError LOCKED; nothing is open then, and nobody is answered.
+ */
+export function openNode(config: NodeConfig, hooks: NodeHooks): Promise<OpenedNode> {
+  return acquiring(async (keep) => {
+    const bus = new EventBus(hooks.events ?? []);
+    const disk = keep(await NodeDisk.open(config.dataDir));
     const network = peerNetwork(config, bus);
     const env: Env = { clock: nodeClock, random: new NodeRandom(), disk, network, workers: new NodeWorkers(), events: bus };
     const member = await openMember(env, {
@@ -68,12 +72,10 @@ export async function openNode(config: NodeConfig, hooks: NodeHooks): Promise<Op
       cacheBytes: config.cacheBytes,
       onFatal: hooks.onFatal,
     });
+    keep({ close: () => member.replica.stop() });
     await member.replica.start();
     return new OpenedNode(member, disk);
-  } catch (error) {
-    await disk.close();
-    throw error;
-  }
+  });
 }
 
 function peerNetwork(config: NodeConfig, events: EventSink): PeerNetwork {

@@ -70,10 +70,13 @@ export class HardStateStore {
     const temporary = `${this.#path}.tmp`;
     try {
       const file = await this.#disk.open(temporary, 'create');
-      file.writeSync(new Uint8Array(FILE_BYTES), 0);
-      writeSlots(file, record);
-      await file.sync();
-      file.close();
+      try {
+        file.writeSync(new Uint8Array(FILE_BYTES), 0);
+        writeSlots(file, record);
+        await file.sync();
+      } finally {
+        file.close();
+      }
       await this.#disk.rename(temporary, this.#path);
       await this.#disk.syncDir('');
       this.#file = await this.#disk.open(this.#path, 'write');

@@ -4,6 +4,7 @@
  * (everything after the flushed index). Nothing is repaired or served yet.
  */
 
+import type { Keep } from '../../base/acquiring.js';
 import { assert } from '../../base/assert.js';
 import type { LogIndex, NodeId, Term } from '../../base/ids.js';
 import { BlockCache } from '../../storage/cache/block-cache.js';
@@ -51,32 +52,32 @@ export interface OpenedState {
 }
 
 /**
- * Rejects with ReplicaError, HardStateError, LogError, StorageError or DiskError: what is wrong,
- * and what to do.
+ * Files that stay open are kept with `keep`. Rejects with ReplicaError, HardStateError, LogError,
+ * StorageError or DiskError: what is wrong, and what to do.
  */
-export async function openState(parts: OpeningParts): Promise<OpenedState> {
+export async function openState(parts: OpeningParts, keep: Keep): Promise<OpenedState> {
   const { options } = parts;
   const { disk } = options.env;
   await refuseForgottenPromises(disk);
   await disk.mkdir('tables');
   await disk.mkdir('manifest');
   await disk.mkdir('log');
-  const hardState = await openHardState(options);
+  const hardState = await openHardState(options, keep);
   const { term = 0, vote = 0, incarnation = 0 } = hardState.current ?? {};
   if (term > 0) await refuseForgottenLog(disk);
   assert(incarnation > 0, `R5 each start has a number: ${incarnation}`);
-  const { store, log, commit } = await openVersion(parts, hardState);
+  const { store, log, commit } = await openVersion(parts, hardState, keep);
   assert(joins(log, store.manifest.flushed), `S1 the log goes on after ${store.manifest.flushed.index}, where the tables end`);
   assert(commit >= store.manifest.flushed.index && commit <= log.lastIndex(), `R3 what is committed (${commit}) is in tables or in the log`);
-  const tables = new TableStore(disk, new BlockCache(options.cacheBytes), options.healing.faults);
+  const tables = keep(new TableStore(disk, new BlockCache(options.cacheBytes), options.healing.faults));
   const tree = new Tree({ disk, tables, durable: store.manifest });
   for (const path of await tree.orphans()) await disk.unlink(path);
   return { hardState, incarnation, term, vote, store, log, tables, tree, commit };
 }
 
-async function openHardState(options: ReplicaOptions): Promise<HardStateStore> {
+async function openHardState(options: ReplicaOptions, keep: Keep): Promise<HardStateStore> {
   const { self, clusterId, env } = options;
-  const hardState = await HardStateStore.open(env.disk);
+  const hardState = keep(await HardStateStore.open(env.disk));
   if (hardState.current === undefined) {
     const nothing = { term: 0, vote: 0, incarnation: 0, manifestGeneration: 0, manifestDigest: '0'.repeat(32) };
     await hardState.create({ ...nothing, clusterId, memberId: self });
@@ -101,16 +102,22 @@ type OpenedVersion = Pick<OpenedState, 'store' | 'log' | 'commit'>;
  * The version that hard state names and the log that goes with it; if either does not suit the
  * other any more, a peer's version.
  */
-async function openVersion({ options, life, membership, early }: OpeningParts, hardState: HardStateStore): Promise<OpenedVersion> {
+async function openVersion(
+  { options, life, membership, early }: OpeningParts, hardState: HardStateStore, keep: Keep,
+): Promise<OpenedVersion> {
   const { env } = options;
   const logs = new LogOpener(env, options.logSegmentBytes);
   const { store, lost } = await openManifest(options, hardState);
+  keep(store);
   let cause = lost;
   if (cause === undefined) {
     const { flushed, last } = store.manifest;
     const opened = await logs.open(flushed.index, last.index);
     const first = opened.log.firstIndex();
-    if (first <= flushed.index + 1) return { store, ...(await follow(opened, store.manifest)) };
+    if (first <= flushed.index + 1) {
+      keep(opened.log);
+      return { store, ...(await follow(opened, store.manifest)) };
+    }
     await opened.log.close();
     cause = new ReplicaError(
       'BROKEN',
@@ -121,6 +128,7 @@ async function openVersion({ options, life, membership, early }: OpeningParts, h
   life.to({ s: 'regaining', why: cause.message });
   await early.listen();
   const opened = await regainVersion({ env, membership, early, hardState, store, cause, logs });
+  keep(opened.log);
   return { store, ...(await follow(opened, store.manifest)) };
 }
 

@@ -12,8 +12,11 @@ import type { Version } from '../version/version.js';
 import { tablePath } from '../table/table-meta.js';
 
 const TABLE_FILE = /^(\d{1,15})\.sst$/;
-/** On its way from a peer: of no use to the next run. */
-const FETCHED_FILE = /^(fetch-\d{1,15}|recv-\d{1,15}-\d{1,9})\.tmp$/;
+/**
+ * On its way from a peer, or the second name of a link that a crash cut short (`Disk.link`): of no
+ * use to the next run.
+ */
+const UNFINISHED_FILE = /^((fetch-\d{1,15}|recv-\d{1,15}-\d{1,9})\.tmp|\d{1,15}\.sst\.link)$/;
 const OUTPUT_FILE = /^plan-(\d{1,15})-\d{1,9}\.tmp$/;
 
 export class TreeFiles {
@@ -77,7 +80,7 @@ export class TreeFiles {
     for (const { index } of latest.plans) wanted.add(index);
     for (const table of latest.list()) if (!this.#local.has(table.id)) wanted.add(table.birth.sequence);
     const orphan = (name: string): boolean => {
-      if (FETCHED_FILE.test(name)) return true;
+      if (UNFINISHED_FILE.test(name)) return true;
       const id = Number(TABLE_FILE.exec(name)?.[1] ?? Number.NaN);
       // Ids and plans that the manifest has not come to yet may belong to ops that are about to be
       // replayed.
