@@ -6,11 +6,13 @@
  *   2. R4 A linearizable read waits until this member has applied the index that was committed when
  *      it arrived, as a round of heartbeats confirms (`read-index.ts`). A serializable one does
  *      not.
- *   3. The gate may have closed meanwhile: then from 1.
+ *   3. The gate may have closed meanwhile: the read waits there again. It needs no new round,
+ *      because the gate opens no earlier than at what readers have seen.
  *   4. It is answered from the newest version whose tables are all here (`tree.current`), or from a
  *      view that is pinned while it goes on in slices.
- *   5. A block that cannot be read is mended and the read begins again, at 1. Only when no member
- *      has a good copy does it fail, and only this read (D1).
+ *   5. A block that cannot be read is mended, and the read begins again once the gate is open:
+ *      another version may have been installed meanwhile. Only when no member has a good copy does
+ *      it fail, and only this read (D1).
  */
 
 import type { RangeRequest, RangeResponse, TxnRequest, TxnResponse } from '../../api/requests.js';
@@ -34,11 +36,11 @@ import type { ReadIndex } from './read-index.js';
 import type { ServeGate } from './serve-gate.js';
 
 export interface ReadsParts {
-  readonly env: Env;
-  readonly tree: Tree;
-  readonly state: ReplicatedState;
-  readonly progress: Progress;
-  readonly healing: HealingHooks;
+  readonly env: Pick<Env, 'workers'>;
+  readonly tree: Pick<Tree, 'current' | 'view' | 'materialized'>;
+  readonly state: Pick<ReplicatedState, 'kv'>;
+  readonly progress: Pick<Progress, 'applied'>;
+  readonly healing: Pick<HealingHooks, 'repair'>;
   readonly gate: ServeGate;
   readonly readIndex: ReadIndex;
 }
@@ -62,8 +64,8 @@ export class Reads {
   }
 
   /**
-   * R4, and nothing is read before the gate opens: after a snapshot the index of a read may lie
-   * before it.
+   * Lets go the reads whose index is applied (R4), but none while the gate is closed: after a
+   * snapshot a read index may be below what the new version needs.
    */
   applied(index: LogIndex): void {
     const { gate, readIndex, progress } = this.#parts;
@@ -131,7 +133,7 @@ export class Reads {
 
   /** Runs sliced work over a pinned view; from the start again after a repair. */
   async #sliced<T>(make: (view: ReadView, state: StoreState) => Generator<void, T>): Promise<T> {
-    const { env, gate, tree, state } = this.#parts;
+    const { env, tree, state } = this.#parts;
     for (let attempt = 0; ; attempt++) {
       const view = tree.view();
       try {
@@ -140,14 +142,21 @@ export class Reads {
       } catch (error) {
         if (!(error instanceof StorageError) || attempt >= REPAIR_ATTEMPTS) throw error;
         await this.#mend(error);
-        for (let wait = gate.wait(); wait; wait = gate.wait()) await wait;
       } finally {
         view.release();
       }
     }
   }
 
+  /** On return what is here may be read again, and the block is good or no longer read. */
   async #mend(error: StorageError): Promise<void> {
+    await this.#repair(error);
+    const { gate } = this.#parts;
+    for (let wait = gate.wait(); wait; wait = gate.wait()) await wait;
+    assert(gate.isOpen, 'R4 nothing is read of a version whose log is not applied');
+  }
+
+  async #repair(error: StorageError): Promise<void> {
     try {
       await this.#parts.healing.repair(error);
     } catch (cause) {
@@ -159,7 +168,7 @@ export class Reads {
     }
   }
 
-  /** By views from now on. */
+  /** Whether views taken from now on read it. */
   #isRead(table: TableId): boolean {
     return this.#parts.tree.materialized.has(table);
   }
