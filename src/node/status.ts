@@ -27,7 +27,7 @@ export function nodeStatus(replica: Replica, healing: HealingStatus): NodeStatus
     commitIndex: node.commit,
     appliedIndex: applier.index,
     materializedIndex: progress.materialized,
-    flushedIndex: tree.materialized.flushed.index,
+    flushedIndex: progress.flushed,
     firstLogIndex: log.firstIndex(),
     lastLogIndex: log.lastIndex(),
     revision: kv.revision,

@@ -33,7 +33,7 @@ export interface NodeStatus {
   readonly appliedIndex: LogIndex;
   /** Edits up to here are carried out in this node's files (E). */
   readonly materializedIndex: LogIndex;
-  /** All data up to here is in this node's tables (F). */
+  /** All data up to here is in tables, as the durable manifest says: a restart begins here. */
   readonly flushedIndex: LogIndex;
   readonly firstLogIndex: LogIndex;
   readonly lastLogIndex: LogIndex;
