@@ -9,13 +9,13 @@ import { assert } from './assert.js';
 import type { LogIndex } from './ids.js';
 
 export class Watermark {
-  readonly #what: string;
+  readonly #grows: string;
   #value: LogIndex;
   readonly #subscribers: ((value: LogIndex) => void)[] = [];
 
   /** `what`: for messages. */
   constructor(what: string, value: LogIndex) {
-    this.#what = what;
+    this.#grows = `${what} only grows`;
     this.#value = value;
   }
 
@@ -25,7 +25,7 @@ export class Watermark {
 
   /** Seen by who looks, not told yet. */
   move(value: LogIndex): void {
-    assert(value >= this.#value, `${this.#what} only grows: ${value} after ${this.#value}`);
+    assert(value >= this.#value, this.#grows);
     this.#value = value;
   }
 

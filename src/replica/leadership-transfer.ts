@@ -25,17 +25,32 @@ export interface TransferParts {
 
 /**
  * True if another member leads now, or did all along. Asks the followers that are known to be
- * alive, the furthest ahead first, each for one election time-out.
+ * alive, the furthest ahead first, each for one election time-out; then, once, those that nothing
+ * was heard from.
  */
 export async function transferLeadership(parts: TransferParts): Promise<boolean> {
   const { driver, leadership, electionMs, env } = parts;
-  for (const to of successors(parts)) {
-    if (!leadership.isLeader) return true;
-    driver.transferLeader(to);
+  const asked = new Set<NodeId>();
+  const patientUntil = env.clock.now() + electionMs;
+  while (leadership.isLeader) {
+    const left = followers(parts).filter(({ id }) => !asked.has(id));
+    if (left.length === 0) break;
+    const to = left.find(({ alive }) => alive) ?? (env.clock.now() >= patientUntil ? left[0] : undefined);
+    if (to === undefined) {
+      await sleep(env.clock, POLL_MS);
+      continue;
+    }
+    asked.add(to.id);
+    driver.transferLeader(to.id);
     const deadline = env.clock.now() + electionMs;
-    while (leadership.isLeader && env.clock.now() < deadline) await sleep(env.clock, POLL_MS);
+    // Nobody leads while they vote: the one that was asked may lose, and this one win again.
+    while (!anotherLeads(leadership) && env.clock.now() < deadline) await sleep(env.clock, POLL_MS);
   }
-  return !leadership.isLeader;
+  return anotherLeads(leadership);
+}
+
+function anotherLeads({ leader, self }: Leadership): boolean {
+  return leader !== 0 && leader !== self;
 }
 
 /**
@@ -44,21 +59,27 @@ export async function transferLeadership(parts: TransferParts): Promise<boolean>
  * called now and then.
  */
 export function transferWhenBlocked(parts: TransferParts): void {
-  const { applier, driver, leadership, env, electionMs } = parts;
+  const { applier, driver, leadership, gossip, env, electionMs } = parts;
   const since = applier.blockedSince;
   if (since === undefined || !leadership.isLeader || env.clock.now() - since < electionMs) return;
-  const [to] = successors(parts, applier.index + 1);
+  const to = followers(parts).find(({ id, alive }) => alive && (gossip.of(id)?.applied ?? 0) > applier.index)?.id;
   if (to === undefined) return;
   env.events.emit({ type: 'warning', message: 'apply waits for a repair: leadership is handed over', data: { to, index: applier.index + 1 } });
   driver.transferLeader(to);
 }
 
-/** Followers that are known to be alive and to have applied `applied`, the furthest ahead first. */
-function successors({ driver, gossip, leadership }: TransferParts, applied: LogIndex = 0): NodeId[] {
-  const found: { readonly id: NodeId; readonly match: LogIndex }[] = [];
+interface Follower {
+  readonly id: NodeId;
+  readonly match: LogIndex;
+  /** It was heard from in this election time-out, and follows the log. */
+  readonly alive: boolean;
+}
+
+/** Voters, the furthest ahead first. */
+function followers({ driver, leadership }: TransferParts): Follower[] {
+  const found: Follower[] = [];
   for (const [id, { match, state, recentActive, isLearner }] of driver.node.status().progress ?? []) {
-    if (id === leadership.self || !recentActive || isLearner || state !== 'replicate') continue;
-    if ((gossip.of(id)?.applied ?? 0) >= applied) found.push({ id, match });
+    if (id !== leadership.self && !isLearner) found.push({ id, match, alive: recentActive && state === 'replicate' });
   }
-  return found.sort((a, b) => b.match - a.match).map(({ id }) => id);
+  return found.sort((a, b) => b.match - a.match);
 }

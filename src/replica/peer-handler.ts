@@ -91,6 +91,9 @@ export class PeerHandler implements NetworkHandler {
     if (message.from !== from && message.type !== 'MsgTransferLeader' && message.type !== 'MsgProp' && message.type !== 'MsgReadIndex') {
       throw new CodecError(`${message.type} claims to be from ${message.from}`);
     }
+    if (message.type === 'MsgProp' && message.entries.some(({ type }) => type !== 'normal')) {
+      throw new CodecError(`${message.from} proposes a change of the configuration`);
+    }
     heard.note(message);
     const { node } = driver;
     if (message.type === 'MsgSnap' && message.term >= node.term && (message.snapshot?.metadata.index ?? 0) > node.commit) receiver.offer(message);

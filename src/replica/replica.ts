@@ -191,18 +191,21 @@ export class Replica {
   }
 
   /**
-   * Resolves when this member takes part. Rejects with ReplicaError, and whatever `open` rejects
-   * with.
+   * Resolves when this member takes part, or was told to stop. Rejects with ReplicaError, and
+   * whatever `open` rejects with.
    */
   async start(): Promise<void> {
     const { env, healing } = this.options;
     const { life, membership, leadership, tree, fetcher, proposer } = this;
     const { incarnation, term, vote, log, tables } = this.#opened;
+    if (life.ended) return;
     life.to({ s: 'joining' });
     await healing.attach({ env, membership, leadership, tree, tables, fetcher, proposer });
+    if (life.ended) return;
     await this.#early.replaceBy(this.#peers);
     const kept = { term, vote, lastIndex: log.lastIndex() };
     await checkStart({ env, life, membership, incarnation, isNew: term === 0, kept });
+    if (life.ended) return;
     await this.#switch.loadMended((error, cause) => this.#openNewer(error, cause));
     if (life.ended) return;
     this.machine.resume();
@@ -301,6 +304,7 @@ export class Replica {
       const { hardState, commit } = this.#opened;
       if (flushed.term > (hardState.current?.term ?? 0)) await hardState.update({ term: flushed.term });
       await this.#switch.openAt(manifest);
+      if (this.life.ended) return false;
       this.options.healing.durableMoved();
       this.driver.restart({ applied: flushed.index, commit: commitOf(this.log, manifest, commit) });
       return true;

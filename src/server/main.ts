@@ -132,6 +132,11 @@ async function shutDown({ node, grpc, http, health }: Running, logger: Logger): 
 async function transferLeadership(node: OpenedNode, logger: Logger): Promise<void> {
   const { store } = node;
   if (store.leader !== store.memberId) return;
-  if (await node.transferLeadership()) logger.info({ to: formatId(store.leader) }, 'leadership handed over');
-  else logger.warn('no member took leadership: the others elect one when this one is gone');
+  try {
+    if (await node.transferLeadership()) logger.info({ to: formatId(store.leader) }, 'leadership handed over');
+    else logger.warn('no member took leadership: the others elect one when this one is gone');
+  } catch (err) {
+    // What stands in the way of it must not stand in the way of an orderly end.
+    logger.warn({ err }, 'leadership could not be handed over');
+  }
 }

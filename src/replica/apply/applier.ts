@@ -196,7 +196,7 @@ export class Applier {
         this.#head++;
         this.#queuedBytes -= entry.data.length;
         assert(this.#queuedBytes >= 0, 'bytes are queued as often as they are applied');
-        assert(entry.index <= this.#known, `R3 only what is committed is applied: ${entry.index} of ${this.#known}`);
+        assert(entry.index <= this.#known, 'R3 only what is committed is applied');
         this.#parts.progress.applied.move(entry.index);
         this.onApplied?.(entry);
         pause = workers.breathe();

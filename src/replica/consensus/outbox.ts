@@ -36,8 +36,8 @@ export class Outbox {
     for (const message of messages) {
       if (which !== 'all' && mayPrecedeWrite(message) !== (which === 'early')) continue;
       const { to, term, snapshot } = message;
-      assert(to !== 0, `R2 ${message.type} is for somebody`);
-      assert(term <= durable || isPreVote(message), `R2 ${message.type} speaks of term ${term}, durable is ${durable}`);
+      assert(to !== 0, 'R2 a message is for somebody');
+      assert(term <= durable || isPreVote(message), 'R2 a message speaks of a term that is durable');
       if (message.type === 'MsgSnap' && snapshot) this.#hooks.take({ kind: 'snapshot-sent', to, snapshot });
       const list = byPeer.get(to);
       if (list) list.push(message);

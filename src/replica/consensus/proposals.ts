@@ -96,7 +96,7 @@ export class Proposals {
     const data = encodeKv({ member: this.#member, incarnation, sequence }, command);
     const now = this.#parts.clock.now();
     this.#bytes += data.length;
-    assert(!this.#pending.has(sequence), `a sequence is used once: ${sequence}`);
+    assert(!this.#pending.has(sequence), 'S2 a sequence is used once');
     assert(this.#pending.size < maxPending, 'S2 proposals in flight are bounded');
     const answer = new Deferred<KvResponse>();
     this.#pending.set(sequence, { sequence, data, deadline: now + timeoutMs, proposedAt: now, retryMs, answer });
@@ -110,7 +110,7 @@ export class Proposals {
   }
 
   applied(id: ProposalId, response: KvResponse): void {
-    assert(this.#isOwn(id), `S2 a proposal of member ${id.member} is not answered here`);
+    assert(this.#isOwn(id), 'S2 a proposal is answered by the life that made it');
     const pending = this.#pending.get(id.sequence);
     assert(pending, 'a response is made only for a proposal that waits');
     this.#remove(pending);
@@ -118,7 +118,7 @@ export class Proposals {
   }
 
   refused(id: ProposalId, error: EtcdError): void {
-    assert(this.#isOwn(id), `S2 a proposal of member ${id.member} is not answered here`);
+    assert(this.#isOwn(id), 'S2 a proposal is answered by the life that made it');
     const pending = this.#pending.get(id.sequence);
     if (!pending) return;
     this.#remove(pending);
@@ -166,9 +166,10 @@ export class Proposals {
   }
 
   #remove(pending: Pending): void {
-    assert(this.#pending.delete(pending.sequence), `proposal ${pending.sequence} is answered once`);
+    const waited = this.#pending.delete(pending.sequence);
+    assert(waited, 'a proposal is answered once');
     this.#bytes -= pending.data.length;
-    assert(this.#bytes >= 0 && (this.#pending.size > 0 || this.#bytes === 0), `${this.#bytes} bytes of ${this.#pending.size} proposals`);
+    assert(this.#bytes >= 0 && (this.#pending.size > 0 || this.#bytes === 0), 'bytes are given back with their proposal');
   }
 
   #again(pending: Pending, now: number): void {

@@ -354,8 +354,8 @@ export class RaftDriver implements Candidate {
   #handOn(entries: readonly Entry[]): void {
     const first = must(entries[0], 'there are entries').index;
     const last = must(entries.at(-1), 'there are entries').index;
-    assert(first === this.#handedOn + 1, `R3 committed entries are handed on in order: ${first} after ${this.#handedOn}`);
-    assert(last === first + entries.length - 1, `R3 without gaps: ${entries.length} entries from ${first} to ${last}`);
+    assert(first === this.#handedOn + 1, 'R3 committed entries are handed on in order');
+    assert(last === first + entries.length - 1, 'R3 committed entries are handed on without gaps');
     this.#handedOn = last;
     this.#hooks.take({ kind: 'committed', entries });
   }

@@ -91,6 +91,8 @@ export class BlockWindow {
 
   #readAhead(load: Load): void {
     if (this.#spanBytes < FIRST_SPAN_BYTES || load.payloads.size === 0) return;
+    // A peer's word: what does not lead on is not followed.
+    if (load.next <= load.from) return;
     this.#spanBytes = Math.min(ANSWER_BYTES, this.#spanBytes * 4);
     assert(this.#ahead === undefined || this.#ahead !== this.#current, 'two answers are held at most');
     this.#ahead = this.#load(load.next, this.#spanBytes);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { ByteWriter } from '../../base/bytes.js';
 import fc from 'fast-check';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import type { Clock, Env, Network } from '../../base/env.js';
@@ -214,6 +215,19 @@ describe('fetching tables', () => {
     };
     await assert.rejects(fetcher.fetchTable(meta, 'tables/x.tmp', { peers: [11, 12], token }), (why) => codeOf(why) === 'CANCELLED');
     assert.deepEqual(await own.list('tables'), []);
+  });
+
+  it('a request or an answer that no member makes is a CodecError, not a broken invariant', async () => {
+    const name = { birth: meta.birth, fileDigest: meta.fileDigest };
+    const sound = encodeRegionsRequest({ ...name, offset: 0, bytes: 1 });
+    const asking = (offset: number, bytes: number): Uint8Array =>
+      new ByteWriter(80).raw(sound.subarray(0, sound.length - 2)).varint(offset).varint(bytes).finish();
+    assert.deepEqual(asking(0, 1), sound);
+    for (const request of [asking(0, 0), asking(2 ** 53 - 1, 1), asking(1, 2 ** 53 - 1), asking(2 ** 49, 2 ** 49)]) {
+      assert.throws(() => decodeRegionsRequest(request), CodecError);
+    }
+    const far = new ByteWriter(16).u8(2).varint(2 ** 53 - 1).varint(0).finish();
+    assert.throws(() => decodeRegionsAnswer(far), CodecError);
   });
 
   it('requests and answers read back, and arbitrary bytes are a CodecError', () => {

@@ -21,6 +21,9 @@ export const ANSWER_BYTES = MiB;
 /** A payload beyond this does not fit into a reply. */
 export const PAYLOAD_BYTES_MAX = 4 * MiB - 64 * KiB;
 
+/** No file has bytes beyond it; two of it can still be added. */
+const OFFSET_MAX = 2 ** 48;
+
 export interface RegionsRequest extends TableName {
   /** Where a region begins. */
   readonly offset: number;
@@ -58,6 +61,8 @@ export function decodeRegionsRequest(bytes: Uint8Array): RegionsRequest {
   const input = new ByteReader(bytes, TABLE_REGIONS_METHOD);
   const request = { birth: readBirth(input), fileDigest: readDigest(input), offset: input.varint(), bytes: input.varint() };
   input.end();
+  const { offset, bytes: span } = request;
+  if (span === 0 || offset > OFFSET_MAX || span > OFFSET_MAX) throw new CodecError(`${TABLE_REGIONS_METHOD}: ${span} bytes from ${offset}`);
   return request;
 }
 
@@ -79,7 +84,7 @@ export function encodeRegionsAnswer(answer: RegionsAnswer): Uint8Array {
   return out.finish();
 }
 
-/** The payloads are views into `bytes`. */
+/** The payloads are views into `bytes`. Throws CodecError. */
 export function decodeRegionsAnswer(bytes: Uint8Array): RegionsAnswer {
   const input = new ByteReader(bytes, `answer to ${TABLE_REGIONS_METHOD}`);
   const kind = input.u8();
@@ -89,6 +94,7 @@ export function decodeRegionsAnswer(bytes: Uint8Array): RegionsAnswer {
   }
   if (kind !== PIECES) throw new CodecError(`answer to ${TABLE_REGIONS_METHOD}: kind ${kind}`);
   const next = input.varint();
+  if (next > 2 * OFFSET_MAX) throw new CodecError(`answer to ${TABLE_REGIONS_METHOD}: the next region is at ${next}`);
   const count = input.count(2);
   const pieces: Piece[] = [];
   for (let i = 0; i < count; i++) {

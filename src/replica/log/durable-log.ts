@@ -161,11 +161,12 @@ export class DurableLog {
     if (entries.length === 0) return Promise.resolve();
     assert(!this.#appending, 'one append at a time');
     const first = (entries[0] as Entry).index;
-    assert(first > this.#table.baseIndex && first <= this.#table.lastIndex + 1, `R3 the log is contiguous: ${first} after ${this.lastIndex()}`);
-    assert(first > previous, `R3 committed entries never change: ${first} is not after ${previous}`);
+    assert(first > this.#table.baseIndex && first <= this.#table.lastIndex + 1, 'R3 the log is contiguous');
+    assert(first > previous, 'R3 committed entries never change');
     for (let i = 1; i < entries.length; i++) {
-      const [before, entry] = [entries[i - 1] as Entry, entries[i] as Entry];
-      assert(entry.index === first + i && entry.term >= before.term, `R3 the entries of an append are contiguous: ${entry.index} of term ${entry.term}`);
+      const before = entries[i - 1] as Entry;
+      const entry = entries[i] as Entry;
+      assert(entry.index === first + i && entry.term >= before.term, 'R3 the entries of an append are contiguous');
     }
     this.#appending = true;
     return this.#append(entries);

@@ -137,7 +137,7 @@ export class ReadIndex {
 
   #start(): void {
     if (this.#round || this.#next.length === 0 || this.#stopped) return;
-    assert(this.#next.length <= this.#waiting, `R4 ${this.#next.length} of ${this.#waiting} reads wait for a round`);
+    assert(this.#next.length <= this.#waiting, 'R4 who waits for a round is counted');
     this.#round = { number: ++this.#rounds, waiters: this.#next, askedAt: 0 };
     this.#next = [];
     this.#ask(this.#round);
@@ -166,7 +166,7 @@ export class ReadIndex {
 
   #gone(waiters: number): void {
     this.#waiting -= waiters;
-    assert(this.#waiting >= 0, `R4 each read is answered once: ${this.#waiting} wait`);
+    assert(this.#waiting >= 0, 'R4 each read is answered once');
   }
 
   #expire(waiters: Waiter[], now: number, code: 'TIMEOUT' | 'TIMEOUT_WAIT_APPLIED'): void {

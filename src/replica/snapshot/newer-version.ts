@@ -92,12 +92,12 @@ export class NewerVersion {
 
   /**
    * S2: only a version that this log leads to, and newer than what is read; before Raft starts the
-   * log may begin anew.
+   * log may begin anew. None once the member ends.
    */
   suits({ flushed, last }: Version): boolean {
     const { life, tree, log } = this.#parts;
     assert(flushed.index <= last.index, `S1 a version that reads back is of the log: ${flushed.index} is flushed of ${last.index}`);
-    if (last.index <= tree.materialized.last.index) return false;
+    if (life.ended || last.index <= tree.materialized.last.index) return false;
     if (life.serving) return joins(log, flushed) && joins(log, last);
     return joins(log, flushed) || flushed.index > tree.durable.flushed.index;
   }

@@ -11,7 +11,7 @@ import { CodecError } from '../../base/errors.js';
 import type { LogIndex, NodeId } from '../../base/ids.js';
 import type { Membership } from '../state/membership.js';
 import { readProducedTable, writeProducedTable } from '../../storage/version/manifest-codec.js';
-import type { ProducedTable } from '../../storage/table/table-meta.js';
+import { formatBirth, type ProducedTable } from '../../storage/table/table-meta.js';
 
 /** Outputs of one plan: a bound for decoding. */
 const MAX_TABLES = 4096;
@@ -44,6 +44,11 @@ export function decodeReport(bytes: Uint8Array): Report {
   if (count > MAX_TABLES) throw new CodecError(`report of ${count} tables`);
   const tables = Array.from({ length: count }, () => readProducedTable(input));
   input.end();
+  // S6 What is agreed on is installed: an output of another plan must not be said to be this one's.
+  tables.forEach(({ birth }, ordinal) => {
+    if (birth.sequence === plan && birth.ordinal === ordinal) return;
+    throw new CodecError(`report of plan ${plan}: output ${ordinal} is ${formatBirth(birth)}`);
+  });
   return { plan, outcome: { kind: 'produced', tables } };
 }
 

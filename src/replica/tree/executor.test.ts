@@ -121,6 +121,35 @@ describe('the executor', () => {
     assert.ok(late.outputs(seal.index));
   });
 
+  it('S2 what is to be redone while another version takes its place is carried out once, after that', async () => {
+    await flushOne(2);
+    const plan = planAll();
+    executor.hold(Version.empty());
+    executor.redo(plan.index);
+    await turns();
+    assert.equal(reports.length, 0);
+    executor.resume();
+    executor.compact(plan);
+    executor.redo(plan.index);
+    await turns();
+    assert.deepEqual(reports.map((report) => report.plan), [plan.index]);
+    executor.redo(plan.index);
+    await turns();
+    assert.deepEqual(reports.map((report) => report.plan), [plan.index, plan.index]);
+    assert.deepEqual(member.failures, []);
+  });
+
+  it('S2 a member that has stopped is not set going again', async () => {
+    await flushOne(2);
+    const plan = planAll();
+    await executor.stop();
+    executor.hold(Version.empty());
+    executor.resume();
+    executor.redo(plan.index);
+    await turns();
+    assert.deepEqual(reports, []);
+  });
+
   it('S5 what a closed plan left is gone before the same plan writes again', async () => {
     await flushOne(2);
     const plan = planAll();

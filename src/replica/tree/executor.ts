@@ -14,6 +14,7 @@ import { produceCompaction, produceFlush, type ProduceContext } from '../../stor
 import type { Tree } from '../../storage/tree/tree.js';
 import type { TableStore } from '../../storage/table/table-store.js';
 import type { PendingPlan, PendingSeal } from '../../storage/version/pending.js';
+import type { Version } from '../../storage/version/version.js';
 import { formatBirth, outputPath, type ProducedTable, type TableMeta } from '../../storage/table/table-meta.js';
 import type { HealingHooks } from '../hooks/healing-hooks.js';
 import type { Life } from '../state/life.js';
@@ -46,7 +47,7 @@ export class Executor {
   /** Files that go: a job that runs again under the same names waits for it. */
   #discards: Promise<void> = Promise.resolve();
   #running: Job | undefined;
-  #stopped = false;
+  #state: 'working' | 'held' | 'stopped' = 'working';
 
   constructor(parts: ExecutorParts) {
     this.#parts = parts;
@@ -59,6 +60,20 @@ export class Executor {
 
   compact(plan: PendingPlan): void {
     this.#add({ kind: 'compact', plan });
+  }
+
+  /**
+   * Another version is about to take the place of this one: what is pending in it ends, and nothing
+   * is produced again before `resume`.
+   */
+  hold({ seals, plans }: Version): void {
+    for (const { index } of [...plans, ...seals]) this.close(index);
+    if (this.#state === 'working') this.#state = 'held';
+  }
+
+  /** The version is in place. */
+  resume(): void {
+    if (this.#state === 'held') this.#state = 'working';
   }
 
   /** What was produced for a plan and still lies under its name. */
@@ -116,9 +131,10 @@ export class Executor {
 
   /**
    * No majority agreed on what this plan gives: produce it again. While the log is replayed up to a
-   * seal its memtable is not there yet, and its job begins with it.
+   * seal its memtable is not there yet, and its job begins with it; so do all after `hold`.
    */
   redo(plan: LogIndex): void {
+    if (this.#state !== 'working') return;
     const { latest } = this.#parts.tree;
     if (this.#running?.plan === plan || this.#deferred.has(plan) || this.#queue.some((job) => job.plan === plan)) return;
     this.#outputs.delete(plan);
@@ -143,7 +159,7 @@ export class Executor {
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
+    this.#state = 'stopped';
     const running = this.#running;
     if (running) {
       running.cancel();
@@ -157,6 +173,10 @@ export class Executor {
     assert(!this.#hasLive(job.plan), `H4 plan ${job.plan} has one job`);
     this.#queue.push(job);
     if (!this.#running) this.#next();
+  }
+
+  get #stopped(): boolean {
+    return this.#state === 'stopped';
   }
 
   #hasLive(plan: LogIndex): boolean {

@@ -82,6 +82,7 @@ export class TreeMachine {
    */
   resume(): void {
     const { latest } = this.#parts.tree;
+    this.executor.resume();
     for (const plan of latest.plans) {
       assert(plan.index <= latest.last.index, `S1 plan ${plan.index} is in the log up to ${latest.last.index}`);
       this.executor.compact(plan);
@@ -108,11 +109,10 @@ export class TreeMachine {
 
   /**
    * A snapshot takes the place of all that was applied so far: what was begun for that is of no
-   * use.
+   * use, and nothing is begun before `resume`.
    */
   dropWork(): void {
-    const { seals, plans } = this.#parts.tree.latest;
-    for (const { index } of [...plans, ...seals]) this.executor.close(index);
+    this.executor.hold(this.#parts.tree.latest);
     this.materializer.reset();
     this.#agreement.retain(new Set());
   }
