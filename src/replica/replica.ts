@@ -143,7 +143,7 @@ export class Replica {
     ));
 
     const sender = (this.sender = new SnapshotSender({ clock, events, tree, membership }));
-    const receiver = (this.receiver = new SnapshotReceiver({ ...common, fetcher, driver }));
+    const receiver = (this.receiver = new SnapshotReceiver({ ...common, fetcher, raft: { driver, life } }));
     const shortener = (this.#shortener = new LogShortener({ life, log, tree, gossip, events, sender }));
     this.#switch = new VersionSwitch({ ...common, store, reads, gate, applier, machine, shortener });
     this.#newer = new NewerVersion({ ...common, receiver });
@@ -152,7 +152,7 @@ export class Replica {
     const witness = new Witness({ ...common, wasNew: opened.term === 0, gossip, heard, reads });
     const tableServer = new TableServer(env, new MemberTables(tree, tables, sender));
     this.#peers = new PeerHandler({ ...common, driver, gossip, heard, machine, sender, receiver, tableServer, witness });
-    const sweeper = new Sweeper({ env, tree, transfers: [receiver, this.#switch] });
+    const sweeper = new Sweeper({ env, life, tree, transfers: [receiver, this.#switch] });
     this.#housekeeping = new Housekeeping({
       ...common, electionMs, driver, proposals, gossip, reads, applier, machine, sender, shortener, sweeper, bootstrap, announcement,
     });

@@ -8,7 +8,7 @@ import { KiB } from '../../base/bytes.js';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import type { Disk } from '../../base/disk.js';
 import type { Clock, Env, Network, NetworkHandler, Random, Timer } from '../../base/env.js';
-import { NetworkError } from '../../base/errors.js';
+import { codeOf, NetworkError } from '../../base/errors.js';
 import type { KintsugiEvent } from '../../base/events.js';
 import type { NodeId, TableId, Term } from '../../base/ids.js';
 import type { HealingContext } from '../../replica/hooks/healing-hooks.js';
@@ -274,7 +274,9 @@ export class TestNode {
       this.latest = replaced(this.latest, removed, added, index);
       this.healing.healEditApplied(removedId, added, index);
     }
-    this.#materializing = this.#materializing.then(() => this.#materialize()).catch(() => undefined);
+    this.#materializing = this.#materializing.then(() => this.#materialize()).catch((error: unknown) => {
+      if (codeOf(error) === undefined) throw error;
+    });
   }
 
   async #materialize(): Promise<void> {
@@ -288,7 +290,8 @@ export class TestNode {
       const old = here.list().find((meta) => meta.fileDigest === added.fileDigest) as TableMeta;
       try {
         await healing.materializeHeal(old, added);
-      } catch {
+      } catch (error) {
+        if (codeOf(error) === undefined) throw error;
         return;
       }
       removed.push(old);

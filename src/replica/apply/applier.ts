@@ -284,6 +284,7 @@ export class Applier {
     try {
       await this.#parts.healing.repair(error);
     } catch (cause) {
+      if (codeOf(cause) === undefined) throw cause;
       const why = messageOf(cause);
       const message = codeOf(cause) === 'DATA_LOSS' ? 'an entry needs a block that no member has' : 'an entry waits for a repair';
       this.#parts.env.events.emit({ type: 'warning', message, data: { index: this.index + 1, why } });

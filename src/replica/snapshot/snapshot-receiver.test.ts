@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { AssertionError } from '../../base/assert.js';
 import { utf8 } from '../../base/bytes.js';
 import type { Env } from '../../base/env.js';
 import { silent } from '../../base/testing/silent.js';
@@ -11,6 +12,8 @@ import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import { TreeHarness } from '../../storage/testing/tree-harness.js';
 import type { FetchTableOptions, TableFetcher } from '../fetch/table-fetcher.js';
 import { ManualClock } from '../../base/testing/manual-clock.js';
+import { Life } from '../state/life.js';
+import { MemberState } from '../state/testing/member-state.js';
 import { SnapshotReceiver } from './snapshot-receiver.js';
 
 function turn(): Promise<void> {
@@ -26,6 +29,15 @@ async function flushed(): Promise<TreeHarness> {
   return harness;
 }
 
+function snapshotOf({ manifest }: TreeHarness, term: number): Message {
+  const message = newMessage('MsgSnap', 1, 2, term);
+  message.snapshot = {
+    metadata: { ...manifest.flushed, confState: { voters: [1, 2], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false } },
+    data: encodeManifest(manifest),
+  };
+  return message;
+}
+
 describe('receiving snapshots', () => {
   it('S2 a snapshot that says another index than its manifest is not received', async () => {
     const source = await flushed();
@@ -38,7 +50,7 @@ describe('receiving snapshots', () => {
     const completed: Message[] = [];
     const receiver = new SnapshotReceiver({
       env, tree: own.tree, tables: own.tables, fetcher: {} as unknown as TableFetcher, membership: { peers: [1] },
-      driver: { step: (message) => void completed.push(message) },
+      raft: { driver: { step: (message) => void completed.push(message) }, life: new Life() },
     });
     const message = newMessage('MsgSnap', 1, 2, 1);
     const { index, term } = source.manifest.flushed;
@@ -51,6 +63,28 @@ describe('receiving snapshots', () => {
     receiver.offer(message);
     await turn();
     assert.deepEqual([completed.length, warnings.length, receiver.busy], [0, 1, false]);
+  });
+
+  it('a broken invariant on the way ends the member, and is not said to be a snapshot that failed', async () => {
+    const source = await flushed();
+    const own = await TreeHarness.open();
+    const member = new MemberState().serve();
+    const bug = new AssertionError('invariant broken: S4 for the test');
+    const warnings: string[] = [];
+    const env = {
+      disk: own.disk, events: { emit: (event: { message?: string }) => void warnings.push(event.message ?? '') },
+      clock: new ManualClock(), network: { send: () => undefined },
+    } as unknown as Env;
+    const receiver = new SnapshotReceiver({
+      env, tree: own.tree, tables: own.tables, membership: { peers: [1] },
+      fetcher: { fetchTable: () => Promise.reject(bug) } as unknown as TableFetcher,
+      raft: { driver: { step: () => assert.fail('it is not complete') }, life: member.life },
+    });
+    receiver.offer(snapshotOf(source, 1));
+    for (let i = 0; i < 10; i++) await turn();
+    assert.deepEqual(member.failures, [bug]);
+    assert.deepEqual(warnings, []);
+    assert.equal(receiver.busy, false);
   });
 
   it('S5 a cancelled transfer leaves alone what lies under the name of the table meanwhile', async () => {
@@ -79,23 +113,14 @@ describe('receiving snapshots', () => {
     } as unknown as Env;
     const receiver = new SnapshotReceiver({
       env, tree: own.tree, tables: own.tables, fetcher, membership: { peers: [1] },
-      driver: { step: (message) => void completed.push(message) },
+      raft: { driver: { step: (message) => void completed.push(message) }, life: new Life() },
     });
-    const offer = (term: number): void => {
-      const message = newMessage('MsgSnap', 1, 2, term);
-      const { flushed: at } = source.manifest;
-      message.snapshot = {
-        metadata: { ...at, confState: { voters: [1, 2], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false } },
-        data: encodeManifest(source.manifest),
-      };
-      receiver.offer(message);
-    };
-    offer(1);
+    receiver.offer(snapshotOf(source, 1));
     await turn();
     // The table was owed too, and the materializer is done with it.
     const [table] = source.manifest.list() as [TableMeta];
     (await disk.open(tablePath(table.id), 'create')).close();
-    offer(2);
+    receiver.offer(snapshotOf(source, 2));
     await turn();
     release();
     await turn();

@@ -7,7 +7,7 @@
 
 import { assert, must } from '../../base/assert.js';
 import { EMPTY } from '../../base/bytes.js';
-import { CodecError, messageOf } from '../../base/errors.js';
+import { CodecError, codeOf, messageOf } from '../../base/errors.js';
 import type { Env, Timer } from '../../base/env.js';
 import type { LogIndex, NodeId, Term } from '../../base/ids.js';
 import type { Message } from '../../raft/types.js';
@@ -19,6 +19,7 @@ import { decodeManifest } from '../../storage/version/manifest-codec.js';
 import { sameBirth, tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import { FRAME_SNAPSHOT_ALIVE, frame } from '../wire/frame.js';
 import type { RaftDriver } from '../consensus/raft-driver.js';
+import type { Life } from '../state/life.js';
 import type { Membership } from '../state/membership.js';
 import type { TableFetcher } from '../fetch/table-fetcher.js';
 import { IncomingTransfer } from './incoming-transfer.js';
@@ -33,7 +34,7 @@ export interface SnapshotReceiverParts {
    * Gets the message once all its tables are here. Undefined before Raft runs: then versions are
    * asked for, and none is offered.
    */
-  readonly driver: Pick<RaftDriver, 'step'> | undefined;
+  readonly raft: { readonly driver: Pick<RaftDriver, 'step'>; readonly life: Pick<Life, 'fail'> } | undefined;
 }
 
 const SIGN_MS = 1_000;
@@ -68,7 +69,7 @@ export class SnapshotReceiver {
 
   offer(message: Message): void {
     assert(message.type === 'MsgSnap' && message.snapshot !== undefined, `R3 ${message.type} offers no snapshot`);
-    const driver = must(this.#parts.driver, 'Raft sends no snapshot before it runs');
+    const { driver, life } = must(this.#parts.raft, 'Raft sends no snapshot before it runs');
     const index = message.snapshot?.metadata.index ?? 0;
     const present = this.#transfer;
     if (present) {
@@ -76,11 +77,12 @@ export class SnapshotReceiver {
       present.to('cancelled');
     }
     const begun = this.#begin(message.from, message.term, index);
-    void this.#guarded(begun, () => {
+    const received = this.#guarded(begun, () => {
       const manifest = decodeManifest(message.snapshot?.data ?? EMPTY);
       refuseMisplaced(manifest, message);
       return this.#run(begun, manifest, () => driver.step(message));
     });
+    received.catch((error: unknown) => life.fail(error));
   }
 
   /**
@@ -109,6 +111,7 @@ export class SnapshotReceiver {
     try {
       await work();
     } catch (error) {
+      if (codeOf(error) === undefined) throw error;
       const { events } = this.#parts.env;
       if (!transfer.cancelled) events.emit({ type: 'warning', message: 'a snapshot could not be received', data: { why: messageOf(error) } });
     } finally {

@@ -167,7 +167,7 @@ async function obtain(
 ): Promise<boolean> {
   const tables = new TableStore(env.disk, new BlockCache(0), noFaults);
   const tree = new Tree({ disk: env.disk, tables, durable: Version.empty() });
-  const receiver = new SnapshotReceiver({ env, membership, tree, tables, fetcher: new TableFetcher(env), driver: undefined });
+  const receiver = new SnapshotReceiver({ env, membership, tree, tables, fetcher: new TableFetcher(env), raft: undefined });
   early.serveTables(new TableServer(env, new LeftTables(manifest, tables)));
   try {
     return await receiver.obtain(from, manifest, use);

@@ -14,7 +14,7 @@
 
 import { assert } from '../../base/assert.js';
 import { ByteReader, ByteWriter } from '../../base/bytes.js';
-import { messageOf } from '../../base/errors.js';
+import { codeOf, messageOf } from '../../base/errors.js';
 import { sleep, type Env } from '../../base/env.js';
 import { formatId, type NodeId } from '../../base/ids.js';
 import { ReplicaError } from '../base/errors.js';
@@ -182,6 +182,7 @@ async function ask({ env, isNew }: StartCheck, peer: NodeId, first: boolean): Pr
     const promised = { term: reply.u53(), acknowledged: reply.u53(), votedForMe: reply.u8() !== 0 };
     return { state: state ?? 'unsure', incarnation, promised };
   } catch (error) {
+    if (codeOf(error) === undefined) throw error;
     if (first) {
       env.events.emit({ type: 'warning', message: 'a member could not be asked what it remembers of this one', data: { peer: formatId(peer), why: messageOf(error) } });
     }

@@ -286,6 +286,7 @@ export class Executor {
     try {
       await this.#parts.healing.repair(error);
     } catch (cause) {
+      if (codeOf(cause) === undefined) throw cause;
       this.#parts.env.events.emit({ type: 'warning', message: 'a plan waits for a repair', data: { plan: job.plan, why: messageOf(cause) } });
       if (codeOf(cause) === 'DATA_LOSS') this.#parts.reports.send({ plan: job.plan, outcome: { kind: 'failed', why: messageOf(cause) } });
       if (!job.cancelled) this.#later(job);

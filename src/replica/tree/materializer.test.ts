@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { AssertionError } from '../../base/assert.js';
+import { NetworkError } from '../../base/errors.js';
 import { FaultDisk } from '../../base/disk/testing/fault-disk.js';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import type { Env } from '../../base/env.js';
@@ -28,6 +30,9 @@ class Bench {
   wanted: TableMeta[] = [];
   lacking: TableMeta[] = [];
   unobtainable = new Set<number>();
+  /** What a fetch runs into that no disk or peer brings about. */
+  bug: unknown;
+  readonly failures: unknown[] = [];
   readonly tried: number[] = [];
   /** How long it takes to learn that nobody has a table. */
   timeoutMs = 0;
@@ -47,16 +52,17 @@ class Bench {
       fetcher: {
         fetchTable: async (meta: TableMeta, path: string, options: { local?: string }) => {
           this.tried.push(meta.id);
+          if (this.bug !== undefined) throw this.bug;
           if (this.unobtainable.has(meta.id)) {
             this.clock.advance(this.timeoutMs);
-            throw new Error('nobody has it');
+            throw new NetworkError('UNREACHABLE', 'nobody has it');
           }
           this.fetched.push(path);
           this.sources.push(options.local);
           await this.file(path);
         },
       },
-      healing: {}, membership: { peers: [2, 3] }, leadership: { leader: 2 }, life: { fail: (error: unknown) => assert.fail(String(error)) },
+      healing: {}, membership: { peers: [2, 3] }, leadership: { leader: 2 }, life: { fail: (error: unknown) => void this.failures.push(error) },
     } as unknown as MaterializerParts);
   }
 
@@ -79,6 +85,17 @@ describe('the materializer', () => {
   beforeEach(async () => {
     bench = new Bench();
     await bench.disk.mkdir('tables');
+  });
+
+  afterEach(() => assert.deepEqual(bench.failures, bench.bug === undefined ? [] : [bench.bug]));
+
+  it('a broken invariant on the way ends the member: it is no table that is still owed', async () => {
+    bench.bug = new AssertionError('invariant broken: H5 for the test');
+    bench.wanted = [table(1)];
+    bench.materializer.kick();
+    await turns();
+    await bench.again();
+    assert.deepEqual(bench.tried, [1]);
   });
 
   it('is not deaf to an edit that is applied the moment it ends', async () => {

@@ -7,7 +7,7 @@
 
 import { assert } from '../../base/assert.js';
 import { Coalesced } from '../../base/coalesced.js';
-import { messageOf } from '../../base/errors.js';
+import { codeOf, messageOf } from '../../base/errors.js';
 import type { Env } from '../../base/env.js';
 import { sleep } from '../../base/env.js';
 import type { LogIndex, TableId } from '../../base/ids.js';
@@ -172,6 +172,7 @@ export class Materializer {
         env.events.emit({ type: 'materialized', table: table.id, how: relinked ? 'relink' : 'fetch', bytes: table.bytes });
       }
     } catch (error) {
+      if (codeOf(error) === undefined) throw error;
       env.events.emit({ type: 'warning', message: 'a table is still owed', data: { table: table.id, why: messageOf(error) } });
       return false;
     }

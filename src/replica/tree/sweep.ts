@@ -8,9 +8,10 @@
  */
 
 import { assert } from '../../base/assert.js';
-import { messageOf } from '../../base/errors.js';
+import { codeOf, messageOf } from '../../base/errors.js';
 import type { Env } from '../../base/env.js';
 import type { Tree } from '../../storage/tree/tree.js';
+import type { Life } from '../state/life.js';
 
 /**
  * Something that names tables which no version does yet: a snapshot that is being received or
@@ -22,6 +23,7 @@ export interface Transfer {
 
 export interface SweeperParts {
   readonly env: Env;
+  readonly life: Life;
   readonly tree: Tree;
   readonly transfers: readonly Transfer[];
 }
@@ -46,6 +48,7 @@ export class Sweeper {
     this.#state = 'sweeping';
     this.#sweep()
       .catch((error: unknown) => {
+        if (codeOf(error) === undefined) return this.#parts.life.fail(error);
         // What could not be removed is found again; it costs space and nothing else.
         this.#parts.env.events.emit({ type: 'warning', message: 'unneeded table files could not be removed', data: { why: messageOf(error) } });
       })

@@ -35,6 +35,11 @@ export function footerRegionBytes(scheme: EccScheme): number {
   return regionBytes(FOOTER_BYTES, scheme);
 }
 
+/** No table is smaller: a footer stands at both ends. */
+export function minTableBytes(scheme: EccScheme): number {
+  return 2 * footerRegionBytes(scheme);
+}
+
 /** How the footers of this table are laid out and judged. */
 export function footerSpec(meta: TableMeta): BlockSpec {
   return { type: 'footer', codec: 'none', scheme: meta.scheme, payloadBytes: FOOTER_BYTES, digest: meta.rootDigest };

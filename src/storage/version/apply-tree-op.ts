@@ -7,6 +7,7 @@
 import { assert, must, unreachable } from '../../base/assert.js';
 import type { LogIndex, NodeId, TableId, Term } from '../../base/ids.js';
 import { formatScheme } from '../../ecc/scheme.js';
+import { minTableBytes } from '../table/footer.js';
 import { comparePrefixes, isInternalKey } from '../base/key.js';
 import type { TableFormat } from '../base/settings.js';
 import type { PendingPlan, PendingSeal } from './pending.js';
@@ -198,6 +199,7 @@ function outputsProblem(added: readonly ProducedTable[], origin: Origin): string
     if (sequence !== origin.index || term !== origin.term || proposer !== origin.proposer || ordinal !== i) {
       return `output ${i} was not born of ${origin.index}`;
     }
+    if (table.bytes < minTableBytes(origin.format.scheme)) return `output ${i} has ${table.bytes} bytes`;
     if (!isInternalKey(table.smallest) || !isInternalKey(table.largest)) return `output ${i} has bounds that are no keys`;
     if (comparePrefixes(table.smallest, table.largest) > 0) return `output ${i} ends before it begins`;
     if (previous !== undefined && comparePrefixes(previous.largest, table.smallest) >= 0) return `output ${i} overlaps the one before`;

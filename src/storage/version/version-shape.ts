@@ -7,6 +7,7 @@
 import type { TableId } from '../../base/ids.js';
 import { comparePrefixes } from '../base/key.js';
 import { LEVELS } from '../base/settings.js';
+import { minTableBytes } from '../table/footer.js';
 import { isSorted } from '../table/key-span.js';
 import type { VersionFields } from './version.js';
 
@@ -24,9 +25,10 @@ function levelsProblem({ levels, nextTableId }: VersionFields): string | undefin
   if (levels.length !== LEVELS) return `${levels.length} levels`;
   const ids = new Set<TableId>();
   for (const [level, tables] of levels.entries()) {
-    for (const { id, smallest, largest } of tables) {
+    for (const { id, smallest, largest, bytes, scheme } of tables) {
       if (id < 1 || id >= nextTableId || ids.has(id)) return `table id ${id} was not given out, or twice`;
       if (comparePrefixes(smallest, largest) > 0) return `table ${id} ends before it begins`;
+      if (bytes < minTableBytes(scheme)) return `table ${id} of ${bytes} bytes`;
       ids.add(id);
     }
     if (level > 0 && !isSorted(tables)) return `tables of level ${level} overlap or are not sorted`;
