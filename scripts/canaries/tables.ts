@@ -93,7 +93,7 @@ export const TABLES: readonly Canary[] = [
     profile: 'table',
     edits: [
       {
-        file: 'storage/compaction/version-gc.ts',
+        file: 'storage/compaction/mvcc-gc.ts',
         find: 'revisionOf(key) > this.#rules.gcRevision) {',
         replace: 'revisionOf(key) > this.#rules.gcRevision + 1) {',
       },

@@ -38,7 +38,7 @@ import { memberInfos, nodeStatus } from './status.js';
 import type { MemberInfo, NodeStatus, Store } from './store.js';
 
 /** What the store shows and starts of healing. */
-export type HealingControl = Pick<Healing, 'hints' | 'counters' | 'scrubStatus' | 'scrub' | 'suspicious'>;
+export type HealingControl = Pick<Healing, 'hints' | 'counters' | 'scrubStatus' | 'scrub' | 'anyBlockLost'>;
 
 /** Beyond these, proposals are refused: the node must catch up first. */
 const MAX_SEALED = 8;
@@ -128,7 +128,7 @@ export class NodeStore implements Store {
   async #propose(command: KvCommand): Promise<KvResponse> {
     validateCommand(command);
     this.#admit();
-    if (this.#healing.suspicious()) await this.#replica.reads.prefetch(command);
+    if (this.#healing.anyBlockLost()) await this.#replica.reads.prefetch(command);
     return this.#replica.proposals.propose(command);
   }
 

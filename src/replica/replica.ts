@@ -45,7 +45,7 @@ import { PeerHandler } from './peer-handler.js';
 import { ReadIndex } from './reads/read-index.js';
 import { Reads } from './reads/reads.js';
 import { ServeGate } from './reads/serve-gate.js';
-import { LogShortener } from './snapshot/log-shortener.js';
+import { LogTruncation } from './snapshot/log-truncation.js';
 import { NewerVersion } from './snapshot/newer-version.js';
 import { SnapshotReceiver } from './snapshot/snapshot-receiver.js';
 import { SnapshotSender } from './snapshot/snapshot-sender.js';
@@ -57,7 +57,7 @@ import { EarlyHandler } from './start/early-handler.js';
 import { openState, type OpenedState } from './start/open-state.js';
 import { requestTimeoutMs, type ReplicaOptions } from './start/options.js';
 import { PromisesHeard } from './start/promises-heard.js';
-import { checkStart, Witness } from './start/start-check.js';
+import { checkStart, PeerMemory } from './start/start-check.js';
 import { Leadership } from './state/leadership.js';
 import { Life } from './state/life.js';
 import { Membership } from './state/membership.js';
@@ -100,7 +100,7 @@ export class Replica {
   readonly #peers: PeerHandler;
   readonly #switch: VersionSwitch;
   readonly #newer: NewerVersion;
-  readonly #shortener: LogShortener;
+  readonly #truncation: LogTruncation;
   readonly #housekeeping: Housekeeping;
   #end: Promise<void> | undefined;
 
@@ -144,17 +144,17 @@ export class Replica {
 
     const sender = (this.sender = new SnapshotSender({ clock, events, tree, membership }));
     const receiver = (this.receiver = new SnapshotReceiver({ ...common, fetcher, driver }));
-    const shortener = (this.#shortener = new LogShortener({ life, log, tree, gossip, events, sender }));
-    this.#switch = new VersionSwitch({ ...common, store, reads, gate, applier, machine, shortener });
+    const truncation = (this.#truncation = new LogTruncation({ life, log, tree, gossip, events, sender }));
+    this.#switch = new VersionSwitch({ ...common, store, reads, gate, applier, machine, truncation });
     this.#newer = new NewerVersion({ ...common, receiver });
 
     const heard = new PromisesHeard();
-    const witness = new Witness({ ...common, wasNew: opened.term === 0, gossip, heard, reads });
+    const peerMemory = new PeerMemory({ ...common, wasNew: opened.term === 0, gossip, heard, reads });
     const tableServer = new TableServer(env, new MemberTables(tree, tables, sender));
-    this.#peers = new PeerHandler({ ...common, driver, gossip, heard, machine, sender, receiver, tableServer, witness });
+    this.#peers = new PeerHandler({ ...common, driver, gossip, heard, machine, sender, receiver, tableServer, peerMemory });
     const sweeper = new Sweeper({ env, tree, transfers: [receiver, this.#switch] });
     this.#housekeeping = new Housekeeping({
-      ...common, electionMs, driver, proposals, gossip, reads, applier, machine, sender, shortener, sweeper, bootstrap, announcement,
+      ...common, electionMs, driver, proposals, gossip, reads, applier, machine, sender, truncation, sweeper, bootstrap, announcement,
     });
     life.subscribe((now) => {
       if (now.s === 'failed') this.#failed(now.error);
@@ -287,7 +287,7 @@ export class Replica {
 
   async #durableMoved(): Promise<void> {
     this.gossip.say();
-    await this.#shortener.run();
+    await this.#truncation.run();
   }
 
   /**

@@ -23,7 +23,7 @@ import { copyPath, type TableCopies } from '../repair/table-copies.js';
  */
 type Materialized = 'relink' | 'rewrite' | 'fetch';
 
-export interface MaterializerParts {
+export interface HealFiles {
   readonly env: Env;
   readonly hints: HintStore;
   readonly copies: TableCopies;
@@ -37,7 +37,7 @@ interface CleanFile {
   readonly proof: VerifyReport;
 }
 
-export async function materializeHeal(parts: MaterializerParts, removed: TableMeta, added: TableMeta): Promise<Materialized> {
+export async function materializeHeal(parts: HealFiles, removed: TableMeta, added: TableMeta): Promise<Materialized> {
   checkEdit(parts, removed, added);
   const { env, copies, tables } = parts;
   const from = tablePath(removed.id);
@@ -63,7 +63,7 @@ export async function materializeHeal(parts: MaterializerParts, removed: TableMe
   return copy.how;
 }
 
-function checkEdit({ known }: MaterializerParts, removed: TableMeta, added: TableMeta): void {
+function checkEdit({ known }: HealFiles, removed: TableMeta, added: TableMeta): void {
   assert(removed.fileDigest === added.fileDigest, `H3 a heal keeps every byte of table ${removed.id}`);
   assert(removed.rootDigest === added.rootDigest, `H3 a heal keeps the root of table ${removed.id}`);
   assert(removed.bytes === added.bytes, `H3 a heal keeps the size of table ${removed.id}`);
@@ -72,12 +72,12 @@ function checkEdit({ known }: MaterializerParts, removed: TableMeta, added: Tabl
   assert(!known.isHere(added.id), `H5 the file of table ${added.id} is owed: nobody reads it yet`);
 }
 
-function hinted({ hints }: MaterializerParts, removed: TableMeta, added: TableMeta): boolean {
+function hinted({ hints }: HealFiles, removed: TableMeta, added: TableMeta): boolean {
   return hints.get(removed.id) !== undefined || hints.get(added.id) !== undefined;
 }
 
 /** Undefined: there is none. The new name comes first: an earlier run may have come that far. */
-async function cleanFile({ env, copies }: MaterializerParts, meta: TableMeta, from: string, to: string): Promise<CleanFile | undefined> {
+async function cleanFile({ env, copies }: HealFiles, meta: TableMeta, from: string, to: string): Promise<CleanFile | undefined> {
   for (const path of [to, from]) {
     if (env.disk.sizeOf(path) === undefined) continue;
     const proof = await copies.verify(meta, path);
