@@ -94,8 +94,8 @@ export const LOG: readonly Canary[] = [
     ],
   },
   {
-    name: 'e-and-f-confused-at-restart',
-    what: 'A restart applies the log from E on instead of from F.',
+    name: 'materialized-for-flushed-at-restart',
+    what: 'A restart applies the log from the materialized index on instead of from the flushed index.',
     breaks: 'S2',
     profile: 'table',
     edits: [

@@ -2,7 +2,7 @@
  * What peers may ask of this member, once it is open (before, `start/early-handler.ts` answers). A
  * frame may be lost, repeated or late; a call is answered. Until the state is loaded only a running
  * transfer may say that it is alive. What does not parse, or claims what its sender cannot say, is
- * dropped with a warning: a peer's bytes never stop this member (C1).
+ * dropped with a warning: a peer's bytes never stop this member.
  */
 
 import type { Env, NetworkHandler } from '../base/env.js';

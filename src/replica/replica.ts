@@ -15,9 +15,7 @@
  *      materialized index is applied: tables may already be gone that an older state would need
  *      (`reads/serve-gate.ts`).
  *
- * The rooms, from the floor up: state (life, membership, leadership, progress), wire, kv, entry,
- * log, hard-state, fetch, consensus, hooks, tree, apply, reads, snapshot, start. A room gets the
- * objects that it reads, not functions.
+ * The rooms, from the floor up: see ARCHITECTURE.md. A room gets the objects that it reads.
  */
 
 import { acquiring } from '../base/acquiring.js';
@@ -54,7 +52,7 @@ import { VersionSwitch } from './snapshot/version-switch.js';
 import { Announcement } from './start/announcement.js';
 import { Bootstrap } from './start/bootstrap.js';
 import { EarlyHandler } from './start/early-handler.js';
-import { openState, type OpenedState } from './start/open-state.js';
+import { openState, type OpenedState, type OpeningParts } from './start/open-state.js';
 import { requestTimeoutMs, type ReplicaOptions } from './start/options.js';
 import { PromisesHeard } from './start/promises-heard.js';
 import { checkStart, PeerMemory } from './start/start-check.js';
@@ -68,14 +66,6 @@ import { TreeMachine } from './tree/tree-machine.js';
 const RETRY_MS = 1_000;
 const READ_RETRY_MS = 250;
 const MAX_PENDING = 16_384;
-
-/** What an opening member has before its files are open. */
-interface Beginning {
-  readonly options: ReplicaOptions;
-  readonly life: Life;
-  readonly membership: Membership;
-  readonly early: EarlyHandler;
-}
 
 export class Replica {
   readonly options: ReplicaOptions;
@@ -104,7 +94,7 @@ export class Replica {
   readonly #housekeeping: Housekeeping;
   #end: Promise<void> | undefined;
 
-  private constructor({ options, life, membership, early }: Beginning, opened: OpenedState) {
+  private constructor({ options, life, membership, early }: OpeningParts, opened: OpenedState) {
     this.options = options;
     this.life = life;
     this.membership = membership;
@@ -129,7 +119,7 @@ export class Replica {
     ));
     const announcement = new Announcement({ self: membership.self, incarnation, state, proposals });
 
-    progress.applied.subscribe((index) => this.#ownTerm(index));
+    progress.applied.subscribe((index) => this.#noteOwnTerm(index));
     const gate = new ServeGate(clock, timeoutMs, tree.durable.last.index);
     const readIndex = (this.readIndex = new ReadIndex(
       { clock, leadership, driver }, { incarnation, timeoutMs, maxWaiting: 4 * MAX_PENDING, retryMs: READ_RETRY_MS },
@@ -139,7 +129,7 @@ export class Replica {
     const fetcher = (this.fetcher = new TableFetcher(env));
     const machine = (this.machine = new TreeMachine({ ...common, proposer, store, fetcher }, { durableMoved: () => this.#durableMoved() }));
     const applier = (this.applier = new Applier(
-      { ...common, proposals, machine }, { unrepaired: (error, cause) => this.#jump(error, cause) },
+      { ...common, proposals, machine }, { unrepaired: (error, cause) => this.#seekNewer(error, cause) },
     ));
 
     const sender = (this.sender = new SnapshotSender({ clock, events, tree, membership }));
@@ -185,8 +175,8 @@ export class Replica {
   static open(options: ReplicaOptions): Promise<Replica> {
     return acquiring(async (keep) => {
       const early = keep(new EarlyHandler(options.env.network));
-      const beginning = { options, life: new Life(), membership: new Membership(options.self, options.members), early };
-      return new Replica(beginning, await openState(beginning, keep));
+      const opening = { options, life: new Life(), membership: new Membership(options.self, options.members), early };
+      return new Replica(opening, await openState(opening, keep));
     });
   }
 
@@ -243,8 +233,8 @@ export class Replica {
   }
 
   /**
-   * Lets go of everything. Leadership should have been handed over before. Asked again, it is the
-   * same end.
+   * Lets go of everything. Leadership should have been handed over before. Called again, it
+   * returns the same promise.
    */
   stop(): Promise<void> {
     return (this.#end ??= this.#stop());
@@ -268,7 +258,7 @@ export class Replica {
     this.#opened.tables.close();
   }
 
-  // Upwards: what Raft, the tree and apply have for the rooms above them.
+  // Hooks: what lower rooms tell the higher ones.
 
   #take(output: RaftOutput): void {
     switch (output.kind) {
@@ -281,7 +271,7 @@ export class Replica {
     }
   }
 
-  #ownTerm(applied: LogIndex): void {
+  #noteOwnTerm(applied: LogIndex): void {
     if (this.leadership.awaitsOwnTerm) this.leadership.applied(this.log.term(applied));
   }
 
@@ -297,7 +287,7 @@ export class Replica {
   async #openNewer(error: StorageError, cause: unknown): Promise<boolean> {
     return this.#newer.seek(error, cause, async (manifest) => {
       const { flushed } = manifest;
-      // The log may begin anew: what it held before was acknowledged in an earlier term than this.
+      // The log may begin anew: then no term may be below that of the entry it goes on from (R2).
       const { hardState, commit } = this.#opened;
       if (flushed.term > (hardState.current?.term ?? 0)) await hardState.update({ term: flushed.term });
       await this.#switch.openAt(manifest);
@@ -311,7 +301,7 @@ export class Replica {
    * Apply waits for a block that could not be mended: a newer version of a peer's may be the only
    * way on.
    */
-  #jump(error: StorageError, cause: unknown): void {
+  #seekNewer(error: StorageError, cause: unknown): void {
     const use = (manifest: Version): Promise<boolean> => this.#switch.takeOver(manifest, () => this.#newer.suits(manifest));
     this.#newer.seek(error, cause, use).catch((why: unknown) => this.life.fail(why));
   }

@@ -123,8 +123,8 @@ export class Tree implements ReadableTree {
 
   /**
    * The newest version whose tables are all local: what is read. Its `last.index` is the
-   * materialized index (E): every op up to there is in local files. Its `flushed.index` is the
-   * flushed index (F): every write up to there is in local tables.
+   * materialized index: every op up to there is in local files. Its `flushed.index` is the flushed
+   * index: every write up to there is in local tables.
    */
   get materialized(): Version {
     return this.#set.materialized;
