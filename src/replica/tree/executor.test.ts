@@ -117,7 +117,7 @@ describe('the executor', () => {
     late.flush(seal);
     await turns();
     assert.deepEqual(member.failures, []);
-    assert.deepEqual(reports.map(({ plan }) => plan), [seal.index]);
+    assert.deepEqual(reports.map(({ sequence }) => sequence), [seal.index]);
     assert.ok(late.outputs(seal.index));
   });
 
