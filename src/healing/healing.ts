@@ -58,6 +58,7 @@ const MOVES: Readonly<Record<Stage['s'], readonly Stage['s'][]>> = {
   detached: ['loading', 'stopped'],
   loading: ['running', 'stopped'],
   running: ['stopped'],
+  // stop may be called again.
   stopped: ['stopped'],
 };
 

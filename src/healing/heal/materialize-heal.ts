@@ -1,7 +1,7 @@
 /**
  * A heal edit on this node's files. On return `tables/<added>.sst` holds the proven bytes: relinked
  * if this node's own raw bytes are clean past the caches and no hint is open against them, written
- * anew otherwise (the two good replicas are read, the rotten one is rewritten).
+ * anew otherwise.
  *
  * H5: the old file is only read, and the new name appears by link or rename of finished, synced,
  * proven bytes. So a crash at any point leaves the old table as it was and the new one absent or
@@ -18,8 +18,8 @@ import type { HintStore } from '../hints/hint-store.js';
 import { copyPath, type TableCopies } from '../repair/table-copies.js';
 
 /**
- * relink: the same sectors under the new name. fetch: nothing of an own file could be used, because
- * it is missing.
+ * relink: the same sectors under the new name. fetch: there was no own file; all bytes came from
+ * peers or kept repairs.
  */
 type Materialized = 'relink' | 'rewrite' | 'fetch';
 
