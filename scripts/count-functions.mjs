@@ -2,8 +2,8 @@
 /**
  * `npm run functions`: counts the members of interfaces and type literals that are functions.
  * Options full of callbacks are how rooms get tied together behind the back of the import rules.
- * What many rooms ask for is a small state object with one writer and many readers instead; a
- * function is left only where a lower floor must call a higher one.
+ * What many rooms ask for is a small state object with few writers and many readers instead; a
+ * function is left only where a lower floor or room must call a higher one.
  *
  * Looked at: src, without sim, cli, tests and folders named testing. A member counts if it is a
  * method, or its type is a function: also when optional, one of a union, an element of a list or

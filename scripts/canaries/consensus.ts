@@ -127,7 +127,7 @@ export const CONSENSUS: readonly Canary[] = [
   },
   {
     name: 'stale-read-index-answer',
-    what: 'The answer to an earlier read is taken for the answer to the present one.',
+    what: 'The answer to an earlier read is taken for the answer to the current one.',
     breaks: 'R4',
     profile: 'table',
     expectedChecks: ['reads are confirmed after they are asked for', 'R4 real time', 'linearizable reads are current', 'linearizable'],
@@ -166,8 +166,8 @@ export const CONSENSUS: readonly Canary[] = [
     edits: [
       {
         file: 'replica/state/leadership.ts',
-        find: '    return this.#present.isLeader && this.#ownTermApplied && !this.#life.ended;',
-        replace: '    return (this.#present.isLeader ? this.#ownTermApplied : this.leader !== 0) && !this.#life.ended;',
+        find: '    return this.#current.isLeader && this.#ownTermApplied && !this.#life.ended;',
+        replace: '    return (this.#current.isLeader ? this.#ownTermApplied : this.leader !== 0) && !this.#life.ended;',
       },
       {
         file: 'replica/consensus/raft-driver.ts',
@@ -232,7 +232,7 @@ export const CONSENSUS: readonly Canary[] = [
   },
   {
     name: 'serves-from-flushed-state',
-    what: 'A member serves the state as of F after a restart, of which its newer tables have dropped versions.',
+    what: 'A member serves the state as of the flushed index after a restart, of which its newer tables have dropped versions.',
     breaks: 'R4',
     profile: 'full',
     expectedChecks: ['nothing is served before the materialized index', 'what is served never goes back'],

@@ -161,17 +161,17 @@ export const HEALING: readonly Canary[] = [
     expectedChecks: ['materialized tables are as they were born'],
     edits: [
       {
-        file: 'healing/heal/materialize.ts',
+        file: 'healing/heal/materialize-heal.ts',
         find: "import type { VerifyReport } from '../../storage/table/verify-table.js';",
         replace: "import { verifyTable, type VerifyReport } from '../../storage/table/verify-table.js';",
       },
       {
-        file: 'healing/heal/materialize.ts',
-        find: 'async function cleanFile({ env, copies }: MaterializerParts,',
-        replace: 'async function cleanFile({ env }: MaterializerParts,',
+        file: 'healing/heal/materialize-heal.ts',
+        find: 'async function cleanFile({ env, copies }: HealFiles,',
+        replace: 'async function cleanFile({ env }: HealFiles,',
       },
       {
-        file: 'healing/heal/materialize.ts',
+        file: 'healing/heal/materialize-heal.ts',
         find: '    const proof = await copies.verify(meta, path);',
         replace: '    const proof = await verifyTable(env.disk, path, meta, { readDirect: false });',
       },

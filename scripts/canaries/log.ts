@@ -30,7 +30,7 @@ export const LOG: readonly Canary[] = [
       {
         file: 'replica/log/resolve.ts',
         find: '      const torn = missing ? expected > proven : batch.sequence > proven && batch.records.some((record) => !record.good);',
-        replace: '      const needed = batch.previousIndex >= this.#evidence.coveredThrough;\n' +
+        replace: '      const needed = batch.previousIndex >= this.#evidence.flushedIndex;\n' +
           '      const torn = missing ? expected > proven : needed && batch.records.some((record) => !record.good);',
       },
       {
@@ -40,8 +40,8 @@ export const LOG: readonly Canary[] = [
       },
       {
         file: 'replica/log/resolve.ts',
-        find: '    return minCommitKnown > this.#snapshotThrough ? minCommitKnown : 0;',
-        replace: '    return minCommitKnown < 0 ? minCommitKnown : 0;',
+        find: '    return knownCommit > this.#snapshotThrough ? knownCommit : 0;',
+        replace: '    return knownCommit < 0 ? knownCommit : 0;',
       },
     ],
   },
@@ -67,7 +67,7 @@ export const LOG: readonly Canary[] = [
     expectedChecks: ['log goes when a majority has the tables'],
     edits: [
       {
-        file: 'replica/snapshot/log-shortener.ts',
+        file: 'replica/snapshot/log-truncation.ts',
         find: 'const limit = Math.min(own, gossip.quorumFlushed(own), sender.floor());',
         replace: 'const limit = Math.min(own, sender.floor());',
       },
@@ -81,21 +81,21 @@ export const LOG: readonly Canary[] = [
     expectedChecks: ['log begins where the tables end'],
     edits: [
       {
-        file: 'replica/snapshot/log-shortener.ts',
+        file: 'replica/snapshot/log-truncation.ts',
         find: 'const own = tree.durable.flushed.index;',
         replace: 'const own = tree.latest.flushed.index;',
       },
       // The store's own assertion sees it first: what is to be shown is that the simulator does.
       {
-        file: 'replica/snapshot/log-shortener.ts',
+        file: 'replica/snapshot/log-truncation.ts',
         find: 'assert(log.firstIndex() <= tree.durable.flushed.index + 1,',
         replace: 'assert(log.firstIndex() <= tree.latest.last.index + 1,',
       },
     ],
   },
   {
-    name: 'e-and-f-confused-at-restart',
-    what: 'A restart applies the log from E on instead of from F.',
+    name: 'materialized-for-flushed-at-restart',
+    what: 'A restart applies the log from the materialized index on instead of from the flushed index.',
     breaks: 'S2',
     profile: 'table',
     edits: [

@@ -93,7 +93,7 @@ export const TABLES: readonly Canary[] = [
     profile: 'table',
     edits: [
       {
-        file: 'storage/compaction/version-gc.ts',
+        file: 'storage/compaction/mvcc-gc.ts',
         find: 'revisionOf(key) > this.#rules.gcRevision) {',
         replace: 'revisionOf(key) > this.#rules.gcRevision + 1) {',
       },
@@ -129,7 +129,7 @@ export const TABLES: readonly Canary[] = [
       // installed.
       {
         file: 'replica/tree/planner.ts',
-        find: "        if (verdict.dissenters.length > 0) env.events.emit({ type: 'digest-disagreed', plan, nodes: verdict.dissenters });\n",
+        find: "        if (verdict.dissenters.length > 0) env.events.emit({ type: 'digest-disagreed', plan: sequence, nodes: verdict.dissenters });\n",
         replace: '',
       },
     ],

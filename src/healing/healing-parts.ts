@@ -27,10 +27,7 @@ import { Repairer } from './repair/repairer.js';
 import { TableCopies } from './repair/table-copies.js';
 import type { HealCounters } from './status/heal-counters.js';
 
-/**
- * What there is before there is a replica: it takes notes of faults, and has repaired blocks for
- * readers.
- */
+/** Made before there is a replica: notes of faults, and kept repairs for readers. */
 export interface EarlyParts {
   readonly env: Env;
   readonly counters: HealCounters;
@@ -91,7 +88,7 @@ export class HealingParts {
     this.forwarder.kick();
   }
 
-  /** What waits for a time or an answer waits no more; all else reads the token. */
+  /** Cancels timers, and the round of hints on its way; everything else looks at the token. */
   stop(): void {
     this.forwarder.stop();
     this.scheduler.stop();

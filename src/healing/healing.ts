@@ -10,7 +10,7 @@
  *   5. healed      the leader makes sure of a good copy and proposes a heal edit, step by step in
  *                  `heal/heal-scheduler.ts`; copies are made in `repair/table-copies.ts`
  *   6. applied     every node gives the same bytes a new id, and follows with its file: relinked
- *                  if clean, written anew if not (H3, H5): `heal/materialize.ts`
+ *                  if clean, written anew if not (H3, H5): `heal/materialize-heal.ts`
  *   7. ended       where the fault was, once the new file is proven (H2): `heal/hint-keeper.ts`
  *
  * Beside it, a block beyond parity is repaired from a peer at once, so that reads go on:
@@ -29,7 +29,7 @@ import type { TableMeta } from '../storage/table/table-meta.js';
 import { Recent } from './base/recent.js';
 import { FaultNotes } from './detect/fault-notes.js';
 import type { ScrubOptions } from './detect/scrubber.js';
-import { materializeHeal } from './heal/materialize.js';
+import { materializeHeal } from './heal/materialize-heal.js';
 import { HealingParts, type EarlyParts, type PartsOptions } from './healing-parts.js';
 import { decodeHintsRequest, encodeHintsAck, HEAL_HINTS_METHOD } from './hints/hint-forwarder.js';
 import { HintStore } from './hints/hint-store.js';
@@ -58,6 +58,7 @@ const MOVES: Readonly<Record<Stage['s'], readonly Stage['s'][]>> = {
   detached: ['loading', 'stopped'],
   loading: ['running', 'stopped'],
   running: ['stopped'],
+  // stop may be called again.
   stopped: ['stopped'],
 };
 
@@ -141,7 +142,7 @@ export class Healing implements HealingHooks {
   }
 
   /** A block of some table is lost for now: no good copy could be reached. */
-  suspicious(): boolean {
+  anyBlockLost(): boolean {
     return this.#parts?.lost.any ?? false;
   }
 

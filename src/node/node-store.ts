@@ -4,7 +4,8 @@
  *
  * A put, step by step:
  *   1. the request is checked against every limit of etcd's (`replica/kv/validate.ts`), and whether
- *      this member may take more;
+ *      this member may take more. If a block is lost, what applying needs is read first: better
+ *      this request fails than apply;
  *   2. it gets an id (member, incarnation, sequence) and is remembered until its entry is applied
  *      here (`replica/consensus/proposals.ts`);
  *   3. the Raft driver batches what arrived in one turn: a leader appends it, a follower forwards
@@ -14,8 +15,8 @@
  *   5. once a majority has it, it is committed and applied in log order: read what it needs, gather
  *      its changes, publish them at once (`replica/apply/applier.ts`,
  *      `replica/kv/kv-machine.ts`);
- *   6. the member that proposed it answers. If the leader died in between, the next one gets it
- *      again, and it is applied once.
+ *   6. the member that proposed it answers. If leadership moved in between, the new leader gets it
+ *      again; it is applied once. At its deadline it fails, and the outcome is unknown.
  *
  * A read: see `replica/reads/reads.ts`.
  */
@@ -37,8 +38,8 @@ import type { Replica } from '../replica/replica.js';
 import { memberInfos, nodeStatus } from './status.js';
 import type { MemberInfo, NodeStatus, Store } from './store.js';
 
-/** What the store shows and starts of healing. */
-export type HealingControl = Pick<Healing, 'hints' | 'counters' | 'scrubStatus' | 'scrub' | 'suspicious'>;
+/** The part of healing that the store reports and starts. */
+export type HealingControl = Pick<Healing, 'hints' | 'counters' | 'scrubStatus' | 'scrub' | 'anyBlockLost'>;
 
 /** Beyond these, proposals are refused: the node must catch up first. */
 const MAX_SEALED = 8;
@@ -128,7 +129,8 @@ export class NodeStore implements Store {
   async #propose(command: KvCommand): Promise<KvResponse> {
     validateCommand(command);
     this.#admit();
-    if (this.#healing.suspicious()) await this.#replica.reads.prefetch(command);
+    // What applying needs is read first: better this request fails than apply.
+    if (this.#healing.anyBlockLost()) await this.#replica.reads.prefetch(command);
     return this.#replica.proposals.propose(command);
   }
 

@@ -12,7 +12,7 @@ import type { ReplicaOptions } from '../replica/start/options.js';
 import { NodeStore } from './node-store.js';
 
 export interface MemberOptions extends Omit<ReplicaOptions, 'env' | 'healing'> {
-  /** Default: as documented there. */
+  /** Defaults: see {@link HealingOptions}. */
   readonly healing?: HealingOptions;
 }
 

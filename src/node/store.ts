@@ -31,7 +31,7 @@ export interface NodeStatus {
   readonly leader: NodeId;
   readonly commitIndex: LogIndex;
   readonly appliedIndex: LogIndex;
-  /** Edits up to here are carried out in this node's files (E). */
+  /** Edits up to here are carried out in this node's files. */
   readonly materializedIndex: LogIndex;
   /** All data up to here is in tables, as the durable manifest says: a restart begins here. */
   readonly flushedIndex: LogIndex;
@@ -69,7 +69,7 @@ export interface NodeStatus {
 export interface Store extends KvApi {
   readonly memberId: NodeId;
   readonly clusterId: bigint;
-  /** Of the present; cheap (for response headers). */
+  /** As of now; cheap, because every response header has it. */
   readonly term: Term;
   readonly leader: NodeId;
   status(): NodeStatus;

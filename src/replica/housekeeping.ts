@@ -11,7 +11,7 @@ import type { Proposals } from './consensus/proposals.js';
 import type { RaftDriver } from './consensus/raft-driver.js';
 import { transferWhenBlocked } from './leadership-transfer.js';
 import type { Reads } from './reads/reads.js';
-import type { LogShortener } from './snapshot/log-shortener.js';
+import type { LogTruncation } from './snapshot/log-truncation.js';
 import type { SnapshotSender } from './snapshot/snapshot-sender.js';
 import type { Announcement } from './start/announcement.js';
 import type { Bootstrap } from './start/bootstrap.js';
@@ -32,7 +32,7 @@ export interface HousekeepingParts {
   readonly applier: Applier;
   readonly machine: TreeMachine;
   readonly sender: SnapshotSender;
-  readonly shortener: LogShortener;
+  readonly truncation: LogTruncation;
   readonly sweeper: Sweeper;
   readonly bootstrap: Bootstrap;
   readonly announcement: Announcement;
@@ -78,12 +78,12 @@ export class Housekeeping {
   }
 
   #eachSecond(): void {
-    const { env, life, driver, gossip, machine, sender, shortener, sweeper } = this.#parts;
+    const { env, life, driver, gossip, machine, sender, truncation, sweeper } = this.#parts;
     gossip.say();
     for (const peer of sender.tick(driver.node.status().progress)) driver.reportSnapshot(peer, false);
     machine.resend();
     transferWhenBlocked(this.#parts);
     sweeper.tick(env.clock.now());
-    shortener.run().catch((error: unknown) => life.fail(error));
+    truncation.run().catch((error: unknown) => life.fail(error));
   }
 }

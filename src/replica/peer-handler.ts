@@ -2,7 +2,7 @@
  * What peers may ask of this member, once it is open (before, `start/early-handler.ts` answers). A
  * frame may be lost, repeated or late; a call is answered. Until the state is loaded only a running
  * transfer may say that it is alive. What does not parse, or claims what its sender cannot say, is
- * dropped with a warning: a peer's bytes never stop this member (C1).
+ * dropped with a warning: a peer's bytes never stop this member.
  */
 
 import type { Env, NetworkHandler } from '../base/env.js';
@@ -18,7 +18,7 @@ import { serveVersion, VERSION_METHOD } from './snapshot/peer-versions.js';
 import type { SnapshotReceiver } from './snapshot/snapshot-receiver.js';
 import type { SnapshotSender } from './snapshot/snapshot-sender.js';
 import type { PromisesHeard } from './start/promises-heard.js';
-import { REMEMBERED_METHOD, type Witness } from './start/start-check.js';
+import { REMEMBERED_METHOD, type PeerMemory } from './start/start-check.js';
 import type { Life } from './state/life.js';
 import type { TreeMachine } from './tree/tree-machine.js';
 import { FRAME_GOSSIP, FRAME_RAFT, FRAME_REDO, FRAME_REPORT, FRAME_SNAPSHOT_ALIVE } from './wire/frame.js';
@@ -33,7 +33,7 @@ export interface PeerHandlerParts {
   readonly sender: SnapshotSender;
   readonly receiver: SnapshotReceiver;
   readonly tableServer: TableServer;
-  readonly witness: Witness;
+  readonly peerMemory: PeerMemory;
   readonly healing: HealingHooks;
 }
 
@@ -56,9 +56,9 @@ export class PeerHandler implements NetworkHandler {
   }
 
   onCall(from: NodeId, method: string, request: Uint8Array): Promise<Uint8Array> {
-    const { tableServer, witness, sender, healing } = this.#parts;
+    const { tableServer, peerMemory, sender, healing } = this.#parts;
     if (isTableCall(method)) return tableServer.answer(request);
-    if (method === REMEMBERED_METHOD) return witness.answer(from, request);
+    if (method === REMEMBERED_METHOD) return peerMemory.answer(from, request);
     if (method === VERSION_METHOD) return Promise.resolve(serveVersion(sender, from));
     return healing.onCall(from, method, request);
   }

@@ -15,9 +15,7 @@
  *      materialized index is applied: tables may already be gone that an older state would need
  *      (`reads/serve-gate.ts`).
  *
- * The rooms, from the floor up: state (life, membership, leadership, progress), wire, kv, entry,
- * log, hard-state, fetch, consensus, hooks, tree, apply, reads, snapshot, start. A room gets the
- * objects that it reads, not functions.
+ * The rooms, from the floor up: see ARCHITECTURE.md. A room gets the objects that it reads.
  */
 
 import { acquiring } from '../base/acquiring.js';
@@ -45,7 +43,7 @@ import { PeerHandler } from './peer-handler.js';
 import { ReadIndex } from './reads/read-index.js';
 import { Reads } from './reads/reads.js';
 import { ServeGate } from './reads/serve-gate.js';
-import { LogShortener } from './snapshot/log-shortener.js';
+import { LogTruncation } from './snapshot/log-truncation.js';
 import { NewerVersion } from './snapshot/newer-version.js';
 import { SnapshotReceiver } from './snapshot/snapshot-receiver.js';
 import { SnapshotSender } from './snapshot/snapshot-sender.js';
@@ -54,10 +52,10 @@ import { VersionSwitch } from './snapshot/version-switch.js';
 import { Announcement } from './start/announcement.js';
 import { Bootstrap } from './start/bootstrap.js';
 import { EarlyHandler } from './start/early-handler.js';
-import { openState, type OpenedState } from './start/open-state.js';
+import { openState, type OpenedState, type OpeningParts } from './start/open-state.js';
 import { requestTimeoutMs, type ReplicaOptions } from './start/options.js';
 import { PromisesHeard } from './start/promises-heard.js';
-import { checkStart, Witness } from './start/start-check.js';
+import { checkStart, PeerMemory } from './start/start-check.js';
 import { Leadership } from './state/leadership.js';
 import { Life } from './state/life.js';
 import { Membership } from './state/membership.js';
@@ -68,14 +66,6 @@ import { TreeMachine } from './tree/tree-machine.js';
 const RETRY_MS = 1_000;
 const READ_RETRY_MS = 250;
 const MAX_PENDING = 16_384;
-
-/** What an opening member has before its files are open. */
-interface Beginning {
-  readonly options: ReplicaOptions;
-  readonly life: Life;
-  readonly membership: Membership;
-  readonly early: EarlyHandler;
-}
 
 export class Replica {
   readonly options: ReplicaOptions;
@@ -100,11 +90,11 @@ export class Replica {
   readonly #peers: PeerHandler;
   readonly #switch: VersionSwitch;
   readonly #newer: NewerVersion;
-  readonly #shortener: LogShortener;
+  readonly #truncation: LogTruncation;
   readonly #housekeeping: Housekeeping;
   #end: Promise<void> | undefined;
 
-  private constructor({ options, life, membership, early }: Beginning, opened: OpenedState) {
+  private constructor({ options, life, membership, early }: OpeningParts, opened: OpenedState) {
     this.options = options;
     this.life = life;
     this.membership = membership;
@@ -129,7 +119,7 @@ export class Replica {
     ));
     const announcement = new Announcement({ self: membership.self, incarnation, state, proposals });
 
-    progress.applied.subscribe((index) => this.#ownTerm(index));
+    progress.applied.subscribe((index) => this.#noteOwnTerm(index));
     const gate = new ServeGate(clock, timeoutMs, tree.durable.last.index);
     const readIndex = (this.readIndex = new ReadIndex(
       { clock, leadership, driver }, { incarnation, timeoutMs, maxWaiting: 4 * MAX_PENDING, retryMs: READ_RETRY_MS },
@@ -139,22 +129,22 @@ export class Replica {
     const fetcher = (this.fetcher = new TableFetcher(env));
     const machine = (this.machine = new TreeMachine({ ...common, proposer, store, fetcher }, { durableMoved: () => this.#durableMoved() }));
     const applier = (this.applier = new Applier(
-      { ...common, proposals, machine }, { unrepaired: (error, cause) => this.#jump(error, cause) },
+      { ...common, proposals, machine }, { unrepaired: (error, cause) => this.#seekNewer(error, cause) },
     ));
 
     const sender = (this.sender = new SnapshotSender({ clock, events, tree, membership }));
     const receiver = (this.receiver = new SnapshotReceiver({ ...common, fetcher, raft: { driver, life } }));
-    const shortener = (this.#shortener = new LogShortener({ life, log, tree, gossip, events, sender }));
-    this.#switch = new VersionSwitch({ ...common, store, reads, gate, applier, machine, shortener });
+    const truncation = (this.#truncation = new LogTruncation({ life, log, tree, gossip, events, sender }));
+    this.#switch = new VersionSwitch({ ...common, store, reads, gate, applier, machine, truncation });
     this.#newer = new NewerVersion({ ...common, receiver });
 
     const heard = new PromisesHeard();
-    const witness = new Witness({ ...common, wasNew: opened.term === 0, gossip, heard, reads });
+    const peerMemory = new PeerMemory({ ...common, wasNew: opened.term === 0, gossip, heard, reads });
     const tableServer = new TableServer(env, new MemberTables(tree, tables, sender));
-    this.#peers = new PeerHandler({ ...common, driver, gossip, heard, machine, sender, receiver, tableServer, witness });
+    this.#peers = new PeerHandler({ ...common, driver, gossip, heard, machine, sender, receiver, tableServer, peerMemory });
     const sweeper = new Sweeper({ env, life, tree, transfers: [receiver, this.#switch] });
     this.#housekeeping = new Housekeeping({
-      ...common, electionMs, driver, proposals, gossip, reads, applier, machine, sender, shortener, sweeper, bootstrap, announcement,
+      ...common, electionMs, driver, proposals, gossip, reads, applier, machine, sender, truncation, sweeper, bootstrap, announcement,
     });
     life.subscribe((now) => {
       if (now.s === 'failed') this.#failed(now.error);
@@ -185,8 +175,8 @@ export class Replica {
   static open(options: ReplicaOptions): Promise<Replica> {
     return acquiring(async (keep) => {
       const early = keep(new EarlyHandler(options.env.network));
-      const beginning = { options, life: new Life(), membership: new Membership(options.self, options.members), early };
-      return new Replica(beginning, await openState(beginning, keep));
+      const opening = { options, life: new Life(), membership: new Membership(options.self, options.members), early };
+      return new Replica(opening, await openState(opening, keep));
     });
   }
 
@@ -246,8 +236,8 @@ export class Replica {
   }
 
   /**
-   * Lets go of everything. Leadership should have been handed over before. Asked again, it is the
-   * same end.
+   * Lets go of everything. Leadership should have been handed over before. Called again, it
+   * returns the same promise.
    */
   stop(): Promise<void> {
     return (this.#end ??= this.#stop());
@@ -271,7 +261,7 @@ export class Replica {
     this.#opened.tables.close();
   }
 
-  // Upwards: what Raft, the tree and apply have for the rooms above them.
+  // Hooks: what lower rooms tell the higher ones.
 
   #take(output: RaftOutput): void {
     switch (output.kind) {
@@ -284,13 +274,13 @@ export class Replica {
     }
   }
 
-  #ownTerm(applied: LogIndex): void {
+  #noteOwnTerm(applied: LogIndex): void {
     if (this.leadership.awaitsOwnTerm) this.leadership.applied(this.log.term(applied));
   }
 
   async #durableMoved(): Promise<void> {
     this.gossip.say();
-    await this.#shortener.run();
+    await this.#truncation.run();
   }
 
   /**
@@ -300,7 +290,7 @@ export class Replica {
   async #openNewer(error: StorageError, cause: unknown): Promise<boolean> {
     return this.#newer.seek(error, cause, async (manifest) => {
       const { flushed } = manifest;
-      // The log may begin anew: what it held before was acknowledged in an earlier term than this.
+      // The log may begin anew: then no term may be below that of the entry it goes on from (R2).
       const { hardState, commit } = this.#opened;
       if (flushed.term > (hardState.current?.term ?? 0)) await hardState.update({ term: flushed.term });
       await this.#switch.openAt(manifest);
@@ -315,7 +305,7 @@ export class Replica {
    * Apply waits for a block that could not be mended: a newer version of a peer's may be the only
    * way on.
    */
-  #jump(error: StorageError, cause: unknown): void {
+  #seekNewer(error: StorageError, cause: unknown): void {
     const use = (manifest: Version): Promise<boolean> => this.#switch.takeOver(manifest, () => this.#newer.suits(manifest));
     this.#newer.seek(error, cause, use).catch((why: unknown) => this.life.fail(why));
   }

@@ -97,6 +97,6 @@ export async function readLog(disk: Disk, manifest: ManifestContents['manifest']
   if (generations.length === 0) throw new CodecError('there are no log segments here');
   const segments: SegmentScan[] = [];
   for (const generation of generations) segments.push(await scanSegment(disk, segmentName('log', generation), generation, DEFAULT_SEGMENT_BYTES));
-  const evidence = { minCommitKnown: manifest?.last.index ?? 0, coveredThrough: manifest?.flushed.index ?? 0 };
+  const evidence = { knownCommit: manifest?.last.index ?? 0, flushedIndex: manifest?.flushed.index ?? 0 };
   return { segments, resolution: resolve(segments, evidence) };
 }

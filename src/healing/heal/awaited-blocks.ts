@@ -1,7 +1,7 @@
 /**
  * The blocks for want of which heals failed. An attempt at a heal makes a whole table, so attempts
  * become rare; what most of them wait for is a peer that is away, and to learn of its return takes
- * one call. So each block is asked for again every ten seconds; once it is had it is kept as a
+ * one call. So each block is asked for again every ten seconds; once it is found it is kept as a
  * repair, and the heal is due at once, however long it had backed off.
  *
  * H4: this takes no heal's place. One block is asked for at a time, in turn, and the rate does not
@@ -24,7 +24,7 @@ interface AwaitedBlocksParts {
   readonly repairer: Pick<Repairer, 'repairBlock'>;
 }
 
-/** Each is asked for that often, unless they are more than the bound below. */
+/** Each is asked for this often; if there are more than the bound below, less often. */
 const ROUND_MS = 10_000;
 const ASKS_PER_ROUND_MAX = 16;
 /** Of an error and what caused it. */
@@ -108,7 +108,7 @@ export class AwaitedBlocks {
       if (codeOf(error) === undefined) throw error;
       return false;
     }
-    // Meanwhile it may have been tried again, dropped, or queued anew under another lead.
+    // Meanwhile it may have been tried again, dropped, or queued anew under another leader.
     const still = this.#waiting().some((heal) => heal.tableId === tableId && heal.lacks === lacks);
     if (still && !this.#stopped) queue.release(tableId);
     return true;

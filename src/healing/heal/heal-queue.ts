@@ -6,7 +6,8 @@
  *   pending    to be healed as soon as its turn comes
  *   claimed    a good copy is being made
  *   proposed   the heal edit is on its way through the log
- *   backoff    failed: it is tried again at `due`, or once a block that it lacked is to be had
+ *   backoff    failed: it is tried again at `due`, or as soon as the block that it lacked can be
+ *              had
  *   out        not in the queue: healed, gone from the version, or never heard of
  *
  * H4 is kept by construction: a failure puts its own entry into backoff and touches no other.
@@ -22,8 +23,8 @@ import { mergeHints, severity, type Hint } from '../hints/hint.js';
 type QueueState = Exclude<HintState, 'open' | 'done'>;
 
 /**
- * The moves that there are. An edit may be refused whatever became of its heal meanwhile: one that
- * was proposed long ago counts as lost, and may still be applied.
+ * The legal moves. Any state in the queue may go to backoff: a refusal may come late, for a
+ * proposal that was already counted as lost.
  */
 const MOVES: Readonly<Record<QueueState | 'out', readonly (QueueState | 'out')[]>> = {
   out: ['pending'],
@@ -140,7 +141,7 @@ export class HealQueue {
   /** An entry that left the queue meanwhile has nothing left to fail. */
   failed(table: TableId, now: number, lacks?: WantedBlock): void {
     const known = this.#heals.get(table);
-    // Chance is drawn for each failure alike, so that a run of the simulator stays what it was.
+    // Drawn even for an entry that is gone: a simulated run must draw the same numbers.
     const due = now + backoffMs(known?.attempts ?? 0, this.#random);
     if (known === undefined) return;
     assert(lacks === undefined || lacks.offset >= 0, `H4 table ${table} lacks a block at ${lacks?.offset}`);

@@ -10,8 +10,8 @@
  *   5. editApplied   valid: out of the queue. Refused, or its outcome was not seen in time: backoff
  *
  * What fails in step 3 backs off alone (H4); if it lacked a block, that block is asked for on the
- * side (`awaited-blocks.ts`). Losing the lead empties the queue: the nodes that keep the hints send
- * them to the next leader (H2).
+ * side (`awaited-blocks.ts`). A change of leader or term empties the queue: the nodes that keep the
+ * hints send them to the next leader (H2).
  */
 
 import { assert } from '../../base/assert.js';
@@ -74,9 +74,10 @@ export class HealScheduler implements HintReceiver {
   readonly #running = new Set<{ readonly table: TableId }>();
   #timer: Timer | undefined;
   /**
-   * Grows when the lead or the term changes hands: what was begun before ends without a proposal.
+   * Grows with each change of leader or term, and at the end: what began before ends without a
+   * proposal.
    */
-  #lead = 0;
+  #epoch = 0;
 
   constructor(parts: SchedulerParts) {
     this.#parts = parts;
@@ -114,12 +115,12 @@ export class HealScheduler implements HintReceiver {
     this.kick();
   }
 
-  /** The lead or the term changed hands. */
+  /** Leader or term changed. */
   reset(): void {
-    this.#lead++;
+    this.#epoch++;
     this.#queue.clear();
     this.#running.clear();
-    assert(this.#queue.size === 0, 'H2 another lead begins with what the nodes send again');
+    assert(this.#queue.size === 0, 'H2 a new leader begins with what the nodes send again');
   }
 
   editApplied(removed: TableId, added: TableMeta | undefined, index: LogIndex): void {
@@ -141,7 +142,7 @@ export class HealScheduler implements HintReceiver {
   }
 
   stop(): void {
-    this.#lead++;
+    this.#epoch++;
     this.#timer?.cancel();
     this.#awaited.stop();
   }
@@ -164,7 +165,7 @@ export class HealScheduler implements HintReceiver {
         for (const table of choice.lost) this.#failed(table, 'the outcome of the proposal was not seen');
         if (choice.heal === undefined || this.#running.size >= this.#maxHeals) break;
         this.#queue.claim(choice.heal.id, now);
-        void this.#heal(choice.heal, this.#lead);
+        void this.#heal(choice.heal, this.#epoch);
       }
     }
     this.#schedule(this.#pollMs);
@@ -176,16 +177,16 @@ export class HealScheduler implements HintReceiver {
     for (const place of this.#running) if (place.table === table) this.#running.delete(place);
   }
 
-  async #heal(meta: TableMeta, lead: number): Promise<void> {
+  async #heal(meta: TableMeta, epoch: number): Promise<void> {
     const place = { table: meta.id };
     this.#running.add(place);
     assert(this.#running.size <= this.#maxHeals, `H4 ${this.#running.size} heals take ${this.#maxHeals} places`);
     try {
       const produced = await this.#produce(meta);
-      if (lead === this.#lead) this.#propose(meta, produced);
+      if (epoch === this.#epoch) this.#propose(meta, produced);
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
-      if (lead === this.#lead) this.#failed(meta.id, messageOf(error), lackedBlock(error));
+      if (epoch === this.#epoch) this.#failed(meta.id, messageOf(error), lackedBlock(error));
     } finally {
       this.#running.delete(place);
       this.kick();

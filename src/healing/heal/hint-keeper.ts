@@ -1,8 +1,9 @@
 /**
- * H2: when a hint ends. Against a table in the durable manifest it stays. Once the table left, its
- * bytes may live on under a new id: written anew and proven here, the fault is gone; otherwise the
- * new file is read past the caches, and the hint ends or follows. What was proven is not stored:
- * after a crash it is simply read again.
+ * H2: when a hint ends. It stays while its table is in the durable manifest. Afterwards:
+ *   - no table has its bytes any more: it ends;
+ *   - a new id has them (the heir), in a file written anew and proven here: it ends;
+ *   - otherwise the heir's file is read past the caches: clean, it ends; bad, it moves to the heir.
+ * What was proven is not stored: after a crash it is read again.
  */
 
 import { assert } from '../../base/assert.js';

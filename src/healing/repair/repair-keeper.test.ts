@@ -105,7 +105,7 @@ describe('repairs', () => {
     await assert.rejects(node.healing.repair(error), (why) => codeOf(why) === 'UNREACHABLE');
     assert.equal(node.healing.blocked(1), true);
     await world.until('free', () => !node.healing.blocked(1));
-    assert.equal(node.healing.suspicious(), false);
+    assert.equal(node.healing.anyBlockLost(), false);
   });
 
   it('H1 D1 a crash between the repair and its hint: the fault is confirmed anew before the repair may go', async () => {

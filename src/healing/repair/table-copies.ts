@@ -28,7 +28,7 @@ export function copyPath(table: TableId): string {
 
 export interface TableCopy {
   readonly path: string;
-  /** fetch: nothing of the own file could be used, because it is missing. */
+  /** fetch: there was no own file. */
   readonly how: 'rewrite' | 'fetch';
 }
 

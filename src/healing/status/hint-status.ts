@@ -9,8 +9,8 @@ import type { NodeId, TableId } from '../../base/ids.js';
 export type HintKind = 'corrected' | 'unreadable' | 'missing' | 'parity';
 
 /**
- * pending -> claimed -> proposed -> done, with backoff after a failure. On the node that saw the
- * fault: open, done.
+ * On the node that saw the fault: open, then done. In the leader's queue: the others; their moves
+ * are in `heal/heal-queue.ts`.
  */
 export type HintState = 'open' | 'pending' | 'claimed' | 'proposed' | 'backoff' | 'done';
 

@@ -38,7 +38,7 @@ export interface ApplierParts {
   readonly healing: Pick<HealingHooks, 'repair'>;
 }
 
-/** The floor above. */
+/** What the rooms above do. */
 export interface ApplyHooks {
   /**
    * A repair for which apply waits failed, and is tried again: a newer version may be the only way

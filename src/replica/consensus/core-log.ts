@@ -21,7 +21,7 @@ export interface CoreLogParts {
   readonly progress: Progress;
 }
 
-/** Who has snapshots: the floor above. */
+/** Who has snapshots: a room above. */
 export interface Snapshots {
   /** The newest that can be sent. Throws RaftError SNAPSHOT_UNAVAILABLE. */
   snapshot(): Snapshot;

@@ -22,7 +22,7 @@ import type { Life } from '../state/life.js';
 import type { Membership } from '../state/membership.js';
 import type { Progress } from '../state/progress.js';
 import { CoreLog } from './core-log.js';
-import { LeaderLoss, type Candidate } from './leader-loss.js';
+import { EarlyCampaign, type Candidate } from './early-campaign.js';
 import { Outbox } from './outbox.js';
 import type { RaftHooks } from './raft-hooks.js';
 
@@ -59,7 +59,7 @@ export class RaftDriver implements Candidate {
   readonly #hooks: RaftHooks;
   readonly #options: RaftDriverOptions;
   readonly #clock: Clock;
-  readonly #leaderLoss: LeaderLoss;
+  readonly #earlyCampaign: EarlyCampaign;
   readonly #outbox: Outbox;
   #node!: RaftNode;
   #proposals: Uint8Array[] = [];
@@ -83,7 +83,7 @@ export class RaftDriver implements Candidate {
     const { clock, random } = parts.env;
     this.#clock = clock;
     this.#outbox = new Outbox(parts.env.network, hooks);
-    this.#leaderLoss = new LeaderLoss(this, { clock, random, electionTimeoutMs: options.electionMs, membership: parts.membership });
+    this.#earlyCampaign = new EarlyCampaign(this, { clock, random, electionTimeoutMs: options.electionMs, membership: parts.membership });
     this.restart(start);
   }
 
@@ -200,7 +200,7 @@ export class RaftDriver implements Candidate {
       this.#node.forgetLeader();
       this.#parts.env.events.emit({ type: 'leader-lost', term: this.#node.term, why: 'its stream broke' });
       this.#schedule();
-      this.#leaderLoss.start(peer);
+      this.#earlyCampaign.start(peer);
     }
   }
 
@@ -208,7 +208,7 @@ export class RaftDriver implements Candidate {
   async stop(): Promise<void> {
     this.#state = 'stopped';
     this.#tick?.cancel();
-    this.#leaderLoss.stop();
+    this.#earlyCampaign.stop();
     if (this.#writing) await new Promise<void>((resolve) => (this.#idle = resolve));
   }
 
@@ -363,7 +363,7 @@ export class RaftDriver implements Candidate {
   #roleChanged(): void {
     const { role, lead, term } = this.#node;
     assert(role !== 'leader' || lead === this.#parts.membership.self, `R1 a leader follows nobody: ${lead} in term ${term}`);
-    if (lead !== 0) this.#leaderLoss.stop();
+    if (lead !== 0) this.#earlyCampaign.stop();
     this.#parts.env.events.emit({ type: 'role-changed', role, term, leader: lead });
     this.#parts.leadership.changed();
   }
@@ -376,7 +376,7 @@ export class RaftDriver implements Candidate {
     this.#state = 'stopped';
     this.#writing = false;
     this.#tick?.cancel();
-    this.#leaderLoss.stop();
+    this.#earlyCampaign.stop();
     this.#parts.env.events.emit({ type: 'disk-failed', what: 'consensus', why: messageOf(error) });
     this.#parts.life.fail(error);
   }

@@ -1,4 +1,4 @@
-/** Where the consensus of a member meets what its log is for: the floor above. */
+/** Where the consensus of a member meets what its log is for: the rooms above. */
 
 import type { NodeId } from '../../base/ids.js';
 import type { Entry, ReadState, Snapshot } from '../../raft/types.js';
@@ -11,7 +11,7 @@ export type RaftOutput =
   | { readonly kind: 'read-states'; readonly states: readonly ReadState[] }
   | { readonly kind: 'snapshot-sent'; readonly to: NodeId; readonly snapshot: Snapshot };
 
-/** The floor above: what the log is for. */
+/** What the rooms above do. */
 export interface RaftHooks extends Snapshots {
   /** Must not throw. */
   take(output: RaftOutput): void;

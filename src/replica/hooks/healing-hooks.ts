@@ -54,7 +54,7 @@ export interface HealingHooks {
    * here, end.
    */
   durableMoved(): void;
-  /** Calls from peers whose method starts with `heal.`. */
+  /** Calls from peers that no part of the replica answers. Rejects with CodecError. */
   onCall(from: NodeId, method: string, request: Uint8Array): Promise<Uint8Array>;
   /** Tables that no compaction may choose, because blocks of theirs are lost for now. */
   blocked(table: TableId): boolean;

@@ -110,7 +110,7 @@ async function oneLife(seed: number, crashes: number, large = false): Promise<nu
     let log: DurableLog | undefined;
     if (crash < crashes) disk.powerOffAfter(1 + random.below(random.below(3) === 0 ? 8 : 80));
     try {
-      const opened = await openLog(disk, { minCommitKnown: Math.min(model.commit, lastOf(model)), cacheBytes: 2000 });
+      const opened = await openLog(disk, { knownCommit: Math.min(model.commit, lastOf(model)), cacheBytes: 2000 });
       log = opened.log;
       check(log, model, where);
       // That of an append that was under way may have come through.

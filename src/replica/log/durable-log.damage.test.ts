@@ -167,14 +167,14 @@ describe('the durable log over damage', () => {
     const paths = [...log.files.keys()].filter((path) => path.endsWith('.seg'));
     assert.ok(paths.length >= 7, `${paths.length} segments`);
     const last = log.entries.length;
-    const coveredThrough = last - 60;
+    const flushedIndex = last - 60;
     for (const lost of [[1], [1, 3], [2, 3]]) {
       for (const at of lost) await log.disk.unlink(paths[at] as string);
       await assert.rejects(openLog(log.disk), { code: 'ENTRY_FAULTY' });
       for (const reopened of [false, true]) {
-        const { log: open } = await openLog(log.disk, { coveredThrough });
+        const { log: open } = await openLog(log.disk, { flushedIndex });
         const [first, through] = [open.firstIndex(), open.lastIndex()];
-        assert.ok(first > 1 && first <= coveredThrough + 1, `it begins with ${first}`);
+        assert.ok(first > 1 && first <= flushedIndex + 1, `it begins with ${first}`);
         assert.deepEqual(show(allEntries(open).slice(0, last + 1 - first)), show(log.entries.slice(first - 1)));
         if (!reopened) await open.append(someEntries(through + 1, 400, 40, 200), through);
         else await open.truncateBefore(through - 50, open.term(through - 50));

@@ -184,20 +184,20 @@ describe('the durable log', () => {
 
   it('R6 the materialized index of the manifest proves what the log has lost altogether, unless a snapshot brought it', async () => {
     const disk = await threeBatches();
-    await assert.rejects(openLog(disk, { minCommitKnown: 31 }), (error: LogError) => error.code === 'ENTRY_FAULTY' && error.data.index === 31);
-    await assert.rejects(openLog(new MemoryDisk(), { minCommitKnown: 1 }), hasCode('ENTRY_FAULTY'));
-    const { log } = await openLog(disk, { minCommitKnown: 30 });
+    await assert.rejects(openLog(disk, { knownCommit: 31 }), (error: LogError) => error.code === 'ENTRY_FAULTY' && error.data.index === 31);
+    await assert.rejects(openLog(new MemoryDisk(), { knownCommit: 1 }), hasCode('ENTRY_FAULTY'));
+    const { log } = await openLog(disk, { knownCommit: 30 });
     await log.expectSnapshot(50);
     await log.close();
-    const expecting = await openLog(disk, { minCommitKnown: 50 });
+    const expecting = await openLog(disk, { knownCommit: 50 });
     await expecting.log.resetTo(45, 3, 50);
     assert.deepEqual([expecting.log.firstIndex(), expecting.log.lastIndex(), expecting.log.term(45)], [46, 45, 3]);
     await expecting.log.close();
-    const again = await openLog(disk, { minCommitKnown: 50 });
+    const again = await openLog(disk, { knownCommit: 50 });
     assert.deepEqual([again.log.firstIndex(), again.log.lastIndex(), again.log.term(45), again.recovered.commit], [46, 45, 3, 45]);
     await again.log.append(someEntries(46, 3, 3), 45);
     await again.log.close();
-    await assert.rejects(openLog(disk, { minCommitKnown: 51 }), hasCode('ENTRY_FAULTY'));
+    await assert.rejects(openLog(disk, { knownCommit: 51 }), hasCode('ENTRY_FAULTY'));
   });
 
   it('bytes that cannot be read are bytes that are bad', async () => {
@@ -232,7 +232,7 @@ describe('the durable log', () => {
     const disk = await threeBatches();
     await disk.zero(FIRST, LAYOUT.dataStart, 200);
     await assert.rejects(openLog(disk), hasCode('ENTRY_FAULTY'));
-    const { log } = await openLog(disk, { coveredThrough: 20 });
+    const { log } = await openLog(disk, { flushedIndex: 20 });
     assert.ok(log.firstIndex() > 1 && log.firstIndex() <= 21);
     assert.equal(log.lastIndex(), 30);
     await log.close();

@@ -48,12 +48,12 @@ export interface LogOptions {
    * log that ends before is damaged. What a snapshot brought is excepted, see
    * {@link DurableLog.expectSnapshot}. Default 0.
    */
-  readonly minCommitKnown?: LogIndex;
+  readonly knownCommit?: LogIndex;
   /**
-   * The flushed index of the durable manifest: damaged entries up to here are not needed, the log
-   * then begins after them. Default 0.
+   * Of the durable manifest: damaged entries up to here are not needed, the log then begins after
+   * them. Default 0.
    */
-  readonly coveredThrough?: LogIndex;
+  readonly flushedIndex?: LogIndex;
 }
 
 export interface Recovered {
@@ -104,7 +104,7 @@ export class DurableLog {
    */
   static async open(env: LogEnv, options: LogOptions = {}): Promise<OpenedLog> {
     const store = new SegmentStore(env.disk, options.dir ?? 'log', options.segmentBytes ?? DEFAULT_SEGMENT_BYTES);
-    const evidence = { minCommitKnown: options.minCommitKnown ?? 0, coveredThrough: options.coveredThrough ?? 0 };
+    const evidence = { knownCommit: options.knownCommit ?? 0, flushedIndex: options.flushedIndex ?? 0 };
     const { segments, prepared, table, resolution } = await openContents(env.disk, env.events, store, evidence);
     const chain = await SegmentChain.open(store, env.events, segments, prepared);
     const writer = new LogWriter(chain, resolution.lastSequence, resolution.snapshotThrough);

@@ -59,9 +59,9 @@ export interface Resolution {
 
 export interface Evidence {
   /** The materialized index of the manifest: up to here entries were once in the log. */
-  readonly minCommitKnown: LogIndex;
-  /** The flushed index of the manifest: up to here tables have what the entries did. */
-  readonly coveredThrough: LogIndex;
+  readonly knownCommit: LogIndex;
+  /** Of the manifest: up to here tables have what the entries did. */
+  readonly flushedIndex: LogIndex;
 }
 
 /** More missing entries than this are reported as one. */
@@ -220,8 +220,8 @@ class Resolver {
   }
 
   #expectedEnd(): LogIndex {
-    const { minCommitKnown } = this.#evidence;
-    return minCommitKnown > this.#snapshotThrough ? minCommitKnown : 0;
+    const { knownCommit } = this.#evidence;
+    return knownCommit > this.#snapshotThrough ? knownCommit : 0;
   }
 
   #checkEvidence(): void {
@@ -235,7 +235,7 @@ class Resolver {
   #skipCovered(): void {
     const table = this.#table;
     let through = 0;
-    for (const index of this.#bad.keys()) if (index <= this.#evidence.coveredThrough) through = Math.max(through, index);
+    for (const index of this.#bad.keys()) if (index <= this.#evidence.flushedIndex) through = Math.max(through, index);
     if (through > table.lastIndex || (through > table.baseIndex && table.term(through) === 0)) return;
     table.dropThrough(through);
     assert(table.baseIndex >= through, `R6 the log begins after what tables cover: ${through}`);

@@ -28,7 +28,7 @@ interface Round {
 export interface ReadIndexParts {
   readonly clock: Clock;
   readonly leadership: Leadership;
-  /** Whom the leader is asked through. */
+  /** The leader is asked through it. */
   readonly driver: Pick<RaftDriver, 'readIndex'>;
 }
 
@@ -43,7 +43,7 @@ export interface ReadIndexOptions {
 export class ReadIndex {
   readonly #parts: ReadIndexParts;
   readonly #options: ReadIndexOptions;
-  /** They came after the present round was asked for, and wait for the next. */
+  /** They came after the current round was asked for, and wait for the next. */
   #next: Waiter[] = [];
   /** Asked for and not confirmed yet. */
   #round: Round | undefined;
@@ -101,7 +101,7 @@ export class ReadIndex {
     for (const batch of ready) this.#release(batch.waiters);
   }
 
-  /** The present round was asked of somebody who may be gone. */
+  /** The current round was asked of somebody who may be gone. */
   #leaderChanged(leader: NodeId): void {
     if (this.#round && leader !== 0) this.#ask(this.#round);
   }
@@ -127,7 +127,7 @@ export class ReadIndex {
     this.#confirmed = [];
   }
 
-  /** While nothing is applied, the rounds that come in name one index. */
+  /** Rounds that are confirmed one after another at one index share a batch. */
   #await(index: LogIndex, waiters: Waiter[]): void {
     assert(index > this.#applied, `R4 a read waits for what is not applied yet: ${index} after ${this.#applied}`);
     const last = this.#confirmed.at(-1);
@@ -160,18 +160,18 @@ export class ReadIndex {
   }
 
   #release(waiters: readonly Waiter[]): void {
-    this.#gone(waiters.length);
+    this.#left(waiters.length);
     for (const waiter of waiters) waiter.answer.resolve();
   }
 
-  #gone(waiters: number): void {
+  #left(waiters: number): void {
     this.#waiting -= waiters;
     assert(this.#waiting >= 0, 'R4 each read is answered once');
   }
 
   #expire(waiters: Waiter[], now: number, code: 'TIMEOUT' | 'TIMEOUT_WAIT_APPLIED'): void {
     while (waiters.length > 0 && (waiters[0] as Waiter).deadline <= now) {
-      this.#gone(1);
+      this.#left(1);
       (waiters.shift() as Waiter).answer.reject(new EtcdError(code));
     }
   }

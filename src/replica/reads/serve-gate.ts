@@ -25,7 +25,7 @@ export class ServeGate {
    */
   #from: LogIndex;
   #applied: LogIndex = 0;
-  /** The newest state that was open to readers: never served again is anything older. */
+  /** The newest state that was open to readers: nothing older is served again. */
   #served: LogIndex = 0;
   #waiters: Waiter[] = [];
   #stopped = false;
@@ -46,6 +46,7 @@ export class ServeGate {
    * says that it is reached.
    */
   install(from: LogIndex): void {
+    // At least 1, so that it is closed while nothing is applied.
     this.#from = Math.max(from, this.#served, 1);
     this.#applied = 0;
     assert(!this.isOpen && this.#from >= this.#served, 'R4 a version that is being installed is not read');

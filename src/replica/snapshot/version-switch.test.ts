@@ -26,7 +26,7 @@ describe('another version', () => {
     const member = new MemberState().serve();
     const options = {
       tree, gate, applier, machine, store: { replace: nothing }, state: { load: () => undefined },
-      shortener: { hold: () => undefined, release: () => undefined, running: undefined },
+      truncation: { hold: () => undefined, release: () => undefined, running: undefined },
       reads: { applied: (flushed: number) => gate.applied(flushed) }, healing: { durableMoved: () => undefined },
       life: member.life, leadership: member.leadership,
     };

@@ -25,7 +25,7 @@ import type { ReplicatedState } from '../kv/replicated-state.js';
 import type { Leadership } from '../state/leadership.js';
 import type { Life } from '../state/life.js';
 import type { Reads } from '../reads/reads.js';
-import type { LogShortener } from './log-shortener.js';
+import type { LogTruncation } from './log-truncation.js';
 import type { ServeGate } from '../reads/serve-gate.js';
 import type { DurableLog } from '../log/durable-log.js';
 import { joins } from '../log/joins.js';
@@ -43,7 +43,7 @@ export interface VersionSwitchParts {
   readonly gate: ServeGate;
   readonly applier: Applier;
   readonly machine: TreeMachine;
-  readonly shortener: LogShortener;
+  readonly truncation: LogTruncation;
   readonly healing: Pick<HealingHooks, 'repair' | 'durableMoved'>;
 }
 
@@ -148,21 +148,21 @@ export class VersionSwitch {
         if (!(error instanceof StorageError) || life.ended) throw error;
         const cause = await healing.repair(error).then(() => undefined, (why: unknown) => why ?? error);
         if (cause === undefined || (await unrepaired(error, cause))) continue;
-        env.events.emit({ type: 'warning', message: 'the state as of F waits for a repair', data: { why: messageOf(cause) } });
+        env.events.emit({ type: 'warning', message: 'the state as of the flushed index waits for a repair', data: { why: messageOf(cause) } });
         await sleep(env.clock, RETRY_MS);
       }
     }
   }
 
   async #alone<T>(work: () => Promise<T>): Promise<T> {
-    const { shortener } = this.#parts;
+    const { truncation } = this.#parts;
     assert(this.#running === undefined, 'S2 one version takes the place of another at a time');
     const running = work();
-    shortener.hold();
+    truncation.hold();
     const settled = running.then(() => undefined, () => undefined).finally(() => {
       assert(this.#running === settled, 'S2 the switch that ends is the one that runs');
       this.#running = undefined;
-      shortener.release();
+      truncation.release();
     });
     this.#running = settled;
     const result = await running;
@@ -173,8 +173,8 @@ export class VersionSwitch {
   async #quiesce(): Promise<void> {
     await this.#parts.applier.stop();
     await this.#parts.machine.writer.pause();
-    await this.#parts.shortener.running;
-    assert(this.#parts.shortener.running === undefined, 'S2 the log is not shortened while versions change');
+    await this.#parts.truncation.running;
+    assert(this.#parts.truncation.running === undefined, 'S2 the log is not truncated while versions change');
   }
 
   async #replace(manifest: Version): Promise<void> {

@@ -10,6 +10,7 @@
  *   replica    it answers, from now on
  */
 
+import type { Closeable } from '../../base/acquiring.js';
 import { assert } from '../../base/assert.js';
 import type { Network, NetworkHandler } from '../../base/env.js';
 import { NetworkError } from '../../base/errors.js';
@@ -28,7 +29,7 @@ const MOVES: Readonly<Record<Answering['by'], readonly Answering['by'][]>> = {
   replica: [],
 };
 
-export class EarlyHandler implements NetworkHandler {
+export class EarlyHandler implements NetworkHandler, Closeable {
   readonly #network: Network;
   #answering: Answering = { by: 'nobody' };
   /** The network was started with this handler; it is started once. */

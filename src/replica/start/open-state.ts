@@ -20,7 +20,7 @@ import { HardStateStore } from '../hard-state/hard-state.js';
 import type { DurableLog, OpenedLog } from '../log/durable-log.js';
 import type { Life } from '../state/life.js';
 import type { Membership } from '../state/membership.js';
-import { LogOpener } from './open-log.js';
+import { LogOpener } from './log-opener.js';
 import type { ReplicaOptions } from './options.js';
 import { refuseForgottenLog, refuseForgottenPromises } from './promises-kept.js';
 import { regainVersion } from './regain-version.js';

@@ -63,10 +63,10 @@ class Bench {
     return { opened, store, hardState };
   }
 
-  async #openLog(coveredThrough: LogIndex): Promise<OpenedLog> {
-    this.judgedBy.push(coveredThrough);
-    if (coveredThrough < this.damagedTo) throw new LogError('ENTRY_FAULTY', `entry ${this.damagedTo}`);
-    const opened = await openLog(this.disk, { coveredThrough });
+  async #openLog(flushedIndex: LogIndex): Promise<OpenedLog> {
+    this.judgedBy.push(flushedIndex);
+    if (flushedIndex < this.damagedTo) throw new LogError('ENTRY_FAULTY', `entry ${this.damagedTo}`);
+    const opened = await openLog(this.disk, { flushedIndex });
     this.opened.push(opened.log);
     return opened;
   }
@@ -143,7 +143,7 @@ describe('taking the version of a peer', () => {
     store.close();
     // The manifest is durable and the log not yet begun anew: its materialized index proves nothing
     // about this log.
-    const again = await openLog(bench.disk, { coveredThrough: 60, minCommitKnown: 75 });
+    const again = await openLog(bench.disk, { flushedIndex: 60, knownCommit: 75 });
     assert.equal(again.log.lastIndex(), 40);
     await again.log.close();
   });

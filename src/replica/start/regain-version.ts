@@ -26,7 +26,7 @@ import type { HardStateStore } from '../hard-state/hard-state.js';
 import type { OpenedLog } from '../log/durable-log.js';
 import { LogError } from '../log/errors.js';
 import type { Membership } from '../state/membership.js';
-import type { LogOpener } from './open-log.js';
+import type { LogOpener } from './log-opener.js';
 import { askForVersions, newest, type PeerVersions } from '../snapshot/peer-versions.js';
 import { SnapshotReceiver } from '../snapshot/snapshot-receiver.js';
 

@@ -9,7 +9,7 @@ import type { ReplicatedState } from '../kv/replicated-state.js';
 import { Life } from '../state/life.js';
 import { Membership } from '../state/membership.js';
 import { PromisesHeard } from './promises-heard.js';
-import { checkStart, Witness } from './start-check.js';
+import { checkStart, PeerMemory } from './start-check.js';
 
 describe('what the others say of a member that starts', () => {
   /** Of five members this is number 1; the others answer in turn, `undefined` being silence. */
@@ -69,7 +69,7 @@ describe('what a member says of another that starts', () => {
     const life = new Life();
     life.to({ s: 'joining' });
     life.to({ s: 'serving' });
-    const witness = new Witness({
+    const peerMemory = new PeerMemory({
       env: { clock } as unknown as Env,
       life,
       wasNew: false,
@@ -80,8 +80,8 @@ describe('what a member says of another that starts', () => {
       reads: { confirm: () => new Promise<void>(() => undefined) },
     });
     const answers: Uint8Array[] = [];
-    const toOld = witness.answer(2, Uint8Array.of(0)).then((answer) => answers.push(answer));
-    const toNew = witness.answer(2, Uint8Array.of(1)).then((answer) => answers.push(answer));
+    const toOld = peerMemory.answer(2, Uint8Array.of(0)).then((answer) => answers.push(answer));
+    const toNew = peerMemory.answer(2, Uint8Array.of(1)).then((answer) => answers.push(answer));
     await toOld;
     await new Promise((resolve) => setImmediate(resolve));
     assert.equal(answers.length, 1, 'only the one with a memory has its answer');

@@ -56,8 +56,8 @@ export interface Remembered {
   readonly promised: Promised;
 }
 
-/** What a member says of another. */
-export interface WitnessParts {
+/** What this member remembers of its peers, for a peer that asks before it takes part. */
+export interface PeerMemoryParts {
   readonly env: Env;
   readonly life: Life;
   /** Nothing was ever promised when its files were opened. */
@@ -69,10 +69,10 @@ export interface WitnessParts {
   readonly reads: Pick<Reads, 'confirm'>;
 }
 
-export class Witness {
-  readonly #parts: WitnessParts;
+export class PeerMemory {
+  readonly #parts: PeerMemoryParts;
 
-  constructor(parts: WitnessParts) {
+  constructor(parts: PeerMemoryParts) {
     this.#parts = parts;
   }
 

@@ -1,7 +1,7 @@
 /**
  * Who leads, as this member knows it, and what this member may do about it. The Raft core decides;
- * this object lets everybody else see it. It is written by the Raft driver (`consensus/`) and by
- * apply (own term), and by nobody else.
+ * this object lets everybody else see it. Written by the Raft driver, and, for whether an entry of
+ * the own term is applied, by apply and by whoever puts another version in place.
  *
  * S3: a leader may shape the tree only once it has applied an entry of its own term: before,
  * entries of earlier leaders may still change what it would decide by.
@@ -13,7 +13,7 @@ import type { NodeId, Term } from '../../base/ids.js';
 import type { Role } from '../../raft/types.js';
 import type { Life } from './life.js';
 
-/** What of the Raft core is looked at. */
+/** What is read of the Raft core. */
 export interface Core {
   readonly lead: NodeId;
   readonly term: Term;
@@ -32,7 +32,7 @@ export class Leadership {
   readonly self: NodeId;
   readonly #life: Life;
   #core: Core | undefined;
-  /** S3 An entry of the present term is applied here; looked at only while this member leads. */
+  /** S3 An entry of the current term is applied here; looked at only while this member leads. */
   #ownTermApplied = false;
   /** R1 The term of the last change: terms only grow. */
   #term: Term = 0;
@@ -46,29 +46,34 @@ export class Leadership {
 
   /** 0 when none is known. */
   get leader(): NodeId {
-    return this.#present.lead;
+    return this.#current.lead;
   }
 
   get term(): Term {
-    return this.#present.term;
+    return this.#current.term;
   }
 
   get role(): Role {
-    return this.#present.role;
+    return this.#current.role;
   }
 
   /** This member leads. */
   get isLeader(): boolean {
-    return this.#present.isLeader;
+    return this.#current.isLeader;
   }
 
   /** S3: this member leads, and knows the tree that it leads. */
   get mayShapeTree(): boolean {
-    return this.#present.isLeader && this.#ownTermApplied && !this.#life.ended;
+    return this.#current.isLeader && this.#ownTermApplied && !this.#life.ended;
+  }
+
+  /** This member leads, and has not yet applied an entry of its own term. */
+  get awaitsOwnTerm(): boolean {
+    return !this.#ownTermApplied && this.#current.isLeader;
   }
 
   /**
-   * Resolves with the next leader that this member sees; see {@link leader} for the present one.
+   * Resolves with the next leader that this member sees; see {@link leader} for the current one.
    */
   next(): Promise<NodeId> {
     const waiting = new Deferred<NodeId>();
@@ -92,10 +97,10 @@ export class Leadership {
     this.#core = core;
   }
 
-  /** The Raft driver's: role, leader or term is another. */
+  /** The Raft driver's: role, leader or term has changed. */
   changed(): void {
     this.#ownTermApplied = false;
-    const { role, lead: leader, term } = this.#present;
+    const { role, lead: leader, term } = this.#current;
     assert(term >= this.#term, `R1 terms only grow: ${term} after ${this.#term}`);
     assert(role !== 'leader' || leader === this.self, `R1 one leader in term ${term}, not ${leader} and ${this.self}`);
     this.#term = term;
@@ -106,23 +111,18 @@ export class Leadership {
     for (const one of waiting) one.resolve(leader);
   }
 
-  /** This member leads, and its own term has still to show in what it has applied. */
-  get awaitsOwnTerm(): boolean {
-    return !this.#ownTermApplied && this.#present.isLeader;
-  }
-
   /** Apply's: an entry of `term` is applied. */
   applied(term: Term): void {
-    assert(term <= this.#present.term, `R1 nothing is applied of a term to come: ${term} in term ${this.#present.term}`);
-    if (this.awaitsOwnTerm && term === this.#present.term) this.#ownTermApplied = true;
+    assert(term <= this.#current.term, `R1 no entry of a later term is applied: ${term} in term ${this.#current.term}`);
+    if (this.awaitsOwnTerm && term === this.#current.term) this.#ownTermApplied = true;
   }
 
   /** Another version took the place of what was applied: it ends with an entry of `term`. */
   reset(term: Term): void {
-    this.#ownTermApplied = this.#present.isLeader && term === this.#present.term;
+    this.#ownTermApplied = this.#current.isLeader && term === this.#current.term;
   }
 
-  get #present(): Core {
+  get #current(): Core {
     return must(this.#core, 'R1 the core is there before anybody asks who leads');
   }
 }

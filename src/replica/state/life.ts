@@ -2,11 +2,11 @@
  * Where a member is between its start and its end. One state at a time, and only the moves of the
  * table below: so "may this still run?" has one answer, which every part of the member reads here.
  *
- *   - opening: its files are being read.
- *   - regaining: its version of the tree is lost, and that of a peer is being fetched; peers are
- *     served blocks of tables meanwhile.
- *   - joining: its files are open, peers can reach it, and it asks them what they remember of it
- *     (R5).
+ *   - opening: its files are being read, or are open and `start` was not called yet.
+ *   - regaining: its version of the tree was lost: a peer's is fetched, and peers are served blocks
+ *     of tables meanwhile; then, as in opening, until `start`.
+ *   - joining: peers can reach it; it asks what they remember of it (R5), then loads its state, for
+ *     which it may still need a block, or a newer version, of a peer's.
  *   - serving: it takes part. What it has may still be closed to readers (`reads/serve-gate.ts`).
  *   - stopping: an orderly end. What was begun ends, nothing is begun.
  *   - failed: it cannot go on; whoever runs it must end the process.

@@ -9,8 +9,8 @@ import type { NodeId } from '../../base/ids.js';
 import type { ConfState } from '../../raft/types.js';
 import type { MemberConfig } from '../base/member-config.js';
 
-/** joining and leaving: a voter of one half of a joint configuration only. */
-export type Standing = 'voter' | 'joining' | 'leaving' | 'learner' | 'none';
+/** incoming and outgoing: a voter of one half of a joint configuration only. */
+export type Standing = 'voter' | 'incoming' | 'outgoing' | 'learner' | 'none';
 
 export class Membership {
   readonly self: NodeId;
@@ -37,13 +37,13 @@ export class Membership {
     return this.#confState.voters;
   }
 
-  /** All that this member talks to: voters and learners but itself, ascending voters first. */
+  /** All but itself that it talks to: voters (ascending), outgoing voters, learners. */
   get peers(): readonly NodeId[] {
     const { voters, votersOutgoing, learners } = this.#confState;
     return [...new Set([...voters, ...votersOutgoing, ...learners])].filter((id) => id !== this.self);
   }
 
-  /** How many voters decide together. */
+  /** The size of a majority of the voters. */
   get quorum(): number {
     assert(this.#confState.votersOutgoing.length === 0, 'R1 a joint configuration needs a majority of each half');
     const voters = this.#confState.voters.length;
@@ -55,8 +55,8 @@ export class Membership {
   standing(id: NodeId): Standing {
     const { voters, votersOutgoing, learners } = this.#confState;
     const [incoming, outgoing] = [voters.includes(id), votersOutgoing.includes(id)];
-    if (incoming && votersOutgoing.length > 0 && !outgoing) return 'joining';
-    if (outgoing && !incoming) return 'leaving';
+    if (incoming && votersOutgoing.length > 0 && !outgoing) return 'incoming';
+    if (outgoing && !incoming) return 'outgoing';
     if (incoming) return 'voter';
     return learners.includes(id) ? 'learner' : 'none';
   }

@@ -11,16 +11,16 @@ function output(sequence: number, ordinal: number): ProducedTable {
 describe('reports of what was produced', () => {
   it('read back', () => {
     for (const outcome of [{ kind: 'failed', why: 'lost' }, { kind: 'produced', tables: [output(7, 0), output(7, 1)] }] as const) {
-      const report = decodeReport(encodeReport({ plan: 7, outcome }));
-      assert.equal(report.plan, 7);
+      const report = decodeReport(encodeReport({ sequence: 7, outcome }));
+      assert.equal(report.sequence, 7);
       assert.equal(report.outcome.kind, outcome.kind);
-      assert.deepEqual(encodeReport(report), encodeReport({ plan: 7, outcome }));
+      assert.deepEqual(encodeReport(report), encodeReport({ sequence: 7, outcome }));
     }
   });
 
   it('S6 that name outputs of another plan, or out of order, are refused where they come in', () => {
     for (const tables of [[output(8, 0)], [output(7, 1)], [output(7, 1), output(7, 0)]]) {
-      assert.throws(() => decodeReport(encodeReport({ plan: 7, outcome: { kind: 'produced', tables } })), CodecError);
+      assert.throws(() => decodeReport(encodeReport({ sequence: 7, outcome: { kind: 'produced', tables } })), CodecError);
     }
   });
 });

@@ -2,7 +2,7 @@
  * S6: no byte is installed whose digest a majority of voters did not produce independently. Members
  * report what they produced for a seal or a plan to whoever leads; the leader compares whole
  * descriptions (digests, sizes, bounds, counts), so that nothing unconfirmed gets into an edit.
- * Lost reports are sent again until the plan is gone.
+ * Lost reports are sent again until the seal or plan is gone.
  */
 
 import { assert } from '../../base/assert.js';
@@ -13,12 +13,12 @@ import type { Membership } from '../state/membership.js';
 import { readProducedTable, writeProducedTable } from '../../storage/version/manifest-codec.js';
 import { formatBirth, type ProducedTable } from '../../storage/table/table-meta.js';
 
-/** Outputs of one plan: a bound for decoding. */
+/** Outputs of one seal or plan: a bound for decoding. */
 const MAX_TABLES = 4096;
 
 export interface Report {
-  /** Log index of the seal or plan entry. */
-  readonly plan: LogIndex;
+  /** Log index of the seal or plan entry: the `sequence` of the births of what it gives. */
+  readonly sequence: LogIndex;
   readonly outcome:
     | { readonly kind: 'produced'; readonly tables: readonly ProducedTable[] }
     /** A block that this member needs is lost on every member. */
@@ -27,7 +27,7 @@ export interface Report {
 
 export function encodeReport(report: Report): Uint8Array {
   assert(report.outcome.kind === 'failed' || report.outcome.tables.length <= MAX_TABLES, 'S6 what is reported can be read by whoever leads');
-  const out = new ByteWriter(512).varint(report.plan);
+  const out = new ByteWriter(512).varint(report.sequence);
   if (report.outcome.kind === 'failed') return out.u8(0).text(report.outcome.why).finish();
   out.u8(1);
   writeTables(out, report.outcome.tables);
@@ -36,9 +36,9 @@ export function encodeReport(report: Report): Uint8Array {
 
 export function decodeReport(bytes: Uint8Array): Report {
   const input = new ByteReader(bytes, 'report');
-  const plan = input.varint();
+  const sequence = input.varint();
   const kind = input.u8();
-  if (kind === 0) return { plan, outcome: { kind: 'failed', why: input.text() } };
+  if (kind === 0) return { sequence, outcome: { kind: 'failed', why: input.text() } };
   if (kind !== 1) throw new CodecError(`report of unknown kind ${kind}`);
   const count = input.count(16);
   if (count > MAX_TABLES) throw new CodecError(`report of ${count} tables`);
@@ -46,10 +46,10 @@ export function decodeReport(bytes: Uint8Array): Report {
   input.end();
   // S6 What is agreed on is installed: an output of another plan must not be said to be this one's.
   tables.forEach(({ birth }, ordinal) => {
-    if (birth.sequence === plan && birth.ordinal === ordinal) return;
-    throw new CodecError(`report of plan ${plan}: output ${ordinal} is ${formatBirth(birth)}`);
+    if (birth.sequence === sequence && birth.ordinal === ordinal) return;
+    throw new CodecError(`report of plan ${sequence}: output ${ordinal} is ${formatBirth(birth)}`);
   });
-  return { plan, outcome: { kind: 'produced', tables } };
+  return { sequence, outcome: { kind: 'produced', tables } };
 }
 
 function writeTables(out: ByteWriter, tables: readonly ProducedTable[]): void {
@@ -79,7 +79,7 @@ interface Vote {
 
 export class Agreement {
   readonly #membership: Pick<Membership, 'voters' | 'quorum'>;
-  /** By plan; of voters only, the newest report of each. */
+  /** By sequence; of voters only, the newest report of each. */
   readonly #votes = new Map<LogIndex, Map<NodeId, Vote>>();
   readonly #subscribers: (() => void)[] = [];
 
@@ -99,16 +99,16 @@ export class Agreement {
   }
 
   #record(from: NodeId, report: Report): void {
-    assert(report.plan > 0, 'S6 what is reported is about an entry of the log');
-    let votes = this.#votes.get(report.plan);
-    if (!votes) this.#votes.set(report.plan, (votes = new Map()));
+    assert(report.sequence > 0, 'S6 what is reported is about an entry of the log');
+    let votes = this.#votes.get(report.sequence);
+    if (!votes) this.#votes.set(report.sequence, (votes = new Map()));
     const print = report.outcome.kind === 'produced' ? fingerprint(report.outcome.tables) : 'failed';
     votes.set(from, { fingerprint: print, report });
-    assert(votes.size <= this.#membership.voters.length, `S6 a voter has one vote: ${votes.size} for plan ${report.plan}`);
+    assert(votes.size <= this.#membership.voters.length, `S6 a voter has one vote: ${votes.size} for entry ${report.sequence}`);
   }
 
-  verdict(plan: LogIndex): Verdict {
-    const votes = this.#votes.get(plan);
+  verdict(sequence: LogIndex): Verdict {
+    const votes = this.#votes.get(sequence);
     if (!votes) return { kind: 'pending' };
     const { quorum, voters } = this.#membership;
     const tally = new Map<string, NodeId[]>();
@@ -117,21 +117,21 @@ export class Agreement {
       if (nodes.length < quorum) continue;
       const outcome = (votes.get(nodes[0] as NodeId) as Vote).report.outcome;
       if (outcome.kind === 'failed') return { kind: 'failed', why: outcome.why };
-      assert(nodes.every((node) => voters.includes(node)), `S6 only voters confirm plan ${plan}`);
+      assert(nodes.every((node) => voters.includes(node)), `S6 only voters confirm entry ${sequence}`);
       const dissenters = [...votes].filter(([, vote]) => vote.fingerprint !== print).map(([node]) => node);
-      assert(nodes.length + dissenters.length === votes.size, `S6 each vote on plan ${plan} counts once`);
+      assert(nodes.length + dissenters.length === votes.size, `S6 each vote on entry ${sequence} counts once`);
       return { kind: 'agreed', tables: outcome.tables, dissenters };
     }
-    assert(votes.size > 0 && votes.size <= voters.length, `S6 ${votes.size} of ${voters.length} voters reported plan ${plan}`);
+    assert(votes.size > 0 && votes.size <= voters.length, `S6 ${votes.size} of ${voters.length} voters reported entry ${sequence}`);
     return votes.size === voters.length ? { kind: 'split', nodes: [...votes.keys()] } : { kind: 'pending' };
   }
 
-  forget(plan: LogIndex): void {
-    this.#votes.delete(plan);
+  forget(sequence: LogIndex): void {
+    this.#votes.delete(sequence);
   }
 
   /** Keeps only what is still pending: reports come again to whoever leads. */
-  retain(plans: ReadonlySet<LogIndex>): void {
-    for (const plan of this.#votes.keys()) if (!plans.has(plan)) this.#votes.delete(plan);
+  retain(sequences: ReadonlySet<LogIndex>): void {
+    for (const sequence of this.#votes.keys()) if (!sequences.has(sequence)) this.#votes.delete(sequence);
   }
 }

@@ -117,7 +117,7 @@ describe('the executor', () => {
     late.flush(seal);
     await turns();
     assert.deepEqual(member.failures, []);
-    assert.deepEqual(reports.map(({ plan }) => plan), [seal.index]);
+    assert.deepEqual(reports.map(({ sequence }) => sequence), [seal.index]);
     assert.ok(late.outputs(seal.index));
   });
 
@@ -132,10 +132,10 @@ describe('the executor', () => {
     executor.compact(plan);
     executor.redo(plan.index);
     await turns();
-    assert.deepEqual(reports.map((report) => report.plan), [plan.index]);
+    assert.deepEqual(reports.map((report) => report.sequence), [plan.index]);
     executor.redo(plan.index);
     await turns();
-    assert.deepEqual(reports.map((report) => report.plan), [plan.index, plan.index]);
+    assert.deepEqual(reports.map((report) => report.sequence), [plan.index, plan.index]);
     assert.deepEqual(member.failures, []);
   });
 

@@ -1,8 +1,9 @@
 /**
  * Carries out seals (flushes) and plans (compactions) in the background, from this member's own
- * files alone, one at a time, flushes first. What it produces waits under a plan's name until the
- * edit says that a majority produced the same. A job is a pure function of the log, so it may be
- * run again at any time: after a restart, a repair, a split.
+ * files alone, one at a time, flushes first. Each is known by its sequence, the log index of its
+ * entry. What it produces waits under that name until the edit says that a majority produced the
+ * same. A job is a pure function of the log, so it may be run again at any time: after a restart, a
+ * repair, a split.
  */
 
 import { assert } from '../../base/assert.js';
@@ -38,11 +39,13 @@ const MAX_AHEAD = 2;
 export class Executor {
   readonly #parts: ExecutorParts;
   readonly #clock: Clock;
-  /** H4 A plan has at most one live job: it waits here, is deferred, or is the running one. */
+  /**
+   * H4 A seal or plan has at most one live job: it waits here, is deferred, or is the running one.
+   */
   readonly #queue: Job[] = [];
-  /** By plan: what was produced, and waits under the plan's name for its edit. */
+  /** By sequence: what was produced, and waits under that name for its edit. */
   readonly #outputs = new Map<LogIndex, readonly ProducedTable[]>();
-  /** By plan: jobs whose inputs are not here yet, or cannot be read. None is cancelled. */
+  /** By sequence: jobs whose inputs are not here yet, or cannot be read. None is cancelled. */
   readonly #deferred = new Map<LogIndex, Job>();
   /** Files that go: a job that runs again under the same names waits for it. */
   #discards: Promise<void> = Promise.resolve();
@@ -76,24 +79,24 @@ export class Executor {
     if (this.#state === 'held') this.#state = 'working';
   }
 
-  /** What was produced for a plan and still lies under its name. */
-  outputs(plan: LogIndex): readonly ProducedTable[] | undefined {
-    return this.#outputs.get(plan);
+  /** What was produced for a seal or plan and still lies under its name. */
+  outputs(sequence: LogIndex): readonly ProducedTable[] | undefined {
+    return this.#outputs.get(sequence);
   }
 
   /** Everything that waits for an edit: sent again to a new leader. */
   reports(): Report[] {
-    return [...this.#outputs].map(([plan, tables]) => ({ plan, outcome: { kind: 'produced', tables } }));
+    return [...this.#outputs].map(([sequence, tables]) => ({ sequence, outcome: { kind: 'produced', tables } }));
   }
 
   /**
-   * The plan's edit was applied: resolves when its job here has ended, or at once for a job far
-   * back in the queue: a member that lags fetches what others produced. The job stays, because
-   * after a restart of all members nobody may have it.
+   * The edit was applied: resolves when the job here has ended, or at once for a job far back in
+   * the queue: a member that lags fetches what others produced. The job stays, because after a
+   * restart of all members nobody may have it.
    */
-  async settled(plan: LogIndex): Promise<void> {
-    if (this.#running?.plan === plan) await this.#running.done.promise;
-    const at = this.#queue.findIndex((job) => job.plan === plan);
+  async settled(sequence: LogIndex): Promise<void> {
+    if (this.#running?.sequence === sequence) await this.#running.done.promise;
+    const at = this.#queue.findIndex((job) => job.sequence === sequence);
     if (at === -1) return;
     if (at < MAX_AHEAD) await (this.#queue[at] as Job).done.promise;
   }
@@ -116,43 +119,44 @@ export class Executor {
   }
 
   /**
-   * The plan is carried out here: its job is not started any more, and what it left under its name
-   * is removed.
+   * The seal or plan is carried out here: its job is not started any more, and what it left under
+   * its name is removed.
    */
-  close(plan: LogIndex): void {
-    for (const job of this.#queue) if (job.plan === plan) job.cancel();
-    if (this.#running?.plan === plan) this.#running.cancel();
-    this.#deferred.get(plan)?.to('done');
-    this.#deferred.delete(plan);
-    const left = this.#outputs.get(plan);
-    this.#outputs.delete(plan);
-    if (left) this.#discard(plan, left);
+  close(sequence: LogIndex): void {
+    for (const job of this.#queue) if (job.sequence === sequence) job.cancel();
+    if (this.#running?.sequence === sequence) this.#running.cancel();
+    this.#deferred.get(sequence)?.to('done');
+    this.#deferred.delete(sequence);
+    const left = this.#outputs.get(sequence);
+    this.#outputs.delete(sequence);
+    if (left) this.#discard(sequence, left);
   }
 
   /**
-   * No majority agreed on what this plan gives: produce it again. While the log is replayed up to a
-   * seal its memtable is not there yet, and its job begins with it; so do all after `hold`.
+   * No majority agreed on what it gives: produce it again. While the log is replayed up to a seal
+   * its memtable is not there yet, and its job begins with it; so do all after `hold`.
    */
-  redo(plan: LogIndex): void {
+  redo(sequence: LogIndex): void {
     if (this.#state !== 'working') return;
     const { latest } = this.#parts.tree;
-    if (this.#running?.plan === plan || this.#deferred.has(plan) || this.#queue.some((job) => job.plan === plan)) return;
-    this.#outputs.delete(plan);
-    const seal = latest.seal(plan);
-    const pending = latest.plan(plan);
-    assert(seal === undefined || pending === undefined, `S1 entry ${plan} is a seal or a plan`);
-    if (seal && this.#parts.tree.sealed(plan)) this.flush(seal);
+    if (this.#running?.sequence === sequence || this.#deferred.has(sequence)) return;
+    if (this.#queue.some((job) => job.sequence === sequence)) return;
+    this.#outputs.delete(sequence);
+    const seal = latest.seal(sequence);
+    const pending = latest.plan(sequence);
+    assert(seal === undefined || pending === undefined, `S1 entry ${sequence} is a seal or a plan`);
+    if (seal && this.#parts.tree.sealed(sequence)) this.flush(seal);
     else if (pending) this.compact(pending);
   }
 
   /** Its inputs are not here, or cannot be read: let others go first. */
   #later(job: Job): void {
-    assert(!job.cancelled && !this.#deferred.has(job.plan), `H4 plan ${job.plan} is not closed, and waits once`);
+    assert(!job.cancelled && !this.#deferred.has(job.sequence), `H4 entry ${job.sequence} is not closed, and waits once`);
     job.to('deferred');
-    this.#deferred.set(job.plan, job);
+    this.#deferred.set(job.sequence, job);
     this.#clock.setTimer(RETRY_MS, () => {
-      if (this.#stopped || this.#deferred.get(job.plan) !== job) return;
-      this.#deferred.delete(job.plan);
+      if (this.#stopped || this.#deferred.get(job.sequence) !== job) return;
+      this.#deferred.delete(job.sequence);
       job.to('done');
       this.#add(job.work);
     });
@@ -170,7 +174,7 @@ export class Executor {
 
   #add(work: Work): void {
     const job = new Job(work);
-    assert(!this.#hasLive(job.plan), `H4 plan ${job.plan} has one job`);
+    assert(!this.#hasLive(job.sequence), `H4 entry ${job.sequence} has one job`);
     this.#queue.push(job);
     if (!this.#running) this.#next();
   }
@@ -179,9 +183,9 @@ export class Executor {
     return this.#state === 'stopped';
   }
 
-  #hasLive(plan: LogIndex): boolean {
-    const running = this.#running?.plan === plan && this.#running.live;
-    return running || this.#deferred.has(plan) || this.#queue.some((job) => job.plan === plan && job.live);
+  #hasLive(sequence: LogIndex): boolean {
+    const running = this.#running?.sequence === sequence && this.#running.live;
+    return running || this.#deferred.has(sequence) || this.#queue.some((job) => job.sequence === sequence && job.live);
   }
 
   /** Flushes first: a memtable that waits takes memory. */
@@ -196,7 +200,7 @@ export class Executor {
       this.#next();
       return;
     }
-    assert(this.#running === undefined, 'S2 one plan is carried out at a time');
+    assert(this.#running === undefined, 'S2 one job runs at a time');
     job.to('running');
     this.#running = job;
     this.#run(job).then(
@@ -209,7 +213,7 @@ export class Executor {
   }
 
   #ended(job: Job): void {
-    assert(this.#running === job, `the job that ends is the one that runs: plan ${job.plan}`);
+    assert(this.#running === job, `the job that ends is the one that runs: entry ${job.sequence}`);
     this.#running = undefined;
     if (job.stage === 'running') job.to('done');
     job.done.resolve();
@@ -222,14 +226,14 @@ export class Executor {
       const started = this.#clock.now();
       try {
         const tables = await this.#produce(job);
-        if (tables && job.cancelled) this.#discard(job.plan, tables);
+        if (tables && job.cancelled) this.#discard(job.sequence, tables);
         if (!tables || job.cancelled) return;
-        this.#check(job.plan, tables);
-        this.#outputs.set(job.plan, tables);
+        this.#check(job.sequence, tables);
+        this.#outputs.set(job.sequence, tables);
         const bytes = tables.reduce((sum, table) => sum + table.bytes, 0);
         const durationMs = this.#clock.now() - started;
-        this.#parts.env.events.emit({ type: 'produced', plan: job.plan, tables: tables.length, bytes, durationMs });
-        this.#parts.reports.send({ plan: job.plan, outcome: { kind: 'produced', tables } });
+        this.#parts.env.events.emit({ type: 'produced', plan: job.sequence, tables: tables.length, bytes, durationMs });
+        this.#parts.reports.send({ sequence: job.sequence, outcome: { kind: 'produced', tables } });
         return;
       } catch (error) {
         if (!(await this.#mend(job, error))) return;
@@ -238,21 +242,21 @@ export class Executor {
   }
 
   /**
-   * S2 Births name outputs of this very plan, in order: two members that produced the same say the
+   * S2 Births name outputs of this very entry, in order: two members that produced the same say the
    * same.
    */
-  #check(plan: LogIndex, tables: readonly ProducedTable[]): void {
+  #check(sequence: LogIndex, tables: readonly ProducedTable[]): void {
     tables.forEach(({ birth, bytes }, ordinal) => {
-      assert(birth.sequence === plan && birth.ordinal === ordinal, `S2 output ${ordinal} of plan ${plan} is ${formatBirth(birth)}`);
-      assert(bytes > 0, `S2 output ${ordinal} of plan ${plan} has bytes`);
+      assert(birth.sequence === sequence && birth.ordinal === ordinal, `S2 output ${ordinal} of entry ${sequence} is ${formatBirth(birth)}`);
+      assert(bytes > 0, `S2 output ${ordinal} of entry ${sequence} has bytes`);
     });
-    assert(!this.#outputs.has(plan), `S2 what plan ${plan} produced before went before it ran again`);
+    assert(!this.#outputs.has(sequence), `S2 what entry ${sequence} gave before went before it ran again`);
   }
 
   /** Undefined: what the job needs is not here yet or no longer needed. */
   async #produce(job: Job): Promise<ProducedTable[] | undefined> {
     const { env, tree, tables } = this.#parts;
-    assert(job.stage === 'running' && job === this.#running, `S2 the job of plan ${job.plan} has its turn`);
+    assert(job.stage === 'running' && job === this.#running, `S2 the job of entry ${job.sequence} has its turn`);
     const context: ProduceContext = { disk: env.disk, workers: env.workers, tables, job };
     if (job.work.kind === 'flush') {
       const memtable = tree.sealed(job.work.seal.index);
@@ -287,19 +291,19 @@ export class Executor {
       await this.#parts.healing.repair(error);
     } catch (cause) {
       if (codeOf(cause) === undefined) throw cause;
-      this.#parts.env.events.emit({ type: 'warning', message: 'a plan waits for a repair', data: { plan: job.plan, why: messageOf(cause) } });
-      if (codeOf(cause) === 'DATA_LOSS') this.#parts.reports.send({ plan: job.plan, outcome: { kind: 'failed', why: messageOf(cause) } });
+      this.#parts.env.events.emit({ type: 'warning', message: 'a plan waits for a repair', data: { plan: job.sequence, why: messageOf(cause) } });
+      if (codeOf(cause) === 'DATA_LOSS') this.#parts.reports.send({ sequence: job.sequence, outcome: { kind: 'failed', why: messageOf(cause) } });
       if (!job.cancelled) this.#later(job);
       return false;
     }
     return true;
   }
 
-  #discard(plan: LogIndex, tables: readonly ProducedTable[]): void {
+  #discard(sequence: LogIndex, tables: readonly ProducedTable[]): void {
     const { env, life } = this.#parts;
     this.#discards = this.#discards
       .then(async () => {
-        for (const table of tables) await env.disk.unlink(outputPath(plan, table.birth.ordinal));
+        for (const table of tables) await env.disk.unlink(outputPath(sequence, table.birth.ordinal));
       })
       .catch((error: unknown) => life.fail(error));
   }

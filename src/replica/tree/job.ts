@@ -4,11 +4,11 @@
  *   queued      it waits for its turn
  *   running     its tables are being made
  *   deferred    it ran, and its inputs are not here yet or cannot be read: a new job for the same
- *               plan is queued after a while
+ *               seal or plan is queued after a while
  *   done        it ran, or was closed before
  *
- * A job may be cancelled while it waits or runs: its plan is closed, or the member stops. What it
- * makes is then not reported.
+ * A job may be cancelled while it waits or runs: its seal or plan is closed, or the member stops.
+ * What it makes is then not reported.
  */
 
 import { assert } from '../../base/assert.js';
@@ -38,8 +38,8 @@ export class Job {
     this.work = work;
   }
 
-  /** Log index of the seal or plan. */
-  get plan(): LogIndex {
+  /** Log index of the seal or plan: the `sequence` of the births of what it makes. */
+  get sequence(): LogIndex {
     return this.work.kind === 'flush' ? this.work.seal.index : this.work.plan.index;
   }
 
@@ -61,7 +61,7 @@ export class Job {
   }
 
   to(next: Stage): void {
-    assert(MOVES[this.#stage].includes(next), `H4 the job of plan ${this.plan} is ${this.#stage}, and does not become ${next}`);
+    assert(MOVES[this.#stage].includes(next), `H4 the job of entry ${this.sequence} is ${this.#stage}, and does not become ${next}`);
     this.#stage = next;
   }
 }

@@ -5,7 +5,7 @@
  *   1. what the durable manifest lacks of the version that is read is appended and synced: H5 all
  *      its tables are here, so what a heal made is proven before what it replaces may go;
  *   2. S5 only then go the files that no version, reader or transfer names any more;
- *   3. healing is told (a hint may have come to its end), and the log is shortened below the
+ *   3. healing is told (a hint may have come to its end), and the log is truncated below the
  *      flushed index.
  */
 
@@ -26,9 +26,9 @@ export interface ManifestWriterParts {
   readonly healing: Pick<HealingHooks, 'durableMoved'>;
 }
 
-/** The floor above. */
+/** What the rooms above do. */
 export interface TreeHooks {
-  /** The durable version moved and files that nothing needs are gone: the log may be shortened. */
+  /** The durable version moved and files that nothing needs are gone: the log may be truncated. */
   durableMoved(): Promise<void>;
 }
 

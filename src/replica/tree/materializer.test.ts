@@ -45,8 +45,8 @@ class Bench {
       env: { disk, clock, events: silent } as unknown as Env,
       tree: { owed, isLocal: (id: number) => local.has(id), markLocal: (id: number) => void local.add(id), meta: () => undefined },
       executor: {
-        settled: () => Promise.resolve(), outputs: (plan: number) => this.outputs.get(plan),
-        close: (plan: number) => void this.closed.push(plan),
+        settled: () => Promise.resolve(), outputs: (sequence: number) => this.outputs.get(sequence),
+        close: (sequence: number) => void this.closed.push(sequence),
         lacking: () => this.lacking.filter(({ id }) => !local.has(id)),
       },
       fetcher: {
@@ -62,7 +62,8 @@ class Bench {
           await this.file(path);
         },
       },
-      healing: {}, membership: { peers: [2, 3] }, leadership: { leader: 2 }, life: { fail: (error: unknown) => void this.failures.push(error) },
+      healing: {}, membership: { peers: [2, 3] }, leadership: { leader: 2 },
+      life: { fail: (error: unknown) => void this.failures.push(error) },
     } as unknown as MaterializerParts);
   }
 
@@ -101,7 +102,7 @@ describe('the materializer', () => {
   it('is not deaf to an edit that is applied the moment it ends', async () => {
     bench.materializer.kick();
     bench.wanted = [table(1)];
-    bench.materializer.planned(10, bench.wanted);
+    bench.materializer.produced(10, bench.wanted);
     await turns();
     assert.ok(bench.local.has(1));
     assert.deepEqual(bench.closed, [10]);
@@ -121,7 +122,7 @@ describe('the materializer', () => {
     bench.outputs.set(10, [table(1)]);
     await bench.file(outputPath(10, 0));
     const failing = bench.disk.inject({ kind: 'sync-dir-error', path: 'tables', times: 2 });
-    bench.materializer.planned(10, bench.wanted);
+    bench.materializer.produced(10, bench.wanted);
     for (let tries = 0; tries < 5; tries++) {
       await turns();
       bench.clock.advance(1_000);
@@ -139,7 +140,7 @@ describe('the materializer', () => {
     bench.outputs.set(10, [table(1)]);
     await bench.file(outputPath(10, 0));
     bench.disk.inject({ kind: 'sync-dir-error', path: 'tables', times: 1 });
-    bench.materializer.planned(10, bench.wanted);
+    bench.materializer.produced(10, bench.wanted);
     await turns();
     await bench.memory.unlink(tablePath(1));
     await bench.again();
@@ -163,8 +164,8 @@ describe('the materializer', () => {
   it('what a plan left whose outputs were never needed goes', async () => {
     bench.wanted = [table(1), table(2)];
     bench.unobtainable.add(1);
-    bench.materializer.planned(10, [table(1)]);
-    bench.materializer.planned(20, [table(2)]);
+    bench.materializer.produced(10, [table(1)]);
+    bench.materializer.produced(20, [table(2)]);
     await turns();
     bench.wanted = [table(2)];
     await bench.again();

@@ -31,8 +31,8 @@ export interface MaterializerParts {
   readonly healing: Pick<HealingHooks, 'materializeHeal'>;
 }
 
-/** How an owed table came into being. */
-type Origin = { readonly kind: 'plan'; readonly plan: LogIndex } | { readonly kind: 'heal'; readonly removed: TableMeta };
+/** How an owed table came into being. `sequence`: the log index of the seal or plan. */
+type Origin = { readonly kind: 'produced'; readonly sequence: LogIndex } | { readonly kind: 'heal'; readonly removed: TableMeta };
 
 const RETRY_MS = 300;
 const SOURCES_MS = 2_000;
@@ -55,13 +55,13 @@ export class Materializer {
     this.#work = new Coalesced(() => this.#drain(), (error) => parts.life.fail(error));
   }
 
-  planned(plan: LogIndex, added: readonly TableMeta[]): void {
+  produced(sequence: LogIndex, added: readonly TableMeta[]): void {
     for (const table of added) {
-      assert(table.birth.sequence === plan, `S6 table ${table.id} comes from plan ${plan}`);
+      assert(table.birth.sequence === sequence, `S6 table ${table.id} comes from entry ${sequence}`);
       assert(!this.#origins.has(table.id), `S2 id ${table.id} is given out once`);
-      this.#origins.set(table.id, { kind: 'plan', plan });
+      this.#origins.set(table.id, { kind: 'produced', sequence });
     }
-    if (added.length === 0) this.#parts.executor.close(plan);
+    if (added.length === 0) this.#parts.executor.close(sequence);
     this.kick();
   }
 
@@ -149,13 +149,13 @@ export class Materializer {
     return [...sources.values()].sort((a, b) => a.id - b.id);
   }
 
-  /** Nothing is owed: what plans left whose outputs were never needed can go. */
+  /** Nothing is owed: what jobs left whose outputs were never needed can go. */
   #forget(): void {
-    const plans = new Set<LogIndex>();
-    for (const origin of this.#origins.values()) if (origin.kind === 'plan') plans.add(origin.plan);
+    const sequences = new Set<LogIndex>();
+    for (const origin of this.#origins.values()) if (origin.kind === 'produced') sequences.add(origin.sequence);
     this.#origins.clear();
     this.#named.clear();
-    for (const plan of plans) this.#parts.executor.close(plan);
+    for (const sequence of sequences) this.#parts.executor.close(sequence);
   }
 
   async #one(table: TableMeta): Promise<boolean> {
@@ -167,7 +167,7 @@ export class Materializer {
         const how = await healing.materializeHeal(origin.removed, table);
         env.events.emit({ type: 'materialized', table: table.id, how, bytes: table.bytes });
       } else {
-        const relinked = origin ? await this.#relink(origin.plan, table) : false;
+        const relinked = origin ? await this.#relink(origin.sequence, table) : false;
         if (!relinked) await this.#fetch(table);
         env.events.emit({ type: 'materialized', table: table.id, how: relinked ? 'relink' : 'fetch', bytes: table.bytes });
       }
@@ -182,27 +182,28 @@ export class Materializer {
     return true;
   }
 
-  /** The last output of a plan is here: what else the plan left can go. */
+  /** The last output of a seal or plan is here: what else its job left can go. */
   #settle(id: TableId, origin: Origin | undefined): void {
     this.#origins.delete(id);
-    if (origin?.kind !== 'plan') return;
-    for (const other of this.#origins.values()) if (other.kind === 'plan' && other.plan === origin.plan) return;
-    this.#parts.executor.close(origin.plan);
+    if (origin?.kind !== 'produced') return;
+    for (const other of this.#origins.values()) if (other.kind === 'produced' && other.sequence === origin.sequence) return;
+    this.#parts.executor.close(origin.sequence);
   }
 
   /**
-   * True if this member produced exactly these bytes. If the name could not be made durable they
-   * are still its own, under that name: members that all forgot theirs at one edit would ask each
-   * other for ever.
+   * True if this member produced exactly these bytes. False also if a majority produced other bytes
+   * than this member: then theirs are fetched (S6). If the name could not be made durable they are
+   * still its own, under that name: members that all forgot theirs at one edit would ask each other
+   * for ever.
    */
-  async #relink(plan: LogIndex, table: TableMeta): Promise<boolean> {
+  async #relink(sequence: LogIndex, table: TableMeta): Promise<boolean> {
     const { executor, env } = this.#parts;
-    await executor.settled(plan);
-    const own = executor.outputs(plan)?.find((output) => output.birth.ordinal === table.birth.ordinal);
-    assert(own === undefined || own.birth.sequence === plan, `S6 what is relinked for plan ${plan} was produced for it`);
+    await executor.settled(sequence);
+    const own = executor.outputs(sequence)?.find((output) => output.birth.ordinal === table.birth.ordinal);
+    assert(own === undefined || own.birth.sequence === sequence, `S6 what is relinked for entry ${sequence} was produced for it`);
     if (own === undefined || own.fileDigest !== table.fileDigest || own.rootDigest !== table.rootDigest) return false;
-    assert(own.bytes === table.bytes && sameTable(own, table), `S6 table ${table.id} is output ${table.birth.ordinal} of plan ${plan}`);
-    const from = outputPath(plan, table.birth.ordinal);
+    assert(own.bytes === table.bytes && sameTable(own, table), `S6 table ${table.id} is output ${table.birth.ordinal} of entry ${sequence}`);
+    const from = outputPath(sequence, table.birth.ordinal);
     const to = tablePath(table.id);
     if (!this.#named.has(table.id) || env.disk.sizeOf(to) !== table.bytes) {
       if (env.disk.sizeOf(from) !== table.bytes) return false;

@@ -80,26 +80,26 @@ export class Planner {
     for (const plan of plans) this.#settle(plan.index, 'compact', plan.inputs);
   }
 
-  #settle(plan: LogIndex, kind: 'flush' | 'compact', removed: Extract<TreeOp, { kind: 'edit' }>['removed']): void {
-    assert(this.#parts.tree.latest.isPending(plan), `S3 only a pending plan is settled: ${plan}`);
+  #settle(sequence: LogIndex, kind: 'flush' | 'compact', removed: Extract<TreeOp, { kind: 'edit' }>['removed']): void {
+    assert(this.#parts.tree.latest.isPending(sequence), `S3 only a pending seal or plan is settled: ${sequence}`);
     const { agreement, env } = this.#parts;
-    const verdict = agreement.verdict(plan);
+    const verdict = agreement.verdict(sequence);
     switch (verdict.kind) {
       case 'pending':
         return;
       case 'agreed':
-        if (verdict.dissenters.length > 0) env.events.emit({ type: 'digest-disagreed', plan, nodes: verdict.dissenters });
-        assert(verdict.tables.every(({ birth }) => birth.sequence === plan), `S6 what is installed for plan ${plan} was produced for it`);
-        this.#propose({ kind: 'edit', plan, removed, added: verdict.tables });
+        if (verdict.dissenters.length > 0) env.events.emit({ type: 'digest-disagreed', plan: sequence, nodes: verdict.dissenters });
+        assert(verdict.tables.every(({ birth }) => birth.sequence === sequence), `S6 what is installed for entry ${sequence} was produced for it`);
+        this.#propose({ kind: 'edit', plan: sequence, removed, added: verdict.tables });
         return;
       case 'split':
-        env.events.emit({ type: 'digest-disagreed', plan, nodes: verdict.nodes });
-        agreement.forget(plan);
-        this.#redo(plan);
+        env.events.emit({ type: 'digest-disagreed', plan: sequence, nodes: verdict.nodes });
+        agreement.forget(sequence);
+        this.#redo(sequence);
         return;
       case 'failed':
         // A flush needs nothing but memory, so only a compaction can fail for want of a block.
-        if (kind === 'compact') this.#propose({ kind: 'abandon', plan });
+        if (kind === 'compact') this.#propose({ kind: 'abandon', plan: sequence });
         return;
     }
   }
@@ -134,12 +134,12 @@ export class Planner {
   }
 
   /** All members produce it again. */
-  #redo(plan: LogIndex): void {
-    assert(this.#parts.leadership.isLeader, 'S3 only the leader has plans produced again');
+  #redo(sequence: LogIndex): void {
+    assert(this.#parts.leadership.isLeader, 'S3 only the leader has something produced again');
     const { env, membership, executor } = this.#parts;
-    const body = frame(FRAME_REDO, new ByteWriter(8).varint(plan).finish());
+    const body = frame(FRAME_REDO, new ByteWriter(8).varint(sequence).finish());
     for (const peer of membership.peers) env.network.send(peer, body);
-    executor.redo(plan);
+    executor.redo(sequence);
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Brings what this member produced to whoever leads: into its own agreement, or over the network. A
  * report may be lost, so all that wait for an edit are sent again now and then, and to each new
- * leader. Nothing is said of a plan that is pending no more.
+ * leader. Nothing is said of a seal or plan that is pending no more.
  */
 
 import { assert } from '../../base/assert.js';
@@ -28,9 +28,9 @@ export class Reports {
   send(report: Report): void {
     const { env, tree, leadership, agreement } = this.#parts;
     const { leader, self } = leadership;
-    if (!tree.latest.isPending(report.plan)) return;
-    const { plan, outcome } = report;
-    assert(outcome.kind === 'failed' || outcome.tables.every(({ birth }) => birth.sequence === plan), `S6 what is reported for plan ${plan} was produced for it`);
+    if (!tree.latest.isPending(report.sequence)) return;
+    const { sequence, outcome } = report;
+    assert(outcome.kind === 'failed' || outcome.tables.every(({ birth }) => birth.sequence === sequence), `S6 what is reported for entry ${sequence} was produced for it`);
     if (leader === self) agreement.record(self, report);
     else if (leader !== 0) env.network.send(leader, frame(FRAME_REPORT, encodeReport(report)));
   }

@@ -1,8 +1,13 @@
 /**
- * The tree as a replicated state machine: applies tree ops to the logical manifest (pure, equal
- * everywhere) and sets this member's files in motion after it. What is not durable is a function of
- * the log: seals and plans at or below the materialized index are already in the manifest, so
- * replay only re-creates their memtables and jobs.
+ * The tree as a replicated state machine. A tree op, step by step:
+ *   1. `applyTreeOp` gives the next version (pure, equal everywhere); a stale op is a no-op (S3);
+ *   2. seal or plan: the executor produces from this member's own memtable or files, and reports
+ *      the digests;
+ *   3. the leader's planner proposes the edit that a majority's reports agree on (S6);
+ *   4. edit: the materializer makes the added tables local: relinked, healed or fetched;
+ *   5. the manifest writer makes the version durable, and what only the older one needed goes.
+ * After a restart, ops that the manifest holds are skipped: seals make their memtables and flushes
+ * again, and `resume` starts the jobs of plans that are pending.
  */
 
 import { assert } from '../../base/assert.js';
@@ -120,7 +125,7 @@ export class TreeMachine {
   /** A frame from a peer. Throws CodecError. */
   onReport(from: NodeId, body: Uint8Array): void {
     const report = decodeReport(body);
-    if (this.#parts.tree.latest.isPending(report.plan)) this.#agreement.record(from, report);
+    if (this.#parts.tree.latest.isPending(report.sequence)) this.#agreement.record(from, report);
   }
 
   onRedo(from: NodeId, body: Uint8Array): void {
@@ -188,13 +193,13 @@ export class TreeMachine {
     const removed = outcome.removed.map((table) => table.id);
     const { latest } = this.#parts.tree;
     assert(added.every((id) => latest.has(id)) && !removed.some((id) => latest.has(id)), `S1 the edit at ${index} is in the version now`);
-    env.events.emit({ type: 'edit', index, plan: outcome.plan ?? 0, added, removed });
-    if (outcome.plan !== undefined) {
+    env.events.emit({ type: 'edit', index, plan: outcome.sequence ?? 0, added, removed });
+    if (outcome.sequence !== undefined) {
       if (outcome.removed.length === 0) this.#flushes++;
       else this.#compactions++;
-      assert(!latest.isPending(outcome.plan), `S3 plan ${outcome.plan} has its edit`);
-      this.#agreement.forget(outcome.plan);
-      this.materializer.planned(outcome.plan, outcome.added);
+      assert(!latest.isPending(outcome.sequence), `S3 entry ${outcome.sequence} has its edit`);
+      this.#agreement.forget(outcome.sequence);
+      this.materializer.produced(outcome.sequence, outcome.added);
       return;
     }
     const [before] = outcome.removed;

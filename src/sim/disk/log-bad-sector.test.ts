@@ -24,10 +24,10 @@ async function fill(log: DurableLog, through: number): Promise<void> {
   while (log.lastIndex() < through) await log.append(someEntries(log.lastIndex() + 1, 10, 1), log.lastIndex());
 }
 
-async function holdsAll(life: Disk, before: string[], coveredThrough: number): Promise<void> {
-  const { log } = await openLog(life, { coveredThrough });
+async function holdsAll(life: Disk, before: string[], flushedIndex: number): Promise<void> {
+  const { log } = await openLog(life, { flushedIndex });
   const kept = before.slice(-(log.lastIndex() - log.firstIndex() + 1));
-  assert.ok(log.firstIndex() <= coveredThrough + 1 && kept.length > 0);
+  assert.ok(log.firstIndex() <= flushedIndex + 1 && kept.length > 0);
   assert.deepEqual(show(allEntries(log)), kept);
   await log.close();
 }
@@ -62,7 +62,7 @@ describe('a log on a disk with a bad sector', () => {
         if (learnt === 'at the start') {
           await log.close();
           disk.crash();
-          log = (await openLog(start(), { coveredThrough: 900 })).log;
+          log = (await openLog(start(), { flushedIndex: 900 })).log;
         } else {
           assert.throws(() => allEntries(log), (error: unknown) => codeOf(error) === 'ENTRY_UNREADABLE');
         }

@@ -71,9 +71,9 @@ describe('a strike on disks', function () {
     const node = trial.context.nodes[0] as SimNode;
     const { disk } = node;
     const segments = readSegments(disk, rested.settings.logSegmentBytes);
-    const f = (rested.durable[0] as NonNullable<Rested['durable'][0]>).flushed.index;
+    const flushed = (rested.durable[0] as NonNullable<Rested['durable'][0]>).flushed.index;
     assert.ok(segments.length >= 2 && segments.every(({ headerAt, sizeGood }) => sizeGood && headerAt.length === 2));
-    assert.ok(segments.some(({ batches }) => batches.some((batch) => batch.last < f)), 'some of the log is below F');
+    assert.ok(segments.some(({ batches }) => batches.some((batch) => batch.last < flushed)), 'some of the log is below the flushed index');
     assert.ok(segments.every(({ batches }) => batches.every(({ whole }) => whole)));
     assert.equal(readSlots(disk).length, 4);
     const copies = readCopies(disk);

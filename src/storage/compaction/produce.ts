@@ -22,7 +22,7 @@
  * 1. The leader picks inputs (`pickLeveled`) and proposes a plan. Applied, it makes them busy
  *    (`judgePlan`).
  * 2. `produceCompaction` merges the inputs in key order (`MergeCursor`), leaves out what GC allows
- *    (`VersionGc`), and begins a new table whenever one is full.
+ *    (`MvccGc`), and begins a new table whenever one is full.
  * 3. The outputs are synced, named and read back, as in a flush.
  * 4. Members report, and the leader proposes the edit, as in a flush.
  * 5. The edit puts the outputs in the place of the inputs. The files of those go when no version
@@ -42,7 +42,7 @@ import type { TableStore } from '../table/table-store.js';
 import type { PendingPlan, PendingSeal } from '../version/pending.js';
 import type { ProducedTable, TableMeta } from '../table/table-meta.js';
 import { OutputFiles } from './output-files.js';
-import { VersionGc, type Emit } from './version-gc.js';
+import { MvccGc, type Emit } from './mvcc-gc.js';
 
 export interface ProduceContext {
   readonly disk: Disk;
@@ -102,7 +102,7 @@ export async function produceCompaction(
   const merged = new MergeCursor(runsOf(inputs).map((run) => run.map((meta) => context.tables.reader(meta))));
   let target: OutputFiles | undefined;
   const emit: Emit = (key, tombstone, liveDelta, value) => target?.add(key, tombstone, liveDelta, value);
-  const gc = plan.purpose === 'rewrite' ? undefined : new VersionGc(plan, emit);
+  const gc = plan.purpose === 'rewrite' ? undefined : new MvccGc(plan, emit);
   const step: Step = (out) => {
     target = out;
     for (let n = 0; n < SLICE_ENTRIES && out.pendingBytes < WRITE_BYTES; n++) {

@@ -17,7 +17,7 @@ import { TreeView, type TreeState } from './tree-view.js';
 import type { Version } from '../version/version.js';
 import type { PositionedOp } from '../version/manifest-record.js';
 import type { TableMeta } from '../table/table-meta.js';
-import { VersionLine, type Unrecorded } from '../version/version-line.js';
+import { VersionSet, type Unrecorded } from '../version/version-set.js';
 
 interface TreeOptions {
   readonly disk: Disk;
@@ -35,7 +35,7 @@ interface SealedMemtable {
 export class Tree implements ReadableTree {
   readonly #tables: TableStore;
   readonly #files: TreeFiles;
-  #line: VersionLine;
+  #set: VersionSet;
   #active = new Memtable();
   /** Oldest first. */
   #sealed: SealedMemtable[] = [];
@@ -52,7 +52,7 @@ export class Tree implements ReadableTree {
     this.#tables = options.tables;
     this.#files = new TreeFiles(options.disk, options.tables);
     this.#files.addAll(options.durable);
-    this.#line = new VersionLine(options.durable, this.#files);
+    this.#set = new VersionSet(options.durable, this.#files);
     this.#version = new TreeVersion(options.durable, options.tables, undefined);
     this.#versions = [this.#version];
     this.#state = { memtables: [this.#active], version: this.#version };
@@ -112,32 +112,32 @@ export class Tree implements ReadableTree {
 
   /** Takes each version as it is applied, with its op. The first follows the durable one. */
   advance(manifest: Version, op: PositionedOp): void {
-    this.#line.advance(manifest, op);
+    this.#set.advance(manifest, op);
     this.#settle();
   }
 
   /** The newest version: as of the last op that was applied. */
   get latest(): Version {
-    return this.#line.latest;
+    return this.#set.latest;
   }
 
   /**
    * The newest version whose tables are all local: what is read. Its `last.index` is the
-   * materialized index (E): every op up to there is in local files. Its `flushed.index` is the
-   * flushed index (F): every write up to there is in local tables.
+   * materialized index: every op up to there is in local files. Its `flushed.index` is the flushed
+   * index: every write up to there is in local tables.
    */
   get materialized(): Version {
-    return this.#line.materialized;
+    return this.#set.materialized;
   }
 
   /** What the ManifestStore recorded last. */
   get durable(): Version {
-    return this.#line.durable;
+    return this.#set.durable;
   }
 
   /** Tables of the latest version that are not local, oldest id first. */
   owed(): readonly TableMeta[] {
-    return this.#line.owed();
+    return this.#set.owed();
   }
 
   isLocal(id: TableId): boolean {
@@ -155,7 +155,7 @@ export class Tree implements ReadableTree {
 
   /** Of any version that is still kept (durable to latest). */
   meta(id: TableId): TableMeta | undefined {
-    return this.#line.meta(id);
+    return this.#set.meta(id);
   }
 
   /**
@@ -163,12 +163,12 @@ export class Tree implements ReadableTree {
    * ManifestStore.append, then its manifest to setDurable, then collect().
    */
   unrecorded(): Unrecorded | undefined {
-    return this.#line.unrecorded();
+    return this.#set.unrecorded();
   }
 
   /** The ManifestStore has synced this version: one that unrecorded() gave. */
   setDurable(manifest: Version): void {
-    this.#line.setDurable(manifest);
+    this.#set.setDurable(manifest);
     assert(this.durable.flushed.index <= this.materialized.flushed.index, 'S5 what is durably flushed is in the tables that are read');
   }
 
@@ -179,7 +179,7 @@ export class Tree implements ReadableTree {
    */
   reset(manifest: Version): void {
     this.#files.addAll(manifest);
-    this.#line = new VersionLine(manifest, this.#files);
+    this.#set = new VersionSet(manifest, this.#files);
     this.#sealed = [];
     this.#active = new Memtable();
     this.#openVersion(manifest);
@@ -218,7 +218,7 @@ export class Tree implements ReadableTree {
 
   /** S5: every table that a kept version (and so any pending plan) or a reader's version names. */
   #named(): Set<TableId> {
-    const named = this.#line.named();
+    const named = this.#set.named();
     this.#versions = this.#versions.filter((version) => version.readers > 0 || version === this.#version);
     for (const version of this.#versions) for (const level of version.levels) for (const table of level) named.add(table.meta.id);
     return named;
@@ -227,7 +227,7 @@ export class Tree implements ReadableTree {
   /** Moves reads to the newest version whose tables are all local, if that has changed. */
   #settle(): void {
     const before = this.materialized;
-    if (!this.#line.settle()) return;
+    if (!this.#set.settle()) return;
     const now = this.materialized;
     const flushed = now.flushed.index;
     this.#sealed = this.#sealed.filter((sealed) => sealed.index > flushed);

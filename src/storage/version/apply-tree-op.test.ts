@@ -153,7 +153,7 @@ describe('applyTreeOp', () => {
     log.refused({ kind: 'heal-edit', removed: { id: 12, digest: digestOf(77) } }, /not live/);
     const outcome = log.apply({ kind: 'heal-edit', removed: { id: a.id, digest: a.fileDigest } });
     assert(outcome.kind === 'edited');
-    assert.equal(outcome.plan, undefined);
+    assert.equal(outcome.sequence, undefined);
     assert.deepEqual(log.manifest.levels[0], [b, { ...a, id: 3 }]);
     log.refused({ kind: 'heal-edit', removed: { id: a.id, digest: a.fileDigest } }, /not live/);
   });

@@ -26,8 +26,8 @@ export type OpOutcome =
   | { readonly kind: 'planned'; readonly plan: PendingPlan }
   | {
       readonly kind: 'edited';
-      /** The seal or plan that was carried out; undefined for a heal edit. */
-      readonly plan: LogIndex | undefined;
+      /** Log index of the seal or plan that was carried out; undefined for a heal edit. */
+      readonly sequence: LogIndex | undefined;
       readonly removed: readonly TableMeta[];
       readonly added: readonly TableMeta[];
     }
@@ -132,7 +132,7 @@ function applyFlush(manifest: Version, op: EditOp, seal: PendingSeal): Applied {
   const flushed = { index: seal.index, term: seal.term };
   return {
     manifest: manifest.with({ nextTableId, levels, flushed, seals: manifest.seals.slice(1) }),
-    outcome: { kind: 'edited', plan: seal.index, removed: [], added: metas },
+    outcome: { kind: 'edited', sequence: seal.index, removed: [], added: metas },
   };
 }
 
@@ -158,7 +158,7 @@ function applyCompaction(manifest: Version, op: EditOp, plan: PendingPlan): Appl
   assert(plan.outputLevel === 0 || isSorted(levels[plan.outputLevel] ?? []), `S3 level ${plan.outputLevel} is sorted and disjoint after plan ${plan.index}`);
   return {
     manifest: manifest.with({ nextTableId, levels, plans: manifest.plans.filter((p) => p !== plan) }),
-    outcome: { kind: 'edited', plan: plan.index, removed: removed.map((r) => r.meta), added: metas },
+    outcome: { kind: 'edited', sequence: plan.index, removed: removed.map((r) => r.meta), added: metas },
   };
 }
 
@@ -173,7 +173,7 @@ function applyHeal(manifest: Version, op: HealOp): Applied {
     level === found.level ? tables.map((t) => (t === found.meta ? added : t)) : tables);
   return {
     manifest: manifest.with({ nextTableId: manifest.nextTableId + 1, levels }),
-    outcome: { kind: 'edited', plan: undefined, removed: [found.meta], added: [added] },
+    outcome: { kind: 'edited', sequence: undefined, removed: [found.meta], added: [added] },
   };
 }
 

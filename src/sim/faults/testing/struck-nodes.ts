@@ -112,7 +112,7 @@ export async function remembered({ world, context }: Trial, node: SimNode): Prom
     const { manifest } = manifests;
     const { log } = await DurableLog.open(
       { disk, clock: simClock(world, process), events: { emit: () => undefined } },
-      { segmentBytes: context.settings.logSegmentBytes, minCommitKnown: manifest.last.index, coveredThrough: manifest.flushed.index },
+      { segmentBytes: context.settings.logSegmentBytes, knownCommit: manifest.last.index, flushedIndex: manifest.flushed.index },
     );
     const from = Math.max(log.firstIndex(), manifest.flushed.index + 1);
     const entries = log.lastIndex() >= from ? log.entries(from, log.lastIndex() + 1) : [];

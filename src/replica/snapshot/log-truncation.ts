@@ -1,6 +1,6 @@
 /**
- * The log goes only below what this node and a quorum hold in durable tables, and what no snapshot
- * transfer needs: whoever lacks more of it than that is sent a snapshot.
+ * The log is truncated only below what this node and a quorum hold in durable tables, and what no
+ * snapshot transfer needs: whoever lacks more of it than that is sent a snapshot.
  */
 
 import { assert } from '../../base/assert.js';
@@ -11,7 +11,7 @@ import type { DurableLog } from '../log/durable-log.js';
 import type { Life } from '../state/life.js';
 import type { SnapshotSender } from './snapshot-sender.js';
 
-export interface LogShortenerParts {
+export interface LogTruncationParts {
   readonly life: Life;
   readonly log: DurableLog;
   readonly tree: Tree;
@@ -20,18 +20,20 @@ export interface LogShortenerParts {
   readonly sender: SnapshotSender;
 }
 
-export class LogShortener {
-  readonly #parts: LogShortenerParts;
-  /** What is being dropped: once at a time. */
+export class LogTruncation {
+  readonly #parts: LogTruncationParts;
+  /** The truncation that goes on: one at a time. */
   #running: Promise<void> | undefined;
   /** Another version is being put in place. */
   #held = false;
 
-  constructor(parts: LogShortenerParts) {
+  constructor(parts: LogTruncationParts) {
     this.#parts = parts;
   }
 
-  /** Manifest and log do not belong together for the moment: nothing is dropped until `release`. */
+  /**
+   * Manifest and log do not belong together for the moment: nothing is truncated until `release`.
+   */
   hold(): void {
     assert(!this.#held, 'S2 one version takes the place of another at a time');
     this.#held = true;
@@ -47,7 +49,7 @@ export class LogShortener {
     return this.#running;
   }
 
-  /** Drops what may go. Rejects with LogError. */
+  /** Truncates as far as it may. Rejects with LogError. */
   async run(): Promise<void> {
     const { life, log, tree, gossip, events, sender } = this.#parts;
     const own = tree.durable.flushed.index;

@@ -22,7 +22,7 @@ export interface Candidate {
   campaign(): void;
 }
 
-export interface LeaderLossOptions {
+export interface EarlyCampaignOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly electionTimeoutMs: number;
@@ -33,13 +33,13 @@ export interface LeaderLossOptions {
 const TURN_MS = 80;
 const JITTER_MS = 20;
 
-export class LeaderLoss {
+export class EarlyCampaign {
   readonly #candidate: Candidate;
-  readonly #options: LeaderLossOptions;
+  readonly #options: EarlyCampaignOptions;
   /** There while no leader is known and the turn of this member is yet to come. */
   #timer: Timer | undefined;
 
-  constructor(candidate: Candidate, options: LeaderLossOptions) {
+  constructor(candidate: Candidate, options: EarlyCampaignOptions) {
     this.#candidate = candidate;
     this.#options = options;
   }

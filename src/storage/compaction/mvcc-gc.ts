@@ -1,8 +1,8 @@
 /**
- * Which versions a compaction keeps: above the GC revision all; at or below it the newest of each
- * key, and not even that if it is a tombstone with nothing older below. The live deltas of what
- * goes are added to what stays, so that the sums over any range at the newest revision are what
- * they were. Of system keys only the newest stays.
+ * Which MVCC versions a compaction keeps: above the GC revision all; at or below it the newest of
+ * each key, and not even that if it is a tombstone with nothing older below. The live deltas of
+ * what goes are added to what stays, so that the sums over any range at the newest revision are
+ * what they were. Of system keys only the newest stays.
  */
 
 import { assert } from '../../base/assert.js';
@@ -18,7 +18,7 @@ interface GcRules {
 
 export type Emit = (internalKey: Uint8Array, tombstone: boolean, liveDelta: number, value: Uint8Array) => void;
 
-export class VersionGc {
+export class MvccGc {
   readonly #rules: GcRules;
   readonly #emit: Emit;
   /**

@@ -1,20 +1,20 @@
 import assert from 'node:assert/strict';
 import { ManualClock } from '../../base/testing/manual-clock.js';
 import { MemberState } from '../state/testing/member-state.js';
-import { LeaderLoss } from './leader-loss.js';
+import { EarlyCampaign } from './early-campaign.js';
 
-describe('a lost leader', () => {
+describe('an early campaign', () => {
   it('an election whose votes take long is not thrown away by another pre-election', () => {
     const clock = new ManualClock();
     let campaigns = 0;
     const member = new MemberState();
     const { leadership, membership } = member;
     const random = { uint32: () => 0, below: () => 0, float: () => 0 };
-    const loss = new LeaderLoss(
+    const early = new EarlyCampaign(
       { leadership, campaign: () => void campaigns++ },
       { clock, random, electionTimeoutMs: 1_000, membership },
     );
-    loss.start(3);
+    early.start(3);
     clock.advance(0);
     assert.equal(campaigns, 1);
     member.lead(0, 2, 'candidate');

@@ -5,7 +5,7 @@ import type { Env } from '../../base/env.js';
 import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import { hintOf, type ConfirmedFault } from '../hints/confirmed-fault.js';
 import { HintStore } from '../hints/hint-store.js';
-import { materializeHeal, type MaterializerParts } from './materialize.js';
+import { materializeHeal, type HealFiles } from './materialize-heal.js';
 import { copyPath, type TableCopies } from '../repair/table-copies.js';
 import { makeTable, seeded, TestClock, TestNetwork, writeFile } from '../testing/world.js';
 
@@ -14,7 +14,7 @@ describe('materializing a heal', () => {
   const removed: TableMeta = { ...produced, id: 1 };
   const added: TableMeta = { ...produced, id: 2 };
 
-  async function parts(whileVerifying: (hints: HintStore) => void): Promise<MaterializerParts & { readonly disk: MemoryDisk }> {
+  async function parts(whileVerifying: (hints: HintStore) => void): Promise<HealFiles & { readonly disk: MemoryDisk }> {
     const disk = new MemoryDisk();
     await disk.mkdir('tables');
     await writeFile(disk, tablePath(1), file);

@@ -1,7 +1,7 @@
 /**
  * A heal edit on this node's files. On return `tables/<added>.sst` holds the proven bytes: relinked
  * if this node's own raw bytes are clean past the caches and no hint is open against them, written
- * anew otherwise (the two good replicas are read, the rotten one is rewritten).
+ * anew otherwise.
  *
  * H5: the old file is only read, and the new name appears by link or rename of finished, synced,
  * proven bytes. So a crash at any point leaves the old table as it was and the new one absent or
@@ -18,12 +18,12 @@ import type { HintStore } from '../hints/hint-store.js';
 import { copyPath, type TableCopies } from '../repair/table-copies.js';
 
 /**
- * relink: the same sectors under the new name. fetch: nothing of an own file could be used, because
- * it is missing.
+ * relink: the same sectors under the new name. fetch: there was no own file; all bytes came from
+ * peers or kept repairs.
  */
 type Materialized = 'relink' | 'rewrite' | 'fetch';
 
-export interface MaterializerParts {
+export interface HealFiles {
   readonly env: Env;
   readonly hints: HintStore;
   readonly copies: TableCopies;
@@ -37,7 +37,7 @@ interface CleanFile {
   readonly proof: VerifyReport;
 }
 
-export async function materializeHeal(parts: MaterializerParts, removed: TableMeta, added: TableMeta): Promise<Materialized> {
+export async function materializeHeal(parts: HealFiles, removed: TableMeta, added: TableMeta): Promise<Materialized> {
   checkEdit(parts, removed, added);
   const { env, copies, tables } = parts;
   const from = tablePath(removed.id);
@@ -63,7 +63,7 @@ export async function materializeHeal(parts: MaterializerParts, removed: TableMe
   return copy.how;
 }
 
-function checkEdit({ known }: MaterializerParts, removed: TableMeta, added: TableMeta): void {
+function checkEdit({ known }: HealFiles, removed: TableMeta, added: TableMeta): void {
   assert(removed.fileDigest === added.fileDigest, `H3 a heal keeps every byte of table ${removed.id}`);
   assert(removed.rootDigest === added.rootDigest, `H3 a heal keeps the root of table ${removed.id}`);
   assert(removed.bytes === added.bytes, `H3 a heal keeps the size of table ${removed.id}`);
@@ -72,12 +72,12 @@ function checkEdit({ known }: MaterializerParts, removed: TableMeta, added: Tabl
   assert(!known.isHere(added.id), `H5 the file of table ${added.id} is owed: nobody reads it yet`);
 }
 
-function hinted({ hints }: MaterializerParts, removed: TableMeta, added: TableMeta): boolean {
+function hinted({ hints }: HealFiles, removed: TableMeta, added: TableMeta): boolean {
   return hints.get(removed.id) !== undefined || hints.get(added.id) !== undefined;
 }
 
 /** Undefined: there is none. The new name comes first: an earlier run may have come that far. */
-async function cleanFile({ env, copies }: MaterializerParts, meta: TableMeta, from: string, to: string): Promise<CleanFile | undefined> {
+async function cleanFile({ env, copies }: HealFiles, meta: TableMeta, from: string, to: string): Promise<CleanFile | undefined> {
   for (const path of [to, from]) {
     if (env.disk.sizeOf(path) === undefined) continue;
     const proof = await copies.verify(meta, path);

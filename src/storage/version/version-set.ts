@@ -17,7 +17,7 @@ export interface Unrecorded {
   readonly manifest: Version;
 }
 
-export class VersionLine {
+export class VersionSet {
   readonly #local: Pick<ReadonlySet<TableId>, 'has'>;
   /**
    * From the durable to the latest one, ascending; versions that differ in nothing that is stored
@@ -121,6 +121,6 @@ export class VersionLine {
     this.#ops = this.#ops.filter((op) => op.index > index);
     this.#versions = [manifest, ...this.#versions.filter((version) => version.last.index > index)];
     if (this.#materialized.last.index === index) this.#materialized = manifest;
-    assert(this.durable === manifest && this.#versions.length >= 1, 'S5 the line begins with the durable version');
+    assert(this.durable === manifest && this.#versions.length >= 1, 'S5 the oldest version that is kept is the durable one');
   }
 }
