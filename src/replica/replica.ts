@@ -190,7 +190,7 @@ export class Replica {
     const { incarnation, term, vote, log, tables } = this.#opened;
     if (life.ended) return;
     life.to({ s: 'joining' });
-    await healing.attach({ env, membership, leadership, tree, tables, fetcher, proposer });
+    await healing.attach({ membership, leadership, tree, tables, fetcher, proposer });
     if (life.ended) return;
     await this.#early.replaceBy(this.#peers);
     const kept = { term, vote, lastIndex: log.lastIndex() };

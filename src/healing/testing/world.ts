@@ -243,11 +243,11 @@ export class TestNode {
   }
 
   #context(): HealingContext {
-    const { world, env, id, tables, fetcher } = this;
+    const { world, id, tables, fetcher } = this;
     this.leadership = new TestLeadership(world, id);
     const membership = { self: id, peers: world.ids.filter((other) => other !== id) };
     const proposer = { propose: (op: TreeOp) => world.propose(op) };
-    return { env, membership, leadership: this.leadership, tree: this, tables, fetcher, proposer };
+    return { membership, leadership: this.leadership, tree: this, tables, fetcher, proposer };
   }
 
   /** The process dies: what is not on disk is gone. */

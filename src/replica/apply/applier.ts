@@ -216,7 +216,7 @@ export class Applier {
 
   /** Undefined: applied at once. False: stopped before it was applied. */
   #apply(entry: Entry): Promise<boolean> | undefined {
-    assert(entry.index === this.index + 1, `R3 entries are applied in order: ${entry.index} after ${this.index}`);
+    assert(entry.index === this.index + 1, 'R3 entries are applied in order');
     // S1 What was committed is never passed over: the rest of the log would lead elsewhere than on
     // the others.
     if (entry.type !== 'normal') {

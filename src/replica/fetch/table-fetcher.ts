@@ -11,6 +11,7 @@ import { assert } from '../../base/assert.js';
 import { sleep, type Env } from '../../base/env.js';
 import { codeOf, messageOf, NetworkError } from '../../base/errors.js';
 import type { NodeId } from '../../base/ids.js';
+import { directoryOf } from '../../base/replace-file.js';
 import { StorageError } from '../../storage/base/errors.js';
 import { rebuildTable } from '../../storage/table/rebuild-table.js';
 import type { BlockName } from '../../storage/table/table-image.js';
@@ -243,9 +244,4 @@ export class TableFetcher {
 /** `from` first, then the others. */
 function inOrder({ from, peers }: FetchTableOptions): NodeId[] {
   return from === undefined ? [...peers] : [from, ...peers.filter((peer) => peer !== from)];
-}
-
-export function directoryOf(path: string): string {
-  const slash = path.lastIndexOf('/');
-  return slash < 0 ? '.' : path.slice(0, slash);
 }

@@ -4,7 +4,6 @@
  * replica and is therefore given to it from above.
  */
 
-import type { Env } from '../../base/env.js';
 import type { LogIndex, NodeId, TableId } from '../../base/ids.js';
 import type { StorageError } from '../../storage/base/errors.js';
 import type { BlockFaults } from '../../storage/table/block-faults.js';
@@ -18,7 +17,6 @@ import type { Membership } from '../state/membership.js';
 
 /** What healing sees of the replica that it serves. */
 export interface HealingContext {
-  readonly env: Env;
   readonly membership: Pick<Membership, 'self' | 'peers'>;
   readonly leadership: Pick<Leadership, 'leader' | 'term' | 'isLeader' | 'mayShapeTree' | 'subscribe'>;
   /** Its versions: latest (applied), materialized (read), durable (in the manifest). */

@@ -64,7 +64,7 @@ export class Overlay implements ReadView {
 
   /** All changes, for the one write that publishes them: asked for once. */
   take(): readonly TreeWrite[] {
-    assert(!this.#taken, `S2 the changes of revision ${this.revision} are published once`);
+    assert(!this.#taken, 'S2 the changes of a revision are published once');
     this.#taken = true;
     return this.writes;
   }
@@ -73,8 +73,8 @@ export class Overlay implements ReadView {
   release(): void {}
 
   put(key: Uint8Array, record: Uint8Array, liveDelta: number): void {
-    assert(!this.#taken, `S2 nothing is put after revision ${this.revision} was published`);
-    assert(liveDelta === 0 || liveDelta === 1, `S2 a put makes a key or overwrites one: ${liveDelta}`);
+    assert(!this.#taken, 'S2 nothing is put once the revision is published');
+    assert(liveDelta === 0 || liveDelta === 1, 'S2 a put makes a key or overwrites one');
     const write: TreeWrite = {
       space: USER_SPACE, key, revision: this.revision, sub: this.writes.length, tombstone: false, liveDelta, value: record,
     };

@@ -99,7 +99,7 @@ export function* range(
     }
     if (pace.step()) yield;
   }
-  assert(kvs.length <= walked && kvs.length <= plan.wanted, `${kvs.length} keys of ${walked} that were looked at`);
+  assert(kvs.length <= walked && kvs.length <= plan.wanted, 'no key is given that was not looked at');
   const count = exhausted ? walked : view.countLive(from, to);
   if (plan.sortBy !== undefined) kvs = yield* sortSliced(kvs, comparator(plan.sortBy, plan.descending), pace);
   const more = request.limit > 0 && kvs.length > request.limit;

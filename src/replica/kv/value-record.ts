@@ -43,7 +43,7 @@ export function encodeRecord(
   lease: LeaseId,
   value: Uint8Array,
 ): Uint8Array {
-  assert(createRevision <= modRevision && version > 0, `a live key has 0 < version, create <= mod, got ${version}`);
+  assert(createRevision <= modRevision && version > 0, 'a live key has 0 < version, create <= mod');
   const age = modRevision - createRevision;
   const leased = lease !== 0n;
   const head = 1 + varintLength(age) + varintLength(version) + (leased ? 8 : 0);

@@ -69,7 +69,7 @@ export class LogWriter {
         continue;
       }
       const { index } = entries[to - 1] as Entry;
-      assert(index === before + to, `R3 entry ${index} is ${to} after ${before}`);
+      assert(index === before + to, 'R3 an entry follows the one before');
       this.#putIdentities();
       const offset = this.#putBatch(this.#context(before + from, term, commit, false), entries, from, to);
       this.#placed.push({ generation: this.#chain.active.generation, offset, from, to });

@@ -129,7 +129,7 @@ export class ReadIndex {
 
   /** Rounds that are confirmed one after another at one index share a batch. */
   #await(index: LogIndex, waiters: Waiter[]): void {
-    assert(index > this.#applied, `R4 a read waits for what is not applied yet: ${index} after ${this.#applied}`);
+    assert(index > this.#applied, 'R4 a read waits for what is not applied yet');
     const last = this.#confirmed.at(-1);
     if (last?.index === index) for (const waiter of waiters) last.waiters.push(waiter);
     else if (waiters.length > 0) this.#confirmed.push({ index, waiters });

@@ -55,7 +55,7 @@ export class ServeGate {
   applied(index: LogIndex): void {
     this.#applied = index;
     if (!this.isOpen) return;
-    assert(index >= this.#served, `R4 what is served never goes back: ${index} after ${this.#served}`);
+    assert(index >= this.#served, 'R4 what is served never goes back');
     this.#served = index;
     if (this.#waiters.length === 0) return;
     const waiters = this.#waiters;
