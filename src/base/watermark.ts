@@ -5,17 +5,17 @@
  * told once.
  */
 
-import { assert } from './assert.js';
+import { AssertionError } from './assert.js';
 import type { LogIndex } from './ids.js';
 
 export class Watermark {
-  readonly #grows: string;
+  readonly #what: string;
   #value: LogIndex;
   readonly #subscribers: ((value: LogIndex) => void)[] = [];
 
   /** `what`: for messages. */
   constructor(what: string, value: LogIndex) {
-    this.#grows = `${what} only grows`;
+    this.#what = what;
     this.#value = value;
   }
 
@@ -25,7 +25,8 @@ export class Watermark {
 
   /** Seen by who looks, not told yet. */
   move(value: LogIndex): void {
-    assert(value >= this.#value, this.#grows);
+    // Once for each entry that is applied: a message is put together only if it is needed.
+    if (value < this.#value) throw new AssertionError(`invariant broken: ${this.#what} only grows: ${value} after ${this.#value}`);
     this.#value = value;
   }
 
