@@ -291,13 +291,16 @@ export class RaftDriver implements Candidate {
     const stable = ready.committedEntries.filter((entry) => entry.index < firstUnstable);
     this.#deliver(ready.readStates, stable);
     this.#writing = true;
-    this.#write(ready, stateChanged).then(
+    // R3 Of this log: while it is being written the core may have gone on to one that leads elsewhere.
+    const { commit } = this.#node;
+    assert(last === 0 || commit <= last, `R3 what is committed (${commit}) is in the log, which ends with ${last}`);
+    this.#write(ready, stateChanged, commit).then(
       () => this.#written(ready, stable.length),
       (error: unknown) => this.#fail(error),
     );
   }
 
-  async #write(ready: Ready, stateChanged: boolean): Promise<void> {
+  async #write(ready: Ready, stateChanged: boolean, commit: LogIndex): Promise<void> {
     const hardState = ready.hardState;
     if (stateChanged && hardState) {
       this.#promises(hardState);
@@ -312,7 +315,7 @@ export class RaftDriver implements Candidate {
     }
     if (ready.entries.length > 0) {
       const started = this.#clock.now();
-      await this.#parts.log.append(ready.entries, this.#node.commit);
+      await this.#parts.log.append(ready.entries, commit);
       assert(this.#parts.log.lastIndex() === ready.entries.at(-1)?.index, `R2 the log ends with what was written, not at ${this.#parts.log.lastIndex()}`);
       const bytes = ready.entries.reduce((sum, entry) => sum + entry.data.length, 0);
       const durationMs = this.#clock.now() - started;

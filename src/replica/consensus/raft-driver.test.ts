@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EMPTY, utf8 } from '../../base/bytes.js';
+import { MemoryDisk } from '../../base/disk/memory-disk.js';
+import type { Env } from '../../base/env.js';
+import { Deferred } from '../../base/deferred.js';
+import { silent } from '../../base/testing/silent.js';
+import { testClock, testRandom, testWorkers } from '../../base/testing/test-env.js';
+import { newMessage } from '../../raft/message.js';
+import type { Entry, Message } from '../../raft/types.js';
+import { HardStateStore } from '../hard-state/hard-state.js';
+import { DurableLog } from '../log/durable-log.js';
+import { Leadership } from '../state/leadership.js';
+import { Life } from '../state/life.js';
+import { Membership } from '../state/membership.js';
+import type { Progress } from '../state/progress.js';
+import { RaftDriver } from './raft-driver.js';
+
+const LOG = { segmentBytes: 64 * 1024 };
+
+const entry = (index: number, term: number): Entry => ({ index, term, type: 'normal', data: utf8(`${index}@${term}`) });
+const entries = (from: number, to: number, term: number): Entry[] => Array.from({ length: to - from + 1 }, (_, i) => entry(from + i, term));
+
+function append(from: number, term: number, after: Entry, what: readonly Entry[], commit: number): Message {
+  return Object.assign(newMessage('MsgApp', from, 1, term), { index: after.index, logTerm: after.term, entries: what, commit });
+}
+
+/** A follower of five, on a disk whose hard state can be held up. */
+class Follower {
+  readonly disk = new MemoryDisk();
+  readonly env: Env;
+  readonly life = new Life();
+  readonly failures: unknown[] = [];
+  /** While it is there, hard state waits for it. */
+  gate: Deferred<void> | undefined;
+  /** Writes of the log that begin; those beyond `maxWrites` never end: the power goes first. */
+  writes = 0;
+  maxWrites = Infinity;
+  log!: DurableLog;
+  driver!: RaftDriver;
+
+  constructor() {
+    const done = (): Promise<void> => Promise.resolve();
+    const network = { maxFrameBytes: 1e9, start: done, send: () => undefined, call: () => Promise.resolve(EMPTY), stop: done };
+    this.env = { clock: testClock, random: testRandom, disk: this.disk, network, workers: testWorkers, events: silent };
+    this.life.to({ s: 'joining' });
+    this.life.subscribe((now) => {
+      if (now.s === 'failed') this.failures.push(now.error);
+    });
+  }
+
+  async start(): Promise<this> {
+    const hardState = await HardStateStore.open(this.disk);
+    await hardState.create({
+      term: 1, vote: 0, incarnation: 1, manifestGeneration: 0, manifestDigest: '0'.repeat(32), clusterId: 7n, memberId: 1,
+    });
+    this.log = (await DurableLog.open(this.env, { ...LOG, flushedIndex: 0, knownCommit: 0 })).log;
+    const update = hardState.update.bind(hardState);
+    hardState.update = async (patch) => {
+      await this.gate?.promise;
+      await update(patch);
+    };
+    const write = this.log.append.bind(this.log);
+    this.log.append = (batch, commit) => (++this.writes > this.maxWrites ? new Promise(() => undefined) : write(batch, commit));
+    const membership = new Membership(1, [1, 2, 3, 4, 5].map((id) => ({ id, name: `n${id}`, peerUrls: [] })));
+    const leadership = new Leadership(1, this.life);
+    const progress = { flushed: 0 } as unknown as Progress;
+    this.driver = new RaftDriver(
+      { env: this.env, life: this.life, membership, leadership, progress, log: this.log, hardState },
+      { take: () => undefined, snapshot: () => assert.fail('nothing is sent'), installSnapshot: () => Promise.resolve() },
+      { applied: 0, commit: 0 }, { heartbeatMs: 10_000, electionMs: 100_000 },
+    );
+    this.life.to({ s: 'serving' });
+    this.driver.start();
+    return this;
+  }
+
+  async until(holds: () => boolean): Promise<void> {
+    for (let turns = 0; !holds(); turns++) {
+      assert.ok(turns < 1_000, `the log ends with ${this.log.lastIndex()}`);
+      assert.deepEqual(this.failures, []);
+      await sleep(1);
+    }
+  }
+
+  /** What a restart after a power loss finds. */
+  async reopen(): Promise<{ readonly log: DurableLog; readonly commit: number }> {
+    void this.driver.stop();
+    const { log, recovered } = await DurableLog.open(this.env, { ...LOG, flushedIndex: 0, knownCommit: 0 });
+    return { log, commit: recovered.commit };
+  }
+}
+
+describe('the commit index that a batch is written with', () => {
+  let follower: Follower;
+
+  beforeEach(async () => {
+    follower = await new Follower().start();
+    follower.driver.step(append(2, 1, entry(0, 0), entries(1, 4, 1), 4));
+    await follower.until(() => follower.log.lastIndex() === 4);
+    // In one turn: what the leader of term 1 sent to this member alone, and the next term.
+    follower.gate = new Deferred();
+    follower.driver.step(append(2, 1, entry(4, 1), entries(5, 10, 1), 4));
+    follower.driver.step(newMessage('MsgHeartbeat', 3, 1, 2));
+    await sleep(5);
+  });
+
+  it('R3 is that of its own log, although a later one has another entry there by then', async () => {
+    const { driver } = follower;
+    driver.step(append(4, 3, entry(7, 1), [entry(8, 3)], 7));
+    driver.step(append(5, 4, entry(8, 3), [entry(9, 4)], 8));
+    follower.maxWrites = 2;
+    follower.gate?.resolve();
+    await follower.until(() => follower.writes === 3);
+    const { log, commit } = await follower.reopen();
+    assert.ok(commit < 8 || log.term(8) === 3, `entry 8 of term ${log.term(8)} counts as committed, the cluster committed that of term 3`);
+    await log.close();
+  });
+
+  it('R3 is within its own log, although a later one is longer by then', async () => {
+    const { driver } = follower;
+    driver.step(append(4, 3, entry(10, 1), [entry(11, 3)], 10));
+    driver.step(append(5, 4, entry(11, 3), [entry(12, 4)], 11));
+    follower.gate?.resolve();
+    await follower.until(() => follower.log.lastIndex() === 12);
+    const { log, commit } = await follower.reopen();
+    assert.ok(commit <= 11 && log.term(12) === 4);
+    await log.close();
+    assert.deepEqual(follower.failures, []);
+  });
+});
