@@ -15,6 +15,8 @@ export type LogIndex = Flavour<number, 'LogIndex'>;
 export type Term = Flavour<number, 'Term'>;
 /** Member id, below 2^53; 0 means none. */
 export type NodeId = Flavour<number, 'NodeId'>;
+/** What all members of the cluster can read; 1 and up (`replica/base/protocol.ts`). */
+export type ClusterVersion = Flavour<number, 'ClusterVersion'>;
 /** Id of a table, given out when its edit is applied, never reused. */
 export type TableId = Flavour<number, 'TableId'>;
 /** etcd's revision; 1 in an empty store. */

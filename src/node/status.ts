@@ -30,6 +30,8 @@ export function nodeStatus(replica: Replica, healing: HealingStatus): NodeStatus
     flushedIndex: progress.flushed,
     firstLogIndex: log.firstIndex(),
     lastLogIndex: log.lastIndex(),
+    clusterVersion: replica.state.version,
+    newestVersion: replica.state.newest,
     revision: kv.revision,
     compactRevision: kv.compactRevision,
     memtableBytes: tree.memtableBytes,

@@ -8,7 +8,7 @@ import type { Birth } from '../storage/table/table-meta.js';
 import type { HealCounters } from '../healing/status/heal-counters.js';
 import type { HintStatus } from '../healing/status/hint-status.js';
 import type { ScrubReport, ScrubStatus } from '../healing/status/scrub-status.js';
-import type { LogIndex, NodeId, Revision, TableId, Term } from '../base/ids.js';
+import type { ClusterVersion, LogIndex, NodeId, Revision, TableId, Term } from '../base/ids.js';
 import type { KvApi } from '../api/services/kv.js';
 
 export interface MemberInfo {
@@ -37,6 +37,9 @@ export interface NodeStatus {
   readonly flushedIndex: LogIndex;
   readonly firstLogIndex: LogIndex;
   readonly lastLogIndex: LogIndex;
+  /** What all members can read, and what this one could. */
+  readonly clusterVersion: ClusterVersion;
+  readonly newestVersion: ClusterVersion;
   readonly revision: Revision;
   readonly compactRevision: Revision;
   readonly memtableBytes: number;

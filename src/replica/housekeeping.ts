@@ -6,6 +6,7 @@
 
 import type { Env, Timer } from '../base/env.js';
 import type { Applier } from './apply/applier.js';
+import type { ClusterVersionRaiser } from './consensus/cluster-version.js';
 import type { Gossip } from './consensus/gossip.js';
 import type { Proposals } from './consensus/proposals.js';
 import type { RaftDriver } from './consensus/raft-driver.js';
@@ -36,6 +37,7 @@ export interface HousekeepingParts {
   readonly sweeper: Sweeper;
   readonly bootstrap: Bootstrap;
   readonly announcement: Announcement;
+  readonly clusterVersion: ClusterVersionRaiser;
 }
 
 const STEP_MS = 50;
@@ -78,8 +80,9 @@ export class Housekeeping {
   }
 
   #eachSecond(): void {
-    const { env, life, driver, gossip, machine, sender, truncation, sweeper } = this.#parts;
+    const { env, life, driver, gossip, clusterVersion, machine, sender, truncation, sweeper } = this.#parts;
     gossip.say();
+    clusterVersion.tick();
     for (const peer of sender.tick(driver.node.status().progress)) driver.reportSnapshot(peer, false);
     machine.resend();
     transferWhenBlocked(this.#parts);

@@ -12,6 +12,8 @@ import { decodeMessages } from '../raft/message-codec.js';
 import type { Message } from '../raft/types.js';
 import { decodeNews, type Gossip } from './consensus/gossip.js';
 import type { RaftDriver } from './consensus/raft-driver.js';
+import { EntryError } from './entry/errors.js';
+import { checkReceived } from './entry/received.js';
 import { isTableCall, type TableServer } from './fetch/table-server.js';
 import type { HealingHooks } from './hooks/healing-hooks.js';
 import { serveVersion, VERSION_METHOD } from './snapshot/peer-versions.js';
@@ -21,7 +23,7 @@ import type { PromisesHeard } from './start/promises-heard.js';
 import { REMEMBERED_METHOD, type PeerMemory } from './start/start-check.js';
 import type { Life } from './state/life.js';
 import type { TreeMachine } from './tree/tree-machine.js';
-import { FRAME_GOSSIP, FRAME_RAFT, FRAME_REDO, FRAME_REPORT, FRAME_SNAPSHOT_ALIVE } from './wire/frame.js';
+import { bodyOf, FRAME_GOSSIP, FRAME_RAFT, FRAME_REDO, FRAME_REPORT, FRAME_SNAPSHOT_ALIVE } from './wire/frame.js';
 
 export interface PeerHandlerParts {
   readonly env: Env;
@@ -50,7 +52,7 @@ export class PeerHandler implements NetworkHandler {
     try {
       this.#receive(from, bytes);
     } catch (error) {
-      if (!(error instanceof CodecError)) return life.fail(error);
+      if (!(error instanceof CodecError || error instanceof EntryError)) return life.fail(error);
       env.events.emit({ type: 'warning', message: 'a peer sent a frame that does not parse', data: { from, why: messageOf(error) } });
     }
   }
@@ -76,11 +78,11 @@ export class PeerHandler implements NetworkHandler {
         for (const message of decodeMessages(bytes, 1)) this.#receiveMessage(from, message);
         return;
       case FRAME_GOSSIP:
-        return gossip.heard(from, decodeNews(bytes, 1));
+        return gossip.heard(from, decodeNews(bodyOf(bytes)));
       case FRAME_REPORT:
-        return machine.onReport(from, bytes.subarray(1));
+        return machine.onReport(from, bodyOf(bytes));
       case FRAME_REDO:
-        return machine.onRedo(from, bytes.subarray(1));
+        return machine.onRedo(from, bodyOf(bytes));
       default:
         throw new CodecError(`frame of unknown kind ${bytes[0]}`);
     }
@@ -91,9 +93,7 @@ export class PeerHandler implements NetworkHandler {
     if (message.from !== from && message.type !== 'MsgTransferLeader' && message.type !== 'MsgProp' && message.type !== 'MsgReadIndex') {
       throw new CodecError(`${message.type} claims to be from ${message.from}`);
     }
-    if (message.type === 'MsgProp' && message.entries.some(({ type }) => type !== 'normal')) {
-      throw new CodecError(`${message.from} proposes a change of the configuration`);
-    }
+    checkReceived(message);
     heard.note(message);
     const { node } = driver;
     if (message.type === 'MsgSnap' && message.term >= node.term && (message.snapshot?.metadata.index ?? 0) > node.commit) receiver.offer(message);

@@ -26,6 +26,7 @@ import type { TreeSettings } from '../storage/base/settings.js';
 import type { Tree } from '../storage/tree/tree.js';
 import type { Version } from '../storage/version/version.js';
 import { Applier } from './apply/applier.js';
+import { ClusterVersionRaiser } from './consensus/cluster-version.js';
 import { Gossip } from './consensus/gossip.js';
 import { Proposals } from './consensus/proposals.js';
 import { RaftDriver } from './consensus/raft-driver.js';
@@ -107,16 +108,17 @@ export class Replica {
 
     const leadership = (this.leadership = new Leadership(membership.self, life));
     const progress = (this.progress = new Progress(tree));
-    const state = (this.state = new ReplicatedState(tree));
+    const state = (this.state = new ReplicatedState(tree, options.newestVersion));
     const common = { env, life, membership, leadership, progress, state, healing, tree, tables, log };
 
     const driver = (this.driver = this.#makeDriver());
     const proposer = (this.proposer = new TreeProposer(leadership, driver));
-    const gossip = (this.gossip = new Gossip({ env, membership, progress, clientUrls }));
+    const gossip = (this.gossip = new Gossip({ env, membership, progress, clientUrls, state }));
     const bootstrap = new Bootstrap({ ...common, driver, settings: options.settings });
     const proposals = (this.proposals = new Proposals(
       { events, clock, leadership, driver }, { incarnation, timeoutMs, maxPending: MAX_PENDING, retryMs: RETRY_MS },
     ));
+    const clusterVersion = new ClusterVersionRaiser({ ...common, gossip, driver });
     const announcement = new Announcement({ self: membership.self, incarnation, state, proposals });
 
     progress.applied.subscribe((index) => this.#noteOwnTerm(index));
@@ -145,6 +147,7 @@ export class Replica {
     const sweeper = new Sweeper({ env, life, tree, transfers: [receiver, this.#switch] });
     this.#housekeeping = new Housekeeping({
       ...common, electionMs, driver, proposals, gossip, reads, applier, machine, sender, truncation, sweeper, bootstrap, announcement,
+      clusterVersion,
     });
     life.subscribe((now) => {
       if (now.s === 'failed') this.#failed(now.error);

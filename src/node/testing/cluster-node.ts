@@ -9,7 +9,7 @@ import { Deferred } from '../../base/deferred.js';
 import type { MemoryDisk } from '../../base/disk/memory-disk.js';
 import type { Disk } from '../../base/disk.js';
 import type { KintsugiEvent } from '../../base/events.js';
-import type { NodeId } from '../../base/ids.js';
+import type { ClusterVersion, NodeId } from '../../base/ids.js';
 import type { Healing } from '../../healing/healing.js';
 import type { Replica } from '../../replica/replica.js';
 import type { NodeStore } from '../node-store.js';
@@ -32,6 +32,8 @@ export class ClusterNode<D extends Disk = MemoryDisk> {
   readonly id: NodeId;
   /** What the next life opens: a test may put another one in while the member is down. */
   disk: D;
+  /** Of the program that the next life runs. Default: this one's. */
+  newestVersion: ClusterVersion | undefined;
   /** The newest last; the oldest are forgotten. */
   readonly events: KintsugiEvent[] = [];
   #state: ClusterNodeState = 'down';

@@ -235,6 +235,7 @@ export class Cluster<D extends Disk = MemoryDisk> {
       electionMs: 300,
       logSegmentBytes,
       cacheBytes,
+      ...(node.newestVersion === undefined ? {} : { newestVersion: node.newestVersion }),
       healing,
       onFatal: (error) => {
         if (life.alive) this.failed(node, 'fatal', error);

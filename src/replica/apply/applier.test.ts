@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import type { Env } from '../../base/env.js';
 import { codeOf } from '../../base/errors.js';
-import { silent } from '../../base/testing/silent.js';
+import type { KintsugiEvent } from '../../base/events.js';
 import type { Entry } from '../../raft/types.js';
 import { StorageError } from '../../storage/base/errors.js';
 import { Applier } from './applier.js';
-import { encodeKv } from '../entry/entry.js';
+import { encodeClusterVersion, encodeKv } from '../entry/entry.js';
+import { sealed } from '../entry/testing/sealed.js';
 import type { KvMachine } from '../kv/kv-machine.js';
 import type { ReplicatedState } from '../kv/replicated-state.js';
 import { MemberState } from '../state/testing/member-state.js';
@@ -26,6 +27,7 @@ class Bench {
   readonly member = new MemberState().serve();
   readonly reads: (readonly [number, number])[] = [];
   broken = false;
+  warnings = 0;
   #mended: (() => void)[] = [];
   readonly applier: Applier;
 
@@ -40,7 +42,7 @@ class Bench {
         return this.tryApplyFast(index);
       },
     } as unknown as KvMachine;
-    const env = { clock: this.clock, workers: { breathe: () => undefined }, events: silent } as unknown as Env;
+    const env = { clock: this.clock, workers: { breathe: () => undefined }, events: { emit: ({ type }: KintsugiEvent) => void (this.warnings += Number(type === 'warning')) } } as unknown as Env;
     const log = {
       entries: (from: number, to: number) => {
         this.reads.push([from, to]);
@@ -51,7 +53,7 @@ class Bench {
     applied.subscribe((index) => this.seen.push(index));
     this.applier = new Applier(
       {
-        env, log, life: this.member.life, state: { kv } as ReplicatedState, progress: { applied },
+        env, log, life: this.member.life, state: { kv, newest: 1 } as ReplicatedState, progress: { applied },
         proposals: { waitsFor: () => false } as unknown as Proposals, machine: { apply: () => undefined },
         healing: { repair: () => new Promise<void>((resolve) => this.#mended.push(resolve)) },
       },
@@ -74,12 +76,40 @@ function turn(): Promise<void> {
 }
 
 describe('applying', () => {
-  it('S1 a change of the membership is never passed over: this version cannot carry it out, and stops', async () => {
+  for (const [what, later] of [
+    ['a change of the membership', { type: 'confChange', data: new Uint8Array(0) }],
+    ['a sound entry of a later kind', { type: 'normal', data: sealed(99, 1) }],
+    ['a sound entry of a later format', { type: 'normal', data: sealed(2, 9) }],
+    ['a version of the cluster that this program does not know', { type: 'normal', data: encodeClusterVersion(8) }],
+  ] as const) {
+    it(`S1 ${what} is never passed over, and stops nobody: apply waits there for a newer program`, async () => {
+      const bench = new Bench();
+      bench.applier.enqueue([entryAt(1), { term: 1, index: 2, ...later }, entryAt(3)]);
+      await turn();
+      bench.applier.enqueue([entryAt(4)]);
+      await turn();
+      assert.deepEqual(bench.failures, []);
+      assert.deepEqual([bench.done, bench.applier.index], [[1], 1]);
+      assert.match(bench.applier.blockedBy ?? '', /entry 2: .*newer program/);
+      assert.notEqual(bench.applier.blockedSince, undefined);
+      assert.equal(bench.warnings, 1, 'said once');
+      // A version of a peer that holds the entry takes its place.
+      await bench.applier.reset(3);
+      assert.deepEqual([bench.applier.blockedBy, bench.applier.blockedSince], [undefined, undefined]);
+      bench.applier.enqueue([entryAt(4)]);
+      await turn();
+      assert.deepEqual(bench.done, [1, 4]);
+    });
+  }
+
+  it('S1 a copy that is not what its proposer made is never carried out', async () => {
     const bench = new Bench();
-    bench.applier.enqueue([entryAt(1), { term: 1, index: 2, type: 'confChange', data: new Uint8Array(0) }, entryAt(3)]);
+    const damaged = entryAt(2);
+    damaged.data[9] = (damaged.data[9] as number) ^ 4;
+    bench.applier.enqueue([entryAt(1), damaged, entryAt(3)]);
     await turn();
-    assert.deepEqual(bench.failures.map(codeOf), ['ENTRY_UNKNOWN']);
-    assert.deepEqual([bench.done, bench.applier.index], [[1], 1]);
+    assert.deepEqual(bench.failures.map(codeOf), ['ENTRY_DAMAGED']);
+    assert.deepEqual(bench.done, [1]);
   });
 
   it('R4 an entry whose block was never mended does not count as applied when the applier stops', async () => {

@@ -71,6 +71,8 @@ export class Applier {
   #known: LogIndex;
   readonly #work: Coalesced;
   #waitingForRepair: string | undefined;
+  /** Why the entry after `index` waits for a newer program. */
+  #waitingForUpgrade: string | undefined;
   #blockedSince: number | undefined;
   /** For who watches a replica: called with each entry once it is applied. Must not throw. */
   onApplied: ((entry: Entry) => void) | undefined;
@@ -100,12 +102,12 @@ export class Applier {
 
   /** What the entry at hand waits for; undefined while things move. */
   get blockedBy(): string | undefined {
-    return this.#waitingForRepair;
+    return this.#waitingForUpgrade ?? this.#waitingForRepair;
   }
 
   /**
    * Since when the entry at hand waits for a repair, whether or not one is being tried at this
-   * moment.
+   * moment, or for a newer program.
    */
   get blockedSince(): number | undefined {
     return this.#blockedSince;
@@ -179,6 +181,7 @@ export class Applier {
     this.#head = 0;
     this.#parts.progress.applied.reset(applied);
     this.#blockedSince = undefined;
+    this.#waitingForUpgrade = undefined;
     assert(this.#waitingForRepair === undefined, 'S1 what waited for a repair has ended before another version is in place');
   }
 
@@ -219,12 +222,15 @@ export class Applier {
     assert(entry.index === this.index + 1, 'R3 entries are applied in order');
     // S1 What was committed is never passed over: the rest of the log would lead elsewhere than on
     // the others.
-    if (entry.type !== 'normal') {
-      throw new ReplicaError('ENTRY_UNKNOWN', `committed entry ${entry.index} changes the membership, which this version cannot`, { index: entry.index });
-    }
+    if (entry.type !== 'normal') return this.#awaitUpgrade(entry, 'it changes the membership, which this program cannot');
     if (entry.data.length === 0) return undefined;
     const record = this.#decode(entry);
+    if (typeof record === 'string') return this.#awaitUpgrade(entry, record);
     switch (record.kind) {
+      case 'cluster-version':
+        if (record.version > this.#parts.state.newest) return this.#awaitUpgrade(entry, `version ${record.version} of the cluster is newer than this program`);
+        this.#parts.state.raise(record.version);
+        return undefined;
       case 'bootstrap':
         this.#parts.state.bootstrap(record.settings);
         return undefined;
@@ -236,12 +242,24 @@ export class Applier {
     }
   }
 
-  #decode(entry: Entry): LogRecord {
+  /** A string: why it cannot be understood, although it is what its proposer made. */
+  #decode(entry: Entry): LogRecord | string {
     try {
       return decodeLogRecord(entry.data);
     } catch (error) {
-      throw new ReplicaError('ENTRY_UNKNOWN', `committed entry ${entry.index}: ${messageOf(error)}`, { index: entry.index }, error);
+      if (codeOf(error) === 'ENTRY_UNKNOWN') return messageOf(error);
+      throw new ReplicaError('ENTRY_DAMAGED', `committed entry ${entry.index}: ${messageOf(error)}`, { index: entry.index }, error);
     }
+  }
+
+  /** Apply ends here until this member runs a newer program or has a version that holds the entry. */
+  #awaitUpgrade({ index }: Entry, why: string): Promise<boolean> {
+    this.#blockedSince ??= this.#parts.env.clock.now();
+    if (this.#waitingForUpgrade === undefined) {
+      this.#waitingForUpgrade = `entry ${index}: ${why}; start this member with a newer program`;
+      this.#parts.env.events.emit({ type: 'warning', message: 'an entry waits for a newer program', data: { index, why } });
+    }
+    return Promise.resolve(false);
   }
 
   #applyKv(index: LogIndex, record: Extract<LogRecord, { kind: 'kv' }>): Promise<boolean> | undefined {

@@ -11,8 +11,10 @@ export type ReplicaErrorCode =
   | 'ROLLED_BACK'
   /** The log of a member that was in a term is gone. */
   | 'LOG_MISSING'
-  /** A committed entry cannot be understood. */
-  | 'ENTRY_UNKNOWN'
+  /** The cluster writes what this program is too old to read. */
+  | 'CLUSTER_NEWER'
+  /** This member's copy of a committed entry is damaged. */
+  | 'ENTRY_DAMAGED'
   /** The disk refused a write or a sync that the node cannot do without. */
   | 'DISK_FAILED'
   /** An internal invariant broke. */

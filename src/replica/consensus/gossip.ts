@@ -1,15 +1,17 @@
 /**
- * What members tell each other once a second and whenever it moves: who they are and how far their
- * durable tables reach. The log may be dropped only below the flushed index that a quorum has made
- * durable, so each member must know the others'. Nothing here is needed for safety beyond that
- * rule, and a member that was not heard of counts as one that flushed nothing.
+ * What members tell each other once a second and whenever it moves: who they are, what version of
+ * the cluster they know, and how far their durable tables reach. The log may be dropped only below
+ * the flushed index that a quorum has made durable, and the version raised only to what all know,
+ * so each member must know the others'. Nothing here is needed for safety beyond those two rules:
+ * a member that was not heard of counts as one that flushed nothing and knows the first version.
  */
 
 import { ByteReader, ByteWriter } from '../../base/bytes.js';
 import { assert, must } from '../../base/assert.js';
 import { CodecError } from '../../base/errors.js';
 import type { Env } from '../../base/env.js';
-import type { LogIndex, NodeId } from '../../base/ids.js';
+import type { ClusterVersion, LogIndex, NodeId } from '../../base/ids.js';
+import type { ReplicatedState } from '../kv/replicated-state.js';
 import type { Membership } from '../state/membership.js';
 import type { Progress } from '../state/progress.js';
 import { FRAME_GOSSIP, frame } from '../wire/frame.js';
@@ -20,6 +22,8 @@ export interface MemberNews {
   /** The flushed index of the member's durable manifest. */
   readonly durableFlushed: LogIndex;
   readonly applied: LogIndex;
+  /** The newest version of the cluster that the member's program knows. */
+  readonly newest: ClusterVersion;
 }
 
 const MAX_URLS = 64;
@@ -27,17 +31,17 @@ const MAX_URLS = 64;
 export function encodeNews(news: MemberNews): Uint8Array {
   const out = new ByteWriter(64).text(news.name).varint(news.clientUrls.length);
   for (const url of news.clientUrls) out.text(url);
-  return out.varint(news.durableFlushed).varint(news.applied).finish();
+  return out.varint(news.durableFlushed).varint(news.applied).varint(news.newest).finish();
 }
 
-/** The record begins at `at`. */
-export function decodeNews(bytes: Uint8Array, at = 0): MemberNews {
-  const input = new ByteReader(bytes, 'gossip', at);
+/** Throws CodecError. */
+export function decodeNews(bytes: Uint8Array): MemberNews {
+  const input = new ByteReader(bytes, 'gossip');
   const name = input.text();
   const count = input.count();
   if (count > MAX_URLS) throw new CodecError(`gossip with ${count} client URLs`);
   const clientUrls = Array.from({ length: count }, () => input.text());
-  const news = { name, clientUrls, durableFlushed: input.varint(), applied: input.varint() };
+  const news = { name, clientUrls, durableFlushed: input.varint(), applied: input.varint(), newest: input.varint() };
   input.end();
   return news;
 }
@@ -47,6 +51,7 @@ export interface GossipParts {
   readonly membership: Membership;
   readonly progress: Progress;
   readonly clientUrls: readonly string[];
+  readonly state: Pick<ReplicatedState, 'newest'>;
 }
 
 export class Gossip {
@@ -66,12 +71,13 @@ export class Gossip {
 
   /** Tells all others how things stand here. */
   say(): void {
-    const { env, membership, progress, clientUrls } = this.#parts;
+    const { env, membership, progress, clientUrls, state } = this.#parts;
     const now = env.clock.now();
     assert(now >= this.#saidAt, `D1 time goes on: ${now} after ${this.#saidAt}`);
     this.#saidAt = now;
     const { self, members } = membership;
-    const news = { name: membership.nameOf(self), clientUrls, durableFlushed: progress.flushed, applied: progress.applied.value };
+    const { newest } = state;
+    const news = { name: membership.nameOf(self), clientUrls, durableFlushed: progress.flushed, applied: progress.applied.value, newest };
     const body = frame(FRAME_GOSSIP, encodeNews(news));
     for (const { id } of members) if (id !== self) env.network.send(id, body);
   }

@@ -291,7 +291,7 @@ export class RaftDriver implements Candidate {
     const stable = ready.committedEntries.filter((entry) => entry.index < firstUnstable);
     this.#deliver(ready.readStates, stable);
     this.#writing = true;
-    // R3 Of this log: while it is being written the core may have gone on to one that leads elsewhere.
+    // R3 Of this log: while it is written the core may have gone on to one that leads elsewhere.
     const { commit } = this.#node;
     assert(last === 0 || commit <= last, `R3 what is committed (${commit}) is in the log, which ends with ${last}`);
     this.#write(ready, stateChanged, commit).then(

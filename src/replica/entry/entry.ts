@@ -1,55 +1,87 @@
 /**
- * What a log entry's payload says: one kind byte, then that kind's record. The log is the only
- * source of change (S1), so everything that a replica ever does to its keys or its tree is one of
- * these.
+ * What a log entry's payload says. The log is the only source of change (S1), so everything that a
+ * replica ever does to its keys or its tree is one of these records, in an envelope that its
+ * proposer makes and every member checks:
+ *
+ *     kind u8, format u8, CRC-32C u32 over kind, format and body, body
+ *
+ * A copy that does not agree with its envelope is damaged and is never carried out. A sound one of
+ * a kind or format that this program does not know is never passed over: to apply the rest without
+ * it would be to leave a change out.
  */
 
 import { assert } from '../../base/assert.js';
 import { ByteReader, ByteWriter } from '../../base/bytes.js';
-import { CodecError } from '../../base/errors.js';
+import { crc32c } from '../../base/crc32c.js';
+import { messageOf } from '../../base/errors.js';
+import type { ClusterVersion } from '../../base/ids.js';
 import { readTreeSettings, writeTreeSettings, type TreeSettings } from '../../storage/base/settings.js';
 import type { TreeOp } from '../../storage/version/tree-op.js';
 import { readTreeOp, writeTreeOp } from '../../storage/version/manifest-codec.js';
 import { decodeKvCommand, decodeProposalId, encodeKvCommand, encodeProposalId } from '../kv/command-codec.js';
 import type { ProposalId } from '../kv/applied-ids.js';
 import type { KvCommand } from '../kv/command.js';
+import { EntryError } from './errors.js';
 
 /**
  * Kind bytes. Reserved for what later versions bring: 4 `Fail{k}`, 5 the cross-replica digest, 6 a
- * change of settings, 7 leases, 8 auth, 9 alarms, 10 a member's announcement. An entry of an
- * unknown kind stops the replica: applying the rest without it would fork it.
+ * change of settings, 7 leases, 8 auth, 9 alarms, 10 a member's announcement.
  */
 const BOOTSTRAP = 1;
 const KV = 2;
 const TREE = 3;
-const ENTRY_VERSION = 1;
+const CLUSTER_VERSION = 11;
+/** Of every kind so far. A later one is written only under the cluster version that brings it. */
+const FORMAT = 1;
+const CRC_AT = 2;
+const ENVELOPE_BYTES = 6;
 
 export type LogRecord =
   /** The first leader's: what the cluster's tree starts with. Later ones are no-ops. */
   | { readonly kind: 'bootstrap'; readonly settings: TreeSettings }
   | { readonly kind: 'kv'; readonly id: ProposalId; readonly command: KvCommand }
-  | { readonly kind: 'tree'; readonly op: TreeOp };
+  | { readonly kind: 'tree'; readonly op: TreeOp }
+  /** All members can read this version: it may be written from here on. Never lowers it. */
+  | { readonly kind: 'cluster-version'; readonly version: ClusterVersion };
 
 export function encodeBootstrap(settings: TreeSettings): Uint8Array {
-  const out = new ByteWriter(64).u8(BOOTSTRAP).u8(ENTRY_VERSION);
+  const out = begin(new ByteWriter(64), BOOTSTRAP);
   writeTreeSettings(out, settings);
-  return readsBack(out.finish(), 'bootstrap');
+  return readsBack(seal(out), 'bootstrap');
 }
 
 const scratch = new ByteWriter(4096);
 
 export function encodeKv(id: ProposalId, command: KvCommand): Uint8Array {
   assert(id.incarnation > 0 && id.sequence > 0, 'S2 a proposal has a name');
-  const out = scratch.reset().u8(KV);
+  const out = begin(scratch.reset(), KV);
   encodeProposalId(out, id);
   encodeKvCommand(out, command);
-  return out.finish();
+  return seal(out);
 }
 
 export function encodeTreeOp(op: TreeOp): Uint8Array {
-  const out = new ByteWriter(256).u8(TREE);
+  const out = begin(new ByteWriter(256), TREE);
   writeTreeOp(out, op);
-  return readsBack(out.finish(), 'tree');
+  return readsBack(seal(out), 'tree');
+}
+
+export function encodeClusterVersion(version: ClusterVersion): Uint8Array {
+  assert(version > 0, `S1 versions begin with 1, not ${version}`);
+  return readsBack(seal(begin(new ByteWriter(16), CLUSTER_VERSION).varint(version)), 'cluster-version');
+}
+
+function begin(out: ByteWriter, kind: number): ByteWriter {
+  return out.u8(kind).u8(FORMAT).u32(0);
+}
+
+function seal(out: ByteWriter): Uint8Array {
+  out.patchU32(CRC_AT, checksum(out.view()));
+  return out.finish();
+}
+
+function checksum(data: Uint8Array): number {
+  return crc32c(data, crc32c(data, 0, 0, CRC_AT), ENVELOPE_BYTES);
 }
 
 /** S1 What goes into the log is what comes out of it on every replica. For what is rare. */
@@ -58,33 +90,47 @@ function readsBack(data: Uint8Array, kind: LogRecord['kind']): Uint8Array {
   return data;
 }
 
-/**
- * Throws CodecError: for committed bytes that means a version skew or memory damage, and the
- * replica stops.
- */
+/** The bytes are those that the proposer made, whatever they say. */
+export function isSound(data: Uint8Array): boolean {
+  if (data.length < ENVELOPE_BYTES) return false;
+  const said = (data[2] as number) | ((data[3] as number) << 8) | ((data[4] as number) << 16) | ((data[5] as number) << 24);
+  return said >>> 0 === checksum(data);
+}
+
+/** Throws EntryError ENTRY_DAMAGED, and ENTRY_UNKNOWN for what a later program has written. */
 export function decodeLogRecord(data: Uint8Array): LogRecord {
-  const input = new ByteReader(data, 'log entry');
-  const kind = input.u8();
-  let record: LogRecord;
+  if (!isSound(data)) throw new EntryError('ENTRY_DAMAGED', `a log entry of ${data.length} bytes is not what its proposer made`);
+  const input = new ByteReader(data, 'log entry', ENVELOPE_BYTES);
+  const kind = data[0] as number;
+  const format = data[1] as number;
+  if (format !== FORMAT) throw unknown(`a log entry of kind ${kind} has format ${format}`);
+  try {
+    const record = readRecord(kind, input);
+    input.end();
+    return record;
+  } catch (error) {
+    if (error instanceof EntryError) throw error;
+    throw unknown(messageOf(error), error);
+  }
+}
+
+function readRecord(kind: number, input: ByteReader): LogRecord {
   switch (kind) {
-    case BOOTSTRAP: {
-      const version = input.u8();
-      if (version !== ENTRY_VERSION) throw new CodecError(`bootstrap entry of version ${version} is not supported`);
-      record = { kind: 'bootstrap', settings: readTreeSettings(input) };
-      break;
-    }
+    case BOOTSTRAP:
+      return { kind: 'bootstrap', settings: readTreeSettings(input) };
     case KV: {
       const id = decodeProposalId(input);
-      record = { kind: 'kv', id, command: decodeKvCommand(input) };
-      break;
+      return { kind: 'kv', id, command: decodeKvCommand(input) };
     }
     case TREE:
-      record = { kind: 'tree', op: readTreeOp(input) };
-      break;
+      return { kind: 'tree', op: readTreeOp(input) };
+    case CLUSTER_VERSION:
+      return { kind: 'cluster-version', version: input.varint() };
     default:
-      // S1 to go on without it would be to leave a change out.
-      throw new CodecError(`log entry of unknown kind ${kind}: this member is older than the one that proposed it`);
+      throw unknown(`a log entry is of kind ${kind}`);
   }
-  input.end();
-  return record;
+}
+
+function unknown(what: string, cause?: unknown): EntryError {
+  return new EntryError('ENTRY_UNKNOWN', `${what}: this member is older than the one that proposed it`, {}, cause);
 }

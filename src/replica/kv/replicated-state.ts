@@ -6,20 +6,27 @@
 
 import { assert } from '../../base/assert.js';
 import { ByteReader, ByteWriter } from '../../base/bytes.js';
-import type { LogIndex } from '../../base/ids.js';
+import type { ClusterVersion, LogIndex } from '../../base/ids.js';
 import { SYSTEM_SPACE, type TreeWrite } from '../../storage/base/read-view.js';
 import { readTreeSettings, writeTreeSettings, type TreeSettings } from '../../storage/base/settings.js';
 import type { Tree } from '../../storage/tree/tree.js';
+import { ReplicaError } from '../base/errors.js';
+import { FIRST_VERSION, NEWEST_VERSION } from '../base/protocol.js';
 import { KvMachine } from './kv-machine.js';
 import { SYSTEM_KEYS, systemWrite } from './system-keys.js';
 
 export class ReplicatedState {
+  readonly newest: ClusterVersion;
   readonly #tree: Tree;
   #kv: KvMachine;
   #settings: TreeSettings | undefined;
+  /** Only grows. */
+  #version: ClusterVersion = FIRST_VERSION;
 
-  constructor(tree: Tree) {
+  /** `newest`: what this program knows. */
+  constructor(tree: Tree, newest: ClusterVersion = NEWEST_VERSION) {
     this.#tree = tree;
+    this.newest = newest;
     this.#kv = new KvMachine(tree);
   }
 
@@ -33,14 +40,25 @@ export class ReplicatedState {
     return this.#settings;
   }
 
+  /** What may be written: every member can read it. */
+  get version(): ClusterVersion {
+    return this.#version;
+  }
+
+  /** The entry that raises it is applied: one that comes late changes nothing. */
+  raise(version: ClusterVersion): void {
+    assert(version <= this.newest, `S1 version ${version} of the cluster is known here: up to ${this.newest}`);
+    this.#version = Math.max(this.#version, version);
+  }
+
   /** The bootstrap entry is applied: the first one counts. */
   bootstrap(settings: TreeSettings): void {
     this.#settings ??= settings;
   }
 
   /**
-   * As of the flushed index of the version that is in place. Throws StorageError, CodecError: it is
-   * as if nothing were loaded.
+   * As of the flushed index of the version that is in place. Throws StorageError, CodecError, and
+   * ReplicaError CLUSTER_NEWER: it is as if nothing were loaded.
    */
   load(flushed: LogIndex): void {
     this.#kv = new KvMachine(this.#tree);
@@ -49,6 +67,10 @@ export class ReplicatedState {
     assert(this.#kv.appliedIndex === flushed, `S2 the state is as of ${flushed}, not ${this.#kv.appliedIndex}`);
     const cluster = view.get(SYSTEM_SPACE, SYSTEM_KEYS.cluster, flushed);
     this.#settings = cluster ? readTreeSettings(new ByteReader(cluster.value, 'cluster settings')) : undefined;
+    const raised = view.get(SYSTEM_SPACE, SYSTEM_KEYS.version, flushed);
+    const version = raised ? new ByteReader(raised.value, 'cluster version').varint() : FIRST_VERSION;
+    if (version > this.newest) throw tooOld(version, this.newest);
+    this.#version = version;
   }
 
   /**
@@ -64,6 +86,16 @@ export class ReplicatedState {
     if (!this.#settings) return [];
     const out = new ByteWriter(64);
     writeTreeSettings(out, this.#settings);
-    return [systemWrite(index, SYSTEM_KEYS.cluster, out.finish())];
+    const version = new ByteWriter(8).varint(this.#version).finish();
+    return [systemWrite(index, SYSTEM_KEYS.cluster, out.finish()), systemWrite(index, SYSTEM_KEYS.version, version)];
   }
+}
+
+function tooOld(version: ClusterVersion, newest: ClusterVersion): ReplicaError {
+  return new ReplicaError(
+    'CLUSTER_NEWER',
+    `the cluster writes version ${version}, and this program knows versions up to ${newest}: start this member with a newer program. ` +
+      'Its data directory is as it was',
+    { version, newest },
+  );
 }

@@ -16,6 +16,8 @@ export const SYSTEM_KEYS = {
   appliedIds: utf8('meta/applied-ids'),
   /** Cluster id and cluster settings of the bootstrap entry. */
   cluster: utf8('meta/cluster'),
+  /** The version of the cluster. */
+  version: utf8('meta/version'),
   members: utf8('meta/members'),
   alarms: utf8('meta/alarms'),
 } as const;

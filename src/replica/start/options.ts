@@ -4,7 +4,7 @@
  */
 
 import type { Env } from '../../base/env.js';
-import type { NodeId } from '../../base/ids.js';
+import type { ClusterVersion, NodeId } from '../../base/ids.js';
 import type { TreeSettings } from '../../storage/base/settings.js';
 import type { MemberConfig } from '../base/member-config.js';
 import type { HealingHooks } from '../hooks/healing-hooks.js';
@@ -25,6 +25,8 @@ export interface ReplicaOptions {
   /** Default 1000. */
   readonly electionMs: number;
   readonly logSegmentBytes: number;
+  /** The newest version of the cluster that this member knows. Default: the program's. */
+  readonly newestVersion?: ClusterVersion;
   /** Of decoded blocks. */
   readonly cacheBytes: number;
   /** The node cannot go on: the process must end. Called once. */

@@ -1,10 +1,12 @@
 /**
- * One-way frames between members: a kind byte, then the record. A frame may be lost, repeated or
- * late, so whatever is sent this way is either Raft's (which copes) or said again until it shows.
+ * One-way frames between members: a kind byte, a format byte, then the record. A frame may be lost,
+ * repeated or late, so whatever is sent this way is either Raft's (which copes) or said again until
+ * it shows. A format that is not known is refused as bytes that do not parse are.
  */
 
 import { assert } from '../../base/assert.js';
 import { ByteWriter } from '../../base/bytes.js';
+import { CodecError } from '../../base/errors.js';
 import { writeMessages } from '../../raft/message-codec.js';
 import type { Entry, Message } from '../../raft/types.js';
 
@@ -13,6 +15,10 @@ export const FRAME_GOSSIP = 2;
 export const FRAME_REPORT = 3;
 export const FRAME_REDO = 4;
 export const FRAME_SNAPSHOT_ALIVE = 5;
+
+/** Of all kinds but Raft's, whose batches say their own. */
+const FORMAT = 1;
+const HEAD_BYTES = 2;
 
 export type FrameKind =
   | typeof FRAME_RAFT
@@ -23,10 +29,17 @@ export type FrameKind =
 
 export function frame(kind: FrameKind, body: Uint8Array): Uint8Array {
   assert(kind > FRAME_RAFT && kind <= FRAME_SNAPSHOT_ALIVE, `a frame of kind ${kind} is made of messages, or not known`);
-  const out = new Uint8Array(1 + body.length);
+  const out = new Uint8Array(HEAD_BYTES + body.length);
   out[0] = kind;
-  out.set(body, 1);
+  out[1] = FORMAT;
+  out.set(body, HEAD_BYTES);
   return out;
+}
+
+/** The record of a frame that is not Raft's. Throws CodecError for a format that is not known. */
+export function bodyOf(bytes: Uint8Array): Uint8Array {
+  if (bytes[1] !== FORMAT) throw new CodecError(`a frame of kind ${bytes[0]} has format ${bytes[1]}, which is not known`);
+  return bytes.subarray(HEAD_BYTES);
 }
 
 /**

@@ -99,7 +99,7 @@ describe('the damage oracle', () => {
     assert.equal(w.oracle.verdict.excuse(2, faulty), undefined, 'another node');
     assert.equal(w.oracle.verdict.excuse(1, new HardStateError('UNREADABLE', '')), undefined);
     assert.equal(w.oracle.verdict.excuse(1, new StorageError('MANIFEST_UNREADABLE', '')), undefined);
-    assert.equal(w.oracle.verdict.excuse(1, new ReplicaError('ENTRY_UNKNOWN', '')), undefined);
+    assert.equal(w.oracle.verdict.excuse(1, new ReplicaError('ENTRY_DAMAGED', '')), undefined);
     assert.equal(w.oracle.verdict.excuse(1, new Error('boom')), undefined);
     assert.equal(w.oracle.verdict.excuse(1, new ReplicaError('EMPTIED', '')), undefined);
     w.oracle.noteFault(1, 'wipe');

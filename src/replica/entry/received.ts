@@ -1,0 +1,30 @@
+/**
+ * What may come into the log from a peer. A leader reads what it is asked to append: one entry that
+ * nobody can carry out would stop all members. And what was damaged on its way, or in the memory of
+ * the one that sends it, is not taken: its sender sends it again, or another leader does.
+ */
+
+import { CodecError } from '../../base/errors.js';
+import { formatId } from '../../base/ids.js';
+import type { Entry, Message } from '../../raft/types.js';
+import { decodeLogRecord, isSound } from './entry.js';
+
+/** Throws CodecError, EntryError: the whole message is refused. */
+export function checkReceived({ type, from, entries }: Message): void {
+  if (type === 'MsgProp') for (const entry of entries) checkProposal(from, entry);
+  if (type === 'MsgApp') for (const entry of entries) checkCopy(from, entry);
+}
+
+/** Of all that is written to the log, only what clients ask for is ever forwarded (S3). */
+function checkProposal(from: number, { type, data }: Entry): void {
+  if (type !== 'normal') throw new CodecError(`member ${formatId(from)} proposes a change of the configuration`);
+  const { kind } = decodeLogRecord(data);
+  if (kind !== 'kv') throw new CodecError(`member ${formatId(from)} forwards an entry of kind ${kind}, which only a leader proposes`);
+}
+
+/** A leader's own empty entry has no envelope. What it means is looked at when it is applied. */
+function checkCopy(from: number, { type, index, data }: Entry): void {
+  if (type === 'normal' && data.length > 0 && !isSound(data)) {
+    throw new CodecError(`entry ${index}, as member ${formatId(from)} sends it, is not what its proposer made`);
+  }
+}
