@@ -252,7 +252,7 @@ export class Applier {
     }
   }
 
-  /** Apply ends here until this member runs a newer program or has a version that holds the entry. */
+  /** Apply ends here until this member runs a newer program, or has a version with the entry. */
   #awaitUpgrade({ index }: Entry, why: string): Promise<boolean> {
     this.#blockedSince ??= this.#parts.env.clock.now();
     if (this.#waitingForUpgrade === undefined) {

@@ -204,7 +204,8 @@ export class FakeStore implements Store {
     const birth = { term: 1, proposer: 1, sequence: 1, ordinal: 0 };
     return {
       name: 'a', memberId: this.memberId, clusterId: 'c1', role: 'leader', term: this.term, leader: this.leader,
-      commitIndex: 10, appliedIndex: 10, clusterVersion: 1, newestVersion: 1, materializedIndex: 8, flushedIndex: 8, firstLogIndex: 1, lastLogIndex: 10,
+      clusterVersion: 1, newestVersion: 1,
+      commitIndex: 10, appliedIndex: 10, materializedIndex: 8, flushedIndex: 8, firstLogIndex: 1, lastLogIndex: 10,
       revision: this.#revision, compactRevision: this.#compacted, memtableBytes: 1, sealedMemtables: 0, owedTables: 0,
       pendingPlans: 0,
       flushes: 0,
