@@ -88,5 +88,6 @@ function peerNetwork(config: NodeConfig, events: EventSink): PeerNetwork {
     clock: nodeClock,
     random: new NodeRandom(),
     events,
+    silentMs: config.electionMs,
   });
 }

@@ -15,10 +15,11 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Passes bytes on, until it is cut. */
+/** Passes bytes on, until it is cut or mute. */
 class Proxy {
   readonly #sockets = new Set<Socket>();
   readonly #server: Server;
+  #mute = false;
   port = 0;
 
   constructor(target: number) {
@@ -27,9 +28,14 @@ class Proxy {
       for (const [from, to] of [[a, b], [b, a]] as const) {
         this.#sockets.add(from);
         from.on('error', () => to.destroy()).on('close', () => to.destroy());
-        from.pipe(to);
+        from.on('data', (bytes: Buffer) => this.#mute || to.write(bytes));
       }
     });
+  }
+
+  /** No byte comes through any more, and no connection ends: a machine without power. */
+  mute(): void {
+    this.#mute = true;
   }
 
   async listen(): Promise<void> {
@@ -46,6 +52,16 @@ class Proxy {
     this.cut();
     this.#server.close();
   }
+}
+
+interface Pair {
+  readonly a: PeerNetwork;
+  readonly b: PeerNetwork;
+  readonly ra: Recorder;
+  readonly rb: Recorder;
+  readonly cut: () => void;
+  readonly mute: () => void;
+  readonly ports: number[];
 }
 
 class Recorder implements NetworkHandler {
@@ -88,34 +104,39 @@ describe('peer network over loopback', () => {
     warnings.length = 0;
   });
 
-  function network(self: number, port: number, peers: [number, number][], clusterId = 7n): PeerNetwork {
+  function network(self: number, port: number, peers: [number, number][], clusterId = 7n, silentMs = 1_000): PeerNetwork {
     const net = new PeerNetwork({
       self, clusterId, listen: [`127.0.0.1:${port}`], clock: nodeClock, random: new NodeRandom(),
       peers: new Map(peers.map(([id, p]) => [id, `http://127.0.0.1:${p}`])),
       events: { emit: (event) => { warnings.push(event); warned?.(); } },
       limits: { queueBytes: 4 * MiB, messageBytes: 8 * MiB + 64 * KiB },
+      silentMs,
     });
     nets.push(net);
     return net;
   }
 
   /** Members 1 and 2, a proxy in either direction. */
-  async function pair(): Promise<{ a: PeerNetwork; b: PeerNetwork; ra: Recorder; rb: Recorder; cut: () => void; ports: number[] }> {
+  async function pair(silentMs = 1_000): Promise<Pair> {
     const ports = [await freePort(), await freePort()];
     const [pa = 0, pb = 0] = ports;
     const [toB, toA] = [new Proxy(pb), new Proxy(pa)];
     proxies.push(toB, toA);
     await Promise.all([toB.listen(), toA.listen()]);
-    const a = network(1, pa, [[2, toB.port]]);
-    const b = network(2, pb, [[1, toA.port]]);
+    const a = network(1, pa, [[2, toB.port]], 7n, silentMs);
+    const b = network(2, pb, [[1, toA.port]], 7n, silentMs);
     const cut = (): void => {
       toB.cut();
       toA.cut();
     };
+    const mute = (): void => {
+      toB.mute();
+      toA.mute();
+    };
     const ra = new Recorder();
     const rb = new Recorder();
     await Promise.all([a.start(ra), b.start(rb)]);
-    return { a, b, ra, rb, cut, ports };
+    return { a, b, ra, rb, cut, mute, ports };
   }
 
   it('delivers frames in order, also those sent before the stream was up', async () => {
@@ -159,6 +180,26 @@ describe('peer network over loopback', () => {
     await rb.until((r) => r.frames.length === 2);
     assert.equal(rb.frames[1], '1:again');
     assert.deepEqual([ra.disconnects, rb.disconnects], [[2], [1]]);
+  });
+
+  it('notices a peer that says nothing any more and ends no connection', async () => {
+    const { a, b, ra, rb, mute } = await pair(100);
+    a.send(2, utf8('x'));
+    b.send(1, utf8('y'));
+    await Promise.all([rb.until((r) => r.frames.length === 1), ra.until((r) => r.frames.length === 1)]);
+    mute();
+    await Promise.all([rb.until((r) => r.disconnects.length === 1), ra.until((r) => r.disconnects.length === 1)]);
+    while (a.isUp(2) || b.isUp(1)) await new Promise((resolve) => setImmediate(resolve));
+  });
+
+  it('does not take a peer that has nothing to say for a silent one', async () => {
+    const { a, ra, rb } = await pair(50);
+    a.send(2, utf8('x'));
+    await rb.until((r) => r.frames.length === 1);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    a.send(2, utf8('z'));
+    await rb.until((r) => r.frames.length === 2);
+    assert.deepEqual([ra.disconnects, rb.disconnects], [[], []]);
   });
 
   it('notices a peer that stops, and finds it when it is back', async () => {

@@ -15,7 +15,7 @@ import { formatId, type NodeId } from '../base/ids.js';
 import {
   CALL_PATH, META_CLUSTER, META_FROM, META_TO, STREAM_PATH, decodeBatch, decodeCall, encodeReply,
 } from './peer/peer-codec.js';
-import { DEFAULT_LINK_LIMITS, PeerLink, type LinkLimits } from './peer/peer-link.js';
+import { DEFAULT_LINK_LIMITS, keepalive, PeerLink, type LinkLimits } from './peer/peer-link.js';
 import { PeerLosses } from './peer/peer-losses.js';
 import { Refusals } from './peer/refusals.js';
 import { forceClose } from './rpc/grpc-shutdown.js';
@@ -32,6 +32,11 @@ export interface PeerNetworkOptions {
   readonly random: Random;
   readonly events: EventSink;
   readonly limits?: LinkLimits;
+  /**
+   * Milliseconds: a peer from which nothing came for so long is pinged, and is gone when it does not
+   * answer for as long: a machine that lost its power says no goodbye. Default 1000.
+   */
+  readonly silentMs?: number;
 }
 
 type InStream = ServerReadableStream<Buffer, Buffer>;
@@ -61,14 +66,16 @@ export class PeerNetwork implements Network {
   constructor(options: PeerNetworkOptions) {
     this.#options = options;
     const limits = options.limits ?? DEFAULT_LINK_LIMITS;
+    const pings = keepalive(options.silentMs ?? 1_000);
     const own = new Metadata();
     own.set(META_CLUSTER, options.clusterId.toString());
     own.set(META_FROM, String(options.self));
     this.#refusals = new Refusals(options.events);
     const { clock, random } = options;
-    const commons = { clock, random, identity: own, losses: this.#losses, refusals: this.#refusals };
+    const commons = { clock, random, identity: own, losses: this.#losses, refusals: this.#refusals, pings };
     for (const [peer, url] of options.peers) this.#links.set(peer, new PeerLink(peer, hostPort(url), commons, limits));
     this.#server = new Server({
+      ...pings,
       'grpc.max_receive_message_length': limits.messageBytes,
       'grpc.max_send_message_length': limits.messageBytes,
       'grpc.enable_channelz': 0,

@@ -53,6 +53,8 @@ export interface RaftStart {
  */
 const MAX_BATCH_ENTRIES = 1024;
 const MAX_BATCH_BYTES = 1024 * 1024;
+/** Of entries on their way to one follower: what a link and a log take without a pause. */
+const WINDOW_BYTES = 16 * 1024 * 1024;
 
 export class RaftDriver implements Candidate {
   readonly #parts: RaftDriverParts;
@@ -109,6 +111,7 @@ export class RaftDriver implements Candidate {
         maxSizePerMsg: MAX_BATCH_BYTES,
         maxCommittedSizePerReady: 16 * MAX_BATCH_BYTES,
         maxInflightMsgs: 512,
+        maxInflightBytes: WINDOW_BYTES,
         maxUncommittedSize: 256 * MAX_BATCH_BYTES,
         preVote: true,
         checkQuorum: true,

@@ -5,7 +5,9 @@
  * a peer that comes back is not met with old news.
  */
 
-import { Client, credentials, status as Status, type ClientWritableStream, type Metadata, type ServiceError } from '@grpc/grpc-js';
+import {
+  Client, credentials, status as Status, type ChannelOptions, type ClientWritableStream, type Metadata, type ServiceError,
+} from '@grpc/grpc-js';
 import { MiB, KiB } from '../../base/bytes.js';
 import type { Clock, Random, Timer } from '../../base/env.js';
 import { NetworkError, messageOf } from '../../base/errors.js';
@@ -41,6 +43,12 @@ export interface LinkCommons {
   readonly identity: Metadata;
   readonly losses: PeerLosses;
   readonly refusals: Refusals;
+  readonly pings: ChannelOptions;
+}
+
+/** Both ends of a connection ping, since either may be the one that is left over. */
+export function keepalive(silentMs: number): ChannelOptions {
+  return { 'grpc.keepalive_time_ms': silentMs, 'grpc.keepalive_timeout_ms': silentMs, 'grpc.keepalive_permit_without_calls': 1 };
 }
 
 type State = 'idle' | 'connecting' | 'up' | 'waiting' | 'stopped';
@@ -151,6 +159,7 @@ export class PeerLink {
   #connect(): void {
     this.#state = 'connecting';
     const client = new Client(this.#address, credentials.createInsecure(), {
+      ...this.#commons.pings,
       'grpc.max_receive_message_length': this.#limits.messageBytes,
       'grpc.max_send_message_length': this.#limits.messageBytes,
       'grpc.use_local_subchannel_pool': 1,
