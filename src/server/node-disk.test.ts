@@ -42,6 +42,18 @@ describe('NodeDisk', () => {
     await disk.close();
   });
 
+  it('a file that is there and cannot be opened is one that cannot be read; one that is not there is not found', async () => {
+    const dir = temporaryDir();
+    const disk = await NodeDisk.open(dir);
+    fs.symlinkSync('loop', path.join(dir, 'loop'));
+    const refused = (code: string) => (error: unknown): boolean => error instanceof DiskError && error.code === code;
+    assert.throws(() => disk.openSync('loop', 'read'), refused('READ_FAILED'));
+    await assert.rejects(disk.open('loop', 'read'), refused('READ_FAILED'));
+    assert.throws(() => disk.openSync('loop', 'write'), refused('IO'));
+    assert.throws(() => disk.openSync('none', 'read'), refused('NOT_FOUND'));
+    await disk.close();
+  });
+
   it('answers many reads past the caches at once', async () => {
     const disk = await NodeDisk.open(temporaryDir());
     const file = disk.openSync('f', 'create');

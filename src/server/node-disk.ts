@@ -53,14 +53,14 @@ export class NodeDisk implements Disk {
     try {
       return new NodeFile(path, fs.openSync(this.#at(path), FLAGS[mode], 0o600), mode !== 'read');
     } catch (error) {
-      throw toDiskError(error, path, 'IO');
+      throw openFailed(error, path, mode);
     }
   }
 
   open(path: string, mode: OpenMode): Promise<DiskFile> {
     return new Promise((resolve, reject) => {
       fs.open(this.#at(path), FLAGS[mode], 0o600, (error, fd) => {
-        if (error !== null) reject(toDiskError(error, path, 'IO'));
+        if (error !== null) reject(openFailed(error, path, mode));
         else resolve(new NodeFile(path, fd, mode !== 'read'));
       });
     });
@@ -250,6 +250,15 @@ class NodeFile implements DiskFile {
     if (this.#poison !== undefined) throw this.#poison;
     if (!this.#writable) throw new DiskError('WRITE_FAILED', `${this.path} is open for reading`, { path: this.path, errno: 'EBADF' });
   }
+}
+
+/** What says nothing of the file, but of this process and the system. */
+const OUT_OF_RESOURCES = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EINTR']);
+
+/** A file that is there and cannot be opened for reading is as good as one that cannot be read. */
+function openFailed(error: unknown, path: string, mode: OpenMode): DiskError {
+  const { code } = error as NodeJS.ErrnoException;
+  return toDiskError(error, path, mode === 'read' && code !== undefined && !OUT_OF_RESOURCES.has(code) ? 'READ_FAILED' : 'IO');
 }
 
 async function syncOneDir(dir: string, name: string): Promise<void> {

@@ -33,8 +33,8 @@ export interface PeerNetworkOptions {
   readonly events: EventSink;
   readonly limits?: LinkLimits;
   /**
-   * Milliseconds: a peer from which nothing came for so long is pinged, and is gone when it does not
-   * answer for as long: a machine that lost its power says no goodbye. Default 1000.
+   * Milliseconds: a peer from which nothing came for so long is pinged, and is gone when it does
+   * not answer for as long: a machine that lost its power says no goodbye. Default 1000.
    */
   readonly silentMs?: number;
 }

@@ -31,7 +31,7 @@ describe('materializing a heal', () => {
         return { path: copyPath(1), how: 'rewrite' };
       },
     } as unknown as TableCopies;
-    return { env, disk, hints, copies, tables: { forget: () => undefined }, known: { isHere: () => false } };
+    return { env, disk, hints, copies, tables: { replaced: () => undefined }, known: { isHere: () => false } };
   }
 
   it('H1 clean bytes are relinked: no sector is written', async () => {

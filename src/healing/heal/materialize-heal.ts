@@ -27,7 +27,7 @@ export interface HealFiles {
   readonly env: Env;
   readonly hints: HintStore;
   readonly copies: TableCopies;
-  readonly tables: Pick<TableStore, 'forget'>;
+  readonly tables: Pick<TableStore, 'replaced'>;
   readonly known: Pick<KnownTables, 'isHere'>;
 }
 
@@ -56,9 +56,8 @@ export async function materializeHeal(parts: HealFiles, removed: TableMeta, adde
   const copy = await copies.take(removed);
   assert(copy.path === copyPath(removed.id), `H5 the bytes of table ${removed.id} come from its own copy: ${copy.path}`);
   assert(copy.path !== from && copy.path !== to, `H5 the copy ${copy.path} is not a live file`);
-  // Nobody reads on in the file that is about to be replaced.
-  tables.forget(added.id);
   await env.disk.rename(copy.path, to);
+  tables.replaced(added.id);
   await env.disk.syncDir('tables');
   return copy.how;
 }

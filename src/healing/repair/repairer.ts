@@ -139,8 +139,8 @@ export class Repairer {
       assert(copy.path !== path, `H5 the file of table ${meta.id} is replaced by a copy of its own: ${copy.path}`);
       // While it was made the table may have been healed or compacted away, and its name given up.
       if (!known.has(meta.id)) return await env.disk.unlink(copy.path);
-      tables.forget(meta.id);
       await env.disk.rename(copy.path, path);
+      tables.replaced(meta.id);
       if (!known.has(meta.id)) return await env.disk.unlink(path);
       await env.disk.syncDir('tables');
     } catch (error) {

@@ -198,7 +198,7 @@ export class SnapshotReceiver {
     });
     if (transfer.cancelled) return env.disk.unlink(incoming);
     await env.disk.rename(incoming, path);
-    tables.forget(meta.id);
+    tables.replaced(meta.id);
     const fetched = fetcher.fetchedBytes - before;
     assert(fetched >= 0 && transfer.number <= this.#transfers, `bytes are counted up: ${fetched}`);
     this.#fetchedBytes += fetched;

@@ -53,8 +53,20 @@ export class TableStore implements ReaderContext {
   }
 
   /**
-   * Closes the table and lets its reader go: call it before the file is deleted or replaced. Its
-   * blocks stay cached for a table of the same bytes under another id.
+   * Another file has come under the table's name: what is read next is read in that one. The reader
+   * stays, because versions hold it: a second one for the table would keep a descriptor that nobody
+   * closes.
+   */
+  replaced(id: TableId): void {
+    const reader = this.#readers.get(id);
+    if (!reader) return;
+    this.open.forget(reader);
+    reader.close();
+  }
+
+  /**
+   * Closes the table and lets its reader go: call it before the file of a table that no version
+   * names is deleted. Its blocks stay cached for a table of the same bytes under another id.
    */
   forget(id: TableId): void {
     const reader = this.#readers.get(id);

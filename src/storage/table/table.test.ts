@@ -2,14 +2,35 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { compareBytes, toHex } from '../../base/bytes.js';
 import { encodeInternalKey, encodePrefix } from '../base/key.js';
+import type { Disk, DiskFile } from '../../base/disk.js';
+import { BlockCache } from '../cache/block-cache.js';
 import { noFaults } from './block-faults.js';
 import type { TableCursor, TableEntry } from '../base/table-entry.js';
 import { SEQUENCE_BYTES } from '../base/table-entry.js';
 import { FileDigest } from './file-digest.js';
+import { tablePath } from './table-meta.js';
 import type { TableReader } from './table-reader.js';
+import { TableStore } from './table-store.js';
 import { BIRTH, diskWith, formatWith, makeTable, openStore, RecordedFaults, sampleEntries } from './testing/sample-tables.js';
 
 const SCHEMES = ['none', 'secded', 'xor(8)', 'rs(8,2)', 'rs(3,4)'];
+
+/** The files that are open, from now on. */
+function countOpen(disk: Disk): ReadonlySet<DiskFile> {
+  const open = new Set<DiskFile>();
+  const openSync = disk.openSync.bind(disk);
+  disk.openSync = (path, mode) => {
+    const file = openSync(path, mode);
+    const close = file.close.bind(file);
+    open.add(file);
+    file.close = () => {
+      open.delete(file);
+      close();
+    };
+    return file;
+  };
+  return open;
+}
 
 async function readerOf(entries: readonly TableEntry[], scheme: string, blockBytes = 256): Promise<TableReader> {
   const table = makeTable(entries, formatWith(scheme, blockBytes));
@@ -224,11 +245,28 @@ describe('tables', () => {
     assert.equal(store.reader({ ...table.meta, id: 2 }).block(1), payload);
   });
 
+  it('a file that was replaced under a table that versions read leaves no descriptor behind', async () => {
+    const table = makeTable(sampleEntries(20), formatWith('rs(8,2)'), 1);
+    const disk = await diskWith(table);
+    const open = countOpen(disk);
+    const store = new TableStore(disk, new BlockCache(0), noFaults);
+    const reader = store.reader(table.meta);
+    reader.cursor().seekToFirst();
+    assert.equal(open.size, 1);
+    await disk.rename(tablePath(1), 'tables/new.tmp');
+    await disk.rename('tables/new.tmp', tablePath(1));
+    store.replaced(1);
+    assert.equal(open.size, 0, 'nobody reads on in the file that went');
+    reader.cursor().seekToFirst();
+    store.reader(table.meta).cursor().seekToFirst();
+    assert.deepEqual([open.size, store.open.size], [1, 1]);
+    store.forget(1);
+    assert.deepEqual([open.size, store.open.size], [0, 0]);
+  });
+
   it('no more tables are open than allowed, and closed ones open again', async () => {
     const tables = [1, 2, 3, 4, 5].map((id) => makeTable(sampleEntries(20, id), formatWith('rs(8,2)'), id));
     const disk = await diskWith(...tables);
-    const { TableStore } = await import('./table-store.js');
-    const { BlockCache } = await import('../cache/block-cache.js');
     const store = new TableStore(disk, new BlockCache(0), noFaults, { maxOpenTables: 2 });
     for (let round = 0; round < 3; round++) {
       for (const { meta } of tables) {
