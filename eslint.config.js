@@ -6,6 +6,27 @@ const NO_BUILTINS = [
 
 const banned = (object, property, use) => ({ object, property, message: `Use ${use}.` });
 
+/** As pure, but for Buffer: a Uint8Array whose methods are faster. */
+const NO_BUILTINS_BUT_BUFFER = ['src/http2', 'src/grpc'];
+
+const GLOBALS = ['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask', 'process', 'performance', 'fetch'];
+
+const noBuiltins = (globals) => ({
+  'no-restricted-globals': [
+    'error',
+    ...globals.map((name) => ({ name, message: 'Time, chance, disk and network come from Env.' })),
+  ],
+  'no-restricted-properties': ['error', banned('Date', 'now', 'env.clock'), banned('Math', 'random', 'env.random')],
+  'no-restricted-imports': [
+    'error',
+    {
+      paths: ['fs', 'path', 'os', 'crypto', 'net', 'http2'].map((name) => ({ name, message: 'No Node built-ins here: use Env.' })),
+      patterns: [{ group: ['node:*'], message: 'No Node built-ins here: use Env.' }],
+    },
+  ],
+});
+
+
 export default tseslint.config(
   { ignores: ['dist/**', 'node_modules/**', 'coverage/**', '.data/**', '**/*.mjs', '**/*.cjs', 'eslint.config.js'] },
   {
@@ -46,16 +67,11 @@ export default tseslint.config(
   {
     files: NO_BUILTINS.map((dir) => `${dir}/**/*.ts`),
     ignores: ['**/*.test.ts', '**/testing/**'],
-    rules: {
-      'no-restricted-globals': [
-        'error',
-        ...['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask', 'process', 'performance', 'Buffer', 'fetch'].map((name) => ({
-          name,
-          message: 'Time, chance, disk and network come from Env.',
-        })),
-      ],
-      'no-restricted-properties': ['error', banned('Date', 'now', 'env.clock'), banned('Math', 'random', 'env.random')],
-      'no-restricted-imports': ['error', { patterns: [{ group: ['node:*', 'fs', 'path', 'os', 'crypto', 'net', 'http2'], message: 'No Node built-ins here: use Env.' }] }],
-    },
+    rules: noBuiltins([...GLOBALS, 'Buffer']),
+  },
+  {
+    files: NO_BUILTINS_BUT_BUFFER.map((dir) => `${dir}/**/*.ts`),
+    ignores: ['**/*.test.ts', '**/testing/**'],
+    rules: noBuiltins(GLOBALS),
   },
 );

@@ -4,6 +4,8 @@
  * table: the label sets are bounded.
  */
 
+import type { CallStats, StatsOf } from '../grpc/hooks.js';
+
 /** Upper bounds in seconds, those of the usual gRPC histograms. */
 const BUCKETS: readonly number[] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
@@ -13,7 +15,7 @@ const CODES: readonly string[] = [
   'DataLoss', 'Unauthenticated',
 ];
 
-export class MethodStats {
+export class MethodStats implements CallStats {
   readonly service: string;
   readonly method: string;
   readonly type: string;
@@ -50,7 +52,7 @@ export interface Sample {
   readonly value: number;
 }
 
-export class RpcStats {
+export class RpcStats implements StatsOf {
   readonly #methods = new Map<string, MethodStats>();
 
   /** The counters of one method; kept for ever, so only for methods that exist. */

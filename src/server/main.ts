@@ -6,7 +6,7 @@
 
 import { readFileSync } from 'node:fs';
 import type { Server as HttpServer } from 'node:http';
-import { logVerbosity, setLogVerbosity, type Server as GrpcServer } from '@grpc/grpc-js';
+import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
 import closeWithGrace from 'close-with-grace';
 import { KiB } from '../base/bytes.js';
 import { codeOf } from '../base/errors.js';
@@ -15,16 +15,16 @@ import { logEvents, openLogger, type Logger } from '../observability/log.js';
 import { Metrics } from '../observability/metrics.js';
 import { RpcStats } from '../observability/rpc-stats.js';
 import { statusLine } from '../observability/status-json.js';
-import type { Store } from '../node/store.js';
 import { explainFatal } from './fatal-advice.js';
 import { openNode, type OpenedNode } from './node.js';
-import { listenHttp, opsServer } from './ops-http.js';
+import { listenHttp, opsServer, type OpsSubject } from './ops-http.js';
 import type { NodeConfig } from './options/config.js';
-import { hostPort } from './peer-network.js';
-import { grpcServer, listenInsecure } from './rpc/grpc-server.js';
-import { closeGrpc } from './rpc/grpc-shutdown.js';
+import { EventBus } from './env/event-bus.js';
+import { clientPort } from './rpc/client-server.js';
 import { Health } from './rpc/health-service.js';
 import { clientMethods } from './rpc/services.js';
+import type { ClientPort } from './transport/client-port.js';
+import { listenAddress } from './transport/listen-address.js';
 
 const STATUS_INTERVAL_MS = 60_000;
 /** What a client may send beyond the largest write request, as in etcd. */
@@ -39,7 +39,7 @@ export function packageVersion(): string {
 
 interface Running {
   readonly node: OpenedNode;
-  readonly grpc: GrpcServer;
+  readonly clients: ClientPort;
   readonly http: readonly HttpServer[];
   readonly health: Health;
 }
@@ -76,8 +76,9 @@ export async function runNode(config: NodeConfig): Promise<void> {
 
 async function start(config: NodeConfig, logger: Logger, version: string): Promise<Running> {
   const metrics = new Metrics();
+  const events = [metrics, logEvents(logger, () => performance.now())];
   const node = await openNode(config, {
-    events: [metrics, logEvents(logger, () => performance.now())],
+    events,
     onFatal: (error) => {
       logger.fatal({ err: error, code: codeOf(error) }, 'the node cannot go on');
       process.stderr.write(explainFatal(error));
@@ -88,29 +89,30 @@ async function start(config: NodeConfig, logger: Logger, version: string): Promi
   const stats = new RpcStats();
   metrics.attach(store, stats);
   const health = new Health();
-  const grpc = grpcServer(clientMethods(store, health, { maxRequestBytes: config.maxRequestBytes }), {
+  const ops = { store, metrics, health, dataDir: config.dataDir, version };
+  const clients = clientPort(clientMethods(store, health, { maxRequestBytes: config.maxRequestBytes }), {
     maxReceiveBytes: config.maxRequestBytes + OVERHEAD_BYTES,
     maxConcurrentStreams: config.maxConcurrentStreams,
     keepaliveIntervalMs: config.keepaliveIntervalMs,
     keepaliveTimeoutMs: config.keepaliveTimeoutMs,
     store,
     stats,
+    events: new EventBus(events),
+    http1: opsServer(ops),
   });
-  for (const url of config.listenClientUrls) await listenInsecure(grpc, hostPort(url));
-  const http = await startHttp(config, store, metrics, health, version);
+  for (const url of config.listenClientUrls) await clients.listen(listenAddress(url));
+  const http = await startHttp(config, ops);
   logger.info({
     clientUrls: config.listenClientUrls, peerUrls: config.listenPeerUrls, metricsUrls: config.listenMetricsUrls,
   }, 'serving');
   setInterval(() => logger.info(statusLine(store.status()), 'status'), STATUS_INTERVAL_MS).unref();
-  return { node, grpc, http, health };
+  return { node, clients, http, health };
 }
 
-async function startHttp(
-  config: NodeConfig, store: Store, metrics: Metrics, health: Health, version: string,
-): Promise<HttpServer[]> {
+async function startHttp(config: NodeConfig, subject: OpsSubject): Promise<HttpServer[]> {
   const servers: HttpServer[] = [];
   for (const url of config.listenMetricsUrls) {
-    const server = opsServer({ store, metrics, health, dataDir: config.dataDir, version });
+    const server = opsServer(subject);
     const { hostname, port } = new URL(url);
     await listenHttp(server, hostname, Number(port === '' ? 80 : port));
     servers.push(server);
@@ -118,10 +120,10 @@ async function startHttp(
   return servers;
 }
 
-async function shutDown({ node, grpc, http, health }: Running, logger: Logger): Promise<void> {
+async function shutDown({ node, clients, http, health }: Running, logger: Logger): Promise<void> {
   health.setServing(false);
   await transferLeadership(node, logger);
-  await closeGrpc(grpc, DRAIN_MS);
+  await clients.drain(DRAIN_MS);
   await node.stop();
   for (const server of http) {
     server.close();

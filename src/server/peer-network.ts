@@ -16,9 +16,9 @@ import {
   CALL_PATH, META_CLUSTER, META_FROM, META_TO, STREAM_PATH, decodeBatch, decodeCall, encodeReply,
 } from './peer/peer-codec.js';
 import { DEFAULT_LINK_LIMITS, keepalive, PeerLink, type LinkLimits } from './peer/peer-link.js';
+import { forceClose } from './peer/force-close.js';
 import { PeerLosses } from './peer/peer-losses.js';
 import { Refusals } from './peer/refusals.js';
-import { forceClose } from './rpc/grpc-shutdown.js';
 import { statusOf } from './rpc/status.js';
 
 export interface PeerNetworkOptions {

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:net';
-import { Server as GrpcServer } from '@grpc/grpc-js';
 import { MemoryDisk } from '../base/disk/memory-disk.js';
 import { HardStateError } from '../replica/hard-state/errors.js';
 import { explainFatal } from './fatal-advice.js';
 import { refuseForgottenPromises } from '../replica/start/promises-kept.js';
-import { listenInsecure } from './rpc/grpc-server.js';
+import { RpcStats } from '../observability/rpc-stats.js';
+import { silent } from '../base/testing/silent.js';
+import { clientPort } from './rpc/client-server.js';
+import { listenAddress } from './transport/listen-address.js';
 
 async function touch(disk: MemoryDisk, path: string): Promise<void> {
   const file = await disk.open(path, 'create');
@@ -34,11 +36,16 @@ describe('errors of a start', () => {
       const server = createServer().listen(0, '127.0.0.1', () => resolve(server));
     });
     const { port } = taken.address() as { port: number };
+    const clients = clientPort(new Map(), {
+      maxReceiveBytes: 1, maxConcurrentStreams: 1, keepaliveIntervalMs: 0, keepaliveTimeoutMs: 1, store: { leader: 1 },
+      stats: new RpcStats(), events: silent,
+    });
     try {
-      await assert.rejects(listenInsecure(new GrpcServer(), `127.0.0.1:${port}`),
+      await assert.rejects(clients.listen(listenAddress(`http://127.0.0.1:${port}`)),
         { message: `cannot listen on 127.0.0.1:${port}: listen EADDRINUSE: address already in use 127.0.0.1:${port}` });
     } finally {
       taken.close();
+      clients.close();
     }
   });
 

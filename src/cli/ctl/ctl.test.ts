@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import type { Server } from '@grpc/grpc-js';
 import { RpcStats } from '../../observability/rpc-stats.js';
-import { closeGrpc } from '../../server/rpc/grpc-shutdown.js';
-import { grpcServer, listenInsecure } from '../../server/rpc/grpc-server.js';
+import { clientPort } from '../../server/rpc/client-server.js';
+import type { ClientPort } from '../../server/transport/client-port.js';
+import { listenAddress } from '../../server/transport/listen-address.js';
+import { silent } from '../../base/testing/silent.js';
 import { Health } from '../../server/rpc/health-service.js';
 import { clientMethods } from '../../server/rpc/services.js';
 import { FakeStore } from '../../server/testing/fake-store.js';
@@ -12,19 +13,19 @@ import { judge, type MemberView } from './status-command.js';
 
 describe('kintsugi ctl', () => {
   let store: FakeStore;
-  let server: Server;
+  let server: ClientPort;
   let endpoint: string;
 
   beforeEach(async () => {
     store = new FakeStore();
-    server = grpcServer(clientMethods(store, new Health(), { maxRequestBytes: 1_572_864 }), {
+    server = clientPort(clientMethods(store, new Health(), { maxRequestBytes: 1_572_864 }), {
       maxReceiveBytes: 2_097_152, maxConcurrentStreams: 1000, keepaliveIntervalMs: 0, keepaliveTimeoutMs: 20_000,
-      store: { leader: 1 }, stats: new RpcStats(),
+      store: { leader: 1 }, stats: new RpcStats(), events: silent,
     });
-    endpoint = `127.0.0.1:${await listenInsecure(server, '127.0.0.1:0')}`;
+    endpoint = `127.0.0.1:${await server.listen(listenAddress('http://127.0.0.1:0'))}`;
   });
 
-  afterEach(() => closeGrpc(server, 100));
+  afterEach(() => server.drain(100));
 
   async function run(args: readonly string[], stdin = ''): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
     const io = new FakeIo({ KINTSUGI_ENDPOINTS: endpoint, ETCDCTL_ENDPOINTS: '127.0.0.1:1' }, stdin);

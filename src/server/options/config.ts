@@ -61,8 +61,9 @@ export function clusterIdOf(token: string, members: readonly NodeId[]): bigint {
   return BigInt(id53('kintsugi cluster', token, ...[...members].sort((a, b) => a - b).map(String)));
 }
 
-/** Throws UsageError. */
-export function checkUrl(text: string, where: string): string {
+/** `unix`: the path of a socket will do as well. Throws UsageError. */
+export function checkUrl(text: string, where: string, unix = false): string {
+  if (unix && /^unix:\/\/./.test(text)) return text;
   let url: URL;
   try {
     url = new URL(text);
@@ -106,8 +107,8 @@ class Values {
     return n;
   }
 
-  urls(name: string): readonly string[] {
-    return (this.value(name) as readonly string[]).map((url) => checkUrl(url, `--${name}`));
+  urls(name: string, unix = false): readonly string[] {
+    return (this.value(name) as readonly string[]).map((url) => checkUrl(url, `--${name}`, unix));
   }
 }
 
@@ -204,7 +205,7 @@ export function buildConfig(parsed: ParsedOptions): NodeConfig {
   if (name === '') throw new UsageError('--name must not be empty');
   const dataDir = resolve(values.text('data-dir') || `${name}.kintsugi`);
   const cluster = clusterOf(values, name);
-  const listenClientUrls = values.urls('listen-client-urls');
+  const listenClientUrls = values.urls('listen-client-urls', true);
   if (listenClientUrls.length === 0) throw new UsageError('--listen-client-urls must not be empty');
   if (values.isSet('listen-client-urls') && !values.isSet('advertise-client-urls')) {
     throw new UsageError('--advertise-client-urls is required when --listen-client-urls is set');
@@ -224,7 +225,7 @@ export function buildConfig(parsed: ParsedOptions): NodeConfig {
     clusterId: cluster.clusterId,
     members: cluster.members,
     listenMetricsUrls: values.urls('listen-metrics-urls'),
-    advertiseClientUrls: values.urls('advertise-client-urls'),
+    advertiseClientUrls: values.urls('advertise-client-urls', true),
     maxRequestBytes: values.number('max-request-bytes', KiB, 64 * MiB),
     maxConcurrentStreams: values.number('max-concurrent-streams', 1, 0xffff_ffff),
     keepaliveIntervalMs: values.number('grpc-keepalive-interval', 0),

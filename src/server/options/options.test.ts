@@ -159,6 +159,9 @@ describe('options of start', () => {
   it('URLs are http with host and port and nothing else', () => {
     const url = (text: string): string[] => ['--listen-client-urls', text, '--advertise-client-urls=http://h:1'];
     refused(url('127.0.0.1:2379'), '--listen-client-urls: "127.0.0.1:2379" is not a URL such as http://10.0.0.1:2380');
+    assert.deepEqual(config('--listen-client-urls', 'unix:///run/k.sock', '--advertise-client-urls', 'unix:///run/k.sock').listenClientUrls,
+      ['unix:///run/k.sock']);
+    refused(['--listen-peer-urls', 'unix:///run/k.sock'], '--listen-peer-urls: the scheme of "unix:///run/k.sock" is not http');
     refused(url('https://h:1'), '--listen-client-urls: https://h:1 wants TLS, which is not served yet; use http://');
     refused(url('ftp://h:1'), '--listen-client-urls: the scheme of "ftp://h:1" is not http');
     refused(url('http://h'), '--listen-client-urls: "http://h" has no port');

@@ -7,7 +7,7 @@ import { NodeId } from '../../base/ids.js';
 import { ETCD_MESSAGES, EtcdError } from '../../api/etcd-error.js';
 import type { Store } from '../../node/store.js';
 import { addCold } from './cold.js';
-import type { Method } from './method.js';
+import type { Method } from '../../grpc/method.js';
 
 /**
  * The API level that clients see. They parse it as semver and compare: everything of KV in 3.4.0 is

@@ -6,7 +6,7 @@
 import { assert } from '../../base/assert.js';
 import { EMPTY } from '../../base/bytes.js';
 import { ReflectedRpc, type Message } from '../../api/protos/reflected-rpc.js';
-import type { Method, Sender, StreamMethod, UnaryMethod } from './method.js';
+import type { Method, Sender, ServerStreamMethod, UnaryMethod } from '../../grpc/method.js';
 
 type UnaryHandler = (request: Message) => object | Promise<object>;
 type StreamHandler = (request: Message, out: ColdSender) => Promise<void>;
@@ -36,8 +36,8 @@ export class ColdSender {
 
 class ColdUnary implements UnaryMethod {
   readonly kind = 'unary';
-  /** Whatever it does: its answer is small, and so is never refused. */
-  readonly effect = 'write';
+  /** Whatever it does: its answer is small. */
+  readonly refusable = false;
   readonly #rpc: ReflectedRpc;
   readonly #answer: UnaryHandler;
 
@@ -51,7 +51,7 @@ class ColdUnary implements UnaryMethod {
   }
 }
 
-class ColdStream implements StreamMethod {
+class ColdStream implements ServerStreamMethod {
   readonly kind = 'server-stream';
   readonly #rpc: ReflectedRpc;
   readonly #answer: StreamHandler;

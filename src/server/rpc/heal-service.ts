@@ -7,7 +7,7 @@ import type { HintStatus } from '../../healing/status/hint-status.js';
 import type { ScrubStatus } from '../../healing/status/scrub-status.js';
 import type { Store } from '../../node/store.js';
 import { addCold, type ColdSender } from './cold.js';
-import type { Method } from './method.js';
+import type { Method } from '../../grpc/method.js';
 
 /** At most this often does a running scrub report. */
 const PROGRESS_INTERVAL_MS = 200;

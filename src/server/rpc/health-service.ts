@@ -5,8 +5,9 @@
 
 import type { Message } from '../../api/protos/reflected-rpc.js';
 import { addCold } from './cold.js';
-import type { Method } from './method.js';
-import { Code, RpcError } from './status.js';
+import type { Method } from '../../grpc/method.js';
+import { Code } from '../../grpc/code.js';
+import { RpcError } from '../../grpc/status.js';
 
 export class Health {
   #serving = true;

@@ -5,10 +5,10 @@
 
 import { must } from '../../base/assert.js';
 import { EtcdError } from '../../api/etcd-error.js';
-import type { Effect, Handlers, Rpc } from '../../api/rpc.js';
+import type { Handlers, Rpc } from '../../api/rpc.js';
 import { encodeHeaderPrefix } from '../../api/wire/encode-response.js';
 import type { Store } from '../../node/store.js';
-import type { Method, UnaryMethod } from './method.js';
+import type { Method, UnaryMethod } from '../../grpc/method.js';
 
 export interface RequestLimits {
   /** Bytes of a write request as it goes into the log. etcd's `--max-request-bytes`. */
@@ -17,7 +17,7 @@ export interface RequestLimits {
 
 class HotMethod<Request, Response> implements UnaryMethod {
   readonly kind = 'unary';
-  readonly effect: Effect;
+  readonly refusable: boolean;
   readonly #rpc: Rpc<Request, Response, unknown>;
   readonly #answer: (request: Request) => Promise<Response>;
   readonly #store: Store;
@@ -29,7 +29,7 @@ class HotMethod<Request, Response> implements UnaryMethod {
     rpc: Rpc<Request, Response, unknown>, answer: (request: Request) => Promise<Response>, store: Store, prefix: Uint8Array,
     limits: RequestLimits,
   ) {
-    this.effect = rpc.effect;
+    this.refusable = rpc.effect === 'read';
     this.#rpc = rpc;
     this.#answer = answer;
     this.#store = store;

@@ -3,7 +3,7 @@
 import { KV } from '../../api/services/kv.js';
 import type { Store } from '../../node/store.js';
 import { addHot, type RequestLimits } from './hot.js';
-import type { Method } from './method.js';
+import type { Method } from '../../grpc/method.js';
 
 export function addKv(table: Map<string, Method>, store: Store, limits: RequestLimits): void {
   addHot(table, KV, {

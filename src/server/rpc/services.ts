@@ -8,8 +8,9 @@ import { addCluster, addMaintenance } from './cluster-service.js';
 import { addHeal } from './heal-service.js';
 import { addHealth, type Health } from './health-service.js';
 import type { RequestLimits } from './hot.js';
+import { addReflection } from './reflection-service.js';
 import { addKv } from './kv-service.js';
-import type { Method, MethodTable } from './method.js';
+import type { Method, MethodTable } from '../../grpc/method.js';
 
 export function clientMethods(store: Store, health: Health, limits: RequestLimits): MethodTable {
   const table = new Map<string, Method>();
@@ -18,5 +19,6 @@ export function clientMethods(store: Store, health: Health, limits: RequestLimit
   addMaintenance(table, store);
   addHeal(table, store);
   addHealth(table, health);
+  addReflection(table);
   return table;
 }

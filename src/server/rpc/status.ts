@@ -6,14 +6,8 @@
 import { AssertionError } from '../../base/assert.js';
 import { CodecError, KintsugiError, NetworkError, messageOf } from '../../base/errors.js';
 import { EtcdError, type EtcdErrorCode } from '../../api/etcd-error.js';
-
-export const Code = {
-  OK: 0, CANCELLED: 1, UNKNOWN: 2, INVALID_ARGUMENT: 3, DEADLINE_EXCEEDED: 4, NOT_FOUND: 5, PERMISSION_DENIED: 7,
-  RESOURCE_EXHAUSTED: 8, FAILED_PRECONDITION: 9, OUT_OF_RANGE: 11, UNIMPLEMENTED: 12, INTERNAL: 13, UNAVAILABLE: 14,
-  DATA_LOSS: 15,
-} as const;
-
-export type StatusCode = (typeof Code)[keyof typeof Code];
+import { Code, type StatusCode } from '../../grpc/code.js';
+import { RpcError, type RpcStatus } from '../../grpc/status.js';
 
 export const ETCD_STATUS: Readonly<Record<EtcdErrorCode, StatusCode>> = {
   EMPTY_KEY: Code.INVALID_ARGUMENT,
@@ -42,24 +36,6 @@ export const ETCD_STATUS: Readonly<Record<EtcdErrorCode, StatusCode>> = {
   CORRUPT: Code.DATA_LOSS,
   DATA_LOSS: Code.DATA_LOSS,
 };
-
-export interface RpcStatus {
-  readonly code: StatusCode;
-  readonly details: string;
-}
-
-/** A refusal of the RPC layer itself. */
-export class RpcError extends Error implements RpcStatus {
-  override readonly name = 'RpcError';
-  readonly code: StatusCode;
-  readonly details: string;
-
-  constructor(code: StatusCode, details: string) {
-    super(details);
-    this.code = code;
-    this.details = details;
-  }
-}
 
 /**
  * What goes over the wire for anything that was thrown. A broken invariant goes on to stop the

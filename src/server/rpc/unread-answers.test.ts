@@ -1,26 +1,27 @@
 import assert from 'node:assert/strict';
 import { connect, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
-import type { Server } from '@grpc/grpc-js';
 import { RpcStats } from '../../observability/rpc-stats.js';
-import { forceClose } from './grpc-shutdown.js';
-import { grpcServer, listenInsecure } from './grpc-server.js';
-import type { Method } from './method.js';
+import { silent } from '../../base/testing/silent.js';
+import type { Method } from '../../grpc/method.js';
+import type { ClientPort } from '../transport/client-port.js';
+import { listenAddress } from '../transport/listen-address.js';
+import { clientPort } from './client-server.js';
 
 const MIB = 1 << 20;
 const RANGE = '/etcdserverpb.KV/Range';
 const PUT = '/etcdserverpb.KV/Put';
 
 describe('answers that nobody reads', () => {
-  let server: Server;
+  let server: ClientPort;
   let session: ClientHttp2Session;
 
   before(async () => {
-    const big = (effect: 'read' | 'write'): Method => ({ kind: 'unary', effect, handle: () => Promise.resolve(Buffer.alloc(MIB)) });
-    server = grpcServer(new Map([[RANGE, big('read')], [PUT, big('write')]]), {
+    const big = (refusable: boolean): Method => ({ kind: 'unary', refusable, handle: () => Promise.resolve(Buffer.alloc(MIB)) });
+    server = clientPort(new Map([[RANGE, big(true)], [PUT, big(false)]]), {
       maxReceiveBytes: MIB, maxConcurrentStreams: 1000, keepaliveIntervalMs: 0, keepaliveTimeoutMs: 20_000,
-      store: { leader: 1 }, stats: new RpcStats(), maxUnreadBytes: 3 * MIB,
+      store: { leader: 1 }, stats: new RpcStats(), events: silent, maxUnreadBytes: 3 * MIB,
     });
-    const port = await listenInsecure(server, '127.0.0.1:0');
+    const port = await server.listen(listenAddress('http://127.0.0.1:0'));
     // A window of nothing: whatever the server sends stays with the server.
     session = connect(`http://127.0.0.1:${port}`, { settings: { initialWindowSize: 0 } });
     session.on('error', () => undefined);
@@ -28,7 +29,7 @@ describe('answers that nobody reads', () => {
   });
   after(() => {
     session.destroy();
-    forceClose(server);
+    server.close();
   });
 
   /** Resolves when the server has answered: to its status if that was all, else to undefined. */

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
-import type { Server } from '@grpc/grpc-js';
 import { RpcStats } from '../../observability/rpc-stats.js';
 import { EtcdError } from '../../api/etcd-error.js';
-import { closeGrpc } from '../rpc/grpc-shutdown.js';
-import { grpcServer, listenInsecure } from '../rpc/grpc-server.js';
+import { clientPort } from '../rpc/client-server.js';
+import type { ClientPort } from '../transport/client-port.js';
+import { listenAddress } from '../transport/listen-address.js';
+import { silent } from '../../base/testing/silent.js';
 import { Health } from '../rpc/health-service.js';
 import { clientMethods } from '../rpc/services.js';
 import { FakeStore } from './fake-store.js';
@@ -12,17 +13,17 @@ import { ClientError, compare, connect, op, type Client, type ClientOptions } fr
 
 interface Served {
   readonly store: FakeStore;
-  readonly server: Server;
+  readonly server: ClientPort;
   readonly endpoint: string;
 }
 
 async function serve(): Promise<Served> {
   const store = new FakeStore();
-  const server = grpcServer(clientMethods(store, new Health(), { maxRequestBytes: 1_572_864 }), {
+  const server = clientPort(clientMethods(store, new Health(), { maxRequestBytes: 1_572_864 }), {
     maxReceiveBytes: 2_097_152, maxConcurrentStreams: 1000, keepaliveIntervalMs: 0, keepaliveTimeoutMs: 20_000,
-    store: { leader: 1 }, stats: new RpcStats(),
+    store: { leader: 1 }, stats: new RpcStats(), events: silent,
   });
-  return { store, server, endpoint: `127.0.0.1:${await listenInsecure(server, '127.0.0.1:0')}` };
+  return { store, server, endpoint: `127.0.0.1:${await server.listen(listenAddress('http://127.0.0.1:0'))}` };
 }
 
 /** Nobody listens there: it was given to a server that is closed again. */
@@ -49,7 +50,7 @@ describe('client', () => {
 
   afterEach(async () => {
     client.close();
-    await Promise.all([closeGrpc(first.server, 100), closeGrpc(second.server, 100)]);
+    await Promise.all([first.server.drain(100), second.server.drain(100)]);
   });
 
   async function rejects(promise: Promise<unknown>, expected: Partial<ClientError>): Promise<void> {

@@ -1,0 +1,104 @@
+/**
+ * The client port put together: a table of methods under gRPC, HTTP/2 and sockets. Message sizes
+ * are checked with etcd's words, by the transport for the bytes that arrive and by each method for
+ * what it writes.
+ */
+
+import type { Server as HttpServer } from 'node:http';
+import { KiB, MiB } from '../../base/bytes.js';
+import type { EventSink } from '../../base/events.js';
+import { ETCD_MESSAGES } from '../../api/etcd-error.js';
+import type { CallGuard, ErrorMapper } from '../../grpc/hooks.js';
+import { Code } from '../../grpc/code.js';
+import type { ServerCall, MethodTable } from '../../grpc/method.js';
+import { GrpcServer } from '../../grpc/server.js';
+import type { RpcStatus } from '../../grpc/status.js';
+import { DEFAULT_HTTP2_LIMITS } from '../../http2/limits.js';
+import type { Store } from '../../node/store.js';
+import type { RpcStats } from '../../observability/rpc-stats.js';
+import { nodeClock } from '../env/node-env.js';
+import { ClientPort } from '../transport/client-port.js';
+import { maxConnections } from '../transport/descriptor-limit.js';
+import { ZlibInflater } from '../transport/inflater.js';
+import { statusOf } from './status.js';
+
+export interface ClientServerOptions {
+  /** A larger request is refused before it is parsed. etcd: `--max-request-bytes` + 512 KiB. */
+  readonly maxReceiveBytes: number;
+  readonly maxConcurrentStreams: number;
+  /** Pings to idle clients; 0 turns them off. Pings of clients are answered. */
+  readonly keepaliveIntervalMs: number;
+  readonly keepaliveTimeoutMs: number;
+  /** Calls with the metadata `hasleader: true` are refused while it knows no leader. */
+  readonly store: Pick<Store, 'leader'>;
+  readonly stats: RpcStats;
+  readonly events: EventSink;
+  /** Serves HTTP/1.1 on the same port; it listens nowhere itself. */
+  readonly http1?: HttpServer;
+  /** Bytes of large answers that callers may leave unread, over all calls. Default 512 MiB. */
+  readonly maxUnreadBytes?: number;
+  /** Default: what the process's descriptors allow. */
+  readonly maxConnections?: number;
+}
+
+const MAX_UNREAD_BYTES = 512 * MiB;
+/** Of requests that have come in part, over all calls. */
+const MAX_UNFINISHED_BYTES = 256 * MiB;
+/** A request that takes longer to arrive is given up. */
+const RECEIVE_MS = 60_000;
+
+/** It listens nowhere yet: see {@link ClientPort.listen}. */
+export function clientPort(methods: MethodTable, options: ClientServerOptions): ClientPort {
+  const handler = new GrpcServer({
+    methods,
+    guard: new LeaderGuard(options.store),
+    errors: new StatusTable(),
+    stats: options.stats,
+    inflater: new ZlibInflater(),
+    clock: nodeClock,
+    limits: {
+      maxReceiveBytes: options.maxReceiveBytes,
+      maxUnfinishedBytes: Math.max(MAX_UNFINISHED_BYTES, 4 * options.maxReceiveBytes),
+      receiveMs: RECEIVE_MS,
+      maxUnreadBytes: options.maxUnreadBytes ?? MAX_UNREAD_BYTES,
+    },
+  });
+  const { maxConcurrentStreams, keepaliveIntervalMs, keepaliveTimeoutMs } = options;
+  return new ClientPort({
+    handler,
+    limits: {
+      ...DEFAULT_HTTP2_LIMITS,
+      maxConcurrentStreams: Math.min(maxConcurrentStreams, MAX_STREAMS),
+      keepaliveMs: keepaliveIntervalMs,
+      keepaliveTimeoutMs,
+      maxUnsentBytes: 256 * KiB,
+    },
+    clock: nodeClock,
+    events: options.events,
+    http1: options.http1,
+    maxConnections: options.maxConnections ?? maxConnections(),
+  });
+}
+
+/** etcd's default is 2^32-1; what one connection may hold is bounded here all the same. */
+const MAX_STREAMS = 100_000;
+
+class LeaderGuard implements CallGuard {
+  readonly crowded: RpcStatus = { code: Code.RESOURCE_EXHAUSTED, details: ETCD_MESSAGES.TOO_MANY_REQUESTS };
+  readonly #noLeader: RpcStatus = { code: Code.UNAVAILABLE, details: ETCD_MESSAGES.NO_LEADER };
+  readonly #store: Pick<Store, 'leader'>;
+
+  constructor(store: Pick<Store, 'leader'>) {
+    this.#store = store;
+  }
+
+  refuse(call: ServerCall): RpcStatus | undefined {
+    return this.#store.leader === 0 && call.metadata('hasleader') === 'true' ? this.#noLeader : undefined;
+  }
+}
+
+class StatusTable implements ErrorMapper {
+  statusOf(error: unknown): RpcStatus {
+    return statusOf(error);
+  }
+}

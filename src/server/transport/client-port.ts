@@ -1,0 +1,220 @@
+/**
+ * The port that clients connect to: it accepts, finds out what is spoken, and hands the bytes of
+ * HTTP/2 to the connection that is a function of them. HTTP/1.1 goes to Node's own server, as on
+ * etcd's client port. It holds no call; what it counts is sockets, and each is given back when it
+ * is closed, whoever closes it.
+ *
+ * Connections are bounded, so that descriptors are left for files and peers; what comes above the
+ * bound is closed at once.
+ */
+
+import type { Server as HttpServer } from 'node:http';
+import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type TLSSocket, type TlsOptions } from 'node:tls';
+import type { Clock, Timer } from '../../base/env.js';
+import { messageOf } from '../../base/errors.js';
+import type { EventSink } from '../../base/events.js';
+import { ServerConnection } from '../../http2/connection.js';
+import type { Http2Limits } from '../../http2/limits.js';
+import { Http2Pool } from '../../http2/pool.js';
+import type { RequestHandler } from '../../http2/request-handler.js';
+import { protocolOf } from './first-bytes.js';
+import type { ListenAddress } from './listen-address.js';
+import { SocketTransport } from './socket-transport.js';
+
+export interface ClientPortParts {
+  readonly handler: RequestHandler;
+  readonly limits: Http2Limits;
+  readonly clock: Clock;
+  readonly events: EventSink;
+  /** Serves what is HTTP/1.1; it listens nowhere itself. Undefined: that is refused. */
+  readonly http1: HttpServer | undefined;
+  readonly maxConnections: number;
+}
+
+/** Connections are looked at so often: keepalive, time-outs, budgets. */
+const TICK_MS = 50;
+/** A crowd of refused clients is told of once in so long. */
+const CROWDED_EVERY_MS = 10_000;
+
+export class ClientPort {
+  readonly #parts: ClientPortParts;
+  readonly #pool: Http2Pool;
+  readonly #servers: Server[] = [];
+  /** Of all clients, whatever they speak. */
+  readonly #sockets = new Set<Socket>();
+  readonly #connections = new Set<ServerConnection>();
+  /** Who has not said yet what it speaks, and by when it must have. */
+  readonly #silent = new Map<Socket, number>();
+  readonly #idle: (() => void)[] = [];
+  #timer: Timer;
+  #refused = 0;
+  #crowdedAt = -Infinity;
+  #state: 'open' | 'draining' | 'closed' = 'open';
+
+  constructor(parts: ClientPortParts) {
+    this.#parts = parts;
+    this.#pool = new Http2Pool(parts.clock);
+    this.#timer = this.#nextTick();
+  }
+
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  /** Clients that were refused for want of room, since the start. */
+  get refused(): number {
+    return this.#refused;
+  }
+
+  /**
+   * Resolves to the port, which matters when 0 was asked for; 0 for a file. `tls`: certificates and
+   * the like; HTTP/2 is agreed on by ALPN. Rejects with an error that names the address.
+   */
+  listen(address: ListenAddress, tls?: TlsOptions): Promise<number> {
+    const server = tls === undefined ? this.#plainServer() : this.#tlsServer(tls);
+    this.#servers.push(server);
+    return new Promise((resolve, reject) => {
+      const failed = (error: Error): void => reject(new Error(`cannot listen on ${address.text}: ${messageOf(error)}`, { cause: error }));
+      server.once('error', failed);
+      server.listen(address.options, () => {
+        // What goes wrong with one accept does not concern the others.
+        server.off('error', failed).on('error', () => undefined);
+        const bound = server.address();
+        resolve(typeof bound === 'object' && bound !== null ? bound.port : 0);
+      });
+    });
+  }
+
+  /**
+   * Takes no new clients and no new requests, lets those that run end, and closes after `graceMs`
+   * what is left.
+   */
+  async drain(graceMs: number): Promise<void> {
+    if (this.#state === 'open') {
+      this.#state = 'draining';
+      for (const server of this.#servers) server.close();
+      for (const socket of this.#silent.keys()) socket.destroy();
+      for (const connection of this.#connections) connection.drain();
+      this.#parts.http1?.closeIdleConnections();
+    }
+    await this.#empty(graceMs);
+    this.close();
+  }
+
+  /** Closes everything now. */
+  close(): void {
+    if (this.#state === 'open') for (const server of this.#servers) server.close();
+    this.#state = 'closed';
+    this.#timer.cancel();
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #empty(withinMs: number): Promise<void> {
+    if (this.#sockets.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = this.#parts.clock.setTimer(withinMs, resolve);
+      this.#idle.push(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+  }
+
+  #plainServer(): Server {
+    return createServer((socket) => {
+      if (this.#admit(socket)) this.#listenFor(socket);
+    });
+  }
+
+  #tlsServer(options: TlsOptions): Server {
+    const { handshakeMs } = this.#parts.limits;
+    const server = createTlsServer({ ...options, ALPNProtocols: ['h2', 'http/1.1'], handshakeTimeout: handshakeMs }, (socket: TLSSocket) => {
+      this.#guard(socket);
+      if (socket.alpnProtocol === 'h2') this.#http2(socket);
+      else this.#listenFor(socket);
+    });
+    // Counted from the first byte of the handshake on.
+    server.on('connection', (raw: Socket) => void this.#admit(raw));
+    server.on('tlsClientError', (_error, socket) => socket.destroy());
+    return server;
+  }
+
+  /** Counts the client, or sends it away. */
+  #admit(socket: Socket): boolean {
+    const { maxConnections, clock, events } = this.#parts;
+    if (this.#state === 'open' && this.#sockets.size < maxConnections) {
+      this.#sockets.add(socket);
+      this.#guard(socket);
+      socket.setNoDelay(true);
+      socket.on('close', () => this.#left(socket));
+      return true;
+    }
+    socket.destroy();
+    this.#refused++;
+    const now = clock.now();
+    if (this.#state === 'open' && now - this.#crowdedAt >= CROWDED_EVERY_MS) {
+      this.#crowdedAt = now;
+      events.emit({ type: 'warning', message: 'clients are refused: too many are connected', data: { connections: maxConnections, refused: this.#refused } });
+    }
+    return false;
+  }
+
+  /** That a client is gone is told by 'close', whatever the reason. */
+  #guard(socket: Socket): void {
+    socket.on('error', () => undefined);
+  }
+
+  #left(socket: Socket): void {
+    this.#sockets.delete(socket);
+    if (this.#sockets.size === 0) for (const done of this.#idle.splice(0)) done();
+  }
+
+  /** What it speaks is known by its first bytes. */
+  #listenFor(socket: Socket): void {
+    const { clock, limits } = this.#parts;
+    this.#silent.set(socket, clock.now() + limits.handshakeMs);
+    socket.on('close', () => this.#silent.delete(socket));
+    let first: Buffer = Buffer.alloc(0);
+    const onData = (chunk: Buffer): void => {
+      first = first.length === 0 ? chunk : Buffer.concat([first, chunk]);
+      const protocol = protocolOf(first);
+      if (protocol === undefined) return;
+      socket.off('data', onData);
+      this.#silent.delete(socket);
+      if (protocol === 'http1') this.#http1(socket, first);
+      else this.#http2(socket, first);
+    };
+    socket.on('data', onData);
+  }
+
+  /** What is no HTTP at all is refused in its words too. */
+  #http2(socket: Socket, first?: Buffer): void {
+    const { handler, limits, clock } = this.#parts;
+    const transport = new SocketTransport(socket, limits.maxUnsentBytes);
+    const connection = new ServerConnection({ transport, handler, limits, clock, pool: this.#pool });
+    this.#connections.add(connection);
+    socket.on('close', () => this.#connections.delete(connection));
+    transport.drive(connection);
+    if (first !== undefined) connection.receive(first);
+    if (this.#state !== 'open') connection.drain();
+  }
+
+  #http1(socket: Socket, first: Buffer): void {
+    const { http1 } = this.#parts;
+    if (http1 === undefined || this.#state !== 'open') return void socket.destroy();
+    socket.pause();
+    socket.unshift(first);
+    http1.emit('connection', socket);
+    socket.resume();
+  }
+
+  #nextTick(): Timer {
+    return this.#parts.clock.setTimer(TICK_MS, () => {
+      const now = this.#parts.clock.now();
+      for (const connection of this.#connections) connection.tick(now);
+      for (const [socket, until] of this.#silent) if (now >= until) socket.destroy();
+      if (this.#state !== 'closed') this.#timer = this.#nextTick();
+    });
+  }
+}
