@@ -49,7 +49,8 @@ export class SocketShell implements Transport {
     for (const piece of pieces) socket.write(piece);
     socket.uncork();
     if (socket.writableLength === 0) return 'taken';
-    return socket.writableLength > this.#limits.maxUnsentBytes ? 'full' : 'kept';
+    // Without that there is no 'drain'.
+    return socket.writableNeedDrain && socket.writableLength > this.#limits.maxUnsentBytes ? 'full' : 'kept';
   }
 
   pause(): void {
