@@ -5,7 +5,7 @@
 
 import type { Io } from './context.js';
 
-/** Only passes if something keeps the process alive. */
+/** Only passes if something keeps the process alive; begins when all output has left. */
 const GRACE_MS = 300;
 
 let watched = false;
@@ -31,6 +31,7 @@ export function processIo(): Io {
     get columns() {
       return process.stdout.isTTY ? process.stdout.columns : undefined;
     },
-    done: (code) => void setTimeout(() => process.exit(code), GRACE_MS).unref(),
+    // A slow reader gets all of it first.
+    done: (code) => void process.stdout.write('', () => void setTimeout(() => process.exit(code), GRACE_MS).unref()),
   };
 }
