@@ -55,6 +55,8 @@ export async function runNode(config: NodeConfig): Promise<void> {
     members: config.members.map((member) => `${member.name}=${member.peerUrls[0]}`), pid: process.pid,
   }, 'starting');
   for (const notice of config.notices) logger.warn({ notice }, 'option without effect');
+  // Without a listener Node opens a port for a debugger, to anybody on this machine.
+  process.on('SIGUSR1', () => logger.warn('SIGUSR1 means nothing here'));
   let running: Running | undefined;
   closeWithGrace({ delay: SHUTDOWN_MS, logger: false }, async ({ signal, err }) => {
     if (err !== undefined) {
