@@ -10,6 +10,7 @@ export const ETCD_MESSAGES = {
   KEY_NOT_FOUND: 'etcdserver: key not found',
   VALUE_PROVIDED: 'etcdserver: value is provided',
   LEASE_PROVIDED: 'etcdserver: lease is provided',
+  INVALID_SORT_OPTION: 'etcdserver: invalid sort option',
   TOO_MANY_OPS: 'etcdserver: too many operations in txn request',
   DUPLICATE_KEY: 'etcdserver: duplicate key given in txn request',
   COMPACTED: 'etcdserver: mvcc: required revision has been compacted',

@@ -6,8 +6,9 @@
 
 import type { LeaseId, Revision } from '../base/ids.js';
 
-export type SortOrder = 'none' | 'ascend' | 'descend';
-export type SortTarget = 'key' | 'version' | 'create' | 'mod' | 'value';
+/** `unknown`: a number that means nothing; such a request is refused. */
+export type SortOrder = 'none' | 'ascend' | 'descend' | 'unknown';
+export type SortTarget = 'key' | 'version' | 'create' | 'mod' | 'value' | 'unknown';
 
 /** `rangeEnd`: empty = the single key; one zero byte = from `key` to the end of the space. */
 export interface RangeRequest {

@@ -55,8 +55,8 @@ function readRange(r: ProtoReader, end: number): RangeRequest {
   }
   return {
     key, rangeEnd, limit, revision, serializable, keysOnly, countOnly,
-    sortOrder: SORT_ORDERS[sortOrder] ?? 'none',
-    sortTarget: SORT_TARGETS[sortTarget] ?? 'key',
+    sortOrder: SORT_ORDERS[sortOrder] ?? 'unknown',
+    sortTarget: SORT_TARGETS[sortTarget] ?? 'unknown',
     minModRevision, maxModRevision, minCreateRevision, maxCreateRevision,
   };
 }

@@ -10,8 +10,8 @@ import type {
   CompactionRequest, Compare, DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest,
 } from '../requests.js';
 
-const SORT_ORDERS = { none: 0, ascend: 1, descend: 2 } as const;
-const SORT_TARGETS = { key: 0, version: 1, create: 2, mod: 3, value: 4 } as const;
+const SORT_ORDERS = { none: 0, ascend: 1, descend: 2, unknown: 3 } as const;
+const SORT_TARGETS = { key: 0, version: 1, create: 2, mod: 3, value: 4, unknown: 5 } as const;
 const COMPARE_RESULTS = { 'equal': 0, 'greater': 1, 'less': 2, 'not-equal': 3, 'unknown': 4 } as const;
 
 const flag = (value: boolean): number => (value ? 2 : 0);

@@ -174,7 +174,7 @@ describe('wire codecs', () => {
 
   it('unknown enum numbers and fields mean what they mean to etcd', () => {
     const q = decodeRangeRequest(Buffer.from([0x28, 9, 0x30, 9, 0xa2, 6, 1, 0]));
-    assert.deepEqual([q.sortOrder, q.sortTarget], ['none', 'key']);
+    assert.deepEqual([q.sortOrder, q.sortTarget], ['unknown', 'unknown']);
     const t = decodeTxnRequest(Buffer.from([0x0a, 4, 0x08, 7, 0x10, 9]));
     assert.equal(t.compare[0]?.result, 'unknown');
     assert.deepEqual(t.compare[0]?.target, { kind: 'unknown' });

@@ -14,6 +14,8 @@ describe('validation without state', () => {
   const long = 'k'.repeat(MAX_KEY_BYTES);
   const refused: [string, () => string, string][] = [
     ['a range without a key', () => refusal(() => validateRange(rangeOf(''))), 'EMPTY_KEY'],
+    ['a sort order that means nothing', () => refusal(() => validateRange(rangeOf('k', '', { sortOrder: 'unknown' }))), 'INVALID_SORT_OPTION'],
+    ['a sort target that means nothing', () => txn(op.range('k', '', { sortTarget: 'unknown' })), 'INVALID_SORT_OPTION'],
     ['a put without a key', () => check(command.put('', 'v')), 'EMPTY_KEY'],
     ['a delete without a key', () => check(command.del('')), 'EMPTY_KEY'],
     ['a compare without a key', () => check(command.txn([compareOf('', { kind: 'version', version: 0 })], [])), 'EMPTY_KEY'],

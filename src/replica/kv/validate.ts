@@ -37,6 +37,7 @@ function checkLength(key: Uint8Array, max: number): void {
 export function validateRange(request: RangeRequest): void {
   checkKey(request.key, MAX_BOUND_BYTES);
   checkLength(request.rangeEnd, MAX_BOUND_BYTES);
+  if (request.sortOrder === 'unknown' || request.sortTarget === 'unknown') throw new EtcdError('INVALID_SORT_OPTION');
 }
 
 export function validatePut(request: PutRequest): void {

@@ -99,7 +99,7 @@ export class Oracle {
         (request.maxCreateRevision === 0 || kv.createRevision <= request.maxCreateRevision),
     );
     const rank = (kv: KeyValue): string | number =>
-      ({ key: text(kv.key), version: kv.version, create: kv.createRevision, mod: kv.modRevision, value: text(kv.value) })[
+      ({ key: text(kv.key), version: kv.version, create: kv.createRevision, mod: kv.modRevision, value: text(kv.value), unknown: '' })[
         request.sortTarget
       ];
     const sign = request.sortOrder === 'descend' ? -1 : 1;
