@@ -63,7 +63,9 @@ export function clientPort(methods: MethodTable, options: ClientServerOptions): 
       maxUnreadBytes: options.maxUnreadBytes ?? MAX_UNREAD_BYTES,
     },
   });
-  const { maxConcurrentStreams, keepaliveIntervalMs, keepaliveTimeoutMs } = options;
+  const { maxConcurrentStreams, keepaliveIntervalMs, keepaliveTimeoutMs, http1 } = options;
+  // A server that does not listen itself keeps no other time of its connections.
+  if (http1 !== undefined && http1.timeout === 0) http1.timeout = RECEIVE_MS;
   return new ClientPort({
     handler,
     limits: {
@@ -75,7 +77,7 @@ export function clientPort(methods: MethodTable, options: ClientServerOptions): 
     },
     clock: nodeClock,
     events: options.events,
-    http1: options.http1,
+    http1,
     maxConnections: options.maxConnections ?? maxConnections(),
   });
 }

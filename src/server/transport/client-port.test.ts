@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer, get as httpGet, type RequestOptions } from 'node:http';
 import { connect as h2connect, type ClientHttp2Session } from 'node:http2';
 import { get as httpsGet } from 'node:https';
@@ -140,6 +141,37 @@ describe('the client port', () => {
     } finally {
       rmSync(dir, { recursive: true });
     }
+  });
+
+  it('takes the place of a file that was left by a process that was killed, and of nothing else', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'kintsugi-port-'));
+    try {
+      const address = listenAddress(`unix://${join(dir, 'client.sock')}`);
+      const left = spawnSync(process.execPath, ['-e', `
+        require('node:net').createServer().listen(${JSON.stringify(join(dir, 'client.sock'))}, () => process.kill(process.pid, 'SIGKILL'));
+      `]);
+      assert.equal(left.signal, 'SIGKILL');
+      await open().listen(address);
+      await assert.rejects(open().listen(address), /cannot listen on .*client\.sock: .*EADDRINUSE/);
+      writeFileSync(join(dir, 'file'), 'kept');
+      await assert.rejects(open().listen(listenAddress(`unix://${join(dir, 'file')}`)), /EADDRINUSE/);
+      assert.equal(readFileSync(join(dir, 'file'), 'utf8'), 'kept');
+      for (const port of ports.splice(0)) port.close();
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
+  });
+
+  it('closes an HTTP/1.1 client that says nothing more', async () => {
+    const http1 = createHttpServer((_request, response) => response.end());
+    http1.timeout = 50;
+    const clients = open({ http1 });
+    const port = await clients.listen(ANY);
+    const socket = connect(port, '127.0.0.1');
+    const gone = said(socket);
+    socket.write('GET / HTTP/1.1\r\nhost: a\r\n');
+    await gone;
+    await until(() => clients.connections === 0);
   });
 
   it('closes at once what is above its bound, says so once, and serves again when there is room', async () => {

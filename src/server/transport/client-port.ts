@@ -19,7 +19,7 @@ import type { Http2Limits } from '../../http2/limits.js';
 import { Http2Pool } from '../../http2/pool.js';
 import type { RequestHandler } from '../../http2/request-handler.js';
 import { protocolOf } from './first-bytes.js';
-import type { ListenAddress } from './listen-address.js';
+import { removeStale, type ListenAddress } from './listen-address.js';
 import { SocketTransport } from './socket-transport.js';
 
 export interface ClientPortParts {
@@ -71,7 +71,8 @@ export class ClientPort {
    * Resolves to the port, which matters when 0 was asked for; 0 for a file. `tls`: certificates and
    * the like; HTTP/2 is agreed on by ALPN. Rejects with an error that names the address.
    */
-  listen(address: ListenAddress, tls?: TlsOptions): Promise<number> {
+  async listen(address: ListenAddress, tls?: TlsOptions): Promise<number> {
+    await removeStale(address);
     const server = tls === undefined ? this.#plainServer() : this.#tlsServer(tls);
     this.#servers.push(server);
     return new Promise((resolve, reject) => {
