@@ -6,7 +6,8 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { binaryOf, type BinaryKind } from './lib/binary.js';
-import { Cluster, freePorts, workDir } from './lib/cluster.js';
+import { freePorts } from '../src/server/free-ports.js';
+import { Cluster, workDir } from './lib/cluster.js';
 import { Failure, flags, runMain, UsageError } from './lib/command.js';
 import { ensureBuilt } from './lib/ensure-built.mjs';
 import { ClusterNode, type NodeSpec } from './lib/node.js';

@@ -5,7 +5,8 @@
  */
 
 import { kintsugi, which } from './lib/binary.js';
-import { Cluster, freePorts } from './lib/cluster.js';
+import { freePorts } from '../src/server/free-ports.js';
+import { Cluster } from './lib/cluster.js';
 import { Failure, flags, runMain, whole } from './lib/command.js';
 import { checkDocuments, findDocuments, loadDocuments, type Document } from './lib/documents.js';
 import { waitQuiet } from './lib/heal.js';

@@ -4,8 +4,8 @@
  */
 
 import { mkdirSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { freePorts } from '../../src/server/free-ports.js';
 import { ROOT, type Binary } from './binary.js';
 import { Failure, onExit } from './command.js';
 import { Endpoint } from './load/grpc.js';
@@ -23,20 +23,6 @@ export interface ClusterOptions {
   readonly peerProxy?: (node: number, peerPort: number) => Promise<number>;
   /** The processes outlive this command. */
   readonly keepRunning?: boolean;
-}
-
-/** Ports that nobody listens on right now. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, () => new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
-      const server = createServer();
-      server.once('error', reject);
-      server.listen(0, '127.0.0.1', () => resolve(server));
-    })),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
 
 export function workDir(dir: string): string {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ReplicaError } from '../replica/base/errors.js';
+import { freePorts } from './free-ports.js';
 import { openNode, type OpenedNode } from './node.js';
 import { buildConfig, type NodeConfig } from './options/config.js';
 import { parseOptions } from './options/parse.js';
@@ -22,14 +23,15 @@ describe('a node in this process', () => {
   afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
   it('holds nothing of its directory after its stop', async () => {
-    const node = await open(alone(dir, await freePort()));
+    const [port = 0] = await freePorts(1);
+    const node = await open(alone(dir, port));
     assert.ok(!SEES_DESCRIPTORS || held(dir).length > 0, 'an open node holds files');
     await node.stop();
     assert.deepEqual(held(dir), []);
   });
 
   it('that is refused for its identity holds nothing, and the directory can be opened again', async () => {
-    const port = await freePort();
+    const [port = 0] = await freePorts(1);
     await (await open(alone(dir, port))).stop();
     await assert.rejects(open(alone(dir, port, 'another-cluster')),
       (error: unknown) => error instanceof ReplicaError && error.code === 'WRONG_IDENTITY');
@@ -48,7 +50,7 @@ describe('a node in this process', () => {
   });
 
   it('that is refused while it joins answers nobody any more', async () => {
-    const ports = [await freePort(), await freePort(), await freePort()];
+    const ports = await freePorts(3);
     const configs = ports.map((_, i) => oneOf(join(dir, String(i)), ports, i));
     const nodes = await Promise.all(configs.map(open));
     try {
@@ -112,11 +114,4 @@ function listen(port = 0): Promise<Server> {
 
 function close(server: Server): Promise<void> {
   return new Promise((resolve) => server.close(() => resolve()));
-}
-
-async function freePort(): Promise<number> {
-  const server = await listen();
-  const { port } = server.address() as { port: number };
-  await close(server);
-  return port;
 }

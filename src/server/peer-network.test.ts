@@ -5,15 +5,8 @@ import type { NetworkHandler } from '../base/env.js';
 import { NetworkError } from '../base/errors.js';
 import type { KintsugiEvent } from '../base/events.js';
 import { nodeClock, NodeRandom } from './env/node-env.js';
+import { freePorts } from './free-ports.js';
 import { PeerNetwork, hostPort } from './peer-network.js';
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** Passes bytes on, until it is cut or mute. */
 class Proxy {
@@ -118,7 +111,7 @@ describe('peer network over loopback', () => {
 
   /** Members 1 and 2, a proxy in either direction. */
   async function pair(silentMs = 1_000): Promise<Pair> {
-    const ports = [await freePort(), await freePort()];
+    const ports = await freePorts(2);
     const [pa = 0, pb = 0] = ports;
     const [toB, toA] = [new Proxy(pb), new Proxy(pa)];
     proxies.push(toB, toA);
@@ -223,7 +216,7 @@ describe('peer network over loopback', () => {
   });
 
   it('keeps little for a peer that is away: the newest', async () => {
-    const [pa, pb] = [await freePort(), await freePort()];
+    const [pa = 0, pb = 0] = await freePorts(2);
     const a = network(1, pa, [[2, pb]]);
     await a.start(new Recorder());
     for (let i = 0; i < 100; i++) a.send(2, new Uint8Array(4 * KiB));
@@ -231,7 +224,7 @@ describe('peer network over loopback', () => {
   });
 
   it('refuses streams and calls from another cluster and from strangers, and logs it once', async () => {
-    const [pa, pb] = [await freePort(), await freePort()];
+    const [pa = 0, pb = 0] = await freePorts(2);
     const ours = network(1, pa, [[2, pb]]);
     const recorder = new Recorder();
     await ours.start(recorder);
@@ -244,7 +237,7 @@ describe('peer network over loopback', () => {
     await heard;
     assert.match(JSON.stringify(warnings), /cluster id mismatch: this is 7, the sender's is 8/);
     await assert.rejects(other.call(1, 'echo', utf8(''), 500), NetworkError);
-    const stranger = network(3, await freePort(), [[1, pa]]);
+    const stranger = network(3, (await freePorts(1))[0] ?? 0, [[1, pa]]);
     const told = new Promise<void>((resolve) => {
       warned = () => { if (JSON.stringify(warnings).includes('member 3 is not known here')) resolve(); };
     });

@@ -5,12 +5,12 @@
  */
 
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { messageOf } from '../../base/errors.js';
 import { connect, ClientError, type Client } from '../../client/client.js';
+import { freePorts } from '../../server/free-ports.js';
 import type { Io } from '../ctl/context.js';
 import { processIo } from '../ctl/process-io.js';
 import { DemoNode } from './demo-node.js';
@@ -22,17 +22,6 @@ const NAMES = ['n1', 'n2', 'n3'] as const;
 const START_TIMEOUT_MS = 30_000;
 /** Keys pressed ahead. */
 const MAX_WAITING = 8;
-
-/** All held at once, so that none is given twice. */
-async function freePorts(n: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: n }, () => new Promise<Server>((done, fail) => {
-    const server = createServer().once('error', fail);
-    server.listen(0, '127.0.0.1', () => done(server));
-  })));
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  return ports;
-}
 
 async function makeNodes(dir: string): Promise<DemoNode[]> {
   const ports = await freePorts(3 * NAMES.length);
