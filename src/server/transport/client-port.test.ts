@@ -130,6 +130,29 @@ describe('the client port', () => {
     assert.equal(await call(secure), '0');
   });
 
+  for (const tls of [undefined, TLS]) {
+    it(`gives every caller its own bytes, ${tls ? 'over TLS' : 'over TCP'}, while a slow reader takes its time`, async () => {
+      const clients = open();
+      const port = await clients.listen(ANY, tls);
+      const on = session(tls ? `https://localhost:${port}` : `http://127.0.0.1:${port}`, { ca: TEST_CERTIFICATE });
+      const bodies = Array.from({ length: 120 }, (_, i) => Buffer.alloc(200 + 7_000 * (i % 5), i + 1));
+      const answers = bodies.map((body, i) => new Promise<Buffer>((resolve, reject) => {
+        const stream = on.request({ ':method': 'POST', ':path': ECHO, te: 'trailers', 'content-type': 'application/grpc' });
+        const parts: Buffer[] = [];
+        stream.on('error', reject).on('end', () => resolve(Buffer.concat(parts).subarray(5)));
+        const frame = Buffer.alloc(5 + body.length);
+        frame.writeUInt32BE(body.length, 1);
+        body.copy(frame, 5);
+        stream.end(frame);
+        // Every third one is read a few turns later.
+        const read = (): void => void stream.on('data', (part: Buffer) => parts.push(part));
+        if (i % 3 > 0) read();
+        else setTimeout(read, 20);
+      }));
+      assert.deepEqual((await Promise.all(answers)).map((answer, i) => answer.equals(bodies[i] as Buffer)), bodies.map(() => true));
+    });
+  }
+
   it('listens on a file', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'kintsugi-port-'));
     try {

@@ -38,7 +38,8 @@ export class SocketTransport implements Transport {
       socket.uncork();
     }
     const waiting = socket.writableLength;
-    if (waiting > this.#maxUnsentBytes) return 'full';
+    // Where no 'drain' will come, as on a socket that is being closed, nothing may wait for one.
+    if (socket.writableNeedDrain && waiting > this.#maxUnsentBytes) return 'full';
     return waiting === 0 && !this.#keeps ? 'taken' : 'kept';
   }
 
