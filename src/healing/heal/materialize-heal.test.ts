@@ -6,7 +6,7 @@ import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import { hintOf, type ConfirmedFault } from '../hints/confirmed-fault.js';
 import { HintStore } from '../hints/hint-store.js';
 import { materializeHeal, type HealFiles } from './materialize-heal.js';
-import { copyPath, type TableCopies } from '../repair/table-copies.js';
+import { copyPath, type TableCopies, type TableCopy } from '../repair/table-copies.js';
 import { makeTable, seeded, TestClock, TestNetwork, writeFile } from '../testing/world.js';
 
 describe('materializing a heal', () => {
@@ -26,9 +26,9 @@ describe('materializing a heal', () => {
         whileVerifying(hints);
         return Promise.resolve({ bytes: 0, faults: [], pristine: true, pastCache: true });
       },
-      take: async () => {
+      use: async (_meta: TableMeta, install: (copy: TableCopy) => Promise<unknown>) => {
         await writeFile(disk, copyPath(1), file);
-        return { path: copyPath(1), how: 'rewrite' };
+        return install({ path: copyPath(1), how: 'rewrite' });
       },
     } as unknown as TableCopies;
     return { env, disk, hints, copies, tables: { replaced: () => undefined }, known: { isHere: () => false } };

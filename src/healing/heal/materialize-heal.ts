@@ -53,13 +53,14 @@ export async function materializeHeal(parts: HealFiles, removed: TableMeta, adde
       return 'relink';
     }
   }
-  const copy = await copies.take(removed);
-  assert(copy.path === copyPath(removed.id), `H5 the bytes of table ${removed.id} come from its own copy: ${copy.path}`);
-  assert(copy.path !== from && copy.path !== to, `H5 the copy ${copy.path} is not a live file`);
-  await env.disk.rename(copy.path, to);
-  tables.replaced(added.id);
-  await env.disk.syncDir('tables');
-  return copy.how;
+  return copies.use(removed, async (copy) => {
+    assert(copy.path === copyPath(removed.id), `H5 the bytes of table ${removed.id} come from its own copy: ${copy.path}`);
+    assert(copy.path !== from && copy.path !== to, `H5 the copy ${copy.path} is not a live file`);
+    await env.disk.rename(copy.path, to);
+    tables.replaced(added.id);
+    await env.disk.syncDir('tables');
+    return copy.how;
+  });
 }
 
 function checkEdit({ known }: HealFiles, removed: TableMeta, added: TableMeta): void {

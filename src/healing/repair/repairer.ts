@@ -135,14 +135,17 @@ export class Repairer {
     const path = tablePath(meta.id);
     recorder.record(meta, { kind: 'missing', offsets: undefined, confirmation: { by: 'no-file' } });
     try {
-      const copy = await copies.take(meta);
-      assert(copy.path !== path, `H5 the file of table ${meta.id} is replaced by a copy of its own: ${copy.path}`);
-      // While it was made the table may have been healed or compacted away, and its name given up.
-      if (!known.has(meta.id)) return await env.disk.unlink(copy.path);
-      await env.disk.rename(copy.path, path);
-      tables.replaced(meta.id);
-      if (!known.has(meta.id)) return await env.disk.unlink(path);
-      await env.disk.syncDir('tables');
+      const restored = await copies.use(meta, async (copy) => {
+        assert(copy.path !== path, `H5 the file of table ${meta.id} is replaced by a copy of its own: ${copy.path}`);
+        // While it was made the table may have been healed or compacted away, its name given up.
+        if (!known.has(meta.id)) return env.disk.unlink(copy.path);
+        await env.disk.rename(copy.path, path);
+        tables.replaced(meta.id);
+        if (!known.has(meta.id)) return env.disk.unlink(path);
+        await env.disk.syncDir('tables');
+        return true;
+      });
+      if (restored === undefined) return;
     } catch (error) {
       lost.mark(meta.id, 0);
       throw error;

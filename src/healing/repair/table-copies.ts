@@ -4,6 +4,9 @@
  * anyone may use them. A copy waits at `tables/heal-<id>.tmp`, and only one at a time is made of
  * one table, whoever asks: the leader before it proposes and the materializer afterwards want the
  * same bytes. The table's own file is only read (H5).
+ *
+ * Invariant: the file at that path has one owner at any time (its maker, this list, or the one user
+ * that it was given to), and the next one is begun only when the user is done with it.
  */
 
 import { assert } from '../../base/assert.js';
@@ -39,17 +42,17 @@ export interface CopySources {
   readonly token: StopToken;
 }
 
-/**
- * From its making to its use. A copy that was taken is its taker's, and absent here; so is one that
- * failed.
- */
+/** From its making to the end of its use. `done` never rejects. */
 type CopyState =
   | { readonly s: 'making'; readonly copy: Promise<TableCopy> }
-  | { readonly s: 'ready'; readonly copy: TableCopy };
+  | { readonly s: 'ready'; readonly copy: TableCopy }
+  | { readonly s: 'used'; readonly done: Promise<void> };
 
 export class TableCopies {
   readonly #sources: CopySources;
   readonly #copies = new Map<TableId, CopyState>();
+  /** How many calls of {@link use} wait for a copy of a table: nobody else lets theirs go. */
+  readonly #awaited = new Map<TableId, number>();
   readonly #subscribers: (() => void)[] = [];
 
   constructor(sources: CopySources) {
@@ -74,6 +77,7 @@ export class TableCopies {
     const state = this.#copies.get(meta.id);
     if (state?.s === 'ready') return Promise.resolve(state.copy);
     if (state?.s === 'making') return state.copy;
+    if (state?.s === 'used') return state.done.then(() => this.make(meta));
     assert(state === undefined, `H3 no copy of table ${meta.id} is there or being made`);
     const copy = this.#make(meta).catch((error: unknown) => {
       if (this.#copies.get(meta.id)?.s === 'making') this.#copies.delete(meta.id);
@@ -83,17 +87,52 @@ export class TableCopies {
     return copy;
   }
 
-  /** Like {@link make}, but a copy that waited is proven again, and the caller owns the file. */
-  async take(meta: TableMeta): Promise<TableCopy> {
-    const state = this.#copies.get(meta.id);
-    if (state?.s === 'ready') {
-      const proof = await this.verify(meta, state.copy.path);
-      if (!proof.pristine && this.#copies.get(meta.id) === state) this.#copies.delete(meta.id);
+  /**
+   * Like {@link make}, but the copy is the caller's alone until `install` ends, which moves or
+   * removes the file; one that waited is proven again before. Rejects as `install` and `make` do.
+   */
+  async use<T>(meta: TableMeta, install: (copy: TableCopy) => Promise<T>): Promise<T> {
+    this.#await(meta.id, 1);
+    try {
+      for (;;) {
+        const waited = this.#copies.get(meta.id)?.s === 'ready';
+        const copy = await this.make(meta);
+        const state = this.#copies.get(meta.id);
+        // Another user was first.
+        if (state?.s !== 'ready' || state.copy !== copy) continue;
+        assert(copy.path === copyPath(meta.id), `H5 the copy of table ${meta.id} is a file of its own: ${copy.path}`);
+        const used = await this.#own(meta.id, async () => {
+          if (waited && !(await this.verify(meta, copy.path)).pristine) return undefined;
+          return { result: await install(copy) };
+        });
+        if (used !== undefined) return used.result;
+      }
+    } finally {
+      this.#await(meta.id, -1);
     }
-    const copy = await this.make(meta);
-    assert(copy.path === copyPath(meta.id), `H5 the copy of table ${meta.id} is a file of its own: ${copy.path}`);
-    if (this.#copies.get(meta.id)?.s === 'ready') this.#copies.delete(meta.id);
-    return copy;
+  }
+
+  #await(table: TableId, change: 1 | -1): void {
+    const count = (this.#awaited.get(table) ?? 0) + change;
+    assert(count >= 0, `${count} users wait for the copy of table ${table}`);
+    if (count === 0) this.#awaited.delete(table);
+    else this.#awaited.set(table, count);
+  }
+
+  /** While `work` runs, nobody else touches the table's copy; afterwards there is none. */
+  async #own<T>(table: TableId, work: () => Promise<T>): Promise<T> {
+    assert(this.#copies.get(table)?.s === 'ready', `H5 the copy of table ${table} has one owner`);
+    let over: () => void = () => undefined;
+    const done = new Promise<void>((resolve) => (over = resolve));
+    this.#copies.set(table, { s: 'used', done });
+    try {
+      return await work();
+    } finally {
+      const state = this.#copies.get(table);
+      assert(state?.s === 'used' && state.done === done, `H5 the copy of table ${table} has one owner`);
+      this.#copies.delete(table);
+      over();
+    }
   }
 
   #waiting(): TableId[] {
@@ -140,9 +179,8 @@ export class TableCopies {
   /** Drops waiting copies of tables that left every version: nobody else will ask for them. */
   async retain(known: KnownTables): Promise<void> {
     for (const table of this.#waiting()) {
-      if (known.has(table) || this.#copies.get(table)?.s !== 'ready') continue;
-      this.#copies.delete(table);
-      await this.#unlink(copyPath(table));
+      if (known.has(table) || this.#awaited.has(table) || this.#copies.get(table)?.s !== 'ready') continue;
+      await this.#own(table, () => this.#unlink(copyPath(table)));
     }
   }
 
