@@ -5,8 +5,8 @@ import type { Canary } from './canary.js';
 /** The store's own assertion sees it first: what is to be shown is that the simulator does. */
 const UNGUARDED_TERMS = {
   file: 'replica/consensus/outbox.ts',
-  find: 'assert(term <= durable || isPreVote(message),',
-  replace: 'assert(term <= Math.max(term, durable) || isPreVote(message),',
+  find: '      if (term > durable && !isPreVote(message)) {',
+  replace: '      if (term > Math.max(term, durable) && !isPreVote(message)) {',
 };
 
 export const CONSENSUS: readonly Canary[] = [
@@ -18,9 +18,10 @@ export const CONSENSUS: readonly Canary[] = [
     expectedChecks: ['acknowledged entries are durable', 'acknowledged entries survive', 'committed entries are durable on a majority'],
     edits: [
       {
-        file: 'raft/types.ts',
-        find: "    case 'MsgReadIndexResp':\n      return true;",
-        replace: "    case 'MsgReadIndexResp':\n    case 'MsgAppResp':\n      return true;",
+        file: 'raft/state.ts',
+        find: "    switch (message.type) {\n      case 'MsgAppResp':",
+        replace: "    if (message.type === 'MsgAppResp' && message.to !== this.id) {\n      this.messages.push(message);\n      return;\n    }\n" +
+          "    switch (message.type) {\n      case 'MsgAppResp':",
       },
     ],
   },
@@ -29,7 +30,7 @@ export const CONSENSUS: readonly Canary[] = [
     what: 'A leader counts its own copy of an entry towards the quorum before that copy is on its disk.',
     breaks: 'R2',
     profile: 'table',
-    knownFailure: 'nothing to be seen: the driver hands nothing on while it writes; counts once writes overlap',
+    expectedChecks: ['acknowledged entries are durable', 'acknowledged entries survive', 'committed entries are durable on a majority'],
     edits: [
       {
         file: 'raft/replication.ts',
@@ -46,9 +47,9 @@ export const CONSENSUS: readonly Canary[] = [
     expectedChecks: ['promises are durable before they are sent', 'promises survive', 'no double vote', 'one leader per term'],
     edits: [
       {
-        file: 'replica/consensus/raft-driver.ts',
-        find: '    if (stateChanged && hardState) {\n      this.#promises',
-        replace: '    if (stateChanged && hardState && ready.entries.length > 0) {\n      this.#promises',
+        file: 'replica/consensus/write-queue.ts',
+        find: '    if (term !== this.#durable.term || vote !== this.#durable.vote) await this.#promise(term, vote);',
+        replace: '    if ((term !== this.#durable.term || vote !== this.#durable.vote) && entries.length > 0) await this.#promise(term, vote);',
       },
       UNGUARDED_TERMS,
     ],
@@ -61,9 +62,10 @@ export const CONSENSUS: readonly Canary[] = [
     expectedChecks: ['promises are durable before they are sent', 'promises survive', 'no double vote', 'one leader per term'],
     edits: [
       {
-        file: 'raft/types.ts',
-        find: "    case 'MsgReadIndexResp':\n      return true;",
-        replace: "    case 'MsgReadIndexResp':\n    case 'MsgVoteResp':\n      return true;",
+        file: 'raft/state.ts',
+        find: "    switch (message.type) {\n      case 'MsgAppResp':",
+        replace: "    if (message.type === 'MsgVoteResp' && message.to !== this.id) {\n      this.messages.push(message);\n      return;\n    }\n" +
+          "    switch (message.type) {\n      case 'MsgAppResp':",
       },
       UNGUARDED_TERMS,
     ],
@@ -198,27 +200,41 @@ export const CONSENSUS: readonly Canary[] = [
     expectedChecks: ['promises are durable before they are sent', 'the log ends in a term that was promised'],
     edits: [
       {
-        file: 'replica/consensus/raft-driver.ts',
-        find: `    if (stateChanged && hardState) {
-      this.#promises(hardState);
-      await this.#parts.hardState.update({ term: hardState.term, vote: hardState.vote });
-      this.#persisted = { term: hardState.term, vote: hardState.vote };
-      const { current } = this.#parts.hardState;
-      assert(current?.term === hardState.term && current.vote === hardState.vote, \`R2 term \${hardState.term} and its vote are durable\`);
-    }
-    if (ready.snapshot)`,
-        replace: '    if (ready.snapshot)',
+        file: 'replica/consensus/write-queue.ts',
+        find: '    if (term !== this.#durable.term || vote !== this.#durable.vote) await this.#promise(term, vote);\n',
+        replace: '',
       },
       {
+        file: 'replica/consensus/write-queue.ts',
+        find: '    if (entries.length > 0) await this.#append(entries, commit);',
+        replace: `    if (entries.length > 0) await this.#append(entries, commit);
+    if (term !== this.#durable.term || vote !== this.#durable.vote) await this.#promise(term, vote);`,
+      },
+    ],
+  },
+  {
+    name: 'commit-taken-late',
+    what: 'A batch is written with the commit index of the moment at which its write begins, which may be that of a later log.',
+    breaks: 'R3',
+    profile: 'full',
+    edits: [
+      {
         file: 'replica/consensus/raft-driver.ts',
-        find: `      this.#parts.env.events.emit({ type: 'log-sync', durationMs, bytes, entries: ready.entries.length });
+        find: 'this.#writes.add({ term, vote, snapshot, entries, commit, answers });',
+        replace: `{
+      const node = this.#node;
+      this.#writes.add({ term, vote, snapshot, entries, get commit() { return Math.max(commit, node.commit); }, answers });
     }`,
-        replace: `      this.#parts.env.events.emit({ type: 'log-sync', durationMs, bytes, entries: ready.entries.length });
-    }
-    if (stateChanged && hardState) {
-      await this.#parts.hardState.update({ term: hardState.term, vote: hardState.vote });
-      this.#persisted = { term: hardState.term, vote: hardState.vote };
-    }`,
+      },
+      {
+        file: 'replica/consensus/write-queue.ts',
+        find: '  async #write({ term, vote, snapshot, entries, commit }: Write): Promise<void> {',
+        replace: '  async #write(write: Write): Promise<void> {\n    const { term, vote, snapshot, entries } = write;',
+      },
+      {
+        file: 'replica/consensus/write-queue.ts',
+        find: 'await this.#append(entries, commit);',
+        replace: 'await this.#append(entries, write.commit);',
       },
     ],
   },

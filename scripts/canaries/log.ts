@@ -124,8 +124,10 @@ export const LOG: readonly Canary[] = [
     edits: [
       {
         file: 'replica/consensus/raft-driver.ts',
-        find: "    this.#outbox.send(ready.messages, this.#persisted.term, 'early');",
-        replace: "    this.#outbox.send(ready.messages, this.#persisted.term, ready.snapshot ? 'all' : 'early');",
+        find: '    this.#outbox.send(outgoing, this.#writes.durableTerm);\n    if (answers',
+        replace: `    this.#outbox.send(outgoing, this.#writes.durableTerm);
+    if (snapshot && answers) this.#outbox.send(answers.filter(({ to }) => to !== this.#node.id), this.#writes.durableTerm);
+    if (answers`,
       },
     ],
   },

@@ -1,13 +1,13 @@
 /**
- * R2: what a Ready says to peers leaves in two parts: before its write what may precede it (a
- * leader's appends), after it the rest. No message speaks of a term that hard state does not hold
- * yet. One frame for each peer, unless the messages are too large for one.
+ * R2: no message speaks of a term that hard state does not hold yet; it waits here until it does.
+ * (What a message promises beyond its term is durable before it comes here, see WriteQueue.) One
+ * frame for each peer, unless the messages are too large for one.
  */
 
 import { assert } from '../../base/assert.js';
 import type { Network } from '../../base/env.js';
 import type { NodeId, Term } from '../../base/ids.js';
-import { mayPrecedeWrite, type Message } from '../../raft/types.js';
+import type { Message } from '../../raft/types.js';
 import { raftFrames } from '../wire/frame.js';
 import type { RaftHooks } from './raft-hooks.js';
 
@@ -16,28 +16,31 @@ import type { RaftHooks } from './raft-hooks.js';
  * frames.
  */
 const MAX_FRAME_BYTES = 2 * 1024 * 1024;
+/** What waits for a term beyond this is dropped, the oldest first: Raft says it again. */
+const MAX_HELD = 1024;
 
 export class Outbox {
   readonly #network: Network;
   readonly #hooks: Pick<RaftHooks, 'take'>;
+  /** Of terms above the durable one. */
+  #held: Message[] = [];
 
   constructor(network: Network, hooks: Pick<RaftHooks, 'take'>) {
     this.#network = network;
     this.#hooks = hooks;
   }
 
-  /**
-   * `early`: what may precede the write; `late`: the rest. `durable`: the term that hard state
-   * holds.
-   */
-  send(messages: readonly Message[], durable: Term, which: 'all' | 'early' | 'late'): void {
+  /** `durable`: the term that hard state holds. */
+  send(messages: readonly Message[], durable: Term): void {
     if (messages.length === 0) return;
     const byPeer = new Map<NodeId, Message[]>();
     for (const message of messages) {
-      if (which !== 'all' && mayPrecedeWrite(message) !== (which === 'early')) continue;
       const { to, term, snapshot } = message;
       assert(to !== 0, 'R2 a message is for somebody');
-      assert(term <= durable || isPreVote(message), 'R2 a message speaks of a term that is durable');
+      if (term > durable && !isPreVote(message)) {
+        this.#hold(message);
+        continue;
+      }
       if (message.type === 'MsgSnap' && snapshot) this.#hooks.take({ kind: 'snapshot-sent', to, snapshot });
       const list = byPeer.get(to);
       if (list) list.push(message);
@@ -46,6 +49,21 @@ export class Outbox {
     for (const [to, list] of byPeer) {
       for (const bytes of raftFrames(list, MAX_FRAME_BYTES)) this.#network.send(to, bytes);
     }
+  }
+
+  /** Hard state holds `durable`: what waited for it leaves. */
+  release(durable: Term): void {
+    if (this.#held.length === 0) return;
+    const held = this.#held;
+    this.#held = [];
+    this.send(held, durable);
+  }
+
+  #hold(message: Message): void {
+    // R1 A leader's term was durable before anybody could vote for it.
+    assert(message.type !== 'MsgApp' && message.type !== 'MsgSnap', `R2 a leader has a durable term, not ${message.term}`);
+    this.#held.push(message);
+    if (this.#held.length > MAX_HELD) this.#held.shift();
   }
 }
 

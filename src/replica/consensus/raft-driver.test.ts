@@ -7,6 +7,7 @@ import { Deferred } from '../../base/deferred.js';
 import { silent } from '../../base/testing/silent.js';
 import { testClock, testRandom, testWorkers } from '../../base/testing/test-env.js';
 import { newMessage } from '../../raft/message.js';
+import { decodeMessages } from '../../raft/message-codec.js';
 import type { Entry, Message } from '../../raft/types.js';
 import { HardStateStore } from '../hard-state/hard-state.js';
 import { DurableLog } from '../log/durable-log.js';
@@ -15,6 +16,7 @@ import { Life } from '../state/life.js';
 import { Membership } from '../state/membership.js';
 import type { Progress } from '../state/progress.js';
 import { RaftDriver } from './raft-driver.js';
+import type { RaftOutput } from './raft-hooks.js';
 
 const LOG = { segmentBytes: 64 * 1024 };
 
@@ -25,14 +27,18 @@ function append(from: number, term: number, after: Entry, what: readonly Entry[]
   return Object.assign(newMessage('MsgApp', from, 1, term), { index: after.index, logTerm: after.term, entries: what, commit });
 }
 
-/** A follower of five, on a disk whose hard state can be held up. */
-class Follower {
+/** One of five, on a disk whose hard state and log can be held up. */
+class Member {
   readonly disk = new MemoryDisk();
   readonly env: Env;
   readonly life = new Life();
   readonly failures: unknown[] = [];
   /** While it is there, hard state waits for it. */
   gate: Deferred<void> | undefined;
+  /** While it is there, the log waits for it. */
+  logGate: Deferred<void> | undefined;
+  readonly sent: Message[] = [];
+  readonly committed: number[] = [];
   /** Writes of the log that begin; those beyond `maxWrites` never end: the power goes first. */
   writes = 0;
   maxWrites = Infinity;
@@ -41,7 +47,7 @@ class Follower {
 
   constructor() {
     const done = (): Promise<void> => Promise.resolve();
-    const network = { maxFrameBytes: 1e9, start: done, send: () => undefined, call: () => Promise.resolve(EMPTY), stop: done };
+    const network = { maxFrameBytes: 1e9, start: done, send: this.#sent.bind(this), call: () => Promise.resolve(EMPTY), stop: done };
     this.env = { clock: testClock, random: testRandom, disk: this.disk, network, workers: testWorkers, events: silent };
     this.life.to({ s: 'joining' });
     this.life.subscribe((now) => {
@@ -49,7 +55,11 @@ class Follower {
     });
   }
 
-  async start(): Promise<this> {
+  #sent(_to: number, frame: Uint8Array): void {
+    this.sent.push(...decodeMessages(frame, 1));
+  }
+
+  async start(heartbeatMs = 10_000): Promise<this> {
     const hardState = await HardStateStore.open(this.disk);
     await hardState.create({
       term: 1, vote: 0, incarnation: 1, manifestGeneration: 0, manifestDigest: '0'.repeat(32), clusterId: 7n, memberId: 1,
@@ -61,18 +71,42 @@ class Follower {
       await update(patch);
     };
     const write = this.log.append.bind(this.log);
-    this.log.append = (batch, commit) => (++this.writes > this.maxWrites ? new Promise(() => undefined) : write(batch, commit));
+    this.log.append = async (batch, commit) => {
+      if (++this.writes > this.maxWrites) return new Promise(() => undefined);
+      await this.logGate?.promise;
+      return write(batch, commit);
+    };
     const membership = new Membership(1, [1, 2, 3, 4, 5].map((id) => ({ id, name: `n${id}`, peerUrls: [] })));
     const leadership = new Leadership(1, this.life);
     const progress = { flushed: 0 } as unknown as Progress;
     this.driver = new RaftDriver(
       { env: this.env, life: this.life, membership, leadership, progress, log: this.log, hardState },
-      { take: () => undefined, snapshot: () => assert.fail('nothing is sent'), installSnapshot: () => Promise.resolve() },
-      { applied: 0, commit: 0 }, { heartbeatMs: 10_000, electionMs: 100_000 },
+      { take: this.#take.bind(this), snapshot: () => assert.fail('nothing is sent'), installSnapshot: () => Promise.resolve() },
+      { applied: 0, commit: 0 }, { heartbeatMs, electionMs: 10 * heartbeatMs },
     );
     this.life.to({ s: 'serving' });
     this.driver.start();
     return this;
+  }
+
+  #take(output: RaftOutput): void {
+    if (output.kind === 'committed') this.committed.push(...output.entries.map(({ index }) => index));
+  }
+
+  /** Elected by 2 and 3. */
+  async lead(): Promise<void> {
+    this.driver.campaign();
+    await this.until(() => this.sent.some(({ type }) => type === 'MsgPreVote'));
+    for (const from of [2, 3]) this.driver.step(newMessage('MsgPreVoteResp', from, 1, 2));
+    await this.until(() => this.sent.some(({ type }) => type === 'MsgVote'));
+    for (const from of [2, 3]) this.driver.step(newMessage('MsgVoteResp', from, 1, 2));
+    await this.until(() => this.log.lastIndex() === 1);
+    for (const from of [2, 3]) this.acknowledge(from, 1);
+    await this.until(() => this.committed.includes(1));
+  }
+
+  acknowledge(from: number, index: number): void {
+    this.driver.step(Object.assign(newMessage('MsgAppResp', from, 1, 2), { index }));
   }
 
   async until(holds: () => boolean): Promise<void> {
@@ -92,10 +126,10 @@ class Follower {
 }
 
 describe('the commit index that a batch is written with', () => {
-  let follower: Follower;
+  let follower: Member;
 
   beforeEach(async () => {
-    follower = await new Follower().start();
+    follower = await new Member().start();
     follower.driver.step(append(2, 1, entry(0, 0), entries(1, 4, 1), 4));
     await follower.until(() => follower.log.lastIndex() === 4);
     // In one turn: what the leader of term 1 sent to this member alone, and the next term.
@@ -127,5 +161,73 @@ describe('the commit index that a batch is written with', () => {
     assert.ok(commit <= 11 && log.term(12) === 4);
     await log.close();
     assert.deepEqual(follower.failures, []);
+  });
+});
+
+describe('writes that overlap', () => {
+  let leader: Member;
+  const appended = (index: number): boolean => leader.sent.some(({ type, to, entries: sent }) => type === 'MsgApp' && to === 4 && sent.some((e) => e.index === index));
+
+  beforeEach(async () => {
+    leader = await new Member().start();
+    await leader.lead();
+    leader.acknowledge(4, 1);
+    leader.logGate = new Deferred();
+  });
+
+  afterEach(() => {
+    leader.logGate?.resolve();
+    return leader.driver.stop();
+  });
+
+  it('a proposal that comes during a write is on its way to the followers before the write ends', async () => {
+    leader.driver.proposeAsLeader(utf8('a'));
+    await leader.until(() => appended(2));
+    leader.driver.proposeAsLeader(utf8('b'));
+    await leader.until(() => appended(3));
+    assert.equal(leader.log.lastIndex(), 1);
+    leader.logGate?.resolve();
+    await leader.until(() => leader.log.lastIndex() === 3);
+    assert.equal(leader.writes, 3, 'the entry of the election, then one write for what came first and one for the rest');
+  });
+
+  it('R2 a leader counts itself only when its own copy is durable', async () => {
+    leader.driver.proposeAsLeader(utf8('a'));
+    await leader.until(() => appended(2));
+    for (const from of [2, 3]) leader.acknowledge(from, 2);
+    await sleep(5);
+    assert.equal(leader.driver.node.commit, 1);
+    leader.logGate?.resolve();
+    await leader.until(() => leader.committed.includes(2));
+  });
+
+  it('R2 what others committed meanwhile is handed on when the own copy is durable', async () => {
+    leader.driver.proposeAsLeader(utf8('a'));
+    await leader.until(() => appended(2));
+    for (const from of [2, 3, 4]) leader.acknowledge(from, 2);
+    await leader.until(() => leader.driver.node.commit === 2);
+    await sleep(5);
+    assert.deepEqual(leader.committed, [1]);
+    leader.logGate?.resolve();
+    await leader.until(() => leader.committed.includes(2));
+  });
+});
+
+describe('a leader whose disk stalls', () => {
+  it('gives up its office after an election time-out, and goes on as a follower when the disk is back', async () => {
+    const leader = await new Member().start(5);
+    await leader.lead();
+    leader.logGate = new Deferred();
+    leader.driver.proposeAsLeader(utf8('a'));
+    const alive = setInterval(() => [2, 3].forEach((from) => leader.driver.step(newMessage('MsgHeartbeatResp', from, 1, 2))), 2);
+    try {
+      await leader.until(() => leader.driver.node.role !== 'leader');
+    } finally {
+      clearInterval(alive);
+    }
+    leader.logGate.resolve();
+    await leader.until(() => leader.log.lastIndex() === 2);
+    assert.deepEqual(leader.failures, []);
+    await leader.driver.stop();
   });
 });

@@ -1,19 +1,22 @@
 /**
  * The Ready loop: the one place where the pure Raft core meets disk and network.
  *
- * R2: what reflects a term, a vote or an entry leaves only after it is durable; a leader's appends
- * may overtake its own write. One durable write is in flight at a time, and all that arrives
- * meanwhile goes into the next one: that is the group commit. Committed entries that were durable
- * before are handed on without waiting for it.
+ * The core does not wait for its writes: what it asks to be written goes into the write queue, and
+ * what it says, hands on and asks next goes on meanwhile. So a leader sends an entry while it
+ * writes it, and proposals that come during a write are on their way to the followers before it
+ * ends.
+ *
+ * R2: what a write vouches for is among its answers, and these count, here or with a peer, only
+ * when the queue gives them back.
  */
 
 import { assert, must } from '../../base/assert.js';
 import { messageOf } from '../../base/errors.js';
 import type { Clock, Env, Timer } from '../../base/env.js';
-import { formatId, type LogIndex, type NodeId, type Term } from '../../base/ids.js';
+import { formatId, type LogIndex, type NodeId } from '../../base/ids.js';
 import { RaftError } from '../../raft/errors.js';
 import { RaftNode } from '../../raft/node.js';
-import type { Entry, Message, ReadState, Ready } from '../../raft/types.js';
+import type { Entry, Message, Ready } from '../../raft/types.js';
 import type { HardStateStore } from '../hard-state/hard-state.js';
 import type { DurableLog } from '../log/durable-log.js';
 import { ReplicaError } from '../base/errors.js';
@@ -25,6 +28,7 @@ import { CoreLog } from './core-log.js';
 import { EarlyCampaign, type Candidate } from './early-campaign.js';
 import { Outbox } from './outbox.js';
 import type { RaftHooks } from './raft-hooks.js';
+import { WriteQueue, type WriteOwner } from './write-queue.js';
 
 export interface RaftDriverParts {
   readonly env: Env;
@@ -55,8 +59,9 @@ const MAX_BATCH_ENTRIES = 1024;
 const MAX_BATCH_BYTES = 1024 * 1024;
 /** Of entries on their way to one follower: what a link and a log take without a pause. */
 const WINDOW_BYTES = 16 * 1024 * 1024;
+const NO_ANSWERS: readonly Message[] = [];
 
-export class RaftDriver implements Candidate {
+export class RaftDriver implements Candidate, WriteOwner {
   readonly #parts: RaftDriverParts;
   readonly #hooks: RaftHooks;
   readonly #options: RaftDriverOptions;
@@ -64,17 +69,12 @@ export class RaftDriver implements Candidate {
   readonly #earlyCampaign: EarlyCampaign;
   readonly #outbox: Outbox;
   #node!: RaftNode;
+  #writes!: WriteQueue;
   #proposals: Uint8Array[] = [];
   #state: 'idle' | 'running' | 'stopped' = 'idle';
-  #writing = false;
   #scheduled = false;
+  #pumping = false;
   #tick: Timer | undefined;
-  #idle: (() => void) | undefined;
-  /**
-   * R1 R2 What hard state holds: the term only grows, and within a term a vote that was given
-   * stays.
-   */
-  #persisted: { term: Term; vote: NodeId } = { term: 0, vote: 0 };
   /** R3 The last committed entry that was handed on: the next one follows it. */
   #handedOn: LogIndex = 0;
 
@@ -95,12 +95,11 @@ export class RaftDriver implements Candidate {
    */
   restart(start: RaftStart): void {
     assert(this.#state === 'idle', 'R2 the core of a running member stays');
-    const { env, membership, leadership, hardState } = this.#parts;
+    const { env, membership, leadership } = this.#parts;
     const { electionMs, heartbeatMs } = this.#options;
-    const { term = 0, vote = 0 } = hardState.current ?? {};
     assert(start.applied <= start.commit, `R3 what is applied (${start.applied}) is committed (${start.commit})`);
-    this.#persisted = { term, vote };
     this.#handedOn = start.applied;
+    this.#writes = new WriteQueue(this.#parts, this.#hooks, this);
     this.#node = new RaftNode(
       {
         id: membership.self,
@@ -116,6 +115,7 @@ export class RaftDriver implements Candidate {
         preVote: true,
         checkQuorum: true,
         readOnly: 'safe',
+        asyncStorageWrites: true,
       },
       new CoreLog(this.#parts, this.#hooks, start.commit),
     );
@@ -171,12 +171,17 @@ export class RaftDriver implements Candidate {
     if (message.type === 'MsgHeartbeat' && message.commit > this.#node.lastIndex && message.term >= this.#node.term) {
       return this.#fail(rolledBack(message, this.#node.lastIndex));
     }
+    this.#step(message);
+    this.#schedule();
+  }
+
+  /** What the core refuses (a message of nobody it knows) is as good as lost. */
+  #step(message: Message): void {
     try {
       this.#node.step(message);
     } catch (error) {
       if (!(error instanceof RaftError)) throw error;
     }
-    this.#schedule();
   }
 
   transferLeader(to: NodeId): void {
@@ -212,7 +217,7 @@ export class RaftDriver implements Candidate {
     this.#state = 'stopped';
     this.#tick?.cancel();
     this.#earlyCampaign.stop();
-    if (this.#writing) await new Promise<void>((resolve) => (this.#idle = resolve));
+    await this.#writes.stop();
   }
 
   /** Starts a pre-election. */
@@ -230,6 +235,7 @@ export class RaftDriver implements Candidate {
       if (this.#stopped) return;
       try {
         this.#node.tick();
+        this.#watchDisk();
       } catch (error) {
         this.#fail(error);
         return;
@@ -237,6 +243,17 @@ export class RaftDriver implements Candidate {
       this.#schedule();
       this.#armTick();
     });
+  }
+
+  /**
+   * A leader whose disk stalls could go on for ever with what the others write: it commits, but
+   * applies and answers nothing.
+   */
+  #watchDisk(): void {
+    const stalledMs = this.#writes.inFlightMs;
+    if (!this.#node.isLeader || stalledMs < this.#options.electionMs) return;
+    this.#parts.env.events.emit({ type: 'leader-lost', term: this.#node.term, why: `its own disk has been writing for ${Math.round(stalledMs)} ms` });
+    this.#node.stepDown();
   }
 
   #schedule(): void {
@@ -247,14 +264,21 @@ export class RaftDriver implements Candidate {
 
   readonly #pump = (): void => {
     this.#scheduled = false;
-    if (this.#stopped) return;
+    this.#work();
+  };
+
+  #work(): void {
+    if (this.#stopped || this.#pumping) return;
+    this.#pumping = true;
     try {
       this.#takeProposals();
-      while (!this.#writing && !this.#stopped && this.#node.hasReady()) this.#handle(this.#node.ready());
+      while (!this.#stopped && this.#node.hasReady()) this.#handle(this.#node.ready());
     } catch (error) {
       this.#fail(error);
+    } finally {
+      this.#pumping = false;
     }
-  };
+  }
 
   #takeProposals(): void {
     const all = this.#proposals;
@@ -276,85 +300,47 @@ export class RaftDriver implements Candidate {
   }
 
   #handle(ready: Ready): void {
-    assert(!this.#writing, 'R2 one durable write is in flight at a time');
-    if (ready.softState) this.#roleChanged();
-    const hardState = ready.hardState;
-    const stateChanged = hardState !== undefined && (hardState.term !== this.#persisted.term || hardState.vote !== this.#persisted.vote);
-    const last = ready.entries.at(-1)?.index ?? 0;
-    assert(last === 0 || last === (ready.entries[0]?.index ?? 0) + ready.entries.length - 1, `R3 what is written is contiguous, up to ${last}`);
-    const mustWrite = stateChanged || ready.entries.length > 0 || ready.snapshot !== undefined;
-    if (!mustWrite) {
-      this.#outbox.send(ready.messages, this.#persisted.term, 'all');
-      this.#deliver(ready.readStates, ready.committedEntries);
-      this.#node.advance(ready);
-      return;
+    const { softState, entries, snapshot, committedEntries, readStates } = ready;
+    // R3 The commit index is that of this log: while it is written the core may go on to another.
+    const { term, vote, commit } = this.#node;
+    if (softState) this.#roleChanged();
+    const outgoing: Message[] = [];
+    let answers: readonly Message[] | undefined;
+    let applied = NO_ANSWERS;
+    for (const message of ready.messages) {
+      if (message.type === 'MsgStorageAppend') answers = message.responses;
+      else if (message.type === 'MsgStorageApply') applied = message.responses;
+      else outgoing.push(message);
     }
-    this.#outbox.send(ready.messages, this.#persisted.term, 'early');
-    const firstUnstable = ready.snapshot ? 0 : (ready.entries[0]?.index ?? Infinity);
-    const stable = ready.committedEntries.filter((entry) => entry.index < firstUnstable);
-    this.#deliver(ready.readStates, stable);
-    this.#writing = true;
-    // R3 Of this log: while it is written the core may have gone on to one that leads elsewhere.
-    const { commit } = this.#node;
-    assert(last === 0 || commit <= last, `R3 what is committed (${commit}) is in the log, which ends with ${last}`);
-    this.#write(ready, stateChanged, commit).then(
-      () => this.#written(ready, stable.length),
-      (error: unknown) => this.#fail(error),
-    );
+    assert(answers !== undefined || (entries.length === 0 && snapshot === undefined), 'R2 what is to be written is asked for');
+    this.#outbox.send(outgoing, this.#writes.durableTerm);
+    if (answers !== undefined) this.#writes.add({ term, vote, snapshot, entries, commit, answers });
+    if (committedEntries.length > 0) this.#handOn(committedEntries);
+    if (readStates.length > 0) this.#hooks.take({ kind: 'read-states', states: readStates });
+    for (const message of applied) this.#step(message);
   }
 
-  async #write(ready: Ready, stateChanged: boolean, commit: LogIndex): Promise<void> {
-    const hardState = ready.hardState;
-    if (stateChanged && hardState) {
-      this.#promises(hardState);
-      await this.#parts.hardState.update({ term: hardState.term, vote: hardState.vote });
-      this.#persisted = { term: hardState.term, vote: hardState.vote };
-      const { current } = this.#parts.hardState;
-      assert(current?.term === hardState.term && current.vote === hardState.vote, `R2 term ${hardState.term} and its vote are durable`);
-    }
-    if (ready.snapshot) {
-      await this.#hooks.installSnapshot(ready.snapshot);
-      this.#handedOn = ready.snapshot.metadata.index;
-    }
-    if (ready.entries.length > 0) {
-      const started = this.#clock.now();
-      await this.#parts.log.append(ready.entries, commit);
-      assert(this.#parts.log.lastIndex() === ready.entries.at(-1)?.index, `R2 the log ends with what was written, not at ${this.#parts.log.lastIndex()}`);
-      const bytes = ready.entries.reduce((sum, entry) => sum + entry.data.length, 0);
-      const durationMs = this.#clock.now() - started;
-      this.#parts.env.events.emit({ type: 'log-sync', durationMs, bytes, entries: ready.entries.length });
-    }
-  }
-
-  /** R1 Never a step back, and never a second vote in one term. */
-  #promises({ term, vote }: { readonly term: Term; readonly vote: NodeId }): void {
-    const kept = this.#persisted;
-    assert(term >= kept.term, `R1 the term only grows: ${term} after ${kept.term}`);
-    assert(term > kept.term || kept.vote === 0 || kept.vote === vote, `R1 one vote in term ${term}: ${vote} after ${kept.vote}`);
-  }
-
-  #written(ready: Ready, delivered: number): void {
-    assert(delivered <= ready.committedEntries.length, `R3 ${delivered} of ${ready.committedEntries.length} entries went before the write`);
-    this.#writing = false;
-    if (this.#idle) {
-      this.#idle();
-      return;
-    }
+  written(answers: readonly Message[]): void {
     if (this.#stopped) return;
     try {
-      this.#outbox.send(ready.messages, this.#persisted.term, 'late');
-      this.#deliver([], ready.committedEntries.slice(delivered));
-      this.#node.advance(ready);
+      const { durableTerm } = this.#writes;
+      this.#outbox.release(durableTerm);
+      const outgoing: Message[] = [];
+      for (const message of answers) {
+        if (message.snapshot !== undefined && message.type === 'MsgStorageAppendResp') this.#handedOn = message.snapshot.metadata.index;
+        if (message.to === this.#node.id) this.#step(message);
+        else outgoing.push(message);
+      }
+      this.#outbox.send(outgoing, durableTerm);
     } catch (error) {
       this.#fail(error);
       return;
     }
-    this.#pump();
+    this.#work();
   }
 
-  #deliver(states: readonly ReadState[], entries: readonly Entry[]): void {
-    if (entries.length > 0) this.#handOn(entries);
-    if (states.length > 0) this.#hooks.take({ kind: 'read-states', states });
+  writeFailed(error: unknown): void {
+    this.#fail(error);
   }
 
   #handOn(entries: readonly Entry[]): void {
@@ -375,12 +361,9 @@ export class RaftDriver implements Candidate {
   }
 
   #fail(error: unknown): void {
-    if (this.#stopped) {
-      this.#idle?.();
-      return;
-    }
+    if (this.#stopped) return;
     this.#state = 'stopped';
-    this.#writing = false;
+    this.#writes.halt();
     this.#tick?.cancel();
     this.#earlyCampaign.stop();
     this.#parts.env.events.emit({ type: 'disk-failed', what: 'consensus', why: messageOf(error) });
