@@ -33,6 +33,7 @@ import { storageAppend, storageAppendResponse, storageApply, storageApplyRespons
 import type {
   ConfChange,
   ConfState,
+  Entry,
   HardState,
   LogStorage,
   Message,
@@ -129,6 +130,20 @@ export class RaftNode {
   /** On a leader: the highest entry that this node is known to have; 0 if nothing is known. */
   matchOf(id: NodeId): LogIndex {
     return this.#raft.tracker.get(id)?.match ?? 0;
+  }
+
+  /** Of an entry of the log, or of the one before the first; undefined if it is not there. */
+  termAt(index: LogIndex): Term | undefined {
+    return this.#raft.log.term(index);
+  }
+
+  /**
+   * Entries after `index`, as many as fit into `maxBytes`, but at least one if there is one; none
+   * if the log begins later. Throws what the storage throws.
+   */
+  entriesAfter(index: LogIndex, maxBytes: number): readonly Entry[] {
+    const { log } = this.#raft;
+    return index + 1 < log.firstIndex ? [] : log.slice(index + 1, log.lastIndex + 1, maxBytes);
   }
 
   status(): Status {

@@ -28,6 +28,8 @@ class Bench {
   readonly reads: (readonly [number, number])[] = [];
   broken = false;
   warnings = 0;
+  /** The log has entries as they were proposed. */
+  onDisk = true;
   #mended: (() => void)[] = [];
   readonly applier: Applier;
 
@@ -48,6 +50,7 @@ class Bench {
         this.reads.push([from, to]);
         return Array.from({ length: Math.min(1_000, to - from) }, (_, i) => entryAt(from + i));
       },
+      reread: (index: number) => (this.onDisk ? entryAt(index) : damagedAt(index)),
     };
     const applied = new Watermark('the applied index', 0);
     applied.subscribe((index) => this.seen.push(index));
@@ -69,6 +72,12 @@ class Bench {
     for (const resolve of this.#mended.splice(0)) resolve();
     await turn();
   }
+}
+
+function damagedAt(index: number): Entry {
+  const entry = entryAt(index);
+  entry.data[9] = (entry.data[9] as number) ^ 4;
+  return entry;
 }
 
 function turn(): Promise<void> {
@@ -104,12 +113,20 @@ describe('applying', () => {
 
   it('S1 a copy that is not what its proposer made is never carried out', async () => {
     const bench = new Bench();
-    const damaged = entryAt(2);
-    damaged.data[9] = (damaged.data[9] as number) ^ 4;
-    bench.applier.enqueue([entryAt(1), damaged, entryAt(3)]);
+    bench.onDisk = false;
+    bench.applier.enqueue([entryAt(1), damagedAt(2), entryAt(3)]);
     await turn();
     assert.deepEqual(bench.failures.map(codeOf), ['ENTRY_DAMAGED']);
     assert.deepEqual(bench.done, [1]);
+  });
+
+  it('C1 a copy that went bad in memory is read again from the log, and carried out', async () => {
+    const bench = new Bench();
+    bench.applier.enqueue([entryAt(1), damagedAt(2), entryAt(3)]);
+    await turn();
+    assert.deepEqual(bench.failures, []);
+    assert.deepEqual(bench.done, [1, 2, 3]);
+    assert.equal(bench.warnings, 1);
   });
 
   it('R4 an entry whose block was never mended does not count as applied when the applier stops', async () => {

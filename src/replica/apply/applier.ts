@@ -30,7 +30,7 @@ import type { Proposals } from '../consensus/proposals.js';
 export interface ApplierParts {
   readonly env: Env;
   readonly life: Life;
-  readonly log: Pick<DurableLog, 'entries'>;
+  readonly log: Pick<DurableLog, 'entries' | 'reread'>;
   readonly proposals: Proposals;
   readonly state: ReplicatedState;
   readonly machine: Pick<TreeMachine, 'apply'>;
@@ -248,7 +248,23 @@ export class Applier {
       return decodeLogRecord(entry.data);
     } catch (error) {
       if (codeOf(error) === 'ENTRY_UNKNOWN') return messageOf(error);
-      throw new ReplicaError('ENTRY_DAMAGED', `committed entry ${entry.index}: ${messageOf(error)}`, { index: entry.index }, error);
+      return this.#decodeAgain(entry.index, messageOf(error));
+    }
+  }
+
+  /**
+   * S1 C1 Memory holds an entry that is not what its proposer made. The log may have it as it was;
+   * if it does not, this member stops, alone, and never goes on without it.
+   */
+  #decodeAgain(index: LogIndex, why: string): LogRecord | string {
+    const { log, env } = this.#parts;
+    try {
+      const record = decodeLogRecord(log.reread(index).data);
+      env.events.emit({ type: 'warning', message: 'a committed entry was bad in memory and good in the log', data: { index, why } });
+      return record;
+    } catch (error) {
+      if (codeOf(error) === 'ENTRY_UNKNOWN') return messageOf(error);
+      throw new ReplicaError('ENTRY_DAMAGED', `committed entry ${index}: ${messageOf(error)}`, { index }, error);
     }
   }
 

@@ -9,6 +9,8 @@ import { testClock, testRandom, testWorkers } from '../../base/testing/test-env.
 import { newMessage } from '../../raft/message.js';
 import { decodeMessages } from '../../raft/message-codec.js';
 import type { Entry, Message } from '../../raft/types.js';
+import { encodeKv } from '../entry/entry.js';
+import { put } from '../../api/testing/requests.js';
 import { HardStateStore } from '../hard-state/hard-state.js';
 import { DurableLog } from '../log/durable-log.js';
 import { Leadership } from '../state/leadership.js';
@@ -229,5 +231,62 @@ describe('a leader whose disk stalls', () => {
     await leader.until(() => leader.log.lastIndex() === 2);
     assert.deepEqual(leader.failures, []);
     await leader.driver.stop();
+  });
+});
+
+describe('an entry that went bad in its leader\'s memory', () => {
+  const bytes = (): Uint8Array => encodeKv({ member: 1, incarnation: 1, sequence: 1 }, { kind: 'put', request: put('key', 'value') });
+  const turn = (entry: Uint8Array): void => void (entry[9] = (entry[9] as number) ^ 4);
+  let leader: Member;
+
+  beforeEach(async () => {
+    leader = await new Member().start(5);
+    await leader.lead();
+  });
+
+  afterEach(() => leader.driver.stop());
+
+  /** Followers that live, and take nothing. */
+  async function untilDeposed(): Promise<void> {
+    const alive = setInterval(() => [2, 3].forEach((from) => leader.driver.step(newMessage('MsgHeartbeatResp', from, 1, 2))), 2);
+    try {
+      await leader.until(() => leader.driver.node.role === 'follower');
+    } finally {
+      clearInterval(alive);
+    }
+    leader.sent.length = 0;
+  }
+
+  async function votesFor(candidate: number, term: number, last: Entry): Promise<boolean> {
+    leader.driver.step(Object.assign(newMessage('MsgVote', candidate, 1, term), { index: last.index, logTerm: last.term, force: true }));
+    const answer = (): Message | undefined => leader.sent.find(({ type, to, term: of }) => type === 'MsgVoteResp' && to === candidate && of === term);
+    await leader.until(() => answer() !== undefined);
+    return answer()?.reject === false;
+  }
+
+  it('C1 R5 on its disk, too: it steps down, and votes again only when another leader\'s entry is there instead', async () => {
+    const data = bytes();
+    leader.logGate = new Deferred();
+    leader.driver.proposeAsLeader(data);
+    await leader.until(() => leader.driver.node.lastIndex === 2);
+    turn(data);
+    leader.logGate.resolve();
+    await untilDeposed();
+    assert.equal(await votesFor(2, 7, entry(2, 2)), false);
+    leader.driver.step(append(3, 8, entry(1, 2), [entry(2, 8)], 1));
+    await leader.until(() => leader.driver.node.termAt(2) === 8);
+    await sleep(120);
+    assert.equal(await votesFor(2, 9, entry(2, 8)), true);
+    assert.deepEqual(leader.failures, []);
+  });
+
+  it('C1 good on its disk: it steps down, has the entry as it was, and votes', async () => {
+    const data = bytes();
+    leader.driver.proposeAsLeader(data);
+    await leader.until(() => leader.log.lastIndex() === 2);
+    turn(data);
+    await untilDeposed();
+    assert.deepEqual(leader.driver.node.entriesAfter(1, 1e6)[0]?.data, bytes());
+    assert.equal(await votesFor(2, 7, entry(2, 2)), true);
   });
 });

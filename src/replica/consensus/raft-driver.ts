@@ -27,6 +27,7 @@ import type { Progress } from '../state/progress.js';
 import { CoreLog } from './core-log.js';
 import { EarlyCampaign, type Candidate } from './early-campaign.js';
 import { Outbox } from './outbox.js';
+import { OwnCopies } from './own-copies.js';
 import type { RaftHooks } from './raft-hooks.js';
 import { WriteQueue, type WriteOwner } from './write-queue.js';
 
@@ -68,6 +69,8 @@ export class RaftDriver implements Candidate, WriteOwner {
   readonly #clock: Clock;
   readonly #earlyCampaign: EarlyCampaign;
   readonly #outbox: Outbox;
+  readonly #ownCopies: OwnCopies;
+  #ticks = 0;
   #node!: RaftNode;
   #writes!: WriteQueue;
   #proposals: Uint8Array[] = [];
@@ -84,6 +87,7 @@ export class RaftDriver implements Candidate, WriteOwner {
     this.#options = options;
     const { clock, random } = parts.env;
     this.#clock = clock;
+    this.#ownCopies = new OwnCopies(parts);
     this.#outbox = new Outbox(parts.env.network, hooks);
     this.#earlyCampaign = new EarlyCampaign(this, { clock, random, electionTimeoutMs: options.electionMs, membership: parts.membership });
     this.restart(start);
@@ -96,7 +100,6 @@ export class RaftDriver implements Candidate, WriteOwner {
   restart(start: RaftStart): void {
     assert(this.#state === 'idle', 'R2 the core of a running member stays');
     const { env, membership, leadership } = this.#parts;
-    const { electionMs, heartbeatMs } = this.#options;
     assert(start.applied <= start.commit, `R3 what is applied (${start.applied}) is committed (${start.commit})`);
     this.#handedOn = start.applied;
     this.#writes = new WriteQueue(this.#parts, this.#hooks, this);
@@ -104,7 +107,7 @@ export class RaftDriver implements Candidate, WriteOwner {
       {
         id: membership.self,
         random: env.random,
-        electionTick: Math.max(2, Math.round(electionMs / heartbeatMs)),
+        electionTick: this.#electionTicks,
         heartbeatTick: 1,
         applied: start.applied,
         maxSizePerMsg: MAX_BATCH_BYTES,
@@ -226,6 +229,11 @@ export class RaftDriver implements Candidate, WriteOwner {
     this.#schedule();
   }
 
+  get #electionTicks(): number {
+    const { electionMs, heartbeatMs } = this.#options;
+    return Math.max(2, Math.round(electionMs / heartbeatMs));
+  }
+
   get #stopped(): boolean {
     return this.#state === 'stopped';
   }
@@ -236,6 +244,7 @@ export class RaftDriver implements Candidate, WriteOwner {
       try {
         this.#node.tick();
         this.#watchDisk();
+        if (++this.#ticks % this.#electionTicks === 0) this.#ownCopies.look(this.#node);
       } catch (error) {
         this.#fail(error);
         return;

@@ -15,6 +15,7 @@ import { ByteReader, ByteWriter } from '../../base/bytes.js';
 import { crc32c } from '../../base/crc32c.js';
 import { messageOf } from '../../base/errors.js';
 import type { ClusterVersion } from '../../base/ids.js';
+import type { Entry } from '../../raft/types.js';
 import { readTreeSettings, writeTreeSettings, type TreeSettings } from '../../storage/base/settings.js';
 import type { TreeOp } from '../../storage/version/tree-op.js';
 import { readTreeOp, writeTreeOp } from '../../storage/version/manifest-codec.js';
@@ -91,10 +92,15 @@ function readsBack(data: Uint8Array, kind: LogRecord['kind']): Uint8Array {
 }
 
 /** The bytes are those that the proposer made, whatever they say. */
-export function isSound(data: Uint8Array): boolean {
+function isSound(data: Uint8Array): boolean {
   if (data.length < ENVELOPE_BYTES) return false;
   const said = (data[2] as number) | ((data[3] as number) << 8) | ((data[4] as number) << 16) | ((data[5] as number) << 24);
   return said >>> 0 === checksum(data);
+}
+
+/** A leader's own empty entry and a change of the configuration have no envelope. */
+export function isCopySound({ type, data }: Entry): boolean {
+  return type !== 'normal' || data.length === 0 || isSound(data);
 }
 
 /** Throws EntryError ENTRY_DAMAGED, and ENTRY_UNKNOWN for what a later program has written. */

@@ -7,7 +7,7 @@
 import { CodecError } from '../../base/errors.js';
 import { formatId } from '../../base/ids.js';
 import type { Entry, Message } from '../../raft/types.js';
-import { decodeLogRecord, isSound } from './entry.js';
+import { decodeLogRecord, isCopySound } from './entry.js';
 
 /** Throws CodecError, EntryError: the whole message is refused. */
 export function checkReceived({ type, from, entries }: Message): void {
@@ -22,9 +22,7 @@ function checkProposal(from: number, { type, data }: Entry): void {
   if (kind !== 'kv') throw new CodecError(`member ${formatId(from)} forwards an entry of kind ${kind}, which only a leader proposes`);
 }
 
-/** A leader's own empty entry has no envelope. What it means is looked at when it is applied. */
-function checkCopy(from: number, { type, index, data }: Entry): void {
-  if (type === 'normal' && data.length > 0 && !isSound(data)) {
-    throw new CodecError(`entry ${index}, as member ${formatId(from)} sends it, is not what its proposer made`);
-  }
+/** What it means is looked at when it is applied. */
+function checkCopy(from: number, entry: Entry): void {
+  if (!isCopySound(entry)) throw new CodecError(`entry ${entry.index}, as member ${formatId(from)} sends it, is not what its proposer made`);
 }

@@ -149,6 +149,18 @@ export class DurableLog {
   }
 
   /**
+   * The entry as the segments have it, whatever memory says; memory has it, too, from then on.
+   * Throws LogError ENTRY_UNREADABLE.
+   */
+  reread(index: LogIndex): Entry {
+    assert(index > this.#table.baseIndex && index <= this.#table.lastIndex, `R3 entry ${index} is in the log`);
+    const [entry] = readEntries(this.#chain, this.#table, index, index + 1, 0);
+    assert(entry?.index === index, `R3 entry ${index} is read`);
+    this.#cache.replace(entry);
+    return entry;
+  }
+
+  /**
    * Writes contiguous entries; from the first one's index on they replace what is there. Resolves
    * when they are durable: not before then do the readers above see them. One at a time. `commit`
    * is recorded with them.

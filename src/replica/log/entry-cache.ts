@@ -44,6 +44,15 @@ export class EntryCache {
     this.#compact();
   }
 
+  /** The same entry, from elsewhere; nothing if it is not here. */
+  replace(entry: Entry): void {
+    const at = this.#head + entry.index - this.first;
+    const old = this.#entries[at];
+    if (old === undefined || at < this.#head) return;
+    assert(old.index === entry.index && old.term === entry.term && old.data.length === entry.data.length, `R3 entry ${entry.index} stays the one of term ${old.term}`);
+    this.#entries[at] = entry;
+  }
+
   truncateAfter(index: LogIndex): void {
     while (this.#entries.length > this.#head) {
       const last = this.#entries[this.#entries.length - 1] as Entry;
