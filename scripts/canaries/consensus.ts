@@ -239,6 +239,30 @@ export const CONSENSUS: readonly Canary[] = [
     ],
   },
   {
+    name: 'poison-entry',
+    what: 'A member appends what it has not read, proposals that are forwarded to it and copies from its leader alike.',
+    breaks: 'C1',
+    profile: 'table',
+    edits: [
+      { file: 'replica/entry/received.ts', find: "  if (type === 'MsgProp') for", replace: "  if (type === 'MsgProp' && entries.length > 1e9) for" },
+      { file: 'replica/entry/received.ts', find: "  if (type === 'MsgApp') for", replace: "  if (type === 'MsgApp' && entries.length > 1e9) for" },
+    ],
+  },
+  {
+    name: 'unverifiable-copy-skipped-alone',
+    what: 'A member whose copy of an entry is not what its proposer made goes on without it.',
+    breaks: 'C1',
+    profile: 'table',
+    edits: [
+      { file: 'replica/entry/received.ts', find: "  if (type === 'MsgApp') for", replace: "  if (type === 'MsgApp' && entries.length > 1e9) for" },
+      {
+        file: 'replica/apply/applier.ts',
+        find: '      return this.#decodeAgain(entry.index, messageOf(error));',
+        replace: "      if (entry.index > 1e12) return this.#decodeAgain(entry.index, messageOf(error));\n      return { kind: 'cluster-version', version: 1 };",
+      },
+    ],
+  },
+  {
     name: 'read-joins-heartbeat-under-way',
     what: 'A read is confirmed by answers to a heartbeat that left before the read was asked for.',
     breaks: 'R4',

@@ -26,7 +26,7 @@ export const DISK_FAULTS = [
 export type DiskFault = (typeof DISK_FAULTS)[number];
 
 export const NETWORK_FAULTS = [
-  'delay', 'loss', 'duplication', 'reorder', 'clog', 'isolate-one', 'halves', 'bridge', 'majorities-ring', 'one-way', 'client-cut',
+  'delay', 'loss', 'duplication', 'reorder', 'flipped-entry', 'clog', 'isolate-one', 'halves', 'bridge', 'majorities-ring', 'one-way', 'client-cut',
 ] as const;
 export type NetworkFault = (typeof NETWORK_FAULTS)[number];
 

@@ -18,6 +18,8 @@ import { Connections } from './connections.js';
 import { Cuts } from './cuts.js';
 import { MAX_FRAME_BYTES, SimEndpoint, type EndpointHost } from './endpoint.js';
 import { Topology } from './topology.js';
+import { flipEntry } from './flip-entry.js';
+import type { Link } from './link.js';
 import { seedWeather } from './weather.js';
 
 export class SimNetwork {
@@ -107,11 +109,19 @@ export class SimNetwork {
       return;
     }
     // One buffer sent to several peers must not be shared by them.
-    const own = frame === this.#lastFrame ? frame.slice() : frame;
+    const own = this.#flipped(link, frame) ?? (frame === this.#lastFrame ? frame.slice() : frame);
     this.#lastFrame = frame;
     if (!link.pair.up) return this.#carrier.hold(link, own);
     const { resetIn100000 } = link.weather;
     if (resetIn100000 > 0 && this.#random.chance(resetIn100000, 100_000)) return this.#connections.reset(link);
     this.#carrier.send(link, endpoint, own);
+  }
+
+  #flipped({ weather }: Link, frame: Uint8Array): Uint8Array | undefined {
+    const { flipIn1000 } = weather;
+    if (flipIn1000 === 0 || !this.#random.chance(flipIn1000, 1_000)) return undefined;
+    const flipped = flipEntry(frame, this.#random);
+    if (flipped !== undefined) this.#coverage.branch('entry flipped on its way');
+    return flipped;
   }
 }

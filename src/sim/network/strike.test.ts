@@ -175,7 +175,7 @@ function parrots(seed: number, size = 3): ReturnType<typeof netOf> & { heard: nu
       beat++;
       for (const to of nodes) {
         if (to === node) continue;
-        end.send(to, Uint8Array.of(node, beat & 255, beat >> 8));
+        end.send(to, Uint8Array.of(0, node, beat & 255, beat >> 8));
         if (beat % 50 === 0) end.call(to, 'm', Uint8Array.of(beat & 255), 500).then(() => 0, () => 0);
       }
       world.schedule(20_000, chat, process);

@@ -83,6 +83,7 @@ function cutOf(ctx: StrikeNetworkContext, kind: NetworkFault): ((random: Stream)
     case 'loss':
     case 'duplication':
     case 'reorder':
+    case 'flipped-entry':
     case 'clog':
       return undefined;
   }
@@ -124,6 +125,8 @@ function stormOf(kind: NetworkFault, random: Stream): Partial<Weather> {
       return { delayMinUs: random.pick([1, 10, 50]) * MS, delayMeanUs: random.pick([20, 60, 150, 300]) * MS };
     case 'loss':
       return { lossIn1000: random.between(50, 600), callLossIn1000: random.between(50, 600), clientLossIn1000: random.pick([0, 50, 200]) };
+    case 'flipped-entry':
+      return { flipIn1000: random.pick([2, 20, 100]) };
     case 'duplication':
       return { duplicateIn1000: random.between(100, 900) };
     default:

@@ -22,6 +22,8 @@ export interface Weather {
   readonly callLossIn1000: number;
   /** Messages between clients and nodes that vanish, each way. */
   readonly clientLossIn1000: number;
+  /** Frames in which a bit of an entry flipped before they were made. */
+  readonly flipIn1000: number;
   /** The connection breaks at a frame, and comes back soon. */
   readonly resetIn100000: number;
   /**
@@ -39,6 +41,7 @@ export const FAIR: Weather = {
   reorderIn1000: 0,
   callLossIn1000: 0,
   clientLossIn1000: 0,
+  flipIn1000: 0,
   resetIn100000: 0,
   queueBytes: 64 * MiB,
 };
@@ -54,6 +57,7 @@ export function seedWeather(world: World): Weather {
     reorderIn1000: random.pick([0, 0, 0, 2, 10, 40]),
     callLossIn1000: random.pick([0, 0, 0, 5, 20]),
     clientLossIn1000: random.pick([0, 0, 0, 1, 3]),
+    flipIn1000: 0,
     resetIn100000: random.pick([0, 0, 1, 5, 20]),
     queueBytes: random.pick([64 * MiB, 64 * MiB, MiB, 256 * KiB, 64 * KiB]),
   };
@@ -74,6 +78,7 @@ export function worse(a: Weather, b: Partial<Weather>): Weather {
     reorderIn1000: Math.max(a.reorderIn1000, b.reorderIn1000 ?? 0),
     callLossIn1000: Math.max(a.callLossIn1000, b.callLossIn1000 ?? 0),
     clientLossIn1000: Math.max(a.clientLossIn1000, b.clientLossIn1000 ?? 0),
+    flipIn1000: Math.max(a.flipIn1000, b.flipIn1000 ?? 0),
     resetIn100000: Math.max(a.resetIn100000, b.resetIn100000 ?? 0),
     queueBytes: Math.min(a.queueBytes, b.queueBytes ?? Infinity),
   };
