@@ -15,6 +15,7 @@
  */
 
 import { assert } from '../../base/assert.js';
+import { MiB } from '../../base/bytes.js';
 import { crc32c } from '../../base/crc32c.js';
 import type { LogIndex, Term } from '../../base/ids.js';
 import type { Entry, EntryType } from '../../raft/types.js';
@@ -24,6 +25,8 @@ export const BATCH_HEADER = 80;
 export const RECORD_HEADER = 28;
 /** The log begins anew after the batch's previous index: everything before the batch is gone. */
 export const FLAG_RESET = 1;
+/** Bytes of the buffer that is kept for the next batch: that of one large entry is let go of. */
+const KEPT_BYTES = 4 * MiB;
 const TWO_32 = 0x1_0000_0000;
 const MAX_HIGH = 0x20_0000;
 
@@ -113,8 +116,8 @@ export class BatchEncoder {
   }
 
   #room(bytes: number, entries: number): void {
-    if (bytes > this.#bytes.length) {
-      this.#bytes = new Uint8Array(Math.max(bytes, this.#bytes.length * 2));
+    if (bytes > this.#bytes.length || (this.#bytes.length > KEPT_BYTES && bytes <= KEPT_BYTES)) {
+      this.#bytes = new Uint8Array(bytes > KEPT_BYTES ? bytes : Math.min(KEPT_BYTES, Math.max(bytes, this.#bytes.length * 2)));
       this.#view = new DataView(this.#bytes.buffer);
     }
     if (entries > this.lengths.length) {

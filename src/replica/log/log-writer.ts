@@ -14,7 +14,7 @@ import { identityBound, IdentityEncoder } from './identity-codec.js';
 import type { SegmentChain } from './segment-chain.js';
 import { align8 } from './segment-layout.js';
 
-/** A batch holds at most this much unless a single entry is larger. */
+/** A batch holds at most this much unless a single entry is larger: that one is written by a thread. */
 const MAX_BATCH_BYTES = 4 * MiB;
 const NO_ENTRIES: readonly Entry[] = [];
 
@@ -65,13 +65,13 @@ export class LogWriter {
     while (from < entries.length) {
       const to = this.#fit(entries, from);
       if (to === from) {
-        await this.#roll();
+        await this.#roll(BATCH_HEADER + recordLength(entries[from] as Entry));
         continue;
       }
       const { index } = entries[to - 1] as Entry;
       assert(index === before + to, 'R3 an entry follows the one before');
       this.#putIdentities();
-      const offset = this.#putBatch(this.#context(before + from, term, commit, false), entries, from, to);
+      const offset = await this.#putBatch(this.#context(before + from, term, commit, false), entries, from, to);
       this.#placed.push({ generation: this.#chain.active.generation, offset, from, to });
       term = (entries[to - 1] as Entry).term;
       from = to;
@@ -97,10 +97,10 @@ export class LogWriter {
    * A batch without entries, and at once its identity: it must be known even if its bytes go bad.
    */
   async writeMark(index: LogIndex, term: Term, commit: LogIndex, snapshotThrough: LogIndex, reset: boolean): Promise<void> {
-    if (!this.#hasRoom(BATCH_HEADER, 0)) await this.#roll();
+    if (!this.#hasRoom(BATCH_HEADER, 0)) await this.#roll(BATCH_HEADER);
     this.#snapshotThrough = Math.max(this.#snapshotThrough, snapshotThrough);
     this.#putIdentities();
-    this.#putBatch(this.#context(index, term, commit, reset), NO_ENTRIES, 0, 0);
+    await this.#putBatch(this.#context(index, term, commit, reset), NO_ENTRIES, 0, 0);
     await this.#sync();
     await this.flush();
     assert(!this.hasPending, `R6 the identity of mark ${this.#sequence} is durable with it`);
@@ -138,11 +138,12 @@ export class LogWriter {
     return dataCursor + batchBytes <= layout.dataEnd && identityCursor + waiting + identityBound(entries) <= layout.identityEnd;
   }
 
-  #putBatch(context: BatchContext, entries: readonly Entry[], from: number, to: number): number {
+  async #putBatch(context: BatchContext, entries: readonly Entry[], from: number, to: number): Promise<number> {
     const segment = this.#chain.active;
     const offset = segment.dataCursor;
     const bytes = this.#encoder.encode(context, segment.seed, entries, from, to);
-    segment.file.writeSync(bytes, offset);
+    if (bytes.length > MAX_BATCH_BYTES) await segment.file.write(bytes, offset);
+    else segment.file.writeSync(bytes, offset);
     segment.dataCursor = align8(offset + bytes.length);
     assert(segment.dataCursor <= segment.layout.dataEnd, 'R6 batches keep to the data area');
     this.#sequence = context.sequence;
@@ -171,11 +172,11 @@ export class LogWriter {
   /**
    * On to the next segment. All batches of this one are durable before the next one's first is
    * written, so that unproven ones are only ever in one segment, and their identities stay in the
-   * same file.
+   * same file. An empty one that has no room for a batch of `batchBytes` gives way to a larger one.
    */
-  async #roll(): Promise<void> {
+  async #roll(batchBytes: number): Promise<void> {
     const { active } = this.#chain;
-    assert(active.dataCursor > active.layout.dataStart, 'an entry fits into an empty segment');
+    if (active.dataCursor === active.layout.dataStart) return this.#chain.enlargeActive(batchBytes);
     if (this.#fresh.length > 0) await this.#sync();
     await this.flush();
     await this.#chain.roll();

@@ -63,13 +63,26 @@ export class SegmentChain {
         await this.#preparing;
       }
     } catch (error) {
-      if (codeOf(error) !== 'NO_SPACE') throw error;
-      throw new LogError('NO_SPACE', 'there is no room for another log segment', {}, error);
+      throw wantOfRoom(error);
     }
     const next = must(this.#prepared.shift(), 'a segment was prepared');
     assert(next.generation > this.active.generation, `R6 generations grow: ${next.generation} after ${this.active.generation}`);
     this.#segments.push(next);
     this.#prepareAhead();
+  }
+
+  /**
+   * The segment that is written to, and that nothing was written to yet, is made anew with room for
+   * a batch of `batchBytes`. Throws LogError NO_SPACE.
+   */
+  async enlargeActive(batchBytes: number): Promise<void> {
+    const { active } = this;
+    try {
+      this.#segments[this.#segments.length - 1] = await this.#store.enlarge(active, batchBytes);
+    } catch (error) {
+      throw wantOfRoom(error);
+    }
+    assert(this.active.generation === active.generation, `R6 segment ${active.generation} keeps its place`);
   }
 
   /**
@@ -127,4 +140,9 @@ export class SegmentChain {
     // Whoever rolls asks again and is told; until then a failure matters to nobody.
     this.#preparing.then(() => this.#prepareAhead(), () => undefined);
   }
+}
+
+function wantOfRoom(error: unknown): unknown {
+  if (codeOf(error) !== 'NO_SPACE') return error;
+  return new LogError('NO_SPACE', 'there is no room for another log segment', {}, error);
 }

@@ -9,8 +9,9 @@
  *     +---------+------------------------+----------+----------------------+---------------+
  *
  * R6 no single damaged region of less than 1 MiB takes a batch and the proof that it existed: the
- * gap keeps them apart. The figures are those of the default 16 MiB; smaller segments (tests) scale
- * them. Fixed areas rather than two that grow towards each other, so that recovery knows where to
+ * gap keeps them apart. The figures are those of the default 16 MiB; other sizes scale them: small
+ * ones of tests, and the larger one that is made for an entry which an ordinary one has no room
+ * for. Fixed areas rather than two that grow towards each other, so that recovery knows where to
  * look with both headers gone.
  *
  * A file keeps its zero-filled blocks for life: it is recycled under a new name and a new
@@ -61,6 +62,15 @@ export function layoutOf(segmentBytes: number): SegmentLayout {
     'R6 identities are at least 1 MiB away from the entries they vouch for',
   );
   return layout;
+}
+
+/** Bytes of the smallest segment whose data area has room for one batch of `batchBytes`. */
+export function segmentBytesFor(batchBytes: number): number {
+  const pages = Math.ceil(((HEADER_BYTES + batchBytes) * (16 / 11)) / HEADER_BYTES);
+  const bytes = Math.max(MIN_SEGMENT_BYTES, pages * HEADER_BYTES);
+  const { dataStart, dataEnd } = layoutOf(bytes);
+  assert(dataEnd - dataStart >= batchBytes, `a segment of ${bytes} bytes has room for a batch of ${batchBytes}`);
+  return bytes;
 }
 
 export function align8(n: number): number {

@@ -3,14 +3,15 @@
  * file gets its final name only when its blocks are allocated, its headers written and both
  * durable; files leave oldest first, each one's going durable before the next. A file whose turn is
  * over becomes a spare and later a segment again: its blocks are allocated already, which makes a
- * durable write a third cheaper than one into a growing file.
+ * durable write a third cheaper than one into a growing file. A segment that was made larger than
+ * the others, for one large entry, has no second life.
  */
 
 import { assert } from '../../base/assert.js';
 import { MiB } from '../../base/bytes.js';
 import type { Disk, DiskFile } from '../../base/disk.js';
 import { codeOf } from '../../base/errors.js';
-import { encodeHeader, generationSeed, layoutOf, segmentName, type SegmentLayout } from './segment-layout.js';
+import { encodeHeader, generationSeed, layoutOf, segmentBytesFor, segmentName, type SegmentLayout } from './segment-layout.js';
 
 /** Files kept for another life; what is beyond is deleted. */
 const MAX_SPARES = 2;
@@ -64,11 +65,28 @@ export class SegmentStore {
   /** A durable segment file, ready to be written. */
   async prepare(generation: number): Promise<Segment> {
     assert(generation > 0, `R6 generations begin with 1, not with ${generation}`);
-    const temporary = (await this.#fromSpare(generation)) ?? (await this.#new(generation));
+    const temporary = (await this.#fromSpare(generation)) ?? (await this.#new(generation, this.layout.bytes));
     const name = segmentName(this.dir, generation);
     await this.#disk.rename(temporary, name);
     await this.#disk.syncDir(this.dir);
     return new Segment(generation, this.layout, await this.#disk.open(name, 'write'));
+  }
+
+  /**
+   * A durable segment file in the place of `empty`, which nothing was ever written to, with room
+   * for a batch of `batchBytes`. A crash leaves the one or the other under that name.
+   */
+  async enlarge(empty: Segment, batchBytes: number): Promise<Segment> {
+    const { generation, layout } = empty;
+    assert(empty.dataCursor === layout.dataStart && empty.identityCursor === layout.identityStart, `R6 segment ${generation} is empty`);
+    const larger = layoutOf(segmentBytesFor(batchBytes));
+    assert(larger.bytes > layout.bytes, `segment ${generation} grows, from ${layout.bytes} to ${larger.bytes} bytes`);
+    const temporary = await this.#new(generation, larger.bytes);
+    const name = segmentName(this.dir, generation);
+    await this.#disk.rename(temporary, name);
+    await this.#disk.syncDir(this.dir);
+    empty.file.close();
+    return new Segment(generation, larger, await this.#disk.open(name, 'write'));
   }
 
   /**
@@ -78,7 +96,7 @@ export class SegmentStore {
   async #fromSpare(generation: number): Promise<string | undefined> {
     for (let spare = this.#spares.pop(); spare !== undefined; spare = this.#spares.pop()) {
       try {
-        await this.#fill(spare, false, generation);
+        await this.#fill(spare, false, generation, this.layout.bytes);
         return spare;
       } catch (error) {
         if (codeOf(error) !== 'NOT_FOUND') throw await this.#withdrawn(spare, error);
@@ -87,10 +105,10 @@ export class SegmentStore {
     return undefined;
   }
 
-  async #new(generation: number): Promise<string> {
+  async #new(generation: number, bytes: number): Promise<string> {
     const path = `${this.dir}/new-${generation}.tmp`;
     try {
-      await this.#fill(path, true, generation);
+      await this.#fill(path, true, generation, bytes);
       return path;
     } catch (error) {
       throw await this.#withdrawn(path, error);
@@ -121,8 +139,7 @@ export class SegmentStore {
     }
   }
 
-  async #fill(path: string, fresh: boolean, generation: number): Promise<void> {
-    const { bytes } = this.layout;
+  async #fill(path: string, fresh: boolean, generation: number, bytes: number): Promise<void> {
     const file = await this.#disk.open(path, fresh ? 'create' : 'write');
     try {
       if (fresh) await zeroRange(file, 0, bytes);
