@@ -48,17 +48,25 @@ export interface NetworkHandler {
   onDisconnect(peer: NodeId): void;
 }
 
+/**
+ * `prompt`: small, and of use only at once. `bulk`: in order among each other, however large; what
+ * is prompt overtakes them. A frame is prompt unless its sender says otherwise.
+ */
+export type Lane = 'prompt' | 'bulk';
+
 export interface Network {
+  /** A larger frame is not sent. */
   readonly maxFrameBytes: number;
   /** Starts to listen and to connect. Called once. */
   start(handler: NetworkHandler): Promise<void>;
   /**
-   * Fire and forget, in order while a connection lasts; may be lost. Never blocks: beyond a bound
-   * frames are dropped.
+   * Fire and forget, in the order of its lane while a connection lasts; may be lost. Never blocks:
+   * beyond a bound frames are dropped.
    */
-  send(to: NodeId, frame: Uint8Array): void;
+  send(to: NodeId, frame: Uint8Array, lane?: Lane): void;
   /**
-   * Rejects with {@link NetworkError}: UNREACHABLE, TIMEOUT, REMOTE, CLOSED. Replies up to 4 MiB.
+   * Rejects with {@link NetworkError}: UNREACHABLE, TIMEOUT, REMOTE, CLOSED, TOO_LARGE. Requests and
+   * replies have the bound of frames.
    */
   call(to: NodeId, method: string, request: Uint8Array, timeoutMs: number): Promise<Uint8Array>;
   stop(): Promise<void>;

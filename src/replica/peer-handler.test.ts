@@ -28,7 +28,7 @@ function serving(): { handler: PeerHandler; stepped: Message[]; events: Kintsugi
 
 function frameOf(type: 'MsgProp' | 'MsgApp', entries: readonly Entry[]): Uint8Array {
   const [frame] = raftFrames([Object.assign(newMessage(type, 2, 1, type === 'MsgProp' ? 0 : 1), { entries })], 1 << 20);
-  return frame ?? assert.fail('a frame');
+  return frame?.bytes ?? assert.fail('a frame');
 }
 
 const KV = encodeKv({ member: 2, incarnation: 1, sequence: 1 }, { kind: 'put', request: put('k', 'v') });

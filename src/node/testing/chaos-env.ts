@@ -68,10 +68,10 @@ function shakyNetwork(inner: Network, random: Random, life: TestProcess, weather
   return {
     maxFrameBytes: inner.maxFrameBytes,
     start: (handler) => inner.start(handler),
-    send: (to, frame) => {
+    send: (to, frame, lane) => {
       if (!life.alive || random.below(100) < weather.loss) return;
-      if (random.below(100) < weather.delay) setTimeout(() => life.alive && inner.send(to, frame), random.below(60));
-      else inner.send(to, frame);
+      if (random.below(100) < weather.delay) setTimeout(() => life.alive && inner.send(to, frame, lane), random.below(60));
+      else inner.send(to, frame, lane);
     },
     call: async (to, method, request, timeoutMs) => {
       if (!life.alive) throw down();

@@ -11,10 +11,7 @@ import type { Message } from '../../raft/types.js';
 import { raftFrames } from '../wire/frame.js';
 import type { RaftHooks } from './raft-hooks.js';
 
-/**
- * Of payload, in one frame of several messages: far below the limit beyond which the network drops
- * frames.
- */
+/** Of payload, in one frame of several messages: far below what the network takes. */
 const MAX_FRAME_BYTES = 2 * 1024 * 1024;
 /** What waits for a term beyond this is dropped, the oldest first: Raft says it again. */
 const MAX_HELD = 1024;
@@ -47,7 +44,7 @@ export class Outbox {
       else byPeer.set(to, [message]);
     }
     for (const [to, list] of byPeer) {
-      for (const bytes of raftFrames(list, MAX_FRAME_BYTES)) this.#network.send(to, bytes);
+      for (const { bytes, lane } of raftFrames(list, MAX_FRAME_BYTES)) this.#network.send(to, bytes, lane);
     }
   }
 

@@ -115,7 +115,7 @@ async function readInto(disk: Disk, path: string, out: Uint8Array, at: number, l
  * A header says how large the file was made; with both gone it is as large as the others, or was
  * made for a large entry and is as large as it is.
  */
-function segmentBytesOf(bytes: Uint8Array, generation: number, usualBytes: number): number {
+export function segmentBytesOf(bytes: Uint8Array, generation: number, usualBytes: number): number {
   for (const at of [0, bytes.length - HEADER_BYTES, usualBytes - HEADER_BYTES]) {
     const header = decodeHeader(bytes, at);
     if (header?.generation === generation) return header.segmentBytes;

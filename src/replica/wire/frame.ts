@@ -5,7 +5,8 @@
  */
 
 import { assert } from '../../base/assert.js';
-import { ByteWriter } from '../../base/bytes.js';
+import { ByteWriter, KiB, MiB } from '../../base/bytes.js';
+import type { Lane } from '../../base/env.js';
 import { CodecError } from '../../base/errors.js';
 import { writeMessages } from '../../raft/message-codec.js';
 import type { Entry, Message } from '../../raft/types.js';
@@ -42,35 +43,60 @@ export function bodyOf(bytes: Uint8Array): Uint8Array {
   return bytes.subarray(HEAD_BYTES);
 }
 
+export interface RaftFrame {
+  readonly lane: Lane;
+  readonly bytes: Uint8Array;
+}
+
 /**
- * Messages to one peer, in order: one frame, or as many as it takes to have at most `maxBytes` of
- * payload or one message in each.
+ * Messages to one peer: those that carry entries or a snapshot in one lane, in order, all others in
+ * the other. One frame, or as many as it takes to have at most `maxBytes` of payload or one message
+ * in each.
  */
-export function raftFrames(messages: readonly Message[], maxBytes: number): Uint8Array[] {
+export function raftFrames(messages: readonly Message[], maxBytes: number): RaftFrame[] {
   assert(maxBytes > 0, `a frame holds ${maxBytes} bytes`);
-  const frames: Uint8Array[] = [];
+  const frames: RaftFrame[] = [];
+  const large = messages.filter(isBulk);
+  if (large.length < messages.length) pack(frames, 'prompt', large.length === 0 ? messages : messages.filter((message) => !isBulk(message)), maxBytes);
+  if (large.length > 0) pack(frames, 'bulk', large, maxBytes);
+  return frames;
+}
+
+function isBulk({ type }: Message): boolean {
+  return type === 'MsgApp' || type === 'MsgProp' || type === 'MsgSnap';
+}
+
+function pack(frames: RaftFrame[], lane: Lane, messages: readonly Message[], maxBytes: number): void {
   let from = 0;
   let bytes = 0;
   for (let i = 0; i < messages.length; i++) {
     const next = payloadBytes(messages[i] as Message);
     if (i > from && bytes + next > maxBytes) {
-      frames.push(raftFrame(messages.slice(from, i)));
+      frames.push({ lane, bytes: raftFrame(messages.slice(from, i), bytes) });
       from = i;
       bytes = 0;
     }
     bytes += next;
   }
-  if (from < messages.length) frames.push(raftFrame(from === 0 ? messages : messages.slice(from)));
-  return frames;
+  frames.push({ lane, bytes: raftFrame(from === 0 ? messages : messages.slice(from), bytes) });
 }
 
-/** Holds the largest frame so far: one of a few MiB at most. */
+/** Bytes that an entry takes besides its payload, at most. */
+const HEAD_OF_ENTRY = 24;
+/** Payload beyond this is written into a buffer of its own, and copied once. */
+const SCRATCH_BYTES = 4 * MiB;
+/** Holds the largest frame so far that was made here. */
 const scratch = new ByteWriter(4096);
 
-function raftFrame(messages: readonly Message[]): Uint8Array {
-  scratch.reset().u8(FRAME_RAFT);
-  writeMessages(scratch, messages);
-  return scratch.finish();
+function raftFrame(messages: readonly Message[], payload: number): Uint8Array {
+  if (payload <= SCRATCH_BYTES) {
+    writeMessages(scratch.reset().u8(FRAME_RAFT), messages);
+    return scratch.finish();
+  }
+  const entries = messages.reduce((sum, message) => sum + message.entries.length, 0);
+  const own = new ByteWriter(payload + entries * HEAD_OF_ENTRY + messages.length * KiB).u8(FRAME_RAFT);
+  writeMessages(own, messages);
+  return own.view();
 }
 
 function payloadBytes(message: Message): number {

@@ -3,7 +3,7 @@
  * fixed areas.
  */
 
-import { layoutOf, HEADER_BYTES } from '../../replica/log/segment-layout.js';
+import { layoutOf, HEADER_BYTES, MAX_SEGMENT_BYTES } from '../../replica/log/segment-layout.js';
 import type { Structure } from '../model/fault.js';
 
 /** The file as a whole, also under a name that a fault gave it. */
@@ -19,16 +19,18 @@ export function fileStructure(path: string): Structure {
 
 /**
  * The part of the file at `offset`. Tables have none until they are whole: see {@link partOfTable}.
+ * A segment is of `segmentBytes`, or larger, for a large entry: as large as the file is.
  */
-export function structureAt(path: string, offset: number, segmentBytes: number): Structure {
+export function structureAt(path: string, offset: number, segmentBytes: number, fileBytes: number | undefined): Structure {
   const file = fileStructure(path);
   if (file === 'manifest-file') return 'manifest-record';
   if (file === 'hardstate-file') return 'hardstate-slot';
-  return file === 'log-file' ? partOfLog(offset, segmentBytes) : file;
+  return file === 'log-file' ? partOfLog(offset, segmentBytes, fileBytes ?? 0) : file;
 }
 
-function partOfLog(offset: number, segmentBytes: number): Structure {
-  const layout = layoutOf(segmentBytes);
+function partOfLog(offset: number, segmentBytes: number, fileBytes: number): Structure {
+  const enlarged = fileBytes > segmentBytes && fileBytes % HEADER_BYTES === 0 && fileBytes <= MAX_SEGMENT_BYTES;
+  const layout = layoutOf(enlarged ? fileBytes : segmentBytes);
   if (offset < HEADER_BYTES || offset >= layout.identityEnd) return 'log-header';
   return offset >= layout.identityStart ? 'log-identity' : 'log-record';
 }

@@ -6,6 +6,7 @@
 
 import { BATCH_HEADER, decodeBatchHeader, decodeRecordHead } from '../../replica/log/batch-codec.js';
 import { decodeIdentities, type BatchIdentity } from '../../replica/log/identity-codec.js';
+import { segmentBytesOf } from '../../replica/log/scan.js';
 import { align8, decodeHeader, generationOf, generationSeed, HEADER_BYTES, layoutOf, type SegmentLayout } from '../../replica/log/segment-layout.js';
 import type { SimDisk } from '../disk/sim-disk.js';
 
@@ -55,7 +56,7 @@ export function readSegments(disk: SimDisk, segmentBytes: number): SegmentPlaces
 }
 
 function readSegment(path: string, generation: number, bytes: Uint8Array, segmentBytes: number): SegmentPlaces {
-  const layout = layoutOf(segmentBytes);
+  const layout = layoutOf(segmentBytesOf(bytes, generation, segmentBytes));
   const sizeGood = bytes.length === layout.bytes;
   const headerAt = [0, layout.identityEnd].filter((at) =>
     at + HEADER_BYTES <= bytes.length && decodeHeader(bytes, at)?.generation === generation);

@@ -140,7 +140,12 @@ function aimAt(strike: Strike, node: SimNode): Aim | undefined {
     case 'log-record': case 'log-identity': case 'log-header': {
       if (isRead(strike)) return atLogRead(strike, node);
       const { logSegmentBytes } = context.settings;
-      return { matches: (path, offset, length) => length > 0 && touches(path, offset, length, structure, logSegmentBytes) };
+      return {
+        matches: (path, offset, length) => {
+          const partAt = (at: number): Structure => structureAt(path, at, logSegmentBytes, node.disk.sizeOf(path));
+          return length > 0 && path.startsWith('log/') && touches(offset, length, structure, partAt);
+        },
+      };
     }
     default:
       return atBlocks(strike, node);
@@ -150,9 +155,8 @@ function aimAt(strike: Strike, node: SimNode): Aim | undefined {
 /**
  * A write may begin in one area only; of a sync, which spans many, the areas at both ends count.
  */
-function touches(path: string, offset: number, length: number, structure: Structure, segmentBytes: number): boolean {
-  if (!path.startsWith('log/')) return false;
-  return structureAt(path, offset, segmentBytes) === structure || structureAt(path, offset + length - 1, segmentBytes) === structure;
+function touches(offset: number, length: number, structure: Structure, partAt: (offset: number) => Structure): boolean {
+  return partAt(offset) === structure || partAt(offset + length - 1) === structure;
 }
 
 /**

@@ -27,7 +27,7 @@ export function strikeAtCrash(strike: Strike): boolean {
   const names = kind === 'unsynced-name-lost';
   // Changes go on while the power lasts. Names come after the write and its sync.
   const changes = names ? random.between(1, 5) : random.pick([1, 1, 1, 2, 3]);
-  const watched = watchedWrites(strike);
+  const watched = watchedWrites(strike, node);
   // A slow write is the way to be told of one; the delay is too short to matter.
   node.disk.arm({
     kind: 'slow-io',
@@ -47,7 +47,7 @@ function canTear(offset: number, length: number): boolean {
   return Math.floor(offset / SECTOR) < Math.floor((offset + length - 1) / SECTOR);
 }
 
-function watchedWrites({ structure, context, kind }: Strike): (path: string, offset: number) => boolean {
+function watchedWrites({ structure, context, kind }: Strike, node: SimNode): (path: string, offset: number) => boolean {
   const { logSegmentBytes } = context.settings;
   if (kind === 'unsynced-name-lost' && structure !== 'manifest-file') {
     // Written under a temporary name first.
@@ -57,7 +57,7 @@ function watchedWrites({ structure, context, kind }: Strike): (path: string, off
   if (structure === 'hints-file' || structure === 'repairs-file' || structure === 'table-file') {
     return (path) => path.endsWith('.tmp') && fileStructure(path) === structure;
   }
-  return (path, offset) => structureAt(path, offset, logSegmentBytes) === structure;
+  return (path, offset) => structureAt(path, offset, logSegmentBytes, node.disk.sizeOf(path)) === structure;
 }
 
 /** As an operator may at any time. It ends with the life, or before. */

@@ -46,8 +46,8 @@ export function runSettings(world: World): RunSettings {
     keys: random.pick([20, 60, 60, 150]),
     heartbeatMs,
     electionMs: heartbeatMs * random.pick([8, 10, 10]),
-    // An entry must fit: a transaction of large values takes some 30 KiB.
-    logSegmentBytes: random.pick([64, 64, 96, 128]) * KiB,
+    // A transaction of large values takes some 30 KiB: more than the smallest segment has room for.
+    logSegmentBytes: random.pick([32, 64, 96, 128]) * KiB,
     cacheBytes: random.pick([16, 64, 256]) * KiB,
     tree: {
       format: {

@@ -130,9 +130,9 @@ export class WatchedCluster {
     const network: Network = {
       maxFrameBytes: inner.maxFrameBytes,
       start: (handler) => inner.start(handler),
-      send: (to, frame) => {
+      send: (to, frame, lane) => {
         if (this.node(self).state !== 'down') this.checks.onFrame(self, to, frame);
-        inner.send(to, frame);
+        inner.send(to, frame, lane);
       },
       call: (to, method, request, timeoutMs) => inner.call(to, method, request, timeoutMs),
       stop: () => inner.stop(),
