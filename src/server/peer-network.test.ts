@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Client, credentials, Metadata, status as Status, type ServiceError } from '@grpc/grpc-js';
 import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
 import { utf8, fromUtf8, KiB, MiB } from '../base/bytes.js';
 import type { NetworkHandler } from '../base/env.js';
@@ -6,6 +7,10 @@ import { NetworkError } from '../base/errors.js';
 import type { KintsugiEvent } from '../base/events.js';
 import { nodeClock, NodeRandom } from './env/node-env.js';
 import { freePorts } from './free-ports.js';
+import { MAX_MESSAGE_BYTES } from '../replica/base/limits.js';
+import { FrameCutter } from './peer/chunks.js';
+import { encodeBatch, META_CLUSTER, META_FROM, META_TO, STREAM_PATH } from './peer/peer-codec.js';
+import type { LinkLimits } from './peer/peer-link.js';
 import { PeerNetwork, hostPort } from './peer-network.js';
 
 /** Passes bytes on, until it is cut or mute. */
@@ -62,13 +67,16 @@ class Recorder implements NetworkHandler {
   readonly disconnects: number[] = [];
   readonly #waiting: { readonly done: () => boolean; readonly resolve: () => void }[] = [];
   bytes = 0;
+  largest: Uint8Array = new Uint8Array(0);
   onFrame(from: number, frame: Uint8Array): void {
     this.bytes += frame.length;
+    if (frame.length > this.largest.length) this.largest = frame;
     this.frames.push(`${from}:${frame.length > 100 ? frame.length : fromUtf8(frame)}`);
     this.#look();
   }
   onCall(_from: number, method: string, request: Uint8Array): Promise<Uint8Array> {
     if (method === 'fail') return Promise.reject(new Error('disk on fire'));
+    if (method === 'large') return Promise.resolve(new Uint8Array(Number(fromUtf8(request))));
     if (method === 'never') return new Promise(() => undefined);
     return Promise.resolve(utf8(`${method} ${fromUtf8(request)}`));
   }
@@ -85,6 +93,31 @@ class Recorder implements NetworkHandler {
   }
 }
 
+const LARGEST = { frameBytes: MAX_MESSAGE_BYTES, queueBytes: MAX_MESSAGE_BYTES + 2 * MiB };
+
+/** No two parts of it are equal. */
+function filled(bytes: number): Uint8Array {
+  const out = new Uint8Array(bytes);
+  const words = new Uint32Array(out.buffer, 0, bytes >>> 2);
+  for (let i = 0; i < words.length; i++) words[i] = Math.imul(i + 1, 0x9e3779b1);
+  return out;
+}
+
+/** How a stream of these messages ends. */
+function refusedStream(port: number, messages: readonly Buffer[]): Promise<ServiceError> {
+  const metadata = new Metadata();
+  for (const [key, value] of [[META_CLUSTER, '7'], [META_FROM, '1'], [META_TO, '2']] as const) metadata.set(key, value);
+  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
+  return new Promise<ServiceError>((resolve, reject) => {
+    const same = (bytes: Buffer): Buffer => bytes;
+    const stream = client.makeClientStreamRequest(STREAM_PATH, same, same, metadata, (error) => {
+      if (error === null) reject(new Error('it was taken'));
+      else resolve(error);
+    });
+    for (const message of messages) stream.write(message);
+  }).finally(() => client.close());
+}
+
 describe('peer network over loopback', () => {
   const nets: PeerNetwork[] = [];
   const proxies: Proxy[] = [];
@@ -97,12 +130,12 @@ describe('peer network over loopback', () => {
     warnings.length = 0;
   });
 
-  function network(self: number, port: number, peers: [number, number][], clusterId = 7n, silentMs = 1_000): PeerNetwork {
+  function network(self: number, port: number, peers: [number, number][], clusterId = 7n, silentMs = 1_000, limits: Partial<LinkLimits> = {}): PeerNetwork {
     const net = new PeerNetwork({
       self, clusterId, listen: [`127.0.0.1:${port}`], clock: nodeClock, random: new NodeRandom(),
       peers: new Map(peers.map(([id, p]) => [id, `http://127.0.0.1:${p}`])),
       events: { emit: (event) => { warnings.push(event); warned?.(); } },
-      limits: { queueBytes: 4 * MiB, messageBytes: 8 * MiB + 64 * KiB },
+      limits: { queueBytes: 4 * MiB, frameBytes: 3 * MiB, ...limits },
       silentMs,
     });
     nets.push(net);
@@ -110,14 +143,14 @@ describe('peer network over loopback', () => {
   }
 
   /** Members 1 and 2, a proxy in either direction. */
-  async function pair(silentMs = 1_000): Promise<Pair> {
+  async function pair(silentMs = 1_000, limits: Partial<LinkLimits> = {}): Promise<Pair> {
     const ports = await freePorts(2);
     const [pa = 0, pb = 0] = ports;
     const [toB, toA] = [new Proxy(pb), new Proxy(pa)];
     proxies.push(toB, toA);
     await Promise.all([toB.listen(), toA.listen()]);
-    const a = network(1, pa, [[2, toB.port]], 7n, silentMs);
-    const b = network(2, pb, [[1, toA.port]], 7n, silentMs);
+    const a = network(1, pa, [[2, toB.port]], 7n, silentMs, limits);
+    const b = network(2, pb, [[1, toA.port]], 7n, silentMs, limits);
     const cut = (): void => {
       toB.cut();
       toA.cut();
@@ -140,11 +173,74 @@ describe('peer network over loopback', () => {
     assert.deepEqual(rb.frames, Array.from({ length: 500 }, (_, i) => `1:f${i}`));
     await ra.until((r) => r.frames.length === 1);
     a.send(2, new Uint8Array(8 * MiB));
-    assert.equal(rb.frames.length, 500, 'beyond the queue bound a frame is dropped');
+    assert.match(JSON.stringify(warnings), /a frame above the limit was refused.*TOO_LARGE/);
     a.send(2, new Uint8Array(3 * MiB));
     await rb.until((r) => r.frames.length === 501);
     assert.equal(rb.frames[500], `1:${3 * MiB}`);
   });
+
+  it('takes the largest frame in chunks, and what is prompt does not wait for it', async () => {
+    const { a, rb } = await pair(1_000, LARGEST);
+    a.send(2, utf8('x'));
+    await rb.until((r) => r.frames.length === 1);
+    const largest = filled(LARGEST.frameBytes);
+    a.send(2, largest, 'bulk');
+    a.send(2, filled(700 * KiB), 'bulk');
+    a.send(2, utf8('after'), 'bulk');
+    // Only once a part of it is under way.
+    while (rb.bytes < 2 && a.queuedBytes(2) > 60 * MiB) await new Promise((resolve) => setImmediate(resolve));
+    for (let i = 0; i < 5; i++) {
+      a.send(2, utf8(`prompt ${i}`));
+      await rb.until((r) => r.frames.includes(`1:prompt ${i}`));
+      assert.ok(!rb.frames.includes(`1:${largest.length}`), 'the large one is still on its way');
+    }
+    await rb.until((r) => r.frames.includes('1:after'));
+    assert.deepEqual(rb.frames.slice(6), [`1:${largest.length}`, `1:${700 * KiB}`, '1:after']);
+    assert.ok(Buffer.from(rb.largest).equals(largest));
+    assert.equal(a.droppedFrames, 0);
+  }).timeout(20_000);
+
+  it('a frame that is half here is gone with its stream, and the next stream begins anew', async () => {
+    const { a, ra, rb, cut } = await pair(1_000, LARGEST);
+    a.send(2, utf8('x'));
+    await rb.until((r) => r.frames.length === 1);
+    a.send(2, filled(40 * MiB), 'bulk');
+    while (a.queuedBytes(2) > 30 * MiB) await new Promise((resolve) => setImmediate(resolve));
+    cut();
+    await ra.until((r) => r.disconnects.length === 1);
+    while (a.isUp(2)) await new Promise((resolve) => setImmediate(resolve));
+    while (!a.isUp(2)) await new Promise((resolve) => setImmediate(resolve));
+    a.send(2, filled(MiB), 'bulk');
+    await rb.until((r) => r.frames.length === 2);
+    assert.deepEqual(rb.frames, ['1:x', `1:${MiB}`]);
+  }).timeout(20_000);
+
+  it('refuses what is no chunk: that stream ends with the reason, and holds nothing', async () => {
+    const [port = 0] = await freePorts(1);
+    const ours = network(2, port, [[1, (await freePorts(1))[0] ?? 0]]);
+    const recorder = new Recorder();
+    await ours.start(recorder);
+    const cutter = new FrameCutter();
+    cutter.begin(filled(2 * MiB));
+    const [first, second, third] = [cutter.next(), cutter.next(), cutter.next()];
+    const flipped = { head: second.head, bytes: second.bytes.map((byte, i) => (i === 77 ? byte ^ 4 : byte)) };
+    for (const [chunks, why] of [[[first, flipped], /not what its sender made/], [[first, third], /does not follow/], [[first, first], /begins before/]] as const) {
+      const error = await refusedStream(port, chunks.map((chunk) => encodeBatch({ frames: [], chunk })));
+      assert.match(error.details, why);
+      assert.equal(error.code, Status.INTERNAL);
+    }
+    assert.deepEqual(recorder.frames, []);
+  });
+
+  it('answers calls of the largest size, and refuses a larger one as such', async () => {
+    const { a, b, ra, rb } = await pair(1_000, LARGEST);
+    a.send(2, utf8('x'));
+    b.send(1, utf8('y'));
+    await Promise.all([rb.until((r) => r.frames.length === 1), ra.until((r) => r.frames.length === 1)]);
+    assert.equal((await a.call(2, 'large', utf8(String(LARGEST.frameBytes)), 20_000)).length, LARGEST.frameBytes);
+    await assert.rejects(a.call(2, 'large', utf8(String(LARGEST.frameBytes + MiB)), 20_000), { code: 'TOO_LARGE' });
+    await assert.rejects(a.call(2, 'echo', new Uint8Array(LARGEST.frameBytes + 1), 20_000), { code: 'TOO_LARGE' });
+  }).timeout(30_000);
 
   it('answers calls, and tells a remote failure, a time-out and a missing peer apart', async () => {
     const { a, rb } = await pair();

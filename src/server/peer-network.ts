@@ -6,16 +6,18 @@
  */
 
 import { Metadata, Server, ServerCredentials, status as Status } from '@grpc/grpc-js';
-import type { sendUnaryData, ServerReadableStream, ServerUnaryCall } from '@grpc/grpc-js';
+import type { sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
 import { MiB } from '../base/bytes.js';
-import type { Clock, Network, NetworkHandler, Random } from '../base/env.js';
+import type { Clock, Lane, Network, NetworkHandler, Random } from '../base/env.js';
 import { CodecError, NetworkError, messageOf } from '../base/errors.js';
 import type { EventSink } from '../base/events.js';
 import { formatId, type NodeId } from '../base/ids.js';
 import {
-  CALL_PATH, META_CLUSTER, META_FROM, META_TO, STREAM_PATH, decodeBatch, decodeCall, encodeReply,
+  CALL_PATH, META_CHUNKS, META_CLUSTER, META_FROM, META_TO, STREAM_PATH, decodeCall, encodeReply,
 } from './peer/peer-codec.js';
-import { DEFAULT_LINK_LIMITS, keepalive, PeerLink, type LinkLimits } from './peer/peer-link.js';
+import { CHUNK_FORMAT } from './peer/chunks.js';
+import { InboundStream, type InStream } from './peer/inbound-stream.js';
+import { DEFAULT_LINK_LIMITS, grpcLimits, keepalive, PeerLink, type LinkLimits } from './peer/peer-link.js';
 import { forceClose } from './peer/force-close.js';
 import { PeerLosses } from './peer/peer-losses.js';
 import { Refusals } from './peer/refusals.js';
@@ -39,8 +41,6 @@ export interface PeerNetworkOptions {
   readonly silentMs?: number;
 }
 
-type InStream = ServerReadableStream<Buffer, Buffer>;
-
 const identity = (bytes: Buffer): Buffer => bytes;
 const EMPTY_REPLY = Buffer.alloc(0);
 
@@ -51,11 +51,11 @@ export function hostPort(url: string): string {
 }
 
 export class PeerNetwork implements Network {
-  readonly maxFrameBytes = 8 * MiB;
+  readonly maxFrameBytes: number;
   readonly #options: PeerNetworkOptions;
   readonly #links = new Map<NodeId, PeerLink>();
   /** The newest stream from each peer. */
-  readonly #inbound = new Map<NodeId, InStream>();
+  readonly #inbound = new Map<NodeId, InboundStream>();
   readonly #losses = new PeerLosses();
   readonly #refusals: Refusals;
   readonly #server: Server;
@@ -66,6 +66,7 @@ export class PeerNetwork implements Network {
   constructor(options: PeerNetworkOptions) {
     this.#options = options;
     const limits = options.limits ?? DEFAULT_LINK_LIMITS;
+    this.maxFrameBytes = limits.frameBytes;
     const pings = keepalive(options.silentMs ?? 1_000);
     const own = new Metadata();
     own.set(META_CLUSTER, options.clusterId.toString());
@@ -76,8 +77,7 @@ export class PeerNetwork implements Network {
     for (const [peer, url] of options.peers) this.#links.set(peer, new PeerLink(peer, hostPort(url), commons, limits));
     this.#server = new Server({
       ...pings,
-      'grpc.max_receive_message_length': limits.messageBytes,
-      'grpc.max_send_message_length': limits.messageBytes,
+      ...grpcLimits(limits),
       'grpc.enable_channelz': 0,
       'grpc-node.flow_control_window': 4 * MiB,
     });
@@ -93,6 +93,11 @@ export class PeerNetwork implements Network {
   /** Whether frames to this peer find a stream. */
   isUp(peer: NodeId): boolean {
     return this.#links.get(peer)?.isUp ?? false;
+  }
+
+  /** Bytes of frames that wait for the stream to this peer. */
+  queuedBytes(peer: NodeId): number {
+    return this.#links.get(peer)?.queuedBytes ?? 0;
   }
 
   /** Frames dropped for want of room since the start, all peers together. */
@@ -118,12 +123,13 @@ export class PeerNetwork implements Network {
     });
   }
 
-  send(to: NodeId, frame: Uint8Array): void {
+  send(to: NodeId, frame: Uint8Array, lane: Lane = 'prompt'): void {
     if (frame.length > this.maxFrameBytes) {
-      this.#warn('frame above the limit was dropped', { to: formatId(to), bytes: frame.length });
+      const { code } = new NetworkError('TOO_LARGE', `a frame of ${frame.length} bytes`);
+      this.#warn('a frame above the limit was refused', { code, to: formatId(to), bytes: frame.length });
       return;
     }
-    this.#links.get(to)?.send(frame);
+    this.#links.get(to)?.send(frame, lane);
   }
 
   call(to: NodeId, method: string, request: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
@@ -157,19 +163,24 @@ export class PeerNetwork implements Network {
       callback(sender, null);
       return;
     }
-    call.sendMetadata(new Metadata());
-    this.#inbound.set(sender, call);
+    const answer = new Metadata();
+    answer.set(META_CHUNKS, String(CHUNK_FORMAT));
+    call.sendMetadata(answer);
+    this.#inbound.get(sender)?.release();
+    const stream = new InboundStream(sender, call, this.maxFrameBytes);
+    this.#inbound.set(sender, stream);
     this.#losses.connected(sender);
     this.#links.get(sender)?.hurry();
     let over = false;
     const end = (): void => {
       if (over) return;
       over = true;
-      if (this.#inbound.get(sender) !== call) return;
+      stream.release();
+      if (this.#inbound.get(sender) !== stream) return;
       this.#inbound.delete(sender);
       this.#losses.broke(sender);
     };
-    call.on('data', (batch: Buffer) => this.#onBatch(sender, batch, call));
+    call.on('data', (batch: Buffer) => this.#onBatch(stream, batch));
     call.on('end', () => {
       end();
       callback(null, EMPTY_REPLY);
@@ -178,15 +189,14 @@ export class PeerNetwork implements Network {
     call.on('error', end);
   }
 
-  #onBatch(from: NodeId, batch: Buffer, call: InStream): void {
+  #onBatch(stream: InboundStream, batch: Buffer): void {
     const handler = this.#handler;
     if (handler === undefined || this.#stopped) return;
     try {
-      decodeBatch(batch, (frame) => handler.onFrame(from, frame));
+      stream.take(batch, handler);
     } catch (error) {
-      if (!(error instanceof CodecError)) throw error;
-      this.#warn('a batch of frames does not parse', { from: formatId(from), why: messageOf(error) });
-      call.emit('error', { code: Status.INTERNAL, details: messageOf(error) });
+      if (error instanceof CodecError) this.#warn('a batch of frames does not parse', { from: formatId(stream.from), why: messageOf(error) });
+      stream.refuse(error);
     }
   }
 

@@ -2,6 +2,7 @@
 
 import { CodecError } from '../../base/errors.js';
 import { fromUtf8, utf8 } from '../../base/bytes.js';
+import type { OutgoingBatch } from './outgoing.js';
 import { ProtoReader } from '../../api/wire/proto-reader.js';
 import { ProtoWriter, bytesFieldSize, messageFieldSize } from '../../api/wire/proto-writer.js';
 
@@ -11,26 +12,35 @@ export const CALL_PATH = '/kintsugi.v1.Peer/Call';
 export const META_CLUSTER = 'kintsugi-cluster-id';
 export const META_FROM = 'kintsugi-from';
 export const META_TO = 'kintsugi-to';
+/** In the answer to a stream: the format of chunks that are taken. A peer that says none takes none. */
+export const META_CHUNKS = 'kintsugi-chunks';
 
-/** `FrameBatch{repeated bytes frames = 1}`. */
-export function encodeBatch(frames: readonly Uint8Array[]): Buffer {
-  let size = 0;
+/** `FrameBatch{repeated bytes frames = 1; bytes chunk = 2}`. */
+export function encodeBatch({ frames, chunk }: Pick<OutgoingBatch, 'frames' | 'chunk'>): Buffer {
+  const chunkBytes = chunk === undefined ? 0 : chunk.head.length + chunk.bytes.length;
+  let size = chunk === undefined ? 0 : messageFieldSize(chunkBytes);
   for (const frame of frames) size += messageFieldSize(frame.length);
   const out = new ProtoWriter(size);
   for (const frame of frames) {
     out.message(10, frame.length);
     out.raw(frame);
   }
+  if (chunk !== undefined) {
+    out.message(18, chunkBytes);
+    out.raw(chunk.head);
+    out.raw(chunk.bytes);
+  }
   return out.finish();
 }
 
-/** Calls `onFrame` with a view of each frame. */
-export function decodeBatch(bytes: Uint8Array, onFrame: (frame: Uint8Array) => void): void {
+/** Calls `onFrame` with a view of each frame, `onChunk` with a view of each part of one. */
+export function decodeBatch(bytes: Uint8Array, onFrame: (frame: Uint8Array) => void, onChunk: (chunk: Uint8Array) => void): void {
   const r = new ProtoReader(bytes);
   const end = bytes.length;
   while (r.at < end) {
     const tag = r.tag(end);
     if (tag === 10) onFrame(r.view(end));
+    else if (tag === 18) onChunk(r.view(end));
     else r.skip(tag, end);
   }
 }

@@ -1,34 +1,44 @@
 /**
  * This node's way to one peer: a channel, the long-lived stream on it, and what waits to be sent.
- * Frames of one turn of the event loop leave as one message. Bounded: beyond the limits frames are
- * dropped, which Raft repeats. While there is no stream only a little is kept, the newest, so that
- * a peer that comes back is not met with old news.
+ * Frames of one turn of the event loop leave as one message. Of the bulk lane only a little is
+ * handed to the stream at a time, so that what is prompt never waits behind more than that.
  */
 
 import {
   Client, credentials, status as Status, type ChannelOptions, type ClientWritableStream, type Metadata, type ServiceError,
 } from '@grpc/grpc-js';
-import { MiB, KiB } from '../../base/bytes.js';
-import type { Clock, Random, Timer } from '../../base/env.js';
+import { assert } from '../../base/assert.js';
+import { KiB, MiB } from '../../base/bytes.js';
+import type { Clock, Lane, Random, Timer } from '../../base/env.js';
 import { NetworkError, messageOf } from '../../base/errors.js';
 import { formatId, type NodeId } from '../../base/ids.js';
-import { CALL_PATH, META_TO, STREAM_PATH, decodeReply, encodeBatch, encodeCall } from './peer-codec.js';
+import { MAX_MESSAGE_BYTES } from '../../replica/base/limits.js';
+import { CHUNK_FORMAT } from './chunks.js';
+import { Outgoing, WHOLE_BYTES } from './outgoing.js';
+import { CALL_PATH, META_CHUNKS, META_TO, STREAM_PATH, decodeReply, encodeBatch, encodeCall } from './peer-codec.js';
 import type { PeerLosses } from './peer-losses.js';
 import type { Refusals } from './refusals.js';
 
 export interface LinkLimits {
-  /** Frames that wait for a stream that is up but slow. */
+  /** Frames that wait for a stream that is up but slow: at least one of the largest. */
   readonly queueBytes: number;
-  /** Largest message, frames and replies alike. */
-  readonly messageBytes: number;
+  /** Largest frame, and largest request and reply of a call. */
+  readonly frameBytes: number;
 }
 
-export const DEFAULT_LINK_LIMITS: LinkLimits = { queueBytes: 64 * MiB, messageBytes: 8 * MiB + 64 * KiB };
+export const DEFAULT_LINK_LIMITS: LinkLimits = { queueBytes: MAX_MESSAGE_BYTES + 64 * MiB, frameBytes: MAX_MESSAGE_BYTES };
 
-/** Kept while there is no stream. */
-const DETACHED_BYTES = 64 * KiB;
-/** A message takes frames up to here; one frame may be larger by itself. */
-const BATCH_BYTES = MiB;
+/** What gRPC takes: a frame of an older peer, or a call, in what it is wrapped in. */
+export function grpcLimits({ frameBytes }: LinkLimits): ChannelOptions {
+  const bytes = Math.max(frameBytes, WHOLE_BYTES) + 64 * KiB;
+  return { 'grpc.max_receive_message_length': bytes, 'grpc.max_send_message_length': bytes };
+}
+
+/**
+ * Of the bulk lane, handed to the stream and not yet passed on: what a prompt frame may have to
+ * wait for, besides what the system holds.
+ */
+const BULK_BYTES = MiB;
 const FIRST_RETRY_MS = 20;
 const MAX_RETRY_MS = 1_000;
 /** A peer that refuses us, for a wrong cluster say, is not asked much. */
@@ -64,19 +74,23 @@ export class PeerLink {
   #state: State = 'idle';
   #client: Client | undefined;
   #stream: ClientWritableStream<Buffer> | undefined;
-  #queue: Uint8Array[] = [];
-  #queuedBytes = 0;
+  readonly #outgoing: Outgoing;
+  /** The peer says that it takes chunks. */
+  #chunks = false;
+  /** Of the bulk lane, with the stream at hand: at most BULK_BYTES and a message. */
+  #bulkBytes = 0;
   #flushing = false;
   #blocked = false;
   #timer: Timer | undefined;
   #attempt = 0;
-  #dropped = 0;
 
   constructor(peer: NodeId, address: string, commons: LinkCommons, limits: LinkLimits) {
     this.peer = peer;
     this.#commons = commons;
     this.#address = address;
     this.#limits = limits;
+    assert(limits.queueBytes >= limits.frameBytes, `a queue of ${limits.queueBytes} bytes takes a frame of ${limits.frameBytes}`);
+    this.#outgoing = new Outgoing(limits.queueBytes);
     this.#metadata = commons.identity.clone();
     this.#metadata.set(META_TO, String(peer));
   }
@@ -85,9 +99,14 @@ export class PeerLink {
     return this.#state === 'up';
   }
 
+  /** Bytes of frames that wait. */
+  get queuedBytes(): number {
+    return this.#outgoing.bytes;
+  }
+
   /** Frames dropped for want of room since the start. */
   get dropped(): number {
-    return this.#dropped;
+    return this.#outgoing.dropped;
   }
 
   start(): void {
@@ -102,34 +121,28 @@ export class PeerLink {
     this.#connect();
   }
 
-  send(frame: Uint8Array): void {
+  send(frame: Uint8Array, lane: Lane): void {
     if (this.#state === 'stopped') return;
     if (this.#state !== 'up') {
-      this.#keepNewest(frame);
+      this.#outgoing.keep(frame, lane);
       return;
     }
-    if (this.#queuedBytes + frame.length > this.#limits.queueBytes) {
-      this.#dropped++;
-      return;
-    }
-    this.#queue.push(frame);
-    this.#queuedBytes += frame.length;
+    if (frame.length > WHOLE_BYTES && !this.#chunks) this.#tooLargeForPeer(frame.length);
+    this.#outgoing.push(frame, lane);
     this.#schedule();
   }
 
-  #keepNewest(frame: Uint8Array): void {
-    this.#queue.push(frame);
-    this.#queuedBytes += frame.length;
-    let from = 0;
-    while (this.#queuedBytes > DETACHED_BYTES && from < this.#queue.length) {
-      this.#queuedBytes -= (this.#queue[from++] as Uint8Array).length;
-      this.#dropped++;
-    }
-    if (from > 0) this.#queue = this.#queue.slice(from);
+  #tooLargeForPeer(bytes: number): void {
+    const why = new NetworkError('TOO_LARGE', `${bytes} bytes: it takes ${WHOLE_BYTES} until it runs a newer version`);
+    this.#commons.refusals.warn(`peer ${formatId(this.peer)}`, 'a frame is too large for a peer', why.message);
+  }
+
+  get #bulkMayGo(): boolean {
+    return this.#bulkBytes < BULK_BYTES;
   }
 
   #schedule(): void {
-    if (this.#flushing || this.#blocked || this.#queue.length === 0) return;
+    if (this.#flushing || this.#blocked || !this.#outgoing.has(this.#bulkMayGo)) return;
     this.#flushing = true;
     this.#commons.clock.defer(() => {
       this.#flushing = false;
@@ -140,28 +153,29 @@ export class PeerLink {
   #flush(): void {
     const stream = this.#stream;
     if (this.#state !== 'up' || stream === undefined) return;
-    const queue = this.#queue;
-    let from = 0;
-    while (from < queue.length && !this.#blocked) {
-      let to = from;
-      let bytes = 0;
-      do {
-        bytes += (queue[to++] as Uint8Array).length;
-      } while (to < queue.length && bytes + (queue[to] as Uint8Array).length <= BATCH_BYTES);
-      this.#queuedBytes -= bytes;
-      const batch = from === 0 && to === queue.length ? queue : queue.slice(from, to);
-      from = to;
-      if (!stream.write(encodeBatch(batch))) this.#blocked = true;
+    while (!this.#blocked) {
+      const batch = this.#outgoing.take(this.#bulkMayGo, this.#chunks);
+      if (batch === undefined) return;
+      const { bulkBytes } = batch;
+      this.#bulkBytes += bulkBytes;
+      const passedOn = bulkBytes === 0 ? undefined : (): void => this.#passedOn(stream, bulkBytes);
+      if (!stream.write(encodeBatch(batch), passedOn)) this.#blocked = true;
     }
-    this.#queue = from === queue.length ? [] : queue.slice(from);
+  }
+
+  /** The stream has handed so much to the connection. */
+  #passedOn(stream: ClientWritableStream<Buffer>, bulkBytes: number): void {
+    if (stream !== this.#stream) return;
+    this.#bulkBytes -= bulkBytes;
+    assert(this.#bulkBytes >= 0, 'what is passed on was sent');
+    this.#schedule();
   }
 
   #connect(): void {
     this.#state = 'connecting';
     const client = new Client(this.#address, credentials.createInsecure(), {
       ...this.#commons.pings,
-      'grpc.max_receive_message_length': this.#limits.messageBytes,
-      'grpc.max_send_message_length': this.#limits.messageBytes,
+      ...grpcLimits(this.#limits),
       'grpc.use_local_subchannel_pool': 1,
       'grpc.enable_http_proxy': 0,
       'grpc.enable_channelz': 0,
@@ -174,7 +188,7 @@ export class PeerLink {
     });
     this.#stream = stream;
     this.#timer = this.#commons.clock.setTimer(CONNECT_TIMEOUT_MS, () => this.#tooSlow(stream));
-    stream.on('metadata', () => this.#established(stream));
+    stream.on('metadata', (answer) => this.#established(stream, answer));
     stream.on('drain', () => {
       if (stream !== this.#stream) return;
       this.#blocked = false;
@@ -186,12 +200,13 @@ export class PeerLink {
     if (stream === this.#stream && this.#state === 'connecting') stream.cancel();
   }
 
-  #established(stream: ClientWritableStream<Buffer>): void {
+  #established(stream: ClientWritableStream<Buffer>, answer: Metadata): void {
     if (stream !== this.#stream || this.#state !== 'connecting') return;
     this.#timer?.cancel();
     this.#state = 'up';
     this.#attempt = 0;
     this.#blocked = false;
+    this.#chunks = String(answer.get(META_CHUNKS)[0] ?? '') === String(CHUNK_FORMAT);
     this.#commons.losses.connected(this.peer);
     this.#schedule();
   }
@@ -203,8 +218,8 @@ export class PeerLink {
     this.#stream = undefined;
     this.#client?.close();
     this.#client = undefined;
-    this.#queue = [];
-    this.#queuedBytes = 0;
+    this.#outgoing.clear();
+    this.#bulkBytes = 0;
     this.#blocked = false;
     const refused = error?.code === Status.FAILED_PRECONDITION || error?.code === Status.PERMISSION_DENIED;
     if (refused) this.#commons.refusals.warn(`peer ${formatId(this.peer)}`, 'a peer refuses this node', error.details);
@@ -226,6 +241,7 @@ export class PeerLink {
     const client = this.#client;
     if (this.#state === 'stopped') return Promise.reject(new NetworkError('CLOSED', 'the network is stopped'));
     if (client === undefined) return Promise.reject(new NetworkError('UNREACHABLE', `no connection to ${this.#address}`));
+    if (request.length > this.#limits.frameBytes) return Promise.reject(new NetworkError('TOO_LARGE', `${method}: a request of ${request.length} bytes`));
     const options = { deadline: Date.now() + timeoutMs };
     return new Promise((resolve, reject) => {
       client.makeUnaryRequest(CALL_PATH, identity, identity, encodeCall(method, request), this.#metadata, options, (error, reply) => {
@@ -240,7 +256,7 @@ export class PeerLink {
     if (this.#state === 'stopped') return;
     this.#state = 'stopped';
     this.#timer?.cancel();
-    this.#queue = [];
+    this.#outgoing.clear();
     this.#stream?.end();
     this.#client?.close();
     this.#stream?.cancel();
