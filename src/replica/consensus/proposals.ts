@@ -11,6 +11,7 @@ import { Deferred } from '../../base/deferred.js';
 import type { Clock } from '../../base/env.js';
 import type { EventSink } from '../../base/events.js';
 import type { NodeId } from '../../base/ids.js';
+import { MAX_ENTRY_BYTES } from '../base/limits.js';
 import type { Leadership } from '../state/leadership.js';
 import { encodeKv } from '../entry/entry.js';
 import { EtcdError } from '../../api/etcd-error.js';
@@ -54,6 +55,8 @@ export interface ProposalsOptions {
   readonly retryMs: number;
 }
 
+/** What is large takes longer: as if a second were needed for so much. */
+const SLOW_BYTES = 8 * MiB;
 /** Encoded commands in flight; more are refused. */
 const MAX_PENDING_BYTES = 256 * MiB;
 
@@ -94,12 +97,15 @@ export class Proposals {
     if (this.#pending.size >= maxPending || this.#bytes >= MAX_PENDING_BYTES) return Promise.reject(new EtcdError('TOO_MANY_REQUESTS'));
     const sequence = ++this.#sequence;
     const data = encodeKv({ member: this.#member, incarnation, sequence }, command);
+    // C1 Whatever the limit of the node's clients is: what does not fit further on is refused here.
+    if (data.length > MAX_ENTRY_BYTES) return Promise.reject(new EtcdError('REQUEST_TOO_LARGE'));
     const now = this.#parts.clock.now();
     this.#bytes += data.length;
     assert(!this.#pending.has(sequence), 'S2 a sequence is used once');
     assert(this.#pending.size < maxPending, 'S2 proposals in flight are bounded');
     const answer = new Deferred<KvResponse>();
-    this.#pending.set(sequence, { sequence, data, deadline: now + timeoutMs, proposedAt: now, retryMs, answer });
+    const extraMs = extraMsFor(data);
+    this.#pending.set(sequence, { sequence, data, deadline: now + timeoutMs + extraMs, proposedAt: now, retryMs: retryMs + extraMs, answer });
     this.#parts.driver.propose(data);
     return answer.promise;
   }
@@ -132,7 +138,7 @@ export class Proposals {
     if (leader === 0 || this.#pending.size === 0) return;
     const now = this.#parts.clock.now();
     for (const pending of this.#pending.values()) {
-      pending.retryMs = this.#options.retryMs;
+      pending.retryMs = this.#options.retryMs + extraMsFor(pending.data);
       this.#again(pending, now);
     }
     this.#parts.events.emit({ type: 'proposal-reproposed', count: this.#pending.size, leader });
@@ -176,4 +182,9 @@ export class Proposals {
     pending.proposedAt = now;
     this.#parts.driver.propose(pending.data);
   }
+}
+
+/** Of a large proposal: it is neither given up nor repeated while it may still be on its way. */
+function extraMsFor(data: Uint8Array): number {
+  return 1_000 * Math.floor(data.length / SLOW_BYTES);
 }

@@ -11,7 +11,7 @@
  */
 
 import { assert } from '../../base/assert.js';
-import { ByteReader, ByteWriter } from '../../base/bytes.js';
+import { ByteReader, ByteWriter, MiB } from '../../base/bytes.js';
 import { crc32c } from '../../base/crc32c.js';
 import { messageOf } from '../../base/errors.js';
 import type { ClusterVersion } from '../../base/ids.js';
@@ -51,14 +51,18 @@ export function encodeBootstrap(settings: TreeSettings): Uint8Array {
   return readsBack(seal(out), 'bootstrap');
 }
 
-const scratch = new ByteWriter(4096);
+/** Holds the largest entry so far, unless that is one of these. */
+const LARGE_BYTES = 4 * MiB;
+let scratch = new ByteWriter(4096);
 
 export function encodeKv(id: ProposalId, command: KvCommand): Uint8Array {
   assert(id.incarnation > 0 && id.sequence > 0, 'S2 a proposal has a name');
   const out = begin(scratch.reset(), KV);
   encodeProposalId(out, id);
   encodeKvCommand(out, command);
-  return seal(out);
+  const data = seal(out);
+  if (data.length > LARGE_BYTES) scratch = new ByteWriter(4096);
+  return data;
 }
 
 export function encodeTreeOp(op: TreeOp): Uint8Array {

@@ -8,6 +8,7 @@
  */
 
 import { assert } from '../../base/assert.js';
+import { MiB } from '../../base/bytes.js';
 import { sleep, type Env } from '../../base/env.js';
 import { codeOf, messageOf, NetworkError } from '../../base/errors.js';
 import type { NodeId } from '../../base/ids.js';
@@ -16,7 +17,7 @@ import { StorageError } from '../../storage/base/errors.js';
 import { rebuildTable } from '../../storage/table/rebuild-table.js';
 import type { BlockName } from '../../storage/table/table-image.js';
 import { verifyTable } from '../../storage/table/verify-table.js';
-import type { TableMeta, TableName } from '../../storage/table/table-meta.js';
+import type { TableMeta } from '../../storage/table/table-meta.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import { BlockWindow } from './block-window.js';
 import { decodeRegionsAnswer, encodeRegionsRequest, TABLE_REGIONS_METHOD, type RegionsAnswer } from './table-wire.js';
@@ -36,6 +37,12 @@ export type BlockOutcome =
 
 /** What an error says of the outcome `gone`. */
 export const GONE = 'no peer has a good copy, and some have no such table';
+
+/** Which table, and how large a block of it may be. */
+export type FetchedFrom = Pick<TableMeta, 'birth' | 'fileDigest' | 'bytes'>;
+
+/** What a slow link carries in a second. */
+const SLOW_BYTES = 8 * MiB;
 
 export interface FetchTableOptions {
   readonly peers: readonly NodeId[];
@@ -58,9 +65,10 @@ export interface FetchedTable {
 }
 
 export interface TableFetcherOptions {
-  /** Default 5 s. */
+  /** Of a call for small blocks; a table of large ones gets more. Default 5 s. */
   readonly callTimeoutMs?: number;
-  /** Calls in flight at most, which bounds the memory of answers (1 MiB each). Default 6. */
+  /** Calls in flight at most, which bounds the memory of answers (1 MiB each, or one
+   * block). Default 6. */
   readonly maxCalls?: number;
   /** Rounds over all peers before a block of a whole table counts as out of reach. Default 3. */
   readonly rounds?: number;
@@ -89,7 +97,7 @@ export class TableFetcher {
   }
 
   /** Asks all peers, two at a time, until one gives the block. Never rejects. */
-  async fetchBlock(table: TableName, block: WantedBlock, peers: readonly NodeId[]): Promise<BlockOutcome> {
+  async fetchBlock(table: FetchedFrom, block: WantedBlock, peers: readonly NodeId[]): Promise<BlockOutcome> {
     const left = [...peers];
     assert(new Set(left).size === left.length, 'D1 each peer is asked once, and counts once');
     let good: Extract<BlockOutcome, { kind: 'good' }> | undefined;
@@ -110,7 +118,7 @@ export class TableFetcher {
     return { kind: gone ? 'gone' : 'lost' };
   }
 
-  async #askFor(peer: NodeId, table: TableName, block: WantedBlock): Promise<BlockOutcome> {
+  async #askFor(peer: NodeId, table: FetchedFrom, block: WantedBlock): Promise<BlockOutcome> {
     const answer = await this.ask(peer, table, block.offset, 1);
     if (typeof answer === 'string') return { kind: 'unknown', why: answer };
     if (answer.kind === 'none') return { kind: 'gone' };
@@ -124,11 +132,14 @@ export class TableFetcher {
   }
 
   /** One call; the text of the failure if there was no answer. */
-  async ask(peer: NodeId, { birth, fileDigest }: TableName, offset: number, bytes: number): Promise<RegionsAnswer | string> {
+  async ask(peer: NodeId, table: FetchedFrom, offset: number, bytes: number): Promise<RegionsAnswer | string> {
     await this.#enter();
     try {
+      const { birth, fileDigest } = table;
       const request = encodeRegionsRequest({ birth, fileDigest, offset, bytes });
-      const reply = await this.#env.network.call(peer, TABLE_REGIONS_METHOD, request, this.#options.callTimeoutMs);
+      // No block is larger than its table.
+      const timeoutMs = this.#options.callTimeoutMs + 1_000 * Math.floor(table.bytes / SLOW_BYTES);
+      const reply = await this.#env.network.call(peer, TABLE_REGIONS_METHOD, request, timeoutMs);
       const answer = decodeRegionsAnswer(reply);
       if (answer.kind === 'pieces') for (const piece of answer.pieces) this.#fetchedBytes += piece.payload?.length ?? 0;
       return answer;

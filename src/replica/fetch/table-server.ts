@@ -8,14 +8,14 @@
 
 import type { Env } from '../../base/env.js';
 import { assert } from '../../base/assert.js';
-import { CodecError, codeOf } from '../../base/errors.js';
+import { codeOf } from '../../base/errors.js';
 import { StorageError } from '../../storage/base/errors.js';
 import { FILE_MISSING } from '../../storage/table/read-block.js';
 import type { TableReader } from '../../storage/table/table-reader.js';
 import type { TableStore } from '../../storage/table/table-store.js';
 import { sameTable, type TableMeta, type TableName } from '../../storage/table/table-meta.js';
 import {
-  ANSWER_BYTES, decodeRegionsRequest, encodeRegionsAnswer, PAYLOAD_BYTES_MAX, TABLE_REGIONS_METHOD,
+  ANSWER_BYTES, decodeRegionsRequest, encodeRegionsAnswer, TABLE_REGIONS_METHOD,
   type Piece, type RegionsAnswer, type RegionsRequest,
 } from './table-wire.js';
 
@@ -137,10 +137,7 @@ function regionOffsets(reader: TableReader, asked: RegionsRequest): number[] | '
  * that the block is lost (D1).
  */
 function readGood(reader: TableReader, offset: number): Uint8Array | undefined {
-  const payload = tryRead(reader, offset) ?? tryRead(reader, offset);
-  // A good copy that cannot be sent is not a bad copy: the asker must not count it as lost.
-  if (payload !== undefined && payload.length > PAYLOAD_BYTES_MAX) throw new CodecError(`a block of ${payload.length} bytes does not fit into an answer`);
-  return payload;
+  return tryRead(reader, offset) ?? tryRead(reader, offset);
 }
 
 function tryRead(reader: TableReader, offset: number): Uint8Array | undefined {

@@ -7,9 +7,10 @@
  */
 
 import { assert } from '../../base/assert.js';
-import { ByteReader, ByteWriter, KiB, MiB } from '../../base/bytes.js';
+import { ByteReader, ByteWriter, MiB } from '../../base/bytes.js';
 import { readDigest, writeDigest } from '../../base/digest.js';
 import { CodecError } from '../../base/errors.js';
+import { MAX_PAYLOAD_BYTES } from '../../storage/block/handle.js';
 import { readBirth, writeBirth } from '../../storage/table/birth-codec.js';
 import type { TableName } from '../../storage/table/table-meta.js';
 
@@ -18,8 +19,8 @@ export const TABLE_REGIONS_METHOD = 'table.regions';
  * Bytes of payloads in one answer; a single one may exceed it alone (a block of one huge value).
  */
 export const ANSWER_BYTES = MiB;
-/** A payload beyond this does not fit into a reply. */
-export const PAYLOAD_BYTES_MAX = 4 * MiB - 64 * KiB;
+/** A payload is a block's, and a reply has room for any block. */
+export const PAYLOAD_BYTES_MAX = MAX_PAYLOAD_BYTES;
 
 /** No file has bytes beyond it; two of it can still be added. */
 const OFFSET_MAX = 2 ** 48;

@@ -7,9 +7,9 @@
  */
 
 import { AssertionError } from '../../base/assert.js';
-import { MiB } from '../../base/bytes.js';
 import { NetworkError, messageOf, type NetworkErrorCode } from '../../base/errors.js';
 import type { NodeId } from '../../base/ids.js';
+import { MAX_MESSAGE_BYTES } from '../../replica/base/limits.js';
 import type { Coverage } from '../model/coverage.js';
 import type { Stream } from '../world/random.js';
 import type { World } from '../world/world.js';
@@ -17,9 +17,6 @@ import type { PendingCall, SimEndpoint } from './endpoint.js';
 import type { Link } from './link.js';
 import type { Topology } from './topology.js';
 import { delayUs } from './weather.js';
-
-/** Replies beyond this do not pass the real transport. */
-const MAX_REPLY_BYTES = 8 * MiB;
 
 /** One call at its caller: settled once, on the caller's event loop. */
 interface Call extends PendingCall {
@@ -111,7 +108,7 @@ export class Calls {
     answered.then(
       (reply) => {
         if (!callee.listens) return;
-        if (reply.length > MAX_REPLY_BYTES) this.#reply(call, callee, () => this.#refuse(call, 'TOO_LARGE', `${method} at ${callee.id}`));
+        if (reply.length > MAX_MESSAGE_BYTES) this.#reply(call, callee, () => this.#refuse(call, 'TOO_LARGE', `${method} at ${callee.id}`));
         else {
           const copy = reply.slice();
           this.#reply(call, callee, () => {

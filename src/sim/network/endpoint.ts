@@ -3,13 +3,13 @@
  * dead it does nothing any more.
  */
 
-import { MiB } from '../../base/bytes.js';
 import type { Network, NetworkHandler } from '../../base/env.js';
 import type { NodeId } from '../../base/ids.js';
+import { MAX_MESSAGE_BYTES } from '../../replica/base/limits.js';
 import type { Process } from '../world/world.js';
 
 /** As the real transport has it. */
-export const MAX_FRAME_BYTES = 8 * MiB;
+export const MAX_FRAME_BYTES = MAX_MESSAGE_BYTES;
 
 /** A call under way, at the caller. Settled once; later answers are ignored. */
 export interface PendingCall {

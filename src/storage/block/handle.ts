@@ -36,8 +36,11 @@ export interface BlockHandle extends BlockSpec {
   readonly digest: Digest64;
 }
 
-/** No payload is larger: refused before anything is allocated. */
-export const MAX_PAYLOAD_BYTES = 64 * 1024 * 1024;
+/**
+ * No payload is larger: refused before anything is allocated. Room for the value of the largest
+ * request (64 MiB), its key, and what was in the block before it.
+ */
+export const MAX_PAYLOAD_BYTES = 66 * 1024 * 1024;
 
 /** Writes what a handle does not share with its table: 21 bytes. */
 export function writeHandle(out: ByteWriter, handle: BlockHandle): void {
