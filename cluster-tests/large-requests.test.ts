@@ -11,6 +11,9 @@ const LIMIT = 64 * MIB;
 /** etcd's, and a few that a peer's frame, a log segment or a follower's window once stopped. */
 const SIZES = [1.5, 8, 9, 33, 60].map((n) => n * MIB);
 
+/** What a machine needs that does many other things: the figures are in OPERATING.md. */
+const ARGS = ['--max-request-bytes=64MiB', '--experimental-memtable-bytes=16MiB', '--election-timeout=5s'];
+
 function keyOf(bytes: number, by: string): string {
   return `large/${by}/${String(bytes).padStart(9, '0')}`;
 }
@@ -25,7 +28,7 @@ function digest(bytes: Uint8Array | undefined): string {
 
 describe('requests as large as --max-request-bytes allows', function () {
   this.timeout(240_000);
-  const fixture = withCluster('large-requests', { extraArgs: ['--max-request-bytes=64MiB', '--experimental-memtable-bytes=16MiB'] });
+  const fixture = withCluster('large-requests', { extraArgs: ARGS });
   const clients = new Map<string, Client>();
 
   before(function () {

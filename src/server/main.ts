@@ -8,7 +8,6 @@ import { readFileSync } from 'node:fs';
 import type { Server as HttpServer } from 'node:http';
 import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
 import closeWithGrace from 'close-with-grace';
-import { KiB } from '../base/bytes.js';
 import { codeOf } from '../base/errors.js';
 import { formatId } from '../base/ids.js';
 import { logEvents, openLogger, type Logger } from '../observability/log.js';
@@ -27,8 +26,6 @@ import type { ClientPort } from './transport/client-port.js';
 import { listenAddress } from './transport/listen-address.js';
 
 const STATUS_INTERVAL_MS = 60_000;
-/** What a client may send beyond the largest write request, as in etcd. */
-const OVERHEAD_BYTES = 512 * KiB;
 const DRAIN_MS = 3_000;
 const SHUTDOWN_MS = 15_000;
 
@@ -92,8 +89,8 @@ async function start(config: NodeConfig, logger: Logger, version: string): Promi
   metrics.attach(store, stats);
   const health = new Health();
   const ops = { store, metrics, health, dataDir: config.dataDir, version };
-  const clients = clientPort(clientMethods(store, health, { maxRequestBytes: config.maxRequestBytes }), {
-    maxReceiveBytes: config.maxRequestBytes + OVERHEAD_BYTES,
+  const clients = clientPort(clientMethods(store, health, { maxRequestBytes: config.limits.request }), {
+    maxReceiveBytes: config.limits.received,
     maxConcurrentStreams: config.maxConcurrentStreams,
     keepaliveIntervalMs: config.keepaliveIntervalMs,
     keepaliveTimeoutMs: config.keepaliveTimeoutMs,

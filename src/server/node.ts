@@ -89,5 +89,6 @@ function peerNetwork(config: NodeConfig, events: EventSink): PeerNetwork {
     random: new NodeRandom(),
     events,
     silentMs: config.electionMs,
+    limits: { frameBytes: config.limits.peerMessage, queueBytes: config.limits.peerQueue },
   });
 }

@@ -2,6 +2,7 @@
 
 import { packageVersion, runNode } from '../../server/main.js';
 import { buildConfig } from '../../server/options/config.js';
+import { describeLimits } from '../../server/options/limits.js';
 import { describeOptions, helpText, parseOptions } from '../../server/options/parse.js';
 
 export async function start(args: readonly string[]): Promise<number> {
@@ -16,7 +17,7 @@ export async function start(args: readonly string[]): Promise<number> {
   }
   const config = buildConfig(parsed);
   if (parsed.check) {
-    process.stdout.write(`${describeOptions(parsed)}\n`);
+    process.stdout.write(`${describeOptions(parsed)}\n${describeLimits(config.limits)}\n`);
     for (const notice of config.notices) process.stdout.write(`note: ${notice}\n`);
     return 0;
   }

@@ -11,7 +11,7 @@
  */
 
 import { assert } from '../../base/assert.js';
-import { ByteReader, ByteWriter, MiB } from '../../base/bytes.js';
+import { ByteReader, ByteWriter, KiB, MiB } from '../../base/bytes.js';
 import { crc32c } from '../../base/crc32c.js';
 import { messageOf } from '../../base/errors.js';
 import type { ClusterVersion } from '../../base/ids.js';
@@ -51,18 +51,26 @@ export function encodeBootstrap(settings: TreeSettings): Uint8Array {
   return readsBack(seal(out), 'bootstrap');
 }
 
-/** Holds the largest entry so far, unless that is one of these. */
-const LARGE_BYTES = 4 * MiB;
+/** An entry that is larger is written into a buffer of its own, and copied once. */
+const SCRATCH_BYTES = 4 * MiB;
+/** What it has besides its value, at most: its key above all. */
+const HEAD_BYTES = 128 * KiB;
+/** Holds the largest entry so far that was made here. */
 let scratch = new ByteWriter(4096);
 
 export function encodeKv(id: ProposalId, command: KvCommand): Uint8Array {
   assert(id.incarnation > 0 && id.sequence > 0, 'S2 a proposal has a name');
-  const out = begin(scratch.reset(), KV);
+  const large = command.kind === 'put' && command.request.value.length > SCRATCH_BYTES ? command.request.value.length : 0;
+  const out = begin(large === 0 ? scratch.reset() : new ByteWriter(large + HEAD_BYTES), KV);
   encodeProposalId(out, id);
   encodeKvCommand(out, command);
-  const data = seal(out);
-  if (data.length > LARGE_BYTES) scratch = new ByteWriter(4096);
-  return data;
+  if (large === 0) {
+    const data = seal(out);
+    if (data.length > SCRATCH_BYTES) scratch = new ByteWriter(4096);
+    return data;
+  }
+  out.patchU32(CRC_AT, checksum(out.view()));
+  return out.view();
 }
 
 export function encodeTreeOp(op: TreeOp): Uint8Array {

@@ -15,7 +15,6 @@
  */
 
 import { assert } from '../../base/assert.js';
-import { MiB } from '../../base/bytes.js';
 import { crc32c } from '../../base/crc32c.js';
 import type { LogIndex, Term } from '../../base/ids.js';
 import type { Entry, EntryType } from '../../raft/types.js';
@@ -25,8 +24,6 @@ export const BATCH_HEADER = 80;
 export const RECORD_HEADER = 28;
 /** The log begins anew after the batch's previous index: everything before the batch is gone. */
 export const FLAG_RESET = 1;
-/** Bytes of the buffer that is kept for the next batch: that of one large entry is let go of. */
-const KEPT_BYTES = 4 * MiB;
 const TWO_32 = 0x1_0000_0000;
 const MAX_HIGH = 0x20_0000;
 
@@ -82,10 +79,7 @@ export class BatchEncoder {
     for (let i = from; i < to; i++) {
       const entry = entries[i] as Entry;
       const end = at + RECORD_HEADER + entry.data.length;
-      view.setUint32(at + 4, entry.data.length, true);
-      putU53(view, at + 8, entry.index);
-      putU53(view, at + 16, entry.term);
-      view.setUint32(at + 24, entry.type === 'normal' ? 0 : 1, true);
+      this.#putRecordHead(at, entry);
       bytes.set(entry.data, at + RECORD_HEADER);
       const crc = crc32c(bytes, seed, at + 4, end);
       view.setUint32(at, crc, true);
@@ -96,6 +90,35 @@ export class BatchEncoder {
     assert(at === total, 'R3 the records of a batch fill it');
     this.#putHeader(context, seed, to - from, total - BATCH_HEADER);
     return bytes.subarray(0, total);
+  }
+
+  /** The checksum of a record so far that its data comes next: {@link crc32c} goes on from it. */
+  crcBeforeData(seed: number, entry: Entry): number {
+    this.#putRecordHead(BATCH_HEADER, entry);
+    return crc32c(this.#bytes, seed, BATCH_HEADER + 4, BATCH_HEADER + RECORD_HEADER);
+  }
+
+  /**
+   * The head of a batch of one entry, whose data goes behind it as it is; `crc` is the checksum of
+   * its record. The view is valid until the next call.
+   */
+  encodeHead(context: BatchContext, seed: number, entry: Entry, crc: number): Uint8Array {
+    assert(context.synced < context.sequence, 'R6 a batch is not synced before it is written');
+    const end = BATCH_HEADER + RECORD_HEADER;
+    this.#putRecordHead(BATCH_HEADER, entry);
+    this.#view.setUint32(BATCH_HEADER, crc, true);
+    this.lengths[0] = recordLength(entry);
+    this.checksums[0] = crc;
+    this.#putHeader(context, seed, 1, recordLength(entry));
+    return this.#bytes.subarray(0, end);
+  }
+
+  #putRecordHead(at: number, entry: Entry): void {
+    const view = this.#view;
+    view.setUint32(at + 4, entry.data.length, true);
+    putU53(view, at + 8, entry.index);
+    putU53(view, at + 16, entry.term);
+    view.setUint32(at + 24, entry.type === 'normal' ? 0 : 1, true);
   }
 
   #putHeader(context: BatchContext, seed: number, count: number, length: number): void {
@@ -116,8 +139,8 @@ export class BatchEncoder {
   }
 
   #room(bytes: number, entries: number): void {
-    if (bytes > this.#bytes.length || (this.#bytes.length > KEPT_BYTES && bytes <= KEPT_BYTES)) {
-      this.#bytes = new Uint8Array(bytes > KEPT_BYTES ? bytes : Math.min(KEPT_BYTES, Math.max(bytes, this.#bytes.length * 2)));
+    if (bytes > this.#bytes.length) {
+      this.#bytes = new Uint8Array(Math.max(bytes, this.#bytes.length * 2));
       this.#view = new DataView(this.#bytes.buffer);
     }
     if (entries > this.lengths.length) {

@@ -62,6 +62,23 @@ describe('entries larger than a log segment', () => {
     await again.log.close();
   });
 
+  it('R3 one that is written in slices reads back, and its identity vouches for it', async () => {
+    const disk = new FaultDisk(new MemoryDisk());
+    const { log } = await openLog(disk, { segmentBytes: 1 * MiB, cacheBytes: 1 });
+    const entries = [...someEntries(1, 3, 1), ...someEntries(4, 1, 1, 9 * MiB + 5), ...someEntries(5, 1, 2, 4 * MiB + 1), ...someEntries(6, 3, 2)];
+    (entries[3] as Entry).data.forEach((_, i, data) => (data[i] = (i * 7 + (i >> 16)) & 255));
+    await log.append(entries, 0);
+    assert.deepEqual(log.entries(4, 5)[0], entries[3]);
+    await log.close();
+    const again = await contents(disk);
+    assert.deepEqual(again.shown, show(entries));
+    assert.deepEqual(again.log.entries(4, 5)[0], entries[3]);
+    await again.log.close();
+    const [path = ''] = (await disk.list('log')).map((name) => `log/${name}`).filter((name) => (disk.sizeOf(name) ?? 0) > 9 * MiB);
+    await disk.flipBit(path, 8 * 5 * MiB);
+    await assert.rejects(openLog(disk), (error: { data: { index: number } } & Error) => hasCode('ENTRY_FAULTY')(error) && error.data.index === 4);
+  });
+
   it('the file of a large entry has no second life', async () => {
     const disk = new MemoryDisk();
     const { log } = await openLog(disk);

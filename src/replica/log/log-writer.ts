@@ -12,9 +12,10 @@ import { BATCH_HEADER, BatchEncoder, RECORD_HEADER, recordLength, type BatchCont
 import type { EntryTable } from './entry-table.js';
 import { identityBound, IdentityEncoder } from './identity-codec.js';
 import type { SegmentChain } from './segment-chain.js';
+import { writeLarge } from './large-batch.js';
 import { align8 } from './segment-layout.js';
 
-/** A batch holds at most this much unless a single entry is larger: that one is written by a thread. */
+/** A batch holds at most this much unless a single entry is larger. */
 const MAX_BATCH_BYTES = 4 * MiB;
 const NO_ENTRIES: readonly Entry[] = [];
 
@@ -141,10 +142,16 @@ export class LogWriter {
   async #putBatch(context: BatchContext, entries: readonly Entry[], from: number, to: number): Promise<number> {
     const segment = this.#chain.active;
     const offset = segment.dataCursor;
-    const bytes = this.#encoder.encode(context, segment.seed, entries, from, to);
-    if (bytes.length > MAX_BATCH_BYTES) await segment.file.write(bytes, offset);
-    else segment.file.writeSync(bytes, offset);
-    segment.dataCursor = align8(offset + bytes.length);
+    const large = entries[from];
+    let length: number;
+    if (to === from + 1 && large !== undefined && large.data.length > MAX_BATCH_BYTES) {
+      length = await writeLarge(this.#encoder, segment, context, large);
+    } else {
+      const bytes = this.#encoder.encode(context, segment.seed, entries, from, to);
+      segment.file.writeSync(bytes, offset);
+      length = bytes.length;
+    }
+    segment.dataCursor = align8(offset + length);
     assert(segment.dataCursor <= segment.layout.dataEnd, 'R6 batches keep to the data area');
     this.#sequence = context.sequence;
     this.#fresh.add(context, segment.seed, offset, entries, from, to, this.#encoder.lengths, this.#encoder.checksums);

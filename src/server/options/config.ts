@@ -13,6 +13,7 @@ import type { NodeId } from '../../base/ids.js';
 import { parseScheme, type EccScheme } from '../../ecc/scheme.js';
 import type { MemberConfig } from '../../replica/base/member-config.js';
 import { DEFAULT_TREE_SETTINGS, type TreeSettings } from '../../storage/base/settings.js';
+import { deriveLimits, limitNotices, MAX_BLOCK_BYTES, type LimitedOptions, type Limits } from './limits.js';
 import type { ParsedOptions, Resolved } from './parse.js';
 import { UsageError, type OptionValue } from './spec.js';
 import { MIN_BLOCK_BYTES } from './table.js';
@@ -29,7 +30,8 @@ export interface NodeConfig {
   readonly advertiseClientUrls: readonly string[];
   readonly heartbeatMs: number;
   readonly electionMs: number;
-  readonly maxRequestBytes: number;
+  /** Derived from the others. */
+  readonly limits: Limits;
   readonly maxConcurrentStreams: number;
   readonly keepaliveIntervalMs: number;
   readonly keepaliveTimeoutMs: number;
@@ -190,7 +192,7 @@ function treeSettings(values: Values): TreeSettings {
   const tableBytes = values.number('experimental-table-bytes', 16 * KiB, 1024 * MiB);
   return {
     ...DEFAULT_TREE_SETTINGS,
-    format: { ...format, scheme, tableBytes, blockBytes: values.number('block-bytes', MIN_BLOCK_BYTES, MiB) },
+    format: { ...format, scheme, tableBytes, blockBytes: values.number('block-bytes', MIN_BLOCK_BYTES, MAX_BLOCK_BYTES) },
     memtableBytes: values.number('experimental-memtable-bytes', 16 * KiB, 1024 * MiB),
     // Level 1 holds eight tables' worth whatever a table is.
     level1Bytes: 8 * tableBytes,
@@ -218,21 +220,29 @@ export function buildConfig(parsed: ParsedOptions): NodeConfig {
     throw new UsageError(`--election-timeout ${electionMs}ms must be at least 5 times --heartbeat-interval ${heartbeatMs}ms`);
   }
   if (values.number('max-txn-ops', 1) !== 128) throw new UsageError('--max-txn-ops: only the default of 128 is served');
+  const settings = treeSettings(values);
+  const { format, memtableBytes } = settings;
+  const limited: LimitedOptions = {
+    electionMs, memtableBytes, blockBytes: format.blockBytes, tableBytes: format.tableBytes,
+    maxRequestBytes: values.number('max-request-bytes', KiB),
+    logSegmentBytes: values.number('experimental-log-segment-bytes', 64 * KiB, 1024 * MiB),
+    cacheBytes: values.number('cache-bytes', MiB),
+  };
+  const limits = deriveLimits(limited);
+  notices.push(...limitNotices(limited));
   checkDataDir(values.text('initial-cluster-state'), dataDir);
   return {
-    name, dataDir, notices, heartbeatMs, electionMs, listenPeerUrls, listenClientUrls,
+    name, dataDir, notices, limits, settings, heartbeatMs, electionMs, listenPeerUrls, listenClientUrls,
     memberId: cluster.self.id,
     clusterId: cluster.clusterId,
     members: cluster.members,
     listenMetricsUrls: values.urls('listen-metrics-urls'),
     advertiseClientUrls: values.urls('advertise-client-urls', true),
-    maxRequestBytes: values.number('max-request-bytes', KiB, 64 * MiB),
     maxConcurrentStreams: values.number('max-concurrent-streams', 1, 0xffff_ffff),
     keepaliveIntervalMs: values.number('grpc-keepalive-interval', 0),
     keepaliveTimeoutMs: values.number('grpc-keepalive-timeout', 0),
-    logSegmentBytes: values.number('experimental-log-segment-bytes', 64 * KiB, 1024 * MiB),
-    cacheBytes: values.number('cache-bytes', MiB),
-    settings: treeSettings(values),
+    logSegmentBytes: limited.logSegmentBytes,
+    cacheBytes: limited.cacheBytes,
     logLevel: values.value('debug') === true ? 'debug' : values.text('log-level'),
     logOutputs: values.value('log-outputs') as readonly string[],
   };

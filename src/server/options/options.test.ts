@@ -47,7 +47,7 @@ describe('options of start', () => {
   it("etcd's defaults are ours where the option means the same", () => {
     const c = config();
     assert.deepEqual(
-      [c.name, c.heartbeatMs, c.electionMs, c.maxRequestBytes, c.listenClientUrls, c.advertiseClientUrls, c.members.length],
+      [c.name, c.heartbeatMs, c.electionMs, c.limits.request, c.listenClientUrls, c.advertiseClientUrls, c.members.length],
       ['default', 100, 1000, 1_572_864, ['http://localhost:2379'], ['http://localhost:2379'], 1]);
     assert.match(c.dataDir, /\/default\.kintsugi$/);
   });
