@@ -78,6 +78,16 @@ export function encodePrefix(space: Space, key: Uint8Array): Uint8Array {
   return out;
 }
 
+/** Room for the prefix of `key`, whatever its bytes are. */
+export function prefixBytesMax(key: Uint8Array): number {
+  return 1 + 2 * key.length + 2;
+}
+
+/** As {@link encodePrefix}, into a buffer of {@link prefixBytesMax}; gives the length. */
+export function writePrefixOf(into: Uint8Array, space: Space, key: Uint8Array): number {
+  return writePrefix(into, space, key, zerosIn(key));
+}
+
 export function encodeInternalKey(space: Space, key: Uint8Array, revision: number, sub: number): Uint8Array {
   assert(Number.isSafeInteger(revision) && revision >= 0, `revision of an internal key: ${revision}`);
   const zeros = zerosIn(key);
