@@ -8,6 +8,7 @@
 import { assert } from '../../base/assert.js';
 import { MiB } from '../../base/bytes.js';
 import type { Disk, DiskFile } from '../../base/disk.js';
+import { drive } from '../../base/drive.js';
 import type { Workers } from '../../base/env.js';
 import { StorageError } from '../base/errors.js';
 import { comparePrefixes, revisionOf, spaceOf } from '../base/key.js';
@@ -51,6 +52,8 @@ export class OutputFiles {
   #pending: Pending[] = [];
   #pendingBytes = 0;
   #writer: TableWriter | undefined;
+  /** Tables that ended, and are not complete yet. */
+  #ended: TableWriter[] = [];
   #ordinal = 0;
   /** The key after which the present table ends; it is full already. */
   #lastKey: Uint8Array | undefined;
@@ -75,17 +78,19 @@ export class OutputFiles {
     const userSpace = spaceOf(internalKey) === USER_SPACE;
     writer.add({ internalKey, tombstone, liveDelta, value, revision: revisionOf(internalKey), userSpace });
     if (writer.entries % SIZE_CHECK_ENTRIES !== 0) return;
-    this.#take();
+    this.#take(writer);
     if (split && this.#lastKey === undefined && writer.estimatedBytes >= format.tableBytes) this.#lastKey = internalKey.slice();
   }
 
-  #take(): Pending {
-    let pending = this.#pending.at(-1);
-    if (pending === undefined || pending.ordinal !== this.#ordinal) {
-      pending = { ordinal: this.#ordinal, chunks: [], finished: undefined };
+  /** What a writer has ready, behind what it had before. */
+  #take(writer: TableWriter): Pending {
+    const { ordinal } = writer.birth;
+    let pending = this.#pending.find((other) => other.ordinal === ordinal);
+    if (pending === undefined) {
+      pending = { ordinal, chunks: [], finished: undefined };
       this.#pending.push(pending);
     }
-    for (const chunk of this.#writer?.takeChunks() ?? []) {
+    for (const chunk of writer.takeChunks()) {
       pending.chunks.push(chunk);
       this.#pendingBytes += chunk.length;
     }
@@ -95,16 +100,28 @@ export class OutputFiles {
   #endTable(): void {
     const writer = this.#writer;
     if (writer === undefined) return;
-    const table = writer.finish();
-    assert(table.birth.ordinal === this.#ordinal, 'S2 outputs are numbered in order');
-    this.#take().finished = { head: writer.headFooter(), table };
+    this.#take(writer);
+    this.#ended.push(writer);
     this.#writer = undefined;
     this.#lastKey = undefined;
     this.#ordinal++;
   }
 
+  /**
+   * Tables that ended get their filter, index and footer: in slices, because one may have millions
+   * of keys. Call it before each {@link drain}.
+   */
+  async complete(): Promise<void> {
+    for (let writer = this.#ended.shift(); writer !== undefined; writer = this.#ended.shift()) {
+      await drive(writer.prepare(), this.#options.workers);
+      const table = writer.finish();
+      this.#take(writer).finished = { head: writer.headFooter(), table };
+    }
+  }
+
   /** Writes what waits. */
   async drain(): Promise<void> {
+    assert(this.#ended.length === 0, 'S2 a table is complete before the next one is written');
     const pending = this.#pending;
     this.#pending = [];
     this.#pendingBytes = 0;
@@ -144,6 +161,7 @@ export class OutputFiles {
     assert(!this.#finished, 'outputs are finished once');
     this.#finished = true;
     this.#endTable();
+    await this.complete();
     await this.drain();
     assert(this.#file === undefined && this.#pendingBytes === 0, 'S6 every table is written, synced and closed');
     assert(this.#tables.length === this.#ordinal && isSorted(this.#tables), 'S3 outputs are in key order and share no key');

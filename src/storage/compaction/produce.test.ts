@@ -114,6 +114,33 @@ describe('produce', () => {
     assert.deepEqual(await harness.disk.list('tables'), []);
   });
 
+  it('work between two breaths is bounded by versions and bytes: of a hot key, of big values, of what GC drops', async () => {
+    const hot = (n: number): readonly Change[] => Array.from({ length: n }, (_, i) => ['hot', i === 0 ? 1 : 0] as const);
+    const breaths = async (harness: TreeHarness, work: () => Promise<unknown>): Promise<number> => {
+      let count = 0;
+      const before = harness.context;
+      harness.context = { ...before, workers: { breathe: () => void count++ } };
+      await work();
+      harness.context = before;
+      return count;
+    };
+    const versions = await TreeHarness.open();
+    write(versions, 10, hot(5000));
+    assert(await breaths(versions, () => versions.flush()) >= 5000 / 256, 'a flush of one key with many versions');
+    const drop = plan(versions, versions.manifest.list(), 1, 99_999);
+    assert(await breaths(versions, () => versions.compact(drop)) >= 5000 / 256, 'a compaction that keeps one version of many');
+    assert.deepEqual(dump(versions), ['2 hot@5009 1']);
+    const bytes = await TreeHarness.open();
+    const value = new Uint8Array(48 * 1024).fill(7);
+    for (let i = 0; i < 60; i++) {
+      bytes.write([{ space: USER_SPACE, key: utf8(`key-${i % 3}`), revision: i + 1, sub: 0, tombstone: false, liveDelta: 0, value }]);
+    }
+    bytes.seal();
+    assert(await breaths(bytes, () => bytes.flush()) >= 30, 'few versions of many bytes');
+    const move = plan(bytes, bytes.manifest.list(), 1, 0);
+    assert(await breaths(bytes, () => bytes.compact(move)) >= 30);
+  });
+
   it('S5 running a plan again never touches a table that is linked to its old output', async () => {
     const harness = await TreeHarness.open();
     write(harness, 10, HISTORY);

@@ -30,7 +30,7 @@
  */
 
 import { assert } from '../../base/assert.js';
-import { MiB } from '../../base/bytes.js';
+import { EMPTY, KiB, MiB } from '../../base/bytes.js';
 import type { Disk } from '../../base/disk.js';
 import type { Workers } from '../../base/env.js';
 import { StorageError } from '../base/errors.js';
@@ -55,31 +55,49 @@ export interface ProduceContext {
 }
 
 const WRITE_BYTES = 1 * MiB;
-/** Between two looks at the clock. */
-const SLICE_ENTRIES = 256;
+/** Between two looks at the clock: so many versions, or so many bytes of theirs. */
+const SLICE_VERSIONS = 256;
+const SLICE_BYTES = 64 * KiB;
 
-/**
- * One slice of the work; false when there is no more. Stops early once enough bytes wait to be
- * written.
- */
-type Step = (out: OutputFiles) => boolean;
+/** How much of a slice is done: whatever the data, it is over before anybody waits for long. */
+class Slice {
+  #versions = 0;
+  #bytes = 0;
+
+  did(bytes: number): void {
+    this.#versions++;
+    this.#bytes += bytes;
+  }
+
+  get over(): boolean {
+    return this.#versions >= SLICE_VERSIONS || this.#bytes >= SLICE_BYTES;
+  }
+}
+
+/** One slice of the work; false when there is no more. */
+type Step = (out: OutputFiles, slice: Slice) => boolean;
 
 /** Writes, syncs and reads back the one table of a sealed memtable; none if it is empty. */
 export function produceFlush(memtable: Memtable, seal: PendingSeal, context: ProduceContext): Promise<ProducedTable[]> {
   assert(memtable.sealed, `S1 a memtable is flushed once nothing more is written to it (seal ${seal.index})`);
   const cursor = memtable.cursor();
   cursor.seek(new Uint8Array(0));
-  const step: Step = (out) => {
-    for (let n = 0; n < SLICE_ENTRIES && out.pendingBytes < WRITE_BYTES; n++) {
-      const { record } = cursor;
-      if (record === undefined) return false;
+  let prefix: Uint8Array = EMPTY;
+  let version: MemVersion | undefined;
+  const step: Step = (out, slice) => {
+    while (!slice.over) {
+      if (version === undefined) {
+        if (cursor.record === undefined) return false;
+        prefix = cursor.record.prefix;
+        version = cursor.record.newest;
+      }
+      const { value } = version;
+      out.add(withRevision(prefix, version.revision, version.sub), version.tombstone, version.liveDelta, value);
+      slice.did(prefix.length + value.length);
       // All history stays: what GC may drop is a plan's business. Of system keys only the newest
       // counts.
-      const all = spaceOf(record.prefix) === USER_SPACE;
-      for (let v: MemVersion | undefined = record.newest; v !== undefined; v = all ? v.older : undefined) {
-        out.add(withRevision(record.prefix, v.revision, v.sub), v.tombstone, v.liveDelta, v.value);
-      }
-      cursor.next();
+      version = spaceOf(prefix) === USER_SPACE ? version.older : undefined;
+      if (version === undefined) cursor.next();
     }
     return true;
   };
@@ -103,9 +121,9 @@ export async function produceCompaction(
   let target: OutputFiles | undefined;
   const emit: Emit = (key, tombstone, liveDelta, value) => target?.add(key, tombstone, liveDelta, value);
   const gc = plan.purpose === 'rewrite' ? undefined : new MvccGc(plan, emit);
-  const step: Step = (out) => {
+  const step: Step = (out, slice) => {
     target = out;
-    for (let n = 0; n < SLICE_ENTRIES && out.pendingBytes < WRITE_BYTES; n++) {
+    while (!slice.over) {
       const { entry } = merged;
       if (entry === undefined) {
         gc?.end();
@@ -113,6 +131,7 @@ export async function produceCompaction(
       }
       if (gc === undefined) out.add(entry.key, entry.tombstone, entry.liveDelta, entry.value);
       else gc.add(entry);
+      slice.did(entry.key.length + entry.value.length);
       merged.next();
     }
     return true;
@@ -139,7 +158,8 @@ async function run(origin: PendingSeal | PendingPlan, split: boolean, step: Step
   try {
     for (let more = true; more; ) {
       if (job?.cancelled === true) throw new StorageError('CANCELLED', `plan ${sequence} was cancelled`, { plan: sequence });
-      more = step(out);
+      more = step(out, new Slice());
+      await out.complete();
       if (out.pendingBytes >= WRITE_BYTES) await out.drain();
       await workers.breathe();
     }

@@ -6,11 +6,13 @@
  *   empty:   no filter, everything is a maybe
  */
 
-import { assert } from '../../base/assert.js';
+import { assert, must } from '../../base/assert.js';
 import { CodecError } from '../../base/errors.js';
 
 const HEAD_BYTES = 4;
 const MAX_PROBES = 30;
+/** Whose bits are set between two pauses. */
+const SLICE_KEYS = 4096;
 
 /**
  * Two independent 32-bit hashes, in `hashA` and `hashB`: returned through the module so that
@@ -43,6 +45,8 @@ export class BloomBuilder {
   readonly #bitsPerKey: number;
   #hashes = new Uint32Array(2048);
   #count = 0;
+  /** Made by {@link prepare}. */
+  #payload: Uint8Array | undefined;
 
   /** 0 bits: no filter. */
   constructor(bitsPerKey: number) {
@@ -61,6 +65,7 @@ export class BloomBuilder {
   /** The first `length` bytes of `key`. */
   add(key: Uint8Array, length: number): void {
     if (this.#bitsPerKey === 0) return;
+    assert(this.#payload === undefined, 'nothing is added to a filter that is made');
     if (2 * this.#count === this.#hashes.length) {
       const grown = new Uint32Array(2 * this.#hashes.length);
       grown.set(this.#hashes);
@@ -72,14 +77,23 @@ export class BloomBuilder {
     this.#count++;
   }
 
-  finish(): Uint8Array {
-    if (this.#bitsPerKey === 0) return new Uint8Array(0);
+  /** Sets the bits, a few thousand keys at a time. Nothing may be added afterwards. */
+  *prepare(): Generator<void, void> {
+    if (this.#bitsPerKey === 0 || this.#payload !== undefined) return;
     const payload = new Uint8Array(HEAD_BYTES + this.#bitBytes);
     const probes = Math.min(MAX_PROBES, Math.max(1, Math.round(this.#bitsPerKey * Math.LN2)));
     payload[0] = probes;
     assert(probes >= 1 && this.#bitBytes % 8 === 0, 'a filter reads back: it has probes, and bits in whole words');
+    for (let from = 0; from < this.#count; from += SLICE_KEYS) {
+      if (from > 0) yield;
+      this.#setBits(payload, probes, from, Math.min(this.#count, from + SLICE_KEYS));
+    }
+    this.#payload = payload;
+  }
+
+  #setBits(payload: Uint8Array, probes: number, from: number, to: number): void {
     const bits = this.#bitBytes * 8;
-    for (let n = 0; n < this.#count; n++) {
+    for (let n = from; n < to; n++) {
       let h = this.#hashes[2 * n] as number;
       const step = this.#hashes[2 * n + 1] as number;
       for (let probe = 0; probe < probes; probe++) {
@@ -89,7 +103,13 @@ export class BloomBuilder {
         h = (h + step) >>> 0;
       }
     }
-    return payload;
+  }
+
+  /** At once, unless it was {@link prepare}d. */
+  finish(): Uint8Array {
+    if (this.#bitsPerKey === 0) return new Uint8Array(0);
+    for (const work = this.prepare(); work.next().done !== true; );
+    return must(this.#payload, 'a filter is made before it is given out');
   }
 }
 

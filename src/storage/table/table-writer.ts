@@ -169,6 +169,18 @@ export class TableWriter {
     return chunks;
   }
 
+  get birth(): Birth {
+    return this.#birth;
+  }
+
+  /**
+   * Does what of {@link finish} grows with the number of keys, in slices. Nothing may be added
+   * afterwards.
+   */
+  prepare(): Generator<void, void> {
+    return this.#filter.prepare();
+  }
+
   /** At least one entry must have been added. Nothing may be added afterwards. */
   finish(): ProducedTable {
     assert(this.entries > 0 && this.#headFooter === undefined, 'a table is finished once and is not empty');
