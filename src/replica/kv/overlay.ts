@@ -13,8 +13,10 @@ import { assert } from '../../base/assert.js';
 import { EMPTY, compareBytes } from '../../base/bytes.js';
 import type { Revision } from '../../base/ids.js';
 import {
-  USER_SPACE, type ReadView, type ScanOptions, type Space, type TreeWrite, type VersionedEntry,
+  USER_SPACE, type KeyWalk, type ReadView, type ScanOptions, type Space, type TreeWrite, type VersionedEntry,
 } from '../../storage/base/read-view.js';
+import type { VersionSlot } from '../../storage/base/version-slot.js';
+import { EntriesWalk, fillFrom } from '../../storage/iterator/entries-walk.js';
 
 export class Overlay implements ReadView {
   readonly base: ReadView;
@@ -60,6 +62,26 @@ export class Overlay implements ReadView {
       count += write.liveDelta;
     }
     return count;
+  }
+
+  find(space: Space, key: Uint8Array, atRevision: number, into: VersionSlot): boolean {
+    if (atRevision < this.revision || this.#newest.length === 0) {
+      return this.base.find(space, key, Math.min(atRevision, this.revision - 1), into);
+    }
+    const entry = this.get(space, key, atRevision);
+    if (entry !== undefined) fillFrom(entry, into);
+    return entry !== undefined;
+  }
+
+  walk(space: Space, options: ScanOptions): KeyWalk {
+    if (options.atRevision < this.revision) return this.base.walk(space, options);
+    if (this.#newest.length === 0) return this.base.walk(space, { ...options, atRevision: this.revision - 1 });
+    return new EntriesWalk(space, this.scan(space, options));
+  }
+
+  countLiveAt(from: Uint8Array, to: Uint8Array | undefined, atRevision: number): IterableIterator<number> {
+    assert(atRevision < this.revision, 'an older revision is counted without the changes of this one');
+    return this.base.countLiveAt(from, to, atRevision);
   }
 
   /** All changes, for the one write that publishes them: asked for once. */

@@ -120,23 +120,33 @@ export function prefixOf(internalKey: Uint8Array): Uint8Array {
 }
 
 export function revisionOf(internalKey: Uint8Array): number {
-  const at = internalKey.length - KEY_SUFFIX_BYTES;
+  return revisionIn(internalKey, internalKey.length);
+}
+
+/** Of the internal key that ends at `end` of `bytes`. */
+export function revisionIn(bytes: Uint8Array, end: number): number {
+  const at = end - KEY_SUFFIX_BYTES;
   const high = ~(
-    ((internalKey[at] as number) << 24) | ((internalKey[at + 1] as number) << 16) |
-    ((internalKey[at + 2] as number) << 8) | (internalKey[at + 3] as number)
+    ((bytes[at] as number) << 24) | ((bytes[at + 1] as number) << 16) |
+    ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number)
   );
   const low = ~(
-    ((internalKey[at + 4] as number) << 24) | ((internalKey[at + 5] as number) << 16) |
-    ((internalKey[at + 6] as number) << 8) | (internalKey[at + 7] as number)
+    ((bytes[at + 4] as number) << 24) | ((bytes[at + 5] as number) << 16) |
+    ((bytes[at + 6] as number) << 8) | (bytes[at + 7] as number)
   );
   return (high >>> 0) * TWO_32 + (low >>> 0);
 }
 
 export function subOf(internalKey: Uint8Array): number {
-  const at = internalKey.length - 4;
+  return subIn(internalKey, internalKey.length);
+}
+
+/** Of the internal key that ends at `end` of `bytes`. */
+export function subIn(bytes: Uint8Array, end: number): number {
+  const at = end - 4;
   return ~(
-    ((internalKey[at] as number) << 24) | ((internalKey[at + 1] as number) << 16) |
-    ((internalKey[at + 2] as number) << 8) | (internalKey[at + 3] as number)
+    ((bytes[at] as number) << 24) | ((bytes[at + 1] as number) << 16) |
+    ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number)
   ) >>> 0;
 }
 

@@ -4,6 +4,8 @@
  * is released (S5).
  */
 
+import type { VersionSlot } from './version-slot.js';
+
 /** User keys, ordered by (key, revision descending, sub descending). */
 export const USER_SPACE = 1;
 /**
@@ -53,7 +55,18 @@ export interface ScanOptions {
 }
 
 /**
- * Both reads are synchronous (page cache, 1 to 2 us a block). Both throw StorageError
+ * Walks the newest visible version of each key of a range, in the order asked for. A walk that
+ * threw goes on where it was when it is moved again: nothing is left out.
+ */
+export interface KeyWalk {
+  /** What the walk stands at; only after `next` gave true, and until the next move. */
+  readonly slot: VersionSlot;
+  /** To the next key; false at the end. Throws StorageError BLOCK_UNREADABLE. */
+  next(): boolean;
+}
+
+/**
+ * All reads are synchronous (page cache, 1 to 2 us a block). All throw StorageError
  * BLOCK_UNREADABLE when a block is beyond parity and no repaired copy is at hand: repair it
  * (asynchronous), then read again.
  */
@@ -63,6 +76,10 @@ export interface ReadView {
    * is none.
    */
   get(space: Space, key: Uint8Array, atRevision: number): VersionedEntry | undefined;
+  /** As {@link get}, without an object: false if there is none. The slot's key is not filled. */
+  find(space: Space, key: Uint8Array, atRevision: number, into: VersionSlot): boolean;
+  /** As {@link scan}, without an object for each version. */
+  walk(space: Space, options: ScanOptions): KeyWalk;
   /** The newest version of each key in the range, lazily; stop iterating whenever you like. */
   scan(space: Space, options: ScanOptions): IterableIterator<VersionedEntry>;
   /**
@@ -70,6 +87,11 @@ export interface ReadView {
    * border blocks.
    */
   countLive(from: Uint8Array, to: Uint8Array | undefined): number;
+  /**
+   * The same at an older revision, one that is not compacted, in parts that add up to the number:
+   * each is some hundred keys' work at most.
+   */
+  countLiveAt(from: Uint8Array, to: Uint8Array | undefined, atRevision: number): IterableIterator<number>;
   release(): void;
 }
 

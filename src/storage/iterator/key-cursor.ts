@@ -1,16 +1,21 @@
 /**
- * Walks the keys (not the versions) of one source: a memtable, a table, or a level. A source may
- * hold a key of which the reader sees no version; `resolve` tells. Any move may throw StorageError;
- * the cursor must then be positioned again.
+ * Walks the keys (not the versions) of one source: a memtable, or tables that follow each other. A
+ * source may hold a key of which the reader sees no version; `resolve` tells. Any move may throw
+ * StorageError; the cursor must then be positioned again.
+ *
+ * After `seek` it is moved forward only, after `seekBefore` backward only. The key that a reader
+ * asks for is the slot's, which the reader has copied: the cursor itself need not remember it.
  */
 
-import type { VersionedEntry } from '../base/read-view.js';
 import { userKeyOfPrefix } from '../base/key.js';
+import type { VersionedEntry } from '../base/read-view.js';
+import type { VersionSlot } from '../base/version-slot.js';
 
 export interface KeyCursor {
   readonly valid: boolean;
-  /** Of the key it stands at: never written again, may be kept. Only while `valid`. */
-  readonly prefix: Uint8Array;
+  /** The prefix of the key it stands at is [0, keyEnd) of it, until its next move. */
+  readonly keyBytes: Uint8Array;
+  readonly keyEnd: number;
   /**
    * To the first key whose internal keys are at or above `target`: a prefix, or anything between
    * two keys.
@@ -18,15 +23,14 @@ export interface KeyCursor {
   seek(target: Uint8Array): void;
   /** To the last key below `target`. */
   seekBefore(target: Uint8Array): void;
-  /** Only after `seek`, and at most one `resolve` per key. */
-  next(): void;
-  /** Only after `seekBefore`. */
-  prev(): void;
+  /** Past the slot's key, in the direction of the last seek, if it stands there. */
+  pass(slot: VersionSlot): void;
   /**
-   * The newest version of this key at or below `revision`, if the source has one that the reader
-   * may see.
+   * Fills the slot with the newest version of its key at or below `revision`, if the source has one
+   * that the reader may see; false if not. Only where the cursor stands at the slot's key; it may
+   * stand behind that afterwards.
    */
-  resolve(revision: number): VersionedEntry | undefined;
+  resolve(revision: number, slot: VersionSlot): boolean;
 }
 
 /** What a reader gets of a version. */
@@ -38,12 +42,13 @@ export class Entry implements VersionedEntry {
   readonly liveDelta: number;
   readonly value: Uint8Array;
 
-  constructor(prefix: Uint8Array, revision: number, sub: number, tombstone: boolean, liveDelta: number, value: Uint8Array) {
+  /** Of a key's prefix, which is kept, and of the version in a slot. */
+  constructor(prefix: Uint8Array, slot: VersionSlot) {
     this.key = userKeyOfPrefix(prefix);
-    this.revision = revision;
-    this.sub = sub;
-    this.tombstone = tombstone;
-    this.liveDelta = liveDelta;
-    this.value = value;
+    this.revision = slot.revision;
+    this.sub = slot.sub;
+    this.tombstone = slot.tombstone;
+    this.liveDelta = slot.liveDelta;
+    this.value = slot.valueBytes.subarray(slot.valueAt, slot.valueEnd);
   }
 }

@@ -1,7 +1,9 @@
 /** The cursor of a table: steps from entry to entry, and over block borders by the index. */
 
-import type { TableCursor } from '../base/table-entry.js';
-import { DataBlockCursor } from './data-block.js';
+import { revisionIn, subIn } from '../base/key.js';
+import { SEQUENCE_BYTES, type TableCursor } from '../base/table-entry.js';
+import type { VersionSlot } from '../base/version-slot.js';
+import { DataBlockCursor } from './data-block-cursor.js';
 import type { IndexBlock } from './index-block.js';
 
 /** What a cursor needs of its table. */
@@ -78,18 +80,31 @@ export class BlockWalker implements TableCursor {
     if (!this.#entries.valid && this.#enter(this.#ordinal - 1)) this.#entries.seekToLast();
   }
 
+  /** Fills the slot from the entry it stands at, if that is a version of the prefix's key. */
+  fillIfOf(prefix: Uint8Array, into: VersionSlot): boolean {
+    const entries = this.#entries;
+    const { keyBuffer, keyLength } = entries;
+    const length = prefix.length;
+    if (keyLength - SEQUENCE_BYTES !== length) return false;
+    for (let i = length - 1; i >= 0; i--) if (keyBuffer[i] !== prefix[i]) return false;
+    const revision = revisionIn(keyBuffer, keyLength);
+    const sub = subIn(keyBuffer, keyLength);
+    into.set(revision, sub, entries.tombstone, entries.liveDelta, entries.payload, entries.valueAt, entries.valueEnd);
+    return true;
+  }
+
   /**
-   * Live deltas of the entries of one block with from <= key < to; undefined: no bound. The cursor
-   * ends invalid.
+   * Live deltas of the entries of one block with from <= key < to (undefined: no bound) and of
+   * revisions up to `atRevision`. The cursor ends invalid.
    */
-  sumWithin(ordinal: number, from: Uint8Array | undefined, to: Uint8Array | undefined): number {
+  sumWithin(ordinal: number, from: Uint8Array | undefined, to: Uint8Array | undefined, atRevision = Infinity): number {
     let sum = 0;
     const entries = this.#entries;
     if (!this.#enter(ordinal)) return 0;
     if (from) entries.seek(from);
     else entries.seekToFirst();
     while (entries.valid && (to === undefined || entries.compareKey(to) < 0)) {
-      sum += entries.liveDelta;
+      if (atRevision === Infinity || revisionIn(entries.keyBuffer, entries.keyLength) <= atRevision) sum += entries.liveDelta;
       entries.next();
     }
     entries.close();

@@ -5,9 +5,13 @@
 
 import { assert } from '../../base/assert.js';
 import type { TableId } from '../../base/ids.js';
-import { Entry } from '../iterator/key-cursor.js';
-import { comparePrefixes, comparePrefixToKey, prefixOf, revisionOf, subOf } from '../base/key.js';
-import type { TableCursor } from '../base/table-entry.js';
+import { compareBytes } from '../../base/bytes.js';
+import type { KeyCursor } from '../iterator/key-cursor.js';
+import { RunKeyCursor } from '../iterator/run-key-cursor.js';
+import { comparePrefixes, comparePrefixToKey } from '../base/key.js';
+import type { VersionSlot } from '../base/version-slot.js';
+import { isSorted } from '../table/key-span.js';
+import { BlockWalker } from '../table/table-cursor.js';
 import type { TableReader } from '../table/table-reader.js';
 import type { TableStore } from '../table/table-store.js';
 import type { Version } from '../version/version.js';
@@ -17,7 +21,7 @@ import { sameTable, type TableMeta } from '../table/table-meta.js';
 export class OpenTable {
   readonly meta: TableMeta;
   readonly reader: TableReader;
-  #cursor: TableCursor | undefined;
+  #cursor: BlockWalker | undefined;
 
   constructor(reader: TableReader) {
     this.meta = reader.meta;
@@ -41,13 +45,11 @@ export class OpenTable {
   }
 
   /** The newest version of the key at or below the revision of `seekKey`. */
-  get(prefix: Uint8Array, seekKey: Uint8Array): Entry | undefined {
-    if (!this.reader.mayContain(prefix)) return undefined;
-    const cursor = (this.#cursor ??= this.reader.cursor());
+  find(prefix: Uint8Array, seekKey: Uint8Array, into: VersionSlot): boolean {
+    if (!this.reader.mayContain(prefix)) return false;
+    const cursor = (this.#cursor ??= new BlockWalker(this.reader));
     cursor.seek(seekKey);
-    if (!cursor.valid || comparePrefixToKey(prefix, cursor.key) !== 0) return undefined;
-    const { key } = cursor;
-    return new Entry(prefix, revisionOf(key), subOf(key), cursor.tombstone, cursor.liveDelta, cursor.value);
+    return cursor.valid && cursor.fillIfOf(prefix, into);
   }
 }
 
@@ -63,6 +65,8 @@ export class TreeVersion {
     for (const level of previous?.levels ?? []) for (const table of level) known.set(table.meta.id, table);
     this.manifest = manifest;
     this.levels = manifest.levels.map((level) => level.map((meta) => known.get(meta.id)?.of(meta) ?? new OpenTable(tables.reader(meta))));
+    const sorted = manifest.levels.every((level, n) => n === 0 || isSorted(level));
+    assert(sorted, 'S3 tables of a level below 0 are sorted and share no key');
   }
 
   get readers(): number {
@@ -78,22 +82,58 @@ export class TreeVersion {
     this.#readers--;
   }
 
-  get(seekKey: Uint8Array): Entry | undefined {
-    const prefix = prefixOf(seekKey);
+  find(prefix: Uint8Array, seekKey: Uint8Array, into: VersionSlot): boolean {
     const { levels } = this;
     const level0 = levels[0] as readonly OpenTable[];
     for (let i = 0; i < level0.length; i++) {
       const table = level0[i] as OpenTable;
-      const found = table.covers(seekKey) ? table.get(prefix, seekKey) : undefined;
-      if (found !== undefined) return found;
+      if (table.covers(seekKey) && table.find(prefix, seekKey, into)) return true;
     }
     for (let level = 1; level < levels.length; level++) {
       const table = findCovering(levels[level] as readonly OpenTable[], seekKey);
-      const found = table?.get(prefix, seekKey);
-      if (found !== undefined) return found;
+      if (table !== undefined && table.find(prefix, seekKey, into)) return true;
     }
-    return undefined;
+    return false;
   }
+
+  /** Cursors over the tables that may hold keys in [from, to), newest first. */
+  addCursors(from: Uint8Array, to: Uint8Array, into: KeyCursor[]): void {
+    const { levels } = this;
+    const level0 = levels[0] as readonly OpenTable[];
+    for (let i = 0; i < level0.length; i++) {
+      if ((level0[i] as OpenTable).meets(from, to)) into.push(new RunKeyCursor(level0, i, i + 1));
+    }
+    for (let level = 1; level < levels.length; level++) {
+      const tables = levels[level] as readonly OpenTable[];
+      const first = firstEndingAtOrAbove(tables, from);
+      const end = firstBeginningAtOrAbove(tables, first, to);
+      if (first < end) into.push(new RunKeyCursor(tables, first, end));
+    }
+  }
+}
+
+/** First table of a sorted level whose largest key is at or above `target`. */
+function firstEndingAtOrAbove(tables: readonly OpenTable[], target: Uint8Array): number {
+  let low = 0;
+  let high = tables.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (compareBytes((tables[middle] as OpenTable).meta.largest, target) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** First table from `from` on whose smallest key is at or above `target`. */
+function firstBeginningAtOrAbove(tables: readonly OpenTable[], from: number, target: Uint8Array): number {
+  let low = from;
+  let high = tables.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (compareBytes((tables[middle] as OpenTable).meta.smallest, target) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** The one table of a sorted level whose range holds the key. */

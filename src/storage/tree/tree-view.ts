@@ -18,22 +18,22 @@
  *    repaired from a peer. Otherwise the read throws BLOCK_UNREADABLE: the caller has the block
  *    repaired, and reads again.
  *
- * A scan asks the same sources: a cursor for each memtable, each table of level 0 and each deeper
- * level, merged (`MergedScan`).
+ * A walk asks the same sources: a cursor for each memtable, each table of level 0 and each deeper
+ * level, merged (`MergedWalk`).
  */
 
 import { assert } from '../../base/assert.js';
 import { compareBytes } from '../../base/bytes.js';
-import type { KeyCursor } from '../iterator/key-cursor.js';
-import { Entry } from '../iterator/key-cursor.js';
-import { LevelKeyCursor } from '../iterator/level-key-cursor.js';
-import { MemtableKeyCursor } from '../iterator/memtable-key-cursor.js';
-import { MergedScan } from '../iterator/merged-scan.js';
-import { TableKeyCursor } from '../iterator/table-key-cursor.js';
+import { Entry, type KeyCursor } from '../iterator/key-cursor.js';
+import { findInMemtable, MemtableKeyCursor } from '../iterator/memtable-key-cursor.js';
+import { MergedWalk } from '../iterator/merged-walk.js';
+import { WalkEntries } from '../iterator/walk-entries.js';
 import { encodePrefix, encodeSeekKey, prefixOf, spaceEnd } from '../base/key.js';
-import { visibleVersion, type Memtable } from '../memtable/memtable.js';
-import { USER_SPACE, type ReadView, type ScanOptions, type Space, type VersionedEntry } from '../base/read-view.js';
-import type { OpenTable, TreeVersion } from './tree-version.js';
+import type { Memtable } from '../memtable/memtable.js';
+import { USER_SPACE, type KeyWalk, type ReadView, type ScanOptions, type Space, type VersionedEntry } from '../base/read-view.js';
+import { VersionSlot } from '../base/version-slot.js';
+import { memtableCountAt, tableCount, tablesCountAt } from './live-count.js';
+import type { TreeVersion } from './tree-version.js';
 
 /** Immutable; replaced as a whole. */
 export interface TreeState {
@@ -41,6 +41,9 @@ export interface TreeState {
   readonly memtables: readonly Memtable[];
   readonly version: TreeVersion;
 }
+
+/** For what is copied out of it at once. */
+const scratch = new VersionSlot();
 
 export class TreeView implements ReadView {
   readonly #state: TreeState;
@@ -59,25 +62,36 @@ export class TreeView implements ReadView {
   }
 
   get(space: Space, key: Uint8Array, atRevision: number): VersionedEntry | undefined {
-    assert(!this.#released, 'S5 a released view is not read');
     const seekKey = encodeSeekKey(space, key, atRevision);
     const prefix = prefixOf(seekKey);
+    return this.#find(prefix, seekKey, atRevision, scratch) ? new Entry(prefix, scratch) : undefined;
+  }
+
+  find(space: Space, key: Uint8Array, atRevision: number, into: VersionSlot): boolean {
+    const seekKey = encodeSeekKey(space, key, atRevision);
+    return this.#find(prefixOf(seekKey), seekKey, atRevision, into);
+  }
+
+  #find(prefix: Uint8Array, seekKey: Uint8Array, atRevision: number, into: VersionSlot): boolean {
+    assert(!this.#released, 'S5 a released view is not read');
     const { memtables, version } = this.#state;
     for (let i = 0; i < memtables.length; i++) {
-      const record = (memtables[i] as Memtable).find(prefix);
-      const v = record && visibleVersion(record, atRevision, this.#sequence);
-      if (v !== undefined) return new Entry(prefix, v.revision, v.sub, v.tombstone, v.liveDelta, v.value);
+      if (findInMemtable(memtables[i] as Memtable, prefix, atRevision, this.#sequence, into)) return true;
     }
-    return version.get(seekKey);
+    return version.find(prefix, seekKey, into);
   }
 
   scan(space: Space, options: ScanOptions): IterableIterator<VersionedEntry> {
+    return new WalkEntries(this.walk(space, options));
+  }
+
+  walk(space: Space, options: ScanOptions): KeyWalk {
     assert(!this.#released, 'S5 a released view is not read');
     const from = encodePrefix(space, options.from);
     const to = options.to === undefined ? spaceEnd(space) : encodePrefix(space, options.to);
     const { atRevision, reverse = false, tombstones = false } = options;
     const sources = compareBytes(from, to) < 0 ? this.#sources(from, to) : [];
-    return new MergedScan({ sources, from, to, atRevision, reverse, tombstones });
+    return new MergedWalk({ sources, from, to, atRevision, reverse, tombstones });
   }
 
   /** Newest first. */
@@ -85,14 +99,7 @@ export class TreeView implements ReadView {
     const { memtables, version } = this.#state;
     const sources: KeyCursor[] = [];
     for (const memtable of memtables) if (!memtable.empty) sources.push(new MemtableKeyCursor(memtable, this.#sequence));
-    version.levels.forEach((tables, level) => {
-      const met = tables.filter((table) => table.meets(from, to));
-      if (level === 0) {
-        for (const table of met) sources.push(new TableKeyCursor(table.reader.cursor()));
-      } else if (met.length > 0) {
-        sources.push(new LevelKeyCursor(met.map((table) => table.reader)));
-      }
-    });
+    version.addCursors(from, to, sources);
     return sources;
   }
 
@@ -104,8 +111,18 @@ export class TreeView implements ReadView {
     const { memtables, version } = this.#state;
     let sum = 0;
     for (const memtable of memtables) sum += memtable.liveDeltaSum(start, end, this.#sequence);
-    for (const tables of version.levels) for (const table of tables) sum += liveDeltaOf(table, start, end);
+    for (const tables of version.levels) for (const table of tables) sum += tableCount(table, start, end);
     return sum;
+  }
+
+  *countLiveAt(from: Uint8Array, to: Uint8Array | undefined, atRevision: number): Generator<number, void> {
+    assert(!this.#released, 'S5 a released view is not read');
+    const start = encodePrefix(USER_SPACE, from);
+    const end = to === undefined ? spaceEnd(USER_SPACE) : encodePrefix(USER_SPACE, to);
+    if (compareBytes(start, end) >= 0) return;
+    const { memtables, version } = this.#state;
+    for (const memtable of memtables) yield* memtableCountAt(memtable, this.#sequence, start, end, atRevision);
+    yield* tablesCountAt(version, start, end, atRevision);
   }
 
   release(): void {
@@ -113,12 +130,4 @@ export class TreeView implements ReadView {
     this.#released = true;
     this.#held.release();
   }
-}
-
-/** A table that lies wholly inside is not read. */
-function liveDeltaOf(table: OpenTable, from: Uint8Array, to: Uint8Array): number {
-  if (!table.meets(from, to)) return 0;
-  const { smallest, largest, liveDelta } = table.meta;
-  const inside = compareBytes(from, smallest) <= 0 && compareBytes(largest, to) < 0;
-  return inside ? liveDelta : table.reader.liveDeltaSum(from, to);
 }

@@ -6,8 +6,10 @@
 import { compareBytes } from '../../../base/bytes.js';
 import { StorageError } from '../../../storage/base/errors.js';
 import type {
-  ReadView, ReadableTree, ScanOptions, Space, TreeWrite, VersionedEntry,
+  KeyWalk, ReadView, ReadableTree, ScanOptions, Space, TreeWrite, VersionedEntry,
 } from '../../../storage/base/read-view.js';
+import type { VersionSlot } from '../../../storage/base/version-slot.js';
+import { EntriesWalk, fillFrom } from '../../../storage/iterator/entries-walk.js';
 
 interface Chain {
   readonly key: Uint8Array;
@@ -107,11 +109,29 @@ class MemoryView implements ReadView {
     }
   }
 
+  find(space: Space, key: Uint8Array, atRevision: number, into: VersionSlot): boolean {
+    const entry = this.get(space, key, atRevision);
+    if (entry !== undefined) fillFrom(entry, into);
+    return entry !== undefined;
+  }
+
+  walk(space: Space, options: ScanOptions): KeyWalk {
+    return new EntriesWalk(space, this.scan(space, options));
+  }
+
   countLive(from: Uint8Array, to: Uint8Array | undefined): number {
+    return this.#count(from, to, this.#bounds[1]);
+  }
+
+  *countLiveAt(from: Uint8Array, to: Uint8Array | undefined, atRevision: number): Generator<number, void> {
+    yield this.#count(from, to, Math.min(atRevision, this.#bounds[1]));
+  }
+
+  #count(from: Uint8Array, to: Uint8Array | undefined, at: number): number {
     let count = 0;
     for (const chain of this.#tree.spaces[1]) {
       if (compareBytes(chain.key, from) < 0 || (to !== undefined && compareBytes(chain.key, to) >= 0)) continue;
-      for (const version of chain.versions) if (version.revision <= this.#bounds[1]) count += version.liveDelta;
+      for (const version of chain.versions) if (version.revision <= at) count += version.liveDelta;
     }
     return count;
   }
