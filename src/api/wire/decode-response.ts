@@ -12,6 +12,9 @@ import type {
   TxnResponse,
 } from '../requests.js';
 
+/** Field 2 of a RangeResponse. */
+const KVS_TAG = 18;
+
 const NO_HEADER: ResponseHeader = { clusterId: 0n, memberId: 0n, revision: 0, raftTerm: 0 };
 
 function readHeader(r: ProtoReader, end: number): ResponseHeader {
@@ -54,6 +57,17 @@ function readKv(r: ProtoReader, end: number): KeyValue {
   return { key, createRevision, modRevision, version, value, lease };
 }
 
+/** The `kvs` of a RangeResponse, one field after the other. Throws CodecError. */
+export function decodeKvs(bytes: Uint8Array): KeyValue[] {
+  const r = new ProtoReader(bytes);
+  const kvs: KeyValue[] = [];
+  while (r.at < bytes.length) {
+    if (r.tag(bytes.length) !== KVS_TAG) throw new CodecError('a field that is no key and value');
+    kvs.push(readKv(r, r.lengthEnd(bytes.length)));
+  }
+  return kvs;
+}
+
 function readRange(r: ProtoReader, end: number): Reply<RangeResponse> {
   let header = NO_HEADER;
   const kvs: KeyValue[] = [];
@@ -63,7 +77,7 @@ function readRange(r: ProtoReader, end: number): Reply<RangeResponse> {
     const tag = r.tag(end);
     switch (tag) {
       case 10: header = readHeader(r, r.lengthEnd(end)); break;
-      case 18: kvs.push(readKv(r, r.lengthEnd(end))); break;
+      case KVS_TAG: kvs.push(readKv(r, r.lengthEnd(end))); break;
       case 24: more = r.bool(end); break;
       case 32: count = r.int64(end); break;
       default: r.skip(tag, end);

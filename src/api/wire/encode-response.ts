@@ -3,6 +3,7 @@
  * size. The header's constant part (cluster, member) is encoded once per process.
  */
 
+import { PackedRange } from './packed-range.js';
 import {
   ProtoWriter, bigFieldSize, bytesFieldSize, int64FieldSize, messageFieldSize,
 } from './proto-writer.js';
@@ -60,14 +61,22 @@ function writeKv(w: ProtoWriter, tag: number, kv: KeyValue): void {
   w.bigField(48, kv.lease);
 }
 
+const tailSize = (p: RangeResponse): number => int64FieldSize(p.count) + (p.more ? 2 : 0);
+
 function rangeBodySize(p: RangeResponse): number {
-  let size = int64FieldSize(p.count) + (p.more ? 2 : 0);
+  let size = tailSize(p);
+  if (p instanceof PackedRange) return size + p.body.length;
   for (const kv of p.kvs) size += messageFieldSize(kvSize(kv));
   return size;
 }
 
 function writeRangeBody(w: ProtoWriter, p: RangeResponse): void {
-  for (const kv of p.kvs) writeKv(w, 18, kv);
+  if (p instanceof PackedRange) w.raw(p.body);
+  else for (const kv of p.kvs) writeKv(w, 18, kv);
+  writeRangeTail(w, p);
+}
+
+function writeRangeTail(w: ProtoWriter, p: RangeResponse): void {
   w.boolField(24, p.more);
   w.int64Field(32, p.count);
 }
@@ -140,7 +149,19 @@ function start(prefix: Uint8Array, revision: number, term: number, bodySize: num
   return w;
 }
 
+/** Of a packed one the bytes around its keys and values are written into the room beside them. */
 export function encodeRangeResponse(prefix: Uint8Array, term: number, p: RangeResponse): Buffer {
+  if (p instanceof PackedRange) {
+    const header: Header = { prefix, revision: p.revision, term };
+    const frame = p.frame(messageFieldSize(headerSize(header)), tailSize(p));
+    if (frame !== undefined) {
+      const inPlace = new ProtoWriter(frame);
+      writeHeader(inPlace, header);
+      inPlace.skip(p.body.length);
+      writeRangeTail(inPlace, p);
+      return inPlace.finish();
+    }
+  }
   const w = start(prefix, p.revision, term, rangeBodySize(p));
   writeRangeBody(w, p);
   return w.finish();

@@ -51,8 +51,9 @@ export class ProtoWriter {
   readonly #out: Buffer;
   #at = 0;
 
-  constructor(size: number) {
-    this.#out = Buffer.allocUnsafe(size);
+  /** Into a new buffer of this size, or into the one given, which must be filled. */
+  constructor(into: number | Buffer) {
+    this.#out = typeof into === 'number' ? Buffer.allocUnsafe(into) : into;
   }
 
   byte(byte: number): void {
@@ -116,6 +117,11 @@ export class ProtoWriter {
       out.set(bytes, at);
     }
     this.#at = at + n;
+  }
+
+  /** Passes over what is in the buffer already. */
+  skip(bytes: number): void {
+    this.#at += bytes;
   }
 
   bytesField(tag: number, bytes: Uint8Array): void {

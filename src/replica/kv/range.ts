@@ -1,7 +1,9 @@
 /**
  * Range reads over a view, in slices. What is read does not depend on how it is sliced: the view is
  * pinned. A range in key order reads no more keys than its limit needs; counting the rest is a sum
- * of live deltas at the newest revision and a walk at an older one.
+ * of live deltas, at an older revision too. Nothing is made for a key: what is asked for is packed
+ * from where it lies into the answer's bytes. Only a sort by something else than the key keeps a
+ * row for each key.
  *
  * As in every version of etcd, a limit without a sort order cuts in key order first, even if a sort
  * target other than the key is named: `limit 2, target version, order none` sorts the first three
@@ -9,13 +11,16 @@
  */
 
 import { assert } from '../../base/assert.js';
-import { EMPTY, compareBytes } from '../../base/bytes.js';
+import { compareBytes } from '../../base/bytes.js';
 import type { Revision } from '../../base/ids.js';
 import { USER_SPACE, type ReadView, type VersionedEntry } from '../../storage/base/read-view.js';
+import { VersionSlot } from '../../storage/base/version-slot.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import { Pace } from './pace.js';
+import { RangePacker, packOne } from './range-packer.js';
+import { rowOf, rowOrder, type Row } from './range-rows.js';
 import { sortSliced } from './sort.js';
-import { decodeKeyValue } from './value-record.js';
+import { RecordHead, decodeKeyValue, readHeadWithin } from './value-record.js';
 import type { KeyValue, RangeRequest, RangeResponse, SortTarget } from '../../api/requests.js';
 
 /** The state that a view belongs to. */
@@ -41,25 +46,42 @@ export function readRevision(requested: Revision, state: StoreState): Revision {
   return requested;
 }
 
-export function toKeyValue(entry: VersionedEntry, withValue = true): KeyValue {
-  return decodeKeyValue(entry.key, entry.revision, entry.value, withValue);
+export function toKeyValue(entry: VersionedEntry): KeyValue {
+  return decodeKeyValue(entry.key, entry.revision, entry.value);
 }
 
-function passes(request: RangeRequest, kv: KeyValue): boolean {
-  if (request.maxModRevision !== 0 && kv.modRevision > request.maxModRevision) return false;
-  if (request.minModRevision !== 0 && kv.modRevision < request.minModRevision) return false;
-  if (request.maxCreateRevision !== 0 && kv.createRevision > request.maxCreateRevision) return false;
-  return request.minCreateRevision === 0 || kv.createRevision >= request.minCreateRevision;
+/** Does any of the bounds of revisions leave keys out? */
+function isFiltered(request: RangeRequest): boolean {
+  return (
+    request.minModRevision !== 0 || request.maxModRevision !== 0 ||
+    request.minCreateRevision !== 0 || request.maxCreateRevision !== 0
+  );
 }
+
+function passes(request: RangeRequest, modRevision: Revision, createRevision: Revision): boolean {
+  if (request.maxModRevision !== 0 && modRevision > request.maxModRevision) return false;
+  if (request.minModRevision !== 0 && modRevision < request.minModRevision) return false;
+  if (request.maxCreateRevision !== 0 && createRevision > request.maxCreateRevision) return false;
+  return request.minCreateRevision === 0 || createRevision >= request.minCreateRevision;
+}
+
+function readHead(slot: VersionSlot, into: RecordHead): void {
+  readHeadWithin(slot.valueBytes, slot.valueAt, slot.valueEnd, slot.revision, into);
+}
+
+/** What a range looks at, one key at a time: no two of them meet between two yields. */
+const head = new RecordHead();
+const found = new VersionSlot();
 
 /** A single key, at once. The hot path of reads. */
 export function rangeOne(view: ReadView, request: RangeRequest, state: StoreState): RangeResponse {
-  const entry = view.get(USER_SPACE, request.key, readRevision(request.revision, state));
-  const revision = state.revision;
-  if (entry === undefined || entry.tombstone) return { revision, kvs: NO_KVS, more: false, count: 0 };
+  const { revision } = state;
+  const live = view.find(USER_SPACE, request.key, readRevision(request.revision, state), found) && !found.tombstone;
+  if (!live) return { revision, kvs: NO_KVS, more: false, count: 0 };
   if (request.countOnly) return { revision, kvs: NO_KVS, more: false, count: 1 };
-  const kv = toKeyValue(entry, !request.keysOnly);
-  return { revision, kvs: passes(request, kv) ? [kv] : NO_KVS, more: false, count: 1 };
+  readHead(found, head);
+  if (!passes(request, found.revision, head.createRevision)) return { revision, kvs: NO_KVS, more: false, count: 1 };
+  return packOne(request.key, found, head, !request.keysOnly, revision);
 }
 
 /**
@@ -73,46 +95,63 @@ export function* range(
 ): Generator<void, RangeResponse> {
   if (request.rangeEnd.length === 0) return rangeOne(view, request, state);
   const at = readRevision(request.revision, state);
-  const revision = state.revision;
+  const { revision } = state;
   const from = request.key;
   const to = rangeTo(request.rangeEnd);
   if (to !== undefined && compareBytes(to, from) <= 0) return { revision, kvs: NO_KVS, more: false, count: 0 };
-  if (request.countOnly) {
-    const count = at === revision ? view.countLive(from, to) : yield* walkCount(view, from, to, at, pace);
-    return { revision, kvs: NO_KVS, more: false, count };
-  }
+  const counted = { view, from, to, at, newest: at === revision };
+  if (request.countOnly) return { revision, kvs: NO_KVS, more: false, count: yield* countOf(counted) };
   const plan = planOf(request);
-  const options = { from, to, atRevision: at, reverse: plan.reverse };
-  const withValue = !request.keysOnly || plan.sortBy === 'value';
-  let kvs: KeyValue[] = [];
+  const filtered = isFiltered(request);
+  const limit = request.limit > 0 ? request.limit : Infinity;
+  const walk = view.walk(USER_SPACE, { from, to, atRevision: at, reverse: plan.reverse });
+  const { slot } = walk;
+  const packer = new RangePacker();
+  const rows: Row[] | undefined = plan.sortBy === undefined ? undefined : [];
   let walked = 0;
-  let exhausted = true;
-  for (const entry of view.scan(USER_SPACE, options)) {
-    if (kvs.length >= plan.wanted && at === revision) {
-      exhausted = false;
-      break;
-    }
-    walked += 1;
-    if (kvs.length < plan.wanted) {
-      const kv = toKeyValue(entry, withValue);
-      if (passes(request, kv)) kvs.push(kv);
-    }
+  let matched = 0;
+  while (matched < plan.wanted && walk.next()) {
     if (pace.step()) yield;
+    if (!walk.visible) continue;
+    walked += 1;
+    const wanted = matched < limit;
+    if (filtered || wanted || rows !== undefined) readHead(slot, head);
+    if (filtered && !passes(request, slot.revision, head.createRevision)) continue;
+    matched += 1;
+    if (rows !== undefined) rows.push(rowOf(slot, head, plan.sortBy));
+    else if (wanted) packer.add(slot, head, !request.keysOnly);
   }
-  assert(kvs.length <= walked && kvs.length <= plan.wanted, 'no key is given that was not looked at');
-  const count = exhausted ? walked : view.countLive(from, to);
-  if (plan.sortBy !== undefined) kvs = yield* sortSliced(kvs, comparator(plan.sortBy, plan.descending), pace);
-  const more = request.limit > 0 && kvs.length > request.limit;
-  if (more) kvs.length = request.limit;
-  if (request.keysOnly && withValue) kvs = kvs.map((kv) => ({ ...kv, value: EMPTY }));
-  return { revision, kvs, more, count };
+  assert(matched <= walked && matched <= plan.wanted, 'no key is given that was not looked at');
+  const count = matched < plan.wanted ? walked : yield* countOf(counted);
+  if (rows !== undefined) yield* packSorted(rows, plan, limit, !request.keysOnly, packer, pace);
+  return yield* packer.finish(revision, matched > limit, count);
+}
+
+interface Counted {
+  readonly view: ReadView;
+  readonly from: Uint8Array;
+  readonly to: Uint8Array | undefined;
+  readonly at: Revision;
+  readonly newest: boolean;
+}
+
+/** All live keys of the range, whatever limit and filters say: what etcd's `count` means. */
+function* countOf({ view, from, to, at, newest }: Counted): Generator<void, number> {
+  if (newest) return view.countLive(from, to);
+  let count = 0;
+  for (const part of view.countLiveAt(from, to, at)) {
+    count += part;
+    yield;
+  }
+  assert(count >= 0, `live keys of a range: ${count}`);
+  return count;
 }
 
 interface RangePlan {
   readonly reverse: boolean;
   /** Matching keys after which nothing more is read: one more than the limit, for `more`. */
   readonly wanted: number;
-  /** Undefined: the scan's order is the order asked for. */
+  /** Undefined: the walk's order is the order asked for. */
   readonly sortBy: SortTarget | undefined;
   readonly descending: boolean;
 }
@@ -121,37 +160,19 @@ function planOf(request: RangeRequest): RangePlan {
   const limited = request.limit > 0 ? request.limit + 1 : Infinity;
   const descending = request.sortOrder === 'descend';
   if (request.sortTarget === 'key') return { reverse: descending, wanted: limited, sortBy: undefined, descending };
-  const filtered =
-    request.minModRevision !== 0 || request.maxModRevision !== 0 ||
-    request.minCreateRevision !== 0 || request.maxCreateRevision !== 0;
-  const wanted = request.sortOrder === 'none' && !filtered ? limited : Infinity;
+  const wanted = request.sortOrder === 'none' && !isFiltered(request) ? limited : Infinity;
   return { reverse: false, wanted, sortBy: request.sortTarget, descending };
 }
 
-/** Keys that tie stay in key order, whichever way the rest is sorted. */
-function comparator(by: SortTarget, descending: boolean): (a: KeyValue, b: KeyValue) => number {
-  const sign = descending ? -1 : 1;
-  switch (by) {
-    case 'version': return (a, b) => sign * (a.version - b.version);
-    case 'create': return (a, b) => sign * (a.createRevision - b.createRevision);
-    case 'mod': return (a, b) => sign * (a.modRevision - b.modRevision);
-    case 'value': return (a, b) => sign * compareBytes(a.value, b.value);
-    case 'key':
-    default: return (a, b) => sign * compareBytes(a.key, b.key);
-  }
-}
-
-function* walkCount(
-  view: ReadView,
-  from: Uint8Array,
-  to: Uint8Array | undefined,
-  at: Revision,
-  pace: Pace,
-): Generator<void, number> {
-  let count = 0;
-  for (const _entry of view.scan(USER_SPACE, { from, to, atRevision: at })) {
-    count += 1;
+function* packSorted(
+  rows: Row[], plan: RangePlan, limit: number, withValue: boolean, packer: RangePacker, pace: Pace,
+): Generator<void, void> {
+  const sorted = yield* sortSliced(rows, rowOrder(plan), pace);
+  const end = Math.min(limit, sorted.length);
+  for (let i = 0; i < end; i++) {
+    const { slot } = sorted[i] as Row;
+    readHead(slot, head);
+    packer.add(slot, head, withValue);
     if (pace.step()) yield;
   }
-  return count;
 }

@@ -62,17 +62,24 @@ export function encodeRecord(
 export class RecordHead {
   createRevision: Revision = 0;
   version = 0;
-  lease: LeaseId = 0n;
-  /** Where the user's bytes begin. */
+  /** The lease, as two halves of 32 bits: most keys have none, and a BigInt is an object. */
+  leaseLow = 0;
+  leaseHigh = 0;
+  /** Where the user's bytes begin, in the bytes that hold the record. */
   valueAt = 0;
+
+  get lease(): LeaseId {
+    if ((this.leaseLow | this.leaseHigh) === 0) return 0n;
+    return (BigInt(this.leaseHigh | 0) << 32n) | BigInt(this.leaseLow >>> 0);
+  }
 }
 
-function readVarint(record: Uint8Array, head: RecordHead): number {
+function readVarint(bytes: Uint8Array, end: number, head: RecordHead): number {
   let result = 0;
   let scale = 1;
   for (let i = 0; i < 8; i++) {
-    const byte = record[head.valueAt++];
-    if (byte === undefined) throw new CodecError('value record ends early');
+    if (head.valueAt >= end) throw new CodecError('value record ends early');
+    const byte = bytes[head.valueAt++] as number;
     result += (byte & 0x7f) * scale;
     if (byte < 0x80) {
       if (result > Number.MAX_SAFE_INTEGER) break;
@@ -85,21 +92,33 @@ function readVarint(record: Uint8Array, head: RecordHead): number {
 
 /** Reads everything but the user's bytes into `head`. Throws CodecError. */
 export function readRecordHead(record: Uint8Array, modRevision: Revision, head: RecordHead): void {
-  const flags = record[0];
-  if (flags === undefined) throw new CodecError('value record is empty');
+  readHeadWithin(record, 0, record.length, modRevision, head);
+}
+
+/** Of the record [at, end) of `bytes`. Throws CodecError. */
+export function readHeadWithin(bytes: Uint8Array, at: number, end: number, modRevision: Revision, head: RecordHead): void {
+  if (at >= end) throw new CodecError('value record is empty');
+  const flags = bytes[at] as number;
   if (flags >> 4 !== FORMAT || (flags & 0x0e) !== 0) throw new CodecError(`value record has unknown flags ${flags}`);
-  head.valueAt = 1;
-  const age = readVarint(record, head);
+  head.valueAt = at + 1;
+  const age = readVarint(bytes, end, head);
   if (age >= modRevision) throw new CodecError('value record was created before the first revision');
   head.createRevision = modRevision - age;
-  head.version = readVarint(record, head);
+  head.version = readVarint(bytes, end, head);
   if (head.version === 0) throw new CodecError('value record of a live key has version 0');
-  head.lease = 0n;
+  head.leaseLow = 0;
+  head.leaseHigh = 0;
   if ((flags & HAS_LEASE) === 0) return;
-  const at = head.valueAt;
-  if (at + 8 > record.length) throw new CodecError('value record ends early');
-  head.lease = new DataView(record.buffer, record.byteOffset, record.byteLength).getBigInt64(at, true);
-  head.valueAt = at + 8;
+  const leaseAt = head.valueAt;
+  if (leaseAt + 8 > end) throw new CodecError('value record ends early');
+  head.leaseLow = read32(bytes, leaseAt);
+  head.leaseHigh = read32(bytes, leaseAt + 4);
+  head.valueAt = leaseAt + 8;
+}
+
+function read32(bytes: Uint8Array, at: number): number {
+  const low = (bytes[at] as number) | ((bytes[at + 1] as number) << 8) | ((bytes[at + 2] as number) << 16);
+  return (low | ((bytes[at + 3] as number) << 24)) >>> 0;
 }
 
 const scratch = new RecordHead();

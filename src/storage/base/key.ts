@@ -170,6 +170,25 @@ export function userKeyOfPrefix(prefix: Uint8Array): Uint8Array {
   return out;
 }
 
+/** Bytes of the user key whose prefix is [0, end) of `bytes`. */
+export function userKeyLength(bytes: Uint8Array, end: number): number {
+  let length = end - 3;
+  // Each zero of the key is followed by a byte that is not its own.
+  for (let i = 1; i < end - 2; i++) if (bytes[i] === 0) length--;
+  return length;
+}
+
+/** Writes that key to `out` from `to` on; where it ends. */
+export function writeUserKey(out: Uint8Array, to: number, bytes: Uint8Array, end: number): number {
+  let at = to;
+  for (let i = 1; i < end - 2; i++) {
+    const byte = bytes[i] as number;
+    out[at++] = byte;
+    if (byte === 0) i++;
+  }
+  return at;
+}
+
 interface InternalKey {
   readonly space: number;
   readonly key: Uint8Array;

@@ -55,12 +55,17 @@ export interface ScanOptions {
 }
 
 /**
- * Walks the newest visible version of each key of a range, in the order asked for. A walk that
- * threw goes on where it was when it is moved again: nothing is left out.
+ * Walks the keys of a range, in the order asked for, and finds the newest visible version of each.
+ * A walk that threw goes on where it was when it is moved again: nothing is left out.
  */
 export interface KeyWalk {
   /** What the walk stands at; only after `next` gave true, and until the next move. */
   readonly slot: VersionSlot;
+  /**
+   * False: the key has no version to show, only the slot's key counts. A move passes one key, so
+   * that who walks over many dead ones can stop in between.
+   */
+  readonly visible: boolean;
   /** To the next key; false at the end. Throws StorageError BLOCK_UNREADABLE. */
   next(): boolean;
 }

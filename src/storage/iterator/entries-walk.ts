@@ -6,6 +6,7 @@ import { VersionSlot } from '../base/version-slot.js';
 
 export class EntriesWalk implements KeyWalk {
   readonly slot = new VersionSlot();
+  readonly visible = true;
   readonly #space: Space;
   readonly #entries: Iterator<VersionedEntry, unknown>;
 

@@ -36,6 +36,7 @@ const OUT = Infinity;
 
 export class MergedWalk implements KeyWalk {
   readonly slot = new VersionSlot();
+  visible = false;
   readonly #sources: readonly KeyCursor[];
   readonly #from: Uint8Array;
   readonly #to: Uint8Array;
@@ -75,21 +76,21 @@ export class MergedWalk implements KeyWalk {
   }
 
   next(): boolean {
-    while (!this.#done) {
-      if (this.#positioned) this.#advance();
-      else this.#position();
-      if (this.#leading === 0) break;
-      const leader = this.#sources[this.#leaders[0] as number] as KeyCursor;
-      this.slot.copyKey(leader.keyBytes, 0, leader.keyEnd);
-      this.#started = true;
-      this.#taken = false;
-      const found = this.#resolve();
-      this.#taken = true;
-      this.#positioned = true;
-      if (found && (!this.slot.tombstone || this.#tombstones)) return true;
+    if (this.#done) return false;
+    if (this.#positioned) this.#advance();
+    else this.#position();
+    if (this.#leading === 0) {
+      this.#done = true;
+      return false;
     }
-    this.#done = true;
-    return false;
+    const leader = this.#sources[this.#leaders[0] as number] as KeyCursor;
+    this.slot.copyKey(leader.keyBytes, 0, leader.keyEnd);
+    this.#started = true;
+    this.#taken = false;
+    this.visible = this.#resolve() && (!this.slot.tombstone || this.#tombstones);
+    this.#taken = true;
+    this.#positioned = true;
+    return true;
   }
 
   /** All cursors from anew: at the start, and after a move that threw. */

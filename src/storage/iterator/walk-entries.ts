@@ -16,8 +16,10 @@ export class WalkEntries implements IterableIterator<VersionedEntry> {
   }
 
   next(): IteratorResult<VersionedEntry, undefined> {
-    if (this.#done || !this.#walk.next()) return this.return();
     const { slot } = this.#walk;
+    do {
+      if (this.#done || !this.#walk.next()) return this.return();
+    } while (!this.#walk.visible);
     return { done: false, value: new Entry(slot.keyBytes.slice(0, slot.keyEnd), slot) };
   }
 

@@ -5,6 +5,7 @@ import { runToEnd } from './run-to-end.js';
 import { range } from '../range.js';
 import { readTxn } from '../txn.js';
 import { validateCommand, validateRange, validateTxn } from '../validate.js';
+import { PackedRange } from '../../../api/wire/packed-range.js';
 import { MemoryTree } from './memory-tree.js';
 import { command, rangeOf, type putOf, type txnOf } from './requests.js';
 import type { ReadableTree } from '../../../storage/base/read-view.js';
@@ -95,6 +96,7 @@ export function refusal(fn: () => unknown): string {
 /** As text, the same for views and owned bytes. Undefined gives 'undefined'. */
 export function plain(value: unknown): string {
   return String(JSON.stringify(value, (key, v: unknown) => {
+    if (v instanceof PackedRange) return { revision: v.revision, kvs: v.kvs, more: v.more, count: v.count };
     if (v instanceof Uint8Array) return Buffer.from(v).toString('hex');
     if (typeof v === 'bigint') return `${v}n`;
     if (key === 'kvs' || key === 'prevKvs') return (v as KeyValue[]).map(plainKv);
