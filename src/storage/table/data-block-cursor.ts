@@ -257,7 +257,11 @@ export class DataBlockCursor {
         return;
       }
       this.#head(this.#next);
-      if (this.#shared >= length) continue;
+      if (this.#shared >= length) {
+        // Only the first `length` bytes are looked at again: the rest of the key is left out.
+        this.#keyBytes = this.#shared + this.#unshared;
+        continue;
+      }
       const same = this.#sharesUpTo(length);
       this.#takeKey();
       if (!same) return;

@@ -24,7 +24,8 @@ const format: TableFormat = { ...DEFAULT_TREE_SETTINGS.format, blockBytes: 128 }
 
 export class StorageTree {
   readonly disk = new MemoryDisk();
-  readonly store = new TableStore(this.disk, new BlockCache(1 << 20), noFaults);
+  readonly cache = new BlockCache(1 << 20);
+  readonly store = new TableStore(this.disk, this.cache, noFaults);
   tree = new Tree({ disk: this.disk, tables: this.store, durable: Version.empty() });
 
   /** Seals with the given system state, and flushes. Takes two log indices from `index` on. */
