@@ -20,6 +20,8 @@ export const ETCD_MESSAGES = {
   /** Ours: etcd bounds the request only. INVALID_ARGUMENT. */
   KEY_TOO_LONG: 'kintsugi: key is too long',
   REQUEST_TOO_LARGE: 'etcdserver: request is too large',
+  /** Ours: RESOURCE_EXHAUSTED, as grpc-go says of a message beyond its limit. */
+  RESPONSE_TOO_LARGE: 'kintsugi: response is too large',
   TOO_MANY_REQUESTS: 'etcdserver: too many requests',
   NO_LEADER: 'etcdserver: no leader',
   NOT_LEADER: 'etcdserver: not leader',
@@ -39,8 +41,8 @@ export const ETCD_MESSAGES = {
 export type EtcdErrorCode = keyof typeof ETCD_MESSAGES;
 
 /**
- * A refusal that changed nothing, except TIMEOUT*: there the outcome is unknown. `message` is what
- * the client gets.
+ * A refusal that changed nothing, except TIMEOUT*: there the outcome is unknown, and
+ * RESPONSE_TOO_LARGE, which says what was done. `message` is what the client gets.
  */
 export class EtcdError extends KintsugiError<EtcdErrorCode> {
   override readonly name = 'EtcdError';

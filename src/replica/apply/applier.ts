@@ -19,6 +19,7 @@ import { ReplicaError } from '../base/errors.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import type { HealingHooks } from '../hooks/healing-hooks.js';
 import type { ApplyOutcome } from '../kv/kv-machine.js';
+import { tooLarge } from '../kv/response-budget.js';
 import type { ReplicatedState } from '../kv/replicated-state.js';
 import type { DurableLog } from '../log/durable-log.js';
 import type { Life } from '../state/life.js';
@@ -339,6 +340,9 @@ export class Applier {
         return;
       case 'refused':
         proposals.refused(id, outcome.error);
+        return;
+      case 'unanswered':
+        proposals.refused(id, tooLarge(true));
         return;
       case 'duplicate':
       case 'evicted':

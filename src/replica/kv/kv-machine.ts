@@ -2,9 +2,11 @@
  * The replicated key-value state machine: applies log entries to the tree. S2: what it does is a
  * function of the entries applied before, and of nothing else; so is every refusal.
  *
- * An entry's changes are gathered in an overlay, in slices, and published with one write at the
- * very end, together with the new revision and the id that makes it apply once. If a read throws (a
- * block beyond repair), nothing was changed, and the same entry is applied again after repair.
+ * An entry's changes are gathered in an overlay, in slices; then they go into the tree, in slices
+ * too, where nobody sees them; and all of them are published at the very end and at once, together
+ * with the new revision and the id that makes it apply once. If a read throws (a block beyond
+ * repair), nothing was changed, and the same entry is applied again after repair. All reads come
+ * before the first change, so what has begun to go in does not fail.
  */
 
 import { assert, unreachable } from '../../base/assert.js';
@@ -16,10 +18,11 @@ import {
 } from '../../storage/base/read-view.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import { AppliedIds, type ProposalId } from './applied-ids.js';
-import { deleteRange, leaseCheck, put, recordOfPut, type LeaseSet, type WriteRules } from './operations.js';
-import { Overlay } from './overlay.js';
+import { deleteOne, deleteRange, leaseCheck, put, recordOfPut, type LeaseSet, type WriteRules } from './operations.js';
+import { Overlay, type Changes } from './overlay.js';
 import { Pace, SLICE_KEYS } from './pace.js';
 import { toKeyValue, type StoreState } from './range.js';
+import { ResponseBudget } from './response-budget.js';
 import { SYSTEM_KEYS, systemWrite } from './system-keys.js';
 import { TxnRun } from './txn.js';
 import type { KvCommand, KvResponse } from './command.js';
@@ -28,6 +31,8 @@ import type { CompactionRequest, DeleteRangeRequest, PutRequest } from '../../ap
 export type ApplyOutcome =
   /** `response` is undefined unless it was wanted. */
   | { readonly kind: 'done'; readonly response: KvResponse | undefined }
+  /** Carried out, but its response was too large to be gathered. */
+  | { readonly kind: 'unanswered' }
   /** Refused alike on every replica; nothing was changed but that the id counts as applied. */
   | { readonly kind: 'refused'; readonly error: EtcdError }
   /** Was applied before, by an earlier entry; nothing was changed. */
@@ -36,7 +41,7 @@ export type ApplyOutcome =
   | { readonly kind: 'evicted' };
 
 export interface KvMachineOptions {
-  /** Keys looked at between two yields. Default 512. */
+  /** Keys looked at between two yields. Default {@link SLICE_KEYS}. */
   readonly sliceKeys?: number;
   /** Must be replicated state. Default: there are no leases. */
   readonly leases?: LeaseSet;
@@ -44,8 +49,14 @@ export interface KvMachineOptions {
 
 const FORMAT = 1;
 const DONE: ApplyOutcome = { kind: 'done', response: undefined };
+const UNANSWERED: ApplyOutcome = { kind: 'unanswered' };
 const DUPLICATE: ApplyOutcome = { kind: 'duplicate' };
 const EVICTED: ApplyOutcome = { kind: 'evicted' };
+
+function outcomeOf(response: KvResponse | undefined, budget: ResponseBudget): ApplyOutcome {
+  if (budget.exceeded) return UNANSWERED;
+  return response === undefined ? DONE : { kind: 'done', response };
+}
 
 export class KvMachine {
   readonly #tree: ReadableTree;
@@ -63,6 +74,8 @@ export class KvMachine {
   #appliedIndex: LogIndex = 0;
   /** An entry is applied in slices: its overlay is not published yet. */
   #applying = false;
+  /** Changes of that entry are in the tree, and not all: it is not given up any more. */
+  #staging = false;
   /** What {@link state} gave, until it changes. */
   #state: StoreState | undefined;
 
@@ -110,9 +123,9 @@ export class KvMachine {
   }
 
   /**
-   * Applies in slices; drive it to its end, or call `return()` on it: there is one at a time.
-   * Throws StorageError when a block cannot be read; nothing was changed then. Call
-   * {@link tryApplyFast} first: most entries need no slices.
+   * Applies in slices; drive it to its end: there is one at a time. Throws StorageError when a
+   * block cannot be read; nothing was changed then. Call {@link tryApplyFast} first: most entries
+   * need no slices.
    */
   *apply(
     index: LogIndex,
@@ -126,20 +139,21 @@ export class KvMachine {
     this.#applying = true;
     try {
       const overlay = new Overlay(view, this.#revision + 1);
+      const budget = new ResponseBudget(wantResponse);
+      const pace = new Pace(this.#sliceKeys);
       let outcome: ApplyOutcome;
       try {
-        const response = yield* this.#evaluate(overlay, command, wantResponse);
-        outcome = response === undefined ? DONE : { kind: 'done', response };
+        outcome = outcomeOf(yield* this.#evaluate(overlay, command, budget, pace), budget);
       } catch (error) {
         if (!(error instanceof EtcdError)) throw error;
         this.#finish(index, id);
         return { kind: 'refused', error };
       }
-      this.#publish(overlay.take());
+      yield* this.#publish(overlay.take(), pace);
       this.#finish(index, id);
       return outcome;
     } finally {
-      this.#applying = false;
+      this.#applying = this.#staging;
       view.release();
     }
   }
@@ -187,12 +201,31 @@ export class KvMachine {
     this.#appliedIndex = index;
   }
 
-  #publish(writes: readonly TreeWrite[]): void {
-    if (writes.length === 0) return;
-    assert(writes[0]?.revision === this.#revision + 1, 'S2 an entry has the next revision');
+  /** What is large goes in slices; readers see none of it before the end. */
+  *#publish(changes: Changes, pace: Pace): Generator<void, void> {
+    const few = changes.few(this.#sliceKeys);
+    if (few !== undefined) return this.#publishNow(few);
+    this.#staging = true;
+    for (const write of changes) {
+      this.#tree.stage(write);
+      if (pace.step(write.value.length)) yield;
+    }
+    this.#tree.publish();
+    this.#staging = false;
+    this.#moved(changes.revision);
+  }
+
+  #publishNow(writes: readonly TreeWrite[]): void {
+    const [first] = writes;
+    if (first === undefined) return;
     assert(writes.at(-1)?.sub === writes.length - 1, 'S2 the changes of an entry are numbered from 0');
     this.#tree.write(writes);
-    this.#revision += 1;
+    this.#moved(first.revision);
+  }
+
+  #moved(revision: Revision): void {
+    assert(revision === this.#revision + 1, 'S2 an entry has the next revision');
+    this.#revision = revision;
     this.#state = undefined;
   }
 
@@ -201,7 +234,7 @@ export class KvMachine {
     const revision = this.#revision + 1;
     const found = this.#tree.current.get(USER_SPACE, request.key, this.#revision);
     const prev = found === undefined || found.tombstone ? undefined : found;
-    this.#publish([
+    this.#publishNow([
       {
         space: USER_SPACE, key: request.key, revision, sub: 0, tombstone: false, liveDelta: prev === undefined ? 1 : 0,
         value: recordOfPut(request, prev, revision),
@@ -214,10 +247,11 @@ export class KvMachine {
 
   #applyDeleteOne(request: DeleteRangeRequest, wantResponse: boolean): ApplyOutcome {
     const overlay = new Overlay(this.#tree.current, this.#revision + 1);
-    const step = deleteRange(overlay, request, wantResponse, new Pace(this.#sliceKeys)).next();
-    assert(step.done === true, 'the delete of one key needs no slices');
-    this.#publish(overlay.take());
-    return step.value === undefined ? DONE : { kind: 'done', response: { kind: 'delete-range', response: step.value } };
+    const response = deleteOne(overlay, request, new ResponseBudget(wantResponse));
+    const few = overlay.take().few(1);
+    assert(few !== undefined, 'the delete of one key needs no slices');
+    this.#publishNow(few);
+    return response === undefined ? DONE : { kind: 'done', response: { kind: 'delete-range', response } };
   }
 
   #applyCompaction(request: CompactionRequest, wantResponse: boolean): ApplyOutcome {
@@ -229,19 +263,23 @@ export class KvMachine {
     return { kind: 'done', response: { kind: 'compact', response: { revision: this.#revision } } };
   }
 
-  *#evaluate(overlay: Overlay, command: KvCommand, wantResponse: boolean): Generator<void, KvResponse | undefined> {
-    const pace = new Pace(this.#sliceKeys);
+  *#evaluate(
+    overlay: Overlay,
+    command: KvCommand,
+    budget: ResponseBudget,
+    pace: Pace,
+  ): Generator<void, KvResponse | undefined> {
     switch (command.kind) {
       case 'put': {
-        const response = put(overlay, command.request, this.#rules, wantResponse);
+        const response = put(overlay, command.request, this.#rules, budget);
         return response && { kind: 'put', response };
       }
       case 'delete-range': {
-        const response = yield* deleteRange(overlay, command.request, wantResponse, pace);
+        const response = yield* deleteRange(overlay, command.request, budget, pace);
         return response && { kind: 'delete-range', response };
       }
       case 'txn': {
-        const run = new TxnRun(overlay, this.state(), this.#rules, wantResponse, pace);
+        const run = new TxnRun(overlay, this.state(), this.#rules, budget, pace);
         const response = yield* run.run(command.request);
         return response && { kind: 'txn', response };
       }
@@ -258,7 +296,8 @@ export class KvMachine {
   *prefetch(view: ReadView, command: KvCommand): Generator<void, void> {
     if (this.tryPrefetchFast(view, command)) return;
     try {
-      yield* this.#evaluate(new Overlay(view, this.#revision + 1), command, true);
+      const overlay = new Overlay(view, this.#revision + 1);
+      yield* this.#evaluate(overlay, command, new ResponseBudget(true), new Pace(this.#sliceKeys));
     } catch (error) {
       if (!(error instanceof EtcdError)) throw error;
     }

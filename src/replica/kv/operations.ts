@@ -5,11 +5,13 @@
 
 import { compareBytes } from '../../base/bytes.js';
 import type { LeaseId } from '../../base/ids.js';
-import { USER_SPACE, type TreeWrite, type VersionedEntry } from '../../storage/base/read-view.js';
+import { USER_SPACE, type VersionedEntry } from '../../storage/base/read-view.js';
 import { EtcdError } from '../../api/etcd-error.js';
+import { KeyRun } from './key-run.js';
 import type { Overlay } from './overlay.js';
 import type { Pace } from './pace.js';
 import { rangeTo, toKeyValue } from './range.js';
+import type { ResponseBudget } from './response-budget.js';
 import { RecordHead, encodeRecord, readRecordHead } from './value-record.js';
 import type { DeleteRangeRequest, DeleteRangeResponse, KeyValue, PutRequest, PutResponse } from '../../api/requests.js';
 
@@ -44,43 +46,64 @@ export function put(
   overlay: Overlay,
   request: PutRequest,
   rules: WriteRules,
-  wantResponse: boolean,
+  budget: ResponseBudget,
 ): PutResponse | undefined {
   leaseCheck(request, rules);
   const found = overlay.get(USER_SPACE, request.key, overlay.revision);
   const prev = found === undefined || found.tombstone ? undefined : found;
   overlay.put(request.key, recordOfPut(request, prev, overlay.revision), prev === undefined ? 1 : 0);
-  if (!wantResponse) return undefined;
-  return { revision: overlay.revision, prevKv: request.prevKv && prev !== undefined ? toKeyValue(prev) : undefined };
+  if (!budget.wanted) return undefined;
+  const prevKv = request.prevKv && prev !== undefined ? toKeyValue(prev) : undefined;
+  if (prevKv !== undefined) budget.take(prevKv);
+  return budget.wanted ? { revision: overlay.revision, prevKv } : undefined;
 }
 
 /** The overlay changes once, when all keys are known. */
 export function* deleteRange(
   overlay: Overlay,
   request: DeleteRangeRequest,
-  wantResponse: boolean,
+  budget: ResponseBudget,
   pace: Pace,
 ): Generator<void, DeleteRangeResponse | undefined> {
-  const run: TreeWrite[] = [];
+  if (request.rangeEnd.length === 0) return deleteOne(overlay, request, budget);
+  const range = { from: request.key, to: rangeTo(request.rangeEnd) };
+  const keys = new KeyRun();
   const prevKvs: KeyValue[] = [];
-  const wantPrev = wantResponse && request.prevKv;
-  if (request.rangeEnd.length === 0) {
-    const entry = overlay.get(USER_SPACE, request.key, overlay.revision);
-    if (entry !== undefined && !entry.tombstone) {
-      run.push(overlay.tombstone(request.key, 0));
-      if (wantPrev) prevKvs.push(toKeyValue(entry));
-    }
-  } else {
-    const to = rangeTo(request.rangeEnd);
-    if (to === undefined || compareBytes(request.key, to) < 0) {
-      for (const entry of overlay.scan(USER_SPACE, { from: request.key, to, atRevision: overlay.revision })) {
-        run.push(overlay.tombstone(entry.key, run.length));
-        if (wantPrev) prevKvs.push(toKeyValue(entry));
-        if (pace.step()) yield;
+  if (range.to === undefined || compareBytes(range.from, range.to) < 0) {
+    // Tombstones are looked at too: a long stretch of them is work like any other.
+    for (const entry of overlay.scan(USER_SPACE, { ...range, atRevision: overlay.revision, tombstones: true })) {
+      if (!entry.tombstone) {
+        keys.add(entry.key);
+        if (request.prevKv) keepPrev(prevKvs, entry, budget);
       }
+      if (pace.step(entry.value.length)) yield;
     }
+    overlay.deleteRange(range, keys);
   }
-  overlay.deleteRun(run);
-  if (!wantResponse) return undefined;
-  return { revision: overlay.changed ? overlay.revision : overlay.revision - 1, deleted: run.length, prevKvs };
+  return deleted(overlay, keys.size, prevKvs, budget);
+}
+
+/** The delete of one key, at once. */
+export function deleteOne(overlay: Overlay, request: DeleteRangeRequest, budget: ResponseBudget): DeleteRangeResponse | undefined {
+  const prevKvs: KeyValue[] = [];
+  const entry = overlay.get(USER_SPACE, request.key, overlay.revision);
+  const live = entry !== undefined && !entry.tombstone;
+  if (live) {
+    overlay.deleteKey(request.key);
+    if (request.prevKv) keepPrev(prevKvs, entry, budget);
+  }
+  return deleted(overlay, live ? 1 : 0, prevKvs, budget);
+}
+
+function keepPrev(prevKvs: KeyValue[], entry: VersionedEntry, budget: ResponseBudget): void {
+  if (!budget.wanted) return;
+  const kv = toKeyValue(entry);
+  budget.take(kv);
+  if (budget.wanted) prevKvs.push(kv);
+  else prevKvs.length = 0;
+}
+
+function deleted(overlay: Overlay, count: number, prevKvs: readonly KeyValue[], budget: ResponseBudget): DeleteRangeResponse | undefined {
+  if (!budget.wanted) return undefined;
+  return { revision: overlay.changed ? overlay.revision : overlay.revision - 1, deleted: count, prevKvs };
 }

@@ -13,6 +13,7 @@ import { deleteRange, leaseCheck, put, type WriteRules } from './operations.js';
 import { Overlay } from './overlay.js';
 import { Pace } from './pace.js';
 import { range, rangeTo, readRevision, type StoreState } from './range.js';
+import { ResponseBudget, tooLarge } from './response-budget.js';
 import { RecordHead, readRecordHead } from './value-record.js';
 import type {
   Compare, CompareResult, RequestOp, ResponseOp, TxnRequest, TxnResponse,
@@ -78,10 +79,12 @@ function* compareHolds(view: ReadView, compare: Compare, at: Revision, pace: Pac
   const to = rangeTo(compare.rangeEnd);
   let empty = true;
   if (to === undefined || compareBytes(compare.key, to) < 0) {
-    for (const entry of view.scan(USER_SPACE, { from: compare.key, to, atRevision: at })) {
-      empty = false;
-      if (!holds(compare, entry)) return false;
-      if (pace.step()) yield;
+    for (const entry of view.scan(USER_SPACE, { from: compare.key, to, atRevision: at, tombstones: true })) {
+      if (!entry.tombstone) {
+        empty = false;
+        if (!holds(compare, entry)) return false;
+      }
+      if (pace.step(entry.value.length)) yield;
     }
   }
   return empty ? holds(compare, undefined) : true;
@@ -93,17 +96,17 @@ export class TxnRun {
   readonly #state: StoreState;
   readonly #rules: WriteRules;
   readonly #pace: Pace;
-  readonly #wantResponse: boolean;
+  readonly #budget: ResponseBudget;
   /** The branches taken, outermost first, in the order in which the operations are met. */
   readonly #path: boolean[] = [];
   /** The next of them, in each walk over the operations. */
   #at = 0;
 
-  constructor(overlay: Overlay, state: StoreState, rules: WriteRules, wantResponse: boolean, pace: Pace) {
+  constructor(overlay: Overlay, state: StoreState, rules: WriteRules, budget: ResponseBudget, pace: Pace) {
     this.#overlay = overlay;
     this.#state = state;
     this.#rules = rules;
-    this.#wantResponse = wantResponse;
+    this.#budget = budget;
     this.#pace = pace;
   }
 
@@ -171,25 +174,28 @@ export class TxnRun {
     for (const op of this.#branch(request)) {
       const response = yield* this.#executeOp(op);
       if (response !== undefined) responses.push(response);
+      if (this.#budget.exceeded) responses.length = 0;
       if (this.#pace.step()) yield;
     }
-    return this.#wantResponse ? { revision: 0, succeeded, responses } : undefined;
+    return this.#budget.wanted ? { revision: 0, succeeded, responses } : undefined;
   }
 
   *#executeOp(op: RequestOp): Generator<void, ResponseOp | undefined> {
-    const want = this.#wantResponse;
+    const budget = this.#budget;
     switch (op.kind) {
       case 'range': {
-        if (!want) return undefined;
+        if (!budget.wanted) return undefined;
         const state = { revision: this.#revision(), compactRevision: this.#state.compactRevision };
-        return { kind: 'range', response: yield* range(this.#overlay, op.request, state, this.#pace) };
+        const response = yield* range(this.#overlay, op.request, state, this.#pace);
+        budget.takeAll(response.kvs);
+        return { kind: 'range', response };
       }
       case 'put': {
-        const response = put(this.#overlay, op.request, this.#rules, want);
+        const response = put(this.#overlay, op.request, this.#rules, budget);
         return response && { kind: 'put', response };
       }
       case 'delete-range': {
-        const response = yield* deleteRange(this.#overlay, op.request, want, this.#pace);
+        const response = yield* deleteRange(this.#overlay, op.request, budget, this.#pace);
         return response && { kind: 'delete-range', response };
       }
       case 'txn': {
@@ -213,7 +219,9 @@ export function* readTxn(
 ): Generator<void, TxnResponse> {
   assert(isReadOnlyTxn(request), 'S1 a transaction that writes goes through the log');
   const overlay = new Overlay(view, state.revision + 1);
-  const response = yield* new TxnRun(overlay, state, NO_WRITES, true, pace).run(request);
+  const budget = new ResponseBudget(true);
+  const response = yield* new TxnRun(overlay, state, NO_WRITES, budget, pace).run(request);
+  if (budget.exceeded) throw tooLarge(false);
   assert(response !== undefined && !overlay.changed, 'a read-only transaction changes nothing');
   return response;
 }

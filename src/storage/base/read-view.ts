@@ -108,4 +108,11 @@ export interface ReadableTree {
   readonly current: ReadView;
   /** Publishes at once: no view shows half of it. */
   write(writes: readonly TreeWrite[]): void;
+  /**
+   * Takes one of many writes, of which no view shows any before {@link publish}, also if other
+   * views are taken in between. Until then nothing else is written, and nothing sealed.
+   */
+  stage(write: TreeWrite): void;
+  /** All that was staged is visible, at once. */
+  publish(): void;
 }

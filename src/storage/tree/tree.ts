@@ -44,7 +44,10 @@ export class Tree implements ReadableTree {
   #versions: TreeVersion[];
   #state: TreeState;
   #current: TreeView;
+  /** Of the last write that readers see. */
   #sequence = 0;
+  /** Writes of the next sequence are in the memtable already. */
+  #staging = false;
   /** Called after each move of `materialized`. Must not throw. */
   onMaterialized: (() => void) | undefined;
 
@@ -72,8 +75,24 @@ export class Tree implements ReadableTree {
   }
 
   write(writes: readonly TreeWrite[]): void {
+    assert(!this.#staging, 'S2 nothing is written while half of an entry is');
     const sequence = ++this.#sequence;
     for (let i = 0; i < writes.length; i++) this.#active.insert(writes[i] as TreeWrite, sequence);
+  }
+
+  stage(write: TreeWrite): void {
+    if (!this.#staging) {
+      this.#staging = true;
+      this.#current = this.#present();
+    }
+    this.#active.insert(write, this.#sequence + 1);
+  }
+
+  publish(): void {
+    assert(this.#staging, 'S2 what is published was staged');
+    this.#staging = false;
+    this.#sequence++;
+    this.#current = this.#present();
   }
 
   /**
@@ -82,12 +101,13 @@ export class Tree implements ReadableTree {
    * those of new seals that apply as `sealed`.
    */
   seal(index: LogIndex): void {
+    assert(!this.#staging, `S1 a memtable is sealed between entries, and not within the one before ${index}`);
     const previous = this.#sealed.at(-1)?.index ?? this.materialized.flushed.index;
     assert(index > previous, `S1 memtables are sealed in log order: ${index} after ${previous}`);
     this.#active.seal();
     this.#sealed.push({ index, memtable: this.#active });
     this.#active = new Memtable();
-    this.#publish();
+    this.#readAnew();
   }
 
   /** Of the active memtable. */
@@ -178,12 +198,13 @@ export class Tree implements ReadableTree {
    * Views taken before stay as they were.
    */
   reset(manifest: Version): void {
+    assert(!this.#staging, 'S1 nothing is applied while another version takes its place');
     this.#files.addAll(manifest);
     this.#set = new VersionSet(manifest, this.#files);
     this.#sealed = [];
     this.#active = new Memtable();
     this.#openVersion(manifest);
-    this.#publish();
+    this.#readAnew();
     this.onMaterialized?.();
   }
 
@@ -232,7 +253,7 @@ export class Tree implements ReadableTree {
     const flushed = now.flushed.index;
     this.#sealed = this.#sealed.filter((sealed) => sealed.index > flushed);
     if (now.levels !== before.levels) this.#openVersion(now);
-    this.#publish();
+    this.#readAnew();
     this.onMaterialized?.();
   }
 
@@ -242,12 +263,18 @@ export class Tree implements ReadableTree {
     this.#versions.push(this.#version);
   }
 
-  #publish(): void {
+  /** Memtables or version have changed. */
+  #readAnew(): void {
     assert(!this.#active.sealed, 'S1 writes go to a memtable that is not sealed');
     const memtables = [this.#active];
     for (let i = this.#sealed.length - 1; i >= 0; i--) memtables.push(must(this.#sealed[i], 'index in range').memtable);
     assert(this.#version.manifest.levels === this.materialized.levels, 'S2 what is read is the materialized version');
     this.#state = { memtables, version: this.#version };
-    this.#current = new TreeView(this.#state, Number.MAX_SAFE_INTEGER, undefined);
+    this.#current = this.#present();
+  }
+
+  /** Shows each write as it comes, but none that is staged. */
+  #present(): TreeView {
+    return new TreeView(this.#state, this.#staging ? this.#sequence : Number.MAX_SAFE_INTEGER, undefined);
   }
 }

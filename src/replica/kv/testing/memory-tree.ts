@@ -34,6 +34,8 @@ export class MemoryTree implements ReadableTree {
   reads = 0;
   pinned = 0;
   publications = 0;
+  /** Not published yet. */
+  readonly staged: TreeWrite[] = [];
 
   get current(): ReadView {
     return new MemoryView(this, Infinity, Infinity);
@@ -53,6 +55,14 @@ export class MemoryTree implements ReadableTree {
       if (chain !== undefined && compareBytes(chain.key, write.key) === 0) chain.versions.push(write);
       else chains.splice(at, 0, { key: write.key, versions: [write] });
     }
+  }
+
+  stage(write: TreeWrite): void {
+    this.staged.push(write);
+  }
+
+  publish(): void {
+    this.write(this.staged.splice(0));
   }
 
   find(space: Space, key: Uint8Array): number {
