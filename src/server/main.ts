@@ -16,7 +16,7 @@ import { RpcStats } from '../observability/rpc-stats.js';
 import { statusLine } from '../observability/status-json.js';
 import { explainFatal } from './fatal-advice.js';
 import { openNode, type OpenedNode } from './node.js';
-import { listenHttp, opsServer, type OpsSubject } from './ops-http.js';
+import { listenHttp, OpsPages, opsServer } from './ops-http.js';
 import type { NodeConfig } from './options/config.js';
 import { EventBus } from './env/event-bus.js';
 import { clientPort } from './rpc/client-server.js';
@@ -88,7 +88,7 @@ async function start(config: NodeConfig, logger: Logger, version: string): Promi
   const stats = new RpcStats();
   metrics.attach(store, stats);
   const health = new Health();
-  const ops = { store, metrics, health, dataDir: config.dataDir, version };
+  const ops = new OpsPages({ store, metrics, health, dataDir: config.dataDir, version });
   const clients = clientPort(clientMethods(store, health, { maxRequestBytes: config.limits.request }), {
     maxReceiveBytes: config.limits.received,
     maxConcurrentStreams: config.maxConcurrentStreams,
@@ -108,10 +108,10 @@ async function start(config: NodeConfig, logger: Logger, version: string): Promi
   return { node, clients, http, health };
 }
 
-async function startHttp(config: NodeConfig, subject: OpsSubject): Promise<HttpServer[]> {
+async function startHttp(config: NodeConfig, pages: OpsPages): Promise<HttpServer[]> {
   const servers: HttpServer[] = [];
   for (const url of config.listenMetricsUrls) {
-    const server = opsServer(subject);
+    const server = opsServer(pages);
     const { hostname, port } = new URL(url);
     await listenHttp(server, hostname, Number(port === '' ? 80 : port));
     servers.push(server);

@@ -3,7 +3,7 @@ import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { Metrics } from '../observability/metrics.js';
 import { RpcStats } from '../observability/rpc-stats.js';
-import { listenHttp, opsServer, type OpsSubject } from './ops-http.js';
+import { listenHttp, OpsPages, opsServer, type OpsSubject } from './ops-http.js';
 import { Health } from './rpc/health-service.js';
 import { FakeStore } from './testing/fake-store.js';
 
@@ -20,7 +20,7 @@ describe('ops HTTP', () => {
     rpc.of('/etcdserverpb.KV/Put', 'unary').end(0, 3);
     metrics.attach(store, rpc);
     subject = { store, metrics, health: new Health(), dataDir: tmpdir(), version: '9.9.9' };
-    server = opsServer(subject);
+    server = opsServer(new OpsPages(subject));
     base = `http://127.0.0.1:${await listenHttp(server, '127.0.0.1', 0)}`;
   });
   after(() => {

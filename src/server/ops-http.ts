@@ -2,16 +2,24 @@
  * Health, metrics and status over plain HTTP, from local state: of use when there is no quorum.
  * /livez never hangs on the other members; /readyz does; lost redundancy makes neither fail, it is
  * for /status and the alerts.
+ *
+ * Anybody may ask, as often as they like, and need not read the answer: pages that cost something
+ * are made once for all who ask, in slices, and who does not read makes room for who does.
  */
 
 import { accessSync, constants } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { setImmediate as immediate } from 'node:timers/promises';
+import { KiB } from '../base/bytes.js';
 import { messageOf } from '../base/errors.js';
 import type { Metrics } from '../observability/metrics.js';
-import { toJson } from '../observability/status-json.js';
+import { jsonPieces, toJson } from '../observability/status-json.js';
 import type { Store } from '../node/store.js';
+import { nodeClock } from './env/node-env.js';
+import { PageReaders } from './page-readers.js';
 import { ETCD_VERSION } from './rpc/cluster-service.js';
 import type { Health } from './rpc/health-service.js';
+import { SharedPage } from './shared-page.js';
 
 /** Committed entries that may wait for apply before a node counts as behind. */
 const MAX_APPLY_LAG = 5_000;
@@ -55,11 +63,12 @@ function readyChecks(subject: OpsSubject): Check[] {
 interface Answer {
   readonly status: number;
   readonly type: string;
-  readonly body: string;
+  readonly body: Buffer;
 }
 
-const text = (status: number, body: string): Answer => ({ status, type: 'text/plain; charset=utf-8', body });
-const json = (status: number, value: unknown): Answer => ({ status, type: 'application/json', body: `${toJson(value)}\n` });
+const JSON_TYPE = 'application/json';
+const text = (status: number, body: string): Answer => ({ status, type: 'text/plain; charset=utf-8', body: Buffer.from(body) });
+const json = (status: number, value: unknown): Answer => ({ status, type: JSON_TYPE, body: Buffer.from(`${toJson(value)}\n`) });
 
 async function runChecks(checks: readonly Check[], query: URLSearchParams): Promise<Answer> {
   const excluded = new Set(query.getAll('exclude'));
@@ -88,34 +97,77 @@ async function health(subject: OpsSubject, query: URLSearchParams): Promise<Answ
   }
 }
 
-const PAGES: Readonly<Record<string, (subject: OpsSubject, query: URLSearchParams) => Promise<Answer>>> = {
-  '/livez': (subject, query) => runChecks(liveChecks(subject), query),
-  '/readyz': (subject, query) => runChecks(readyChecks(subject), query),
-  '/health': health,
-  '/status': async (subject) => json(200, subject.store.status()),
-  '/version': async (subject) => json(200, { etcdserver: ETCD_VERSION, etcdcluster: ETCD_VERSION, kintsugi: subject.version }),
-  '/metrics': async (subject) => ({
-    status: 200, type: subject.metrics.registry.contentType, body: await subject.metrics.registry.metrics(),
-  }),
+/** Prometheus asks every few seconds; a page costs milliseconds. */
+const METRICS_FRESH_MS = 1_000;
+/** Of /status, made between two turns of the loop. */
+const SLICE_CHARS = 32 * KiB;
+/** A connection on which nothing moves for so long is closed. */
+const IDLE_MS = 30_000;
+/** Of one server that listens by itself. */
+const MAX_CONNECTIONS = 256;
+
+async function statusPage(store: Store): Promise<string> {
+  const pieces: string[] = [];
+  let slice = 0;
+  for (const piece of jsonPieces(store.status())) {
+    pieces.push(piece);
+    slice += piece.length;
+    if (slice < SLICE_CHARS) continue;
+    slice = 0;
+    await immediate();
+  }
+  return `${pieces.join('')}\n`;
+}
+
+/** What is served of one node, however many servers serve it. */
+export class OpsPages {
+  readonly subject: OpsSubject;
+  readonly readers: PageReaders;
+  readonly metrics: SharedPage;
+  readonly status: SharedPage;
+
+  constructor(subject: OpsSubject, readers = new PageReaders()) {
+    const { metrics, store } = subject;
+    this.subject = subject;
+    this.readers = readers;
+    this.metrics = new SharedPage(nodeClock, METRICS_FRESH_MS, () => metrics.page());
+    this.status = new SharedPage(nodeClock, 0, () => statusPage(store));
+  }
+}
+
+const PAGES: Readonly<Record<string, (pages: OpsPages, query: URLSearchParams) => Promise<Answer>>> = {
+  '/livez': ({ subject }, query) => runChecks(liveChecks(subject), query),
+  '/readyz': ({ subject }, query) => runChecks(readyChecks(subject), query),
+  '/health': ({ subject }, query) => health(subject, query),
+  '/status': async ({ status }) => ({ status: 200, type: JSON_TYPE, body: await status.get() }),
+  '/version': async ({ subject }) => json(200, { etcdserver: ETCD_VERSION, etcdcluster: ETCD_VERSION, kintsugi: subject.version }),
+  '/metrics': async ({ subject, metrics }) => ({ status: 200, type: subject.metrics.registry.contentType, body: await metrics.get() }),
 };
 
-async function answer(subject: OpsSubject, request: IncomingMessage): Promise<Answer> {
+async function answer(pages: OpsPages, request: IncomingMessage): Promise<Answer> {
   if (request.method !== 'GET' && request.method !== 'HEAD') return text(405, 'only GET is served\n');
   const [path = '', query = ''] = (request.url ?? '').split('?', 2);
   const page = Object.hasOwn(PAGES, path) ? PAGES[path] : undefined;
   if (page === undefined) return text(404, `not found; there are ${Object.keys(PAGES).join(' ')}\n`);
-  return page(subject, new URLSearchParams(query));
+  return page(pages, new URLSearchParams(query));
 }
 
-export function opsServer(subject: OpsSubject): Server {
-  return createServer((request: IncomingMessage, response: ServerResponse) => {
-    answer(subject, request)
+export function opsServer(pages: OpsPages): Server {
+  const { readers } = pages;
+  const server = createServer((request: IncomingMessage, response: ServerResponse) => {
+    if (!readers.admit(request.socket, response)) return;
+    answer(pages, request)
       .catch((error: unknown) => text(500, `${messageOf(error)}\n`))
       .then(({ status, type, body }) => {
-        response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
-        response.end(request.method === 'HEAD' ? undefined : body);
+        response.writeHead(status, { 'content-type': type, 'content-length': body.length, 'cache-control': 'no-store' });
+        const sent = request.method === 'HEAD' ? undefined : body;
+        readers.answered(response, sent?.length ?? 0);
+        response.end(sent);
       }, () => response.destroy());
   });
+  server.timeout = IDLE_MS;
+  server.maxConnections = MAX_CONNECTIONS;
+  return server;
 }
 
 /** Resolves to the port. */
