@@ -5,11 +5,17 @@
 
 import { assert } from '../../base/assert.js';
 import { compareBytes } from '../../base/bytes.js';
+import type { ReadView } from '../../storage/base/read-view.js';
 
 /** [from, to); to the end of the space if `to` is undefined. */
 export interface KeyRange {
   readonly from: Uint8Array;
   readonly to: Uint8Array | undefined;
+}
+
+interface Deleted extends KeyRange {
+  /** Keys of the base that were live in it, once somebody has asked. */
+  live: number | undefined;
 }
 
 /** `end` is undefined at the end of the space. */
@@ -22,8 +28,18 @@ function later(a: Uint8Array | undefined, b: Uint8Array | undefined): Uint8Array
   return compareBytes(a, b) < 0 ? b : a;
 }
 
+function earlier(a: Uint8Array | undefined, b: Uint8Array | undefined): Uint8Array | undefined {
+  if (a === undefined) return b;
+  return isBefore(a, b) ? a : b;
+}
+
 export class DeletedRanges {
-  readonly #ranges: KeyRange[] = [];
+  readonly #base: Pick<ReadView, 'countLive'>;
+  readonly #ranges: Deleted[] = [];
+
+  constructor(base: Pick<ReadView, 'countLive'>) {
+    this.#base = base;
+  }
 
   get size(): number {
     return this.#ranges.length;
@@ -42,12 +58,26 @@ export class DeletedRanges {
     let high = to;
     let at = first;
     for (; at < this.#ranges.length; at++) {
-      const range = this.#ranges[at] as KeyRange;
+      const range = this.#ranges[at] as Deleted;
       if (!isBefore(range.from, high)) break;
       if (compareBytes(range.from, low) < 0) low = range.from;
       high = later(high, range.to);
     }
-    this.#ranges.splice(first, at - first, { from: low, to: high });
+    this.#ranges.splice(first, at - first, { from: low, to: high, live: undefined });
+  }
+
+  /** How many live keys of the base in [from, to) lie in the ranges. */
+  countLive({ from, to }: KeyRange): number {
+    let count = 0;
+    for (let at = this.#firstEndingAfter(from); at < this.#ranges.length; at++) {
+      const range = this.#ranges[at] as Deleted;
+      if (!isBefore(range.from, to)) break;
+      const begin = compareBytes(range.from, from) < 0 ? from : range.from;
+      const end = earlier(range.to, to);
+      if (begin === range.from && end === range.to) count += range.live ??= this.#base.countLive(begin, end);
+      else count += this.#base.countLive(begin, end);
+    }
+    return count;
   }
 
   /** What of [from, to) lies in none of the ranges, in key order. */
@@ -55,7 +85,7 @@ export class DeletedRanges {
     const gaps: KeyRange[] = [];
     let start = from;
     for (let at = this.#firstEndingAfter(from); at < this.#ranges.length; at++) {
-      const range = this.#ranges[at] as KeyRange;
+      const range = this.#ranges[at] as Deleted;
       if (!isBefore(range.from, to)) break;
       if (compareBytes(start, range.from) < 0) gaps.push({ from: start, to: range.from });
       if (range.to === undefined) return gaps;
@@ -71,7 +101,7 @@ export class DeletedRanges {
     let high = this.#ranges.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (isBefore(key, (this.#ranges[middle] as KeyRange).to)) high = middle;
+      if (isBefore(key, (this.#ranges[middle] as Deleted).to)) high = middle;
       else low = middle + 1;
     }
     return low;

@@ -95,12 +95,13 @@ export class Overlay implements ReadView {
   #taken = false;
   /** In key order. */
   readonly #points: Point[] = [];
-  readonly #deleted = new DeletedRanges();
+  readonly #deleted: DeletedRanges;
 
   constructor(base: ReadView, revision: Revision) {
     this.base = base;
     this.revision = revision;
     this.#changes = new Changes(revision);
+    this.#deleted = new DeletedRanges(base);
   }
 
   get changed(): boolean {
@@ -130,9 +131,7 @@ export class Overlay implements ReadView {
   }
 
   countLive(from: Uint8Array, to: Uint8Array | undefined): number {
-    let count = 0;
-    if (this.#deleted.size === 0) count = this.base.countLive(from, to);
-    else for (const gap of this.#deleted.between({ from, to })) count += this.base.countLive(gap.from, gap.to);
+    let count = this.base.countLive(from, to) - this.#deleted.countLive({ from, to });
     const end = this.#upperEnd(to);
     for (let i = this.#lowerBound(from); i < end; i++) count += (this.#points[i] as Point).net;
     return count;
@@ -180,11 +179,10 @@ export class Overlay implements ReadView {
     this.#point(tombstone(key, this.revision, this.#changes.size));
   }
 
-  /** `keys` are the live ones of the range, in key order; nothing is added to them any more. */
+  /** `keys` are the live ones of the range, in key order; none is added to them any more. */
   deleteRange(range: KeyRange, keys: KeyRun): void {
     assert(!this.#taken, 'S2 nothing is deleted once the revision is published');
-    if (keys.size === 0) return;
-    this.#changes.addDeleted(keys);
+    if (keys.size > 0) this.#changes.addDeleted(keys);
     this.#deleted.add(range);
     const from = this.#lowerBound(range.from);
     const end = this.#upperEnd(range.to);

@@ -10,6 +10,8 @@ const check = (what: KvCommand): string => refusal(() => validateCommand(what));
 const txn = (...ops: RequestOp[]): string => refusal(() => validateTxn(txnOf([], ops)));
 const many = (n: number): RequestOp[] => Array.from({ length: n }, (_, i) => op.put(`k${i}`, ''));
 
+const ranges = (n: number): RequestOp[] => Array.from({ length: n }, () => op.range('a'));
+
 describe('validation without state', () => {
   const long = 'k'.repeat(MAX_KEY_BYTES);
   const refused: [string, () => string, string][] = [
@@ -35,6 +37,9 @@ describe('validation without state', () => {
       for (let i = 0; i < 140; i++) inner = op.txn([], [inner]);
       return refusal(() => validateTxn(txnOf([], [inner]), 1000));
     }, 'TOO_MANY_OPS'],
+    ['4,097 operations, nested', () => txn(...Array.from({ length: 64 }, () => op.txn([], ranges(64))), op.range('a')), 'TOO_MANY_OPS'],
+    ['more than 4,096 operations, in branches that exclude each other', () =>
+      txn(...Array.from({ length: 32 }, () => op.txn([], ranges(64), ranges(64)))), 'TOO_MANY_OPS'],
     ['put after put', () => txn(op.put('a', ''), op.put('a', '')), 'DUPLICATE_KEY'],
     ['put and delete', () => txn(op.put('a', ''), op.del('a')), 'DUPLICATE_KEY'],
     ['delete and put', () => txn(op.del('a'), op.put('a', '')), 'DUPLICATE_KEY'],
