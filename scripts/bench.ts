@@ -1,147 +1,125 @@
 /**
- * The benchmark: a local three-node cluster and, where an etcd is on the PATH, a three-member etcd,
- * in the same run and in turns, both with default flags (fsync on). The load is a lean process of
- * its own; it verifies everything it reads. Medians of several runs.
+ * The benchmark: fresh three-member clusters of this build and of every etcd at hand, one after the
+ * other and in turns, all with default flags (fsync on). The load is a lean process of its own; it
+ * verifies everything it reads. Medians over the rounds, held against floors.
  */
 
-import { findEtcd, kintsugi, type Binary, type BinaryKind } from './lib/binary.js';
-import { measure, CASES, type BenchCase, type Measurement } from './lib/bench.js';
-import { Cluster } from './lib/cluster.js';
+import { writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { CASES, LATER, type BenchCase } from './lib/bench/cases.js';
+import { printFloors, printMarkdown, printTable } from './lib/bench/report.js';
+import { Rounds, type ClusterResult } from './lib/bench/rounds.js';
+import { runCluster, type ClusterSettings } from './lib/bench/run-cluster.js';
+import { buildId, chooseServers, type Server } from './lib/bench/server.js';
+import { workDir } from './lib/cluster.js';
 import { flags, onExit, runMain, UsageError, whole } from './lib/command.js';
 import { LoadProcess } from './lib/load/process.js';
-import { bad, dim, endProgress, progress, say, strong, table } from './lib/print.js';
+import { bad, dim, say } from './lib/print.js';
 
-const HELP = `Measures the local cluster against etcd, in one run, alternating, medians.
+const HELP = `Measures this build against etcd: fresh clusters in turns, medians over the rounds.
 
-  npm run bench                                   all cases, 5 runs each, under 10 minutes
-  npm run bench -- --quick                        2 runs of 1 s each, 20000 keys
-  npm run bench -- --cases put@64,get@256         only these
+  npm run bench                                   all cases, 5 rounds, 1 minute per cluster
+  npm run bench -- --floors                       exit code 1 if a floor is missed
+  npm run bench -- --quick                        2 rounds, 1 s a case, 20000 keys
+  npm run bench -- --cases put@64,get@256         only these (and the load)
+  npm run bench -- --etcd ~/etcd-3.4 --etcd ~/etcd-3.7/etcd   these instead of those on the PATH
+  npm run bench -- --base ../before/dist/cli/main.js          against another build of our own
   npm run bench -- --runs 5 --seconds 2 --keys 100000 --value-bytes 100
   npm run bench -- --no-etcd                      kintsugi alone (--no-kintsugi: etcd alone)
-  npm run bench -- --json out.json                all runs as JSON besides the table
+  npm run bench -- --json out.json --markdown     all rounds as JSON; the table for a document
+  npm run bench -- --fresh                        forget the rounds that are kept of this build
 
+Servers: every etcd on the PATH, one of each version; for each case the better one counts.
 Cases: ${CASES.map((c) => c.name).join(' ')}
-Columns: median operations per second, p50 and p99 in ms; "ratio" is kintsugi / etcd. Server CPU is that of all three nodes, disk what the
-device was sent meanwhile, both per operation; client CPU is the load process. With two cores for four processes compare only numbers of one run.
+Rounds are kept in .data/bench by commit and build: an interrupted bench goes on with the next round.
+
+Columns: "ratio" is kintsugi / the better peer, "of rounds" the smallest and largest of single rounds, "by CPU"
+the least server CPU per operation of any peer over ours, which holds where others compute meanwhile. "server us/op" is the CPU of all
+three members, "load us/op" that of the load process and "load core %" how much of one core it had (red: it may be the limit itself).
+"device B/op" is what the device under the data directories was sent, less what the idle cluster wrote. "others %" is how much of the
+machine had neither servers nor load: compare nothing where it is high. With two cores for four processes compare only within one bench.
 `;
 
-interface Options {
-  readonly runs: number;
-  readonly seconds: number;
-  readonly warmupSeconds: number;
-  readonly keys: number;
-  readonly valueBytes: number;
+interface Bench {
+  readonly servers: readonly Server[];
   readonly cases: readonly BenchCase[];
+  readonly runs: number;
+  readonly settings: ClusterSettings;
 }
-
-interface Side {
-  readonly binary: Binary;
-  readonly cluster: Cluster;
-}
-
-const ETCD_KEEPS_QUIET = ['--log-level=warn'];
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const low = sorted[sorted.length % 2 === 0 ? middle - 1 : middle] ?? NaN;
-  return (low + (sorted[middle] ?? NaN)) / 2;
-}
-
-async function prepare(binary: Binary, load: LoadProcess, options: Options): Promise<Side> {
-  const extraArgs = binary.kind === 'etcd' ? ETCD_KEEPS_QUIET : [];
-  const cluster = await Cluster.create({ binary, dir: `bench-${binary.kind}`, extraArgs });
-  say(`${binary.kind} (${binary.version}): three nodes answer after ${await cluster.start()} ms`);
-  const fill = await measure(cluster, load, { name: 'load@256', kind: 'fill', clients: 256 }, { ...options, run: 0 });
-  say(`${binary.kind}: ${options.keys} keys loaded, ${fill.opsPerSecond.toFixed(0)}/s`);
-  if (fill.errors > 0) throw new Error(`${fill.errors} errors while loading: ${fill.firstError}`);
-  return { binary, cluster };
-}
-
-type Results = Map<string, Map<BinaryKind, Measurement[]>>;
-
-async function runCase(test: BenchCase, sides: readonly Side[], load: LoadProcess, options: Options, results: Results): Promise<void> {
-  const byKind = new Map<BinaryKind, Measurement[]>(sides.map(({ binary }) => [binary.kind, []]));
-  results.set(test.name, byKind);
-  for (let run = 1; run <= options.runs; run++) {
-    for (const { binary, cluster } of run % 2 === 1 ? sides : [...sides].reverse()) {
-      progress(`${test.name}: ${binary.kind}, run ${run} of ${options.runs}`);
-      byKind.get(binary.kind)?.push(await measure(cluster, load, test, { ...options, run }));
-    }
-  }
-  endProgress();
-  const parts = [...byKind].map(([kind, ms]) => `${kind} ${median(ms.map((m) => m.opsPerSecond)).toFixed(0)}/s`);
-  say(`${test.name.padEnd(10)} ${parts.join(', ')}`);
-}
-
-const KINDS: readonly BinaryKind[] = ['kintsugi', 'etcd'];
-
-function rows(results: Results): string[][] {
-  const out: string[][] = [];
-  for (const [name, byKind] of results) {
-    const of = (kind: BinaryKind, pick: (m: Measurement) => number): number => median((byKind.get(kind) ?? []).map(pick));
-    const ratio = of('kintsugi', (m) => m.opsPerSecond) / of('etcd', (m) => m.opsPerSecond);
-    for (const kind of KINDS) {
-      const runs = byKind.get(kind);
-      if (runs === undefined) continue;
-      const errors = runs.reduce((sum, m) => sum + m.errors, 0);
-      out.push([
-        name, kind, strong(of(kind, (m) => m.opsPerSecond).toFixed(0)),
-        kind === 'kintsugi' && !Number.isNaN(ratio) ? strong(`${ratio.toFixed(2)}x`) : '',
-        of(kind, (m) => m.p50Ms).toFixed(2), of(kind, (m) => m.p99Ms).toFixed(2),
-        of(kind, (m) => m.serverCpuUs).toFixed(0), of(kind, (m) => m.clientCpuUs).toFixed(0), of(kind, (m) => m.diskBytes).toFixed(0),
-        (Math.max(...runs.map((m) => m.rssBytes)) / 1e6).toFixed(0), errors > 0 ? bad(String(errors)) : '0',
-      ]);
-    }
-  }
-  return out;
-}
-
-const HEAD = [
-  'case', 'server', 'op/s', 'ratio', 'p50 ms', 'p99 ms', 'server CPU us/op', 'client CPU us/op', 'disk B/op', 'RSS MB', 'errors',
-];
 
 function selectCases(list: string | undefined): readonly BenchCase[] {
   if (list === undefined) return CASES;
-  return list.split(',').map((name) => {
-    const found = CASES.find((test) => test.name === name);
-    if (!found) throw new UsageError(`there is no case ${name}; cases: ${CASES.map((c) => c.name).join(' ')}`);
-    return found;
-  });
+  const names = new Set(list.split(','));
+  const unknown = [...names].find((name) => !CASES.some((test) => test.name === name));
+  if (unknown !== undefined) throw new UsageError(`there is no case ${unknown}; cases: ${CASES.map((c) => c.name).join(' ')}`);
+  return CASES.filter((test) => names.has(test.name));
+}
+
+/** Where the rounds of this bench are kept: what was asked is in the name. */
+function resultsFile({ settings, cases }: Bench): string {
+  const { seconds, keys, valueBytes } = settings;
+  const which = cases === CASES ? 'all' : cases.map(({ name }) => name).join('+');
+  return join(workDir('bench'), buildId(), `${which}-${seconds}s-${keys}x${valueBytes}.json`);
+}
+
+async function run(bench: Bench, rounds: Rounds): Promise<void> {
+  const load = await LoadProcess.start();
+  onExit(() => load.stop());
+  while (rounds.all.length < bench.runs) {
+    const began = new Date().toISOString();
+    const at = rounds.all.length;
+    const turn = at % bench.servers.length;
+    const clusters: ClusterResult[] = [];
+    for (const server of [...bench.servers.slice(turn), ...bench.servers.slice(0, turn)]) {
+      const cluster = await runCluster(server, load, bench.cases, bench.settings);
+      clusters.push(cluster);
+      const rates = Object.entries(cluster.cases).map(([name, m]) => `${name} ${m.opsPerSecond.toFixed(0)}`);
+      say(`round ${at + 1} of ${bench.runs}: ${server.name.padEnd(11)} ${rates.join(', ')}`);
+      const failed = Object.values(cluster.cases).find((m) => m.errors > 0);
+      if (failed !== undefined) say(bad(`${server.name}: ${failed.firstError}`));
+    }
+    rounds.add({ began, clusters });
+  }
 }
 
 await runMain(HELP, async () => {
+  const text = { type: 'string' } as const;
+  const yes = { type: 'boolean', default: false } as const;
   const { values } = flags({
-    runs: { type: 'string' }, seconds: { type: 'string' }, keys: { type: 'string' }, 'value-bytes': { type: 'string', default: '100' },
-    cases: { type: 'string' }, quick: { type: 'boolean', default: false }, json: { type: 'string' },
-    'no-etcd': { type: 'boolean', default: false }, 'no-kintsugi': { type: 'boolean', default: false },
+    runs: text, seconds: text, keys: text, 'value-bytes': { ...text, default: '100' }, cases: text, json: text, base: text,
+    etcd: { ...text, multiple: true, default: [] }, quick: yes, floors: yes, fresh: yes, markdown: yes, 'no-etcd': yes, 'no-kintsugi': yes,
   });
-  const options: Options = {
-    runs: whole(values.runs ?? (values.quick ? '2' : '5'), 'runs', 1),
-    seconds: whole(values.seconds ?? (values.quick ? '1' : '2'), 'seconds', 1),
-    warmupSeconds: values.quick ? 0.3 : 0.5,
-    keys: whole(values.keys ?? (values.quick ? '20000' : '100000'), 'keys', 1000),
-    valueBytes: whole(values['value-bytes'], 'value-bytes', 24),
+  const { quick } = values;
+  const bench: Bench = {
+    servers: chooseServers({ etcds: values.etcd, noEtcd: values['no-etcd'], noKintsugi: values['no-kintsugi'], base: values.base }),
     cases: selectCases(values.cases),
+    runs: whole(values.runs ?? (quick ? '2' : '5'), 'runs', 1),
+    settings: {
+      seconds: whole(values.seconds ?? (quick ? '1' : '2'), 'seconds', 1),
+      warmupSeconds: quick ? 0.3 : 0.5,
+      idleSeconds: quick ? 2 : 5,
+      keys: whole(values.keys ?? (quick ? '20000' : '100000'), 'keys', 1000),
+      valueBytes: whole(values['value-bytes'], 'value-bytes', 24),
+    },
   };
-  const etcd = values['no-etcd'] ? undefined : findEtcd();
-  const binaries = [...(values['no-kintsugi'] ? [] : [kintsugi()]), ...(etcd ? [etcd] : [])];
-  if (binaries.length === 0) throw new UsageError('nothing to measure: no etcd on the PATH');
-  const load = await LoadProcess.start();
-  onExit(() => load.stop());
-  const sides: Side[] = [];
-  for (const binary of binaries) sides.push(await prepare(binary, load, options));
-  const results: Results = new Map();
-  for (const test of options.cases) await runCase(test, sides, load, options, results);
-  console.log(table(HEAD, rows(results)));
-  if (!etcd) console.log(dim('no etcd on the PATH: nothing to compare with'));
-  console.log(dim(`medians of ${options.runs} runs of ${options.seconds} s, ${options.keys} keys of 16 B, values of ${options.valueBytes} B, default flags`));
-  if (values.json !== undefined) {
-    const { writeFileSync } = await import('node:fs');
-    const plain = Object.fromEntries([...results].map(([name, byKind]) => [name, Object.fromEntries(byKind)]));
-    writeFileSync(values.json, JSON.stringify({ options, results: plain }, null, 1));
-  }
-  const wrong = [...results.values()].flatMap((byKind) => [...byKind.values()].flat()).reduce((n, m) => n + m.wrong, 0);
+  const rounds = new Rounds(resultsFile(bench), bench.servers.map(({ name }) => name), values.fresh);
+  if (rounds.all.length > 0) say(`${rounds.all.length} rounds are there already: ${rounds.file}`);
+  await run(bench, rounds);
+  const againstEtcd = values.base === undefined;
+  printTable(rounds, bench.servers, bench.cases, againstEtcd);
+  if (values.markdown) printMarkdown(rounds, bench.servers, bench.cases);
+  const { seconds, keys, valueBytes } = bench.settings;
+  console.log(dim(`medians of ${rounds.all.length} fresh clusters each, ${seconds} s a case, ${keys} keys of 16 B, values of ${valueBytes} B,` +
+    ` default flags, ${cpus().length} cores, Node ${process.versions.node}`));
+  console.log(dim(`kept in ${rounds.file}`));
+  if (values.json !== undefined) writeFileSync(values.json, JSON.stringify({ settings: bench.settings, rounds: rounds.all }, null, 1));
+  const measured = rounds.all.flatMap(({ clusters }) => clusters.flatMap(({ cases }) => Object.values(cases)));
+  const wrong = measured.reduce((n, m) => n + m.wrong, 0);
   if (wrong > 0) console.log(bad(`${wrong} answers were wrong`));
-  return wrong > 0 ? 1 : 0;
+  let missed = 0;
+  if (bench.servers.length < 2) console.log(dim('no peer: nothing to compare with'));
+  else if (againstEtcd) missed = printFloors(rounds, bench.servers, bench.cases);
+  if (againstEtcd && values.floors && !bench.cases.some(({ name }) => name === LATER)) console.log(dim(`without ${LATER} the warm-up is not judged`));
+  return wrong > 0 || (values.floors && missed > 0) ? 1 : 0;
 });

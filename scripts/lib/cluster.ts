@@ -29,6 +29,9 @@ export function workDir(dir: string): string {
   return dir.startsWith('/') ? dir : join(ROOT, '.data', dir);
 }
 
+/** Clusters that end with this command, even if it throws. */
+const ours: Cluster[] = [];
+
 export class Cluster {
   readonly nodes: readonly ClusterNode[];
   readonly dir: string;
@@ -46,7 +49,7 @@ export class Cluster {
     const cluster = new Cluster((await layOut(options, dir)).map((spec) => new ClusterNode(spec)), dir);
     if (!options.keepRunning) {
       onExit(() => cluster.stop('SIGKILL'));
-      process.once('exit', () => cluster.nodes.forEach((node) => node.signal('SIGKILL')));
+      if (ours.push(cluster) === 1) process.once('exit', () => ours.forEach(({ nodes }) => nodes.forEach((node) => node.signal('SIGKILL'))));
     }
     return cluster;
   }

@@ -80,3 +80,13 @@ export function deviceWriteBytes(path: string): number | undefined {
   }
   return undefined;
 }
+
+/** CPU seconds that all processors of the machine have worked since it started; 0 if not Linux. */
+export function busySeconds(): number {
+  try {
+    const [user, nice, system, , , irq, softirq] = (/^cpu +(.*)$/m.exec(readFileSync('/proc/stat', 'utf8'))?.[1] ?? '').split(' ').map(Number);
+    return [user, nice, system, irq, softirq].reduce<number>((sum, n) => sum + (n ?? 0), 0) / TICKS_PER_SECOND;
+  } catch {
+    return 0;
+  }
+}

@@ -4,97 +4,10 @@
  */
 
 import { performance } from 'node:perf_hooks';
-import { METHODS } from './grpc.js';
+import { requests, type Request } from './bench-requests.js';
 import { Histogram } from './histogram.js';
 import { LeanEndpoint } from './lean.js';
 import { monotonicMs, type BenchResult, type BenchSpec } from './protocol.js';
-import { makeValue, scatteredKey, verifyValue } from './values.js';
-import { putIfExistsRequest, putRequest, rangeReply, rangeRequest, revisionOf, txnReply } from './wire.js';
-
-const RANGE_KEYS = 100;
-
-interface Request {
-  readonly path: string;
-  readonly body: Buffer;
-  /** True if the answer is right. */
-  readonly verify: (answer: Buffer) => boolean;
-}
-
-class KeySpace {
-  readonly #keys: Buffer[];
-  #sorted: Buffer[] | undefined;
-
-  constructor(seed: number, count: number) {
-    this.#keys = Array.from({ length: count }, (_, n) => scatteredKey(seed, n));
-  }
-
-  any(): Buffer {
-    return this.#keys[Math.floor(Math.random() * this.#keys.length)] as Buffer;
-  }
-
-  at(n: number): Buffer {
-    return this.#keys[n] as Buffer;
-  }
-
-  /** Borders of a range that holds exactly `n` preloaded keys. */
-  range(n: number): { first: Buffer; end: Buffer } {
-    this.#sorted ??= [...this.#keys].sort(Buffer.compare);
-    const at = Math.floor(Math.random() * (this.#sorted.length - n - 1));
-    return { first: this.#sorted[at] as Buffer, end: this.#sorted[at + n] as Buffer };
-  }
-}
-
-let cached: { readonly name: string; readonly keys: KeySpace } | undefined;
-
-function keySpace(spec: BenchSpec): KeySpace {
-  const name = `${spec.seed}/${spec.keys}`;
-  if (cached?.name !== name) cached = { name, keys: new KeySpace(spec.seed, spec.keys) };
-  return cached.keys;
-}
-
-/** Endless requests of one kind; undefined when a fill is complete. */
-function requests(spec: BenchSpec): () => Request | undefined {
-  const keys = keySpace(spec);
-  const { valueBytes } = spec;
-  const written = (answer: Buffer): boolean => revisionOf(answer) > 0;
-  const put = (key: Buffer): Request => ({
-    path: METHODS.put,
-    body: putRequest(key, makeValue(key, 0, valueBytes)),
-    verify: written,
-  });
-  let n = 0;
-  switch (spec.kind) {
-    case 'fill':
-      return () => (n < spec.keys ? put(keys.at(n++)) : undefined);
-    case 'put':
-      return () => put(scatteredKey(spec.seed + 1 + spec.run, spec.keys + n++));
-    case 'get':
-    case 'sget':
-      return () => {
-        const key = keys.any();
-        const verify = (answer: Buffer): boolean => {
-          const kv = rangeReply(answer).kvs[0];
-          return kv !== undefined && kv.key.equals(key) && verifyValue(key, kv.value, valueBytes);
-        };
-        return { path: METHODS.range, body: rangeRequest({ key, serializable: spec.kind === 'sget' }), verify };
-      };
-    case 'range':
-      return () => {
-        const { first, end } = keys.range(RANGE_KEYS);
-        const verify = (answer: Buffer): boolean => {
-          const { kvs } = rangeReply(answer);
-          return kvs.length >= RANGE_KEYS && kvs.every(({ key, value }) => verifyValue(key, value, valueBytes));
-        };
-        return { path: METHODS.range, body: rangeRequest({ key: first, rangeEnd: end }), verify };
-      };
-    case 'cas':
-      return () => {
-        const key = keys.any();
-        const body = putIfExistsRequest(key, makeValue(key, ++n, valueBytes));
-        return { path: METHODS.txn, body, verify: (answer) => txnReply(answer).succeeded };
-      };
-  }
-}
 
 class BenchRun {
   readonly #spec: BenchSpec;

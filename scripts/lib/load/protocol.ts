@@ -1,6 +1,6 @@
 /** What the load process and its parent say to each other over the IPC channel. */
 
-export type BenchKind = 'fill' | 'put' | 'get' | 'sget' | 'range' | 'cas';
+export type BenchKind = 'fill' | 'put' | 'get' | 'sget' | 'range' | 'rangelim' | 'mixed' | 'cas' | 'delete';
 
 /** A closed loop of `clients` over all endpoints; everything read is verified. */
 export interface BenchSpec {

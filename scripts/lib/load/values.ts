@@ -57,3 +57,14 @@ export function verifyValue(key: Buffer, value: Buffer, length: number): boolean
   const start = startOf(key, value.readUInt32BE(16));
   return value.compare(POOL, start + 20, start + length, 20, length) === 0;
 }
+
+/**
+ * {@link verifyValue} on a value of `length` bytes at `at` of a larger buffer. Bytes are compared
+ * in a loop: for a range of 100 that costs a tenth of 300 native calls.
+ */
+export function verifyValueAt(key: Buffer, bytes: Buffer, at: number, length: number): boolean {
+  for (let i = 0; i < 16; i++) if (bytes[at + i] !== key[i]) return false;
+  const start = startOf(key, bytes.readUInt32BE(at + 16));
+  for (let i = 20; i < length; i++) if (bytes[at + i] !== POOL[start + i]) return false;
+  return true;
+}

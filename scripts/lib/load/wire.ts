@@ -78,6 +78,10 @@ export function putRequest(key: Uint8Array, value: Uint8Array): Buffer {
   return outer.begin().bytes(1, key).bytes(2, value).finish();
 }
 
+export function deleteRequest(key: Uint8Array): Buffer {
+  return outer.begin().bytes(1, key).finish();
+}
+
 export interface RangeFields {
   readonly key: Uint8Array;
   readonly rangeEnd?: Uint8Array;
