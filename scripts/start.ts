@@ -67,8 +67,8 @@ function howToTalk(cluster: Cluster, documents: readonly Document[]): void {
   const key = documents[0]?.key ?? 'some/key';
   console.log(`
 ${strong('Talk to it')} (any node takes any request)
-  node dist/cli/main.js ctl --endpoints=${url} get ${key}
-  node dist/cli/main.js ctl --endpoints=${all} endpoint status
+  node dist/bin/kintsugi.js ctl --endpoints=${url} get ${key}
+  node dist/bin/kintsugi.js ctl --endpoints=${all} endpoint status
   curl ${cluster.node(0).spec.metricsUrl}/status       ${dim('also /livez /readyz /health /metrics')}
   ${which('etcdctl') ? '' : dim('with etcdctl: ')}ETCDCTL_API=3 etcdctl --endpoints=${all} get --prefix --keys-only --limit=5 node_modules/
 ${dim(`data and logs: ${cluster.dir}`)}

@@ -21,7 +21,7 @@ export interface Binary {
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** `DRILL_KINTSUGI_MAIN` names another build's entry. */
-export const KINTSUGI_MAIN = process.env['DRILL_KINTSUGI_MAIN'] ?? join(ROOT, 'dist', 'cli', 'main.js');
+export const KINTSUGI_MAIN = process.env['DRILL_KINTSUGI_MAIN'] ?? join(ROOT, 'dist', 'bin', 'kintsugi.js');
 
 /** Every `name` on the PATH, first come first. */
 function all(name: string): string[] {

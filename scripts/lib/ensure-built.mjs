@@ -39,7 +39,7 @@ export function ensureInstalled() {
 /** Builds only if something changed. */
 export function ensureBuilt() {
   ensureInstalled();
-  const built = join(root, 'dist', 'cli', 'main.js');
+  const built = join(root, 'dist', 'bin', 'kintsugi.js');
   const sources = Math.max(newest(join(root, 'src')), newest(join(root, 'proto')));
   if (existsSync(built) && newest(join(root, 'dist')) >= sources) return;
   npm('building', ['run', '--silent', 'build'], true);
