@@ -1,0 +1,3 @@
+module kintsugi/interop
+
+go 1.21
