@@ -47,7 +47,8 @@ export function prefixEnd(prefix: Uint8Array): Uint8Array | undefined {
   for (let i = prefix.length - 1; i >= 0; i--) {
     const byte = prefix[i] as number;
     if (byte < 0xff) {
-      const end = prefix.slice(0, i + 1);
+      // A copy also of a Buffer, whose `slice` is none.
+      const end = Uint8Array.prototype.slice.call(prefix, 0, i + 1);
       end[i] = byte + 1;
       return end;
     }

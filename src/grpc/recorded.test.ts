@@ -32,7 +32,7 @@ const METHODS: Readonly<Record<string, Method>> = {
 };
 /** Bytes of a chunk. */
 const CUTS = [9, Infinity];
-/** Its `:authority` names no host: node:http2 resets every request, grpc-go and this port do not. */
+/** Its `:authority` names no host: node:http2 resets every request, grpc-go takes them. */
 const ODD_AUTHORITY = 'go clientv3 v3.5.0';
 
 /** A connection that hears a recording; it holds nothing afterwards. */

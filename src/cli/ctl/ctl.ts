@@ -9,6 +9,7 @@ import { explain, Failed, UsageFault, type Io } from './context.js';
 import { addEndpointCommands } from './endpoint-commands.js';
 import { addHealCommands } from './heal-commands.js';
 import { addKvCommands } from './kv-commands.js';
+import { rawArguments } from '../render/raw-text.js';
 import { processIo } from './process-io.js';
 import { Register } from './register.js';
 import { addStatusCommand } from './status-command.js';
@@ -84,7 +85,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage. Each command has --help.`);
 
 /** Runs one command; resolves to its exit code. */
 export async function ctl(args: readonly string[], io: Io = processIo()): Promise<number> {
-  const code = await run(args, io);
+  const code = await run(rawArguments(args), io);
   io.done?.(code);
   return code;
 }

@@ -7,6 +7,7 @@ import type { Command } from 'commander';
 import type { KeyRange } from '../../client/client.js';
 import { deleteRequest, putRequest, rangeRequest } from '../../client/requests.js';
 import type { DeleteRangeRequest, PutRequest, RangeRequest, SortOrder, SortTarget } from '../../api/requests.js';
+import { bytesOfRaw } from '../render/raw-text.js';
 import { UsageFault, type Context } from './context.js';
 import { printKv } from './print-kv.js';
 import type { Register } from './register.js';
@@ -49,7 +50,7 @@ function wholeFlag(text: string, flag: string): number {
 }
 
 function keyRange(args: readonly string[], flags: { readonly prefix?: boolean; readonly fromKey?: boolean }, command: string): KeyRange {
-  const [key, end] = args;
+  const [key, end] = args.map(bytesOfRaw);
   if (key === undefined || args.length > 2) {
     throw new UsageFault(`${command} command needs one argument as key and an optional argument as range_end`);
   }
@@ -108,7 +109,7 @@ function leaseOf(text: string): bigint {
 
 /** `value` is undefined where it must come from elsewhere. */
 export function putRequestOf(args: readonly string[], flags: PutFlags, stdin?: Buffer): PutRequest {
-  const [key, value] = args;
+  const [key, value] = args.map(bytesOfRaw);
   if (key === undefined || args.length > 2) throw new UsageFault('put command needs 1 argument and input from stdin or 2 arguments');
   if (flags.ignoreValue === true && args.length !== 1) throw new UsageFault("put command needs only 1 argument when 'ignore-value' is set");
   const content = flags.ignoreValue === true ? '' : (value ?? stdin);

@@ -1,6 +1,7 @@
 /** txn: reads etcdctl's text form from standard input and carries it out at once, or not at all. */
 
 import { UsageFault, type Context } from './context.js';
+import { rawText } from '../render/raw-text.js';
 import { printKv } from './print-kv.js';
 import type { Register } from './register.js';
 import { parseTxn } from './txn-text.js';
@@ -9,7 +10,7 @@ async function txn(context: Context, args: readonly string[], flags: { readonly 
   context.refuseTable();
   if (args.length > 0) throw new UsageFault('txn command does not accept argument: it is read from standard input');
   if (flags.interactive === true) throw new UsageFault('txn --interactive is not served: write the txn to standard input, see --help');
-  const request = parseTxn((await context.io.stdin()).toString());
+  const request = parseTxn(rawText(await context.io.stdin()));
   printKv(context, { kind: 'txn', response: await context.client.commit(request) });
 }
 

@@ -7,6 +7,7 @@ import { Command } from 'commander';
 import { utf8 } from '../../base/bytes.js';
 import type { Compare, CompareResult, CompareTarget, RequestOp, TxnRequest } from '../../api/requests.js';
 import { goUnquote } from '../render/go.js';
+import { rawText } from '../render/raw-text.js';
 import { UsageFault } from './context.js';
 import { addDelFlags, addGetFlags, addPutFlags, delRequest, getRequest, putRequestOf, type DelFlags, type GetFlags, type PutFlags } from './kv-commands.js';
 
@@ -63,7 +64,7 @@ function wordsOf(line: string): string[] {
     if (!word.startsWith('"')) return word;
     const bytes = goUnquote(word);
     if (bytes === undefined) throw new UsageFault(`invalid txn request: ${line} (bad quoting in ${word})`);
-    return Buffer.from(bytes).toString();
+    return rawText(Buffer.from(bytes));
   });
 }
 
@@ -99,7 +100,10 @@ function parseOp(line: string): RequestOp {
 
 const PARTS = ['comparison', 'success', 'failure'] as const;
 
-/** Throws UsageFault. A text that ends too early is refused: half a txn must not be carried out. */
+/**
+ * `text`: raw text (`rawText`), so that bytes stay as they are. Throws UsageFault. A text that ends
+ * too early is refused: half a txn must not be carried out.
+ */
 export function parseTxn(text: string): TxnRequest {
   const lines = text.split('\n');
   // What follows the last newline is no line.

@@ -4,6 +4,7 @@
  */
 
 import { toHex } from '../../base/bytes.js';
+import { bytesOfRaw } from './raw-text.js';
 
 /** What {@link goJson} writes: numbers of 64 bits as bigint, bytes as base64. */
 export type GoValue =
@@ -81,11 +82,11 @@ const UNQUOTED: Readonly<Record<string, number>> = {
   a: 7, b: 8, t: 9, n: 10, v: 11, f: 12, r: 13, '"': 34, "'": 39, '\\': 92,
 };
 
-/** The bytes of a quoted Go string; undefined if it is not one. */
+/** The bytes of a quoted Go string, which may be raw text; undefined if it is not one. */
 export function goUnquote(text: string): Uint8Array | undefined {
-  if (/^`[^`]*`$/.test(text)) return Buffer.from(text.slice(1, -1));
+  if (/^`[^`]*`$/.test(text)) return bytesOfRaw(text.slice(1, -1));
   if (!/^"(?:[^"\\\n]|\\.)*"$/s.test(text)) return undefined;
-  const parts: Buffer[] = [];
+  const parts: Uint8Array[] = [];
   const inner = text.slice(1, -1);
   const token = /[^\\]+|\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})|(.))/gys;
   let read = 0;
@@ -106,7 +107,7 @@ export function goUnquote(text: string): Uint8Array | undefined {
     } else if (char !== undefined) {
       return undefined;
     } else {
-      parts.push(Buffer.from(all));
+      parts.push(bytesOfRaw(all));
     }
   }
   return read === inner.length ? Buffer.concat(parts) : undefined;

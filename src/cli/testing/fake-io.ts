@@ -5,11 +5,11 @@ import type { Io } from '../ctl/context.js';
 export class FakeIo implements Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly tty = false;
-  readonly #stdin: string;
+  readonly #stdin: string | Buffer;
   readonly #out: Uint8Array[] = [];
   errors = '';
 
-  constructor(env: Readonly<Record<string, string | undefined>> = {}, stdin = '') {
+  constructor(env: Readonly<Record<string, string | undefined>> = {}, stdin: string | Buffer = '') {
     this.env = env;
     this.#stdin = stdin;
   }
@@ -27,6 +27,6 @@ export class FakeIo implements Io {
   }
 
   stdin(): Promise<Buffer> {
-    return Promise.resolve(Buffer.from(this.#stdin));
+    return Promise.resolve(typeof this.#stdin === 'string' ? Buffer.from(this.#stdin) : this.#stdin);
   }
 }

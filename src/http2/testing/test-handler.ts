@@ -10,6 +10,7 @@ export class Call {
   readonly stream: Http2Stream;
   readonly id: number;
   readonly path: string;
+  readonly authority: string | undefined;
   readonly fields: readonly Pair[];
   readonly #parts: Buffer[] = [];
   ended: boolean;
@@ -22,6 +23,7 @@ export class Call {
     this.stream = stream;
     this.id = stream.id;
     this.path = head.path.value;
+    this.authority = head.authority?.value;
     this.fields = head.fields.map(({ name, value }) => [name, value] as const);
     this.ended = ended;
   }

@@ -2,7 +2,7 @@
 
 import { Duplex } from 'node:stream';
 import { connect, createServer, type ClientHttp2Session, type Http2Server, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
-import { F, T, frame, parseFrames } from '../frames.js';
+import { F, T, frame, parseFrames, type Frame } from '../frames.js';
 import { PREFIX } from '../responses.js';
 
 /** A socket whose other end is a test. */
@@ -43,7 +43,7 @@ class Wire extends Duplex {
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-/** So many turns without a sign of work: there is none left, as nothing waits for disk or network. */
+/** So many turns without a sign of work: there is none left, as nothing waits for a network. */
 const QUIET_TURNS = 6;
 
 async function quiet(signs: () => number): Promise<void> {
@@ -168,7 +168,8 @@ export async function understood(output: Buffer): Promise<Understood> {
   client.on('connect', () => client.setLocalWindowSize(0x7fff_ffff));
   await turn();
   const settings = frames.findIndex(({ type, flags }) => type === T.SETTINGS && (flags & F.ACK) !== 0);
-  const heard = frames.filter(({ type, flags }, at) => at === settings || (flags & F.ACK) === 0 || (type !== T.SETTINGS && type !== T.PING));
+  const isAnswer = ({ type, flags }: Frame): boolean => (flags & F.ACK) !== 0 && (type === T.SETTINGS || type === T.PING);
+  const heard = frames.filter((one, at) => at === settings || !isAnswer(one));
   const [first, ...rest] = heard;
   // The server's settings say how many streams there may be; they come before the requests.
   if (first !== undefined) wire.push(frame(first.type, first.flags, first.id, first.payload));
