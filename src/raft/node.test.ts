@@ -4,7 +4,7 @@ import { newMessage } from './message.js';
 import { RaftNode } from './node.js';
 import { appliedText, Group } from './testing/group.js';
 import { logOf } from './testing/memory-log.js';
-import { mayPrecedeWrite, type MessageType } from './types.js';
+import type { MessageType } from './types.js';
 
 const ZERO = { float: () => 0 };
 
@@ -115,13 +115,6 @@ describe('raft node', () => {
         }
       }
     }
-  });
-
-  it('R2 only what vouches for nothing unwritten may leave before the write', () => {
-    const early = ['MsgApp', 'MsgSnap', 'MsgHeartbeat', 'MsgTimeoutNow', 'MsgProp', 'MsgReadIndex', 'MsgReadIndexResp'];
-    const late = ['MsgVote', 'MsgPreVote', 'MsgVoteResp', 'MsgPreVoteResp', 'MsgAppResp', 'MsgHeartbeatResp', 'MsgTransferLeader'];
-    for (const type of early) assert.equal(mayPrecedeWrite(newMessage(type as MessageType, 1, 2, 1)), true, type);
-    for (const type of late) assert.equal(mayPrecedeWrite(newMessage(type as MessageType, 1, 2, 1)), false, type);
   });
 
   it('a leader that steps down keeps its term and leaves the election to others', () => {

@@ -5,16 +5,16 @@
  *  1. Input: `step` for each message that arrives, `tick` at a fixed interval, `propose`,
  *     `proposeConfChange` and `readIndex` for what clients want. They change the state in memory.
  *  2. `hasReady`, then `ready`: all the work that came of it, as one batch of data.
- *  3. Send the messages of the batch for which `mayPrecedeWrite` holds (or send all in step 5).
- *  4. Persist in this order: hard state, snapshot, entries. Sync if `mustSync`.
- *  5. Send the other messages: they promise what has just been written (R2).
- *  6. Apply `committedEntries` in order, `applyConfChange` for each configuration change among
+ *  3. Persist in this order: hard state, snapshot, entries. Sync if `mustSync`.
+ *  4. Send the messages: they promise what has just been written (R2).
+ *  5. Apply `committedEntries` in order, `applyConfChange` for each configuration change among
  *     them; serve `readStates` once their index is applied (R4).
- *  7. `advance`: the node's messages to itself count from now on. Go on with step 2.
+ *  6. `advance`: the node's messages to itself count from now on. Go on with step 2.
  *
- * Steps 3 to 6 may take their time: input may come between `ready` and `advance`, but no other
- * `ready`. With `asyncStorageWrites` there is no `advance`: the writes of steps 4 and 6 are
- * messages in the batch, and their responses are stepped when they are done.
+ * Steps 3 to 5 may take their time: input may come between `ready` and `advance`, but no other
+ * `ready`. With `asyncStorageWrites` there is no `advance`, and the next `ready` may come at once:
+ * the writes of steps 3 and 5 are messages in the batch, to be done in order; what promises them is
+ * among their responses, which are sent, or stepped, when they are done; all else is sent at once.
  */
 
 import { assert } from '../base/assert.js';

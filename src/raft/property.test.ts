@@ -10,7 +10,7 @@ import { decodeMessages } from './message-codec.js';
 import { RaftNode } from './node.js';
 import { encodeMessages } from './testing/encode-messages.js';
 import { MemoryLog } from './testing/memory-log.js';
-import { mayPrecedeWrite, type Entry, type Message, type ReadState } from './types.js';
+import type { Entry, Message, ReadState } from './types.js';
 
 /** RAFT_RUNS=500 digs deeper. */
 const RUNS = Number(process.env['RAFT_RUNS'] ?? 25);
@@ -31,15 +31,15 @@ interface Peer {
   readonly id: number;
   readonly storage: MemoryLog;
   node: RaftNode;
-  /** A Ready whose write is under way. */
-  writing: ReturnType<RaftNode['ready']> | undefined;
+  /** Those whose writes are under way, oldest first; one at most without asynchronous writes. */
+  writing: ReturnType<RaftNode['ready']>[];
   appliedTo: number;
 }
 
 interface Options {
   readonly nodes: number;
   readonly lease: boolean;
-  readonly early: boolean;
+  readonly async: boolean;
 }
 
 class World {
@@ -65,7 +65,7 @@ class World {
     const voters = Array.from({ length: options.nodes }, (_, i) => i + 1);
     for (const id of voters) {
       const storage = new MemoryLog({ voters });
-      this.#peers.push({ id, storage, node: this.#start(id, storage), writing: undefined, appliedTo: 0 });
+      this.#peers.push({ id, storage, node: this.#start(id, storage), writing: [], appliedTo: 0 });
     }
   }
 
@@ -85,6 +85,7 @@ class World {
         maxSizePerMsg: 40,
         maxInflightMsgs: 3,
         maxCommittedSizePerReady: 60,
+        asyncStorageWrites: this.#options.async,
         applied: storage.firstIndex() - 1,
       },
       storage,
@@ -145,27 +146,47 @@ class World {
     }
   }
 
-  /** Takes a Ready out, or finishes the one that is being written. */
+  /** Takes a Ready out, or finishes the oldest of those that are being written. */
   #work(peer: Peer): void {
-    const { writing, storage, node } = peer;
-    if (writing === undefined) {
-      if (!node.hasReady()) return;
-      const ready = node.ready();
-      peer.writing = ready;
-      if (this.#options.early) this.#network.push(...ready.messages.filter(mayPrecedeWrite));
-      for (const read of ready.readStates) this.#checkRead(read);
+    const { writing, node } = peer;
+    const more = this.#options.async ? writing.length < 4 && this.#random() < 0.6 : writing.length === 0;
+    if (!more) {
+      const [oldest] = writing.splice(0, 1);
+      if (oldest !== undefined) this.#written(peer, oldest);
       return;
     }
-    peer.writing = undefined;
-    if (writing.hardState !== undefined) storage.hardState = writing.hardState;
-    if (writing.snapshot !== undefined) {
-      storage.install(writing.snapshot);
-      peer.appliedTo = writing.snapshot.metadata.index;
+    if (!node.hasReady()) return;
+    const ready = node.ready();
+    writing.push(ready);
+    for (const read of ready.readStates) this.#checkRead(read);
+    if (!this.#options.async) return;
+    this.#network.push(...ready.messages.filter(({ type }) => !type.startsWith('MsgStorage')));
+    for (const entry of ready.committedEntries) this.#apply(peer, entry);
+    for (const message of ready.messages) if (message.type === 'MsgStorageApply') this.#answer(peer, message.responses);
+  }
+
+  #written(peer: Peer, ready: ReturnType<RaftNode['ready']>): void {
+    const { storage, node } = peer;
+    if (ready.hardState !== undefined) storage.hardState = ready.hardState;
+    if (ready.snapshot !== undefined) {
+      storage.install(ready.snapshot);
+      peer.appliedTo = ready.snapshot.metadata.index;
     }
-    storage.append(writing.entries);
-    this.#network.push(...writing.messages.filter((m) => !this.#options.early || !mayPrecedeWrite(m)));
-    for (const entry of writing.committedEntries) this.#apply(peer, entry);
-    node.advance(writing);
+    storage.append(ready.entries);
+    if (this.#options.async) {
+      for (const message of ready.messages) if (message.type === 'MsgStorageAppend') this.#answer(peer, message.responses);
+      return;
+    }
+    this.#network.push(...ready.messages);
+    for (const entry of ready.committedEntries) this.#apply(peer, entry);
+    node.advance(ready);
+  }
+
+  #answer(peer: Peer, responses: readonly Message[]): void {
+    for (const message of responses) {
+      if (message.to === peer.id) peer.node.step(message);
+      else this.#network.push(message);
+    }
   }
 
   #apply(peer: Peer, entry: Entry): void {
@@ -198,12 +219,13 @@ class World {
   #compact(peer: Peer): void {
     const { storage } = peer;
     const upTo = Math.min(peer.appliedTo, storage.lastIndex());
-    if (peer.writing === undefined && upTo > storage.firstIndex() + 5) storage.compact(upTo - 2);
+    if (peer.writing.length === 0 && upTo > storage.firstIndex() + 5) storage.compact(upTo - 2);
   }
 
   /** What was not written is lost; half of a write may be there already. */
   #crash(peer: Peer): void {
-    const { writing, storage } = peer;
+    const { storage } = peer;
+    const [writing] = peer.writing;
     if (writing !== undefined && writing.snapshot === undefined && this.#random() < 0.5) {
       if (writing.hardState !== undefined) {
         // The commit index may tell only of entries that are there.
@@ -212,7 +234,7 @@ class World {
       }
       if (this.#random() < 0.5) storage.append(writing.entries);
     }
-    peer.writing = undefined;
+    peer.writing = [];
     peer.node = this.#start(peer.id, storage);
     peer.appliedTo = storage.firstIndex() - 1;
   }
@@ -278,8 +300,8 @@ describe('raft under random faults', function () {
       let reads = 0;
       let committed = 0;
       fc.assert(
-        fc.property(fc.integer({ min: 0 }), fc.boolean(), (seed, early) => {
-          const world = new World(seed, { nodes, lease, early });
+        fc.property(fc.integer({ min: 0 }), fc.boolean(), (seed, async) => {
+          const world = new World(seed, { nodes, lease, async });
           world.run(nodes * STEPS_PER_NODE);
           world.checkLogs();
           world.recover();

@@ -130,10 +130,7 @@ export interface Ready {
   /** Defined only if it changed since the last one. */
   readonly hardState: HardState | undefined;
   readonly readStates: readonly ReadState[];
-  /**
-   * To be written before `messages` are sent, see {@link mayPrecedeWrite}. May overwrite a tail
-   * written before.
-   */
+  /** To be written before `messages` are sent. May overwrite a tail written before. */
   readonly entries: readonly Entry[];
   /** To be installed before `messages` are sent. */
   readonly snapshot: Snapshot | undefined;
@@ -142,29 +139,6 @@ export interface Ready {
   readonly messages: readonly Message[];
   /** Whether `entries` and `hardState` must be durable before `messages` are sent. */
   readonly mustSync: boolean;
-}
-
-/**
- * R2 whether this message of a `Ready` may leave while the `Ready` is still being written (thesis,
- * 10.2.1).
- *
- * A leader's messages depend on its term only, and that was durable before it could win; proposals
- * and reads carry no term at all. Votes, vote requests and acknowledgements promise what is still
- * being written.
- */
-export function mayPrecedeWrite(message: Message): boolean {
-  switch (message.type) {
-    case 'MsgApp':
-    case 'MsgSnap':
-    case 'MsgHeartbeat':
-    case 'MsgTimeoutNow':
-    case 'MsgProp':
-    case 'MsgReadIndex':
-    case 'MsgReadIndexResp':
-      return true;
-    default:
-      return false;
-  }
 }
 
 /** The stable log as the core reads it, synchronously. Whoever handles `Ready` writes it. */
