@@ -1,7 +1,8 @@
 /**
  * This node's way to one peer: a channel, the long-lived stream on it, and what waits to be sent.
- * Frames of one turn of the event loop leave as one message. Of the bulk lane only a little is
- * handed to the stream at a time, so that what is prompt never waits behind more than that.
+ * Frames that are sent without a pause between them leave as one message, in the same turn. Of the
+ * bulk lane only a little is handed to the stream at a time, so that what is prompt never waits
+ * behind more than that.
  */
 
 import {
@@ -144,7 +145,7 @@ export class PeerLink {
   #schedule(): void {
     if (this.#flushing || this.#blocked || !this.#outgoing.has(this.#bulkMayGo)) return;
     this.#flushing = true;
-    this.#commons.clock.defer(() => {
+    queueMicrotask(() => {
       this.#flushing = false;
       this.#flush();
     });
