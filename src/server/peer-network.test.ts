@@ -130,7 +130,9 @@ describe('peer network over loopback', () => {
     warnings.length = 0;
   });
 
-  function network(self: number, port: number, peers: [number, number][], clusterId = 7n, silentMs = 1_000, limits: Partial<LinkLimits> = {}): PeerNetwork {
+  function network(
+    self: number, port: number, peers: [number, number][], clusterId = 7n, silentMs = 1_000, limits: Partial<LinkLimits> = {},
+  ): PeerNetwork {
     const net = new PeerNetwork({
       self, clusterId, listen: [`127.0.0.1:${port}`], clock: nodeClock, random: new NodeRandom(),
       peers: new Map(peers.map(([id, p]) => [id, `http://127.0.0.1:${p}`])),
@@ -224,7 +226,10 @@ describe('peer network over loopback', () => {
     cutter.begin(filled(2 * MiB));
     const [first, second, third] = [cutter.next(), cutter.next(), cutter.next()];
     const flipped = { head: second.head, bytes: second.bytes.map((byte, i) => (i === 77 ? byte ^ 4 : byte)) };
-    for (const [chunks, why] of [[[first, flipped], /not what its sender made/], [[first, third], /does not follow/], [[first, first], /begins before/]] as const) {
+    const refusals = [
+      [[first, flipped], /not what its sender made/], [[first, third], /does not follow/], [[first, first], /begins before/],
+    ] as const;
+    for (const [chunks, why] of refusals) {
       const error = await refusedStream(port, chunks.map((chunk) => encodeBatch({ frames: [], chunk })));
       assert.match(error.details, why);
       assert.equal(error.code, Status.INTERNAL);

@@ -1,6 +1,7 @@
 /**
- * What may be how large, from a client's request to a peer's disk. Each limit has room for what the
- * one before it becomes, so that whatever a node was allowed to take fits everywhere behind it (C1):
+ * What may be how large, from a client's request to a peer's disk. Each limit has room for what
+ * the one before it becomes, so that whatever a node was allowed to take fits everywhere behind it
+ * (C1):
  *
  *     request  ->  entry: the request in an envelope, with the id of its proposal
  *     entry    ->  segment of the log: as large as it takes (`log/segment-layout.ts`)

@@ -105,7 +105,8 @@ export class Proposals {
     assert(this.#pending.size < maxPending, 'S2 proposals in flight are bounded');
     const answer = new Deferred<KvResponse>();
     const extraMs = extraMsFor(data);
-    this.#pending.set(sequence, { sequence, data, deadline: now + timeoutMs + extraMs, proposedAt: now, retryMs: retryMs + extraMs, answer });
+    const deadline = now + timeoutMs + extraMs;
+    this.#pending.set(sequence, { sequence, data, deadline, proposedAt: now, retryMs: retryMs + extraMs, answer });
     this.#parts.driver.propose(data);
     return answer.promise;
   }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { ByteWriter } from '../../base/bytes.js';
+import { ByteWriter, MiB, utf8 } from '../../base/bytes.js';
 import fc from 'fast-check';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import type { Clock, Env, Network } from '../../base/env.js';
@@ -7,6 +7,8 @@ import { CodecError, codeOf, NetworkError } from '../../base/errors.js';
 import { silent } from '../../base/testing/silent.js';
 import { BlockCache } from '../../storage/cache/block-cache.js';
 import { noFaults, type Region } from '../../storage/table/block-faults.js';
+import { encodeInternalKey } from '../../storage/base/key.js';
+import { formatWith, makeTable } from '../../storage/table/testing/sample-tables.js';
 import { TableStore } from '../../storage/table/table-store.js';
 import { TableWriter } from '../../storage/table/table-writer.js';
 import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
@@ -111,6 +113,23 @@ describe('fetching tables', () => {
     assert.ok(calls.length < 30, `${calls.length} calls for ${regions.length} regions`);
     assert.ok(fetcher.fetchedBytes >= 4e6 && fetcher.fetchedBytes < meta.bytes * 1.1, `${fetcher.fetchedBytes} fetched`);
   });
+
+  it('S6 the block of a large value arrives too, far beyond what an answer otherwise holds', async () => {
+    const value = new Uint8Array(21 * MiB).map((_, i) => (i * 31 + (i >> 12)) & 0xff);
+    const entries = ['a', 'b', 'c'].map((name, i) => ({
+      internalKey: encodeInternalKey(1, utf8(name), i + 1, 0), tombstone: false, liveDelta: 1, value: i === 1 ? value : utf8('small'), revision: i + 1, userSpace: true,
+    }));
+    const made = makeTable(entries, formatWith('rs(8,2)', 4096), 7);
+    const small = { file, meta };
+    [file, meta] = [made.bytes, made.meta];
+    try {
+      for (const id of [11, 12]) await addPeer(id, { ...meta, id });
+      await fetcher.fetchTable(meta, 'tables/x.tmp', { peers: [11, 12] });
+      assert.ok(Buffer.from(await bytesAt('tables/x.tmp')).equals(file));
+    } finally {
+      ({ file, meta } = small);
+    }
+  }).timeout(20_000);
 
   it('S4 blocks that are bad at one peer come from the other', async () => {
     for (let i = 0; i < data().length; i += 10) rot(i % 20 === 0 ? 11 : 12, data()[i]);

@@ -1,7 +1,7 @@
 /**
  * Writes a batch of one large entry where the next one goes, its data from where it is and in
- * slices, with other work between them: to sum up and copy it at once would keep heartbeats waiting.
- * The head comes last, so that a batch whose data is not all there has none.
+ * slices, with other work between them: to sum up and copy it at once would keep heartbeats
+ * waiting. The head comes last, so that a batch whose data is not all there has none.
  */
 
 import { MiB } from '../../base/bytes.js';
@@ -13,7 +13,8 @@ import type { Segment } from './segment-store.js';
 const SLICE_BYTES = MiB;
 
 /** The length of the batch. */
-export async function writeLarge(encoder: BatchEncoder, { file, seed, dataCursor }: Segment, context: BatchContext, entry: Entry): Promise<number> {
+export async function writeLarge(encoder: BatchEncoder, segment: Segment, context: BatchContext, entry: Entry): Promise<number> {
+  const { file, seed, dataCursor } = segment;
   const { data } = entry;
   const dataAt = dataCursor + BATCH_HEADER + RECORD_HEADER;
   let crc = encoder.crcBeforeData(seed, entry);

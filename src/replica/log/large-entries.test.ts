@@ -65,7 +65,8 @@ describe('entries larger than a log segment', () => {
   it('R3 one that is written in slices reads back, and its identity vouches for it', async () => {
     const disk = new FaultDisk(new MemoryDisk());
     const { log } = await openLog(disk, { segmentBytes: 1 * MiB, cacheBytes: 1 });
-    const entries = [...someEntries(1, 3, 1), ...someEntries(4, 1, 1, 9 * MiB + 5), ...someEntries(5, 1, 2, 4 * MiB + 1), ...someEntries(6, 3, 2)];
+    const large = [...someEntries(4, 1, 1, 9 * MiB + 5), ...someEntries(5, 1, 2, 4 * MiB + 1)];
+    const entries = [...someEntries(1, 3, 1), ...large, ...someEntries(6, 3, 2)];
     (entries[3] as Entry).data.forEach((_, i, data) => (data[i] = (i * 7 + (i >> 16)) & 255));
     await log.append(entries, 0);
     assert.deepEqual(log.entries(4, 5)[0], entries[3]);

@@ -14,7 +14,8 @@ const DEFAULTS: LimitedOptions = {
 };
 
 function refused(changed: Partial<LimitedOptions>, message: RegExp): void {
-  assert.throws(() => deriveLimits({ ...DEFAULTS, ...changed }), (error: unknown) => error instanceof UsageError && message.test(error.message));
+  const refusal = (error: unknown): boolean => error instanceof UsageError && message.test(error.message);
+  assert.throws(() => deriveLimits({ ...DEFAULTS, ...changed }), refusal);
 }
 
 describe('limits of a member', () => {

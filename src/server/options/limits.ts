@@ -19,7 +19,7 @@ import { UsageError } from './spec.js';
 export const MAX_BLOCK_BYTES = MiB;
 /** What a client may send beyond the largest write request, as in etcd. */
 const OVERHEAD_BYTES = 512 * KiB;
-/** Ms of a member's time that a MiB of one request takes in one piece, at most, on a quiet machine. */
+/** Ms of a member's time that a MiB of one request takes in one piece, on a quiet machine. */
 const HELD_MS_PER_MIB = 6;
 /** A busy machine takes so many times as long. */
 const BUSY = 6;

@@ -89,7 +89,8 @@ export class FrameAssembler {
 
   /**
    * The frame, once its last chunk is here. Throws CodecError for a chunk that is damaged, of an
-   * unknown format, of a frame that is too large, or not the next one: the stream is of no more use.
+   * unknown format, of a frame that is too large, or not the next one: the stream is of no more
+   * use.
    */
   take(chunk: Uint8Array): Uint8Array | undefined {
     if (chunk.length <= CHUNK_HEAD_BYTES) throw new CodecError(`a chunk of ${chunk.length} bytes holds nothing`);

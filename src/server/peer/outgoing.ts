@@ -114,8 +114,8 @@ export class Outgoing {
   }
 
   /**
-   * The next message, undefined if there is none. `bulk`: whether the bulk lane may go on; `chunks`:
-   * whether the peer takes them.
+   * The next message, undefined if there is none. `bulk`: whether the bulk lane may go on;
+   * `chunks`: whether the peer takes them.
    */
   take(bulk: boolean, chunks: boolean): OutgoingBatch | undefined {
     const frames: Uint8Array[] = [];

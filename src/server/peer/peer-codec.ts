@@ -12,7 +12,7 @@ export const CALL_PATH = '/kintsugi.v1.Peer/Call';
 export const META_CLUSTER = 'kintsugi-cluster-id';
 export const META_FROM = 'kintsugi-from';
 export const META_TO = 'kintsugi-to';
-/** In the answer to a stream: the format of chunks that are taken. A peer that says none takes none. */
+/** In the answer to a stream: the format of chunks that are taken; without it none are. */
 export const META_CHUNKS = 'kintsugi-chunks';
 
 /** `FrameBatch{repeated bytes frames = 1; bytes chunk = 2}`. */

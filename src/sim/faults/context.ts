@@ -70,7 +70,8 @@ export class PendingStrikes {
  * it hit.
  */
 export function openDiskContext(of: Omit<DiskContext, 'pending'>): DiskContext {
-  for (const { disk } of of.nodes) disk.structureOf = (path, offset) => structureAt(path, offset, of.settings.logSegmentBytes, disk.sizeOf(path));
+  const { logSegmentBytes } = of.settings;
+  for (const { disk } of of.nodes) disk.structureOf = (path, offset) => structureAt(path, offset, logSegmentBytes, disk.sizeOf(path));
   return { ...of, pending: new PendingStrikes(of.world) };
 }
 

@@ -92,7 +92,8 @@ describe('a strike on disks', function () {
     for (const structure of ['log-record', 'log-identity', 'log-header', 'hardstate-slot', 'manifest-record'] as const) {
       const places = placesOf(trial.context, node, structure);
       assert.ok(places.length > 0, structure);
-      for (const { path, offset } of places) assert.equal(structureAt(path, offset, rested.settings.logSegmentBytes, disk.sizeOf(path)), structure);
+      const { logSegmentBytes } = rested.settings;
+      for (const { path, offset } of places) assert.equal(structureAt(path, offset, logSegmentBytes, disk.sizeOf(path)), structure);
     }
   });
 
