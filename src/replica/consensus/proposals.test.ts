@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { MiB } from '../../base/bytes.js';
 import { codeOf } from '../../base/errors.js';
 import { silent } from '../../base/testing/silent.js';
 import { put } from '../../api/testing/requests.js';
 import { ManualClock } from '../../base/testing/manual-clock.js';
+import { MAX_ENTRY_BYTES } from '../base/limits.js';
 import { MemberState } from '../state/testing/member-state.js';
 import { Proposals } from './proposals.js';
 
@@ -32,5 +34,33 @@ describe('proposals', () => {
     proposals.tick();
     await assert.rejects(done, (error) => codeOf(error) === 'TIMEOUT');
     assert.equal(proposals.size, 0);
+  });
+
+  it('C1 one that has no room further on is refused here, a large one is not repeated while it may be on its way', async () => {
+    const clock = new ManualClock();
+    const sent: number[] = [];
+    const member = new MemberState();
+    const proposals = new Proposals(
+      { clock, events: silent, leadership: member.leadership, driver: { propose: (data) => void sent.push(data.length) } },
+      { incarnation: 1, timeoutMs: 7_000, maxPending: 10, retryMs: 1_000 },
+    );
+    member.lead(2, 1);
+    const request = put('a', 'b');
+    const tooLarge = { ...request, value: new Uint8Array(MAX_ENTRY_BYTES) };
+    await assert.rejects(proposals.propose({ kind: 'put', request: tooLarge }), (error) => codeOf(error) === 'REQUEST_TOO_LARGE');
+    assert.deepEqual([sent, proposals.size], [[], 0]);
+    const large = proposals.propose({ kind: 'put', request: { ...request, value: new Uint8Array(60 * MiB) } });
+    const small = proposals.propose({ kind: 'put', request });
+    for (const done of [large, small]) done.catch(() => undefined);
+    const [first = 0] = sent;
+    assert.ok(first > 60 * MiB);
+    clock.advance(7_900);
+    proposals.tick();
+    await assert.rejects(small, (error) => codeOf(error) === 'TIMEOUT');
+    assert.equal(sent.filter((bytes) => bytes === first).length, 1, 'it has a second for each 8 MiB');
+    clock.advance(200);
+    proposals.tick();
+    assert.equal(sent.filter((bytes) => bytes === first).length, 2);
+    proposals.stop();
   });
 });
