@@ -56,9 +56,13 @@ export interface RaftFrame {
 export function raftFrames(messages: readonly Message[], maxBytes: number): RaftFrame[] {
   assert(maxBytes > 0, `a frame holds ${maxBytes} bytes`);
   const frames: RaftFrame[] = [];
-  const large = messages.filter(isBulk);
-  if (large.length < messages.length) pack(frames, 'prompt', large.length === 0 ? messages : messages.filter((message) => !isBulk(message)), maxBytes);
-  if (large.length > 0) pack(frames, 'bulk', large, maxBytes);
+  // Nearly always all are of one lane.
+  if (!messages.some(isBulk)) pack(frames, 'prompt', messages, maxBytes);
+  else if (messages.every(isBulk)) pack(frames, 'bulk', messages, maxBytes);
+  else {
+    pack(frames, 'prompt', messages.filter((message) => !isBulk(message)), maxBytes);
+    pack(frames, 'bulk', messages.filter(isBulk), maxBytes);
+  }
   return frames;
 }
 
@@ -78,7 +82,7 @@ function pack(frames: RaftFrame[], lane: Lane, messages: readonly Message[], max
     }
     bytes += next;
   }
-  frames.push({ lane, bytes: raftFrame(from === 0 ? messages : messages.slice(from), bytes) });
+  if (from < messages.length) frames.push({ lane, bytes: raftFrame(from === 0 ? messages : messages.slice(from), bytes) });
 }
 
 /** Bytes that an entry takes besides its payload, at most. */
