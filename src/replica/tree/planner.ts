@@ -8,7 +8,7 @@ import { assert } from '../../base/assert.js';
 import { ByteWriter } from '../../base/bytes.js';
 import type { Env } from '../../base/env.js';
 import type { LogIndex } from '../../base/ids.js';
-import { pickLeveled } from '../../storage/compaction/leveled.js';
+import { Picker } from '../../storage/compaction/picker.js';
 import type { Tree } from '../../storage/tree/tree.js';
 import type { TreeOp } from '../../storage/version/tree-op.js';
 import type { TreeProposer } from '../consensus/tree-proposer.js';
@@ -45,6 +45,7 @@ export class Planner {
    * the log may never be applied.
    */
   readonly #underway = new Set<string>();
+  readonly #picker = new Picker();
 
   constructor(parts: PlannerParts) {
     this.#parts = parts;
@@ -115,7 +116,7 @@ export class Planner {
     const { tree, state, membership, healing } = this.#parts;
     const current = state.settings;
     if (!current || tree.latest.plans.length >= MAX_PLANS || this.#underway.has('plan')) return;
-    const choice = pickLeveled({
+    const choice = this.#picker.pick({
       manifest: tree.latest, settings: current, proposer: membership.self, gcRevision: state.kv.compactRevision,
       blocked: { has: (table) => healing.blocked(table) },
     });

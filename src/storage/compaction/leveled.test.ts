@@ -97,4 +97,25 @@ describe('pickLeveled', () => {
     assert.equal(harness.manifest.list().reduce((sum, t) => sum + t.entries, 0), 0);
     assert.equal(harness.tree.current.countLive(new Uint8Array(0), undefined), 0);
   });
+
+  it('frees the versions that Compact lets go of without another write, once, and counts as before', async () => {
+    const harness = await TreeHarness.open();
+    const keys = 60;
+    await fill(harness, 30, keys);
+    const settle = async (gcRevision: number): Promise<number> => {
+      for (let plans = 0; ; plans++) {
+        const choice = pickLeveled(input(harness, { gcRevision }));
+        if (choice.kind === 'none') return plans;
+        assert(plans < 200, 'the picker comes to an end');
+        harness.apply(choice.op);
+        await harness.compact(harness.lastIndex);
+      }
+    };
+    const below = (): number => harness.manifest.levels.slice(1).flat().reduce((sum, table) => sum + table.entries, 0);
+    await settle(0);
+    assert(below() > 5 * keys, 'history is kept until Compact');
+    assert((await settle(600)) > 0);
+    assert(below() <= (4 / 3) * keys, `${below()} entries of ${keys} keys are left`);
+    assert.equal(harness.tree.current.countLive(new Uint8Array(0), undefined), keys);
+  });
 });

@@ -2,18 +2,22 @@
  * Picks the next compaction, by levels, as LevelDB does: decides, and does nothing. The score of
  * level 0 is its number of tables, that of the others their bytes, against a target; the level with
  * the highest score goes first, busy and blocked tables are passed over, and the plan is valid for
- * the version that was asked about. A pure function: every leader decides alike.
+ * the version that was asked about. A pure function: every leader decides alike. Its work is linear
+ * in the tables: what overlaps is looked up, not compared.
  */
 
 import { assert, must } from '../../base/assert.js';
 import type { NodeId, TableId } from '../../base/ids.js';
+import { spaceOf } from '../base/key.js';
+import { USER_SPACE } from '../base/read-view.js';
 import { LEVELS, type TreeSettings } from '../base/settings.js';
 import type { Version } from '../version/version.js';
 import { judgePlan, MAX_PLAN_INPUTS, type PlanOp } from '../version/plan-validity.js';
-import { overlaps, spanOf } from '../table/key-span.js';
+import { meetsLevel, SpanUnion, stretchOf } from '../version/span-search.js';
+import { spanOf } from '../table/key-span.js';
 import type { TableMeta } from '../table/table-meta.js';
 
-type PlanChoice =
+export type PlanChoice =
   | { readonly kind: 'plan'; readonly op: PlanOp; readonly why: string }
   | { readonly kind: 'none' };
 
@@ -27,8 +31,8 @@ export interface PickerInput {
   readonly blocked: Pick<ReadonlySet<TableId>, 'has'>;
 }
 
-/** A table is compacted to drop its tombstones when they are at least this share of its entries. */
-const TOMBSTONES_DUE = 1 / 4;
+/** A table is compacted to drop what may go when that is at least this share of its entries. */
+const GARBAGE_DUE = 1 / 4;
 
 /** Ask again after each plan that was applied: several may be pending if they do not overlap. */
 export function pickLeveled(input: PickerInput): PlanChoice {
@@ -39,8 +43,8 @@ export function pickLeveled(input: PickerInput): PlanChoice {
     const op = level === 0 ? pickLevel0(input, free) : pickDeeper(input, level, free);
     if (op !== undefined) return { kind: 'plan', op, why };
   }
-  const op = pickTombstones(input, free);
-  return op === undefined ? { kind: 'none' } : { kind: 'plan', op, why: 'tombstones that may go' };
+  const op = pickGarbage(input, free);
+  return op === undefined ? { kind: 'none' } : { kind: 'plan', op, why: 'versions that may go' };
 }
 
 /** Bytes that a level should hold at most. */
@@ -69,11 +73,11 @@ function dueLevels(manifest: Version, settings: TreeSettings): { level: number; 
 function pickLevel0(input: PickerInput, free: (table: TableMeta) => boolean): PlanOp | undefined {
   const tables = input.manifest.level(0);
   const taken: TableMeta[] = [];
-  const left: TableMeta[] = [];
+  const left = new SpanUnion();
   for (let i = tables.length - 1; i >= 0; i--) {
     const table = tables[i] as TableMeta;
-    if (free(table) && !left.some((older) => overlaps(older, table))) taken.push(table);
-    else left.push(table);
+    if (free(table) && !left.meets(table)) taken.push(table);
+    else left.add(table);
   }
   // All at once if possible; else fewer, down to the oldest alone.
   for (let n = taken.length; n > 0; n = n >> 1) {
@@ -86,10 +90,14 @@ function pickLevel0(input: PickerInput, free: (table: TableMeta) => boolean): Pl
 /** The table that overlaps the fewest bytes of the next level, for each byte of its own. */
 function pickDeeper(input: PickerInput, level: number, free: (table: TableMeta) => boolean): PlanOp | undefined {
   const below = input.manifest.level(level + 1);
-  const candidates = input.manifest.level(level).filter(free).map((table) => {
-    const dragged = below.reduce((sum, other) => (overlaps(other, table) ? sum + other.bytes : sum), 0);
-    return { table, cost: dragged / Math.max(1, table.bytes) };
-  });
+  const candidates: { readonly table: TableMeta; readonly cost: number }[] = [];
+  for (const table of input.manifest.level(level)) {
+    if (!free(table)) continue;
+    const { from, to } = stretchOf(below, table);
+    let dragged = 0;
+    for (let i = from; i < to; i++) dragged += (below[i] as TableMeta).bytes;
+    candidates.push({ table, cost: dragged / Math.max(1, table.bytes) });
+  }
   candidates.sort((a, b) => a.cost - b.cost || a.table.id - b.table.id);
   for (const { table } of candidates) {
     const op = planInto(input, [table], level + 1, free);
@@ -99,20 +107,29 @@ function pickDeeper(input: PickerInput, level: number, free: (table: TableMeta) 
 }
 
 /**
- * A table with nothing below it, many tombstones, and all of it at or below the GC revision:
- * compacting it in its own level drops them all, so that this comes to an end.
+ * A table with nothing below it, all of it at or below the GC revision, much of which may go:
+ * compacting it in its own level drops all of that, so that this comes to an end.
  */
-function pickTombstones(input: PickerInput, free: (table: TableMeta) => boolean): PlanOp | undefined {
+function pickGarbage(input: PickerInput, free: (table: TableMeta) => boolean): PlanOp | undefined {
   const { manifest } = input;
   for (let level = LEVELS - 1; level > 0; level--) {
     for (const table of manifest.level(level)) {
-      if (table.tombstones < table.entries * TOMBSTONES_DUE || table.maxRevision > input.gcRevision || !free(table)) continue;
-      if (manifest.levels.slice(level + 1).some((below) => below.some((other) => overlaps(other, table)))) continue;
+      if (table.maxRevision > input.gcRevision || garbageIn(table) < table.entries * GARBAGE_DUE || !free(table)) continue;
+      if (manifest.levels.slice(level + 1).some((below) => meetsLevel(below, table))) continue;
       const op = planInto(input, [table], level, free);
       if (op !== undefined) return op;
     }
   }
   return undefined;
+}
+
+/**
+ * Entries that GC drops, if it may look at all versions of a table with nothing below: one is left
+ * of each live key, and the live deltas count those. System keys are not counted by them: of a
+ * table that has any, only the tombstones are known.
+ */
+function garbageIn({ smallest, entries, liveDelta, tombstones }: TableMeta): number {
+  return spaceOf(smallest) === USER_SPACE ? Math.max(tombstones, entries - liveDelta) : tombstones;
 }
 
 /**
@@ -124,11 +141,10 @@ function planInto(
 ): PlanOp | undefined {
   const span = must(spanOf(tables), 'S3 a plan has inputs');
   const chosen = new Set(tables);
-  for (const other of input.manifest.level(outputLevel)) if (overlaps(other, span)) chosen.add(other);
-  // What was added may span further: nothing of a sorted level can be in between, but check once
-  // more.
-  const whole = must(spanOf(chosen), 'S3 a plan has inputs');
-  for (const other of input.manifest.level(outputLevel)) if (overlaps(other, whole)) chosen.add(other);
+  // What is added may span further, but nothing of a sorted level lies in between.
+  const level = input.manifest.level(outputLevel);
+  const { from, to } = stretchOf(level, span);
+  for (let i = from; i < to; i++) chosen.add(level[i] as TableMeta);
   if (chosen.size > MAX_PLAN_INPUTS) return undefined;
   for (const table of chosen) if (!free(table)) return undefined;
   const op: PlanOp = {

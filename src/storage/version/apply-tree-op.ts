@@ -13,7 +13,8 @@ import type { TableFormat } from '../base/settings.js';
 import type { PendingPlan, PendingSeal } from './pending.js';
 import type { Located, LogPosition, Version } from './version.js';
 import { judgePlan, MAX_PENDING_PLANS } from './plan-validity.js';
-import { isSorted, overlaps, spanOf } from '../table/key-span.js';
+import { stretchOf } from './span-search.js';
+import { isSorted, spanOf } from '../table/key-span.js';
 import { sameTable, type ProducedTable, type TableMeta, type TableRef } from '../table/table-meta.js';
 import type { TreeOp } from './tree-op.js';
 
@@ -221,9 +222,13 @@ function placeProblem(
   }
   if (plan.outputLevel === 0) return undefined;
   const gone = new Set(removed.map((r) => r.meta.id));
-  const others = manifest.level(plan.outputLevel).filter((t) => !gone.has(t.id));
-  const hit = others.find((other) => added.some((table) => overlaps(other, table)));
-  return hit === undefined ? undefined : `outputs overlap table ${hit.id} of level ${plan.outputLevel}`;
+  const level = manifest.level(plan.outputLevel);
+  for (const table of added) {
+    const { from, to } = stretchOf(level, table);
+    const hit = level.slice(from, to).find((other) => !gone.has(other.id));
+    if (hit !== undefined) return `outputs overlap table ${hit.id} of level ${plan.outputLevel}`;
+  }
+  return undefined;
 }
 
 function giveIds(manifest: Version, added: readonly ProducedTable[]): { metas: TableMeta[]; nextTableId: TableId } {

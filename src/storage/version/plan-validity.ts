@@ -12,7 +12,9 @@ import { LEVELS } from '../base/settings.js';
 import type { TreeOp } from './tree-op.js';
 import type { PendingPlan } from './pending.js';
 import type { Located, Version } from './version.js';
+import { meetsLevel, SpanUnion, stretchOf } from './span-search.js';
 import { overlaps, spanOf, type KeySpan } from '../table/key-span.js';
+import type { TableMeta } from '../table/table-meta.js';
 
 export const MAX_PENDING_PLANS = 256;
 export const MAX_PLAN_INPUTS = 4096;
@@ -62,21 +64,47 @@ function shapeProblem(op: PlanOp, inputs: readonly Located[]): string | undefine
 function orderProblem(
   manifest: Version, op: PlanOp, inputs: ReadonlyMap<number, Located>, span: KeySpan, live: ReadonlyMap<number, Located>,
 ): string | undefined {
-  for (const other of live.values()) {
-    if (other.level > op.outputLevel || inputs.has(other.meta.id)) continue;
-    if (other.level === op.outputLevel && op.outputLevel > 0 && overlaps(other.meta, span)) {
-      return `table ${other.meta.id} of the output level overlaps the inputs`;
-    }
-    if (op.purpose === 'rewrite') continue;
-    for (const input of inputs.values()) {
-      const newer = other.level < input.level || (other.level === 0 && input.level === 0 && other.position < input.position);
-      if (!newer && overlaps(other.meta, input.meta)) return `table ${other.meta.id} is older than input ${input.meta.id}`;
-    }
+  const isOther = ({ id }: TableMeta): boolean => !inputs.has(id);
+  if (op.outputLevel > 0) {
+    const other = findIn(manifest.level(op.outputLevel), [span], isOther);
+    if (other !== undefined) return `table ${other.id} of the output level overlaps the inputs`;
   }
+  const older = op.purpose === 'rewrite' ? undefined : olderThanInputs(manifest, op, inputs, isOther);
+  if (older !== undefined) return `table ${older.id} is older than inputs that it overlaps`;
   for (const plan of manifest.plans) {
     if (plan.outputLevel === op.outputLevel && overlaps(planSpan(plan, live), span)) {
       return `plan ${plan.index} is about to write the same span`;
     }
+  }
+  return undefined;
+}
+
+/**
+ * A live table at or above the output level that shares keys with an input, is none, and is not
+ * newer. Level by level: what the inputs above it cover is looked up in each.
+ */
+function olderThanInputs(
+  manifest: Version, op: PlanOp, inputs: ReadonlyMap<number, Located>, isOther: (table: TableMeta) => boolean,
+): TableMeta | undefined {
+  const above = new SpanUnion();
+  // In level 0 an input is above what stands behind it.
+  for (const table of manifest.level(0)) {
+    if (!isOther(table)) above.add(table);
+    else if (above.meets(table)) return table;
+  }
+  for (let level = 1; level <= op.outputLevel; level++) {
+    const found = findIn(manifest.level(level), above.spans, isOther);
+    if (found !== undefined) return found;
+    for (const input of inputs.values()) if (input.level === level) above.add(input.meta);
+  }
+  return undefined;
+}
+
+/** The first of a sorted level that shares keys with one of `spans` and is as `wanted`. */
+function findIn(level: readonly TableMeta[], spans: readonly KeySpan[], wanted: (table: TableMeta) => boolean): TableMeta | undefined {
+  for (const span of spans) {
+    const { from, to } = stretchOf(level, span);
+    for (let i = from; i < to; i++) if (wanted(level[i] as TableMeta)) return level[i];
   }
   return undefined;
 }
@@ -89,7 +117,7 @@ function planSpan(plan: PendingPlan, live: ReadonlyMap<number, Located>): KeySpa
 
 function isBottommost(manifest: Version, outputLevel: number, span: KeySpan): boolean {
   for (let level = outputLevel + 1; level < manifest.levels.length; level++) {
-    if (manifest.level(level).some((table) => overlaps(table, span))) return false;
+    if (meetsLevel(manifest.level(level), span)) return false;
   }
   return true;
 }
