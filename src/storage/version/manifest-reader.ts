@@ -28,6 +28,8 @@ export interface ManifestContents {
   /** Where the next record goes, and what it follows. */
   readonly place: RecordPlace;
   readonly offset: number;
+  /** File bytes of its first record, both copies. */
+  readonly snapshotBytes: number;
   /**
    * Something was corrected, taken from the spare copy, or torn: the file should be replaced by a
    * new one.
@@ -40,7 +42,10 @@ export async function readManifestFile(disk: Disk, path: string, name: ManifestN
   const file = await readWhole(disk, path);
   let place: RecordPlace = { generation: name.generation, record: 0, chain: CHAIN_START };
   let manifest: Version | undefined;
+  /** What the last ops led to when they were recorded. */
+  let result: string | undefined;
   let offset = 0;
+  let snapshotBytes = 0;
   let damaged = file.length % PAGE_BYTES !== 0;
   for (;;) {
     const found = findRecord(file, offset, place, scheme);
@@ -51,15 +56,22 @@ export async function readManifestFile(disk: Disk, path: string, name: ManifestN
     }
     const chain = chainAfter(found.payload);
     if (place.record === 0 && chain !== name.digest) throw unreadable(path, 'its first record is not the one that hard state names');
-    manifest = fold(manifest, decode(path, found.payload, place), path);
+    const record = decode(path, found.payload, place);
+    manifest = fold(manifest, record, path);
+    if (record.kind === 'ops') ({ result } = record);
+    else snapshotBytes = found.end;
     damaged ||= !found.clean;
     assert(found.end > offset, 'records follow each other');
     offset = found.end;
     place = { generation: place.generation, record: place.record + 1, chain };
   }
+  // Each version follows from the one before, so the last one stands for all.
+  if (result !== undefined && manifest !== undefined && digest128(encodeManifest(manifest)) !== result) {
+    throw unreadable(path, 'its ops lead to another manifest than when they were recorded');
+  }
   for (let at = offset; at < file.length && !damaged; at++) if (file[at] !== 0) damaged = true;
   assert(offset === 0 || offset % PAGE_BYTES === 0, 'records are whole pages');
-  return { manifest: must(manifest, 'S4 what is read begins with the record that hard state names'), place, offset, damaged };
+  return { manifest: must(manifest, 'S4 what is read begins with the record that hard state names'), place, offset, snapshotBytes, damaged };
 }
 
 function unreadable(path: string, why: string, cause?: unknown): StorageError {
@@ -143,8 +155,5 @@ function fold(manifest: Version | undefined, record: ManifestRecord, path: strin
     return record.manifest;
   }
   if (manifest === undefined) throw unreadable(path, 'it does not begin with a snapshot record');
-  let result = manifest;
-  for (const { op, index, term } of record.ops) result = applyTreeOp(result, op, { index, term }).manifest;
-  if (digest128(encodeManifest(result)) !== record.result) throw unreadable(path, 'its ops lead to another manifest than when they were recorded');
-  return result;
+  return record.ops.reduce((version, { op, index, term }) => applyTreeOp(version, op, { index, term }).manifest, manifest);
 }

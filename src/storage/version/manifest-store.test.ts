@@ -17,15 +17,15 @@ import { SMALL_FORMAT } from '../testing/tree-harness.js';
 const SCHEME = { kind: 'rs', k: 8, m: 2 } as const;
 const hex = (manifest: Version): string => toHex(encodeManifest(manifest));
 
-/** Flushes: each step is a seal and its edit. */
-function steps(count: number): { ops: PositionedOp[]; manifest: Version }[] {
+/** Flushes: each step is a seal and its edit; one of a table that is too small is refused. */
+function steps(count: number, bytes = 10): { ops: PositionedOp[]; manifest: Version }[] {
   let manifest = Version.empty();
   return Array.from({ length: count }, (_, i) => {
     const index = 2 * i + 1;
     const at = { term: 1, index };
     const table = {
       birth: { term: 1, proposer: 7, sequence: index, ordinal: 0 },
-      bytes: 10, rootDigest: 'a'.repeat(32), fileDigest: i.toString(16).padStart(32, '0'),
+      bytes, rootDigest: 'a'.repeat(32), fileDigest: i.toString(16).padStart(32, '0'),
       smallest: encodeInternalKey(1, utf8('a'), 3, 0), largest: encodeInternalKey(1, utf8('b'), 3, 0),
       entries: 2, tombstones: 0, minRevision: 3, maxRevision: 3, liveDelta: 2, scheme: SMALL_FORMAT.scheme,
     };
@@ -198,5 +198,33 @@ describe('ManifestStore', () => {
     await assert.rejects(host.open(), /not the one that hard state names/);
     host.name = { generation: 9, digest: 'f'.repeat(32) };
     await assert.rejects(host.open(), (error) => codeOf(error) === 'MANIFEST_UNREADABLE');
+  });
+
+  it('writes a snapshot again only after a share of it was appended, however large it is, and after a start too', async () => {
+    const host = new Host(new MemoryDisk());
+    host.rotateBytes = 16 * 1024;
+    let store = await host.open();
+    const history = steps(1200, 100_000);
+    let written = 0;
+    let size = 0;
+    let path = store.path;
+    let generations = 0;
+    for (const [i, { ops, manifest }] of history.entries()) {
+      await store.append(ops, manifest);
+      const now = host.disk.sizeOf(store.path) ?? 0;
+      written += store.path === path ? now - size : now;
+      if (store.path !== path) generations++;
+      ({ path } = store);
+      size = now;
+      if (i % 100 !== 99) continue;
+      store.close();
+      store = await host.open();
+      assert.equal(store.path, path, 'a start alone writes nothing');
+    }
+    assert.equal(hex(store.manifest), hex((history.at(-1) as (typeof history)[number]).manifest));
+    assert.equal(store.manifest.list().length, 1200);
+    const record = 2 * 4096;
+    assert(generations > 3 && generations < 400, `${generations} generations`);
+    assert(written < 6 * history.length * record, `${written} bytes for ${history.length} records`);
   });
 });

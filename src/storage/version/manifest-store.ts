@@ -18,7 +18,6 @@ import { CHAIN_START, chainAfter, encodeCopy, encodeRecord, PAGE_BYTES, type Man
 
 export type { PositionedOp } from './manifest-record.js';
 
-
 export interface ManifestStoreOptions {
   readonly disk: Disk;
   readonly scheme: EccScheme;
@@ -27,11 +26,20 @@ export interface ManifestStoreOptions {
    * old one counts.
    */
   readonly commitGeneration: (name: ManifestName) => Promise<void>;
-  /** File bytes beyond which the next append starts a new generation. Default 1 MiB. */
+  /**
+   * File bytes beyond which an append starts a new generation, if what was appended since is also a
+   * quarter of the snapshot. Default 1 MiB.
+   */
   readonly rotateBytes?: number;
 }
 
 const DIR = 'manifest';
+/**
+ * What is appended before a snapshot is written again, as a share of it. So a byte that is appended
+ * costs at most five, however many tables there are, and a start has few ops to apply: each of them
+ * takes as long as the version is large.
+ */
+const APPENDED_SHARE = 1 / 4;
 
 export class ManifestStore {
   readonly #options: ManifestStoreOptions;
@@ -39,6 +47,8 @@ export class ManifestStore {
   #name: ManifestName = { generation: 0, digest: CHAIN_START };
   #file: DiskFile | undefined;
   #offset = 0;
+  /** Of the file, its first record. */
+  #snapshotBytes = 0;
   #place: RecordPlace = { generation: 0, record: 0, chain: CHAIN_START };
   /** The file was damaged, or a write to it failed: nothing more is appended to it. */
   #stale = false;
@@ -71,6 +81,7 @@ export class ManifestStore {
     const store = new ManifestStore(options, contents.manifest);
     store.#name = expected;
     store.#offset = contents.offset;
+    store.#snapshotBytes = contents.snapshotBytes;
     store.#place = contents.place;
     await store.#dropOthers();
     if (contents.damaged) await store.replace(contents.manifest);
@@ -114,11 +125,16 @@ export class ManifestStore {
     assert(ops.length > 0 && applied.last.index === result.last.index, 'S1 what is recorded is a step of the log, and all of it');
     const digest = digest128(encodeManifest(result));
     assert(digest128(encodeManifest(applied)) === digest, 'S2 the ops lead to the manifest that is recorded');
-    if (this.#stale || this.#file === undefined || this.#offset >= (this.#options.rotateBytes ?? MiB)) return this.replace(result);
+    if (this.#stale || this.#file === undefined || this.#outgrown) return this.replace(result);
     await this.#exclusive(async () => {
       await this.#write(this.#file as DiskFile, { kind: 'ops', ops, result: digest });
       this.#manifest = result;
     });
+  }
+
+  get #outgrown(): boolean {
+    const appended = this.#offset - this.#snapshotBytes;
+    return this.#offset >= (this.#options.rotateBytes ?? MiB) && appended >= this.#snapshotBytes * APPENDED_SHARE;
   }
 
   /**
@@ -137,6 +153,7 @@ export class ManifestStore {
       this.#place = { generation, record: 0, chain: CHAIN_START };
       try {
         await this.#write(file, { kind: 'snapshot', manifest });
+        this.#snapshotBytes = this.#offset;
         await this.#options.disk.syncDir(DIR);
         const name = { generation, digest: this.#place.chain };
         await this.#options.commitGeneration(name);
