@@ -39,7 +39,7 @@ export class KnownTables {
     const { latest, materialized, durable } = this.#tree;
     const found = new Map<TableId, TableMeta>();
     for (const version of [durable, materialized, latest]) {
-      for (const meta of version.list()) if (meta.fileDigest === fileDigest) found.set(meta.id, meta);
+      for (const meta of version.withBytes(fileDigest)) found.set(meta.id, meta);
     }
     return [...found.values()];
   }

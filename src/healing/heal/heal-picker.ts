@@ -18,10 +18,10 @@ interface HealChoice {
   readonly heal: TableMeta | undefined;
 }
 
-export function healPick(version: Version, queue: readonly QueuedHeal[], now: number): HealChoice {
+export function healPick(version: Version, queue: Iterable<QueuedHeal>, now: number): HealChoice {
   const drop: TableId[] = [];
   const lost: TableId[] = [];
-  const ready: QueuedHeal[] = [];
+  let first: QueuedHeal | undefined;
   for (const heal of queue) {
     if (!version.has(heal.tableId)) {
       // An id that was not given out yet belongs to a version that this node has still to apply.
@@ -30,11 +30,13 @@ export function healPick(version: Version, queue: readonly QueuedHeal[], now: nu
     }
     if (heal.state === 'claimed' || heal.due > now) continue;
     if (heal.state === 'proposed') lost.push(heal.tableId);
-    else if (!version.isBusy(heal.tableId)) ready.push(heal);
+    else if (!version.isBusy(heal.tableId) && (first === undefined || isBefore(heal, first))) first = heal;
   }
-  ready.sort((a, b) => worst(b) - worst(a) || a.attempts - b.attempts || a.arrival - b.arrival);
-  const [first] = ready;
   const heal = first === undefined ? undefined : version.table(first.tableId);
-  assert((heal === undefined) === (ready.length === 0), `H4 one of ${ready.length} tables that can be healed is chosen`);
+  assert((heal === undefined) === (first === undefined), 'H4 a table that can be healed is chosen if there is one');
   return { drop, lost, heal };
+}
+
+function isBefore(a: QueuedHeal, b: QueuedHeal): boolean {
+  return (worst(b) - worst(a) || a.attempts - b.attempts || a.arrival - b.arrival) < 0;
 }

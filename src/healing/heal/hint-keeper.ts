@@ -30,6 +30,8 @@ interface KeeperParts {
 
 const PROVEN_MAX = 1024;
 const RETRY_MS = 5_000;
+/** Looked at between two breaths. */
+const SLICE_HINTS = 64;
 
 export class HintKeeper {
   readonly #parts: KeeperParts;
@@ -56,9 +58,14 @@ export class HintKeeper {
   }
 
   async #settleAll(): Promise<void> {
-    const { hints, token } = this.#parts;
-    if (token.cancelled) return;
-    for (const hint of hints.all()) {
+    const { env, hints, token } = this.#parts;
+    let looked = 0;
+    for (const { tableId } of hints.all()) {
+      // A hint whose table is still there costs a look into a map; there may be thousands.
+      if (++looked % SLICE_HINTS === 0) await env.workers.breathe();
+      if (token.cancelled) return;
+      const hint = hints.get(tableId);
+      if (hint === undefined) continue;
       try {
         await this.#settleOne(hint);
       } catch (error) {

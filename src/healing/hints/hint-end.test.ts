@@ -67,4 +67,16 @@ describe('what enters the hint store and what leaves it', () => {
     for (const end of refused) assert.throws(() => ends(end), AssertionError, JSON.stringify(end.why));
     assert.ok(store.get(old.id));
   });
+
+  it('H5 knows the bytes that any open hint is about, until the last of those ends', () => {
+    assert.ok(store.hasBytes(old.fileDigest));
+    assert.ok(!store.hasBytes(other.fileDigest));
+    store.move(hintAt(old), hintAt(heir), TWICE);
+    store.add(hintAt(old), TWICE);
+    store.add({ ...hintAt(old), kind: 'unreadable', offsets: [2] }, TWICE);
+    store.end(hintAt(old), { why: 'rewritten', durable: manifestOf([heir], 10), heir });
+    assert.ok(store.hasBytes(old.fileDigest), 'the hint that moved is about the same bytes');
+    store.end(hintAt(heir), { why: 'gone', durable: manifestOf([], 10) });
+    assert.ok(!store.hasBytes(old.fileDigest));
+  });
 });

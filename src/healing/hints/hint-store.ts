@@ -7,12 +7,12 @@
  * is tried again by itself, in a new file, because one whose sync failed takes nothing more.
  */
 
-import { assert } from '../../base/assert.js';
+import { assert, must } from '../../base/assert.js';
 import { equalBytes } from '../../base/bytes.js';
 import { Coalesced } from '../../base/coalesced.js';
 import { codeOf, messageOf } from '../../base/errors.js';
 import type { Env, Timer } from '../../base/env.js';
-import type { NodeId, TableId } from '../../base/ids.js';
+import type { Digest128, NodeId, TableId } from '../../base/ids.js';
 import { replaceFile } from '../../base/replace-file.js';
 import type { TableMeta } from '../../storage/table/table-meta.js';
 import type { HintKind } from '../status/hint-status.js';
@@ -40,6 +40,8 @@ type HintChange = 'opened' | 'moved' | 'ended';
 export class HintStore {
   readonly #env: Env;
   readonly #open = new Map<TableId, Hint>();
+  /** How many of them are about a table of these bytes. */
+  readonly #bytes = new Map<Digest128, number>();
   readonly #subscribers: ((change: HintChange) => void)[] = [];
   /** Whose hints these are; undefined until they are loaded. */
   #node: NodeId | undefined;
@@ -69,7 +71,7 @@ export class HintStore {
       if (hint.node !== node) continue;
       const known = this.#open.get(hint.tableId);
       if (known === undefined && this.full) break;
-      this.#open.set(hint.tableId, known === undefined ? hint : mergeHints(hint, known));
+      this.#put(known === undefined ? hint : mergeHints(hint, known));
     }
   }
 
@@ -106,6 +108,32 @@ export class HintStore {
     return [...this.#open.values()];
   }
 
+  /** Is any hint about a table of these bytes? */
+  hasBytes(fileDigest: Digest128): boolean {
+    return this.#bytes.has(fileDigest);
+  }
+
+  #put(hint: Hint): void {
+    const before = this.#open.get(hint.tableId)?.fileDigest;
+    this.#open.set(hint.tableId, hint);
+    if (before === hint.fileDigest) return;
+    this.#bytes.set(hint.fileDigest, (this.#bytes.get(hint.fileDigest) ?? 0) + 1);
+    if (before !== undefined) this.#forget(before);
+  }
+
+  /** False: there is none. */
+  #take(table: TableId): boolean {
+    const hint = this.#open.get(table);
+    if (hint !== undefined) this.#forget(hint.fileDigest);
+    return this.#open.delete(table);
+  }
+
+  #forget(fileDigest: Digest128): void {
+    const others = must(this.#bytes.get(fileDigest), `H2 hints about the bytes ${fileDigest} are counted`) - 1;
+    if (others > 0) this.#bytes.set(fileDigest, others);
+    else this.#bytes.delete(fileDigest);
+  }
+
   /** Does a hint say of the block at `offset` that it is at least this bad? */
   covers(meta: TableMeta, kind: HintKind, offset: number): boolean {
     const hint = this.#open.get(meta.id);
@@ -122,7 +150,7 @@ export class HintStore {
     if (known === undefined && this.full) return false;
     const merged = known === undefined ? hint : mergeHints(known, hint);
     const said = merged !== known;
-    this.#open.set(hint.tableId, merged);
+    this.#put(merged);
     // What was seen again says nothing new. While the file is being written it counts all the same:
     // one write more.
     if (said || this.#saving.running) {
@@ -141,7 +169,7 @@ export class HintStore {
    */
   end(hint: Hint, end: HintEnd): void {
     assertMayEnd(hint, end);
-    const wasOpen = this.#open.delete(hint.tableId);
+    const wasOpen = this.#take(hint.tableId);
     assert(wasOpen, `H2 the hint of table ${hint.tableId} ends once`);
     if (this.#open.size < FLOOD_TABLES / 2) this.#warnedFlood = false;
     this.#changes++;
@@ -155,11 +183,11 @@ export class HintStore {
   move(from: Hint, to: Hint, confirmation: Confirmation): void {
     this.#checkEntry(to, confirmation);
     assert(from.fileDigest === to.fileDigest && from.tableId !== to.tableId, `H2 the bytes of table ${from.tableId} have the new id ${to.tableId}`);
-    const wasOpen = this.#open.delete(from.tableId);
+    const wasOpen = this.#take(from.tableId);
     assert(wasOpen, `H2 the hint of table ${from.tableId} is there to follow its bytes`);
     const known = this.#open.get(to.tableId);
     this.#changes++;
-    this.#open.set(to.tableId, known === undefined ? to : mergeHints(known, to));
+    this.#put(known === undefined ? to : mergeHints(known, to));
     this.#saving.kick();
     this.#tell('moved', { ...from, tableId: to.tableId }, 'open');
   }

@@ -101,6 +101,7 @@ export class RepairKeeper {
     let left = !(await this.#try('', () => repairs.sweep().then(() => true)));
     for (const digest of this.#kept()) {
       if (this.#parts.token.cancelled) return;
+      await this.#parts.env.workers.breathe();
       if (!(await this.#try(digest, () => this.#settleOne(digest)))) left = true;
     }
     this.#left = left;
@@ -118,25 +119,21 @@ export class RepairKeeper {
 
   /** True: gone, or kept by a hint, whose end leads here again. */
   async #settleOne(digest: Digest128): Promise<boolean> {
-    const { env, repairs, lost, known } = this.#parts;
-    if (this.#hinted(digest)) return true;
+    const { env, hints, repairs, lost, known } = this.#parts;
+    if (hints.hasBytes(digest)) return true;
     const puts = repairs.puts(digest);
     const tables = known.withBytes(digest);
-    const here = known.here().filter((meta) => meta.fileDigest === digest);
+    const here = tables.filter(({ id }) => known.isHere(id));
     if (tables.length === 0 && env.clock.now() - repairs.usedAt(digest) < AGAIN_MS) return false;
     // A file that is owed may be made from them.
     if (tables.some(({ id }) => !known.isHere(id))) return false;
     for (const meta of here) {
       const good = await this.#proves(meta);
-      if (!good) return this.#hinted(digest);
+      if (!good) return hints.hasBytes(digest);
       lost.clear(meta.id);
     }
-    if (this.#parts.token.cancelled || this.#hinted(digest) || repairs.puts(digest) !== puts) return false;
+    if (this.#parts.token.cancelled || hints.hasBytes(digest) || repairs.puts(digest) !== puts) return false;
     return repairs.drop(digest);
-  }
-
-  #hinted(digest: Digest128): boolean {
-    return this.#parts.hints.all().some(({ fileDigest }) => fileDigest === digest);
   }
 
   /** False too if the file left meanwhile. H1: what two readings find becomes a hint. */

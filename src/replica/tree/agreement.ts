@@ -6,7 +6,8 @@
  */
 
 import { assert } from '../../base/assert.js';
-import { ByteReader, ByteWriter, toHex } from '../../base/bytes.js';
+import { ByteReader, ByteWriter } from '../../base/bytes.js';
+import { digest128 } from '../../base/digest.js';
 import { CodecError } from '../../base/errors.js';
 import type { LogIndex, NodeId } from '../../base/ids.js';
 import type { Membership } from '../state/membership.js';
@@ -57,11 +58,11 @@ function writeTables(out: ByteWriter, tables: readonly ProducedTable[]): void {
   for (const table of tables) writeProducedTable(out, table);
 }
 
-/** Two productions agree if and only if their fingerprints are equal. */
+/** Two productions agree if their fingerprints are equal: digests of all that is said of them. */
 function fingerprint(tables: readonly ProducedTable[]): string {
   const out = new ByteWriter(512);
   writeTables(out, tables);
-  return toHex(out.view());
+  return digest128(out.view());
 }
 
 export type Verdict =

@@ -75,7 +75,8 @@ export class ManifestWriter {
       const { last, flushed } = tree.durable;
       assert(manifest.last.index > last.index, `S1 the durable version only grows: ${manifest.last.index} after ${last.index}`);
       assert(manifest.flushed.index >= flushed.index, `D1 what is in tables stays there: ${manifest.flushed.index} after ${flushed.index}`);
-      for (const { id } of manifest.list()) assert(tree.isLocal(id), `H5 table ${id} is here before the manifest counts on it`);
+      const lacking = manifest.list().find(({ id }) => !tree.isLocal(id));
+      assert(lacking === undefined, `H5 table ${lacking?.id} is here before the manifest counts on it`);
       await store.append(ops, manifest);
       tree.setDurable(manifest);
       await this.#moved(await tree.collect());

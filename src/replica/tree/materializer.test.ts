@@ -43,7 +43,10 @@ class Bench {
     const owed = (): TableMeta[] => this.wanted.filter(({ id }) => !local.has(id));
     this.materializer = new Materializer({
       env: { disk, clock, events: silent } as unknown as Env,
-      tree: { owed, isLocal: (id: number) => local.has(id), markLocal: (id: number) => void local.add(id), meta: () => undefined },
+      tree: {
+        owed, isLocal: (id: number) => local.has(id), markLocal: (id: number) => void local.add(id), meta: () => undefined,
+        latest: { table: (id: number) => this.wanted.find((table) => table.id === id) },
+      },
       executor: {
         settled: () => Promise.resolve(), outputs: (sequence: number) => this.outputs.get(sequence),
         close: (sequence: number) => void this.closed.push(sequence),

@@ -109,8 +109,8 @@ export class Materializer {
     for (const { id } of [...tree.owed()]) {
       if (this.#stopped) return progress;
       // An edit that was applied meanwhile may have removed it.
-      const table = tree.owed().find((other) => other.id === id);
-      if (table !== undefined) progress = (await this.#one(table)) || progress;
+      const table = tree.latest.table(id);
+      if (table !== undefined && !tree.isLocal(id)) progress = (await this.#one(table)) || progress;
     }
     return progress;
   }

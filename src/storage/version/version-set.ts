@@ -27,7 +27,10 @@ export class VersionSet {
   /** All after the durable version, ascending. */
   #ops: PositionedOp[] = [];
   #materialized: Version;
-  /** Kept because it is asked for with each proposal, and rarely changes. */
+  /**
+   * Kept because it is asked for with each proposal, and rarely changes: looked for among all
+   * tables after an edit, and only made shorter when a table became local.
+   */
   #owed: readonly TableMeta[] | undefined;
 
   /** All tables of `durable` are local. */
@@ -55,6 +58,7 @@ export class VersionSet {
     assert(manifest.last.index === op.index && op.index > tail.last.index, `S1 versions follow the log: ${op.index} after ${tail.last.index}`);
     assert(manifest.flushed.index >= tail.flushed.index && manifest.nextTableId >= tail.nextTableId, 'S1 a version never goes back');
     this.#ops.push(op);
+    if (manifest.levels !== tail.levels) this.#owed = undefined;
     const same = manifest.levels === tail.levels && manifest.flushed.index === tail.flushed.index;
     if (same && this.#versions.length > 1) this.#versions[this.#versions.length - 1] = manifest;
     else this.#versions.push(manifest);
@@ -65,7 +69,7 @@ export class VersionSet {
    * whose tables are all local. False: it is there already.
    */
   settle(): boolean {
-    this.#owed = undefined;
+    this.#owed = this.#owed?.filter((table) => !this.#local.has(table.id));
     for (let i = this.#versions.length - 1; i >= 0; i--) {
       const version = this.#versions[i] as Version;
       if (version === this.#materialized) return false;
@@ -102,7 +106,11 @@ export class VersionSet {
   /** Every table that a version from the durable to the latest one names. */
   named(): Set<TableId> {
     const named = new Set<TableId>();
-    for (const version of this.#versions) for (const table of version.list()) named.add(table.id);
+    let before: Version | undefined;
+    for (const version of this.#versions) {
+      if (version.levels !== before?.levels) for (const table of version.list()) named.add(table.id);
+      before = version;
+    }
     return named;
   }
 

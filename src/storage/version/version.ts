@@ -116,6 +116,11 @@ export class Version implements VersionFields {
     return this.#tables.named(name);
   }
 
+  /** Live tables with these file bytes. */
+  withBytes(fileDigest: Digest128): readonly TableMeta[] {
+    return this.#tables.withBytes(fileDigest);
+  }
+
   /**
    * Is it an input of a pending plan? An edit of such a table is coming, and every other one is
    * refused.
@@ -173,7 +178,11 @@ class LiveTables {
   }
 
   named({ birth, fileDigest }: TableName): readonly TableMeta[] {
-    return (this.#byDigest ??= this.#groupByDigest()).get(fileDigest)?.filter((meta) => sameBirth(meta.birth, birth)) ?? [];
+    return this.withBytes(fileDigest).filter((meta) => sameBirth(meta.birth, birth));
+  }
+
+  withBytes(fileDigest: Digest128): readonly TableMeta[] {
+    return (this.#byDigest ??= this.#groupByDigest()).get(fileDigest) ?? [];
   }
 
   #groupByDigest(): Map<Digest128, TableMeta[]> {
