@@ -18,7 +18,7 @@ import { FakeStore } from './testing/fake-store.js';
 import type { ClientPort } from './transport/client-port.js';
 import { listenAddress } from './transport/listen-address.js';
 
-const TABLES = 40_000;
+const TABLES = 20_000;
 const LIMITS = { requests: 8, perConnection: 4, bytes: 64 * MiB };
 
 /** Its status is a page that no buffer of the system holds. */
@@ -30,7 +30,7 @@ class LargeStore extends FakeStore {
     const status = super.status();
     const [table] = status.manifest.tables;
     assert.ok(table);
-    return { ...status, manifest: { tables: Array.from({ length: TABLES }, (_, id) => ({ ...table, id, digest: 'd'.repeat(300) })) } };
+    return { ...status, manifest: { tables: Array.from({ length: TABLES }, (_, id) => ({ ...table, id, digest: 'd'.repeat(600) })) } };
   }
 }
 
@@ -109,11 +109,14 @@ for (const door of ['the metrics port', 'the client port'] as const) {
     });
 
     it('are not asked for by the hundred on one connection', async () => {
+      let seen = 0;
+      server.on('request', () => seen++);
       const socket = await open(request('/metrics').repeat(500));
       socket.resume();
       await once(socket, 'close');
       while (readers.size > 0) await turn();
       assert.equal(readers.closed, 1);
+      assert.ok(seen <= 40, `${seen} requests were looked at`);
       // A client that asks for the next page once it has the last one is none of those.
       const patient = await open('');
       for (let i = 0; i < 10; i++) {
@@ -124,11 +127,12 @@ for (const door of ['the metrics port', 'the client port'] as const) {
 
     it('are made once for all who ask within a second', async () => {
       const asked = store.asked;
-      for (let round = 0; round < 20; round++) {
+      for (let round = 0; round < 6; round++) {
         const pages = await Promise.all(Array.from({ length: LIMITS.requests }, () => page('/metrics')));
         for (const text of pages) assert.match(text, /kintsugi_event_loop_delay_seconds_bucket\{le="0.005"\} \d+\n/);
       }
-      assert.ok(store.asked - asked <= 20, `the status was looked at ${store.asked - asked} times`);
+      // Each looks at it once; a round may last for longer than a second.
+      assert.ok(store.asked - asked <= 12, `the status was looked at ${store.asked - asked} times`);
     });
   });
 }

@@ -16,6 +16,7 @@ import type { Metrics } from '../observability/metrics.js';
 import { jsonPieces, toJson } from '../observability/status-json.js';
 import type { Store } from '../node/store.js';
 import { nodeClock } from './env/node-env.js';
+import { pace } from './paced-socket.js';
 import { PageReaders } from './page-readers.js';
 import { ETCD_VERSION } from './rpc/cluster-service.js';
 import type { Health } from './rpc/health-service.js';
@@ -167,7 +168,7 @@ export function opsServer(pages: OpsPages): Server {
   });
   server.timeout = IDLE_MS;
   server.maxConnections = MAX_CONNECTIONS;
-  return server;
+  return pace(server);
 }
 
 /** Resolves to the port. */

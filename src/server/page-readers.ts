@@ -6,7 +6,7 @@
  */
 
 import type { ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { assert } from '../base/assert.js';
 import { MiB } from '../base/bytes.js';
 
@@ -20,7 +20,7 @@ export interface PageLimits {
 const LIMITS: PageLimits = { requests: 64, perConnection: 4, bytes: 16 * MiB };
 
 interface Waiting {
-  readonly socket: Socket;
+  readonly socket: Duplex;
   bytes: number;
 }
 
@@ -28,7 +28,7 @@ export class PageReaders {
   readonly #limits: PageLimits;
   /** Oldest first. */
   readonly #waiting = new Map<ServerResponse, Waiting>();
-  readonly #ofSocket = new Map<Socket, Set<ServerResponse>>();
+  readonly #ofSocket = new Map<Duplex, Set<ServerResponse>>();
   #bytes = 0;
   #closed = 0;
 
@@ -50,7 +50,7 @@ export class PageReaders {
   }
 
   /** False: the connection has more than its share, and is closed. */
-  admit(socket: Socket, response: ServerResponse): boolean {
+  admit(socket: Duplex, response: ServerResponse): boolean {
     if (socket.destroyed) return false;
     const { requests, perConnection } = this.#limits;
     const own = this.#requestsOf(socket);
@@ -74,7 +74,7 @@ export class PageReaders {
     while (this.#bytes > this.#limits.bytes && this.#closeOldest(waiting.socket));
   }
 
-  #requestsOf(socket: Socket): Set<ServerResponse> {
+  #requestsOf(socket: Duplex): Set<ServerResponse> {
     const known = this.#ofSocket.get(socket);
     if (known !== undefined) return known;
     const own = new Set<ServerResponse>();
@@ -85,7 +85,7 @@ export class PageReaders {
   }
 
   /** But for `but`. False: there is no other. */
-  #closeOldest(but: Socket): boolean {
+  #closeOldest(but: Duplex): boolean {
     for (const { socket } of this.#waiting.values()) {
       if (socket === but) continue;
       this.#close(socket);
@@ -94,13 +94,13 @@ export class PageReaders {
     return false;
   }
 
-  #close(socket: Socket): void {
+  #close(socket: Duplex): void {
     this.#closed++;
     this.#dropAll(socket);
     socket.destroy();
   }
 
-  #dropAll(socket: Socket): void {
+  #dropAll(socket: Duplex): void {
     const own = this.#ofSocket.get(socket);
     this.#ofSocket.delete(socket);
     if (own !== undefined) for (const response of own) this.#drop(response);

@@ -55,7 +55,8 @@ const RETRY_MS = 200;
  */
 const MAX_QUEUED_BYTES = 32 * MiB;
 const MAX_QUEUED = 16_384;
-const PAGE_BYTES = 4 * MiB;
+/** Read from the log at once. */
+const PAGE_BYTES = MiB;
 
 export class Applier {
   readonly #parts: ApplierParts;
