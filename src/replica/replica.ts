@@ -108,7 +108,7 @@ export class Replica {
 
     const leadership = (this.leadership = new Leadership(membership.self, life));
     const progress = (this.progress = new Progress(tree));
-    const state = (this.state = new ReplicatedState(tree, options.newestVersion));
+    const state = (this.state = new ReplicatedState(tree, options.newestVersion, options.sliceKeys));
     const common = { env, life, membership, leadership, progress, state, healing, tree, tables, log };
 
     const driver = (this.driver = this.#makeDriver());

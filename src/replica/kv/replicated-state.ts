@@ -13,21 +13,24 @@ import type { Tree } from '../../storage/tree/tree.js';
 import { ReplicaError } from '../base/errors.js';
 import { FIRST_VERSION, NEWEST_VERSION } from '../base/protocol.js';
 import { KvMachine } from './kv-machine.js';
+import { SLICE_KEYS } from './pace.js';
 import { SYSTEM_KEYS, systemWrite } from './system-keys.js';
 
 export class ReplicatedState {
   readonly newest: ClusterVersion;
   readonly #tree: Tree;
+  readonly #sliceKeys: number;
   #kv: KvMachine;
   #settings: TreeSettings | undefined;
   /** Only grows. */
   #version: ClusterVersion = FIRST_VERSION;
 
-  /** `newest`: what this program knows. */
-  constructor(tree: Tree, newest: ClusterVersion = NEWEST_VERSION) {
+  /** `newest`: what this program knows. `sliceKeys`: as the state machine has it. */
+  constructor(tree: Tree, newest: ClusterVersion = NEWEST_VERSION, sliceKeys = SLICE_KEYS) {
     this.#tree = tree;
     this.newest = newest;
-    this.#kv = new KvMachine(tree);
+    this.#sliceKeys = sliceKeys;
+    this.#kv = new KvMachine(tree, { sliceKeys });
   }
 
   /** Another one after each {@link load}. */
@@ -61,7 +64,7 @@ export class ReplicatedState {
    * ReplicaError CLUSTER_NEWER: it is as if nothing were loaded.
    */
   load(flushed: LogIndex): void {
-    this.#kv = new KvMachine(this.#tree);
+    this.#kv = new KvMachine(this.#tree, { sliceKeys: this.#sliceKeys });
     const view = this.#tree.current;
     this.#kv.load(view, flushed);
     assert(this.#kv.appliedIndex === flushed, `S2 the state is as of ${flushed}, not ${this.#kv.appliedIndex}`);

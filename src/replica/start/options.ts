@@ -27,6 +27,8 @@ export interface ReplicaOptions {
   readonly logSegmentBytes: number;
   /** The newest version of the cluster that this member knows. Default: the program's. */
   readonly newestVersion?: ClusterVersion;
+  /** Keys of an entry that are read or written between two pauses. For tests of what comes between. */
+  readonly sliceKeys?: number;
   /** Of decoded blocks. */
   readonly cacheBytes: number;
   /** The node cannot go on: the process must end. Called once. */
