@@ -185,7 +185,7 @@ describe('a response that is too large', () => {
     assert.equal(overlay.take().size, 100);
   });
 
-  it('C1 is refused where nothing but the response was asked for', () => {
+  it('is refused where nothing but the response was asked for', () => {
     const kv = Harness.onMemory();
     const value = new Uint8Array(MiB);
     for (let i = 0; i < 5; i++) kv.put(keyOf(i), '', { value });
@@ -195,7 +195,7 @@ describe('a response that is too large', () => {
     assert.equal(runToEnd(readTxn(kv.tree.current, less, kv.machine.state())).responses.length, 90);
   });
 
-  it('C1 of a write says that the write was done', () => {
+  it('to a write says that the write was done', () => {
     const kv = Harness.onMemory();
     const value = new Uint8Array(MiB);
     for (let i = 0; i < 5; i++) kv.put(keyOf(i), '', { value });

@@ -27,7 +27,7 @@ export interface ReplicaOptions {
   readonly logSegmentBytes: number;
   /** The newest version of the cluster that this member knows. Default: the program's. */
   readonly newestVersion?: ClusterVersion;
-  /** Keys of an entry that are read or written between two pauses. For tests of what comes between. */
+  /** Keys of an entry that are read or written between two pauses. Default: `SLICE_KEYS`. */
   readonly sliceKeys?: number;
   /** Of decoded blocks. */
   readonly cacheBytes: number;

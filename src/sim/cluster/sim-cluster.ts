@@ -192,7 +192,7 @@ export class SimCluster {
       self: node.id, clusterId: CLUSTER_ID,
       members: this.#nodes.map(({ id }) => ({ id, name: `n${id}`, peerUrls: [`http://n${id}:2380`] })),
       clientUrls: [], settings: tree, heartbeatMs, electionMs, logSegmentBytes, cacheBytes,
-      // Entries are small: so that other things happen in the middle of them, and elsewhere on each.
+      // Entries are small: so other things happen in the middle of them, and elsewhere on each.
       sliceKeys: 1 + (node.id % 3),
       onFatal: (error) => {
         if (process.alive) this.#stopped(node, process, error, false);
