@@ -245,4 +245,33 @@ describe('Tree', () => {
       assert.equal(await read(a), await read(b));
     }
   });
+
+  it('S2 what is staged is seen by nobody until it is published, also when the version moves meanwhile', async () => {
+    const node = await TreeHarness.open();
+    const write = (key: number, revision: number, sub: number, liveDelta: number): TreeWrite => ({
+      space: USER_SPACE, key: keyOf(key), revision, sub, tombstone: liveDelta < 0, liveDelta, value: utf8('v'),
+    });
+    node.write([write(1, 2, 0, 1), write(2, 2, 1, 1)]);
+    node.seal();
+    const early = node.tree.view();
+    const seen = (view: ReadView): readonly [number, number, boolean] => [
+      [...view.scan(USER_SPACE, { from: keyOf(0), to: undefined, atRevision: 9 })].length, view.countLive(keyOf(0), undefined),
+      view.get(USER_SPACE, keyOf(3), 9) !== undefined,
+    ];
+    node.tree.stage(write(1, 3, 0, -1));
+    assert.deepEqual(seen(node.tree.current), [2, 2, false]);
+    await node.flush();
+    assert.equal(node.tree.sealedMemtables, 0);
+    const between = node.tree.view();
+    for (const key of [2, 3]) node.tree.stage(write(key, 3, key - 1, key === 2 ? -1 : 1));
+    for (const view of [early, between, node.tree.current]) assert.deepEqual(seen(view), [2, 2, false]);
+    assert.throws(() => node.tree.seal(node.lastIndex + 1), /S1/);
+    assert.throws(() => node.tree.write([]), /S2/);
+    node.tree.publish();
+    assert.throws(() => node.tree.publish(), /S2/);
+    const late = node.tree.view();
+    for (const view of [late, node.tree.current]) assert.deepEqual(seen(view), [1, 1, true]);
+    for (const view of [early, between]) assert.deepEqual(seen(view), [2, 2, false]);
+    for (const view of [early, between, late]) view.release();
+  });
 });
