@@ -65,7 +65,7 @@ const tailSize = (p: RangeResponse): number => int64FieldSize(p.count) + (p.more
 
 function rangeBodySize(p: RangeResponse): number {
   let size = tailSize(p);
-  if (p instanceof PackedRange) return size + p.body.length;
+  if (p instanceof PackedRange) return size + p.bodyBytes;
   for (const kv of p.kvs) size += messageFieldSize(kvSize(kv));
   return size;
 }
@@ -157,7 +157,7 @@ export function encodeRangeResponse(prefix: Uint8Array, term: number, p: RangeRe
     if (frame !== undefined) {
       const inPlace = new ProtoWriter(frame);
       writeHeader(inPlace, header);
-      inPlace.skip(p.body.length);
+      inPlace.skip(p.bodyBytes);
       writeRangeTail(inPlace, p);
       return inPlace.finish();
     }

@@ -49,6 +49,10 @@ export class PackedRange implements RangeResponse {
     return (this.#kvs ??= decodeKvs(new Uint8Array(buffer, byteOffset, length)));
   }
 
+  get bodyBytes(): number {
+    return this.#bytes.length - HEADER_ROOM - TAIL_ROOM;
+  }
+
   /** The `kvs` fields. */
   get body(): Buffer {
     return this.#bytes.subarray(HEADER_ROOM, this.#bytes.length - TAIL_ROOM);

@@ -77,8 +77,10 @@ export class Reads {
   /** Rejects with EtcdError. */
   async range(request: RangeRequest): Promise<RangeResponse> {
     validateRange(request);
-    do await this.#admitted(request.serializable);
-    while (!this.open);
+    if (!request.serializable || !this.open) {
+      do await this.#admitted(request.serializable);
+      while (!this.open);
+    }
     if (request.rangeEnd.length > 0) return this.#sliced((view, state) => range(view, request, state));
     const { tree, state } = this.#parts;
     try {

@@ -101,6 +101,32 @@ export function encodeSeekKey(space: Space, key: Uint8Array, revision: number): 
   return encodeInternalKey(space, key, revision, MAX_SUB);
 }
 
+/** A key to seek, with its prefix. */
+export interface SeekKey {
+  readonly key: Uint8Array;
+  readonly prefix: Uint8Array;
+}
+
+const REUSED_BYTES_MAX = 256;
+const reused: (SeekKey | undefined)[] = [];
+
+/**
+ * As {@link encodeSeekKey}, without allocating, for who keeps nothing of it: the next call may
+ * overwrite it. A read is synchronous, and none begins within another.
+ */
+export function borrowSeekKey(space: Space, key: Uint8Array, revision: number): SeekKey {
+  const zeros = zerosIn(key);
+  const prefixBytes = 1 + key.length + zeros + 2;
+  let borrowed = reused[prefixBytes];
+  if (borrowed === undefined) {
+    const bytes = new Uint8Array(prefixBytes + KEY_SUFFIX_BYTES);
+    borrowed = { key: bytes, prefix: bytes.subarray(0, prefixBytes) };
+    if (prefixBytes <= REUSED_BYTES_MAX) reused[prefixBytes] = borrowed;
+  }
+  writeSuffix(borrowed.key, writePrefix(borrowed.key, space, key, zeros), revision, MAX_SUB);
+  return borrowed;
+}
+
 /** A prefix with a revision behind it. */
 export function withRevision(prefix: Uint8Array, revision: number, sub: number): Uint8Array {
   const out = new Uint8Array(prefix.length + KEY_SUFFIX_BYTES);

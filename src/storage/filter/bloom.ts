@@ -129,11 +129,14 @@ export class BloomFilter {
   mayContain(key: Uint8Array): boolean {
     if (this.#bits === 0) return true;
     hash(key, key.length);
-    let h = hashA;
-    const step = hashB;
+    // Said to be unsigned 32 bits, so that the remainder is one of integers.
+    const bits = this.#bits >>> 0;
+    const payload = this.#payload;
+    let h = hashA >>> 0;
+    const step = hashB >>> 0;
     for (let probe = 0; probe < this.#probes; probe++) {
-      const bit = h % this.#bits;
-      if (((this.#payload[HEAD_BYTES + (bit >>> 3)] as number) & (1 << (bit & 7))) === 0) return false;
+      const bit = (h % bits) >>> 0;
+      if (((payload[HEAD_BYTES + (bit >>> 3)] as number) & (1 << (bit & 7))) === 0) return false;
       h = (h + step) >>> 0;
     }
     return true;

@@ -70,7 +70,7 @@ describe('MergedWalk', () => {
       const value = utf8(tombstone ? '' : `${key}@${revision}.${sub}`.padEnd(40, '.'));
       history.push({ space: USER_SPACE, key: utf8(key), revision, sub, tombstone, liveDelta, value });
     };
-    // More versions than are stepped over, and at some revisions two of a key: deleted and put again.
+    // More versions than are stepped over, at some revisions two of a key: deleted, put again.
     for (let revision = 2; revision < 42; revision++) {
       add('b', revision, 0, revision % 4 === 1 && revision > 2);
       if (revision % 4 === 1) add('b', revision, 1);
@@ -112,7 +112,8 @@ describe('MergedWalk', () => {
     const key = fc.array(fc.constantFrom(0, 1, 97, 255), { maxLength: 8 }).map((list) => Uint8Array.from([107, ...list]));
     const batch = fc.array(fc.record({ key, tombstone: fc.boolean() }), { minLength: 1, maxLength: 60, size: 'max' });
     const border = fc.oneof(key, fc.constantFrom(Uint8Array.of(), Uint8Array.of(107), Uint8Array.of(108)));
-    const run = async (batches: { key: Uint8Array; tombstone: boolean }[][], borders: [Uint8Array, Uint8Array][], back: number): Promise<void> => {
+    type Batch = { key: Uint8Array; tombstone: boolean }[];
+    const run = async (batches: Batch[], borders: [Uint8Array, Uint8Array][], back: number): Promise<void> => {
       const harness = await TreeHarness.open();
       const versions: TreeWrite[] = [];
       let revision = 1;
@@ -150,7 +151,12 @@ describe('MergedWalk', () => {
       }
     };
     await fc.assert(
-      fc.asyncProperty(fc.array(batch, { minLength: 1, maxLength: 6 }), fc.array(fc.tuple(border, border), { minLength: 1, maxLength: 6 }), fc.nat(150), run),
+      fc.asyncProperty(
+        fc.array(batch, { minLength: 1, maxLength: 6 }),
+        fc.array(fc.tuple(border, border), { minLength: 1, maxLength: 6 }),
+        fc.nat(150),
+        run,
+      ),
       { numRuns: 120 },
     );
   }).timeout(60_000);

@@ -13,6 +13,7 @@
 
 import { assert } from '../../base/assert.js';
 import { afterKey } from '../base/key.js';
+import { HEAD_BYTES, headOf } from '../base/key-head.js';
 import type { KeyWalk } from '../base/read-view.js';
 import { VersionSlot } from '../base/version-slot.js';
 import type { KeyCursor } from './key-cursor.js';
@@ -28,9 +29,6 @@ interface MergedWalkOptions {
   readonly tombstones: boolean;
 }
 
-/** Bytes of a head; a number holds so many exactly. */
-const HEAD_BYTES = 6;
-const TWO_24 = 0x100_0000;
 /** The head of a source that stands at no key of the range. */
 const OUT = Infinity;
 
@@ -196,18 +194,10 @@ export class MergedWalk implements KeyWalk {
     return false;
   }
 
-  /** Six bytes behind the common ones, zeros beyond the end of the key. */
   #headOf(key: Uint8Array, end: number): number {
-    const at = this.#common;
-    const high = (byteAt(key, at, end) << 16) | (byteAt(key, at + 1, end) << 8) | byteAt(key, at + 2, end);
-    const low = (byteAt(key, at + 3, end) << 16) | (byteAt(key, at + 4, end) << 8) | byteAt(key, at + 5, end);
-    const head = high * TWO_24 + low;
+    const head = headOf(key, this.#common, end);
     return this.#reverse ? -head : head;
   }
-}
-
-function byteAt(key: Uint8Array, at: number, end: number): number {
-  return at < end ? (key[at] as number) : 0;
 }
 
 function commonBytes(a: Uint8Array, b: Uint8Array): number {

@@ -17,7 +17,8 @@ const key = fc.array(fc.constantFrom(0, 1, 2, 255), { minLength: 1, maxLength: 9
 /** Sorted, each key once. */
 const items: fc.Arbitrary<Item[]> = fc
   .array(fc.record({ key, value: fc.uint8Array({ maxLength: 200, size: 'max' }) }), { minLength: 1, maxLength: 90, size: 'max' })
-  .map((list) => list.sort((a, b) => compareBytes(a.key, b.key)).filter((item, i) => i === 0 || compareBytes((list[i - 1] as Item).key, item.key) !== 0));
+  .map((list) => list.sort((a, b) => compareBytes(a.key, b.key)))
+  .map((list) => list.filter((item, i) => i === 0 || compareBytes((list[i - 1] as Item).key, item.key) !== 0));
 
 interface Move {
   readonly kind: 'seek' | 'next' | 'prev' | 'skip' | 'within' | 'last' | 'first';

@@ -15,6 +15,7 @@ import { CodecError } from '../../base/errors.js';
 import type { Digest64 } from '../../base/ids.js';
 import type { EccScheme } from '../../ecc/scheme.js';
 import type { BlockHandle } from '../block/handle.js';
+import { headOf } from '../base/key-head.js';
 import { regionBytes } from '../block/layout.js';
 import type { BlockCodec } from '../base/settings.js';
 
@@ -78,6 +79,13 @@ export class IndexBlock {
   readonly count: number;
   /** sums[i]: live deltas of all blocks before i. */
   readonly #sums: Float64Array;
+  /** Bytes that all keys of the table begin with. */
+  readonly #common: Uint8Array;
+  /**
+   * Of each block's last key, what follows those as a number: a search stays within this array, and
+   * looks at keys only where six bytes do not decide.
+   */
+  readonly #heads: Float64Array;
 
   /** Checks every length, so that accessors cannot run out of the payload. Throws CodecError. */
   constructor(payload: Uint8Array, codec: BlockCodec, scheme: EccScheme) {
@@ -95,6 +103,8 @@ export class IndexBlock {
       if (this.#lastKeyAt(at) + this.#view.getUint32(at + 52, true) > payload.length) throw new CodecError(`index block: keys of block ${i} lie outside`);
       this.#sums[i + 1] = (this.#sums[i] as number) + this.#view.getInt32(at + 40, true);
     }
+    this.#common = this.count === 0 ? EMPTY : commonPrefix(this.firstKey(0), this.lastKey(this.count - 1));
+    this.#heads = Float64Array.from({ length: this.count }, (_, i) => headOf(this.lastKey(i), this.#common.length));
   }
 
   #at(i: number): number {
@@ -165,11 +175,18 @@ export class IndexBlock {
    * `count` if there is none.
    */
   find(target: Uint8Array): number {
+    const common = this.#common;
+    for (let i = 0; i < common.length; i++) {
+      const difference = i < target.length ? (target[i] as number) - (common[i] as number) : -1;
+      if (difference !== 0) return difference < 0 ? 0 : this.count;
+    }
+    const head = headOf(target, common.length);
     let low = -1;
     let high = this.count;
     while (high - low > 1) {
       const middle = (low + high) >>> 1;
-      if (this.#compareLast(middle, target) < 0) low = middle;
+      const order = (this.#heads[middle] as number) - head || this.#compareLast(middle, target);
+      if (order < 0) low = middle;
       else high = middle;
     }
     return high;
@@ -187,4 +204,11 @@ export class IndexBlock {
     }
     return length - target.length;
   }
+}
+
+function commonPrefix(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const n = Math.min(a.length, b.length);
+  let i = 0;
+  while (i < n && a[i] === b[i]) i++;
+  return a.subarray(0, i);
 }

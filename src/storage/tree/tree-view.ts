@@ -28,7 +28,7 @@ import { Entry, type KeyCursor } from '../iterator/key-cursor.js';
 import { findInMemtable, MemtableKeyCursor } from '../iterator/memtable-key-cursor.js';
 import { MergedWalk } from '../iterator/merged-walk.js';
 import { WalkEntries } from '../iterator/walk-entries.js';
-import { encodePrefix, encodeSeekKey, prefixOf, spaceEnd } from '../base/key.js';
+import { borrowSeekKey, encodePrefix, encodeSeekKey, prefixOf, spaceEnd } from '../base/key.js';
 import type { Memtable } from '../memtable/memtable.js';
 import { USER_SPACE, type KeyWalk, type ReadView, type ScanOptions, type Space, type VersionedEntry } from '../base/read-view.js';
 import { VersionSlot } from '../base/version-slot.js';
@@ -68,8 +68,8 @@ export class TreeView implements ReadView {
   }
 
   find(space: Space, key: Uint8Array, atRevision: number, into: VersionSlot): boolean {
-    const seekKey = encodeSeekKey(space, key, atRevision);
-    return this.#find(prefixOf(seekKey), seekKey, atRevision, into);
+    const seek = borrowSeekKey(space, key, atRevision);
+    return this.#find(seek.prefix, seek.key, atRevision, into);
   }
 
   #find(prefix: Uint8Array, seekKey: Uint8Array, atRevision: number, into: VersionSlot): boolean {
