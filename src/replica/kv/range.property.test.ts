@@ -118,7 +118,7 @@ describe('a range, by all its options', () => {
     view.release();
   });
 
-  it('C1 lets others in while it passes keys that are dead', async () => {
+  it('lets others in while it passes keys that are dead', async () => {
     const storage = new StorageTree();
     const machine = new KvMachine(storage.tree);
     let index = 0;
