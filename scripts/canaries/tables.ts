@@ -43,7 +43,7 @@ export const TABLES: readonly Canary[] = [
         find: '  if (manifest.isBusy(op.removed.id)) return refuse(manifest, `table ${op.removed.id} is busy`);\n',
         replace: '',
       },
-      { file: 'healing/heal/heal-picker.ts', find: 'else if (!version.isBusy(heal.tableId)) ready', replace: 'else ready' },
+      { file: 'healing/heal/heal-picker.ts', find: 'else if (!version.isBusy(heal.tableId) && (', replace: 'else if ((' },
       {
         file: 'healing/heal/heal-scheduler.ts',
         find: 'if (!context.leadership.mayShapeTree || !latest.has(meta.id) || latest.isBusy(meta.id)) {',
@@ -65,7 +65,7 @@ export const TABLES: readonly Canary[] = [
       },
       // The store notices it too; what is to be shown is that the simulator does.
       { file: 'replica/tree/manifest-writer.ts', find: 'assert(!tree.durable.has(id) && !tree.materialized.has(id),', replace: 'assert(id > 0,' },
-      { file: 'replica/tree/manifest-writer.ts', find: 'assert(tree.isLocal(id),', replace: 'assert(id > 0,' },
+      { file: 'replica/tree/manifest-writer.ts', find: 'assert(lacking === undefined,', replace: 'assert(lacking?.id !== 0,' },
       { file: 'storage/version/version-set.ts', find: 'assert(this.#complete(manifest),', replace: 'assert(manifest.last.index > 0,' },
     ],
   },
@@ -118,12 +118,11 @@ export const TABLES: readonly Canary[] = [
       },
       {
         file: 'storage/compaction/produce.ts',
-        find: '        out.add(withRevision(record.prefix, v.revision, v.sub), v.tombstone, v.liveDelta, v.value);',
-        replace: '        let { value } = v;\n' +
-          '        const struck = all && value.length > 16 && v.revision % 16 === seal.index % 16;\n' +
-          "        if (struck && Reflect.get(context.tables, 'flips') === true) {\n" +
-          '          value = value.slice();\n          value[value.length - 1] = (value[value.length - 1] ?? 0) ^ 1;\n        }\n' +
-          '        out.add(withRevision(record.prefix, v.revision, v.sub), v.tombstone, v.liveDelta, value);',
+        find: '      const { value } = version;\n      out.add(',
+        replace: '      let { value } = version;\n' +
+          '      const struck = spaceOf(prefix) === USER_SPACE && value.length > 16 && version.revision % 16 === seal.index % 16;\n' +
+          "      if (struck && Reflect.get(context.tables, 'flips') === true) {\n" +
+          '        value = value.slice();\n        value[value.length - 1] = (value[value.length - 1] ?? 0) ^ 1;\n      }\n      out.add(',
       },
       {
         file: 'replica/tree/agreement.ts',

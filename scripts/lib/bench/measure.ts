@@ -8,7 +8,7 @@ import type { Cluster } from '../cluster.js';
 import type { LoadProcess } from '../load/process.js';
 import type { BenchResult } from '../load/protocol.js';
 import { busySeconds, deviceWriteBytes, sumUsage } from '../proc.js';
-import type { BenchCase } from './cases.js';
+import { CASES, type BenchCase } from './cases.js';
 
 export interface Measurement extends BenchResult {
   readonly serverCpuUs: number;
@@ -61,7 +61,7 @@ export async function measure(
   };
   const perEndpoint = Math.ceil(test.clients / cluster.nodes.length);
   const result = await load.bench({
-    ...settings, kind: test.kind, clients: test.clients, endpoints: cluster.urls, seed: SEED, run: test.clients,
+    ...settings, kind: test.kind, clients: test.clients, endpoints: cluster.urls, seed: SEED, run: CASES.indexOf(test),
     sessionsPerEndpoint: Math.min(SESSIONS_AT_MOST, Math.max(1, Math.ceil(perEndpoint / CLIENTS_PER_SESSION))),
   });
   const operations = Math.max(1, result.operations);

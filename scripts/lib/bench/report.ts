@@ -10,6 +10,9 @@ import { compare, judge, median, warmUpOf, type Verdict } from './verdicts.js';
 /** Above this much of one core the load itself may be what a case measures. */
 const LOAD_IS_BUSY = 0.9;
 
+/** Above this share of the machine others make rates a matter of luck. */
+const OTHERS_MATTER = 0.15;
+
 const HEAD = [
   'case', 'server', 'op/s', 'ratio', 'of rounds', 'floor', 'by CPU', 'p50 ms', 'p99 ms', 'server us/op', 'load us/op', 'load core %',
   'device B/op', 'others %', 'RSS MB', 'errors',
@@ -26,11 +29,13 @@ function row(test: BenchCase, server: Server, runs: readonly Measurement[], judg
   const of = (pick: (m: Measurement) => number): number => median(runs.map(pick));
   const errors = runs.reduce((sum, m) => sum + m.errors, 0);
   const busy = of(loadShare);
+  const others = of((m) => m.othersShare);
   return [
     test.name, server.name, strong(of((m) => m.opsPerSecond).toFixed(0)), ...judged,
     of((m) => m.p50Ms).toFixed(2), of((m) => m.p99Ms).toFixed(2),
     of((m) => m.serverCpuUs).toFixed(0), of((m) => m.clientCpuUs).toFixed(0), busy > LOAD_IS_BUSY ? bad(percent(busy)) : percent(busy),
-    of((m) => m.deviceBytes).toFixed(0), percent(of((m) => m.othersShare)), (Math.max(...runs.map((m) => m.rssBytes)) / 1e6).toFixed(0),
+    of((m) => m.deviceBytes).toFixed(0), others > OTHERS_MATTER ? bad(percent(others)) : percent(others),
+    (Math.max(...runs.map((m) => m.rssBytes)) / 1e6).toFixed(0),
     errors > 0 ? bad(String(errors)) : '0',
   ];
 }
@@ -61,6 +66,9 @@ export function printTable(rounds: Rounds, servers: readonly Server[], cases: re
     }
   }
   console.log(table(HEAD, rows));
+  const all = rounds.all.flatMap(({ clusters }) => clusters.flatMap((cluster) => Object.values(cluster.cases)));
+  const others = median(all.map((m) => m.othersShare));
+  if (others > OTHERS_MATTER) console.log(bad(`others had ${percent(others)} % of the machine: its rates say little, "by CPU" a little more`));
   for (const { name } of servers) {
     const warmUp = warmUpOf(rounds, name);
     if (!Number.isNaN(warmUp)) console.log(dim(`${name}: its first puts ran at ${percent(warmUp)} % of its later rate`));

@@ -66,7 +66,7 @@ class BenchRun {
 
   async run(): Promise<BenchResult> {
     const spec = this.#spec;
-    const fill = spec.kind === 'fill';
+    const fill = spec.kind === 'fill' || spec.kind === 'more';
     this.#running = spec.clients;
     const done = new Promise<void>((resolve) => (this.#idle = resolve));
     if (fill || spec.warmupSeconds === 0) this.#reset();

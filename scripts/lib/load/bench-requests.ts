@@ -84,6 +84,11 @@ class Requests {
     return key === undefined ? undefined : this.put(key);
   }
 
+  /** As many keys again, none of them there already. */
+  more(): Request | undefined {
+    return this.#n < this.#spec.keys ? this.putNew() : undefined;
+  }
+
   putNew(): Request {
     const { seed, run, keys } = this.#spec;
     return this.put(scatteredKey(seed + 1 + run, keys + this.#n++));
@@ -130,12 +135,14 @@ class Requests {
   }
 }
 
-/** Requests of one kind: endless, but for a fill and for deletes, which end with the keys. */
+/** Requests of one kind: endless, but for fills and for deletes, which end with the keys. */
 export function requests(spec: BenchSpec): () => Request | undefined {
   const make = new Requests(spec);
   switch (spec.kind) {
     case 'fill':
       return () => make.fill();
+    case 'more':
+      return () => make.more();
     case 'put':
       return () => make.putNew();
     case 'get':

@@ -1,6 +1,6 @@
 /** What the load process and its parent say to each other over the IPC channel. */
 
-export type BenchKind = 'fill' | 'put' | 'get' | 'sget' | 'range' | 'rangelim' | 'mixed' | 'cas' | 'delete';
+export type BenchKind = 'fill' | 'more' | 'put' | 'get' | 'sget' | 'range' | 'rangelim' | 'mixed' | 'cas' | 'delete';
 
 /** A closed loop of `clients` over all endpoints; everything read is verified. */
 export interface BenchSpec {
@@ -8,14 +8,17 @@ export interface BenchSpec {
   readonly endpoints: readonly string[];
   readonly sessionsPerEndpoint: number;
   readonly clients: number;
-  /** `fill` writes exactly the preloaded keys; all others run for this long after the warm-up. */
+  /**
+   * `fill` writes exactly the preloaded keys and `more` as many others; all others run for this
+   * long after the warm-up.
+   */
   readonly seconds: number;
   readonly warmupSeconds: number;
   /** Preloaded keys. */
   readonly keys: number;
   readonly valueBytes: number;
   readonly seed: number;
-  /** Makes the keys of one put run different from those of another. */
+  /** Makes the keys of one run's new puts different from those of another. */
   readonly run: number;
 }
 
