@@ -105,6 +105,19 @@ export const TABLES: readonly Canary[] = [
     ],
   },
   {
+    name: 'half-an-entry-visible',
+    what: 'Changes of a large entry are visible as soon as they are in the memtable.',
+    breaks: 'S2',
+    profile: 'table',
+    edits: [
+      {
+        file: 'storage/tree/tree.ts',
+        find: 'this.#staging ? this.#sequence : Number.MAX_SAFE_INTEGER',
+        replace: 'this.#sequence < 0 ? this.#sequence : Number.MAX_SAFE_INTEGER',
+      },
+    ],
+  },
+  {
     name: 'install-unconfirmed-digest',
     what: "A bit flips in one member's memory now and then while it flushes, and what a single member reports is installed.",
     breaks: 'S6',
