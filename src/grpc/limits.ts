@@ -3,7 +3,10 @@
 export interface GrpcLimits {
   /** Bytes of one request message, also after it was inflated. A larger one is refused unread. */
   readonly maxReceiveBytes: number;
-  /** Bytes of requests that have come in part, over all calls; beyond them calls are refused. */
+  /**
+   * Bytes of requests that have come in part, that wait for their end, or that no handler has asked
+   * for, over all calls of all connections; beyond them calls are refused.
+   */
   readonly maxUnfinishedBytes: number;
   /**
    * How long a request may take to come: all of it where there is one, each message where there are

@@ -19,7 +19,7 @@ const COMPRESSED = 1;
 /** The least that is taken for a message in parts. */
 const FIRST_PART = 16 * KiB;
 
-const NO_ROOM: RpcStatus = { code: Code.RESOURCE_EXHAUSTED, details: 'grpc: too many bytes of unfinished requests' };
+export const NO_ROOM: RpcStatus = { code: Code.RESOURCE_EXHAUSTED, details: 'grpc: too many bytes of unfinished requests' };
 
 /** What is wrong with a prefix; undefined: nothing. */
 function prefixFault(flag: number, size: number, maxBytes: number): RpcStatus | undefined {

@@ -4,7 +4,8 @@
  * What the caller sends waits as it came, and is read into messages only while the handler asks for
  * one. The window is given back for what was read and for nothing else; so a slow handler slows its
  * caller, what waits never exceeds the window, and a message that is larger than the window comes
- * through, because it is read while the handler waits for it.
+ * through, because it is read while the handler waits for it. What waits for all handlers of the
+ * process is bounded as unfinished requests are: beyond that the call is refused.
  *
  * The iteration ends when the caller has said all and the handler has taken all; it throws if the
  * call ends before. It can be iterated once.
@@ -17,7 +18,7 @@ import { ByteQueue } from './byte-queue.js';
 import { Code } from './code.js';
 import type { Encoding } from './hooks.js';
 import { inflated } from './inflating.js';
-import { MessageReader } from './message-reader.js';
+import { MessageReader, NO_ROOM } from './message-reader.js';
 import type { Shared } from './shared.js';
 import { RpcError, type RpcStatus } from './status.js';
 
@@ -92,7 +93,14 @@ export class RequestQueue implements AsyncIterableIterator<Uint8Array, undefined
       if (to > from) this.#stream.consumed(to - from);
       return;
     }
-    if (to > from) this.#waiting.append(bytes, from, to);
+    if (to > from) {
+      if (!this.#shared.unfinished.take(to - from)) {
+        this.#stream.consumed(to - from);
+        this.#owner.unreadable(NO_ROOM);
+        return;
+      }
+      this.#waiting.append(bytes, from, to);
+    }
     if (this.#asked !== undefined && !this.#inflating) this.#read();
   }
 
@@ -114,6 +122,7 @@ export class RequestQueue implements AsyncIterableIterator<Uint8Array, undefined
     this.#closed = true;
     const { length } = this.#waiting;
     this.#waiting.skip(this.#waiting.to);
+    this.#shared.unfinished.giveBack(length);
     this.#reader.reset();
     this.#awaits(false);
     if (length > 0) this.#stream.consumed(length);
@@ -127,6 +136,7 @@ export class RequestQueue implements AsyncIterableIterator<Uint8Array, undefined
       const { from } = waiting;
       const at = reader.read(waiting.bytes, from, waiting.to);
       waiting.skip(at);
+      this.#shared.unfinished.giveBack(at - from);
       this.#stream.consumed(at - from);
       if (reader.fault !== undefined) {
         this.#owner.unreadable(reader.fault);

@@ -1,6 +1,7 @@
 /**
  * A call whose request is one message. It is carried out when the request has ended: a request that
- * is cut, empty or has a second message never reaches a handler.
+ * is cut, empty or has a second message never reaches a handler. A message that waits for that end
+ * counts among the unfinished.
  */
 
 import type { Http2Stream } from '../http2/stream.js';
@@ -8,7 +9,7 @@ import { Call } from './call.js';
 import type { CallHead } from './call-head.js';
 import { Code } from './code.js';
 import { inflated } from './inflating.js';
-import { MessageReader } from './message-reader.js';
+import { MessageReader, NO_ROOM } from './message-reader.js';
 import type { Shared } from './shared.js';
 import type { RpcStatus } from './status.js';
 
@@ -21,6 +22,8 @@ export abstract class SingleRequestCall extends Call {
   readonly #reader: MessageReader;
   #message: Uint8Array | undefined = undefined;
   #compressed = false;
+  /** Bytes counted for a message that waits for the end of its request. */
+  #waitingBytes = 0;
 
   constructor(shared: Shared) {
     super(shared);
@@ -43,11 +46,23 @@ export abstract class SingleRequestCall extends Call {
     const fault = this.#read(bytes, from, to) ?? (ended ? this.#endFault() : undefined);
     if (fault !== undefined) this.refuse(fault);
     else if (ended) this.#complete();
+    else if (this.#message !== undefined && this.#waitingBytes === 0) this.#await(this.#message.length);
   }
 
   protected override dropRequest(): void {
     this.#reader.reset();
     this.#message = undefined;
+    this.#giveBack();
+  }
+
+  #await(bytes: number): void {
+    if (this.shared.unfinished.take(bytes)) this.#waitingBytes = bytes;
+    else this.refuse(NO_ROOM);
+  }
+
+  #giveBack(): void {
+    this.shared.unfinished.giveBack(this.#waitingBytes);
+    this.#waitingBytes = 0;
   }
 
   #read(bytes: Uint8Array, from: number, to: number): RpcStatus | undefined {
@@ -70,6 +85,7 @@ export abstract class SingleRequestCall extends Call {
   #complete(): void {
     const message = this.#message as Uint8Array;
     this.#message = undefined;
+    this.#giveBack();
     this.receiving(false);
     if (this.#compressed) void this.#inflate(message);
     else this.#admit(message);

@@ -300,6 +300,34 @@ describe('a stream of requests', () => {
     await world.check(large, cut, late, packed);
   });
 
+  it('that no handler asks for are bounded over all calls, and counted until the call is over', async () => {
+    const world = new World({ limits: { maxUnfinishedBytes: 150_000 } });
+    const gate = new Deferred();
+    world.both = async (requests, out) => {
+      await gate.promise;
+      await echo(requests, out);
+    };
+    const begun = (): FakeStream => {
+      const stream = world.peer.begin(BOTH);
+      world.peer.send(stream, framed(Buffer.alloc(50_000)));
+      world.peer.send(stream, framed(Buffer.alloc(40_000)));
+      return stream;
+    };
+    const first = begun();
+    assert.equal(world.server.grpc.held.unfinishedBytes, 90_010);
+    const second = begun();
+    assert.deepEqual(refusal(second), [8, 'grpc: too many bytes of unfinished requests']);
+    assert.equal(world.server.grpc.held.unfinishedBytes, 90_010);
+    world.peer.cancel(first);
+    assert.equal(world.server.grpc.held.unfinishedBytes, 0);
+    const third = begun();
+    world.peer.send(third, Buffer.alloc(0), true);
+    gate.resolve();
+    await settled();
+    assert.deepEqual([third.code, third.messages.map(({ length }) => length)], [0, [50_000, 40_000]]);
+    await world.check(first, second, third);
+  });
+
   it('may be silent as long as it likes between messages', async () => {
     const world = new World({ limits: { receiveMs: 1000 } });
     const stream = world.peer.begin(BOTH);

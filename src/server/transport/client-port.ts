@@ -5,7 +5,8 @@
  * is closed, whoever closes it.
  *
  * Connections are bounded, so that descriptors are left for files and peers; what comes above the
- * bound is closed at once.
+ * bound is closed at once. A client that closes its side of the socket has gone, as for grpc-go:
+ * what was answered by then is sent, and what still runs is cancelled.
  */
 
 import type { Server as HttpServer } from 'node:http';
@@ -19,6 +20,7 @@ import type { Http2Limits } from '../../http2/limits.js';
 import { Http2Pool } from '../../http2/pool.js';
 import type { RequestHandler } from '../../http2/request-handler.js';
 import { protocolOf } from './first-bytes.js';
+import { Http1Clients } from './http1-clients.js';
 import { removeStale, type ListenAddress } from './listen-address.js';
 import { SocketTransport } from './socket-transport.js';
 
@@ -30,7 +32,11 @@ export interface ClientPortParts {
   /** Serves what is HTTP/1.1; it listens nowhere itself. Undefined: that is refused. */
   readonly http1: HttpServer | undefined;
   readonly maxConnections: number;
+  /** Milliseconds for a request of HTTP/1.1 to be answered; its head has `limits.handshakeMs`. */
+  readonly http1AnswerMs?: number;
 }
+
+const HTTP1_ANSWER_MS = 60_000;
 
 /** Connections are looked at so often: keepalive, time-outs, budgets. */
 const TICK_MS = 50;
@@ -44,6 +50,7 @@ export class ClientPort {
   /** Of all clients, whatever they speak. */
   readonly #sockets = new Set<Socket>();
   readonly #connections = new Set<ServerConnection>();
+  readonly #http1Clients: Http1Clients | undefined;
   /** Who has not said yet what it speaks, and by when it must have. */
   readonly #silent = new Map<Socket, number>();
   readonly #idle: (() => void)[] = [];
@@ -55,6 +62,8 @@ export class ClientPort {
   constructor(parts: ClientPortParts) {
     this.#parts = parts;
     this.#pool = new Http2Pool(parts.clock);
+    const { http1, clock, limits, http1AnswerMs = HTTP1_ANSWER_MS } = parts;
+    if (http1 !== undefined) this.#http1Clients = new Http1Clients(http1, clock, { headMs: limits.handshakeMs, answerMs: http1AnswerMs });
     this.#timer = this.#nextTick();
   }
 
@@ -97,7 +106,7 @@ export class ClientPort {
       for (const server of this.#servers) server.close();
       for (const socket of this.#silent.keys()) socket.destroy();
       for (const connection of this.#connections) connection.drain();
-      this.#parts.http1?.closeIdleConnections();
+      this.#http1Clients?.closeIdle();
     }
     await this.#empty(graceMs);
     this.close();
@@ -202,12 +211,8 @@ export class ClientPort {
   }
 
   #http1(socket: Socket, first: Buffer): void {
-    const { http1 } = this.#parts;
-    if (http1 === undefined || this.#state !== 'open') return void socket.destroy();
-    socket.pause();
-    socket.unshift(first);
-    http1.emit('connection', socket);
-    socket.resume();
+    if (this.#http1Clients === undefined || this.#state !== 'open') socket.destroy();
+    else this.#http1Clients.take(socket, first);
   }
 
   #nextTick(): Timer {
@@ -215,6 +220,7 @@ export class ClientPort {
       const now = this.#parts.clock.now();
       for (const connection of this.#connections) connection.tick(now);
       for (const [socket, until] of this.#silent) if (now >= until) socket.destroy();
+      this.#http1Clients?.tick(now);
       if (this.#state !== 'closed') this.#timer = this.#nextTick();
     });
   }
