@@ -92,6 +92,10 @@ export class Said {
     return last !== undefined && (last.flags & F.END_HEADERS) === 0;
   }
 
+  get hasOddScheme(): boolean {
+    return [...blocksOf(this.frames)].some((fields) => fields.some(([name, value]) => name === ':scheme' && !/^https?$/.test(value)));
+  }
+
   /** A request names a host beside its authority. */
   get namesHosts(): boolean {
     return [...blocksOf(this.frames)].some((fields) => fields.some(([name]) => name === 'host'));
@@ -193,6 +197,11 @@ export const PERMITTED: readonly Permission[] = [
     holds: (_difference, said) => !said.acknowledgesAtOnce,
   },
   {
+    name: 'a scheme that is none',
+    why: 'a server of gRPC does not look at it; nghttp2 does',
+    holds: ({ ours, node }, said) => ours === 'answered' && node === 'reset' && said.hasOddScheme,
+  },
+  {
     name: 'a header block that does not end',
     why: 'it is read here when it is whole; nghttp2 reads what has come',
     holds: ({ ours, node }, said) => ours === 'nothing' && node === 'reset' && said.hasOpenBlock,
@@ -200,7 +209,7 @@ export const PERMITTED: readonly Permission[] = [
   {
     name: 'a frame that is known to be wrong by its header',
     why: 'nghttp2 does not wait for its end',
-    holds: ({ id, ours }, said) => id === 0 && ours === 'goes on' && said.restBytes > 0,
+    holds: ({ ours }, said) => (ours === 'goes on' || ours === 'nothing') && said.restBytes > 0,
   },
   {
     name: 'a PRIORITY of another size',
