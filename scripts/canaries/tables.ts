@@ -115,6 +115,21 @@ export const TABLES: readonly Canary[] = [
         find: 'this.#staging ? this.#sequence : Number.MAX_SAFE_INTEGER',
         replace: 'this.#sequence < 0 ? this.#sequence : Number.MAX_SAFE_INTEGER',
       },
+      {
+        file: 'storage/tree/tree.ts',
+        find: 'new TreeView(this.#state, this.#sequence, version)',
+        replace: 'new TreeView(this.#state, this.#sequence + 1, version)',
+      },
+      {
+        file: 'replica/kv/kv-machine.ts',
+        find: '    this.#staging = true;\n    for',
+        replace: '    this.#staging = true;\n    this.#moved(changes.revision);\n    for',
+      },
+      {
+        file: 'replica/kv/kv-machine.ts',
+        find: '    this.#staging = false;\n    this.#moved(changes.revision);',
+        replace: '    this.#staging = false;',
+      },
     ],
   },
   {
