@@ -1,12 +1,16 @@
-/** The keys of a memtable as a reader sees them whose view was taken at write `sequence`. */
+/**
+ * The keys of a memtable as a reader sees them whose view was taken at write `sequence`. Nothing is
+ * made per key: the key that it stands at is copied into the cursor's own buffer.
+ */
 
-import { EMPTY } from '../../base/bytes.js';
-import { must } from '../../base/assert.js';
-import { visibleVersion, type MemCursor, type Memtable, type MemVersion } from '../memtable/memtable.js';
+import { assert } from '../../base/assert.js';
+import type { MemCursor, Memtable } from '../memtable/memtable.js';
 import type { VersionSlot } from '../base/version-slot.js';
 import type { KeyCursor } from './key-cursor.js';
 
 export class MemtableKeyCursor implements KeyCursor {
+  keyBytes = new Uint8Array(64);
+  keyEnd = 0;
   readonly #cursor: MemCursor;
   readonly #sequence: number;
   #forward = true;
@@ -17,63 +21,59 @@ export class MemtableKeyCursor implements KeyCursor {
   }
 
   get valid(): boolean {
-    return this.#cursor.record !== undefined;
-  }
-
-  get keyBytes(): Uint8Array {
-    return this.#cursor.record?.prefix ?? EMPTY;
-  }
-
-  get keyEnd(): number {
-    return this.#cursor.record?.prefix.length ?? 0;
+    return this.#cursor.key !== 0;
   }
 
   seek(target: Uint8Array): void {
     this.#forward = true;
     this.#cursor.seek(target);
+    this.#takeKey();
   }
 
   seekBefore(target: Uint8Array): void {
     this.#forward = false;
     this.#cursor.seekBefore(target);
+    this.#takeKey();
   }
 
   pass(slot: VersionSlot): void {
-    const { record } = this.#cursor;
-    if (record === undefined || !slot.isKey(record.prefix, 0, record.prefix.length)) return;
+    if (!this.valid || !slot.isKey(this.keyBytes, 0, this.keyEnd)) return;
     if (this.#forward) this.#cursor.next();
     else this.#cursor.prev();
+    this.#takeKey();
   }
 
   resolve(revision: number, slot: VersionSlot): boolean {
-    const record = must(this.#cursor.record, 'a valid cursor has a key');
-    return fillVisible(visibleVersion(record, revision, this.#sequence), slot);
+    const version = this.#visible(revision);
+    if (version !== 0) this.#cursor.records.fill(version, slot);
+    return version !== 0;
   }
 
   /** Sum of the live deltas of the key's versions at or below `revision`. */
   liveDeltaAt(revision: number): number {
+    const { records } = this.#cursor;
     let sum = 0;
-    const record = must(this.#cursor.record, 'a valid cursor has a key');
-    let v = visibleVersion(record, revision, this.#sequence);
-    for (; v !== undefined; v = v.older) sum += v.liveDelta;
+    for (let version = this.#visible(revision); version !== 0; version = records.older(version)) sum += records.liveDelta(version);
     return sum;
   }
 
   /** To the next key; only after `seek`. */
   next(): void {
     this.#cursor.next();
+    this.#takeKey();
   }
-}
 
-/** The newest version of the key in the memtable that such a reader sees. */
-export function findInMemtable(memtable: Memtable, prefix: Uint8Array, revision: number, sequence: number, into: VersionSlot): boolean {
-  const record = memtable.find(prefix);
-  return record !== undefined && fillVisible(visibleVersion(record, revision, sequence), into);
-}
+  #visible(revision: number): number {
+    const { key, records } = this.#cursor;
+    assert(key !== 0, 'a valid cursor has a key');
+    return records.visible(key, revision, this.#sequence);
+  }
 
-function fillVisible(version: MemVersion | undefined, slot: VersionSlot): boolean {
-  if (version === undefined) return false;
-  const { value } = version;
-  slot.set(version.revision, version.sub, version.tombstone, version.liveDelta, value, 0, value.length);
-  return true;
+  #takeKey(): void {
+    const { key, records } = this.#cursor;
+    this.keyEnd = key === 0 ? 0 : records.prefixLength(key);
+    if (key === 0) return;
+    if (this.keyEnd > this.keyBytes.length) this.keyBytes = new Uint8Array(2 * this.keyEnd);
+    records.copyPrefix(key, this.keyBytes);
+  }
 }

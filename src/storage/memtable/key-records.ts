@@ -11,6 +11,7 @@
 
 import { assert } from '../../base/assert.js';
 import type { TreeWrite } from '../base/read-view.js';
+import type { VersionSlot } from '../base/version-slot.js';
 import { Arena, byteOf, wordOf } from './arena.js';
 
 const TWO_32 = 0x1_0000_0000;
@@ -32,7 +33,7 @@ const VERSION_WORDS = 7;
 
 const VALUE_BYTES_MAX = 2 ** 29 - 1;
 /** Longer values are copied by the runtime, shorter ones faster by hand. */
-const COPY_BY_HAND_MAX = 24;
+const COPY_BY_HAND_MAX = 48;
 
 export class KeyRecords {
   readonly #arena = new Arena();
@@ -109,6 +110,15 @@ export class KeyRecords {
     return this.prefixBytes(key).subarray(start, start + this.prefixLength(key));
   }
 
+  /** Copies the prefix to the beginning of `into`, which is long enough. */
+  copyPrefix(key: number, into: Uint8Array): void {
+    const from = this.prefixBytes(key);
+    const length = this.prefixLength(key);
+    const start = this.prefixStart(key);
+    if (length > COPY_BY_HAND_MAX) into.set(from.subarray(start, start + length));
+    else for (let i = 0; i < length; i++) into[i] = from[start + i] as number;
+  }
+
   /** Is the prefix of `key` the `length` bytes from `start` on? */
   equals(key: number, bytes: Uint8Array, start: number, length: number): boolean {
     if (this.prefixLength(key) !== length) return false;
@@ -124,6 +134,26 @@ export class KeyRecords {
   /** 0: there is none. */
   older(version: number): number {
     return this.#arena.words(version)[wordOf(version) + OLDER] as number;
+  }
+
+  /**
+   * The newest version of `key` at or below `revision` that was written at or before `sequence`; 0:
+   * there is none.
+   */
+  visible(key: number, revision: number, sequence: number): number {
+    let version = this.newest(key);
+    while (version !== 0 && (this.revision(version) > revision || this.sequence(version) > sequence)) version = this.older(version);
+    return version;
+  }
+
+  /** All but the key. */
+  fill(version: number, slot: VersionSlot): void {
+    const at = wordOf(version);
+    const word = this.#arena.words(version)[at + VALUE] as number;
+    const start = (at + VERSION_WORDS) << 2;
+    const liveDelta = ((word >>> 1) & 3) - 1;
+    const bytes = this.#arena.bytesAt(version);
+    slot.set(this.revision(version), this.sub(version), (word & 1) === 1, liveDelta, bytes, start, start + (word >>> 3));
   }
 
   sequence(version: number): number {

@@ -35,6 +35,15 @@ export class MemCursor {
     return this.#record;
   }
 
+  /** Where the key is in {@link records}; 0 beyond either end. */
+  get key(): number {
+    return this.#key;
+  }
+
+  get records(): KeyRecords {
+    return this.#records;
+  }
+
   /** To the first key at or above `target`. */
   seek(target: Uint8Array): void {
     this.#place(target, 0, target.length);

@@ -67,10 +67,7 @@ export class MemRecord {
   /** The newest version at or below `revision` that was written at or before `sequence`. */
   visible(revision: number, sequence: number): MemVersion | undefined {
     const records = this.#records;
-    let version = records.newest(this.#address);
-    while (version !== 0 && (records.revision(version) > revision || records.sequence(version) > sequence)) {
-      version = records.older(version);
-    }
+    const version = records.visible(this.#address, revision, sequence);
     return version === 0 ? undefined : new MemVersion(records, version);
   }
 }

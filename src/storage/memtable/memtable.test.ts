@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { compareBytes, toHex, utf8 } from '../../base/bytes.js';
 import { encodePrefix } from '../base/key.js';
 import { SYSTEM_SPACE, USER_SPACE, type TreeWrite } from '../base/read-view.js';
-import { Memtable, visibleVersion, type MemCursor } from './memtable.js';
+import { Memtable, type MemCursor } from './memtable.js';
 
 function put(key: string, revision: number, liveDelta = 0): TreeWrite {
   return { space: USER_SPACE, key: utf8(key), revision, sub: 0, tombstone: false, liveDelta, value: utf8(`${key}@${revision}`) };
@@ -54,8 +54,8 @@ describe('Memtable', () => {
         for (const [key, versions] of keys) {
           const record = memtable.find(encodePrefix(USER_SPACE, utf8(key)));
           assert(record !== undefined);
-          assert.equal(visibleVersion(record, at, LAST)?.revision, versions.find((v) => v.revision <= at)?.revision);
-          assert.equal(visibleVersion(record, LAST, at)?.revision, versions.find((v) => v.revision <= at)?.revision);
+          assert.equal(record.visible(at, LAST)?.revision, versions.find((v) => v.revision <= at)?.revision);
+          assert.equal(record.visible(LAST, at)?.revision, versions.find((v) => v.revision <= at)?.revision);
         }
         assert.equal(memtable.find(encodePrefix(USER_SPACE, utf8('~'))), undefined);
       }),

@@ -11,22 +11,18 @@ import { assert, AssertionError } from '../../base/assert.js';
 import { compareBytes } from '../../base/bytes.js';
 import { prefixBytesMax, writePrefixOf } from '../base/key.js';
 import { USER_SPACE, type TreeWrite } from '../base/read-view.js';
+import type { VersionSlot } from '../base/version-slot.js';
 import { HashIndex, hashBytes } from './hash-index.js';
 import { KeyOrder, type Leaf } from './key-order.js';
 import { KeyRecords } from './key-records.js';
 import { MemCursor } from './mem-cursor.js';
-import { MemRecord, type MemVersion } from './mem-record.js';
+import { MemRecord } from './mem-record.js';
 
 export type { MemCursor } from './mem-cursor.js';
 export type { MemVersion } from './mem-record.js';
 
 /** What a key takes in the two indexes, on average. */
 const INDEX_BYTES = 40;
-
-/** The newest version at or below `revision` that was written at or before `sequence`. */
-export function visibleVersion(record: MemRecord, revision: number, sequence: number): MemVersion | undefined {
-  return record.visible(revision, sequence);
-}
 
 /** The prefix of the key that is being written: one write at a time. */
 let scratch = new Uint8Array(256);
@@ -117,6 +113,14 @@ export class Memtable {
   find(prefix: Uint8Array): MemRecord | undefined {
     const key = this.#find(prefix, prefix.length, hashBytes(prefix, prefix.length));
     return key === 0 ? undefined : new MemRecord(this.#records, key);
+  }
+
+  /** Fills in all but the key of the version that such a reader sees; false if there is none. */
+  findVisible(prefix: Uint8Array, revision: number, sequence: number, into: VersionSlot): boolean {
+    const key = this.#find(prefix, prefix.length, hashBytes(prefix, prefix.length));
+    const version = key === 0 ? 0 : this.#records.visible(key, revision, sequence);
+    if (version !== 0) this.#records.fill(version, into);
+    return version !== 0;
   }
 
   #find(prefix: Uint8Array, length: number, hash: number): number {

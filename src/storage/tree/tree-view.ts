@@ -25,7 +25,7 @@
 import { assert } from '../../base/assert.js';
 import { compareBytes } from '../../base/bytes.js';
 import { Entry, type KeyCursor } from '../iterator/key-cursor.js';
-import { findInMemtable, MemtableKeyCursor } from '../iterator/memtable-key-cursor.js';
+import { MemtableKeyCursor } from '../iterator/memtable-key-cursor.js';
 import { MergedWalk } from '../iterator/merged-walk.js';
 import { WalkEntries } from '../iterator/walk-entries.js';
 import { borrowSeekKey, encodePrefix, encodeSeekKey, prefixOf, spaceEnd } from '../base/key.js';
@@ -76,7 +76,7 @@ export class TreeView implements ReadView {
     assert(!this.#released, 'S5 a released view is not read');
     const { memtables, version } = this.#state;
     for (let i = 0; i < memtables.length; i++) {
-      if (findInMemtable(memtables[i] as Memtable, prefix, atRevision, this.#sequence, into)) return true;
+      if ((memtables[i] as Memtable).findVisible(prefix, atRevision, this.#sequence, into)) return true;
     }
     return version.find(prefix, seekKey, into);
   }
