@@ -34,13 +34,14 @@ export class DataBlockCursor {
   #shared = 0;
   #unshared = 0;
   #keyAt = 0;
-  readonly #back = new Interval();
+  /** Only who goes back has one. */
+  #back: Interval | undefined;
 
   /** Takes a verified payload. Throws CodecError if its frame does not hold. */
   open(payload: Uint8Array): void {
     this.#entriesEnd = 0;
     this.#at = 0;
-    this.#back.clear();
+    this.#back?.clear();
     if (payload.length < 8) throw new CodecError('data block is too short');
     this.#payload = payload;
     const restarts = u32(payload, payload.length - 4);
@@ -294,7 +295,7 @@ export class DataBlockCursor {
 
   /** Invalid before the first entry. Decodes at most one restart interval. */
   prev(): void {
-    const back = this.#back;
+    const back = (this.#back ??= new Interval());
     const end = this.#at;
     if (!back.standsAt(end)) {
       const n = this.#restartBefore(end);
@@ -302,7 +303,7 @@ export class DataBlockCursor {
         this.#at = this.#entriesEnd;
         return;
       }
-      this.#decodeInterval(n, end);
+      this.#decodeInterval(back, n, end);
     }
     const key = back.take();
     if (key.length > this.#key.length) this.#key = new Uint8Array(2 * key.length);
@@ -312,8 +313,7 @@ export class DataBlockCursor {
     this.#head(back.at);
   }
 
-  #decodeInterval(n: number, end: number): void {
-    const back = this.#back;
+  #decodeInterval(back: Interval, n: number, end: number): void {
     back.clear();
     this.#loadRestart(n);
     back.push(this.#at, this.#key, this.#keyBytes);
