@@ -24,7 +24,7 @@ const HELP = `usage: npm run h2spec
 Runs h2spec against the client port: plain and TLS, each with and without the strict cases. Exit 0 if all pass.
 h2spec is taken from the PATH; without it, and with Go on the PATH, it is built into .data/bin/ first.
 `;
-const MODULE = 'github.com/summerwind/h2spec/cmd/h2spec@v2.2.1';
+const MODULE = 'github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible';
 /** A case opens one stream more than allowed: with a small number it does so at once. */
 const MAX_STREAMS = 100;
 
