@@ -10,7 +10,7 @@ export const HEALING: readonly Canary[] = [
     what: 'A block whose own header and checksum agree is believed, although its referrer names other bytes.',
     breaks: 'S4',
     profile: 'table',
-    expectedChecks: ['a corrected read of rot leaves a hint'],
+    expectedChecks: ['a corrected read of rot leaves a hint', 'all replicas produce the same'],
     edits: [
       {
         file: 'storage/block/block-codec.ts',
