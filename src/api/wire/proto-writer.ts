@@ -47,6 +47,22 @@ export function messageFieldSize(size: number): number {
   return 1 + varintSize(size) + size;
 }
 
+/** Writes n, at least 0, from `from` on; returns where it ends. */
+export function putVarint(out: Uint8Array, from: number, n: number): number {
+  let at = from;
+  let rest = n;
+  while (rest >= 0x8000_0000) {
+    out[at++] = (rest % 0x80) | 0x80;
+    rest = Math.floor(rest / 0x80);
+  }
+  while (rest >= 0x80) {
+    out[at++] = (rest & 0x7f) | 0x80;
+    rest >>>= 7;
+  }
+  out[at++] = rest;
+  return at;
+}
+
 export class ProtoWriter {
   readonly #out: Buffer;
   #at = 0;
@@ -65,19 +81,7 @@ export class ProtoWriter {
       this.#bigVarint(BigInt(n));
       return;
     }
-    const out = this.#out;
-    let at = this.#at;
-    let rest = n;
-    while (rest >= 0x8000_0000) {
-      out[at++] = (rest % 0x80) | 0x80;
-      rest = Math.floor(rest / 0x80);
-    }
-    while (rest >= 0x80) {
-      out[at++] = (rest & 0x7f) | 0x80;
-      rest >>>= 7;
-    }
-    out[at++] = rest;
-    this.#at = at;
+    this.#at = putVarint(this.#out, this.#at, n);
   }
 
   #bigVarint(n: bigint): void {

@@ -11,7 +11,7 @@ import { assert } from '../../base/assert.js';
 import { KiB, MiB } from '../../base/bytes.js';
 import type { Revision } from '../../base/ids.js';
 import { chunkOf, HEADER_ROOM, PackedRange, roomFor } from '../../api/wire/packed-range.js';
-import { int64FieldSize, varintSize } from '../../api/wire/proto-writer.js';
+import { int64FieldSize, putVarint, varintSize } from '../../api/wire/proto-writer.js';
 import { userKeyLength, writeUserKey } from '../../storage/base/key.js';
 import type { VersionSlot } from '../../storage/base/version-slot.js';
 import type { RecordHead } from './value-record.js';
@@ -138,21 +138,6 @@ function putInt64(out: WireBytes, at: number, tag: number, n: number): number {
   if (n === 0) return at;
   out[at] = tag;
   return putVarint(out, at + 1, n);
-}
-
-function putVarint(out: WireBytes, from: number, n: number): number {
-  let at = from;
-  let rest = n;
-  while (rest >= 0x8000_0000) {
-    out[at++] = (rest % 0x80) | 0x80;
-    rest = Math.floor(rest / 0x80);
-  }
-  while (rest >= 0x80) {
-    out[at++] = (rest & 0x7f) | 0x80;
-    rest >>>= 7;
-  }
-  out[at++] = rest;
-  return at;
 }
 
 /** Of 64 bits in two halves; the highest bit makes it ten bytes. */
