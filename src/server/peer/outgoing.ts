@@ -6,7 +6,7 @@
  */
 
 import { assert } from '../../base/assert.js';
-import { KiB, MiB } from '../../base/bytes.js';
+import { EMPTY, KiB, MiB } from '../../base/bytes.js';
 import type { Lane } from '../../base/env.js';
 import { CHUNK_BYTES, FrameCutter, type Chunk } from './chunks.js';
 
@@ -17,6 +17,9 @@ const BATCH_BYTES = MiB;
 /** What a peer that knows no chunks takes in one frame. */
 export const WHOLE_BYTES = 8 * MiB;
 
+/** Places of frames that have left are cut off the list when there are so many. */
+const COMPACT_AT = 64;
+
 /** One message of the stream. */
 export interface OutgoingBatch {
   readonly frames: readonly Uint8Array[];
@@ -26,7 +29,10 @@ export interface OutgoingBatch {
   readonly bulkBytes: number;
 }
 
-/** Frames in the order in which they came. */
+/**
+ * Frames in the order in which they came. One that has left is held no more, also in a queue that
+ * is never empty.
+ */
 class FrameQueue {
   #frames: Uint8Array[] = [];
   #head = 0;
@@ -49,8 +55,13 @@ class FrameQueue {
     const frame = this.#frames[this.#head];
     if (frame === undefined) return undefined;
     this.#bytes -= frame.length;
+    this.#frames[this.#head] = EMPTY;
     this.#head++;
     if (this.#head === this.#frames.length) this.clear();
+    else if (this.#head >= COMPACT_AT && this.#head * 2 >= this.#frames.length) {
+      this.#frames.splice(0, this.#head);
+      this.#head = 0;
+    }
     return frame;
   }
 
