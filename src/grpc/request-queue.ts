@@ -162,6 +162,8 @@ export class RequestQueue implements AsyncIterableIterator<Uint8Array, undefined
     this.#inflating = true;
     const result = await inflated(this.#shared, this.#encoding, message);
     this.#inflating = false;
+    // Meanwhile the call may have ended, and be gone.
+    if (this.#closed) return;
     if (result instanceof Uint8Array) this.#answer({ value: result, done: false });
     else this.#owner.unreadable(result);
   }

@@ -66,7 +66,7 @@ export class TestErrors implements ErrorMapper {
 
 /** Decided by the test. */
 export class HeldInflater implements Inflater {
-  readonly pending: { readonly encoding: Encoding; settle(whole: Uint8Array): void }[] = [];
+  readonly pending: { readonly encoding: Encoding; settle(whole: Uint8Array | undefined): void }[] = [];
 
   inflate(encoding: Encoding): Promise<Uint8Array | undefined> {
     return new Promise((resolve) => {
