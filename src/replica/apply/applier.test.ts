@@ -27,6 +27,7 @@ class Bench {
   readonly member = new MemberState().serve();
   readonly reads: (readonly [number, number])[] = [];
   broken = false;
+  brokenAt = 0;
   warnings = 0;
   /** The log has entries as they were proposed. */
   onDisk = true;
@@ -36,7 +37,7 @@ class Bench {
   constructor() {
     const kv = {
       tryApplyFast: (index: number) => {
-        if (this.broken) throw new StorageError('BLOCK_UNREADABLE', 'bad', {});
+        if (this.broken || index === this.brokenAt) throw new StorageError('BLOCK_UNREADABLE', 'bad', {});
         this.done.push(index);
         return { kind: 'done', response: undefined };
       },
@@ -99,6 +100,7 @@ describe('applying', () => {
       await turn();
       assert.deepEqual(bench.failures, []);
       assert.deepEqual([bench.done, bench.applier.index], [[1], 1]);
+      assert.deepEqual(bench.seen, [1], 'R4 who waits for what came before it is told');
       assert.match(bench.applier.blockedBy ?? '', /entry 2: .*newer program/);
       assert.notEqual(bench.applier.blockedSince, undefined);
       assert.equal(bench.warnings, 1, 'said once');
@@ -141,6 +143,17 @@ describe('applying', () => {
     assert.equal(bench.applier.index, 1);
     assert.deepEqual(bench.seen.filter((index) => index > 1), []);
     assert.deepEqual(bench.done, [1]);
+  });
+
+  it('R4 who waits for what came before an entry that needs a repair is told before that is over', async () => {
+    const bench = new Bench();
+    bench.brokenAt = 3;
+    bench.applier.enqueue([entryAt(1), entryAt(2), entryAt(3), entryAt(4)]);
+    await turn();
+    assert.deepEqual([bench.done, bench.seen], [[1, 2], [2]]);
+    bench.brokenAt = 0;
+    await bench.mend();
+    assert.deepEqual([bench.done, bench.seen], [[1, 2, 3, 4], [2, 4]]);
   });
 
   it('R4 S1 after a version of a peer was put in place, all that is known to be committed is applied from there, once', async () => {

@@ -196,8 +196,12 @@ export class Applier {
       while (this.#head < this.#queue.length && pause === undefined && !this.#work.paused) {
         const entry = this.#queue[this.#head] as Entry;
         const later = this.#apply(entry);
-        if (later && !(await later)) return;
-        if (later) this.#blockedSince = undefined;
+        if (later) {
+          // It may wait for long, or for ever: who needs no more than what came before goes on.
+          if (this.#head > first) this.#parts.progress.applied.publish();
+          if (!(await later)) return;
+          this.#blockedSince = undefined;
+        }
         this.#head++;
         this.#queuedBytes -= entry.data.length;
         assert(this.#queuedBytes >= 0, 'bytes are queued as often as they are applied');
