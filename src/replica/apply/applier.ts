@@ -10,6 +10,7 @@ import { Coalesced } from '../../base/coalesced.js';
 import { drive } from '../../base/drive.js';
 import { MiB } from '../../base/bytes.js';
 import { codeOf, messageOf } from '../../base/errors.js';
+import { Fifo } from '../../base/fifo.js';
 import { sleep, type Env } from '../../base/env.js';
 import type { LogIndex } from '../../base/ids.js';
 import type { Entry } from '../../raft/types.js';
@@ -62,13 +63,11 @@ export class Applier {
   readonly #parts: ApplierParts;
   readonly #hooks: ApplyHooks;
   /**
-   * From `#head` on: the entries after `index`, without a gap, or the first of them. The others are
-   * read from the log when their turn comes.
+   * The entries after `index`, without a gap, or the first of them. The others are read from the
+   * log when their turn comes.
    */
-  #queue: Entry[] = [];
-  /** Of the entries from `#head` on. */
+  readonly #queue = new Fifo<Entry>();
   #queuedBytes = 0;
-  #head = 0;
   /** The last entry that is known to be committed: index <= known. */
   #known: LogIndex;
   readonly #work: Coalesced;
@@ -124,11 +123,11 @@ export class Applier {
     // A version from a peer may be ahead of what Raft has handed out here.
     if (last.index <= this.#known) return;
     // Once some were left in the log, so are all that follow, until the queue has come to them.
-    let whole = !this.#work.paused && this.#known === this.index + this.#queue.length - this.#head;
+    let whole = !this.#work.paused && this.#known === this.index + this.#queue.length;
     for (let i = 0; i < entries.length && whole; i++) {
       const entry = entries[i] as Entry;
       if (entry.index <= this.#known) continue;
-      if (this.#queue.length - this.#head >= MAX_QUEUED || this.#queuedBytes >= MAX_QUEUED_BYTES) whole = false;
+      if (this.#queue.length >= MAX_QUEUED || this.#queuedBytes >= MAX_QUEUED_BYTES) whole = false;
       else this.#push(entry);
     }
     this.#known = last.index;
@@ -136,7 +135,7 @@ export class Applier {
   }
 
   #push(entry: Entry): void {
-    assert(entry.index === (this.#queue.at(-1)?.index ?? this.index) + 1, 'R3 an entry follows what is queued');
+    assert(entry.index === (this.#queue.last?.index ?? this.index) + 1, 'R3 an entry follows what is queued');
     this.#queue.push(entry);
     this.#queuedBytes += entry.data.length;
   }
@@ -145,7 +144,7 @@ export class Applier {
   #refill(): void {
     assert(this.#queuedBytes === 0, `an empty queue holds nothing, not ${this.#queuedBytes} bytes`);
     for (const entry of this.#parts.log.entries(this.index + 1, this.#known + 1, PAGE_BYTES)) this.#push(entry);
-    assert(this.#head < this.#queue.length, `R3 the log has what was committed: ${this.index + 1} to ${this.#known}`);
+    assert(this.#queue.length > 0, `R3 the log has what was committed: ${this.index + 1} to ${this.#known}`);
   }
 
   /** After a snapshot: what was queued is part of it. */
@@ -178,9 +177,8 @@ export class Applier {
 
   #empty(applied: LogIndex): void {
     assert(this.#work.paused && !this.#work.running && applied <= this.#known, `S1 nothing is applied while another version takes its place, as of ${applied}`);
-    this.#queue = [];
+    this.#queue.clear();
     this.#queuedBytes = 0;
-    this.#head = 0;
     this.#parts.progress.applied.reset(applied);
     this.#blockedSince = undefined;
     this.#waitingForUpgrade = undefined;
@@ -190,19 +188,19 @@ export class Applier {
   async #run(): Promise<void> {
     const { workers, events } = this.#parts.env;
     while (this.backlog > 0 && !this.#work.paused) {
-      if (this.#head === this.#queue.length) this.#refill();
-      const first = this.#head;
+      if (this.#queue.length === 0) this.#refill();
+      let count = 0;
       let pause: Promise<void> | undefined;
-      while (this.#head < this.#queue.length && pause === undefined && !this.#work.paused) {
-        const entry = this.#queue[this.#head] as Entry;
+      for (let entry = this.#queue.first; entry !== undefined && pause === undefined && !this.#work.paused; entry = this.#queue.first) {
         const later = this.#apply(entry);
         if (later) {
           // It may wait for long, or for ever: who needs no more than what came before goes on.
-          if (this.#head > first) this.#parts.progress.applied.publish();
+          if (count > 0) this.#parts.progress.applied.publish();
           if (!(await later)) return;
           this.#blockedSince = undefined;
         }
-        this.#head++;
+        this.#queue.shift();
+        count++;
         this.#queuedBytes -= entry.data.length;
         assert(this.#queuedBytes >= 0, 'bytes are queued as often as they are applied');
         assert(entry.index <= this.#known, 'R3 only what is committed is applied');
@@ -210,14 +208,7 @@ export class Applier {
         this.onApplied?.(entry);
         pause = workers.breathe();
       }
-      events.emit({ type: 'applied', count: this.#head - first, index: this.index });
-      if (this.#head === this.#queue.length) {
-        this.#queue = [];
-        this.#head = 0;
-      } else if (this.#head > 4096) {
-        this.#queue.splice(0, this.#head);
-        this.#head = 0;
-      }
+      events.emit({ type: 'applied', count, index: this.index });
       this.#parts.progress.applied.publish();
       if (pause) await pause;
     }

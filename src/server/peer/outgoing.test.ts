@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { KiB, MiB } from '../../base/bytes.js';
+import { Watched } from '../../base/testing/garbage.js';
 import { CHUNK_BYTES, FrameAssembler } from './chunks.js';
 import { Outgoing, WHOLE_BYTES, type OutgoingBatch } from './outgoing.js';
 
@@ -35,16 +34,6 @@ function drain(outgoing: Outgoing, peer: Peer, chunks = true): number {
   return messages;
 }
 
-/** Lets what nobody holds be gone. */
-async function collect(): Promise<void> {
-  setFlagsFromString('--expose-gc');
-  const gc = runInNewContext('gc') as () => void;
-  for (let i = 0; i < 2; i++) {
-    await new Promise((resolve) => setImmediate(resolve));
-    gc();
-  }
-}
-
 describe('what waits to be sent to a peer', () => {
   it('leaves in order within its lane, also around a frame in chunks, what is prompt first', () => {
     const outgoing = new Outgoing(64 * MiB);
@@ -60,20 +49,15 @@ describe('what waits to be sent to a peer', () => {
 
   it('is held no longer than it waits, also while more always waits', async () => {
     const outgoing = new Outgoing(64 * MiB);
-    const frames: WeakRef<Uint8Array>[] = [];
-    const push = (): void => {
-      const frame = named(CHUNK_BYTES, 1);
-      frames.push(new WeakRef(frame));
-      outgoing.push(frame, 'bulk');
-    };
+    const frames = new Watched();
+    const push = (): void => outgoing.push(frames.watch(named(CHUNK_BYTES, 1)), 'bulk');
     for (let i = 0; i < 8; i++) push();
     for (let sent = 0; sent < 160; ) {
       const count = outgoing.take(true, true)?.frames.length ?? 0;
       for (let i = 0; i < count; i++) push();
       sent += count;
     }
-    await collect();
-    assert.deepEqual([outgoing.bytes, frames.filter((frame) => frame.deref() !== undefined).length], [8 * CHUNK_BYTES, 8]);
+    assert.deepEqual([outgoing.bytes, await frames.held()], [8 * CHUNK_BYTES, 8]);
   });
 
   it('small frames of one turn are one message', () => {

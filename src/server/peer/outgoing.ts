@@ -6,8 +6,9 @@
  */
 
 import { assert } from '../../base/assert.js';
-import { EMPTY, KiB, MiB } from '../../base/bytes.js';
+import { KiB, MiB } from '../../base/bytes.js';
 import type { Lane } from '../../base/env.js';
+import { Fifo } from '../../base/fifo.js';
 import { CHUNK_BYTES, FrameCutter, type Chunk } from './chunks.js';
 
 /** Kept while there is no stream. */
@@ -16,9 +17,6 @@ const DETACHED_BYTES = 64 * KiB;
 const BATCH_BYTES = MiB;
 /** What a peer that knows no chunks takes in one frame. */
 export const WHOLE_BYTES = 8 * MiB;
-
-/** Places of frames that have left are cut off the list when there are so many. */
-const COMPACT_AT = 64;
 
 /** One message of the stream. */
 export interface OutgoingBatch {
@@ -29,13 +27,9 @@ export interface OutgoingBatch {
   readonly bulkBytes: number;
 }
 
-/**
- * Frames in the order in which they came. One that has left is held no more, also in a queue that
- * is never empty.
- */
+/** Frames in the order in which they came. */
 class FrameQueue {
-  #frames: Uint8Array[] = [];
-  #head = 0;
+  readonly #frames = new Fifo<Uint8Array>();
   #bytes = 0;
 
   get bytes(): number {
@@ -43,7 +37,7 @@ class FrameQueue {
   }
 
   get first(): Uint8Array | undefined {
-    return this.#frames[this.#head];
+    return this.#frames.first;
   }
 
   push(frame: Uint8Array): void {
@@ -52,22 +46,13 @@ class FrameQueue {
   }
 
   shift(): Uint8Array | undefined {
-    const frame = this.#frames[this.#head];
-    if (frame === undefined) return undefined;
-    this.#bytes -= frame.length;
-    this.#frames[this.#head] = EMPTY;
-    this.#head++;
-    if (this.#head === this.#frames.length) this.clear();
-    else if (this.#head >= COMPACT_AT && this.#head * 2 >= this.#frames.length) {
-      this.#frames.splice(0, this.#head);
-      this.#head = 0;
-    }
+    const frame = this.#frames.shift();
+    this.#bytes -= frame?.length ?? 0;
     return frame;
   }
 
   clear(): void {
-    this.#frames = [];
-    this.#head = 0;
+    this.#frames.clear();
     this.#bytes = 0;
   }
 }
