@@ -4,10 +4,14 @@
  */
 
 import { assert } from '../../base/assert.js';
+import { EMPTY } from '../../base/bytes.js';
 import type { LogIndex } from '../../base/ids.js';
 import { entrySize, type Entry } from '../../raft/types.js';
 
+/** Places of entries that have left are cut off the list when there are so many. */
 const COMPACT_AT = 1024;
+/** In the place of one that has left: the list must not hold its data. */
+const GONE: Entry = { term: 0, index: 0, type: 'normal', data: EMPTY };
 
 export class EntryCache {
   readonly #limit: number;
@@ -89,7 +93,7 @@ export class EntryCache {
 
   #dropFirst(): void {
     this.#bytes -= entrySize(this.#entries[this.#head] as Entry);
-    this.#head++;
+    this.#entries[this.#head++] = GONE;
     assert(this.#bytes >= 0, 'R3 bytes leave the cache as often as they came');
   }
 
