@@ -107,6 +107,15 @@ describe('the hard state', () => {
     await assert.rejects(current(empty), hasCode('UNREADABLE'));
   });
 
+  it('leaves no file open when what was bad cannot be mended, or when it is closed', async () => {
+    const disk = await created();
+    assert.equal(disk.openFiles, 0);
+    await disk.flipBit('hardstate', slotOffset(1) * 8);
+    disk.inject({ kind: 'sync-error', path: 'hardstate' });
+    await assert.rejects(HardStateStore.open(disk), hasCode('WRITE_FAILED'));
+    assert.equal(disk.openFiles, 0);
+  });
+
   it('R5 a newer record in one slot is believed only if it can never have been promised', async () => {
     const disk = await created();
     const old = await Promise.all([0, 1, 2].map((slot) => disk.readDirect('hardstate', slotOffset(slot), SLOT_BYTES)));

@@ -9,6 +9,7 @@
  * not count; anything else is UNREADABLE, and never guessed.
  */
 
+import { acquiring } from '../../base/acquiring.js';
 import { assert, must } from '../../base/assert.js';
 import type { Disk, DiskFile } from '../../base/disk.js';
 import { codeOf, messageOf } from '../../base/errors.js';
@@ -39,23 +40,29 @@ export class HardStateStore {
     this.#path = path;
   }
 
-  /** Throws HardStateError UNREADABLE. */
-  static async open(disk: Disk, path = 'hardstate'): Promise<HardStateStore> {
-    const store = new HardStateStore(disk, path);
+  /** Throws HardStateError UNREADABLE, WRITE_FAILED; the file is not open then. */
+  static open(disk: Disk, path = 'hardstate'): Promise<HardStateStore> {
+    return acquiring(async (keep) => {
+      const store = keep(new HardStateStore(disk, path));
+      await store.#open();
+      return store;
+    });
+  }
+
+  async #open(): Promise<void> {
+    const [disk, path] = [this.#disk, this.#path];
     await disk.unlink(`${path}.tmp`);
-    if (disk.sizeOf(path) === undefined) return store;
+    if (disk.sizeOf(path) === undefined) return;
     const slots = await readSlots(disk, path);
     const record = judge(slots, path);
-    store.#file = await disk.open(path, 'write');
-    store.#durable = store.#intended = record;
+    this.#file = await disk.open(path, 'write');
+    this.#durable = this.#intended = record;
     const whole = disk.sizeOf(path) === FILE_BYTES && slots.every((slot) => slot?.sequence === record.sequence);
     // Damage must not add up, and the number of a write that was given up must not come again with
     // other contents.
-    if (!whole) {
-      store.#intended = { ...record, sequence: Math.max(...slots.map((slot) => slot?.sequence ?? 0)) + 1 };
-      await store.#flush();
-    }
-    return store;
+    if (whole) return;
+    this.#intended = { ...record, sequence: Math.max(...slots.map((slot) => slot?.sequence ?? 0)) + 1 };
+    await this.#flush();
   }
 
   /** What is durable; undefined before `create`. */

@@ -288,6 +288,21 @@ describe('the durable log', () => {
     await again.log.close();
   });
 
+  it('a log that cannot be opened leaves no file open', async () => {
+    for (const [kind, path] of [['no-space', 'log/new-2.tmp'], ['sync-error', /0002\.seg$/], ['sync-dir-error', 'log']] as const) {
+      const disk = new FaultDisk(new MemoryDisk());
+      if (kind !== 'no-space') {
+        const { log } = await openLog(disk);
+        await log.append(someEntries(1, 3, 1), 0);
+        await log.close();
+        assert.equal(disk.openFiles, 0, 'nor does one that is closed');
+      }
+      disk.inject({ kind, path: typeof path === 'string' ? path : (name) => path.test(name) });
+      await assert.rejects(openLog(disk));
+      assert.equal(disk.openFiles, 0, kind);
+    }
+  });
+
   it('recycles whole segments, never reads what an earlier life left in them, and remembers the term before the first', async () => {
     const disk = new MemoryDisk();
     const { log } = await openLog(disk);

@@ -9,6 +9,7 @@
  * them), so the log refuses everything until it is opened, and read, again.
  */
 
+import { acquiring } from '../../base/acquiring.js';
 import { assert } from '../../base/assert.js';
 import type { Disk } from '../../base/disk.js';
 import type { Clock, Timer } from '../../base/env.js';
@@ -100,16 +101,19 @@ export class DurableLog {
   }
 
   /**
-   * Opens the log in `options.dir`, making one if there is none. Throws LogError ENTRY_FAULTY (R6).
+   * Opens the log in `options.dir`, making one if there is none. Throws LogError ENTRY_FAULTY (R6),
+   * DiskError; no file is open then.
    */
-  static async open(env: LogEnv, options: LogOptions = {}): Promise<OpenedLog> {
+  static open(env: LogEnv, options: LogOptions = {}): Promise<OpenedLog> {
     const store = new SegmentStore(env.disk, options.dir ?? 'log', options.segmentBytes ?? DEFAULT_SEGMENT_BYTES);
     const evidence = { knownCommit: options.knownCommit ?? 0, flushedIndex: options.flushedIndex ?? 0 };
-    const { segments, prepared, table, resolution } = await openContents(env.disk, env.events, store, evidence);
-    const chain = await SegmentChain.open(store, env.events, segments, prepared);
-    const writer = new LogWriter(chain, resolution.lastSequence, resolution.snapshotThrough);
-    const log = new DurableLog(env, chain, writer, table, options.cacheBytes ?? DEFAULT_CACHE_BYTES, resolution.commit);
-    return { log, recovered: { commit: resolution.commit, tornEntries: resolution.cut?.entries ?? 0 } };
+    return acquiring(async (keep) => {
+      const { segments, prepared, table, resolution } = await openContents(env.disk, env.events, store, evidence, keep);
+      const chain = await SegmentChain.open(store, env.events, segments, prepared, keep);
+      const writer = new LogWriter(chain, resolution.lastSequence, resolution.snapshotThrough);
+      const log = new DurableLog(env, chain, writer, table, options.cacheBytes ?? DEFAULT_CACHE_BYTES, resolution.commit);
+      return { log, recovered: { commit: resolution.commit, tornEntries: resolution.cut?.entries ?? 0 } };
+    });
   }
 
   /** Of the first entry that is here. */

@@ -7,6 +7,7 @@
  * on it.
  */
 
+import type { Keep } from '../../base/acquiring.js';
 import { assert } from '../../base/assert.js';
 import type { Disk } from '../../base/disk.js';
 import type { EventSink } from '../../base/events.js';
@@ -28,8 +29,10 @@ export interface LogContents {
   readonly resolution: Resolution;
 }
 
-/** Throws LogError ENTRY_FAULTY. */
-export async function openContents(disk: Disk, events: EventSink, store: SegmentStore, evidence: Evidence): Promise<LogContents> {
+/** The files of segments are kept with `keep`. Throws LogError ENTRY_FAULTY. */
+export async function openContents(
+  disk: Disk, events: EventSink, store: SegmentStore, evidence: Evidence, keep: Keep,
+): Promise<LogContents> {
   const { dir } = store;
   await disk.mkdir(dir);
   await disk.syncDir('');
@@ -47,7 +50,7 @@ export async function openContents(disk: Disk, events: EventSink, store: Segment
   await store.sweep(names);
   // Names that a killed process left undurable.
   await disk.syncDir(dir);
-  return repair(disk, store, scans, resolution);
+  return repair(disk, store, scans, resolution, keep);
 }
 
 function faulty(dir: string, fault: Fault, faults: readonly Fault[]): LogError {
@@ -87,13 +90,15 @@ function report(events: EventSink, dir: string, scans: readonly SegmentScan[], r
   }
 }
 
-async function repair(disk: Disk, store: SegmentStore, scans: readonly SegmentScan[], resolution: Resolution): Promise<LogContents> {
+async function repair(
+  disk: Disk, store: SegmentStore, scans: readonly SegmentScan[], resolution: Resolution, keep: Keep,
+): Promise<LogContents> {
   const last = resolution.kept.at(-1)?.generation ?? scans[0]?.generation ?? 0;
   const segments: Segment[] = [];
   const prepared: Segment[] = [];
   for (const scan of scans) {
     const path = segmentName(store.dir, scan.generation);
-    const segment = new Segment(scan.generation, scan.layout, await disk.open(path, 'write'));
+    const segment = new Segment(scan.generation, scan.layout, keep(await disk.open(path, 'write')));
     if (!scan.sizeGood || !scan.headersGood) await restoreShape(segment, scan);
     if (scan.generation >= last) await zeroUnreadable(segment, scan);
     segment.worn = scan.unreadable.length > 0;

@@ -4,6 +4,7 @@
  * a lost file shows. Generations ascend; new ones follow on without a gap.
  */
 
+import type { Keep } from '../../base/acquiring.js';
 import { assert, must } from '../../base/assert.js';
 import { codeOf, messageOf } from '../../base/errors.js';
 import type { EventSink } from '../../base/events.js';
@@ -31,11 +32,17 @@ export class SegmentChain {
     this.#prepared = prepared;
   }
 
-  static async open(store: SegmentStore, events: EventSink, segments: Segment[], prepared: Segment[]): Promise<SegmentChain> {
+  /** The files of new segments are kept with `keep`; the chain closes them as all others. */
+  static async open(store: SegmentStore, events: EventSink, segments: Segment[], prepared: Segment[], keep: Keep): Promise<SegmentChain> {
     const chain = new SegmentChain(store, events, segments, prepared);
-    if (segments.length === 0) segments.push(await store.prepare(1));
+    const prepare = async (generation: number): Promise<Segment> => {
+      const segment = await store.prepare(generation);
+      keep(segment.file);
+      return segment;
+    };
+    if (segments.length === 0) segments.push(await prepare(1));
     // One more before the first entry; the other may come in the meantime.
-    if (prepared.length === 0) prepared.push(await store.prepare(chain.active.generation + 1));
+    if (prepared.length === 0) prepared.push(await prepare(chain.active.generation + 1));
     chain.#prepareAhead();
     return chain;
   }

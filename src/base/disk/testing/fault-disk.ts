@@ -56,6 +56,8 @@ export class FaultDisk implements Disk {
   readonly #disk: Disk;
   readonly #rules: Rule[] = [];
   readonly #states = new Map<string, FileState>();
+  /** Opened and not closed. */
+  openFiles = 0;
 
   constructor(disk: Disk) {
     this.#disk = disk;
@@ -238,6 +240,7 @@ class FaultFile implements DiskFile {
     this.path = path;
     this.#file = file;
     this.#state = state;
+    disk.openFiles++;
   }
 
   size(): number {
@@ -286,6 +289,7 @@ class FaultFile implements DiskFile {
 
   close(): void {
     this.#file.close();
+    this.#disk.openFiles--;
   }
 
   #beforeWrite(offset: number, length: number): void {
