@@ -4,8 +4,8 @@ export interface GrpcLimits {
   /** Bytes of one request message, also after it was inflated. A larger one is refused unread. */
   readonly maxReceiveBytes: number;
   /**
-   * Bytes of requests that have come in part, that wait for their end, or that no handler has asked
-   * for, over all calls of all connections; beyond them calls are refused.
+   * Bytes of requests that have come in part, that wait for their end or to be inflated, or that no
+   * handler has asked for, over all calls of all connections; beyond them calls are refused.
    */
   readonly maxUnfinishedBytes: number;
   /**

@@ -356,6 +356,26 @@ describe('a compressed request', () => {
     world.check(ok, large, broken, plain, unsaid);
   });
 
+  it('counts while it waits to be inflated, and is refused when there are too many', async () => {
+    const inflater = new HeldInflater();
+    const world = new World({ inflater, limits: { maxUnfinishedBytes: 250 } });
+    const ask = (): FakeStream => {
+      const stream = world.peer.begin(ECHO, { 'grpc-encoding': 'deflate' });
+      world.peer.send(stream, compressed(Buffer.alloc(100)), true);
+      return stream;
+    };
+    const [one, two, refused] = [ask(), ask(), ask()];
+    await settled();
+    assert.deepEqual(refusal(refused), [8, 'grpc: too many bytes of unfinished requests']);
+    assert.deepEqual([inflater.pending.length, world.server.grpc.held.unfinishedBytes], [2, 200]);
+    for (const { settle } of inflater.pending) settle(Buffer.from('whole'));
+    await settled();
+    const three = ask();
+    inflater.pending[2]?.settle(undefined);
+    await settled();
+    world.check(one, two, refused, three);
+  });
+
   it('may be cancelled while it is inflated', async () => {
     const inflater = new HeldInflater();
     const world = new World({ inflater });
