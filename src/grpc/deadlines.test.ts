@@ -54,6 +54,25 @@ describe('deadlines', () => {
     }));
   });
 
+  it('may be as far off as gRPC can say: no timer is set to more than it can count', () => {
+    const clock = new ManualClock();
+    const delays: number[] = [];
+    const watched = Object.assign(Object.create(clock) as ManualClock, {
+      now: () => clock.now(),
+      setTimer: (delayMs: number, fn: () => void) => {
+        delays.push(delayMs);
+        return clock.setTimer(delayMs, fn);
+      },
+    });
+    const deadlines = new Deadlines(watched);
+    const entry = new Entry(clock);
+    deadlines.add(entry, 99_999_999 * 3_600_000);
+    assert.ok(delays.length === 1 && delays.every((ms) => ms < 2 ** 31), `set to ${delays.join()} ms`);
+    clock.advance(2 ** 31);
+    assert.deepEqual([entry.told, deadlines.size, clock.timers], [[], 1, 1], 'it goes on waiting');
+    deadlines.remove(entry);
+  });
+
   it('have one timer for all, and set it seldom', () => {
     const clock = new ManualClock();
     let set = 0;

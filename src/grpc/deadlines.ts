@@ -19,6 +19,8 @@ const SLOTS = 1024;
 /** The list of what is being told; beside the slots so that it, too, can be removed. */
 const DUE = SLOTS;
 const NOWHERE = -1;
+/** A timer of Node's goes off at once if it is set to more. */
+const LONGEST_MS = 2 ** 31 - 1;
 
 /** Something that has a deadline, in the wheel or not. */
 export abstract class Expiring {
@@ -99,7 +101,8 @@ export class Deadlines {
     if (this.#stopped) return;
     this.#timer?.cancel();
     this.#timerTick = tick;
-    this.#timer = this.#clock.setTimer(Math.max(0, tick * TICK_MS - this.#clock.now()), this.#fire);
+    const delayMs = Math.max(0, tick * TICK_MS - this.#clock.now());
+    this.#timer = this.#clock.setTimer(Math.min(delayMs, LONGEST_MS), this.#fire);
   }
 
   readonly #fire = (): void => {
