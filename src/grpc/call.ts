@@ -166,7 +166,8 @@ export abstract class Call extends Expiring implements ServerCall {
 
   /** Counts an answer that goes out, until the call is over. */
   protected countUnread(bytes: number): void {
-    this.#unreadBytes = this.shared.unread.add(bytes);
+    this.#unreadBytes = bytes;
+    this.shared.unread.add(bytes);
   }
 
   /** Tells whoever works on the call that nobody waits. */

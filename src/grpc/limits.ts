@@ -13,6 +13,6 @@ export interface GrpcLimits {
    * many. 0: as long as it likes.
    */
   readonly receiveMs: number;
-  /** Bytes of large answers that callers have not taken, over all calls. */
+  /** Bytes of large answers that callers have not taken, over all calls; of all answers twice. */
   readonly maxUnreadBytes: number;
 }

@@ -407,4 +407,23 @@ describe('large answers that are left unread', () => {
     world.server.manual.advance(1004);
     world.check(...held, refused, write, again);
   });
+
+  it('C1 are bounded when they are small, too: nothing is carried out until there is room', () => {
+    const world = new World({ limits: { maxUnreadBytes: 1024 * KiB } }, 10);
+    let handled = 0;
+    world.handle = () => {
+      handled++;
+      return Buffer.alloc(100 * KiB);
+    };
+    const ask = (): FakeStream => world.peer.ask(ECHO, [Buffer.alloc(0)]);
+    const held = Array.from({ length: 21 }, ask);
+    assert.deepEqual(held.map((stream) => stream.code), held.map(() => undefined));
+    const refused = ask();
+    assert.deepEqual([handled, ...refusal(refused)], [21, 8, 'crowded']);
+    world.peer.cancel(held[0] as FakeStream);
+    const again = ask();
+    assert.deepEqual([handled, again.over], [22, false]);
+    for (const stream of [...held, again]) stream.take(Infinity);
+    world.check(...held, refused, again);
+  });
 });

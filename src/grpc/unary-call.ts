@@ -48,6 +48,7 @@ export class UnaryCall extends SingleRequestCall {
   override writable(): void {}
 
   protected override handle(request: Uint8Array): void {
+    if (this.shared.unread.full) return this.refuse(this.shared.guard.crowded);
     this.running = true;
     let answer: Uint8Array | Promise<Uint8Array>;
     try {

@@ -35,7 +35,10 @@ export interface ClientServerOptions {
   readonly events: EventSink;
   /** Serves HTTP/1.1 on the same port; it listens nowhere itself. */
   readonly http1?: HttpServer;
-  /** Bytes of large answers that callers may leave unread, over all calls. Default 512 MiB. */
+  /**
+   * Bytes of large answers that callers may leave unread, over all calls; of all answers twice as
+   * many. Default 512 MiB.
+   */
   readonly maxUnreadBytes?: number;
   /** Default: what the process's descriptors allow. */
   readonly maxConnections?: number;
