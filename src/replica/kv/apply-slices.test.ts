@@ -5,11 +5,12 @@ import { KvMachine } from './kv-machine.js';
 import { deleteRange } from './operations.js';
 import { Overlay } from './overlay.js';
 import { Pace, SLICE_KEYS } from './pace.js';
+import { readRange } from './range.js';
 import { ResponseBudget } from './response-budget.js';
 import { readTxn } from './txn.js';
 import { Harness } from './testing/harness.js';
 import { MemoryTree } from './testing/memory-tree.js';
-import { command, op, txnOf } from './testing/requests.js';
+import { command, op, rangeOf, txnOf } from './testing/requests.js';
 import { runToEnd } from './testing/run-to-end.js';
 import { StorageTree } from './testing/storage-tree.js';
 import { KiB, MiB, utf8 } from '../../base/bytes.js';
@@ -193,6 +194,23 @@ describe('a response that is too large', () => {
     assert.throws(() => runToEnd(readTxn(kv.tree.current, what, kv.machine.state())), { code: 'RESPONSE_TOO_LARGE' });
     const less = { ...what, success: what.success.slice(0, 90) };
     assert.equal(runToEnd(readTxn(kv.tree.current, less, kv.machine.state())).responses.length, 90);
+  });
+
+  it('C1 is refused of a range by itself, in whatever order, and nothing more is read', () => {
+    const kv = Harness.onMemory();
+    for (let i = 0; i < 2_000; i++) kv.put(keyOf(i), '', { value: new Uint8Array(1_000) });
+    const state = kv.machine.state();
+    const requests = [{}, { keysOnly: true, limit: 1_999 }, { sortTarget: 'mod', sortOrder: 'descend', limit: 1 }] as const;
+    for (const more of requests) {
+      const request = rangeOf('k', 'l', more);
+      const work = readRange(kv.tree.current, request, state, new ResponseBudget(true, 20_000));
+      let yields = 0;
+      assert.throws(() => {
+        while (work.next().done !== true) yields++;
+      }, { code: 'RESPONSE_TOO_LARGE', message: /ask for less at a time/ });
+      assert.ok(yields <= 8, `${yields} slices of 128 keys`);
+      assert.equal(runToEnd(readRange(kv.tree.current, request, state)).count, 2_000);
+    }
   });
 
   it('to a write says that the write was done', () => {

@@ -39,8 +39,8 @@ export class RangePacker {
     spare = undefined;
   }
 
-  /** The key and the version in the slot; `head` is that of its record. */
-  add(slot: VersionSlot, head: RecordHead, withValue: boolean): void {
+  /** The key and the version in the slot; `head` is that of its record. How many bytes that is. */
+  add(slot: VersionSlot, head: RecordHead, withValue: boolean): number {
     const keyBytes = userKeyLength(slot.keyBytes, slot.keyEnd);
     const valueEnd = withValue ? slot.valueEnd : head.valueAt;
     const size = fieldsSize(keyBytes, slot.revision, head, valueEnd);
@@ -52,6 +52,7 @@ export class RangePacker {
     at = putRest(out, at, slot, head, valueEnd);
     assert(at === this.#at + need, `a field of ${need} bytes was filled to ${at - this.#at}`);
     this.#at = at;
+    return need;
   }
 
   #grow(need: number): void {

@@ -4,6 +4,9 @@ import { VersionSlot } from '../../storage/base/version-slot.js';
 import type { RecordHead } from './value-record.js';
 import type { SortTarget } from '../../api/requests.js';
 
+/** Of a row besides its key and value. */
+const ROW_BYTES = 256;
+
 /** A version with what it is sorted by. Its value is not copied. */
 export interface Row {
   readonly slot: VersionSlot;
@@ -27,6 +30,11 @@ function rankOf(at: VersionSlot, head: RecordHead, by: SortTarget | undefined): 
     case 'value': return head.valueAt;
     default: return 0;
   }
+}
+
+/** What a row holds, and keeps from being let go: roughly. */
+export function rowBytes({ slot }: Row): number {
+  return ROW_BYTES + slot.keyEnd + slot.valueEnd - slot.valueAt;
 }
 
 interface RowOrder {

@@ -16,9 +16,11 @@ import type { Revision } from '../../base/ids.js';
 import { USER_SPACE, type ReadView, type VersionedEntry } from '../../storage/base/read-view.js';
 import { VersionSlot } from '../../storage/base/version-slot.js';
 import { EtcdError } from '../../api/etcd-error.js';
+import { PackedRange } from '../../api/wire/packed-range.js';
 import { Pace } from './pace.js';
 import { RangePacker, packOne } from './range-packer.js';
-import { rowOf, rowOrder, type Row } from './range-rows.js';
+import { rowBytes, rowOf, rowOrder, type Row } from './range-rows.js';
+import { ResponseBudget, tooLarge } from './response-budget.js';
 import { sortSliced } from './sort.js';
 import { RecordHead, decodeKeyValue, readHeadWithin } from './value-record.js';
 import type { KeyValue, RangeRequest, RangeResponse, SortTarget } from '../../api/requests.js';
@@ -85,15 +87,36 @@ export function rangeOne(view: ReadView, request: RangeRequest, state: StoreStat
 }
 
 /**
- * Any range. Throws EtcdError FUTURE_REVISION, COMPACTED, and what the view throws (StorageError).
+ * Any range by itself. Throws EtcdError RESPONSE_TOO_LARGE, FUTURE_REVISION, COMPACTED, and what the
+ * view throws (StorageError).
+ */
+export function* readRange(
+  view: ReadView,
+  request: RangeRequest,
+  state: StoreState,
+  budget = new ResponseBudget(true),
+): Generator<void, RangeResponse> {
+  const response = yield* range(view, request, state, new Pace(), budget);
+  if (budget.exceeded) throw tooLarge(false);
+  return response;
+}
+
+/**
+ * Any range. What it gives means nothing once the budget is exceeded, and it reads no further then.
+ * Throws EtcdError FUTURE_REVISION, COMPACTED, and what the view throws (StorageError).
  */
 export function* range(
   view: ReadView,
   request: RangeRequest,
   state: StoreState,
   pace: Pace = new Pace(),
+  budget = new ResponseBudget(true),
 ): Generator<void, RangeResponse> {
-  if (request.rangeEnd.length === 0) return rangeOne(view, request, state);
+  if (request.rangeEnd.length === 0) {
+    const one = rangeOne(view, request, state);
+    if (one instanceof PackedRange) budget.takeBytes(one.bodyBytes);
+    return one;
+  }
   const at = readRevision(request.revision, state);
   const { revision } = state;
   const from = request.key;
@@ -118,8 +141,12 @@ export function* range(
     if (filtered || wanted || rows !== undefined) readHead(slot, head);
     if (filtered && !passes(request, slot.revision, head.createRevision)) continue;
     matched += 1;
-    if (rows !== undefined) rows.push(rowOf(slot, head, plan.sortBy));
-    else if (wanted) packer.add(slot, head, !request.keysOnly);
+    if (rows !== undefined) {
+      const row = rowOf(slot, head, plan.sortBy);
+      rows.push(row);
+      budget.takeBytes(rowBytes(row));
+    } else if (wanted) budget.takeBytes(packer.add(slot, head, !request.keysOnly));
+    if (budget.exceeded) return { revision, kvs: NO_KVS, more: false, count: 0 };
   }
   assert(matched <= walked && matched <= plan.wanted, 'no key is given that was not looked at');
   const count = matched < plan.wanted ? walked : yield* countOf(counted);

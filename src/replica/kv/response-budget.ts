@@ -33,11 +33,12 @@ export class ResponseBudget {
   }
 
   take(kv: KeyValue): void {
-    this.#left -= kv.key.length + kv.value.length + KEY_OVERHEAD_BYTES;
+    this.takeBytes(kv.key.length + kv.value.length + KEY_OVERHEAD_BYTES);
   }
 
-  takeAll(kvs: readonly KeyValue[]): void {
-    for (let i = 0; i < kvs.length; i++) this.take(kvs[i] as KeyValue);
+  /** Of keys and values that are packed, with nothing kept for each. */
+  takeBytes(bytes: number): void {
+    this.#left -= bytes;
   }
 }
 

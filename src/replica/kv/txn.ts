@@ -186,8 +186,7 @@ export class TxnRun {
       case 'range': {
         if (!budget.wanted) return undefined;
         const state = { revision: this.#revision(), compactRevision: this.#state.compactRevision };
-        const response = yield* range(this.#overlay, op.request, state, this.#pace);
-        budget.takeAll(response.kvs);
+        const response = yield* range(this.#overlay, op.request, state, this.#pace, budget);
         return { kind: 'range', response };
       }
       case 'put': {

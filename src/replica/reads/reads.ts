@@ -27,7 +27,7 @@ import type { ReadView } from '../../storage/base/read-view.js';
 import type { Tree } from '../../storage/tree/tree.js';
 import type { HealingHooks } from '../hooks/healing-hooks.js';
 import type { KvCommand } from '../kv/command.js';
-import { range, rangeOne, type StoreState } from '../kv/range.js';
+import { rangeOne, readRange, type StoreState } from '../kv/range.js';
 import type { ReplicatedState } from '../kv/replicated-state.js';
 import { isSerializableTxn, readTxn } from '../kv/txn.js';
 import { validateCommand, validateRange } from '../kv/validate.js';
@@ -81,14 +81,14 @@ export class Reads {
       do await this.#admitted(request.serializable);
       while (!this.open);
     }
-    if (request.rangeEnd.length > 0) return this.#sliced((view, state) => range(view, request, state));
+    if (request.rangeEnd.length > 0) return this.#sliced((view, state) => readRange(view, request, state));
     const { tree, state } = this.#parts;
     try {
       return rangeOne(tree.current, request, state.kv.state());
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
       await this.#mend(error);
-      return this.#sliced((view, now) => range(view, request, now));
+      return this.#sliced((view, now) => readRange(view, request, now));
     }
   }
 
