@@ -4,7 +4,7 @@ import { Deferred } from '../base/deferred.js';
 import type { ServerCall, Method } from './method.js';
 import { RpcError } from './status.js';
 import { FakePeer, framed, prefix, type FakeStream } from './testing/fake-stream.js';
-import { HeldInflater, settled, TestServer, until, type TestOptions } from './testing/test-server.js';
+import { settled, TestServer, until, type TestOptions } from './testing/test-server.js';
 
 const ECHO = '/t.T/Echo';
 const KiB = 1024;
@@ -354,76 +354,5 @@ describe('a compressed request', () => {
     assert.equal(plain.messages.map(String)[0], 'plain', 'a message may be sent as it is');
     assert.deepEqual(refusal(unsaid), [13, 'grpc: compressed flag set with identity or empty encoding']);
     world.check(ok, large, broken, plain, unsaid);
-  });
-
-  it('counts while it waits to be inflated, and is refused when there are too many', async () => {
-    const inflater = new HeldInflater();
-    const world = new World({ inflater, limits: { maxUnfinishedBytes: 250 } });
-    const ask = (): FakeStream => {
-      const stream = world.peer.begin(ECHO, { 'grpc-encoding': 'deflate' });
-      world.peer.send(stream, compressed(Buffer.alloc(100)), true);
-      return stream;
-    };
-    const [one, two, refused] = [ask(), ask(), ask()];
-    await settled();
-    assert.deepEqual(refusal(refused), [8, 'grpc: too many bytes of unfinished requests']);
-    assert.deepEqual([inflater.pending.length, world.server.grpc.held.unfinishedBytes], [2, 200]);
-    for (const { settle } of inflater.pending) settle(Buffer.from('whole'));
-    await settled();
-    const three = ask();
-    inflater.pending[2]?.settle(undefined);
-    await settled();
-    world.check(one, two, refused, three);
-  });
-
-  it('may be cancelled while it is inflated', async () => {
-    const inflater = new HeldInflater();
-    const world = new World({ inflater });
-    world.handle = () => assert.fail('the handler saw it');
-    const stream = world.peer.begin(ECHO, { 'grpc-encoding': 'deflate' });
-    world.peer.send(stream, compressed(Buffer.from('abc')), true);
-    world.peer.cancel(stream);
-    assert.deepEqual([stream.releases, inflater.pending[0]?.encoding], [0, 'deflate']);
-    inflater.pending[0]?.settle(Buffer.from('late'));
-    await settled();
-    world.check(stream);
-  });
-});
-
-describe('large answers that are left unread', () => {
-  it('are bounded: the next that may be is refused, others go out, and every way out makes room', () => {
-    const world = new World({ limits: { maxUnreadBytes: 1024 * KiB } }, 10);
-    world.handle = () => Buffer.alloc(400 * KiB);
-    const read = (): FakeStream => world.peer.ask('/t.T/Read', [Buffer.alloc(0)], { 'grpc-timeout': '1S' });
-    const held = [read(), read()];
-    const refused = read();
-    assert.deepEqual(refusal(refused), [8, 'crowded']);
-    const write = world.peer.ask(ECHO, [Buffer.alloc(0)]);
-    assert.deepEqual([write.headers1?.[':status'], world.server.grpc.held.unreadBytes], ['200', 1200 * KiB]);
-    write.take(Infinity);
-    world.peer.cancel(held[0] as FakeStream);
-    const again = read();
-    assert.equal(again.over, false);
-    world.server.manual.advance(1004);
-    world.check(...held, refused, write, again);
-  });
-
-  it('C1 are bounded when they are small, too: nothing is carried out until there is room', () => {
-    const world = new World({ limits: { maxUnreadBytes: 1024 * KiB } }, 10);
-    let handled = 0;
-    world.handle = () => {
-      handled++;
-      return Buffer.alloc(100 * KiB);
-    };
-    const ask = (): FakeStream => world.peer.ask(ECHO, [Buffer.alloc(0)]);
-    const held = Array.from({ length: 21 }, ask);
-    assert.deepEqual(held.map((stream) => stream.code), held.map(() => undefined));
-    const refused = ask();
-    assert.deepEqual([handled, ...refusal(refused)], [21, 8, 'crowded']);
-    world.peer.cancel(held[0] as FakeStream);
-    const again = ask();
-    assert.deepEqual([handled, again.over], [22, false]);
-    for (const stream of [...held, again]) stream.take(Infinity);
-    world.check(...held, refused, again);
   });
 });

@@ -87,8 +87,8 @@ export function rangeOne(view: ReadView, request: RangeRequest, state: StoreStat
 }
 
 /**
- * Any range by itself. Throws EtcdError RESPONSE_TOO_LARGE, FUTURE_REVISION, COMPACTED, and what the
- * view throws (StorageError).
+ * Any range by itself. Throws EtcdError RESPONSE_TOO_LARGE, FUTURE_REVISION, COMPACTED, and what
+ * the view throws (StorageError).
  */
 export function* readRange(
   view: ReadView,
