@@ -49,6 +49,18 @@ export function prefix(flag: number, size: number): Uint8Array {
   return bytes;
 }
 
+/** The messages that are whole in the bytes of a response. */
+export function messagesIn(bytes: Buffer): Buffer[] {
+  const messages: Buffer[] = [];
+  for (let at = 0; at + 5 <= bytes.length; ) {
+    const end = at + 5 + bytes.readUInt32BE(at + 1);
+    if (end > bytes.length) break;
+    messages.push(bytes.subarray(at + 5, end));
+    at = end;
+  }
+  return messages;
+}
+
 export class FakeStream implements Http2Stream {
   readonly id = 1;
   readonly connection = undefined as unknown as ServerConnection;
@@ -83,15 +95,7 @@ export class FakeStream implements Http2Stream {
 
   /** The messages that have wholly come to the peer. */
   get messages(): Buffer[] {
-    const bytes = Buffer.concat(this.payload);
-    const messages: Buffer[] = [];
-    for (let at = 0; at + 5 <= bytes.length; ) {
-      const end = at + 5 + bytes.readUInt32BE(at + 1);
-      if (end > bytes.length) break;
-      messages.push(bytes.subarray(at + 5, end));
-      at = end;
-    }
-    return messages;
+    return messagesIn(Buffer.concat(this.payload));
   }
 
   /** The status, in trailers or in a response of its own. */

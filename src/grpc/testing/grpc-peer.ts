@@ -14,7 +14,7 @@ import { Http2Pool } from '../../http2/pool.js';
 import type { RequestHandler } from '../../http2/request-handler.js';
 import { F, PREFACE, T, data, headers, parseFrames, rstStream, settings, settingsAck, windowUpdate, type Frame } from '../../http2/testing/frames.js';
 import { MemoryTransport } from '../../http2/testing/memory-transport.js';
-import type { Fields } from './fake-stream.js';
+import { messagesIn, type Fields } from './fake-stream.js';
 
 const MAX_FRAME = 16_384;
 const INITIAL_WINDOW = 65_535;
@@ -49,15 +49,7 @@ export class PeerCall {
   }
 
   get messages(): Buffer[] {
-    const bytes = Buffer.concat(this.#payload);
-    const messages: Buffer[] = [];
-    for (let at = 0; at + 5 <= bytes.length; ) {
-      const end = at + 5 + bytes.readUInt32BE(at + 1);
-      if (end > bytes.length) break;
-      messages.push(bytes.subarray(at + 5, end));
-      at = end;
-    }
-    return messages;
+    return messagesIn(Buffer.concat(this.#payload));
   }
 
   get code(): number | undefined {

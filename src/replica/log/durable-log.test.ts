@@ -3,11 +3,12 @@ import { FaultDisk } from '../../base/disk/testing/fault-disk.js';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import { MiB } from '../../base/bytes.js';
 import type { OpenMode } from '../../base/disk.js';
+import { ManualClock } from '../../base/testing/manual-clock.js';
 import { codeOf } from '../../base/errors.js';
 import type { LogError } from './errors.js';
 import { decodeIdentities } from './identity-codec.js';
 import { DEFAULT_SEGMENT_BYTES, generationSeed, layoutOf } from './segment-layout.js';
-import { allEntries, ManualClock, openLog, settled, show, SMALL_SEGMENT, someEntries } from './testing/log-fixture.js';
+import { allEntries, openLog, settled, show, SMALL_SEGMENT, someEntries } from './testing/log-fixture.js';
 
 const hasCode = (code: string) => (error: unknown) => codeOf(error) === code;
 const LAYOUT = layoutOf(SMALL_SEGMENT);

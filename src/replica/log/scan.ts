@@ -6,8 +6,8 @@
 
 import type { Disk } from '../../base/disk.js';
 import { DiskError } from '../../base/errors.js';
-import type { LogIndex, Term } from '../../base/ids.js';
-import { BATCH_HEADER, BATCH_MAGIC, decodeBatchHeader, decodeRecordHead, RECORD_HEADER, type BatchHeader } from './batch-codec.js';
+import type { Term } from '../../base/ids.js';
+import { BATCH_HEADER, BATCH_MAGIC, decodeBatchHeader, decodeRecordHead, RECORD_HEADER, type BatchContext, type BatchHeader } from './batch-codec.js';
 import { decodeIdentities, type BatchIdentity } from './identity-codec.js';
 import { align8, decodeHeader, generationSeed, HEADER_BYTES, layoutOf, MAX_SEGMENT_BYTES, type SegmentLayout } from './segment-layout.js';
 
@@ -21,17 +21,9 @@ export interface RecordFact {
   readonly good: boolean;
 }
 
-export interface BatchFact {
-  readonly generation: number;
+/** Of a batch whose header is bad the identity says most; `synced` and `commit` are 0 then. */
+export interface BatchFact extends BatchContext {
   readonly offset: number;
-  readonly sequence: number;
-  /** What the batch's own header proves to have been synced; 0 if the header is bad. */
-  readonly synced: number;
-  readonly previousIndex: LogIndex;
-  readonly previousTerm: Term;
-  readonly commit: LogIndex;
-  readonly snapshotThrough: LogIndex;
-  readonly reset: boolean;
   /** An identity vouches for it. */
   readonly identified: boolean;
   readonly records: readonly RecordFact[];

@@ -31,14 +31,8 @@ export interface VersionedEntry {
 }
 
 /** What apply writes: one entry's changes, published at once. */
-export interface TreeWrite {
+export interface TreeWrite extends VersionedEntry {
   readonly space: Space;
-  readonly key: Uint8Array;
-  readonly revision: number;
-  readonly sub: number;
-  readonly tombstone: boolean;
-  readonly liveDelta: number;
-  readonly value: Uint8Array;
 }
 
 export interface ScanOptions {

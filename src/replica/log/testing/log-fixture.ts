@@ -1,44 +1,13 @@
 /** A log on a disk in memory, with a clock that only tests move. */
 
 import type { Disk } from '../../../base/disk.js';
-import type { Clock, Timer } from '../../../base/env.js';
+import type { Clock } from '../../../base/env.js';
+import { ManualClock } from '../../../base/testing/manual-clock.js';
 import { silent } from '../../../base/testing/silent.js';
 import type { Entry } from '../../../raft/types.js';
 import { DurableLog, type LogOptions, type OpenedLog } from '../durable-log.js';
 
 export const SMALL_SEGMENT = 32 * 1024;
-
-/** Timers fire only by `advance`. */
-export class ManualClock implements Clock {
-  #now = 0;
-  readonly #timers = new Set<{ readonly at: number; readonly fn: () => void }>();
-
-  now(): number {
-    return this.#now;
-  }
-
-  wallNow(): number {
-    return this.#now;
-  }
-
-  setTimer(delayMs: number, fn: () => void): Timer {
-    const timer = { at: this.#now + delayMs, fn };
-    this.#timers.add(timer);
-    return { cancel: () => void this.#timers.delete(timer) };
-  }
-
-  defer(fn: () => void): void {
-    void Promise.resolve().then(fn);
-  }
-
-  advance(ms: number): void {
-    this.#now += ms;
-    for (const timer of [...this.#timers]) {
-      if (timer.at > this.#now || !this.#timers.delete(timer)) continue;
-      timer.fn();
-    }
-  }
-}
 
 export function openLog(disk: Disk, options: LogOptions = {}, clock: Clock = new ManualClock()): Promise<OpenedLog> {
   return DurableLog.open({ disk, clock, events: silent }, { segmentBytes: SMALL_SEGMENT, ...options });
