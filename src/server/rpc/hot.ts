@@ -1,6 +1,6 @@
 /**
- * Serves methods with codecs by hand: bytes to a request, the request to the store, its response to
- * bytes.
+ * Serves methods that are called often, with codecs by hand: bytes to a request, the request to the
+ * store, its response to bytes. A write that is too large is refused here, unread.
  */
 
 import { must } from '../../base/assert.js';
