@@ -20,6 +20,7 @@ import type { TableFormat } from '../../storage/base/settings.js';
 import { noFaults, type Region } from '../../storage/table/block-faults.js';
 import { TableStore } from '../../storage/table/table-store.js';
 import { TableWriter } from '../../storage/table/table-writer.js';
+import { slotOf } from '../../storage/table/testing/table-entry.js';
 import { Version } from '../../storage/version/version.js';
 import { tablePath, type ProducedTable, type TableMeta } from '../../storage/table/table-meta.js';
 import type { TreeOp } from '../../storage/version/tree-op.js';
@@ -107,7 +108,7 @@ export function makeTable(sequence: number, entries = 60, format = FORMAT): { pr
     internalKey.set(key);
     internalKey[0] = 1;
     const value = new Uint8Array(100).map((_, at) => (at * 7 + i * 31 + sequence) & 0xff);
-    writer.add({ internalKey, tombstone: false, liveDelta: 1, value, revision: i + 1, userSpace: true });
+    writer.add(slotOf({ internalKey, tombstone: false, liveDelta: 1, value, revision: i + 1, userSpace: true }));
   }
   const produced = writer.finish();
   const file = new Uint8Array(produced.bytes);

@@ -9,6 +9,7 @@ import { BlockCache } from '../../storage/cache/block-cache.js';
 import { noFaults, type Region } from '../../storage/table/block-faults.js';
 import { encodeInternalKey } from '../../storage/base/key.js';
 import { formatWith, makeTable } from '../../storage/table/testing/sample-tables.js';
+import { slotOf } from '../../storage/table/testing/table-entry.js';
 import { TableStore } from '../../storage/table/table-store.js';
 import { TableWriter } from '../../storage/table/table-writer.js';
 import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
@@ -53,7 +54,7 @@ describe('fetching tables', () => {
     for (let i = 0; i < 4000; i++) {
       const internalKey = new TextEncoder().encode(`u${String(i).padStart(8, '0')}............`);
       const value = new Uint8Array(1000).map((_, at) => (at * 13 + i) & 0xff);
-      writer.add({ internalKey, tombstone: false, liveDelta: 1, value, revision: i + 1, userSpace: true });
+      writer.add(slotOf({ internalKey, tombstone: false, liveDelta: 1, value, revision: i + 1, userSpace: true }));
     }
     meta = { ...writer.finish(), id: 4 };
     file = new Uint8Array(meta.bytes);

@@ -52,7 +52,8 @@ function writePrefix(into: Uint8Array, space: Space, key: Uint8Array, zeros: num
   return at;
 }
 
-function writeSuffix(into: Uint8Array, at: number, revision: number, sub: number): void {
+/** What follows the prefix, at `at` of `into`. */
+export function writeSuffix(into: Uint8Array, at: number, revision: number, sub: number): void {
   const high = ~Math.floor(revision / TWO_32);
   const low = ~(revision >>> 0);
   const s = ~sub;
@@ -250,6 +251,14 @@ export function comparePrefixes(a: Uint8Array, b: Uint8Array): number {
     if (d !== 0) return d;
   }
   return aEnd - bEnd;
+}
+
+/** Are the internal keys [0, aEnd) of `a` and [0, bEnd) of `b` versions of one key? */
+export function sameKey(a: Uint8Array, aEnd: number, b: Uint8Array, bEnd: number): boolean {
+  if (aEnd !== bEnd) return false;
+  // Neighbours in key order differ near their ends.
+  for (let i = aEnd - KEY_SUFFIX_BYTES - 1; i >= 0; i--) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 /** Order of a bare prefix against the prefix of an internal key. */

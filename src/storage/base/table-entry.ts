@@ -1,23 +1,11 @@
 /**
- * Entries as tables hold them, and the cursor that walks them. An internal key is opaque, ordered
- * bytes to a table, but for its last SEQUENCE_BYTES: what comes before them is one user key, which
- * the filter holds.
+ * The cursor that walks the entries of a table. An internal key is opaque, ordered bytes to a
+ * table, but for its last SEQUENCE_BYTES: what comes before them is one user key, which the filter
+ * holds.
  */
 
 /** Inverted revision (8) and sub (4) at the end of each internal key. */
 export const SEQUENCE_BYTES = 12;
-
-export interface TableEntry {
-  /** Greater than the one before it. */
-  readonly internalKey: Uint8Array;
-  readonly tombstone: boolean;
-  /** -1, 0 or +1. */
-  readonly liveDelta: number;
-  readonly value: Uint8Array;
-  /** Counts towards the revision bounds if `userSpace`. */
-  readonly revision: number;
-  readonly userSpace: boolean;
-}
 
 /**
  * Walks a table in key order, both ways. Synchronous; any move may throw StorageError

@@ -60,6 +60,11 @@ export class CachedFile {
     return block.payload;
   }
 
+  /** As {@link get}, and leaves no trace. */
+  peek(ordinal: number): Uint8Array | undefined {
+    return this.blocks.get(ordinal)?.payload;
+  }
+
   put(ordinal: number, payload: Uint8Array, corrected: boolean): void {
     this.#cache.insert(new CachedBlock(this, ordinal, payload, corrected));
   }

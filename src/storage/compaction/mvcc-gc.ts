@@ -6,9 +6,9 @@
  */
 
 import { assert } from '../../base/assert.js';
-import { comparePrefixes, revisionOf, spaceOf } from '../base/key.js';
-import { USER_SPACE } from '../base/read-view.js';
-import type { TableCursor } from '../base/table-entry.js';
+import { EntrySlot } from '../base/entry-slot.js';
+import { sameKey } from '../base/key.js';
+import type { OutputFiles } from './output-files.js';
 
 interface GcRules {
   readonly gcRevision: number;
@@ -16,57 +16,66 @@ interface GcRules {
   readonly bottommost: boolean;
 }
 
-export type Emit = (internalKey: Uint8Array, tombstone: boolean, liveDelta: number, value: Uint8Array) => void;
+type Output = Pick<OutputFiles, 'add'>;
 
 export class MvccGc {
   readonly #rules: GcRules;
-  readonly #emit: Emit;
   /**
-   * The newest version at or below the GC revision of the present key: a copy, because the cursor
-   * moves on.
+   * The newest version at or below the GC revision of the present key, if it has one: with a key of
+   * its own, because what is merged moves on. Blocks stay as they are, and so does its value.
    */
-  #base: Uint8Array | undefined;
-  #tombstone = false;
-  #liveDelta = 0;
-  #value: Uint8Array = new Uint8Array(0);
+  readonly #base = new EntrySlot();
+  #hasBase = false;
   #ended = false;
 
-  constructor(rules: GcRules, emit: Emit) {
+  constructor(rules: GcRules) {
     this.#rules = rules;
-    this.#emit = emit;
   }
 
   /** In internal key order: of each key the newest version first. */
-  add(entry: TableCursor): void {
+  add(entry: EntrySlot, out: Output): void {
     assert(!this.#ended, 'S2 nothing comes after the end');
-    const { key } = entry;
-    if (this.#base !== undefined) {
-      if (comparePrefixes(this.#base, key) === 0) {
-        this.#liveDelta += entry.liveDelta;
+    if (this.#hasBase) {
+      const base = this.#base;
+      if (sameKey(base.key, base.keyEnd, entry.key, entry.keyEnd)) {
+        base.liveDelta += entry.liveDelta;
         return;
       }
-      this.#settle(this.#base);
+      this.#settle(out);
     }
-    if (spaceOf(key) === USER_SPACE && revisionOf(key) > this.#rules.gcRevision) {
-      this.#emit(key, entry.tombstone, entry.liveDelta, entry.value);
+    if (entry.userSpace && entry.revision > this.#rules.gcRevision) {
+      out.add(entry);
       return;
     }
-    this.#base = key.slice();
-    this.#tombstone = entry.tombstone;
-    this.#liveDelta = entry.liveDelta;
-    this.#value = entry.value;
+    this.#keep(entry);
   }
 
-  end(): void {
+  end(out: Output): void {
     assert(!this.#ended, 'S2 a compaction ends once');
     this.#ended = true;
-    if (this.#base !== undefined) this.#settle(this.#base);
+    if (this.#hasBase) this.#settle(out);
   }
 
-  #settle(base: Uint8Array): void {
-    this.#base = undefined;
+  #keep(entry: EntrySlot): void {
+    const base = this.#base;
+    const { keyEnd } = entry;
+    if (keyEnd > base.key.length) base.key = new Uint8Array(Math.max(256, 2 * keyEnd));
+    for (let i = 0; i < keyEnd; i++) base.key[i] = entry.key[i] as number;
+    base.keyEnd = keyEnd;
+    base.tombstone = entry.tombstone;
+    base.liveDelta = entry.liveDelta;
+    base.value = entry.value;
+    base.valueAt = entry.valueAt;
+    base.valueEnd = entry.valueEnd;
+    base.revision = entry.revision;
+    base.userSpace = entry.userSpace;
+    this.#hasBase = true;
+  }
+
+  #settle(out: Output): void {
+    this.#hasBase = false;
     // With all of a deleted key's history at hand its deltas cancel out.
-    const gone = this.#tombstone && this.#rules.bottommost && this.#liveDelta === 0;
-    if (!gone) this.#emit(base, this.#tombstone, this.#liveDelta, this.#value);
+    const gone = this.#base.tombstone && this.#rules.bottommost && this.#base.liveDelta === 0;
+    if (!gone) out.add(this.#base);
   }
 }

@@ -11,8 +11,8 @@ import type { Disk, DiskFile } from '../../base/disk.js';
 import { drive } from '../../base/drive.js';
 import type { Workers } from '../../base/env.js';
 import { StorageError } from '../base/errors.js';
-import { comparePrefixes, revisionOf, spaceOf } from '../base/key.js';
-import { USER_SPACE } from '../base/read-view.js';
+import type { EntrySlot } from '../base/entry-slot.js';
+import { sameKey } from '../base/key.js';
 import type { TableFormat } from '../base/settings.js';
 import { isSorted } from '../table/key-span.js';
 import { FileDigest } from '../table/file-digest.js';
@@ -71,15 +71,15 @@ export class OutputFiles {
   }
 
   /** In internal key order. */
-  add(internalKey: Uint8Array, tombstone: boolean, liveDelta: number, value: Uint8Array): void {
-    if (this.#lastKey !== undefined && comparePrefixes(this.#lastKey, internalKey) !== 0) this.#endTable();
+  add(entry: EntrySlot): void {
+    const { key, keyEnd } = entry;
+    if (this.#lastKey !== undefined && !sameKey(this.#lastKey, this.#lastKey.length, key, keyEnd)) this.#endTable();
     const { format, birth, split } = this.#options;
     const writer = (this.#writer ??= new TableWriter(format, { ...birth, ordinal: this.#ordinal }));
-    const userSpace = spaceOf(internalKey) === USER_SPACE;
-    writer.add({ internalKey, tombstone, liveDelta, value, revision: revisionOf(internalKey), userSpace });
+    writer.add(entry);
     if (writer.entries % SIZE_CHECK_ENTRIES !== 0) return;
-    this.#take(writer);
-    if (split && this.#lastKey === undefined && writer.estimatedBytes >= format.tableBytes) this.#lastKey = internalKey.slice();
+    if (writer.hasChunks) this.#take(writer);
+    if (split && this.#lastKey === undefined && writer.estimatedBytes >= format.tableBytes) this.#lastKey = key.slice(0, keyEnd);
   }
 
   /** What a writer has ready, behind what it had before. */

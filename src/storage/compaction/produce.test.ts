@@ -2,9 +2,10 @@ import { strict as assert } from 'node:assert';
 import { utf8 } from '../../base/bytes.js';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import type { DirectRead } from '../../base/disk.js';
+import { digest128 } from '../../base/digest.js';
 import { codeOf } from '../../base/errors.js';
 import type { Version } from '../version/version.js';
-import { USER_SPACE } from '../base/read-view.js';
+import { SYSTEM_SPACE, USER_SPACE } from '../base/read-view.js';
 import { outputPath, tablePath, type TableMeta } from '../table/table-meta.js';
 import { SMALL_FORMAT, TreeHarness } from '../testing/tree-harness.js';
 import { produceCompaction, produceFlush } from './produce.js';
@@ -41,6 +42,10 @@ function dump(harness: TreeHarness, manifest: Version = harness.manifest): strin
 }
 
 const HISTORY: readonly Change[] = [['a', 1], ['a', 0], ['b', 1], ['b', -1], ['c', 1], ['b', 1], ['c', -1], ['a', 0]];
+
+/** Of the file digests of what is made in the test of bytes below. */
+const FLUSHED = '63b824b5e1a86643cbab8666695f1530';
+const MERGED = 'af25bea1a6d01677467cc9fe8c0aee00';
 
 describe('produce', () => {
   it('a flush keeps all history', async () => {
@@ -91,6 +96,52 @@ describe('produce', () => {
     assert.equal(harness.manifest.levels[0]?.length, 1, 'a flush gives one table');
     await harness.compact(plan(harness, harness.manifest.list(), 1, 0));
     assert.equal(harness.manifest.levels[1]?.length, 5, 'each key fills a table');
+  });
+
+  it('S2 the bytes of flushes and of their compactions are these for ever', async () => {
+    const harness = await TreeHarness.open();
+    let state = 1;
+    const below = (n: number): number => (state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0) % n;
+    let revision = 1;
+    const live = new Set<string>();
+    for (let run = 0; run < 5; run++) {
+      for (let i = 0; i < 240; i++) {
+        const key = Uint8Array.from([...utf8('k/'.repeat(below(3))), ...Array.from({ length: below(5) }, () => below(4))]);
+        const name = key.join();
+        const tombstone = live.has(name) && below(4) === 0;
+        const liveDelta = tombstone ? -1 : live.has(name) ? 0 : 1;
+        if (tombstone) live.delete(name);
+        else live.add(name);
+        const value = new Uint8Array(tombstone ? 0 : [below(20), 120 + below(60), 700][below(3)] as number).fill(i);
+        harness.write([
+          { space: USER_SPACE, key, revision: ++revision, sub: 0, tombstone, liveDelta, value },
+          { space: SYSTEM_SPACE, key: utf8(`s${below(9)}`), revision, sub: 0, tombstone: below(9) === 0, liveDelta: 0, value: utf8(`${i}`) },
+        ]);
+      }
+      harness.seal();
+      await harness.flush();
+    }
+    const flushed = harness.manifest.list().map((table) => table.fileDigest);
+    const [newest, ...others] = harness.manifest.list() as [TableMeta, ...TableMeta[]];
+    await harness.compact(plan(harness, others.slice(1), 2, 0));
+    await harness.compact(plan(harness, [newest, ...others.slice(0, 1)], 1, 900));
+    await harness.compact(plan(harness, harness.manifest.list(), 2, 1_000));
+    const merged = harness.manifest.list().map((table) => table.fileDigest);
+    assert.equal(digest128(utf8(flushed.join())), FLUSHED);
+    assert.equal(digest128(utf8(merged.join())), MERGED);
+  });
+
+  it('a compaction finds no place in the cache, and takes none from what is read', async () => {
+    const harness = await TreeHarness.open();
+    write(harness, 10, Array.from({ length: 300 }, (_, i) => [`key-${i}`, 1]));
+    await harness.flush();
+    const { cache } = harness.tables;
+    assert.equal(cache.blocks, 0);
+    assert.notEqual(harness.tree.current.get(USER_SPACE, utf8('key-7'), 999), undefined);
+    assert.equal(cache.blocks, 1);
+    await harness.produce(plan(harness, harness.manifest.list(), 1, 0));
+    assert.equal(cache.blocks, 1);
+    assert.equal(cache.hits, 0, 'and counts as no read');
   });
 
   it('an empty memtable gives no table, and so do inputs of which nothing stays', async () => {

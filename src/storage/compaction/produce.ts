@@ -30,19 +30,19 @@
  */
 
 import { assert } from '../../base/assert.js';
-import { EMPTY, KiB, MiB } from '../../base/bytes.js';
+import { KiB, MiB } from '../../base/bytes.js';
 import type { Disk } from '../../base/disk.js';
 import type { Workers } from '../../base/env.js';
 import { StorageError } from '../base/errors.js';
 import { MergeCursor } from '../iterator/merge-cursor.js';
-import { comparePrefixes, spaceOf, withRevision } from '../base/key.js';
-import type { Memtable, MemVersion } from '../memtable/memtable.js';
-import { USER_SPACE } from '../base/read-view.js';
+import { comparePrefixes } from '../base/key.js';
+import type { Memtable } from '../memtable/memtable.js';
 import type { TableStore } from '../table/table-store.js';
 import type { PendingPlan, PendingSeal } from '../version/pending.js';
 import type { ProducedTable, TableMeta } from '../table/table-meta.js';
 import { OutputFiles } from './output-files.js';
-import { MvccGc, type Emit } from './mvcc-gc.js';
+import { MemtableEntries } from './memtable-entries.js';
+import { MvccGc } from './mvcc-gc.js';
 
 export interface ProduceContext {
   readonly disk: Disk;
@@ -80,24 +80,13 @@ type Step = (out: OutputFiles, slice: Slice) => boolean;
 /** Writes, syncs and reads back the one table of a sealed memtable; none if it is empty. */
 export function produceFlush(memtable: Memtable, seal: PendingSeal, context: ProduceContext): Promise<ProducedTable[]> {
   assert(memtable.sealed, `S1 a memtable is flushed once nothing more is written to it (seal ${seal.index})`);
-  const cursor = memtable.cursor();
-  cursor.seek(new Uint8Array(0));
-  let prefix: Uint8Array = EMPTY;
-  let version: MemVersion | undefined;
+  const entries = new MemtableEntries(memtable);
   const step: Step = (out, slice) => {
+    const { slot } = entries;
     while (!slice.over) {
-      if (version === undefined) {
-        if (cursor.record === undefined) return false;
-        prefix = cursor.record.prefix;
-        version = cursor.record.newest;
-      }
-      const { value } = version;
-      out.add(withRevision(prefix, version.revision, version.sub), version.tombstone, version.liveDelta, value);
-      slice.did(prefix.length + value.length);
-      // All history stays: what GC may drop is a plan's business. Of system keys only the newest
-      // counts.
-      version = spaceOf(prefix) === USER_SPACE ? version.older : undefined;
-      if (version === undefined) cursor.next();
+      if (!entries.next()) return false;
+      out.add(slot);
+      slice.did(slot.keyEnd + slot.valueEnd - slot.valueAt);
     }
     return true;
   };
@@ -118,21 +107,17 @@ export async function produceCompaction(
     'S6 a plan is executed on its own inputs',
   );
   const merged = new MergeCursor(runsOf(inputs).map((run) => run.map((meta) => context.tables.reader(meta))));
-  let target: OutputFiles | undefined;
-  const emit: Emit = (key, tombstone, liveDelta, value) => target?.add(key, tombstone, liveDelta, value);
-  const gc = plan.purpose === 'rewrite' ? undefined : new MvccGc(plan, emit);
+  const gc = plan.purpose === 'rewrite' ? undefined : new MvccGc(plan);
+  const { slot } = merged;
   const step: Step = (out, slice) => {
-    target = out;
     while (!slice.over) {
-      const { entry } = merged;
-      if (entry === undefined) {
-        gc?.end();
+      if (!merged.next()) {
+        gc?.end(out);
         return false;
       }
-      if (gc === undefined) out.add(entry.key, entry.tombstone, entry.liveDelta, entry.value);
-      else gc.add(entry);
-      slice.did(entry.key.length + entry.value.length);
-      merged.next();
+      if (gc === undefined) out.add(slot);
+      else gc.add(slot, out);
+      slice.did(slot.keyEnd + slot.valueEnd - slot.valueAt);
     }
     return true;
   };

@@ -19,7 +19,6 @@ import { MemCursor } from './mem-cursor.js';
 import { MemRecord } from './mem-record.js';
 
 export type { MemCursor } from './mem-cursor.js';
-export type { MemVersion } from './mem-record.js';
 
 /** What a key takes in the two indexes, on average. */
 const INDEX_BYTES = 40;

@@ -7,11 +7,12 @@ import { StorageError } from '../base/errors.js';
 import { tablePath, type TableMeta } from './table-meta.js';
 import type { BlockFaults, Region } from './block-faults.js';
 import { noFaults } from './block-faults.js';
-import { SEQUENCE_BYTES, type TableEntry } from '../base/table-entry.js';
+import { SEQUENCE_BYTES } from '../base/table-entry.js';
 import { rebuildTable } from './rebuild-table.js';
 import { nameOf } from './table-image.js';
 import type { TableReader } from './table-reader.js';
 import { diskWith, formatWith, makeTable, openStore, putFile, RecordedFaults, sampleEntries, type MadeTable } from './testing/sample-tables.js';
+import type { TableEntry } from './testing/table-entry.js';
 import { recheckRegion, verifyTable } from './verify-table.js';
 
 const entries = sampleEntries(8);

@@ -2,10 +2,11 @@
 
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { compareBytes } from '../../base/bytes.js';
+import { compareBytes, EMPTY } from '../../base/bytes.js';
 import { CodecError } from '../../base/errors.js';
 import { DataBlockBuilder } from './data-block.js';
 import { DataBlockCursor } from './data-block-cursor.js';
+import { slotOf } from './testing/table-entry.js';
 
 interface Item {
   readonly key: Uint8Array;
@@ -32,11 +33,21 @@ const move: fc.Arbitrary<Move> = fc.record({
   n: fc.integer({ min: 1, max: 5 }),
 });
 
-function opened(list: readonly Item[]): DataBlockCursor {
+function payloadOf(list: readonly Item[]): Uint8Array {
   const builder = new DataBlockBuilder();
-  for (const { key: k, value } of list) builder.add(k, value, value.length % 2 === 1, (value.length % 3) - 1);
+  let last: Uint8Array = EMPTY;
+  for (const { key: internalKey, value } of list) {
+    const { length } = value;
+    const entry = { internalKey, value, tombstone: length % 2 === 1, liveDelta: (length % 3) - 1, revision: 0, userSpace: true };
+    builder.add(slotOf(entry), internalKey.findIndex((byte, i) => byte !== last[i]));
+    last = internalKey;
+  }
+  return builder.finish().slice();
+}
+
+function opened(list: readonly Item[]): DataBlockCursor {
   const cursor = new DataBlockCursor();
-  cursor.open(builder.finish().slice());
+  cursor.open(payloadOf(list));
   return cursor;
 }
 
@@ -104,9 +115,7 @@ describe('DataBlockCursor', () => {
   it('refuses bytes that are no block, without running out of them', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), items, fc.nat(), fc.nat(255), key, (noise, list, where, byte, target) => {
-        const builder = new DataBlockBuilder();
-        for (const item of list) builder.add(item.key, item.value, false, 0);
-        const flipped = builder.finish().slice();
+        const flipped = payloadOf(list);
         flipped[where % flipped.length] = byte;
         for (const payload of [noise, flipped]) {
           const cursor = new DataBlockCursor();

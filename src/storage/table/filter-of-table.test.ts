@@ -1,9 +1,9 @@
 import { strict as assert } from 'node:assert';
 import { utf8 } from '../../base/bytes.js';
 import { encodeInternalKey, encodePrefix } from '../base/key.js';
-import type { TableEntry } from '../base/table-entry.js';
 import { noFaults } from './block-faults.js';
 import { diskWith, formatWith, makeTable, openStore } from './testing/sample-tables.js';
+import type { TableEntry } from './testing/table-entry.js';
 
 describe('the filter of a table', () => {
   it('has every key, however alike neighbours are and wherever they differ', async () => {

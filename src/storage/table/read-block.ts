@@ -23,7 +23,7 @@ export const FILE_MISSING = 'the file is missing';
  */
 const SECTOR_BYTES = 4096;
 
-interface BlockRead {
+export interface BlockRead {
   readonly payload: Uint8Array;
   /** Its bytes on disk are bad, now or at the first look. */
   readonly corrected: boolean;

@@ -21,7 +21,7 @@ import { decodeFooter, footerRegionBytes, footerSpec, type Footer } from './foot
 import { IndexBlock } from './index-block.js';
 import type { Closable, OpenTables } from './open-tables.js';
 import { decodeProperties, type TableProperties } from './properties.js';
-import { blockUnreadable, isLoss, patched, readBlock, readStored } from './read-block.js';
+import { blockUnreadable, isLoss, patched, readBlock, readStored, type BlockRead } from './read-block.js';
 import { BlockWalker } from './table-cursor.js';
 import { tableRegions } from './table-layout.js';
 
@@ -148,11 +148,20 @@ export class TableReader implements Closable {
   block(ordinal: number): Uint8Array {
     const cached = this.#cached.get(ordinal);
     if (cached) return cached;
-    const { file, index } = this.#open();
-    const handle = index.handle(ordinal);
-    const { payload, corrected } = readBlock(file, this.meta, regionOf('data', handle), handle, this.#context.faults);
+    const { payload, corrected } = this.#readData(ordinal);
     this.#cached.put(ordinal, payload, corrected);
     return payload;
+  }
+
+  /** As {@link block}, for who reads all of a table once: it finds no place in the cache. */
+  blockOnce(ordinal: number): Uint8Array {
+    return this.#cached.peek(ordinal) ?? this.#readData(ordinal).payload;
+  }
+
+  #readData(ordinal: number): BlockRead {
+    const { file, index } = this.#open();
+    const handle = index.handle(ordinal);
+    return readBlock(file, this.meta, regionOf('data', handle), handle, this.#context.faults);
   }
 
   /**

@@ -20,7 +20,8 @@ import { BloomBuilder } from '../filter/bloom.js';
 import type { TableFormat } from '../base/settings.js';
 import { sameBirth, type Birth, type ProducedTable } from './table-meta.js';
 import { DataBlockBuilder } from './data-block.js';
-import { SEQUENCE_BYTES, type TableEntry } from '../base/table-entry.js';
+import type { EntrySlot } from '../base/entry-slot.js';
+import { SEQUENCE_BYTES } from '../base/table-entry.js';
 import { FileDigest } from './file-digest.js';
 import { decodeFooter, encodeFooter, footerRegionBytes } from './footer.js';
 import { IndexBlockBuilder } from './index-block.js';
@@ -38,7 +39,7 @@ class Sums {
   minRevision = 0;
   maxRevision = 0;
 
-  add(entry: TableEntry): void {
+  add(entry: EntrySlot): void {
     this.entries++;
     if (entry.tombstone) this.tombstones++;
     if (!entry.userSpace) return;
@@ -94,27 +95,52 @@ export class TableWriter {
     return this.#offset + regionBytes(pending, this.#format.scheme) + footerRegionBytes(this.#format.scheme);
   }
 
-  /** Keys must ascend strictly. The entry's bytes are copied. */
-  add(entry: TableEntry): void {
-    const key = entry.internalKey;
-    const last = this.#lastKey.subarray(0, this.#lastKeyBytes);
+  /** Keys must ascend strictly. What the slot names is copied. */
+  add(entry: EntrySlot): void {
+    const { key, keyEnd, liveDelta, userSpace } = entry;
+    const common = this.#commonWithLast(key, keyEnd);
+    const first = this.entries === 0;
     assert(this.#headFooter === undefined, 'nothing is added to a finished table');
-    assert(this.entries === 0 || compareBytes(last, key) < 0, 'keys of a table ascend strictly');
-    assert(entry.liveDelta >= -1 && entry.liveDelta <= 1, 'a live delta is -1, 0 or +1');
-    assert(entry.userSpace || entry.liveDelta === 0, 'only user keys are counted');
-    assert(key.length >= SEQUENCE_BYTES, 'an internal key ends with its sequence');
-    const prefixBytes = key.length - SEQUENCE_BYTES;
-    if (this.entries === 0 || !samePrefix(last, key, prefixBytes)) this.#filter.add(key, prefixBytes);
-    this.#smallest ??= key.slice();
-    if (this.#block.entries === 0) this.#firstOfBlock = key.slice();
-    this.#block.add(key, entry.value, entry.tombstone, entry.liveDelta);
+    assert(first || this.#ascends(key, keyEnd, common), 'keys of a table ascend strictly');
+    assert(liveDelta >= -1 && liveDelta <= 1, 'a live delta is -1, 0 or +1');
+    assert(userSpace || liveDelta === 0, 'only user keys are counted');
+    assert(keyEnd >= SEQUENCE_BYTES, 'an internal key ends with its sequence');
+    const prefixBytes = keyEnd - SEQUENCE_BYTES;
+    if (first || keyEnd !== this.#lastKeyBytes || common < prefixBytes) this.#filter.add(key, prefixBytes);
+    if (first) this.#smallest = key.slice(0, keyEnd);
+    if (this.#block.entries === 0) this.#firstOfBlock = key.slice(0, keyEnd);
+    this.#block.add(entry, common);
     this.#blockSums.add(entry);
     this.#tableSums.add(entry);
-    this.#rawBytes += key.length + entry.value.length;
-    if (key.length > this.#lastKey.length) this.#lastKey = new Uint8Array(2 * key.length);
-    this.#lastKey.set(key);
-    this.#lastKeyBytes = key.length;
+    this.#rawBytes += keyEnd + entry.valueEnd - entry.valueAt;
+    this.#remember(key, keyEnd, common);
     if (this.#block.bytes >= this.#format.blockBytes) this.#closeBlock();
+  }
+
+  #commonWithLast(key: Uint8Array, keyEnd: number): number {
+    const last = this.#lastKey;
+    const n = keyEnd < this.#lastKeyBytes ? keyEnd : this.#lastKeyBytes;
+    let i = 0;
+    while (i < n && last[i] === key[i]) i++;
+    return i;
+  }
+
+  /** Is the key above the last one, with which it has `common` bytes in common? */
+  #ascends(key: Uint8Array, keyEnd: number, common: number): boolean {
+    if (common === keyEnd) return false;
+    return common === this.#lastKeyBytes || (this.#lastKey[common] as number) < (key[common] as number);
+  }
+
+  /** As the last key; of that the first `common` bytes are the same. */
+  #remember(key: Uint8Array, keyEnd: number, common: number): void {
+    if (keyEnd > this.#lastKey.length) {
+      const grown = new Uint8Array(2 * keyEnd);
+      grown.set(this.#lastKey.subarray(0, common));
+      this.#lastKey = grown;
+    }
+    const last = this.#lastKey;
+    for (let i = common; i < keyEnd; i++) last[i] = key[i] as number;
+    this.#lastKeyBytes = keyEnd;
   }
 
   #closeBlock(): void {
@@ -160,6 +186,10 @@ export class TableWriter {
     const digest = encodeBlockInto(this.#chunk, at, payload, type, codec, scheme);
     this.#digest.update(this.#chunk.subarray(at, at + length));
     return { type, codec, scheme, offset, length, payloadBytes: payload.length, digest };
+  }
+
+  get hasChunks(): boolean {
+    return this.#ready.length > 0;
   }
 
   /** Bytes that are ready, in file order; given out once, the caller owns them. */
@@ -216,10 +246,4 @@ export class TableWriter {
   headFooter(): { readonly offset: 0; readonly bytes: Uint8Array } {
     return { offset: 0, bytes: must(this.#headFooter, 'the head footer is known once the table is finished') };
   }
-}
-
-function samePrefix(last: Uint8Array, key: Uint8Array, prefixBytes: number): boolean {
-  if (last.length !== key.length) return false;
-  for (let i = prefixBytes - 1; i >= 0; i--) if (last[i] !== key[i]) return false;
-  return true;
 }

@@ -5,13 +5,14 @@ import { encodeInternalKey, encodePrefix } from '../base/key.js';
 import type { Disk, DiskFile } from '../../base/disk.js';
 import { BlockCache } from '../cache/block-cache.js';
 import { noFaults } from './block-faults.js';
-import type { TableCursor, TableEntry } from '../base/table-entry.js';
+import type { TableCursor } from '../base/table-entry.js';
 import { SEQUENCE_BYTES } from '../base/table-entry.js';
 import { FileDigest } from './file-digest.js';
 import { tablePath } from './table-meta.js';
 import type { TableReader } from './table-reader.js';
 import { TableStore } from './table-store.js';
 import { BIRTH, diskWith, formatWith, makeTable, openStore, RecordedFaults, sampleEntries } from './testing/sample-tables.js';
+import type { TableEntry } from './testing/table-entry.js';
 
 const SCHEMES = ['none', 'secded', 'xor(8)', 'rs(8,2)', 'rs(3,4)'];
 

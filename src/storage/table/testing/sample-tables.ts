@@ -8,9 +8,9 @@ import { encodeInternalKey } from '../../base/key.js';
 import { DEFAULT_TREE_SETTINGS, type TableFormat } from '../../base/settings.js';
 import { tablePath, type Birth, type TableMeta } from '../table-meta.js';
 import type { BlockFaults, Region } from '../block-faults.js';
-import type { TableEntry } from '../../base/table-entry.js';
 import { TableStore } from '../table-store.js';
 import { TableWriter } from '../table-writer.js';
+import { slotOf, type TableEntry } from './table-entry.js';
 
 export const BIRTH: Birth = { term: 3, proposer: 0x8e9e05c52164694d % 2 ** 50, sequence: 4711, ordinal: 1 };
 
@@ -44,7 +44,7 @@ export interface MadeTable {
 
 export function makeTable(entries: readonly TableEntry[], format: TableFormat, id = 1, birth = BIRTH): MadeTable {
   const writer = new TableWriter(format, birth);
-  for (const entry of entries) writer.add(entry);
+  for (const entry of entries) writer.add(slotOf(entry));
   const produced = writer.finish();
   const bytes = new Uint8Array(produced.bytes);
   let at = 0;
