@@ -92,12 +92,14 @@ export class BloomBuilder {
   }
 
   #setBits(payload: Uint8Array, probes: number, from: number, to: number): void {
-    const bits = this.#bitBytes * 8;
+    // Said to be unsigned 32 bits, so that the remainder is one of integers.
+    const bits = (this.#bitBytes * 8) >>> 0;
+    const hashes = this.#hashes;
     for (let n = from; n < to; n++) {
-      let h = this.#hashes[2 * n] as number;
-      const step = this.#hashes[2 * n + 1] as number;
+      let h = (hashes[2 * n] as number) >>> 0;
+      const step = (hashes[2 * n + 1] as number) >>> 0;
       for (let probe = 0; probe < probes; probe++) {
-        const bit = h % bits;
+        const bit = (h % bits) >>> 0;
         const at = HEAD_BYTES + (bit >>> 3);
         payload[at] = (payload[at] as number) | (1 << (bit & 7));
         h = (h + step) >>> 0;

@@ -14,7 +14,7 @@ const RESTART_INTERVAL = 16;
 /** Of shared, unshared, flags and value bytes: a length has at most 32 bits. */
 const HEAD_BYTES_MAX = 5 + 5 + 1 + 5;
 /** Longer values are copied by the runtime, shorter ones faster by hand: that costs no view. */
-const COPY_BY_HAND_MAX = 160;
+const COPY_BY_HAND_MAX = 64;
 
 /** Bit of an entry's flags. */
 export const TOMBSTONE = 1;
