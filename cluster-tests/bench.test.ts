@@ -9,13 +9,14 @@ import type { Measurement } from '../scripts/lib/bench/measure.js';
 import { Rounds, type ClusterResult } from '../scripts/lib/bench/rounds.js';
 import { compare, judge, warmUpOf } from '../scripts/lib/bench/verdicts.js';
 import { RangeCheck } from '../scripts/lib/load/range-check.js';
-import { makeValue, scatteredKey } from '../scripts/lib/load/values.js';
+import { KeyList, makeValue, scatteredKey } from '../scripts/lib/load/values.js';
 import type { LeaseId, Revision } from '../src/base/ids.js';
 import { encodeRangeResponse } from '../src/api/wire/encode-response.js';
 
 const VALUE_BYTES = 100;
 const PUT = 'put@256';
 const keys = Array.from({ length: 8 }, (_, n) => scatteredKey(1, n));
+const list = new KeyList(keys);
 
 function answer(values: readonly (readonly [Buffer, Buffer])[]): Buffer {
   const kvs = values.map(([key, value]) => ({
@@ -31,16 +32,16 @@ describe('the benchmark\'s verifier', () => {
   const check = new RangeCheck();
 
   it('takes the answer that holds exactly the expected keys and their values', () => {
-    assert.equal(check.holds(answer(pairs(2, 4)), keys, 2, 4, VALUE_BYTES), true);
+    assert.equal(check.holds(answer(pairs(2, 4)), list, 2, 4, VALUE_BYTES), true);
     assert.deepEqual([check.keys, check.more, check.count], [4, true, 1234]);
-    assert.equal(check.holds(answer([]), keys, 0, 0, VALUE_BYTES), true);
+    assert.equal(check.holds(answer([]), list, 0, 0, VALUE_BYTES), true);
   });
 
   it('refuses a key too many, one too few, another one, and one out of order', () => {
-    assert.equal(check.holds(answer(pairs(2, 5)), keys, 2, 4, VALUE_BYTES), false);
-    assert.equal(check.holds(answer(pairs(2, 3)), keys, 2, 4, VALUE_BYTES), false);
-    assert.equal(check.holds(answer(pairs(3, 4)), keys, 2, 4, VALUE_BYTES), false);
-    assert.equal(check.holds(answer(pairs(2, 4).reverse()), keys, 2, 4, VALUE_BYTES), false);
+    assert.equal(check.holds(answer(pairs(2, 5)), list, 2, 4, VALUE_BYTES), false);
+    assert.equal(check.holds(answer(pairs(2, 3)), list, 2, 4, VALUE_BYTES), false);
+    assert.equal(check.holds(answer(pairs(3, 4)), list, 2, 4, VALUE_BYTES), false);
+    assert.equal(check.holds(answer(pairs(2, 4).reverse()), list, 2, 4, VALUE_BYTES), false);
   });
 
   it('refuses any value whose bytes were not written under its key', () => {
@@ -48,15 +49,15 @@ describe('the benchmark\'s verifier', () => {
       const values = pairs(0, 2);
       const last = values[1]?.[1] as Buffer;
       last[at] = (last[at] as number) ^ 0x10;
-      assert.equal(check.holds(answer(values), keys, 0, 2, VALUE_BYTES), false, `byte ${at}`);
+      assert.equal(check.holds(answer(values), list, 0, 2, VALUE_BYTES), false, `byte ${at}`);
     }
-    assert.equal(check.holds(answer([[keys[0] as Buffer, makeValue(keys[1] as Buffer, 5, VALUE_BYTES)]]), keys, 0, 1, VALUE_BYTES), false);
+    assert.equal(check.holds(answer([[keys[0] as Buffer, makeValue(keys[1] as Buffer, 5, VALUE_BYTES)]]), list, 0, 1, VALUE_BYTES), false);
   });
 
   it('refuses an answer that is cut off, wherever', () => {
     const whole = answer(pairs(0, 2));
     const kvsEnd = whole.length - 5;
-    for (let end = 0; end < kvsEnd; end++) assert.equal(check.holds(whole.subarray(0, end), keys, 0, 2, VALUE_BYTES), false, `${end} bytes`);
+    for (let end = 0; end < kvsEnd; end++) assert.equal(check.holds(whole.subarray(0, end), list, 0, 2, VALUE_BYTES), false, `${end} bytes`);
   });
 });
 

@@ -6,7 +6,7 @@
 import { METHODS } from './grpc.js';
 import type { BenchSpec } from './protocol.js';
 import { RangeCheck } from './range-check.js';
-import { makeValue, scatteredKey } from './values.js';
+import { KeyList, makeValue, scatteredKey } from './values.js';
 import { deleteRequest, Fields, putIfExistsRequest, putRequest, rangeRequest, revisionOf, txnReply } from './wire.js';
 
 const RANGE_KEYS = 100;
@@ -22,20 +22,20 @@ export interface Request {
 
 /** The preloaded keys, in the order of loading and in that of the store. */
 class KeySpace {
-  readonly keys: readonly Buffer[];
-  #sorted: readonly Buffer[] | undefined;
+  readonly keys: KeyList;
+  #sorted: KeyList | undefined;
 
   constructor(seed: number, count: number) {
-    this.keys = Array.from({ length: count }, (_, n) => scatteredKey(seed, n));
+    this.keys = new KeyList(Array.from({ length: count }, (_, n) => scatteredKey(seed, n)));
   }
 
-  get sorted(): readonly Buffer[] {
-    this.#sorted ??= [...this.keys].sort(Buffer.compare);
+  get sorted(): KeyList {
+    this.#sorted ??= new KeyList(Array.from({ length: this.keys.count }, (_, n) => this.keys.key(n)).sort(Buffer.compare));
     return this.#sorted;
   }
 
   any(): number {
-    return Math.floor(Math.random() * this.keys.length);
+    return Math.floor(Math.random() * this.keys.count);
   }
 }
 
@@ -76,12 +76,12 @@ class Requests {
 
   /** A put of a key that is there already. */
   overwrite(): Request {
-    return this.put(this.#space.keys[this.#space.any()] as Buffer, ++this.#n);
+    return this.put(this.#space.keys.key(this.#space.any()), ++this.#n);
   }
 
   fill(): Request | undefined {
-    const key = this.#space.keys[this.#n++];
-    return key === undefined ? undefined : this.put(key);
+    const { keys } = this.#space;
+    return this.#n < keys.count ? this.put(keys.key(this.#n++)) : undefined;
   }
 
   /** As many keys again, none of them there already. */
@@ -98,40 +98,40 @@ class Requests {
     const { keys } = this.#space;
     const at = this.#space.any();
     const verify = (answer: Buffer): boolean => this.#check.holds(answer, keys, at, 1, this.#spec.valueBytes);
-    return { path: METHODS.range, body: rangeRequest({ key: keys[at] as Buffer, serializable }), verify };
+    return { path: METHODS.range, body: rangeRequest({ key: keys.key(at), serializable }), verify };
   }
 
   /** Borders that hold exactly 100 preloaded keys, no limit. */
   range(): Request {
     const { sorted } = this.#space;
-    const at = Math.floor(Math.random() * (sorted.length - RANGE_KEYS - 1));
+    const at = Math.floor(Math.random() * (sorted.count - RANGE_KEYS - 1));
     const verify = (answer: Buffer): boolean => this.#check.holds(answer, sorted, at, RANGE_KEYS, this.#spec.valueBytes);
-    const body = rangeRequest({ key: sorted[at] as Buffer, rangeEnd: sorted[at + RANGE_KEYS] as Buffer });
+    const body = rangeRequest({ key: sorted.key(at), rangeEnd: sorted.key(at + RANGE_KEYS) });
     return { path: METHODS.range, body, verify };
   }
 
   /** From a key to the end of the store, 100 keys of it; the answer's count is that of all. */
   rangeLimit(): Request {
     const { sorted } = this.#space;
-    const at = Math.floor(Math.random() * (sorted.length - RANGE_KEYS - 1));
+    const at = Math.floor(Math.random() * (sorted.count - RANGE_KEYS - 1));
     const verify = (answer: Buffer): boolean =>
       this.#check.holds(answer, sorted, at, RANGE_KEYS, this.#spec.valueBytes) && this.#check.more &&
-      this.#check.count === sorted.length - at;
-    const body = rangeRequest({ key: sorted[at] as Buffer, rangeEnd: TO_THE_END, limit: RANGE_KEYS });
+      this.#check.count === sorted.count - at;
+    const body = rangeRequest({ key: sorted.key(at), rangeEnd: TO_THE_END, limit: RANGE_KEYS });
     return { path: METHODS.range, body, verify };
   }
 
   cas(): Request {
-    const key = this.#space.keys[this.#space.any()] as Buffer;
+    const key = this.#space.keys.key(this.#space.any());
     const body = putIfExistsRequest(key, makeValue(key, ++this.#n, this.#spec.valueBytes));
     return { path: METHODS.txn, body, verify: (answer) => txnReply(answer).succeeded };
   }
 
   /** Each preloaded key once; undefined when all are gone. */
   delete(): Request | undefined {
-    const key = this.#space.keys[this.#n++];
-    if (key === undefined) return undefined;
-    return { path: METHODS.deleteRange, body: deleteRequest(key), verify: (answer) => deletedOf(answer) === 1 };
+    const { keys } = this.#space;
+    if (this.#n === keys.count) return undefined;
+    return { path: METHODS.deleteRange, body: deleteRequest(keys.key(this.#n++)), verify: (answer) => deletedOf(answer) === 1 };
   }
 }
 

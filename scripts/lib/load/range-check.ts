@@ -4,10 +4,11 @@
  * servers, so what it spends on an answer of 100 keys is missing there.
  */
 
-import { verifyValueAt } from './values.js';
+import { isKeyAt, KEY_BYTES, verifyValueAt, wordsOf, type KeyList } from './values.js';
 
 export class RangeCheck {
   #bytes: Buffer = Buffer.alloc(0);
+  #words = wordsOf(this.#bytes);
   #at = 0;
   #end = 0;
   #broken = false;
@@ -20,18 +21,19 @@ export class RangeCheck {
    * True if `answer` (a RangeResponse) holds exactly `expected[from .. from + n)` with values of
    * `valueBytes` bytes that verify.
    */
-  holds(answer: Buffer, expected: readonly Buffer[], from: number, n: number, valueBytes: number): boolean {
+  holds(answer: Buffer, expected: KeyList, from: number, n: number, valueBytes: number): boolean {
     this.#bytes = answer;
+    this.#words = wordsOf(answer);
     this.#at = this.keys = this.count = 0;
     this.#end = answer.length;
     this.more = this.#broken = false;
     while (this.#at < answer.length && !this.#broken) {
       const tag = this.#varint();
       if (tag === 0x12) {
-        const key = this.keys < n ? expected[from + this.keys] : undefined;
+        if (this.keys === n || from + n > expected.count) return false;
         const length = this.#varint();
         const end = this.#at + length;
-        if (key === undefined || end > answer.length || !this.#keyValue(end, key, valueBytes)) return false;
+        if (end > answer.length || !this.#keyValue(end, expected, from + this.keys, valueBytes)) return false;
         this.keys++;
       } else if (tag === 0x18) this.more = this.#varint() !== 0;
       else if (tag === 0x20) this.count = this.#varint();
@@ -40,8 +42,8 @@ export class RangeCheck {
     return !this.#broken && this.keys === n;
   }
 
-  #keyValue(end: number, key: Buffer, valueBytes: number): boolean {
-    const bytes = this.#bytes;
+  #keyValue(end: number, expected: KeyList, n: number, valueBytes: number): boolean {
+    const words = this.#words;
     let sound = 0;
     while (this.#at < end && !this.#broken) {
       const tag = this.#varint();
@@ -54,11 +56,10 @@ export class RangeCheck {
       this.#at += length;
       if (this.#at > end) return false;
       if (tag === 0x0a) {
-        if (length !== key.length) return false;
-        for (let i = 0; i < length; i++) if (bytes[at + i] !== key[i]) return false;
+        if (length !== KEY_BYTES || !isKeyAt(expected, n, words, at)) return false;
         sound |= 1;
       } else {
-        if (length !== valueBytes || !verifyValueAt(key, bytes, at, length)) return false;
+        if (length !== valueBytes || !verifyValueAt(expected, n, words, at, length)) return false;
         sound |= 2;
       }
     }

@@ -19,6 +19,7 @@ function pool(): Buffer {
 }
 
 const POOL = pool();
+const POOL_WORDS = wordsOf(POOL);
 
 function mix(a: number, b: number): number {
   let h = Math.imul(a ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(b + 0x7f4a7c15, 0xc2b2ae35);
@@ -58,13 +59,51 @@ export function verifyValue(key: Buffer, value: Buffer, length: number): boolean
   return value.compare(POOL, start + 20, start + length, 20, length) === 0;
 }
 
+/** What {@link scatteredKey} gives. */
+export const KEY_BYTES = 16;
+
+/** Many keys of {@link KEY_BYTES}, one behind the other: who compares them reads memory in order. */
+export class KeyList {
+  readonly count: number;
+  readonly words: DataView;
+  readonly #bytes: Buffer;
+
+  constructor(keys: readonly Buffer[]) {
+    this.count = keys.length;
+    this.#bytes = Buffer.allocUnsafeSlow(keys.length * KEY_BYTES);
+    keys.forEach((key, n) => key.copy(this.#bytes, n * KEY_BYTES));
+    this.words = wordsOf(this.#bytes);
+  }
+
+  /** A view. */
+  key(n: number): Buffer {
+    return this.#bytes.subarray(n * KEY_BYTES, (n + 1) * KEY_BYTES);
+  }
+}
+
+/** Bytes to be compared four at a time, wherever they begin. */
+export function wordsOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+/** Is the key at `at` of the words the n-th of the list? */
+export function isKeyAt(keys: KeyList, n: number, words: DataView, at: number): boolean {
+  const expected = keys.words;
+  const from = n * KEY_BYTES;
+  for (let i = 0; i < KEY_BYTES; i += 4) if (words.getInt32(at + i) !== expected.getInt32(from + i)) return false;
+  return true;
+}
+
 /**
- * {@link verifyValue} on a value of `length` bytes at `at` of a larger buffer. Bytes are compared
- * in a loop: for a range of 100 that costs a tenth of 300 native calls.
+ * {@link verifyValue} on a value of `length` bytes at `at` of the words, under the n-th key of the
+ * list. A loop over words: for a range of 100 that costs a tenth of 300 native calls, and a fifth
+ * of a loop over bytes.
  */
-export function verifyValueAt(key: Buffer, bytes: Buffer, at: number, length: number): boolean {
-  for (let i = 0; i < 16; i++) if (bytes[at + i] !== key[i]) return false;
-  const start = startOf(key, bytes.readUInt32BE(at + 16));
-  for (let i = 20; i < length; i++) if (bytes[at + i] !== POOL[start + i]) return false;
+export function verifyValueAt(keys: KeyList, n: number, words: DataView, at: number, length: number): boolean {
+  if (!isKeyAt(keys, n, words, at)) return false;
+  const start = mix(keys.words.getUint32(n * KEY_BYTES + KEY_BYTES - 4), words.getUint32(at + KEY_BYTES)) % POOL_BYTES;
+  let i = KEY_BYTES + 4;
+  for (; i + 4 <= length; i += 4) if (words.getInt32(at + i) !== POOL_WORDS.getInt32(start + i)) return false;
+  for (; i < length; i++) if (words.getUint8(at + i) !== POOL_WORDS.getUint8(start + i)) return false;
   return true;
 }
