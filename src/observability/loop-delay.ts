@@ -1,8 +1,8 @@
 /**
  * How long the event loop keeps others waiting: a timer is always due, and what is counted is how
  * late it comes. Under load it is due every millisecond, so a turn of d milliseconds is seen as one
- * delay between d - 1 and d; a loop that has little to do is left to sleep longer, and of a long
- * turn the part is seen for which the timer had to wait.
+ * delay between d - 1 and d; a loop that sleeps half of the time is left to sleep longer, and of a
+ * long turn the part is seen for which the timer had to wait.
  */
 
 import { performance, type EventLoopUtilization } from 'node:perf_hooks';
@@ -42,7 +42,7 @@ export class DelayHistogram {
 const BUSY_MS = 1;
 const QUIET_MS = 20;
 /** The loop counts as busy while it does not sleep for such a part of the time. */
-const BUSY_SHARE = 0.15;
+const BUSY_SHARE = 0.5;
 
 /** Measures the loop of this process from its construction on, and keeps no process alive. */
 export class LoopDelay {
