@@ -63,6 +63,11 @@ export interface RaftConfig {
   readonly stepDownOnRemoval?: boolean;
   /** Write through `MsgStorageAppend` and `MsgStorageApply` instead of `advance`. Default false. */
   readonly asyncStorageWrites?: boolean;
+  /**
+   * A follower at which nobody waits is told of a new commit index with what it is sent next, or by
+   * `tellCommit`; by default it is told at once, by a message that says nothing else.
+   */
+  readonly lazyCommit?: boolean;
 }
 
 export type ResolvedConfig = Required<RaftConfig>;
@@ -88,6 +93,7 @@ export function resolveConfig(config: RaftConfig): ResolvedConfig {
     disableConfChangeValidation: config.disableConfChangeValidation ?? false,
     stepDownOnRemoval: config.stepDownOnRemoval ?? true,
     asyncStorageWrites: config.asyncStorageWrites ?? false,
+    lazyCommit: config.lazyCommit ?? false,
   };
   assert(Number.isSafeInteger(resolved.id) && resolved.id > 0, 'a node has an id above 0');
   assert(Number.isSafeInteger(resolved.heartbeatTick) && resolved.heartbeatTick > 0, 'heartbeatTick is a whole number above 0');

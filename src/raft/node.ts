@@ -27,6 +27,7 @@ import { applyConfChange } from './membership.js';
 import { newMessage } from './message.js';
 import { proposeData, proposeEncodedChange } from './proposals.js';
 import { leaderHandleRead } from './reads.js';
+import { isCommitUntold, tellCommit } from './replication.js';
 import { RaftState } from './state.js';
 import { step, tick } from './step.js';
 import { storageAppend, storageAppendResponse, storageApply, storageApplyResponse } from './storage-messages.js';
@@ -262,6 +263,17 @@ export class RaftNode {
   stepDown(): void {
     const raft = this.#raft;
     if (raft.role === 'leader') raft.becomeFollower(raft.term, 0);
+  }
+
+  /** With `lazyCommit`: the commit index, if a follower could commit more than it was told of. */
+  get untoldCommit(): LogIndex | undefined {
+    const { committed } = this.#raft.log;
+    return isCommitUntold(this.#raft, committed) ? committed : undefined;
+  }
+
+  /** With `lazyCommit`: whoever was told of less than `commit` is told of all that is committed. */
+  tellCommit(commit: LogIndex): void {
+    tellCommit(this.#raft, commit);
   }
 
   /** The last message to `id` was probably lost. */

@@ -40,6 +40,8 @@ export class Progress {
   #flow: Flow = { state: 'probe', paused: false };
   /** The highest commit index that the follower was sent; messages may have been lost. */
   #sentCommit: LogIndex = 0;
+  /** The highest index that who asked through the follower waits for, there. */
+  #awaited: LogIndex = 0;
 
   constructor(id: NodeId, next: LogIndex, maxInflightMsgs: number, maxInflightBytes: number) {
     assert(next >= 1, `R3 the first append to node ${id} begins at entry 1 or later, not at ${next}`);
@@ -53,6 +55,7 @@ export class Progress {
     this.recentActive = false;
     this.ackedRound = 0;
     this.#sentCommit = 0;
+    this.#awaited = 0;
     this.#match = match;
     this.#moveNext(next);
     this.#enter({ state: 'probe', paused: false });
@@ -143,6 +146,16 @@ export class Progress {
    */
   canBumpCommit(commit: LogIndex): boolean {
     return commit > this.#sentCommit && this.#sentCommit < this.#next - 1;
+  }
+
+  /** Who asked through the follower waits until it knows that `index` is committed. */
+  awaits(index: LogIndex): void {
+    this.#awaited = Math.max(this.#awaited, index);
+  }
+
+  /** Somebody waits at the follower for more than it has been told of. */
+  get isAwaiting(): boolean {
+    return this.#sentCommit < this.#awaited;
   }
 
   /** The follower has everything through `index`. False if that was known. */

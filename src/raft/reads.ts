@@ -6,7 +6,7 @@
 import { assert } from '../base/assert.js';
 import type { LogIndex } from '../base/ids.js';
 import type { ReadRequest } from './read-only.js';
-import { broadcastHeartbeat, hasCommittedInTerm } from './replication.js';
+import { broadcastHeartbeat, hasCommittedInTerm, sendAppend } from './replication.js';
 import type { RaftState } from './state.js';
 
 /**
@@ -55,6 +55,9 @@ function answer(raft: RaftState, request: ReadRequest, index: LogIndex): void {
     raft.readStates.push({ index, context: request.context });
     return;
   }
+  const peer = raft.tracker.get(request.from);
+  peer?.awaits(index);
+  if (raft.config.lazyCommit && peer?.isAwaiting === true) sendAppend(raft, peer, true);
   const response = raft.message('MsgReadIndexResp', request.from);
   response.index = index;
   response.context = request.context;

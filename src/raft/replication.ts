@@ -8,6 +8,7 @@ import { codeOf } from '../base/errors.js';
 import { payloadOf } from './log.js';
 import { broken } from './errors.js';
 import type { Progress } from './progress.js';
+import type { LogIndex } from '../base/ids.js';
 import type { RaftState } from './state.js';
 import type { Entry, Snapshot } from './types.js';
 import { NO_ENTRIES } from './unstable.js';
@@ -74,6 +75,31 @@ function sendSnapshot(raft: RaftState, peer: Progress): boolean {
 
 export function broadcastAppend(raft: RaftState): void {
   for (const peer of raft.tracker.peers) if (peer.id !== raft.id) sendAppend(raft, peer, true);
+}
+
+/** The commit index has moved: those are told at once at which somebody waits for it. */
+export function broadcastCommit(raft: RaftState): void {
+  if (!raft.config.lazyCommit) return broadcastAppend(raft);
+  for (const peer of raft.tracker.peers) {
+    if (peer.id !== raft.id) sendAppend(raft, peer, peer.state !== 'replicate' || peer.isAwaiting);
+  }
+}
+
+/** Whether a follower that takes appends knows less than `commit` to be committed, and could. */
+export function isCommitUntold(raft: RaftState, commit: LogIndex): boolean {
+  if (raft.role !== 'leader' || !raft.config.lazyCommit) return false;
+  for (const peer of raft.tracker.peers) if (isUntold(raft, peer, commit)) return true;
+  return false;
+}
+
+/** Followers that were told of less than `commit` are told of all that is committed. */
+export function tellCommit(raft: RaftState, commit: LogIndex): void {
+  if (!isCommitUntold(raft, commit)) return;
+  for (const peer of raft.tracker.peers) if (isUntold(raft, peer, commit)) sendAppend(raft, peer, true);
+}
+
+function isUntold(raft: RaftState, peer: Progress, commit: LogIndex): boolean {
+  return peer.id !== raft.id && peer.state === 'replicate' && !peer.paused && peer.canBumpCommit(commit);
 }
 
 /** Starts a heartbeat round. */

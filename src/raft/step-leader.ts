@@ -5,7 +5,7 @@ import { broken } from './errors.js';
 import type { Progress } from './progress.js';
 import { leaderHandleProposal } from './proposals.js';
 import { confirmReads, leaderHandleRead, releasePostponedReads } from './reads.js';
-import { advanceCommit, broadcastAppend, broadcastHeartbeat, sendAppend, sendTimeoutNow } from './replication.js';
+import { advanceCommit, broadcastCommit, broadcastHeartbeat, sendAppend, sendTimeoutNow } from './replication.js';
 import type { RaftState } from './state.js';
 import type { Message } from './types.js';
 
@@ -13,6 +13,7 @@ export function stepLeader(raft: RaftState, message: Message): void {
   if (raft.lead !== raft.id) broken(`R1 who leads term ${raft.term} knows it: ${raft.lead} is not ${raft.id}`);
   if (message.type === 'MsgProp') {
     leaderHandleProposal(raft, message);
+    raft.tracker.get(message.from)?.awaits(raft.log.lastIndex);
     return;
   }
   if (message.type === 'MsgReadIndex') {
@@ -73,8 +74,8 @@ function handleAck(raft: RaftState, peer: Progress, message: Message): void {
   if (!other && !log.isStored(peer.match)) broken(`R2 a leader counts itself for entry ${peer.match} once it is durable`);
   if (advanceCommit(raft)) {
     releasePostponedReads(raft);
-    broadcastAppend(raft);
-  } else if (other && peer.canBumpCommit(log.committed)) {
+    broadcastCommit(raft);
+  } else if (other && peer.canBumpCommit(log.committed) && (!raft.config.lazyCommit || peer.isAwaiting)) {
     sendAppend(raft, peer, true);
   }
   if (!other) return;

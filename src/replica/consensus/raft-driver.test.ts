@@ -215,6 +215,29 @@ describe('writes that overlap', () => {
   });
 });
 
+describe('a commit index that nobody waits for', () => {
+  const appends = ({ sent }: Member): [number, number][] =>
+    sent.filter(({ type, to }) => type === 'MsgApp' && to === 2).map((m) => [m.entries.length, m.commit]);
+
+  it('R3 leaves with the next entries, and by itself when there are none', async () => {
+    const leader = await new Member().start();
+    await leader.lead();
+    await leader.until(() => appends(leader).some(([count, commit]) => count === 0 && commit === 1));
+    leader.sent.length = 0;
+    leader.driver.proposeAsLeader(utf8('a'));
+    await leader.until(() => leader.log.lastIndex() === 2);
+    for (const from of [2, 3]) leader.acknowledge(from, 2);
+    leader.driver.proposeAsLeader(utf8('b'));
+    await leader.until(() => leader.committed.includes(2));
+    assert.deepEqual(appends(leader), [[1, 1], [1, 2]], 'not told of by itself: the entry tells');
+    await leader.until(() => leader.log.lastIndex() === 3);
+    for (const from of [2, 3]) leader.acknowledge(from, 3);
+    await leader.until(() => appends(leader).length === 3);
+    assert.deepEqual(appends(leader)[2], [0, 3]);
+    await leader.driver.stop();
+  });
+});
+
 describe('a leader whose disk stalls', () => {
   it('gives up its office after an election time-out, and goes on as a follower when the disk is back', async () => {
     const leader = await new Member().start(5);

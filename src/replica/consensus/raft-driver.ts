@@ -24,6 +24,7 @@ import type { Leadership } from '../state/leadership.js';
 import type { Life } from '../state/life.js';
 import type { Membership } from '../state/membership.js';
 import type { Progress } from '../state/progress.js';
+import { CommitNews, type NewsOwner } from './commit-news.js';
 import { CoreLog } from './core-log.js';
 import { EarlyCampaign, type Candidate } from './early-campaign.js';
 import { Outbox } from './outbox.js';
@@ -62,7 +63,7 @@ const MAX_BATCH_BYTES = 1024 * 1024;
 const WINDOW_BYTES = 16 * 1024 * 1024;
 const NO_ANSWERS: readonly Message[] = [];
 
-export class RaftDriver implements Candidate, WriteOwner {
+export class RaftDriver implements Candidate, NewsOwner, WriteOwner {
   readonly #parts: RaftDriverParts;
   readonly #hooks: RaftHooks;
   readonly #options: RaftDriverOptions;
@@ -70,6 +71,7 @@ export class RaftDriver implements Candidate, WriteOwner {
   readonly #earlyCampaign: EarlyCampaign;
   readonly #outbox: Outbox;
   readonly #ownCopies: OwnCopies;
+  readonly #news: CommitNews;
   #ticks = 0;
   #node!: RaftNode;
   #writes!: WriteQueue;
@@ -88,6 +90,7 @@ export class RaftDriver implements Candidate, WriteOwner {
     const { clock, random } = parts.env;
     this.#clock = clock;
     this.#ownCopies = new OwnCopies(parts);
+    this.#news = new CommitNews(clock, this);
     this.#outbox = new Outbox(parts.env.network, hooks);
     this.#earlyCampaign = new EarlyCampaign(this, { clock, random, electionTimeoutMs: options.electionMs, membership: parts.membership });
     this.restart(start);
@@ -119,6 +122,7 @@ export class RaftDriver implements Candidate, WriteOwner {
         checkQuorum: true,
         readOnly: 'safe',
         asyncStorageWrites: true,
+        lazyCommit: true,
       },
       new CoreLog(this.#parts, this.#hooks, start.commit),
     );
@@ -138,7 +142,7 @@ export class RaftDriver implements Candidate, WriteOwner {
     assert(this.#state === 'idle', 'a driver is started once');
     this.#state = 'running';
     this.#armTick();
-    this.#schedule();
+    this.schedule();
   }
 
   /**
@@ -147,7 +151,7 @@ export class RaftDriver implements Candidate, WriteOwner {
    */
   propose(data: Uint8Array): void {
     this.#proposals.push(data);
-    this.#schedule();
+    this.schedule();
   }
 
   /** Appends at once if this node leads; false otherwise. Never forwarded. */
@@ -159,13 +163,13 @@ export class RaftDriver implements Candidate, WriteOwner {
       if (error instanceof RaftError) return false;
       throw error;
     }
-    this.#schedule();
+    this.schedule();
     return true;
   }
 
   readIndex(context: Uint8Array): void {
     this.#node.readIndex(context);
-    this.#schedule();
+    this.schedule();
   }
 
   step(message: Message): void {
@@ -175,7 +179,7 @@ export class RaftDriver implements Candidate, WriteOwner {
       return this.#fail(rolledBack(message, this.#node.lastIndex));
     }
     this.#step(message);
-    this.#schedule();
+    this.schedule();
   }
 
   /** What the core refuses (a message of nobody it knows) is as good as lost. */
@@ -189,17 +193,17 @@ export class RaftDriver implements Candidate, WriteOwner {
 
   transferLeader(to: NodeId): void {
     this.#node.transferLeader(to);
-    this.#schedule();
+    this.schedule();
   }
 
   reportUnreachable(peer: NodeId): void {
     this.#node.reportUnreachable(peer);
-    this.#schedule();
+    this.schedule();
   }
 
   reportSnapshot(peer: NodeId, ok: boolean): void {
     this.#node.reportSnapshot(peer, ok);
-    this.#schedule();
+    this.schedule();
   }
 
   /** The stream from a peer broke: its process is probably gone. */
@@ -210,7 +214,7 @@ export class RaftDriver implements Candidate, WriteOwner {
     } else if (this.#node.lead === peer) {
       this.#node.forgetLeader();
       this.#parts.env.events.emit({ type: 'leader-lost', term: this.#node.term, why: 'its stream broke' });
-      this.#schedule();
+      this.schedule();
       this.#earlyCampaign.start(peer);
     }
   }
@@ -219,6 +223,7 @@ export class RaftDriver implements Candidate, WriteOwner {
   async stop(): Promise<void> {
     this.#state = 'stopped';
     this.#tick?.cancel();
+    this.#news.stop();
     this.#earlyCampaign.stop();
     await this.#writes.stop();
   }
@@ -226,7 +231,7 @@ export class RaftDriver implements Candidate, WriteOwner {
   /** Starts a pre-election. */
   campaign(): void {
     this.#node.campaign();
-    this.#schedule();
+    this.schedule();
   }
 
   get #electionTicks(): number {
@@ -249,7 +254,7 @@ export class RaftDriver implements Candidate, WriteOwner {
         this.#fail(error);
         return;
       }
-      this.#schedule();
+      this.schedule();
       this.#armTick();
     });
   }
@@ -265,7 +270,8 @@ export class RaftDriver implements Candidate, WriteOwner {
     this.#node.stepDown();
   }
 
-  #schedule(): void {
+  /** There may be something to do: it is done once the input that is here was taken. */
+  schedule(): void {
     if (this.#scheduled || this.#state !== 'running') return;
     this.#scheduled = true;
     this.#clock.defer(this.#pump);
@@ -280,8 +286,10 @@ export class RaftDriver implements Candidate, WriteOwner {
     if (this.#stopped || this.#pumping) return;
     this.#pumping = true;
     try {
+      this.#news.tell(this.#node);
       this.#takeProposals();
       while (!this.#stopped && this.#node.hasReady()) this.#handle(this.#node.ready());
+      this.#news.arm(this.#node);
     } catch (error) {
       this.#fail(error);
     } finally {
@@ -374,6 +382,7 @@ export class RaftDriver implements Candidate, WriteOwner {
     this.#state = 'stopped';
     this.#writes.halt();
     this.#tick?.cancel();
+    this.#news.stop();
     this.#earlyCampaign.stop();
     this.#parts.env.events.emit({ type: 'disk-failed', what: 'consensus', why: messageOf(error) });
     this.#parts.life.fail(error);
