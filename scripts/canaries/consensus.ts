@@ -217,6 +217,7 @@ export const CONSENSUS: readonly Canary[] = [
     what: 'A batch is written with the commit index of the moment at which its write begins, which may be that of a later log.',
     breaks: 'R3',
     profile: 'full',
+    expectedChecks: ['the commit index is of the log that is written'],
     edits: [
       {
         file: 'replica/consensus/raft-driver.ts',

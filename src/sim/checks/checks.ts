@@ -17,6 +17,7 @@ import { reasonsNotAtRest } from './at-rest.js';
 import { checkBounds, checkFiles } from './bounds.js';
 import { ClusterSettings } from './tree/cluster-settings.js';
 import { Committed } from './consensus/committed.js';
+import { CommitRecorded } from './consensus/commit-recorded.js';
 import { CurrentReads } from './consensus/current-reads.js';
 import type { DamageOracle } from '../oracle/damage-oracle.js';
 import { FaultsNoted } from './healing/faults-noted.js';
@@ -74,6 +75,7 @@ export class Checks {
   readonly #hints: HintsKept;
   readonly #reach: HintsReach;
   readonly #committed: Committed;
+  readonly #recorded: CommitRecorded;
   readonly #rounds: HeartbeatRounds;
   readonly #reads: CurrentReads;
   readonly #ops: TreeOps;
@@ -101,6 +103,7 @@ export class Checks {
     this.#votes = new Votes(reporter, oracle);
     this.#hardState = new HardStateCopies(reporter, oracle);
     this.#committed = new Committed(reporter);
+    this.#recorded = new CommitRecorded(reporter);
     this.#elections = new Elections(reporter, this.#committed, (term) => this.#leaders.of(term), settings.nodes);
     const leader = (term: Term): WatchedNode | undefined => this.#nodes.get(this.#leaders.of(term) ?? 0);
     this.#acknowledged = new Acknowledged(reporter, oracle, this.#committed, settings.nodes, leader);
@@ -140,6 +143,7 @@ export class Checks {
     this.#readers.watch(node, replica);
     this.#ops.watch(node, replica);
     this.#kept.watch(node, replica);
+    this.#recorded.watch(node, replica);
     checkLogOnMedium(node, 'has opened its log', this.#reporter);
     replica.applier.onApplied = (entry) => this.#onApplied(node, replica, entry);
   }
@@ -285,6 +289,7 @@ export class Checks {
   #onApplied(node: WatchedNode, replica: Replica, entry: Entry): void {
     if (node.running?.replica !== replica) return;
     this.#log.onApplied(node, entry);
+    this.#recorded.onApplied(node, entry);
     this.#options.applied?.(node.id, replica, entry);
     const { latest } = replica.tree;
     if (latest.last.index !== entry.index) return;

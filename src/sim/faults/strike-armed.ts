@@ -17,6 +17,7 @@ import { readSegments } from './log-places.js';
 import { isClean, manifestPath, readCopies, spareOf } from './manifest-places.js';
 import { coveredThrough, identityOf, identityRun, isCovered, runsOf } from './strike-log.js';
 import { smallFiles } from './strike-small.js';
+import { moveLeaderMeanwhile } from './strike-stall.js';
 import { slotsAgree } from './strike-state.js';
 import { baitRepairs, landingPlace } from './strike-table.js';
 import { fileStructure, structureAt } from './file-structure.js';
@@ -59,12 +60,14 @@ function arm(strike: Strike, node: SimNode): boolean {
   let first = true;
   const windowUs = windowOf(strike);
   const { part } = aim;
+  const times = windowUs > 0 ? Infinity : timesOf(strike);
+  const delayUs = delayOf(strike);
   if (part !== undefined) context.pending.begin(node.id, part, untilUs);
   node.disk.arm({
     kind: kind as ArmedFault['kind'],
     matches: (path, offset, length) => world.nowUs < untilUs && aim.matches(path, offset, length),
-    times: windowUs > 0 ? Infinity : timesOf(strike),
-    delayUs: delayOf(strike),
+    times,
+    delayUs,
     ...(aim.flipAt === undefined ? {} : { flipAt: aim.flipAt }),
     target: (_path, _offset, length) => landingPlace(strike, node, length),
     onStrike: (path, offset, length) => {
@@ -75,6 +78,7 @@ function arm(strike: Strike, node: SimNode): boolean {
       if (first) struck(strike, node.id, path, lost.offset, lost.length);
       else if (kind !== 'slow-io' && kind !== 'stalled-sync') context.oracle.noteDamage(node.id, path, lost.offset, lost.length, kind);
       first = false;
+      if (kind === 'stalled-sync') moveLeaderMeanwhile(strike, node, delayUs);
     },
   });
   if (structure === 'repairs-file' || structure === 'hints-file') baitRepairs(strike, node);

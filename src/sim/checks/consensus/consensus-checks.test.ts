@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { utf8 } from '../../../base/bytes.js';
 import type { Entry } from '../../../raft/types.js';
+import type { Replica } from '../../../replica/replica.js';
 import { encodeSlot, FILE_BYTES, SLOT_PAGES, slotOffset } from '../../../replica/hard-state/slots.js';
 import { Version } from '../../../storage/version/version.js';
 import { Acknowledged } from './acknowledged.js';
 import { checkBounds } from '../bounds.js';
+import { CommitRecorded } from './commit-recorded.js';
 import { Committed } from './committed.js';
 import { LeaderPerTerm } from './leader-per-term.js';
 import { LogMatching } from './log-matching.js';
@@ -193,6 +195,42 @@ describe('checks of consensus', () => {
       one.commit = 4;
       check.commit(one);
       assert.deepEqual(w.reported(), ['commit never regresses']);
+    });
+  });
+
+  describe('the commit index that is written', () => {
+    const entries = (from: number, ...terms: number[]): Entry[] =>
+      terms.map((term, i) => ({ index: from + i, term, type: 'normal', data: utf8(`e${from + i}`) }));
+    const watched = (): { check: CommitRecorded; log: Replica['log'] } => {
+      const check = new CommitRecorded(w.reporter);
+      const { log } = (one.running as NonNullable<FakeNode['running']>).replica;
+      check.watch(one, { log });
+      return { check, log };
+    };
+
+    it('R3 is that of the batch, or of what lies before it', async () => {
+      const { check, log } = watched();
+      await log.append(entries(1, 1, 1, 2), 2);
+      one.terms = [1, 1, 2];
+      for (const entry of entries(1, 1, 1, 2)) check.onApplied(two, entry);
+      await log.append(entries(4, 2, 2), 3);
+      assert.deepEqual(w.reported(), []);
+    });
+
+    it('R3 an index behind the batch is reported', async () => {
+      const { log } = watched();
+      await log.append(entries(1, 1, 1), 3);
+      assert.deepEqual(w.reported(), ['the commit index is of the log that is written']);
+    });
+
+    it('R3 an entry that another was applied in the place of is reported, before and after', async () => {
+      const { check, log } = watched();
+      await log.append(entries(5, 1, 1, 1, 1), 8);
+      check.onApplied(two, entries(8, 3)[0] as Entry);
+      await log.append(entries(5, 1, 1, 1, 1), 8);
+      assert.equal(w.violations.length, 2);
+      assert.match(w.violations[0]?.message ?? '', /entry 8 of term 1 as committed; node 2 applies one of term 3/);
+      assert.match(w.violations[1]?.message ?? '', /entry 8 of term 1 as committed; an entry of term 3 was applied/);
     });
   });
 

@@ -53,6 +53,7 @@ export class FakeNode {
       firstIndex: () => this.firstIndex,
       lastIndex: () => this.terms.length,
       term: (index: LogIndex) => (index === 0 ? 0 : this.terms[index - 1]),
+      append: () => Promise.resolve(),
       expectSnapshot: () => Promise.resolve(),
       resetTo: () => Promise.resolve(),
     };
