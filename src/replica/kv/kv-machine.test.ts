@@ -141,6 +141,17 @@ describe('a proposal applies once', () => {
     assert.equal(kv.apply(command.put('a', '', { ignoreValue: true }), id(1)).kind, 'duplicate');
   });
 
+  it('D1 a refused transaction is not tried again either, and nothing of it is ever carried out', () => {
+    const kv = filled(0);
+    const txn = command.txn([], [op.put('b', '1'), op.put('a', '', { ignoreValue: true })]);
+    assert.equal(kv.apply(txn, id(1)).kind, 'refused');
+    kv.put('a', 'x');
+    const { revision } = kv.machine;
+    assert.equal(kv.apply(txn, id(1)).kind, 'duplicate');
+    assert.equal(kv.machine.revision, revision);
+    assert.equal(kv.range('b').count, 0);
+  });
+
   it('an id of an older incarnation or below the window is refused, never run', () => {
     const kv = filled(0);
     kv.apply(command.put('a', '1'), id(1, 2));

@@ -185,4 +185,25 @@ describe('the durable log over damage', () => {
       await restore(log);
     }
   });
+
+  it('R3 R6 an entry is not taken for the one that replaced it and is lost: what came next names the other term', async () => {
+    const disk = new MemoryDisk();
+    const path = 'log/0000000000000001.seg';
+    const bytes = async (): Promise<Uint8Array> => (await disk.readDirect(path, 0, SMALL_SEGMENT)).bytes;
+    const { log } = await openLog(disk);
+    await log.append(someEntries(1, 10, 1), 7);
+    await log.flushIdentities();
+    const before = await bytes();
+    await log.append(someEntries(8, 1, 2), 7);
+    await log.flushIdentities();
+    const after = await bytes();
+    await log.append(someEntries(9, 1, 2), 8);
+    await log.close();
+    const file = await disk.open(path, 'write');
+    after.forEach((byte, at) => {
+      if (byte !== before[at]) file.writeSync(Uint8Array.of(0), at);
+    });
+    file.close();
+    await assert.rejects(openLog(disk), (error) => codeOf(error) === 'ENTRY_FAULTY' && (error as LogError).data['index'] === 8);
+  });
 });
