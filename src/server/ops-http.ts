@@ -166,9 +166,18 @@ export function opsServer(pages: OpsPages): Server {
         response.end(sent);
       }, () => response.destroy());
   });
+  answersHalfClosed(server);
   server.timeout = IDLE_MS;
   server.maxConnections = MAX_CONNECTIONS;
   return pace(server);
+}
+
+/**
+ * Who closes its side behind a request is answered all the same. What Node calls it is not in its
+ * types; without it, its server drops such a request.
+ */
+function answersHalfClosed(server: Server & { httpAllowHalfOpen?: boolean }): void {
+  server.httpAllowHalfOpen = true;
 }
 
 /** Resolves to the port. */

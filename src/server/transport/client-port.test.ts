@@ -8,10 +8,15 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
+import { connect as tlsConnect } from 'node:tls';
 import type { KintsugiEvent } from '../../base/events.js';
 import type { Method } from '../../grpc/method.js';
+import { Metrics } from '../../observability/metrics.js';
 import { RpcStats } from '../../observability/rpc-stats.js';
+import { OpsPages, opsServer } from '../ops-http.js';
 import { clientPort, type ClientServerOptions } from '../rpc/client-server.js';
+import { Health } from '../rpc/health-service.js';
+import { FakeStore } from '../testing/fake-store.js';
 import type { ClientPort } from './client-port.js';
 import { listenAddress } from './listen-address.js';
 import { TEST_CERTIFICATE, TEST_KEY } from './testing/test-certificate.js';
@@ -115,6 +120,35 @@ describe('the client port', () => {
     }
     assert.match((await answer).toString(), /GET \/slow$/);
   });
+
+  for (const tls of [undefined, TLS]) {
+    it(`answers an HTTP/1.1 client that closes its side behind its request, ${tls ? 'over TLS' : 'over TCP'}`, async () => {
+      const http1 = opsServer(new OpsPages({ store: new FakeStore(), metrics: new Metrics(), health: new Health(), dataDir: tmpdir(), version: '1' }));
+      const clients = open({ http1 });
+      const port = await clients.listen(ANY, tls);
+      for (const path of ['/version', '/metrics']) {
+        const options = { port, host: '127.0.0.1', allowHalfOpen: true };
+        const socket = tls ? tlsConnect({ ...options, ca: TEST_CERTIFICATE, servername: 'localhost' }) : connect(options);
+        const answer = said(socket);
+        socket.end(`GET ${path} HTTP/1.1\r\nhost: a\r\n\r\n`);
+        assert.match((await answer).toString(), /^HTTP\/1\.1 200 OK\r\n/);
+      }
+      await until(() => clients.connections === 0);
+    });
+
+    it(`closes a client that closes its side before it has said anything, ${tls ? 'over TLS' : 'over TCP'}`, async () => {
+      const clients = open();
+      const port = await clients.listen(ANY, tls);
+      for (const words of ['', 'GE', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n']) {
+        const options = { port, host: '127.0.0.1', allowHalfOpen: true };
+        const socket = tls ? tlsConnect({ ...options, ca: TEST_CERTIFICATE, servername: 'localhost' }) : connect(options);
+        const gone = said(socket);
+        socket.end(words);
+        await gone;
+      }
+      await until(() => clients.connections === 0);
+    });
+  }
 
   it('serves both over TLS, as ALPN says', async () => {
     const clients = open();

@@ -5,8 +5,9 @@
  * is closed, whoever closes it.
  *
  * Connections are bounded, so that descriptors are left for files and peers; what comes above the
- * bound is closed at once. A client that closes its side of the socket has gone, as for grpc-go:
- * what was answered by then is sent, and what still runs is cancelled.
+ * bound is closed at once. A client of HTTP/2 that closes its side of the socket has gone, as for
+ * grpc-go: what was answered by then is sent, and what still runs is cancelled. One of HTTP/1.1 may
+ * close it behind its last request, and is answered, as Go's server does.
  */
 
 import type { Server as HttpServer } from 'node:http';
@@ -132,14 +133,15 @@ export class ClientPort {
   }
 
   #plainServer(): Server {
-    return createServer((socket) => {
+    return createServer({ allowHalfOpen: true }, (socket) => {
       if (this.#admit(socket)) this.#listenFor(socket);
     });
   }
 
   #tlsServer(options: TlsOptions): Server {
     const { handshakeMs } = this.#parts.limits;
-    const server = createTlsServer({ ...options, ALPNProtocols: ['h2', 'http/1.1'], handshakeTimeout: handshakeMs }, (socket: TLSSocket) => {
+    const own = { ALPNProtocols: ['h2', 'http/1.1'], handshakeTimeout: handshakeMs, allowHalfOpen: true };
+    const server = createTlsServer({ ...options, ...own }, (socket: TLSSocket) => {
       this.#guard(socket);
       if (socket.alpnProtocol === 'h2') this.#http2(socket);
       else this.#listenFor(socket);
@@ -185,12 +187,14 @@ export class ClientPort {
     const { clock, limits } = this.#parts;
     this.#silent.set(socket, clock.now() + limits.handshakeMs);
     socket.on('close', () => this.#silent.delete(socket));
+    const onEnd = (): void => void socket.end();
+    socket.on('end', onEnd);
     let first: Buffer = Buffer.alloc(0);
     const onData = (chunk: Buffer): void => {
       first = first.length === 0 ? chunk : Buffer.concat([first, chunk]);
       const protocol = protocolOf(first);
       if (protocol === undefined) return;
-      socket.off('data', onData);
+      socket.off('data', onData).off('end', onEnd);
       this.#silent.delete(socket);
       if (protocol === 'http1') this.#http1(socket, first);
       else this.#http2(socket, first);

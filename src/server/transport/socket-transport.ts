@@ -25,11 +25,17 @@ export class SocketTransport implements Transport {
     const socket = this.#socket;
     socket.on('data', (chunk: Buffer) => connection.receive(chunk));
     socket.on('drain', () => connection.drained());
+    socket.on('end', () => {
+      connection.flush();
+      socket.end();
+    });
     socket.on('close', () => connection.closed());
   }
 
   write(pieces: readonly Uint8Array[]): Written {
     const socket = this.#socket;
+    // The peer has closed its side, and ours is being closed: nobody waits for more.
+    if (socket.writableEnded) return 'taken';
     const [only] = pieces;
     if (pieces.length === 1 && only !== undefined) socket.write(only);
     else {
