@@ -74,6 +74,11 @@ describe('RequestHead', () => {
       for (const path of ['*', 'no-slash', '/', '/a?b']) assert.equal(isMalformed(...without(':path'), [':path', path]), false, path);
     });
 
+    it('8.3.1 and RFC 9110, 9.1: a method is a token', () => {
+      for (const method of ['P=eR', 'PO ST', 'POST,', 'GET/', '"A"']) assert.equal(isMalformed(...without(':method'), [':method', method]), true, method);
+      for (const method of ['M-SEARCH', 'post', 'X!#1']) assert.equal(isMalformed(...without(':method'), [':method', method]), false, method);
+    });
+
     it('any authority is taken, and none', () => {
       assert.equal(isMalformed(...without(':authority'), ...REGULAR), false);
       assert.equal(headOf(without(':authority')).authority, undefined);

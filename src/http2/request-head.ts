@@ -29,6 +29,8 @@ const ROLES: ReadonlyMap<string, number> = new Map<string, number>([
 
 /** A token without upper case (8.2.1; RFC 9110, 5.6.2): no pseudo field that is unknown here. */
 const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
+/** What a method is (RFC 9110, 9.1). */
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** Control characters, of which only a tab may be in a value (RFC 9110, 5.5). */
 const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/;
 /** Below 2^53. */
@@ -40,6 +42,7 @@ function roleOf(field: Field): number {
   if (CONTROL.test(value)) return Role.BAD;
   if (name === 'te' && value.toLowerCase() !== 'trailers') return Role.BAD;
   if (role === Role.CONTENT_LENGTH && !LENGTH.test(value)) return Role.BAD;
+  if (role === Role.METHOD && !TOKEN.test(value)) return Role.BAD;
   return role;
 }
 

@@ -15,7 +15,8 @@ import { MemoryTransport } from '../memory-transport.js';
 import { echo } from '../responses.js';
 import { TestHandler } from '../test-handler.js';
 import { understood, type NodeServer } from './node-oracle.js';
-import { permitted, Said, type Difference } from './permitted.js';
+import { permitted, type Difference } from './permitted.js';
+import { Trace } from './trace.js';
 import { verdictOf, type StreamOutcome, type Verdict } from './verdict.js';
 import type { Session } from './sessions.js';
 
@@ -26,7 +27,6 @@ export const FUZZ_LIMITS: Http2Limits = {
 interface Played {
   readonly output: Buffer;
   readonly verdict: Verdict;
-  readonly authorities: ReadonlyMap<number, string | undefined>;
 }
 
 /** This server, chunk by chunk; at the end it holds nothing. */
@@ -52,7 +52,7 @@ export function play(bytes: Buffer, cuts: readonly number[]): Played {
   connection.closed();
   clock.advance(0);
   assertGivenBack({ connection, pool, handler });
-  return { output, verdict, authorities: new Map(handler.calls.map(({ id, authority }) => [id, authority])) };
+  return { output, verdict };
 }
 
 /** What a client may rely on. */
@@ -97,10 +97,10 @@ export async function tryCase(session: Session, cuts: readonly number[], node: N
   if (session.valid) assert.equal(played.verdict.failed, undefined, 'a valid session goes on');
   const { output, closed } = await node.serve(session.bytes);
   const { frames, rest } = parseFrames(session.bytes.subarray(PREFACE.length));
-  const said = new Said(frames, rest.length, played.authorities);
+  const trace = new Trace(frames, rest);
   const names: string[] = [];
   for (const difference of differences(played.verdict, verdictOf(output, closed))) {
-    const name = permitted(difference, said);
+    const name = permitted(difference, trace);
     assert.ok(name !== undefined, `stream ${difference.id}: here ${difference.ours}, node:http2 ${difference.node}`);
     names.push(name);
   }

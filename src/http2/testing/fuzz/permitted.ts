@@ -1,8 +1,14 @@
-/** Where this server and node:http2 (nghttp2) may differ, and why. */
+/**
+ * Where this server and node:http2 (nghttp2) may differ, and why. A permission looks at the frames
+ * of the one stream that differs, and says what either side may have made of it; one of the
+ * connection looks at the frame that ended it on one side. Whatever else is in the session permits
+ * nothing.
+ */
 
-import { PlainDecoder, type Pair } from '../../hpack/testing/plain-hpack.js';
-import { F, T, type Frame } from '../frames.js';
+import type { Pair } from '../../hpack/testing/plain-hpack.js';
+import { MAX_WINDOW, type StreamTrace, type Trace } from './trace.js';
 
+/** What the two have made of one stream, or of the connection. */
 export interface Difference {
   /** The stream; 0: the connection. */
   readonly id: number;
@@ -10,240 +16,202 @@ export interface Difference {
   readonly node: string;
 }
 
-const NAME = /^:?[!#$%&'*+\-.^_`|~0-9a-z]+$/;
-const VALUE = /^(?![ \t])[\t\x20-\x7e\x80-\xff]*(?<![ \t])$/;
-
-/** The fields of each header block, up to one that is broken. */
-function* blocksOf(frames: readonly Frame[]): Generator<readonly Pair[]> {
-  const decoder = new PlainDecoder();
-  let parts: Buffer[] = [];
-  for (const { type, flags, payload } of frames) {
-    if (type !== T.HEADERS && type !== T.CONTINUATION) continue;
-    let part = payload;
-    if (type === T.HEADERS) {
-      parts = [];
-      if ((flags & F.PADDED) !== 0) part = part.subarray(1, part.length - (part[0] ?? 0));
-      if ((flags & F.PRIORITY) !== 0) part = part.subarray(5);
-    }
-    parts.push(part);
-    if ((flags & F.END_HEADERS) === 0) continue;
-    try {
-      yield decoder.decode(Buffer.concat(parts));
-    } catch {
-      return;
-    }
-  }
-}
-
-/** What the client has said. */
-export class Said {
-  readonly frames: readonly Frame[];
-  /** Authorities of its requests, by stream. */
-  readonly authorities: ReadonlyMap<number, string | undefined>;
-
-  /** Bytes of a frame that has not ended. */
-  readonly restBytes: number;
-
-  constructor(frames: readonly Frame[], restBytes: number, authorities: ReadonlyMap<number, string | undefined>) {
-    this.frames = frames;
-    this.restBytes = restBytes;
-    this.authorities = authorities;
-  }
-
-  has(type: number, id: number): boolean {
-    return this.frames.some((one) => one.type === type && one.id === id);
-  }
-
-  /** A closed stream: after its END_STREAM or RST_STREAM, or below another that began before. */
-  get uses(): 'as it should' | 'a closed stream' {
-    const ended = new Set<number>();
-    const begun = new Set<number>();
-    let last = 0;
-    for (const { type, flags, id } of this.frames) {
-      if (type !== T.HEADERS && type !== T.DATA && type !== T.RST_STREAM) continue;
-      if (ended.has(id) || (!begun.has(id) && id <= last)) return 'a closed stream';
-      if (type === T.HEADERS) begun.add(id);
-      last = Math.max(last, id);
-      if (type === T.RST_STREAM || (flags & F.END_STREAM) !== 0) ended.add(id);
-    }
-    return 'as it should';
-  }
-
-  /** Values of a setting, in all SETTINGS from one on. */
-  settings(wanted: number, from = 0): number[] {
-    return this.frames.filter(({ type }) => type === T.SETTINGS).slice(from).flatMap(({ payload }) => {
-      const values: number[] = [];
-      for (let at = 0; at + 6 <= payload.length; at += 6) {
-        if (payload.readUInt16BE(at) === wanted) values.push(payload.readUInt32BE(at + 2));
-      }
-      return values;
-    });
-  }
-
-  /** It goes by the server's SETTINGS, and says so where a client does. */
-  get acknowledgesAtOnce(): boolean {
-    const at = this.frames.findIndex(({ type, flags, id }) => type === T.SETTINGS && (flags & F.ACK) !== 0 && id === 0);
-    return at >= 0 && this.frames.slice(0, at).every(({ type }) => type !== T.DATA);
-  }
-
-  /** The last header block has not ended. */
-  get hasOpenBlock(): boolean {
-    const last = this.frames.findLast(({ type }) => type === T.HEADERS || type === T.CONTINUATION);
-    return last !== undefined && (last.flags & F.END_HEADERS) === 0;
-  }
-
-  get hasOddScheme(): boolean {
-    return [...blocksOf(this.frames)].some((fields) => fields.some(([name, value]) => name === ':scheme' && !/^https?$/.test(value)));
-  }
-
-  /** A request names a host beside its authority. */
-  get namesHosts(): boolean {
-    return [...blocksOf(this.frames)].some((fields) => fields.some(([name]) => name === 'host'));
-  }
-
-  /** One of SETTINGS is right; PINGs it was sent none. */
-  get acknowledgements(): number {
-    return this.frames.reduce((sum, { type, flags }) => {
-      if ((flags & F.ACK) === 0) return sum;
-      return sum + (type === T.SETTINGS ? 1 : type === T.PING ? 2 : 0);
-    }, 0);
-  }
-
-  /** A name or a value has a character that it must not have. */
-  get fieldsCannotBe(): boolean {
-    return [...blocksOf(this.frames)].some((fields) => fields.some(([name, value]) => !NAME.test(name) || !VALUE.test(value)));
-  }
-
-  /** Bytes of payload that the client takes in all, and those that it asks for. */
-  get connectionIsNarrow(): boolean {
-    const given = this.frames.filter(({ type, id, payload }) => type === T.WINDOW_UPDATE && id === 0 && payload.length === 4)
-      .reduce((sum, { payload }) => sum + (payload.readUInt32BE(0) & 0x7fff_ffff), 65_535);
-    return this.frames.filter(({ type }) => type === T.DATA).reduce((sum, { payload }) => sum + payload.length + 5, 0) > given;
-  }
-}
-
-const MAX_CONTINUATIONS = 8;
-
-/** More CONTINUATIONs in a row than nghttp2 takes. */
-function inManyPieces(frames: readonly Frame[]): boolean {
-  let pieces = 0;
-  for (const { type } of frames) {
-    pieces = type === T.CONTINUATION ? pieces + 1 : 0;
-    if (pieces > MAX_CONTINUATIONS) return true;
-  }
-  return false;
-}
-
-const isEmptyUpdate = ({ type, id, payload }: Frame): boolean =>
-  type === T.WINDOW_UPDATE && id !== 0 && payload.length === 4 && (payload.readUInt32BE(0) & 0x7fff_ffff) === 0;
-
-const isTooMuch = ({ type, id, payload }: Frame): boolean =>
-  type === T.WINDOW_UPDATE && id !== 0 && payload.length === 4 && (payload.readUInt32BE(0) & 0x7fff_ffff) > 0x7fff_0000;
-
-interface Permission {
+interface Permission<Of> {
   readonly name: string;
   readonly why: string;
-  readonly holds: (difference: Difference, said: Said) => boolean;
+  /** What each side may have made of it. */
+  readonly ours: readonly string[];
+  readonly node: readonly string[];
+  readonly holds: (of: Of, trace: Trace) => boolean;
 }
 
 const AUTHORITY = /^[\w.-]+(:\d+)?$/;
-const flows = ({ ours, node }: Difference): boolean => [ours, node].every((one) => one === 'answered' || one === 'begun');
+const NAME = /^:?[!#$%&'*+\-.^_`|~0-9a-z]+$/;
+const VALUE = /^(?![ \t])[\t\x20-\x7e\x80-\xff]*(?<![ \t])$/;
+const PATH = /^(\*|\/[\x21-\x7e\x80-\xff]*)$/;
+/** Bytes that `echo` puts before the body. */
+const PREFIX_BYTES = 5;
+/** CONTINUATIONs in a row that nghttp2 takes. */
+const MAX_CONTINUATIONS = 8;
+const MAX_FRAME = 16_384;
 
-export const PERMITTED: readonly Permission[] = [
+const cannotBe = ([name, value]: Pair): boolean => !NAME.test(name) || !VALUE.test(value);
+const isBad = (fields: readonly Pair[] | undefined): boolean => fields?.some(cannotBe) ?? false;
+const answerBytes = (stream: StreamTrace): number => stream.bodyBytes + PREFIX_BYTES;
+
+/** One whose end has not come has no answer. */
+const NOT_RESET = ['answered', 'begun', 'nothing'];
+
+const OF_STREAM: readonly Permission<StreamTrace>[] = [
   {
     name: 'answered before the reset',
-    why: "we answer as soon as a request has ended, node:http2 a turn later: by then it has read the client's reset",
-    holds: ({ id }, said) => id !== 0 && said.has(T.RST_STREAM, id),
+    why: 'what has ended is answered at once; node:http2 answers a turn later, and has read the reset by then',
+    ours: ['answered', 'begun'], node: ['nothing', 'reset', 'begun'],
+    holds: ({ endedAt, resetAt }) => endedAt < resetAt && resetAt < Infinity,
   },
   {
-    name: 'GOAWAY of the client',
-    why: 'what runs then is answered here (RFC 9113, 6.8); node:http2 drops it',
-    holds: (_difference, said) => said.frames.some(({ type }) => type === T.GOAWAY),
-  },
-  {
-    name: 'a stream that is closed goes on',
-    why: 'a stream or a connection error, or nothing, by who notices what first (RFC 9113, 5.1): nghttp2 ignores what may be late, '
-      + 'and ends the connection after END_STREAM; here it is the other way round',
-    holds: (_difference, said) => said.uses === 'a closed stream',
+    name: 'a frame of a stream that is closed',
+    why: 'a stream error, a connection error or nothing, by how long who remembers what (RFC 9113, 5.1)',
+    ours: ['answered', 'begun', 'reset', 'nothing'], node: ['answered', 'begun', 'reset', 'nothing'],
+    holds: ({ usedClosedAt }) => usedClosedAt < Infinity,
   },
   {
     name: 'an authority that is none',
-    why: 'etcd clients send lists and URLs there, or nothing, and grpc-go takes them; nghttp2 resets the stream',
-    holds: ({ id, node }, said) => node === 'reset' && said.authorities.has(id) && (said.namesHosts || !AUTHORITY.test(said.authorities.get(id) ?? '')),
-  },
-  {
-    name: 'answered before the window shrank',
-    why: 'a later SETTINGS makes windows smaller (RFC 9113, 6.9.2), and node:http2 answers after it has read it',
-    holds: (difference, said) => flows(difference) && said.settings(4, 1).length > 0,
-  },
-  {
-    name: "the connection's window is used up",
-    why: 'which of the answers goes first is free',
-    holds: (difference, said) => flows(difference) && said.connectionIsNarrow,
-  },
-  {
-    name: 'settings of extensions',
-    why: 'RFC 8441 and RFC 9218 say that theirs are 0 or 1; who does not speak them ignores them (RFC 9113, 6.5.2)',
-    holds: ({ id }, said) => id === 0 && [...said.settings(8), ...said.settings(9)].some((value) => value > 1),
-  },
-  {
-    name: 'answered before too much window',
-    why: 'a stream that is closed takes no harm from a window that is too large (RFC 9113, 6.9.1); of node:http2 it is open yet',
-    holds: ({ id, ours, node }, said) => ours === 'answered' && node === 'reset' && said.has(T.WINDOW_UPDATE, id),
-  },
-  {
-    name: 'settings that are not acknowledged',
-    why: 'who has not taken our larger window yet may use it all the same; nghttp2 holds it to 65,535 bytes',
-    holds: (_difference, said) => !said.acknowledgesAtOnce,
+    why: 'etcd clients send lists and URLs there, or nothing, or a host besides, and grpc-go takes them (RFC 9113, 8.3.1)',
+    ours: NOT_RESET, node: ['reset'],
+    holds: (stream) => stream.fields !== undefined
+      && (stream.values('host').length > 0 || !AUTHORITY.test(stream.values(':authority').at(-1) ?? '')),
   },
   {
     name: 'a scheme that is none',
-    why: 'a server of gRPC does not look at it; nghttp2 does',
-    holds: ({ ours, node }, said) => ours === 'answered' && node === 'reset' && said.hasOddScheme,
+    why: 'RFC 9113, 8.3.1, allows others than http and https; nghttp2 does not',
+    ours: NOT_RESET, node: ['reset'],
+    holds: (stream) => stream.values(':scheme').some((scheme) => !/^https?$/.test(scheme)),
   },
   {
-    name: 'a header block that does not end',
-    why: 'it is read here when it is whole; nghttp2 reads what has come',
-    holds: ({ ours, node }, said) => ours === 'nothing' && node === 'reset' && said.hasOpenBlock,
+    name: 'a path that is none',
+    why: 'a path begins with a slash and has no blank (RFC 9113, 8.3.1); as in grpc-go it is for the layer above to find no method there',
+    ours: NOT_RESET, node: ['reset'],
+    holds: (stream) => stream.values(':path').some((path) => path !== '' && !PATH.test(path)),
   },
   {
-    name: 'a frame that is known to be wrong by its header',
-    why: 'nghttp2 does not wait for its end',
-    holds: ({ ours }, said) => (ours === 'goes on' || ours === 'nothing') && said.restBytes > 0,
-  },
-  {
-    name: 'a PRIORITY of another size',
-    why: 'a stream error FRAME_SIZE_ERROR (RFC 9113, 6.3), which nghttp2 makes one of the connection',
-    holds: ({ id }, said) => id === 0 && said.frames.some(({ type, payload }) => type === T.PRIORITY && payload.length !== 5),
-  },
-  {
-    name: 'a window of a stream that overflows',
-    why: 'a stream error FLOW_CONTROL_ERROR (RFC 9113, 6.9.1); node:http2 may end its session for it',
-    holds: ({ id, ours }, said) => id === 0 && ours === 'goes on' && (said.frames.some(isTooMuch) || said.settings(4).some((value) => value > 0x7fff_0000)),
-  },
-  {
-    name: 'a WINDOW_UPDATE of nothing',
-    why: 'a stream error PROTOCOL_ERROR (RFC 9113, 6.9), which nghttp2 makes one of the connection',
-    holds: ({ id }, said) => id === 0 && said.frames.some(isEmptyUpdate),
-  },
-  {
-    name: 'an acknowledgement of nothing',
-    why: 'RFC 9113 does not say what a SETTINGS or PING acknowledgement that nobody waits for is; here it is nothing',
-    holds: ({ id, ours }, said) => id === 0 && ours === 'goes on' && said.acknowledgements > 1,
-  },
-  {
-    name: 'a header block in many frames',
-    why: 'nghttp2 counts CONTINUATIONs and takes eight; here their bytes and their time are bounded',
-    holds: ({ id, ours }, said) => id === 0 && ours === 'goes on' && inManyPieces(said.frames),
+    name: 'one length, said twice',
+    why: 'RFC 9110, 8.6, lets a recipient refuse equal lengths or take them as one',
+    ours: NOT_RESET, node: ['reset'],
+    holds: (stream) => stream.values('content-length').length > 1,
   },
   {
     name: 'fields that cannot be',
     why: 'a request with a character that no name or value may have is malformed (RFC 9113, 8.2.1), and grpc-go resets it too; '
       + 'nghttp2 leaves that field out',
-    holds: ({ ours, node }, said) => ours === 'reset' && flows({ id: 0, ours: node, node }) && said.fieldsCannotBe,
+    ours: ['reset'], node: NOT_RESET,
+    holds: ({ fields, trailers }) => isBad(fields) || isBad(trailers),
+  },
+  {
+    name: 'answered before the window shrank',
+    why: 'a later SETTINGS makes windows smaller (RFC 9113, 6.9.2), and node:http2 answers after it has read it',
+    ours: ['answered'], node: ['begun'],
+    holds: (stream, trace) => trace.shrinksAfter(stream.endedAt) && answerBytes(stream) > trace.windowOf(stream),
+  },
+  {
+    name: "the connection's window is used up",
+    why: 'which of the answers goes first is free (RFC 9113, 5.2)',
+    ours: ['answered', 'begun'], node: ['answered', 'begun'],
+    holds: (_stream, trace) => trace.requestedBytes(PREFIX_BYTES) > trace.connectionWindow,
+  },
+  {
+    name: 'answered before too much window',
+    why: 'a stream that is closed takes no harm from a window that is too large (RFC 9113, 6.9.1); of node:http2 it is open yet',
+    ours: ['answered'], node: ['reset'],
+    holds: (stream, trace) => stream.endedAt < (stream.updates.at(-1)?.at ?? -1)
+      && trace.widestOf(stream) > MAX_WINDOW - answerBytes(stream),
+  },
+  {
+    name: 'more than a window that was not acknowledged',
+    why: 'who has not taken our larger window yet may use it all the same; nghttp2 holds it to 65,535 bytes',
+    ours: ['answered', 'begun'], node: ['reset', 'nothing'],
+    holds: ({ bytesBeforeAck }) => bytesBeforeAck > 65_535,
+  },
+  {
+    name: 'a header block that does not end',
+    why: 'it is read here when it is whole; nghttp2 reads what has come',
+    ours: ['nothing'], node: ['reset'],
+    holds: ({ openBlock }) => openBlock,
+  },
+  {
+    name: 'a frame that is known to be wrong by its header',
+    why: 'nghttp2 does not wait for its end',
+    ours: ['nothing', 'answered'], node: ['reset'],
+    holds: ({ id }, trace) => trace.unfinished === id,
   },
 ];
 
-export function permitted(difference: Difference, said: Said): string | undefined {
-  return PERMITTED.find(({ holds }) => holds(difference, said))?.name;
+const GOES_ON = ['goes on'];
+/** node:http2 may close without a word, for whatever it holds to be an error. */
+const CLOSED = 'connection error undefined';
+const PROTOCOL_ERROR = 'connection error 1';
+const INTERNAL_ERROR = 'connection error 2';
+const FLOW_CONTROL_ERROR = 'connection error 3';
+const STREAM_CLOSED = 'connection error 5';
+const FRAME_SIZE_ERROR = 'connection error 6';
+const COMPRESSION_ERROR = 'connection error 9';
+
+const some = (trace: Trace, holds: (stream: StreamTrace) => boolean): boolean => [...trace.streams.values()].some(holds);
+
+const OF_CONNECTION: readonly Permission<Trace>[] = [
+  {
+    name: 'GOAWAY of the client',
+    why: 'what runs then is answered here, and the connection is the client\'s to close (RFC 9113, 6.8); node:http2 closes it',
+    ours: GOES_ON, node: [CLOSED],
+    holds: ({ goaways }) => goaways > 0,
+  },
+  {
+    name: 'a frame of a stream that is closed',
+    why: 'a stream error or one of the connection, by how long who remembers what (RFC 9113, 5.1): nghttp2 ignores a header block of an '
+      + 'id that was passed over, and ends the connection after END_STREAM; here it is the other way round',
+    ours: [...GOES_ON, STREAM_CLOSED], node: [...GOES_ON, STREAM_CLOSED, PROTOCOL_ERROR, CLOSED],
+    holds: (trace) => some(trace, ({ usedClosedAt }) => usedClosedAt < Infinity),
+  },
+  {
+    name: 'an acknowledgement of nothing',
+    why: 'RFC 9113 does not say what a SETTINGS or PING acknowledgement that nobody waits for is; here it is nothing',
+    ours: GOES_ON, node: [INTERNAL_ERROR, CLOSED],
+    holds: ({ settingsAcks, pingAcks }) => settingsAcks > 1 || pingAcks > 0,
+  },
+  {
+    name: 'settings of extensions',
+    why: 'RFC 8441 and RFC 9218 say that theirs are 0 or 1; who does not speak them ignores them (RFC 9113, 6.5.2)',
+    ours: GOES_ON, node: [CLOSED],
+    holds: (trace) => [...trace.settings(8), ...trace.settings(9)].some((value) => value > 1),
+  },
+  {
+    name: 'a PRIORITY of another size',
+    why: 'a stream error FRAME_SIZE_ERROR (RFC 9113, 6.3), which nghttp2 makes one of the connection',
+    ours: GOES_ON, node: [FRAME_SIZE_ERROR, CLOSED],
+    holds: ({ oddPriorities, streams }) => oddPriorities.some((id) => streams.has(id)),
+  },
+  {
+    name: 'a WINDOW_UPDATE of nothing',
+    why: 'a stream error PROTOCOL_ERROR (RFC 9113, 6.9), which nghttp2 makes one of the connection',
+    ours: GOES_ON, node: [PROTOCOL_ERROR, CLOSED],
+    holds: (trace) => some(trace, ({ updates }) => updates.some(({ bytes }) => bytes === 0)),
+  },
+  {
+    name: 'a window of a stream that overflows',
+    why: 'a stream error FLOW_CONTROL_ERROR (RFC 9113, 6.9.1), and none of a stream that is closed; of node:http2 it may be open yet, '
+      + 'and it may end its session for it',
+    ours: GOES_ON, node: [FLOW_CONTROL_ERROR, CLOSED],
+    holds: (trace) => some(trace, (stream) => trace.widestOf(stream) > MAX_WINDOW - answerBytes(stream)),
+  },
+  {
+    name: 'a header block in many frames',
+    why: 'nghttp2 counts CONTINUATIONs and takes eight; here their bytes and their time are bounded',
+    ours: GOES_ON, node: [INTERNAL_ERROR, PROTOCOL_ERROR, CLOSED],
+    holds: ({ continuations }) => continuations > MAX_CONTINUATIONS,
+  },
+  {
+    name: 'a header block that does not end',
+    why: 'it is read here when it is whole; nghttp2 reads what has come',
+    ours: GOES_ON, node: [COMPRESSION_ERROR, CLOSED],
+    holds: (trace) => some(trace, ({ openBlock }) => openBlock),
+  },
+  {
+    name: 'a frame that is known to be wrong by its header',
+    why: 'nghttp2 does not wait for its end',
+    ours: GOES_ON, node: [PROTOCOL_ERROR, STREAM_CLOSED, FRAME_SIZE_ERROR, COMPRESSION_ERROR, CLOSED],
+    holds: ({ unfinished }) => unfinished !== undefined,
+  },
+  {
+    name: 'a frame that is known to be too large by its header',
+    why: 'a connection error FRAME_SIZE_ERROR (RFC 9113, 4.2); of a CONTINUATION nghttp2 waits for the end',
+    ours: [FRAME_SIZE_ERROR], node: GOES_ON,
+    holds: ({ unfinishedBytes }) => unfinishedBytes > MAX_FRAME,
+  },
+];
+
+export function permitted({ id, ours, node }: Difference, trace: Trace): string | undefined {
+  const fits = (one: Permission<never>): boolean => one.ours.includes(ours) && one.node.includes(node);
+  if (id === 0) return OF_CONNECTION.find((one) => fits(one) && one.holds(trace, trace))?.name;
+  const stream = trace.streams.get(id);
+  return stream === undefined ? undefined : OF_STREAM.find((one) => fits(one) && one.holds(stream, trace))?.name;
 }
