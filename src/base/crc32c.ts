@@ -4,6 +4,8 @@
  * Node's version.
  */
 
+import { SLICE_BYTES } from './drive.js';
+
 const TABLES: readonly Uint32Array[] = (() => {
   const tables = Array.from({ length: 8 }, () => new Uint32Array(256));
   const first = tables[0] as Uint32Array;
@@ -89,4 +91,14 @@ function pairOfPieces(words: Int32Array, at: number, length: number, crcs: Uint3
   }
   crcs[piece] = ~c;
   crcs[piece + 1] = ~d;
+}
+
+/** As crc32c, in slices. */
+export function* crc32cInSlices(bytes: Uint8Array, seed = 0, start = 0, end = bytes.length): Generator<void, number> {
+  let crc = seed;
+  for (let at = start; at < end; at += SLICE_BYTES) {
+    crc = crc32c(bytes, crc, at, Math.min(end, at + SLICE_BYTES));
+    if (at + SLICE_BYTES < end) yield;
+  }
+  return crc;
 }

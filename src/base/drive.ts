@@ -5,6 +5,9 @@
 
 import type { Workers } from './env.js';
 
+/** Bytes that are copied, hashed or summed in one slice: about a millisecond on a busy machine. */
+export const SLICE_BYTES = 256 * 1024;
+
 /**
  * Runs `work` to its end. Between two slices it asks `workers` whether to wait, and waits only
  * then, so that heartbeats are served however long the work is. Gives what the work returns: at
@@ -34,5 +37,23 @@ async function finish<T>(work: Generator<void, T>, workers: Pick<Workers, 'breat
     const step = advance(work, workers);
     if (step.done) return step.value;
     await step.pause;
+  }
+}
+
+/**
+ * To its end in one turn: for what is known to be short, and where nobody waits for anything else.
+ */
+export function atOnce<T>(work: Generator<void, T>): T {
+  for (;;) {
+    const step = work.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** `into.set(bytes, at)`, in slices. */
+export function* copyInSlices(into: Uint8Array, at: number, bytes: Uint8Array): Generator<void, void> {
+  for (let done = 0; done < bytes.length; done += SLICE_BYTES) {
+    into.set(bytes.subarray(done, done + SLICE_BYTES), at + done);
+    if (done + SLICE_BYTES < bytes.length) yield;
   }
 }

@@ -15,8 +15,11 @@ export interface ParityCodec {
   readonly parityShards: number;
   /** Shards that may be lost in a column when it is known which. */
   readonly erasures: number;
-  /** Writes the parity shards. `shards` begins at a multiple of 4 bytes of its buffer. */
-  encode(shards: Uint8Array, shardBytes: number): void;
+  /**
+   * Writes columns [from, to) of the parity shards, all if not said; both multiples of 4. `shards`
+   * begins at a multiple of 4 bytes of its buffer.
+   */
+  encode(shards: Uint8Array, shardBytes: number, from?: number, to?: number): void;
   /**
    * Restores in columns [from, to) the data shards named in `lost`, using none of `lost`
    * (ascending; parity shards may be among them and are left as they are). False, and nothing

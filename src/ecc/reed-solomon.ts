@@ -101,24 +101,25 @@ export class ReedSolomon implements ParityCodec {
     this.#encodeTables = Array.from({ length: k }, (_, i) => productTable(this.#matrix.map((row) => row[i] as number)));
   }
 
-  encode(shards: Uint8Array, shardBytes: number): void {
+  encode(shards: Uint8Array, shardBytes: number, from = 0, to = shardBytes): void {
     const k = this.dataShards;
-    if (this.parityShards === 2) return this.#encodePQ(shards, shardBytes);
+    assert(from % 4 === 0 && to % 4 === 0 && to <= shardBytes, 'parity is made of four columns at a time');
+    if (this.parityShards === 2) return this.#encodePQ(shards, shardBytes, from, to);
     const inputs = Array.from({ length: k }, (_, i) => i);
     const outputs = this.#matrix.map((_, r) => k + r);
-    combine(shards, shardBytes, inputs, this.#encodeTables, outputs, 0, shardBytes);
+    combine(shards, shardBytes, inputs, this.#encodeTables, outputs, from, to);
   }
 
   /**
    * Horner's rule: Q = (...(d[k-1] * 2 + d[k-2]) * 2 ...) + d[0], four columns in one 32-bit
    * number.
    */
-  #encodePQ(shards: Uint8Array, shardBytes: number): void {
+  #encodePQ(shards: Uint8Array, shardBytes: number, from: number, to: number): void {
     const words = shardBytes >> 2;
     const k = this.dataShards;
     const all = new Int32Array(shards.buffer, shards.byteOffset, (k + 2) * words);
     const last = (k - 1) * words;
-    for (let j = 0; j < words; j++) {
+    for (let j = from >> 2, end = to >> 2; j < end; j++) {
       let p = 0;
       let q = 0;
       for (let at = last + j; at >= 0; at -= words) {

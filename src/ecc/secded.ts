@@ -67,9 +67,9 @@ export class Secded implements ParityCodec {
   /** Bits, not shards. */
   readonly erasures = 0;
 
-  encode(shards: Uint8Array, shardBytes: number): void {
+  encode(shards: Uint8Array, shardBytes: number, from = 0, to = shardBytes): void {
     const parity = DATA_SHARDS * shardBytes;
-    for (let j = 0; j < shardBytes; j++) shards[parity + j] = checkOf(shards, shardBytes, j);
+    for (let j = from; j < to; j++) shards[parity + j] = checkOf(shards, shardBytes, j);
   }
 
   restore(_shards: Uint8Array, _shardBytes: number, lost: readonly number[]): boolean {

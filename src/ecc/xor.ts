@@ -11,12 +11,12 @@ export class XorParity implements ParityCodec {
     this.dataShards = k;
   }
 
-  encode(shards: Uint8Array, shardBytes: number): void {
+  encode(shards: Uint8Array, shardBytes: number, from = 0, to = shardBytes): void {
     const k = this.dataShards;
     const words = shardBytes >> 2;
     const all = new Int32Array(shards.buffer, shards.byteOffset, (k + 1) * words);
     const parity = k * words;
-    for (let j = 0; j < words; j++) {
+    for (let j = from >> 2, end = to >> 2; j < end; j++) {
       let p = 0;
       for (let at = j; at < parity; at += words) p ^= all[at] as number;
       all[parity + j] = p;

@@ -19,6 +19,7 @@ import type { HealingHooks } from './hooks/healing-hooks.js';
 import { serveVersion, VERSION_METHOD } from './snapshot/peer-versions.js';
 import type { SnapshotReceiver } from './snapshot/snapshot-receiver.js';
 import type { SnapshotSender } from './snapshot/snapshot-sender.js';
+import { servePart, VERSION_PART_METHOD } from './snapshot/version-message.js';
 import type { PromisesHeard } from './start/promises-heard.js';
 import { REMEMBERED_METHOD, type PeerMemory } from './start/start-check.js';
 import type { Life } from './state/life.js';
@@ -58,10 +59,11 @@ export class PeerHandler implements NetworkHandler {
   }
 
   onCall(from: NodeId, method: string, request: Uint8Array): Promise<Uint8Array> {
-    const { tableServer, peerMemory, sender, healing } = this.#parts;
+    const { env, tableServer, peerMemory, sender, healing } = this.#parts;
     if (isTableCall(method)) return tableServer.answer(request);
     if (method === REMEMBERED_METHOD) return peerMemory.answer(from, request);
     if (method === VERSION_METHOD) return Promise.resolve(serveVersion(sender, from));
+    if (method === VERSION_PART_METHOD) return servePart(env, sender, from, request);
     return healing.onCall(from, method, request);
   }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { testWorkers } from '../../base/testing/test-env.js';
 import { HardStateStore } from '../../replica/hard-state/hard-state.js';
 import { NodeDisk } from '../../server/node-disk.js';
 import { Version } from '../../storage/version/version.js';
@@ -31,7 +32,8 @@ describe('kintsugi inspect', () => {
     await hardState.create({ term: 4, vote: 7, clusterId: 0xabcn, memberId: 7, incarnation: 2, manifestGeneration: 0, manifestDigest: '0'.repeat(32) });
     const commitGeneration = ({ generation, digest }: { generation: number; digest: string }): Promise<void> =>
       hardState.update({ manifestGeneration: generation, manifestDigest: digest });
-    const store = await ManifestStore.open({ disk, scheme: DEFAULT_SCHEME, commitGeneration }, undefined, Version.empty());
+    const options = { disk, workers: testWorkers, scheme: DEFAULT_SCHEME, commitGeneration };
+    const store = await ManifestStore.open(options, undefined, Version.empty());
     store.close();
     await hardState.close();
     return disk;

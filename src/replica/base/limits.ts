@@ -8,7 +8,9 @@
  *     entry    ->  message to a peer: with the small ones that are said together with it
  *     value    ->  block: with what was in the block before it (`storage/block/handle.ts`)
  *     block    ->  reply to a peer that repairs or fetches it
- *     manifest ->  record on disk, which is a block  ->  snapshot to a peer
+ *     outputs of a compaction  ->  report to the leader  ->  edit, which is an entry
+ *
+ * A manifest has no limit: what a record on disk, or a message to a peer, cannot hold goes in parts.
  *
  * They are the same on all members whatever their flags say: `--max-request-bytes` bounds what this
  * node takes from its clients, never what it takes from its peers.

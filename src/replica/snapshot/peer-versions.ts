@@ -6,8 +6,8 @@ import type { Env } from '../../base/env.js';
 import { codeOf, messageOf, NetworkError } from '../../base/errors.js';
 import type { NodeId } from '../../base/ids.js';
 import type { Version } from '../../storage/version/version.js';
-import { decodeManifest, encodeManifest } from '../../storage/version/manifest-codec.js';
 import type { SnapshotSender } from './snapshot-sender.js';
+import { messageOfVersion, receiveVersion } from './version-message.js';
 
 export const VERSION_METHOD = 'snapshot.manifest';
 
@@ -17,7 +17,7 @@ const CALL_MS = 5_000;
 export function serveVersion(sender: SnapshotSender, to: NodeId): Uint8Array {
   const manifest = sender.giveVersion(to);
   assert(manifest === undefined || manifest.flushed.index > 0, `S5 ${to} is given what tables hold`);
-  return manifest ? encodeManifest(manifest) : EMPTY;
+  return manifest ? messageOfVersion(manifest) : EMPTY;
 }
 
 export interface PeerVersion {
@@ -52,7 +52,7 @@ export function newest(found: readonly PeerVersion[], suits: (manifest: Version)
 async function ask(env: Env, from: NodeId): Promise<PeerVersion | 'none' | undefined> {
   try {
     const reply = await env.network.call(from, VERSION_METHOD, EMPTY, CALL_MS);
-    return reply.length === 0 ? 'none' : { from, manifest: decodeManifest(reply) };
+    return reply.length === 0 ? 'none' : { from, manifest: (await receiveVersion(env, from, reply)).manifest };
   } catch (error) {
     if (codeOf(error) === undefined) throw error;
     if (!(error instanceof NetworkError)) {

@@ -15,7 +15,6 @@ import type { Tree } from '../../storage/tree/tree.js';
 import type { TableStore } from '../../storage/table/table-store.js';
 import { verifyTable } from '../../storage/table/verify-table.js';
 import type { Version } from '../../storage/version/version.js';
-import { decodeManifest } from '../../storage/version/manifest-codec.js';
 import { sameBirth, tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import { FRAME_SNAPSHOT_ALIVE, frame } from '../wire/frame.js';
 import type { RaftDriver } from '../consensus/raft-driver.js';
@@ -23,6 +22,7 @@ import type { Life } from '../state/life.js';
 import type { Membership } from '../state/membership.js';
 import type { TableFetcher } from '../fetch/table-fetcher.js';
 import { IncomingTransfer } from './incoming-transfer.js';
+import { receiveVersion } from './version-message.js';
 
 export interface SnapshotReceiverParts {
   readonly env: Env;
@@ -77,10 +77,13 @@ export class SnapshotReceiver {
       present.to('cancelled');
     }
     const begun = this.#begin(message.from, message.term, index);
-    const received = this.#guarded(begun, () => {
-      const manifest = decodeManifest(message.snapshot?.data ?? EMPTY);
+    const received = this.#guarded(begun, async () => {
+      const { snapshot } = message;
+      const { bytes, manifest } = await receiveVersion(this.#parts.env, message.from, snapshot?.data ?? EMPTY, begun);
       refuseMisplaced(manifest, message);
-      return this.#run(begun, manifest, () => driver.step(message));
+      // Whatever came of it in how many messages: the core gets all of it.
+      const whole = snapshot && { ...message, snapshot: { ...snapshot, data: bytes } };
+      if (!begun.cancelled) await this.#run(begun, manifest, () => driver.step(whole ?? message));
     });
     received.catch((error: unknown) => life.fail(error));
   }

@@ -12,9 +12,9 @@ import { RaftError } from '../../raft/errors.js';
 import type { ProgressState, Snapshot } from '../../raft/types.js';
 import type { Tree } from '../../storage/tree/tree.js';
 import type { TableMeta } from '../../storage/table/table-meta.js';
-import type { Version } from '../../storage/version/version.js';
-import { encodeManifest } from '../../storage/version/manifest-codec.js';
+import type { LogPosition, Version } from '../../storage/version/version.js';
 import type { Membership } from '../state/membership.js';
+import { messageOfVersion } from './version-message.js';
 
 export interface SnapshotSenderParts {
   readonly clock: Clock;
@@ -49,8 +49,7 @@ const MOVES: Readonly<Record<Stage, readonly Stage[]>> = {
 
 interface Transfer {
   /** What is kept for it: the tables of that version, and the log after its flushed index. */
-  readonly flushed: LogIndex;
-  readonly tables: readonly TableMeta[];
+  readonly manifest: Version;
   readonly unpin: () => void;
   readonly startedAt: number;
   /** startedAt <= lastSign <= now. */
@@ -100,7 +99,7 @@ export class SnapshotSender {
     if (offer?.manifest !== manifest) {
       const snapshot: Snapshot = {
         metadata: { index: manifest.flushed.index, term: manifest.flushed.term, confState: membership.confState },
-        data: encodeManifest(manifest),
+        data: messageOfVersion(manifest),
       };
       offer = { snapshot, manifest, unpin: tree.pin(manifest.list()), madeAt: 0 };
       assert((this.#offers.at(-1)?.manifest.last.index ?? 0) < manifest.last.index, `S5 offers are of ever newer versions: ${manifest.last.index}`);
@@ -120,7 +119,7 @@ export class SnapshotSender {
   giveVersion(to: NodeId): Version | undefined {
     const manifest = this.#parts.tree.durable;
     if (manifest.flushed.index === 0) return undefined;
-    this.#begin(this.#given, to, manifest.flushed.index, manifest.list(), 'running');
+    this.#begin(this.#given, to, manifest, 'running');
     return manifest;
   }
 
@@ -129,7 +128,7 @@ export class SnapshotSender {
     const { index } = snapshot.metadata;
     const offer = this.#offers.find((candidate) => candidate.snapshot === snapshot);
     assert(offer === undefined || offer.manifest.flushed.index === index, `S2 the offer of ${index} is sent as it was made`);
-    this.#begin(this.#sent, to, index, (offer?.manifest ?? tree.durable).list(), 'settling');
+    this.#begin(this.#sent, to, offer?.manifest ?? tree.durable, 'settling');
     this.#count++;
     events.emit({ type: 'snapshot-sent', to, index });
   }
@@ -147,14 +146,19 @@ export class SnapshotSender {
   /** Tables that are kept for transfers, whether or not a version still names them. */
   tables(): TableMeta[] {
     const offered = this.#offers.flatMap((offer) => offer.manifest.list());
-    return [...offered, ...this.#underWay().flatMap((transfer) => transfer.tables)];
+    return [...offered, ...this.#underWay().flatMap(({ manifest }) => manifest.list())];
+  }
+
+  /** The version with this `last` op, if it is kept for `to`. */
+  kept(to: NodeId, last: LogPosition): Version | undefined {
+    const versions = [this.#sent.get(to), this.#given.get(to), ...this.#offers].map((keeper) => keeper?.manifest);
+    return versions.find((manifest) => manifest?.last.index === last.index && manifest.last.term === last.term);
   }
 
   /** The log after this index is needed by a transfer; Infinity if there is none. */
   floor(): LogIndex {
     let floor = Infinity;
-    for (const { flushed } of this.#underWay()) floor = Math.min(floor, flushed);
-    for (const { manifest } of this.#offers) floor = Math.min(floor, manifest.flushed.index);
+    for (const { manifest } of [...this.#underWay(), ...this.#offers]) floor = Math.min(floor, manifest.flushed.index);
     assert(floor > 0, 'S5 a snapshot has something in tables');
     return floor;
   }
@@ -193,13 +197,13 @@ export class SnapshotSender {
   }
 
   /** The one before it, if any, is replaced. */
-  #begin(which: Map<NodeId, Transfer>, to: NodeId, flushed: LogIndex, tables: readonly TableMeta[], stage: Stage): void {
+  #begin(which: Map<NodeId, Transfer>, to: NodeId, manifest: Version, stage: Stage): void {
     const { tree, clock } = this.#parts;
     this.#release(which, to);
     assert(!which.has(to), `S5 one transfer to ${to} at a time`);
-    assert(flushed > 0, `S5 there is something in tables to send to ${to}`);
+    assert(manifest.flushed.index > 0, `S5 there is something in tables to send to ${to}`);
     const now = clock.now();
-    which.set(to, { flushed, tables, unpin: tree.pin(tables), startedAt: now, lastSign: now, stage });
+    which.set(to, { manifest, unpin: tree.pin(manifest.list()), startedAt: now, lastSign: now, stage });
   }
 
   #release(which: Map<NodeId, Transfer>, peer: NodeId): void {

@@ -10,6 +10,8 @@
  */
 
 import { assert } from '../../base/assert.js';
+import { EMPTY } from '../../base/bytes.js';
+import { drive } from '../../base/drive.js';
 import { messageOf } from '../../base/errors.js';
 import { sleep, type Env } from '../../base/env.js';
 import type { LogIndex } from '../../base/ids.js';
@@ -17,7 +19,7 @@ import type { Snapshot } from '../../raft/types.js';
 import { StorageError } from '../../storage/base/errors.js';
 import type { Tree } from '../../storage/tree/tree.js';
 import type { Version } from '../../storage/version/version.js';
-import { decodeManifest } from '../../storage/version/manifest-codec.js';
+import { decodeManifestInSlices } from '../../storage/version/manifest-codec.js';
 import type { ManifestStore } from '../../storage/version/manifest-store.js';
 import type { Applier } from '../apply/applier.js';
 import type { HealingHooks } from '../hooks/healing-hooks.js';
@@ -74,7 +76,7 @@ export class VersionSwitch {
 
   /** Raft's: the log begins anew after it. */
   async install(snapshot: Snapshot): Promise<void> {
-    const manifest = decodeManifest(snapshot.data ?? new Uint8Array(0));
+    const manifest = await drive(decodeManifestInSlices(snapshot.data ?? EMPTY), this.#parts.env.workers);
     const { index, term } = snapshot.metadata;
     assert(manifest.flushed.index === index && manifest.flushed.term === term, 'S2 a snapshot is at the flushed index of its manifest');
     const { applier, log } = this.#parts;

@@ -155,6 +155,7 @@ function manifestOptions({ env }: ReplicaOptions, hardState: HardStateStore): Ma
     disk: env.disk,
     // Never a flag's: what was written must be readable whatever a node is started with.
     scheme: DEFAULT_TREE_SETTINGS.format.scheme,
+    workers: env.workers,
     commitGeneration: ({ generation, digest }) => hardState.update({ manifestGeneration: generation, manifestDigest: digest }),
   };
 }

@@ -5,6 +5,7 @@ import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import type { Clock, Env } from '../../base/env.js';
 import { codeOf, NetworkError } from '../../base/errors.js';
 import { silent } from '../../base/testing/silent.js';
+import { testWorkers } from '../../base/testing/test-env.js';
 import type { LogIndex, NodeId } from '../../base/ids.js';
 import { DEFAULT_TREE_SETTINGS } from '../../storage/base/settings.js';
 import { StorageError } from '../../storage/base/errors.js';
@@ -50,7 +51,7 @@ class Bench {
     }
     const store = ManifestStore.lost(
       {
-        disk, scheme: DEFAULT_TREE_SETTINGS.format.scheme,
+        disk, workers: testWorkers, scheme: DEFAULT_TREE_SETTINGS.format.scheme,
         commitGeneration: ({ generation, digest }) => hardState.update({ manifestGeneration: generation, manifestDigest: digest }),
       },
       { generation: 1, digest: 'ab'.repeat(16) }, Version.empty(),

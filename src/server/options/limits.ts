@@ -49,7 +49,7 @@ export interface Limits {
   readonly peerMessage: number;
   /** Of frames that wait for one peer. */
   readonly peerQueue: number;
-  /** A block of a table, and a record of the manifest. */
+  /** A block of a table, and a record of the manifest, which is as many as it takes. */
   readonly block: number;
   /** The memtable when it is sealed: with the request that fills it. */
   readonly memtable: number;
@@ -122,6 +122,6 @@ function assertRoom(): void {
   assert(MAX_MESSAGE_BYTES >= MAX_ENTRY_BYTES + 2 * MiB, 'C1 a message has room for the largest entry and those that go with it');
   // A key of zeros is twice as long inside; the first key of a block stands in it and in its index.
   assert(MAX_PAYLOAD_BYTES >= MAX_ENTRY_BYTES + MAX_BLOCK_BYTES + 4 * MAX_KEY_BYTES, 'C1 a block has room for the largest value');
-  assert(MAX_MESSAGE_BYTES >= MAX_PAYLOAD_BYTES + MiB, 'C1 a message has room for any block and any manifest');
+  assert(MAX_MESSAGE_BYTES >= MAX_PAYLOAD_BYTES + MiB, 'C1 a message has room for any block');
   assert(DEFAULT_LINK_LIMITS.queueBytes >= 2 * MAX_MESSAGE_BYTES - 4 * MiB, 'C1 a queue has room for the largest message and a window besides');
 }

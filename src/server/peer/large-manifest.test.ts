@@ -1,32 +1,15 @@
 import assert from 'node:assert/strict';
-import { MiB, utf8 } from '../../base/bytes.js';
+import { MiB } from '../../base/bytes.js';
 import type { NetworkHandler } from '../../base/env.js';
 import { silent } from '../../base/testing/silent.js';
 import { newMessage } from '../../raft/message.js';
 import { decodeMessages } from '../../raft/message-codec.js';
 import { raftFrames } from '../../replica/wire/frame.js';
-import { encodeInternalKey } from '../../storage/base/key.js';
-import { LEVELS } from '../../storage/base/settings.js';
-import type { TableMeta } from '../../storage/table/table-meta.js';
 import { decodeManifest, encodeManifest } from '../../storage/version/manifest-codec.js';
-import { Version } from '../../storage/version/version.js';
+import { largeVersion } from '../../storage/version/testing/large-version.js';
 import { nodeClock, NodeRandom } from '../env/node-env.js';
 import { freePorts } from '../free-ports.js';
 import { PeerNetwork } from '../peer-network.js';
-
-/** Tables of one level with long keys: what a large store's manifest names. */
-function largeManifest(tables: number, keyBytes: number): Version {
-  const key = (i: number, end: number): Uint8Array =>
-    encodeInternalKey(1, utf8(`${String(i).padStart(8, '0')}${end}`.padEnd(keyBytes, 'k')), i + 1, 0);
-  const level = Array.from({ length: tables }, (_, i): TableMeta => ({
-    id: i + 1, birth: { term: 1, proposer: 1, sequence: i + 1, ordinal: 0 }, bytes: 1 << 20, scheme: { kind: 'rs', k: 8, m: 2 },
-    rootDigest: i.toString(16).padStart(32, '0'), fileDigest: i.toString(16).padStart(32, 'f'),
-    smallest: key(i, 0), largest: key(i, 1), entries: 1, tombstones: 0, minRevision: i + 1, maxRevision: i + 1, liveDelta: 1,
-  }));
-  const at = { index: 9, term: 2 };
-  const levels = Array.from({ length: LEVELS }, (_, i) => (i === LEVELS - 1 ? level : []));
-  return Version.of({ nextTableId: tables + 1, levels, seals: [], plans: [], flushed: at, last: at });
-}
 
 describe('a manifest larger than a frame once was', () => {
   const nets: PeerNetwork[] = [];
@@ -45,7 +28,7 @@ describe('a manifest larger than a frame once was', () => {
   }
 
   it('C1 reaches a peer as a snapshot, and as the answer to who asks for a version', async () => {
-    const manifest = largeManifest(20_000, 500);
+    const manifest = largeVersion(20_000, 500);
     const data = encodeManifest(manifest);
     assert.ok(data.length > 16 * MiB, `${data.length}`);
     const [pa = 0, pb = 0] = await freePorts(2);

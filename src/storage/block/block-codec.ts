@@ -6,14 +6,15 @@
  */
 
 import { assert } from '../../base/assert.js';
-import { digest128, digest64 } from '../../base/digest.js';
+import { digest128, digest64, digest64InSlices } from '../../base/digest.js';
+import { atOnce, copyInSlices, SLICE_BYTES } from '../../base/drive.js';
 import type { Digest128, Digest64 } from '../../base/ids.js';
 import type { EccScheme } from '../../ecc/scheme.js';
 import type { BlockCodec } from '../base/settings.js';
 import { correctBlock } from './correct-block.js';
 import { MAX_PAYLOAD_BYTES, type BlockSpec, type BlockType } from './handle.js';
 import { writeHeaders } from './header.js';
-import { blockLayout } from './layout.js';
+import { blockLayout, type BlockLayout } from './layout.js';
 
 interface EncodedBlock {
   /** The whole region. */
@@ -45,15 +46,49 @@ export function encodeBlockInto(
   codec: BlockCodec,
   scheme: EccScheme,
 ): Digest64 {
+  const { layout, region } = place(out, at, payload, scheme);
+  const digest = digest64(payload);
+  region.set(payload, layout.headerBytes);
+  layout.codec.encode(region.subarray(layout.headerBytes, layout.mirrorAt), layout.shardBytes);
+  atOnce(writeHeaders(region, layout, { type, codec, scheme, payloadBytes: payload.length, digest }));
+  return digest;
+}
+
+/**
+ * The same, in slices: a block holds up to MAX_PAYLOAD_BYTES. `payload` stays as it is meanwhile.
+ */
+export function* encodeBlockInSlices(
+  out: Uint8Array,
+  at: number,
+  payload: Uint8Array,
+  type: BlockType,
+  codec: BlockCodec,
+  scheme: EccScheme,
+): Generator<void, Digest64> {
+  const { layout, region } = place(out, at, payload, scheme);
+  const digest = yield* digest64InSlices(payload);
+  yield* copyInSlices(region, layout.headerBytes, payload);
+  const shards = region.subarray(layout.headerBytes, layout.mirrorAt);
+  const columns = Math.ceil(SLICE_BYTES / layout.shards / 16) * 16;
+  for (let from = 0; from < layout.shardBytes; from += columns) {
+    layout.codec.encode(shards, layout.shardBytes, from, Math.min(layout.shardBytes, from + columns));
+    yield;
+  }
+  yield* writeHeaders(region, layout, { type, codec, scheme, payloadBytes: payload.length, digest });
+  return digest;
+}
+
+interface Place {
+  readonly layout: BlockLayout;
+  readonly region: Uint8Array;
+}
+
+function place(out: Uint8Array, at: number, payload: Uint8Array, scheme: EccScheme): Place {
   assert(payload.length <= MAX_PAYLOAD_BYTES, `a block holds at most ${MAX_PAYLOAD_BYTES} bytes, got ${payload.length}`);
   const layout = blockLayout(payload.length, scheme);
   const region = out.subarray(at, at + layout.length);
   assert(region.length === layout.length && region.byteOffset % 8 === 0, 'a region lies inside its buffer, aligned');
-  const digest = digest64(payload);
-  region.set(payload, layout.headerBytes);
-  layout.codec.encode(region.subarray(layout.headerBytes, layout.mirrorAt), layout.shardBytes);
-  writeHeaders(region, layout, { type, codec, scheme, payloadBytes: payload.length, digest });
-  return digest;
+  return { layout, region };
 }
 
 /** Whether `payload` is what `digest` was made of. */

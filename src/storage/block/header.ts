@@ -4,7 +4,8 @@
  */
 
 import { assert } from '../../base/assert.js';
-import { crc32c, crc32cOfPieces } from '../../base/crc32c.js';
+import { crc32c, crc32cInSlices, crc32cOfPieces } from '../../base/crc32c.js';
+import { SLICE_BYTES } from '../../base/drive.js';
 import type { Digest64 } from '../../base/ids.js';
 import type { EccScheme } from '../../ecc/scheme.js';
 import { blockLayout, HEADER_FIXED_BYTES, headerBytesOf, type BlockLayout } from './layout.js';
@@ -30,8 +31,10 @@ function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** Writes header and mirror around the shards that lie in `region` already. */
-export function writeHeaders(region: Uint8Array, layout: BlockLayout, spec: BlockSpec & { readonly digest: Digest64 }): void {
+/** Writes header and mirror around the shards that lie in `region` already, in slices. */
+export function* writeHeaders(
+  region: Uint8Array, layout: BlockLayout, spec: BlockSpec & { readonly digest: Digest64 },
+): Generator<void, void> {
   assert(region.length === layout.length && layout.mirrorAt + layout.headerBytes === layout.length, 'the mirror ends a region');
   const view = viewOf(region);
   const { scheme } = spec;
@@ -45,8 +48,16 @@ export function writeHeaders(region: Uint8Array, layout: BlockLayout, spec: Bloc
   view.setUint32(12, spec.payloadBytes, true);
   view.setBigUint64(16, spec.digest, true);
   let at = HEADER_FIXED_BYTES;
-  const crcs = crc32cOfPieces(region, layout.headerBytes, layout.shardBytes, layout.shards);
-  for (let shard = 0; shard < layout.shards; shard++, at += 4) view.setUint32(at, crcs[shard] as number, true);
+  if (layout.shardBytes > SLICE_BYTES / 8) {
+    for (let shard = 0; shard < layout.shards; shard++, at += 4) {
+      const start = layout.headerBytes + shard * layout.shardBytes;
+      view.setUint32(at, yield* crc32cInSlices(region, 0, start, start + layout.shardBytes), true);
+      yield;
+    }
+  } else {
+    const crcs = crc32cOfPieces(region, layout.headerBytes, layout.shardBytes, layout.shards);
+    for (let shard = 0; shard < layout.shards; shard++, at += 4) view.setUint32(at, crcs[shard] as number, true);
+  }
   assert(at + 4 <= layout.headerBytes, 'the header has room for all checksums');
   view.setUint32(at, crc32c(region, 0, 0, at), true);
   region.fill(0, at + 4, layout.headerBytes);

@@ -1,8 +1,11 @@
 import { strict as assert } from 'node:assert';
 import { utf8 } from '../../base/bytes.js';
+import { encodeInternalKey } from '../base/key.js';
 import { USER_SPACE } from '../base/read-view.js';
+import { LEVELS } from '../base/settings.js';
 import type { TableMeta } from '../table/table-meta.js';
-import { SMALL_SETTINGS, TreeHarness } from '../testing/tree-harness.js';
+import { SMALL_FORMAT, SMALL_SETTINGS, TreeHarness } from '../testing/tree-harness.js';
+import { Version } from '../version/version.js';
 import { pickLeveled, targetBytes, type PickerInput } from './leveled.js';
 
 async function fill(harness: TreeHarness, rounds: number, keys: number, start = 1): Promise<void> {
@@ -40,6 +43,30 @@ describe('pickLeveled', () => {
       if (level === 0) assert(tables.length < SMALL_SETTINGS.level0Tables);
       else assert(tables.reduce((sum, t) => sum + t.bytes, 0) < targetBytes(SMALL_SETTINGS, level));
     });
+  });
+
+  it('C1 a compaction of very many tables has few outputs: their bounds are an edit, which is one entry of the log', () => {
+    const tables = (level: number, count: number, span: number): TableMeta[] =>
+      Array.from({ length: count }, (_, i): TableMeta => {
+        const key = (n: number): Uint8Array => encodeInternalKey(1, utf8(String(n).padStart(8, '0')), 9, 0);
+        const id = level * 10_000 + i + 1;
+        const digest = id.toString(16).padStart(32, '0');
+        return {
+          id, birth: { term: 1, proposer: 7, sequence: id, ordinal: 0 }, bytes: SMALL_FORMAT.tableBytes,
+          rootDigest: digest, fileDigest: digest,
+          smallest: key(i * 100), largest: key(i * 100 + span), entries: 9, tombstones: 0, minRevision: 9, maxRevision: 9, liveDelta: 9,
+          scheme: SMALL_FORMAT.scheme,
+        };
+      });
+    const levels = Array.from({ length: LEVELS }, (_, level) => (level === 1 ? tables(1, 900, 9) : []));
+    levels[0] = tables(0, SMALL_SETTINGS.level0Tables, 90_000);
+    const manifest = Version.empty().with({ nextTableId: 20_000, levels });
+    const settings = { ...SMALL_SETTINGS, level1Bytes: 1000 * SMALL_FORMAT.tableBytes };
+    const choice = pickLeveled({ manifest, settings, proposer: 7, gcRevision: 0, blocked: new Set() });
+    assert(choice.kind === 'plan' && choice.op.inputs.length > 900, choice.kind);
+    const bytes = choice.op.inputs.length * SMALL_FORMAT.tableBytes;
+    assert(bytes / choice.op.format.tableBytes <= 128, `${bytes / choice.op.format.tableBytes} outputs`);
+    assert.deepEqual({ ...choice.op.format, tableBytes: 0 }, { ...SMALL_FORMAT, tableBytes: 0 });
   });
 
   it('is pure, and plans around pending plans', async () => {

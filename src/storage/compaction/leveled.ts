@@ -10,7 +10,7 @@ import { assert, must } from '../../base/assert.js';
 import type { NodeId, TableId } from '../../base/ids.js';
 import { spaceOf } from '../base/key.js';
 import { USER_SPACE } from '../base/read-view.js';
-import { LEVELS, type TreeSettings } from '../base/settings.js';
+import { LEVELS, type TableFormat, type TreeSettings } from '../base/settings.js';
 import type { Version } from '../version/version.js';
 import { judgePlan, MAX_PLAN_INPUTS, type PlanOp } from '../version/plan-validity.js';
 import { meetsLevel, SpanUnion, stretchOf } from '../version/span-search.js';
@@ -33,6 +33,12 @@ export interface PickerInput {
 
 /** A table is compacted to drop what may go when that is at least this share of its entries. */
 const GARBAGE_DUE = 1 / 4;
+
+/**
+ * A compaction that would have more outputs makes them larger. With the longest keys the bounds of
+ * so many are 32 MiB: half of what an entry holds.
+ */
+const MANY_OUTPUTS = 128;
 
 /** Ask again after each plan that was applied: several may be pending if they do not overlap. */
 export function pickLeveled(input: PickerInput): PlanChoice {
@@ -132,6 +138,14 @@ function garbageIn({ smallest, entries, liveDelta, tombstones }: TableMeta): num
   return spaceOf(smallest) === USER_SPACE ? Math.max(tombstones, entries - liveDelta) : tombstones;
 }
 
+/** C1 The outputs' bounds fit into one entry of the log, however long keys are. */
+function formatFor({ format }: TreeSettings, inputs: ReadonlySet<TableMeta>): TableFormat {
+  let bytes = 0;
+  for (const table of inputs) bytes += table.bytes;
+  const tableBytes = Math.max(format.tableBytes, Math.ceil(bytes / MANY_OUTPUTS));
+  return tableBytes === format.tableBytes ? format : { ...format, tableBytes };
+}
+
 /**
  * These tables and all of the output level that they span; undefined if some of those are taken, or
  * nothing may be planned.
@@ -154,7 +168,7 @@ function planInto(
     inputs: [...chosen].map((table) => ({ id: table.id, digest: table.fileDigest })),
     outputLevel,
     gcRevision: input.gcRevision,
-    format: input.settings.format,
+    format: formatFor(input.settings, chosen),
   };
   return judgePlan(input.manifest, op).kind === 'valid' ? op : undefined;
 }

@@ -73,11 +73,12 @@ export class TreeHarness {
   async #start(): Promise<void> {
     this.tables = new TableStore(this.disk, new BlockCache(256 * 1024), this.#faults, { maxOpenTables: 4 });
     const commitGeneration = async (name: ManifestName): Promise<void> => void (this.name = name);
-    const options = { disk: this.disk, scheme: SMALL_FORMAT.scheme, commitGeneration, rotateBytes: 64 * 1024 };
+    const workers = { breathe: () => undefined };
+    const options = { disk: this.disk, workers, scheme: SMALL_FORMAT.scheme, commitGeneration, rotateBytes: 64 * 1024 };
     this.store = await ManifestStore.open(options, this.name, Version.empty());
     this.tree = new Tree({ disk: this.disk, tables: this.tables, durable: this.store.manifest });
     this.manifest = this.store.manifest;
-    this.context = { disk: this.disk, workers: { breathe: () => undefined }, tables: this.tables };
+    this.context = { disk: this.disk, workers, tables: this.tables };
   }
 
   /** As after a crash: memory is lost, the log is replayed from behind the flushed index. */

@@ -7,6 +7,7 @@
 import { assert } from '../../base/assert.js';
 import { ByteReader, ByteWriter } from '../../base/bytes.js';
 import { DIGEST_BYTES, readDigest, writeDigest } from '../../base/digest.js';
+import { atOnce, SLICE_BYTES } from '../../base/drive.js';
 import { CodecError } from '../../base/errors.js';
 import { formatScheme, parseScheme } from '../../ecc/scheme.js';
 import { isInternalKey } from '../base/key.js';
@@ -108,7 +109,7 @@ export function readProducedTable(input: ByteReader): ProducedTable {
 const encodedTables = new WeakMap<TableMeta, Uint8Array>();
 const tableScratch = new ByteWriter(512);
 
-function writeTableMeta(out: ByteWriter, table: TableMeta): void {
+function tableBytes(table: TableMeta): Uint8Array {
   let bytes = encodedTables.get(table);
   if (bytes === undefined) {
     tableScratch.reset().varint(table.id);
@@ -116,7 +117,7 @@ function writeTableMeta(out: ByteWriter, table: TableMeta): void {
     bytes = tableScratch.finish();
     encodedTables.set(table, bytes);
   }
-  out.raw(bytes);
+  return bytes;
 }
 
 function readTableMeta(input: ByteReader): TableMeta {
@@ -224,29 +225,70 @@ function readPlan(input: ByteReader): PendingPlan {
   };
 }
 
-/** For log entries, manifest files, snapshots; equal manifests give equal bytes. */
-export function encodeManifest(manifest: Version): Uint8Array {
+/**
+ * The bytes of a version, piece by piece: a piece is a table, or all that comes before or after
+ * them. Each is valid until the next one is asked for.
+ */
+export function* manifestPieces(manifest: Version): Generator<Uint8Array, void> {
   assert(manifest.levels.length === LEVELS, 'S2 a manifest has all levels');
-  const out = new ByteWriter(4096);
+  const out = new ByteWriter(512);
   out.u8(MANIFEST_FORMAT).varint(manifest.nextTableId);
   out.varint(manifest.flushed.index).varint(manifest.flushed.term).varint(manifest.last.index).varint(manifest.last.term);
   out.varint(manifest.levels.length);
   for (const tables of manifest.levels) {
-    out.varint(tables.length);
+    yield out.varint(tables.length).view();
+    out.reset();
     for (const table of tables) {
       assert(table.id < manifest.nextTableId, 'S2 the id of a live table was given out');
-      writeTableMeta(out, table);
+      yield tableBytes(table);
     }
   }
   out.varint(manifest.seals.length);
   for (const seal of manifest.seals) writeSeal(out, seal);
   out.varint(manifest.plans.length);
   for (const plan of manifest.plans) writePlan(out, plan);
-  return out.finish();
+  yield out.view();
+}
+
+/** Bytes of a version, in slices. */
+export function* measureManifest(manifest: Version): Generator<void, number> {
+  let bytes = 0;
+  let next = SLICE_BYTES;
+  for (const piece of manifestPieces(manifest)) {
+    bytes += piece.length;
+    if (bytes < next) continue;
+    next = bytes + SLICE_BYTES;
+    yield;
+  }
+  return bytes;
+}
+
+/** For manifest files and snapshots; equal manifests give equal bytes. */
+export function encodeManifest(manifest: Version): Uint8Array {
+  return atOnce(encodeManifestInSlices(manifest));
+}
+
+export function* encodeManifestInSlices(manifest: Version): Generator<void, Uint8Array> {
+  const out = new Uint8Array(yield* measureManifest(manifest));
+  let at = 0;
+  let next = SLICE_BYTES;
+  for (const piece of manifestPieces(manifest)) {
+    out.set(piece, at);
+    at += piece.length;
+    if (at < next) continue;
+    next = at + SLICE_BYTES;
+    yield;
+  }
+  assert(at === out.length, `S2 a version is encoded as it was measured: ${at} of ${out.length} bytes`);
+  return out;
 }
 
 /** Throws CodecError for damage, and for what no log can lead to. */
 export function decodeManifest(bytes: Uint8Array): Version {
+  return atOnce(decodeManifestInSlices(bytes));
+}
+
+export function* decodeManifestInSlices(bytes: Uint8Array): Generator<void, Version> {
   const input = new ByteReader(bytes, 'manifest');
   const format = input.u8();
   if (format !== MANIFEST_FORMAT) throw new CodecError(`manifest format ${format} is not supported (this is ${MANIFEST_FORMAT})`);
@@ -255,12 +297,22 @@ export function decodeManifest(bytes: Uint8Array): Version {
   const last = { index: input.varint(), term: input.varint() };
   if (input.varint() !== LEVELS) throw new CodecError(`a manifest has ${LEVELS} levels`);
   const levels: TableMeta[][] = [];
-  for (let level = 0; level < LEVELS; level++) levels.push(readList(input, MIN_TABLE_BYTES, readTableMeta));
+  let next = SLICE_BYTES;
+  for (let level = 0; level < LEVELS; level++) {
+    const tables: TableMeta[] = [];
+    for (let left = input.count(MIN_TABLE_BYTES); left > 0; left--) {
+      tables.push(readTableMeta(input));
+      if (input.offset < next) continue;
+      next = input.offset + SLICE_BYTES;
+      yield;
+    }
+    levels.push(tables);
+  }
   const seals = readList(input, 10, readSeal);
   const plans = readList(input, 10, readPlan);
   input.end();
   const fields = { nextTableId, levels, seals, plans, flushed, last };
-  const problem = shapeProblem(fields);
+  const problem = yield* shapeProblem(fields);
   if (problem !== undefined) throw new CodecError(`a manifest that no log leads to: ${problem}`);
   return Version.of(fields);
 }

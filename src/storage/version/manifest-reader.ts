@@ -9,19 +9,26 @@
 import type { Disk, DiskFile } from '../../base/disk.js';
 import { assert, must } from '../../base/assert.js';
 import { CodecError, messageOf } from '../../base/errors.js';
-import { digest128 } from '../../base/digest.js';
+import { digest128InSlices } from '../../base/digest.js';
+import { drive } from '../../base/drive.js';
+import { EMPTY } from '../../base/bytes.js';
+import type { Workers } from '../../base/env.js';
 import type { EccScheme } from '../../ecc/scheme.js';
 import { StorageError } from '../base/errors.js';
 import { applyTreeOp } from './apply-tree-op.js';
 import type { Version } from './version.js';
-import { encodeManifest } from './manifest-codec.js';
+import { decodeManifestInSlices, manifestPieces } from './manifest-codec.js';
 import {
   CHAIN_START, chainAfter, copyBytes, decodeRecord, PAGE_BYTES, readCopy, readFrame,
   type ManifestName, type ManifestRecord, type RecordPlace,
 } from './manifest-record.js';
 
 const WINDOW_BYTES = 64 * 1024;
-const FILE_BYTES_MAX = 512 * 1024 * 1024;
+/**
+ * Two copies, parity, and what is appended before the next one: of a version of a GiB and more. No
+ * file that is larger could be held in one piece of memory.
+ */
+const FILE_BYTES_MAX = 2 ** 32 - PAGE_BYTES;
 
 export interface ManifestContents {
   readonly manifest: Version;
@@ -38,10 +45,13 @@ export interface ManifestContents {
 }
 
 /** Throws StorageError MANIFEST_UNREADABLE. */
-export async function readManifestFile(disk: Disk, path: string, name: ManifestName, scheme: EccScheme): Promise<ManifestContents> {
+export async function readManifestFile(
+  disk: Disk, path: string, name: ManifestName, scheme: EccScheme, workers: Pick<Workers, 'breathe'> = { breathe: () => undefined },
+): Promise<ManifestContents> {
   const file = await readWhole(disk, path);
   let place: RecordPlace = { generation: name.generation, record: 0, chain: CHAIN_START };
   let manifest: Version | undefined;
+  const snapshot = new Snapshot();
   /** What the last ops led to when they were recorded. */
   let result: string | undefined;
   let offset = 0;
@@ -50,23 +60,33 @@ export async function readManifestFile(disk: Disk, path: string, name: ManifestN
   for (;;) {
     const found = findRecord(file, offset, place, scheme);
     if (found === undefined) {
-      const proof = manifest === undefined ? 'it is the one that hard state names' : proofOf(file, offset, place);
+      const proof = manifest === undefined ? 'hard state names the snapshot that it is of' : proofOf(file, offset, place);
       if (proof !== undefined) throw unreadable(path, `record ${place.record} is beyond repair: ${proof}`);
       break;
     }
-    const chain = chainAfter(found.payload);
+    const chain = await drive(chainAfter(found.payload), workers);
     if (place.record === 0 && chain !== name.digest) throw unreadable(path, 'its first record is not the one that hard state names');
-    const record = decode(path, found.payload, place);
-    manifest = fold(manifest, record, path);
-    if (record.kind === 'ops') ({ result } = record);
-    else snapshotBytes = found.end;
+    const at = place;
+    const record = await orUnreadable(path, () => decodeRecord(found.payload, at));
+    if (record.kind === 'ops') {
+      if (manifest === undefined) throw unreadable(path, 'it does not begin with a snapshot');
+      manifest = record.ops.reduce((version, { op, index, term }) => applyTreeOp(version, op, { index, term }).manifest, manifest);
+      ({ result } = record);
+    } else {
+      if (manifest !== undefined) throw unreadable(path, 'a snapshot record in the middle');
+      snapshotBytes = found.end;
+      manifest = await orUnreadable(path, async () => {
+        const bytes = snapshot.take(record);
+        return bytes && drive(judged(bytes, record), workers);
+      });
+    }
     damaged ||= !found.clean;
     assert(found.end > offset, 'records follow each other');
     offset = found.end;
     place = { generation: place.generation, record: place.record + 1, chain };
   }
   // Each version follows from the one before, so the last one stands for all.
-  if (result !== undefined && manifest !== undefined && digest128(encodeManifest(manifest)) !== result) {
+  if (result !== undefined && manifest !== undefined && (await drive(digest128InSlices(manifestPieces(manifest)), workers)) !== result) {
     throw unreadable(path, 'its ops lead to another manifest than when they were recorded');
   }
   for (let at = offset; at < file.length && !damaged; at++) if (file[at] !== 0) damaged = true;
@@ -140,20 +160,45 @@ function proofOf(file: Uint8Array, offset: number, place: RecordPlace): string |
   return undefined;
 }
 
-function decode(path: string, payload: Uint8Array, place: RecordPlace): ManifestRecord {
+async function orUnreadable<T>(path: string, work: () => T | Promise<T>): Promise<T> {
   try {
-    return decodeRecord(payload, place);
+    return await work();
   } catch (error) {
     if (error instanceof CodecError) throw unreadable(path, messageOf(error), error);
     throw error;
   }
 }
 
-function fold(manifest: Version | undefined, record: ManifestRecord, path: string): Version {
-  if (record.kind === 'snapshot') {
-    if (manifest !== undefined) throw unreadable(path, 'a snapshot record in the middle');
-    return record.manifest;
+type SnapshotRecord = Exclude<ManifestRecord, { kind: 'ops' }>;
+
+/** A snapshot in the making: one record, or parts in order. */
+class Snapshot {
+  #bytes = EMPTY;
+  #length = 0;
+
+  /**
+   * All of it, once the last part is here. Throws CodecError for a part that is not the next one.
+   */
+  take(record: SnapshotRecord): Uint8Array | undefined {
+    if (record.kind === 'snapshot') {
+      if (this.#length > 0) throw new CodecError('a snapshot in one record after a part of another');
+      return record.bytes;
+    }
+    const { total, at, bytes } = record;
+    if (at === 0 && total <= FILE_BYTES_MAX) this.#bytes = new Uint8Array(total);
+    if (at !== this.#length || total !== this.#bytes.length || bytes.length === 0 || at + bytes.length > total) {
+      throw new CodecError(`a part at ${at} of ${total} bytes does not follow ${this.#length} of ${this.#bytes.length}`);
+    }
+    this.#bytes.set(bytes, at);
+    this.#length += bytes.length;
+    return this.#length === total ? this.#bytes : undefined;
   }
-  if (manifest === undefined) throw unreadable(path, 'it does not begin with a snapshot record');
-  return record.ops.reduce((version, { op, index, term }) => applyTreeOp(version, op, { index, term }).manifest, manifest);
+}
+
+/** What is put together of parts is what was cut. */
+function* judged(bytes: Uint8Array, record: SnapshotRecord): Generator<void, Version> {
+  if (record.kind === 'part' && (yield* digest128InSlices([bytes])) !== record.digest) {
+    throw new CodecError('S4 the parts of a snapshot are not of one');
+  }
+  return yield* decodeManifestInSlices(bytes);
 }

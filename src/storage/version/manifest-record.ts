@@ -3,20 +3,24 @@
  * each an ECC-protected block behind a small frame. The second copy is written after the first was
  * synced, so that it is both a spare and the proof that the record was durable. Each record names
  * the digest of the one before it.
+ *
+ * A file begins with a snapshot: one record, or where one block cannot hold it (C1: a version is as
+ * large as what its tables are bounded by) several, each with the next part of its bytes.
  */
 
 import { assert } from '../../base/assert.js';
 import { ByteReader, ByteWriter, equalBytes } from '../../base/bytes.js';
 import { crc32c } from '../../base/crc32c.js';
-import { digest128, readDigest, writeDigest } from '../../base/digest.js';
+import { digest128InSlices, readDigest, writeDigest } from '../../base/digest.js';
+import { atOnce, copyInSlices } from '../../base/drive.js';
 import { CodecError } from '../../base/errors.js';
 import type { Digest128, Digest64 } from '../../base/ids.js';
 import type { EccScheme } from '../../ecc/scheme.js';
-import { decodeBlock, encodeBlock } from '../block/block-codec.js';
+import { decodeBlock, encodeBlockInSlices } from '../block/block-codec.js';
 import { MAX_PAYLOAD_BYTES } from '../block/handle.js';
 import { regionBytes } from '../block/layout.js';
-import type { LogPosition, Version } from './version.js';
-import { decodeManifest, decodeTreeOp, encodeManifest, encodeTreeOp } from './manifest-codec.js';
+import type { LogPosition } from './version.js';
+import { decodeTreeOp, encodeTreeOp } from './manifest-codec.js';
 import type { TreeOp } from './tree-op.js';
 
 /** What hard state names: which manifest file counts, and what its first record is. */
@@ -30,7 +34,10 @@ export interface PositionedOp extends LogPosition {
 }
 
 export type ManifestRecord =
-  | { readonly kind: 'snapshot'; readonly manifest: Version }
+  /** `bytes`: an encoded manifest. */
+  | { readonly kind: 'snapshot'; readonly bytes: Uint8Array }
+  /** A part of an encoded manifest of `total` bytes with this `digest`: those from `at` on. */
+  | { readonly kind: 'part'; readonly total: number; readonly digest: Digest128; readonly at: number; readonly bytes: Uint8Array }
   /** `result`: digest of the encoded manifest that the ops lead to. */
   | { readonly kind: 'ops'; readonly ops: readonly PositionedOp[]; readonly result: Digest128 };
 
@@ -49,24 +56,48 @@ export const PAGE_BYTES = 4096;
 const FRAME_BYTES = 64;
 const MAGIC = 0x464d_534b;
 const FRAME_VERSION = 1;
+const COPY_AT = 5;
 const CRC_AT = 52;
 
-export function encodeRecord(place: RecordPlace, record: ManifestRecord): Uint8Array {
-  assert((record.kind === 'snapshot') === (place.record === 0), 'S4 a file begins with a snapshot and goes on with ops');
+/** Kinds of records. Parts are written only of what nothing could write before there were parts. */
+const SNAPSHOT = 0;
+const OPS = 1;
+const PART = 2;
+
+/** Of a record, what is neither ops nor bytes of a snapshot, at most. */
+const HEAD_BYTES = 64;
+/** An encoded manifest that is larger goes into parts. */
+export const SNAPSHOT_BYTES_MAX = MAX_PAYLOAD_BYTES - HEAD_BYTES;
+
+/** The payload, in slices. */
+export function* encodeRecord(place: RecordPlace, record: ManifestRecord): Generator<void, Uint8Array> {
+  const begins = record.kind === 'snapshot' || (record.kind === 'part' && record.at === 0);
+  assert(begins === (place.record === 0), 'S4 a file begins with a snapshot and goes on with ops');
   assert((place.chain === CHAIN_START) === (place.record === 0), 'S4 every record but the first names the one before it');
-  const out = new ByteWriter(4096);
+  const out = new ByteWriter(record.kind === 'ops' ? 4096 : HEAD_BYTES);
   out.u53(place.generation).u32(place.record);
   writeDigest(out, place.chain);
-  if (record.kind === 'snapshot') {
-    out.u8(0).raw(encodeManifest(record.manifest));
-  } else {
-    out.u8(1);
-    writeDigest(out, record.result);
-    assert(record.ops.every((op, i) => op.index > (record.ops[i - 1]?.index ?? 0)), 'S1 ops are recorded in log order');
-    out.varint(record.ops.length);
-    for (const { index, term, op } of record.ops) out.varint(index).varint(term).bytes(encodeTreeOp(op));
+  switch (record.kind) {
+    case 'snapshot':
+      return yield* append(out.u8(SNAPSHOT).view(), record.bytes);
+    case 'part':
+      writeDigest(out.u8(PART).u53(record.total).u53(record.at), record.digest);
+      return yield* append(out.view(), record.bytes);
+    case 'ops':
+      writeDigest(out.u8(OPS), record.result);
+      assert(record.ops.every((op, i) => op.index > (record.ops[i - 1]?.index ?? 0)), 'S1 ops are recorded in log order');
+      out.varint(record.ops.length);
+      for (const { index, term, op } of record.ops) out.varint(index).varint(term).bytes(encodeTreeOp(op));
+      return out.view();
   }
-  return out.finish();
+}
+
+function* append(head: Uint8Array, bytes: Uint8Array): Generator<void, Uint8Array> {
+  assert(head.length <= HEAD_BYTES, 'C1 a record has room for its head and the largest snapshot');
+  const payload = new Uint8Array(head.length + bytes.length);
+  payload.set(head);
+  yield* copyInSlices(payload, head.length, bytes);
+  return payload;
 }
 
 /** Throws CodecError for damage, and for a record of another place. */
@@ -76,8 +107,12 @@ export function decodeRecord(payload: Uint8Array, place: RecordPlace): ManifestR
     throw new CodecError('manifest record of another place');
   }
   const kind = input.u8();
-  if (kind === 0) return { kind: 'snapshot', manifest: decodeManifest(input.raw(input.remaining)) };
-  if (kind !== 1) throw new CodecError(`manifest record of kind ${kind}`);
+  if (kind === SNAPSHOT) return { kind: 'snapshot', bytes: input.raw(input.remaining) };
+  if (kind === PART) {
+    const [total, at, digest] = [input.u53(), input.u53(), readDigest(input)];
+    return { kind: 'part', total, at, digest, bytes: input.raw(input.remaining) };
+  }
+  if (kind !== OPS) throw new CodecError(`manifest record of kind ${kind}`);
   const result = readDigest(input);
   const n = input.count(3);
   const ops: PositionedOp[] = [];
@@ -87,8 +122,8 @@ export function decodeRecord(payload: Uint8Array, place: RecordPlace): ManifestR
 }
 
 /** The chain after a record. */
-export function chainAfter(payload: Uint8Array): Digest128 {
-  return digest128(payload);
+export function* chainAfter(payload: Uint8Array): Generator<void, Digest128> {
+  return yield* digest128InSlices([payload]);
 }
 
 /** Bytes of one copy on disk. */
@@ -96,20 +131,32 @@ export function copyBytes(payloadBytes: number, scheme: EccScheme): number {
   return Math.ceil((FRAME_BYTES + regionBytes(payloadBytes, scheme)) / PAGE_BYTES) * PAGE_BYTES;
 }
 
-/** One copy of a record, whole pages. */
-export function encodeCopy(place: RecordPlace, copy: 0 | 1, payload: Uint8Array, scheme: EccScheme): Uint8Array {
-  const { region, digest } = encodeBlock(payload, 'manifest', 'none', scheme);
+/** One copy of a record, whole pages, in slices. */
+export function* encodeCopy(place: RecordPlace, copy: 0 | 1, payload: Uint8Array, scheme: EccScheme): Generator<void, Uint8Array> {
+  const out = new Uint8Array(copyBytes(payload.length, scheme));
+  const digest = yield* encodeBlockInSlices(out, FRAME_BYTES, payload, 'manifest', 'none', scheme);
+  writeFrame(out, place, copy, payload.length, digest);
+  return out;
+}
+
+/** The second copy of a record: the first one's bytes, and a frame that says so. */
+export function* secondCopy(first: Uint8Array): Generator<void, Uint8Array> {
+  const out = new Uint8Array(first.length);
+  yield* copyInSlices(out, 0, first);
+  assert(out[COPY_AT] === 0, 'the second copy is made of the first');
+  out[COPY_AT] = 1;
+  new DataView(out.buffer).setUint32(CRC_AT, crc32c(out, 0, 0, CRC_AT), true);
+  return out;
+}
+
+function writeFrame(out: Uint8Array, place: RecordPlace, copy: 0 | 1, payloadBytes: number, digest: Digest64): void {
   const frame = new ByteWriter(FRAME_BYTES);
-  frame.u32(MAGIC).u8(FRAME_VERSION).u8(copy).u16(0).u53(place.generation).u32(place.record).u32(payload.length).u64(digest);
+  frame.u32(MAGIC).u8(FRAME_VERSION).u8(copy).u16(0).u53(place.generation).u32(place.record).u32(payloadBytes).u64(digest);
   writeDigest(frame, place.chain);
   frame.zeros(CRC_AT - frame.length);
   frame.u32(crc32c(frame.view()));
   assert(frame.length === CRC_AT + 4 && frame.length <= FRAME_BYTES, 'the fields of a frame lie where they are looked for');
-  const out = new Uint8Array(copyBytes(payload.length, scheme));
-  assert(out.length >= FRAME_BYTES + region.length, 'a copy has room for its frame and its block');
   out.set(frame.view());
-  out.set(region, FRAME_BYTES);
-  return out;
 }
 
 export interface Frame {
@@ -153,6 +200,6 @@ export function readCopy(
   const decoded = decodeBlock(region, { type: 'manifest', codec: 'none', scheme, payloadBytes, digest });
   if (decoded.kind === 'unreadable') return undefined;
   const copy: 0 | 1 = frame.copy === 0 ? 0 : 1;
-  const clean = equalBytes(encodeCopy(place, copy, decoded.payload, scheme), file.subarray(at, at + length));
+  const clean = equalBytes(atOnce(encodeCopy(place, copy, decoded.payload, scheme)), file.subarray(at, at + length));
   return { payload: decoded.payload, clean };
 }

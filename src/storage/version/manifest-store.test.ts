@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { toHex, utf8 } from '../../base/bytes.js';
 import { FaultDisk } from '../../base/disk/testing/fault-disk.js';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
+import { digest128 } from '../../base/digest.js';
 import type { Disk } from '../../base/disk.js';
 import { codeOf } from '../../base/errors.js';
 import { encodeInternalKey } from '../base/key.js';
@@ -11,6 +12,7 @@ import { Version } from './version.js';
 import { encodeManifest } from './manifest-codec.js';
 import type { ManifestName } from './manifest-record.js';
 import { ManifestStore, type ManifestStoreOptions, type PositionedOp } from './manifest-store.js';
+import { largeVersion } from './testing/large-version.js';
 import { RecordingDisk } from './testing/recording-disk.js';
 import { SMALL_FORMAT } from '../testing/tree-harness.js';
 
@@ -38,10 +40,19 @@ function steps(count: number, bytes = 10): { ops: PositionedOp[]; manifest: Vers
   });
 }
 
+/** A seal behind all of it. */
+function nextStep(version: Version): { ops: PositionedOp[]; manifest: Version } {
+  const at = { term: version.last.term, index: version.last.index + 1 };
+  const op = { kind: 'seal', proposer: 7, format: SMALL_FORMAT } as const;
+  return { ops: [{ ...at, op }], manifest: applyTreeOp(version, op, at).manifest };
+}
+
 class Host {
   readonly disk: Disk;
   name: ManifestName | undefined;
   rotateBytes: number | undefined;
+  recordBytes: number | undefined;
+  workers: ManifestStoreOptions['workers'] = { breathe: () => undefined };
 
   constructor(disk: Disk, name?: ManifestName) {
     this.disk = disk;
@@ -51,21 +62,29 @@ class Host {
   open(): Promise<ManifestStore> {
     const options: ManifestStoreOptions = {
       disk: this.disk,
+      workers: this.workers,
       scheme: SCHEME,
       commitGeneration: async (name) => void (this.name = name),
+      ...(this.recordBytes === undefined ? {} : { recordBytes: this.recordBytes }),
       ...(this.rotateBytes === undefined ? {} : { rotateBytes: this.rotateBytes }),
     };
     return ManifestStore.open(options, this.name, Version.empty());
   }
 }
 
-async function written(count: number): Promise<{ host: Host; path: string; history: ReturnType<typeof steps> }> {
+/** With `recordBytes` the last of it is a snapshot, in parts. */
+async function written(count: number, recordBytes?: number): Promise<{ host: Host; path: string; history: ReturnType<typeof steps> }> {
   const host = new Host(new MemoryDisk());
   const store = await host.open();
-  const history = steps(count);
+  const history = steps(count, recordBytes === undefined ? 10 : 100_000);
   for (const { ops, manifest } of history) await store.append(ops, manifest);
   store.close();
-  return { host, path: store.path, history };
+  if (recordBytes === undefined) return { host, path: store.path, history };
+  host.recordBytes = recordBytes;
+  const again = await host.open();
+  await again.replace(again.manifest);
+  again.close();
+  return { host, path: again.path, history };
 }
 
 async function damage(disk: Disk, path: string, change: (bytes: Uint8Array) => void): Promise<void> {
@@ -114,12 +133,17 @@ describe('ManifestStore', () => {
     await assert.rejects(store.append(first.ops, first.manifest.with({ nextTableId: 9 })), /S2/);
   });
 
-  it('a crash between any two writes leaves the last durable version, or the one that was being written', async () => {
+  it('a crash between any two writes leaves the last durable version, or the one that was being written', () => crashAnywhere());
+
+  it('so does a crash between any two writes of a snapshot in parts', () => crashAnywhere(300));
+
+  async function crashAnywhere(recordBytes?: number): Promise<void> {
     const disk = new RecordingDisk();
     const host = new Host(disk);
     host.rotateBytes = 50_000;
+    host.recordBytes = recordBytes;
     const store = await host.open();
-    const history = steps(8);
+    const history = steps(8, recordBytes === undefined ? 10 : 100_000);
     /** After how many changes each version was durable, and what hard state said at each change. */
     const names: { at: number; name: ManifestName }[] = [];
     const durable = [{ at: disk.changes.length, manifest: Version.empty() }];
@@ -152,15 +176,20 @@ describe('ManifestStore', () => {
         assert.equal(hex((await after.open()).manifest), hex(step.manifest));
       }
     }
-  });
+  }
 
-  it('D1 any one zeroed page and any flipped byte is made up for, and the file replaced', async () => {
-    const { host, path, history } = await written(6);
+  it('D1 any one zeroed page and any flipped byte is made up for, and the file replaced', () => damagedAnywhere());
+
+  it('D1 so it is in a snapshot in parts', () => damagedAnywhere(300));
+
+  async function damagedAnywhere(recordBytes?: number): Promise<void> {
+    const { host, path, history } = await written(6, recordBytes);
     const size = host.disk.sizeOf(path) as number;
     const last = hex(history.at(-1)?.manifest as Version);
     await fc.assert(
       fc.asyncProperty(fc.boolean(), fc.nat(size - 1), fc.integer({ min: 1, max: 255 }), async (page, at, flip) => {
-        const twin = await written(6);
+        const twin = await written(6, recordBytes);
+        const { generation } = twin.host.name as ManifestName;
         await damage(twin.host.disk, path, (bytes) => {
           if (page) bytes.fill(0, at - (at % 4096), at - (at % 4096) + 4096);
           else bytes[at] = (bytes[at] as number) ^ flip;
@@ -168,13 +197,13 @@ describe('ManifestStore', () => {
         const store = await twin.host.open();
         assert.equal(hex(store.manifest), last);
         // Zeroing the padding of a page changes nothing; anything else is noticed.
-        if (!page) assert.equal(store.name.generation, 2, 'a new generation');
+        if (!page) assert.equal(store.name.generation, generation + 1, 'a new generation');
         store.close();
         assert.equal(hex((await twin.host.open()).manifest), last);
       }),
       { numRuns: 60 },
     );
-  });
+  }
 
   it('S4 damage beyond both copies is an error, never silently an older manifest', async () => {
     const { host, path } = await written(4);
@@ -191,6 +220,38 @@ describe('ManifestStore', () => {
     await damage(twin.host.disk, path, (bytes) => bytes.fill(0xee, size - 8192, size - 4096).fill(0xee, size - 4096 + 64, size));
     await assert.rejects(twin.host.open(), (error) => codeOf(error) === 'MANIFEST_UNREADABLE');
   });
+
+  it('S4 parts that are lost, or of another snapshot, are an error', async () => {
+    const { host, path } = await written(6, 120);
+    const pages = (host.disk.sizeOf(path) as number) / 4096;
+    assert(pages > 6, `${pages} pages`);
+    for (let page = 0; page + 1 < pages; page += 2) {
+      const twin = await written(6, 120);
+      await damage(twin.host.disk, path, (bytes) => bytes.fill(0, page * 4096, (page + 2) * 4096));
+      await assert.rejects(twin.host.open(), (error) => codeOf(error) === 'MANIFEST_UNREADABLE', `pages ${page}, ${page + 1}`);
+    }
+    const twin = await written(6, 120);
+    await damage(twin.host.disk, path, (bytes) => bytes.copyWithin(2 * 4096, 4 * 4096, 6 * 4096));
+    await assert.rejects(twin.host.open(), (error) => codeOf(error) === 'MANIFEST_UNREADABLE');
+  });
+
+  it('C1 a version that no block could hold is written, appended to and read back, in slices', async () => {
+    const version = largeVersion(620, 60 * 1024);
+    const host = new Host(new MemoryDisk());
+    let slices = 0;
+    host.workers = { breathe: () => void slices++ };
+    let store = await host.open();
+    await store.replace(version);
+    assert(slices > 1_000, `${slices} slices`);
+    const { ops, manifest } = nextStep(version);
+    await store.append(ops, manifest);
+    store.close();
+    store = await host.open();
+    const digest = (of: Version): string => digest128(encodeManifest(of));
+    assert.equal(digest(store.manifest), digest(manifest));
+    assert.equal(store.name.generation, 2, 'nothing of it was damaged');
+    store.close();
+  }).timeout(120_000);
 
   it('S4 a manifest that is not the one that hard state names is refused', async () => {
     const { host } = await written(2);

@@ -5,21 +5,29 @@
  * goes only after that: at every moment the one that hard state names is whole.
  */
 
-import { assert } from '../../base/assert.js';
+import { assert, must } from '../../base/assert.js';
 import { MiB } from '../../base/bytes.js';
-import { digest128 } from '../../base/digest.js';
+import { digest128InSlices } from '../../base/digest.js';
 import type { Disk, DiskFile } from '../../base/disk.js';
+import { drive } from '../../base/drive.js';
+import type { Workers } from '../../base/env.js';
+import type { Digest128 } from '../../base/ids.js';
 import type { EccScheme } from '../../ecc/scheme.js';
 import { applyTreeOp } from './apply-tree-op.js';
 import type { Version } from './version.js';
-import { encodeManifest } from './manifest-codec.js';
+import { encodeManifestInSlices, manifestPieces } from './manifest-codec.js';
 import { readManifestFile } from './manifest-reader.js';
-import { CHAIN_START, chainAfter, encodeCopy, encodeRecord, PAGE_BYTES, type ManifestName, type ManifestRecord, type PositionedOp, type RecordPlace } from './manifest-record.js';
+import {
+  CHAIN_START, chainAfter, encodeCopy, encodeRecord, PAGE_BYTES, secondCopy, SNAPSHOT_BYTES_MAX,
+  type ManifestName, type PositionedOp, type RecordPlace,
+} from './manifest-record.js';
 
 export type { PositionedOp } from './manifest-record.js';
 
 export interface ManifestStoreOptions {
   readonly disk: Disk;
+  /** Asked between two slices of a version that is large. */
+  readonly workers: Pick<Workers, 'breathe'>;
   readonly scheme: EccScheme;
   /**
    * Durably names a new generation in the hard state; resolves when that is synced. Until then the
@@ -31,6 +39,8 @@ export interface ManifestStoreOptions {
    * quarter of the snapshot. Default 1 MiB.
    */
   readonly rotateBytes?: number;
+  /** Of one record's snapshot or ops, at most. Default: what a block holds. */
+  readonly recordBytes?: number;
 }
 
 const DIR = 'manifest';
@@ -40,6 +50,8 @@ const DIR = 'manifest';
  * takes as long as the version is large.
  */
 const APPENDED_SHARE = 1 / 4;
+/** Of a snapshot that one record cannot hold. */
+const PART_BYTES = 8 * MiB;
 
 export class ManifestStore {
   readonly #options: ManifestStoreOptions;
@@ -77,7 +89,7 @@ export class ManifestStore {
       return store;
     }
     const path = pathOf(expected.generation);
-    const contents = await readManifestFile(options.disk, path, expected, options.scheme);
+    const contents = await readManifestFile(options.disk, path, expected, options.scheme, options.workers);
     const store = new ManifestStore(options, contents.manifest);
     store.#name = expected;
     store.#offset = contents.offset;
@@ -123,13 +135,21 @@ export class ManifestStore {
     let applied = this.#manifest;
     for (const { op, index, term } of ops) applied = applyTreeOp(applied, op, { index, term }).manifest;
     assert(ops.length > 0 && applied.last.index === result.last.index, 'S1 what is recorded is a step of the log, and all of it');
-    const digest = digest128(encodeManifest(result));
-    assert(digest128(encodeManifest(applied)) === digest, 'S2 the ops lead to the manifest that is recorded');
+    const digest = await this.#sliced(digest128InSlices(manifestPieces(result)));
+    const reached = await this.#sliced(digest128InSlices(manifestPieces(applied)));
+    assert(reached === digest, 'S2 the ops lead to the manifest that is recorded');
     if (this.#stale || this.#file === undefined || this.#outgrown) return this.replace(result);
+    const payload = await this.#sliced(encodeRecord(this.#place, { kind: 'ops', ops, result: digest }));
+    // C1 Edits name bounds that may be long, and many of them may wait for one that is owed.
+    if (payload.length > this.#recordBytes) return this.replace(result);
     await this.#exclusive(async () => {
-      await this.#write(this.#file as DiskFile, { kind: 'ops', ops, result: digest });
+      await this.#write(this.#file as DiskFile, payload);
       this.#manifest = result;
     });
+  }
+
+  get #recordBytes(): number {
+    return this.#options.recordBytes ?? SNAPSHOT_BYTES_MAX;
   }
 
   get #outgrown(): boolean {
@@ -152,12 +172,11 @@ export class ManifestStore {
       this.#offset = 0;
       this.#place = { generation, record: 0, chain: CHAIN_START };
       try {
-        await this.#write(file, { kind: 'snapshot', manifest });
+        const digest = await this.#writeSnapshot(file, manifest);
         this.#snapshotBytes = this.#offset;
         await this.#options.disk.syncDir(DIR);
-        const name = { generation, digest: this.#place.chain };
+        const name = { generation, digest };
         await this.#options.commitGeneration(name);
-        assert(this.#place.record === 1, 'S4 a generation is named by its first record');
         this.#name = name;
       } catch (error) {
         file.close();
@@ -176,17 +195,40 @@ export class ManifestStore {
     this.#stale = true;
   }
 
+  /** In one record, or in parts; gives the digest of its first record: a generation's name. */
+  async #writeSnapshot(file: DiskFile, manifest: Version): Promise<Digest128> {
+    const bytes = await this.#sliced(encodeManifestInSlices(manifest));
+    assert(this.#place.record === 0, 'S4 a generation is named by its first record');
+    if (bytes.length <= this.#recordBytes) {
+      await this.#write(file, await this.#sliced(encodeRecord(this.#place, { kind: 'snapshot', bytes })));
+      return this.#place.chain;
+    }
+    const digest = await this.#sliced(digest128InSlices([bytes]));
+    let first: Digest128 | undefined;
+    const partBytes = Math.min(PART_BYTES, this.#recordBytes);
+    for (let at = 0; at < bytes.length; at += partBytes) {
+      const part = { kind: 'part', total: bytes.length, digest, at, bytes: bytes.subarray(at, at + partBytes) } as const;
+      await this.#write(file, await this.#sliced(encodeRecord(this.#place, part)));
+      first ??= this.#place.chain;
+    }
+    return must(first, 'S4 a snapshot in parts has a first one');
+  }
+
   /** Both copies, each synced before anything else happens. */
-  async #write(file: DiskFile, record: ManifestRecord): Promise<void> {
-    const payload = encodeRecord(this.#place, record);
-    for (const copy of [0, 1] as const) {
-      const bytes = encodeCopy(this.#place, copy, payload, this.#options.scheme);
+  async #write(file: DiskFile, payload: Uint8Array): Promise<void> {
+    const first = await this.#sliced(encodeCopy(this.#place, 0, payload, this.#options.scheme));
+    for (const bytes of [first, await this.#sliced(secondCopy(first))]) {
       assert(this.#offset % PAGE_BYTES === 0 && bytes.length % PAGE_BYTES === 0, 'a copy of a record is whole pages: damage of one page hits one copy');
       await file.write(bytes, this.#offset);
       await file.sync();
       this.#offset += bytes.length;
     }
-    this.#place = { generation: this.#place.generation, record: this.#place.record + 1, chain: chainAfter(payload) };
+    const chain = await this.#sliced(chainAfter(payload));
+    this.#place = { generation: this.#place.generation, record: this.#place.record + 1, chain };
+  }
+
+  async #sliced<T>(work: Generator<void, T>): Promise<T> {
+    return drive(work, this.#options.workers);
   }
 
   async #exclusive(work: () => Promise<void>): Promise<void> {

@@ -4,16 +4,17 @@
  * assert that it still holds afterwards.
  */
 
+import { SLICE_BYTES } from '../../base/drive.js';
 import type { TableId } from '../../base/ids.js';
 import { comparePrefixes } from '../base/key.js';
 import { LEVELS } from '../base/settings.js';
 import { minTableBytes } from '../table/footer.js';
-import { isSorted } from '../table/key-span.js';
+import { isSorted, type KeySpan } from '../table/key-span.js';
 import type { VersionFields } from './version.js';
 
-/** What is wrong with it; undefined: nothing. */
-export function shapeProblem(version: VersionFields): string | undefined {
-  return positionProblem(version) ?? levelsProblem(version) ?? pendingProblem(version);
+/** What is wrong with it, looked for in slices; undefined: nothing. */
+export function* shapeProblem(version: VersionFields): Generator<void, string | undefined> {
+  return positionProblem(version) ?? (yield* levelsProblem(version)) ?? pendingProblem(version);
 }
 
 function positionProblem({ flushed, last, nextTableId }: VersionFields): string | undefined {
@@ -21,17 +22,25 @@ function positionProblem({ flushed, last, nextTableId }: VersionFields): string 
   return nextTableId >= 1 ? undefined : `next table id ${nextTableId}`;
 }
 
-function levelsProblem({ levels, nextTableId }: VersionFields): string | undefined {
+function* levelsProblem({ levels, nextTableId }: VersionFields): Generator<void, string | undefined> {
   if (levels.length !== LEVELS) return `${levels.length} levels`;
   const ids = new Set<TableId>();
+  let compared = 0;
   for (const [level, tables] of levels.entries()) {
-    for (const { id, smallest, largest, bytes, scheme } of tables) {
+    let before: KeySpan | undefined;
+    for (const table of tables) {
+      const { id, smallest, largest, bytes, scheme } = table;
       if (id < 1 || id >= nextTableId || ids.has(id)) return `table id ${id} was not given out, or twice`;
       if (comparePrefixes(smallest, largest) > 0) return `table ${id} ends before it begins`;
       if (bytes < minTableBytes(scheme)) return `table ${id} of ${bytes} bytes`;
       ids.add(id);
+      if (level > 0 && before !== undefined && !isSorted([before, table])) return `tables of level ${level} overlap or are not sorted`;
+      before = table;
+      compared += smallest.length + largest.length;
+      if (compared < SLICE_BYTES) continue;
+      compared = 0;
+      yield;
     }
-    if (level > 0 && !isSorted(tables)) return `tables of level ${level} overlap or are not sorted`;
   }
   return undefined;
 }

@@ -105,8 +105,10 @@ export async function remembered({ world, context }: Trial, node: SimNode): Prom
     const hardState = store.current;
     if (hardState === undefined) throw new Error('there is no hard state');
     const manifests = await ManifestStore.open(
-      { disk, scheme: DEFAULT_TREE_SETTINGS.format.scheme, commitGeneration: ({ generation, digest }) =>
-        store.update({ manifestGeneration: generation, manifestDigest: digest }) },
+      {
+        disk, workers: { breathe: () => undefined }, scheme: DEFAULT_TREE_SETTINGS.format.scheme,
+        commitGeneration: ({ generation, digest }) => store.update({ manifestGeneration: generation, manifestDigest: digest }),
+      },
       { generation: hardState.manifestGeneration, digest: hardState.manifestDigest }, Version.empty(),
     );
     const { manifest } = manifests;
