@@ -4,6 +4,7 @@
  */
 
 import { assert } from './assert.js';
+import { copyInSlices } from './drive.js';
 import { CodecError } from './errors.js';
 
 export const EMPTY = new Uint8Array(0);
@@ -89,6 +90,8 @@ const wide = new DataView(new ArrayBuffer(8));
 export class ByteWriter {
   #bytes: Uint8Array;
   #length = 0;
+  #owedFrom = Infinity;
+  readonly #owed: { readonly at: number; readonly bytes: Uint8Array }[] = [];
 
   constructor(capacity = 256) {
     this.#bytes = new Uint8Array(capacity);
@@ -161,8 +164,20 @@ export class ByteWriter {
 
   raw(bytes: Uint8Array): this {
     const at = this.#room(bytes.length);
-    this.#bytes.set(bytes, at);
+    if (bytes.length >= this.#owedFrom) this.#owed.push({ at, bytes });
+    else this.#bytes.set(bytes, at);
     return this;
+  }
+
+  /** From now on what is so long gets its place only, until `settle` copies it there. */
+  owe(from: number): this {
+    this.#owedFrom = from;
+    return this;
+  }
+
+  /** Copies, in slices, what is owed. Nothing is written meanwhile. */
+  *settle(): Generator<void, void> {
+    for (const { at, bytes } of this.#owed.splice(0)) yield* copyInSlices(this.#bytes, at, bytes);
   }
 
   /** A varint length, then the bytes. */

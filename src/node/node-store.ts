@@ -3,11 +3,10 @@
  * meanwhile (`server stopped`): then the outcome is unknown.
  *
  * A put, step by step:
- *   1. the request is checked against every limit of etcd's (`replica/kv/validate.ts`), and whether
- *      this member may take more. If a block is lost, what applying needs is read first: better
- *      this request fails than apply;
+ *   1. the request is checked against every limit of etcd's (`replica/kv/validate.ts`). If a block
+ *      is lost, what applying needs is read first: better this request fails than apply;
  *   2. it gets an id (member, incarnation, sequence) and is remembered until its entry is applied
- *      here (`replica/consensus/proposals.ts`);
+ *      here (`replica/consensus/proposals.ts`). While this member cannot keep up, it waits there;
  *   3. the Raft driver batches what arrived in one turn: a leader appends it, a follower forwards
  *      it (`replica/consensus/raft-driver.ts`);
  *   4. one write and one sync of the log carry the batch, while the leader's messages are on their
@@ -40,11 +39,6 @@ import type { MemberInfo, NodeStatus, Store } from './store.js';
 
 /** The part of healing that the store reports and starts. */
 export type HealingControl = Pick<Healing, 'hints' | 'counters' | 'scrubStatus' | 'scrub' | 'anyBlockLost'>;
-
-/** Beyond these, proposals are refused: the node must catch up first. */
-const MAX_SEALED = 8;
-const MAX_BACKLOG = 5_000;
-const MAX_OWED = 64;
 
 export class NodeStore implements Store {
   readonly memberId: NodeId;
@@ -128,7 +122,6 @@ export class NodeStore implements Store {
 
   async #propose(command: KvCommand): Promise<KvResponse> {
     validateCommand(command);
-    this.#admit();
     // What applying needs is read first: better this request fails than apply.
     if (this.#healing.anyBlockLost()) await this.#replica.reads.prefetch(command);
     return this.#replica.proposals.propose(command);
@@ -137,16 +130,5 @@ export class NodeStore implements Store {
   async #writeTxn(request: TxnRequest): Promise<TxnResponse> {
     const response = await this.#propose({ kind: 'txn', request });
     return (response as Extract<KvResponse, { kind: 'txn' }>).response;
-  }
-
-  #admit(): void {
-    const { tree, applier } = this.#replica;
-    // The leader seals no further while flushes wait, and then the active memtable is what grows.
-    const full = (this.#replica.settings?.memtableBytes ?? Infinity) * MAX_SEALED;
-    if (
-      tree.sealedMemtables > MAX_SEALED || tree.memtableBytes > full || applier.backlog > MAX_BACKLOG || tree.owed().length > MAX_OWED
-    ) {
-      throw new EtcdError('TOO_MANY_REQUESTS');
-    }
   }
 }

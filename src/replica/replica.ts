@@ -28,6 +28,7 @@ import type { Version } from '../storage/version/version.js';
 import { Applier } from './apply/applier.js';
 import { ClusterVersionRaiser } from './consensus/cluster-version.js';
 import { Gossip } from './consensus/gossip.js';
+import { Load } from './consensus/load.js';
 import { Proposals } from './consensus/proposals.js';
 import { RaftDriver } from './consensus/raft-driver.js';
 import type { RaftOutput } from './consensus/raft-hooks.js';
@@ -115,8 +116,10 @@ export class Replica {
     const proposer = (this.proposer = new TreeProposer(leadership, driver));
     const gossip = (this.gossip = new Gossip({ env, membership, progress, clientUrls, state }));
     const bootstrap = new Bootstrap({ ...common, driver, settings: options.settings });
+    const load = new Load({ ...common, driver });
     const proposals = (this.proposals = new Proposals(
-      { events, clock, leadership, driver }, { incarnation, timeoutMs, maxPending: MAX_PENDING, retryMs: RETRY_MS },
+      { events, clock, workers: env.workers, leadership, load, driver },
+      { incarnation, timeoutMs, maxPending: MAX_PENDING, retryMs: RETRY_MS },
     ));
     const clusterVersion = new ClusterVersionRaiser({ ...common, gossip, driver });
     const announcement = new Announcement({ self: membership.self, incarnation, state, proposals });

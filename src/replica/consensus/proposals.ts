@@ -3,27 +3,34 @@
  * incarnation, sequence) and may be proposed again whenever it may have been lost, to whoever leads
  * then: it is applied once, by the state machine's window of applied ids. So a failover costs the
  * election and nothing more.
+ *
+ * C1 What waits is bounded, in number and bytes; what is beyond is refused. The driver is handed so
+ * much in one turn, and nothing while this member cannot keep up: a short overload makes clients
+ * wait, and only one that lasts as long as a request may refuses them.
  */
 
 import { assert } from '../../base/assert.js';
 import { MiB } from '../../base/bytes.js';
 import { Deferred } from '../../base/deferred.js';
-import type { Clock } from '../../base/env.js';
+import { drive } from '../../base/drive.js';
+import type { Clock, Workers } from '../../base/env.js';
 import type { EventSink } from '../../base/events.js';
 import type { NodeId } from '../../base/ids.js';
 import { MAX_ENTRY_BYTES } from '../base/limits.js';
 import type { Leadership } from '../state/leadership.js';
-import { encodeKv } from '../entry/entry.js';
+import { encodeKv, encodeKvInSlices, isLong, sizeOfCommand } from '../entry/entry.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import { APPLIED_WINDOW, type ProposalId } from '../kv/applied-ids.js';
 import type { KvCommand, KvResponse } from '../kv/command.js';
+import type { Load } from './load.js';
 import type { RaftDriver } from './raft-driver.js';
 
 interface Pending {
   readonly sequence: number;
   readonly data: Uint8Array;
   readonly deadline: number;
-  proposedAt: number;
+  /** When it was last handed to the driver; undefined: not yet, and nobody else has seen it. */
+  proposedAt: number | undefined;
   /**
    * Doubles with every attempt under one leader: repeating itself is no cure for a cluster that is
    * slow.
@@ -38,7 +45,9 @@ export type Proposer = Pick<RaftDriver, 'propose'>;
 export interface ProposalsParts {
   readonly events: EventSink;
   readonly clock: Clock;
+  readonly workers: Workers;
   readonly leadership: Leadership;
+  readonly load: Pick<Load, 'full'>;
   readonly driver: Proposer;
 }
 
@@ -59,13 +68,27 @@ export interface ProposalsOptions {
 const SLOW_BYTES = 8 * MiB;
 /** Encoded commands in flight; more are refused. */
 const MAX_PENDING_BYTES = 256 * MiB;
+/** Handed to the driver in one turn, but for the one that goes beyond. */
+const TURN_BYTES = MiB;
+const TURN_COUNT = 1024;
+/** How often it is looked whether this member keeps up again. */
+const FULL_MS = 10;
 
 export class Proposals {
   readonly #parts: ProposalsParts;
   readonly #options: ProposalsOptions;
   readonly #member: NodeId;
-  /** In order of sequence; at most `maxPending`, and `#bytes` is what they are together. */
+  /**
+   * In order of sequence; with those in the making at most `maxPending`, and `#bytes` is what they
+   * are together.
+   */
   readonly #pending = new Map<number, Pending>();
+  /** Of them, those that the driver is to be handed, in this order. */
+  readonly #queue = new Set<Pending>();
+  /** The queue is looked at again without anybody's doing. */
+  #scheduled = false;
+  /** Long ones, while their entries are made. */
+  #making = 0;
   /** Of the last proposal: only grows, so that no id of this life comes twice. */
   #sequence = 0;
   #bytes = 0;
@@ -84,7 +107,7 @@ export class Proposals {
   }
 
   get size(): number {
-    return this.#pending.size;
+    return this.#pending.size + this.#making;
   }
 
   /**
@@ -92,22 +115,45 @@ export class Proposals {
    * STOPPED of a proposal that was in flight, leave the outcome unknown.
    */
   propose(command: KvCommand): Promise<KvResponse> {
-    const { incarnation, timeoutMs, maxPending, retryMs } = this.#options;
+    const { incarnation, maxPending } = this.#options;
     if (this.#stopped) return Promise.reject(new EtcdError('STOPPED'));
-    if (this.#pending.size >= maxPending || this.#bytes >= MAX_PENDING_BYTES) return Promise.reject(new EtcdError('TOO_MANY_REQUESTS'));
-    const sequence = ++this.#sequence;
-    const data = encodeKv({ member: this.#member, incarnation, sequence }, command);
+    if (this.size >= maxPending || this.#bytes >= MAX_PENDING_BYTES) return Promise.reject(new EtcdError('TOO_MANY_REQUESTS'));
+    const id = { member: this.#member, incarnation, sequence: ++this.#sequence };
+    const bytes = sizeOfCommand(command);
+    if (isLong(bytes)) return this.#proposeLong(id, command, bytes);
+    return this.#add(id.sequence, encodeKv(id, command));
+  }
+
+  async #proposeLong(id: ProposalId, command: KvCommand, bytes: number): Promise<KvResponse> {
+    this.#making++;
+    this.#bytes += bytes;
+    let data: Uint8Array;
+    try {
+      const made = drive(encodeKvInSlices(id, command), this.#parts.workers);
+      data = made instanceof Promise ? await made : made;
+    } finally {
+      this.#making--;
+      this.#bytes -= bytes;
+    }
+    if (this.#stopped) throw new EtcdError('STOPPED');
+    return this.#add(id.sequence, data);
+  }
+
+  #add(sequence: number, data: Uint8Array): Promise<KvResponse> {
     // C1 Whatever the limit of the node's clients is: what does not fit further on is refused here.
     if (data.length > MAX_ENTRY_BYTES) return Promise.reject(new EtcdError('REQUEST_TOO_LARGE'));
+    const { timeoutMs, maxPending, retryMs } = this.#options;
+    assert(!this.#pending.has(sequence), 'S2 a sequence is used once');
+    assert(this.size < maxPending, 'S2 proposals in flight are bounded');
     const now = this.#parts.clock.now();
     this.#bytes += data.length;
-    assert(!this.#pending.has(sequence), 'S2 a sequence is used once');
-    assert(this.#pending.size < maxPending, 'S2 proposals in flight are bounded');
     const answer = new Deferred<KvResponse>();
     const extraMs = extraMsFor(data);
     const deadline = now + timeoutMs + extraMs;
-    this.#pending.set(sequence, { sequence, data, deadline, proposedAt: now, retryMs: retryMs + extraMs, answer });
-    this.#parts.driver.propose(data);
+    const pending: Pending = { sequence, data, deadline, proposedAt: undefined, retryMs: retryMs + extraMs, answer };
+    this.#pending.set(sequence, pending);
+    if (this.#queue.size === 0 && !this.#parts.load.full) this.#hand(pending, now);
+    else this.#wait(pending);
     return answer.promise;
   }
 
@@ -137,12 +183,14 @@ export class Proposals {
     if (leader === this.#leader) return;
     this.#leader = leader;
     if (leader === 0 || this.#pending.size === 0) return;
-    const now = this.#parts.clock.now();
+    // Anew: in order of sequence, whoever waited before.
+    this.#queue.clear();
     for (const pending of this.#pending.values()) {
       pending.retryMs = this.#options.retryMs + extraMsFor(pending.data);
-      this.#again(pending, now);
+      this.#queue.add(pending);
     }
     this.#parts.events.emit({ type: 'proposal-reproposed', count: this.#pending.size, leader });
+    this.#handOn();
   }
 
   /** Called a few times a second: time-outs, and proposals that a lost message swallowed. */
@@ -151,20 +199,24 @@ export class Proposals {
     for (const pending of this.#pending.values()) {
       if (now >= pending.deadline) {
         this.#remove(pending);
-        this.#parts.events.emit({ type: 'proposal-failed', code: 'TIMEOUT' });
-        pending.answer.reject(new EtcdError(this.#leader === 0 ? 'TIMEOUT_LEADER_FAIL' : 'TIMEOUT'));
-      } else if (this.#leader !== 0 && now - pending.proposedAt >= pending.retryMs) {
+        const code = pending.proposedAt === undefined ? 'TOO_MANY_REQUESTS' : this.#leader === 0 ? 'TIMEOUT_LEADER_FAIL' : 'TIMEOUT';
+        this.#parts.events.emit({ type: 'proposal-failed', code });
+        pending.answer.reject(new EtcdError(code));
+      } else if (this.#leader !== 0 && pending.proposedAt !== undefined && now - pending.proposedAt >= pending.retryMs) {
         pending.retryMs *= 2;
-        this.#again(pending, now);
+        pending.proposedAt = now;
+        this.#queue.add(pending);
       }
     }
+    this.#handOn();
   }
 
   stop(): void {
     this.#stopped = true;
-    for (const pending of this.#pending.values()) pending.answer.reject(new EtcdError('STOPPED'));
-    this.#pending.clear();
-    this.#bytes = 0;
+    for (const pending of this.#pending.values()) {
+      this.#remove(pending);
+      pending.answer.reject(new EtcdError('STOPPED'));
+    }
   }
 
   /** Of this life of this member: a sequence means nothing without these. */
@@ -173,13 +225,47 @@ export class Proposals {
   }
 
   #remove(pending: Pending): void {
+    this.#queue.delete(pending);
     const waited = this.#pending.delete(pending.sequence);
     assert(waited, 'a proposal is answered once');
     this.#bytes -= pending.data.length;
-    assert(this.#bytes >= 0 && (this.#pending.size > 0 || this.#bytes === 0), 'bytes are given back with their proposal');
+    assert(this.#bytes >= 0 && (this.size > 0 || this.#bytes === 0), 'bytes are given back with their proposal');
   }
 
-  #again(pending: Pending, now: number): void {
+  /** As much of the queue as one turn takes; the rest in later ones. */
+  #handOn(): void {
+    const now = this.#parts.clock.now();
+    let bytes = 0;
+    let count = 0;
+    for (const pending of this.#queue) {
+      if (this.#stopped || bytes >= TURN_BYTES || count >= TURN_COUNT || this.#parts.load.full) break;
+      this.#queue.delete(pending);
+      this.#hand(pending, now);
+      bytes += pending.data.length;
+      count++;
+    }
+    if (this.#queue.size > 0) this.#schedule();
+  }
+
+  #wait(pending: Pending): void {
+    this.#queue.add(pending);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    const { clock, load } = this.#parts;
+    const look = (): void => {
+      this.#scheduled = false;
+      this.#handOn();
+    };
+    if (load.full) clock.setTimer(FULL_MS, look);
+    else clock.defer(look);
+  }
+
+  #hand(pending: Pending, now: number): void {
+    assert(!this.#stopped && this.#pending.get(pending.sequence) === pending, 'S2 what is handed on is waited for');
     pending.proposedAt = now;
     this.#parts.driver.propose(pending.data);
   }

@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { EMPTY, utf8 } from '../../base/bytes.js';
+import { atOnce } from '../../base/drive.js';
 import { codeOf } from '../../base/errors.js';
 import { DEFAULT_TREE_SETTINGS } from '../../storage/base/settings.js';
 import { put } from '../../api/testing/requests.js';
-import { decodeLogRecord, encodeBootstrap, encodeClusterVersion, encodeKv, encodeTreeOp, isCopySound } from './entry.js';
+import type { KvCommand } from '../kv/command.js';
+import {
+  decodeLogRecord, encodeBootstrap, encodeClusterVersion, encodeKv, encodeKvInSlices, encodeTreeOp, isCopySound, sizeOfCommand,
+} from './entry.js';
 import { EntryError } from './errors.js';
 import { sealed } from './testing/sealed.js';
 
@@ -23,6 +28,24 @@ describe('entries of the log', () => {
     assert.ok(kv?.kind === 'kv' && kv.command.kind === 'put');
     assert.deepEqual(kv.id, { member: 7, incarnation: 2, sequence: 9 });
     assert.deepEqual(decodeLogRecord(encodeClusterVersion(3)), { kind: 'cluster-version', version: 3 });
+  });
+
+  it('C1 an entry made in slices is the one that is made at once', () => {
+    const id = { member: 7, incarnation: 2, sequence: 9 };
+    const long = new Uint8Array(300_000).fill(7);
+    const compare = { result: 'equal', target: { kind: 'value', value: long }, key: utf8('k'), rangeEnd: EMPTY } as const;
+    const inner = { kind: 'put', request: { ...put('x', 'y'), value: long } } as const;
+    const nested = { kind: 'txn', request: { compare: [], success: [inner], failure: [] } } as const;
+    const requests: KvCommand[] = [
+      { kind: 'put', request: { ...put('key', ''), value: long, lease: 77n } },
+      { kind: 'txn', request: { compare: [compare], success: [nested], failure: [{ kind: 'put', request: put('a', 'b') }] } },
+      { kind: 'delete-range', request: { key: long.subarray(0, 70_000), rangeEnd: long.subarray(0, 65_536), prevKv: true } },
+    ];
+    for (const command of requests) {
+      const data = atOnce(encodeKvInSlices(id, command));
+      assert.deepEqual(Buffer.from(data), Buffer.from(encodeKv(id, command)));
+      assert.ok(sizeOfCommand(command) >= data.length && sizeOfCommand(command) < data.length + 1_000);
+    }
   });
 
   it('S1 no flipped bit and no cut passes for what the proposer made', () => {

@@ -11,10 +11,11 @@
  */
 
 import { assert } from '../../base/assert.js';
-import { ByteReader, ByteWriter, KiB, MiB } from '../../base/bytes.js';
-import { crc32c } from '../../base/crc32c.js';
+import { ByteReader, ByteWriter, KiB } from '../../base/bytes.js';
+import { crc32c, crc32cInSlices } from '../../base/crc32c.js';
 import { messageOf } from '../../base/errors.js';
 import type { ClusterVersion } from '../../base/ids.js';
+import type { RequestOp } from '../../api/requests.js';
 import type { Entry } from '../../raft/types.js';
 import { readTreeSettings, writeTreeSettings, type TreeSettings } from '../../storage/base/settings.js';
 import type { TreeOp } from '../../storage/version/tree-op.js';
@@ -51,26 +52,62 @@ export function encodeBootstrap(settings: TreeSettings): Uint8Array {
   return readsBack(seal(out), 'bootstrap');
 }
 
-/** An entry that is larger is written into a buffer of its own, and copied once. */
-const SCRATCH_BYTES = 4 * MiB;
-/** What it has besides its value, at most: its key above all. */
-const HEAD_BYTES = 128 * KiB;
+/** An entry that is larger is written into a buffer of its own, in slices, and copied once. */
+const SCRATCH_BYTES = 512 * KiB;
+/** What an operation has besides its bytes, and what an entry has besides its operations. */
+const HEAD_BYTES = 64;
+/** Bytes of a key or value that are copied in slices. */
+const OWED_FROM = 64 * KiB;
 /** Holds the largest entry so far that was made here. */
 let scratch = new ByteWriter(4096);
 
 export function encodeKv(id: ProposalId, command: KvCommand): Uint8Array {
   assert(id.incarnation > 0 && id.sequence > 0, 'S2 a proposal has a name');
-  const large = command.kind === 'put' && command.request.value.length > SCRATCH_BYTES ? command.request.value.length : 0;
-  const out = begin(large === 0 ? scratch.reset() : new ByteWriter(large + HEAD_BYTES), KV);
+  const out = begin(scratch.reset(), KV);
   encodeProposalId(out, id);
   encodeKvCommand(out, command);
-  if (large === 0) {
-    const data = seal(out);
-    if (data.length > SCRATCH_BYTES) scratch = new ByteWriter(4096);
-    return data;
+  const data = seal(out);
+  if (data.length > SCRATCH_BYTES) scratch = new ByteWriter(4096);
+  return data;
+}
+
+/** The same, in slices: for what is of many bytes. The command stays as it is meanwhile. */
+export function* encodeKvInSlices(id: ProposalId, command: KvCommand): Generator<void, Uint8Array> {
+  assert(id.incarnation > 0 && id.sequence > 0, 'S2 a proposal has a name');
+  const out = begin(new ByteWriter(sizeOfCommand(command)).owe(OWED_FROM), KV);
+  encodeProposalId(out, id);
+  encodeKvCommand(out, command);
+  yield* out.settle();
+  const data = out.view();
+  out.patchU32(CRC_AT, yield* crc32cInSlices(data, crc32c(data, 0, 0, CRC_AT), ENVELOPE_BYTES));
+  return data;
+}
+
+/** Bytes of the entry that says `command`, or a little more. */
+export function sizeOfCommand(command: KvCommand): number {
+  return HEAD_BYTES + (command.kind === 'compact' ? 0 : sizeOfOp(command));
+}
+
+function sizeOfOp(op: RequestOp): number {
+  switch (op.kind) {
+    case 'put': return HEAD_BYTES + op.request.key.length + op.request.value.length;
+    case 'delete-range':
+    case 'range': return HEAD_BYTES + op.request.key.length + op.request.rangeEnd.length;
+    case 'empty': return HEAD_BYTES;
+    case 'txn': {
+      let bytes = HEAD_BYTES;
+      for (const { key, rangeEnd, target } of op.request.compare) {
+        bytes += HEAD_BYTES + key.length + rangeEnd.length + (target.kind === 'value' ? target.value.length : 0);
+      }
+      for (const ops of [op.request.success, op.request.failure]) for (const nested of ops) bytes += sizeOfOp(nested);
+      return bytes;
+    }
   }
-  out.patchU32(CRC_AT, checksum(out.view()));
-  return out.view();
+}
+
+/** Whether an entry of so many bytes is made in slices. */
+export function isLong(bytes: number): boolean {
+  return bytes > SCRATCH_BYTES;
 }
 
 export function encodeTreeOp(op: TreeOp): Uint8Array {
