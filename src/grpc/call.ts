@@ -11,6 +11,7 @@
  */
 
 import { assert } from '../base/assert.js';
+import { KiB } from '../base/bytes.js';
 import { Http2Code } from '../http2/error-code.js';
 import type { Http2Stream } from '../http2/stream.js';
 import type { CallHead } from './call-head.js';
@@ -19,6 +20,9 @@ import { Expiring } from './deadlines.js';
 import type { ServerCall } from './method.js';
 import type { Shared } from './shared.js';
 import { CANCELLED, DEADLINE_EXCEEDED, type RpcStatus } from './status.js';
+
+/** Smaller requests do not count while they are carried out: streams are bounded, too. */
+const CARRIED_LEAST = 16 * KiB;
 
 const REQUEST_LATE: RpcStatus = { code: Code.DEADLINE_EXCEEDED, details: 'grpc: the request took too long to come' };
 
@@ -38,6 +42,8 @@ export abstract class Call extends Expiring implements ServerCall {
   #startedAt = 0;
   #watchedAt = Infinity;
   #unreadBytes = 0;
+  /** Of the request, which its handler may hold until it comes back. */
+  #carriedBytes = 0;
   #onCancel: (() => void)[] | undefined = undefined;
 
   constructor(shared: Shared) {
@@ -164,6 +170,17 @@ export abstract class Call extends Expiring implements ServerCall {
     if (this.shared.limits.receiveMs > 0) this.#watch(is ? this.shared.clock.now() : 0, is);
   }
 
+  /**
+   * Counts a request that a handler gets, until the handler has come back: whoever leaves lets go
+   * of nothing that is still worked on. False: there is no room.
+   */
+  protected carry(bytes: number): boolean {
+    if (bytes < CARRIED_LEAST) return true;
+    if (!this.shared.carried.take(bytes)) return false;
+    this.#carriedBytes = bytes;
+    return true;
+  }
+
   /** Counts an answer that goes out, until the call is over. */
   protected countUnread(bytes: number): void {
     this.#unreadBytes = bytes;
@@ -199,6 +216,8 @@ export abstract class Call extends Expiring implements ServerCall {
   #leave(): void {
     if (!this.#over || this.running) return;
     const stream = this.stream as Http2Stream;
+    this.shared.carried.giveBack(this.#carriedBytes);
+    this.#carriedBytes = 0;
     stream.app = undefined;
     this.stream = undefined;
     this.head = undefined;

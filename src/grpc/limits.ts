@@ -5,7 +5,8 @@ export interface GrpcLimits {
   readonly maxReceiveBytes: number;
   /**
    * Bytes of requests that have come in part, that wait for their end or to be inflated, or that no
-   * handler has asked for, over all calls of all connections; beyond them calls are refused.
+   * handler has asked for, over all calls of all connections; beyond them calls are refused. As
+   * many again of requests that are being carried out.
    */
   readonly maxUnfinishedBytes: number;
   /**

@@ -41,8 +41,8 @@ export class GrpcServer implements RequestHandler {
   }
 
   get held(): Held {
-    const { calls, deadlines, unfinished, unread } = this.#shared;
-    return { calls, deadlines: deadlines.size, unfinishedBytes: unfinished.taken, unreadBytes: unread.bytes };
+    const { calls, deadlines, unfinished, carried, unread } = this.#shared;
+    return { calls, deadlines: deadlines.size, unfinishedBytes: unfinished.taken + carried.taken, unreadBytes: unread.bytes };
   }
 
   /** The connections are closed: no deadline is kept any more. */

@@ -29,6 +29,8 @@ export class Shared implements SharedParts {
   readonly unread: UnreadAnswers;
   /** Requests that have come in part. */
   readonly unfinished: ByteBudget;
+  /** Requests that are being carried out. */
+  readonly carried: ByteBudget;
   readonly memory = new MessageBytes();
   /** Calls that are not over, or whose handler has not come back. */
   calls = 0;
@@ -43,6 +45,7 @@ export class Shared implements SharedParts {
     this.deadlines = new Deadlines(parts.clock);
     this.unread = new UnreadAnswers(parts.limits.maxUnreadBytes);
     this.unfinished = new ByteBudget(parts.limits.maxUnfinishedBytes);
+    this.carried = new ByteBudget(parts.limits.maxUnfinishedBytes);
   }
 
   /** What goes before a message of so many bytes; overwritten by the next. */

@@ -100,7 +100,7 @@ export abstract class SingleRequestCall extends Call {
   }
 
   #admit(request: Uint8Array): void {
-    const refusal = this.shared.guard.refuse(this);
+    const refusal = this.shared.guard.refuse(this) ?? (this.carry(request.length) ? undefined : NO_ROOM);
     if (refusal === undefined) this.handle(request);
     else this.refuse(refusal);
   }
