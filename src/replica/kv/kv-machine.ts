@@ -16,12 +16,13 @@ import type { LogIndex, NodeId, Revision } from '../../base/ids.js';
 import {
   SYSTEM_SPACE, USER_SPACE, type ReadView, type ReadableTree, type TreeWrite,
 } from '../../storage/base/read-view.js';
+import { VersionSlot } from '../../storage/base/version-slot.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import { AppliedIds, type ProposalId } from './applied-ids.js';
-import { deleteOne, deleteRange, leaseCheck, put, recordOfPut, type LeaseSet, type WriteRules } from './operations.js';
-import { Overlay, type Changes } from './overlay.js';
+import { deleteOne, deleteRange, keyValueOf, leaseCheck, put, recordOfPut, type LeaseSet, type WriteRules } from './operations.js';
+import { Overlay, tombstone, type Changes } from './overlay.js';
 import { Pace, SLICE_KEYS } from './pace.js';
-import { toKeyValue, type StoreState } from './range.js';
+import type { StoreState } from './range.js';
 import { ResponseBudget } from './response-budget.js';
 import { SYSTEM_KEYS, systemWrite } from './system-keys.js';
 import { TxnRun } from './txn.js';
@@ -76,6 +77,8 @@ export class KvMachine {
   #applying = false;
   /** Changes of that entry are in the tree, and not all: it is not given up any more. */
   #staging = false;
+  /** What was looked up last. */
+  readonly #found = new VersionSlot();
   /** What {@link state} gave, until it changes. */
   #state: StoreState | undefined;
 
@@ -232,8 +235,7 @@ export class KvMachine {
   #applyPut(request: PutRequest, wantResponse: boolean): ApplyOutcome {
     leaseCheck(request, this.#rules);
     const revision = this.#revision + 1;
-    const found = this.#tree.current.get(USER_SPACE, request.key, this.#revision);
-    const prev = found === undefined || found.tombstone ? undefined : found;
+    const prev = this.#live(request.key) ? this.#found : undefined;
     this.#publishNow([
       {
         space: USER_SPACE, key: request.key, revision, sub: 0, tombstone: false, liveDelta: prev === undefined ? 1 : 0,
@@ -241,13 +243,27 @@ export class KvMachine {
       },
     ]);
     if (!wantResponse) return DONE;
-    const prevKv = request.prevKv && prev !== undefined ? toKeyValue(prev) : undefined;
+    const prevKv = request.prevKv && prev !== undefined ? keyValueOf(request.key, prev) : undefined;
     return { kind: 'done', response: { kind: 'put', response: { revision, prevKv } } };
   }
 
+  /** Is the key live? Its newest version is in {@link #found} then: until the next key is asked. */
+  #live(key: Uint8Array): boolean {
+    return this.#tree.current.find(USER_SPACE, key, this.#revision, this.#found) && !this.#found.tombstone;
+  }
+
   #applyDeleteOne(request: DeleteRangeRequest, wantResponse: boolean): ApplyOutcome {
+    if (wantResponse && request.prevKv) return this.#applyDeleteWithPrev(request);
+    const live = this.#live(request.key);
+    if (live) this.#publishNow([tombstone(request.key, this.#revision + 1, 0)]);
+    if (!wantResponse) return DONE;
+    const response = { revision: this.#revision, deleted: live ? 1 : 0, prevKvs: [] };
+    return { kind: 'done', response: { kind: 'delete-range', response } };
+  }
+
+  #applyDeleteWithPrev(request: DeleteRangeRequest): ApplyOutcome {
     const overlay = new Overlay(this.#tree.current, this.#revision + 1);
-    const response = deleteOne(overlay, request, new ResponseBudget(wantResponse));
+    const response = deleteOne(overlay, request, new ResponseBudget(true));
     const few = overlay.take().few(1);
     assert(few !== undefined, 'the delete of one key needs no slices');
     this.#publishNow(few);
@@ -307,7 +323,7 @@ export class KvMachine {
   tryPrefetchFast(view: ReadView, command: KvCommand): boolean {
     if (command.kind === 'compact') return true;
     if (command.kind === 'txn' || (command.kind === 'delete-range' && command.request.rangeEnd.length > 0)) return false;
-    view.get(USER_SPACE, command.request.key, this.#revision);
+    view.find(USER_SPACE, command.request.key, this.#revision, this.#found);
     return true;
   }
 

@@ -6,13 +6,14 @@
 import { compareBytes } from '../../base/bytes.js';
 import type { LeaseId } from '../../base/ids.js';
 import { USER_SPACE, type VersionedEntry } from '../../storage/base/read-view.js';
+import { VersionSlot } from '../../storage/base/version-slot.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import { KeyRun } from './key-run.js';
 import type { Overlay } from './overlay.js';
 import type { Pace } from './pace.js';
 import { rangeTo, toKeyValue } from './range.js';
 import type { ResponseBudget } from './response-budget.js';
-import { RecordHead, encodeRecord, readRecordHead } from './value-record.js';
+import { RecordHead, decodeKeyValue, encodeRecord, readHeadWithin } from './value-record.js';
 import type { DeleteRangeRequest, DeleteRangeResponse, KeyValue, PutRequest, PutResponse } from '../../api/requests.js';
 
 /** Which leases there are. */
@@ -25,19 +26,26 @@ export interface WriteRules {
 }
 
 const head = new RecordHead();
+/** The version before a put: one put at a time. */
+const slot = new VersionSlot();
+
+/** A live version of `key` as a client sees it. */
+export function keyValueOf(key: Uint8Array, { revision, valueBytes, valueAt, valueEnd }: VersionSlot): KeyValue {
+  return decodeKeyValue(key, revision, valueBytes.subarray(valueAt, valueEnd));
+}
 
 export function leaseCheck(request: PutRequest, rules: WriteRules): void {
   if (request.lease !== 0n && !rules.leases.has(request.lease)) throw new EtcdError('LEASE_NOT_FOUND');
 }
 
 /** The record that `request` leaves behind at `revision`. `prev` is the live version before it. */
-export function recordOfPut(request: PutRequest, prev: VersionedEntry | undefined, revision: number): Uint8Array {
+export function recordOfPut(request: PutRequest, prev: VersionSlot | undefined, revision: number): Uint8Array {
   if (prev === undefined) {
     if (request.ignoreValue || request.ignoreLease) throw new EtcdError('KEY_NOT_FOUND');
     return encodeRecord(revision, revision, 1, request.lease, request.value);
   }
-  readRecordHead(prev.value, prev.revision, head);
-  const value = request.ignoreValue ? prev.value.subarray(head.valueAt) : request.value;
+  readHeadWithin(prev.valueBytes, prev.valueAt, prev.valueEnd, prev.revision, head);
+  const value = request.ignoreValue ? prev.valueBytes.subarray(head.valueAt, prev.valueEnd) : request.value;
   const lease = request.ignoreLease ? head.lease : request.lease;
   return encodeRecord(head.createRevision, revision, head.version + 1, lease, value);
 }
@@ -49,11 +57,10 @@ export function put(
   budget: ResponseBudget,
 ): PutResponse | undefined {
   leaseCheck(request, rules);
-  const found = overlay.get(USER_SPACE, request.key, overlay.revision);
-  const prev = found === undefined || found.tombstone ? undefined : found;
+  const prev = overlay.find(USER_SPACE, request.key, overlay.revision, slot) && !slot.tombstone ? slot : undefined;
   overlay.put(request.key, recordOfPut(request, prev, overlay.revision), prev === undefined ? 1 : 0);
   if (!budget.wanted) return undefined;
-  const prevKv = request.prevKv && prev !== undefined ? toKeyValue(prev) : undefined;
+  const prevKv = request.prevKv && prev !== undefined ? keyValueOf(request.key, prev) : undefined;
   if (prevKv !== undefined) budget.take(prevKv);
   return budget.wanted ? { revision: overlay.revision, prevKv } : undefined;
 }

@@ -82,7 +82,8 @@ export class Changes implements Iterable<TreeWrite> {
   }
 }
 
-function tombstone(key: Uint8Array, revision: Revision, sub: number): TreeWrite {
+/** The delete of a live key. */
+export function tombstone(key: Uint8Array, revision: Revision, sub: number): TreeWrite {
   return { space: USER_SPACE, key, revision, sub, tombstone: true, liveDelta: -1, value: EMPTY };
 }
 
