@@ -50,14 +50,16 @@ export function messageFieldSize(size: number): number {
 /** Writes n, at least 0, from `from` on; returns where it ends. */
 export function putVarint(out: Uint8Array, from: number, n: number): number {
   let at = from;
-  let rest = n;
-  while (rest >= 0x8000_0000) {
-    out[at++] = (rest % 0x80) | 0x80;
-    rest = Math.floor(rest / 0x80);
+  let high = n;
+  while (high >= 0x8000_0000) {
+    out[at++] = (high % 0x80) | 0x80;
+    high = Math.floor(high / 0x80);
   }
+  // An integer of the machine from here on.
+  let rest = high | 0;
   while (rest >= 0x80) {
     out[at++] = (rest & 0x7f) | 0x80;
-    rest >>>= 7;
+    rest >>= 7;
   }
   out[at++] = rest;
   return at;

@@ -12,7 +12,7 @@ import { KiB, MiB } from '../../base/bytes.js';
 import type { Revision } from '../../base/ids.js';
 import { chunkOf, HEADER_ROOM, PackedRange, roomFor } from '../../api/wire/packed-range.js';
 import { int64FieldSize, putVarint, varintSize } from '../../api/wire/proto-writer.js';
-import { userKeyLength, writeUserKey } from '../../storage/base/key.js';
+import { plainKeyLength, writeUserKey } from '../../storage/base/key.js';
 import type { VersionSlot } from '../../storage/base/version-slot.js';
 import type { RecordHead } from './value-record.js';
 
@@ -41,18 +41,31 @@ export class RangePacker {
 
   /** The key and the version in the slot; `head` is that of its record. How many bytes that is. */
   add(slot: VersionSlot, head: RecordHead, withValue: boolean): number {
-    const keyBytes = userKeyLength(slot.keyBytes, slot.keyEnd);
+    const before = this.#fullBytes + this.#at;
     const valueEnd = withValue ? slot.valueEnd : head.valueAt;
+    // Hardly a key has zeros: it is written as one that has none, and once more if it has.
+    const plain = plainKeyLength(slot.keyEnd);
+    const keyBytes = this.#put(slot, head, valueEnd, plain);
+    if (keyBytes !== plain) {
+      const again = this.#put(slot, head, valueEnd, keyBytes);
+      assert(again === keyBytes, 'a key has one length');
+    }
+    return this.#fullBytes + this.#at - before;
+  }
+
+  /** Bytes of the key. If they are not as many as was said, nothing was added. */
+  #put(slot: VersionSlot, head: RecordHead, valueEnd: number, keyBytes: number): number {
     const size = fieldsSize(keyBytes, slot.revision, head, valueEnd);
     const need = 1 + varintSize(size) + size;
     if (need > this.#chunk.length - this.#at) this.#grow(need);
     const out = this.#chunk;
-    let at = putHead(out, this.#at, size, keyBytes);
-    at = writeUserKey(out, at, slot.keyBytes, slot.keyEnd);
-    at = putRest(out, at, slot, head, valueEnd);
+    const keyAt = putHead(out, this.#at, size, keyBytes);
+    const keyEnd = writeUserKey(out, keyAt, slot.keyBytes, slot.keyEnd);
+    if (keyEnd - keyAt !== keyBytes) return keyEnd - keyAt;
+    const at = putRest(out, keyEnd, slot, head, valueEnd);
     assert(at === this.#at + need, `a field of ${need} bytes was filled to ${at - this.#at}`);
     this.#at = at;
-    return need;
+    return keyBytes;
   }
 
   #grow(need: number): void {

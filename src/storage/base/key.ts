@@ -197,15 +197,12 @@ export function userKeyOfPrefix(prefix: Uint8Array): Uint8Array {
   return out;
 }
 
-/** Bytes of the user key whose prefix is [0, end) of `bytes`. */
-export function userKeyLength(bytes: Uint8Array, end: number): number {
-  let length = end - 3;
-  // Each zero of the key is followed by a byte that is not its own.
-  for (let i = 1; i < end - 2; i++) if (bytes[i] === 0) length--;
-  return length;
+/** Bytes of the user key of a prefix of so many, if none of them is zero; else it has fewer. */
+export function plainKeyLength(prefixBytes: number): number {
+  return prefixBytes - 3;
 }
 
-/** Writes that key to `out` from `to` on; where it ends. */
+/** Writes the user key whose prefix is [0, end) of `bytes` to `out` from `to` on; where it ends. */
 export function writeUserKey(out: Uint8Array, to: number, bytes: Uint8Array, end: number): number {
   let at = to;
   for (let i = 1; i < end - 2; i++) {

@@ -23,7 +23,10 @@ export interface KeyCursor {
   seek(target: Uint8Array): void;
   /** To the last key below `target`. */
   seekBefore(target: Uint8Array): void;
-  /** Past the slot's key, in the direction of the last seek, if it stands there. */
+  /**
+   * Past the slot's key, in the direction of the last seek. It stood there, and may have gone past
+   * it when it was asked to resolve it.
+   */
   pass(slot: VersionSlot): void;
   /**
    * Fills the slot with the newest version of its key at or below `revision`, if the source has one

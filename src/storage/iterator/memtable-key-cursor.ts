@@ -36,8 +36,8 @@ export class MemtableKeyCursor implements KeyCursor {
     this.#takeKey();
   }
 
-  pass(slot: VersionSlot): void {
-    if (!this.valid || !slot.isKey(this.keyBytes, 0, this.keyEnd)) return;
+  /** It stands at the slot's key: to resolve that does not move it. */
+  pass(): void {
     if (this.#forward) this.#cursor.next();
     else this.#cursor.prev();
     this.#takeKey();

@@ -34,6 +34,8 @@ export class RunKeyCursor implements KeyCursor {
   #table = 0;
   #ordinal = 0;
   #forward = true;
+  /** Walking forward: it has gone past the key that it was asked to resolve. */
+  #passed = false;
 
   constructor(tables: readonly RunTable[], low: number, high: number) {
     assert(low < high && high <= tables.length, 'a run has tables');
@@ -56,6 +58,7 @@ export class RunKeyCursor implements KeyCursor {
 
   seek(target: Uint8Array): void {
     this.#forward = true;
+    this.#passed = false;
     this.#seekTo(target);
   }
 
@@ -67,15 +70,16 @@ export class RunKeyCursor implements KeyCursor {
   }
 
   pass(slot: VersionSlot): void {
-    if (!this.#inKey(slot)) return;
-    if (this.#forward) this.#passForward(slot);
-    else this.#passBackward(slot);
+    if (!this.#forward) this.#passBackward(slot);
+    else if (this.#passed) this.#passed = false;
+    else this.#passForward(slot);
   }
 
   resolve(revision: number, slot: VersionSlot): boolean {
     return this.#forward ? this.#resolveDown(revision, slot) : this.#resolveUp(revision, slot);
   }
 
+  /** It stands at the slot's key. */
   #passForward(slot: VersionSlot): void {
     const block = this.#block;
     block.skipPrefix(slot.keyEnd);
@@ -100,11 +104,11 @@ export class RunKeyCursor implements KeyCursor {
       if (this.#revision() <= revision) return this.#fill(slot);
       if (steps === STEPS_MAX) {
         this.#seekTo(withRevision(this.#prefix(slot), revision, MAX_SUB));
-        return this.#inKey(slot) && this.#fill(slot);
+        return this.#stillIn(slot) && this.#fill(slot);
       }
       if (this.#block.nextInPrefix(slot.keyEnd)) continue;
       this.#next();
-      if (!this.#inKey(slot)) return false;
+      if (!this.#stillIn(slot)) return false;
     }
   }
 
@@ -121,6 +125,12 @@ export class RunKeyCursor implements KeyCursor {
       this.#prev();
     }
     return found;
+  }
+
+  /** Walking forward, after a move that may have left the slot's key. */
+  #stillIn(slot: VersionSlot): boolean {
+    this.#passed = !this.#inKey(slot);
+    return !this.#passed;
   }
 
   #inKey(slot: VersionSlot): boolean {

@@ -25,7 +25,8 @@ export class DataBlockCursor {
   /** Of the current entry; #entriesEnd when there is none. */
   #at = 0;
   #next = 0;
-  #key = new Uint8Array(256);
+  /** As much as lies in the heap itself: a walk makes several cursors. */
+  #key = new Uint8Array(64);
   #keyBytes = 0;
   #flags = 0;
   #valueAt = 0;
