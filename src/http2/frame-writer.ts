@@ -33,7 +33,10 @@ export class FrameWriter {
     }
   }
 
-  /** A whole DATA frame; both parts together are at most `COPY_MAX_BYTES`. */
+  /**
+   * A whole DATA frame, copied whatever its size: with what comes before and behind it, it is one
+   * piece of the write, and who gave it has it back.
+   */
   data(id: number, prefix: Uint8Array, body: Uint8Array): void {
     const output = this.#output;
     const size = prefix.length + body.length;

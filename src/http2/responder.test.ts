@@ -27,6 +27,25 @@ describe('responses', () => {
     peer.close();
   });
 
+  it('a response of one frame is one piece of the write, whatever its size, once large ones are usual', () => {
+    const peer = TestPeer.ready();
+    peer.handler.onEnd = echo;
+    const { transport } = peer;
+    const pieces: number[] = [];
+    const write = transport.write.bind(transport);
+    transport.write = (some) => {
+      pieces.push(some.length);
+      return write(some);
+    };
+    for (const [n, bytes] of [9_000, 9_000, 16_000, 10].entries()) {
+      const body = 'x'.repeat(bytes);
+      peer.send(peer.whole(2 * n + 1, body));
+      assert.deepEqual(peer.response(2 * n + 1).body, withPrefix(body));
+    }
+    assert.deepEqual(pieces.slice(-3), [1, 1, 1]);
+    peer.close();
+  });
+
   it('all answers of one chunk leave in one write', () => {
     const peer = TestPeer.ready();
     peer.handler.onEnd = echo;

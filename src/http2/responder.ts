@@ -13,7 +13,7 @@ import type { FrameWriter } from './frame-writer.js';
 import type { HpackEncoder } from './hpack/encoder.js';
 import type { HeaderList } from './hpack/header-list.js';
 import type { Outlet } from './outlet.js';
-import { COPY_MAX_BYTES, type Output } from './output.js';
+import type { Output } from './output.js';
 import type { RequestHandler } from './request-handler.js';
 import { SendQueue } from './send-queue.js';
 import type { SendWindows } from './send-windows.js';
@@ -172,7 +172,7 @@ export class Responder implements StreamOwner {
 
   /** A frame of so many bytes, of a stream that has nothing waiting, may go at once. */
   #mayWrite(stream: StreamRecord, bytes: number): boolean {
-    return bytes <= COPY_MAX_BYTES && bytes <= this.#windows.room(stream) && !this.#outlet.full;
+    return bytes <= MAX_FRAME_BYTES && bytes <= this.#windows.room(stream) && !this.#outlet.full;
   }
 
   /** Of a stream without payload. */
