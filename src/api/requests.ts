@@ -38,6 +38,7 @@ export interface KeyValue {
   readonly lease: LeaseId;
 }
 
+/** A store's is a `PackedRange`, whose `kvs` a spread leaves out: copy what its `plain()` gives. */
 export interface RangeResponse {
   /** Of the store when the request was carried out: goes into the header. */
   readonly revision: Revision;

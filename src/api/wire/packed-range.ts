@@ -2,8 +2,10 @@
  * The answer to a range whose keys and values are encoded already: the `kvs` fields of etcd's
  * RangeResponse, one after the other, as the store packed them from where they lay. There is room
  * before and behind them in the same buffer, for the header and the other fields: the whole message
- * is then there without copying what is large. Who wants to look at keys and values gets them
- * decoded, when asked for.
+ * is then there without copying what is large.
+ *
+ * Who wants to look at keys and values gets them decoded, when asked for. So `kvs` is no property
+ * of the object itself, and a spread leaves it out: who copies a response takes `plain()`.
  */
 
 import { assert } from '../../base/assert.js';
@@ -47,6 +49,16 @@ export class PackedRange implements RangeResponse {
   get kvs(): readonly KeyValue[] {
     const { buffer, byteOffset, length } = this.body;
     return (this.#kvs ??= decodeKvs(new Uint8Array(buffer, byteOffset, length)));
+  }
+
+  /** The same with `kvs` as a property like the others. */
+  plain(): RangeResponse {
+    const { revision, kvs, more, count } = this;
+    return { revision, kvs, more, count };
+  }
+
+  toJSON(): RangeResponse {
+    return this.plain();
   }
 
   get bodyBytes(): number {

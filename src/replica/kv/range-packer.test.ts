@@ -92,6 +92,17 @@ describe('RangePacker', () => {
     );
   });
 
+  it('gives keys and values to who copies it', () => {
+    fc.assert(
+      fc.property(fc.array(keyValue, { maxLength: 4 }), (kvs) => {
+        const packed = pack(kvs, false, true, 9);
+        const copy = { ...packed.plain(), revision: 78 };
+        assert.deepEqual({ ...copy, kvs: copy.kvs.map((kv) => ({ ...kv })) }, { revision: 78, kvs, more: true, count: 9 });
+        assert.deepEqual(Object.keys(packed.toJSON()), ['revision', 'kvs', 'more', 'count']);
+      }),
+    );
+  });
+
   it('grows in chunks, which two packers at a time do not share', () => {
     const kvs = Array.from({ length: 40 }, (_, i): KeyValue => (
       { key: Uint8Array.of(i), createRevision: 1, modRevision: 2, version: 2, value: new Uint8Array(70_000).fill(i), lease: 0n }
