@@ -9,7 +9,7 @@ import type { Disk } from '../../base/disk.js';
 import type { TableId } from '../../base/ids.js';
 import type { TableStore } from '../table/table-store.js';
 import type { Version } from '../version/version.js';
-import { tablePath } from '../table/table-meta.js';
+import { tablePath, type TableMeta } from '../table/table-meta.js';
 
 const TABLE_FILE = /^(\d{1,15})\.sst$/;
 /**
@@ -19,10 +19,17 @@ const TABLE_FILE = /^(\d{1,15})\.sst$/;
 const UNFINISHED_FILE = /^((fetch-\d{1,15}|recv-\d{1,15}-\d{1,9})\.tmp|\d{1,15}\.sst\.link)$/;
 const OUTPUT_FILE = /^plan-(\d{1,15})-\d{1,9}\.tmp$/;
 
+/** All versions that are kept, or that readers hold (S5). */
+interface NamingVersions {
+  names(id: TableId): boolean;
+}
+
 export class TreeFiles {
   readonly #disk: Disk;
   readonly #tables: TableStore;
   readonly #local = new Set<TableId>();
+  /** Among these are all local tables that the latest version does not name: some may go. */
+  readonly #leaving = new Set<TableId>();
   readonly #pins = new Map<TableId, number>();
 
   constructor(disk: Disk, tables: TableStore) {
@@ -37,10 +44,21 @@ export class TreeFiles {
   add(id: TableId): void {
     assert(id >= 1, 'ids begin with 1');
     this.#local.add(id);
+    this.#leaving.add(id);
   }
 
   addAll(manifest: Version): void {
     for (const table of manifest.list()) this.#local.add(table.id);
+  }
+
+  /** The latest version names these no more. */
+  left(tables: readonly TableMeta[]): void {
+    for (const { id } of tables) if (this.#local.has(id)) this.#leaving.add(id);
+  }
+
+  /** Another version has taken the place of all: any table may have left. */
+  replaced(): void {
+    for (const id of this.#local) this.#leaving.add(id);
   }
 
   pin(ids: readonly TableId[]): () => void {
@@ -58,8 +76,14 @@ export class TreeFiles {
     };
   }
 
-  unnamed(named: ReadonlySet<TableId>): TableId[] {
-    return [...this.#local].filter((id) => !named.has(id) && !this.#pins.has(id)).sort((a, b) => a - b);
+  /** Local tables that neither a version nor a pin names. */
+  unnamed(latest: Version, versions: NamingVersions): TableId[] {
+    const unnamed: TableId[] = [];
+    for (const id of this.#leaving) {
+      if (latest.has(id)) this.#leaving.delete(id);
+      else if (!versions.names(id) && !this.#pins.has(id)) unnamed.push(id);
+    }
+    return unnamed.sort((a, b) => a - b);
   }
 
   async collect(ids: readonly TableId[]): Promise<TableId[]> {
@@ -68,13 +92,14 @@ export class TreeFiles {
       assert(!this.#pins.has(id), `S5 table ${id} is pinned and is not deleted`);
       assert(this.#local.has(id), `S5 only what is local is deleted, and once: table ${id}`);
       this.#local.delete(id);
+      this.#leaving.delete(id);
       this.#tables.forget(id);
     }
     for (const id of ids) await this.#disk.unlink(tablePath(id));
     return [...ids];
   }
 
-  async orphans(latest: Version, named: ReadonlySet<TableId>): Promise<string[]> {
+  async orphans(latest: Version, versions: NamingVersions): Promise<string[]> {
     const wanted = new Set<number>();
     for (const { index } of latest.seals) wanted.add(index);
     for (const { index } of latest.plans) wanted.add(index);
@@ -84,7 +109,7 @@ export class TreeFiles {
       const id = Number(TABLE_FILE.exec(name)?.[1] ?? Number.NaN);
       // Ids and plans that the manifest has not come to yet may belong to ops that are about to be
       // replayed.
-      if (!Number.isNaN(id)) return id < latest.nextTableId && !named.has(id) && !this.#local.has(id) && !this.#pins.has(id);
+      if (!Number.isNaN(id)) return id < latest.nextTableId && !versions.names(id) && !this.#local.has(id) && !this.#pins.has(id);
       const sequence = Number(OUTPUT_FILE.exec(name)?.[1] ?? Number.NaN);
       return !Number.isNaN(sequence) && sequence <= latest.last.index && !wanted.has(sequence);
     };

@@ -14,6 +14,7 @@ import { isSorted } from '../table/key-span.js';
 import { BlockWalker } from '../table/table-cursor.js';
 import type { TableReader } from '../table/table-reader.js';
 import type { TableStore } from '../table/table-store.js';
+import { changedSpan } from '../version/level-changes.js';
 import type { Version } from '../version/version.js';
 import { sameTable, type TableMeta } from '../table/table-meta.js';
 
@@ -59,14 +60,26 @@ export class TreeVersion {
   readonly levels: readonly (readonly OpenTable[])[];
   #readers = 0;
 
-  /** `previous`: tables that it shares are not opened again. */
+  /** `previous`: what it shares is taken over, and only tables that an edit changed are opened. */
   constructor(manifest: Version, tables: TableStore, previous: TreeVersion | undefined) {
-    const known = new Map<TableId, OpenTable>();
-    for (const level of previous?.levels ?? []) for (const table of level) known.set(table.meta.id, table);
     this.manifest = manifest;
-    this.levels = manifest.levels.map((level) => level.map((meta) => known.get(meta.id)?.of(meta) ?? new OpenTable(tables.reader(meta))));
-    const sorted = manifest.levels.every((level, n) => n === 0 || isSorted(level));
-    assert(sorted, 'S3 tables of a level below 0 are sorted and share no key');
+    const known = new Map<TableId, OpenTable>();
+    if (previous !== undefined) {
+      previous.levels.forEach((level, n) => {
+        const { from, beforeEnd } = changedSpan(previous.manifest.level(n), manifest.level(n));
+        for (let i = from; i < beforeEnd; i++) known.set((level[i] as OpenTable).meta.id, level[i] as OpenTable);
+      });
+    }
+    this.levels = manifest.levels.map((level, n) => {
+      const before = previous?.manifest.level(n) ?? [];
+      const opened = previous?.levels[n] ?? [];
+      if (level === before) return opened;
+      const { from, beforeEnd, afterEnd } = changedSpan(before, level);
+      const sorted = n === 0 || isSorted(level.slice(Math.max(0, from - 1), afterEnd + 1));
+      assert(sorted, 'S3 tables of a level below 0 are sorted and share no key');
+      const changed = level.slice(from, afterEnd).map((meta) => known.get(meta.id)?.of(meta) ?? new OpenTable(tables.reader(meta)));
+      return [...opened.slice(0, from), ...changed, ...opened.slice(beforeEnd)];
+    });
   }
 
   get readers(): number {

@@ -132,7 +132,7 @@ export class Tree implements ReadableTree {
 
   /** Takes each version as it is applied, with its op. The first follows the durable one. */
   advance(manifest: Version, op: PositionedOp): void {
-    this.#set.advance(manifest, op);
+    this.#files.left(this.#set.advance(manifest, op));
     this.#settle();
   }
 
@@ -200,6 +200,7 @@ export class Tree implements ReadableTree {
   reset(manifest: Version): void {
     assert(!this.#staging, 'S1 nothing is applied while another version takes its place');
     this.#files.addAll(manifest);
+    this.#files.replaced();
     this.#set = new VersionSet(manifest, this.#files);
     this.#sealed = [];
     this.#active = new Memtable();
@@ -220,7 +221,8 @@ export class Tree implements ReadableTree {
 
   /** Local tables that no kept version, no reader and no pin names. */
   deletable(): TableId[] {
-    return this.#files.unnamed(this.#named());
+    this.#dropUnread();
+    return this.#files.unnamed(this.latest, this);
   }
 
   /** Deletes the files of {@link deletable}, and gives their ids. */
@@ -234,15 +236,18 @@ export class Tree implements ReadableTree {
    * hard state names.
    */
   orphans(): Promise<string[]> {
-    return this.#files.orphans(this.latest, this.#named());
+    this.#dropUnread();
+    return this.#files.orphans(this.latest, this);
   }
 
-  /** S5: every table that a kept version (and so any pending plan) or a reader's version names. */
-  #named(): Set<TableId> {
-    const named = this.#set.named();
+  /** S5: does a kept version (and so any pending plan) or a reader's version name this table? */
+  names(id: TableId): boolean {
+    return this.#set.names(id) || this.#versions.some((version) => version.manifest.has(id));
+  }
+
+  /** Versions that nobody reads any more, but for the present one. */
+  #dropUnread(): void {
     this.#versions = this.#versions.filter((version) => version.readers > 0 || version === this.#version);
-    for (const version of this.#versions) for (const level of version.levels) for (const table of level) named.add(table.meta.id);
-    return named;
   }
 
   /** Moves reads to the newest version whose tables are all local, if that has changed. */

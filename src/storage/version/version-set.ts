@@ -6,6 +6,7 @@
 
 import { assert, must } from '../../base/assert.js';
 import type { TableId } from '../../base/ids.js';
+import { levelChanges } from './level-changes.js';
 import type { Version } from './version.js';
 import type { PositionedOp } from './manifest-record.js';
 import type { TableMeta } from '../table/table-meta.js';
@@ -28,17 +29,17 @@ export class VersionSet {
   #ops: PositionedOp[] = [];
   #materialized: Version;
   /**
-   * Kept because it is asked for with each proposal, and rarely changes: looked for among all
-   * tables after an edit, and only made shorter when a table became local.
+   * Tables of the latest version that are not local, oldest id first: asked for with each proposal,
+   * so it follows what edits change and what became local.
    */
-  #owed: readonly TableMeta[] | undefined;
+  #owed: readonly TableMeta[] = [];
 
   /** All tables of `durable` are local. */
   constructor(durable: Version, local: Pick<ReadonlySet<TableId>, 'has'>) {
     this.#versions = [durable];
     this.#materialized = durable;
     this.#local = local;
-    assert(this.#complete(durable), 'S5 every table of the durable version is local');
+    assert(durable.list().every(({ id }) => local.has(id)), 'S5 every table of the durable version is local');
   }
 
   get durable(): Version {
@@ -53,15 +54,25 @@ export class VersionSet {
     return this.#materialized;
   }
 
-  advance(manifest: Version, op: PositionedOp): void {
+  /** Gives the tables that the version before it had and it has not. */
+  advance(manifest: Version, op: PositionedOp): readonly TableMeta[] {
     const tail = this.latest;
     assert(manifest.last.index === op.index && op.index > tail.last.index, `S1 versions follow the log: ${op.index} after ${tail.last.index}`);
     assert(manifest.flushed.index >= tail.flushed.index && manifest.nextTableId >= tail.nextTableId, 'S1 a version never goes back');
     this.#ops.push(op);
-    if (manifest.levels !== tail.levels) this.#owed = undefined;
+    const { removed, added } = levelChanges(tail.levels, manifest.levels);
+    this.#owe(removed, added);
     const same = manifest.levels === tail.levels && manifest.flushed.index === tail.flushed.index;
     if (same && this.#versions.length > 1) this.#versions[this.#versions.length - 1] = manifest;
     else this.#versions.push(manifest);
+    return removed;
+  }
+
+  #owe(removed: readonly TableMeta[], added: readonly TableMeta[]): void {
+    const lacking = added.filter(({ id }) => !this.#local.has(id));
+    if (lacking.length === 0 && this.#owed.length === 0) return;
+    const gone = new Set(removed.map(({ id }) => id));
+    this.#owed = [...this.#owed.filter(({ id }) => !gone.has(id)), ...lacking].sort((a, b) => a.id - b.id);
   }
 
   /**
@@ -69,7 +80,7 @@ export class VersionSet {
    * whose tables are all local. False: it is there already.
    */
   settle(): boolean {
-    this.#owed = this.#owed?.filter((table) => !this.#local.has(table.id));
+    if (this.#owed.length > 0) this.#owed = this.#owed.filter((table) => !this.#local.has(table.id));
     for (let i = this.#versions.length - 1; i >= 0; i--) {
       const version = this.#versions[i] as Version;
       if (version === this.#materialized) return false;
@@ -84,15 +95,14 @@ export class VersionSet {
   }
 
   #complete(version: Version): boolean {
+    // What is local stays so while a kept version names it, and what is read was complete.
+    if (version.levels === this.#materialized.levels) return true;
+    if (version.levels === this.latest.levels) return this.#owed.length === 0;
     return version.list().every((table) => this.#local.has(table.id));
   }
 
   owed(): readonly TableMeta[] {
-    return (this.#owed ??= this.#findOwed());
-  }
-
-  #findOwed(): TableMeta[] {
-    return this.latest.list().filter((table) => !this.#local.has(table.id)).sort((a, b) => a.id - b.id);
+    return this.#owed;
   }
 
   meta(id: TableId): TableMeta | undefined {
@@ -103,15 +113,9 @@ export class VersionSet {
     return undefined;
   }
 
-  /** Every table that a version from the durable to the latest one names. */
-  named(): Set<TableId> {
-    const named = new Set<TableId>();
-    let before: Version | undefined;
-    for (const version of this.#versions) {
-      if (version.levels !== before?.levels) for (const table of version.list()) named.add(table.id);
-      before = version;
-    }
-    return named;
+  /** Does any version from the durable to the latest one name it? */
+  names(id: TableId): boolean {
+    return this.#versions.some((version) => version.has(id));
   }
 
   unrecorded(): Unrecorded | undefined {

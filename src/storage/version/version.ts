@@ -10,6 +10,7 @@ import type { Digest128, LogIndex, TableId, Term } from '../../base/ids.js';
 import { LEVELS } from '../base/settings.js';
 import { sameBirth, type TableMeta, type TableName } from '../table/table-meta.js';
 import type { PendingPlan, PendingSeal } from './pending.js';
+import { TableIndex } from './table-index.js';
 
 export interface LogPosition {
   readonly index: LogIndex;
@@ -58,7 +59,8 @@ export class Version implements VersionFields {
     this.plans = fields.plans;
     this.flushed = fields.flushed;
     this.last = fields.last;
-    this.#tables = before?.levels === fields.levels ? before.#tables : new LiveTables(fields.levels);
+    if (before === undefined) this.#tables = new LiveTables(fields.levels, undefined);
+    else this.#tables = before.levels === fields.levels ? before.#tables : new LiveTables(fields.levels, before.#tables);
     this.#busy = before?.plans === fields.plans ? before.#busy : new BusyTables(fields.plans);
   }
 
@@ -91,11 +93,11 @@ export class Version implements VersionFields {
 
   /** The live table of this id. */
   table(id: TableId): TableMeta | undefined {
-    return this.#tables.byId.get(id);
+    return this.#tables.index.get(id);
   }
 
   has(id: TableId): boolean {
-    return this.#tables.byId.has(id);
+    return this.table(id) !== undefined;
   }
 
   /** The tables of one level, in its order; none if there is no such level. */
@@ -149,12 +151,23 @@ export class Version implements VersionFields {
 class LiveTables {
   readonly #levels: readonly (readonly TableMeta[])[];
   #list: readonly TableMeta[] | undefined;
+  #index: TableIndex | undefined;
   #byId: ReadonlyMap<TableId, TableMeta> | undefined;
   #located: ReadonlyMap<TableId, Located> | undefined;
   #byDigest: ReadonlyMap<Digest128, readonly TableMeta[]> | undefined;
 
-  constructor(levels: readonly (readonly TableMeta[])[]) {
+  constructor(levels: readonly (readonly TableMeta[])[], before: LiveTables | undefined) {
     this.#levels = levels;
+    // At once: what it is made from is not kept.
+    this.#index = before === undefined ? undefined : before.#next(levels);
+  }
+
+  #next(levels: readonly (readonly TableMeta[])[]): TableIndex | undefined {
+    return this.#index === undefined ? undefined : this.#index.next(levels);
+  }
+
+  get index(): TableIndex {
+    return (this.#index ??= TableIndex.of(this.#levels));
   }
 
   get list(): readonly TableMeta[] {
