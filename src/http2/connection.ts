@@ -28,7 +28,7 @@ import { Responder } from './responder.js';
 import { SendWindows } from './send-windows.js';
 import { settingsOf } from './settings.js';
 import { Streams } from './streams.js';
-import type { Transport } from './transport.js';
+import type { Carried, Transport } from './transport.js';
 
 export interface ServerConnectionParts {
   readonly transport: Transport;
@@ -56,7 +56,7 @@ export interface ConnectionUsage {
 const KEEPALIVE_PING = 1;
 const DRAIN_PING = 2;
 
-export class ServerConnection implements ConnectionControl, OutletOwner {
+export class ServerConnection implements Carried, ConnectionControl, OutletOwner {
   readonly #transport: Transport;
   readonly #limits: Http2Limits;
   readonly #clock: Clock;

@@ -9,7 +9,8 @@ import { EMPTY } from '../base/bytes.js';
 import type { FrameBufferPool } from './block-pool.js';
 import { FRAME_HEADER_BYTES, MAX_FRAME_BYTES, readU24, readU31 } from './frame.js';
 
-const PREFACE = Uint8Array.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', (c) => c.charCodeAt(0));
+/** What a client says first. */
+export const PREFACE = Uint8Array.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', (c) => c.charCodeAt(0));
 
 export interface FrameSink {
   /** One whole frame: its payload is `bytes` in [from, to), overwritten after the return. */
@@ -21,14 +22,16 @@ export type ReadResult = 'ok' | 'bad-preface' | 'frame-too-large';
 export class FrameReader {
   readonly #sink: FrameSink;
   readonly #pool: FrameBufferPool;
-  #prefaceLeft = PREFACE.length;
+  #prefaceLeft: number;
   /** The beginning of a frame that has not ended. */
   #part: Uint8Array | undefined = undefined;
   #partBytes = 0;
   #held: Uint8Array = EMPTY;
   #state: 'reading' | 'stopped' | 'ended' = 'reading';
 
-  constructor(sink: FrameSink, pool: FrameBufferPool) {
+  /** `peer`: whose frames they are; a server sends no preface. */
+  constructor(sink: FrameSink, pool: FrameBufferPool, peer: 'client' | 'server' = 'client') {
+    this.#prefaceLeft = peer === 'client' ? PREFACE.length : 0;
     this.#sink = sink;
     this.#pool = pool;
   }

@@ -5,13 +5,15 @@
 
 import type { Http2Limits } from './limits.js';
 
+type KeepaliveLimits = Pick<Http2Limits, 'keepaliveMs' | 'keepaliveTimeoutMs'>;
+
 export class Keepalive {
-  readonly #limits: Http2Limits;
+  readonly #limits: KeepaliveLimits;
   #heard = false;
   #heardAt: number;
   #pingedAt: number | undefined = undefined;
 
-  constructor(limits: Http2Limits, now: number) {
+  constructor(limits: KeepaliveLimits, now: number) {
     this.#limits = limits;
     this.#heardAt = now;
   }

@@ -15,6 +15,15 @@ export type Written =
    */
   | 'full';
 
+/** What a transport carries bytes for. */
+export interface Carried {
+  receive(chunk: Uint8Array): void;
+  /** After 'full': more is wanted. */
+  drained(): void;
+  /** The transport is gone. */
+  closed(): void;
+}
+
 export interface Transport {
   /**
    * All bytes, in order, in one system call where there is one. The list itself is the caller's

@@ -1,8 +1,8 @@
 /**
  * The members' Network over gRPC: one long-lived stream per pair and direction, messages batched,
- * and unary calls on the same connections. Nothing is accepted from a sender that is not a member
- * of this cluster. When a stream breaks that was up, in either direction, the peer's process is
- * most likely gone: that is told at once, once per connection.
+ * and unary calls beside it. Nothing is accepted from a sender that is not a member of this
+ * cluster. When a stream breaks that was up, in either direction, the peer's process is most likely
+ * gone: that is told at once, once per connection.
  */
 
 import { Metadata, Server, ServerCredentials, status as Status } from '@grpc/grpc-js';
@@ -12,6 +12,7 @@ import type { Clock, Lane, Network, NetworkHandler, Random } from '../base/env.j
 import { CodecError, NetworkError, messageOf } from '../base/errors.js';
 import type { EventSink } from '../base/events.js';
 import { formatId, type NodeId } from '../base/ids.js';
+import { Http2Pool } from '../http2/pool.js';
 import {
   CALL_PATH, META_CHUNKS, META_CLUSTER, META_FROM, META_TO, STREAM_PATH, decodeCall, encodeReply,
 } from './peer/peer-codec.js';
@@ -67,13 +68,15 @@ export class PeerNetwork implements Network {
     this.#options = options;
     const limits = options.limits ?? DEFAULT_LINK_LIMITS;
     this.maxFrameBytes = limits.frameBytes;
-    const pings = keepalive(options.silentMs ?? 1_000);
+    const silentMs = options.silentMs ?? 1_000;
+    const pings = keepalive(silentMs);
     const own = new Metadata();
     own.set(META_CLUSTER, options.clusterId.toString());
     own.set(META_FROM, String(options.self));
     this.#refusals = new Refusals(options.events);
     const { clock, random } = options;
-    const commons = { clock, random, identity: own, losses: this.#losses, refusals: this.#refusals, pings };
+    const pool = new Http2Pool(clock);
+    const commons = { clock, random, identity: own, losses: this.#losses, refusals: this.#refusals, pings, silentMs, pool };
     for (const [peer, url] of options.peers) this.#links.set(peer, new PeerLink(peer, hostPort(url), commons, limits));
     this.#server = new Server({
       ...pings,

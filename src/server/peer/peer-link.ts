@@ -1,23 +1,25 @@
 /**
- * This node's way to one peer: a channel, the long-lived stream on it, and what waits to be sent.
- * Frames that are sent without a pause between them leave as one message, in the same turn. Of the
- * bulk lane only a little is handed to the stream at a time, so that what is prompt never waits
- * behind more than that.
+ * This node's way to one peer: the long-lived stream, a channel for calls, and what waits to be
+ * sent. Frames that are sent without a pause between them leave as one message, in the same turn.
+ * Of the bulk lane only a little is handed to the stream at a time, so that what is prompt never
+ * waits behind more than that.
  */
 
 import {
-  Client, credentials, status as Status, type ChannelOptions, type ClientWritableStream, type Metadata, type ServiceError,
+  Client, credentials, status as Status, type ChannelOptions, type Metadata, type ServiceError,
 } from '@grpc/grpc-js';
 import { assert } from '../../base/assert.js';
 import { KiB, MiB } from '../../base/bytes.js';
 import type { Clock, Lane, Random, Timer } from '../../base/env.js';
 import { NetworkError, messageOf } from '../../base/errors.js';
 import { formatId, type NodeId } from '../../base/ids.js';
+import type { Http2Pool } from '../../http2/pool.js';
 import { MAX_MESSAGE_BYTES } from '../../replica/base/limits.js';
 import { CHUNK_FORMAT } from './chunks.js';
 import { Outgoing, WHOLE_BYTES } from './outgoing.js';
-import { CALL_PATH, META_CHUNKS, META_TO, STREAM_PATH, decodeReply, encodeBatch, encodeCall } from './peer-codec.js';
+import { CALL_PATH, META_TO, decodeReply, encodeBatch, encodeCall } from './peer-codec.js';
 import type { PeerLosses } from './peer-losses.js';
+import { PeerStream, type PeerStreamOwner, type StreamRefusal } from './peer-stream.js';
 import type { Refusals } from './refusals.js';
 
 export interface LinkLimits {
@@ -36,10 +38,12 @@ export function grpcLimits({ frameBytes }: LinkLimits): ChannelOptions {
 }
 
 /**
- * Of the bulk lane, handed to the stream and not yet passed on: what a prompt frame may have to
- * wait for, besides what the system holds.
+ * Handed to the stream and not yet on its way: beyond this nothing more of the bulk lane is, so
+ * that a prompt frame waits for no more than this and a message, besides what the system holds.
+ * Beyond twice as much nothing is.
  */
 const BULK_BYTES = MiB;
+const FLUSH_BYTES = 256 * KiB;
 const FIRST_RETRY_MS = 20;
 const MAX_RETRY_MS = 1_000;
 /** A peer that refuses us, for a wrong cluster say, is not asked much. */
@@ -55,6 +59,9 @@ export interface LinkCommons {
   readonly losses: PeerLosses;
   readonly refusals: Refusals;
   readonly pings: ChannelOptions;
+  /** See PeerNetworkOptions. */
+  readonly silentMs: number;
+  readonly pool: Http2Pool;
 }
 
 /** Both ends of a connection ping, since either may be the one that is left over. */
@@ -66,7 +73,7 @@ type State = 'idle' | 'connecting' | 'up' | 'waiting' | 'stopped';
 
 const identity = (bytes: Buffer): Buffer => bytes;
 
-export class PeerLink {
+export class PeerLink implements PeerStreamOwner {
   readonly peer: NodeId;
   readonly #commons: LinkCommons;
   readonly #address: string;
@@ -74,14 +81,11 @@ export class PeerLink {
   readonly #metadata: Metadata;
   #state: State = 'idle';
   #client: Client | undefined;
-  #stream: ClientWritableStream<Buffer> | undefined;
+  #stream: PeerStream | undefined;
   readonly #outgoing: Outgoing;
   /** The peer says that it takes chunks. */
   #chunks = false;
-  /** Of the bulk lane, with the stream at hand: at most BULK_BYTES and a message. */
-  #bulkBytes = 0;
   #flushing = false;
-  #blocked = false;
   #timer: Timer | undefined;
   #attempt = 0;
 
@@ -138,12 +142,8 @@ export class PeerLink {
     this.#commons.refusals.warn(`peer ${formatId(this.peer)}`, 'a frame is too large for a peer', why.message);
   }
 
-  get #bulkMayGo(): boolean {
-    return this.#bulkBytes < BULK_BYTES;
-  }
-
   #schedule(): void {
-    if (this.#flushing || this.#blocked || !this.#outgoing.has(this.#bulkMayGo)) return;
+    if (this.#flushing || !this.#outgoing.has(this.#mayGo(BULK_BYTES)) || !this.#mayGo(2 * BULK_BYTES)) return;
     this.#flushing = true;
     queueMicrotask(() => {
       this.#flushing = false;
@@ -151,31 +151,29 @@ export class PeerLink {
     });
   }
 
+  /** Less than so many bytes of the stream are not on their way yet. */
+  #mayGo(bytes: number): boolean {
+    return (this.#stream?.waitingBytes ?? 0) < bytes;
+  }
+
   #flush(): void {
     const stream = this.#stream;
     if (this.#state !== 'up' || stream === undefined) return;
-    while (!this.#blocked) {
-      const batch = this.#outgoing.take(this.#bulkMayGo, this.#chunks);
-      if (batch === undefined) return;
-      const { bulkBytes } = batch;
-      this.#bulkBytes += bulkBytes;
-      const passedOn = bulkBytes === 0 ? undefined : (): void => this.#passedOn(stream, bulkBytes);
-      if (!stream.write(encodeBatch(batch), passedOn)) this.#blocked = true;
+    while (this.#mayGo(2 * BULK_BYTES)) {
+      const batch = this.#outgoing.take(this.#mayGo(BULK_BYTES), this.#chunks);
+      if (batch === undefined) break;
+      stream.write(encodeBatch(batch));
+      // What goes into one system call as well as into two is not gathered.
+      if (stream.waitingBytes >= FLUSH_BYTES) stream.flush();
     }
-  }
-
-  /** The stream has handed so much to the connection. */
-  #passedOn(stream: ClientWritableStream<Buffer>, bulkBytes: number): void {
-    if (stream !== this.#stream) return;
-    this.#bulkBytes -= bulkBytes;
-    assert(this.#bulkBytes >= 0, 'what is passed on was sent');
-    this.#schedule();
+    stream.flush();
   }
 
   #connect(): void {
     this.#state = 'connecting';
-    const client = new Client(this.#address, credentials.createInsecure(), {
-      ...this.#commons.pings,
+    const { clock, pool, silentMs, pings } = this.#commons;
+    this.#client = new Client(this.#address, credentials.createInsecure(), {
+      ...pings,
       ...grpcLimits(this.#limits),
       'grpc.use_local_subchannel_pool': 1,
       'grpc.enable_http_proxy': 0,
@@ -183,36 +181,33 @@ export class PeerLink {
       'grpc.enable_retries': 0,
       'grpc-node.flow_control_window': 4 * MiB,
     });
-    this.#client = client;
-    const stream = client.makeClientStreamRequest(STREAM_PATH, identity, identity, this.#metadata, (error) => {
-      this.#ended(stream, error);
-    });
+    const identity = this.#metadata.getMap() as Record<string, string>;
+    const stream = new PeerStream(this.#address, { clock, pool, silentMs, identity }, this);
     this.#stream = stream;
-    this.#timer = this.#commons.clock.setTimer(CONNECT_TIMEOUT_MS, () => this.#tooSlow(stream));
-    stream.on('metadata', (answer) => this.#established(stream, answer));
-    stream.on('drain', () => {
-      if (stream !== this.#stream) return;
-      this.#blocked = false;
-      this.#schedule();
-    });
+    this.#timer = clock.setTimer(CONNECT_TIMEOUT_MS, () => this.#tooSlow(stream));
   }
 
-  #tooSlow(stream: ClientWritableStream<Buffer>): void {
-    if (stream === this.#stream && this.#state === 'connecting') stream.cancel();
+  #tooSlow(stream: PeerStream): void {
+    if (stream !== this.#stream || this.#state !== 'connecting') return;
+    stream.cancel();
+    this.streamOver(stream, undefined);
   }
 
-  #established(stream: ClientWritableStream<Buffer>, answer: Metadata): void {
+  streamUp(stream: PeerStream, chunks: string): void {
     if (stream !== this.#stream || this.#state !== 'connecting') return;
     this.#timer?.cancel();
     this.#state = 'up';
     this.#attempt = 0;
-    this.#blocked = false;
-    this.#chunks = String(answer.get(META_CHUNKS)[0] ?? '') === String(CHUNK_FORMAT);
+    this.#chunks = chunks === String(CHUNK_FORMAT);
     this.#commons.losses.connected(this.peer);
     this.#schedule();
   }
 
-  #ended(stream: ClientWritableStream<Buffer>, error: ServiceError | null): void {
+  streamRoom(stream: PeerStream): void {
+    if (stream === this.#stream) this.#schedule();
+  }
+
+  streamOver(stream: PeerStream, refusal: StreamRefusal | undefined): void {
     if (stream !== this.#stream || this.#state === 'stopped') return;
     const wasUp = this.#state === 'up';
     this.#timer?.cancel();
@@ -220,10 +215,8 @@ export class PeerLink {
     this.#client?.close();
     this.#client = undefined;
     this.#outgoing.clear();
-    this.#bulkBytes = 0;
-    this.#blocked = false;
-    const refused = error?.code === Status.FAILED_PRECONDITION || error?.code === Status.PERMISSION_DENIED;
-    if (refused) this.#commons.refusals.warn(`peer ${formatId(this.peer)}`, 'a peer refuses this node', error.details);
+    const refused = refusal?.code === Status.FAILED_PRECONDITION || refusal?.code === Status.PERMISSION_DENIED;
+    if (refused) this.#commons.refusals.warn(`peer ${formatId(this.peer)}`, 'a peer refuses this node', refusal.details);
     this.#state = 'waiting';
     this.#timer = this.#commons.clock.setTimer(refused ? REFUSED_RETRY_MS : this.#nextDelay(), () => this.#connect());
     if (wasUp) this.#commons.losses.broke(this.peer);
@@ -258,7 +251,6 @@ export class PeerLink {
     this.#state = 'stopped';
     this.#timer?.cancel();
     this.#outgoing.clear();
-    this.#stream?.end();
     this.#client?.close();
     this.#stream?.cancel();
   }

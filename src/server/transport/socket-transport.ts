@@ -5,8 +5,7 @@
 
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import type { ServerConnection } from '../../http2/connection.js';
-import type { Transport, Written } from '../../http2/transport.js';
+import type { Carried, Transport, Written } from '../../http2/transport.js';
 
 export class SocketTransport implements Transport {
   readonly #socket: Socket;
@@ -21,7 +20,7 @@ export class SocketTransport implements Transport {
   }
 
   /** From now on the socket drives the connection, until it is closed. */
-  drive(connection: ServerConnection): void {
+  drive(connection: Carried): void {
     const socket = this.#socket;
     socket.on('data', (chunk: Buffer) => connection.receive(chunk));
     socket.on('drain', () => connection.drained());
