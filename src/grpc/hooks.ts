@@ -9,7 +9,7 @@ import type { RpcStatus } from './status.js';
 export interface CallGuard {
   /** Asked once for each call before its handler sees it; undefined: it may go on. */
   refuse(call: ServerCall): RpcStatus | undefined;
-  /** What a call gets whose answer is refused because too much lies unread. */
+  /** What a call gets that is refused, or whose answer is, because too much lies unread. */
   readonly crowded: RpcStatus;
 }
 

@@ -16,4 +16,6 @@ export interface GrpcLimits {
   readonly receiveMs: number;
   /** Bytes of large answers that callers have not taken, over all calls; of all answers twice. */
   readonly maxUnreadBytes: number;
+  /** Bytes of answers of any size that one connection may leave untaken. */
+  readonly maxUnreadOfConnection: number;
 }

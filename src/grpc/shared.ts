@@ -43,7 +43,7 @@ export class Shared implements SharedParts {
     this.limits = parts.limits;
     this.clock = parts.clock;
     this.deadlines = new Deadlines(parts.clock);
-    this.unread = new UnreadAnswers(parts.limits.maxUnreadBytes);
+    this.unread = new UnreadAnswers(parts.limits.maxUnreadBytes, parts.limits.maxUnreadOfConnection);
     this.unfinished = new ByteBudget(parts.limits.maxUnfinishedBytes);
     this.carried = new ByteBudget(parts.limits.maxUnfinishedBytes);
   }

@@ -100,7 +100,9 @@ export abstract class SingleRequestCall extends Call {
   }
 
   #admit(request: Uint8Array): void {
-    const refusal = this.shared.guard.refuse(this) ?? (this.carry(request.length) ? undefined : NO_ROOM);
+    const { guard, unread } = this.shared;
+    const crowded = unread.isTooMuch((this.stream as Http2Stream).unsentOfConnection);
+    const refusal = crowded ? guard.crowded : guard.refuse(this) ?? (this.carry(request.length) ? undefined : NO_ROOM);
     if (refusal === undefined) this.handle(request);
     else this.refuse(refusal);
   }

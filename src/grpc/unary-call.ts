@@ -48,7 +48,6 @@ export class UnaryCall extends SingleRequestCall {
   override writable(): void {}
 
   protected override handle(request: Uint8Array): void {
-    if (this.shared.unread.full) return this.refuse(this.shared.guard.crowded);
     this.running = true;
     let answer: Uint8Array | Promise<Uint8Array>;
     try {
@@ -76,13 +75,14 @@ export class UnaryCall extends SingleRequestCall {
   #answered(answer: Uint8Array): void {
     if (!this.cameBack()) return;
     const { shared } = this;
-    if (this.#method.refusable && !shared.unread.admits(answer.length)) {
+    const stream = this.stream as Http2Stream;
+    if (this.#method.refusable && !shared.unread.admits(answer.length, stream.unsentOfConnection)) {
       this.refuse(shared.guard.crowded);
       return;
     }
     this.conclude(Code.OK);
     this.countUnread(answer.length);
     // Nothing after this: the call may be over, and the record another's.
-    (this.stream as Http2Stream).respond(RESPONSE_HEADERS, shared.prefix(answer.length), answer, OK_TRAILERS);
+    stream.respond(RESPONSE_HEADERS, shared.prefix(answer.length), answer, OK_TRAILERS);
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Method } from './method.js';
-import { FakePeer, type FakeStream } from './testing/fake-stream.js';
+import { FakePeer, framed, type FakeStream } from './testing/fake-stream.js';
 import { TestServer } from './testing/test-server.js';
 import { UnreadAnswers } from './unread-answers.js';
 
@@ -35,24 +35,52 @@ const refusal = (stream: FakeStream): unknown[] => [stream.code, stream.status?.
 
 describe('answers that nobody reads', () => {
   it('large ones are bounded among themselves, and one alone may be as large as it likes', () => {
-    const unread = new UnreadAnswers(1024 * KiB);
-    unread.add(255 * KiB);
-    assert.ok(unread.admits(9000 * KiB));
-    unread.add(900 * KiB);
-    assert.ok(unread.admits(255 * KiB));
-    assert.ok(!unread.admits(256 * KiB));
-    unread.giveBack(900 * KiB);
-    assert.deepEqual([unread.bytes, unread.admits(256 * KiB)], [255 * KiB, true]);
+    const unread = new UnreadAnswers(1024 * KiB, 10_000 * KiB);
+    unread.add(15 * KiB);
+    assert.ok(unread.admits(9000 * KiB, 0));
+    unread.add(1020 * KiB);
+    assert.ok(unread.admits(15 * KiB, 0));
+    assert.ok(!unread.admits(16 * KiB, 0));
+    unread.giveBack(1020 * KiB);
+    assert.deepEqual([unread.bytes, unread.admits(16 * KiB, 0)], [15 * KiB, true]);
   });
 
   it('small ones count, too: beyond twice the bound nothing more is carried out', () => {
-    const unread = new UnreadAnswers(1024 * KiB);
+    const unread = new UnreadAnswers(1024 * KiB, 10_000 * KiB);
     for (let i = 0; i < 16; i++) unread.add(128 * KiB);
-    assert.equal(unread.full, false);
+    assert.equal(unread.isTooMuch(0), false);
     unread.add(1);
-    assert.equal(unread.full, true);
+    assert.equal(unread.isTooMuch(0), true);
     unread.giveBack(1);
-    assert.equal(unread.full, false);
+    assert.equal(unread.isTooMuch(0), false);
+  });
+
+  it('on one connection are bounded whatever their size, and one alone may be as large as it likes', () => {
+    const unread = new UnreadAnswers(1024 * KiB, 512 * KiB);
+    assert.ok(unread.admits(600 * KiB, 0));
+    assert.ok(unread.admits(KiB, 511 * KiB));
+    assert.ok(!unread.admits(2 * KiB, 511 * KiB));
+    assert.deepEqual([512 * KiB, 513 * KiB].map((bytes) => unread.isTooMuch(bytes)), [false, true]);
+  });
+
+  it('keep the next call of their connection from being carried out, if they are too many', () => {
+    let handled = 0;
+    const handle = (request: Uint8Array): Uint8Array => {
+      handled++;
+      return request;
+    };
+    const server = new TestServer({ '/t.T/Write': { kind: 'unary', refusable: false, handle } }, { limits: { maxUnreadOfConnection: 100 * KiB } });
+    const peer = new FakePeer(server.grpc);
+    const ask = (unsent: number): FakeStream => {
+      const stream = peer.begin('/t.T/Write');
+      stream.unsentOfConnection = unsent;
+      peer.send(stream, framed(Buffer.alloc(1)), true);
+      return stream;
+    };
+    const crowded = ask(100 * KiB + 1);
+    assert.deepEqual([crowded.code, crowded.status?.['grpc-message'], handled], [8, 'crowded', 0]);
+    assert.deepEqual([ask(100 * KiB).code, handled], [0, 1]);
+    assert.equal(server.grpc.held.calls, 0);
   });
 });
 

@@ -27,6 +27,7 @@ import { RequestReader } from './request-reader.js';
 import { Responder } from './responder.js';
 import { SendWindows } from './send-windows.js';
 import { settingsOf } from './settings.js';
+import { Stalled } from './stalled.js';
 import { Streams } from './streams.js';
 import type { Carried, Transport } from './transport.js';
 
@@ -50,6 +51,8 @@ export interface ConnectionUsage {
   readonly heldBytes: number;
   /** Bytes of output that wait for the end of the turn or for the transport. */
   readonly outputBytes: number;
+  /** Bytes of whole responses that wait to be sent. */
+  readonly unsentBytes: number;
 }
 
 /** Numbers in our pings, so that their answers are told apart. */
@@ -71,6 +74,7 @@ export class ServerConnection implements Carried, ConnectionControl, OutletOwner
   readonly #handshake: Handshake;
   readonly #keepalive: Keepalive;
   readonly #drain: Drain;
+  readonly #stalled: Stalled;
   /** `ended`: by us, and the transport is to close; `gone`: it has closed. */
   #state: 'open' | 'ended' | 'gone' = 'open';
   #endedAt = 0;
@@ -98,6 +102,7 @@ export class ServerConnection implements Carried, ConnectionControl, OutletOwner
     const requests = (this.#requests = new RequestReader({ ...shared, streams, responder }));
     const inbound = new Inbound({ ...shared, streams, responder, requests });
     this.#reader = new FrameReader(inbound, pool.frames);
+    this.#stalled = new Stalled(streams, windows, limits.stalledMs, now);
     this.#greet();
   }
 
@@ -112,6 +117,7 @@ export class ServerConnection implements Carried, ConnectionControl, OutletOwner
       requestBytes: this.#streams.heldBytes,
       heldBytes: this.#reader.heldBytes,
       outputBytes: this.#output.size,
+      unsentBytes: this.#streams.unsentBytes,
     };
   }
 
@@ -158,6 +164,7 @@ export class ServerConnection implements Carried, ConnectionControl, OutletOwner
       if (this.#requests.isLate(now, this.#limits.handshakeMs)) return this.fail(Http2Code.ENHANCE_YOUR_CALM);
     }
     if (this.#drain.isLate(now)) this.#lastGoaway();
+    for (const stream of this.#stalled.look(now, this.#outlet.full)) stream.reset(Http2Code.CANCEL);
     switch (this.#keepalive.tick(now)) {
       case 'ping':
         this.#writer.ping(KEEPALIVE_PING);

@@ -22,6 +22,11 @@ export interface Http2Limits {
    * transport answers 'full', and nothing more is read from this peer until it has drained.
    */
   readonly maxUnsentBytes: number;
+  /**
+   * A peer has to take something of a response that waits for it within so many milliseconds, to
+   * twice as many; else the response is dropped and its stream reset. Transports go by it too.
+   */
+  readonly stalledMs: number;
   /** A peer that was silent for so many milliseconds is pinged; 0: never. */
   readonly keepaliveMs: number;
   /** Milliseconds for the answer to that ping; then the connection is closed. */
@@ -39,6 +44,7 @@ export const DEFAULT_HTTP2_LIMITS: Http2Limits = {
   streamWindowBytes: 1 * MiB,
   connectionWindowBytes: 16 * MiB,
   maxUnsentBytes: 1 * MiB,
+  stalledMs: 60_000,
   keepaliveMs: 7_200_000,
   keepaliveTimeoutMs: 20_000,
   handshakeMs: 10_000,

@@ -10,7 +10,7 @@ import { FRAME_HEADER_BYTES } from './frame.js';
 import type { Transport, Written } from './transport.js';
 
 /** Up to here a payload is copied; what is larger costs less as a piece of its own. */
-const COPY_MAX_BYTES = 8 * KiB;
+export const COPY_MAX_BYTES = 8 * KiB;
 /** More than a small block has room for. */
 const LARGE = SMALL_BYTES + 1;
 /** Below, a loop copies faster than a call. */

@@ -60,6 +60,10 @@ export class Responder implements StreamOwner {
     this.#budget = parts.budget;
   }
 
+  get unsentBytes(): number {
+    return this.#streams.unsentBytes;
+  }
+
   respond(stream: StreamRecord, headers: HeaderList, prefix: Uint8Array, body: Uint8Array, trailers: HeaderList): void {
     assert(stream.phase === 'none', 'a stream has one response');
     stream.phase = 'ended';
@@ -68,6 +72,8 @@ export class Responder implements StreamOwner {
     if (!this.#mayWrite(stream, size)) {
       stream.headersWaiting = headers;
       stream.payload.push(prefix, body);
+      stream.whole = true;
+      this.#streams.unsent(size);
       stream.trailersWaiting = trailers;
       this.#place(stream);
       return this.pump();
@@ -224,6 +230,7 @@ export class Responder implements StreamOwner {
     this.#windows.take(stream, bytes);
     this.#writer.dataHeader(stream.id, bytes);
     stream.payload.moveTo(this.#output, bytes);
+    if (stream.whole) this.#streams.sent(bytes);
     if (bytes === waiting || bytes >= FAIR_FRAME_BYTES) this.#budget.moved(bytes);
   }
 

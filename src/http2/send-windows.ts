@@ -15,6 +15,12 @@ export interface SendWindowed {
 export class SendWindows {
   #connection = INITIAL_WINDOW_BYTES;
   #initial = INITIAL_WINDOW_BYTES;
+  #sent = 0;
+
+  /** Bytes of DATA that went out, over all streams. */
+  get sent(): number {
+    return this.#sent;
+  }
 
   get connection(): number {
     return this.#connection;
@@ -31,6 +37,7 @@ export class SendWindows {
   }
 
   take(stream: SendWindowed, bytes: number): void {
+    this.#sent += bytes;
     this.#connection -= bytes;
     stream.windowOffset -= bytes;
   }

@@ -16,6 +16,8 @@ export type ResponsePhase = 'none' | 'begun' | 'ended';
 
 /** The connection's side of its streams. */
 export interface StreamOwner {
+  /** Bytes of whole responses that wait to be sent. */
+  readonly unsentBytes: number;
   respond(stream: StreamRecord, headers: HeaderList, prefix: Uint8Array, body: Uint8Array, trailers: HeaderList): void;
   respondOnly(stream: StreamRecord, headers: HeaderList): void;
   headers(stream: StreamRecord, list: HeaderList): void;
@@ -45,6 +47,10 @@ export class StreamRecord implements Http2Stream {
   headersWaiting: HeaderList | undefined = undefined;
   readonly payload = new PayloadQueue();
   trailersWaiting: HeaderList | undefined = undefined;
+  /** The payload that waits is that of a whole response: nobody is kept waiting by it. */
+  whole = false;
+  /** What waited when it was last looked at, in units of `stalled.ts`. */
+  looked = -1;
   /** `data` has answered false. */
   wantsWritable = false;
   windowOffset = 0;
@@ -60,12 +66,18 @@ export class StreamRecord implements Http2Stream {
     this.over = false;
     this.released = false;
     this.phase = 'none';
+    this.whole = false;
+    this.looked = -1;
     this.windowOffset = 0;
     this.wantsWritable = false;
   }
 
   get unsentBytes(): number {
     return this.payload.bytes;
+  }
+
+  get unsentOfConnection(): number {
+    return this.owner?.unsentBytes ?? 0;
   }
 
   respond(headers: HeaderList, prefix: Uint8Array, body: Uint8Array, trailers: HeaderList): void {

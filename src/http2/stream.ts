@@ -13,6 +13,8 @@ export interface Http2Stream {
   app: unknown;
   /** Bytes given to `respond` or `data` that have not gone out yet. */
   readonly unsentBytes: number;
+  /** The same of whole responses, over all streams of its connection. */
+  readonly unsentOfConnection: number;
   /** Nothing can be sent any more. */
   readonly over: boolean;
 

@@ -4,6 +4,7 @@
  * holds of its window, and the layer above is told, once.
  */
 
+import { assert } from '../base/assert.js';
 import { INITIAL_WINDOW_BYTES } from './frame.js';
 import type { FrameWriter } from './frame-writer.js';
 import type { Http2Limits } from './limits.js';
@@ -35,6 +36,7 @@ export class Streams {
   #lastId = 0;
   /** Over, and not released by the layer above. */
   #lingering = 0;
+  #unsent = 0;
 
   constructor(parts: StreamsParts) {
     this.#handler = parts.handler;
@@ -51,6 +53,11 @@ export class Streams {
 
   get lingering(): number {
     return this.#lingering;
+  }
+
+  /** Bytes of whole responses that wait to be sent. */
+  get unsentBytes(): number {
+    return this.#unsent;
   }
 
   /** The highest id that the peer has used: what is above is idle (RFC 9113, 5.1.1). */
@@ -114,6 +121,7 @@ export class Streams {
 
   #end(stream: StreamRecord, complete: boolean): void {
     stream.over = true;
+    if (stream.whole) this.sent(stream.payload.bytes);
     stream.drop();
     const { held } = stream.receiveWindow;
     if (held > 0) this.giveBack(held);
@@ -127,6 +135,16 @@ export class Streams {
   released(stream: StreamRecord): void {
     this.#lingering--;
     this.#pool.give(stream);
+  }
+
+  /** The payload of a whole response waits, of which so much is sent, or dropped, later. */
+  unsent(bytes: number): void {
+    this.#unsent += bytes;
+  }
+
+  sent(bytes: number): void {
+    this.#unsent -= bytes;
+    assert(this.#unsent >= 0, 'what is sent has waited');
   }
 
   /** Bytes of DATA frames have come. False: more than the connection's window. */

@@ -18,6 +18,8 @@ export type Written =
 /** What a transport carries bytes for. */
 export interface Carried {
   receive(chunk: Uint8Array): void;
+  /** What waits leaves now. */
+  flush(): void;
   /** After 'full': more is wanted. */
   drained(): void;
   /** The transport is gone. */

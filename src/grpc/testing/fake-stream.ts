@@ -73,6 +73,7 @@ export class FakeStream implements Http2Stream {
   readonly payload: Uint8Array[] = [];
   consumedBytes = 0;
   releases = 0;
+  unsentOfConnection = 0;
   /** Bytes that the peer takes until it is told to take more. */
   window: number;
   /** Bytes that may wait before `data` says that it is enough. */

@@ -76,7 +76,8 @@ export class HeldInflater implements Inflater {
 }
 
 export const TEST_LIMITS: GrpcLimits = {
-  maxReceiveBytes: 4 * 1024 * 1024, maxUnfinishedBytes: 64 * 1024 * 1024, receiveMs: 60_000, maxUnreadBytes: 3 * 1024 * 1024,
+  maxReceiveBytes: 4 * 1024 * 1024, maxUnfinishedBytes: 64 * 1024 * 1024, receiveMs: 60_000,
+  maxUnreadBytes: 3 * 1024 * 1024, maxUnreadOfConnection: 2 * 1024 * 1024,
 };
 
 export interface TestOptions {

@@ -5,7 +5,7 @@ import type { ConnectionUsage, ServerConnection } from '../connection.js';
 import type { Http2Pool } from '../pool.js';
 import type { TestHandler } from './test-handler.js';
 
-const NOTHING: ConnectionUsage = { openStreams: 0, lingeringStreams: 0, requestBytes: 0, heldBytes: 0, outputBytes: 0 };
+const NOTHING: ConnectionUsage = { openStreams: 0, lingeringStreams: 0, requestBytes: 0, heldBytes: 0, outputBytes: 0, unsentBytes: 0 };
 
 export interface Ended {
   readonly connection: ServerConnection;

@@ -56,7 +56,7 @@ export class PeerStream implements ClientStreamOwner {
     this.#parts = parts;
     this.#owner = owner;
     const socket = connectTo(address);
-    const transport = new SocketTransport(socket, UNSENT_BYTES);
+    const transport = new SocketTransport(socket, { maxUnsentBytes: UNSENT_BYTES, stalledMs: 2 * silentMs });
     const limits = { keepaliveMs: silentMs, keepaliveTimeoutMs: silentMs };
     const head = HeaderList.of(
       [':method', 'POST'], [':scheme', 'http'], [':path', STREAM_PATH], [':authority', address], ['te', 'trailers'],

@@ -40,11 +40,16 @@ export interface ClientServerOptions {
    * many. Default 512 MiB.
    */
   readonly maxUnreadBytes?: number;
+  /** The same of answers of any size, for one connection. Default 128 MiB. */
+  readonly maxUnreadOfConnection?: number;
+  /** Milliseconds in which a client has to take something of what it is sent. Default 60,000. */
+  readonly stalledMs?: number;
   /** Default: what the process's descriptors allow. */
   readonly maxConnections?: number;
 }
 
 const MAX_UNREAD_BYTES = 512 * MiB;
+const MAX_UNREAD_OF_CONNECTION = 128 * MiB;
 /** Of requests that have come in part, over all calls. */
 const MAX_UNFINISHED_BYTES = 256 * MiB;
 /** A request that takes longer to arrive is given up. */
@@ -64,6 +69,7 @@ export function clientPort(methods: MethodTable, options: ClientServerOptions): 
       maxUnfinishedBytes: Math.max(MAX_UNFINISHED_BYTES, 4 * options.maxReceiveBytes),
       receiveMs: RECEIVE_MS,
       maxUnreadBytes: options.maxUnreadBytes ?? MAX_UNREAD_BYTES,
+      maxUnreadOfConnection: options.maxUnreadOfConnection ?? MAX_UNREAD_OF_CONNECTION,
     },
   });
   const { maxConcurrentStreams, keepaliveIntervalMs, keepaliveTimeoutMs, http1 } = options;
@@ -77,6 +83,7 @@ export function clientPort(methods: MethodTable, options: ClientServerOptions): 
       keepaliveMs: keepaliveIntervalMs,
       keepaliveTimeoutMs,
       maxUnsentBytes: 256 * KiB,
+      stalledMs: options.stalledMs ?? DEFAULT_HTTP2_LIMITS.stalledMs,
     },
     clock: nodeClock,
     events: options.events,

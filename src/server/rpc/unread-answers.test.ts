@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { connect, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
+import { connect as connectTcp } from 'node:net';
 import { RpcStats } from '../../observability/rpc-stats.js';
 import { silent } from '../../base/testing/silent.js';
 import type { Method } from '../../grpc/method.js';
@@ -49,5 +50,36 @@ describe('answers that nobody reads', () => {
     let rounds = 0;
     // A closed stream ends on the server some turns later: each question is a turn.
     while ((await ask(RANGE)).code !== undefined) assert.ok(++rounds < 1000, 'closed streams were never given back');
+  });
+});
+
+describe('a client that takes nothing of what it is sent', () => {
+  it('is cut off, and holds nothing', async () => {
+    let handled = 0;
+    const handle = (): Buffer => {
+      handled++;
+      return Buffer.alloc(8 * MIB);
+    };
+    const server = clientPort(new Map([[RANGE, { kind: 'unary', refusable: true, handle }]]), {
+      maxReceiveBytes: MIB, maxConcurrentStreams: 1000, keepaliveIntervalMs: 0, keepaliveTimeoutMs: 20_000,
+      store: { leader: 1 }, stats: new RpcStats(), events: silent, stalledMs: 100,
+    });
+    const port = await server.listen(listenAddress('http://127.0.0.1:0'));
+    const socket = connectTcp(port, '127.0.0.1').on('error', () => undefined).pause();
+    const session = connect('http://localhost', { createConnection: () => socket, settings: { initialWindowSize: 0x7fff_ffff } });
+    session.on('error', () => undefined);
+    // Windows as large as they may be, so that what waits does so in the socket.
+    session.on('connect', () => session.setLocalWindowSize(0x7fff_ffff));
+    for (let i = 0; i < 8; i++) {
+      const stream = session.request({ ':method': 'POST', ':path': RANGE, 'content-type': 'application/grpc', te: 'trailers' });
+      stream.on('error', () => undefined).end(Buffer.alloc(5));
+    }
+    setImmediate(() => socket.pause());
+    for (let rounds = 0; handled === 0 || server.connections > 0; rounds++) {
+      assert.ok(rounds < 2_000, 'it was never cut off');
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    session.destroy();
+    server.close();
   });
 });

@@ -205,7 +205,7 @@ export class ClientPort {
   /** What is no HTTP at all is refused in its words too. */
   #http2(socket: Socket, first?: Buffer): void {
     const { handler, limits, clock } = this.#parts;
-    const transport = new SocketTransport(socket, limits.maxUnsentBytes);
+    const transport = new SocketTransport(socket, limits);
     const connection = new ServerConnection({ transport, handler, limits, clock, pool: this.#pool });
     this.#connections.add(connection);
     socket.on('close', () => this.#connections.delete(connection));

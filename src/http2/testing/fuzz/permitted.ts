@@ -161,7 +161,7 @@ const OF_CONNECTION: readonly Permission<Trace>[] = [
   {
     name: 'settings of extensions',
     why: 'RFC 8441 and RFC 9218 say that theirs are 0 or 1; who does not speak them ignores them (RFC 9113, 6.5.2)',
-    ours: GOES_ON, node: [CLOSED],
+    ours: GOES_ON, node: [INTERNAL_ERROR, CLOSED],
     holds: (trace) => [...trace.settings(8), ...trace.settings(9)].some((value) => value > 1),
   },
   {
