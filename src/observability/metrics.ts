@@ -10,6 +10,7 @@ import type { EventSink, KintsugiEvent } from '../base/events.js';
 import type { NodeStatus, Store } from '../node/store.js';
 import { LoopDelay } from './loop-delay.js';
 import type { RpcStats, Sample } from './rpc-stats.js';
+import { TurnTimes } from './turn-times.js';
 
 const FSYNC_BUCKETS = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 4, 8];
 
@@ -19,6 +20,7 @@ const METRICS_PER_SLICE = 16;
 export class Metrics implements EventSink {
   readonly registry = new Registry();
   readonly #loop = new LoopDelay();
+  readonly #turns = new TurnTimes();
   #store: Store | undefined;
   /** As of the page that is being made. */
   #status: NodeStatus | undefined;
@@ -29,6 +31,8 @@ export class Metrics implements EventSink {
     this.#eventCounters();
     const delay = 'kintsugi_event_loop_delay_seconds';
     this.#samples(delay, 'How late a timer came that was due, by turns of the event loop.', 'histogram', () => this.#loop.histogram.samples(delay));
+    const turn = 'kintsugi_event_loop_turn_seconds';
+    this.#samples(turn, 'CPU time that a turn of the event loop took.', 'histogram', () => this.#turns.histogram.samples(turn));
   }
 
   #on<T extends KintsugiEvent['type']>(type: T, fn: (event: Extract<KintsugiEvent, { type: T }>) => void): void {
