@@ -13,6 +13,7 @@ import { Coverage } from './model/coverage.js';
 import { mayDoom, openDiskContext } from './faults/context.js';
 import { DISK_FAULTS, type FaultAction } from './model/fault.js';
 import { planFaults } from './faults/plan.js';
+import { flipInMemory } from './faults/strike-memory.js';
 import { strikeDisk } from './faults/strike-disk.js';
 import { strikeProcess } from './faults/strike-process.js';
 import { SimNetwork } from './network/sim-network.js';
@@ -155,6 +156,7 @@ class Run {
             return strikeDisk(disks, action);
           case 'network':
             this.#struck.network++;
+            if (action.kind === 'flipped-entry') flipInMemory({ world, nodes, coverage, untilUs }, world.stream(`memory ${action.id}`));
             return strikeNetwork({ world, network, nodes: ids, clients: settings.clients, coverage }, action);
           case 'process': {
             const forgets = (node: SimNode, what: 'wipe' | 'roll-back'): void => this.oracle.noteFault(node.id, what);

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { DISK_FAULTS, NETWORK_FAULTS, PROCESS_FAULTS, STRUCTURES } from '../../sim/model/fault.js';
+import { PATHS } from '../../sim/model/paths.js';
 import { coverageReport, coverageText } from './coverage-report.js';
 
 function full(): Map<string, number> {
   const counts = new Map<string, number>();
   for (const fault of DISK_FAULTS) for (const structure of STRUCTURES) counts.set(`fault ${fault} ${structure}`, 7);
   for (const fault of [...NETWORK_FAULTS, ...PROCESS_FAULTS]) counts.set(`fault ${fault}`, 3);
+  for (const path of Object.values(PATHS)) counts.set(path, 1);
   return counts;
 }
 
@@ -21,6 +23,12 @@ describe('the coverage report', () => {
     counts.set('fault bridge', 0);
     counts.delete('fault wipe');
     assert.deepEqual([...coverageReport(counts, []).empty].sort(), ['bit-flip x log-record', 'bridge', 'wipe']);
+  });
+
+  it('a path through the store that no run went is named', () => {
+    const counts = full();
+    counts.delete(PATHS.largerSegment);
+    assert.deepEqual(coverageReport(counts, []).empty, [PATHS.largerSegment]);
   });
 
   it('an impossible cell may be empty, and may not be hit', () => {

@@ -6,6 +6,7 @@
 
 import type { KintsugiEvent } from '../../base/events.js';
 import { DISK_FAULTS, NETWORK_FAULTS, PROCESS_FAULTS, STRUCTURES, type DiskFault, type Structure } from '../../sim/model/fault.js';
+import { PATHS } from '../../sim/model/paths.js';
 import { plainTable } from '../render/table.js';
 
 /** A cell that cannot be, and why. */
@@ -16,7 +17,9 @@ export interface Impossible {
 }
 
 export interface CoverageReport {
-  /** `bit-flip x log-record`, or a network or process fault: can strike and never did. */
+  /**
+   * `bit-flip x log-record`, a network or process fault, or a path: can be met and never was.
+   */
   readonly empty: readonly string[];
   /** Listed as impossible, and struck. */
   readonly contradicted: readonly string[];
@@ -54,6 +57,7 @@ export function coverageReport(counts: ReadonlyMap<string, number>, impossible: 
     }
     matrix[fault] = row;
   }
+  for (const path of Object.values(PATHS)) if ((counts.get(path) ?? 0) === 0) empty.push(path);
   const plain = (kinds: readonly string[]): Record<string, number> => Object.fromEntries(kinds.map((kind) => {
     const n = counts.get(`fault ${kind}`) ?? 0;
     if (n === 0) empty.push(kind);

@@ -7,6 +7,7 @@
 import type { KintsugiEvent } from '../../base/events.js';
 import type { NodeId, Term } from '../../base/ids.js';
 import type { Entry } from '../../raft/types.js';
+import { isCopySound } from '../../replica/entry/entry.js';
 import type { Replica } from '../../replica/replica.js';
 import type { Coverage } from '../model/coverage.js';
 import type { Violation } from '../model/result.js';
@@ -34,6 +35,7 @@ import { LogMatching } from './consensus/log-matching.js';
 import { checkLogOnMedium } from './consensus/log-on-medium.js';
 import { ManifestMatching } from './tree/manifest-matching.js';
 import { ParityUsed } from './healing/parity-used.js';
+import { PathsSeen } from './consensus/paths-seen.js';
 import { MSG_PROP, RaftFrameReader } from './consensus/raft-frames.js';
 import { ReadersKept } from './tree/readers-kept.js';
 import { RepairsKept } from './healing/repairs-kept.js';
@@ -48,7 +50,7 @@ import type { WatchedNode } from '../cluster/watched-node.js';
 export interface ChecksOptions {
   readonly world: Pick<World, 'nowUs'>;
   readonly nodes: readonly WatchedNode[];
-  readonly settings: Pick<RunSettings, 'nodes'>;
+  readonly settings: Pick<RunSettings, 'nodes' | 'logSegmentBytes'>;
   readonly coverage: Coverage;
   readonly oracle: DamageOracle;
   readonly report: (violation: Violation) => void;
@@ -89,12 +91,13 @@ export class Checks {
   readonly #versions: VersionsKept;
   readonly #settings: ClusterSettings;
   readonly #served: ServedState;
+  readonly #paths: PathsSeen;
   /** Whose entries are watched. */
   readonly #watched = new Map<NodeId, Replica>();
   #looks = 0;
 
   constructor(options: ChecksOptions) {
-    const { world, nodes, settings, oracle, report } = options;
+    const { world, nodes, settings, coverage, oracle, report } = options;
     const reporter = new Reporter(world, report);
     this.#options = options;
     this.#reporter = reporter;
@@ -125,6 +128,7 @@ export class Checks {
     this.#versions = new VersionsKept(reporter, oracle);
     this.#settings = new ClusterSettings(reporter);
     this.#served = new ServedState(reporter);
+    this.#paths = new PathsSeen(coverage, settings.logSegmentBytes);
   }
 
   /**
@@ -157,6 +161,7 @@ export class Checks {
     this.#kept.look(node);
     this.#heals.heard(node);
     this.#served.look(node);
+    this.#paths.onEvent(event);
     switch (event.type) {
       case 'role-changed':
         if (event.role === 'leader') {
@@ -225,6 +230,7 @@ export class Checks {
       this.#votes.onMessage(node, head);
       this.#elections.onMessage(node, head);
       this.#acknowledged.onMessage(node, head);
+      this.#paths.onMessage(node, head);
       this.#rounds.onMessage(head);
     }
   }
@@ -269,7 +275,9 @@ export class Checks {
       this.#repairs.step(node);
       this.#settings.look(node);
       checkBounds(node, this.#reporter);
-      if (this.#looks % FILES_EVERY === 0) checkFiles(node, this.#reporter);
+      if (this.#looks % FILES_EVERY !== 0) continue;
+      checkFiles(node, this.#reporter);
+      this.#paths.look(node);
     }
   }
 
@@ -286,8 +294,10 @@ export class Checks {
     this.#look(true);
   }
 
-  #onApplied(node: WatchedNode, replica: Replica, entry: Entry): void {
+  #onApplied(node: WatchedNode, replica: Replica, handed: Entry): void {
     if (node.running?.replica !== replica) return;
+    // Of a copy that went bad in memory what the log had was carried out, and is in memory now.
+    const entry = isCopySound(handed) ? handed : (replica.log.entries(handed.index, handed.index + 1)[0] as Entry);
     this.#log.onApplied(node, entry);
     this.#recorded.onApplied(node, entry);
     this.#options.applied?.(node.id, replica, entry);

@@ -7,6 +7,7 @@
 import { codeOf } from '../../base/errors.js';
 import type { Term } from '../../base/ids.js';
 import type { SimNode } from '../cluster/sim-node.js';
+import { PATHS } from '../model/paths.js';
 import type { Strike } from './context.js';
 
 /** Less than a way through the network takes. */
@@ -33,7 +34,7 @@ export function moveLeaderMeanwhile({ context, random }: Strike, stalled: SimNod
     if (term === given) return;
     given = term;
     moves++;
-    coverage.branch('stall leader moved');
+    coverage.branch(PATHS.ledOnDuringStall);
     store.moveLeader(random.pick(others).id).catch((error: unknown) => {
       if (process.alive && codeOf(error) === undefined) throw error;
     });

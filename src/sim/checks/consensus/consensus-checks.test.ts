@@ -14,6 +14,9 @@ import { ManifestMatching } from '../tree/manifest-matching.js';
 import { MSG_APP, MSG_APP_RESP, MSG_HEARTBEAT, MSG_VOTE, MSG_VOTE_RESP } from './raft-frames.js';
 import { message } from '../testing/message.js';
 import { watch, type FakeNode, type Watch } from '../testing/fake-node.js';
+import { Coverage } from '../../model/coverage.js';
+import { PATHS } from '../../model/paths.js';
+import { PathsSeen } from './paths-seen.js';
 import { Votes } from './votes.js';
 
 function promise(node: FakeNode, term: number, vote: number, copies = 4): void {
@@ -231,6 +234,27 @@ describe('checks of consensus', () => {
       assert.equal(w.violations.length, 2);
       assert.match(w.violations[0]?.message ?? '', /entry 8 of term 1 as committed; node 2 applies one of term 3/);
       assert.match(w.violations[1]?.message ?? '', /entry 8 of term 1 as committed; an entry of term 3 was applied/);
+    });
+  });
+
+  describe('paths through the write pipeline', () => {
+    it('are counted where what is sent or committed is not in the own log yet, and where a segment is larger', () => {
+      const coverage = new Coverage();
+      const seen = new PathsSeen(coverage, 100);
+      one.terms = [1, 1];
+      seen.onMessage(one, message(MSG_APP, 1, 2, 1, { index: 1, entries: 1, commit: 2 }));
+      one.files.set('log/1.seg', new Uint8Array(100));
+      seen.look(one);
+      assert.deepEqual(coverage.toJSON(), {});
+      seen.onMessage(one, message(MSG_APP, 1, 2, 1, { index: 2, entries: 1, commit: 3 }));
+      one.files.set('log/2.seg', new Uint8Array(101));
+      seen.look(one);
+      seen.onEvent({ type: 'leader-lost', term: 1, why: 'its own disk has been writing for 900 ms' });
+      seen.onEvent({ type: 'leader-lost', term: 1, why: 'its stream broke' });
+      assert.deepEqual(
+        Object.keys(coverage.toJSON()).sort(),
+        [PATHS.sentBeforeWritten, PATHS.committedBeforeWritten, PATHS.largerSegment, PATHS.stalledLeaderGaveUp].sort(),
+      );
     });
   });
 

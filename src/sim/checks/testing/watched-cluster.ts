@@ -80,7 +80,8 @@ export class WatchedCluster {
     this.nodes = cluster.nodes.map((node) => new LiveNode(node));
     this.oracle = new DamageOracle({ world: this.world, nodes: this.nodes });
     this.checks = new Checks({
-      world: this.world, nodes: this.nodes, settings: { nodes: members }, coverage: new Coverage(), oracle: this.oracle,
+      world: this.world, nodes: this.nodes, settings: { nodes: members, logSegmentBytes: 64 * 1024 },
+      coverage: new Coverage(), oracle: this.oracle,
       report: (violation) => void this.violations.push(violation),
     });
   }

@@ -1,0 +1,17 @@
+/** Ways through the write path that many runs together must have gone: branches of the coverage. */
+
+export const PATHS = {
+  /** A leader's entries are on their way to a follower while its own disk still writes them. */
+  sentBeforeWritten: 'path sent before its own write',
+  /** The others are a majority without it. */
+  committedBeforeWritten: 'path committed before the leader\'s own write',
+  stalledLeaderGaveUp: 'path a leader whose disk stalls gives up its office',
+  /** The lead went on while a member's disk stalled. */
+  ledOnDuringStall: 'path the lead goes on while a disk stalls',
+  /** An entry that the usual segment has no room for. */
+  largerSegment: 'path a segment that is larger than usual',
+  /** A leader's own copy of an entry, which a follower still needs. */
+  flippedInMemory: 'path an entry flipped in a leader\'s memory',
+  /** It stepped down over such a copy, because a follower made no progress. */
+  badCopyGaveUp: 'path a leader whose own copy is bad gives up its office',
+} as const;
