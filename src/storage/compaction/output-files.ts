@@ -8,7 +8,7 @@
 import { assert } from '../../base/assert.js';
 import { MiB } from '../../base/bytes.js';
 import type { Disk, DiskFile } from '../../base/disk.js';
-import { drive } from '../../base/drive.js';
+import { atOnce, drive } from '../../base/drive.js';
 import type { Workers } from '../../base/env.js';
 import { StorageError } from '../base/errors.js';
 import type { EntrySlot } from '../base/entry-slot.js';
@@ -72,14 +72,24 @@ export class OutputFiles {
 
   /** In internal key order. */
   add(entry: EntrySlot): void {
+    if (this.#writer?.unsettled === true) {
+      atOnce(this.#writer.settle());
+      this.#look(this.#writer);
+    }
     const { key, keyEnd } = entry;
     if (this.#lastKey !== undefined && !sameKey(this.#lastKey, this.#lastKey.length, key, keyEnd)) this.#endTable();
-    const { format, birth, split } = this.#options;
+    const { format, birth } = this.#options;
     const writer = (this.#writer ??= new TableWriter(format, { ...birth, ordinal: this.#ordinal }));
     writer.add(entry);
+    if (!writer.unsettled) this.#look(writer);
+  }
+
+  /** Once all blocks that are full are made: their bytes tell how large the table is. */
+  #look(writer: TableWriter): void {
     if (writer.entries % SIZE_CHECK_ENTRIES !== 0) return;
     if (writer.hasChunks) this.#take(writer);
-    if (split && this.#lastKey === undefined && writer.estimatedBytes >= format.tableBytes) this.#lastKey = key.slice(0, keyEnd);
+    const { format, split } = this.#options;
+    if (split && this.#lastKey === undefined && writer.estimatedBytes >= format.tableBytes) this.#lastKey = writer.lastKey.slice();
   }
 
   /** What a writer has ready, behind what it had before. */
@@ -108,10 +118,15 @@ export class OutputFiles {
   }
 
   /**
-   * Tables that ended get their filter, index and footer: in slices, because one may have millions
-   * of keys. Call it before each {@link drain}.
+   * Makes a large block that is full, and gives tables that ended their filter, index and footer:
+   * in slices, because one may have millions of keys. Call it before each {@link drain}.
    */
   async complete(): Promise<void> {
+    const present = this.#writer;
+    if (present?.unsettled === true) {
+      await drive(present.settle(), this.#options.workers);
+      this.#look(present);
+    }
     for (let writer = this.#ended.shift(); writer !== undefined; writer = this.#ended.shift()) {
       await drive(writer.prepare(), this.#options.workers);
       const table = writer.finish();

@@ -190,6 +190,12 @@ describe('produce', () => {
     assert(await breaths(bytes, () => bytes.flush()) >= 30, 'few versions of many bytes');
     const move = plan(bytes, bytes.manifest.list(), 1, 0);
     assert(await breaths(bytes, () => bytes.compact(move)) >= 30);
+    const large = await TreeHarness.open();
+    large.write([{ space: USER_SPACE, key: utf8('large'), revision: 1, sub: 0, tombstone: false, liveDelta: 1, value: new Uint8Array(8 << 20) }]);
+    large.seal();
+    assert(await breaths(large, () => large.flush()) >= 100, 'one large value');
+    const moved = plan(large, large.manifest.list(), 1, 0);
+    assert(await breaths(large, () => large.compact(moved)) >= 100);
   });
 
   it('S5 running a plan again never touches a table that is linked to its old output', async () => {

@@ -6,6 +6,7 @@
 import { assert } from '../../base/assert.js';
 import { utf8 } from '../../base/bytes.js';
 import { digest128 } from '../../base/digest.js';
+import { SLICE_BYTES } from '../../base/drive.js';
 import type { Digest128 } from '../../base/ids.js';
 
 const PIECE_BYTES = 64 * 1024;
@@ -50,6 +51,14 @@ export class FileDigest {
     }
     this.#length += bytes.length;
     return this;
+  }
+
+  /** The same, in slices. */
+  *updateInSlices(bytes: Uint8Array): Generator<void, void> {
+    for (let at = 0; at < bytes.length; at += SLICE_BYTES) {
+      this.update(bytes.subarray(at, at + SLICE_BYTES));
+      if (at + SLICE_BYTES < bytes.length) yield;
+    }
   }
 
   #room(bytes: number): void {

@@ -5,15 +5,16 @@
  *
  *   footer | data block ... | filter | properties | index | footer        regions without gaps
  *
- * Usage: add() in key order; write takeChunks() now and then, one after the other from offset 0;
- * finish(); write the rest of takeChunks(), then headFooter() over the zeros at the file's
- * beginning; sync.
+ * Usage: add() in key order, and settle() what that left unsettled; write takeChunks() now and
+ * then, one after the other from offset 0; finish(); write the rest of takeChunks(), then
+ * headFooter() over the zeros at the file's beginning; sync.
  */
 
 import { assert, must } from '../../base/assert.js';
 import { compareBytes, EMPTY } from '../../base/bytes.js';
 import { digest128 } from '../../base/digest.js';
-import { encodeBlock, encodeBlockInto } from '../block/block-codec.js';
+import { atOnce } from '../../base/drive.js';
+import { encodeBlock, encodeBlockInSlices, encodeBlockInto } from '../block/block-codec.js';
 import type { BlockHandle, BlockType } from '../block/handle.js';
 import { regionBytes } from '../block/layout.js';
 import { BloomBuilder } from '../filter/bloom.js';
@@ -30,6 +31,8 @@ import { encodeProperties } from './properties.js';
 /** Of a chunk of finished regions. */
 const MIN_CHUNK_BYTES = 16 * 1024;
 const MAX_CHUNK_BYTES = 256 * 1024;
+/** A block that is larger is made in slices. */
+const LARGE_BLOCK_BYTES = 512 * 1024;
 
 /** Counts and bounds, of a block or of the table. */
 class Sums {
@@ -74,6 +77,7 @@ export class TableWriter {
   #lastKey = new Uint8Array(256);
   #lastKeyBytes = 0;
   #headFooter: Uint8Array | undefined;
+  #unsettled = false;
 
   constructor(format: TableFormat, birth: Birth) {
     this.#format = format;
@@ -95,8 +99,25 @@ export class TableWriter {
     return this.#offset + regionBytes(pending, this.#format.scheme) + footerRegionBytes(this.#format.scheme);
   }
 
+  /** A large block is full and not made: {@link settle}, or what comes next makes it at once. */
+  get unsettled(): boolean {
+    return this.#unsettled;
+  }
+
+  /** Of the entry that was added last. Valid until the next one. */
+  get lastKey(): Uint8Array {
+    return this.#lastKey.subarray(0, this.#lastKeyBytes);
+  }
+
+  /** Makes a large block that is full, in slices. Nothing is added meanwhile. */
+  *settle(): Generator<void, void> {
+    if (this.#unsettled) this.#closed(yield* this.#appendInSlices('data', this.#block.finish()));
+    this.#unsettled = false;
+  }
+
   /** Keys must ascend strictly. What the slot names is copied. */
   add(entry: EntrySlot): void {
+    if (this.#unsettled) atOnce(this.settle());
     const { key, keyEnd, liveDelta, userSpace } = entry;
     const common = this.#commonWithLast(key, keyEnd);
     const first = this.entries === 0;
@@ -114,7 +135,9 @@ export class TableWriter {
     this.#tableSums.add(entry);
     this.#rawBytes += keyEnd + entry.valueEnd - entry.valueAt;
     this.#remember(key, keyEnd, common);
-    if (this.#block.bytes >= this.#format.blockBytes) this.#closeBlock();
+    if (this.#block.bytes < this.#format.blockBytes) return;
+    if (this.#block.bytes > LARGE_BLOCK_BYTES) this.#unsettled = true;
+    else this.#closed(this.#append('data', this.#block.finish()));
   }
 
   #commonWithLast(key: Uint8Array, keyEnd: number): number {
@@ -143,10 +166,10 @@ export class TableWriter {
     this.#lastKeyBytes = keyEnd;
   }
 
-  #closeBlock(): void {
+  /** The block that was begun lies at `handle`. */
+  #closed(handle: BlockHandle): void {
     const sums = this.#blockSums;
-    assert(sums.entries > 0 && sums.entries === this.#block.entries, 'a block has the entries that are counted for it');
-    const handle = this.#append('data', this.#block.finish());
+    assert(sums.entries > 0 && this.#block.entries === 0, 'a block that is made has entries that are counted for it');
     this.#index.add({
       offset: handle.offset,
       payloadBytes: handle.payloadBytes,
@@ -188,6 +211,17 @@ export class TableWriter {
     return { type, codec, scheme, offset, length, payloadBytes: payload.length, digest };
   }
 
+  *#appendInSlices(type: BlockType, payload: Uint8Array): Generator<void, BlockHandle> {
+    const { codec, scheme } = this.#format;
+    const length = regionBytes(payload.length, scheme);
+    const offset = this.#offset;
+    const at = this.#room(length);
+    const digest = yield* encodeBlockInSlices(this.#chunk, at, payload, type, codec, scheme);
+    yield* this.#digest.updateInSlices(this.#chunk.subarray(at, at + length));
+    assert(this.#offset === offset + length && this.#chunkUsed === at + length, 'S2 nothing is added while a block is made');
+    return { type, codec, scheme, offset, length, payloadBytes: payload.length, digest };
+  }
+
   get hasChunks(): boolean {
     return this.#ready.length > 0;
   }
@@ -207,14 +241,16 @@ export class TableWriter {
    * Does what of {@link finish} grows with the number of keys, in slices. Nothing may be added
    * afterwards.
    */
-  prepare(): Generator<void, void> {
-    return this.#filter.prepare();
+  *prepare(): Generator<void, void> {
+    yield* this.settle();
+    yield* this.#filter.prepare();
   }
 
   /** At least one entry must have been added. Nothing may be added afterwards. */
   finish(): ProducedTable {
     assert(this.entries > 0 && this.#headFooter === undefined, 'a table is finished once and is not empty');
-    if (this.#block.entries > 0) this.#closeBlock();
+    if (this.#unsettled) atOnce(this.settle());
+    if (this.#block.entries > 0) this.#closed(this.#append('data', this.#block.finish()));
     const { entries, tombstones, minRevision, maxRevision, liveDelta } = this.#tableSums;
     const birth = this.#birth;
     assert(this.#blocks > 0 && tombstones <= entries && minRevision <= maxRevision, 'counts of a table fit together');

@@ -11,6 +11,7 @@ import { FileDigest } from './file-digest.js';
 import { tablePath } from './table-meta.js';
 import type { TableReader } from './table-reader.js';
 import { TableStore } from './table-store.js';
+import { TableWriter } from './table-writer.js';
 import { BIRTH, diskWith, formatWith, makeTable, openStore, RecordedFaults, sampleEntries } from './testing/sample-tables.js';
 import type { TableEntry } from './testing/table-entry.js';
 
@@ -83,6 +84,23 @@ describe('tables', () => {
     assert.equal(new FileDigest().update(a.bytes).digest(), a.meta.fileDigest);
     const later = makeTable(entries, formatWith('rs(8,2)'), 1, { ...BIRTH, ordinal: 2 });
     assert.notEqual(later.meta.fileDigest, a.meta.fileDigest);
+  });
+
+  it('S2 a large block that is made in slices has the bytes of one that is made at once', () => {
+    const entries = sampleEntries(30).map((entry, i) => (i % 7 === 3 ? { ...entry, value: new Uint8Array(700_000 + i).fill(i) } : entry));
+    for (const scheme of SCHEMES) {
+      const once = makeTable(entries, formatWith(scheme));
+      const writer = new TableWriter(formatWith(scheme), BIRTH);
+      let slices = 0;
+      for (const entry of entries) {
+        writer.add(entry);
+        assert.equal(writer.unsettled, entry.value.length > 512 * 1024);
+        for (const work = writer.settle(); work.next().done !== true; ) slices++;
+      }
+      assert.ok(slices > 30, `${slices} slices`);
+      assert.deepEqual({ ...writer.finish(), id: 1 }, once.meta);
+      assert.equal(new FileDigest().update(once.bytes).digest(), once.meta.fileDigest);
+    }
   });
 
   it('S2 the bytes of a small table are these for ever', () => {
