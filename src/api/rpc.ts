@@ -21,6 +21,8 @@ export interface Rpc<Request, Response, Answer = Response> {
   decodeRequest(bytes: Uint8Array): Request;
   /** `prefix`: who answers, from `encodeHeaderPrefix`; `term`: of the moment. */
   encodeResponse(prefix: Uint8Array, term: number, response: Response): Uint8Array;
+  /** The same in slices, if a response may be long and made of very many pieces. */
+  encodeInSlices?(prefix: Uint8Array, term: number, response: Response): Generator<void, Uint8Array>;
   /** Throws CodecError. Byte fields may be views of `bytes`. */
   decodeResponse(bytes: Uint8Array): Answer;
 }

@@ -19,7 +19,7 @@ import {
   encodeCompactionRequest, encodeDeleteRangeRequest, encodePutRequest, encodeRangeRequest, encodeTxnRequest,
 } from '../wire/encode-request.js';
 import {
-  encodeCompactionResponse, encodeDeleteRangeResponse, encodePutResponse, encodeRangeResponse, encodeTxnResponse,
+  encodeCompactionResponse, encodeDeleteRangeInSlices, encodeDeleteRangeResponse, encodePutResponse, encodeRangeResponse, encodeTxnResponse,
 } from '../wire/encode-response.js';
 
 /** What answers the service: a store, in requests and responses. Refusals are EtcdErrors. */
@@ -57,6 +57,7 @@ const DeleteRange: KvRpc<DeleteRangeRequest, DeleteRangeResponse> = {
   encodeRequest: encodeDeleteRangeRequest,
   decodeRequest: decodeDeleteRangeRequest,
   encodeResponse: encodeDeleteRangeResponse,
+  encodeInSlices: encodeDeleteRangeInSlices,
   decodeResponse: decodeDeleteRangeResponse,
 };
 

@@ -6,11 +6,19 @@
 
 import { EMPTY } from '../../base/bytes.js';
 import { CodecError } from '../../base/errors.js';
+import { EtcdError } from '../etcd-error.js';
 import { ProtoReader } from './proto-reader.js';
 import type {
   CompactionRequest, Compare, CompareResult, CompareTarget, DeleteRangeRequest, PutRequest, RangeRequest, RequestOp,
   SortOrder, SortTarget, TxnRequest,
 } from '../requests.js';
+
+/**
+ * Operations and compares of a transaction with all that are nested in it: etcd's default for each
+ * list, for as many lists. etcd has no bound but the request's bytes, into which a hundred thousand
+ * fit: a tenth of a second for each step of their way, on every member.
+ */
+export const MAX_TXN_OPS_TOTAL = 32 * 128;
 
 /** Deeper nesting holds no txn that any limit on operations would let pass. */
 export const MAX_TXN_DEPTH = 128;
@@ -141,22 +149,34 @@ function readCompare(r: ProtoReader, end: number): Compare {
   };
 }
 
-function readOp(r: ProtoReader, end: number, depth: number): RequestOp {
+/** What of a transaction may still come: more is refused before anything is made of it (C1). */
+class OpsLeft {
+  #left = MAX_TXN_OPS_TOTAL;
+
+  take(): void {
+    if (--this.#left < 0) throw new EtcdError('TOO_MANY_OPS');
+  }
+}
+
+function readOp(r: ProtoReader, end: number, depth: number, left: OpsLeft): RequestOp {
+  left.take();
   let op = EMPTY_OP;
   while (r.at < end) {
     const tag = r.tag(end);
+    // Of several the last one counts, and each is made.
+    if (op !== EMPTY_OP) left.take();
     switch (tag) {
       case 10: op = { kind: 'range', request: readRange(r, r.lengthEnd(end)) }; break;
       case 18: op = { kind: 'put', request: readPut(r, r.lengthEnd(end)) }; break;
       case 26: op = { kind: 'delete-range', request: readDeleteRange(r, r.lengthEnd(end)) }; break;
-      case 34: op = { kind: 'txn', request: readTxn(r, r.lengthEnd(end), depth + 1) }; break;
+      case 34: op = { kind: 'txn', request: readTxn(r, r.lengthEnd(end), depth + 1, left) }; break;
       default: r.skip(tag, end);
     }
   }
   return op;
 }
 
-function readTxn(r: ProtoReader, end: number, depth: number): TxnRequest {
+function readTxn(r: ProtoReader, end: number, depth: number, left: OpsLeft): TxnRequest {
   if (depth > MAX_TXN_DEPTH) throw new CodecError(`txn nested deeper than ${MAX_TXN_DEPTH}`);
   const compare: Compare[] = [];
   const success: RequestOp[] = [];
@@ -164,9 +184,12 @@ function readTxn(r: ProtoReader, end: number, depth: number): TxnRequest {
   while (r.at < end) {
     const tag = r.tag(end);
     switch (tag) {
-      case 10: compare.push(readCompare(r, r.lengthEnd(end))); break;
-      case 18: success.push(readOp(r, r.lengthEnd(end), depth)); break;
-      case 26: failure.push(readOp(r, r.lengthEnd(end), depth)); break;
+      case 10:
+        left.take();
+        compare.push(readCompare(r, r.lengthEnd(end)));
+        break;
+      case 18: success.push(readOp(r, r.lengthEnd(end), depth, left)); break;
+      case 26: failure.push(readOp(r, r.lengthEnd(end), depth, left)); break;
       default: r.skip(tag, end);
     }
   }
@@ -191,6 +214,6 @@ export const decodeRangeRequest = (bytes: Uint8Array): RangeRequest => readRange
 export const decodePutRequest = (bytes: Uint8Array): PutRequest => readPut(new ProtoReader(bytes), bytes.length);
 export const decodeDeleteRangeRequest = (bytes: Uint8Array): DeleteRangeRequest =>
   readDeleteRange(new ProtoReader(bytes), bytes.length);
-export const decodeTxnRequest = (bytes: Uint8Array): TxnRequest => readTxn(new ProtoReader(bytes), bytes.length, 1);
+export const decodeTxnRequest = (bytes: Uint8Array): TxnRequest => readTxn(new ProtoReader(bytes), bytes.length, 1, new OpsLeft());
 export const decodeCompactionRequest = (bytes: Uint8Array): CompactionRequest =>
   readCompaction(new ProtoReader(bytes), bytes.length);

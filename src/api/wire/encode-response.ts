@@ -3,6 +3,7 @@
  * size. The header's constant part (cluster, member) is encoded once per process.
  */
 
+import { atOnce, SLICE_BYTES } from '../../base/drive.js';
 import { PackedRange } from './packed-range.js';
 import {
   ProtoWriter, bigFieldSize, bytesFieldSize, int64FieldSize, messageFieldSize,
@@ -10,6 +11,9 @@ import {
 import type {
   CompactionResponse, DeleteRangeResponse, KeyValue, PutResponse, RangeResponse, ResponseOp, TxnResponse,
 } from '../requests.js';
+
+/** Keys whose sizes are added up, or which are written, in one slice. */
+const SLICE_KVS = 2048;
 
 /** What every header of one server begins with. */
 export function encodeHeaderPrefix(clusterId: bigint, memberId: bigint): Buffer {
@@ -174,8 +178,28 @@ export function encodePutResponse(prefix: Uint8Array, term: number, p: PutRespon
 }
 
 export function encodeDeleteRangeResponse(prefix: Uint8Array, term: number, p: DeleteRangeResponse): Buffer {
-  const w = start(prefix, p.revision, term, deleteBodySize(p));
-  writeDeleteBody(w, p);
+  return atOnce(encodeDeleteRangeInSlices(prefix, term, p));
+}
+
+/** The same, in slices: it may hold hundreds of thousands of keys. */
+export function* encodeDeleteRangeInSlices(prefix: Uint8Array, term: number, p: DeleteRangeResponse): Generator<void, Buffer> {
+  const { prevKvs } = p;
+  let size = int64FieldSize(p.deleted);
+  for (let i = 0; i < prevKvs.length; i++) {
+    if (i % SLICE_KVS === SLICE_KVS - 1) yield;
+    size += messageFieldSize(kvSize(prevKvs[i] as KeyValue));
+  }
+  const w = start(prefix, p.revision, term, size);
+  w.int64Field(16, p.deleted);
+  for (let i = 0, bytes = 0; i < prevKvs.length; i++) {
+    const kv = prevKvs[i] as KeyValue;
+    bytes += kv.value.length + SLICE_BYTES / SLICE_KVS;
+    if (bytes >= SLICE_BYTES) {
+      bytes = 0;
+      yield;
+    }
+    writeKv(w, 26, kv);
+  }
   return w.finish();
 }
 

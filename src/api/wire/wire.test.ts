@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { CodecError } from '../../base/errors.js';
+import { codeOf, CodecError } from '../../base/errors.js';
 import {
-  MAX_TXN_DEPTH, decodeCompactionRequest, decodeDeleteRangeRequest, decodePutRequest, decodeRangeRequest, decodeTxnRequest,
+  MAX_TXN_DEPTH, MAX_TXN_OPS_TOTAL,
+  decodeCompactionRequest, decodeDeleteRangeRequest, decodePutRequest, decodeRangeRequest, decodeTxnRequest,
 } from './decode-request.js';
 import {
   decodeCompactionResponse, decodeDeleteRangeResponse, decodePutResponse, decodeRangeResponse, decodeTxnResponse,
@@ -11,7 +12,8 @@ import {
   encodeCompactionRequest, encodeDeleteRangeRequest, encodePutRequest, encodeRangeRequest, encodeTxnRequest,
 } from './encode-request.js';
 import {
-  encodeCompactionResponse, encodeDeleteRangeResponse, encodeHeaderPrefix, encodePutResponse, encodeRangeResponse,
+  encodeCompactionResponse, encodeDeleteRangeInSlices,
+  encodeDeleteRangeResponse, encodeHeaderPrefix, encodePutResponse, encodeRangeResponse,
   encodeTxnResponse,
 } from './encode-response.js';
 import { serviceMethods, type AnyMethod } from '../protos/protos.js';
@@ -197,6 +199,34 @@ describe('wire codecs', () => {
     let q: wire.TxnRequest = { compare: [], success: [], failure: [] };
     for (let i = 0; i < MAX_TXN_DEPTH; i++) q = { compare: [], success: [{ kind: 'txn', request: q }], failure: [] };
     assert.throws(() => decodeTxnRequest(encodeTxnRequest(q)), CodecError);
+  });
+
+  it('C1 a txn of too many operations is refused before they are made, however they are written', () => {
+    const op: wire.RequestOp = { kind: 'delete-range', request: { key: Uint8Array.of(97), rangeEnd: new Uint8Array(0), prevKv: false } };
+    const ops = (n: number): wire.RequestOp[] => Array.from({ length: n }, () => op);
+    const half = MAX_TXN_OPS_TOTAL / 2;
+    const txnOf = (success: wire.RequestOp[], failure: wire.RequestOp[]): wire.TxnRequest => ({ compare: [], success, failure });
+    assert.equal(decodeTxnRequest(encodeTxnRequest(txnOf(ops(half), ops(half)))).failure.length, half);
+    const nested: wire.RequestOp = { kind: 'txn', request: txnOf(ops(half), ops(half)) };
+    // A million operations without any bytes, and one operation that is said a million times.
+    const empty = new Uint8Array(2_000_000).map((_, i) => (i % 2 === 0 ? 18 : 0));
+    const again = new Uint8Array(2_000_004).map((_, i) => (i < 4 ? [18, 0x80, 0x89, 0x7a][i] as number : i % 2 === 0 ? 10 : 0));
+    for (const bytes of [encodeTxnRequest(txnOf(ops(half), ops(half + 1))), encodeTxnRequest(txnOf([nested], [])), empty, again]) {
+      assert.throws(() => decodeTxnRequest(bytes), (error) => codeOf(error) === 'TOO_MANY_OPS');
+    }
+  });
+
+  it('C1 very many previous values are written in slices, and are the same bytes', () => {
+    const kv = { key: Uint8Array.of(97), value: new Uint8Array(3), createRevision: 2, modRevision: 3, version: 1, lease: 0n };
+    const response = { revision: 9, deleted: 20_000, prevKvs: Array.from({ length: 20_000 }, () => kv) };
+    const prefix = encodeHeaderPrefix(1n, 2n);
+    let slices = 0;
+    const work = encodeDeleteRangeInSlices(prefix, 1, response);
+    let step = work.next();
+    for (; step.done !== true; step = work.next()) slices++;
+    assert.ok(slices >= 16, `${slices} slices`);
+    assert.deepEqual(step.value, encodeDeleteRangeResponse(prefix, 1, response));
+    assert.equal(decodeDeleteRangeResponse(step.value).prevKvs.length, 20_000);
   });
 });
 

@@ -7,6 +7,7 @@
 import { unreachable } from '../../base/assert.js';
 import { KiB } from '../../base/bytes.js';
 import { EtcdError } from '../../api/etcd-error.js';
+import { MAX_TXN_OPS_TOTAL } from '../../api/wire/decode-request.js';
 import { TXN_DEPTH_MAX } from './command-codec.js';
 import { checkIntervals } from './txn-intervals.js';
 import type { KvCommand } from './command.js';
@@ -24,13 +25,6 @@ export const MAX_KEY_BYTES = 60 * KiB;
 const MAX_BOUND_BYTES = MAX_KEY_BYTES + KiB;
 /** `--max-txn-ops` */
 export const MAX_TXN_OPS = 128;
-/**
- * Operations and compares of a transaction with all that are nested in it, for each that one of
- * them may have. etcd has no bound but the request's bytes, into which a hundred thousand fit: a
- * tenth of a second for each step of their way, on every member.
- */
-const TOTAL_FACTOR = 32;
-
 function checkKey(key: Uint8Array, max: number): void {
   if (key.length === 0) throw new EtcdError('EMPTY_KEY');
   checkLength(key, max);
@@ -58,7 +52,7 @@ export function validateDeleteRange(request: DeleteRangeRequest): void {
 }
 
 export function validateTxn(request: TxnRequest, maxOps = MAX_TXN_OPS): void {
-  if (countOps(request, TOTAL_FACTOR * maxOps) > TOTAL_FACTOR * maxOps) throw new EtcdError('TOO_MANY_OPS');
+  if (countOps(request, MAX_TXN_OPS_TOTAL) > MAX_TXN_OPS_TOTAL) throw new EtcdError('TOO_MANY_OPS');
   checkTxn(request, maxOps, 1);
   checkIntervals(request.success);
   checkIntervals(request.failure);

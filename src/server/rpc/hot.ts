@@ -4,11 +4,16 @@
  */
 
 import { must } from '../../base/assert.js';
+import { drive } from '../../base/drive.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import type { Handlers, Rpc } from '../../api/rpc.js';
 import { encodeHeaderPrefix } from '../../api/wire/encode-response.js';
+import { NodeWorkers } from '../env/node-env.js';
 import type { Store } from '../../node/store.js';
 import type { Method, UnaryMethod } from '../../grpc/method.js';
+
+/** All methods of the process share its turns. */
+const workers = new NodeWorkers();
 
 export interface RequestLimits {
   /** Bytes of a write request as it goes into the log. etcd's `--max-request-bytes`. */
@@ -40,7 +45,9 @@ class HotMethod<Request, Response> implements UnaryMethod {
   async handle(bytes: Uint8Array): Promise<Uint8Array> {
     if (bytes.length > this.#maxBytes) throw new EtcdError('REQUEST_TOO_LARGE');
     const response = await this.#answer(this.#rpc.decodeRequest(bytes));
-    return this.#rpc.encodeResponse(this.#prefix, this.#store.term, response);
+    const { term } = this.#store;
+    const slices = this.#rpc.encodeInSlices?.(this.#prefix, term, response);
+    return slices === undefined ? this.#rpc.encodeResponse(this.#prefix, term, response) : drive(slices, workers);
   }
 }
 
