@@ -7,7 +7,8 @@ import { encodeManifest } from '../../storage/version/manifest-codec.js';
 import { largeVersion } from '../../storage/version/testing/large-version.js';
 import type { LogPosition, Version } from '../../storage/version/version.js';
 import { MAX_MESSAGE_BYTES } from '../base/limits.js';
-import { messageOfVersion, receiveVersion, servePart, VERSION_PART_METHOD } from './version-message.js';
+import { messageOfVersion, receiveVersion, VERSION_PART_METHOD } from './version-message.js';
+import { servePart } from './version-part.js';
 
 const OWNER = 1;
 

@@ -15,9 +15,8 @@ import type { Env } from '../../base/env.js';
 import { CodecError } from '../../base/errors.js';
 import type { NodeId } from '../../base/ids.js';
 import { MAX_MESSAGE_BYTES } from '../base/limits.js';
-import { decodeManifestInSlices, encodeManifest, manifestPieces, measureManifest } from '../../storage/version/manifest-codec.js';
+import { decodeManifestInSlices, encodeManifest, measureManifest } from '../../storage/version/manifest-codec.js';
 import type { LogPosition, Version } from '../../storage/version/version.js';
-import type { SnapshotSender } from './snapshot-sender.js';
 
 export const VERSION_PART_METHOD = 'snapshot.manifest-part';
 
@@ -25,7 +24,6 @@ export const VERSION_PART_METHOD = 'snapshot.manifest-part';
 const NOTICE_FORMAT = 0xfe;
 /** A version that is larger goes in parts; the others as every program could always read them. */
 const WHOLE_BYTES_MAX = MAX_MESSAGE_BYTES - 2 * MiB;
-const PART_BYTES = 4 * MiB;
 /** No manifest file holds more. */
 const VERSION_BYTES_MAX = 2048 * MiB;
 const CALL_MS = 5_000;
@@ -36,32 +34,6 @@ export function messageOfVersion(manifest: Version, wholeBytesMax = WHOLE_BYTES_
   if (bytes <= wholeBytesMax) return encodeManifest(manifest);
   const out = new ByteWriter(32).u8(NOTICE_FORMAT).u53(bytes);
   return out.varint(manifest.last.index).varint(manifest.last.term).finish();
-}
-
-/** The serving side of a part. Rejects with CodecError. */
-export async function servePart(
-  { workers }: Pick<Env, 'workers'>, sender: Pick<SnapshotSender, 'kept'>, to: NodeId, request: Uint8Array,
-): Promise<Uint8Array> {
-  const input = new ByteReader(request, 'request for a part of a version');
-  const last = { index: input.varint(), term: input.varint() };
-  const at = input.u53();
-  input.end();
-  const manifest = sender.kept(to, last);
-  return manifest === undefined ? new Uint8Array(0) : drive(cut(manifest, at), workers);
-}
-
-/** Bytes `from` on, up to a part of them. */
-function* cut(manifest: Version, from: number): Generator<void, Uint8Array> {
-  const end = Math.min(from + PART_BYTES, yield* measureManifest(manifest));
-  const part = new Uint8Array(Math.max(0, end - from));
-  let at = 0;
-  for (const piece of manifestPieces(manifest)) {
-    const next = at + piece.length;
-    if (next > from && at < end) yield* copyInSlices(part, Math.max(0, at - from), piece.subarray(Math.max(0, from - at), end - at));
-    at = next;
-    if (at >= end) break;
-  }
-  return part;
 }
 
 export interface ReceivedVersion {
