@@ -62,7 +62,7 @@ export function verifyValue(key: Buffer, value: Buffer, length: number): boolean
 /** What {@link scatteredKey} gives. */
 export const KEY_BYTES = 16;
 
-/** Many keys of {@link KEY_BYTES}, one behind the other: who compares them reads memory in order. */
+/** Many keys of {@link KEY_BYTES}, one behind the other, so that memory is read in order. */
 export class KeyList {
   readonly count: number;
   readonly words: DataView;

@@ -13,7 +13,7 @@ import type { TableReader } from './table-reader.js';
 import { TableStore } from './table-store.js';
 import { TableWriter } from './table-writer.js';
 import { BIRTH, diskWith, formatWith, makeTable, openStore, RecordedFaults, sampleEntries } from './testing/sample-tables.js';
-import type { TableEntry } from './testing/table-entry.js';
+import { slotOf, type TableEntry } from './testing/table-entry.js';
 
 const SCHEMES = ['none', 'secded', 'xor(8)', 'rs(8,2)', 'rs(3,4)'];
 
@@ -93,7 +93,7 @@ describe('tables', () => {
       const writer = new TableWriter(formatWith(scheme), BIRTH);
       let slices = 0;
       for (const entry of entries) {
-        writer.add(entry);
+        writer.add(slotOf(entry));
         assert.equal(writer.unsettled, entry.value.length > 512 * 1024);
         for (const work = writer.settle(); work.next().done !== true; ) slices++;
       }

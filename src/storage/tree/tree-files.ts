@@ -20,7 +20,7 @@ const UNFINISHED_FILE = /^((fetch-\d{1,15}|recv-\d{1,15}-\d{1,9})\.tmp|\d{1,15}\
 const OUTPUT_FILE = /^plan-(\d{1,15})-\d{1,9}\.tmp$/;
 
 /** All versions that are kept, or that readers hold (S5). */
-interface NamingVersions {
+export interface NamingVersions {
   names(id: TableId): boolean;
 }
 

@@ -11,7 +11,7 @@ import type { LogIndex, TableId } from '../../base/ids.js';
 import { Memtable } from '../memtable/memtable.js';
 import type { ReadableTree, ReadView, TreeWrite } from '../base/read-view.js';
 import type { TableStore } from '../table/table-store.js';
-import { TreeFiles } from './tree-files.js';
+import { TreeFiles, type NamingVersions } from './tree-files.js';
 import { TreeVersion } from './tree-version.js';
 import { TreeView, type TreeState } from './tree-view.js';
 import type { Version } from '../version/version.js';
@@ -32,7 +32,7 @@ interface SealedMemtable {
   readonly memtable: Memtable;
 }
 
-export class Tree implements ReadableTree {
+export class Tree implements ReadableTree, NamingVersions {
   readonly #tables: TableStore;
   readonly #files: TreeFiles;
   #set: VersionSet;
