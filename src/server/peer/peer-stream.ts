@@ -48,6 +48,9 @@ export class PeerStream implements ClientStreamOwner {
   readonly #owner: PeerStreamOwner;
   readonly #http2: ClientStream;
   #timer: Timer | undefined;
+  /** Of the clock, without what this process was held up for: the peer was not silent then. */
+  #time: number;
+  #tickedAt: number;
   #over = false;
 
   /** `address`: `host:port`. */
@@ -62,7 +65,8 @@ export class PeerStream implements ClientStreamOwner {
       [':method', 'POST'], [':scheme', 'http'], [':path', STREAM_PATH], [':authority', address], ['te', 'trailers'],
       ['content-type', 'application/grpc'], ...Object.entries(identity),
     );
-    this.#http2 = new ClientStream({ transport, pool, limits, owner: this, now: clock.now() }, head);
+    this.#time = this.#tickedAt = clock.now();
+    this.#http2 = new ClientStream({ transport, pool, limits, owner: this, now: this.#time }, head);
     transport.drive(this.#http2);
     this.#armTick();
   }
@@ -118,8 +122,12 @@ export class PeerStream implements ClientStreamOwner {
 
   #armTick(): void {
     const { clock, silentMs } = this.#parts;
-    this.#timer = clock.setTimer(silentMs / TICKS, () => {
-      this.#http2.tick(clock.now());
+    const everyMs = silentMs / TICKS;
+    this.#timer = clock.setTimer(everyMs, () => {
+      const now = clock.now();
+      this.#time += Math.min(now - this.#tickedAt, 2 * everyMs);
+      this.#tickedAt = now;
+      this.#http2.tick(this.#time);
       if (!this.#over) this.#armTick();
     });
   }
