@@ -48,14 +48,8 @@ class Bench implements WriteOwner {
     await gate.promise;
   }
 
-  /** What was asked for in this turn has begun. */
-  async begun(): Promise<void> {
-    await Promise.resolve();
-  }
-
   /** The operation in flight ends, well or not. */
   async end(error?: Error): Promise<void> {
-    await this.begun();
     const gate = this.gates.shift();
     assert.ok(gate, 'something is in flight');
     if (error) gate.reject(error);
@@ -84,7 +78,6 @@ describe('the queue of writes', () => {
     bench.write({ entries: entries(3, 3), commit: 2, answers: [answer(3)] });
     bench.write({ commit: 3, answers: [answer(33)] });
     bench.write({ entries: entries(4, 9), commit: 3, answers: [answer(9)] });
-    await bench.begun();
     assert.deepEqual(bench.done, ['append 1-2 commit 0']);
     await bench.end();
     assert.deepEqual(bench.done.slice(1), ['answers 2', 'append 3-9 commit 3']);
@@ -97,7 +90,6 @@ describe('the queue of writes', () => {
     bench.write({ answers: [answer(1)] });
     bench.write({ entries: entries(1, 1), answers: [answer(2)] });
     bench.write({ answers: [answer(3)] });
-    await bench.begun();
     assert.deepEqual(bench.done, ['answers 1', 'append 1-1 commit 0']);
     await bench.end();
     assert.deepEqual(bench.done.slice(2), ['answers 2', 'answers 3']);
@@ -118,15 +110,6 @@ describe('the queue of writes', () => {
     assert.deepEqual(bench.done.slice(5), ['append 3-3 commit 0']);
     await bench.end();
     assert.deepEqual(bench.done.slice(6), ['answers 22 3']);
-  });
-
-  it('what the network was given before leaves before it begins', async () => {
-    const bench = new Bench();
-    queueMicrotask(() => bench.done.push('sent'));
-    bench.write({ entries: entries(1, 1) });
-    await bench.begun();
-    assert.deepEqual(bench.done, ['sent', 'append 1-1 commit 0']);
-    await bench.end();
   });
 
   it('R3 a log that leads elsewhere, and a snapshot, are writes of their own', async () => {

@@ -146,8 +146,6 @@ export class WriteQueue {
   }
 
   async #write({ term, vote, snapshot, entries, commit }: Write): Promise<void> {
-    // What the network was given in this turn leaves first: the others write meanwhile.
-    await Promise.resolve();
     if (term !== this.#durable.term || vote !== this.#durable.vote) await this.#promise(term, vote);
     if (snapshot !== undefined) await this.#snapshots.installSnapshot(snapshot);
     if (entries.length > 0) await this.#append(entries, commit);
