@@ -151,8 +151,12 @@ export class Acknowledged {
     const log = node.running?.replica.log;
     if (log === undefined) return;
     this.#known.saw(node, commit);
-    let holders = log.lastIndex() >= commit ? 1 : 0;
-    for (const [id, told] of this.#told) if (id !== from && (told.get(term) ?? 0) >= commit) holders++;
+    const own = log.lastIndex() >= commit ? 1 : 0;
+    // It may have known since an earlier term that it led, and have had nobody to tell.
+    const others = [...this.#told].filter(([id]) => id !== from).map(([, told]) => told);
+    const terms = new Set(others.flatMap((told) => [...told.keys()]).filter((of) => of <= term));
+    let holders = own;
+    for (const of of terms) holders = Math.max(holders, own + others.filter((told) => (told.get(of) ?? 0) >= commit).length);
     this.#committed = commit;
     if (holders >= this.#majority) return;
     this.#reporter.broken('committed entries are durable on a majority', from,
