@@ -1,9 +1,9 @@
 /**
  * How long each turn of the event loop works: from when it has something to do until it looks for
- * more. A timer that comes late (`loop-delay.ts`) says what a client waits for, whoever is to blame;
- * this says what this process has done. The time is that of the clock without what the loop slept,
- * and no more than the CPU time that the process used meanwhile: a turn that the system interrupted
- * for others is not long for that. Threads that work at the same time hide some of it.
+ * more. A timer that comes late (`loop-delay.ts`) says what a client waits for, whoever is to
+ * blame; this says what this process has done. The time is that of the clock without what the loop
+ * slept, and no more than the CPU time that the process used meanwhile: a turn that the system
+ * interrupted for others is not long for that. Threads that work at the same time hide some of it.
  *
  * It looks once in each turn, for about a microsecond, by an immediate that keeps nothing awake.
  */

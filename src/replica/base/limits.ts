@@ -10,7 +10,8 @@
  *     block    ->  reply to a peer that repairs or fetches it
  *     outputs of a compaction  ->  report to the leader  ->  edit, which is an entry
  *
- * A manifest has no limit: what a record on disk, or a message to a peer, cannot hold goes in parts.
+ * A manifest has no limit: what a record on disk, or a message to a peer, cannot hold goes in
+ * parts.
  *
  * They are the same on all members whatever their flags say: `--max-request-bytes` bounds what this
  * node takes from its clients, never what it takes from its peers.

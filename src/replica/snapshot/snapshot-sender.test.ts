@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { utf8 } from '../../base/bytes.js';
 import { silent } from '../../base/testing/silent.js';
 import { USER_SPACE } from '../../storage/base/read-view.js';
-import { decodeManifest } from '../../storage/version/manifest-codec.js';
+import { decodeManifest } from '../../storage/version/testing/decode-manifest.js';
 import { tablePath } from '../../storage/table/table-meta.js';
 import { SMALL_FORMAT, TreeHarness } from '../../storage/testing/tree-harness.js';
 import { ManualClock } from '../../base/testing/manual-clock.js';

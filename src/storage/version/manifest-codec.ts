@@ -284,10 +284,6 @@ export function* encodeManifestInSlices(manifest: Version): Generator<void, Uint
 }
 
 /** Throws CodecError for damage, and for what no log can lead to. */
-export function decodeManifest(bytes: Uint8Array): Version {
-  return atOnce(decodeManifestInSlices(bytes));
-}
-
 export function* decodeManifestInSlices(bytes: Uint8Array): Generator<void, Version> {
   const input = new ByteReader(bytes, 'manifest');
   const format = input.u8();
