@@ -60,8 +60,8 @@ export const TABLES: readonly Canary[] = [
     edits: [
       {
         file: 'storage/tree/tree.ts',
-        find: '    return this.#files.unnamed(this.#named());',
-        replace: '    return this.#files.unnamed(new Set(this.latest.tables().keys()));',
+        find: '    return this.#set.names(id) || this.#versions.some((version) => version.manifest.has(id));',
+        replace: '    return this.latest.has(id);',
       },
       // The store notices it too; what is to be shown is that the simulator does.
       { file: 'replica/tree/manifest-writer.ts', find: 'assert(!tree.durable.has(id) && !tree.materialized.has(id),', replace: 'assert(id > 0,' },

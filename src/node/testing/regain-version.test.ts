@@ -188,7 +188,8 @@ describe('a member whose manifest cannot be read', function () {
     const [a, b] = cluster.nodes as [ClusterNode<CrashDisk>, ClusterNode<CrashDisk>];
     await ruinManifest(a);
     await Promise.all([cluster.up(a), cluster.up(b)]);
-    await cluster.leader();
+    const { replica } = await cluster.leader();
+    await cluster.until('it has applied what the leader has', () => a.replica.progress.applied.value >= replica.progress.applied.value, 20_000);
     await check(a, 20);
   });
 

@@ -9,7 +9,7 @@
  * campaigns on the strength of that log.
  */
 
-import { KiB } from '../../base/bytes.js';
+import { MiB } from '../../base/bytes.js';
 import type { EventSink } from '../../base/events.js';
 import type { LogIndex, NodeId } from '../../base/ids.js';
 import { RaftError } from '../../raft/errors.js';
@@ -19,8 +19,11 @@ import { isCopySound } from '../entry/entry.js';
 import type { DurableLog } from '../log/durable-log.js';
 import { LogError } from '../log/errors.js';
 
-/** Of entries that are read for one follower in one look: about 0.3 ms of checksums. */
-const LOOK_BYTES = 256 * KiB;
+/**
+ * Of entries in one append, and so of those that are read for one follower in one look (about a
+ * millisecond of checksums): it refuses all that come with a bad one.
+ */
+export const APPEND_BYTES = MiB;
 
 interface OwnCopiesParts {
   readonly log: Pick<DurableLog, 'reread' | 'firstIndex' | 'lastIndex'>;
@@ -29,8 +32,8 @@ interface OwnCopiesParts {
 
 export class OwnCopies {
   readonly #parts: OwnCopiesParts;
-  /** What each follower had at the last look. */
-  readonly #matches = new Map<NodeId, LogIndex>();
+  /** Before what each follower was to get next at the last look. */
+  readonly #before = new Map<NodeId, LogIndex>();
   #bad: Entry | undefined;
 
   constructor(parts: OwnCopiesParts) {
@@ -41,12 +44,14 @@ export class OwnCopies {
   look(node: RaftNode): void {
     this.#letVote(node);
     const { progress } = node.status();
-    if (progress === undefined) return this.#matches.clear();
-    for (const [id, { match, state }] of progress) {
-      const stands = this.#matches.get(id) === match;
-      this.#matches.set(id, match);
-      if (!stands || id === node.id || state === 'snapshot' || match >= node.lastIndex) continue;
-      const bad = firstBad(node, match);
+    if (progress === undefined) return this.#before.clear();
+    for (const [id, { match, next, state }] of progress) {
+      // One that is probed has said nothing of its log that counts, or refuses all it is sent.
+      const before = state === 'probe' ? next - 1 : match;
+      const stands = this.#before.get(id) === before;
+      this.#before.set(id, before);
+      if (!stands || id === node.id || state === 'snapshot' || before >= node.lastIndex) continue;
+      const bad = firstBad(node, before);
       if (bad !== undefined) return this.#found(node, bad);
     }
   }
@@ -60,7 +65,7 @@ export class OwnCopies {
       this.#bad = entry;
       node.setMayVote(false);
     }
-    this.#matches.clear();
+    this.#before.clear();
     node.stepDown();
   }
 
@@ -89,7 +94,7 @@ export class OwnCopies {
 /** Of the entries after `index`, those that are looked at. */
 function firstBad(node: RaftNode, index: LogIndex): Entry | undefined {
   try {
-    return node.entriesAfter(index, LOOK_BYTES).find((entry) => !isCopySound(entry));
+    return node.entriesAfter(index, APPEND_BYTES).find((entry) => !isCopySound(entry));
   } catch (error) {
     // They are no longer in the log: whoever needs them gets a snapshot.
     if (error instanceof RaftError) return undefined;

@@ -95,14 +95,19 @@ class Member {
     if (output.kind === 'committed') this.committed.push(...output.entries.map(({ index }) => index));
   }
 
-  /** Elected by 2 and 3. */
-  async lead(): Promise<void> {
+  /** By 2 and 3, which say nothing of their logs yet. */
+  async elected(): Promise<void> {
+    const last = this.driver.node.lastIndex;
     this.driver.campaign();
     await this.until(() => this.sent.some(({ type }) => type === 'MsgPreVote'));
     for (const from of [2, 3]) this.driver.step(newMessage('MsgPreVoteResp', from, 1, 2));
     await this.until(() => this.sent.some(({ type }) => type === 'MsgVote'));
     for (const from of [2, 3]) this.driver.step(newMessage('MsgVoteResp', from, 1, 2));
-    await this.until(() => this.log.lastIndex() === 1);
+    await this.until(() => this.log.lastIndex() === last + 1);
+  }
+
+  async lead(): Promise<void> {
+    await this.elected();
     for (const from of [2, 3]) this.acknowledge(from, 1);
     await this.until(() => this.committed.includes(1));
   }
@@ -259,12 +264,13 @@ describe('a leader whose disk stalls', () => {
 
 describe('an entry that went bad in its leader\'s memory', () => {
   const bytes = (): Uint8Array => encodeKv({ member: 1, incarnation: 1, sequence: 1 }, { kind: 'put', request: put('key', 'value') });
+  const good = (kib: number): Uint8Array =>
+    encodeKv({ member: 1, incarnation: 1, sequence: 2 }, { kind: 'put', request: put('key', 'v'.repeat(kib * 1024)) });
   const turn = (entry: Uint8Array): void => void (entry[9] = (entry[9] as number) ^ 4);
   let leader: Member;
 
   beforeEach(async () => {
     leader = await new Member().start(5);
-    await leader.lead();
   });
 
   afterEach(() => leader.driver.stop());
@@ -288,6 +294,7 @@ describe('an entry that went bad in its leader\'s memory', () => {
   }
 
   it('C1 R5 on its disk, too: it steps down, and votes again only when another leader\'s entry is there instead', async () => {
+    await leader.lead();
     const data = bytes();
     leader.logGate = new Deferred();
     leader.driver.proposeAsLeader(data);
@@ -304,6 +311,7 @@ describe('an entry that went bad in its leader\'s memory', () => {
   });
 
   it('C1 good on its disk: it steps down, has the entry as it was, and votes', async () => {
+    await leader.lead();
     const data = bytes();
     leader.driver.proposeAsLeader(data);
     await leader.until(() => leader.log.lastIndex() === 2);
@@ -311,5 +319,27 @@ describe('an entry that went bad in its leader\'s memory', () => {
     await untilDeposed();
     assert.deepEqual(leader.driver.node.entriesAfter(1, 1e6)[0]?.data, bytes());
     assert.equal(await votesFor(2, 7, entry(2, 2)), true);
+  });
+
+  it('C1 far behind in the append that followers refuse: it steps down', async () => {
+    await leader.lead();
+    const data = bytes();
+    for (let i = 0; i < 20; i++) leader.driver.proposeAsLeader(good(40));
+    leader.driver.proposeAsLeader(data);
+    await leader.until(() => leader.log.lastIndex() === 22);
+    turn(data);
+    await untilDeposed();
+  });
+
+  it('C1 sent to followers that it has only begun to probe: it steps down', async () => {
+    const before = Array.from({ length: 30 }, (_, i): Entry => ({ index: i + 1, term: 1, type: 'normal', data: good(40) }));
+    leader.driver.step(append(3, 1, { index: 0, term: 0, type: 'normal', data: EMPTY }, before, 0));
+    await leader.until(() => leader.log.lastIndex() === 30);
+    await leader.elected();
+    const data = bytes();
+    leader.driver.proposeAsLeader(data);
+    await leader.until(() => leader.log.lastIndex() === 32);
+    turn(data);
+    await untilDeposed();
   });
 });

@@ -28,7 +28,7 @@ import { CommitNews, type NewsOwner } from './commit-news.js';
 import { CoreLog } from './core-log.js';
 import { EarlyCampaign, type Candidate } from './early-campaign.js';
 import { Outbox } from './outbox.js';
-import { OwnCopies } from './own-copies.js';
+import { APPEND_BYTES, OwnCopies } from './own-copies.js';
 import type { RaftHooks } from './raft-hooks.js';
 import { WriteQueue, type WriteOwner } from './write-queue.js';
 
@@ -113,7 +113,7 @@ export class RaftDriver implements Candidate, NewsOwner, WriteOwner {
         electionTick: this.#electionTicks,
         heartbeatTick: 1,
         applied: start.applied,
-        maxSizePerMsg: MAX_BATCH_BYTES,
+        maxSizePerMsg: APPEND_BYTES,
         maxCommittedSizePerReady: 16 * MAX_BATCH_BYTES,
         maxInflightMsgs: 512,
         maxInflightBytes: WINDOW_BYTES,
