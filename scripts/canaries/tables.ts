@@ -99,8 +99,8 @@ export const TABLES: readonly Canary[] = [
     edits: [
       {
         file: 'storage/compaction/mvcc-gc.ts',
-        find: 'revisionOf(key) > this.#rules.gcRevision) {',
-        replace: 'revisionOf(key) > this.#rules.gcRevision + 1) {',
+        find: 'entry.revision > this.#rules.gcRevision) {',
+        replace: 'entry.revision > this.#rules.gcRevision + 1) {',
       },
     ],
   },
@@ -146,11 +146,12 @@ export const TABLES: readonly Canary[] = [
       },
       {
         file: 'storage/compaction/produce.ts',
-        find: '      const { value } = version;\n      out.add(',
-        replace: '      let { value } = version;\n' +
-          '      const struck = spaceOf(prefix) === USER_SPACE && value.length > 16 && version.revision % 16 === seal.index % 16;\n' +
+        find: '      if (!entries.next()) return false;\n      out.add(slot);',
+        replace: '      if (!entries.next()) return false;\n      const { value, valueAt, valueEnd } = slot;\n' +
+          '      const struck = slot.userSpace && valueEnd - valueAt > 16 && slot.revision % 16 === seal.index % 16;\n' +
           "      if (struck && Reflect.get(context.tables, 'flips') === true) {\n" +
-          '        value = value.slice();\n        value[value.length - 1] = (value[value.length - 1] ?? 0) ^ 1;\n      }\n      out.add(',
+          '        slot.value = value.slice(0, valueEnd);\n' +
+          '        slot.value[valueEnd - 1] = (value[valueEnd - 1] ?? 0) ^ 1;\n      }\n      out.add(slot);',
       },
       {
         file: 'replica/tree/agreement.ts',
@@ -193,8 +194,8 @@ export const TABLES: readonly Canary[] = [
     edits: [
       {
         file: 'storage/tree/tree.ts',
-        find: '    for (const version of this.#versions) for (const level of version.levels) for (const table of level) named.add(table.meta.id);\n',
-        replace: '',
+        find: '    return this.#set.names(id) || this.#versions.some((version) => version.manifest.has(id));',
+        replace: '    return this.#set.names(id);',
       },
     ],
   },
