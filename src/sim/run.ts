@@ -156,7 +156,11 @@ class Run {
             return strikeDisk(disks, action);
           case 'network':
             this.#struck.network++;
-            if (action.kind === 'flipped-entry') flipInMemory({ world, nodes, coverage, untilUs }, world.stream(`memory ${action.id}`));
+            // Not where the disk may lose the same entry: the member waits for a peer that has it
+            // then, and there may be none that lives.
+            if (action.kind === 'flipped-entry' && profile === 'table') {
+              flipInMemory({ world, nodes, coverage, untilUs }, world.stream(`memory ${action.id}`));
+            }
             return strikeNetwork({ world, network, nodes: ids, clients: settings.clients, coverage }, action);
           case 'process': {
             const forgets = (node: SimNode, what: 'wipe' | 'roll-back'): void => this.oracle.noteFault(node.id, what);

@@ -30,7 +30,9 @@ export class LogWitness {
     const before = this.#before.get(node);
     if (before?.of === replica && before.revision === revision) return;
     this.#before.set(node, { of: replica, revision });
-    if (before?.of === replica && before.revision + 1 === revision && !this.#entries.has(revision)) this.#entries.set(revision, entry.data);
+    if (before?.of !== replica || before.revision + 1 !== revision || this.#entries.has(revision)) return;
+    // A copy: bits flip in the memory of nodes.
+    this.#entries.set(revision, entry.data.slice());
   }
 
   /** As {@link commandText}; undefined: nobody was seen to apply it. */
