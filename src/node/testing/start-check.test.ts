@@ -64,6 +64,23 @@ describe('a member whose data directory was emptied', function () {
     await assert.rejects(cluster.up(node), (error) => error instanceof ReplicaError && error.code === 'ROLLED_BACK');
   });
 
+  it('R1 R5 so is one of a leader, which acknowledges to nobody but itself', async () => {
+    cluster = await Cluster.start(calm);
+    const node = await cluster.leader();
+    const [other, third] = cluster.nodes.filter((each) => each !== node) as [ClusterNode, ClusterNode];
+    await announced(cluster, node, 1);
+    await cluster.settled();
+    const old = copyOf(node.disk);
+    // So nobody is elected in its place, and no later term tells.
+    for (const each of [node, other]) cluster.hub.cut(each.id, third.id);
+    await node.store.put(put('b', '2'));
+    const { value } = node.replica.progress.applied;
+    await cluster.until('it has told how far it is', () => (other.replica.gossip.of(node.id)?.applied ?? 0) >= value);
+    await cluster.kill(node);
+    node.disk = old;
+    await assert.rejects(cluster.up(node), (error) => error instanceof ReplicaError && error.code === 'ROLLED_BACK');
+  });
+
   it('R5 a member that went on with an older copy stops once a leader counts on entries that are gone', async () => {
     cluster = await Cluster.start(calm);
     const node = await cluster.follower();

@@ -81,14 +81,16 @@ export class PeerMemory {
    * others need only what is remembered.
    */
   async answer(from: NodeId, request: Uint8Array): Promise<Uint8Array> {
-    const { env, heard } = this.#parts;
+    const { env, heard, gossip } = this.#parts;
     const asked = request[0] === ASKS_AS_NEW && !this.#isNew;
     const late = (): Promise<boolean> => sleep(env.clock, CONFIRM_MS).then(() => false);
     const settled = asked && (await Promise.race([this.#confirm().then(() => true, () => false), late()]));
     const state = settled ? 'settled' : this.#isNew ? 'new' : 'unsure';
     const { term, acknowledged, votedForMe } = heard.of(from);
+    // A leader acknowledges to nobody but itself; but what it has applied is durable in its log.
+    const durable = Math.max(acknowledged, gossip.of(from)?.applied ?? 0);
     const out = new ByteWriter(40).u8(STATES.indexOf(state)).u53(this.#met(from));
-    return out.u53(term).u53(acknowledged).u8(Number(votedForMe)).finish();
+    return out.u53(term).u53(durable).u8(Number(votedForMe)).finish();
   }
 
   get #isNew(): boolean {
