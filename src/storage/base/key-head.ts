@@ -18,3 +18,13 @@ export function headOf(key: Uint8Array, at: number, end = key.length): number {
   for (let i = at; i < at + HEAD_BYTES; i++) head = head * 0x100 + (i < end ? (key[i] as number) : 0);
   return head;
 }
+
+/** Order of two keys that have their first `from` bytes in common, or all of them. */
+export function compareFrom(a: Uint8Array, aEnd: number, b: Uint8Array, bEnd: number, from: number): number {
+  const n = aEnd < bEnd ? aEnd : bEnd;
+  for (let i = from; i < n; i++) {
+    const difference = (a[i] as number) - (b[i] as number);
+    if (difference !== 0) return difference;
+  }
+  return aEnd - bEnd;
+}

@@ -10,7 +10,7 @@ import { assert } from '../../base/assert.js';
 import { EMPTY } from '../../base/bytes.js';
 import { EntrySlot } from '../base/entry-slot.js';
 import { revisionIn } from '../base/key.js';
-import { HEAD_BYTES, headOf } from '../base/key-head.js';
+import { compareFrom, HEAD_BYTES, headOf } from '../base/key-head.js';
 import { USER_SPACE } from '../base/read-view.js';
 import { DataBlockCursor } from '../table/data-block-cursor.js';
 import { isSorted } from '../table/key-span.js';
@@ -118,7 +118,7 @@ export class MergeCursor {
     if (difference !== 0) return difference;
     const a = (this.#runs[i] as Run).entries;
     const b = (this.#runs[j] as Run).entries;
-    const order = compareFrom(this.#common + HEAD_BYTES, a.keyBuffer, a.keyLength, b.keyBuffer, b.keyLength);
+    const order = compareFrom(a.keyBuffer, a.keyLength, b.keyBuffer, b.keyLength, this.#common + HEAD_BYTES);
     assert(order !== 0, 'S1 no two tables hold the same version of a key');
     return order;
   }
@@ -153,14 +153,4 @@ function commonOf(readers: readonly TableReader[]): number {
     }
   }
   return common;
-}
-
-/** Order of [0, aEnd) of `a` and [0, bEnd) of `b`; their first `from` bytes are the same. */
-function compareFrom(from: number, a: Uint8Array, aEnd: number, b: Uint8Array, bEnd: number): number {
-  const n = aEnd < bEnd ? aEnd : bEnd;
-  for (let i = from; i < n; i++) {
-    const difference = (a[i] as number) - (b[i] as number);
-    if (difference !== 0) return difference;
-  }
-  return aEnd - bEnd;
 }

@@ -13,7 +13,7 @@
 
 import { assert } from '../../base/assert.js';
 import { afterKey } from '../base/key.js';
-import { HEAD_BYTES, headOf } from '../base/key-head.js';
+import { compareFrom, HEAD_BYTES, headOf } from '../base/key-head.js';
 import type { KeyWalk } from '../base/read-view.js';
 import { VersionSlot } from '../base/version-slot.js';
 import type { KeyCursor } from './key-cursor.js';
@@ -205,14 +205,4 @@ function commonBytes(a: Uint8Array, b: Uint8Array): number {
   let i = 0;
   while (i < n && a[i] === b[i]) i++;
   return i;
-}
-
-/** Order of two keys that have their first `from` bytes in common, or all of them. */
-function compareFrom(a: Uint8Array, aEnd: number, b: Uint8Array, bEnd: number, from: number): number {
-  const n = aEnd < bEnd ? aEnd : bEnd;
-  for (let i = from; i < n; i++) {
-    const difference = (a[i] as number) - (b[i] as number);
-    if (difference !== 0) return difference;
-  }
-  return aEnd - bEnd;
 }
