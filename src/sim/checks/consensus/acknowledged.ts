@@ -152,9 +152,12 @@ export class Acknowledged {
     if (log === undefined) return;
     this.#known.saw(node, commit);
     const own = log.lastIndex() >= commit ? 1 : 0;
-    // It may have known since an earlier term that it led, and have had nobody to tell.
+    // It may have known since an earlier term that it led, and have had nobody to tell. What was
+    // acknowledged before the entry's own term was another entry.
+    const inLog = commit >= log.firstIndex() - 1;
+    const since = own === 0 ? term : inLog ? log.term(commit) : 0;
     const others = [...this.#told].filter(([id]) => id !== from).map(([, told]) => told);
-    const terms = new Set(others.flatMap((told) => [...told.keys()]).filter((of) => of <= term));
+    const terms = new Set(others.flatMap((told) => [...told.keys()]).filter((of) => of >= since && of <= term));
     let holders = own;
     for (const of of terms) holders = Math.max(holders, own + others.filter((told) => (told.get(of) ?? 0) >= commit).length);
     this.#committed = commit;

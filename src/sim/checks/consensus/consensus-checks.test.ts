@@ -154,6 +154,17 @@ describe('checks of consensus', () => {
       check.onMessage(one, message(MSG_APP, 1, 2, 2, { commit: 4 }));
       assert.deepEqual(w.reported(), ['committed entries are durable on a majority']);
     });
+
+    it('R3 an acknowledgement to the leader of a term before the entry\'s own was of another entry', () => {
+      const check = new Acknowledged(w.reporter, w.oracle, new Committed(w.reporter), 3);
+      two.terms = [1, 1, 2, 2];
+      check.onMessage(two, message(MSG_APP_RESP, 2, 3, 2, { index: 4 }));
+      one.terms = [1, 1, 3, 3];
+      check.onMessage(one, message(MSG_HEARTBEAT, 1, 2, 3, { commit: 2 }));
+      assert.deepEqual(w.reported(), []);
+      check.onMessage(one, message(MSG_HEARTBEAT, 1, 2, 3, { commit: 4 }));
+      assert.deepEqual(w.reported(), ['committed entries are durable on a majority']);
+    });
   });
 
   describe('log matching', () => {
