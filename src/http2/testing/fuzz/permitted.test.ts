@@ -10,7 +10,11 @@ function traceOf(...parts: readonly Buffer[]): Trace {
 }
 
 describe('what may differ from node:http2', () => {
-  const encoder = new PlainEncoder();
+  let encoder = new PlainEncoder();
+  // Each session has a table of its own.
+  beforeEach(() => {
+    encoder = new PlainEncoder();
+  });
   const block = (authority: string): Buffer => Buffer.from([
     [':method', 'POST'] as const, [':scheme', 'http'] as const, [':path', '/'] as const, [':authority', authority] as const,
   ].flatMap((field) => encoder.field(field, REMEMBER_ALL)));
@@ -27,6 +31,16 @@ describe('what may differ from node:http2', () => {
     assert.equal(differs(3, 'answered', 'reset'), undefined);
     assert.equal(differs(7, 'answered', 'reset'), undefined);
     assert.equal(differs(0, 'goes on', 'connection error 1'), undefined);
+  });
+
+  it('is a length in trailers that the body does not have', () => {
+    const trailers = (length: string): Buffer => Buffer.from(encoder.field(['content-length', length], REMEMBER_ALL));
+    const trace = traceOf(
+      settings(), headers(1, block('a:1')), data(1, 'xyz'), headers(1, trailers('7'), { end: true }),
+      headers(3, block('a:1')), data(3, 'xyz'), headers(3, trailers('3'), { end: true }),
+    );
+    const reset = (id: number): string | undefined => permitted({ id, ours: 'answered', node: 'reset' }, trace);
+    assert.deepEqual([1, 3].map(reset), ['a length, said after the body', undefined]);
   });
 
   it('is what the reason explains, and nothing else', () => {

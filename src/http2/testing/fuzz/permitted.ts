@@ -81,6 +81,12 @@ const OF_STREAM: readonly Permission<StreamTrace>[] = [
     holds: (stream) => stream.values('content-length').length > 1,
   },
   {
+    name: 'a length, said after the body',
+    why: 'content-length may not stand in trailers and frames nothing there (RFC 9110, 6.5.1); nghttp2 holds the body to it',
+    ours: NOT_RESET, node: ['reset'],
+    holds: ({ trailers, bodyBytes }) => trailers?.some(([name, value]) => name === 'content-length' && value !== String(bodyBytes)) ?? false,
+  },
+  {
     name: 'fields that cannot be',
     why: 'a request with a character that no name or value may have is malformed (RFC 9113, 8.2.1), and grpc-go resets it too; '
       + 'nghttp2 leaves that field out',
