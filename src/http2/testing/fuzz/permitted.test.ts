@@ -43,6 +43,12 @@ describe('what may differ from node:http2', () => {
     assert.deepEqual([1, 3].map(reset), ['a length, said after the body', undefined]);
   });
 
+  it('is a frame of which a part has come, though it is the first of its stream', () => {
+    const trace = traceOf(settings(), headers(1, block('a:1')).subarray(0, 12));
+    const reset = (id: number): string | undefined => permitted({ id, ours: 'nothing', node: 'reset' }, trace);
+    assert.deepEqual([1, 3].map(reset), ['a frame that is known to be wrong by its header', undefined]);
+  });
+
   it('is what the reason explains, and nothing else', () => {
     const trace = traceOf(settings(), headers(1, block('http://c/')), data(1, 'x', { end: true }), goaway(0, 0));
     assert.equal(permitted({ id: 1, ours: 'reset', node: 'answered' }, trace), undefined);

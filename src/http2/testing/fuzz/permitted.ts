@@ -6,7 +6,7 @@
  */
 
 import type { Pair } from '../../hpack/testing/plain-hpack.js';
-import { MAX_WINDOW, type StreamTrace, type Trace } from './trace.js';
+import { MAX_WINDOW, StreamTrace, type Trace } from './trace.js';
 
 /** What the two have made of one stream, or of the connection. */
 export interface Difference {
@@ -218,6 +218,7 @@ const OF_CONNECTION: readonly Permission<Trace>[] = [
 export function permitted({ id, ours, node }: Difference, trace: Trace): string | undefined {
   const fits = (one: Permission<never>): boolean => one.ours.includes(ours) && one.node.includes(node);
   if (id === 0) return OF_CONNECTION.find((one) => fits(one) && one.holds(trace, trace))?.name;
-  const stream = trace.streams.get(id);
+  // Of its first frame only a part may have come.
+  const stream = trace.streams.get(id) ?? (trace.unfinished === id ? new StreamTrace(id) : undefined);
   return stream === undefined ? undefined : OF_STREAM.find((one) => fits(one) && one.holds(stream, trace))?.name;
 }
