@@ -32,12 +32,14 @@ export interface NodeSpec {
 export class ClusterNode {
   readonly spec: NodeSpec;
   readonly endpoint: Endpoint;
+  #binary: Binary;
   #child: ChildProcess | undefined;
   #pid: number | undefined;
 
   /** `pid` is given for a process that an earlier command started. */
   constructor(spec: NodeSpec, pid?: number) {
     this.spec = spec;
+    this.#binary = spec.binary;
     this.endpoint = new Endpoint(spec.clientUrl);
     this.#pid = pid;
   }
@@ -58,7 +60,7 @@ export class ClusterNode {
     return join(this.spec.dataDir, 'tables');
   }
 
-  #args(): string[] {
+  #args(binary: Binary): string[] {
     const s = this.spec;
     const flags = [
       ['name', s.name], ['data-dir', s.dataDir], ['listen-client-urls', s.clientUrl], ['advertise-client-urls', s.clientUrl],
@@ -66,18 +68,19 @@ export class ClusterNode {
       ['initial-cluster', s.initialCluster], ['initial-cluster-token', s.token], ['initial-cluster-state', 'new'],
       ['logger', 'zap'], ['log-outputs', 'stderr'],
     ];
-    return [...s.binary.args, ...flags.map(([name, value]) => `--${name}=${value}`), ...s.extraArgs];
+    return [...binary.args, ...flags.map(([name, value]) => `--${name}=${value}`), ...s.extraArgs];
   }
 
   /**
    * Starts the process; a group of its own, so that Ctrl-C in the terminal reaches it only through
-   * us.
+   * us. `binary`: another build than the last, from now on.
    */
-  start(): void {
+  start(binary = this.#binary): void {
     if (this.running) throw new Error(`${this.name} is running already`);
     mkdirSync(join(this.spec.dataDir, '..'), { recursive: true });
     const log = openSync(this.spec.logFile, 'a');
-    const child = spawn(this.spec.binary.command, this.#args(), { stdio: ['ignore', log, log], detached: true });
+    this.#binary = binary;
+    const child = spawn(binary.command, this.#args(binary), { stdio: ['ignore', log, log], detached: true });
     closeSync(log);
     child.unref();
     this.#child = child;

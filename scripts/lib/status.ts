@@ -27,6 +27,8 @@ export interface NodeStatus {
   readonly appliedIndex: number;
   readonly materializedIndex: number;
   readonly revision: number;
+  readonly clusterVersion?: number;
+  readonly newestVersion?: number;
   readonly memtableBytes?: number;
   readonly sealedMemtables?: number;
   readonly owedTables?: number;
