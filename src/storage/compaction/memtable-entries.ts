@@ -1,7 +1,10 @@
 /**
- * The entries of a sealed memtable as a flush writes them: in key order, of each key the newest
- * version first. All history stays: what GC may drop is a plan's business. Of system keys only the
- * newest version counts. No entry costs an object.
+ * The entries of a memtable as a flush writes them: in key order, of each key the newest version
+ * first. All history stays: what GC may drop is a plan's business. Of system keys only the newest
+ * version counts. No entry costs an object.
+ *
+ * A flush takes all that a sealed memtable holds; a backup takes what a view sees of one that may
+ * be written to meanwhile.
  */
 
 import { EMPTY } from '../../base/bytes.js';
@@ -22,8 +25,11 @@ export class MemtableEntries {
   #prefixBytes = 0;
   /** The next version of the key whose prefix is in the slot; 0: the next key's newest. */
   #next = 0;
+  readonly #sequence: number;
 
-  constructor(memtable: Memtable) {
+  /** Writes above `sequence` are left out. */
+  constructor(memtable: Memtable, sequence = Number.MAX_SAFE_INTEGER) {
+    this.#sequence = sequence;
     this.#cursor = memtable.cursor();
     this.#cursor.seek(EMPTY);
     this.#records = this.#cursor.records;
@@ -32,11 +38,12 @@ export class MemtableEntries {
   /** Fills the slot; false at the end. */
   next(): boolean {
     const records = this.#records;
-    if (this.#next === 0) {
+    while (this.#next === 0) {
       const { key } = this.#cursor;
       if (key === 0) return false;
-      this.#enter(key);
-      this.#next = records.newest(key);
+      this.#next = records.visible(key, Number.MAX_SAFE_INTEGER, this.#sequence);
+      if (this.#next === 0) this.#cursor.next();
+      else this.#enter(key);
     }
     const { slot } = this;
     const version = this.#version;

@@ -14,13 +14,16 @@ import { FileDigest } from './file-digest.js';
 import { blockUnreadable, FILE_MISSING } from './read-block.js';
 import { BEYOND_END, regenerate, TableImage, type FetchPayload, type Pace } from './table-image.js';
 
-interface RebuildOptions {
+interface RebuildSources {
   /** Default true. False: through the page cache. */
   readonly readDirect?: boolean;
-  /** Between two windows. */
-  readonly pace?: Pace | undefined;
   /** Asked for each block that is beyond parity here. */
   readonly fetch?: FetchPayload | undefined;
+}
+
+interface RebuildOptions extends RebuildSources {
+  /** Between two windows. */
+  readonly pace?: Pace | undefined;
   /** Where the table goes, in file order without gaps; the bytes belong to the callee. */
   readonly out: Pick<DiskFile, 'write'>;
 }
@@ -37,7 +40,29 @@ interface RebuildReport {
  * written by then is worthless.
  */
 export async function rebuildTable(disk: Disk, path: string, meta: TableMeta, options: RebuildOptions): Promise<RebuildReport> {
-  const image = new TableImage(disk, path, meta, options);
+  const windows = rebuiltWindows(disk, path, meta, options);
+  let offset = 0;
+  try {
+    for (let step = await windows.next(); ; step = await windows.next()) {
+      if (step.done === true) return step.value;
+      const { length } = step.value;
+      await options.out.write(step.value, offset);
+      offset += length;
+      await options.pace?.breathe(length);
+    }
+  } finally {
+    await windows.return(undefined as never);
+  }
+}
+
+/**
+ * The same for who takes the bytes as they come: in file order without gaps, and worthless unless
+ * it ends without an error. They belong to the caller. It may be left at any window.
+ */
+export async function* rebuiltWindows(
+  disk: Disk, path: string, meta: TableMeta, sources: RebuildSources,
+): AsyncGenerator<Uint8Array, RebuildReport, undefined> {
+  const image = new TableImage(disk, path, meta, sources);
   const digest = new FileDigest();
   let correctedBlocks = 0;
   try {
@@ -57,8 +82,7 @@ export async function rebuildTable(disk: Disk, path: string, meta: TableMeta, op
       }
       assert(window.offset === digest.length, 'H3 a table is written in file order, without gaps');
       digest.update(out);
-      await options.out.write(out, window.offset);
-      await options.pace?.breathe(out.length);
+      yield out;
     }
   } finally {
     image.close();

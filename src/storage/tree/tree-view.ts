@@ -33,6 +33,7 @@ import type { Memtable } from '../memtable/memtable.js';
 import { USER_SPACE, type KeyWalk, type ReadView, type ScanOptions, type Space, type VersionedEntry } from '../base/read-view.js';
 import { VersionSlot } from '../base/version-slot.js';
 import { memtableCountAt, tableCount, tablesCountAt } from './live-count.js';
+import type { Version } from '../version/version.js';
 import type { TreeVersion } from './tree-version.js';
 
 /** Immutable; replaced as a whole. */
@@ -40,6 +41,16 @@ export interface TreeState {
   /** Newest first; the first is the active one. */
   readonly memtables: readonly Memtable[];
   readonly version: TreeVersion;
+}
+
+/**
+ * All that a view shows: the tables of the version and, newer than they, the memtables, newest
+ * first; of these nothing above `sequence`. While the view is held.
+ */
+export interface Frozen {
+  readonly version: Version;
+  readonly memtables: readonly Memtable[];
+  readonly sequence: number;
 }
 
 /** For what is copied out of it at once. */
@@ -123,6 +134,12 @@ export class TreeView implements ReadView {
     const { memtables, version } = this.#state;
     for (const memtable of memtables) yield* memtableCountAt(memtable, this.#sequence, start, end, atRevision);
     yield* tablesCountAt(version, start, end, atRevision);
+  }
+
+  /** What it shows, for who copies all of it: see {@link Frozen}. */
+  frozen(): Frozen {
+    assert(!this.#released && this.#held !== undefined, 'S5 what is copied is pinned');
+    return { version: this.#held.manifest, memtables: this.#state.memtables, sequence: this.#sequence };
   }
 
   release(): void {

@@ -68,7 +68,7 @@ export class Tree implements ReadableTree, NamingVersions {
     return this.#current;
   }
 
-  view(): ReadView {
+  view(): TreeView {
     const { version } = this.#state;
     version.retain();
     return new TreeView(this.#state, this.#sequence, version);
