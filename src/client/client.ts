@@ -17,6 +17,7 @@ import type {
   CompactionResponse, DeleteRangeResponse, KeyValue, PutResponse, RangeRequest, RangeResponse, Reply, RequestOp, TxnRequest,
   TxnResponse,
 } from '../api/requests.js';
+import { backupOf, type BackupBlob, type BackupOptions } from './backup.js';
 import { callUnary } from './call.js';
 import { Caller, type CallOptions } from './caller.js';
 import { badArgument } from './errors.js';
@@ -35,6 +36,7 @@ export type { CallOptions } from './caller.js';
 export type {
   HealClient, HealCounters, HealStatus, Hint, ScrubOptions, ScrubProgress, VerifiedTable, Verification,
 } from './heal.js';
+export type { BackupBlob, BackupOptions } from './backup.js';
 export type { HealthStatus, Member, MemberList, MemberStatus } from './maintenance.js';
 export type { Txn } from './txn.js';
 export type {
@@ -141,6 +143,11 @@ export class Client implements AsyncDisposable {
   /** Must be asked of the leader: give its endpoint. */
   moveLeader(target: bigint, options: CallOptions = {}): Promise<void> {
     return moveLeader(this.#caller, target, options);
+  }
+
+  /** A backup of all that is committed when it is asked for, of one member. */
+  backup(options: BackupOptions = {}): AsyncGenerator<BackupBlob, void, undefined> {
+    return backupOf(this.#caller, options);
   }
 
   /** grpc.health.v1 of one member; the service '' is the server as a whole. */

@@ -33,7 +33,9 @@ import type { ScrubReport, ScrubStatus } from '../healing/status/scrub-status.js
 import type { KvCommand, KvResponse } from '../replica/kv/command.js';
 import { isReadOnlyTxn } from '../replica/kv/txn.js';
 import { validateCommand } from '../replica/kv/validate.js';
+import { Backups, type BackupPiece } from '../replica/backup/backups.js';
 import type { Replica } from '../replica/replica.js';
+import { requestTimeoutMs } from '../replica/start/options.js';
 import { memberInfos, nodeStatus } from './status.js';
 import type { MemberInfo, NodeStatus, Store } from './store.js';
 
@@ -45,12 +47,14 @@ export class NodeStore implements Store {
   readonly clusterId: bigint;
   readonly #replica: Replica;
   readonly #healing: HealingControl;
+  readonly #backups: Backups;
 
   constructor(replica: Replica, healing: HealingControl) {
     this.#replica = replica;
     this.#healing = healing;
     this.memberId = replica.options.self;
     this.clusterId = replica.options.clusterId;
+    this.#backups = new Backups(replica.backupParts, requestTimeoutMs(replica.options));
   }
 
   get term(): Term {
@@ -111,6 +115,10 @@ export class NodeStore implements Store {
 
   scrub(onProgress: (status: ScrubStatus) => void, options?: { readonly bytesPerSecond?: number }): Promise<ScrubReport> {
     return this.#healing.scrub(onProgress, options);
+  }
+
+  backup(held?: ReadonlySet<string>): AsyncGenerator<BackupPiece, void, undefined> {
+    return this.#backups.stream(held);
   }
 
   async checkLinearizable(timeoutMs: number): Promise<void> {

@@ -10,6 +10,7 @@ import type { HintStatus } from '../healing/status/hint-status.js';
 import type { ScrubReport, ScrubStatus } from '../healing/status/scrub-status.js';
 import type { ClusterVersion, LogIndex, NodeId, Revision, TableId, Term } from '../base/ids.js';
 import type { KvApi } from '../api/services/kv.js';
+import type { BackupPiece } from '../replica/backup/backups.js';
 
 export interface MemberInfo {
   readonly id: NodeId;
@@ -84,6 +85,11 @@ export interface Store extends KvApi {
    * Reads all of this node's tables past the caches and compares every byte; faults become hints.
    */
   scrub(onProgress: (status: ScrubStatus) => void, options?: { readonly bytesPerSecond?: number }): Promise<ScrubReport>;
+  /**
+   * An archive of all that is committed when it is asked for, without the tables that are `held`.
+   * Whoever takes it goes through it or leaves it: until then its tables stay on the disk.
+   */
+  backup(held?: ReadonlySet<string>): AsyncGenerator<BackupPiece, void, undefined>;
   /** Is there a leader, and does a read index round answer? For /readyz. */
   checkLinearizable(timeoutMs: number): Promise<void>;
 }

@@ -26,6 +26,7 @@ import type { TreeSettings } from '../storage/base/settings.js';
 import type { Tree } from '../storage/tree/tree.js';
 import type { Version } from '../storage/version/version.js';
 import { Applier } from './apply/applier.js';
+import type { BackupParts } from './backup/backups.js';
 import { ClusterVersionRaiser } from './consensus/cluster-version.js';
 import { Gossip } from './consensus/gossip.js';
 import { Load } from './consensus/load.js';
@@ -216,6 +217,14 @@ export class Replica {
 
   get tree(): Tree {
     return this.#opened.tree;
+  }
+
+  /** What a backup is made of. */
+  get backupParts(): BackupParts {
+    const { tree, tables, log } = this.#opened;
+    const { life, state, progress, reads } = this;
+    const { env, self, clusterId, healing } = this.options;
+    return { env, life, self, clusterId, tree, tables, log, state, progress, reads, healing };
   }
 
   get log(): DurableLog {

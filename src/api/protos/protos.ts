@@ -14,6 +14,7 @@ const ROOT = fileURLToPath(new URL('../../../proto/', import.meta.url));
 export const CLIENT_PROTOS: readonly string[] = [
   'etcdserverpb/rpc.proto',
   'kintsugi/v1/heal.proto',
+  'kintsugi/v1/backup.proto',
   'grpc/health/v1/health.proto',
 ];
 

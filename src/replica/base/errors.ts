@@ -11,6 +11,8 @@ export type ReplicaErrorCode =
   | 'ROLLED_BACK'
   /** The log of a member that was in a term is gone. */
   | 'LOG_MISSING'
+  /** A restore was cut short: what the data directory holds is not whole. */
+  | 'RESTORE_UNFINISHED'
   /** The cluster writes what this program is too old to read. */
   | 'CLUSTER_NEWER'
   /** This member's copy of a committed entry is damaged. */

@@ -102,6 +102,11 @@ export class KvMachine {
     return this.#appliedIndex;
   }
 
+  /** An entry is applied in slices: what is here is as of neither side of it. */
+  get applying(): boolean {
+    return this.#applying;
+  }
+
   /** What goes with a view pinned at the same moment. Never changes afterwards. */
   state(): StoreState {
     return (this.#state ??= { revision: this.#revision, compactRevision: this.compactRevision });
@@ -333,13 +338,17 @@ export class KvMachine {
    */
   sealState(index: LogIndex): TreeWrite[] {
     assert(!this.#applying && index >= this.#appliedIndex, `S2 sealed at ${index}, applied ${this.#appliedIndex}`);
-    const kv = new ByteWriter(16).u8(FORMAT).varint(this.#revision).varint(this.#compacted + 1);
-    const ids = new ByteWriter(64);
-    this.#appliedIds.encode(ids);
-    return [
-      systemWrite(index, SYSTEM_KEYS.kv, kv.finish()),
-      systemWrite(index, SYSTEM_KEYS.appliedIds, ids.finish()),
-    ];
+    return stateWrites(index, this.#revision, this.#compacted, this.#appliedIds);
+  }
+
+  /**
+   * The same for the first state of a new cluster, in which nobody has proposed anything. With a
+   * `bump` its revision is so much higher, and all before it is compacted.
+   */
+  foundingState(index: LogIndex, bump: number): TreeWrite[] {
+    assert(!this.#applying && index >= this.#appliedIndex && bump >= 0, `S2 founded at ${index}, applied ${this.#appliedIndex}`);
+    const revision = this.#revision + bump;
+    return stateWrites(index, revision, bump > 0 ? revision : this.#compacted, new AppliedIds());
   }
 
   /**
@@ -372,4 +381,11 @@ export class KvMachine {
     this.#appliedIndex = atIndex;
     this.#state = undefined;
   }
+}
+
+function stateWrites(index: LogIndex, revision: Revision, compacted: number, appliedIds: AppliedIds): TreeWrite[] {
+  const kv = new ByteWriter(16).u8(FORMAT).varint(revision).varint(compacted + 1);
+  const ids = new ByteWriter(64);
+  appliedIds.encode(ids);
+  return [systemWrite(index, SYSTEM_KEYS.kv, kv.finish()), systemWrite(index, SYSTEM_KEYS.appliedIds, ids.finish())];
 }

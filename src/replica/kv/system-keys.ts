@@ -18,6 +18,7 @@ export const SYSTEM_KEYS = {
   cluster: utf8('meta/cluster'),
   /** The version of the cluster. */
   version: utf8('meta/version'),
+  /** These two do not outlive a restore: a tombstone then says that there is nothing. */
   members: utf8('meta/members'),
   alarms: utf8('meta/alarms'),
 } as const;

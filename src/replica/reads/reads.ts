@@ -23,7 +23,7 @@ import { codeOf, messageOf } from '../../base/errors.js';
 import type { Env } from '../../base/env.js';
 import type { LogIndex, TableId } from '../../base/ids.js';
 import { StorageError } from '../../storage/base/errors.js';
-import type { ReadView } from '../../storage/base/read-view.js';
+import type { ReadableTree, ReadView } from '../../storage/base/read-view.js';
 import type { Tree } from '../../storage/tree/tree.js';
 import type { HealingHooks } from '../hooks/healing-hooks.js';
 import type { KvCommand } from '../kv/command.js';
@@ -37,7 +37,7 @@ import type { ServeGate } from './serve-gate.js';
 
 export interface ReadsParts {
   readonly env: Pick<Env, 'workers'>;
-  readonly tree: Pick<Tree, 'current' | 'view' | 'materialized'>;
+  readonly tree: Pick<ReadableTree, 'current' | 'view'> & Pick<Tree, 'materialized'>;
   readonly state: Pick<ReplicatedState, 'kv'>;
   readonly progress: Pick<Progress, 'applied'>;
   readonly healing: Pick<HealingHooks, 'repair'>;
@@ -90,6 +90,15 @@ export class Reads {
       await this.#mend(error);
       return this.#sliced((view, now) => readRange(view, request, now));
     }
+  }
+
+  /**
+   * Resolves when what was committed before the call is applied here and may be read, at this very
+   * moment (R4). Rejects with EtcdError.
+   */
+  async linearizable(): Promise<void> {
+    do await this.#admitted(false);
+    while (!this.open);
   }
 
   /** Of a transaction that only reads. Rejects with EtcdError. */

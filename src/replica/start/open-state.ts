@@ -24,6 +24,7 @@ import { LogOpener } from './log-opener.js';
 import type { ReplicaOptions } from './options.js';
 import { refuseForgottenLog, refuseForgottenPromises } from './promises-kept.js';
 import { regainVersion } from './regain-version.js';
+import { refuseUnfinishedRestore } from './unfinished-restore.js';
 import { commitOf, joins } from '../log/joins.js';
 
 /** What an opening member has from the start. */
@@ -58,6 +59,7 @@ export interface OpenedState {
 export async function openState(parts: OpeningParts, keep: Keep): Promise<OpenedState> {
   const { options } = parts;
   const { disk } = options.env;
+  await refuseUnfinishedRestore(disk);
   await refuseForgottenPromises(disk);
   await disk.mkdir('tables');
   await disk.mkdir('manifest');

@@ -155,25 +155,40 @@ export function parseCluster(text: string): Map<string, string> {
   return members;
 }
 
-interface Cluster {
+/** The members that the flags name, and which of them this one is. */
+export interface Cluster {
   readonly members: readonly MemberConfig[];
   readonly self: MemberConfig;
   readonly clusterId: bigint;
 }
 
-function clusterOf(values: Values, name: string): Cluster {
+/** What identities depend on, as flags say it. */
+export interface ClusterFlags {
+  readonly name: string;
+  readonly initialCluster: string;
+  readonly token: string;
+  /** As this member advertises itself; undefined: as the list says. */
+  readonly own?: string;
+}
+
+function clusterOfValues(values: Values, name: string): Cluster {
   const advertised = values.urls('initial-advertise-peer-urls');
   const [own] = advertised;
   if (own === undefined || advertised.length > 1) throw new UsageError('--initial-advertise-peer-urls: exactly one URL is wanted');
-  const listed = parseCluster(values.text('initial-cluster') || `${name}=${own}`);
+  const token = values.text('initial-cluster-token');
+  return clusterOf({ name, token, own, initialCluster: values.text('initial-cluster') || `${name}=${own}` });
+}
+
+/** Throws UsageError. */
+export function clusterOf({ name, initialCluster, token, own }: ClusterFlags): Cluster {
+  const listed = parseCluster(initialCluster);
   const url = listed.get(name);
   if (url === undefined) {
     throw new UsageError(`--name ${JSON.stringify(name)} is not in --initial-cluster (it has ${[...listed.keys()].join(', ')})`);
   }
-  if (url !== own) {
+  if (own !== undefined && url !== own) {
     throw new UsageError(`--initial-cluster says ${name}=${url}, but --initial-advertise-peer-urls is ${own}: they must be equal`);
   }
-  const token = values.text('initial-cluster-token');
   const members = [...listed].map(([member, peerUrl]): MemberConfig => ({
     id: memberIdOf(token, [peerUrl]), name: member, peerUrls: [peerUrl],
   }));
@@ -206,7 +221,7 @@ export function buildConfig(parsed: ParsedOptions): NodeConfig {
   const name = values.text('name');
   if (name === '') throw new UsageError('--name must not be empty');
   const dataDir = resolve(values.text('data-dir') || `${name}.kintsugi`);
-  const cluster = clusterOf(values, name);
+  const cluster = clusterOfValues(values, name);
   const listenClientUrls = values.urls('listen-client-urls', true);
   if (listenClientUrls.length === 0) throw new UsageError('--listen-client-urls must not be empty');
   if (values.isSet('listen-client-urls') && !values.isSet('advertise-client-urls')) {

@@ -6,6 +6,7 @@
 import { NodeId } from '../../base/ids.js';
 import { ETCD_MESSAGES, EtcdError } from '../../api/etcd-error.js';
 import type { Store } from '../../node/store.js';
+import { sendBackup } from './backup-service.js';
 import { addCold } from './cold.js';
 import type { Method } from '../../grpc/method.js';
 
@@ -55,6 +56,8 @@ export function addMaintenance(table: Map<string, Method>, store: Store): void {
       await store.moveLeader(NodeId(target));
       return {};
     },
+  }, {
+    Snapshot: (_request, out) => sendBackup(store.backup(), out),
   });
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { Client, credentials, Metadata, type ClientReadableStream, type ServiceError } from '@grpc/grpc-js';
 import { Etcd3 } from 'etcd3';
 import { decodeRangeResponse } from '../../api/wire/decode-response.js';
 import { serviceMethods } from '../../api/protos/protos.js';
@@ -189,6 +189,37 @@ describe('client services over loopback', () => {
     assert.deepEqual(seen.map((m) => [m['scanned_bytes'], m['done'], m['blocks']]), [['50', false, '0'], ['100', true, '4']]);
   });
 
+  function backupStream(service: string, name: string, request: object): ClientReadableStream<object> {
+    const method = serviceMethods(service)[name];
+    assert.ok(method);
+    return client.makeServerStreamRequest(method.path, method.requestSerialize, method.responseDeserialize, request);
+  }
+
+  it('a backup comes as blobs with what remains, and the digest last, as of etcd', async () => {
+    const seen: Record<string, unknown>[] = [];
+    for await (const message of backupStream('etcdserverpb.Maintenance', 'Snapshot', {})) seen.push(message as Record<string, unknown>);
+    assert.deepEqual(seen.map((m) => [(m['blob'] as Buffer).length, m['remaining_bytes']]), [[65_536, '65536'], [65_536, '0'], [32, '0']]);
+    for await (const message of backupStream('kintsugi.v1.Backup', 'Save', { held: ['a-1.1.1.1', 'b'] })) seen.push(message as Record<string, unknown>);
+    assert.equal(seen.length, 6);
+    assert.deepEqual(store.backups.held, ['a-1.1.1.1', 'b']);
+  });
+
+  it('S5 a client that leaves a backup, or takes nothing of it, makes the member send no more; left, it is let go', async () => {
+    store.backups.pieces = 1_000_000;
+    const stream = backupStream('etcdserverpb.Maintenance', 'Snapshot', {});
+    stream.on('error', () => undefined);
+    await new Promise((resolve) => stream.once('data', resolve));
+    stream.pause();
+    let before = -1;
+    while (store.backups.sent > before) {
+      before = store.backups.sent;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    assert.ok(before < 2_000, `${before} pieces were made for a reader that takes none`);
+    stream.cancel();
+    await store.backups.over.promise;
+  });
+
   it('reflection lists the services that are declared', async () => {
     const path = '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo';
     const stream = client.makeBidiStreamRequest(path, (b: Buffer) => b, (b: Buffer) => b);
@@ -198,7 +229,7 @@ describe('client services over loopback', () => {
     });
     stream.end();
     const text = first?.toString('latin1') ?? '';
-    for (const name of ['etcdserverpb.KV', 'etcdserverpb.Watch', 'etcdserverpb.Auth', 'kintsugi.v1.Heal', 'grpc.health.v1.Health']) {
+    for (const name of ['etcdserverpb.KV', 'etcdserverpb.Watch', 'etcdserverpb.Auth', 'kintsugi.v1.Heal', 'kintsugi.v1.Backup', 'grpc.health.v1.Health']) {
       assert.ok(text.includes(name), name);
     }
   });

@@ -5,6 +5,7 @@
 
 import type { Store } from '../../node/store.js';
 import { addCluster, addMaintenance } from './cluster-service.js';
+import { addBackup } from './backup-service.js';
 import { addHeal } from './heal-service.js';
 import { addHealth, type Health } from './health-service.js';
 import type { RequestLimits } from './hot.js';
@@ -18,6 +19,7 @@ export function clientMethods(store: Store, health: Health, limits: RequestLimit
   addCluster(table, store);
   addMaintenance(table, store);
   addHeal(table, store);
+  addBackup(table, store);
   addHealth(table, health);
   addReflection(table);
   return table;

@@ -4,7 +4,9 @@
  */
 
 import { EMPTY, compareBytes } from '../../base/bytes.js';
+import { Deferred } from '../../base/deferred.js';
 import { EtcdError } from '../../api/etcd-error.js';
+import type { BackupPiece } from '../../replica/backup/backups.js';
 import type { ScrubReport, ScrubStatus } from '../../healing/status/scrub-status.js';
 import type { MemberInfo, NodeStatus, Store } from '../../node/store.js';
 import type {
@@ -26,6 +28,8 @@ export class FakeStore implements Store {
   leader = 0x1001;
   /** When set, every KV call is refused with it. */
   refusal: EtcdError | undefined;
+  /** Of {@link backup}: how long it is, and what came of it. */
+  readonly backups = { pieces: 2, sent: 0, held: [] as string[], over: new Deferred() };
   readonly #history = new Map<string, Version[]>();
   #revision = 1;
   #compacted = 0;
@@ -193,6 +197,20 @@ export class FakeStore implements Store {
   async scrub(onProgress: (status: ScrubStatus) => void): Promise<ScrubReport> {
     onProgress({ ...this.status().scrub, state: 'running', scannedBytes: 50, totalBytes: 100 });
     return { tables: 1, blocks: 4, bytes: 100, faults: 1, pastCache: true, durationMs: 5 };
+  }
+
+  async *backup(held?: ReadonlySet<string>): AsyncGenerator<BackupPiece, void, undefined> {
+    this.#check();
+    this.backups.held = [...(held ?? [])];
+    try {
+      for (let left = this.backups.pieces; left > 0; left--) {
+        this.backups.sent++;
+        yield { bytes: new Uint8Array(65_536).fill(1), remaining: (left - 1) * 65_536 };
+      }
+      yield { bytes: new Uint8Array(32).fill(2), remaining: 0 };
+    } finally {
+      this.backups.over.resolve();
+    }
   }
 
   async checkLinearizable(): Promise<void> {
