@@ -17,12 +17,20 @@ interface Command {
 const COMMANDS: Readonly<Record<string, Command>> = {
   start: { help: 'run one member', load: async () => (await import('./start/start.js')).start },
   ctl: {
-    help: 'talk to a cluster: put get del txn compaction endpoint member move-leader heal scrub ...',
+    help: 'talk to a cluster: put get del txn compaction endpoint member move-leader snapshot heal scrub ...',
     load: async () => (await import('./ctl/ctl.js')).ctl,
   },
   inspect: {
     help: 'look into the files of a member, offline: table manifest hardstate log',
     load: async () => (await import('./inspect/inspect.js')).inspect,
+  },
+  snapshot: {
+    help: 'look at backups, without a cluster: status verify (to take one: ctl snapshot save)',
+    load: async () => (await import('./snapshot/snapshot.js')).snapshot,
+  },
+  restore: {
+    help: 'make the data directory of a member of a new cluster out of a backup',
+    load: async () => (await import('./restore/restore.js')).restoreCommand,
   },
   demo: {
     help: 'three members on this machine, a gentle workload, and keys to hurt them',
@@ -39,7 +47,6 @@ const COMMANDS: Readonly<Record<string, Command>> = {
  */
 const LATER: Readonly<Record<string, string>> = {
   recover: 're-admitting a member whose files are lost or damaged; see OPERATING.md for what can be done by hand',
-  restore: 'starting a cluster from a backup',
   drill: 'drills; from a clone of the repository: npm run drill:failover, drill:bitrot, drill:crash, chaos',
   bench: 'the benchmark; from a clone of the repository: npm run bench',
 };

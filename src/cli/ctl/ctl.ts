@@ -4,6 +4,8 @@
  */
 
 import { Command, CommanderError, Option } from 'commander';
+import { DiskError } from '../../base/errors.js';
+import { BackupError } from '../../replica/backup/errors.js';
 import { ClientError } from '../../client/client.js';
 import { explain, Failed, UsageFault, type Io } from './context.js';
 import { addEndpointCommands } from './endpoint-commands.js';
@@ -12,6 +14,7 @@ import { addKvCommands } from './kv-commands.js';
 import { rawArguments } from '../render/raw-text.js';
 import { processIo } from './process-io.js';
 import { Register } from './register.js';
+import { addSnapshotCommands } from './snapshot-commands.js';
 import { addStatusCommand } from './status-command.js';
 import { addTxnCommand } from './txn-command.js';
 
@@ -78,6 +81,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage. Each command has --help.`);
   addTxnCommand(register);
   addEndpointCommands(register);
   addHealCommands(register);
+  addSnapshotCommands(register);
   addStatusCommand(register);
   quiet(program, io);
   return program;
@@ -113,6 +117,10 @@ async function run(args: readonly string[], io: Io): Promise<number> {
     }
     if (error instanceof ClientError) {
       io.err(explain(error));
+      return 1;
+    }
+    if (error instanceof BackupError || error instanceof DiskError) {
+      io.err(`Error: ${error.message.slice(error.code.length + 2)}\n`);
       return 1;
     }
     throw error;
