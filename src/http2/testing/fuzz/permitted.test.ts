@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { PlainEncoder, REMEMBER_ALL } from '../../hpack/testing/plain-hpack.js';
-import { data, goaway, headers, parseFrames, rstStream, settings, windowUpdate } from '../frames.js';
+import { data, frame, goaway, headers, parseFrames, rstStream, settings, windowUpdate } from '../frames.js';
 import { permitted } from './permitted.js';
 import { Trace } from './trace.js';
 
@@ -47,6 +47,14 @@ describe('what may differ from node:http2', () => {
     const trace = traceOf(settings(), headers(1, block('a:1')).subarray(0, 12));
     const reset = (id: number): string | undefined => permitted({ id, ours: 'nothing', node: 'reset' }, trace);
     assert.deepEqual([1, 3].map(reset), ['a frame that is known to be wrong by its header', undefined]);
+  });
+
+  it('is padding that a frame has no room for, and nothing less', () => {
+    const fails = (padding: number): string | undefined => {
+      const trace = traceOf(settings(), headers(1, block('a:1')), frame(0, 8, 1, Buffer.from([padding, 1, 2, 3])));
+      return permitted({ id: 0, ours: 'connection error 1', node: 'goes on' }, trace);
+    };
+    assert.deepEqual([3, 4].map(fails), [undefined, 'more padding than there is frame']);
   });
 
   it('is what the reason explains, and nothing else', () => {

@@ -148,8 +148,14 @@ const OF_CONNECTION: readonly Permission<Trace>[] = [
   {
     name: 'GOAWAY of the client',
     why: 'what runs then is answered here, and the connection is the client\'s to close (RFC 9113, 6.8); node:http2 closes it',
-    ours: GOES_ON, node: [CLOSED],
+    ours: GOES_ON, node: [INTERNAL_ERROR, CLOSED],
     holds: ({ goaways }) => goaways > 0,
+  },
+  {
+    name: 'more padding than there is frame',
+    why: 'a connection error PROTOCOL_ERROR (RFC 9113, 6.1); nghttp2 passes over the frame if it has reset the stream',
+    ours: [PROTOCOL_ERROR], node: GOES_ON,
+    holds: ({ overPadded }) => overPadded.length > 0,
   },
   {
     name: 'a frame of a stream that is closed',
@@ -204,7 +210,7 @@ const OF_CONNECTION: readonly Permission<Trace>[] = [
   {
     name: 'a frame that is known to be wrong by its header',
     why: 'nghttp2 does not wait for its end',
-    ours: GOES_ON, node: [PROTOCOL_ERROR, STREAM_CLOSED, FRAME_SIZE_ERROR, COMPRESSION_ERROR, CLOSED],
+    ours: GOES_ON, node: [PROTOCOL_ERROR, INTERNAL_ERROR, STREAM_CLOSED, FRAME_SIZE_ERROR, COMPRESSION_ERROR, CLOSED],
     holds: ({ unfinished }) => unfinished !== undefined,
   },
   {

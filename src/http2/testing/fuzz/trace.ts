@@ -58,6 +58,8 @@ export class Trace {
   readonly unfinished: number | undefined;
   /** The bytes that it says it has. */
   readonly unfinishedBytes: number;
+  /** DATA frames that say that they have more padding than bytes: their streams. */
+  readonly overPadded: number[] = [];
   /** PRIORITY frames of a wrong size: their streams. */
   readonly oddPriorities: number[] = [];
   readonly #settings: { readonly at: number; readonly id: number; readonly value: number }[] = [];
@@ -167,6 +169,7 @@ export class Trace {
   #data(stream: StreamTrace, flags: number, payload: Buffer, at: number): void {
     const pad = (flags & F.PADDED) !== 0 ? 1 + (payload[0] ?? 0) : 0;
     this.#uses(stream, at);
+    if (pad > payload.length) this.overPadded.push(stream.id);
     stream.bodyBytes += Math.max(0, payload.length - pad);
     if (this.settingsAcks === 0) stream.bytesBeforeAck += payload.length;
     if ((flags & F.END_STREAM) !== 0) stream.endedAt = Math.min(stream.endedAt, at);
