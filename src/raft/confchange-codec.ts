@@ -12,10 +12,12 @@ const TRANSITIONS: readonly ConfChange['transition'][] = ['auto', 'implicit', 'e
 const TYPES: readonly ConfChangeType[] = ['addVoter', 'addLearner', 'remove', 'update'];
 
 export function encodeConfChange(change: ConfChange): Uint8Array {
-  if (change.transition === 'auto' && change.changes.length === 0) return EMPTY;
+  const { transition, changes } = change;
+  if (transition === 'auto' && changes.length === 0 && change.context === undefined) return EMPTY;
   const out = new ByteWriter(32);
-  out.u8(numberOf(TRANSITIONS, change.transition)).varint(change.changes.length);
-  for (const { type, nodeId } of change.changes) out.u8(numberOf(TYPES, type)).varint(nodeId);
+  out.u8(numberOf(TRANSITIONS, transition)).varint(changes.length);
+  for (const { type, nodeId } of changes) out.u8(numberOf(TYPES, type)).varint(nodeId);
+  if (change.context !== undefined) out.bytes(change.context);
   return out.finish();
 }
 
@@ -29,8 +31,9 @@ export function decodeConfChange(bytes: Uint8Array): ConfChange {
     const type = pick(TYPES, input.u8(), 'type');
     changes.push({ type, nodeId: input.varint() });
   }
+  const context = input.remaining > 0 ? { context: input.bytes() } : {};
   input.end();
-  return { transition, changes };
+  return { transition, changes, ...context };
 }
 
 function numberOf<T>(of: readonly T[], value: T): number {

@@ -154,6 +154,13 @@ function checkConfState(config: ConfState): ConfState {
   return config;
 }
 
+/** Of two in order. */
+export function isSameConfig(a: ConfState, b: ConfState): boolean {
+  const same = (x: readonly NodeId[], y: readonly NodeId[]): boolean => x.length === y.length && x.every((id, i) => id === y[i]);
+  const voters = same(a.voters, b.voters) && same(a.votersOutgoing, b.votersOutgoing);
+  return voters && same(a.learners, b.learners) && same(a.learnersNext, b.learnersNext) && a.autoLeave === b.autoLeave;
+}
+
 function sorted(ids: Iterable<NodeId>): NodeId[] {
   return [...new Set(ids)].sort((a, b) => a - b);
 }

@@ -7,7 +7,7 @@
 import { assert } from '../base/assert.js';
 import { EMPTY } from '../base/bytes.js';
 import type { LogIndex } from '../base/ids.js';
-import { changeConfig } from './confchange.js';
+import { changeConfig, isSameConfig } from './confchange.js';
 import { RaftError } from './errors.js';
 import { proposeEncodedChange } from './proposals.js';
 import { confirmReads, releasePostponedReads } from './reads.js';
@@ -17,8 +17,22 @@ import type { ConfChange, ConfState, Snapshot } from './types.js';
 
 /** A committed change is applied. Returns the configuration from now on. */
 export function applyConfChange(raft: RaftState, change: ConfChange): ConfState {
+  return switchConfig(raft, changeConfig(raft.tracker.config, change));
+}
+
+/**
+ * All up to `index` is applied, and the configuration is this one. R1 Whoever knows a later one
+ * from a snapshot keeps that.
+ */
+export function adoptConfig(raft: RaftState, config: ConfState, index: LogIndex): void {
+  if (index < raft.configIndex) return;
+  raft.configIndex = index;
+  if (!isSameConfig(config, raft.tracker.config)) switchConfig(raft, config);
+}
+
+function switchConfig(raft: RaftState, config: ConfState): ConfState {
   const { tracker } = raft;
-  tracker.switchTo(changeConfig(tracker.config, change), raft.log.lastIndex);
+  tracker.switchTo(config, raft.log.lastIndex);
   assert(tracker.config.voters.length > 0, 'R1 a change of the configuration leaves a voter');
   if (raft.role === 'leader') leaderSwitched(raft);
   return tracker.config;
@@ -70,22 +84,21 @@ export function snapshotInstalled(raft: RaftState, snapshot: Snapshot): void {
 }
 
 /**
- * A follower is offered a snapshot. False if it is of no use: outdated, not meant for this node, or
- * of a log that is already here, in which case it only tells what is committed (Raft paper, section
- * 7).
+ * A follower is offered a snapshot. False if it is of no use: outdated, or of a log that is already
+ * here, in which case it only tells what is committed (Raft paper, section 7). It may be from
+ * before this node was added: the log that follows it has that change.
  */
 export function offerSnapshot(raft: RaftState, snapshot: Snapshot): boolean {
   const { log, tracker } = raft;
   const { index, term, confState } = snapshot.metadata;
   if (index <= log.committed) return false;
-  const { voters, votersOutgoing, learners } = confState;
-  if (!voters.includes(raft.id) && !votersOutgoing.includes(raft.id) && !learners.includes(raft.id)) return false;
   if (log.matches(index, term)) {
     log.commitTo(index);
     return false;
   }
   log.restore(snapshot);
   tracker.switchTo(confState, index);
+  raft.configIndex = index;
   assert(raft.role === 'follower', `R3 a ${raft.role} does not replace its log`);
   return true;
 }

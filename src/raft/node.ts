@@ -23,7 +23,7 @@ import { encodeConfChange } from './confchange-codec.js';
 import type { RaftConfig } from './config.js';
 import { campaignEarly } from './election.js';
 import { RaftError } from './errors.js';
-import { applyConfChange } from './membership.js';
+import { adoptConfig, applyConfChange } from './membership.js';
 import { newMessage } from './message.js';
 import { proposeData, proposeEncodedChange } from './proposals.js';
 import { leaderHandleRead } from './reads.js';
@@ -32,17 +32,7 @@ import { RaftState } from './state.js';
 import { step, tick } from './step.js';
 import { storageAppend, storageAppendResponse, storageApply, storageApplyResponse } from './storage-messages.js';
 import type {
-  ConfChange,
-  ConfState,
-  Entry,
-  HardState,
-  LogStorage,
-  Message,
-  ProgressStatus,
-  ReadState,
-  Ready,
-  Role,
-  Status,
+  ConfChange, ConfState, Entry, HardState, LogStorage, Message, ProgressStatus, ReadState, Ready, Role, Status,
 } from './types.js';
 
 const NO_READ_STATES: readonly ReadState[] = [];
@@ -128,6 +118,11 @@ export class RaftNode {
     return this.#raft.tracker.config;
   }
 
+  /** On a leader: a change of the configuration may be in the log that is not applied yet. */
+  get isChangingConfig(): boolean {
+    return this.#raft.pendingConfIndex > this.#raft.log.applied;
+  }
+
   /** On a leader: the highest entry that this node is known to have; 0 if nothing is known. */
   matchOf(id: NodeId): LogIndex {
     return this.#raft.tracker.get(id)?.match ?? 0;
@@ -199,6 +194,11 @@ export class RaftNode {
   /** To be called for every configuration change among the committed entries when it is applied. */
   applyConfChange(change: ConfChange): ConfState {
     return applyConfChange(this.#raft, change);
+  }
+
+  /** The same for who keeps the configuration himself: all up to `index` has made this of it. */
+  adoptConfig(config: ConfState, index: LogIndex): void {
+    adoptConfig(this.#raft, config, index);
   }
 
   /**

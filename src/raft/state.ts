@@ -40,6 +40,8 @@ export class RaftState {
   leadTransferee: NodeId = 0;
   /** R5 false while the node knows its log or hard state to be damaged. */
   mayVote = true;
+  /** The configuration is that of this index at least: by a snapshot, or as it was told. */
+  configIndex: LogIndex = 0;
 
   /** Ticks since the election timer was reset; on a leader, at most `electionTick`. */
   electionElapsed = 0;

@@ -186,6 +186,8 @@ export interface ConfChangeSingle {
 export interface ConfChange {
   readonly transition: 'auto' | 'implicit' | 'explicit';
   readonly changes: readonly ConfChangeSingle[];
+  /** What the application wants to know of it when it is applied; the core does not look at it. */
+  readonly context?: Uint8Array;
 }
 
 export type ProgressState = 'probe' | 'replicate' | 'snapshot';
