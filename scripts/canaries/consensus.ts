@@ -96,7 +96,7 @@ export const CONSENSUS: readonly Canary[] = [
         find: 'index <= log.committed || !log.matches(index, raft.term)) return false;',
         replace: 'index <= log.committed) return false;',
       },
-      { file: 'replica/consensus/raft-driver.ts', find: 'maxSizePerMsg: APPEND_BYTES,', replace: 'maxSizePerMsg: 1,' },
+      { file: 'replica/consensus/core-config.ts', find: 'maxSizePerMsg: APPEND_BYTES,', replace: 'maxSizePerMsg: 1,' },
     ],
   },
   {

@@ -155,8 +155,8 @@ export const TABLES: readonly Canary[] = [
       },
       {
         file: 'replica/tree/agreement.ts',
-        find: '      if (nodes.length < quorum) continue;',
-        replace: '      if (nodes.length < Math.min(quorum, 1)) continue;',
+        find: '      if (!this.#membership.isQuorum(new Set(nodes))) continue;',
+        replace: '      if (nodes.length < 1) continue;',
       },
       // The member whose memory fails would be named: what is to be found is that its bytes are
       // installed.

@@ -33,6 +33,16 @@ export const ETCD_MESSAGES = {
   TIMEOUT_WAIT_APPLIED: 'etcdserver: request timed out, waiting for the applied index took too long',
   UNHEALTHY: 'etcdserver: unhealthy cluster',
   MEMBER_NOT_FOUND: 'etcdserver: member not found',
+  MEMBER_EXISTS: 'etcdserver: member ID already exist',
+  PEER_URL_EXISTS: 'etcdserver: Peer URLs already exists',
+  MEMBER_BAD_URLS: 'etcdserver: given member URLs are invalid',
+  MEMBER_NOT_LEARNER: 'etcdserver: can only promote a learner member',
+  LEARNER_NOT_READY: 'etcdserver: can only promote a learner member which is in sync with leader',
+  TOO_MANY_LEARNERS: 'etcdserver: too many learner members in cluster',
+  NOT_ENOUGH_STARTED: 'etcdserver: re-configuration failed due to not enough started members',
+  LEARNER: 'etcdserver: rpc not supported for learner',
+  /** Ours: a member runs a program that could not read it. FAILED_PRECONDITION. */
+  CLUSTER_TOO_OLD: 'kintsugi: the version of the cluster does not allow this yet',
   CORRUPT: 'etcdserver: corrupt cluster',
   /** Ours: every copy of a block is beyond repair. The message goes on to name the block. */
   DATA_LOSS: 'kintsugi: no good copy of a block is left',

@@ -46,6 +46,8 @@ export interface NetworkHandler {
    * close of ours.
    */
   onDisconnect(peer: NodeId): void;
+  /** `peer` takes nothing from this member, because it was removed from the cluster. */
+  onRemoved(peer: NodeId): void;
 }
 
 /**
@@ -65,10 +67,15 @@ export interface Network {
    */
   send(to: NodeId, frame: Uint8Array, lane?: Lane): void;
   /**
-   * Rejects with {@link NetworkError}: UNREACHABLE, TIMEOUT, REMOTE, CLOSED, TOO_LARGE. Requests
-   * and replies have the bound of frames.
+   * Rejects with {@link NetworkError}: UNREACHABLE, TIMEOUT, REMOTE, CLOSED, TOO_LARGE, REMOVED.
+   * Requests and replies have the bound of frames.
    */
   call(to: NodeId, method: string, request: Uint8Array, timeoutMs: number): Promise<Uint8Array>;
+  /**
+   * With whom this member talks from now on, and where they are found (`http://host:port`), instead
+   * of those from before. Who is among the `removed` is told so, and is not heard any more.
+   */
+  setPeers(peers: ReadonlyMap<NodeId, readonly string[]>, removed: readonly NodeId[]): void;
   stop(): Promise<void>;
 }
 

@@ -44,9 +44,12 @@ export class DiskError extends KintsugiError<DiskErrorCode> {
   override readonly name = 'DiskError';
 }
 
-export type NetworkErrorCode = 'UNREACHABLE' | 'TIMEOUT' | 'REMOTE' | 'CLOSED' | 'TOO_LARGE';
+export type NetworkErrorCode = 'UNREACHABLE' | 'TIMEOUT' | 'REMOTE' | 'CLOSED' | 'TOO_LARGE' | 'REMOVED';
 
-/** A peer could not be reached or refused. `REMOTE` carries the peer's own words. */
+/**
+ * A peer could not be reached or refused. `REMOTE` carries the peer's own words; `REMOVED`: it says
+ * that this member was removed from the cluster.
+ */
 export class NetworkError extends KintsugiError<NetworkErrorCode> {
   override readonly name = 'NetworkError';
 }

@@ -32,6 +32,7 @@ export type KintsugiEvent =
   | { readonly type: 'heal-applied'; readonly removed: TableId; readonly added: TableId; readonly index: LogIndex }
   | { readonly type: 'heal-failed'; readonly table: TableId; readonly why: string }
   | { readonly type: 'scrub-done'; readonly tables: number; readonly bytes: number; readonly faults: number; readonly durationMs: number }
+  | { readonly type: 'members-changed'; readonly index: LogIndex; readonly change: string; readonly members: number }
   | { readonly type: 'disk-failed'; readonly what: string; readonly why: string }
   | { readonly type: 'warning'; readonly message: string; readonly data: Readonly<Record<string, unknown>> };
 

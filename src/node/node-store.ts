@@ -36,7 +36,8 @@ import { validateCommand } from '../replica/kv/validate.js';
 import { Backups, type BackupPiece } from '../replica/backup/backups.js';
 import type { Replica } from '../replica/replica.js';
 import { requestTimeoutMs } from '../replica/start/options.js';
-import { memberInfos, nodeStatus } from './status.js';
+import type { MemberChange } from '../replica/state/members.js';
+import { infosOf, memberInfos, nodeStatus } from './status.js';
 import type { MemberInfo, NodeStatus, Store } from './store.js';
 
 /** The part of healing that the store reports and starts. */
@@ -65,7 +66,8 @@ export class NodeStore implements Store {
     return this.#replica.leadership.leader;
   }
 
-  range(request: RangeRequest): Promise<RangeResponse> {
+  async range(request: RangeRequest): Promise<RangeResponse> {
+    if (!request.serializable) this.#refuseLearner();
     return this.#replica.reads.range(request);
   }
 
@@ -80,7 +82,7 @@ export class NodeStore implements Store {
   }
 
   txn(request: TxnRequest): Promise<TxnResponse> {
-    return isReadOnlyTxn(request) ? this.#replica.reads.txn(request) : this.#writeTxn(request);
+    return isReadOnlyTxn(request) && !this.#isLearner ? this.#replica.reads.txn(request) : this.#writeTxn(request);
   }
 
   async compact(request: CompactionRequest): Promise<CompactionResponse> {
@@ -96,10 +98,14 @@ export class NodeStore implements Store {
     return memberInfos(this.#replica);
   }
 
+  async changeMembers(change: MemberChange): Promise<readonly MemberInfo[]> {
+    return infosOf(this.#replica, await this.#replica.changes.change(change));
+  }
+
   async moveLeader(to: NodeId): Promise<void> {
     const { driver, leadership, membership, options, env } = this.#replica;
     if (!leadership.isLeader) throw new EtcdError('NOT_LEADER');
-    if (!membership.has(to)) throw new EtcdError('BAD_LEADER_TRANSFEREE');
+    if (['none', 'learner'].includes(membership.standing(to))) throw new EtcdError('BAD_LEADER_TRANSFEREE');
     if (to === membership.self) return;
     driver.transferLeader(to);
     const deadline = env.clock.now() + 2 * options.electionMs;
@@ -128,8 +134,20 @@ export class NodeStore implements Store {
     await Promise.race([this.#replica.reads.confirm(), timeout]);
   }
 
+  /** It has no vote, or does not know yet that it has one: it may be far behind. */
+  get #isLearner(): boolean {
+    const { membership } = this.#replica;
+    const standing = membership.standing(membership.self);
+    return standing === 'learner' || standing === 'none';
+  }
+
+  #refuseLearner(): void {
+    if (this.#isLearner) throw new EtcdError('LEARNER');
+  }
+
   async #propose(command: KvCommand): Promise<KvResponse> {
     validateCommand(command);
+    this.#refuseLearner();
     // What applying needs is read first: better this request fails than apply.
     if (this.#healing.anyBlockLost()) await this.#replica.reads.prefetch(command);
     return this.#replica.proposals.propose(command);

@@ -4,6 +4,7 @@
 
 import type { Healing } from '../healing/healing.js';
 import type { Replica } from '../replica/replica.js';
+import type { Members } from '../replica/state/members.js';
 import type { MemberInfo, NodeStatus } from './store.js';
 
 export type HealingStatus = Pick<Healing, 'hints' | 'counters' | 'scrubStatus'>;
@@ -51,10 +52,17 @@ export function nodeStatus(replica: Replica, healing: HealingStatus): NodeStatus
   };
 }
 
-export function memberInfos({ options, membership, gossip }: Replica): MemberInfo[] {
-  const { self, members } = membership;
-  return members.map(({ id, name, peerUrls }) => {
-    const clientUrls = id === self ? options.clientUrls : (gossip.of(id)?.clientUrls ?? []);
-    return { id, name, peerUrls, clientUrls, isLearner: membership.standing(id) === 'learner' };
+export function memberInfos(replica: Replica): MemberInfo[] {
+  return infosOf(replica, replica.membership.newest);
+}
+
+/** What a member has not said through the log, it says in gossip. */
+export function infosOf({ options, membership, gossip }: Replica, { list, confState }: Members): MemberInfo[] {
+  const { self } = membership;
+  return list.map(({ id, name, peerUrls, clientUrls }) => {
+    const news = id === self ? { name: membership.nameOf(self), clientUrls: options.clientUrls } : gossip.of(id);
+    return {
+      id, peerUrls, name: name || (news?.name ?? ''), clientUrls: clientUrls ?? news?.clientUrls ?? [], isLearner: confState.learners.includes(id),
+    };
   });
 }

@@ -9,6 +9,7 @@ import type { HealCounters } from '../healing/status/heal-counters.js';
 import type { HintStatus } from '../healing/status/hint-status.js';
 import type { ScrubReport, ScrubStatus } from '../healing/status/scrub-status.js';
 import type { ClusterVersion, LogIndex, NodeId, Revision, TableId, Term } from '../base/ids.js';
+import type { MemberChange } from '../replica/state/members.js';
 import type { KvApi } from '../api/services/kv.js';
 import type { BackupPiece } from '../replica/backup/backups.js';
 
@@ -78,6 +79,11 @@ export interface Store extends KvApi {
   readonly leader: NodeId;
   status(): NodeStatus;
   members(): readonly MemberInfo[];
+  /**
+   * Resolves with the members afterwards; the id of one that is added is given by the cluster. See
+   * `replica/member-changes.ts`.
+   */
+  changeMembers(change: MemberChange): Promise<readonly MemberInfo[]>;
   /** EtcdError NOT_LEADER, BAD_LEADER_TRANSFEREE, TIMEOUT. */
   moveLeader(to: NodeId): Promise<void>;
   hints(): readonly HintStatus[];

@@ -62,6 +62,7 @@ const EVENT_LEVELS: Readonly<Record<KintsugiEvent['type'], Level | undefined>> =
   'heal-applied': 'info',
   'heal-failed': 'warn',
   'scrub-done': 'info',
+  'members-changed': 'info',
   'disk-failed': 'error',
   'warning': 'warn',
 };

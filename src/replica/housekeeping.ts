@@ -10,6 +10,7 @@ import type { ClusterVersionRaiser } from './consensus/cluster-version.js';
 import type { Gossip } from './consensus/gossip.js';
 import type { Proposals } from './consensus/proposals.js';
 import type { RaftDriver } from './consensus/raft-driver.js';
+import type { MemberChanges } from './member-changes.js';
 import { transferWhenBlocked } from './leadership-transfer.js';
 import type { Reads } from './reads/reads.js';
 import type { LogTruncation } from './snapshot/log-truncation.js';
@@ -38,6 +39,7 @@ export interface HousekeepingParts {
   readonly bootstrap: Bootstrap;
   readonly announcement: Announcement;
   readonly clusterVersion: ClusterVersionRaiser;
+  readonly memberChanges: MemberChanges;
 }
 
 const STEP_MS = 50;
@@ -80,9 +82,10 @@ export class Housekeeping {
   }
 
   #eachSecond(): void {
-    const { env, life, driver, gossip, clusterVersion, machine, sender, truncation, sweeper } = this.#parts;
+    const { env, life, driver, gossip, clusterVersion, memberChanges, machine, sender, truncation, sweeper } = this.#parts;
     gossip.say();
     clusterVersion.tick();
+    memberChanges.tick();
     for (const peer of sender.tick(driver.node.status().progress)) driver.reportSnapshot(peer, false);
     machine.resend();
     transferWhenBlocked(this.#parts);

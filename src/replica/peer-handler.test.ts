@@ -18,6 +18,7 @@ function serving(): { handler: PeerHandler; stepped: Message[]; events: Kintsugi
   const parts = {
     env: { events: { emit: (event: KintsugiEvent) => void events.push(event) } } as unknown as Env,
     life: member.life,
+    membership: member.membership,
     driver: { node: { term: 1, commit: 0 }, step: (message: Message) => void stepped.push(message) },
     heard: { note: () => undefined },
     gossip: { heard: () => assert.fail('it is refused') },
@@ -64,8 +65,9 @@ describe('what peers send', () => {
     handler.onFrame(2, frameOf('MsgApp', [entry('MsgApp', flipped(KV))]));
     assert.deepEqual([stepped.length, events.length], [0, 1]);
     for (const data of [KV, new Uint8Array(0), sealed(99, 1)]) handler.onFrame(2, frameOf('MsgApp', [entry('MsgApp', data)]));
+    handler.onFrame(2, frameOf('MsgApp', [entry('MsgApp', new Uint8Array(0), 'confChange')]));
     handler.onFrame(2, frameOf('MsgApp', [entry('MsgApp', KV, 'confChange')]));
-    assert.deepEqual([stepped.length, events.length], [4, 1]);
+    assert.deepEqual([stepped.length, events.length], [4, 2], 'what leaves a joint configuration is empty');
     assert.deepEqual(member.failures, []);
   });
 

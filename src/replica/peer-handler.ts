@@ -7,7 +7,7 @@
 
 import type { Env, NetworkHandler } from '../base/env.js';
 import { CodecError, messageOf } from '../base/errors.js';
-import type { NodeId } from '../base/ids.js';
+import { formatId, type NodeId } from '../base/ids.js';
 import { decodeMessages } from '../raft/message-codec.js';
 import type { Message } from '../raft/types.js';
 import { decodeNews, type Gossip } from './consensus/gossip.js';
@@ -16,6 +16,8 @@ import { EntryError } from './entry/errors.js';
 import { checkReceived } from './entry/received.js';
 import { isTableCall, type TableServer } from './fetch/table-server.js';
 import type { HealingHooks } from './hooks/healing-hooks.js';
+import type { Removal } from './removal.js';
+import { CHANGE_MEMBERS_METHOD, type MemberChanges } from './member-changes.js';
 import { serveVersion, VERSION_METHOD } from './snapshot/peer-versions.js';
 import type { SnapshotReceiver } from './snapshot/snapshot-receiver.js';
 import type { SnapshotSender } from './snapshot/snapshot-sender.js';
@@ -23,12 +25,15 @@ import { VERSION_PART_METHOD } from './snapshot/version-message.js';
 import { servePart } from './snapshot/version-part.js';
 import type { PromisesHeard } from './start/promises-heard.js';
 import { REMEMBERED_METHOD, type PeerMemory } from './start/start-check.js';
+import { DESCRIBE_METHOD, encodeDescription } from './state/description.js';
 import type { Life } from './state/life.js';
+import type { Membership } from './state/membership.js';
 import type { TreeMachine } from './tree/tree-machine.js';
 import { bodyOf, FRAME_GOSSIP, FRAME_RAFT, FRAME_REDO, FRAME_REPORT, FRAME_SNAPSHOT_ALIVE } from './wire/frame.js';
 
 export interface PeerHandlerParts {
   readonly env: Env;
+  readonly clusterId: bigint;
   readonly life: Life;
   readonly driver: RaftDriver;
   readonly gossip: Gossip;
@@ -38,6 +43,9 @@ export interface PeerHandlerParts {
   readonly receiver: SnapshotReceiver;
   readonly tableServer: TableServer;
   readonly peerMemory: PeerMemory;
+  readonly membership: Membership;
+  readonly memberChanges: Pick<MemberChanges, 'answer'>;
+  readonly removal: Removal;
   readonly healing: HealingHooks;
 }
 
@@ -49,8 +57,8 @@ export class PeerHandler implements NetworkHandler {
   }
 
   onFrame(from: NodeId, bytes: Uint8Array): void {
-    const { env, life } = this.#parts;
-    if (life.ended) return;
+    const { env, life, membership } = this.#parts;
+    if (life.ended || membership.isRemoved(from)) return;
     try {
       this.#receive(from, bytes);
     } catch (error) {
@@ -60,12 +68,18 @@ export class PeerHandler implements NetworkHandler {
   }
 
   onCall(from: NodeId, method: string, request: Uint8Array): Promise<Uint8Array> {
-    const { env, tableServer, peerMemory, sender, healing } = this.#parts;
+    const { env, tableServer, peerMemory, sender, healing, clusterId, membership, memberChanges } = this.#parts;
+    if (method === DESCRIBE_METHOD) return Promise.resolve(encodeDescription({ clusterId, members: membership.newest }));
     if (isTableCall(method)) return tableServer.answer(request);
     if (method === REMEMBERED_METHOD) return peerMemory.answer(from, request);
     if (method === VERSION_METHOD) return Promise.resolve(serveVersion(sender, from));
     if (method === VERSION_PART_METHOD) return servePart(env, sender, from, request);
+    if (method === CHANGE_MEMBERS_METHOD) return memberChanges.answer(request);
     return healing.onCall(from, method, request);
+  }
+
+  onRemoved(peer: NodeId): void {
+    this.#parts.removal.told(`member ${formatId(peer)} says so`);
   }
 
   onDisconnect(peer: NodeId): void {

@@ -42,10 +42,13 @@ import { ReplicatedState } from './kv/replicated-state.js';
 import { transferLeadership } from './leadership-transfer.js';
 import type { DurableLog } from './log/durable-log.js';
 import { commitOf } from './log/joins.js';
+import { MemberChanges } from './member-changes.js';
 import { PeerHandler } from './peer-handler.js';
 import { ReadIndex } from './reads/read-index.js';
 import { Reads } from './reads/reads.js';
 import { ServeGate } from './reads/serve-gate.js';
+import { Removal } from './removal.js';
+import { removedError } from './start/removed.js';
 import { LogTruncation } from './snapshot/log-truncation.js';
 import { NewerVersion } from './snapshot/newer-version.js';
 import { SnapshotReceiver } from './snapshot/snapshot-receiver.js';
@@ -85,6 +88,7 @@ export class Replica {
   readonly reads: Reads;
   readonly machine: TreeMachine;
   readonly applier: Applier;
+  readonly changes: MemberChanges;
   readonly sender: SnapshotSender;
   readonly receiver: SnapshotReceiver;
   readonly fetcher: TableFetcher;
@@ -110,7 +114,10 @@ export class Replica {
 
     const leadership = (this.leadership = new Leadership(membership.self, life));
     const progress = (this.progress = new Progress(tree));
-    const state = (this.state = new ReplicatedState(tree, options.newestVersion, options.sliceKeys));
+    const state = (this.state = new ReplicatedState(tree, options.newestVersion, options.sliceKeys, membership));
+    membership.subscribe(() => env.network.setPeers(membership.addresses, membership.removed));
+    state.peekMembers(progress.flushed);
+    const removal = new Removal({ env, life, membership, electionMs });
     const common = { env, life, membership, leadership, progress, state, healing, tree, tables, log };
 
     const driver = (this.driver = this.#makeDriver());
@@ -123,6 +130,7 @@ export class Replica {
       { incarnation, timeoutMs, maxPending: MAX_PENDING, retryMs: RETRY_MS },
     ));
     const clusterVersion = new ClusterVersionRaiser({ ...common, gossip, driver });
+    const strict = options.strictReconfig ?? true;
     const announcement = new Announcement({ self: membership.self, incarnation, state, proposals });
 
     progress.applied.subscribe((index) => this.#noteOwnTerm(index));
@@ -138,6 +146,8 @@ export class Replica {
       { ...common, proposals, machine }, { unrepaired: (error, cause) => this.#seekNewer(error, cause) },
     ));
 
+    this.changes = new MemberChanges({ ...common, electionMs, driver, gossip, applier, clusterVersion, clientUrls, timeoutMs, strict });
+
     const sender = (this.sender = new SnapshotSender({ clock, events, tree, membership }));
     const receiver = (this.receiver = new SnapshotReceiver({ ...common, fetcher, raft: { driver, life } }));
     const truncation = (this.#truncation = new LogTruncation({ life, log, tree, gossip, events, sender }));
@@ -147,11 +157,14 @@ export class Replica {
     const heard = new PromisesHeard();
     const peerMemory = new PeerMemory({ ...common, wasNew: opened.term === 0, gossip, heard, reads });
     const tableServer = new TableServer(env, new MemberTables(tree, tables, sender));
-    this.#peers = new PeerHandler({ ...common, driver, gossip, heard, machine, sender, receiver, tableServer, peerMemory });
+    this.#peers = new PeerHandler({
+      ...common, clusterId: options.clusterId, driver, gossip, heard, machine, sender, receiver, tableServer, peerMemory,
+      memberChanges: this.changes, removal,
+    });
     const sweeper = new Sweeper({ env, life, tree, transfers: [receiver, this.#switch] });
     this.#housekeeping = new Housekeeping({
       ...common, electionMs, driver, proposals, gossip, reads, applier, machine, sender, truncation, sweeper, bootstrap, announcement,
-      clusterVersion,
+      clusterVersion, memberChanges: this.changes,
     });
     life.subscribe((now) => {
       if (now.s === 'failed') this.#failed(now.error);
@@ -182,7 +195,7 @@ export class Replica {
   static open(options: ReplicaOptions): Promise<Replica> {
     return acquiring(async (keep) => {
       const early = keep(new EarlyHandler(options.env.network));
-      const opening = { options, life: new Life(), membership: new Membership(options.self, options.members), early };
+      const opening = { options, life: new Life(), membership: new Membership(options.self, options.members, options.joins), early };
       return new Replica(opening, await openState(opening, keep));
     });
   }
@@ -205,6 +218,7 @@ export class Replica {
     if (life.ended) return;
     await this.#switch.loadMended((error, cause) => this.#openNewer(error, cause));
     if (life.ended) return;
+    if (membership.isRemoved(membership.self)) throw removedError(membership.self, 'its tables say so');
     this.machine.resume();
     life.to({ s: 'serving' });
     this.driver.start();

@@ -84,6 +84,9 @@ class Recorder implements NetworkHandler {
     this.disconnects.push(peer);
     this.#look();
   }
+  onRemoved(peer: number): void {
+    assert.fail(`nobody is removed, and not by ${peer}`);
+  }
   until(done: (recorder: this) => boolean): Promise<void> {
     if (done(this)) return Promise.resolve();
     return new Promise((resolve) => this.#waiting.push({ done: () => done(this), resolve }));

@@ -3,6 +3,10 @@
  * and unary calls beside it. Nothing is accepted from a sender that is not a member of this
  * cluster. When a stream breaks that was up, in either direction, the peer's process is most likely
  * gone: that is told at once, once per connection.
+ *
+ * Who the members are may change while it runs (`setPeers`), and this member may be the last to
+ * know: whoever says that it is of this cluster, and where it is found, is let in as well, unless
+ * it is known to be removed.
  */
 
 import { Metadata, Server, ServerCredentials, status as Status } from '@grpc/grpc-js';
@@ -12,13 +16,14 @@ import type { Clock, Lane, Network, NetworkHandler, Random } from '../base/env.j
 import { CodecError, NetworkError, messageOf } from '../base/errors.js';
 import type { EventSink } from '../base/events.js';
 import { formatId, type NodeId } from '../base/ids.js';
+import { DESCRIBE_METHOD } from '../replica/state/description.js';
 import { Http2Pool } from '../http2/pool.js';
 import {
-  CALL_PATH, META_CHUNKS, META_CLUSTER, META_FROM, META_TO, STREAM_PATH, decodeCall, encodeReply,
+  CALL_PATH, DESCRIBE_PATH, META_CHUNKS, META_CLUSTER, META_FROM, META_TO, META_URL, REMOVED_WORDS, STREAM_PATH, decodeCall, encodeReply,
 } from './peer/peer-codec.js';
 import { CHUNK_FORMAT } from './peer/chunks.js';
 import { InboundStream, type InStream } from './peer/inbound-stream.js';
-import { DEFAULT_LINK_LIMITS, grpcLimits, keepalive, PeerLink, type LinkLimits } from './peer/peer-link.js';
+import { DEFAULT_LINK_LIMITS, grpcLimits, keepalive, PeerLink, type LinkCommons, type LinkLimits } from './peer/peer-link.js';
 import { forceClose } from './peer/force-close.js';
 import { PeerLosses } from './peer/peer-losses.js';
 import { Refusals } from './peer/refusals.js';
@@ -27,6 +32,8 @@ import { statusOf } from './rpc/status.js';
 export interface PeerNetworkOptions {
   readonly self: NodeId;
   readonly clusterId: bigint;
+  /** Where the others find this member: for those that do not know it yet. */
+  readonly url?: string;
   /** All other members: `http://host:port`. */
   readonly peers: ReadonlyMap<NodeId, string>;
   /** `host:port` each; port 0 takes a free one, see {@link PeerNetwork.ports}. */
@@ -44,6 +51,12 @@ export interface PeerNetworkOptions {
 
 const identity = (bytes: Buffer): Buffer => bytes;
 const EMPTY_REPLY = Buffer.alloc(0);
+/** More than are ever added while one member is away; each costs a connection. */
+const MAX_GUESTS = 16;
+
+function removalOf(member: NodeId): string {
+  return `${REMOVED_WORDS}: ${formatId(member)}`;
+}
 
 /** `host:port` of `http://host:port`. */
 export function hostPort(url: string): string {
@@ -55,6 +68,15 @@ export class PeerNetwork implements Network {
   readonly maxFrameBytes: number;
   readonly #options: PeerNetworkOptions;
   readonly #links = new Map<NodeId, PeerLink>();
+  readonly #commons: LinkCommons;
+  readonly #limits: LinkLimits;
+  readonly #identity: Metadata;
+  /**
+   * Of this cluster, by their word, and not known here: this member may be behind, and they lead.
+   */
+  readonly #guests = new Set<NodeId>();
+  /** They are told so, and not heard. */
+  #removed: ReadonlySet<NodeId> = new Set();
   /** The newest stream from each peer. */
   readonly #inbound = new Map<NodeId, InboundStream>();
   readonly #losses = new PeerLosses();
@@ -73,11 +95,13 @@ export class PeerNetwork implements Network {
     const own = new Metadata();
     own.set(META_CLUSTER, options.clusterId.toString());
     own.set(META_FROM, String(options.self));
+    this.#identity = own;
     this.#refusals = new Refusals(options.events);
     const { clock, random } = options;
     const pool = new Http2Pool(clock);
-    const commons = { clock, random, identity: own, losses: this.#losses, refusals: this.#refusals, pings, silentMs, pool };
-    for (const [peer, url] of options.peers) this.#links.set(peer, new PeerLink(peer, hostPort(url), commons, limits));
+    this.#limits = limits;
+    this.#commons = { clock, random, identity: own, losses: this.#losses, refusals: this.#refusals, pings, silentMs, pool };
+    for (const [peer, url] of options.peers) this.#links.set(peer, this.#link(peer, url));
     this.#server = new Server({
       ...pings,
       ...grpcLimits(limits),
@@ -86,6 +110,11 @@ export class PeerNetwork implements Network {
     });
     this.#server.register(STREAM_PATH, this.#onStream.bind(this), identity, identity, 'clientStream');
     this.#server.register(CALL_PATH, this.#onCall.bind(this), identity, identity, 'unary');
+    this.#server.register(DESCRIBE_PATH, this.#onDescribe.bind(this), identity, identity, 'unary');
+  }
+
+  #link(peer: NodeId, url: string): PeerLink {
+    return new PeerLink(peer, hostPort(url), this.#commons, this.#limits);
   }
 
   /** The ports that are listened on, in the order of `listen`. */
@@ -113,8 +142,31 @@ export class PeerNetwork implements Network {
   async start(handler: NetworkHandler): Promise<void> {
     this.#handler = handler;
     this.#losses.start(handler);
+    if (this.#stopped) return;
     this.#ports = await Promise.all(this.#options.listen.map((address) => this.#listen(address)));
     for (const link of this.#links.values()) link.start();
+  }
+
+  setPeers(peers: ReadonlyMap<NodeId, readonly string[]>, removed: readonly NodeId[]): void {
+    this.#removed = new Set(removed);
+    if (this.#options.url !== undefined) this.#identity.set(META_URL, this.#options.url);
+    for (const id of this.#guests) if (peers.has(id) || this.#removed.has(id)) this.#guests.delete(id);
+    for (const [peer, link] of this.#links) {
+      if (this.#guests.has(peer)) continue;
+      const url = peers.get(peer)?.[0];
+      if (url !== undefined && hostPort(url) === link.address) continue;
+      // What it has asked for is given back, and nothing comes from it any more.
+      link.stop();
+      this.#links.delete(peer);
+      this.#losses.forget(peer);
+      if (url === undefined) this.#inbound.get(peer)?.end(Status.PERMISSION_DENIED, removalOf(peer));
+    }
+    for (const [peer, [url]] of peers) {
+      if (url === undefined || this.#links.has(peer) || this.#stopped) continue;
+      const link = this.#link(peer, url);
+      this.#links.set(peer, link);
+      if (this.#handler !== undefined) link.start();
+    }
   }
 
   #listen(address: string): Promise<number> {
@@ -155,8 +207,20 @@ export class PeerNetwork implements Network {
     if (Number(first(META_TO)) !== self) {
       return refuse(Status.FAILED_PRECONDITION, `this is member ${formatId(self)}, not ${formatId(Number(first(META_TO)))}`);
     }
-    if (!this.#links.has(from)) return refuse(Status.PERMISSION_DENIED, `member ${formatId(from)} is not known here`);
+    if (this.#removed.has(from)) return refuse(Status.PERMISSION_DENIED, removalOf(from));
+    if (!this.#links.has(from) && !this.#admit(from, first(META_URL))) return refuse(Status.PERMISSION_DENIED, `member ${formatId(from)} is not known here`);
     return from;
+  }
+
+  /** A member that was added while this one was away: what it says brings this one up to date. */
+  #admit(from: NodeId, url: string): boolean {
+    if (url === '' || !URL.canParse(url) || !Number.isSafeInteger(from) || from <= 0 || from === this.#options.self) return false;
+    if (this.#guests.size >= MAX_GUESTS || this.#stopped) return false;
+    this.#guests.add(from);
+    const link = this.#link(from, url);
+    this.#links.set(from, link);
+    link.start();
+    return true;
   }
 
   #onStream(call: InStream, callback: sendUnaryData<Buffer>): void {
@@ -201,6 +265,16 @@ export class PeerNetwork implements Network {
       if (error instanceof CodecError) this.#warn('a batch of frames does not parse', { from: formatId(stream.from), why: messageOf(error) });
       stream.refuse(error);
     }
+  }
+
+  /** Who joins asks, and knows neither the cluster nor its own id: it is told what is public. */
+  #onDescribe(_call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>): void {
+    const handler = this.#stopped ? undefined : this.#handler;
+    const answer = handler?.onCall(0, DESCRIBE_METHOD, EMPTY_REPLY) ?? Promise.reject(new NetworkError('CLOSED', 'the network is stopped'));
+    answer.then(
+      (reply) => callback(null, encodeReply(reply)),
+      (error: unknown) => callback({ code: Status.UNAVAILABLE, details: messageOf(error) }, null),
+    );
   }
 
   #onCall(call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>): void {

@@ -46,6 +46,8 @@ export const testWorkers: Workers = {
 export class TestHub {
   readonly #handlers = new Map<NodeId, NetworkHandler>();
   readonly #cut = new Set<string>();
+  /** Whom a member takes nothing from any more. */
+  readonly #removed = new Map<NodeId, readonly NodeId[]>();
   /** Payload bytes of calls' replies, by the node that received them. */
   readonly fetched = new Map<NodeId, number>();
 
@@ -66,17 +68,25 @@ export class TestHub {
   network(self: NodeId): Network {
     const reach = (to: NodeId): NetworkHandler | undefined =>
       this.#cut.has(`${self} ${to}`) || !this.#handlers.has(self) ? undefined : this.#handlers.get(to);
+    const isRemoved = (by: NodeId): boolean => this.#removed.get(by)?.includes(self) === true;
+    const deliver = (to: NodeId, bytes: Uint8Array): void => {
+      const handler = reach(to);
+      if (handler === undefined) return;
+      if (isRemoved(to)) this.#handlers.get(self)?.onRemoved(to);
+      else handler.onFrame(self, bytes);
+    };
     return {
       maxFrameBytes: 16 * 1024 * 1024,
       start: (handler) => {
         this.#handlers.set(self, handler);
         return Promise.resolve();
       },
-      send: (to, bytes) => void setImmediate(() => reach(to)?.onFrame(self, bytes)),
+      send: (to, bytes) => void setImmediate(() => deliver(to, bytes)),
       call: async (to, method, request) => {
         await new Promise((resolve) => setImmediate(resolve));
         const handler = reach(to);
         if (!handler) throw new NetworkError('UNREACHABLE', `member ${to} cannot be reached`);
+        if (isRemoved(to)) throw new NetworkError('REMOVED', `member ${self} was removed from the cluster`);
         try {
           const reply = await handler.onCall(self, method, request);
           this.fetched.set(self, (this.fetched.get(self) ?? 0) + reply.length);
@@ -85,6 +95,7 @@ export class TestHub {
           throw new NetworkError('REMOTE', messageOf(error));
         }
       },
+      setPeers: (_peers, removed) => void this.#removed.set(self, removed),
       stop: () => {
         if (this.#handlers.delete(self)) for (const handler of this.#handlers.values()) setImmediate(() => handler.onDisconnect(self));
         return Promise.resolve();

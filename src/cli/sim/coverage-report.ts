@@ -38,7 +38,7 @@ const EVENTS: Readonly<Record<KintsugiEvent['type'], true>> = {
   plan: true, produced: true, 'digest-disagreed': true, edit: true, 'edit-refused': true, materialized: true, 'snapshot-sent': true,
   'snapshot-received': true, 'log-truncated': true, 'block-corrected': true, 'block-unreadable': true, 'block-repaired': true, hint: true,
   'hints-forwarded': true, 'hints-received': true, 'heal-proposed': true, 'heal-applied': true, 'heal-failed': true, 'scrub-done': true,
-  'disk-failed': true, warning: true,
+  'members-changed': true, 'disk-failed': true, warning: true,
 };
 
 export function coverageReport(counts: ReadonlyMap<string, number>, impossible: readonly Impossible[]): CoverageReport {

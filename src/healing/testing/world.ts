@@ -84,6 +84,7 @@ export class TestNetwork {
       maxFrameBytes: 1 << 20,
       start: (_handler: NetworkHandler) => Promise.resolve(),
       send: () => undefined,
+      setPeers: () => undefined,
       stop: () => Promise.resolve(),
       call: async (to, method, request) => {
         this.calls.push({ from, to, method });

@@ -11,6 +11,7 @@ import type { Disk } from '../../base/disk.js';
 import type { KintsugiEvent } from '../../base/events.js';
 import type { ClusterVersion, NodeId } from '../../base/ids.js';
 import type { Healing } from '../../healing/healing.js';
+import type { MemberConfig } from '../../replica/base/member-config.js';
 import type { Replica } from '../../replica/replica.js';
 import type { NodeStore } from '../node-store.js';
 import type { Member } from '../open-member.js';
@@ -34,6 +35,12 @@ export class ClusterNode<D extends Disk = MemoryDisk> {
   disk: D;
   /** Of the program that the next life runs. Default: this one's. */
   newestVersion: ClusterVersion | undefined;
+  /** It was added to a running cluster: the members, as it was told them, itself included. */
+  joins: readonly MemberConfig[] = [];
+  /** The test removes it from the cluster: then it may end. */
+  leaves = false;
+  /** Why it has ended. */
+  removed: unknown;
   /** The newest last; the oldest are forgotten. */
   readonly events: KintsugiEvent[] = [];
   #state: ClusterNodeState = 'down';

@@ -15,6 +15,8 @@ import type { KintsugiEvent } from '../../base/events.js';
 import { TestHub } from '../../base/testing/test-env.js';
 import type { HealingOptions } from '../../healing/healing.js';
 import { DEFAULT_TREE_SETTINGS, type TreeSettings } from '../../storage/base/settings.js';
+import type { NodeId } from '../../base/ids.js';
+import type { MemberConfig } from '../../replica/base/member-config.js';
 import { openMember, type MemberOptions } from '../open-member.js';
 import { ClusterNode, type OneLife } from './cluster-node.js';
 import { describeNode, MemberFailure } from './describe-node.js';
@@ -62,7 +64,9 @@ export interface ClusterOptions<D extends Disk> {
 
 export class Cluster<D extends Disk = MemoryDisk> {
   readonly hub = new TestHub();
-  readonly nodes: readonly ClusterNode<D>[];
+  readonly nodes: ClusterNode<D>[];
+  /** With whom the cluster began. */
+  readonly #origin: readonly MemberConfig[];
   readonly failures: MemberFailure[] = [];
   readonly #surroundings: Surroundings<D>;
   readonly #options: ClusterOptions<D>;
@@ -74,6 +78,7 @@ export class Cluster<D extends Disk = MemoryDisk> {
     this.#options = options;
     this.#watcher = options.watcher ?? {};
     this.nodes = Array.from({ length: options.members ?? 3 }, (_, i) => new ClusterNode(i + 1, surroundings.newDisk()));
+    this.#origin = this.nodes.map(({ id }) => configOf(id));
   }
 
   /** All members are up, and one of them leads. */
@@ -102,6 +107,23 @@ export class Cluster<D extends Disk = MemoryDisk> {
 
   async upAll(): Promise<void> {
     await Promise.all(this.nodes.map((node) => this.up(node)));
+  }
+
+  /**
+   * Another machine, whose member was added to the cluster under this id by `by`: down, with an
+   * empty disk.
+   */
+  machine(id: NodeId, by: ClusterNode<D>): ClusterNode<D> {
+    const node = new ClusterNode<D>(id, this.#surroundings.newDisk());
+    node.joins = by.replica.membership.members.map((member) => (member.id === id ? configOf(id) : member));
+    this.nodes.push(node);
+    return node;
+  }
+
+  /** A member that is not one any more: its machine is given back. */
+  async without(node: ClusterNode<D>): Promise<void> {
+    await this.kill(node);
+    this.nodes.splice(this.nodes.indexOf(node), 1);
   }
 
   /**
@@ -228,7 +250,8 @@ export class Cluster<D extends Disk = MemoryDisk> {
     return {
       self: node.id,
       clusterId: 77n,
-      members: this.nodes.map(({ id }) => ({ id, name: `n${id}`, peerUrls: [`http://n${id}:2380`] })),
+      members: this.#origin,
+      joins: node.joins,
       clientUrls: [`http://n${node.id}:2379`],
       settings,
       heartbeatMs: 30,
@@ -238,7 +261,8 @@ export class Cluster<D extends Disk = MemoryDisk> {
       ...(node.newestVersion === undefined ? {} : { newestVersion: node.newestVersion }),
       healing,
       onFatal: (error) => {
-        if (life.alive) this.failed(node, 'fatal', error);
+        if (node.leaves && codeOf(error) === 'REMOVED') node.removed = error;
+        else if (life.alive) this.failed(node, 'fatal', error);
       },
     };
   }
@@ -260,4 +284,8 @@ export class Cluster<D extends Disk = MemoryDisk> {
         state.sealedMemtables === 0 && state.hints.length === 0,
     );
   }
+}
+
+function configOf(id: NodeId): MemberConfig {
+  return { id, name: `n${id}`, peerUrls: [`http://n${id}:2380`] };
 }

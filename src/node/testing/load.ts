@@ -20,9 +20,11 @@ export function valueOf(i: number): string {
  */
 export async function load(cluster: Cluster<Disk>, from: number, to: number, keys = Infinity): Promise<void> {
   for (let at = from; at < to; at += AT_ONCE) {
+    // A learner takes no writes.
+    const takers = cluster.alive.filter(({ id, replica }) => ['voter', 'incoming', 'outgoing'].includes(replica.membership.standing(id)));
     await Promise.all(
       Array.from({ length: AT_ONCE }, (_, k) => {
-        const node = must(cluster.alive[(at + k) % cluster.alive.length], 'a member is up');
+        const node = must(takers[(at + k) % takers.length], 'a member is up');
         return write(node, put(`key${(at + k) % keys}`, valueOf(at + k)));
       }),
     );

@@ -9,6 +9,9 @@ import { encodeClusterVersion, encodeKv } from '../entry/entry.js';
 import { sealed } from '../entry/testing/sealed.js';
 import type { KvMachine } from '../kv/kv-machine.js';
 import type { ReplicatedState } from '../kv/replicated-state.js';
+import { ByteWriter } from '../../base/bytes.js';
+import { crc32c } from '../../base/crc32c.js';
+import { encodeConfChange } from '../../raft/confchange-codec.js';
 import { MemberState } from '../state/testing/member-state.js';
 import { Watermark } from '../../base/watermark.js';
 import type { Proposals } from '../consensus/proposals.js';
@@ -57,7 +60,8 @@ class Bench {
     applied.subscribe((index) => this.seen.push(index));
     this.applier = new Applier(
       {
-        env, log, life: this.member.life, state: { kv, newest: 1 } as ReplicatedState, progress: { applied },
+        env, log, life: this.member.life, membership: this.member.membership,
+        state: { kv, newest: 1 } as ReplicatedState, progress: { applied },
         proposals: { waitsFor: () => false } as unknown as Proposals, machine: { apply: () => undefined },
         healing: { repair: () => new Promise<void>((resolve) => this.#mended.push(resolve)) },
       },
@@ -85,9 +89,16 @@ function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
+/** A change of the members as a later program may write it. */
+function laterChange(): Uint8Array {
+  const context = new ByteWriter(8).u8(9).u32(0);
+  context.patchU32(1, crc32c(context.view(), crc32c(context.view(), 0, 0, 1), 5));
+  return encodeConfChange({ transition: 'auto', changes: [], context: context.finish() });
+}
+
 describe('applying', () => {
   for (const [what, later] of [
-    ['a change of the membership', { type: 'confChange', data: new Uint8Array(0) }],
+    ['a change of the membership of a later format', { type: 'confChange', data: laterChange() }],
     ['a sound entry of a later kind', { type: 'normal', data: sealed(99, 1) }],
     ['a sound entry of a later format', { type: 'normal', data: sealed(2, 9) }],
     ['a version of the cluster that this program does not know', { type: 'normal', data: encodeClusterVersion(8) }],

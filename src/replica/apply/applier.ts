@@ -26,8 +26,10 @@ import type { DurableLog } from '../log/durable-log.js';
 import type { Life } from '../state/life.js';
 import type { Progress } from '../state/progress.js';
 import type { TreeMachine } from '../tree/tree-machine.js';
+import type { Membership } from '../state/membership.js';
 import type { ProposalId } from '../kv/applied-ids.js';
 import type { Proposals } from '../consensus/proposals.js';
+import { applyMemberEntry } from './member-entries.js';
 
 export interface ApplierParts {
   readonly env: Env;
@@ -35,6 +37,7 @@ export interface ApplierParts {
   readonly log: Pick<DurableLog, 'entries' | 'reread'>;
   readonly proposals: Proposals;
   readonly state: ReplicatedState;
+  readonly membership: Membership;
   readonly machine: Pick<TreeMachine, 'apply'>;
   readonly progress: Pick<Progress, 'applied'>;
   readonly healing: Pick<HealingHooks, 'repair'>;
@@ -219,7 +222,10 @@ export class Applier {
     assert(entry.index === this.index + 1, 'R3 entries are applied in order');
     // S1 What was committed is never passed over: the rest of the log would lead elsewhere than on
     // the others.
-    if (entry.type !== 'normal') return this.#awaitUpgrade(entry, 'it changes the membership, which this program cannot');
+    if (entry.type !== 'normal') {
+      const why = applyMemberEntry(this.#parts, entry);
+      return why === undefined ? undefined : this.#awaitUpgrade(entry, why);
+    }
     if (entry.data.length === 0) return undefined;
     const record = this.#decode(entry);
     if (typeof record === 'string') return this.#awaitUpgrade(entry, record);

@@ -9,6 +9,8 @@ export type ReplicaErrorCode =
   | 'EMPTIED'
   /** The data directory is an older copy of the one that made this member's last promises. */
   | 'ROLLED_BACK'
+  /** The cluster has removed this member; its id is never used again. */
+  | 'REMOVED'
   /** The log of a member that was in a term is gone. */
   | 'LOG_MISSING'
   /** A restore was cut short: what the data directory holds is not whole. */

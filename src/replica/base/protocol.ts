@@ -9,6 +9,8 @@
  * that it does not know. This table says which of them a version of the cluster brings:
  *
  *   1   entries, frames and files as of the first version
+ *   2   entries that change the members (`entry/member-entry.ts`), and the members in what is
+ *       sealed (`state/members-codec.ts`)
  */
 
 import type { ClusterVersion } from '../../base/ids.js';
@@ -16,5 +18,7 @@ import type { ClusterVersion } from '../../base/ids.js';
 /** The version with which every cluster begins. */
 export const FIRST_VERSION: ClusterVersion = 1;
 
+export const VERSION_2: ClusterVersion = 2;
+
 /** The newest that this program knows. */
-export const NEWEST_VERSION: ClusterVersion = 1;
+export const NEWEST_VERSION: ClusterVersion = 2;

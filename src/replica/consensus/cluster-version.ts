@@ -8,11 +8,12 @@
  */
 
 import { assert } from '../../base/assert.js';
-import type { ClusterVersion, Term } from '../../base/ids.js';
+import type { ClusterVersion, NodeId, Term } from '../../base/ids.js';
 import { FIRST_VERSION } from '../base/protocol.js';
 import { encodeClusterVersion } from '../entry/entry.js';
 import type { ReplicatedState } from '../kv/replicated-state.js';
 import type { Leadership } from '../state/leadership.js';
+import type { MemberRecord } from '../state/members.js';
 import type { Membership } from '../state/membership.js';
 import type { Gossip } from './gossip.js';
 import type { RaftDriver } from './raft-driver.js';
@@ -38,7 +39,7 @@ export class ClusterVersionRaiser {
   tick(): void {
     const { leadership, state, driver } = this.#parts;
     if (!leadership.mayShapeTree || state.settings === undefined) return;
-    const version = this.#lowest();
+    const version = Math.min(state.newest, this.#lowest());
     if (version <= state.version) return;
     const { term } = leadership;
     if (this.#proposed.term === term && this.#proposed.version >= version) return;
@@ -46,13 +47,18 @@ export class ClusterVersionRaiser {
     if (driver.proposeAsLeader(encodeClusterVersion(version))) this.#proposed = { term, version };
   }
 
+  /** Members that keep the version of the cluster below this one, as far as known here. */
+  heldBackBy(version: ClusterVersion): MemberRecord[] {
+    return this.#parts.membership.members.filter(({ id }) => this.#knownTo(id) < version);
+  }
+
   /** What all members know, as far as known here. */
   #lowest(): ClusterVersion {
+    return Math.min(...this.#parts.membership.members.map(({ id }) => this.#knownTo(id)));
+  }
+
+  #knownTo(member: NodeId): ClusterVersion {
     const { membership, state, gossip } = this.#parts;
-    let lowest = state.newest;
-    for (const { id } of membership.members) {
-      if (id !== membership.self) lowest = Math.min(lowest, gossip.of(id)?.newest ?? FIRST_VERSION);
-    }
-    return lowest;
+    return member === membership.self ? state.newest : (gossip.of(member)?.newest ?? FIRST_VERSION);
   }
 }

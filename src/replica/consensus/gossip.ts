@@ -7,7 +7,7 @@
  */
 
 import { ByteReader, ByteWriter } from '../../base/bytes.js';
-import { assert, must } from '../../base/assert.js';
+import { assert } from '../../base/assert.js';
 import { CodecError } from '../../base/errors.js';
 import type { Env } from '../../base/env.js';
 import type { ClusterVersion, LogIndex, NodeId } from '../../base/ids.js';
@@ -58,10 +58,14 @@ export class Gossip {
   readonly #parts: GossipParts;
   /** The last news of each other member. */
   readonly #known = new Map<NodeId, MemberNews>();
+  readonly #heardAt = new Map<NodeId, number>();
   #saidAt = 0;
 
   constructor(parts: GossipParts) {
     this.#parts = parts;
+    parts.membership.subscribe(() => {
+      for (const id of parts.membership.removed) this.#forget(id);
+    });
   }
 
   /** When this member last told the others, by the clock of `Env`. */
@@ -75,27 +79,39 @@ export class Gossip {
     const now = env.clock.now();
     assert(now >= this.#saidAt, `D1 time goes on: ${now} after ${this.#saidAt}`);
     this.#saidAt = now;
-    const { self, members } = membership;
     const { newest } = state;
-    const news = { name: membership.nameOf(self), clientUrls, durableFlushed: progress.flushed, applied: progress.applied.value, newest };
+    const name = membership.nameOf(membership.self);
+    const news = { name, clientUrls, durableFlushed: progress.flushed, applied: progress.applied.value, newest };
     const body = frame(FRAME_GOSSIP, encodeNews(news));
-    for (const { id } of members) if (id !== self) env.network.send(id, body);
+    for (const id of membership.addresses.keys()) env.network.send(id, body);
   }
 
   heard(from: NodeId, news: MemberNews): void {
+    if (this.#parts.membership.isRemoved(from)) return;
     this.#known.set(from, news);
+    this.#heardAt.set(from, this.#parts.env.clock.now());
+  }
+
+  /** Something came from that member within so many milliseconds. */
+  isFresh(member: NodeId, withinMs: number): boolean {
+    return this.#parts.env.clock.now() - (this.#heardAt.get(member) ?? -Infinity) <= withinMs;
+  }
+
+  #forget(member: NodeId): void {
+    this.#known.delete(member);
+    this.#heardAt.delete(member);
   }
 
   of(member: NodeId): MemberNews | undefined {
     return this.#known.get(member);
   }
 
-  /** The highest index that a majority of voters hold in durable tables, as far as known here. */
+  /**
+   * The highest index that a majority of voters (of each half) hold in durable tables, as far as
+   * known here.
+   */
   quorumFlushed(own: LogIndex): LogIndex {
-    const { self, voters, quorum } = this.#parts.membership;
-    const flushed = voters.map((id) => (id === self ? own : (this.#known.get(id)?.durableFlushed ?? 0)));
-    assert(2 * quorum > voters.length, `D1 ${quorum} of ${voters.length} voters are a majority`);
-    flushed.sort((a, b) => b - a);
-    return must(flushed[quorum - 1], 'D1 a quorum of voters is some of the voters');
+    const { membership } = this.#parts;
+    return membership.reachedByQuorum((id) => (id === membership.self ? own : (this.#known.get(id)?.durableFlushed ?? 0)));
   }
 }

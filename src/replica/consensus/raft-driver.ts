@@ -13,23 +13,25 @@
 import { assert, must } from '../../base/assert.js';
 import { messageOf } from '../../base/errors.js';
 import type { Clock, Env, Timer } from '../../base/env.js';
-import { formatId, type LogIndex, type NodeId } from '../../base/ids.js';
+import type { LogIndex, NodeId } from '../../base/ids.js';
 import { RaftError } from '../../raft/errors.js';
 import { RaftNode } from '../../raft/node.js';
-import type { Entry, Message, Ready } from '../../raft/types.js';
+import type { ConfChange, Entry, Message, Ready } from '../../raft/types.js';
 import type { HardStateStore } from '../hard-state/hard-state.js';
 import type { DurableLog } from '../log/durable-log.js';
-import { ReplicaError } from '../base/errors.js';
 import type { Leadership } from '../state/leadership.js';
 import type { Life } from '../state/life.js';
 import type { Membership } from '../state/membership.js';
 import type { Progress } from '../state/progress.js';
+import { AppliedAnswers } from './applied-answers.js';
 import { CommitNews, type NewsOwner } from './commit-news.js';
+import { coreConfig, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES } from './core-config.js';
 import { CoreLog } from './core-log.js';
 import { EarlyCampaign, type Candidate } from './early-campaign.js';
 import { Outbox } from './outbox.js';
-import { APPEND_BYTES, OwnCopies } from './own-copies.js';
+import { OwnCopies } from './own-copies.js';
 import type { RaftHooks } from './raft-hooks.js';
+import { rolledBack } from './rolled-back.js';
 import { WriteQueue, type WriteOwner } from './write-queue.js';
 
 export interface RaftDriverParts {
@@ -54,13 +56,6 @@ export interface RaftStart {
   readonly commit: LogIndex;
 }
 
-/**
- * A forwarded batch: as many proposals as fit, so that a message stays far below the frame limit.
- */
-const MAX_BATCH_ENTRIES = 1024;
-const MAX_BATCH_BYTES = 1024 * 1024;
-/** Of entries on their way to one follower: what a link and a log take without a pause. */
-const WINDOW_BYTES = 16 * 1024 * 1024;
 const NO_ANSWERS: readonly Message[] = [];
 
 export class RaftDriver implements Candidate, NewsOwner, WriteOwner {
@@ -75,6 +70,7 @@ export class RaftDriver implements Candidate, NewsOwner, WriteOwner {
   #ticks = 0;
   #node!: RaftNode;
   #writes!: WriteQueue;
+  #applied!: AppliedAnswers;
   #proposals: Uint8Array[] = [];
   #state: 'idle' | 'running' | 'stopped' = 'idle';
   #scheduled = false;
@@ -94,6 +90,7 @@ export class RaftDriver implements Candidate, NewsOwner, WriteOwner {
     this.#outbox = new Outbox(parts.env.network, hooks);
     this.#earlyCampaign = new EarlyCampaign(this, { clock, random, electionTimeoutMs: options.electionMs, membership: parts.membership });
     this.restart(start);
+    parts.membership.subscribe((index) => this.#membersApplied(index));
   }
 
   /**
@@ -105,27 +102,10 @@ export class RaftDriver implements Candidate, NewsOwner, WriteOwner {
     const { env, membership, leadership } = this.#parts;
     assert(start.applied <= start.commit, `R3 what is applied (${start.applied}) is committed (${start.commit})`);
     this.#handedOn = start.applied;
+    this.#applied = new AppliedAnswers();
     this.#writes = new WriteQueue(this.#parts, this.#hooks, this);
-    this.#node = new RaftNode(
-      {
-        id: membership.self,
-        random: env.random,
-        electionTick: this.#electionTicks,
-        heartbeatTick: 1,
-        applied: start.applied,
-        maxSizePerMsg: APPEND_BYTES,
-        maxCommittedSizePerReady: 16 * MAX_BATCH_BYTES,
-        maxInflightMsgs: 512,
-        maxInflightBytes: WINDOW_BYTES,
-        maxUncommittedSize: 256 * MAX_BATCH_BYTES,
-        preVote: true,
-        checkQuorum: true,
-        readOnly: 'safe',
-        asyncStorageWrites: true,
-        lazyCommit: true,
-      },
-      new CoreLog(this.#parts, this.#hooks, start.commit),
-    );
+    const core = coreConfig({ id: membership.self, random: env.random, electionTick: this.#electionTicks, applied: start.applied });
+    this.#node = new RaftNode(core, new CoreLog(this.#parts, this.#hooks, start.commit));
     leadership.attach(this.#node);
   }
 
@@ -154,11 +134,16 @@ export class RaftDriver implements Candidate, NewsOwner, WriteOwner {
     this.schedule();
   }
 
-  /** Appends at once if this node leads; false otherwise. Never forwarded. */
-  proposeAsLeader(data: Uint8Array): boolean {
-    if (this.#stopped || !this.#node.isLeader) return false;
+  /**
+   * Appends at once if this node leads, and changes the configuration only if nobody else does;
+   * false otherwise. Never forwarded.
+   */
+  proposeAsLeader(what: Uint8Array | ConfChange): boolean {
+    const isChange = !(what instanceof Uint8Array);
+    if (this.#stopped || !this.#node.isLeader || (isChange && this.#node.isChangingConfig)) return false;
     try {
-      this.#node.propose(data);
+      if (isChange) this.#node.proposeConfChange(what);
+      else this.#node.propose(what);
     } catch (error) {
       if (error instanceof RaftError) return false;
       throw error;
@@ -334,7 +319,21 @@ export class RaftDriver implements Candidate, NewsOwner, WriteOwner {
     if (answers !== undefined) this.#writes.add({ term, vote, snapshot, entries, commit, answers });
     if (committedEntries.length > 0) this.#handOn(committedEntries);
     if (readStates.length > 0) this.#hooks.take({ kind: 'read-states', states: readStates });
-    for (const message of applied) this.#step(message);
+    this.#applied.hold(committedEntries, applied);
+    this.#membersPassed(0);
+  }
+
+  /** All up to `index` that speaks of the members is applied: the core may know it. */
+  #membersPassed(index: LogIndex): void {
+    for (const message of this.#applied.take(index)) this.#step(message);
+  }
+
+  /** R1 The core acts by it from now on, and only then counts these entries as applied. */
+  #membersApplied(index: LogIndex): void {
+    if (this.#stopped) return;
+    this.#node.adoptConfig(this.#parts.membership.confState, index);
+    this.#membersPassed(index);
+    this.schedule();
   }
 
   written(answers: readonly Message[]): void {
@@ -344,7 +343,10 @@ export class RaftDriver implements Candidate, NewsOwner, WriteOwner {
       this.#outbox.release(durableTerm);
       const outgoing: Message[] = [];
       for (const message of answers) {
-        if (message.snapshot !== undefined && message.type === 'MsgStorageAppendResp') this.#handedOn = message.snapshot.metadata.index;
+        if (message.snapshot !== undefined && message.type === 'MsgStorageAppendResp') {
+          this.#handedOn = message.snapshot.metadata.index;
+          this.#membersPassed(this.#handedOn);
+        }
         if (message.to === this.#node.id) this.#step(message);
         else outgoing.push(message);
       }
@@ -387,12 +389,4 @@ export class RaftDriver implements Candidate, NewsOwner, WriteOwner {
     this.#parts.env.events.emit({ type: 'disk-failed', what: 'consensus', why: messageOf(error) });
     this.#parts.life.fail(error);
   }
-}
-
-function rolledBack({ from, commit, term }: Message, last: LogIndex): ReplicaError {
-  return new ReplicaError(
-    'ROLLED_BACK',
-    `member ${formatId(from)}, the leader of term ${term}, has been told by this member that entry ${commit} is durable, but the log ends at ${last}: ` +
-      'the data directory is an older copy, and what was promised since is missing. Put the newest data directory back',
-  );
 }

@@ -51,7 +51,7 @@ describe('entries of the log', () => {
   it('S1 no flipped bit and no cut passes for what the proposer made', () => {
     for (const data of ENTRIES) {
       assert.ok(isSound(data));
-      assert.ok(isCopySound({ type: 'confChange', index: 1, term: 1, data: data.subarray(1) }));
+      assert.ok(!isCopySound({ type: 'confChange', index: 1, term: 1, data }));
       for (let bit = 0; bit < 8 * data.length; bit++) {
         const bad = data.slice();
         bad[bit >> 3] = (bad[bit >> 3] as number) ^ (1 << (bit & 7));

@@ -24,6 +24,7 @@ import { decodeKvCommand, decodeProposalId, encodeKvCommand, encodeProposalId } 
 import type { ProposalId } from '../kv/applied-ids.js';
 import type { KvCommand } from '../kv/command.js';
 import { EntryError } from './errors.js';
+import { isMemberEntrySound } from './member-entry.js';
 
 /**
  * Kind bytes. Reserved for what later versions bring: 4 `Fail{k}`, 5 the cross-replica digest, 6 a
@@ -147,9 +148,9 @@ function isSound(data: Uint8Array): boolean {
   return said >>> 0 === checksum(data);
 }
 
-/** A leader's own empty entry and a change of the configuration have no envelope. */
+/** A leader's own empty entry has no envelope; a change of the configuration has its own. */
 export function isCopySound({ type, data }: Entry): boolean {
-  return type !== 'normal' || data.length === 0 || isSound(data);
+  return type === 'normal' ? data.length === 0 || isSound(data) : isMemberEntrySound(data);
 }
 
 /** Throws EntryError ENTRY_DAMAGED, and ENTRY_UNKNOWN for what a later program has written. */

@@ -27,7 +27,8 @@ const clock: Clock = {
 };
 
 function envOf(disk: MemoryDisk, call: Network['call']): Env {
-  const network: Network = { maxFrameBytes: 1, start: () => Promise.resolve(), send: () => undefined, stop: () => Promise.resolve(), call };
+  const done = (): Promise<void> => Promise.resolve();
+  const network: Network = { maxFrameBytes: 1, start: done, send: () => undefined, setPeers: () => undefined, stop: done, call };
   const random = { uint32: () => 0, below: () => 0, float: () => 0 };
   return { clock, random, disk, network, workers: { breathe: () => undefined }, events: silent };
 }

@@ -7,11 +7,15 @@
 import { assert } from '../../base/assert.js';
 import { ByteReader, ByteWriter } from '../../base/bytes.js';
 import type { ClusterVersion, LogIndex } from '../../base/ids.js';
-import { SYSTEM_SPACE, type TreeWrite } from '../../storage/base/read-view.js';
+import { SYSTEM_SPACE, type ReadView, type TreeWrite } from '../../storage/base/read-view.js';
 import { readTreeSettings, writeTreeSettings, type TreeSettings } from '../../storage/base/settings.js';
 import type { Tree } from '../../storage/tree/tree.js';
+import { codeOf } from '../../base/errors.js';
 import { ReplicaError } from '../base/errors.js';
-import { FIRST_VERSION, NEWEST_VERSION } from '../base/protocol.js';
+import { FIRST_VERSION, NEWEST_VERSION, VERSION_2 } from '../base/protocol.js';
+import type { Members } from '../state/members.js';
+import { readMembers, writeMembers } from '../state/members-codec.js';
+import type { Membership } from '../state/membership.js';
 import { KvMachine } from './kv-machine.js';
 import { SLICE_KEYS } from './pace.js';
 import { SYSTEM_KEYS, systemWrite } from './system-keys.js';
@@ -20,14 +24,19 @@ export class ReplicatedState {
   readonly newest: ClusterVersion;
   readonly #tree: Tree;
   readonly #sliceKeys: number;
+  readonly #membership: Membership | undefined;
   #kv: KvMachine;
   #settings: TreeSettings | undefined;
   /** Only grows. */
   #version: ClusterVersion = FIRST_VERSION;
 
-  /** `newest`: what this program knows. `sliceKeys`: as the state machine has it. */
-  constructor(tree: Tree, newest: ClusterVersion = NEWEST_VERSION, sliceKeys = SLICE_KEYS) {
+  /**
+   * `newest`: what this program knows. `sliceKeys`: as the state machine has it. `membership`: is
+   * kept over restarts too.
+   */
+  constructor(tree: Tree, newest: ClusterVersion = NEWEST_VERSION, sliceKeys = SLICE_KEYS, membership?: Membership) {
     this.#tree = tree;
+    this.#membership = membership;
     this.newest = newest;
     this.#sliceKeys = sliceKeys;
     this.#kv = new KvMachine(tree, { sliceKeys });
@@ -70,10 +79,25 @@ export class ReplicatedState {
     assert(this.#kv.appliedIndex === flushed, `S2 the state is as of ${flushed}, not ${this.#kv.appliedIndex}`);
     const cluster = view.get(SYSTEM_SPACE, SYSTEM_KEYS.cluster, flushed);
     this.#settings = cluster ? readTreeSettings(new ByteReader(cluster.value, 'cluster settings')) : undefined;
-    const raised = view.get(SYSTEM_SPACE, SYSTEM_KEYS.version, flushed);
-    const version = raised ? new ByteReader(raised.value, 'cluster version').varint() : FIRST_VERSION;
+    const version = versionIn(view, flushed);
     if (version > this.newest) throw tooOld(version, this.newest);
+    const members = version >= VERSION_2 ? membersIn(view, flushed) : undefined;
     this.#version = version;
+    this.#membership?.load(flushed, members);
+  }
+
+  /**
+   * The members as of the flushed index, as far as they can be read without a peer's help: before
+   * there is a state, a member must know whom to ask. {@link load} says for certain.
+   */
+  peekMembers(flushed: LogIndex): void {
+    if (flushed === 0) return;
+    try {
+      const view = this.#tree.current;
+      if (versionIn(view, flushed) >= VERSION_2) this.#membership?.load(flushed, membersIn(view, flushed));
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+    }
   }
 
   /**
@@ -90,8 +114,23 @@ export class ReplicatedState {
     const out = new ByteWriter(64);
     writeTreeSettings(out, this.#settings);
     const version = new ByteWriter(8).varint(this.#version).finish();
-    return [systemWrite(index, SYSTEM_KEYS.cluster, out.finish()), systemWrite(index, SYSTEM_KEYS.version, version)];
+    const writes = [systemWrite(index, SYSTEM_KEYS.cluster, out.finish()), systemWrite(index, SYSTEM_KEYS.version, version)];
+    const members = this.#membership?.applied;
+    if (members === undefined || members.isStatic) return writes;
+    assert(this.#version >= VERSION_2, `S1 members are state from version 2 on, not in version ${this.#version}`);
+    return [...writes, systemWrite(index, SYSTEM_KEYS.members, writeMembers(new ByteWriter(256), members).finish())];
   }
+}
+
+function versionIn(view: ReadView, flushed: LogIndex): ClusterVersion {
+  const raised = view.get(SYSTEM_SPACE, SYSTEM_KEYS.version, flushed);
+  return raised ? new ByteReader(raised.value, 'cluster version').varint() : FIRST_VERSION;
+}
+
+/** Undefined: they are those of the flags, as in a cluster that was restored from a backup. */
+function membersIn(view: ReadView, flushed: LogIndex): Members | undefined {
+  const found = view.get(SYSTEM_SPACE, SYSTEM_KEYS.members, flushed);
+  return found && !found.tombstone ? readMembers(new ByteReader(found.value, 'members')) : undefined;
 }
 
 function tooOld(version: ClusterVersion, newest: ClusterVersion): ReplicaError {

@@ -20,7 +20,7 @@ export interface SnapshotSenderParts {
   readonly clock: Clock;
   readonly events: EventSink;
   readonly tree: Tree;
-  readonly membership: Pick<Membership, 'confState'>;
+  readonly membership: Pick<Membership, 'confStateAsOf'>;
 }
 
 /** How the leader's Raft core sees its followers; undefined when this node does not lead. */
@@ -97,8 +97,9 @@ export class SnapshotSender {
     if (manifest.flushed.index === 0) throw new RaftError('SNAPSHOT_UNAVAILABLE', 'nothing was flushed yet');
     let offer = this.#offers.at(-1);
     if (offer?.manifest !== manifest) {
+      const { index, term } = manifest.flushed;
       const snapshot: Snapshot = {
-        metadata: { index: manifest.flushed.index, term: manifest.flushed.term, confState: membership.confState },
+        metadata: { index, term, confState: membership.confStateAsOf(index) },
         data: messageOfVersion(manifest),
       };
       offer = { snapshot, manifest, unpin: tree.pin(manifest.list()), madeAt: 0 };

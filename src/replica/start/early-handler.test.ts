@@ -11,7 +11,9 @@ describe('what peers reach before there is a replica', () => {
   const answer = (byte: number) => () => Promise.resolve(Uint8Array.of(byte));
   const server = { answer: answer(1) } as unknown as TableServer;
   const frames: number[] = [];
-  const replica: NetworkHandler = { onFrame: (from) => void frames.push(from), onCall: answer(2), onDisconnect: () => undefined };
+  const nothing = (): void => undefined;
+  const onFrame = (from: number): void => void frames.push(from);
+  const replica: NetworkHandler = { onFrame, onCall: answer(2), onDisconnect: nothing, onRemoved: nothing };
   const call = (method: string): Promise<Uint8Array> => early.onCall(2, method, new Uint8Array(0));
   const isClosed = (error: unknown): boolean => codeOf(error) === 'CLOSED';
 

@@ -81,6 +81,10 @@ export class EarlyHandler implements NetworkHandler, Closeable {
     if (this.#answering.by === 'replica') this.#answering.handler.onDisconnect(peer);
   }
 
+  onRemoved(peer: NodeId): void {
+    if (this.#answering.by === 'replica') this.#answering.handler.onRemoved(peer);
+  }
+
   #to(next: Answering): void {
     const { by } = this.#answering;
     assert(MOVES[by].includes(next.by), `R5 peers are answered by ${by}, and then not by ${next.by}`);

@@ -14,8 +14,15 @@ export interface ReplicaOptions {
   readonly healing: HealingHooks;
   readonly self: NodeId;
   readonly clusterId: bigint;
-  /** All voters, this node among them; equal on every member. */
+  /** With whom the log began, this node among them unless it joins; equal on every member. */
   readonly members: readonly MemberConfig[];
+  /**
+   * This member joins a cluster that is running: its members, itself included, as they were when it
+   * asked. Then `members` are those with whom the log began.
+   */
+  readonly joins?: readonly MemberConfig[];
+  /** Refuse changes of the members that could cost the quorum. Default true. */
+  readonly strictReconfig?: boolean;
   /** What this node tells the others and its clients. */
   readonly clientUrls: readonly string[];
   /** What a new cluster starts with; ignored once the bootstrap entry is applied. */

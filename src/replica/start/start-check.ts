@@ -25,6 +25,7 @@ import type { Reads } from '../reads/reads.js';
 import type { Leadership } from '../state/leadership.js';
 import type { Life } from '../state/life.js';
 import type { Membership } from '../state/membership.js';
+import { removedError } from './removed.js';
 import { forgotten, type Kept, type Promised, type PromisesHeard } from './promises-heard.js';
 
 export const REMEMBERED_METHOD = 'member.remembered';
@@ -124,26 +125,31 @@ export interface StartCheck {
 /** Resolves when this member may take part. Rejects with ReplicaError EMPTIED or ROLLED_BACK. */
 export async function checkStart(check: StartCheck): Promise<void> {
   const { env, life, membership } = check;
-  const { peers, quorum } = membership;
-  const needed = quorum - 1;
+  const { peers } = membership;
   assert(!life.serving, 'R5 a member takes part only after the others were asked');
-  assert(needed <= peers.length && check.incarnation > 0, `R5 ${needed} of ${peers.length} others make a majority with this member`);
+  assert(check.incarnation > 0, 'R5 a life has a number');
   for (let round = 0; !life.ended; round++) {
     const answers = await Promise.all(peers.map((peer) => ask(check, peer, round === 0)));
     answers.forEach((answer, i) => refuse(check, peers[i] as NodeId, answer));
-    if (!check.isNew || mayBegin(answers, needed)) return;
+    if (!check.isNew || mayBegin(membership, answers)) return;
     if (round === 0) {
-      env.events.emit({ type: 'warning', message: 'this member is new: it waits until the others can tell whether they know it', data: { needed } });
+      const data = { asked: peers.length };
+      env.events.emit({ type: 'warning', message: 'this member is new: it waits until the others can tell whether they know it', data });
     }
     await sleep(env.clock, AGAIN_MS);
   }
 }
 
-/** `needed`: others that make a majority with this member. */
-function mayBegin(answers: readonly (Remembered | undefined)[], needed: number): boolean {
+/**
+ * One that joins is in no cluster that does not exist yet. Where the others cannot confirm anything
+ * without it, because it is to be the second voter, it is enough that all of them answer.
+ */
+function mayBegin(membership: Membership, answers: readonly (Remembered | undefined)[]): boolean {
+  const { self, peers, isJoining } = membership;
   const states = answers.map((answer) => answer?.state);
   if (states.includes('settled')) return true;
-  return !states.includes('unsure') && states.filter((state) => state === 'new').length >= needed;
+  if (isJoining) return peers.length === 1 && states[0] === 'unsure';
+  return !states.includes('unsure') && membership.isQuorum(new Set([self, ...peers.filter((_, i) => states[i] === 'new')]));
 }
 
 function refuse({ membership, incarnation, isNew, kept }: StartCheck, peer: NodeId, answer: Remembered | undefined): void {
@@ -175,7 +181,7 @@ function refuse({ membership, incarnation, isNew, kept }: StartCheck, peer: Node
   }
 }
 
-async function ask({ env, isNew }: StartCheck, peer: NodeId, first: boolean): Promise<Remembered | undefined> {
+async function ask({ env, isNew, membership }: StartCheck, peer: NodeId, first: boolean): Promise<Remembered | undefined> {
   try {
     const request = Uint8Array.of(isNew ? ASKS_AS_NEW : ASKS);
     const reply = new ByteReader(await env.network.call(peer, REMEMBERED_METHOD, request, ASK_MS), 'what a member remembers');
@@ -185,6 +191,7 @@ async function ask({ env, isNew }: StartCheck, peer: NodeId, first: boolean): Pr
     return { state: state ?? 'unsure', incarnation, promised };
   } catch (error) {
     if (codeOf(error) === undefined) throw error;
+    if (codeOf(error) === 'REMOVED') throw removedError(membership.self, `member ${formatId(peer)} says so`);
     if (first) {
       env.events.emit({ type: 'warning', message: 'a member could not be asked what it remembers of this one', data: { peer: formatId(peer), why: messageOf(error) } });
     }

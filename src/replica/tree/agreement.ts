@@ -1,5 +1,6 @@
 /**
- * S6: no byte is installed whose digest a majority of voters did not produce independently. Members
+ * S6: no byte is installed whose digest a majority of voters (of each half, while the configuration
+ * is joint) did not produce independently. Members
  * report what they produced for a seal or a plan to whoever leads; the leader compares whole
  * descriptions (digests, sizes, bounds, counts), so that nothing unconfirmed gets into an edit.
  * Lost reports are sent again until the seal or plan is gone.
@@ -79,12 +80,12 @@ interface Vote {
 }
 
 export class Agreement {
-  readonly #membership: Pick<Membership, 'voters' | 'quorum'>;
+  readonly #membership: Pick<Membership, 'voters' | 'isQuorum'>;
   /** By sequence; of voters only, the newest report of each. */
   readonly #votes = new Map<LogIndex, Map<NodeId, Vote>>();
   readonly #subscribers: (() => void)[] = [];
 
-  constructor(membership: Pick<Membership, 'voters' | 'quorum'>) {
+  constructor(membership: Pick<Membership, 'voters' | 'isQuorum'>) {
     this.#membership = membership;
   }
 
@@ -105,17 +106,19 @@ export class Agreement {
     if (!votes) this.#votes.set(report.sequence, (votes = new Map()));
     const print = report.outcome.kind === 'produced' ? fingerprint(report.outcome.tables) : 'failed';
     votes.set(from, { fingerprint: print, report });
+    for (const node of votes.keys()) if (!this.#membership.voters.includes(node)) votes.delete(node);
     assert(votes.size <= this.#membership.voters.length, `S6 a voter has one vote: ${votes.size} for entry ${report.sequence}`);
   }
 
   verdict(sequence: LogIndex): Verdict {
-    const votes = this.#votes.get(sequence);
-    if (!votes) return { kind: 'pending' };
-    const { quorum, voters } = this.#membership;
+    const { voters } = this.#membership;
+    // Who reported may be no voter any more.
+    const votes = new Map([...(this.#votes.get(sequence) ?? [])].filter(([node]) => voters.includes(node)));
+    if (votes.size === 0) return { kind: 'pending' };
     const tally = new Map<string, NodeId[]>();
     for (const [node, vote] of votes) tally.set(vote.fingerprint, [...(tally.get(vote.fingerprint) ?? []), node]);
     for (const [print, nodes] of tally) {
-      if (nodes.length < quorum) continue;
+      if (!this.#membership.isQuorum(new Set(nodes))) continue;
       const outcome = (votes.get(nodes[0] as NodeId) as Vote).report.outcome;
       if (outcome.kind === 'failed') return { kind: 'failed', why: outcome.why };
       assert(nodes.every((node) => voters.includes(node)), `S6 only voters confirm entry ${sequence}`);

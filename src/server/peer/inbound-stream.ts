@@ -48,7 +48,12 @@ export class InboundStream {
   /** Ends it, and tells the peer why. */
   refuse(error: unknown): void {
     if (!(error instanceof CodecError)) throw error;
+    this.end(Status.INTERNAL, messageOf(error));
+  }
+
+  /** As gRPC says it. */
+  end(code: Status, details: string): void {
     this.release();
-    this.call.emit('error', { code: Status.INTERNAL, details: messageOf(error) });
+    this.call.emit('error', { code, details });
   }
 }

@@ -34,7 +34,8 @@ describe('a manifest larger than a frame once was', () => {
     assert.ok(data.length > 16 * MiB, `${data.length}`);
     const [pa = 0, pb = 0] = await freePorts(2);
     const [a, b] = [member(1, pa, 2, pb), member(2, pb, 1, pa)];
-    const nothing: NetworkHandler = { onFrame: () => undefined, onCall: () => Promise.resolve(data), onDisconnect: () => undefined };
+    const ignore = (): void => undefined;
+    const nothing: NetworkHandler = { onFrame: ignore, onCall: () => Promise.resolve(data), onDisconnect: ignore, onRemoved: ignore };
     const received = new Promise<Uint8Array>((resolve) => {
       void b.start({ ...nothing, onFrame: (_from, frame) => resolve(frame) });
     });

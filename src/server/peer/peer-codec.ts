@@ -8,10 +8,16 @@ import { ProtoWriter, bytesFieldSize, messageFieldSize } from '../../api/wire/pr
 
 export const STREAM_PATH = '/kintsugi.v1.Peer/Stream';
 export const CALL_PATH = '/kintsugi.v1.Peer/Call';
+/** A call of no member: what cluster is this, and who is in it? */
+export const DESCRIBE_PATH = '/kintsugi.v1.Peer/Describe';
+/** How a refusal begins that a member gets which was removed from the cluster. */
+export const REMOVED_WORDS = 'the cluster has removed this member';
 
 export const META_CLUSTER = 'kintsugi-cluster-id';
 export const META_FROM = 'kintsugi-from';
 export const META_TO = 'kintsugi-to';
+/** Where the sender is found: said once the members are no longer those of the flags. */
+export const META_URL = 'kintsugi-peer-url';
 /** In the answer to a stream: the format of chunks that are taken; without it none are. */
 export const META_CHUNKS = 'kintsugi-chunks';
 

@@ -17,7 +17,7 @@ import type { Http2Pool } from '../../http2/pool.js';
 import { MAX_MESSAGE_BYTES } from '../../replica/base/limits.js';
 import { CHUNK_FORMAT } from './chunks.js';
 import { Outgoing, WHOLE_BYTES } from './outgoing.js';
-import { CALL_PATH, META_TO, decodeReply, encodeBatch, encodeCall } from './peer-codec.js';
+import { CALL_PATH, META_TO, REMOVED_WORDS, decodeReply, encodeBatch, encodeCall } from './peer-codec.js';
 import type { PeerLosses } from './peer-losses.js';
 import { PeerStream, type PeerStreamOwner, type StreamRefusal } from './peer-stream.js';
 import type { Refusals } from './refusals.js';
@@ -76,9 +76,9 @@ const identity = (bytes: Buffer): Buffer => bytes;
 export class PeerLink implements PeerStreamOwner {
   readonly peer: NodeId;
   readonly #commons: LinkCommons;
-  readonly #address: string;
+  /** `host:port`. */
+  readonly address: string;
   readonly #limits: LinkLimits;
-  readonly #metadata: Metadata;
   #state: State = 'idle';
   #client: Client | undefined;
   #stream: PeerStream | undefined;
@@ -88,16 +88,23 @@ export class PeerLink implements PeerStreamOwner {
   #flushing = false;
   #timer: Timer | undefined;
   #attempt = 0;
+  /** The peer has said that this node was removed from the cluster. */
+  #isRemoved = false;
 
   constructor(peer: NodeId, address: string, commons: LinkCommons, limits: LinkLimits) {
     this.peer = peer;
     this.#commons = commons;
-    this.#address = address;
+    this.address = address;
     this.#limits = limits;
     assert(limits.queueBytes >= limits.frameBytes, `a queue of ${limits.queueBytes} bytes takes a frame of ${limits.frameBytes}`);
     this.#outgoing = new Outgoing(limits.queueBytes);
-    this.#metadata = commons.identity.clone();
-    this.#metadata.set(META_TO, String(peer));
+  }
+
+  /** Of each stream and call: what this node says of itself may change. */
+  get #metadata(): Metadata {
+    const metadata = this.#commons.identity.clone();
+    metadata.set(META_TO, String(this.peer));
+    return metadata;
   }
 
   get isUp(): boolean {
@@ -172,7 +179,7 @@ export class PeerLink implements PeerStreamOwner {
   #connect(): void {
     this.#state = 'connecting';
     const { clock, pool, silentMs, pings } = this.#commons;
-    this.#client = new Client(this.#address, credentials.createInsecure(), {
+    this.#client = new Client(this.address, credentials.createInsecure(), {
       ...pings,
       ...grpcLimits(this.#limits),
       'grpc.use_local_subchannel_pool': 1,
@@ -182,7 +189,7 @@ export class PeerLink implements PeerStreamOwner {
       'grpc-node.flow_control_window': 4 * MiB,
     });
     const identity = this.#metadata.getMap() as Record<string, string>;
-    const stream = new PeerStream(this.#address, { clock, pool, silentMs, identity }, this);
+    const stream = new PeerStream(this.address, { clock, pool, silentMs, identity }, this);
     this.#stream = stream;
     this.#timer = clock.setTimer(CONNECT_TIMEOUT_MS, () => this.#tooSlow(stream));
   }
@@ -216,6 +223,10 @@ export class PeerLink implements PeerStreamOwner {
     this.#client = undefined;
     this.#outgoing.clear();
     const refused = refusal?.code === Status.FAILED_PRECONDITION || refusal?.code === Status.PERMISSION_DENIED;
+    if (isRemoval(refusal)) {
+      this.#isRemoved = true;
+      this.#commons.losses.removed(this.peer);
+    }
     if (refused) this.#commons.refusals.warn(`peer ${formatId(this.peer)}`, 'a peer refuses this node', refusal.details);
     this.#state = 'waiting';
     this.#timer = this.#commons.clock.setTimer(refused ? REFUSED_RETRY_MS : this.#nextDelay(), () => this.#connect());
@@ -234,12 +245,13 @@ export class PeerLink implements PeerStreamOwner {
   call(method: string, request: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
     const client = this.#client;
     if (this.#state === 'stopped') return Promise.reject(new NetworkError('CLOSED', 'the network is stopped'));
-    if (client === undefined) return Promise.reject(new NetworkError('UNREACHABLE', `no connection to ${this.#address}`));
+    if (this.#isRemoved) return Promise.reject(new NetworkError('REMOVED', `${this.address} says that this member was removed from the cluster`));
+    if (client === undefined) return Promise.reject(new NetworkError('UNREACHABLE', `no connection to ${this.address}`));
     if (request.length > this.#limits.frameBytes) return Promise.reject(new NetworkError('TOO_LARGE', `${method}: a request of ${request.length} bytes`));
     const options = { deadline: Date.now() + timeoutMs };
     return new Promise((resolve, reject) => {
       client.makeUnaryRequest(CALL_PATH, identity, identity, encodeCall(method, request), this.#metadata, options, (error, reply) => {
-        if (error !== null) reject(toNetworkError(error, method, this.#address));
+        if (error !== null) reject(toNetworkError(error, method, this.address));
         else if (reply === undefined) reject(new NetworkError('REMOTE', `${method}: no reply`));
         else settle(reply, resolve, reject);
       });
@@ -256,6 +268,10 @@ export class PeerLink implements PeerStreamOwner {
   }
 }
 
+function isRemoval(refusal: Pick<StreamRefusal, 'code' | 'details'> | undefined): boolean {
+  return refusal?.code === Status.PERMISSION_DENIED && refusal.details.startsWith(REMOVED_WORDS);
+}
+
 function settle(reply: Buffer, resolve: (bytes: Uint8Array) => void, reject: (error: unknown) => void): void {
   try {
     resolve(decodeReply(reply));
@@ -265,6 +281,7 @@ function settle(reply: Buffer, resolve: (bytes: Uint8Array) => void, reject: (er
 }
 
 function toNetworkError(error: ServiceError, method: string, address: string): NetworkError {
+  if (isRemoval(error)) return new NetworkError('REMOVED', error.details, { address });
   switch (error.code) {
     case Status.DEADLINE_EXCEEDED:
       return new NetworkError('TIMEOUT', `${method} at ${address}`, { address });

@@ -26,6 +26,16 @@ export class PeerLosses {
     this.#reported.delete(peer);
   }
 
+  /** It is no peer any more. */
+  forget(peer: NodeId): void {
+    this.#reported.delete(peer);
+  }
+
+  /** The peer says that this member was removed from the cluster. */
+  removed(peer: NodeId): void {
+    this.#handler?.onRemoved(peer);
+  }
+
   /** A stream that was up broke. */
   broke(peer: NodeId): void {
     if (this.#handler === undefined || this.#reported.has(peer)) return;

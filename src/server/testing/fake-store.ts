@@ -8,6 +8,7 @@ import { Deferred } from '../../base/deferred.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import type { BackupPiece } from '../../replica/backup/backups.js';
 import type { ScrubReport, ScrubStatus } from '../../healing/status/scrub-status.js';
+import type { MemberChange } from '../../replica/state/members.js';
 import type { MemberInfo, NodeStatus, Store } from '../../node/store.js';
 import type {
   CompactionRequest, CompactionResponse, Compare, DeleteRangeRequest, DeleteRangeResponse, KeyValue, PutRequest,
@@ -183,6 +184,16 @@ export class FakeStore implements Store {
       { id: 0x1001, name: 'a', peerUrls: ['http://127.0.0.1:1'], clientUrls: ['http://127.0.0.1:2'], isLearner: false },
       { id: 0x1002, name: 'b', peerUrls: ['http://127.0.0.1:3'], clientUrls: [], isLearner: false },
     ];
+  }
+
+  /** What was asked for, the newest last. */
+  readonly changes: MemberChange[] = [];
+
+  async changeMembers(change: MemberChange): Promise<readonly MemberInfo[]> {
+    this.#check();
+    this.changes.push(change);
+    if (change.kind !== 'add') return this.members();
+    return [...this.members(), { id: 0x1003, name: '', peerUrls: change.peerUrls, clientUrls: [], isLearner: change.learner }];
   }
 
   async moveLeader(to: number): Promise<void> {

@@ -59,6 +59,11 @@ export class SimEndpoint implements Network {
     return this.#host.call(this, to, method, request, timeoutMs);
   }
 
+  /** All nodes of a run are members for the whole run. */
+  setPeers(): void {
+    // There are links between all of them.
+  }
+
   stop(): Promise<void> {
     if (!this.isStopped) {
       this.isStopped = true;

@@ -51,6 +51,7 @@ class Bench {
       onFrame: (from, frame) => void peer.heard.push({ from, frame, atUs: this.world.nowUs }),
       onCall: (from, method, request) => peer.onCall(from, method, request),
       onDisconnect: (id) => void peer.lost.push(id),
+      onRemoved: () => undefined,
     });
     await this.run(0.1);
     return peer;
@@ -382,7 +383,7 @@ describe('SimNetwork calls', () => {
     network.climate.everyDay = FAIR;
     const ends = [1, 2].map((node) => network.attach({ node, alive: true, stalledUntilUs: 0 }));
     for (const end of ends) {
-      void end.start({ onFrame: () => undefined, onCall: () => Promise.reject(new AssertionError('S4')), onDisconnect: () => undefined });
+      void end.start({ onFrame: () => undefined, onCall: () => Promise.reject(new AssertionError('S4')), onDisconnect: () => undefined, onRemoved: () => undefined });
     }
     const call = assert.rejects((ends[0] as Network).call(2, 'm', numbered(1), 1000), { code: 'REMOTE' });
     await world.run(testPump, SECOND);

@@ -169,6 +169,7 @@ function parrots(seed: number, size = 3): ReturnType<typeof netOf> & { heard: nu
       onFrame: (from) => void heard[(node - 1) * size + from - 1]!++,
       onCall: (_, __, request) => Promise.resolve(request),
       onDisconnect: () => undefined,
+      onRemoved: () => undefined,
     });
     let beat = 0;
     const chat = (): void => {

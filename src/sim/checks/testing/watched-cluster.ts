@@ -136,6 +136,7 @@ export class WatchedCluster {
         inner.send(to, frame, lane);
       },
       call: (to, method, request, timeoutMs) => inner.call(to, method, request, timeoutMs),
+      setPeers: (peers, removed) => inner.setPeers(peers, removed),
       stop: () => inner.stop(),
     };
     return { ...env, network };

@@ -1,0 +1,181 @@
+/**
+ * The members of the cluster, as the log has led to them: who they are, where they are, what each
+ * may do. A value that never changes; the next one is made from it by {@link changeMembers}, a
+ * function of value and change alone (S2), so that every replica decides alike which changes are
+ * carried out.
+ *
+ * An id is given out once: that of a member that was removed stays among the removed for ever, so
+ * that its promises can never be mistaken for another's (R1). The configuration of Raft is part of
+ * the value and moves only by the rules of `raft/confchange.ts`.
+ */
+
+import { assert } from '../../base/assert.js';
+import type { EtcdErrorCode } from '../../api/etcd-error.js';
+import { codeOf } from '../../base/errors.js';
+import type { NodeId } from '../../base/ids.js';
+import { changeConfig } from '../../raft/confchange.js';
+import type { ConfChange, ConfState } from '../../raft/types.js';
+import type { MemberConfig } from '../base/member-config.js';
+
+export interface MemberRecord {
+  readonly id: NodeId;
+  /** Empty until the member has said it. */
+  readonly name: string;
+  readonly peerUrls: readonly string[];
+  /** Undefined: it has not said them through the log; what it says in gossip counts. */
+  readonly clientUrls: readonly string[] | undefined;
+}
+
+export interface Members {
+  /** What the flags say: not in the log yet, and not in the tree. */
+  readonly isStatic: boolean;
+  /** By id, ascending. */
+  readonly list: readonly MemberRecord[];
+  /** Ascending. */
+  readonly removed: readonly NodeId[];
+  readonly confState: ConfState;
+  /** With whom the log began: what a replica knows before its first entry. Ascending. */
+  readonly origin: readonly MemberConfig[];
+  /** Of the newest changes, the oldest first: none of them is carried out again. */
+  readonly tokens: readonly number[];
+}
+
+export type MemberChange =
+  | { readonly kind: 'add'; readonly id: NodeId; readonly peerUrls: readonly string[]; readonly learner: boolean }
+  | { readonly kind: 'promote'; readonly id: NodeId }
+  | { readonly kind: 'remove'; readonly id: NodeId }
+  /** Where it is found. */
+  | { readonly kind: 'update'; readonly id: NodeId; readonly peerUrls: readonly string[] }
+  /** What it says of itself. */
+  | { readonly kind: 'publish'; readonly id: NodeId; readonly name: string; readonly clientUrls: readonly string[] }
+  /** At once: the learner becomes a voter, and the other one goes. */
+  | { readonly kind: 'replace'; readonly id: NodeId; readonly removed: NodeId };
+
+/** The changes whose tokens are remembered: far more than can be on their way at one time. */
+export const MAX_TOKENS = 64;
+/** As many as etcd takes by default. */
+export const MAX_LEARNERS = 1;
+
+/** What the flags say. */
+export function staticMembers(members: readonly MemberConfig[]): Members {
+  const origin = [...members].sort((a, b) => a.id - b.id);
+  const voters = origin.map(({ id }) => id);
+  const confState: ConfState = { voters, votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
+  const list = members.map(({ id, name, peerUrls }) => ({ id, name, peerUrls, clientUrls: undefined }));
+  return { isStatic: true, list, removed: [], confState, origin, tokens: [] };
+}
+
+export function isJoint({ votersOutgoing }: ConfState): boolean {
+  return votersOutgoing.length > 0;
+}
+
+/** What Raft is told of a change. */
+export function confChangeOf(change: MemberChange): ConfChange {
+  const { id } = change;
+  switch (change.kind) {
+    case 'add':
+      return { transition: 'auto', changes: [{ type: change.learner ? 'addLearner' : 'addVoter', nodeId: id }] };
+    case 'promote':
+      return { transition: 'auto', changes: [{ type: 'addVoter', nodeId: id }] };
+    case 'remove':
+      return { transition: 'auto', changes: [{ type: 'remove', nodeId: id }] };
+    case 'update':
+    case 'publish':
+      return { transition: 'auto', changes: [{ type: 'update', nodeId: id }] };
+    case 'replace':
+      return { transition: 'auto', changes: [{ type: 'addVoter', nodeId: id }, { type: 'remove', nodeId: change.removed }] };
+  }
+}
+
+/** Why a change is not carried out, by the members alone; undefined: it is. */
+export function refusalOf({ list, removed, confState }: Members, change: MemberChange): EtcdErrorCode | undefined {
+  const { id } = change;
+  const known = list.some((member) => member.id === id);
+  switch (change.kind) {
+    case 'add':
+      if (known || removed.includes(id)) return 'MEMBER_EXISTS';
+      if (change.learner && confState.learners.length >= MAX_LEARNERS) return 'TOO_MANY_LEARNERS';
+      return anyHas(list, change.peerUrls, 0) ? 'PEER_URL_EXISTS' : undefined;
+    case 'promote':
+      if (!known) return 'MEMBER_NOT_FOUND';
+      return confState.learners.includes(id) ? undefined : 'MEMBER_NOT_LEARNER';
+    case 'remove':
+      if (!known) return 'MEMBER_NOT_FOUND';
+      return confState.voters.length === 1 && confState.voters[0] === id ? 'NOT_ENOUGH_STARTED' : undefined;
+    case 'update':
+      if (!known) return 'MEMBER_NOT_FOUND';
+      return anyHas(list, change.peerUrls, id) ? 'PEER_URL_EXISTS' : undefined;
+    case 'publish':
+      return known ? undefined : 'MEMBER_NOT_FOUND';
+    case 'replace':
+      if (!known || !list.some((member) => member.id === change.removed)) return 'MEMBER_NOT_FOUND';
+      return confState.learners.includes(id) && change.removed !== id ? undefined : 'MEMBER_NOT_LEARNER';
+  }
+}
+
+/** One of the URLs is another member's. */
+function anyHas(list: readonly MemberRecord[], urls: readonly string[], but: NodeId): boolean {
+  return list.some(({ id, peerUrls }) => id !== but && peerUrls.some((url) => urls.includes(url)));
+}
+
+/**
+ * A committed change is applied: the members from then on, or why it is not carried out. `base`:
+ * with whom the log began, if nothing of the log has said so yet.
+ */
+export function changeMembers(
+  before: Members, token: number, change: MemberChange, base: readonly MemberConfig[],
+): Members | EtcdErrorCode {
+  const from: Members = before.isStatic ? { ...staticMembers(base), isStatic: false } : before;
+  if (from.tokens.includes(token)) return 'MEMBER_EXISTS';
+  const refusal = refusalOf(from, change);
+  if (refusal !== undefined) return refusal;
+  let confState: ConfState;
+  try {
+    confState = changeConfig(from.confState, confChangeOf(change));
+  } catch (error) {
+    if (codeOf(error) !== 'INVALID_CONF_CHANGE') throw error;
+    return 'UNHEALTHY';
+  }
+  assert(confState.voters.length > 0, 'R1 a change of the members leaves a voter');
+  const gone = change.kind === 'remove' ? change.id : change.kind === 'replace' ? change.removed : 0;
+  assert(!isJoint(confState) || change.kind === 'replace', `R1 a change of kind ${change.kind} needs no joint configuration`);
+  return {
+    isStatic: false,
+    origin: from.origin,
+    confState,
+    list: inConfig(changedList(from.list, change), confState),
+    removed: gone === 0 ? from.removed : [...from.removed, gone].sort((a, b) => a - b),
+    tokens: [...from.tokens, token].slice(-MAX_TOKENS),
+  };
+}
+
+function changedList(list: readonly MemberRecord[], change: MemberChange): readonly MemberRecord[] {
+  switch (change.kind) {
+    case 'add': {
+      const added = { id: change.id, name: '', peerUrls: change.peerUrls, clientUrls: undefined };
+      return [...list, added].sort((a, b) => a.id - b.id);
+    }
+    case 'update':
+      return list.map((member) => (member.id === change.id ? { ...member, peerUrls: change.peerUrls } : member));
+    case 'publish': {
+      const { name, clientUrls } = change;
+      return list.map((member) => (member.id === change.id ? { ...member, name, clientUrls } : member));
+    }
+    case 'promote':
+    case 'remove':
+    case 'replace':
+      return list;
+  }
+}
+
+/** The joint configuration is left. As it was, if there is none. */
+export function leaveJoint(before: Members): Members {
+  if (!isJoint(before.confState)) return before;
+  const confState = changeConfig(before.confState, { transition: 'auto', changes: [] });
+  return { ...before, confState, list: inConfig(before.list, confState) };
+}
+
+/** Who leaves is a member as long as it has a vote. */
+function inConfig(list: readonly MemberRecord[], { voters, votersOutgoing, learners }: ConfState): readonly MemberRecord[] {
+  return list.filter(({ id }) => voters.includes(id) || votersOutgoing.includes(id) || learners.includes(id));
+}
