@@ -22,7 +22,10 @@ import { callUnary } from './call.js';
 import { Caller, type CallOptions } from './caller.js';
 import { badArgument } from './errors.js';
 import { HealClient } from './heal.js';
-import { healthOf, memberList, moveLeader, statusOf, type HealthStatus, type MemberList, type MemberStatus } from './maintenance.js';
+import { healthOf, moveLeader, statusOf, type HealthStatus, type MemberStatus } from './maintenance.js';
+import {
+  memberAdd, memberList, memberPromote, memberRemove, memberReplace, memberUpdate, type MemberAdded, type MemberList,
+} from './members.js';
 import {
   deleteRequest, putRequest, rangeRequest, type Bytes, type DeleteOptions, type KeyRange, type PutOptions, type RangeOptions,
 } from './requests.js';
@@ -37,7 +40,8 @@ export type {
   HealClient, HealCounters, HealStatus, Hint, ScrubOptions, ScrubProgress, VerifiedTable, Verification,
 } from './heal.js';
 export type { BackupBlob, BackupOptions } from './backup.js';
-export type { HealthStatus, Member, MemberList, MemberStatus } from './maintenance.js';
+export type { HealthStatus, MemberStatus } from './maintenance.js';
+export type { Member, MemberAdded, MemberList } from './members.js';
 export type { Txn } from './txn.js';
 export type {
   Compare, CompactionResponse, DeleteRangeResponse, KeyValue, PutResponse, RangeResponse, Reply, RequestOp, ResponseHeader,
@@ -136,8 +140,30 @@ export class Client implements AsyncDisposable {
     return statusOf(this.#caller, options);
   }
 
-  memberList(options: CallOptions = {}): Promise<MemberList> {
+  /** As the member knows it that answers; `linearizable`: as the cluster has agreed. */
+  memberList(options: CallOptions & { readonly linearizable?: boolean } = {}): Promise<MemberList> {
     return memberList(this.#caller, options);
+  }
+
+  memberAdd(peerUrls: readonly string[], isLearner = false, options: CallOptions = {}): Promise<MemberAdded> {
+    return memberAdd(this.#caller, peerUrls, isLearner, options);
+  }
+
+  memberRemove(id: bigint, options: CallOptions = {}): Promise<MemberList> {
+    return memberRemove(this.#caller, id, options);
+  }
+
+  memberPromote(id: bigint, options: CallOptions = {}): Promise<MemberList> {
+    return memberPromote(this.#caller, id, options);
+  }
+
+  /** The learner `promoted` becomes a voter, and `removed` goes, at once. */
+  memberReplace(promoted: bigint, removed: bigint, options: CallOptions = {}): Promise<void> {
+    return memberReplace(this.#caller, promoted, removed, options);
+  }
+
+  memberUpdate(id: bigint, peerUrls: readonly string[], options: CallOptions = {}): Promise<MemberList> {
+    return memberUpdate(this.#caller, id, peerUrls, options);
   }
 
   /** Must be asked of the leader: give its endpoint. */

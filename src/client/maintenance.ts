@@ -1,10 +1,10 @@
-/** What etcd's Maintenance and Cluster services tell of a member and of the cluster. */
+/** What etcd's Maintenance service tells of a member. */
 
 import type { CallOptions, Caller } from './caller.js';
 import { ReflectedRpc, type Message } from '../api/protos/reflected-rpc.js';
 import type { ResponseHeader } from '../api/requests.js';
 import { callUnary } from './call.js';
-import { bigOf, flagOf, messageOf, messagesOf, numberOf, textOf, textsOf } from './message.js';
+import { bigOf, flagOf, messageOf, numberOf, textOf, textsOf } from './message.js';
 
 /** The answering member's own view. */
 export interface MemberStatus {
@@ -21,23 +21,9 @@ export interface MemberStatus {
   readonly isLearner: boolean;
 }
 
-export interface Member {
-  readonly id: bigint;
-  /** Empty: it never started. */
-  readonly name: string;
-  readonly peerUrls: readonly string[];
-  readonly clientUrls: readonly string[];
-  readonly isLearner: boolean;
-}
-
-export interface MemberList {
-  readonly header: ResponseHeader;
-  readonly members: readonly Member[];
-}
-
 export type HealthStatus = 'SERVING' | 'NOT_SERVING' | 'UNKNOWN' | 'SERVICE_UNKNOWN';
 
-function headerOf(message: Message): ResponseHeader {
+export function headerOf(message: Message): ResponseHeader {
   const header = messageOf(message, 'header');
   return {
     clusterId: bigOf(header, 'cluster_id'),
@@ -61,18 +47,6 @@ export async function statusOf(caller: Caller, options: CallOptions): Promise<Me
     errors: textsOf(message, 'errors'),
     isLearner: flagOf(message, 'isLearner'),
   };
-}
-
-export async function memberList(caller: Caller, options: CallOptions): Promise<MemberList> {
-  const message = await callUnary(caller, new ReflectedRpc('etcdserverpb.Cluster', 'MemberList', 'read'), {}, options);
-  const members = messagesOf(message, 'members').map((member) => ({
-    id: bigOf(member, 'ID'),
-    name: textOf(member, 'name'),
-    peerUrls: textsOf(member, 'peerURLs'),
-    clientUrls: textsOf(member, 'clientURLs'),
-    isLearner: flagOf(member, 'isLearner'),
-  }));
-  return { header: headerOf(message), members };
 }
 
 export async function moveLeader(caller: Caller, target: bigint, options: CallOptions): Promise<void> {

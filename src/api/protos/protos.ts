@@ -15,6 +15,7 @@ export const CLIENT_PROTOS: readonly string[] = [
   'etcdserverpb/rpc.proto',
   'kintsugi/v1/heal.proto',
   'kintsugi/v1/backup.proto',
+  'kintsugi/v1/members.proto',
   'grpc/health/v1/health.proto',
 ];
 

@@ -90,6 +90,23 @@ describe('kintsugi ctl', () => {
     assert.match((await run(['move-leader', '1001'])).err, /no leader endpoint given/);
   });
 
+  it('member add, promote, update and remove print what etcdctl 3.4 prints', async () => {
+    const added = await run(['member', 'add', 'c', '--peer-urls=http://127.0.0.1:9', '--learner']);
+    assert.equal(added.out, 'Member             1003 added to cluster               c1\n\nETCD_NAME="c"\n' +
+      'ETCD_INITIAL_CLUSTER="a=http://127.0.0.1:1,b=http://127.0.0.1:3,c=http://127.0.0.1:9"\n' +
+      'ETCD_INITIAL_ADVERTISE_PEER_URLS="http://127.0.0.1:9"\nETCD_INITIAL_CLUSTER_STATE="existing"\n');
+    assert.equal((await run(['member', 'promote', '1002'])).out, 'Member             1002 promoted in cluster               c1\n');
+    assert.equal((await run(['member', 'update', '1002', '--peer-urls=http://h:1'])).out, 'Member             1002 updated in cluster               c1\n');
+    assert.equal((await run(['member', 'remove', '1002'])).out, 'Member             1002 removed from cluster               c1\n');
+    assert.deepEqual(store.changes, [
+      { kind: 'add', id: 0, peerUrls: ['http://127.0.0.1:9'], learner: true }, { kind: 'promote', id: 0x1002 },
+      { kind: 'update', id: 0x1002, peerUrls: ['http://h:1'] }, { kind: 'remove', id: 0x1002 },
+    ]);
+    assert.equal((await run(['member', 'add'])).code, 2);
+    assert.match((await run(['member', 'remove', 'xyz'])).err, /bad member ID arg \("xyz"\), expecting ID in Hex/);
+    assert.match((await run(['member', 'add', 'd', '--peer-urls=nonsense'])).err, /given member URLs are invalid/);
+  });
+
   it('heal and scrub show counters, hints and progress', async () => {
     assert.match((await run(['heal', 'status'])).out, /a \(leader\)\s+1\s+0/);
     assert.match((await run(['heal', 'hints'])).out, /7\s+corrected\s+1002\s+pending\s+4096/);
@@ -107,6 +124,7 @@ describe('kintsugi ctl', () => {
 
   it('help is exit code 0 and has examples for every command', async () => {
     for (const words of [[], ['get'], ['put'], ['del'], ['txn'], ['compaction'], ['endpoint', 'status'], ['endpoint', 'health'], ['member', 'list'],
+      ['member', 'add'], ['member', 'promote'], ['member', 'remove'], ['member', 'update'], ['member', 'replace'],
       ['move-leader'], ['heal', 'status'], ['heal', 'hints'], ['heal', 'verify'], ['scrub'], ['status']]) {
       const { code, out } = await run([...words, '--help']);
       assert.deepEqual([words.join(' '), code, out.includes('Examples:')], [words.join(' '), 0, true]);

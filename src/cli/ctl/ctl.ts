@@ -11,6 +11,7 @@ import { explain, Failed, UsageFault, type Io } from './context.js';
 import { addEndpointCommands } from './endpoint-commands.js';
 import { addHealCommands } from './heal-commands.js';
 import { addKvCommands } from './kv-commands.js';
+import { addMemberCommands } from './member-commands.js';
 import { rawArguments } from '../render/raw-text.js';
 import { processIo } from './process-io.js';
 import { Register } from './register.js';
@@ -39,7 +40,7 @@ function globalFlags(program: Command): void {
   }
 }
 
-const BOOLEAN = /^--(prefix|from-key|keys-only|count-only|print-value-only|prev-kv|ignore-value|ignore-lease|hex|cluster|physical|debug|insecure-transport|insecure-skip-tls-verify|insecure-discovery)=(true|false|1|0)$/;
+const BOOLEAN = /^--(prefix|from-key|keys-only|count-only|print-value-only|prev-kv|ignore-value|ignore-lease|learner|hex|cluster|physical|debug|insecure-transport|insecure-skip-tls-verify|insecure-discovery)=(true|false|1|0)$/;
 
 /** Go's flags may be written `--prefix=true` and `-w=json`. */
 function goFlags(args: readonly string[]): string[] {
@@ -80,6 +81,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage. Each command has --help.`);
   addKvCommands(register);
   addTxnCommand(register);
   addEndpointCommands(register);
+  addMemberCommands(register);
   addHealCommands(register);
   addSnapshotCommands(register);
   addStatusCommand(register);

@@ -1,4 +1,4 @@
-/** endpoint status, endpoint health, member list, move-leader: output of etcdctl 3.4. */
+/** endpoint status, endpoint health, move-leader: output of etcdctl 3.4. */
 
 import { ClientError, type MemberStatus } from '../../client/client.js';
 import { goBytes, goDuration, goJson, nonZero, type GoValue } from '../render/go.js';
@@ -104,31 +104,6 @@ async function endpointHealth(context: Context, _args: readonly string[], flags:
   if (healths.some((h) => !h.health)) throw new Failed('unhealthy cluster');
 }
 
-async function memberList(context: Context): Promise<void> {
-  const { header, members } = await context.client.memberList();
-  const { io, format } = context;
-  const rows = members.map((m) => [
-    m.id.toString(16), m.name === '' ? 'unstarted' : 'started', m.name, m.peerUrls.join(','), m.clientUrls.join(','), String(m.isLearner),
-  ]);
-  if (format === 'json') {
-    const list = members.map((m) => ({
-      ID: nonZero(m.id), name: nonZero(m.name), peerURLs: nonZero(m.peerUrls), clientURLs: nonZero(m.clientUrls),
-      isLearner: nonZero(m.isLearner),
-    }));
-    io.out(`${goJson({ header: jsonHeader(header), members: nonZero(list) })}\n`);
-  } else if (format === 'fields') {
-    io.out(headerFields(header));
-    for (const m of members) {
-      io.out(`"ID" : ${m.id}\n"Name" : "${m.name}"\n${m.peerUrls.map((u) => `"PeerURL" : "${u}"\n`).join('')}` +
-        `${m.clientUrls.map((u) => `"ClientURL" : "${u}"\n`).join('')}"IsLearner" : ${m.isLearner}\n\n`);
-    }
-  } else if (format === 'table') {
-    io.out(boxTable(['ID', 'status', 'name', 'peer addrs', 'client addrs', 'is learner'], rows));
-  } else {
-    io.out(rows.map((row) => `${row.join(', ')}\n`).join(''));
-  }
-}
-
 async function moveLeader(context: Context, args: readonly string[]): Promise<void> {
   if (args.length !== 1) throw new UsageFault('move-leader command needs 1 argument');
   const text = args[0] ?? '';
@@ -159,9 +134,6 @@ export function addEndpointCommands(register: Register): void {
   kintsugi ctl endpoint status --cluster -w json`).option('--cluster', 'all members, as the member list names them');
   endpoint.command('health', '', 'whether each endpoint answers a linearizable read', endpointHealth, `
   kintsugi ctl endpoint health --cluster`).option('--cluster', 'all members, as the member list names them');
-  const member = register.group('member', 'the members of the cluster');
-  member.command('list', '', 'all members: id, status, name, peer addresses, client addresses, learner', memberList, `
-  kintsugi ctl member list -w table`);
   register.command('move-leader', '[member-id]', 'hand leadership over to a member, named by its id in hex', moveLeader, `
   kintsugi ctl --endpoints=127.0.0.1:2379,127.0.0.1:22379 move-leader 9e737febb6b99eee`);
 }

@@ -5,7 +5,11 @@
 
 import { NodeId } from '../../base/ids.js';
 import { ETCD_MESSAGES, EtcdError } from '../../api/etcd-error.js';
-import type { Store } from '../../node/store.js';
+import type { Message } from '../../api/protos/reflected-rpc.js';
+import type { MemberInfo, Store } from '../../node/store.js';
+import type { MemberChange } from '../../replica/state/members.js';
+import { checkUrl } from '../options/config.js';
+import { UsageError } from '../options/spec.js';
 import { sendBackup } from './backup-service.js';
 import { addCold } from './cold.js';
 import type { Method } from '../../grpc/method.js';
@@ -17,6 +21,9 @@ import type { Method } from '../../grpc/method.js';
  */
 export const ETCD_VERSION = '3.4.0';
 
+/** As long as any request may take. */
+const LINEARIZABLE_MS = 7_000;
+
 /** As in etcd 3.4, only Status tells the revision. */
 function header(store: Store, revision: boolean): object {
   return {
@@ -27,18 +34,51 @@ function header(store: Store, revision: boolean): object {
   };
 }
 
+/** As etcd has it: the cluster decides, and the one that was asked says how it is then. */
 export function addCluster(table: Map<string, Method>, store: Store): void {
+  const answer = (members: readonly MemberInfo[], more: object = {}): object =>
+    ({ header: header(store, false), members: members.map(memberOf), ...more });
+  const change = async (wanted: MemberChange): Promise<object> => answer(await store.changeMembers(wanted));
   addCold(table, 'etcdserverpb.Cluster', {
-    MemberList: () => ({
-      header: header(store, false),
-      members: store.members().map((member) => ({
-        ID: String(member.id),
-        name: member.name,
-        peerURLs: member.peerUrls,
-        clientURLs: member.clientUrls,
-        isLearner: member.isLearner,
-      })),
-    }),
+    MemberList: async (request) => {
+      if (request['linearizable'] === true) await store.checkLinearizable(LINEARIZABLE_MS);
+      return answer(store.members());
+    },
+    MemberAdd: async (request) => {
+      const peerUrls = urlsOf(request);
+      const members = await store.changeMembers({ kind: 'add', id: 0, peerUrls, learner: request['isLearner'] === true });
+      const added = members.find((member) => member.peerUrls.some((url) => peerUrls.includes(url)));
+      return answer(members, added === undefined ? {} : { member: memberOf(added) });
+    },
+    MemberRemove: (request) => change({ kind: 'remove', id: memberIdOf(request['ID']) }),
+    MemberPromote: (request) => change({ kind: 'promote', id: memberIdOf(request['ID']) }),
+    MemberUpdate: (request) => change({ kind: 'update', id: memberIdOf(request['ID']), peerUrls: urlsOf(request) }),
+  });
+}
+
+function memberOf(member: MemberInfo): object {
+  return {
+    ID: String(member.id), name: member.name, peerURLs: member.peerUrls, clientURLs: member.clientUrls, isLearner: member.isLearner,
+  };
+}
+
+/** Ids of ours are exact in a number: another one is nobody's. */
+export function memberIdOf(text: unknown): NodeId {
+  const id = Number(text);
+  if (!Number.isSafeInteger(id) || id <= 0) throw new EtcdError('MEMBER_NOT_FOUND');
+  return NodeId(id);
+}
+
+function urlsOf(request: Message): readonly string[] {
+  const urls = (request['peerURLs'] as readonly string[] | undefined) ?? [];
+  if (urls.length === 0 || new Set(urls).size !== urls.length) throw new EtcdError('MEMBER_BAD_URLS');
+  return urls.map((text) => {
+    try {
+      return checkUrl(text, 'peerURLs');
+    } catch (error) {
+      if (error instanceof UsageError) throw new EtcdError('MEMBER_BAD_URLS');
+      throw error;
+    }
   });
 }
 

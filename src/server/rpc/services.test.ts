@@ -151,6 +151,14 @@ describe('client services over loopback', () => {
     const list = await call('etcdserverpb.Cluster', 'MemberList', {});
     assert.deepEqual((list['members'] as object[])[0],
       { ID: '4097', name: 'a', peerURLs: ['http://127.0.0.1:1'], clientURLs: ['http://127.0.0.1:2'], isLearner: false });
+    const { member, members } = await call('etcdserverpb.Cluster', 'MemberAdd', { peerURLs: ['http://h:9/'], isLearner: true });
+    assert.deepEqual(member, { ID: '4099', name: '', peerURLs: ['http://h:9'], clientURLs: [], isLearner: true });
+    assert.equal((members as object[]).length, 3);
+    for (const peerURLs of [[], ['h:9'], ['https://h:9'], ['http://h:9/path'], ['http://h:9', 'http://h:9']]) {
+      await refused(call('etcdserverpb.Cluster', 'MemberAdd', { peerURLs }), 3, 'etcdserver: given member URLs are invalid');
+    }
+    await refused(call('etcdserverpb.Cluster', 'MemberRemove', { ID: '18446744073709551615' }), 5, 'etcdserver: member not found');
+    await call('kintsugi.v1.Members', 'Replace', { promoted: '4099', removed: '4098' });
     assert.deepEqual(await call('etcdserverpb.Maintenance', 'Alarm', {}), { alarms: [], header: null });
     await call('etcdserverpb.Maintenance', 'Defragment', {});
     await refused(call('etcdserverpb.Maintenance', 'MoveLeader', { targetID: '9' }), 9, 'etcdserver: bad leader transferee');

@@ -9,6 +9,7 @@ import { addBackup } from './backup-service.js';
 import { addHeal } from './heal-service.js';
 import { addHealth, type Health } from './health-service.js';
 import type { RequestLimits } from './hot.js';
+import { addMembers } from './members-service.js';
 import { addReflection } from './reflection-service.js';
 import { addKv } from './kv-service.js';
 import type { Method, MethodTable } from '../../grpc/method.js';
@@ -20,6 +21,7 @@ export function clientMethods(store: Store, health: Health, limits: RequestLimit
   addMaintenance(table, store);
   addHeal(table, store);
   addBackup(table, store);
+  addMembers(table, store);
   addHealth(table, health);
   addReflection(table);
   return table;
