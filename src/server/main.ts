@@ -48,7 +48,8 @@ export async function runNode(config: NodeConfig): Promise<void> {
   const logger = openLogger(config.logLevel, config.logOutputs, { node: config.name });
   const version = packageVersion();
   logger.info({
-    version, memberId: formatId(config.memberId), clusterId: config.clusterId.toString(16), dataDir: config.dataDir,
+    version, ...(config.existing ? { joins: true } : { memberId: formatId(config.memberId), clusterId: config.clusterId.toString(16) }),
+    dataDir: config.dataDir,
     members: config.members.map((member) => `${member.name}=${member.peerUrls[0]}`), pid: process.pid,
   }, 'starting');
   for (const notice of config.notices) logger.warn({ notice }, 'option without effect');

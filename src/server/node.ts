@@ -12,6 +12,7 @@ import type { Store } from '../node/store.js';
 import { EventBus } from './env/event-bus.js';
 import { nodeClock, NodeRandom, NodeWorkers } from './env/node-env.js';
 import { NodeDisk } from './node-disk.js';
+import { identityOf, type Identity } from './join.js';
 import type { NodeConfig } from './options/config.js';
 import { hostPort, PeerNetwork } from './peer-network.js';
 
@@ -52,18 +53,19 @@ export class OpenedNode {
 
 /**
  * Opens the data directory, joins the others and serves. Rejects as `openMember` and
- * `Replica.start` do, and with DiskError LOCKED; nothing is open then, and nobody is answered.
+ * `Replica.start` do, and with JoinError, and DiskError LOCKED; nothing is open then, and nobody is
+ * answered.
  */
 export function openNode(config: NodeConfig, hooks: NodeHooks): Promise<OpenedNode> {
   return acquiring(async (keep) => {
     const bus = new EventBus(hooks.events ?? []);
     const disk = keep(await NodeDisk.open(config.dataDir));
-    const network = peerNetwork(config, bus);
+    const identity = await identityOf(config, disk);
+    const network = peerNetwork(config, identity, bus);
     const env: Env = { clock: nodeClock, random: new NodeRandom(), disk, network, workers: new NodeWorkers(), events: bus };
     const member = await openMember(env, {
-      self: config.memberId,
-      clusterId: config.clusterId,
-      members: config.members,
+      ...identity,
+      strictReconfig: config.strictReconfig,
       clientUrls: config.advertiseClientUrls,
       settings: config.settings,
       heartbeatMs: config.heartbeatMs,
@@ -78,11 +80,12 @@ export function openNode(config: NodeConfig, hooks: NodeHooks): Promise<OpenedNo
   });
 }
 
-function peerNetwork(config: NodeConfig, events: EventSink): PeerNetwork {
-  const peers = config.members.filter((member) => member.id !== config.memberId);
+function peerNetwork(config: NodeConfig, { self, clusterId, members, joins }: Identity, events: EventSink): PeerNetwork {
+  const peers = (joins.length > 0 ? joins : members).filter(({ id }) => id !== self);
   return new PeerNetwork({
-    self: config.memberId,
-    clusterId: config.clusterId,
+    self,
+    clusterId,
+    url: config.advertisePeerUrl,
     peers: new Map(peers.map((member) => [member.id, member.peerUrls[0] ?? ''])),
     listen: config.listenPeerUrls.map(hostPort),
     clock: nodeClock,

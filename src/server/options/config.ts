@@ -24,7 +24,11 @@ export interface NodeConfig {
   readonly memberId: NodeId;
   readonly clusterId: bigint;
   readonly members: readonly MemberConfig[];
+  /** It joins a cluster that is running, unless its directory says that it is a member already. */
+  readonly existing: boolean;
+  readonly strictReconfig: boolean;
   readonly listenPeerUrls: readonly string[];
+  readonly advertisePeerUrl: string;
   readonly listenClientUrls: readonly string[];
   readonly listenMetricsUrls: readonly string[];
   readonly advertiseClientUrls: readonly string[];
@@ -245,12 +249,15 @@ export function buildConfig(parsed: ParsedOptions): NodeConfig {
   };
   const limits = deriveLimits(limited);
   notices.push(...limitNotices(limited));
-  checkDataDir(values.text('initial-cluster-state'), dataDir);
+  checkDataDir(dataDir);
   return {
     name, dataDir, notices, limits, settings, heartbeatMs, electionMs, listenPeerUrls, listenClientUrls,
     memberId: cluster.self.id,
     clusterId: cluster.clusterId,
     members: cluster.members,
+    advertisePeerUrl: must(cluster.self.peerUrls[0], 'a member has a peer URL'),
+    existing: values.text('initial-cluster-state') === 'existing',
+    strictReconfig: values.value('strict-reconfig-check') === true,
     listenMetricsUrls: values.urls('listen-metrics-urls'),
     advertiseClientUrls: values.urls('advertise-client-urls', true),
     maxConcurrentStreams: values.number('max-concurrent-streams', 1, 0xffff_ffff),
@@ -263,12 +270,8 @@ export function buildConfig(parsed: ParsedOptions): NodeConfig {
   };
 }
 
-function checkDataDir(state: string, dataDir: string): void {
+function checkDataDir(dataDir: string): void {
   if (existsSync(join(dataDir, 'member', 'wal'))) {
     throw new UsageError(`--data-dir: ${dataDir} holds data of etcd, which is not read; choose another directory`);
-  }
-  if (state === 'existing' && !existsSync(join(dataDir, 'hardstate'))) {
-    throw new UsageError(
-      `--initial-cluster-state existing is refused: ${dataDir} holds no member, and joining a running cluster is not served yet`);
   }
 }

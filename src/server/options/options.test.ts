@@ -94,11 +94,9 @@ describe('options of start', () => {
       refused(['--config-file', file], `${file}: not a map of options`);
     });
 
-    it('an etcd data directory is not touched, and `existing` needs a member that is there', () => {
-      refused(['--data-dir', dir, '--initial-cluster-state=existing'],
-        `--initial-cluster-state existing is refused: ${dir} holds no member, and joining a running cluster is not served yet`);
-      writeFileSync(join(dir, 'hardstate'), '');
-      assert.equal(config('--data-dir', dir, '--initial-cluster-state=existing').dataDir, dir);
+    it('an etcd data directory is not touched, and who joins says so', () => {
+      assert.equal(config('--data-dir', dir, '--initial-cluster-state=existing').existing, true);
+      assert.deepEqual([config('--data-dir', dir).existing, config('--strict-reconfig-check=false').strictReconfig], [false, false]);
       const etcd = join(dir, 'etcd');
       mkdirSync(join(etcd, 'member', 'wal'), { recursive: true });
       refused(['--data-dir', etcd], `--data-dir: ${etcd} holds data of etcd, which is not read; choose another directory`);

@@ -65,7 +65,7 @@ const clustering = group('Clustering', [
   ['discovery-proxy', 'text', '', NO_DISCOVERY, 'Proxy for discovery.'],
   ['discovery-srv', 'text', '', NO_DISCOVERY, 'DNS domain for discovery.'],
   ['discovery-srv-name', 'text', '', NO_DISCOVERY, 'Suffix of the DNS service name.'],
-  ['strict-reconfig-check', 'bool', true, moot('membership does not change yet'), 'Refuse changes that would cost the quorum.'],
+  ['strict-reconfig-check', 'bool', true, here, 'Refuse changes that would cost the quorum.'],
   ['pre-vote', 'bool', true, moot('pre-vote is always on'), 'Ask before campaigning.'],
   ['auto-compaction-retention', 'text', '0', refused('automatic compaction is not served yet; use `kintsugi ctl compaction`'),
     'History to keep.'],
