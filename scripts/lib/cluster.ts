@@ -33,10 +33,10 @@ export function workDir(dir: string): string {
 const ours: Cluster[] = [];
 
 export class Cluster {
-  readonly nodes: readonly ClusterNode[];
+  readonly nodes: ClusterNode[];
   readonly dir: string;
 
-  constructor(nodes: readonly ClusterNode[], dir: string) {
+  constructor(nodes: ClusterNode[], dir: string) {
     this.nodes = nodes;
     this.dir = dir;
   }

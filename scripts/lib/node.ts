@@ -26,6 +26,8 @@ export interface NodeSpec {
   readonly metricsUrl: string;
   readonly initialCluster: string;
   readonly token: string;
+  /** It was added to a cluster that runs. */
+  readonly existing?: boolean;
   readonly extraArgs: readonly string[];
 }
 
@@ -65,7 +67,7 @@ export class ClusterNode {
     const flags = [
       ['name', s.name], ['data-dir', s.dataDir], ['listen-client-urls', s.clientUrl], ['advertise-client-urls', s.clientUrl],
       ['listen-peer-urls', s.peerUrl], ['initial-advertise-peer-urls', s.advertisedPeerUrl], ['listen-metrics-urls', s.metricsUrl],
-      ['initial-cluster', s.initialCluster], ['initial-cluster-token', s.token], ['initial-cluster-state', 'new'],
+      ['initial-cluster', s.initialCluster], ['initial-cluster-token', s.token], ['initial-cluster-state', s.existing === true ? 'existing' : 'new'],
       ['logger', 'zap'], ['log-outputs', 'stderr'],
     ];
     return [...binary.args, ...flags.map(([name, value]) => `--${name}=${value}`), ...s.extraArgs];
@@ -89,6 +91,11 @@ export class ClusterNode {
 
   signal(signal: NodeJS.Signals): void {
     if (this.#pid !== undefined && this.running) process.kill(this.#pid, signal);
+  }
+
+  /** Of a process that this command started and that has ended; null: it was killed, or runs. */
+  get exitCode(): number | null {
+    return this.#child?.exitCode ?? null;
   }
 
   /** Sends `signal` and waits until the process is gone; after `patienceMs` it is killed. */
