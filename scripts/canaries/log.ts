@@ -180,10 +180,22 @@ export const LOG: readonly Canary[] = [
       {
         file: 'replica/log/log-writer.ts',
         find: '    if (this.#fresh.length > 0) await this.#sync();\n',
-        replace: `    if (this.#fresh.length > 0) [this.#pending, this.#fresh] = [this.#fresh, this.#pending];
-    if (this.#pending.length > 0) this.#putIdentities();
+        replace: `    if (this.#fresh.length > 0) {
+      [this.#pending, this.#fresh] = [this.#fresh, this.#pending];
+      this.#pendingArea = otherArea(this.#target);
+    }
+    if (this.#pending.length > 0) this.#putIdentities(this.#pendingArea);
 `,
       },
+    ],
+  },
+  {
+    name: 'identity-beside-its-batch',
+    what: 'The identity of a batch goes to the area of its batch: one bad page takes both, and what was acknowledged passes for torn.',
+    breaks: 'R6',
+    profile: 'full',
+    edits: [
+      { file: 'replica/log/log-writer.ts', find: 'this.#pendingArea = otherArea(this.#target);', replace: 'this.#pendingArea = this.#target;' },
     ],
   },
   {

@@ -129,7 +129,7 @@ export function logJson({ segments, resolution }: LogView): object {
     firstIndex: table.baseIndex + 1, lastIndex: table.lastIndex, commit, snapshotThrough, lastSequence,
     tornTail: cut ?? null, faults, replacedBad,
     segments: segments.map((s) => ({
-      generation: s.generation, bytes: s.layout.bytes, batches: s.batches.length,
+      generation: s.generation, format: s.layout.format, bytes: s.layout.bytes, batches: s.batches.length,
       entries: s.batches.reduce((n, b) => n + b.records.length, 0),
       firstIndex: s.batches[0] === undefined ? null : s.batches[0].previousIndex + 1, oddities: s.oddities,
     })),
@@ -144,10 +144,10 @@ export function showLog({ segments, resolution }: LogView, manifest: ManifestVie
     ['manifest', manifest === undefined ? 'not known' : `flushed to ${manifest.flushed.index}, last edit ${manifest.last.index}`],
     ['torn tail', cut === undefined ? 'none' : `${cut.entries} entries whose write never finished; the member cuts them at its next start`],
   ]);
-  const list = plainTable(['SEGMENT', 'BYTES', 'BATCHES', 'ENTRIES', 'FIRST', 'LAST', 'NOTE'], segments.map((s) => {
+  const list = plainTable(['SEGMENT', 'FORMAT', 'BYTES', 'BATCHES', 'ENTRIES', 'FIRST', 'LAST', 'NOTE'], segments.map((s) => {
     const [first, last] = [s.batches[0], s.batches.at(-1)];
     return [
-      s.generation.toString(16), s.layout.bytes, s.batches.length, s.batches.reduce((n, b) => n + b.records.length, 0),
+      s.generation.toString(16), s.layout.format, s.layout.bytes, s.batches.length, s.batches.reduce((n, b) => n + b.records.length, 0),
       first === undefined ? '-' : first.previousIndex + 1, last === undefined ? '-' : last.previousIndex + last.records.length,
       s.oddities.join('; ') || (first === undefined ? 'prepared' : ''),
     ];

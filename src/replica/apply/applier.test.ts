@@ -55,6 +55,7 @@ class Bench {
         return Array.from({ length: Math.min(1_000, to - from) }, (_, i) => entryAt(from + i));
       },
       reread: (index: number) => (this.onDisk ? entryAt(index) : damagedAt(index)),
+      allow: () => undefined,
     };
     const applied = new Watermark('the applied index', 0);
     applied.subscribe((index) => this.seen.push(index));

@@ -34,7 +34,7 @@ import { applyMemberEntry } from './member-entries.js';
 export interface ApplierParts {
   readonly env: Env;
   readonly life: Life;
-  readonly log: Pick<DurableLog, 'entries' | 'reread'>;
+  readonly log: Pick<DurableLog, 'entries' | 'reread' | 'allow'>;
   readonly proposals: Proposals;
   readonly state: ReplicatedState;
   readonly membership: Membership;
@@ -233,6 +233,7 @@ export class Applier {
       case 'cluster-version':
         if (record.version > this.#parts.state.newest) return this.#awaitUpgrade(entry, `version ${record.version} of the cluster is newer than this program`);
         this.#parts.state.raise(record.version);
+        this.#parts.log.allow(record.version);
         return undefined;
       case 'bootstrap':
         this.#parts.state.bootstrap(record.settings);

@@ -15,6 +15,7 @@
  */
 
 import { assert } from '../../base/assert.js';
+import { EMPTY } from '../../base/bytes.js';
 import { crc32c } from '../../base/crc32c.js';
 import type { LogIndex, Term } from '../../base/ids.js';
 import type { Entry, EntryType } from '../../raft/types.js';
@@ -67,15 +68,20 @@ export class BatchEncoder {
   lengths = new Uint32Array(256);
   checksums = new Uint32Array(256);
 
-  /** Encodes `entries[from, to)`. The view is valid until the next call. */
-  encode(context: BatchContext, seed: number, entries: readonly Entry[], from: number, to: number): Uint8Array {
+  /**
+   * Encodes `entries[from, to)` behind `front`, whose length is a multiple of 8. The view is valid
+   * until the next call.
+   */
+  encode(context: BatchContext, seed: number, entries: readonly Entry[], from: number, to: number, front: Uint8Array = EMPTY): Uint8Array {
     assert(context.synced < context.sequence, 'R6 a batch is not synced before it is written');
-    let total = BATCH_HEADER;
+    const start = front.length;
+    let total = start + BATCH_HEADER;
     for (let i = from; i < to; i++) total += RECORD_HEADER + (entries[i] as Entry).data.length;
     this.#room(total, to - from);
     const bytes = this.#bytes;
     const view = this.#view;
-    let at = BATCH_HEADER;
+    bytes.set(front);
+    let at = start + BATCH_HEADER;
     for (let i = from; i < to; i++) {
       const entry = entries[i] as Entry;
       const end = at + RECORD_HEADER + entry.data.length;
@@ -88,7 +94,7 @@ export class BatchEncoder {
       at = end;
     }
     assert(at === total, 'R3 the records of a batch fill it');
-    this.#putHeader(context, seed, to - from, total - BATCH_HEADER);
+    this.#putHeader(start, context, seed, to - from, total - start - BATCH_HEADER);
     return bytes.subarray(0, total);
   }
 
@@ -109,7 +115,7 @@ export class BatchEncoder {
     this.#view.setUint32(BATCH_HEADER, crc, true);
     this.lengths[0] = recordLength(entry);
     this.checksums[0] = crc;
-    this.#putHeader(context, seed, 1, recordLength(entry));
+    this.#putHeader(0, context, seed, 1, recordLength(entry));
     return this.#bytes.subarray(0, end);
   }
 
@@ -121,21 +127,21 @@ export class BatchEncoder {
     view.setUint32(at + 24, entry.type === 'normal' ? 0 : 1, true);
   }
 
-  #putHeader(context: BatchContext, seed: number, count: number, length: number): void {
+  #putHeader(at: number, context: BatchContext, seed: number, count: number, length: number): void {
     const view = this.#view;
-    view.setUint32(0, BATCH_MAGIC, true);
-    view.setUint32(8, count, true);
-    view.setUint32(12, length, true);
-    putU53(view, 16, context.generation);
-    putU53(view, 24, context.sequence);
-    putU53(view, 32, context.synced);
-    putU53(view, 40, context.previousIndex);
-    putU53(view, 48, context.previousTerm);
-    putU53(view, 56, context.commit);
-    putU53(view, 64, context.snapshotThrough);
-    view.setUint32(72, context.reset ? FLAG_RESET : 0, true);
-    view.setUint32(76, 0, true);
-    view.setUint32(4, crc32c(this.#bytes, seed, 8, BATCH_HEADER), true);
+    view.setUint32(at, BATCH_MAGIC, true);
+    view.setUint32(at + 8, count, true);
+    view.setUint32(at + 12, length, true);
+    putU53(view, at + 16, context.generation);
+    putU53(view, at + 24, context.sequence);
+    putU53(view, at + 32, context.synced);
+    putU53(view, at + 40, context.previousIndex);
+    putU53(view, at + 48, context.previousTerm);
+    putU53(view, at + 56, context.commit);
+    putU53(view, at + 64, context.snapshotThrough);
+    view.setUint32(at + 72, context.reset ? FLAG_RESET : 0, true);
+    view.setUint32(at + 76, 0, true);
+    view.setUint32(at + 4, crc32c(this.#bytes, seed, at + 8, at + BATCH_HEADER), true);
   }
 
   #room(bytes: number, entries: number): void {

@@ -28,12 +28,15 @@ describe('batches and identities', () => {
     identities.add(CONTEXT, seed, 4096, entries, 0, 5, encoder.lengths, encoder.checksums);
     assert.ok(identities.length <= identityBound(5));
     const area = identities.view().slice();
-    const { identities: [identity], usedTo } = decodeIdentities(area, 0, area.length, seed, 7);
-    assert.equal(usedTo, area.length);
+    const [identity] = decodeIdentities(area, 0, area.length, seed, 7);
+    assert.deepEqual([identity?.at, identity?.end], [0, area.length]);
     assert.deepEqual([identity?.sequence, identity?.offset, identity?.previousIndex, identity?.previousTerm, identity?.reset],
       [CONTEXT.sequence, 4096, CONTEXT.previousIndex, CONTEXT.previousTerm, true]);
     assert.deepEqual([identity?.terms, identity?.lengths], [[4, 4, 4, 6, 6], [68, 68, 68, 68, 68]]);
-    assert.deepEqual(decodeIdentities(area, 0, area.length, generationSeed(8), 8).identities, []);
-    assert.deepEqual(decodeIdentities(area, 0, area.length, generationSeed(8), 7).identities, []);
+    assert.deepEqual(decodeIdentities(area, 0, area.length, generationSeed(8), 8), []);
+    assert.deepEqual(decodeIdentities(area, 0, area.length, generationSeed(8), 7), []);
+
+    const both = encoder.encode(CONTEXT, seed, entries, 0, 5, area).slice();
+    assert.deepEqual(both, Uint8Array.from([...area, ...bytes]), 'a batch behind identities is the same batch');
   });
 });

@@ -113,8 +113,10 @@ function matching(model: Model, log: DurableLog, got: readonly Entry[]): Entry[]
   });
 }
 
+/** The version of the cluster is raised in one of the first lives. */
 async function oneLife(seed: number, crashes: number, shape: Shape = 'short'): Promise<number> {
   const random = seededRandom(seed);
+  const raisedIn = seed % 4;
   const disk = new CrashDisk();
   const model: Model = { entries: [], base: 0, commit: 0, term: 1, appending: undefined, resetting: undefined };
   let operations = 0;
@@ -123,7 +125,8 @@ async function oneLife(seed: number, crashes: number, shape: Shape = 'short'): P
     let log: DurableLog | undefined;
     if (crash < crashes) disk.powerOffAfter(1 + random.below(random.below(3) === 0 ? 8 : 80));
     try {
-      const opened = await openLog(disk, { knownCommit: Math.min(model.commit, lastOf(model)), cacheBytes: 2000 });
+      const knownCommit = Math.min(model.commit, lastOf(model));
+      const opened = await openLog(disk, { knownCommit, cacheBytes: 2000, version: crash < raisedIn ? 1 : 2 });
       log = opened.log;
       check(log, model, where);
       // That of an append that was under way may have come through.

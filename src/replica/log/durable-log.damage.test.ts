@@ -3,13 +3,12 @@ import { FaultDisk } from '../../base/disk/testing/fault-disk.js';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import { seededRandom } from '../../base/testing/seeded-random.js';
 import { codeOf } from '../../base/errors.js';
+import type { ClusterVersion } from '../../base/ids.js';
 import type { Entry } from '../../raft/types.js';
 import type { LogError } from './errors.js';
-import { layoutOf } from './segment-layout.js';
-import { allEntries, openLog, settled, show, SMALL_SEGMENT, someEntries } from './testing/log-fixture.js';
-
-const LAYOUT = layoutOf(SMALL_SEGMENT);
-const GAP = LAYOUT.identityStart - LAYOUT.dataEnd;
+import { VERSION_2 } from '../base/protocol.js';
+import { APART, layoutOf, STRIPED } from './segment-layout.js';
+import { allEntries, openLog, settled, show, SMALL_SEGMENT, someEntries, VERSIONS } from './testing/log-fixture.js';
 
 interface Pristine {
   readonly disk: FaultDisk;
@@ -20,10 +19,10 @@ interface Pristine {
 /**
  * Recycled segments with overwritten entries; the last append has no identity if `closed` is false.
  */
-async function pristine(closed: boolean, rounds: number, keep = 300): Promise<Pristine> {
+async function pristine(version: ClusterVersion, closed: boolean, rounds: number, keep = 300): Promise<Pristine> {
   const memory = new MemoryDisk();
   const disk = new FaultDisk(memory);
-  const { log } = await openLog(disk);
+  const { log } = await openLog(disk, { version });
   let last = 0;
   for (let round = 0; round < rounds; round++) {
     await log.append(someEntries(last + 1, 40, 1 + round, 60), last);
@@ -80,10 +79,13 @@ function usedBytes(bytes: Uint8Array): number[] {
   return out;
 }
 
-describe('the durable log over damage', () => {
+for (const version of VERSIONS) describe(`the durable log over damage, in a cluster of version ${version}`, () => {
+  const { dataStart, dataEnd, identityStart } = layoutOf(SMALL_SEGMENT, version === VERSION_2 ? STRIPED : APART);
+  const gap = identityStart - dataEnd;
+
   it('R6 no flipped bit anywhere makes an identified entry disappear', async function () {
     this.timeout(60_000);
-    const log = await pristine(true, 0);
+    const log = await pristine(version, true, 0);
     let refused = 0;
     for (const [path, bytes] of log.files) {
       for (const at of usedBytes(bytes)) {
@@ -99,7 +101,7 @@ describe('the durable log over damage', () => {
 
   it('R6 a flipped bit in the last group commit cuts at most that one, never what was proven before', async function () {
     this.timeout(60_000);
-    const log = await pristine(false, 0);
+    const log = await pristine(version, false, 0);
     let cuts = 0;
     for (const [path, bytes] of log.files) {
       for (const at of usedBytes(bytes)) {
@@ -115,7 +117,7 @@ describe('the durable log over damage', () => {
 
   it('R6 one damaged region, however filled, never makes an entry disappear from a log of many recycled segments', async function () {
     this.timeout(60_000);
-    const log = await pristine(true, 30);
+    const log = await pristine(version, true, 30);
     const paths = [...log.files.keys()];
     let refused = 0;
     for (let seed = 1; seed <= 400; seed++) {
@@ -123,7 +125,7 @@ describe('the durable log over damage', () => {
       const path = paths[random.below(paths.length)] as string;
       const bytes = log.files.get(path) as Uint8Array;
       const other = log.files.get(paths[random.below(paths.length)] as string) as Uint8Array;
-      const length = 1 + random.below(GAP - 1);
+      const length = 1 + random.below(gap - 1);
       const at = random.below(SMALL_SEGMENT - length);
       const kind = random.below(4);
       if (kind === 0) await log.disk.zero(path, at, length);
@@ -139,7 +141,7 @@ describe('the durable log over damage', () => {
   });
 
   it('R6 a segment file that is missing, empty, cut short or a copy of another is noticed, but for the oldest and the unused', async () => {
-    const log = await pristine(true, 30);
+    const log = await pristine(version, true, 30);
     const paths = [...log.files.keys()].filter((path) => path.endsWith('.seg'));
     const [oldest, unused] = [paths[0], paths.at(-1)];
     for (const path of paths) {
@@ -147,7 +149,7 @@ describe('the durable log over damage', () => {
       const damages: [string, () => Promise<void>][] = [
         ['missing', () => log.disk.unlink(path)],
         ['empty', () => log.disk.resize(path, 0)],
-        ['short', () => log.disk.resize(path, LAYOUT.dataStart + 50)],
+        ['short', () => log.disk.resize(path, dataStart + 50)],
         ['zeros', () => log.disk.zero(path, 0, SMALL_SEGMENT)],
         ['copy', () => log.disk.overwrite(path, 0, other)],
       ];
@@ -163,7 +165,7 @@ describe('the durable log over damage', () => {
   });
 
   it('R3 a log that lost files whose entries durable tables cover is read, extended, truncated and opened again', async () => {
-    const log = await pristine(true, 30, Infinity);
+    const log = await pristine(version, true, 30, Infinity);
     const paths = [...log.files.keys()].filter((path) => path.endsWith('.seg'));
     assert.ok(paths.length >= 7, `${paths.length} segments`);
     const last = log.entries.length;
@@ -190,7 +192,7 @@ describe('the durable log over damage', () => {
     const disk = new MemoryDisk();
     const path = 'log/0000000000000001.seg';
     const bytes = async (): Promise<Uint8Array> => (await disk.readDirect(path, 0, SMALL_SEGMENT)).bytes;
-    const { log } = await openLog(disk);
+    const { log } = await openLog(disk, { version });
     await log.append(someEntries(1, 10, 1), 7);
     await log.flushIdentities();
     const before = await bytes();

@@ -20,7 +20,7 @@ async function bytesOf(disk: FaultDisk | MemoryDisk, path: string): Promise<Uint
 
 async function identitiesIn(disk: FaultDisk | MemoryDisk, generation: number): Promise<number[]> {
   const bytes = await bytesOf(disk, `log/${generation.toString(16).padStart(16, '0')}.seg`);
-  const { identities } = decodeIdentities(bytes, LAYOUT.identityStart, LAYOUT.identityEnd, generationSeed(generation), generation);
+  const identities = decodeIdentities(bytes, LAYOUT.identityStart, LAYOUT.identityEnd, generationSeed(generation), generation);
   return identities.map(({ sequence }) => sequence);
 }
 

@@ -2,9 +2,9 @@
  * The durable log. R3 contiguous from `firstIndex` on; R2 `append` resolves only when its entries
  * are on the medium.
  *
- * One write of entries is one sync: the batch goes to the data area, the identities of the batch
- * before it to theirs, then one fdatasync covers both (see segment-layout). The identity of the
- * last batch follows with the next append, or within 50 ms when none comes. A failed write or sync
+ * One write of entries is one sync: it covers the batch and the identities of the batch before it
+ * (see segment-layout). The identity of the last batch follows with the next append, or within
+ * 50 ms when none comes. A failed write or sync
  * is never retried: what the file then holds is unknown (ext4 shows the new bytes and has dropped
  * them), so the log refuses everything until it is opened, and read, again.
  */
@@ -15,9 +15,10 @@ import type { Disk } from '../../base/disk.js';
 import type { Clock, Timer } from '../../base/env.js';
 import { codeOf, messageOf } from '../../base/errors.js';
 import type { EventSink } from '../../base/events.js';
-import type { LogIndex, Term } from '../../base/ids.js';
+import type { ClusterVersion, LogIndex, Term } from '../../base/ids.js';
 import { MiB } from '../../base/bytes.js';
 import { entrySize, type Entry } from '../../raft/types.js';
+import { VERSION_2 } from '../base/protocol.js';
 import { EntryCache } from './entry-cache.js';
 import type { EntryTable } from './entry-table.js';
 import { LogError } from './errors.js';
@@ -114,6 +115,14 @@ export class DurableLog {
       const log = new DurableLog(env, chain, writer, table, options.cacheBytes ?? DEFAULT_CACHE_BYTES, resolution.commit);
       return { log, recovered: { commit: resolution.commit, tornEntries: resolution.cut?.entries ?? 0 } };
     });
+  }
+
+  /**
+   * The cluster is of `version`: what all its members can read may be written. Once is for good,
+   * after a restart too.
+   */
+  allow(version: ClusterVersion): void {
+    if (version >= VERSION_2) this.#chain.stripe();
   }
 
   /** Of the first entry that is here. */

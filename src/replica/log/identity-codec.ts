@@ -10,8 +10,8 @@
  *     per run of one term:  entries 4 | term 8
  *     then per entry:       record length 4 | record checksum 4
  *
- * Records begin at multiples of 8 and never move, so an identity area is read by looking at every
- * such place.
+ * Records begin at multiples of 8 and never move, so an area of identities alone is read by looking
+ * at every such place.
  */
 
 import { assert } from '../../base/assert.js';
@@ -19,13 +19,17 @@ import { crc32c } from '../../base/crc32c.js';
 import type { LogIndex, Term } from '../../base/ids.js';
 import type { Entry } from '../../raft/types.js';
 import { FLAG_RESET, getU53, putU53, type BatchContext } from './batch-codec.js';
+import { align8 } from './segment-layout.js';
 
-const IDENTITY_MAGIC = 0x3149_4c4b; // 'KLI1'
-const IDENTITY_HEADER = 64;
+export const IDENTITY_MAGIC = 0x3149_4c4b; // 'KLI1'
+export const IDENTITY_HEADER = 64;
 const RUN_BYTES = 12;
 const ENTRY_BYTES = 8;
 
 export interface BatchIdentity {
+  /** Where the identity itself begins and ends. */
+  readonly at: number;
+  readonly end: number;
   readonly sequence: number;
   /** Of the batch, in the same segment. */
   readonly offset: number;
@@ -43,7 +47,7 @@ export interface BatchIdentity {
  * of 8.
  */
 export function identityBound(count: number): number {
-  return (IDENTITY_HEADER + count * (RUN_BYTES + ENTRY_BYTES) + 7) & ~7;
+  return align8(IDENTITY_HEADER + count * (RUN_BYTES + ENTRY_BYTES));
 }
 
 /** Holds the identities that wait for the next write; they leave in one piece. */
@@ -99,7 +103,7 @@ export class IdentityEncoder {
     view.setUint32(start + 56, context.reset ? FLAG_RESET : 0, true);
     view.setUint32(start + 60, runs, true);
     view.setUint32(start + 4, crc32c(this.#bytes, seed, start + 8, at), true);
-    const end = (at + 7) & ~7;
+    const end = align8(at);
     assert(end - start <= identityBound(to - from), `R6 the identity of ${to - from} entries has room: ${end - start} bytes`);
     this.#bytes.fill(0, at, end);
     this.#length = end;
@@ -114,24 +118,25 @@ export class IdentityEncoder {
   }
 }
 
-/** Every sound identity of this generation in `bytes[start, end)`, and where the last one ends. */
-export function decodeIdentities(
-  bytes: Uint8Array, start: number, end: number, seed: number, generation: number,
-): { identities: BatchIdentity[]; usedTo: number } {
+/** Every sound identity of this generation in `bytes[start, end)`. */
+export function decodeIdentities(bytes: Uint8Array, start: number, end: number, seed: number, generation: number): BatchIdentity[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const identities: BatchIdentity[] = [];
-  let usedTo = start;
   for (let at = start; at + IDENTITY_HEADER <= end; ) {
-    const length = view.getUint32(at, true) === IDENTITY_MAGIC ? soundLength(bytes, view, at, end, seed, generation) : 0;
-    if (length === 0) {
-      at += 8;
-      continue;
-    }
-    identities.push(decodeOne(view, at));
-    at = (at + length + 7) & ~7;
-    usedTo = at;
+    const identity = decodeIdentity(bytes, view, at, end, seed, generation);
+    if (identity !== undefined) identities.push(identity);
+    at = identity?.end ?? at + 8;
   }
-  return { identities, usedTo };
+  return identities;
+}
+
+/** Undefined unless a sound identity of this generation stands at `at` and ends by `end`. */
+export function decodeIdentity(
+  bytes: Uint8Array, view: DataView, at: number, end: number, seed: number, generation: number,
+): BatchIdentity | undefined {
+  if (at + IDENTITY_HEADER > end || view.getUint32(at, true) !== IDENTITY_MAGIC) return undefined;
+  const length = soundLength(bytes, view, at, end, seed, generation);
+  return length === 0 ? undefined : decodeOne(view, at, align8(at + length));
 }
 
 /** 0 unless sound. */
@@ -141,7 +146,7 @@ function soundLength(bytes: Uint8Array, view: DataView, at: number, end: number,
   return view.getUint32(at + 4, true) === crc32c(bytes, seed, at + 8, at + length) ? length : 0;
 }
 
-function decodeOne(view: DataView, start: number): BatchIdentity {
+function decodeOne(view: DataView, start: number, end: number): BatchIdentity {
   const count = view.getUint32(start + 8, true);
   const runs = view.getUint32(start + 60, true);
   const terms: Term[] = [];
@@ -157,6 +162,8 @@ function decodeOne(view: DataView, start: number): BatchIdentity {
     checksums.push(view.getUint32(at + 4, true));
   }
   return {
+    at: start,
+    end,
     sequence: getU53(view, start + 24),
     offset: view.getUint32(start + 12, true),
     previousIndex: getU53(view, start + 32),

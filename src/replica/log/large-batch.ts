@@ -1,7 +1,7 @@
 /**
- * Writes a batch of one large entry where the next one goes, its data from where it is and in
- * slices, with other work between them: to sum up and copy it at once would keep heartbeats
- * waiting. The head comes last, so that a batch whose data is not all there has none.
+ * Writes a batch of one large entry at `offset`, its data from where it is and in slices, with
+ * other work between them: to sum up and copy it at once would keep heartbeats waiting. The head
+ * comes last, so that a batch whose data is not all there has none.
  */
 
 import { MiB } from '../../base/bytes.js';
@@ -13,16 +13,17 @@ import type { Segment } from './segment-store.js';
 const SLICE_BYTES = MiB;
 
 /** The length of the batch. */
-export async function writeLarge(encoder: BatchEncoder, segment: Segment, context: BatchContext, entry: Entry): Promise<number> {
-  const { file, seed, dataCursor } = segment;
+export async function writeLarge(
+  encoder: BatchEncoder, { file, seed }: Segment, offset: number, context: BatchContext, entry: Entry,
+): Promise<number> {
   const { data } = entry;
-  const dataAt = dataCursor + BATCH_HEADER + RECORD_HEADER;
+  const dataAt = offset + BATCH_HEADER + RECORD_HEADER;
   let crc = encoder.crcBeforeData(seed, entry);
   for (let at = 0; at < data.length; at += SLICE_BYTES) {
     const slice = data.subarray(at, at + SLICE_BYTES);
     crc = crc32c(slice, crc);
     await file.write(slice, dataAt + at);
   }
-  await file.write(encoder.encodeHead(context, seed, entry, crc), dataCursor);
+  await file.write(encoder.encodeHead(context, seed, entry, crc), offset);
   return BATCH_HEADER + RECORD_HEADER + data.length;
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { FaultDisk } from '../../base/disk/testing/fault-disk.js';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import { MiB } from '../../base/bytes.js';
+import type { OpenMode } from '../../base/disk.js';
 import { codeOf } from '../../base/errors.js';
 import type { Entry } from '../../raft/types.js';
 import type { DurableLog } from './durable-log.js';
@@ -59,6 +60,34 @@ describe('entries larger than a log segment', () => {
     await log.close();
     const again = await contents(disk);
     assert.deepEqual(again.shown, show(entries));
+    await again.log.close();
+  });
+
+  it('R3 older segments may go while the one that is written to is made larger', async () => {
+    const disk = new MemoryDisk();
+    let gate = Promise.resolve();
+    let open = (): void => undefined;
+    const slow = Object.create(disk, {
+      open: { value: (path: string, mode: OpenMode) => (path.endsWith('.tmp') ? gate : Promise.resolve()).then(() => disk.open(path, mode)) },
+    }) as MemoryDisk;
+    for (const name of ['sizeOf', 'readDirect', 'list', 'mkdir', 'rename', 'unlink', 'syncDir'] as const) {
+      Object.defineProperty(slow, name, { value: disk[name].bind(disk) });
+    }
+    const { log } = await openLog(slow, { cacheBytes: 1 });
+    for (let i = 0; i < 4; i++) await log.append(someEntries(i * 80 + 1, 80, 1, 200), i * 80);
+    await settled();
+    gate = new Promise<void>((resolve) => (open = resolve));
+    const appending = log.append(someEntries(321, 1, 1, LARGE), 320);
+    await settled();
+    await log.truncateBefore(200, 1);
+    assert.ok(log.firstIndex() > 1);
+    open();
+    await appending;
+    await log.append(someEntries(322, 100, 1, 200), 321);
+    const all = show(allEntries(log));
+    await log.close();
+    const again = await contents(disk);
+    assert.deepEqual(again.shown, all);
     await again.log.close();
   });
 

@@ -1,11 +1,14 @@
 /**
- * Turns appends into batches: which segment, which sequence number, which identities go along. R6
- * an identity leaves only after the sync of its batch returned: `#fresh` are those whose batch is
- * being written, `#pending` those whose batch is durable.
+ * Turns appends into batches: which segment and area, which sequence number, which identities go
+ * along. R6 an identity leaves only after the sync of its batch returned: `#fresh` are those whose
+ * batch is being written, `#pending` those whose batch is durable. And it goes to the other area
+ * than its batch: so all batches of one sync go to one area, and those of the next, with the
+ * identities before them, to the other (see segment-layout).
  */
 
 import { assert } from '../../base/assert.js';
 import { MiB } from '../../base/bytes.js';
+import { codeOf } from '../../base/errors.js';
 import type { LogIndex, Term } from '../../base/ids.js';
 import type { Entry } from '../../raft/types.js';
 import { BATCH_HEADER, BatchEncoder, RECORD_HEADER, recordLength, type BatchContext } from './batch-codec.js';
@@ -13,7 +16,7 @@ import type { EntryTable } from './entry-table.js';
 import { identityBound, IdentityEncoder } from './identity-codec.js';
 import type { SegmentChain } from './segment-chain.js';
 import { writeLarge } from './large-batch.js';
-import { align8 } from './segment-layout.js';
+import { align8, areaAt, otherArea, STRIPED, type AreaIndex } from './segment-layout.js';
 
 /** A batch holds at most this much unless a single entry is larger. */
 const MAX_BATCH_BYTES = 4 * MiB;
@@ -32,6 +35,10 @@ export class LogWriter {
   readonly #encoder = new BatchEncoder();
   #pending = new IdentityEncoder();
   #fresh = new IdentityEncoder();
+  /** Where the batches of the next sync go. */
+  #target: AreaIndex = 0;
+  /** Where the pending identities go: the other area than that of their batches. */
+  #pendingArea: AreaIndex = 1;
   /** Of the last batch: grows by one with each. */
   #sequence: number;
   /** The last sequence whose sync returned: synced <= sequence. */
@@ -61,6 +68,8 @@ export class LogWriter {
   async write(entries: readonly Entry[], before: LogIndex, beforeTerm: Term, commit: LogIndex): Promise<void> {
     assert(this.#fresh.length === 0 && this.#synced === this.#sequence, `R6 batch ${this.#sequence} is synced before the next append`);
     this.#placed = [];
+    await this.#renew();
+    this.#aim();
     let from = 0;
     let term = beforeTerm;
     while (from < entries.length) {
@@ -71,7 +80,6 @@ export class LogWriter {
       }
       const { index } = entries[to - 1] as Entry;
       assert(index === before + to, 'R3 an entry follows the one before');
-      this.#putIdentities();
       const offset = await this.#putBatch(this.#context(before + from, term, commit, false), entries, from, to);
       this.#placed.push({ generation: this.#chain.active.generation, offset, from, to });
       term = (entries[to - 1] as Entry).term;
@@ -98,9 +106,10 @@ export class LogWriter {
    * A batch without entries, and at once its identity: it must be known even if its bytes go bad.
    */
   async writeMark(index: LogIndex, term: Term, commit: LogIndex, snapshotThrough: LogIndex, reset: boolean): Promise<void> {
+    await this.#renew();
+    this.#aim();
     if (!this.#hasRoom(BATCH_HEADER, 0)) await this.#roll(BATCH_HEADER);
     this.#snapshotThrough = Math.max(this.#snapshotThrough, snapshotThrough);
-    this.#putIdentities();
     await this.#putBatch(this.#context(index, term, commit, reset), NO_ENTRIES, 0, 0);
     await this.#sync();
     await this.flush();
@@ -110,7 +119,7 @@ export class LogWriter {
   /** Makes the identities of durable batches durable. */
   async flush(): Promise<void> {
     if (!this.hasPending) return;
-    this.#putIdentities();
+    this.#putIdentities(this.#pendingArea);
     await this.#chain.active.file.sync();
   }
 
@@ -133,37 +142,59 @@ export class LogWriter {
     return to;
   }
 
+  /** Also for the identities that the batch will have. */
   #hasRoom(batchBytes: number, entries: number): boolean {
-    const { layout, dataCursor, identityCursor } = this.#chain.active;
-    const waiting = this.#pending.length + this.#fresh.length;
-    return dataCursor + batchBytes <= layout.dataEnd && identityCursor + waiting + identityBound(entries) <= layout.identityEnd;
+    const { layout, cursors } = this.#chain.active;
+    const [target, other] = [this.#target, otherArea(this.#target)];
+    const front = layout.format === STRIPED ? this.#pending.length : 0;
+    const waiting = this.#pending.length - front + this.#fresh.length;
+    return cursors[target] + front + batchBytes <= layout.areas[target].end
+      && cursors[other] + waiting + identityBound(entries) <= layout.areas[other].end;
   }
 
+  /**
+   * Into which area the batches of the next sync go: in a striped segment to where the identities
+   * that wait belong, and else to where there is more room.
+   */
+  #aim(): void {
+    const { layout, cursors } = this.#chain.active;
+    if (layout.format !== STRIPED) this.#target = 0;
+    else if (this.hasPending) this.#target = this.#pendingArea;
+    else this.#target = layout.dataEnd - cursors[0] >= layout.identityEnd - cursors[1] ? 0 : 1;
+  }
+
+  /** The batch and, before it, what of identities waits: in a striped segment in one piece. */
   async #putBatch(context: BatchContext, entries: readonly Entry[], from: number, to: number): Promise<number> {
     const segment = this.#chain.active;
-    const offset = segment.dataCursor;
+    const { cursors, layout } = segment;
+    const target = this.#target;
     const large = entries[from];
-    let length: number;
-    if (to === from + 1 && large !== undefined && large.data.length > MAX_BATCH_BYTES) {
-      length = await writeLarge(this.#encoder, segment, context, large);
+    const isLarge = to === from + 1 && large !== undefined && large.data.length > MAX_BATCH_BYTES;
+    const together = layout.format === STRIPED && !isLarge;
+    if (!together && this.hasPending) this.#putIdentities(this.#pendingArea);
+    const offset = cursors[target] + this.#pending.length;
+    assert(areaAt(layout, offset) === target, `R6 a batch keeps to its area, at ${offset}`);
+    let end: number;
+    if (isLarge) {
+      end = offset + (await writeLarge(this.#encoder, segment, offset, context, large));
     } else {
-      const bytes = this.#encoder.encode(context, segment.seed, entries, from, to);
-      segment.file.writeSync(bytes, offset);
-      length = bytes.length;
+      const bytes = this.#encoder.encode(context, segment.seed, entries, from, to, this.#pending.view());
+      segment.file.writeSync(bytes, cursors[target]);
+      end = cursors[target] + bytes.length;
+      this.#pending.clear();
     }
-    segment.dataCursor = align8(offset + length);
-    assert(segment.dataCursor <= segment.layout.dataEnd, 'R6 batches keep to the data area');
+    cursors[target] = align8(end);
+    assert(cursors[target] <= layout.areas[target].end, 'R6 batches keep to their area');
     this.#sequence = context.sequence;
     this.#fresh.add(context, segment.seed, offset, entries, from, to, this.#encoder.lengths, this.#encoder.checksums);
     return offset;
   }
 
-  #putIdentities(): void {
-    if (this.#pending.length === 0) return;
-    const segment = this.#chain.active;
-    assert(segment.identityCursor + this.#pending.length <= segment.layout.identityEnd, 'R6 identities keep to their area');
-    segment.file.writeSync(this.#pending.view(), segment.identityCursor);
-    segment.identityCursor += this.#pending.length;
+  #putIdentities(area: AreaIndex): void {
+    const { layout, cursors, file } = this.#chain.active;
+    assert(cursors[area] + this.#pending.length <= layout.areas[area].end, 'R6 identities keep to their area');
+    file.writeSync(this.#pending.view(), cursors[area]);
+    cursors[area] += this.#pending.length;
     this.#pending.clear();
   }
 
@@ -174,6 +205,23 @@ export class LogWriter {
     this.#synced = this.#sequence;
     assert(this.#pending.length === 0, 'R6 identities leave in order');
     [this.#pending, this.#fresh] = [this.#fresh, this.#pending];
+    this.#pendingArea = otherArea(this.#target);
+  }
+
+  /**
+   * What is not yet full but of an older format is written no further if there is room for another
+   * segment, which is of the format that the cluster's version allows. One that was made for a
+   * large entry ends with it.
+   */
+  async #renew(): Promise<void> {
+    const { active, outdated } = this.#chain;
+    if (!outdated) return;
+    if (active.empty) return this.#chain.reformatActive();
+    try {
+      await this.#rollOn();
+    } catch (error) {
+      if (codeOf(error) !== 'NO_SPACE') throw error;
+    }
   }
 
   /**
@@ -182,8 +230,12 @@ export class LogWriter {
    * same file. An empty one that has no room for a batch of `batchBytes` gives way to a larger one.
    */
   async #roll(batchBytes: number): Promise<void> {
-    const { active } = this.#chain;
-    if (active.dataCursor === active.layout.dataStart) return this.#chain.enlargeActive(batchBytes);
+    if (this.#chain.active.empty) await this.#chain.enlargeActive(batchBytes);
+    else await this.#rollOn();
+    this.#aim();
+  }
+
+  async #rollOn(): Promise<void> {
     if (this.#fresh.length > 0) await this.#sync();
     await this.flush();
     await this.#chain.roll();

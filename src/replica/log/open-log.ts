@@ -11,14 +11,13 @@ import type { Keep } from '../../base/acquiring.js';
 import { assert } from '../../base/assert.js';
 import type { Disk } from '../../base/disk.js';
 import type { EventSink } from '../../base/events.js';
-import { BATCH_HEADER } from './batch-codec.js';
 import type { EntryTable } from './entry-table.js';
 import { LogError } from './errors.js';
-import { identityBound, IdentityEncoder } from './identity-codec.js';
 import { resolve, type Cut, type Evidence, type Fault, type Resolution } from './resolve.js';
-import { endOf, PAGE, scanSegment, type BatchFact, type SegmentScan } from './scan.js';
-import { encodeHeader, generationOf, HEADER_BYTES, segmentName } from './segment-layout.js';
+import { freeFrom, PAGE, scanSegment, type SegmentScan } from './scan.js';
+import { areaAt, encodeHeader, generationOf, HEADER_BYTES, segmentName } from './segment-layout.js';
 import { Segment, zeroRange, type SegmentStore } from './segment-store.js';
+import { vouch } from './vouch.js';
 
 export interface LogContents {
   /** In use, oldest first; the last one is written to. */
@@ -107,12 +106,8 @@ async function repair(
   }
   await zeroCut([...segments, ...prepared], resolution.cut);
   const active = segments.at(-1);
-  if (active !== undefined) {
-    const scan = scans.find(({ generation }) => generation === active.generation);
-    const batch = resolution.kept.at(-1);
-    if (batch !== undefined) active.dataCursor = endOf(batch);
-    active.identityCursor = scan?.identityCursor ?? active.identityCursor;
-  }
+  const scan = scans.find(({ generation }) => generation === active?.generation);
+  if (active !== undefined && scan !== undefined) [active.cursors[0], active.cursors[1]] = freeFrom(scan, resolution.kept);
   assert(prepared.every((segment) => segment.generation > last), `R6 what comes next lies behind segment ${last}`);
   for (const { file } of [...segments, ...prepared]) await file.sync();
   if (active !== undefined) await vouch(active, resolution.kept);
@@ -122,7 +117,7 @@ async function repair(
 async function restoreShape(segment: Segment, scan: SegmentScan): Promise<void> {
   const { bytes } = segment.layout;
   if (!scan.sizeGood) await segment.file.truncate(bytes);
-  const header = encodeHeader({ generation: scan.generation, segmentBytes: bytes });
+  const header = encodeHeader({ format: scan.layout.format, generation: scan.generation, segmentBytes: bytes });
   await segment.file.write(header, 0);
   await segment.file.write(header, bytes - HEADER_BYTES);
 }
@@ -140,27 +135,6 @@ async function zeroUnreadable({ file, layout }: Segment, { unreadable }: Segment
 async function zeroCut(segments: readonly Segment[], cut: Cut | undefined): Promise<void> {
   const segment = segments.find(({ generation }) => generation === cut?.generation);
   if (cut === undefined || segment === undefined) return;
-  await zeroRange(segment.file, cut.offset, segment.layout.dataEnd);
-}
-
-/**
- * Entries that stay count for votes and acknowledgements from now on, so from now on there is proof
- * of them.
- */
-async function vouch(active: Segment, kept: readonly BatchFact[]): Promise<void> {
-  const encoder = new IdentityEncoder();
-  for (const batch of kept) {
-    const { records, offset } = batch;
-    // Bad records here are such that were replaced later.
-    if (batch.generation !== active.generation || batch.identified || records.some((record) => !record.good)) continue;
-    if (active.identityCursor + encoder.length + identityBound(records.length) > active.layout.identityEnd) break;
-    assert(offset + BATCH_HEADER <= active.dataCursor, 'R6 an identity is written for a batch that stays');
-    const lengths = Uint32Array.from(records, (record) => record.length);
-    const checksums = Uint32Array.from(records, (record) => record.checksum);
-    encoder.add(batch, active.seed, offset, records, 0, records.length, lengths, checksums);
-  }
-  if (encoder.length === 0) return;
-  active.file.writeSync(encoder.view(), active.identityCursor);
-  active.identityCursor += encoder.length;
-  await active.file.sync();
+  const { areas } = segment.layout;
+  await zeroRange(segment.file, cut.offset, areas[areaAt(segment.layout, cut.offset)].end);
 }

@@ -10,8 +10,10 @@ import { decodeRecordHead, RECORD_HEADER } from './batch-codec.js';
 import type { EntryPlace, EntryTable } from './entry-table.js';
 import { LogError } from './errors.js';
 import type { SegmentChain } from './segment-chain.js';
+import { areaAt } from './segment-layout.js';
+import type { Segment } from './segment-store.js';
 
-/** Bytes of one read, unless a single record is larger. */
+/** Bytes of what is read at once, unless a single record is larger. */
 const READ_BYTES = 1024 * 1024;
 
 /** [lo, hi): as many as fit into `maxBytes`, at least one. */
@@ -19,8 +21,8 @@ export function readEntries(chain: SegmentChain, table: EntryTable, lo: LogIndex
   const out: Entry[] = [];
   let total = 0;
   for (let index = lo; index < hi; ) {
-    const run = runFrom(table, index, hi, Math.min(READ_BYTES, maxBytes - total + RECORD_HEADER));
-    for (const entry of readRun(chain, table, index, run)) {
+    const run = runFrom(chain, table, index, hi, Math.min(READ_BYTES, maxBytes - total + RECORD_HEADER));
+    for (const entry of readRun(table, index, run)) {
       total += entrySize(entry);
       if (total > maxBytes && out.length > 0) return out;
       out.push(entry);
@@ -31,36 +33,50 @@ export function readEntries(chain: SegmentChain, table: EntryTable, lo: LogIndex
   return out;
 }
 
+/** What is read of one area at once. */
+interface Stretch {
+  readonly start: number;
+  end: number;
+}
+
+interface Run {
+  readonly segment: Segment;
+  readonly places: EntryPlace[];
+  /** By area: all places lie in them. */
+  readonly stretches: [Stretch | undefined, Stretch | undefined];
+}
+
 /**
- * Records that one read covers: in one segment, one behind the other, within `bytes`; at least one.
+ * Records that one read of each area covers: in one segment, one behind the other there, within
+ * `bytes` in all; at least one.
  */
-function runFrom(table: EntryTable, from: LogIndex, hi: LogIndex, bytes: number): EntryPlace[] {
+function runFrom(chain: SegmentChain, table: EntryTable, from: LogIndex, hi: LogIndex, bytes: number): Run {
   const first = table.place(from);
-  const run = [first];
-  for (let index = from + 1; index < hi; index++) {
+  assert(first.offset >= 0, `R6 a log with entries whose place is not known is not opened: ${from}`);
+  const run: Run = { segment: chain.segment(first.generation), places: [], stretches: [undefined, undefined] };
+  let taken = 0;
+  for (let index = from; index < hi; index++) {
     const place = table.place(index);
-    if (place.generation !== first.generation || place.offset + place.length - first.offset > bytes) break;
-    run.push(place);
+    if (place.generation !== first.generation) break;
+    const area = areaAt(run.segment.layout, place.offset);
+    const stretch = (run.stretches[area] ??= { start: place.offset, end: place.offset });
+    const end = place.offset + place.length;
+    // Places ascend, but for entries that lie where a fault put them.
+    if (place.offset < stretch.end && index > from) break;
+    taken += end - stretch.end;
+    if (taken > bytes && index > from) break;
+    stretch.end = end;
+    run.places.push(place);
   }
   return run;
 }
 
-function readRun(chain: SegmentChain, table: EntryTable, from: LogIndex, run: readonly EntryPlace[]): Entry[] {
-  const first = run[0] as EntryPlace;
-  const last = run[run.length - 1] as EntryPlace;
-  assert(first.offset >= 0 && last.generation === first.generation, `R6 a log with entries whose place is not known is not opened: ${from}`);
-  const segment = chain.segment(first.generation);
-  const bytes = new Uint8Array(last.offset + last.length - first.offset);
-  let failure: unknown;
-  try {
-    if (segment.file.readSync(bytes, first.offset) < bytes.length) failure = 'the file is too short';
-  } catch (error) {
-    failure = error;
-    segment.worn = true;
-  }
-  const view = new DataView(bytes.buffer);
-  return run.map((place, i): Entry => {
-    const at = place.offset - first.offset;
+function readRun(table: EntryTable, from: LogIndex, { segment, places, stretches }: Run): Entry[] {
+  const read = stretches.map((stretch) => readStretch(segment, stretch ?? { start: 0, end: 0 }));
+  return places.map((place, i): Entry => {
+    const area = areaAt(segment.layout, place.offset);
+    const { bytes, view, failure } = read[area] as Bytes;
+    const at = place.offset - (stretches[area] as Stretch).start;
     const index = from + i;
     const head = failure === undefined ? decodeRecordHead(bytes, view, at, at + place.length, segment.seed) : undefined;
     const term = table.term(index);
@@ -72,4 +88,22 @@ function readRun(chain: SegmentChain, table: EntryTable, from: LogIndex, run: re
     }
     return { index, term, type: head.type, data: bytes.subarray(at + RECORD_HEADER, at + RECORD_HEADER + head.dataLength) };
   });
+}
+
+interface Bytes {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  readonly failure: unknown;
+}
+
+function readStretch(segment: Segment, { start, end }: Stretch): Bytes {
+  const bytes = new Uint8Array(end - start);
+  const view = new DataView(bytes.buffer);
+  try {
+    const short = bytes.length > 0 && segment.file.readSync(bytes, start) < bytes.length;
+    return { bytes, view, failure: short ? 'the file is too short' : undefined };
+  } catch (failure) {
+    segment.worn = true;
+    return { bytes, view, failure };
+  }
 }

@@ -20,7 +20,8 @@
 import { assert } from '../../base/assert.js';
 import type { LogIndex, Term } from '../../base/ids.js';
 import { EntryTable } from './entry-table.js';
-import { endOf, type BatchFact, type SegmentScan } from './scan.js';
+import { freeFrom, type BatchFact, type SegmentScan } from './scan.js';
+import { areaAt } from './segment-layout.js';
 
 export interface Fault {
   readonly index: LogIndex;
@@ -132,11 +133,10 @@ class Resolver {
     }
   }
 
-  /** From where the last kept batch ends: what is missing before `batch` goes too. */
+  /** From where what stays ends: what is missing before `batch` goes too. */
   #cutFrom(batch: BatchFact, batches: readonly BatchFact[]): void {
-    const last = this.#kept.at(-1);
-    const start = this.#scans.find((scan) => scan.generation === batch.generation)?.layout.dataStart ?? batch.offset;
-    const offset = last?.generation === batch.generation ? endOf(last) : start;
+    const scan = this.#scans.find(({ generation }) => generation === batch.generation);
+    const offset = scan === undefined ? batch.offset : freeFrom(scan, this.#kept)[areaAt(scan.layout, batch.offset)];
     let entries = 0;
     for (const other of batches) if (other.sequence >= batch.sequence) entries += other.records.length;
     this.#cut = { generation: batch.generation, offset, entries };

@@ -8,8 +8,12 @@ import type { Disk } from '../../base/disk.js';
 import { DiskError } from '../../base/errors.js';
 import type { Term } from '../../base/ids.js';
 import { BATCH_HEADER, BATCH_MAGIC, decodeBatchHeader, decodeRecordHead, RECORD_HEADER, type BatchContext, type BatchHeader } from './batch-codec.js';
-import { decodeIdentities, type BatchIdentity } from './identity-codec.js';
-import { align8, decodeHeader, generationSeed, HEADER_BYTES, layoutOf, MAX_SEGMENT_BYTES, type SegmentLayout } from './segment-layout.js';
+import { findIdentities } from './find-identities.js';
+import type { BatchIdentity } from './identity-codec.js';
+import {
+  align8, APART, areaAt, decodeHeader, generationSeed, HEADER_BYTES, layoutOf, MAX_SEGMENT_BYTES, STRIPED, type Area, type SegmentHeader,
+  type SegmentLayout,
+} from './segment-layout.js';
 
 export interface RecordFact {
   /** -1 where it cannot be known. */
@@ -32,10 +36,10 @@ export interface BatchFact extends BatchContext {
 export interface SegmentScan {
   readonly generation: number;
   readonly layout: SegmentLayout;
-  /** In the order of their offsets. */
+  /** In the order of their sequence numbers. */
   readonly batches: readonly BatchFact[];
-  /** The end of the last identity. */
-  readonly identityCursor: number;
+  /** By area: the end of the last identity there; where the area begins if there is none. */
+  readonly identityEnds: readonly [number, number];
   /** What is wrong with the file as a whole, for people. */
   readonly oddities: readonly string[];
   /** Offsets of the pages that could not be read; they count as zero. */
@@ -55,21 +59,33 @@ export async function scanSegment(disk: Disk, path: string, generation: number, 
   const unreadable: number[] = [];
   let bytes = await readAll(disk, path, Math.min(size, MAX_SEGMENT_BYTES), unreadable);
   for (const page of unreadable) oddities.push(`bytes ${page} to ${page + PAGE} cannot be read`);
-  const layout = layoutOf(segmentBytesOf(bytes, generation, usualBytes));
-  const headers = [0, layout.bytes - HEADER_BYTES].filter((at) => decodeHeader(bytes, at)?.generation === generation).length;
-  const wrecked = headers === 0 || size < layout.identityEnd;
-  if (headers < 2) oddities.push('a header is damaged');
+  const layout = findLayout(bytes, generation, usualBytes);
+  const headers = soundHeaders(bytes, generation, layout.bytes);
+  const headersGood = headers.length === 2 && headers.every(({ format }) => format === layout.format);
+  const wrecked = headers.length === 0 || size < layout.identityEnd;
+  if (headers.length < 2) oddities.push('a header is damaged');
   if (size !== layout.bytes) {
     oddities.push(`the file has ${size} bytes instead of ${layout.bytes}`);
-    const whole = new Uint8Array(layout.bytes);
-    whole.set(bytes.subarray(0, layout.bytes));
-    bytes = whole;
+    bytes = sized(bytes, layout.bytes);
   }
-  const seed = generationSeed(generation);
-  const { identities, usedTo } = decodeIdentities(bytes, layout.identityStart, layout.identityEnd, seed, generation);
-  const batches = scanBatches(bytes, layout, generation, seed, identities);
-  const sizeGood = size === layout.bytes;
-  return { generation, layout, batches, identityCursor: usedTo, oddities, unreadable, headersGood: headers === 2, sizeGood, wrecked };
+  const { batches, identityEnds } = readAreas(bytes, layout, generation);
+  // A change of an empty segment's format that a crash cut off is no damage.
+  if (headers.length === 2 && !headersGood && batches.length > 0) oddities.push('its headers differ');
+  return { generation, layout, batches, identityEnds, oddities, unreadable, headersGood, sizeGood: size === layout.bytes, wrecked };
+}
+
+/**
+ * By area: where the next record goes behind the batches that are `kept` and all identities. What
+ * lies behind is free.
+ */
+export function freeFrom({ generation, layout, identityEnds }: SegmentScan, kept: readonly BatchFact[]): [number, number] {
+  const free: [number, number] = [...identityEnds];
+  for (const batch of kept) {
+    if (batch.generation !== generation) continue;
+    const area = areaAt(layout, batch.offset);
+    free[area] = Math.max(free[area], endOf(batch));
+  }
+  return free;
 }
 
 /** Of the page that a bad sector takes with it. */
@@ -104,10 +120,30 @@ async function readInto(disk: Disk, path: string, out: Uint8Array, at: number, l
 }
 
 /**
+ * A header says how the file was made. With both gone, or where they differ because a change of an
+ * empty segment's format did not reach the medium whole, it is of the format in which more of it
+ * can be read.
+ */
+export function findLayout(bytes: Uint8Array, generation: number, usualBytes: number): SegmentLayout {
+  const segmentBytes = segmentBytesOf(bytes, generation, usualBytes);
+  const headers = soundHeaders(bytes, generation, segmentBytes);
+  const [one, two = one] = headers;
+  if (one !== undefined && one.format === two?.format) return layoutOf(segmentBytes, one.format);
+  const whole = sized(bytes, segmentBytes);
+  const readable = (layout: SegmentLayout): number => {
+    const { batches } = readAreas(whole, layout, generation);
+    return batches.reduce((sum, { identified, records }) => sum + 1 + (identified ? 1 : 0) + records.filter(({ good }) => good).length, 0);
+  };
+  const [apart, striped] = [layoutOf(segmentBytes, APART), layoutOf(segmentBytes, STRIPED)];
+  const more = readable(striped) - readable(apart);
+  return more > 0 || (more === 0 && headers.length === 2) ? striped : apart;
+}
+
+/**
  * A header says how large the file was made; with both gone it is as large as the others, or was
  * made for a large entry and is as large as it is.
  */
-export function segmentBytesOf(bytes: Uint8Array, generation: number, usualBytes: number): number {
+function segmentBytesOf(bytes: Uint8Array, generation: number, usualBytes: number): number {
   for (const at of [0, bytes.length - HEADER_BYTES, usualBytes - HEADER_BYTES]) {
     const header = decodeHeader(bytes, at);
     if (header?.generation === generation) return header.segmentBytes;
@@ -115,20 +151,43 @@ export function segmentBytesOf(bytes: Uint8Array, generation: number, usualBytes
   return bytes.length > usualBytes && bytes.length % HEADER_BYTES === 0 ? bytes.length : usualBytes;
 }
 
+function soundHeaders(bytes: Uint8Array, generation: number, segmentBytes: number): SegmentHeader[] {
+  const headers = [0, segmentBytes - HEADER_BYTES].map((at) => decodeHeader(bytes, at));
+  return headers.filter((header) => header?.generation === generation) as SegmentHeader[];
+}
+
+function sized(bytes: Uint8Array, size: number): Uint8Array {
+  if (bytes.length === size) return bytes;
+  const whole = new Uint8Array(size);
+  whole.set(bytes.subarray(0, size));
+  return whole;
+}
+
+function readAreas(bytes: Uint8Array, layout: SegmentLayout, generation: number): Pick<SegmentScan, 'batches' | 'identityEnds'> {
+  const seed = generationSeed(generation);
+  const identities = findIdentities(bytes, layout, seed, generation);
+  const identityEnds: [number, number] = [layout.dataStart, layout.identityStart];
+  for (const { at, end } of identities) identityEnds[areaAt(layout, at)] = end;
+  const holdBatches = layout.format === STRIPED ? layout.areas : [layout.areas[0]];
+  const batches = holdBatches.flatMap((area) => scanBatches(bytes, area, generation, seed, identities));
+  return { batches: batches.sort((a, b) => a.sequence - b.sequence), identityEnds };
+}
+
 function scanBatches(
-  bytes: Uint8Array, layout: SegmentLayout, generation: number, seed: number, identities: readonly BatchIdentity[],
+  bytes: Uint8Array, { start, end }: Area, generation: number, seed: number, identities: readonly BatchIdentity[],
 ): BatchFact[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const byOffset = new Map(identities.map((identity) => [identity.offset, identity]));
-  const area = bytes.subarray(0, layout.dataEnd);
+  const endByPlace = new Map(identities.map((identity) => [identity.at, identity.end]));
+  const area = bytes.subarray(0, end);
+  const view = new DataView(area.buffer, area.byteOffset, area.byteLength);
   const batches: BatchFact[] = [];
-  for (let at = layout.dataStart; at + BATCH_HEADER <= layout.dataEnd; ) {
+  for (let at = start; at + BATCH_HEADER <= end; ) {
     const identity = byOffset.get(at);
     const read = view.getUint32(at, true) === BATCH_MAGIC ? decodeBatchHeader(area, view, at, seed, generation) : undefined;
-    const fits = read !== undefined && at + BATCH_HEADER + read.length <= layout.dataEnd;
+    const fits = read !== undefined && at + BATCH_HEADER + read.length <= end;
     const header = fits && (identity === undefined || identity.sequence === read.sequence) ? read : undefined;
     if (header === undefined && identity === undefined) {
-      at += 8;
+      at = endByPlace.get(at) ?? at + 8;
       continue;
     }
     const fact = identity === undefined

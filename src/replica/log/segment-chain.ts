@@ -9,6 +9,7 @@ import { assert, must } from '../../base/assert.js';
 import { codeOf, messageOf } from '../../base/errors.js';
 import type { EventSink } from '../../base/events.js';
 import { LogError } from './errors.js';
+import { STRIPED } from './segment-layout.js';
 import type { Segment, SegmentStore } from './segment-store.js';
 
 const PREPARED = 2;
@@ -35,6 +36,8 @@ export class SegmentChain {
   /** The files of new segments are kept with `keep`; the chain closes them as all others. */
   static async open(store: SegmentStore, events: EventSink, segments: Segment[], prepared: Segment[], keep: Keep): Promise<SegmentChain> {
     const chain = new SegmentChain(store, events, segments, prepared);
+    // Once there was a striped one, the version of the cluster allows it.
+    if ([...segments, ...prepared].some(({ layout }) => layout.format === STRIPED)) store.useFormat(STRIPED);
     const prepare = async (generation: number): Promise<Segment> => {
       const segment = await store.prepare(generation);
       keep(segment.file);
@@ -49,6 +52,16 @@ export class SegmentChain {
 
   get active(): Segment {
     return this.#segments[this.#segments.length - 1] as Segment;
+  }
+
+  /** From now on segments are striped. */
+  stripe(): void {
+    this.#store.useFormat(STRIPED);
+  }
+
+  /** The segment that is written to is of another format than those that are made now. */
+  get outdated(): boolean {
+    return this.active.layout.format !== this.#store.layout.format;
   }
 
   /**
@@ -76,6 +89,18 @@ export class SegmentChain {
     assert(next.generation > this.active.generation, `R6 generations grow: ${next.generation} after ${this.active.generation}`);
     this.#segments.push(next);
     this.#prepareAhead();
+    if (this.outdated) await this.reformatActive();
+  }
+
+  /** The segment that is written to, and nothing was written to yet, gets the format of today. */
+  async reformatActive(): Promise<void> {
+    this.#replaceActive(await this.#store.reformat(this.active, this.#store.layout.format));
+  }
+
+  /** The oldest may have been dropped in the meantime. */
+  #replaceActive(segment: Segment): void {
+    assert(this.active.generation === segment.generation, `R6 segment ${segment.generation} keeps its place`);
+    this.#segments[this.#segments.length - 1] = segment;
   }
 
   /**
@@ -85,11 +110,10 @@ export class SegmentChain {
   async enlargeActive(batchBytes: number): Promise<void> {
     const { active } = this;
     try {
-      this.#segments[this.#segments.length - 1] = await this.#store.enlarge(active, batchBytes);
+      this.#replaceActive(await this.#store.enlarge(active, batchBytes));
     } catch (error) {
       throw wantOfRoom(error);
     }
-    assert(this.active.generation === active.generation, `R6 segment ${active.generation} keeps its place`);
   }
 
   /**

@@ -1,22 +1,41 @@
 /**
- * How a segment file is divided. Entries grow in the data area, their identity records in an area
- * of its own:
+ * How a segment file is divided: two areas, far apart, and a header at both ends. The file's format
+ * says what the areas hold.
+ *
+ *     format 1, apart: entries grow in the first area, their identity records in the second
  *
  *     0         4 KiB                    11 MiB     12 MiB                 16 MiB - 4 KiB  16 MiB
  *     +---------+------------------------+----------+----------------------+---------------+
- *     | header  | data: batch | batch .. | gap: not | identities: id | ..  | header (copy) |
- *     |         |   n-1         n        | used     |  n-1 (after its sync)|               |
+ *     | header  | batch | batch | ..     | gap: not | id | id | ..         | header (copy) |
+ *     |         |  n-1      n            | used     | n-2  n-1 (after its sync)            |
  *     +---------+------------------------+----------+----------------------+---------------+
  *
- * R6 no single damaged region of less than 1 MiB takes a batch and the proof that it existed: the
- * gap keeps them apart. The figures are those of the default 16 MiB; other sizes scale them: small
- * ones of tests, and the larger one that is made for an entry which an ordinary one has no room
- * for. Fixed areas rather than two that grow towards each other, so that recovery knows where to
- * look with both headers gone.
+ *     format 2, striped: both areas hold both; what is synced together goes to one area, and to the
+ *     other area than what was synced before it
+ *
+ *     0         4 KiB                  7.5 MiB    8.5 MiB                  16 MiB - 4 KiB  16 MiB
+ *     +---------+------------------------+----------+----------------------+---------------+
+ *     | header  | id | batch | id | batch| gap: not | id | batch | ..      | header (copy) |
+ *     |         | n-3  n-2    n-1   n    | used     | n-2  n-1             |               |
+ *     +---------+------------------------+----------+----------------------+---------------+
+ *
+ * R6 the identity of a batch lies in the other area than the batch, and no single damaged region of
+ * less than 1 MiB reaches from one area into the other: the gap keeps them apart. So none takes a
+ * batch and the proof that it existed. The rule of the FAST'18 paper on protocol-aware recovery
+ * asks for no more: a record of what was persisted, megabytes away, under the same sync, in either
+ * order. In a striped segment that record leaves in front of the next batch in one piece, so that a
+ * group commit writes one place of the device and not two. A page that goes bad takes batches n,
+ * n-2, n-4, .. and with them the identities of n-1, n-3, ..; those batches are sound themselves,
+ * and they, in the other area, have before them the identities of n-2, n-4, ..: only n, the last
+ * one, can be without, as in format 1. An idle log writes the identity of its last batch alone.
+ *
+ * The figures are those of the default 16 MiB; other sizes scale them: small ones of tests, and the
+ * larger one of format 1 that is made for an entry which an ordinary segment has no room for. Fixed
+ * areas rather than two that grow towards each other, so that recovery knows where to look.
  *
  * A file keeps its zero-filled blocks for life: it is recycled under a new name and a new
- * generation, never reused. The generation is part of every checksum in the file, so what an
- * earlier life left behind is never taken for a record.
+ * generation, and then in any format. The generation is part of every checksum in the file, so what
+ * an earlier life left behind is never taken for a record.
  */
 
 import { assert } from '../../base/assert.js';
@@ -30,41 +49,66 @@ export const HEADER_BYTES = 4096;
 export const MIN_SEGMENT_BYTES = 32 * 1024;
 export const MAX_SEGMENT_BYTES = 1024 * MiB;
 const HEADER_MAGIC = 0x474c534b; // 'KSLG'
-const FORMAT_VERSION = 1;
 const HEADER_USED = 28;
 
-export interface SegmentLayout {
-  readonly bytes: number;
-  /** [dataStart, dataEnd) holds batches. */
-  readonly dataStart: number;
-  readonly dataEnd: number;
-  /** [identityStart, identityEnd) holds identity records; the copy of the header follows. */
-  readonly identityStart: number;
-  readonly identityEnd: number;
+/** 2 is written from version 2 of the cluster on. */
+export type SegmentFormat = 1 | 2;
+export const APART: SegmentFormat = 1;
+export const STRIPED: SegmentFormat = 2;
+
+/** The first or the second. */
+export type AreaIndex = 0 | 1;
+
+export interface Area {
+  readonly start: number;
+  readonly end: number;
 }
 
-export function layoutOf(segmentBytes: number): SegmentLayout {
+export interface SegmentLayout {
+  readonly format: SegmentFormat;
+  readonly bytes: number;
+  /** [dataStart, dataEnd) is the first area. */
+  readonly dataStart: number;
+  readonly dataEnd: number;
+  /** [identityStart, identityEnd) is the second area; the copy of the header follows. */
+  readonly identityStart: number;
+  readonly identityEnd: number;
+  /** The same two. */
+  readonly areas: readonly [Area, Area];
+}
+
+export function layoutOf(segmentBytes: number, format: SegmentFormat = APART): SegmentLayout {
   assert(
     segmentBytes % HEADER_BYTES === 0 && segmentBytes >= MIN_SEGMENT_BYTES && segmentBytes <= MAX_SEGMENT_BYTES,
     `a log segment takes 32 KiB to 1 GiB in whole pages, got ${segmentBytes}`,
   );
-  const identityBytes = segmentBytes / 4;
   const gap = segmentBytes / 16;
-  const layout: SegmentLayout = {
-    bytes: segmentBytes,
-    dataStart: HEADER_BYTES,
-    dataEnd: align8(segmentBytes - identityBytes - gap),
-    identityStart: align8(segmentBytes - identityBytes),
-    identityEnd: segmentBytes - HEADER_BYTES,
-  };
+  const secondBytes = format === APART ? segmentBytes / 4 : (segmentBytes - gap) / 2;
+  const dataStart = HEADER_BYTES;
+  const dataEnd = align8(segmentBytes - secondBytes - gap);
+  const identityStart = align8(segmentBytes - secondBytes);
+  const identityEnd = segmentBytes - HEADER_BYTES;
   assert(
-    segmentBytes < DEFAULT_SEGMENT_BYTES || layout.identityStart - layout.dataEnd >= MiB,
+    segmentBytes < DEFAULT_SEGMENT_BYTES || identityStart - dataEnd >= MiB,
     'R6 identities are at least 1 MiB away from the entries they vouch for',
   );
-  return layout;
+  const areas = [{ start: dataStart, end: dataEnd }, { start: identityStart, end: identityEnd }] as const;
+  return { format, bytes: segmentBytes, dataStart, dataEnd, identityStart, identityEnd, areas };
 }
 
-/** Bytes of the smallest segment whose data area has room for one batch of `batchBytes`. */
+/** In which area `offset` lies; what lies before the second one counts as the first. */
+export function areaAt(layout: SegmentLayout, offset: number): AreaIndex {
+  return offset < layout.identityStart ? 0 : 1;
+}
+
+export function otherArea(area: AreaIndex): AreaIndex {
+  return area === 0 ? 1 : 0;
+}
+
+/**
+ * Bytes of the smallest segment of format 1 whose first area has room for one batch of so many
+ * bytes.
+ */
 export function segmentBytesFor(batchBytes: number): number {
   const pages = Math.ceil(((HEADER_BYTES + batchBytes) * (16 / 11)) / HEADER_BYTES);
   const bytes = Math.max(MIN_SEGMENT_BYTES, pages * HEADER_BYTES);
@@ -83,13 +127,14 @@ export function generationSeed(generation: number): number {
 }
 
 export interface SegmentHeader {
+  readonly format: SegmentFormat;
   readonly generation: number;
   readonly segmentBytes: number;
 }
 
 /** One page. Written twice, at both ends of the file. */
 export function encodeHeader(header: SegmentHeader): Uint8Array {
-  const out = new ByteWriter(HEADER_BYTES).u32(HEADER_MAGIC).u32(0).u32(FORMAT_VERSION).u53(header.generation).u53(header.segmentBytes);
+  const out = new ByteWriter(HEADER_BYTES).u32(HEADER_MAGIC).u32(0).u32(header.format).u53(header.generation).u53(header.segmentBytes);
   out.patchU32(4, crc32c(out.view(), 0, 8, HEADER_USED));
   return out.zeros(HEADER_BYTES - HEADER_USED).finish();
 }
@@ -103,8 +148,8 @@ export function decodeHeader(bytes: Uint8Array, at: number): SegmentHeader | und
   const input = new ByteReader(bytes.subarray(at, at + HEADER_USED), 'log segment header');
   if (input.u32() !== HEADER_MAGIC || input.u32() !== crc32c(bytes, 0, at + 8, at + HEADER_USED)) return undefined;
   const version = input.u32();
-  if (version !== FORMAT_VERSION) throw new CodecError(`log segment of format ${version} is not supported`, { version });
-  return { generation: input.u53(), segmentBytes: input.u53() };
+  if (version !== APART && version !== STRIPED) throw new CodecError(`log segment of format ${version} is not supported`, { version });
+  return { format: version, generation: input.u53(), segmentBytes: input.u53() };
 }
 
 export function segmentName(dir: string, generation: number): string {

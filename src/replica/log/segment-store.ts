@@ -11,7 +11,9 @@ import { assert } from '../../base/assert.js';
 import { MiB } from '../../base/bytes.js';
 import type { Disk, DiskFile } from '../../base/disk.js';
 import { codeOf } from '../../base/errors.js';
-import { encodeHeader, generationSeed, layoutOf, segmentBytesFor, segmentName, type SegmentLayout } from './segment-layout.js';
+import {
+  APART, encodeHeader, generationSeed, layoutOf, segmentBytesFor, segmentName, type SegmentFormat, type SegmentLayout,
+} from './segment-layout.js';
 
 /** Files kept for another life; what is beyond is deleted. */
 const MAX_SPARES = 2;
@@ -22,10 +24,8 @@ export class Segment {
   readonly seed: number;
   readonly layout: SegmentLayout;
   readonly file: DiskFile;
-  /** Where the next batch goes: only grows. */
-  dataCursor: number;
-  /** Where the next identity goes: only grows. */
-  identityCursor: number;
+  /** By area: where the next record goes. They only grow. */
+  readonly cursors: [number, number];
   /** Whether one of its batches is known to be durable. */
   durable = false;
   /**
@@ -39,22 +39,37 @@ export class Segment {
     this.seed = generationSeed(generation);
     this.layout = layout;
     this.file = file;
-    this.dataCursor = layout.dataStart;
-    this.identityCursor = layout.identityStart;
+    this.cursors = [layout.dataStart, layout.identityStart];
+  }
+
+  /** Nothing was ever written to it. */
+  get empty(): boolean {
+    return this.layout.areas.every(({ start }, area) => this.cursors[area] === start);
   }
 }
 
 export class SegmentStore {
   readonly dir: string;
-  readonly layout: SegmentLayout;
   readonly #disk: Disk;
+  readonly #segmentBytes: number;
+  #layout: SegmentLayout;
   /** Names of files that may become a segment again, at most MAX_SPARES. */
   readonly #spares: string[] = [];
 
   constructor(disk: Disk, dir: string, segmentBytes: number) {
     this.#disk = disk;
     this.dir = dir;
-    this.layout = layoutOf(segmentBytes);
+    this.#segmentBytes = segmentBytes;
+    this.#layout = layoutOf(segmentBytes, APART);
+  }
+
+  /** Of the segments that are made from now on. */
+  get layout(): SegmentLayout {
+    return this.#layout;
+  }
+
+  useFormat(format: SegmentFormat): void {
+    this.#layout = layoutOf(this.#segmentBytes, format);
   }
 
   /** Files that a crash left on their way in or out. */
@@ -65,23 +80,44 @@ export class SegmentStore {
   /** A durable segment file, ready to be written. */
   async prepare(generation: number): Promise<Segment> {
     assert(generation > 0, `R6 generations begin with 1, not with ${generation}`);
-    const temporary = (await this.#fromSpare(generation)) ?? (await this.#new(generation, this.layout.bytes));
+    const { layout } = this;
+    const temporary = (await this.#fromSpare(generation, layout)) ?? (await this.#new(generation, layout));
     const name = segmentName(this.dir, generation);
     await this.#disk.rename(temporary, name);
     await this.#disk.syncDir(this.dir);
-    return new Segment(generation, this.layout, await this.#disk.open(name, 'write'));
+    return new Segment(generation, layout, await this.#disk.open(name, 'write'));
+  }
+
+  /**
+   * The same file in another format, durably: nothing was ever written to it. A crash leaves
+   * headers that say the one or the other, or one of each, and all are right.
+   */
+  async reformat(empty: Segment, format: SegmentFormat): Promise<Segment> {
+    const { generation, file } = empty;
+    assert(empty.empty, `R6 segment ${generation} is empty`);
+    const layout = layoutOf(empty.layout.bytes, format);
+    const header = encodeHeader({ format, generation, segmentBytes: layout.bytes });
+    await file.write(header, layout.bytes - header.length);
+    await file.sync();
+    await file.write(header, 0);
+    await file.sync();
+    const segment = new Segment(generation, layout, file);
+    segment.worn = empty.worn;
+    return segment;
   }
 
   /**
    * A durable segment file in the place of `empty`, which nothing was ever written to, with room
-   * for a batch of `batchBytes`. A crash leaves the one or the other under that name.
+   * for a batch of `batchBytes` in its first area: of format 1, which has most there. A crash
+   * leaves the one or the other under that name.
    */
   async enlarge(empty: Segment, batchBytes: number): Promise<Segment> {
     const { generation, layout } = empty;
-    assert(empty.dataCursor === layout.dataStart && empty.identityCursor === layout.identityStart, `R6 segment ${generation} is empty`);
-    const larger = layoutOf(segmentBytesFor(batchBytes));
-    assert(larger.bytes > layout.bytes, `segment ${generation} grows, from ${layout.bytes} to ${larger.bytes} bytes`);
-    const temporary = await this.#new(generation, larger.bytes);
+    assert(empty.empty, `R6 segment ${generation} is empty`);
+    const larger = layoutOf(Math.max(segmentBytesFor(batchBytes), layout.bytes), APART);
+    assert(larger.dataEnd > layout.dataEnd, `the first area of segment ${generation} grows, from ${layout.dataEnd} to ${larger.dataEnd}`);
+    if (larger.bytes === layout.bytes) return this.reformat(empty, APART);
+    const temporary = await this.#new(generation, larger);
     const name = segmentName(this.dir, generation);
     await this.#disk.rename(temporary, name);
     await this.#disk.syncDir(this.dir);
@@ -93,10 +129,10 @@ export class SegmentStore {
    * Undefined: there is no spare, or those that there were are gone from the disk, which loses
    * nothing.
    */
-  async #fromSpare(generation: number): Promise<string | undefined> {
+  async #fromSpare(generation: number, layout: SegmentLayout): Promise<string | undefined> {
     for (let spare = this.#spares.pop(); spare !== undefined; spare = this.#spares.pop()) {
       try {
-        await this.#fill(spare, false, generation, this.layout.bytes);
+        await this.#fill(spare, false, generation, layout);
         return spare;
       } catch (error) {
         if (codeOf(error) !== 'NOT_FOUND') throw await this.#withdrawn(spare, error);
@@ -105,10 +141,10 @@ export class SegmentStore {
     return undefined;
   }
 
-  async #new(generation: number, bytes: number): Promise<string> {
+  async #new(generation: number, layout: SegmentLayout): Promise<string> {
     const path = `${this.dir}/new-${generation}.tmp`;
     try {
-      await this.#fill(path, true, generation, bytes);
+      await this.#fill(path, true, generation, layout);
       return path;
     } catch (error) {
       throw await this.#withdrawn(path, error);
@@ -139,11 +175,11 @@ export class SegmentStore {
     }
   }
 
-  async #fill(path: string, fresh: boolean, generation: number, bytes: number): Promise<void> {
+  async #fill(path: string, fresh: boolean, generation: number, { format, bytes }: SegmentLayout): Promise<void> {
     const file = await this.#disk.open(path, fresh ? 'create' : 'write');
     try {
       if (fresh) await zeroRange(file, 0, bytes);
-      const header = encodeHeader({ generation, segmentBytes: bytes });
+      const header = encodeHeader({ format, generation, segmentBytes: bytes });
       await file.write(header, 0);
       await file.write(header, bytes - header.length);
       await file.sync();

@@ -25,7 +25,7 @@ describe('another version', () => {
     const tree = { durable: manifest, latest: manifest, reset: () => undefined, collect: nothing };
     const member = new MemberState().serve();
     const options = {
-      tree, gate, applier, machine, store: { replace: nothing }, state: { load: () => undefined },
+      tree, gate, applier, machine, store: { replace: nothing }, log: { allow: () => undefined }, state: { load: () => undefined },
       truncation: { hold: () => undefined, release: () => undefined, running: undefined },
       reads: { applied: (flushed: number) => gate.applied(flushed) }, healing: { durableMoved: () => undefined },
       life: member.life, leadership: member.leadership,

@@ -141,10 +141,11 @@ export class VersionSwitch {
    * repair failed; true if another version is in place.
    */
   async loadMended(unrepaired: Unrepaired = () => Promise.resolve(false)): Promise<void> {
-    const { env, tree, state, healing, life } = this.#parts;
+    const { env, tree, log, state, healing, life } = this.#parts;
     for (;;) {
       try {
         state.load(tree.durable.flushed.index);
+        log.allow(state.version);
         return;
       } catch (error) {
         if (!(error instanceof StorageError) || life.ended) throw error;

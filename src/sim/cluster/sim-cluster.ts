@@ -186,12 +186,12 @@ export class SimCluster {
   }
 
   async #open(node: Node, process: Process): Promise<void> {
-    const { heartbeatMs, electionMs, logSegmentBytes, cacheBytes, tree } = this.#settings;
+    const { heartbeatMs, electionMs, logSegmentBytes, cacheBytes, tree, newestVersion } = this.#settings;
     const env = this.#env(node, process);
     const member = await openMember(env, {
       self: node.id, clusterId: CLUSTER_ID,
       members: this.#nodes.map(({ id }) => ({ id, name: `n${id}`, peerUrls: [`http://n${id}:2380`] })),
-      clientUrls: [], settings: tree, heartbeatMs, electionMs, logSegmentBytes, cacheBytes,
+      clientUrls: [], settings: tree, heartbeatMs, electionMs, logSegmentBytes, cacheBytes, newestVersion,
       // Entries are small: so other things happen in the middle of them, and elsewhere on each.
       sliceKeys: 1 + (node.id % 3),
       onFatal: (error) => {

@@ -71,7 +71,7 @@ export class PendingStrikes {
  */
 export function openDiskContext(of: Omit<DiskContext, 'pending'>): DiskContext {
   const { logSegmentBytes } = of.settings;
-  for (const { disk } of of.nodes) disk.structureOf = (path, offset) => structureAt(path, offset, logSegmentBytes, disk.sizeOf(path));
+  for (const { disk } of of.nodes) disk.structureOf = (path, offset) => structureAt(path, offset, logSegmentBytes, disk);
   return { ...of, pending: new PendingStrikes(of.world) };
 }
 

@@ -1,9 +1,12 @@
 /**
- * What lies at a place of a file, by its path and offset alone: log, hard state and manifest have
- * fixed areas.
+ * What lies at a place of a file, by its path and offset: log, hard state and manifest have fixed
+ * areas. Where entries and identities share one, what an identity does not begin at counts as
+ * entries.
  */
 
-import { layoutOf, HEADER_BYTES, MAX_SEGMENT_BYTES } from '../../replica/log/segment-layout.js';
+import { IDENTITY_MAGIC } from '../../replica/log/identity-codec.js';
+import { decodeHeader, layoutOf, HEADER_BYTES, MAX_SEGMENT_BYTES, STRIPED } from '../../replica/log/segment-layout.js';
+import type { SimDisk } from '../disk/sim-disk.js';
 import type { Structure } from '../model/fault.js';
 
 /** The file as a whole, also under a name that a fault gave it. */
@@ -21,16 +24,25 @@ export function fileStructure(path: string): Structure {
  * The part of the file at `offset`. Tables have none until they are whole: see {@link partOfTable}.
  * A segment is of `segmentBytes`, or larger, for a large entry: as large as the file is.
  */
-export function structureAt(path: string, offset: number, segmentBytes: number, fileBytes: number | undefined): Structure {
+export function structureAt(path: string, offset: number, segmentBytes: number, disk: Pick<SimDisk, 'medium'>): Structure {
   const file = fileStructure(path);
   if (file === 'manifest-file') return 'manifest-record';
   if (file === 'hardstate-file') return 'hardstate-slot';
-  return file === 'log-file' ? partOfLog(offset, segmentBytes, fileBytes ?? 0) : file;
+  return file === 'log-file' ? partOfLog(offset, segmentBytes, disk.medium(path) ?? NOTHING) : file;
 }
 
-function partOfLog(offset: number, segmentBytes: number, fileBytes: number): Structure {
-  const enlarged = fileBytes > segmentBytes && fileBytes % HEADER_BYTES === 0 && fileBytes <= MAX_SEGMENT_BYTES;
-  const layout = layoutOf(enlarged ? fileBytes : segmentBytes);
+const NOTHING = new Uint8Array(0);
+
+function partOfLog(offset: number, segmentBytes: number, bytes: Uint8Array): Structure {
+  const enlarged = bytes.length > segmentBytes && bytes.length % HEADER_BYTES === 0 && bytes.length <= MAX_SEGMENT_BYTES;
+  const layout = layoutOf(enlarged ? bytes.length : segmentBytes);
   if (offset < HEADER_BYTES || offset >= layout.identityEnd) return 'log-header';
-  return offset >= layout.identityStart ? 'log-identity' : 'log-record';
+  const header = decodeHeader(bytes, 0) ?? decodeHeader(bytes, layout.identityEnd);
+  if (header?.format !== STRIPED) return offset >= layout.identityStart ? 'log-identity' : 'log-record';
+  return beginsWith(bytes, offset, IDENTITY_MAGIC) ? 'log-identity' : 'log-record';
+}
+
+function beginsWith(bytes: Uint8Array, at: number, magic: number): boolean {
+  if (at + 4 > bytes.length) return false;
+  return new DataView(bytes.buffer, bytes.byteOffset + at, 4).getUint32(0, true) === magic;
 }

@@ -5,9 +5,12 @@
  */
 
 import { BATCH_HEADER, decodeBatchHeader, decodeRecordHead } from '../../replica/log/batch-codec.js';
-import { decodeIdentities, type BatchIdentity } from '../../replica/log/identity-codec.js';
-import { segmentBytesOf } from '../../replica/log/scan.js';
-import { align8, decodeHeader, generationOf, generationSeed, HEADER_BYTES, layoutOf, type SegmentLayout } from '../../replica/log/segment-layout.js';
+import { findIdentities } from '../../replica/log/find-identities.js';
+import type { BatchIdentity } from '../../replica/log/identity-codec.js';
+import { findLayout } from '../../replica/log/scan.js';
+import {
+  align8, areaAt, decodeHeader, generationOf, generationSeed, HEADER_BYTES, type SegmentLayout,
+} from '../../replica/log/segment-layout.js';
 import type { SimDisk } from '../disk/sim-disk.js';
 
 export interface BatchPlace {
@@ -37,8 +40,6 @@ export interface SegmentPlaces {
   readonly batches: readonly BatchPlace[];
 }
 
-const IDENTITY_MAGIC = 0x3149_4c4b;
-const IDENTITY_HEADER = 64;
 const NOTHING = new Uint8Array(0);
 
 /** Oldest first. */
@@ -56,7 +57,7 @@ export function readSegments(disk: SimDisk, segmentBytes: number): SegmentPlaces
 }
 
 function readSegment(path: string, generation: number, bytes: Uint8Array, segmentBytes: number): SegmentPlaces {
-  const layout = layoutOf(segmentBytesOf(bytes, generation, segmentBytes));
+  const layout = findLayout(bytes, generation, segmentBytes);
   const sizeGood = bytes.length === layout.bytes;
   const headerAt = [0, layout.identityEnd].filter((at) =>
     at + HEADER_BYTES <= bytes.length && decodeHeader(bytes, at)?.generation === generation);
@@ -65,32 +66,14 @@ function readSegment(path: string, generation: number, bytes: Uint8Array, segmen
 
 function readBatches(bytes: Uint8Array, generation: number, layout: SegmentLayout): BatchPlace[] {
   const seed = generationSeed(generation);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const batches: BatchPlace[] = [];
-  for (let at = layout.identityStart; at + IDENTITY_HEADER <= layout.identityEnd; ) {
-    const length = view.getUint32(at, true) === IDENTITY_MAGIC ? identityLength(view, at) : 0;
-    const identity = length > 0 && at + length <= layout.identityEnd
-      ? decodeIdentities(bytes, at, at + length, seed, generation).identities[0] : undefined;
-    if (identity === undefined) {
-      at += 8;
-      continue;
-    }
-    batches.push(batchOf(bytes, view, generation, seed, layout, identity, at, align8(length)));
-    at += align8(length);
-  }
-  return batches.sort((a, b) => a.offset - b.offset);
+  const identities = findIdentities(bytes, layout, seed, generation);
+  return identities.map((identity) => batchOf(bytes, generation, seed, layout, identity)).sort((a, b) => a.offset - b.offset);
 }
 
-function identityLength(view: DataView, at: number): number {
-  return IDENTITY_HEADER + view.getUint32(at + 8, true) * 8 + view.getUint32(at + 60, true) * 12;
-}
-
-function batchOf(
-  bytes: Uint8Array, view: DataView, generation: number, seed: number, layout: SegmentLayout,
-  identity: BatchIdentity, identityAt: number, identityBytes: number,
-): BatchPlace {
+function batchOf(bytes: Uint8Array, generation: number, seed: number, layout: SegmentLayout, identity: BatchIdentity): BatchPlace {
   const { offset, sequence, previousIndex, lengths, terms } = identity;
-  const area = bytes.subarray(0, layout.dataEnd);
+  const area = bytes.subarray(0, layout.areas[areaAt(layout, offset)].end);
+  const view = new DataView(area.buffer, area.byteOffset, area.byteLength);
   let whole = decodeBatchHeader(area, view, offset, seed, generation)?.sequence === sequence;
   let at = offset + BATCH_HEADER;
   const records = lengths.map((length, i) => {
@@ -102,6 +85,6 @@ function batchOf(
   });
   return {
     offset, length: align8(at) - offset, sequence, previousIndex, last: previousIndex + lengths.length, whole, records,
-    identityAt, identityLength: identityBytes,
+    identityAt: identity.at, identityLength: identity.end - identity.at,
   };
 }

@@ -13,7 +13,7 @@ import type { ArmedFault } from '../disk/sim-disk.js';
 import { clip, endOf, type Stretch } from './change.js';
 import { keepLooking, struck, type Part, type Strike } from './context.js';
 import type { Spread, Structure } from '../model/fault.js';
-import { readSegments } from './log-places.js';
+import { readSegments, type SegmentPlaces } from './log-places.js';
 import { isClean, manifestPath, readCopies, spareOf } from './manifest-places.js';
 import { coveredThrough, identityOf, identityRun, isCovered, runsOf } from './strike-log.js';
 import { smallFiles } from './strike-small.js';
@@ -146,7 +146,7 @@ function aimAt(strike: Strike, node: SimNode): Aim | undefined {
       const { logSegmentBytes } = context.settings;
       return {
         matches: (path, offset, length) => {
-          const partAt = (at: number): Structure => structureAt(path, at, logSegmentBytes, node.disk.sizeOf(path));
+          const partAt = (at: number): Structure => structureAt(path, at, logSegmentBytes, node.disk);
           return length > 0 && path.startsWith('log/') && touches(offset, length, structure, partAt);
         },
       };
@@ -213,19 +213,24 @@ function atManifestRecord(strike: Strike, node: SimNode): Aim | undefined {
 function atLogRead(strike: Strike, node: SimNode): Aim | undefined {
   const { random, structure, context, kind } = strike;
   const segments = readSegments(node.disk, context.settings.logSegmentBytes);
-  const places = segments.flatMap(({ path, batches, headerAt }): Place[] => {
-    if (structure === 'log-header') return headerAt.length < 2 ? [] : headerAt.map((offset) => ({ path, offset, length: 28 }));
+  const places = segments.flatMap((segment): Place[] => {
+    const { path, batches, headerAt } = segment;
+    if (structure === 'log-header') {
+      const length = kind === 'sticky-read-error' ? HEADER_BYTES : 28;
+      return headerAt.length < 2 ? [] : headerAt.map((offset) => ({ path, offset, length }));
+    }
+    const flushed = coveredThrough(strike, node);
     if (structure === 'log-identity') {
-      const whole = batches.filter((batch) => batch.whole);
-      return whole.map((batch) => ({ path, ...(kind === 'sticky-read-error' ? identityRun(batches, batch) : identityOf(batch)) }));
+      if (kind === 'sticky-read-error') return pagesOfIdentities(segment, flushed);
+      return batches.filter((batch) => batch.whole).map((batch) => ({ path, ...identityOf(batch) }));
     }
     // Not more than once in a row: a read that fails is tried again page by page.
-    const flushed = kind === 'read-error' ? Infinity : coveredThrough(strike, node);
-    return runsOf(batches, (batch) => isCovered(batch, flushed)).map(({ allowed }) => ({ path, ...allowed }));
+    const through = kind === 'read-error' ? Infinity : flushed;
+    const runs = runsOf(batches, (batch) => isCovered(batch, through)).map(({ allowed }) => ({ path, ...allowed }));
+    return kind === 'sticky-read-error' ? runs.flatMap(wholePages) : runs;
   });
-  const fitting = kind === 'sticky-read-error' ? places.flatMap((place) => wholePages(place, structure)) : places;
-  if (fitting.length === 0) return undefined;
-  const place = random.pick(fitting);
+  if (places.length === 0) return undefined;
+  const place = random.pick(places);
   return {
     matches: (path, offset, length) => path === place.path && overlap({ offset, length }, place),
     flipAt: () => place.offset + random.below(place.length),
@@ -234,9 +239,17 @@ function atLogRead(strike: Strike, node: SimNode): Aim | undefined {
   };
 }
 
+/** In a striped segment batches lie between them: such as durable tables cover. */
+function pagesOfIdentities({ path, batches }: SegmentPlaces, flushed: number): Place[] {
+  const identities = batches.filter((batch) => batch.whole).map(identityOf);
+  const alone = batches.filter((batch) => batch.whole).map((batch) => identityRun(batches, batch));
+  const mixed = runsOf(batches, (batch) => isCovered(batch, flushed)).map(({ allowed }) => allowed);
+  const pages = [...alone, ...mixed].flatMap((run) => wholePages({ path, ...run }));
+  return pages.filter((page) => identities.some((identity) => overlap(page, identity)));
+}
+
 /** A bad sector takes its page with it, as the log reads: only pages that hold nothing else. */
-function wholePages({ path, offset, length }: Place, structure: Structure): Place[] {
-  if (structure === 'log-header') return [{ path, offset, length: HEADER_BYTES }];
+function wholePages({ path, offset, length }: Place): Place[] {
   const pages: Place[] = [];
   for (let at = Math.ceil(offset / HEADER_BYTES) * HEADER_BYTES; at + HEADER_BYTES <= offset + length; at += HEADER_BYTES) {
     pages.push({ path, offset: at, length: HEADER_BYTES });

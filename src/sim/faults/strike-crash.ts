@@ -57,7 +57,7 @@ function watchedWrites({ structure, context, kind }: Strike, node: SimNode): (pa
   if (structure === 'hints-file' || structure === 'repairs-file' || structure === 'table-file') {
     return (path) => path.endsWith('.tmp') && fileStructure(path) === structure;
   }
-  return (path, offset) => structureAt(path, offset, logSegmentBytes, node.disk.sizeOf(path)) === structure;
+  return (path, offset) => structureAt(path, offset, logSegmentBytes, node.disk) === structure;
 }
 
 /** As an operator may at any time. It ends with the life, or before. */

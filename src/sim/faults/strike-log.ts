@@ -42,20 +42,26 @@ interface Run {
   readonly batches: readonly BatchPlace[];
 }
 
-/** Batches that may be damaged, one behind the other: stretches in which a sector may go. */
+/**
+ * Batches that may be damaged, one behind the other: stretches in which a sector may go. Identities
+ * between them may go as well if their batches, which are in the other area, are whole.
+ */
 export function runsOf(batches: readonly BatchPlace[], fits: (batch: BatchPlace) => boolean): readonly Run[] {
+  const parts = [
+    ...batches.filter((batch) => fits(batch) && batch.records.length > 0).map((batch) => {
+      const { offset, length } = batch;
+      return { offset, length, batch };
+    }),
+    ...batches.filter(({ whole }) => whole).map((batch) => ({ ...identityOf(batch), batch: undefined })),
+  ].sort((a, b) => a.offset - b.offset);
   const runs: { allowed: Stretch; batches: BatchPlace[] }[] = [];
-  for (const batch of batches) {
-    if (!fits(batch) || batch.records.length === 0) continue;
-    const run = runs.at(-1);
-    if (run !== undefined && endOf(run.allowed) === batch.offset) {
-      run.allowed = { offset: run.allowed.offset, length: endOf(batch) - run.allowed.offset };
-      run.batches.push(batch);
-    } else {
-      runs.push({ allowed: { offset: batch.offset, length: batch.length }, batches: [batch] });
-    }
+  for (const { offset, length, batch } of parts) {
+    let run = runs.at(-1);
+    if (run === undefined || endOf(run.allowed) !== offset) runs.push((run = { allowed: { offset, length: 0 }, batches: [] }));
+    run.allowed = { offset: run.allowed.offset, length: run.allowed.length + length };
+    if (batch !== undefined) run.batches.push(batch);
   }
-  return runs;
+  return runs.filter((run) => run.batches.length > 0);
 }
 
 /**
@@ -136,7 +142,7 @@ function strikeHeader(strike: Strike, node: SimNode, segments: readonly SegmentP
   if (fitting.length === 0) return false;
   const { path, headerAt, layout, generation } = random.pick(fitting);
   const both = doom && random.chance(1, 2);
-  const stale = encodeHeader({ generation: Math.max(1, generation - 1), segmentBytes: layout.bytes });
+  const stale = encodeHeader({ format: layout.format, generation: Math.max(1, generation - 1), segmentBytes: layout.bytes });
   let hits = 0;
   for (const at of both ? headerAt : [random.pick(headerAt)]) {
     const page = { offset: at, length: HEADER_BYTES };
@@ -246,11 +252,13 @@ function doomedSegment({ random, kind }: Strike, used: readonly SegmentPlaces[])
 function makeStale({ random }: Strike, node: SimNode, { path, batches, layout }: SegmentPlaces): boolean {
   const from = batches.length === 0 ? undefined : random.pick(batches);
   if (from === undefined) return false;
-  const rest = layout.dataEnd - from.offset;
-  node.disk.alter(path, from.offset, (bytes) => void bytes.fill(0), rest, random.chance(1, 2));
-  for (const batch of batches) {
-    if (batch.sequence < from.sequence) continue;
-    node.disk.alter(path, batch.identityAt, (bytes) => void bytes.fill(0), batch.identityLength, false);
+  const behindCache = random.chance(1, 2);
+  const later = batches.filter(({ sequence }) => sequence >= from.sequence);
+  for (const { start, end } of layout.areas) {
+    const places = later.flatMap(({ offset, identityAt }) => [offset, identityAt]).filter((at) => at >= start && at < end);
+    if (places.length === 0) continue;
+    const first = Math.min(...places);
+    node.disk.alter(path, first, (bytes) => void bytes.fill(0), end - first, behindCache);
   }
   return true;
 }

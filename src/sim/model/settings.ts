@@ -5,6 +5,8 @@
  */
 
 import { KiB } from '../../base/bytes.js';
+import type { ClusterVersion } from '../../base/ids.js';
+import { FIRST_VERSION, NEWEST_VERSION } from '../../replica/base/protocol.js';
 import { DEFAULT_TREE_SETTINGS, type TreeSettings } from '../../storage/base/settings.js';
 import type { World } from '../world/world.js';
 
@@ -18,6 +20,8 @@ export interface RunSettings {
   readonly logSegmentBytes: number;
   readonly cacheBytes: number;
   readonly tree: TreeSettings;
+  /** Of the cluster, as far as the programs of all members know: now and then an older one. */
+  readonly newestVersion: ClusterVersion;
   /** Faults may begin here. */
   readonly faultsFromUs: number;
   /** From here on everything is whole again and must come to rest. */
@@ -62,6 +66,7 @@ export function runSettings(world: World): RunSettings {
       level1Bytes: memtableBytes * random.pick([3, 4, 6]),
       levelRatio: random.pick([3, 4, 10]),
     },
+    newestVersion: random.chance(1, 5) ? FIRST_VERSION : NEWEST_VERSION,
     faultsFromUs: 5 * SECOND_US,
     faultsUntilUs: 530 * SECOND_US,
     endUs: 600 * SECOND_US,

@@ -2,15 +2,29 @@
 
 import type { Disk } from '../../../base/disk.js';
 import type { Clock } from '../../../base/env.js';
+import type { ClusterVersion } from '../../../base/ids.js';
 import { ManualClock } from '../../../base/testing/manual-clock.js';
 import { silent } from '../../../base/testing/silent.js';
 import type { Entry } from '../../../raft/types.js';
+import { FIRST_VERSION, VERSION_2 } from '../../base/protocol.js';
 import { DurableLog, type LogOptions, type OpenedLog } from '../durable-log.js';
 
 export const SMALL_SEGMENT = 32 * 1024;
 
-export function openLog(disk: Disk, options: LogOptions = {}, clock: Clock = new ManualClock()): Promise<OpenedLog> {
-  return DurableLog.open({ disk, clock, events: silent }, { segmentBytes: SMALL_SEGMENT, ...options });
+export interface TestLogOptions extends LogOptions {
+  /** Of the cluster. Default 1. */
+  readonly version?: ClusterVersion;
+}
+
+/** Of the cluster: its log has segments of either format, or only of the first. */
+export const VERSIONS: readonly ClusterVersion[] = [FIRST_VERSION, VERSION_2];
+
+export async function openLog(
+  disk: Disk, { version = FIRST_VERSION, ...options }: TestLogOptions = {}, clock: Clock = new ManualClock(),
+): Promise<OpenedLog> {
+  const opened = await DurableLog.open({ disk, clock, events: silent }, { segmentBytes: SMALL_SEGMENT, ...options });
+  opened.log.allow(version);
+  return opened;
 }
 
 /** `count` entries from `first` on, whose data says which entry they are. */

@@ -6,6 +6,7 @@
 
 import { put } from '../../../api/testing/requests.js';
 import { HardStateStore, type HardStateRecord } from '../../../replica/hard-state/hard-state.js';
+import { NEWEST_VERSION } from '../../../replica/base/protocol.js';
 import { DurableLog } from '../../../replica/log/durable-log.js';
 import type { Entry } from '../../../raft/types.js';
 import { DEFAULT_TREE_SETTINGS } from '../../../storage/base/settings.js';
@@ -42,9 +43,9 @@ export interface Rested {
 }
 
 /** Runs three nodes until they have tables of some levels, and log segments of flushed entries. */
-export async function restedCluster(seed: number): Promise<Rested> {
+export async function restedCluster(seed: number, newestVersion = NEWEST_VERSION): Promise<Rested> {
   const world = new World({ seed });
-  const settings: RunSettings = { ...runSettings(world), nodes: 3, logSegmentBytes: 32 * 1024 };
+  const settings: RunSettings = { ...runSettings(world), nodes: 3, logSegmentBytes: 32 * 1024, newestVersion };
   const coverage = new Coverage();
   const cluster = new SimCluster(world, settings, new SimNetwork(world, [1, 2, 3], coverage), coverage);
   cluster.startAll();
