@@ -1,6 +1,6 @@
 /**
- * Backup drill: save under load, wipe everything, restore a new cluster, compare; then every flipped
- * bit of the archive must be found before anything is touched.
+ * Backup drill: save under load, wipe everything, restore a new cluster, compare; then every
+ * flipped bit of the archive must be found before anything is touched.
  */
 
 import { join } from 'node:path';

@@ -14,7 +14,7 @@ import { USER_SPACE } from '../storage/base/read-view.js';
 import { tablePath } from '../storage/table/table-meta.js';
 import { Cluster } from './testing/cluster.js';
 import type { ClusterNode } from './testing/cluster-node.js';
-import { bytesOf, spoil } from './testing/files.js';
+import { bytesOf, rot, spoil } from './testing/files.js';
 import { load, valueOf } from './testing/load.js';
 import { calm } from './testing/surroundings.js';
 
@@ -202,9 +202,9 @@ describe('backup and restore of real members', function () {
     await cluster.settled();
     const [node] = cluster.nodes;
     assert.ok(node);
-    const table = node.replica.tree.materialized.list().at(-1);
-    assert.ok(table);
-    for (const member of cluster.nodes) await spoil(member.disk, tablePath(table.id), 4000, table.bytes - 4000);
+    const [table] = [...node.replica.tree.materialized.list()].sort((a, b) => b.bytes - a.bytes);
+    assert.ok(table && table.bytes > 16_000, 'a table of many blocks');
+    for (const member of cluster.nodes) await spoil(member.disk, tablePath(table.id), table.bytes / 4, table.bytes / 2);
     await assert.rejects(save(node), { code: 'DATA_LOSS' });
     await assert.rejects(save(node), { code: 'DATA_LOSS' }, 'and again: nothing is held');
   });
@@ -269,7 +269,7 @@ describe('backup and restore of real members', function () {
       spoiled.openSync('backup', 'create').writeSync(bytes, 0);
       const target = new MemoryDisk();
       const tried = openIn(spoiled).then((backup) => restoreTo(target, backup, 1));
-      await assert.rejects(tried, (error) => /DAMAGED|NOT_A_BACKUP|FORMAT_NEWER/.test(codeOf(error) ?? ''), `byte ${at}`);
+      await assert.rejects(tried, (error) => /DAMAGED|NOT_A_BACKUP/.test(codeOf(error) ?? ''), `byte ${at}`);
       assert.deepEqual(await target.list(''), [], 'nothing was touched');
     }
     const used = new MemoryDisk();
@@ -283,7 +283,7 @@ describe('backup and restore of real members', function () {
     const backup = await openIn(await save(cluster.nodes[0] as ClusterNode));
     let finished = false;
     let refused = 0;
-    for (let allowed = 1; !finished; allowed += 3) {
+    for (let allowed = 1; !finished; allowed += 8) {
       let changes = 0;
       const disk = new MemoryDisk({
         onChange: () => {
@@ -305,7 +305,7 @@ describe('backup and restore of real members', function () {
       await copy.leader();
       assert.equal((await node.store.range(get('key3'))).kvs.length, 1);
     }
-    assert.ok(refused > 10, `${refused} places`);
+    assert.ok(refused > 5, `${refused} places`);
   });
 
   it('a folder: a second backup copies only what it lacks, and each can be restored', async () => {
@@ -342,7 +342,7 @@ describe('backup and restore of real members', function () {
     await save(node, new Set(), folder.disk, INCOMING);
     await foldBackup(folder, 'one');
     const victim = `tables/${(await folder.disk.list('tables'))[0] ?? ''}`;
-    await spoil(folder.disk, victim, 5000, 5001);
+    await rot(folder.disk, victim, 1000, 1001);
     const damaged = await openIn(folder.disk, 'one.backup');
     assert.equal((await damaged.damages())[0]?.file, victim);
     await assert.rejects(restoreTo(new MemoryDisk(), damaged, 1), { code: 'DAMAGED' });

@@ -12,10 +12,10 @@ import { BackupError } from '../../replica/backup/errors.js';
 import { OpenBackup } from '../../replica/backup/open-backup.js';
 import { NodeWorkers } from '../../server/env/node-env.js';
 import { NodeDisk } from '../../server/node-disk.js';
-import { ReadOnlyDisk } from '../inspect/read-only-disk.js';
+import { ReadOnlyDisk } from '../files/read-only-disk.js';
 import { goJson } from '../render/go.js';
 import { formatBytes } from '../render/table.js';
-import { ProgressLine } from '../snapshot/progress-line.js';
+import { ProgressLine } from '../render/progress-line.js';
 import { UsageFault, type Context } from './context.js';
 import type { Register } from './register.js';
 

@@ -3,7 +3,7 @@
 import { closeSync, fsyncSync, openSync, readdirSync, readSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { inspectTableFile } from '../inspect/table-file.js';
-import { ReadOnlyDisk } from '../inspect/read-only-disk.js';
+import { ReadOnlyDisk } from '../files/read-only-disk.js';
 
 export interface FlippedBits {
   readonly file: string;

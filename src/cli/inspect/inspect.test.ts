@@ -10,7 +10,7 @@ import { ManifestStore } from '../../storage/version/manifest-store.js';
 import { DEFAULT_SCHEME } from '../../ecc/scheme.js';
 import { FakeIo } from '../testing/fake-io.js';
 import { inspect } from './inspect.js';
-import { ReadOnlyDisk } from './read-only-disk.js';
+import { ReadOnlyDisk } from '../files/read-only-disk.js';
 
 describe('kintsugi inspect', () => {
   let dir: string;

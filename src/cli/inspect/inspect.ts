@@ -12,7 +12,7 @@ import type { Io } from '../ctl/context.js';
 import { processIo } from '../ctl/process-io.js';
 import { readHardState, readLog, readManifest, type ManifestView } from './data-dir.js';
 import { hardStateJson, logJson, manifestJson, showHardState, showLog, showManifest, showTable, tableJson, type Shown } from './show.js';
-import { holderOf, ReadOnlyDisk } from './read-only-disk.js';
+import { holderOf, ReadOnlyDisk } from '../files/read-only-disk.js';
 import { inspectTableFile } from './table-file.js';
 
 class UsageFault extends Error {}

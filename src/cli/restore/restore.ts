@@ -22,7 +22,7 @@ import { processIo } from '../ctl/process-io.js';
 import { goJson } from '../render/go.js';
 import { formatBytes } from '../render/table.js';
 import { locateOne, openBackup, type BackupPlace } from '../snapshot/locate.js';
-import { ProgressLine } from '../snapshot/progress-line.js';
+import { ProgressLine } from '../render/progress-line.js';
 
 interface Flags {
   readonly name: string;
@@ -94,8 +94,8 @@ async function carryOut(io: Io, plan: Plan): Promise<Restored> {
     const disk = await NodeDisk.open(dataDir);
     try {
       const env = { disk, clock: nodeClock, events: { emit: () => undefined }, workers: new NodeWorkers() };
-      const options = { env, backup, clusterId: cluster.clusterId, self: cluster.self.id, bump, command, logSegmentBytes: LOG_SEGMENT_BYTES };
-      return await restore(options, progress);
+      const { clusterId, self } = cluster;
+      return await restore({ env, backup, clusterId, self: self.id, bump, command, logSegmentBytes: LOG_SEGMENT_BYTES }, progress);
     } finally {
       line.clear();
       await disk.close();
@@ -120,7 +120,8 @@ async function run(io: Io, path: string | undefined, flags: Flags, args: readonl
   if (flags.writeOut === 'json') {
     const { revision, compactRevision, tables, bytes } = restored;
     io.out(`${goJson({
-      dataDir, clusterId: formatIdOf(cluster.clusterId), memberId: formatId(cluster.self.id), revision, compactRevision, tables, bytes, start,
+      dataDir, clusterId: formatIdOf(cluster.clusterId), memberId: formatId(cluster.self.id), revision, compactRevision, tables, bytes,
+      start,
     })}\n`);
     return;
   }

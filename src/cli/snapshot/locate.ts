@@ -6,7 +6,7 @@ import { backupNames, backupPath } from '../../replica/backup/backup-folder.js';
 import { OpenBackup } from '../../replica/backup/open-backup.js';
 import { NodeWorkers } from '../../server/env/node-env.js';
 import { UsageFault } from '../ctl/context.js';
-import { ReadOnlyDisk } from '../inspect/read-only-disk.js';
+import { ReadOnlyDisk } from '../files/read-only-disk.js';
 
 export interface BackupPlace {
   /** The folder that it is in. */

@@ -6,14 +6,14 @@
 import { Command, CommanderError } from 'commander';
 import { toHex } from '../../base/bytes.js';
 import { KintsugiError } from '../../base/errors.js';
-import { describeDamage } from '../../replica/backup/errors.js';
+import { describeDamage, type BackupDamage } from '../../replica/backup/errors.js';
 import type { OpenBackup } from '../../replica/backup/open-backup.js';
 import { FORMATS, UsageFault, type Format, type Io } from '../ctl/context.js';
 import { processIo } from '../ctl/process-io.js';
 import { goJson, type GoValue } from '../render/go.js';
 import { boxTable, formatBytes } from '../render/table.js';
 import { locate, openBackup, type BackupPlace } from './locate.js';
-import { ProgressLine } from './progress-line.js';
+import { ProgressLine } from '../render/progress-line.js';
 
 interface Flags {
   readonly writeOut?: string;
@@ -107,7 +107,8 @@ async function verifyOne(io: Io, place: BackupPlace): Promise<{ readonly damages
     });
   } catch (error) {
     if (!(error instanceof KintsugiError)) throw error;
-    return { damages: [error.message], summary: '' };
+    const { damages } = error.data as { readonly damages?: readonly BackupDamage[] };
+    return { damages: damages?.map(describeDamage) ?? [error.message.slice(error.code.length + 2)], summary: '' };
   }
 }
 
@@ -141,7 +142,9 @@ Exit codes: 0 sound, 1 damaged or unreadable, 2 wrong usage.`);
     program.command(name).description(help).usage('FILE | FOLDER [NAME] [-w FORMAT]').argument('[path]').argument('[name]')
       .option('-w, --write-out <format>', 'simple, json, table or fields').configureHelp({ visibleArguments: () => [] })
       .addHelpText('after', `\nExamples:${examples}`)
-      .action(async (path: string | undefined, of: string | undefined, flags: Flags) => void (code = await run(io, formatOf(flags), path, of)));
+      .action(async (path: string | undefined, of: string | undefined, flags: Flags) => {
+        code = await run(io, formatOf(flags), path, of);
+      });
   }
   for (const command of [program, ...program.commands]) {
     command.exitOverride().configureOutput({ writeOut: (text) => io.out(text), writeErr: () => undefined });

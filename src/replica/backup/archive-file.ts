@@ -17,8 +17,8 @@ import { Sha256, SHA256_BYTES } from '../../base/sha256.js';
 import { decodeManifestInSlices } from '../../storage/version/manifest-codec.js';
 import type { Version } from '../../storage/version/version.js';
 import {
-  archiveSize, CHUNK_BYTES, CHUNK_CONTENT_BYTES, chunkDigest, decodeHeader, HEADER_PREFIX_BYTES, headerLength, includedBytes, isIncluded,
-  type ArchiveHeader,
+  archiveSize, CHUNK_BYTES, CHUNK_CONTENT_BYTES, chunkDigest, decodeHeader, HEADER_PREFIX_BYTES, headerLength, includedBytes,
+  isIncluded, refuseForeign, type ArchiveHeader,
 } from './archive-layout.js';
 import { BackupError, type BackupDamage } from './errors.js';
 
@@ -71,7 +71,8 @@ export class ArchiveFile {
   static async #read(file: DiskFile, workers: Pick<Workers, 'breathe'>): Promise<ArchiveFile> {
     const size = file.size();
     const content = new VerifiedContent(file, size);
-    const headerBytes = headerLength(rawContent(file, 0, HEADER_PREFIX_BYTES));
+    refuseForeign(rawContent(file, 0, HEADER_PREFIX_BYTES));
+    const headerBytes = headerLength(content.read(0, HEADER_PREFIX_BYTES));
     if (size < headerBytes + SHA256_BYTES) throw damaged(size, 0, 'the file ends within its header');
     const header = decodeHeader(content.read(0, headerBytes));
     if (header.manifestBytes > size) throw damaged(size, 0, 'the file ends within its manifest');
@@ -154,7 +155,8 @@ class VerifiedContent {
   }
 
   read(offset: number, length: number): Uint8Array {
-    for (let number = Math.floor(offset / CHUNK_CONTENT_BYTES); number * CHUNK_CONTENT_BYTES < offset + length; number++) this.#verify(number);
+    const end = offset + length;
+    for (let number = Math.floor(offset / CHUNK_CONTENT_BYTES); number * CHUNK_CONTENT_BYTES < end; number++) this.#verify(number);
     return rawContent(this.#file, offset, length);
   }
 

@@ -10,7 +10,8 @@
  * be had without all that comes before. The last one is filled up with zeros to whole sectors of
  * 512 bytes: a size of 32 modulo 512 and a SHA-256 at the end are what clients of etcd take for a
  * whole snapshot. A version's manifest says what each table's bytes must be (S4), the header what
- * the manifest's, and the chunks are for what neither can say: where.
+ * the manifest's, and the chunks are for what neither can say: where. The first chunk is one in
+ * every format.
  */
 
 import { assert } from '../../base/assert.js';
@@ -111,11 +112,14 @@ function readBits(input: ByteReader): boolean[] {
   return Array.from({ length: count }, (_, i) => (((bytes[i >> 3] as number) >> (i & 7)) & 1) === 1);
 }
 
-/** Of its first HEADER_PREFIX_BYTES. Throws BackupError NOT_A_BACKUP, FORMAT_NEWER. */
+/** Of its first HEADER_PREFIX_BYTES. Throws BackupError NOT_A_BACKUP. */
+export function refuseForeign(prefix: Uint8Array): void {
+  if (equalBytes(prefix.subarray(0, MAGIC.length), MAGIC)) return;
+  throw new BackupError('NOT_A_BACKUP', 'the file does not begin as a backup of Kintsugi does (backups of etcd are not read)');
+}
+
+/** Of its first HEADER_PREFIX_BYTES, in a chunk that verifies. Throws BackupError FORMAT_NEWER. */
 export function headerLength(prefix: Uint8Array): number {
-  if (prefix.length < HEADER_PREFIX_BYTES || !equalBytes(prefix.subarray(0, MAGIC.length), MAGIC)) {
-    throw new BackupError('NOT_A_BACKUP', 'the file does not begin as a backup of Kintsugi does (backups of etcd are not read)');
-  }
   const input = new ByteReader(prefix, 'header of a backup', MAGIC.length);
   const format = input.u32();
   if (format !== FORMAT) throw new BackupError('FORMAT_NEWER', `the backup has format ${format}, and this program reads ${FORMAT}: use a newer program`);

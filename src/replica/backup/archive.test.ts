@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
-import { EMPTY } from '../../base/bytes.js';
 import { digest128 } from '../../base/digest.js';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import { codeOf } from '../../base/errors.js';
 import { encodeManifest } from '../../storage/version/manifest-codec.js';
 import { Version } from '../../storage/version/version.js';
 import { ArchiveFile } from './archive-file.js';
-import { archiveSize, CHUNK_BYTES, CHUNK_CONTENT_BYTES, decodeHeader, encodeHeader, headerLength, type ArchiveHeader } from './archive-layout.js';
+import {
+  archiveSize, CHUNK_BYTES, CHUNK_CONTENT_BYTES, decodeHeader, encodeHeader, headerLength, type ArchiveHeader,
+} from './archive-layout.js';
 import { ArchiveWriter } from './archive-writer.js';
 
 const workers = { breathe: () => undefined };
@@ -38,7 +39,8 @@ function diskWith(bytes: Uint8Array): MemoryDisk {
 
 describe('the bytes of an archive', () => {
   it('are whole sectors and a SHA-256 over all of them, whatever the content: what clients of etcd take', async () => {
-    for (const length of [1, 495, 496, 497, CHUNK_CONTENT_BYTES - 1, CHUNK_CONTENT_BYTES, CHUNK_CONTENT_BYTES + 1, 3 * CHUNK_CONTENT_BYTES + 77]) {
+    const whole = CHUNK_CONTENT_BYTES;
+    for (const length of [1, 495, 496, 497, whole - 1, whole, whole + 1, 3 * whole + 77]) {
       const bytes = await archiveOf(new Uint8Array(length).fill(7));
       assert.equal(bytes.length % 512, 32, `${length}`);
       assert.equal(bytes.length, archiveSize(length).file);
@@ -77,25 +79,22 @@ describe('the bytes of an archive', () => {
         const damages = await (await ArchiveFile.open(diskWith(bytes), 'a', workers)).damages();
         assert.ok(damages.some(({ offset, length }) => offset <= at && at < offset + length), `bit ${bit}: ${JSON.stringify(damages)}`);
       } catch (error) {
-        assert.match(codeOf(error) ?? String(error), /DAMAGED|NOT_A_BACKUP|FORMAT_NEWER/, `bit ${bit}`);
+        assert.match(codeOf(error) ?? String(error), /DAMAGED|NOT_A_BACKUP/, `bit ${bit}`);
       }
     }
   });
 
   it('S4 cut short, made longer, empty or foreign are refused', async () => {
     const good = await archiveOf(encodeHeader(headerOf()), manifest);
-    for (const bytes of [EMPTY, good.subarray(0, 10), good.subarray(0, 100), good.subarray(0, -1), good.subarray(0, -32), Buffer.concat([good, EMPTY, new Uint8Array(512)])]) {
+    const cut = [0, 10, 100, good.length - 32, good.length - 1].map((end) => good.subarray(0, end));
+    for (const bytes of [...cut, Buffer.concat([good, new Uint8Array(512)])]) {
       await assert.rejects(ArchiveFile.open(diskWith(bytes), 'a', workers), (error) => /DAMAGED|NOT_A_BACKUP/.test(codeOf(error) ?? ''));
     }
     await assert.rejects(ArchiveFile.open(diskWith(new Uint8Array(70_000).fill(0x42)), 'a', workers), { code: 'NOT_A_BACKUP' });
   });
 
-  it('S4 with two chunks in each other\'s place are damaged, although each has a digest of its own', async () => {
-    const big = headerOf({ manifestBytes: manifest.length });
-    const bytes = Buffer.from(await archiveOf(encodeHeader(big), manifest));
-    // Chunks of one content, at two numbers.
+  it('S4 a chunk vouches for its place: the same content has another digest at each', async () => {
     const two = await archiveOf(new Uint8Array(2 * CHUNK_CONTENT_BYTES).fill(5));
     assert.notDeepEqual(two.subarray(0, CHUNK_BYTES), two.subarray(CHUNK_BYTES, 2 * CHUNK_BYTES));
-    assert.equal(bytes.length % 512, 32);
   });
 });

@@ -29,7 +29,9 @@ import { encodeManifestInSlices } from '../../storage/version/manifest-codec.js'
 import type { Version } from '../../storage/version/version.js';
 import type { HealingHooks } from '../hooks/healing-hooks.js';
 import type { Life } from '../state/life.js';
-import { archiveSize, contentName, encodeHeader, includedBytes, isIncluded, liveKeys, type ArchiveHeader, type Included } from './archive-layout.js';
+import {
+  archiveSize, contentName, encodeHeader, includedBytes, isIncluded, liveKeys, type ArchiveHeader, type Included,
+} from './archive-layout.js';
 import { ArchiveWriter } from './archive-writer.js';
 import { takePoint, type BackupPoint, type PointParts } from './backup-point.js';
 import { MemtableTable } from './memtable-table.js';
@@ -112,7 +114,9 @@ export class Backups {
     assert(remaining === 0, `a backup ends when nothing remains of it, not ${remaining} bytes`);
   }
 
-  async *#content(header: Uint8Array, manifest: Uint8Array, contents: Contents, included: Included): AsyncGenerator<Uint8Array, void, undefined> {
+  async *#content(
+    header: Uint8Array, manifest: Uint8Array, contents: Contents, included: Included,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
     yield header;
     yield manifest;
     for (const [i, table] of contents.version.list().entries()) {

@@ -114,7 +114,9 @@ export class MemtableTable {
 }
 
 /** The chunks of the file, its head still zero, in slices. */
-async function* make(content: TableContent, birth: Birth, format: TableFormat, workers: Workers): AsyncGenerator<Uint8Array, Made | undefined, undefined> {
+async function* make(
+  content: TableContent, birth: Birth, format: TableFormat, workers: Workers,
+): AsyncGenerator<Uint8Array, Made | undefined, undefined> {
   const { writes, memtable, sequence } = content;
   const writer = new TableWriter(format, birth);
   const sources: Entries[] = [new WrittenEntries(writes)];

@@ -25,7 +25,7 @@ import { rebuildTable } from '../../storage/table/rebuild-table.js';
 import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import { verifyTable } from '../../storage/table/verify-table.js';
 import { ManifestStore } from '../../storage/version/manifest-store.js';
-import { Version } from '../../storage/version/version.js';
+import type { Version } from '../../storage/version/version.js';
 import { HardStateStore } from '../hard-state/hard-state.js';
 import { SYSTEM_KEYS } from '../kv/system-keys.js';
 import { DurableLog } from '../log/durable-log.js';

@@ -1,12 +1,17 @@
 /** One live line on a terminal, nothing otherwise. */
 
-import type { Io } from '../ctl/context.js';
-import { formatBytes, formatSeconds } from '../render/table.js';
+import { formatBytes, formatSeconds } from './table.js';
+
+/** Where it is drawn: standard error. */
+export interface Terminal {
+  err(text: string): void;
+  readonly tty: boolean;
+}
 
 const REDRAW_MS = 100;
 
 export class ProgressLine {
-  readonly #io: Io;
+  readonly #io: Terminal;
   readonly #what: string;
   readonly #began = performance.now();
   /** Bytes to do; undefined: not known yet. */
@@ -14,7 +19,7 @@ export class ProgressLine {
   #done = 0;
   #drawnAt = -Infinity;
 
-  constructor(io: Io, what: string, total?: number) {
+  constructor(io: Terminal, what: string, total?: number) {
     this.#io = io;
     this.#what = what;
     this.total = total;
