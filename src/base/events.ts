@@ -21,6 +21,10 @@ export type KintsugiEvent =
   | { readonly type: 'materialized'; readonly table: TableId; readonly how: 'relink' | 'produce' | 'fetch' | 'rewrite'; readonly bytes: number }
   | { readonly type: 'snapshot-sent'; readonly to: NodeId; readonly index: LogIndex }
   | { readonly type: 'snapshot-received'; readonly from: NodeId; readonly index: LogIndex; readonly fetchedBytes: number; readonly reusedBytes: number }
+  | {
+      readonly type: 'snapshot-progress'; readonly from: NodeId; readonly index: LogIndex; readonly tables: number; readonly totalTables: number;
+      readonly bytes: number; readonly totalBytes: number;
+    }
   | { readonly type: 'log-truncated'; readonly below: LogIndex }
   | { readonly type: 'block-corrected'; readonly table: TableId; readonly offset: number; readonly scheme: string; readonly persistent: boolean }
   | { readonly type: 'block-unreadable'; readonly table: TableId; readonly offset: number; readonly why: string }

@@ -44,7 +44,7 @@ export function nodeStatus(replica: Replica, healing: HealingStatus): NodeStatus
     hints: healing.hints(),
     heal: { ...healing.counters },
     scrub: healing.scrubStatus(),
-    snapshots: { ...receiver.totals, sent: sender.sent },
+    snapshots: { ...receiver.totals, sent: sender.sent, ...(receiver.receiving ? { receiving: receiver.receiving } : {}) },
     fetchedTableBytes: fetcher.fetchedBytes,
     dbBytes: tables.reduce((sum, table) => sum + table.bytes, 0) + tree.memtableBytes + tree.sealedBytes,
     errors,

@@ -11,6 +11,7 @@ import type { ScrubReport, ScrubStatus } from '../healing/status/scrub-status.js
 import type { ClusterVersion, LogIndex, NodeId, Revision, TableId, Term } from '../base/ids.js';
 import type { MemberChange } from '../replica/state/members.js';
 import type { KvApi } from '../api/services/kv.js';
+import type { TransferProgress } from '../replica/snapshot/incoming-transfer.js';
 import type { BackupPiece } from '../replica/backup/backups.js';
 
 export interface MemberInfo {
@@ -63,7 +64,11 @@ export interface NodeStatus {
   readonly hints: readonly HintStatus[];
   readonly heal: Readonly<HealCounters>;
   readonly scrub: ScrubStatus;
-  readonly snapshots: { readonly received: number; readonly fetchedBytes: number; readonly reusedBytes: number; readonly sent: number };
+  readonly snapshots: {
+    readonly received: number; readonly fetchedBytes: number; readonly reusedBytes: number; readonly sent: number;
+    /** The one that is being received. */
+    readonly receiving?: TransferProgress;
+  };
   /** Table bytes fetched from peers for any reason (snapshot, owed tables, repair) since start. */
   readonly fetchedTableBytes: number;
   readonly dbBytes: number;

@@ -51,6 +51,7 @@ const EVENT_LEVELS: Readonly<Record<KintsugiEvent['type'], Level | undefined>> =
   'materialized': 'debug',
   'snapshot-sent': 'info',
   'snapshot-received': 'info',
+  'snapshot-progress': 'info',
   'log-truncated': 'debug',
   'block-corrected': 'warn',
   'block-unreadable': 'warn',

@@ -19,6 +19,7 @@
  */
 
 import { acquiring } from '../base/acquiring.js';
+import { MiB } from '../base/bytes.js';
 import type { Env } from '../base/env.js';
 import type { LogIndex } from '../base/ids.js';
 import type { StorageError } from '../storage/base/errors.js';
@@ -34,6 +35,7 @@ import { Proposals } from './consensus/proposals.js';
 import { RaftDriver } from './consensus/raft-driver.js';
 import type { RaftOutput } from './consensus/raft-hooks.js';
 import { TreeProposer } from './consensus/tree-proposer.js';
+import { ByteRate } from './fetch/byte-rate.js';
 import { TableFetcher } from './fetch/table-fetcher.js';
 import { TableServer } from './fetch/table-server.js';
 import { Housekeeping } from './housekeeping.js';
@@ -156,7 +158,8 @@ export class Replica {
 
     const heard = new PromisesHeard();
     const peerMemory = new PeerMemory({ ...common, wasNew: opened.term === 0, gossip, heard, reads });
-    const tableServer = new TableServer(env, new MemberTables(tree, tables, sender));
+    const rate = new ByteRate(clock, options.transferBytesPerSecond ?? 64 * MiB);
+    const tableServer = new TableServer(env, new MemberTables(tree, tables, sender), rate);
     this.#peers = new PeerHandler({
       ...common, clusterId: options.clusterId, driver, gossip, heard, machine, sender, receiver, tableServer, peerMemory,
       memberChanges: this.changes, removal,

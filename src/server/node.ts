@@ -72,6 +72,7 @@ export function openNode(config: NodeConfig, hooks: NodeHooks): Promise<OpenedNo
       electionMs: config.electionMs,
       logSegmentBytes: config.logSegmentBytes,
       cacheBytes: config.cacheBytes,
+      transferBytesPerSecond: config.transferBytesPerSecond,
       onFatal: hooks.onFatal,
     });
     keep({ close: () => member.replica.stop() });

@@ -36,7 +36,8 @@ export interface CoverageReport {
 const EVENTS: Readonly<Record<KintsugiEvent['type'], true>> = {
   'role-changed': true, 'leader-lost': true, 'log-sync': true, applied: true, 'proposal-reproposed': true, 'proposal-failed': true, sealed: true,
   plan: true, produced: true, 'digest-disagreed': true, edit: true, 'edit-refused': true, materialized: true, 'snapshot-sent': true,
-  'snapshot-received': true, 'log-truncated': true, 'block-corrected': true, 'block-unreadable': true, 'block-repaired': true, hint: true,
+  'snapshot-received': true, 'snapshot-progress': true, 'log-truncated': true, 'block-corrected': true, 'block-unreadable': true,
+  'block-repaired': true, hint: true,
   'hints-forwarded': true, 'hints-received': true, 'heal-proposed': true, 'heal-applied': true, 'heal-failed': true, 'scrub-done': true,
   'members-changed': true, 'disk-failed': true, warning: true,
 };

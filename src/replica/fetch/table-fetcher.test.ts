@@ -165,6 +165,28 @@ describe('fetching tables', () => {
     assert.deepEqual(await bytesAt('tables/x.tmp'), file);
   });
 
+  it('S4 what has come when the peers are gone is left, and only the rest comes at the next try', async () => {
+    const all = await fetcher.fetchTable(meta, 'tables/x.tmp', { peers: [11, 12] });
+    assert.equal(all.bytes, meta.bytes);
+    const whole = fetcher.fetchedBytes;
+    let answers = 6;
+    const env = envOf(own, async (to, _method, request) => {
+      if (answers-- <= 0) throw new NetworkError('UNREACHABLE', 'gone');
+      return (await (peers.get(to) as Peer).server.answer(request)).slice();
+    });
+    const broken = new TableFetcher(env, { rounds: 1 });
+    await assert.rejects(broken.fetchTable(meta, 'tables/y.tmp', { peers: [11, 12], leave: 'tables/part.tmp' }), { code: 'UNREACHABLE' });
+    assert.equal(own.sizeOf('tables/y.tmp'), undefined);
+    assert.ok((own.sizeOf('tables/part.tmp') ?? 0) > 0);
+    // What lies there is believed only where it verifies.
+    own.node('tables/part.tmp')?.bytes.fill(0xaa, data()[1]?.offset, data()[2]?.offset);
+    answers = Infinity;
+    const before = broken.fetchedBytes;
+    await broken.fetchTable(meta, 'tables/y.tmp', { peers: [11, 12], local: 'tables/part.tmp', leave: 'tables/part.tmp' });
+    assert.deepEqual(await bytesAt('tables/y.tmp'), file);
+    assert.ok(broken.fetchedBytes - before < whole - 500_000, `${broken.fetchedBytes - before} of ${whole} came again`);
+  });
+
   it('H5 what lies at the destination under a second name is not written through', async () => {
     await put(own, 'tables/4.sst');
     await own.link('tables/4.sst', 'tables/x.tmp');

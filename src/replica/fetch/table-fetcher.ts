@@ -52,6 +52,11 @@ export interface FetchTableOptions {
   readonly local?: string;
   /** Local payloads that are asked for before any peer (repaired blocks). */
   readonly held?: (offset: number) => Uint8Array | undefined;
+  /**
+   * Where what has come is left if peers cannot be reached any more: the `local` of the next try.
+   * Nothing of it is believed then but what verifies.
+   */
+  readonly leave?: string;
   /** Looked at between blocks: once it is cancelled the fetch ends with StorageError CANCELLED. */
   readonly token?: { readonly cancelled: boolean };
 }
@@ -170,7 +175,9 @@ export class TableFetcher {
       await this.#prove(meta, path, options);
       return made;
     } catch (error) {
-      await disk.unlink(path).catch(() => undefined);
+      const { leave } = options;
+      const left = leave !== undefined && error instanceof NetworkError && disk.sizeOf(path) !== undefined;
+      await (left ? disk.rename(path, leave) : disk.unlink(path)).catch(() => undefined);
       throw error;
     }
   }

@@ -14,6 +14,7 @@ import { FILE_MISSING } from '../../storage/table/read-block.js';
 import type { TableReader } from '../../storage/table/table-reader.js';
 import type { TableStore } from '../../storage/table/table-store.js';
 import { sameTable, type TableMeta, type TableName } from '../../storage/table/table-meta.js';
+import type { ByteRate } from './byte-rate.js';
 import {
   ANSWER_BYTES, decodeRegionsRequest, encodeRegionsAnswer, TABLE_REGIONS_METHOD,
   type Piece, type RegionsAnswer, type RegionsRequest,
@@ -41,12 +42,18 @@ export function isTableCall(method: string): boolean {
 export class TableServer {
   readonly #env: Pick<Env, 'workers'>;
   readonly #held: HeldTables;
+  readonly #rate: ByteRate | undefined;
   /** Answers being made: 0 to SERVING_MAX. */
   #serving = 0;
 
-  constructor(env: Pick<Env, 'workers'>, held: HeldTables) {
+  /**
+   * `rate`: of what is asked for in bulk, that is for whole tables; a single block, for which a
+   * read may wait, goes at once.
+   */
+  constructor(env: Pick<Env, 'workers'>, held: HeldTables, rate?: ByteRate) {
     this.#env = env;
     this.#held = held;
+    this.#rate = rate;
   }
 
   /** A call whose method {@link isTableCall}. Rejects with CodecError for a damaged request. */
@@ -56,7 +63,9 @@ export class TableServer {
     this.#serving++;
     assert(this.#serving <= SERVING_MAX, `${this.#serving} answers are being made, at most ${SERVING_MAX}`);
     try {
-      return encodeRegionsAnswer(await answerRegions(this.#env, this.#held, asked));
+      const answer = await answerRegions(this.#env, this.#held, asked);
+      if (asked.bytes > 1 && answer.kind === 'pieces') await this.#rate?.take(answer.pieces.reduce((sum, { payload }) => sum + (payload?.length ?? 0), 0));
+      return encodeRegionsAnswer(answer);
     } finally {
       this.#serving--;
       assert(this.#serving >= 0 && this.#serving < SERVING_MAX, `${this.#serving} answers are being made`);

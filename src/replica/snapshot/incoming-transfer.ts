@@ -22,6 +22,17 @@ const MOVES: Readonly<Record<Stage, readonly Stage[]>> = {
   over: [],
 };
 
+/** How far it is: `tables` of `totalTables` are here, whether they had to come or were here. */
+export interface TransferProgress {
+  readonly from: NodeId;
+  readonly index: LogIndex;
+  readonly tables: number;
+  readonly totalTables: number;
+  readonly bytes: number;
+  /** 0: not known yet. */
+  readonly totalBytes: number;
+}
+
 export class IncomingTransfer {
   readonly from: NodeId;
   /** Of the message; 0: this member asked for the version. */
@@ -31,6 +42,11 @@ export class IncomingTransfer {
   /** Of this run of the member: in the names of its files, so that no two transfers share one. */
   readonly number: number;
   #stage: Stage = 'fetching';
+  /** These only grow, up to the totals. */
+  #tables = 0;
+  #bytes = 0;
+  #totalTables = 0;
+  #totalBytes = 0;
 
   constructor(from: NodeId, term: Term, index: LogIndex, number: number) {
     assert(number > 0 && index >= 0 && term >= 0, `S5 transfer ${number} of the version at ${index} has a number`);
@@ -48,6 +64,24 @@ export class IncomingTransfer {
   /** Nothing more comes of it. */
   get ended(): boolean {
     return this.#stage === 'cancelled' || this.#stage === 'over';
+  }
+
+  /** What there is to have. */
+  begins(tables: number, bytes: number): void {
+    this.#totalTables = tables;
+    this.#totalBytes = bytes;
+  }
+
+  /** One more table is here, of so many bytes. */
+  has(bytes: number): void {
+    this.#tables++;
+    this.#bytes += bytes;
+    assert(this.#tables <= this.#totalTables && this.#bytes <= this.#totalBytes, `S5 transfer ${this.number} has ${this.#tables} of ${this.#totalTables} tables`);
+  }
+
+  get progress(): TransferProgress {
+    const { from, index } = this;
+    return { from, index, tables: this.#tables, totalTables: this.#totalTables, bytes: this.#bytes, totalBytes: this.#totalBytes };
   }
 
   to(next: Stage): void {

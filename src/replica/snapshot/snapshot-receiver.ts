@@ -21,7 +21,7 @@ import type { RaftDriver } from '../consensus/raft-driver.js';
 import type { Life } from '../state/life.js';
 import type { Membership } from '../state/membership.js';
 import type { TableFetcher } from '../fetch/table-fetcher.js';
-import { IncomingTransfer } from './incoming-transfer.js';
+import { IncomingTransfer, type TransferProgress } from './incoming-transfer.js';
 import { receiveVersion } from './version-message.js';
 
 export interface SnapshotReceiverParts {
@@ -38,6 +38,7 @@ export interface SnapshotReceiverParts {
 }
 
 const SIGN_MS = 1_000;
+const TELL_MS = 5_000;
 
 export class SnapshotReceiver {
   readonly #parts: SnapshotReceiverParts;
@@ -49,6 +50,8 @@ export class SnapshotReceiver {
   #received = 0;
   #fetchedBytes = 0;
   #reusedBytes = 0;
+  /** When it last said how far it is. */
+  #toldAt = -Infinity;
 
   constructor(parts: SnapshotReceiverParts) {
     this.#parts = parts;
@@ -65,6 +68,11 @@ export class SnapshotReceiver {
    */
   get totals(): { readonly received: number; readonly fetchedBytes: number; readonly reusedBytes: number } {
     return { received: this.#received, fetchedBytes: this.#fetchedBytes, reusedBytes: this.#reusedBytes };
+  }
+
+  /** Of the one that goes on. */
+  get receiving(): TransferProgress | undefined {
+    return this.#transfer?.progress;
   }
 
   offer(message: Message): void {
@@ -154,9 +162,12 @@ export class SnapshotReceiver {
     try {
       const before = this.#fetchedBytes;
       const reused = this.#reusedBytes;
+      transfer.begins(manifest.list().length, totalBytes(manifest.list()));
       for (const meta of manifest.list()) {
         if (transfer.cancelled) return;
         await this.#obtain(meta, mine, transfer);
+        transfer.has(meta.bytes);
+        this.#tell(transfer);
       }
       await env.disk.syncDir('tables');
       if (transfer.cancelled) return;
@@ -170,6 +181,13 @@ export class SnapshotReceiver {
     } finally {
       unpin();
     }
+  }
+
+  #tell({ progress }: IncomingTransfer): void {
+    const { clock, events } = this.#parts.env;
+    if (clock.now() - this.#toldAt < TELL_MS) return;
+    this.#toldAt = clock.now();
+    events.emit({ type: 'snapshot-progress', ...progress });
   }
 
   async #obtain(meta: TableMeta, mine: readonly TableMeta[], transfer: IncomingTransfer): Promise<void> {
@@ -189,6 +207,9 @@ export class SnapshotReceiver {
     // The same bytes may lie here under another id, from before a heal; and what is good of a bad
     // file may be good nowhere else.
     const twin = mine.find((table) => sameBirth(table.birth, meta.birth) && table.id !== meta.id);
+    const part = partPath(meta);
+    const begun = twin === undefined && left === undefined && env.disk.sizeOf(part) !== undefined;
+    const local = twin ? tablePath(twin.id) : left !== undefined ? path : begun ? part : undefined;
     const before = fetcher.fetchedBytes;
     // Under a name of its own: the table may be owed, or a cancelled transfer may not be at its end
     // yet.
@@ -197,16 +218,30 @@ export class SnapshotReceiver {
       peers: membership.peers,
       from: transfer.from,
       token: transfer,
-      ...(twin ? { local: tablePath(twin.id) } : left !== undefined ? { local: path } : {}),
+      leave: part,
+      ...(local === undefined ? {} : { local }),
     });
+    if (begun) await env.disk.unlink(part);
     if (transfer.cancelled) return env.disk.unlink(incoming);
     await env.disk.rename(incoming, path);
     tables.replaced(meta.id);
     const fetched = fetcher.fetchedBytes - before;
     assert(fetched >= 0 && transfer.number <= this.#transfers, `bytes are counted up: ${fetched}`);
     this.#fetchedBytes += fetched;
-    if (twin || left !== undefined) this.#reusedBytes += Math.max(0, meta.bytes - fetched);
+    if (local !== undefined) this.#reusedBytes += Math.max(0, meta.bytes - fetched);
   }
+}
+
+/**
+ * What of a table has come when its peers could not be reached any more, for the next transfer. No
+ * transfer has that number, and a member that starts removes it like all that is half done.
+ */
+function partPath({ id }: TableMeta): string {
+  return `tables/recv-${id}-0.tmp`;
+}
+
+function totalBytes(tables: readonly TableMeta[]): number {
+  return tables.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 /** S2 A snapshot is at the flushed index of its manifest. Throws CodecError. */

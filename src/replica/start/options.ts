@@ -36,6 +36,8 @@ export interface ReplicaOptions {
   readonly newestVersion?: ClusterVersion;
   /** Keys of an entry that are read or written between two pauses. Default: `SLICE_KEYS`. */
   readonly sliceKeys?: number;
+  /** Of tables that go to peers whole. Default 64 MiB. */
+  readonly transferBytesPerSecond?: number;
   /** Of decoded blocks. */
   readonly cacheBytes: number;
   /** The node cannot go on: the process must end. Called once. */

@@ -41,6 +41,7 @@ export interface NodeConfig {
   readonly keepaliveTimeoutMs: number;
   readonly logSegmentBytes: number;
   readonly cacheBytes: number;
+  readonly transferBytesPerSecond: number;
   readonly settings: TreeSettings;
   readonly logLevel: string;
   readonly logOutputs: readonly string[];
@@ -265,6 +266,7 @@ export function buildConfig(parsed: ParsedOptions): NodeConfig {
     keepaliveTimeoutMs: values.number('grpc-keepalive-timeout', 0),
     logSegmentBytes: limited.logSegmentBytes,
     cacheBytes: limited.cacheBytes,
+    transferBytesPerSecond: values.number('transfer-bytes-per-second', 4 * MiB),
     logLevel: values.value('debug') === true ? 'debug' : values.text('log-level'),
     logOutputs: values.value('log-outputs') as readonly string[],
   };
