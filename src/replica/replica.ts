@@ -126,7 +126,7 @@ export class Replica {
     const proposer = (this.proposer = new TreeProposer(leadership, driver));
     const gossip = (this.gossip = new Gossip({ env, membership, progress, clientUrls, state }));
     const bootstrap = new Bootstrap({ ...common, driver, settings: options.settings });
-    const load = new Load({ ...common, driver });
+    const load = new Load({ ...common, driver, gossip });
     const proposals = (this.proposals = new Proposals(
       { events, clock, workers: env.workers, leadership, load, driver },
       { incarnation, timeoutMs, maxPending: MAX_PENDING, retryMs: RETRY_MS },

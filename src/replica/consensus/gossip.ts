@@ -27,6 +27,15 @@ export interface MemberNews {
 }
 
 const MAX_URLS = 64;
+/** Whoever was not heard of, or has not moved, for so long, is not waited for by anybody. */
+const MOVING_MS = 4_000;
+
+interface Known {
+  readonly news: MemberNews;
+  readonly heardAt: number;
+  /** When it last told of more that it had applied. */
+  readonly movedAt: number;
+}
 
 export function encodeNews(news: MemberNews): Uint8Array {
   const out = new ByteWriter(64).text(news.name).varint(news.clientUrls.length);
@@ -57,9 +66,10 @@ export interface GossipParts {
 export class Gossip {
   readonly #parts: GossipParts;
   /** The last news of each other member. */
-  readonly #known = new Map<NodeId, MemberNews>();
-  readonly #heardAt = new Map<NodeId, number>();
+  readonly #known = new Map<NodeId, Known>();
   #saidAt = 0;
+  /** See {@link slowest}. */
+  #slowest: LogIndex = Infinity;
 
   constructor(parts: GossipParts) {
     this.#parts = parts;
@@ -84,26 +94,46 @@ export class Gossip {
     const news = { name, clientUrls, durableFlushed: progress.flushed, applied: progress.applied.value, newest };
     const body = frame(FRAME_GOSSIP, encodeNews(news));
     for (const id of membership.addresses.keys()) env.network.send(id, body);
+    this.#look(now);
   }
 
   heard(from: NodeId, news: MemberNews): void {
     if (this.#parts.membership.isRemoved(from)) return;
-    this.#known.set(from, news);
-    this.#heardAt.set(from, this.#parts.env.clock.now());
+    const now = this.#parts.env.clock.now();
+    const before = this.#known.get(from);
+    const moved = before === undefined || news.applied > before.news.applied;
+    this.#known.set(from, { news, heardAt: now, movedAt: moved ? now : before.movedAt });
+    this.#look(now);
   }
 
   /** Something came from that member within so many milliseconds. */
   isFresh(member: NodeId, withinMs: number): boolean {
-    return this.#parts.env.clock.now() - (this.#heardAt.get(member) ?? -Infinity) <= withinMs;
+    return this.#parts.env.clock.now() - (this.#known.get(member)?.heardAt ?? -Infinity) <= withinMs;
   }
 
   #forget(member: NodeId): void {
     this.#known.delete(member);
-    this.#heardAt.delete(member);
+    this.#look(this.#parts.env.clock.now());
   }
 
   of(member: NodeId): MemberNews | undefined {
-    return this.#known.get(member);
+    return this.#known.get(member)?.news;
+  }
+
+  /**
+   * What the slowest of the others has applied that are alive and come nearer; Infinity: none is
+   * known to. One that is down, or stands still, is nobody's measure.
+   */
+  get slowest(): LogIndex {
+    return this.#slowest;
+  }
+
+  #look(now: number): void {
+    let slowest = Infinity;
+    for (const { news, heardAt, movedAt } of this.#known.values()) {
+      if (now - heardAt <= MOVING_MS && now - movedAt <= MOVING_MS) slowest = Math.min(slowest, news.applied);
+    }
+    this.#slowest = slowest;
   }
 
   /**
@@ -112,6 +142,6 @@ export class Gossip {
    */
   quorumFlushed(own: LogIndex): LogIndex {
     const { membership } = this.#parts;
-    return membership.reachedByQuorum((id) => (id === membership.self ? own : (this.#known.get(id)?.durableFlushed ?? 0)));
+    return membership.reachedByQuorum((id) => (id === membership.self ? own : (this.#known.get(id)?.news.durableFlushed ?? 0)));
   }
 }

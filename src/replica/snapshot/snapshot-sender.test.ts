@@ -23,7 +23,7 @@ async function compactAll(harness: TreeHarness): Promise<void> {
 }
 
 /** The leader's core waits for a snapshot to arrive at 2. */
-const RECEIVING = new Map([[2, { state: 'snapshot' as const }]]);
+const RECEIVING = new Map([[2, { state: 'snapshot' as const, match: 0 }]]);
 
 describe('sending snapshots', () => {
   let harness: TreeHarness;
@@ -63,6 +63,42 @@ describe('sending snapshots', () => {
     await harness.record();
     assert.ok(!files(ids), 'nobody gave a sign of life');
     assert.equal(sender.floor(), Infinity);
+  });
+
+  it('S5 a follower whose snapshot has arrived keeps the log after it while it comes nearer: no sync without end', async () => {
+    const snapshot = sender.snapshot();
+    const { index } = snapshot.metadata;
+    sender.started(2, snapshot);
+    await flushOne(harness, 4);
+    await flushOne(harness, 5);
+    await harness.record();
+    const { flushed } = harness.tree.durable;
+    assert.ok(flushed.index > index + 1);
+    const at = (match: number, ms: number): number => {
+      clock.advance(ms);
+      sender.tick(new Map([[2, { state: 'replicate' as const, match }]]));
+      return sender.floor();
+    };
+    assert.equal(at(index, 5_000), index, 'it has arrived: the tables go, the log stays');
+    assert.equal(sender.tables().length, 0);
+    assert.equal(at(index + 1, 5_000), index + 1);
+    assert.equal(at(index + 1, 5_000), index + 1, 'it may stand still for a while');
+    assert.equal(at(index + 1, 5_000), Infinity, 'and not for ever');
+    // Once more, and it gets there.
+    const later = sender.snapshot();
+    sender.started(2, later);
+    await flushOne(harness, 6);
+    await harness.record();
+    assert.equal(at(later.metadata.index, 2_000), later.metadata.index);
+    assert.equal(at(harness.tree.durable.flushed.index, 5_000), Infinity, 'what it lacks is in no danger any more');
+    const last = sender.snapshot();
+    sender.started(2, last);
+    await flushOne(harness, 7);
+    await harness.record();
+    assert.equal(at(last.metadata.index, 2_000), last.metadata.index);
+    clock.advance(5_000);
+    sender.tick(undefined);
+    assert.equal(sender.floor(), Infinity, 'whoever leads no more keeps nothing');
   });
 
   it('S5 a version that a member asked for is kept while it shows signs of life, and no longer', async () => {

@@ -14,6 +14,7 @@ import type { Tree } from '../../storage/tree/tree.js';
 import type { TableMeta } from '../../storage/table/table-meta.js';
 import type { LogPosition, Version } from '../../storage/version/version.js';
 import type { Membership } from '../state/membership.js';
+import { CatchingUp } from './catching-up.js';
 import { messageOfVersion } from './version-message.js';
 
 export interface SnapshotSenderParts {
@@ -24,7 +25,7 @@ export interface SnapshotSenderParts {
 }
 
 /** How the leader's Raft core sees its followers; undefined when this node does not lead. */
-export type Followers = ReadonlyMap<NodeId, { readonly state: ProgressState }> | undefined;
+export type Followers = ReadonlyMap<NodeId, { readonly state: ProgressState; readonly match: LogIndex }> | undefined;
 
 /** A snapshot that the core holds and has not sent yet, or may send again. */
 interface Offer {
@@ -76,10 +77,13 @@ export class SnapshotSender {
    * version may be another.
    */
   readonly #offers: Offer[] = [];
+  /** Whose snapshot has arrived, and who need the log after it. */
+  readonly #catchingUp: CatchingUp;
   #count = 0;
 
   constructor(parts: SnapshotSenderParts) {
     this.#parts = parts;
+    this.#catchingUp = new CatchingUp(parts.clock);
   }
 
   /** Snapshots sent since the start. */
@@ -158,7 +162,7 @@ export class SnapshotSender {
 
   /** The log after this index is needed by a transfer; Infinity if there is none. */
   floor(): LogIndex {
-    let floor = Infinity;
+    let floor = this.#catchingUp.floor();
     for (const { manifest } of [...this.#underWay(), ...this.#offers]) floor = Math.min(floor, manifest.flushed.index);
     assert(floor > 0, 'S5 a snapshot has something in tables');
     return floor;
@@ -175,13 +179,16 @@ export class SnapshotSender {
     for (const [peer, transfer] of this.#sent) {
       if (now - transfer.startedAt < SETTLE_MS) continue;
       if (transfer.stage === 'settling') move(transfer, 'running', peer);
-      if (followers?.get(peer)?.state !== 'snapshot') {
+      const follower = followers?.get(peer);
+      if (follower?.state !== 'snapshot') {
         this.#release(this.#sent, peer);
+        if (follower !== undefined && follower.match >= transfer.manifest.flushed.index) this.#catchingUp.begin(peer, follower.match);
       } else if (now - transfer.lastSign > SILENCE_MS) {
         this.#release(this.#sent, peer);
         givenUp.push(peer);
       }
     }
+    this.#catchingUp.tick(followers, this.#parts.tree.durable.flushed.index);
     for (const [peer, given] of this.#given) if (now - given.lastSign > SILENCE_MS) this.#release(this.#given, peer);
     assert(givenUp.every((peer) => !this.#sent.has(peer)), 'S5 a transfer that is given up keeps nothing');
     return givenUp;
@@ -190,6 +197,7 @@ export class SnapshotSender {
   stop(): void {
     for (const which of [this.#sent, this.#given]) for (const peer of [...which.keys()]) this.#release(which, peer);
     for (const offer of this.#offers.splice(0)) offer.unpin();
+    this.#catchingUp.stop();
     assert(this.floor() === Infinity && this.tables().length === 0, 'S5 nothing is kept for transfers that are over');
   }
 
