@@ -80,13 +80,18 @@ class Reference {
     return this.#garbage();
   }
 
-  #level0(): PlanOp | undefined {
+  #oldest(): TableMeta[] {
     const taken: TableMeta[] = [];
     const left: TableMeta[] = [];
     for (const table of [...this.#input.manifest.level(0)].reverse()) {
       if (this.#free(table) && !left.some((older) => overlaps(older, table))) taken.push(table);
       else left.push(table);
     }
+    return taken;
+  }
+
+  #level0(): PlanOp | undefined {
+    const taken = this.#oldest();
     for (let n = taken.length; n > 0; n >>= 1) {
       const op = this.#into(taken.slice(0, n), 1);
       if (op !== undefined) return op;
@@ -110,26 +115,47 @@ class Reference {
     const { manifest, gcRevision } = this.#input;
     for (let level = LEVELS - 1; level > 0; level--) {
       for (const table of manifest.level(level)) {
-        const { entries, liveDelta, tombstones } = table;
-        const garbage = table.smallest[0] === USER_SPACE ? Math.max(tombstones, entries - liveDelta) : tombstones;
-        if (garbage < table.entries / 4 || table.maxRevision > gcRevision || !this.#free(table)) continue;
-        if (manifest.levels.slice(level + 1).flat().some((other) => overlaps(other, table))) continue;
-        const op = this.#into([table], level);
+        if (table.maxRevision > gcRevision || !this.#free(table)) continue;
+        const op = this.#dropped([table], this.#below([table], level) ? level + 1 : level);
         if (op !== undefined) return op;
       }
     }
-    return undefined;
+    const oldest = this.#oldest().filter(({ maxRevision }) => maxRevision <= gcRevision);
+    return oldest.length > 0 ? this.#dropped(oldest, 1) : undefined;
+  }
+
+  #below(tables: readonly TableMeta[], level: number): boolean {
+    const span = spanOf(tables);
+    return this.#input.manifest.levels.slice(level + 1).flat().some((other) => span && overlaps(other, span));
+  }
+
+  /** If nothing lies below, and a quarter of all versions goes. */
+  #dropped(tables: readonly TableMeta[], outputLevel: number): PlanOp | undefined {
+    if (outputLevel >= LEVELS) return undefined;
+    const all = this.#with(tables, outputLevel);
+    const sum = (of: (table: TableMeta) => number): number => all.reduce((total, table) => total + of(table), 0);
+    const entries = sum((table) => table.entries);
+    const system = all.some(({ smallest }) => smallest[0] !== USER_SPACE) ? 16 : 0;
+    const garbage = Math.max(sum((table) => table.tombstones), entries - sum((table) => table.liveDelta) - system);
+    if (all.some(({ maxRevision }) => maxRevision > this.#input.gcRevision)) return undefined;
+    if (garbage < entries / 4 || this.#below(all, outputLevel)) return undefined;
+    return this.#into(tables, outputLevel);
+  }
+
+  #with(tables: readonly TableMeta[], outputLevel: number): TableMeta[] {
+    const chosen = new Set(tables);
+    for (let pass = 0; pass < 2; pass++) {
+      const span = spanOf(chosen);
+      for (const other of this.#input.manifest.level(outputLevel)) if (span && overlaps(other, span)) chosen.add(other);
+    }
+    return [...chosen];
   }
 
   #into(tables: readonly TableMeta[], outputLevel: number): PlanOp | undefined {
     const { manifest, proposer, gcRevision, settings } = this.#input;
-    const chosen = new Set(tables);
-    for (let pass = 0; pass < 2; pass++) {
-      const span = spanOf(chosen);
-      for (const other of manifest.level(outputLevel)) if (span && overlaps(other, span)) chosen.add(other);
-    }
-    if (chosen.size > MAX_PLAN_INPUTS || ![...chosen].every((table) => this.#free(table))) return undefined;
-    const inputs = [...chosen].map((table) => ({ id: table.id, digest: table.fileDigest }));
+    const chosen = this.#with(tables, outputLevel);
+    if (chosen.length > MAX_PLAN_INPUTS || !chosen.every((table) => this.#free(table))) return undefined;
+    const inputs = chosen.map((table) => ({ id: table.id, digest: table.fileDigest }));
     const op: PlanOp = { kind: 'plan', proposer, purpose: 'compact', inputs, outputLevel, gcRevision, format: settings.format };
     return ordered(manifest, op) ? op : undefined;
   }

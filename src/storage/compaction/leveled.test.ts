@@ -25,6 +25,22 @@ function input(harness: TreeHarness, over: Partial<PickerInput> = {}): PickerInp
   return { manifest: harness.manifest, settings: SMALL_SETTINGS, proposer: 7, gcRevision: 0, blocked: new Set(), ...over };
 }
 
+/** Carries out plans until none is due; how many there were. */
+async function settle(harness: TreeHarness, gcRevision: number): Promise<number> {
+  for (let plans = 0; ; plans++) {
+    const choice = pickLeveled(input(harness, { gcRevision }));
+    if (choice.kind === 'none') return plans;
+    assert(plans < 200, 'the picker comes to an end');
+    assert.equal(harness.apply(choice.op).kind, 'planned');
+    await harness.compact(harness.lastIndex);
+    await harness.record();
+  }
+}
+
+function entriesOf({ manifest }: TreeHarness): number {
+  return manifest.levels.flat().reduce((sum, { entries }) => sum + entries, 0);
+}
+
 describe('pickLeveled', () => {
   it('comes to rest with every level within its target, and gives only plans that apply', async () => {
     const harness = await TreeHarness.open();
@@ -67,6 +83,21 @@ describe('pickLeveled', () => {
     const bytes = choice.op.inputs.length * SMALL_FORMAT.tableBytes;
     assert(bytes / choice.op.format.tableBytes <= 128, `${bytes / choice.op.format.tableBytes} outputs`);
     assert.deepEqual({ ...choice.op.format, tableBytes: 0 }, { ...SMALL_FORMAT, tableBytes: 0 });
+  });
+
+  it('after a Compact garbage goes by itself, wherever it lies, until less than a quarter of what is there may go', async () => {
+    for (const rounds of [3, 12, 60]) {
+      const harness = await TreeHarness.open();
+      await fill(harness, rounds, 40);
+      await settle(harness, 0);
+      const before = entriesOf(harness);
+      const live = harness.tree.current.countLive(new Uint8Array(0), undefined);
+      assert(before >= rounds * 20, `${before} versions are kept`);
+      const plans = await settle(harness, rounds * 20);
+      assert(plans <= 60, `${plans} plans`);
+      assert(entriesOf(harness) * 0.75 <= live + 16, `${entriesOf(harness)} entries are left of ${before}, and ${live} keys`);
+      assert.equal(harness.tree.current.countLive(new Uint8Array(0), undefined), live);
+    }
   });
 
   it('is pure, and plans around pending plans', async () => {

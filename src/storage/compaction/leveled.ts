@@ -8,14 +8,13 @@
 
 import { assert, must } from '../../base/assert.js';
 import type { NodeId, TableId } from '../../base/ids.js';
-import { spaceOf } from '../base/key.js';
-import { USER_SPACE } from '../base/read-view.js';
 import { LEVELS, type TableFormat, type TreeSettings } from '../base/settings.js';
 import type { Version } from '../version/version.js';
 import { judgePlan, MAX_PLAN_INPUTS, type PlanOp } from '../version/plan-validity.js';
-import { meetsLevel, SpanUnion, stretchOf } from '../version/span-search.js';
+import { SpanUnion, stretchOf } from '../version/span-search.js';
 import { spanOf } from '../table/key-span.js';
 import type { TableMeta } from '../table/table-meta.js';
+import { isBottom, isGarbageDue } from './garbage.js';
 
 export type PlanChoice =
   | { readonly kind: 'plan'; readonly op: PlanOp; readonly why: string }
@@ -30,9 +29,6 @@ export interface PickerInput {
   /** Tables that must not be inputs (their blocks are lost): a set, or what answers for one. */
   readonly blocked: Pick<ReadonlySet<TableId>, 'has'>;
 }
-
-/** A table is compacted to drop what may go when that is at least this share of its entries. */
-const GARBAGE_DUE = 1 / 4;
 
 /**
  * A compaction that would have more outputs makes them larger. With the longest keys the bounds of
@@ -76,8 +72,8 @@ function dueLevels(manifest: Version, settings: TreeSettings): { level: number; 
 }
 
 /** The oldest tables of level 0, as many as can go; each needs all older ones that it overlaps. */
-function pickLevel0(input: PickerInput, free: (table: TableMeta) => boolean): PlanOp | undefined {
-  const tables = input.manifest.level(0);
+function oldestOfLevel0({ manifest }: PickerInput, free: (table: TableMeta) => boolean): TableMeta[] {
+  const tables = manifest.level(0);
   const taken: TableMeta[] = [];
   const left = new SpanUnion();
   for (let i = tables.length - 1; i >= 0; i--) {
@@ -85,6 +81,11 @@ function pickLevel0(input: PickerInput, free: (table: TableMeta) => boolean): Pl
     if (free(table) && !left.meets(table)) taken.push(table);
     else left.add(table);
   }
+  return taken;
+}
+
+function pickLevel0(input: PickerInput, free: (table: TableMeta) => boolean): PlanOp | undefined {
+  const taken = oldestOfLevel0(input, free);
   // All at once if possible; else fewer, down to the oldest alone.
   for (let n = taken.length; n > 0; n = n >> 1) {
     const op = planInto(input, taken.slice(0, n), 1, free);
@@ -113,29 +114,30 @@ function pickDeeper(input: PickerInput, level: number, free: (table: TableMeta) 
 }
 
 /**
- * A table with nothing below it, all of it at or below the GC revision, much of which may go:
- * compacting it in its own level drops all of that, so that this comes to an end.
+ * Tables much of which may go, the deepest first: with nothing below, in their own level; over
+ * tables with nothing below, together with those.
  */
 function pickGarbage(input: PickerInput, free: (table: TableMeta) => boolean): PlanOp | undefined {
   const { manifest } = input;
   for (let level = LEVELS - 1; level > 0; level--) {
     for (const table of manifest.level(level)) {
-      if (table.maxRevision > input.gcRevision || garbageIn(table) < table.entries * GARBAGE_DUE || !free(table)) continue;
-      if (manifest.levels.slice(level + 1).some((below) => meetsLevel(below, table))) continue;
-      const op = planInto(input, [table], level, free);
+      if (table.maxRevision > input.gcRevision || !free(table)) continue;
+      const op = planGarbage(input, [table], isBottom(manifest, level, table) ? level : level + 1, free);
       if (op !== undefined) return op;
     }
   }
-  return undefined;
+  const oldest = oldestOfLevel0(input, free).filter(({ maxRevision }) => maxRevision <= input.gcRevision);
+  return oldest.length === 0 ? undefined : planGarbage(input, oldest, 1, free);
 }
 
-/**
- * Entries that GC drops, if it may look at all versions of a table with nothing below: one is left
- * of each live key, and the live deltas count those. System keys are not counted by them: of a
- * table that has any, only the tombstones are known.
- */
-function garbageIn({ smallest, entries, liveDelta, tombstones }: TableMeta): number {
-  return spaceOf(smallest) === USER_SPACE ? Math.max(tombstones, entries - liveDelta) : tombstones;
+function planGarbage(
+  input: PickerInput, tables: readonly TableMeta[], outputLevel: number, free: (table: TableMeta) => boolean,
+): PlanOp | undefined {
+  if (outputLevel >= LEVELS) return undefined;
+  const inputs = inputsInto(input, tables, outputLevel);
+  if (!isGarbageDue(inputs, input.gcRevision)) return undefined;
+  if (!isBottom(input.manifest, outputLevel, must(spanOf(inputs), 'S3 a plan has inputs'))) return undefined;
+  return planInto(input, tables, outputLevel, free);
 }
 
 /** C1 The outputs' bounds fit into one entry of the log, however long keys are. */
@@ -146,19 +148,20 @@ function formatFor({ format }: TreeSettings, inputs: ReadonlySet<TableMeta>): Ta
   return tableBytes === format.tableBytes ? format : { ...format, tableBytes };
 }
 
-/**
- * These tables and all of the output level that they span; undefined if some of those are taken, or
- * nothing may be planned.
- */
+/** These tables and all of the output level that they span. */
+function inputsInto({ manifest }: PickerInput, tables: readonly TableMeta[], outputLevel: number): TableMeta[] {
+  const span = must(spanOf(tables), 'S3 a plan has inputs');
+  // What is added may span further, but nothing of a sorted level lies in between.
+  const level = manifest.level(outputLevel);
+  const { from, to } = stretchOf(level, span);
+  return [...new Set([...tables, ...level.slice(from, to)])];
+}
+
+/** Undefined if some of the inputs are taken, or nothing may be planned. */
 function planInto(
   input: PickerInput, tables: readonly TableMeta[], outputLevel: number, free: (table: TableMeta) => boolean,
 ): PlanOp | undefined {
-  const span = must(spanOf(tables), 'S3 a plan has inputs');
-  const chosen = new Set(tables);
-  // What is added may span further, but nothing of a sorted level lies in between.
-  const level = input.manifest.level(outputLevel);
-  const { from, to } = stretchOf(level, span);
-  for (let i = from; i < to; i++) chosen.add(level[i] as TableMeta);
+  const chosen = new Set(inputsInto(input, tables, outputLevel));
   if (chosen.size > MAX_PLAN_INPUTS) return undefined;
   for (const table of chosen) if (!free(table)) return undefined;
   const op: PlanOp = {
