@@ -96,7 +96,7 @@ export const CONSENSUS: readonly Canary[] = [
         find: 'index <= log.committed || !log.matches(index, raft.term)) return false;',
         replace: 'index <= log.committed) return false;',
       },
-      { file: 'replica/consensus/core-config.ts', find: 'maxSizePerMsg: APPEND_BYTES,', replace: 'maxSizePerMsg: 1,' },
+      { file: 'replica/consensus/make-core.ts', find: 'maxSizePerMsg: APPEND_BYTES,', replace: 'maxSizePerMsg: 1,' },
     ],
   },
   {
@@ -173,8 +173,8 @@ export const CONSENSUS: readonly Canary[] = [
       },
       {
         file: 'replica/consensus/raft-driver.ts',
-        find: '    if (this.#stopped || !this.#node.isLeader) return false;\n    try {\n      this.#node.propose(data);',
-        replace: '    if (this.#stopped) return false;\n    try {\n      this.#node.propose(data);',
+        find: '    if (!this.#hears || !this.#node.isLeader) return false;\n    try {\n      this.#node.propose(data);',
+        replace: '    if (!this.#hears) return false;\n    try {\n      this.#node.propose(data);',
       },
     ],
   },

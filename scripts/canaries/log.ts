@@ -139,9 +139,9 @@ export const LOG: readonly Canary[] = [
     edits: [
       {
         file: 'replica/snapshot/version-switch.ts',
-        find: '      await log.expectSnapshot(manifest.last.index);\n      await this.#replace(manifest);\n      await this.loadMended();\n' +
-          '      await log.resetTo(index, term, manifest.last.index);',
-        replace: '      await log.resetTo(index, term, manifest.last.index);\n      await this.#replace(manifest);\n      await this.loadMended();',
+        find: '      await this.#insist(() => log.expectSnapshot(manifest.last.index));\n      await this.#replace(manifest);\n      await this.loadMended();\n' +
+          '      await this.#insist(() => log.resetTo(index, term, manifest.last.index));',
+        replace: '      await this.#insist(() => log.resetTo(index, term, manifest.last.index));\n      await this.#replace(manifest);\n      await this.loadMended();',
       },
     ],
   },
@@ -208,7 +208,7 @@ export const LOG: readonly Canary[] = [
       {
         file: 'replica/snapshot/version-switch.ts',
         find: `      await this.#quiesce();
-      await log.expectSnapshot(manifest.last.index);
+      await this.#insist(() => log.expectSnapshot(manifest.last.index));
       await this.#replace(manifest);`,
         replace: `      await this.#quiesce();
       await this.#replace(manifest);`,

@@ -38,6 +38,8 @@ export type KintsugiEvent =
   | { readonly type: 'scrub-done'; readonly tables: number; readonly bytes: number; readonly faults: number; readonly durationMs: number }
   | { readonly type: 'members-changed'; readonly index: LogIndex; readonly change: string; readonly members: number }
   | { readonly type: 'disk-failed'; readonly what: string; readonly why: string }
+  /** The disk has no room for what was to be written, or has room again. */
+  | { readonly type: 'disk-room'; readonly short: boolean; readonly why: string }
   | { readonly type: 'warning'; readonly message: string; readonly data: Readonly<Record<string, unknown>> };
 
 export interface EventSink {

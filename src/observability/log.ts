@@ -65,6 +65,7 @@ const EVENT_LEVELS: Readonly<Record<KintsugiEvent['type'], Level | undefined>> =
   'scrub-done': 'info',
   'members-changed': 'info',
   'disk-failed': 'error',
+  'disk-room': 'warn',
   'warning': 'warn',
 };
 

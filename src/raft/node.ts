@@ -293,12 +293,14 @@ export class RaftNode {
     peer?.snapshotReported(ok);
   }
 
-  /**
-   * R5 a node that knows its log or hard state to be damaged neither votes nor campaigns until it
-   * is repaired.
-   */
+  /** R5 a node that knows its log or hard state to be damaged neither votes nor campaigns. */
   setMayVote(allowed: boolean): void {
     this.#raft.mayVote = allowed;
+  }
+
+  /** A node that can write no entries votes for others, and does not campaign. */
+  setMayLead(allowed: boolean): void {
+    this.#raft.mayLead = allowed;
   }
 
   /** For tests: overrides the drawn election timeout until the next is drawn. */

@@ -42,6 +42,8 @@ export class RaftState {
   mayVote = true;
   /** The configuration is that of this index at least: by a snapshot, or as it was told. */
   configIndex: LogIndex = 0;
+  /** false while the node could not write what a leader must: it votes, and others lead. */
+  mayLead = true;
 
   /** Ticks since the election timer was reset; on a leader, at most `electionTick`. */
   electionElapsed = 0;
@@ -150,12 +152,12 @@ export class RaftState {
   }
 
   /**
-   * Whether this node may campaign: not as a learner, outside the configuration, or with a snapshot
-   * to install.
+   * Whether this node may campaign: not as a learner, outside the configuration, with a snapshot to
+   * install, or where it could not lead.
    */
   get promotable(): boolean {
     const own = this.tracker.get(this.id);
-    return own !== undefined && !own.isLearner && !this.log.hasPendingSnapshot && this.mayVote;
+    return own !== undefined && !own.isLearner && !this.log.hasPendingSnapshot && this.mayVote && this.mayLead;
   }
 
   /** Whether this node has granted a leader a lease, and so ignores candidates (thesis, 6.4.1). */

@@ -63,11 +63,14 @@ import { EarlyHandler } from './start/early-handler.js';
 import { openState, type OpenedState, type OpeningParts } from './start/open-state.js';
 import { requestTimeoutMs, type ReplicaOptions } from './start/options.js';
 import { PromisesHeard } from './start/promises-heard.js';
+import { whenRoom } from './start/when-room.js';
 import { checkStart, PeerMemory } from './start/start-check.js';
 import { Leadership } from './state/leadership.js';
 import { Life } from './state/life.js';
 import { Membership } from './state/membership.js';
 import { Progress } from './state/progress.js';
+import { Reserve } from './state/reserve.js';
+import { Room } from './state/room.js';
 import { Sweeper } from './tree/sweep.js';
 import { TreeMachine } from './tree/tree-machine.js';
 
@@ -80,6 +83,7 @@ export class Replica {
   readonly life: Life;
   readonly membership: Membership;
   readonly leadership: Leadership;
+  readonly room: Room;
   readonly progress: Progress;
   readonly state: ReplicatedState;
   readonly driver: RaftDriver;
@@ -114,13 +118,14 @@ export class Replica {
     const { clock, events } = env;
     const timeoutMs = requestTimeoutMs(options);
 
+    const room = (this.room = new Room({ env, life, reserve: new Reserve(env.disk, options.logSegmentBytes) }));
     const leadership = (this.leadership = new Leadership(membership.self, life));
     const progress = (this.progress = new Progress(tree));
     const state = (this.state = new ReplicatedState(tree, options.newestVersion, options.sliceKeys, membership));
     membership.subscribe(() => env.network.setPeers(membership.addresses, membership.removed));
     state.peekMembers(progress.flushed);
     const removal = new Removal({ env, life, membership, electionMs });
-    const common = { env, life, membership, leadership, progress, state, healing, tree, tables, log };
+    const common = { env, life, room, membership, leadership, progress, state, healing, tree, tables, log };
 
     const driver = (this.driver = this.#makeDriver());
     const proposer = (this.proposer = new TreeProposer(leadership, driver));
@@ -178,9 +183,9 @@ export class Replica {
   #makeDriver(): RaftDriver {
     const { env, heartbeatMs, electionMs } = this.options;
     const { log, hardState, commit } = this.#opened;
-    const { life, membership, leadership, progress } = this;
+    const { life, room, membership, leadership, progress } = this;
     return new RaftDriver(
-      { env, life, membership, leadership, progress, log, hardState },
+      { env, life, room, membership, leadership, progress, log, hardState },
       {
         take: (output) => this.#take(output),
         snapshot: () => this.sender.snapshot(),
@@ -195,12 +200,14 @@ export class Replica {
    * Rejects with ReplicaError, HardStateError, LogError, StorageError or DiskError: what is wrong,
    * and what to do.
    */
-  static open(options: ReplicaOptions): Promise<Replica> {
-    return acquiring(async (keep) => {
+  static async open(options: ReplicaOptions): Promise<Replica> {
+    const life = new Life();
+    const attempt = (): Promise<Replica> => acquiring(async (keep) => {
       const early = keep(new EarlyHandler(options.env.network));
-      const opening = { options, life: new Life(), membership: new Membership(options.self, options.members, options.joins), early };
+      const opening = { options, life, membership: new Membership(options.self, options.members, options.joins), early };
       return new Replica(opening, await openState(opening, keep));
     });
+    return whenRoom(options.env, life, attempt);
   }
 
   /**
@@ -226,6 +233,7 @@ export class Replica {
     life.to({ s: 'serving' });
     this.driver.start();
     this.#housekeeping.start();
+    this.room.start();
   }
 
   get env(): Env {
@@ -283,6 +291,7 @@ export class Replica {
     this.sender.stop();
     await this.#early.close();
     await this.driver.stop();
+    await this.room.stop();
     await this.#switch.idle();
     await this.applier.stop();
     await this.machine.stop();

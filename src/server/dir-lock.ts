@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { DiskError } from '../base/errors.js';
 
 const LOCK_FILE = 'LOCK';
+const FULL: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
 
 interface Holder {
   readonly pid: number;
@@ -57,8 +58,11 @@ export async function lockDir(dir: string): Promise<DirLock> {
     const own: Holder = { pid: process.pid, startTicks: startTicks(process.pid), bootId: bootId() };
     await fs.writeFile(path, `${JSON.stringify(own)}\n`);
   } catch (error) {
-    await closeServer(server);
-    throw error;
+    // C1 On a full disk the socket alone holds the lock.
+    if (server === undefined || !FULL.has((error as NodeJS.ErrnoException).code ?? '')) {
+      await closeServer(server);
+      throw error;
+    }
   }
   return new DirLock(path, server);
 }

@@ -49,5 +49,7 @@ export class CommitNews {
 
   stop(): void {
     this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#due = 0;
   }
 }

@@ -40,6 +40,12 @@ export class OwnCopies {
     this.#parts = parts;
   }
 
+  /** Another core reads the same log. */
+  attach(node: RaftNode): void {
+    this.#before.clear();
+    if (this.#bad !== undefined) node.setMayVote(false);
+  }
+
   /** About once in an election time-out. */
   look(node: RaftNode): void {
     this.#letVote(node);

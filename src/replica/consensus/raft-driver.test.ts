@@ -17,6 +17,8 @@ import { Leadership } from '../state/leadership.js';
 import { Life } from '../state/life.js';
 import { Membership } from '../state/membership.js';
 import type { Progress } from '../state/progress.js';
+import { Reserve } from '../state/reserve.js';
+import { Room } from '../state/room.js';
 import { RaftDriver } from './raft-driver.js';
 import type { RaftOutput } from './raft-hooks.js';
 
@@ -82,8 +84,9 @@ class Member {
     const membership = new Membership(1, [1, 2, 3, 4, 5].map((id) => ({ id, name: `n${id}`, peerUrls: [] })));
     const leadership = new Leadership(1, this.life);
     const progress = { flushed: 0 } as unknown as Progress;
+    const room = new Room({ env: this.env, life: this.life, reserve: new Reserve(this.disk, 4096) });
     this.driver = new RaftDriver(
-      { env: this.env, life: this.life, membership, leadership, progress, log: this.log, hardState },
+      { env: this.env, life: this.life, room, membership, leadership, progress, log: this.log, hardState },
       { take: this.#take.bind(this), snapshot: () => assert.fail('nothing is sent'), installSnapshot: () => Promise.resolve() },
       { applied: 0, commit: 0 }, { heartbeatMs, electionMs: 10 * heartbeatMs },
     );

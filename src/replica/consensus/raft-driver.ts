@@ -15,7 +15,7 @@ import { messageOf } from '../../base/errors.js';
 import type { Clock, Env, Timer } from '../../base/env.js';
 import type { LogIndex, NodeId } from '../../base/ids.js';
 import { RaftError } from '../../raft/errors.js';
-import { RaftNode } from '../../raft/node.js';
+import type { RaftNode } from '../../raft/node.js';
 import type { ConfChange, Entry, Message, Ready } from '../../raft/types.js';
 import type { HardStateStore } from '../hard-state/hard-state.js';
 import type { DurableLog } from '../log/durable-log.js';
@@ -23,11 +23,12 @@ import type { Leadership } from '../state/leadership.js';
 import type { Life } from '../state/life.js';
 import type { Membership } from '../state/membership.js';
 import type { Progress } from '../state/progress.js';
+import type { Room } from '../state/room.js';
 import { AppliedAnswers } from './applied-answers.js';
 import { CommitNews, type NewsOwner } from './commit-news.js';
-import { coreConfig, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES } from './core-config.js';
-import { CoreLog } from './core-log.js';
 import { EarlyCampaign, type Candidate } from './early-campaign.js';
+import { LogRoom, type LogRoomOwner } from './log-room.js';
+import { makeCore, type RaftStart } from './make-core.js';
 import { Outbox } from './outbox.js';
 import { OwnCopies } from './own-copies.js';
 import type { RaftHooks } from './raft-hooks.js';
@@ -43,6 +44,7 @@ export interface RaftDriverParts {
   readonly progress: Progress;
   readonly log: DurableLog;
   readonly hardState: HardStateStore;
+  readonly room: Room;
 }
 
 export interface RaftDriverOptions {
@@ -50,29 +52,30 @@ export interface RaftDriverOptions {
   readonly electionMs: number;
 }
 
-/** Where the core begins. */
-export interface RaftStart {
-  readonly applied: LogIndex;
-  readonly commit: LogIndex;
-}
-
+/**
+ * A forwarded batch: as many proposals as fit, so that a message stays far below the frame limit.
+ */
+const MAX_BATCH_ENTRIES = 1024;
+const MAX_BATCH_BYTES = 1024 * 1024;
 const NO_ANSWERS: readonly Message[] = [];
 
-export class RaftDriver implements Candidate, NewsOwner, WriteOwner {
+export class RaftDriver implements Candidate, LogRoomOwner, NewsOwner, WriteOwner {
   readonly #parts: RaftDriverParts;
   readonly #hooks: RaftHooks;
   readonly #options: RaftDriverOptions;
   readonly #clock: Clock;
   readonly #earlyCampaign: EarlyCampaign;
-  readonly #outbox: Outbox;
   readonly #ownCopies: OwnCopies;
+  readonly #logRoom: LogRoom;
   readonly #news: CommitNews;
   #ticks = 0;
   #node!: RaftNode;
   #writes!: WriteQueue;
   #applied!: AppliedAnswers;
+  #outbox!: Outbox;
   #proposals: Uint8Array[] = [];
-  #state: 'idle' | 'running' | 'stopped' = 'idle';
+  /** beginning: the core is about to be replaced, and hears nothing. */
+  #state: 'idle' | 'running' | 'beginning' | 'stopped' = 'idle';
   #scheduled = false;
   #pumping = false;
   #tick: Timer | undefined;
@@ -87,7 +90,7 @@ export class RaftDriver implements Candidate, NewsOwner, WriteOwner {
     this.#clock = clock;
     this.#ownCopies = new OwnCopies(parts);
     this.#news = new CommitNews(clock, this);
-    this.#outbox = new Outbox(parts.env.network, hooks);
+    this.#logRoom = new LogRoom(parts, this);
     this.#earlyCampaign = new EarlyCampaign(this, { clock, random, electionTimeoutMs: options.electionMs, membership: parts.membership });
     this.restart(start);
     parts.membership.subscribe((index) => this.#membersApplied(index));
@@ -99,14 +102,18 @@ export class RaftDriver implements Candidate, NewsOwner, WriteOwner {
    */
   restart(start: RaftStart): void {
     assert(this.#state === 'idle', 'R2 the core of a running member stays');
-    const { env, membership, leadership } = this.#parts;
-    assert(start.applied <= start.commit, `R3 what is applied (${start.applied}) is committed (${start.commit})`);
+    this.#begin(start);
+  }
+
+  #begin(start: RaftStart): void {
     this.#handedOn = start.applied;
     this.#applied = new AppliedAnswers();
     this.#writes = new WriteQueue(this.#parts, this.#hooks, this);
-    const core = coreConfig({ id: membership.self, random: env.random, electionTick: this.#electionTicks, applied: start.applied });
-    this.#node = new RaftNode(core, new CoreLog(this.#parts, this.#hooks, start.commit));
-    leadership.attach(this.#node);
+    this.#outbox = new Outbox(this.#parts.env.network, this.#hooks);
+    this.#node = makeCore(this.#parts, this.#hooks, start, this.#electionTicks);
+    this.#node.setMayLead(!this.#logRoom.refusing);
+    this.#ownCopies.attach(this.#node);
+    this.#parts.leadership.attach(this.#node);
   }
 
   get node(): RaftNode {
@@ -140,7 +147,7 @@ export class RaftDriver implements Candidate, NewsOwner, WriteOwner {
    */
   proposeAsLeader(what: Uint8Array | ConfChange): boolean {
     const isChange = !(what instanceof Uint8Array);
-    if (this.#stopped || !this.#node.isLeader || (isChange && this.#node.isChangingConfig)) return false;
+    if (!this.#hears || !this.#node.isLeader || (isChange && this.#node.isChangingConfig)) return false;
     try {
       if (isChange) this.#node.proposeConfChange(what);
       else this.#node.propose(what);
@@ -158,7 +165,7 @@ export class RaftDriver implements Candidate, NewsOwner, WriteOwner {
   }
 
   step(message: Message): void {
-    if (this.#stopped) return;
+    if (!this.#hears || this.#logRoom.refuses(message)) return;
     // A leader tells of no more than this member acknowledged to it in this very term.
     if (message.type === 'MsgHeartbeat' && message.commit > this.#node.lastIndex && message.term >= this.#node.term) {
       return this.#fail(rolledBack(message, this.#node.lastIndex));
@@ -181,11 +188,6 @@ export class RaftDriver implements Candidate, NewsOwner, WriteOwner {
     this.schedule();
   }
 
-  reportUnreachable(peer: NodeId): void {
-    this.#node.reportUnreachable(peer);
-    this.schedule();
-  }
-
   reportSnapshot(peer: NodeId, ok: boolean): void {
     this.#node.reportSnapshot(peer, ok);
     this.schedule();
@@ -193,9 +195,10 @@ export class RaftDriver implements Candidate, NewsOwner, WriteOwner {
 
   /** The stream from a peer broke: its process is probably gone. */
   peerLost(peer: NodeId): void {
-    if (this.#stopped) return;
+    if (!this.#hears) return;
     if (this.#node.isLeader) {
-      this.reportUnreachable(peer);
+      this.#node.reportUnreachable(peer);
+      this.schedule();
     } else if (this.#node.lead === peer) {
       this.#node.forgetLeader();
       this.#parts.env.events.emit({ type: 'leader-lost', term: this.#node.term, why: 'its stream broke' });
@@ -228,13 +231,16 @@ export class RaftDriver implements Candidate, NewsOwner, WriteOwner {
     return this.#state === 'stopped';
   }
 
+  /** The core takes input: it may not have begun to run. */
+  get #hears(): boolean {
+    return this.#state === 'idle' || this.#state === 'running';
+  }
+
   #armTick(): void {
     this.#tick = this.#clock.setTimer(this.#options.heartbeatMs, () => {
       if (this.#stopped) return;
       try {
-        this.#node.tick();
-        this.#watchDisk();
-        if (++this.#ticks % this.#electionTicks === 0) this.#ownCopies.look(this.#node);
+        if (this.#hears) this.#ticked();
       } catch (error) {
         this.#fail(error);
         return;
@@ -242,6 +248,12 @@ export class RaftDriver implements Candidate, NewsOwner, WriteOwner {
       this.schedule();
       this.#armTick();
     });
+  }
+
+  #ticked(): void {
+    this.#node.tick();
+    this.#watchDisk();
+    if (++this.#ticks % this.#electionTicks === 0) this.#ownCopies.look(this.#node);
   }
 
   /**
@@ -268,12 +280,12 @@ export class RaftDriver implements Candidate, NewsOwner, WriteOwner {
   };
 
   #work(): void {
-    if (this.#stopped || this.#pumping) return;
+    if (!this.#hears || this.#pumping) return;
     this.#pumping = true;
     try {
       this.#news.tell(this.#node);
       this.#takeProposals();
-      while (!this.#stopped && this.#node.hasReady()) this.#handle(this.#node.ready());
+      while (this.#hears && this.#node.hasReady()) this.#handle(this.#node.ready());
       this.#news.arm(this.#node);
     } catch (error) {
       this.#fail(error);
@@ -283,9 +295,7 @@ export class RaftDriver implements Candidate, NewsOwner, WriteOwner {
   }
 
   #takeProposals(): void {
-    const all = this.#proposals;
-    if (all.length === 0) return;
-    this.#proposals = [];
+    const all = this.#proposals.splice(0);
     for (let from = 0; from < all.length; ) {
       let to = from;
       let bytes = 0;
@@ -337,7 +347,7 @@ export class RaftDriver implements Candidate, NewsOwner, WriteOwner {
   }
 
   written(answers: readonly Message[]): void {
-    if (this.#stopped) return;
+    if (!this.#hears) return;
     try {
       const { durableTerm } = this.#writes;
       this.#outbox.release(durableTerm);
@@ -359,7 +369,31 @@ export class RaftDriver implements Candidate, NewsOwner, WriteOwner {
   }
 
   writeFailed(error: unknown): void {
-    this.#fail(error);
+    if (!this.#logRoom.ranOut(error)) return this.#fail(error);
+    this.#beginAnew().catch((why: unknown) => this.#fail(why));
+  }
+
+  roomAgain(): void {
+    if (this.#hears) this.#node.setMayLead(true);
+  }
+
+  /**
+   * What was not durable is given up, as a crash would: nobody was told of it (R2). Only the term
+   * stays, because others may have been told of that: a term without a vote promises nothing.
+   */
+  async #beginAnew(): Promise<void> {
+    const { log, hardState } = this.#parts;
+    this.#state = 'beginning';
+    this.#earlyCampaign.stop();
+    this.#news.stop();
+    const { term, commit } = this.#node;
+    if (term > this.#writes.durableTerm) await hardState.update({ term });
+    if (this.#stopped) return;
+    assert(this.#handedOn <= log.lastIndex(), `R3 what was handed on (${this.#handedOn}) is durable, up to ${log.lastIndex()}`);
+    this.#begin({ applied: this.#handedOn, commit: Math.max(this.#handedOn, Math.min(commit, log.lastIndex())) });
+    this.#state = 'running';
+    this.#roleChanged();
+    this.schedule();
   }
 
   #handOn(entries: readonly Entry[]): void {

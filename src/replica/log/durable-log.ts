@@ -194,10 +194,10 @@ export class DurableLog {
       assert(entry.index === first + i && entry.term >= before.term, 'R3 the entries of an append are contiguous');
     }
     this.#appending = true;
-    return this.#append(entries);
+    return this.#append(entries, previous);
   }
 
-  async #append(entries: readonly Entry[]): Promise<void> {
+  async #append(entries: readonly Entry[], previous: LogIndex): Promise<void> {
     try {
       while (this.#busy !== undefined) await this.#busy;
       const before = (entries[0] as Entry).index - 1;
@@ -208,6 +208,8 @@ export class DurableLog {
       assert(this.lastIndex() === before + entries.length, `R3 the log ends with what was appended, not at ${this.lastIndex()}`);
       this.#armTimer();
     } catch (error) {
+      // What is committed is in the log, and it ends where it ended.
+      this.#commit = Math.min(this.#commit, Math.max(previous, this.lastIndex()));
       throw this.#fail(error);
     } finally {
       this.#appending = false;
@@ -218,6 +220,16 @@ export class DurableLog {
   flushIdentities(): Promise<void> {
     if (this.#appending || this.#busy !== undefined || !this.#writer.hasPending || this.#refusal() !== undefined) return Promise.resolve();
     return this.#exclusively(() => this.#writer.flush());
+  }
+
+  /**
+   * After an append was refused for want of room: resolves when there is room for the next segment.
+   * Throws LogError NO_SPACE.
+   */
+  async makeRoom(): Promise<void> {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) throw refusal;
+    await this.#exclusively(() => this.#chain.makeRoom());
   }
 
   /**

@@ -77,6 +77,16 @@ export class SegmentChain {
    * LogError NO_SPACE.
    */
   async roll(): Promise<void> {
+    await this.makeRoom();
+    const next = must(this.#prepared.shift(), 'a segment was prepared');
+    assert(next.generation > this.active.generation, `R6 generations grow: ${next.generation} after ${this.active.generation}`);
+    this.#segments.push(next);
+    this.#prepareAhead();
+    if (this.outdated) await this.reformatActive();
+  }
+
+  /** What the next roll needs is there. Throws LogError NO_SPACE. */
+  async makeRoom(): Promise<void> {
     try {
       while (this.#prepared.length < PREPARED) {
         this.#prepareAhead();
@@ -85,11 +95,6 @@ export class SegmentChain {
     } catch (error) {
       throw wantOfRoom(error);
     }
-    const next = must(this.#prepared.shift(), 'a segment was prepared');
-    assert(next.generation > this.active.generation, `R6 generations grow: ${next.generation} after ${this.active.generation}`);
-    this.#segments.push(next);
-    this.#prepareAhead();
-    if (this.outdated) await this.reformatActive();
   }
 
   /** The segment that is written to, and nothing was written to yet, gets the format of today. */

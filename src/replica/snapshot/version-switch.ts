@@ -26,6 +26,7 @@ import type { HealingHooks } from '../hooks/healing-hooks.js';
 import type { ReplicatedState } from '../kv/replicated-state.js';
 import type { Leadership } from '../state/leadership.js';
 import type { Life } from '../state/life.js';
+import { isNoSpace, type Room } from '../state/room.js';
 import type { Reads } from '../reads/reads.js';
 import type { LogTruncation } from './log-truncation.js';
 import type { ServeGate } from '../reads/serve-gate.js';
@@ -36,6 +37,7 @@ import type { TreeMachine } from '../tree/tree-machine.js';
 export interface VersionSwitchParts {
   readonly env: Env;
   readonly life: Life;
+  readonly room: Room;
   readonly leadership: Leadership;
   readonly tree: Tree;
   readonly store: ManifestStore;
@@ -50,6 +52,7 @@ export interface VersionSwitchParts {
 }
 
 const RETRY_MS = 1_000;
+const FULL_RETRY_MS = 500;
 
 type Unrepaired = (error: StorageError, cause: unknown) => Promise<boolean>;
 
@@ -83,10 +86,10 @@ export class VersionSwitch {
     while (this.#running) await this.#running;
     await this.#alone(async () => {
       await this.#quiesce();
-      await log.expectSnapshot(manifest.last.index);
+      await this.#insist(() => log.expectSnapshot(manifest.last.index));
       await this.#replace(manifest);
       await this.loadMended();
-      await log.resetTo(index, term, manifest.last.index);
+      await this.#insist(() => log.resetTo(index, term, manifest.last.index));
       assert(log.firstIndex() === index + 1 && log.lastIndex() === index, `R3 the log begins anew after ${index}`);
       assert(log.term(index) === term, `R3 the log goes on from entry ${index} of term ${term}`);
       await applier.reset(index);
@@ -126,9 +129,9 @@ export class VersionSwitch {
     assert(!life.serving, 'R2 the log of a member that takes part begins anew by a snapshot alone');
     await this.#alone(async () => {
       await this.#quiesce();
-      await log.expectSnapshot(last.index);
+      await this.#insist(() => log.expectSnapshot(last.index));
       await this.#replace(manifest);
-      if (!joins(log, flushed)) await log.resetTo(flushed.index, flushed.term, last.index);
+      if (!joins(log, flushed)) await this.#insist(() => log.resetTo(flushed.index, flushed.term, last.index));
       assert(joins(log, flushed), `S1 the log leads on from ${flushed.index}`);
       await applier.reset(flushed.index);
       this.#parts.machine.writer.resume();
@@ -187,11 +190,25 @@ export class VersionSwitch {
     // ended.
     gate.applied(applier.index);
     machine.dropWork();
-    await store.replace(manifest);
+    await this.#insist(() => store.replace(manifest));
     tree.reset(manifest);
     gate.install(manifest.last.index);
     assert(tree.durable === manifest && tree.latest === manifest, 'S2 the new version is the only one');
     assert(!gate.isOpen, 'R4 nobody reads while versions change');
+  }
+
+  /** C1 What was begun is carried on with as soon as there is room. */
+  async #insist(work: () => Promise<void>): Promise<void> {
+    const { env, life, room } = this.#parts;
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!isNoSpace(error) || life.ended) throw error;
+        room.ranOut(error, true);
+        await sleep(env.clock, FULL_RETRY_MS);
+      }
+    }
   }
 
   async #goOn(flushed: LogIndex): Promise<void> {

@@ -11,6 +11,7 @@
 
 import { assert } from '../../base/assert.js';
 import { sleep, type Env } from '../../base/env.js';
+import { messageOf } from '../../base/errors.js';
 import type { NodeId } from '../../base/ids.js';
 import { BlockCache } from '../../storage/cache/block-cache.js';
 import { noFaults } from '../../storage/table/block-faults.js';
@@ -26,6 +27,8 @@ import type { HardStateStore } from '../hard-state/hard-state.js';
 import type { OpenedLog } from '../log/durable-log.js';
 import { LogError } from '../log/errors.js';
 import type { Membership } from '../state/membership.js';
+import { giveUpReserve } from '../state/reserve.js';
+import { isNoSpace } from '../state/room.js';
 import type { LogOpener } from './log-opener.js';
 import { askForVersions, newest, type PeerVersions } from '../snapshot/peer-versions.js';
 import { SnapshotReceiver } from '../snapshot/snapshot-receiver.js';
@@ -71,8 +74,11 @@ export async function regainVersion(parts: RegainParts): Promise<OpenedLog> {
       const fits = ({ manifest }: Offered): boolean => judged.mayFit(manifest);
       const patient = all || round >= PATIENCE_ROUNDS;
       const version = newest(versions.found, (manifest) => judged.mayFit(manifest)) ?? fromNothing(versions, patient);
-      const opened = version && fits(version) ? await judged.by(version.manifest, all) : undefined;
-      if (version && opened && fits(version) && (await take(parts, opened, version))) return opened;
+      const taken = await unlessFull(env, async () => {
+        const opened = version && fits(version) ? await judged.by(version.manifest, all) : undefined;
+        return version && opened && fits(version) && (await take(parts, opened, version)) ? opened : undefined;
+      });
+      if (taken !== undefined) return taken;
       if (peers.length === 0) throw cause;
       await sleep(env.clock, pauseMs);
       pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS);
@@ -80,6 +86,18 @@ export async function regainVersion(parts: RegainParts): Promise<OpenedLog> {
   } catch (error) {
     await judged.close();
     throw error;
+  }
+}
+
+/** C1 Undefined on a full disk, too: then what was kept for that is free, and it is tried again. */
+async function unlessFull<T>(env: Env, work: () => Promise<T | undefined>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isNoSpace(error)) throw error;
+    await giveUpReserve(env.disk);
+    env.events.emit({ type: 'warning', message: 'there is no room on the disk for the version of another member', data: { why: messageOf(error) } });
+    return undefined;
   }
 }
 

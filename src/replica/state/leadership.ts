@@ -89,11 +89,11 @@ export class Leadership {
   // Writers.
 
   /**
-   * The Raft driver's: where the answers come from. Another core takes its place only before the
-   * member serves.
+   * The Raft driver's: where the answers come from. The core of a serving member is replaced only
+   * by one that follows, in no earlier term.
    */
   attach(core: Core): void {
-    assert(!this.#life.serving, 'the core of a serving member stays');
+    assert(!this.#life.serving || (!core.isLeader && core.term >= this.#term), `R1 a core that begins anew follows, from term ${this.#term} on`);
     this.#core = core;
   }
 

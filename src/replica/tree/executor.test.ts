@@ -54,7 +54,7 @@ describe('the executor', () => {
     return new Executor({
       env: { clock, disk: harness.disk, workers: { breathe: () => undefined }, events: silent } as unknown as Env,
       tree, tables: harness.tables,
-      life: member.life,
+      life: member.life, room: member.room,
       healing: { repair: () => Promise.reject(new EtcdError('DATA_LOSS')) },
       reports: { send: (report) => void reports.push(report) },
     });

@@ -7,7 +7,7 @@
  */
 
 import { assert } from '../../base/assert.js';
-import { codeOf, messageOf } from '../../base/errors.js';
+import { codeOf, DiskError, messageOf } from '../../base/errors.js';
 import type { Clock, Env } from '../../base/env.js';
 import type { LogIndex, TableId } from '../../base/ids.js';
 import { StorageError } from '../../storage/base/errors.js';
@@ -19,6 +19,7 @@ import type { Version } from '../../storage/version/version.js';
 import { formatBirth, outputPath, type ProducedTable, type TableMeta } from '../../storage/table/table-meta.js';
 import type { HealingHooks } from '../hooks/healing-hooks.js';
 import type { Life } from '../state/life.js';
+import { isNoSpace, type Room } from '../state/room.js';
 import type { Report } from './agreement.js';
 import { Job, type Work } from './job.js';
 import type { Reports } from './reports.js';
@@ -26,6 +27,7 @@ import type { Reports } from './reports.js';
 export interface ExecutorParts {
   readonly env: Env;
   readonly life: Life;
+  readonly room: Room;
   readonly tree: Tree;
   readonly tables: TableStore;
   readonly healing: Pick<HealingHooks, 'repair'>;
@@ -149,7 +151,7 @@ export class Executor {
     else if (pending) this.compact(pending);
   }
 
-  /** Its inputs are not here, or cannot be read: let others go first. */
+  /** Its inputs are not here, or cannot be read, or the disk is full: let others go first. */
   #later(job: Job): void {
     assert(!job.cancelled && !this.#deferred.has(job.sequence), `H4 entry ${job.sequence} is not closed, and waits once`);
     job.to('deferred');
@@ -286,6 +288,7 @@ export class Executor {
   async #mend(job: Job, error: unknown): Promise<boolean> {
     const code = codeOf(error);
     if (code === 'CANCELLED') return false;
+    if (error instanceof DiskError) return this.#refused(job, error);
     if (!(error instanceof StorageError)) throw error;
     try {
       await this.#parts.healing.repair(error);
@@ -297,6 +300,18 @@ export class Executor {
       return false;
     }
     return true;
+  }
+
+  /**
+   * C1 The disk did not take it. What was written is gone, and is made again from the memtable or
+   * the inputs, into files that are new: nothing that a sync failed for is counted on.
+   */
+  #refused(job: Job, error: DiskError): boolean {
+    const { room, env } = this.#parts;
+    if (isNoSpace(error)) room.ranOut(error, true);
+    else env.events.emit({ type: 'disk-failed', what: 'tables', why: messageOf(error) });
+    if (!job.cancelled) this.#later(job);
+    return false;
   }
 
   #discard(sequence: LogIndex, tables: readonly ProducedTable[]): void {

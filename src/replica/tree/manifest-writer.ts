@@ -11,15 +11,21 @@
 
 import { assert } from '../../base/assert.js';
 import { Coalesced } from '../../base/coalesced.js';
+import type { Env, Timer } from '../../base/env.js';
+import { DiskError, messageOf } from '../../base/errors.js';
 import type { TableId } from '../../base/ids.js';
 import type { TableStore } from '../../storage/table/table-store.js';
 import type { Tree } from '../../storage/tree/tree.js';
-import type { ManifestStore } from '../../storage/version/manifest-store.js';
+import type { ManifestStore, PositionedOp } from '../../storage/version/manifest-store.js';
+import type { Version } from '../../storage/version/version.js';
 import type { HealingHooks } from '../hooks/healing-hooks.js';
 import type { Life } from '../state/life.js';
+import { isNoSpace, type Room } from '../state/room.js';
 
 export interface ManifestWriterParts {
+  readonly env: Pick<Env, 'clock' | 'events'>;
   readonly life: Life;
+  readonly room: Room;
   readonly tree: Tree;
   readonly tables: TableStore;
   readonly store: ManifestStore;
@@ -32,11 +38,17 @@ export interface TreeHooks {
   durableMoved(): Promise<void>;
 }
 
+const FIRST_RETRY_MS = 250;
+const LAST_RETRY_MS = 2_000;
+
 export class ManifestWriter {
   readonly #parts: ManifestWriterParts;
   readonly #hooks: TreeHooks;
-  /** Paused while another version is put in place, and for good once a sync failed. */
+  /** Paused while another version is put in place. */
   readonly #writing: Coalesced;
+  /** The disk refused the last record: it is tried again. */
+  #retry: Timer | undefined;
+  #retryMs = FIRST_RETRY_MS;
 
   constructor(parts: ManifestWriterParts, hooks: TreeHooks) {
     this.#parts = parts;
@@ -44,7 +56,6 @@ export class ManifestWriter {
     this.#writing = new Coalesced(
       () => this.#record(),
       (error) => {
-        // A manifest whose sync failed takes nothing more.
         void this.#writing.pause();
         parts.life.fail(error);
       },
@@ -61,6 +72,8 @@ export class ManifestWriter {
    * manifest as a whole.
    */
   pause(): Promise<void> {
+    this.#retry?.cancel();
+    this.#retry = undefined;
     return this.#writing.pause();
   }
 
@@ -69,7 +82,7 @@ export class ManifestWriter {
   }
 
   async #record(): Promise<void> {
-    const { tree, store } = this.#parts;
+    const { tree } = this.#parts;
     for (let next = tree.unrecorded(); next !== undefined && !this.#writing.paused; next = tree.unrecorded()) {
       const { ops, manifest } = next;
       const { last, flushed } = tree.durable;
@@ -77,9 +90,32 @@ export class ManifestWriter {
       assert(manifest.flushed.index >= flushed.index, `D1 what is in tables stays there: ${manifest.flushed.index} after ${flushed.index}`);
       const lacking = manifest.list().find(({ id }) => !tree.isLocal(id));
       assert(lacking === undefined, `H5 table ${lacking?.id} is here before the manifest counts on it`);
-      await store.append(ops, manifest);
+      if (!(await this.#append(ops, manifest))) return;
       tree.setDurable(manifest);
       await this.#moved(await tree.collect());
+    }
+  }
+
+  /**
+   * False: the disk refused. C1 that ends nobody: the durable version is what it was, no file goes,
+   * and the next try begins a file of its own: one whose sync failed takes nothing more.
+   */
+  async #append(ops: readonly PositionedOp[], manifest: Version): Promise<boolean> {
+    const { store, env, room } = this.#parts;
+    try {
+      await store.append(ops, manifest);
+      this.#retryMs = FIRST_RETRY_MS;
+      return true;
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      if (isNoSpace(error)) room.ranOut(error, true);
+      else env.events.emit({ type: 'disk-failed', what: 'manifest', why: messageOf(error) });
+      this.#retry ??= env.clock.setTimer(this.#retryMs, () => {
+        this.#retry = undefined;
+        this.#writing.kick();
+      });
+      this.#retryMs = Math.min(2 * this.#retryMs, LAST_RETRY_MS);
+      return false;
     }
   }
 

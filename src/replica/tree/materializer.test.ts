@@ -65,7 +65,7 @@ class Bench {
           await this.file(path);
         },
       },
-      healing: {}, membership: { peers: [2, 3] }, leadership: { leader: 2 },
+      room: { short: false }, healing: {}, membership: { peers: [2, 3] }, leadership: { leader: 2 },
       life: { fail: (error: unknown) => void this.failures.push(error) },
     } as unknown as MaterializerParts);
   }

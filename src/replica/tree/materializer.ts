@@ -18,11 +18,13 @@ import type { HealingHooks } from '../hooks/healing-hooks.js';
 import type { Leadership } from '../state/leadership.js';
 import type { Life } from '../state/life.js';
 import type { Membership } from '../state/membership.js';
+import { isNoSpace, type Room } from '../state/room.js';
 import type { Executor } from './executor.js';
 
 export interface MaterializerParts {
   readonly env: Env;
   readonly life: Life;
+  readonly room: Room;
   readonly membership: Pick<Membership, 'peers'>;
   readonly leadership: Pick<Leadership, 'leader'>;
   readonly tree: Tree;
@@ -35,6 +37,8 @@ export interface MaterializerParts {
 type Origin = { readonly kind: 'produced'; readonly sequence: LogIndex } | { readonly kind: 'heal'; readonly removed: TableMeta };
 
 const RETRY_MS = 300;
+/** On a full disk: a table that was fetched in vain is fetched again whole. */
+const FULL_RETRY_MS = 2_000;
 const SOURCES_MS = 2_000;
 
 export class Materializer {
@@ -90,7 +94,7 @@ export class Materializer {
   }
 
   async #drain(): Promise<void> {
-    const { tree, env } = this.#parts;
+    const { tree, env, room } = this.#parts;
     let stuck = false;
     while (!this.#stopped) {
       if (tree.owed().length === 0) {
@@ -99,7 +103,7 @@ export class Materializer {
       }
       const progress: boolean = (await this.#tryOwed()) || (stuck && (await this.#trySources()));
       stuck = !progress;
-      if (stuck && !this.#stopped) await sleep(env.clock, RETRY_MS);
+      if (stuck && !this.#stopped) await sleep(env.clock, room.short ? FULL_RETRY_MS : RETRY_MS);
     }
   }
 
@@ -159,7 +163,7 @@ export class Materializer {
   }
 
   async #one(table: TableMeta): Promise<boolean> {
-    const { tree, env, healing } = this.#parts;
+    const { tree, env, room, healing } = this.#parts;
     assert(!tree.isLocal(table.id), `S5 what is here already is not made anew: table ${table.id}`);
     const origin = this.#origins.get(table.id);
     try {
@@ -173,6 +177,7 @@ export class Materializer {
       }
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
+      if (isNoSpace(error)) room.ranOut(error, true);
       env.events.emit({ type: 'warning', message: 'a table is still owed', data: { table: table.id, why: messageOf(error) } });
       return false;
     }

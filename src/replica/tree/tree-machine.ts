@@ -28,6 +28,7 @@ import type { Leadership } from '../state/leadership.js';
 import type { Life } from '../state/life.js';
 import type { Membership } from '../state/membership.js';
 import type { Progress } from '../state/progress.js';
+import type { Room } from '../state/room.js';
 import { Agreement, decodeReport } from './agreement.js';
 import { Executor } from './executor.js';
 import { ManifestWriter, type TreeHooks } from './manifest-writer.js';
@@ -38,6 +39,7 @@ import { Reports } from './reports.js';
 export interface TreeMachineParts {
   readonly env: Env;
   readonly life: Life;
+  readonly room: Room;
   readonly membership: Membership;
   readonly leadership: Leadership;
   readonly progress: Progress;

@@ -19,9 +19,9 @@ const PARTS: Readonly<Record<string, readonly Area[]>> = {
   'ReplicaError ROLLED_BACK': ['log'],
 };
 
-/** The disk refused something that the node cannot do without. */
+/** The disk refused something that the node cannot do without: room is none of it (C1). */
 const REFUSED: ReadonlySet<string> = new Set([
-  'LogError SYNC_FAILED', 'LogError WRITE_FAILED', 'LogError NO_SPACE', 'HardStateError WRITE_FAILED', 'ReplicaError DISK_FAILED',
+  'LogError SYNC_FAILED', 'LogError WRITE_FAILED', 'HardStateError WRITE_FAILED', 'ReplicaError DISK_FAILED',
 ]);
 
 /** What a node that has forgotten what it promised may say. */
@@ -40,7 +40,7 @@ export function excuseOf(ledger: Ledger, node: NodeId, error: unknown): string |
     const damage = ledger.grave(node, area) ?? ledger.unreadOnce(node, sinceUs, area);
     if (damage !== undefined) return describe(damage);
   }
-  if (REFUSED.has(name) || error.name === 'DiskError') {
+  if (REFUSED.has(name) || (error.name === 'DiskError' && error.code !== 'NO_SPACE')) {
     const refusal = ledger.refused(node, sinceUs);
     if (refusal !== undefined) return describe(refusal);
   }

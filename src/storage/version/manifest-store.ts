@@ -169,17 +169,22 @@ export class ManifestStore {
       const path = pathOf(generation);
       await this.#options.disk.unlink(path);
       const file = await this.#options.disk.open(path, 'create');
+      let named = false;
       this.#offset = 0;
       this.#place = { generation, record: 0, chain: CHAIN_START };
       try {
         const digest = await this.#writeSnapshot(file, manifest);
         this.#snapshotBytes = this.#offset;
         await this.#options.disk.syncDir(DIR);
+        // From here on hard state may name it, whatever becomes of that write.
+        named = true;
         const name = { generation, digest };
         await this.#options.commitGeneration(name);
         this.#name = name;
       } catch (error) {
         file.close();
+        // On a full disk it would be in the way of the next try.
+        if (!named) await this.#options.disk.unlink(path).catch(() => undefined);
         throw error;
       }
       this.#file?.close();

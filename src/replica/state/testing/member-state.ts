@@ -1,13 +1,19 @@
 /** The state objects of a member whose Raft core is the test's: who leads is said, not elected. */
 
+import { MemoryDisk } from '../../../base/disk/memory-disk.js';
 import type { NodeId, Term } from '../../../base/ids.js';
+import { ManualClock } from '../../../base/testing/manual-clock.js';
+import { silent } from '../../../base/testing/silent.js';
 import type { Role } from '../../../raft/types.js';
 import { Leadership } from '../leadership.js';
 import { Life } from '../life.js';
 import { Membership } from '../membership.js';
+import { Reserve } from '../reserve.js';
+import { Room } from '../room.js';
 
 export class MemberState {
   readonly life = new Life();
+  readonly room: Room;
   readonly membership: Membership;
   readonly leadership: Leadership;
   readonly failures: unknown[] = [];
@@ -15,6 +21,8 @@ export class MemberState {
 
   constructor(self: NodeId = 1, ids: readonly NodeId[] = [1, 2, 3]) {
     this.membership = new Membership(self, ids.map((id) => ({ id, name: `n${id}`, peerUrls: [] })));
+    const reserve = new Reserve(new MemoryDisk(), 4096);
+    this.room = new Room({ env: { clock: new ManualClock(), events: silent }, life: this.life, reserve });
     this.#core = {
       lead: 0, term: 0, role: 'follower',
       get isLeader() {

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import type { SmallDisk } from '../../base/disk/testing/small-disk.js';
+import { get, put } from '../../api/testing/requests.js';
+import { RESERVE_PATH } from '../../replica/state/reserve.js';
+import { Cluster } from './cluster.js';
+import type { ClusterNode } from './cluster-node.js';
+import { load } from './load.js';
+import { smallDisks } from './small-disks.js';
+
+const LOG_BYTES = 64 * 1024;
+
+describe('a full disk', function () {
+  this.timeout(60_000);
+  let cluster: Cluster<SmallDisk>;
+
+  beforeEach(async () => {
+    cluster = await Cluster.start(smallDisks, { logSegmentBytes: LOG_BYTES });
+    await load(cluster, 0, 200, 50);
+    await cluster.settled();
+    await cluster.until('the reserves', () => cluster.nodes.every(({ disk }) => disk.sizeOf(RESERVE_PATH) === LOG_BYTES));
+  });
+  afterEach(() => cluster.close());
+
+  /** Through those, until that member takes no more entries. */
+  async function untilRefused(node: ClusterNode<SmallDisk>, through: readonly ClusterNode<SmallDisk>[]): Promise<void> {
+    for (let i = 0; !stuck(node); i++) await through[i % through.length]?.store.put(put(`more${i % 50}`, 'v'.repeat(400)));
+  }
+
+  function stuck({ replica, disk }: ClusterNode<SmallDisk>): boolean {
+    return replica.room.short && disk.sizeOf(RESERVE_PATH) === undefined && cluster.leading !== undefined &&
+      replica.log.lastIndex() + 50 < cluster.leading.replica.log.lastIndex();
+  }
+
+  async function value({ store }: ClusterNode<SmallDisk>, key: string, serializable = true): Promise<number> {
+    return (await store.range(get(key, serializable))).kvs.length;
+  }
+
+  it('C1 of a follower: it stops acknowledging and serves what it has, the others go on, and it comes back by itself', async () => {
+    const node = await cluster.follower();
+    const others = cluster.nodes.filter((other) => other !== node);
+    node.disk.fill();
+    await untilRefused(node, others);
+    assert.equal(await value(node, 'key1'), 1);
+    assert.ok(node.store.status().errors.some((error) => error.includes('no room')), node.store.status().errors.join());
+    for (const { store } of others) await store.put(put('after', 'x'));
+    node.disk.capacity = Infinity;
+    await cluster.settled();
+    assert.ok(!node.replica.room.short);
+    assert.equal(await value(node, 'after', false), 1);
+    assert.equal(node.disk.sizeOf(RESERVE_PATH), LOG_BYTES);
+    assert.deepEqual(cluster.failures, []);
+  });
+
+  it('C1 of the leader: another one leads, and clients write on', async () => {
+    const node = await cluster.leader();
+    const others = cluster.nodes.filter((other) => other !== node);
+    node.disk.fill();
+    for (let i = 0; !node.replica.room.short || cluster.leading === node; i++) await others[i % 2]?.store.put(put(`more${i % 50}`, 'v'.repeat(400)));
+    await cluster.until('another leader', () => cluster.leading !== undefined && cluster.leading !== node);
+    await others[0]?.store.put(put('after', 'x'));
+    node.disk.capacity = Infinity;
+    await cluster.settled();
+    assert.equal(await value(node, 'after', false), 1);
+  });
+
+  it('C1 a member starts on a full disk, again and again, takes part as far as it can, and comes back by itself', async () => {
+    const node = await cluster.follower();
+    const others = cluster.nodes.filter((other) => other !== node);
+    node.disk.fill();
+    await untilRefused(node, others);
+    for (let life = 0; life < 3; life++) {
+      await cluster.kill(node);
+      node.disk.fill();
+      await cluster.up(node);
+      await cluster.until('it to follow', () => node.replica.leadership.leader !== 0);
+      assert.equal(await value(node, 'key2'), 1);
+      assert.ok(node.disk.used <= node.disk.capacity);
+    }
+    node.disk.capacity = Infinity;
+    await cluster.settled();
+    assert.deepEqual(cluster.failures, []);
+  });
+
+  it('C1 of all members at once: nobody stops, reads go on, and writes do as soon as there is room', async () => {
+    for (const { disk } of cluster.nodes) disk.fill();
+    const writes: Promise<unknown>[] = [];
+    for (let i = 0; i < 3_000; i++) writes.push(cluster.nodes[i % 3]?.store.put(put(`more${i}`, 'v'.repeat(200))).catch((error: unknown) => error) ?? Promise.resolve());
+    await cluster.until('two to be full', () => cluster.nodes.filter(({ replica }) => replica.room.short).length >= 2);
+    for (const node of cluster.nodes) assert.equal(await value(node, 'key3'), 1);
+    for (const { disk } of cluster.nodes) disk.capacity = Infinity;
+    await Promise.all(writes);
+    await cluster.leader();
+    await cluster.nodes[0]?.store.put(put('after', 'x'));
+    await cluster.settled();
+    for (const node of cluster.nodes) assert.equal(await value(node, 'after', false), 1);
+    assert.deepEqual(cluster.failures, []);
+  });
+});
