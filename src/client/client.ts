@@ -22,7 +22,7 @@ import { callUnary } from './call.js';
 import { Caller, type CallOptions } from './caller.js';
 import { badArgument } from './errors.js';
 import { HealClient } from './heal.js';
-import { healthOf, moveLeader, statusOf, type HealthStatus, type MemberStatus } from './maintenance.js';
+import { alarmCall, healthOf, moveLeader, statusOf, type ActiveAlarm, type AlarmList, type HealthStatus, type MemberStatus } from './maintenance.js';
 import {
   memberAdd, memberList, memberPromote, memberRemove, memberReplace, memberUpdate, type MemberAdded, type MemberList,
 } from './members.js';
@@ -40,7 +40,7 @@ export type {
   HealClient, HealCounters, HealStatus, Hint, ScrubOptions, ScrubProgress, VerifiedTable, Verification,
 } from './heal.js';
 export type { BackupBlob, BackupOptions } from './backup.js';
-export type { HealthStatus, MemberStatus } from './maintenance.js';
+export type { ActiveAlarm, AlarmList, HealthStatus, MemberStatus } from './maintenance.js';
 export type { Member, MemberAdded, MemberList } from './members.js';
 export type { Txn } from './txn.js';
 export type {
@@ -167,6 +167,16 @@ export class Client implements AsyncDisposable {
   }
 
   /** Must be asked of the leader: give its endpoint. */
+  /** Active alarms. */
+  alarms(options: CallOptions = {}): Promise<AlarmList> {
+    return alarmCall(this.#caller, 'GET', {}, options);
+  }
+
+  /** The answer has the alarm if it was active. */
+  disarm(alarm: ActiveAlarm, options: CallOptions = {}): Promise<AlarmList> {
+    return alarmCall(this.#caller, 'DEACTIVATE', alarm, options);
+  }
+
   moveLeader(target: bigint, options: CallOptions = {}): Promise<void> {
     return moveLeader(this.#caller, target, options);
   }

@@ -53,6 +53,26 @@ export async function moveLeader(caller: Caller, target: bigint, options: CallOp
   await callUnary(caller, new ReflectedRpc('etcdserverpb.Maintenance', 'MoveLeader', 'write'), { targetID: target.toString() }, options);
 }
 
+export interface ActiveAlarm {
+  readonly memberId: bigint;
+  /** NOSPACE, CORRUPT. */
+  readonly alarm: string;
+}
+
+export interface AlarmList {
+  readonly header: ResponseHeader;
+  readonly alarms: readonly ActiveAlarm[];
+}
+
+export async function alarmCall(
+  caller: Caller, action: 'GET' | 'ACTIVATE' | 'DEACTIVATE', of: Partial<ActiveAlarm>, options: CallOptions,
+): Promise<AlarmList> {
+  const rpc = new ReflectedRpc('etcdserverpb.Maintenance', 'Alarm', action === 'GET' ? 'read' : 'write');
+  const message = await callUnary(caller, rpc, { action, memberID: String(of.memberId ?? 0n), alarm: of.alarm ?? 'NONE' }, options);
+  const alarms = messagesOf(message, 'alarms').map((alarm) => ({ memberId: bigOf(alarm, 'memberID'), alarm: textOf(alarm, 'alarm') }));
+  return { header: headerOf(message), alarms };
+}
+
 export async function healthOf(caller: Caller, service: string, options: CallOptions): Promise<HealthStatus> {
   const message = await callUnary(caller, new ReflectedRpc('grpc.health.v1.Health', 'Check', 'read'), { service }, options);
   return textOf(message, 'status') as HealthStatus;

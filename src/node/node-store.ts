@@ -37,6 +37,8 @@ import { Backups, type BackupPiece } from '../replica/backup/backups.js';
 import type { Replica } from '../replica/replica.js';
 import { requestTimeoutMs } from '../replica/start/options.js';
 import type { MemberChange } from '../replica/state/members.js';
+import type { Alarm, AlarmChange } from '../replica/kv/alarms.js';
+import { AlarmControl } from './alarm-control.js';
 import { infosOf, memberInfos, nodeStatus } from './status.js';
 import type { MemberInfo, NodeStatus, Store } from './store.js';
 
@@ -49,10 +51,12 @@ export class NodeStore implements Store {
   readonly #replica: Replica;
   readonly #healing: HealingControl;
   readonly #backups: Backups;
+  readonly #alarms: AlarmControl;
 
   constructor(replica: Replica, healing: HealingControl) {
     this.#replica = replica;
     this.#healing = healing;
+    this.#alarms = new AlarmControl(replica);
     this.memberId = replica.options.self;
     this.clusterId = replica.options.clusterId;
     this.#backups = new Backups(replica.backupParts, requestTimeoutMs(replica.options));
@@ -115,6 +119,14 @@ export class NodeStore implements Store {
     }
   }
 
+  alarms(): Promise<readonly Alarm[]> {
+    return this.#alarms.list();
+  }
+
+  changeAlarm(change: Omit<AlarmChange, 'byItself'>): Promise<void> {
+    return this.#alarms.change(change);
+  }
+
   hints(): readonly HintStatus[] {
     return this.#healing.hints();
   }
@@ -148,6 +160,9 @@ export class NodeStore implements Store {
   async #propose(command: KvCommand): Promise<KvResponse> {
     validateCommand(command);
     this.#refuseLearner();
+    // It would be refused when it is applied: until then it would take space in the log.
+    const refusal = this.#replica.state.alarms.refusalOf(command);
+    if (refusal !== undefined) throw refusal;
     // What applying needs is read first: better this request fails than apply.
     if (this.#healing.anyBlockLost()) await this.#replica.reads.prefetch(command);
     return this.#replica.proposals.propose(command);

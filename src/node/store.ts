@@ -10,6 +10,7 @@ import type { HintStatus } from '../healing/status/hint-status.js';
 import type { ScrubReport, ScrubStatus } from '../healing/status/scrub-status.js';
 import type { ClusterVersion, LogIndex, NodeId, Revision, TableId, Term } from '../base/ids.js';
 import type { MemberChange } from '../replica/state/members.js';
+import type { Alarm, AlarmChange } from '../replica/kv/alarms.js';
 import type { KvApi } from '../api/services/kv.js';
 import type { TransferProgress } from '../replica/snapshot/incoming-transfer.js';
 import type { BackupPiece } from '../replica/backup/backups.js';
@@ -91,6 +92,10 @@ export interface Store extends KvApi {
   changeMembers(change: MemberChange): Promise<readonly MemberInfo[]>;
   /** EtcdError NOT_LEADER, BAD_LEADER_TRANSFEREE, TIMEOUT. */
   moveLeader(to: NodeId): Promise<void>;
+  /** Active ones, linearizable. */
+  alarms(): Promise<readonly Alarm[]>;
+  /** Resolves when it holds. EtcdError TIMEOUT, UNHEALTHY. */
+  changeAlarm(change: Omit<AlarmChange, 'byItself'>): Promise<void>;
   hints(): readonly HintStatus[];
   /**
    * Reads all of this node's tables past the caches and compares every byte; faults become hints.

@@ -6,12 +6,14 @@
 
 import type { Env, Timer } from '../base/env.js';
 import type { Applier } from './apply/applier.js';
+import type { AlarmKeeper } from './consensus/alarm-keeper.js';
 import type { ClusterVersionRaiser } from './consensus/cluster-version.js';
 import type { Gossip } from './consensus/gossip.js';
 import type { Proposals } from './consensus/proposals.js';
 import type { RaftDriver } from './consensus/raft-driver.js';
 import type { MemberChanges } from './member-changes.js';
-import { transferWhenBlocked } from './leadership-transfer.js';
+import type { RoomNews } from './consensus/room-news.js';
+import { transferWhenBlocked, transferWhenShort } from './leadership-transfer.js';
 import type { Reads } from './reads/reads.js';
 import type { LogTruncation } from './snapshot/log-truncation.js';
 import type { SnapshotSender } from './snapshot/snapshot-sender.js';
@@ -19,6 +21,7 @@ import type { Announcement } from './start/announcement.js';
 import type { Bootstrap } from './start/bootstrap.js';
 import type { Leadership } from './state/leadership.js';
 import type { Life } from './state/life.js';
+import type { Room } from './state/room.js';
 import type { Sweeper } from './tree/sweep.js';
 import type { TreeMachine } from './tree/tree-machine.js';
 
@@ -40,6 +43,9 @@ export interface HousekeepingParts {
   readonly announcement: Announcement;
   readonly clusterVersion: ClusterVersionRaiser;
   readonly memberChanges: MemberChanges;
+  readonly room: Room;
+  readonly rooms: RoomNews;
+  readonly alarms: AlarmKeeper;
 }
 
 const STEP_MS = 50;
@@ -48,6 +54,8 @@ const SECOND_MS = 1_000;
 export class Housekeeping {
   readonly #parts: HousekeepingParts;
   #timer: Timer | undefined;
+  /** When it was last looked whether there is room. */
+  #roomAt = 0;
 
   constructor(parts: HousekeepingParts) {
     this.#parts = parts;
@@ -78,7 +86,18 @@ export class Housekeeping {
     machine.planner.step();
     bootstrap.tick();
     if (leadership.leader !== 0) announcement.tick();
-    if (env.clock.now() - gossip.saidAt >= SECOND_MS) this.#eachSecond();
+    const now = env.clock.now();
+    if (now - this.#roomAt >= SECOND_MS) this.#lookAtRoom(now);
+    if (now - gossip.saidAt >= SECOND_MS) this.#eachSecond();
+  }
+
+  /** However often gossip is said for another reason. */
+  #lookAtRoom(now: number): void {
+    const { rooms, alarms } = this.#parts;
+    this.#roomAt = now;
+    rooms.say();
+    alarms.tick();
+    transferWhenShort(this.#parts);
   }
 
   #eachSecond(): void {

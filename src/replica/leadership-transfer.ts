@@ -9,7 +9,9 @@ import type { LogIndex, NodeId } from '../base/ids.js';
 import type { Applier } from './apply/applier.js';
 import type { RaftDriver } from './consensus/raft-driver.js';
 import type { Gossip } from './consensus/gossip.js';
+import type { RoomNews } from './consensus/room-news.js';
 import type { Leadership } from './state/leadership.js';
+import type { Room } from './state/room.js';
 
 const POLL_MS = 10;
 
@@ -65,6 +67,25 @@ export function transferWhenBlocked(parts: TransferParts): void {
   const to = followers(parts).find(({ id, alive }) => alive && (gossip.of(id)?.applied ?? 0) > applier.index)?.id;
   if (to === undefined) return;
   env.events.emit({ type: 'warning', message: 'apply waits for a repair: leadership is handed over', data: { to, index: applier.index + 1 } });
+  driver.transferLeader(to);
+}
+
+interface RoomParts extends TransferParts {
+  readonly room: Pick<Room, 'short'>;
+  readonly rooms: Pick<RoomNews, 'isShort'>;
+}
+
+/**
+ * C1 A leader whose disk is full stops sealing and compacting for all: a follower that is known to
+ * have room leads instead. Does nothing while there is none: then all are full alike. To be called
+ * now and then.
+ */
+export function transferWhenShort(parts: RoomParts): void {
+  const { room, rooms, driver, leadership, env } = parts;
+  if (!room.short || !leadership.isLeader) return;
+  const to = followers(parts).find(({ id, alive }) => alive && rooms.isShort(id) === false)?.id;
+  if (to === undefined) return;
+  env.events.emit({ type: 'warning', message: 'there is no room on the disk: leadership is handed over', data: { to } });
   driver.transferLeader(to);
 }
 

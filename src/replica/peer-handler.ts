@@ -11,6 +11,7 @@ import { formatId, type NodeId } from '../base/ids.js';
 import { decodeMessages } from '../raft/message-codec.js';
 import type { Message } from '../raft/types.js';
 import { decodeNews, type Gossip } from './consensus/gossip.js';
+import type { RoomNews } from './consensus/room-news.js';
 import type { RaftDriver } from './consensus/raft-driver.js';
 import { EntryError } from './entry/errors.js';
 import { checkReceived } from './entry/received.js';
@@ -29,7 +30,7 @@ import { DESCRIBE_METHOD, encodeDescription } from './state/description.js';
 import type { Life } from './state/life.js';
 import type { Membership } from './state/membership.js';
 import type { TreeMachine } from './tree/tree-machine.js';
-import { bodyOf, FRAME_GOSSIP, FRAME_RAFT, FRAME_REDO, FRAME_REPORT, FRAME_SNAPSHOT_ALIVE } from './wire/frame.js';
+import { bodyOf, FRAME_GOSSIP, FRAME_RAFT, FRAME_REDO, FRAME_REPORT, FRAME_ROOM, FRAME_SNAPSHOT_ALIVE } from './wire/frame.js';
 
 export interface PeerHandlerParts {
   readonly env: Env;
@@ -37,6 +38,7 @@ export interface PeerHandlerParts {
   readonly life: Life;
   readonly driver: RaftDriver;
   readonly gossip: Gossip;
+  readonly rooms: RoomNews;
   readonly heard: PromisesHeard;
   readonly machine: TreeMachine;
   readonly sender: SnapshotSender;
@@ -87,7 +89,7 @@ export class PeerHandler implements NetworkHandler {
   }
 
   #receive(from: NodeId, bytes: Uint8Array): void {
-    const { life, sender, gossip, machine } = this.#parts;
+    const { life, sender, gossip, rooms, machine } = this.#parts;
     if (bytes[0] === FRAME_SNAPSHOT_ALIVE) return sender.alive(from);
     if (!life.serving) return;
     switch (bytes[0]) {
@@ -96,6 +98,8 @@ export class PeerHandler implements NetworkHandler {
         return;
       case FRAME_GOSSIP:
         return gossip.heard(from, decodeNews(bodyOf(bytes)));
+      case FRAME_ROOM:
+        return rooms.heard(from, bodyOf(bytes));
       case FRAME_REPORT:
         return machine.onReport(from, bodyOf(bytes));
       case FRAME_REDO:

@@ -28,12 +28,14 @@ import type { Tree } from '../storage/tree/tree.js';
 import type { Version } from '../storage/version/version.js';
 import { Applier } from './apply/applier.js';
 import type { BackupParts } from './backup/backups.js';
+import { AlarmKeeper } from './consensus/alarm-keeper.js';
 import { ClusterVersionRaiser } from './consensus/cluster-version.js';
 import { Gossip } from './consensus/gossip.js';
 import { Load } from './consensus/load.js';
 import { Proposals } from './consensus/proposals.js';
 import { RaftDriver } from './consensus/raft-driver.js';
 import type { RaftOutput } from './consensus/raft-hooks.js';
+import { RoomNews } from './consensus/room-news.js';
 import { TreeProposer } from './consensus/tree-proposer.js';
 import { ByteRate } from './fetch/byte-rate.js';
 import { TableFetcher } from './fetch/table-fetcher.js';
@@ -69,6 +71,7 @@ import { Leadership } from './state/leadership.js';
 import { Life } from './state/life.js';
 import { Membership } from './state/membership.js';
 import { Progress } from './state/progress.js';
+import { StoreSize } from './state/store-size.js';
 import { Reserve } from './state/reserve.js';
 import { Room } from './state/room.js';
 import { Sweeper } from './tree/sweep.js';
@@ -138,6 +141,8 @@ export class Replica {
     ));
     const clusterVersion = new ClusterVersionRaiser({ ...common, gossip, driver });
     const strict = options.strictReconfig ?? true;
+    const rooms = new RoomNews(common);
+    const alarms = new AlarmKeeper({ ...common, rooms, size: new StoreSize(common), driver }, options.quotaBytes ?? 0);
     const announcement = new Announcement({ self: membership.self, incarnation, state, proposals });
 
     progress.applied.subscribe((index) => this.#noteOwnTerm(index));
@@ -166,13 +171,13 @@ export class Replica {
     const rate = new ByteRate(clock, options.transferBytesPerSecond ?? 64 * MiB);
     const tableServer = new TableServer(env, new MemberTables(tree, tables, sender), rate);
     this.#peers = new PeerHandler({
-      ...common, clusterId: options.clusterId, driver, gossip, heard, machine, sender, receiver, tableServer, peerMemory,
+      ...common, clusterId: options.clusterId, driver, gossip, rooms, heard, machine, sender, receiver, tableServer, peerMemory,
       memberChanges: this.changes, removal,
     });
     const sweeper = new Sweeper({ env, life, tree, transfers: [receiver, this.#switch] });
     this.#housekeeping = new Housekeeping({
       ...common, electionMs, driver, proposals, gossip, reads, applier, machine, sender, truncation, sweeper, bootstrap, announcement,
-      clusterVersion, memberChanges: this.changes,
+      clusterVersion, memberChanges: this.changes, rooms, alarms,
     });
     life.subscribe((now) => {
       if (now.s === 'failed') this.#failed(now.error);

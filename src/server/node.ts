@@ -73,6 +73,7 @@ export function openNode(config: NodeConfig, hooks: NodeHooks): Promise<OpenedNo
       logSegmentBytes: config.logSegmentBytes,
       cacheBytes: config.cacheBytes,
       transferBytesPerSecond: config.transferBytesPerSecond,
+      quotaBytes: config.quotaBytes,
       onFatal: hooks.onFatal,
     });
     keep({ close: () => member.replica.stop() });

@@ -55,6 +55,8 @@ export interface ClusterOptions<D extends Disk> {
   readonly settings?: TreeSettings;
   /** Default 64 KiB. */
   readonly logSegmentBytes?: number;
+  /** Of each member. Default: none. */
+  readonly quotaBytes?: number;
   /** Default 256 KiB. */
   readonly cacheBytes?: number;
   /** Default: quicker than a real one, so that no test waits for long. */
@@ -246,7 +248,8 @@ export class Cluster<D extends Disk = MemoryDisk> {
   }
 
   #memberOptions(node: ClusterNode<D>, life: OneLife): MemberOptions {
-    const { settings = SMALL_TREE, logSegmentBytes = 64 * 1024, cacheBytes = 256 * 1024, healing = QUICK_HEALING } = this.#options;
+    const { settings = SMALL_TREE, logSegmentBytes = 64 * 1024, cacheBytes = 256 * 1024, quotaBytes = 0 } = this.#options;
+    const { healing = QUICK_HEALING } = this.#options;
     return {
       self: node.id,
       clusterId: 77n,
@@ -258,6 +261,7 @@ export class Cluster<D extends Disk = MemoryDisk> {
       electionMs: 300,
       logSegmentBytes,
       cacheBytes,
+      quotaBytes,
       ...(node.newestVersion === undefined ? {} : { newestVersion: node.newestVersion }),
       healing,
       onFatal: (error) => {

@@ -235,6 +235,9 @@ export class Applier {
         this.#parts.state.raise(record.version);
         this.#parts.log.allow(record.version);
         return undefined;
+      case 'alarm':
+        this.#parts.state.alarms.apply(record.change);
+        return undefined;
       case 'bootstrap':
         this.#parts.state.bootstrap(record.settings);
         return undefined;
@@ -283,9 +286,13 @@ export class Applier {
   }
 
   #applyKv(index: LogIndex, record: Extract<LogRecord, { kind: 'kv' }>): Promise<boolean> | undefined {
-    const wanted = this.#parts.proposals.waitsFor(record.id);
+    const { proposals, state } = this.#parts;
+    const wanted = proposals.waitsFor(record.id);
     try {
-      const outcome = this.#parts.state.kv.tryApplyFast(index, record.id, record.command, wanted);
+      const refusal = state.alarms.refusalOf(record.command);
+      const outcome = refusal
+        ? state.kv.refuse(index, record.id, refusal)
+        : state.kv.tryApplyFast(index, record.id, record.command, wanted);
       if (outcome) {
         if (wanted) this.#answer(record.id, outcome);
         return undefined;

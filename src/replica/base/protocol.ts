@@ -11,7 +11,8 @@
  *   1   entries, frames and files as of the first version
  *   2   entries that change the members (`entry/member-entry.ts`), and the members in what is
  *       sealed (`state/members-codec.ts`); log segments of format 2, striped
- *       (`log/segment-layout.ts`)
+ *       (`log/segment-layout.ts`); alarms: entries of kind 9, the system key `meta/alarms`, frames
+ *       that tell of room on disks
  */
 
 import type { ClusterVersion } from '../../base/ids.js';

@@ -20,6 +20,7 @@ import type { Entry } from '../../raft/types.js';
 import { readTreeSettings, writeTreeSettings, type TreeSettings } from '../../storage/base/settings.js';
 import type { TreeOp } from '../../storage/version/tree-op.js';
 import { readTreeOp, writeTreeOp } from '../../storage/version/manifest-codec.js';
+import { readAlarmChange, writeAlarmChange, type AlarmChange } from '../kv/alarms.js';
 import { decodeKvCommand, decodeProposalId, encodeKvCommand, encodeProposalId } from '../kv/command-codec.js';
 import type { ProposalId } from '../kv/applied-ids.js';
 import type { KvCommand } from '../kv/command.js';
@@ -28,11 +29,13 @@ import { isMemberEntrySound } from './member-entry.js';
 
 /**
  * Kind bytes. Reserved for what later versions bring: 4 `Fail{k}`, 5 the cross-replica digest, 6 a
- * change of settings, 7 leases, 8 auth, 9 alarms, 10 a member's announcement.
+ * change of settings, 7 leases, 8 auth, 10 a member's announcement.
  */
 const BOOTSTRAP = 1;
 const KV = 2;
 const TREE = 3;
+/** From version 2 of the cluster on. */
+const ALARM = 9;
 const CLUSTER_VERSION = 11;
 /** Of every kind so far. A later one is written only under the cluster version that brings it. */
 const FORMAT = 1;
@@ -44,6 +47,8 @@ export type LogRecord =
   | { readonly kind: 'bootstrap'; readonly settings: TreeSettings }
   | { readonly kind: 'kv'; readonly id: ProposalId; readonly command: KvCommand }
   | { readonly kind: 'tree'; readonly op: TreeOp }
+  /** An alarm is raised, or taken back. */
+  | { readonly kind: 'alarm'; readonly change: AlarmChange }
   /** All members can read this version: it may be written from here on. Never lowers it. */
   | { readonly kind: 'cluster-version'; readonly version: ClusterVersion };
 
@@ -122,6 +127,12 @@ export function encodeClusterVersion(version: ClusterVersion): Uint8Array {
   return readsBack(seal(begin(new ByteWriter(16), CLUSTER_VERSION).varint(version)), 'cluster-version');
 }
 
+export function encodeAlarm(change: AlarmChange): Uint8Array {
+  const out = begin(new ByteWriter(16), ALARM);
+  writeAlarmChange(out, change);
+  return readsBack(seal(out), 'alarm');
+}
+
 function begin(out: ByteWriter, kind: number): ByteWriter {
   return out.u8(kind).u8(FORMAT).u32(0);
 }
@@ -180,6 +191,8 @@ function readRecord(kind: number, input: ByteReader): LogRecord {
     }
     case TREE:
       return { kind: 'tree', op: readTreeOp(input) };
+    case ALARM:
+      return { kind: 'alarm', change: readAlarmChange(input) };
     case CLUSTER_VERSION:
       return { kind: 'cluster-version', version: input.varint() };
     default:

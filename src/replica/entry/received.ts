@@ -15,11 +15,11 @@ export function checkReceived({ type, from, entries }: Message): void {
   if (type === 'MsgApp') for (const entry of entries) checkCopy(from, entry);
 }
 
-/** Of all that is written to the log, only what clients ask for is ever forwarded (S3). */
+/** Of all that is written to the log, only what clients and operators ask for is forwarded (S3). */
 function checkProposal(from: number, { type, data }: Entry): void {
   if (type !== 'normal') throw new CodecError(`member ${formatId(from)} proposes a change of the configuration`);
   const { kind } = decodeLogRecord(data);
-  if (kind !== 'kv') throw new CodecError(`member ${formatId(from)} forwards an entry of kind ${kind}, which only a leader proposes`);
+  if (kind !== 'kv' && kind !== 'alarm') throw new CodecError(`member ${formatId(from)} forwards an entry of kind ${kind}, which only a leader proposes`);
 }
 
 /** What it means is looked at when it is applied. */

@@ -197,6 +197,15 @@ export class KvMachine {
     return outcome;
   }
 
+  /** Refused for what the log said before; it counts as applied, as every refusal does. */
+  refuse(index: LogIndex, id: ProposalId, error: EtcdError): ApplyOutcome {
+    assert(index > this.#appliedIndex, `S2 entries are applied in order: ${index} after ${this.#appliedIndex}`);
+    const known = this.#appliedIds.classify(id);
+    if (known !== 'new') return this.#skip(index, known);
+    this.#finish(index, id);
+    return { kind: 'refused', error };
+  }
+
   #skip(index: LogIndex, known: 'duplicate' | 'evicted'): ApplyOutcome {
     this.#appliedIndex = index;
     return known === 'duplicate' ? DUPLICATE : EVICTED;

@@ -16,6 +16,7 @@ import { FIRST_VERSION, NEWEST_VERSION, VERSION_2 } from '../base/protocol.js';
 import type { Members } from '../state/members.js';
 import { readMembers, writeMembers } from '../state/members-codec.js';
 import type { Membership } from '../state/membership.js';
+import { Alarms } from './alarms.js';
 import { KvMachine } from './kv-machine.js';
 import { SLICE_KEYS } from './pace.js';
 import { SYSTEM_KEYS, systemWrite } from './system-keys.js';
@@ -29,6 +30,7 @@ export class ReplicatedState {
   #settings: TreeSettings | undefined;
   /** Only grows. */
   #version: ClusterVersion = FIRST_VERSION;
+  #alarms = new Alarms();
 
   /**
    * `newest`: what this program knows. `sliceKeys`: as the state machine has it. `membership`: is
@@ -57,6 +59,11 @@ export class ReplicatedState {
     return this.#version;
   }
 
+  /** Another one after each {@link load}. Written by the applier. */
+  get alarms(): Alarms {
+    return this.#alarms;
+  }
+
   /** The entry that raises it is applied: one that comes late changes nothing. */
   raise(version: ClusterVersion): void {
     assert(version <= this.newest, `S1 version ${version} of the cluster is known here: up to ${this.newest}`);
@@ -83,6 +90,8 @@ export class ReplicatedState {
     if (version > this.newest) throw tooOld(version, this.newest);
     const members = version >= VERSION_2 ? membersIn(view, flushed) : undefined;
     this.#version = version;
+    const alarms = view.get(SYSTEM_SPACE, SYSTEM_KEYS.alarms, flushed);
+    this.#alarms = alarms !== undefined && !alarms.tombstone ? Alarms.decode(alarms.value) : new Alarms();
     this.#membership?.load(flushed, members);
   }
 
@@ -115,6 +124,7 @@ export class ReplicatedState {
     writeTreeSettings(out, this.#settings);
     const version = new ByteWriter(8).varint(this.#version).finish();
     const writes = [systemWrite(index, SYSTEM_KEYS.cluster, out.finish()), systemWrite(index, SYSTEM_KEYS.version, version)];
+    if (this.#version >= VERSION_2) writes.push(systemWrite(index, SYSTEM_KEYS.alarms, this.#alarms.encode()));
     const members = this.#membership?.applied;
     if (members === undefined || members.isStatic) return writes;
     assert(this.#version >= VERSION_2, `S1 members are state from version 2 on, not in version ${this.#version}`);

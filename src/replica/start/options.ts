@@ -38,6 +38,8 @@ export interface ReplicaOptions {
   readonly sliceKeys?: number;
   /** Of tables that go to peers whole. Default 64 MiB. */
   readonly transferBytesPerSecond?: number;
+  /** What the store may grow to while this member leads; 0 or undefined: as large as disks are. */
+  readonly quotaBytes?: number;
   /** Of decoded blocks. */
   readonly cacheBytes: number;
   /** The node cannot go on: the process must end. Called once. */

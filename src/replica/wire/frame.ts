@@ -16,6 +16,8 @@ export const FRAME_GOSSIP = 2;
 export const FRAME_REPORT = 3;
 export const FRAME_REDO = 4;
 export const FRAME_SNAPSHOT_ALIVE = 5;
+/** From version 2 of the cluster on. */
+export const FRAME_ROOM = 8;
 
 /** Of all kinds but Raft's, whose batches say their own. */
 const FORMAT = 1;
@@ -26,10 +28,11 @@ export type FrameKind =
   | typeof FRAME_GOSSIP
   | typeof FRAME_REPORT
   | typeof FRAME_REDO
-  | typeof FRAME_SNAPSHOT_ALIVE;
+  | typeof FRAME_SNAPSHOT_ALIVE
+  | typeof FRAME_ROOM;
 
 export function frame(kind: FrameKind, body: Uint8Array): Uint8Array {
-  assert(kind > FRAME_RAFT && kind <= FRAME_SNAPSHOT_ALIVE, `a frame of kind ${kind} is made of messages, or not known`);
+  assert(kind > FRAME_RAFT && kind <= FRAME_ROOM, `a frame of kind ${kind} is made of messages, or not known`);
   const out = new Uint8Array(HEAD_BYTES + body.length);
   out[0] = kind;
   out[1] = FORMAT;

@@ -42,6 +42,8 @@ export interface NodeConfig {
   readonly logSegmentBytes: number;
   readonly cacheBytes: number;
   readonly transferBytesPerSecond: number;
+  /** 0: none. */
+  readonly quotaBytes: number;
   readonly settings: TreeSettings;
   readonly logLevel: string;
   readonly logOutputs: readonly string[];
@@ -267,6 +269,7 @@ export function buildConfig(parsed: ParsedOptions): NodeConfig {
     logSegmentBytes: limited.logSegmentBytes,
     cacheBytes: limited.cacheBytes,
     transferBytesPerSecond: values.number('transfer-bytes-per-second', 4 * MiB),
+    quotaBytes: values.number('quota-backend-bytes', 0),
     logLevel: values.value('debug') === true ? 'debug' : values.text('log-level'),
     logOutputs: values.value('log-outputs') as readonly string[],
   };

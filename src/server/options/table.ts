@@ -42,7 +42,7 @@ const member = group('Member', [
   ['listen-client-urls', 'list', ['http://localhost:2379'], here, 'URLs to listen on for clients.'],
   ['max-snapshots', 'int', 5, moot('old snapshots are not kept'), 'Snapshot files to keep.'],
   ['max-wals', 'int', 5, moot('log segments are recycled'), 'Log files to keep.'],
-  ['quota-backend-bytes', 'size', 0, moot('no quota is enforced: space ends when the disk does'), 'Size at which writes stop.'],
+  ['quota-backend-bytes', 'size', 0, here, 'Size of the store at which puts are refused (alarm NOSPACE). 0: none.'],
   ['backend-batch-interval', 'duration', 0, moot(TREE), 'Time between backend commits.', ms],
   ['backend-batch-limit', 'int', 0, moot(TREE), 'Operations between backend commits.'],
   ['max-txn-ops', 'int', 128, here, 'Operations in one txn; only etcd\'s default of 128 is served.'],

@@ -7,6 +7,7 @@ import { NodeId } from '../../base/ids.js';
 import { ETCD_MESSAGES, EtcdError } from '../../api/etcd-error.js';
 import type { Message } from '../../api/protos/reflected-rpc.js';
 import type { MemberInfo, Store } from '../../node/store.js';
+import { ALARM_TYPES, type Alarm, type AlarmType } from '../../replica/kv/alarms.js';
 import type { MemberChange } from '../../replica/state/members.js';
 import { checkUrl } from '../options/config.js';
 import { UsageError } from '../options/spec.js';
@@ -87,8 +88,7 @@ export function addMaintenance(table: Map<string, Method>, store: Store): void {
     Status: () => maintenanceStatus(store),
     // The tree reclaims space by compaction as it goes.
     Defragment: () => ({}),
-    // No alarm exists yet, so none can be listed, raised or cleared.
-    Alarm: () => ({}),
+    Alarm: (request) => alarm(store, request),
     MoveLeader: async (request) => {
       const target = Number(request['targetID']);
       if (!Number.isSafeInteger(target)) throw new EtcdError('BAD_LEADER_TRANSFEREE');
@@ -115,4 +115,24 @@ function maintenanceStatus(store: Store): object {
     errors: [...new Set(status.leader === 0 ? [ETCD_MESSAGES.NO_LEADER, ...status.errors] : status.errors)],
     isLearner: status.members.some((member) => member.id === status.memberId && member.isLearner),
   };
+}
+
+/** GET answers what is active, the others what they have changed; NONE changes nothing. */
+async function alarm(store: Store, request: Message): Promise<object> {
+  const { action, alarm: label } = request;
+  const types = (Object.keys(ALARM_TYPES) as AlarmType[]).filter((each) => label === 'NONE' || each === label);
+  const member = Number(request['memberID']);
+  if (!Number.isSafeInteger(member)) throw new EtcdError('MEMBER_NOT_FOUND');
+  const active = await store.alarms();
+  if (action === 'GET') return alarms(store, active.filter(({ type }) => types.includes(type)));
+  const [type] = types;
+  if (label === 'NONE' || type === undefined) return alarms(store, []);
+  const there = active.some((each) => each.member === member && each.type === type);
+  if (action === 'DEACTIVATE' && !there) return alarms(store, []);
+  await store.changeAlarm({ action: action === 'DEACTIVATE' ? 'lower' : 'raise', member: NodeId(member), type });
+  return alarms(store, [{ member: NodeId(member), type }]);
+}
+
+function alarms(store: Store, list: readonly Pick<Alarm, 'member' | 'type'>[]): object {
+  return { header: header(store, true), alarms: list.map(({ member, type }) => ({ memberID: String(member), alarm: type })) };
 }

@@ -159,11 +159,27 @@ describe('client services over loopback', () => {
     }
     await refused(call('etcdserverpb.Cluster', 'MemberRemove', { ID: '18446744073709551615' }), 5, 'etcdserver: member not found');
     await call('kintsugi.v1.Members', 'Replace', { promoted: '4099', removed: '4098' });
-    assert.deepEqual(await call('etcdserverpb.Maintenance', 'Alarm', {}), { alarms: [], header: null });
     await call('etcdserverpb.Maintenance', 'Defragment', {});
     await refused(call('etcdserverpb.Maintenance', 'MoveLeader', { targetID: '9' }), 9, 'etcdserver: bad leader transferee');
     await call('etcdserverpb.Maintenance', 'MoveLeader', { targetID: String(0x1002) });
     await refused(call('etcdserverpb.Maintenance', 'MoveLeader', { targetID: '9' }), 9, 'etcdserver: not leader');
+  });
+
+  it('Alarm lists, raises and takes back as etcd does', async () => {
+    const alarm = async (request: object): Promise<unknown> => {
+      const { header, alarms } = await call('etcdserverpb.Maintenance', 'Alarm', request);
+      assert.equal((header as Record<string, unknown>)['member_id'], '4097');
+      return alarms;
+    };
+    const nospace = { memberID: '9', alarm: 'NOSPACE' };
+    assert.deepEqual(await alarm({}), []);
+    assert.deepEqual(await alarm({ action: 'ACTIVATE', memberID: '9', alarm: 'NONE' }), []);
+    assert.deepEqual(await alarm({ action: 'ACTIVATE', ...nospace }), [nospace]);
+    assert.deepEqual(await alarm({ action: 'GET' }), [nospace]);
+    assert.deepEqual(await alarm({ action: 'GET', alarm: 'CORRUPT' }), []);
+    assert.deepEqual(await alarm({ action: 'DEACTIVATE', memberID: '8', alarm: 'NOSPACE' }), []);
+    assert.deepEqual(await alarm({ action: 'DEACTIVATE', ...nospace }), [nospace]);
+    assert.deepEqual(await alarm({}), []);
   });
 
   it('health answers for the server and for each service, and follows the drain', async () => {

@@ -9,6 +9,7 @@ import { EtcdError } from '../../api/etcd-error.js';
 import type { BackupPiece } from '../../replica/backup/backups.js';
 import type { ScrubReport, ScrubStatus } from '../../healing/status/scrub-status.js';
 import type { MemberChange } from '../../replica/state/members.js';
+import { Alarms, type Alarm, type AlarmChange } from '../../replica/kv/alarms.js';
 import type { MemberInfo, NodeStatus, Store } from '../../node/store.js';
 import type {
   CompactionRequest, CompactionResponse, Compare, DeleteRangeRequest, DeleteRangeResponse, KeyValue, PutRequest,
@@ -32,6 +33,7 @@ export class FakeStore implements Store {
   /** Of {@link backup}: how long it is, and what came of it. */
   readonly backups = { pieces: 2, sent: 0, held: [] as string[], over: new Deferred() };
   readonly #history = new Map<string, Version[]>();
+  readonly #alarms = new Alarms();
   #revision = 1;
   #compacted = 0;
 
@@ -194,6 +196,14 @@ export class FakeStore implements Store {
     this.changes.push(change);
     if (change.kind !== 'add') return this.members();
     return [...this.members(), { id: 0x1003, name: '', peerUrls: change.peerUrls, clientUrls: [], isLearner: change.learner }];
+  }
+
+  async alarms(): Promise<readonly Alarm[]> {
+    return this.#alarms.list();
+  }
+
+  async changeAlarm(change: Omit<AlarmChange, 'byItself'>): Promise<void> {
+    this.#alarms.apply({ ...change, byItself: false });
   }
 
   async moveLeader(to: number): Promise<void> {

@@ -1,0 +1,82 @@
+/**
+ * Raises NOSPACE and takes it back: the leader's part. C1 all members have the same data, so their
+ * disks are full at the same time; then writes that make the store larger are refused while there
+ * is still room for what makes it smaller.
+ *
+ * Raised when no quorum of voters has room left, for each that has none, or when the store is as
+ * large as the quota, for the leader. Taken back, if no operator had a hand in it, when a quorum is
+ * known to have room again and the store is well below the quota. Both waits are longer than the
+ * way back, so that an alarm does not come and go with every write.
+ */
+
+import { assert } from '../../base/assert.js';
+import type { Env } from '../../base/env.js';
+import type { NodeId } from '../../base/ids.js';
+import { VERSION_2 } from '../base/protocol.js';
+import { encodeAlarm } from '../entry/entry.js';
+import type { AlarmChange } from '../kv/alarms.js';
+import type { ReplicatedState } from '../kv/replicated-state.js';
+import type { Leadership } from '../state/leadership.js';
+import type { StoreSize } from '../state/store-size.js';
+import type { RaftDriver } from './raft-driver.js';
+import type { RoomNews } from './room-news.js';
+
+export interface AlarmKeeperParts {
+  readonly env: Pick<Env, 'clock'>;
+  readonly leadership: Pick<Leadership, 'mayShapeTree' | 'self'>;
+  readonly state: Pick<ReplicatedState, 'version' | 'alarms' | 'kv'>;
+  readonly rooms: Pick<RoomNews, 'short' | 'quorumHasRoom' | 'quorumIsShort' | 'subscribe'>;
+  readonly size: Pick<StoreSize, 'bytes'>;
+  readonly driver: Pick<RaftDriver, 'proposeAsLeader'>;
+}
+
+/** What was proposed may take this long to be applied. */
+const AGAIN_MS = 3_000;
+/** Of the quota: what the store must have shrunk to. */
+const BACK_SHARE = 0.9;
+
+export class AlarmKeeper {
+  readonly #parts: AlarmKeeperParts;
+  /** 0: there is none. */
+  readonly #quotaBytes: number;
+  #proposedAt = -Infinity;
+
+  constructor(parts: AlarmKeeperParts, quotaBytes: number) {
+    assert(quotaBytes >= 0, `C1 a quota is not negative: ${quotaBytes}`);
+    this.#parts = parts;
+    this.#quotaBytes = quotaBytes;
+    parts.rooms.subscribe(() => this.tick());
+  }
+
+  /** Called about once a second, and when rooms change. */
+  tick(): void {
+    const { env, leadership, state } = this.#parts;
+    if (!leadership.mayShapeTree || state.version < VERSION_2 || env.clock.now() - this.#proposedAt < AGAIN_MS) return;
+    const raise = this.#missing();
+    if (raise.length > 0) return raise.forEach((member) => this.#propose({ action: 'raise', member, type: 'NOSPACE', byItself: true }));
+    if (!state.alarms.noSpace || !this.#isOver()) return;
+    for (const { member, type, byItself } of state.alarms.list()) {
+      if (type === 'NOSPACE' && byItself) this.#propose({ action: 'lower', member, type, byItself });
+    }
+  }
+
+  /** Whose alarm is due, and not there. */
+  #missing(): NodeId[] {
+    const { rooms, size, state, leadership } = this.#parts;
+    const due = new Set(rooms.quorumIsShort ? rooms.short() : []);
+    if (this.#quotaBytes > 0 && size.bytes(state.kv.compactRevision) >= this.#quotaBytes) due.add(leadership.self);
+    // One is enough for the quota, whoever leads by now.
+    if (state.alarms.noSpace && !rooms.quorumIsShort) return [];
+    return [...due].filter((member) => state.alarms.of(member, 'NOSPACE') === undefined);
+  }
+
+  #isOver(): boolean {
+    const { rooms, size, state } = this.#parts;
+    return rooms.quorumHasRoom && (this.#quotaBytes === 0 || size.bytes(state.kv.compactRevision) < BACK_SHARE * this.#quotaBytes);
+  }
+
+  #propose(change: AlarmChange): void {
+    const { driver, env } = this.#parts;
+    if (driver.proposeAsLeader(encodeAlarm(change))) this.#proposedAt = env.clock.now();
+  }
+}
