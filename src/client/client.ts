@@ -22,7 +22,9 @@ import { callUnary } from './call.js';
 import { Caller, type CallOptions } from './caller.js';
 import { badArgument } from './errors.js';
 import { HealClient } from './heal.js';
-import { alarmCall, healthOf, moveLeader, statusOf, type ActiveAlarm, type AlarmList, type HealthStatus, type MemberStatus } from './maintenance.js';
+import {
+  alarmCall, healthOf, moveLeader, statusOf, type ActiveAlarm, type AlarmList, type HealthStatus, type MemberStatus,
+} from './maintenance.js';
 import {
   memberAdd, memberList, memberPromote, memberRemove, memberReplace, memberUpdate, type MemberAdded, type MemberList,
 } from './members.js';

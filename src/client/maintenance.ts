@@ -4,7 +4,7 @@ import type { CallOptions, Caller } from './caller.js';
 import { ReflectedRpc, type Message } from '../api/protos/reflected-rpc.js';
 import type { ResponseHeader } from '../api/requests.js';
 import { callUnary } from './call.js';
-import { bigOf, flagOf, messageOf, numberOf, textOf, textsOf } from './message.js';
+import { bigOf, flagOf, messageOf, messagesOf, numberOf, textOf, textsOf } from './message.js';
 
 /** The answering member's own view. */
 export interface MemberStatus {

@@ -18,7 +18,7 @@ const STALE_MS = 5_000;
 
 export interface RoomNewsParts {
   readonly env: Pick<Env, 'clock' | 'network'>;
-  readonly membership: Pick<Membership, 'self' | 'members' | 'voters' | 'quorum'>;
+  readonly membership: Pick<Membership, 'self' | 'addresses' | 'voters' | 'isQuorum'>;
   readonly room: Pick<Room, 'short' | 'subscribe'>;
   readonly state: Pick<ReplicatedState, 'version'>;
 }
@@ -47,7 +47,7 @@ export class RoomNews {
     const { env, membership, room, state } = this.#parts;
     if (state.version < VERSION_2) return;
     const body = frame(FRAME_ROOM, Uint8Array.of(room.short ? 1 : 0));
-    for (const { id } of membership.members) if (id !== membership.self) env.network.send(id, body);
+    for (const id of membership.addresses.keys()) env.network.send(id, body);
   }
 
   /** Throws CodecError. */
@@ -75,15 +75,18 @@ export class RoomNews {
     return this.#parts.membership.voters.filter((id) => this.isShort(id) === true);
   }
 
-  /** Whether a quorum of voters is known to have room. */
+  /** Whether a quorum of voters (of each half, if there are two) is known to have room. */
   get quorumHasRoom(): boolean {
-    const { voters, quorum } = this.#parts.membership;
-    return voters.filter((id) => this.isShort(id) === false).length >= quorum;
+    return this.#isQuorum((short) => short === false);
   }
 
   /** Whether no quorum is left without those whose disks are full. */
   get quorumIsShort(): boolean {
-    const { voters, quorum } = this.#parts.membership;
-    return voters.length - this.short().length < quorum;
+    return !this.#isQuorum((short) => short !== true);
+  }
+
+  #isQuorum(counts: (short: boolean | undefined) => boolean): boolean {
+    const { membership } = this.#parts;
+    return membership.isQuorum(new Set(membership.voters.filter((id) => counts(this.isShort(id)))));
   }
 }
