@@ -62,7 +62,6 @@ describe('members of a cluster of real processes', function () {
   });
 
   it('a member restarts with the flags with which it joined, and is who it was', async () => {
-    const { cluster } = fixture;
     const node = await members.add(false);
     const id = await members.idOf(node);
     await node.stop();

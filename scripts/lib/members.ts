@@ -69,7 +69,8 @@ export class Members {
     const initialCluster = members.map((member) => `${nameOf(member)}=${member.peerUrls[0]}`).join(',');
     const { dir } = this.#cluster;
     const node = new ClusterNode({
-      ...first.spec, name, initialCluster, existing: true, clientUrl: url(0), peerUrl: url(1), advertisedPeerUrl: url(1), metricsUrl: url(2),
+      ...first.spec, name, initialCluster, existing: true,
+      clientUrl: url(0), peerUrl: url(1), advertisedPeerUrl: url(1), metricsUrl: url(2),
       dataDir: join(dir, name), logFile: join(dir, `${name}.log`),
     });
     this.#cluster.nodes.push(node);

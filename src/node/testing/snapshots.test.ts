@@ -16,7 +16,8 @@ describe('snapshots between members', function () {
   async function leaveBehind(down: readonly ClusterNode[], from: number): Promise<number> {
     let next = from;
     const lacking = Math.max(...down.map(({ replica }) => replica.log.lastIndex())) + 1;
-    for (; cluster.alive.some(({ store }) => store.status().firstLogIndex <= lacking); next += 200) await load(cluster, next, next + 200, KEYS);
+    const hasIt = (): boolean => cluster.alive.some(({ store }) => store.status().firstLogIndex <= lacking);
+    for (; hasIt(); next += 200) await load(cluster, next, next + 200, KEYS);
     return next;
   }
 
@@ -32,7 +33,8 @@ describe('snapshots between members', function () {
     for (const node of down) node.events.length = 0;
     const before = leader.events.filter(({ type }) => type === 'plan').length;
     const up = Promise.all(down.map((node) => cluster.up(node)));
-    const caughtUp = (): boolean => down.every((node) => node.up && received(node) > 0 && node.store.status().appliedIndex + 100 > leader.store.status().commitIndex);
+    const near = (node: ClusterNode): boolean => node.store.status().appliedIndex + 100 > leader.store.status().commitIndex;
+    const caughtUp = (): boolean => down.every((node) => node.up && received(node) > 0 && near(node));
     for (const end = next + 12_000; !caughtUp() && next < end; next += 100) await load(cluster, next, next + 100, KEYS);
     await up;
     assert.ok(caughtUp(), cluster.describe());

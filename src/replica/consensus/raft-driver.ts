@@ -31,6 +31,7 @@ import { LogRoom, type LogRoomOwner } from './log-room.js';
 import { makeCore, type RaftStart } from './make-core.js';
 import { Outbox } from './outbox.js';
 import { OwnCopies } from './own-copies.js';
+import { ProposalBatches } from './proposal-batches.js';
 import type { RaftHooks } from './raft-hooks.js';
 import { rolledBack } from './rolled-back.js';
 import { WriteQueue, type WriteOwner } from './write-queue.js';
@@ -52,11 +53,6 @@ export interface RaftDriverOptions {
   readonly electionMs: number;
 }
 
-/**
- * A forwarded batch: as many proposals as fit, so that a message stays far below the frame limit.
- */
-const MAX_BATCH_ENTRIES = 1024;
-const MAX_BATCH_BYTES = 1024 * 1024;
 const NO_ANSWERS: readonly Message[] = [];
 
 export class RaftDriver implements Candidate, LogRoomOwner, NewsOwner, WriteOwner {
@@ -68,12 +64,13 @@ export class RaftDriver implements Candidate, LogRoomOwner, NewsOwner, WriteOwne
   readonly #ownCopies: OwnCopies;
   readonly #logRoom: LogRoom;
   readonly #news: CommitNews;
+  readonly #electionTicks: number;
   #ticks = 0;
   #node!: RaftNode;
   #writes!: WriteQueue;
   #applied!: AppliedAnswers;
   #outbox!: Outbox;
-  #proposals: Uint8Array[] = [];
+  readonly #proposals = new ProposalBatches();
   /** beginning: the core is about to be replaced, and hears nothing. */
   #state: 'idle' | 'running' | 'beginning' | 'stopped' = 'idle';
   #scheduled = false;
@@ -86,6 +83,7 @@ export class RaftDriver implements Candidate, LogRoomOwner, NewsOwner, WriteOwne
     this.#parts = parts;
     this.#hooks = hooks;
     this.#options = options;
+    this.#electionTicks = Math.max(2, Math.round(options.electionMs / options.heartbeatMs));
     const { clock, random } = parts.env;
     this.#clock = clock;
     this.#ownCopies = new OwnCopies(parts);
@@ -137,7 +135,7 @@ export class RaftDriver implements Candidate, LogRoomOwner, NewsOwner, WriteOwne
    * known.
    */
   propose(data: Uint8Array): void {
-    this.#proposals.push(data);
+    this.#proposals.add(data);
     this.schedule();
   }
 
@@ -222,11 +220,6 @@ export class RaftDriver implements Candidate, LogRoomOwner, NewsOwner, WriteOwne
     this.schedule();
   }
 
-  get #electionTicks(): number {
-    const { electionMs, heartbeatMs } = this.#options;
-    return Math.max(2, Math.round(electionMs / heartbeatMs));
-  }
-
   get #stopped(): boolean {
     return this.#state === 'stopped';
   }
@@ -242,8 +235,7 @@ export class RaftDriver implements Candidate, LogRoomOwner, NewsOwner, WriteOwne
       try {
         if (this.#hears) this.#ticked();
       } catch (error) {
-        this.#fail(error);
-        return;
+        return this.#fail(error);
       }
       this.schedule();
       this.#armTick();
@@ -284,30 +276,13 @@ export class RaftDriver implements Candidate, LogRoomOwner, NewsOwner, WriteOwne
     this.#pumping = true;
     try {
       this.#news.tell(this.#node);
-      this.#takeProposals();
+      this.#proposals.giveTo(this.#node);
       while (this.#hears && this.#node.hasReady()) this.#handle(this.#node.ready());
       this.#news.arm(this.#node);
     } catch (error) {
       this.#fail(error);
     } finally {
       this.#pumping = false;
-    }
-  }
-
-  #takeProposals(): void {
-    const all = this.#proposals.splice(0);
-    for (let from = 0; from < all.length; ) {
-      let to = from;
-      let bytes = 0;
-      do bytes += (all[to++] as Uint8Array).length;
-      while (to < all.length && to - from < MAX_BATCH_ENTRIES && bytes < MAX_BATCH_BYTES);
-      try {
-        this.#node.proposeEntries(from === 0 && to === all.length ? all : all.slice(from, to));
-      } catch (error) {
-        if (!(error instanceof RaftError)) throw error;
-        return; // dropped: whoever waits for them proposes them again
-      }
-      from = to;
     }
   }
 
@@ -362,8 +337,7 @@ export class RaftDriver implements Candidate, LogRoomOwner, NewsOwner, WriteOwne
       }
       this.#outbox.send(outgoing, durableTerm);
     } catch (error) {
-      this.#fail(error);
-      return;
+      return this.#fail(error);
     }
     this.#work();
   }
@@ -399,8 +373,8 @@ export class RaftDriver implements Candidate, LogRoomOwner, NewsOwner, WriteOwne
   #handOn(entries: readonly Entry[]): void {
     const first = must(entries[0], 'there are entries').index;
     const last = must(entries.at(-1), 'there are entries').index;
-    assert(first === this.#handedOn + 1, 'R3 committed entries are handed on in order');
-    assert(last === first + entries.length - 1, 'R3 committed entries are handed on without gaps');
+    const inOrder = first === this.#handedOn + 1 && last === first + entries.length - 1;
+    assert(inOrder, `R3 committed entries are handed on in order and without gaps: ${first} to ${last} after ${this.#handedOn}`);
     this.#handedOn = last;
     this.#hooks.take({ kind: 'committed', entries });
   }
