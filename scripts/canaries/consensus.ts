@@ -173,8 +173,8 @@ export const CONSENSUS: readonly Canary[] = [
       },
       {
         file: 'replica/consensus/raft-driver.ts',
-        find: '    if (!this.#hears || !this.#node.isLeader) return false;\n    try {\n      this.#node.propose(data);',
-        replace: '    if (!this.#hears) return false;\n    try {\n      this.#node.propose(data);',
+        find: '    if (!this.#hears || !this.#node.isLeader || (isChange && this.#node.isChangingConfig)) return false;',
+        replace: '    if (!this.#hears || (isChange && this.#node.isChangingConfig)) return false;',
       },
     ],
   },

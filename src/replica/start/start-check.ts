@@ -155,7 +155,7 @@ function mayBegin(membership: Membership, answers: readonly (Remembered | undefi
 function refuse({ membership, incarnation, isNew, kept }: StartCheck, peer: NodeId, answer: Remembered | undefined): void {
   if (answer === undefined) return;
   const { self } = membership;
-  const remedy = 'Put the newest data directory back. Re-admission as a new member (kintsugi recover) comes with a later version';
+  const remedy = 'Put the newest data directory back, or put a new member in its place (kintsugi ctl member replace)';
   // R5 what it promised is lost.
   if (isNew && (answer.incarnation > 0 || answer.promised.term > 0)) {
     throw new ReplicaError(
