@@ -180,8 +180,8 @@ export const TABLES: readonly Canary[] = [
       },
       {
         file: 'storage/version/manifest-record.ts',
-        find: '  if (input.u53() !== place.generation || input.u32() !== place.record || readDigest(input) !== place.chain) {',
-        replace: '  if (input.u53() !== place.generation || input.u32() < 0 || readDigest(input) === undefined) {',
+        find: 'return said?.generation === generation && said.record === record && said.chain === chain;',
+        replace: 'return said?.generation === generation && record >= 0 && chain !== undefined;',
       },
     ],
   },

@@ -89,13 +89,8 @@ describe('a member whose peers no longer keep what it lacks', function () {
   let others: ClusterNode[];
 
   beforeEach(async () => {
-<<<<<<< ours
     // The log is never shortened: Raft has no reason to send a snapshot. Where the cluster's
     // version is raised the log goes on in another segment, and the first one may go.
-=======
-    // The log is never shortened: Raft has no reason to send a snapshot. Were the cluster's version
-    // raised, the log would go on in another segment, and the first one might go.
->>>>>>> theirs
     cluster = new Cluster(calm, { logSegmentBytes: 64 * 1024 * 1024 });
     for (const each of cluster.nodes) each.newestVersion = FIRST_VERSION;
     await cluster.upAll();

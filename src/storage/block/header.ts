@@ -13,7 +13,7 @@ import { BLOCK_CODECS, BLOCK_TYPES, MAX_PAYLOAD_BYTES, type BlockSpec, type Bloc
 import type { BlockCodec } from '../base/settings.js';
 
 /** "KBLK", little-endian. */
-const MAGIC = 0x4b4c424b;
+export const BLOCK_MAGIC = 0x4b4c424b;
 
 const SCHEME_KINDS = ['none', 'secded', 'xor', 'rs'] as const satisfies readonly EccScheme['kind'][];
 
@@ -38,7 +38,7 @@ export function* writeHeaders(
   assert(region.length === layout.length && layout.mirrorAt + layout.headerBytes === layout.length, 'the mirror ends a region');
   const view = viewOf(region);
   const { scheme } = spec;
-  view.setUint32(0, MAGIC, true);
+  view.setUint32(0, BLOCK_MAGIC, true);
   region[4] = BLOCK_TYPES.indexOf(spec.type);
   region[5] = BLOCK_CODECS.indexOf(spec.codec);
   region[6] = SCHEME_KINDS.indexOf(scheme.kind);
@@ -75,7 +75,7 @@ function schemeOf(kind: number, k: number, m: number): EccScheme | undefined {
 export function readHeader(bytes: Uint8Array, at: number): Header | undefined {
   if (at < 0 || at + HEADER_FIXED_BYTES > bytes.length) return undefined;
   const view = viewOf(bytes);
-  if (view.getUint32(at, true) !== MAGIC) return undefined;
+  if (view.getUint32(at, true) !== BLOCK_MAGIC) return undefined;
   const type = BLOCK_TYPES[bytes[at + 4] as number];
   const codec = BLOCK_CODECS[bytes[at + 5] as number];
   const scheme = schemeOf(bytes[at + 6] as number, bytes[at + 7] as number, bytes[at + 8] as number);
@@ -113,7 +113,7 @@ export function locateBlock(bytes: Uint8Array, at: number): LocatedBlock | undef
   const front = readHeader(bytes, at);
   if (front) return located(front, at);
   for (let mirror = at; mirror + HEADER_FIXED_BYTES <= bytes.length; mirror += 8) {
-    if (bytes[mirror] !== (MAGIC & 0xff) || bytes[mirror + 1] !== ((MAGIC >>> 8) & 0xff)) continue;
+    if (bytes[mirror] !== (BLOCK_MAGIC & 0xff) || bytes[mirror + 1] !== ((BLOCK_MAGIC >>> 8) & 0xff)) continue;
     const header = readHeader(bytes, mirror);
     if (header && at + blockLayout(header.payloadBytes, header.scheme).mirrorAt === mirror) return located(header, at);
   }

@@ -1,9 +1,12 @@
 /**
- * Reads a manifest file back. A record counts if either copy verifies and continues the chain.
- * Where neither does, the record counts as torn (its write never ended, and nobody was told that it
- * did) only if nothing proves that it was durable. A second copy or a later record is such a proof,
- * and then the manifest is damaged beyond its redundancy: that is an error, never silently an older
- * manifest.
+ * Reads a manifest file back. A record counts if either copy verifies and continues the chain; a
+ * copy whose frame is bad is found by the header of its block. Where neither copy verifies, the
+ * record counts as torn (its write never ended, and nobody was told that it did) only if nothing
+ * proves that it was durable. Anything of a second copy or of a later record is such a proof, and
+ * then the manifest is damaged beyond its redundancy: that is an error, never silently an older
+ * manifest. Only where all pages of both copies of the last record have lost frame, header and
+ * mirror can nobody tell it from a write that was cut off. The log then goes on from what the older
+ * manifest has in tables, or begins after it, and that is noticed.
  */
 
 import type { Disk, DiskFile } from '../../base/disk.js';
@@ -17,6 +20,7 @@ import type { EccScheme } from '../../ecc/scheme.js';
 import { StorageError } from '../base/errors.js';
 import { applyTreeOp } from './apply-tree-op.js';
 import type { Version } from './version.js';
+import { claimsFrom, hasBytes, proofIn, recordOf } from './manifest-claims.js';
 import { decodeManifestInSlices, manifestPieces } from './manifest-codec.js';
 import {
   CHAIN_START, chainAfter, copyBytes, decodeRecord, PAGE_BYTES, readCopy, readFrame,
@@ -60,7 +64,7 @@ export async function readManifestFile(
   for (;;) {
     const found = findRecord(file, offset, place, scheme);
     if (found === undefined) {
-      const proof = manifest === undefined ? 'hard state names the snapshot that it is of' : proofOf(file, offset, place);
+      const proof = manifest === undefined ? 'hard state names the snapshot that it is of' : proofOf(file, offset, place, scheme);
       if (proof !== undefined) throw unreadable(path, `record ${place.record} is beyond repair: ${proof}`);
       break;
     }
@@ -89,7 +93,7 @@ export async function readManifestFile(
   if (result !== undefined && manifest !== undefined && (await drive(digest128InSlices(manifestPieces(manifest)), workers)) !== result) {
     throw unreadable(path, 'its ops lead to another manifest than when they were recorded');
   }
-  for (let at = offset; at < file.length && !damaged; at++) if (file[at] !== 0) damaged = true;
+  damaged ||= file.length > offset;
   assert(offset === 0 || offset % PAGE_BYTES === 0, 'records are whole pages');
   return { manifest: must(manifest, 'S4 what is read begins with the record that hard state names'), place, offset, snapshotBytes, damaged };
 }
@@ -146,18 +150,21 @@ function findRecord(file: Uint8Array, offset: number, place: RecordPlace, scheme
     const second = readCopy(file, at, place, scheme);
     if (second !== undefined) return { payload: second.payload, end: at + copyBytes(second.payload.length, scheme), clean: false };
   }
-  return undefined;
+  const claimed = recordOf(file, offset, place, claimsFrom(file, offset, scheme), scheme);
+  return claimed && { ...claimed, clean: false };
 }
 
 /** What shows that the record at `place` was once durable. */
-function proofOf(file: Uint8Array, offset: number, place: RecordPlace): string | undefined {
+function proofOf(file: Uint8Array, offset: number, place: RecordPlace, scheme: EccScheme): string | undefined {
   for (let at = offset; at < file.length; at += PAGE_BYTES) {
     const frame = readFrame(file, at);
     if (frame === undefined || frame.generation !== place.generation) continue;
     if (frame.record === place.record && frame.copy === 1) return 'its second copy was begun';
     if (frame.record > place.record) return `record ${frame.record} follows it`;
+    const second = at === offset && frame.record === place.record ? offset + copyBytes(frame.payloadBytes, scheme) : Infinity;
+    if (hasBytes(file, second)) return 'something was written behind its first copy';
   }
-  return undefined;
+  return proofIn(file, offset, place, claimsFrom(file, offset, scheme), scheme);
 }
 
 async function orUnreadable<T>(path: string, work: () => T | Promise<T>): Promise<T> {

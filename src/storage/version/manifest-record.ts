@@ -53,7 +53,7 @@ export interface RecordPlace {
 export const CHAIN_START: Digest128 = '0'.repeat(32);
 /** Copies begin at multiples of it: damage of one page hits one copy. */
 export const PAGE_BYTES = 4096;
-const FRAME_BYTES = 64;
+export const FRAME_BYTES = 64;
 const MAGIC = 0x464d_534b;
 const FRAME_VERSION = 1;
 const COPY_AT = 5;
@@ -66,6 +66,8 @@ const PART = 2;
 
 /** Of a record, what is neither ops nor bytes of a snapshot, at most. */
 const HEAD_BYTES = 64;
+/** Of its place: generation, record, chain. */
+const PLACE_BYTES = 8 + 4 + 16;
 /** An encoded manifest that is larger goes into parts. */
 export const SNAPSHOT_BYTES_MAX = MAX_PAYLOAD_BYTES - HEAD_BYTES;
 
@@ -100,12 +102,22 @@ function* append(head: Uint8Array, bytes: Uint8Array): Generator<void, Uint8Arra
   return payload;
 }
 
+/** Where the record says that it stands; undefined if it is too short to say it. */
+export function placeOf(payload: Uint8Array): RecordPlace | undefined {
+  if (payload.length < PLACE_BYTES) return undefined;
+  const input = new ByteReader(payload, 'manifest record');
+  return { generation: input.u53(), record: input.u32(), chain: readDigest(input) };
+}
+
+export function isAt(payload: Uint8Array, { generation, record, chain }: RecordPlace): boolean {
+  const said = placeOf(payload);
+  return said?.generation === generation && said.record === record && said.chain === chain;
+}
+
 /** Throws CodecError for damage, and for a record of another place. */
 export function decodeRecord(payload: Uint8Array, place: RecordPlace): ManifestRecord {
-  const input = new ByteReader(payload, 'manifest record');
-  if (input.u53() !== place.generation || input.u32() !== place.record || readDigest(input) !== place.chain) {
-    throw new CodecError('manifest record of another place');
-  }
+  if (!isAt(payload, place)) throw new CodecError('manifest record of another place');
+  const input = new ByteReader(payload.subarray(PLACE_BYTES), 'manifest record');
   const kind = input.u8();
   if (kind === SNAPSHOT) return { kind: 'snapshot', bytes: input.raw(input.remaining) };
   if (kind === PART) {

@@ -10,7 +10,7 @@ import { encodeInternalKey } from '../base/key.js';
 import { applyTreeOp } from './apply-tree-op.js';
 import { Version } from './version.js';
 import { encodeManifest } from './manifest-codec.js';
-import type { ManifestName } from './manifest-record.js';
+import { FRAME_BYTES, type ManifestName } from './manifest-record.js';
 import { ManifestStore, type ManifestStoreOptions, type PositionedOp } from './manifest-store.js';
 import { largeVersion } from './testing/large-version.js';
 import { RecordingDisk } from './testing/recording-disk.js';
@@ -219,6 +219,74 @@ describe('ManifestStore', () => {
     const twin = await written(4);
     await damage(twin.host.disk, path, (bytes) => bytes.fill(0xee, size - 8192, size - 4096).fill(0xee, size - 4096 + 64, size));
     await assert.rejects(twin.host.open(), (error) => codeOf(error) === 'MANIFEST_UNREADABLE');
+  });
+
+  it('S4 a bit in the frame of each copy of a record costs nothing, wherever it is, and is noticed', async () => {
+    const { host, path, history } = await written(4);
+    const size = host.disk.sizeOf(path) as number;
+    for (let record = 0; record < size / 8192; record++) {
+      for (let at = 0; at < FRAME_BYTES; at++) {
+        const twin = await written(4);
+        const [first, second] = [record * 8192 + at, record * 8192 + 4096 + ((at * 7) % FRAME_BYTES)];
+        await damage(twin.host.disk, path, (bytes) => {
+          for (const each of [first, second]) bytes[each] = (bytes[each] as number) ^ (1 << at % 8);
+        });
+        const store = await twin.host.open();
+        assert.equal(hex(store.manifest), hex(history.at(-1)?.manifest as Version), `bytes ${first} and ${second}`);
+        assert.equal(store.name.generation, (host.name as ManifestName).generation + 1, 'a new generation');
+        store.close();
+      }
+    }
+  });
+
+  it('S4 of the last record any damage to both copies that leaves a frame, header or mirror gives it or an error, never an older manifest', async () => {
+    const { host, path, history } = await written(4);
+    const size = host.disk.sizeOf(path) as number;
+    const page = new Uint8Array(4096);
+    const file = await host.disk.open(path, 'read');
+    await file.read(page, size - 8192);
+    file.close();
+    // Padding says nothing.
+    const used = page.findLastIndex((byte) => byte !== 0) + 1;
+    const stretches = [[0, 64], [0, 100], [0, 200], [64, used], [100, used], [0, used - 80], [140, used], [300, used]] as const;
+    const read = { whole: 0, refused: 0 };
+    for (const [from, to] of stretches) {
+      for (const [otherFrom, otherTo] of stretches) {
+        for (const fill of [0, 0xee]) {
+          const twin = await written(4);
+          const what = `${from} to ${to}, ${otherFrom} to ${otherTo}, ${fill}`;
+          await damage(twin.host.disk, path, (bytes) => {
+            bytes.fill(fill, size - 8192 + from, size - 8192 + to).fill(fill, size - 4096 + otherFrom, size - 4096 + otherTo);
+          });
+          try {
+            const store = await twin.host.open();
+            assert.equal(hex(store.manifest), hex(history.at(-1)?.manifest as Version), what);
+            read.whole++;
+          } catch (error) {
+            assert.equal(codeOf(error), 'MANIFEST_UNREADABLE', what);
+            read.refused++;
+          }
+        }
+      }
+    }
+    assert(read.whole > 20 && read.refused > 20, `${read.whole} read, ${read.refused} refused`);
+  });
+
+  it('a first copy that is all that was written, in part or whole, is no damage of a record that was durable', async () => {
+    const { host, path, history } = await written(4);
+    const size = host.disk.sizeOf(path) as number;
+    for (const kept of [0, 40, 64, 512, 1024, 4096]) {
+      const twin = await written(4);
+      const file = await twin.host.disk.open(path, 'write');
+      await file.truncate(size - 4096);
+      if (kept < 4096) await file.write(new Uint8Array(4096 - kept), size - 8192 + kept);
+      file.close();
+      const store = await twin.host.open();
+      const manifests = history.slice(-2).map(({ manifest }) => hex(manifest));
+      assert(manifests.includes(hex(store.manifest)), `${kept} bytes of it`);
+      assert.equal(store.name.generation, (host.name as ManifestName).generation + 1, 'a new generation');
+      store.close();
+    }
   });
 
   it('S4 parts that are lost, or of another snapshot, are an error', async () => {
