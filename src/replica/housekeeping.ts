@@ -16,6 +16,7 @@ import type { RoomNews } from './consensus/room-news.js';
 import { transferWhenBlocked, transferWhenShort } from './leadership-transfer.js';
 import type { Reads } from './reads/reads.js';
 import type { LogTruncation } from './snapshot/log-truncation.js';
+import type { VersionSwitch } from './snapshot/version-switch.js';
 import type { SnapshotSender } from './snapshot/snapshot-sender.js';
 import type { Announcement } from './start/announcement.js';
 import type { Bootstrap } from './start/bootstrap.js';
@@ -46,10 +47,12 @@ export interface HousekeepingParts {
   readonly room: Room;
   readonly rooms: RoomNews;
   readonly alarms: AlarmKeeper;
+  readonly versionSwitch: Pick<VersionSwitch, 'busy' | 'rebuild'>;
 }
 
 const STEP_MS = 50;
 const SECOND_MS = 1_000;
+export const REBUILT = 'what members flushed differs, and does so when they do it again: memtables are made anew from the log';
 
 export class Housekeeping {
   readonly #parts: HousekeepingParts;
@@ -88,6 +91,7 @@ export class Housekeeping {
     if (leadership.leader !== 0) announcement.tick();
     const now = env.clock.now();
     if (now - this.#roomAt >= SECOND_MS) this.#lookAtRoom(now);
+    this.#rebuildDoubted();
     if (now - gossip.saidAt >= SECOND_MS) this.#eachSecond();
   }
 
@@ -98,6 +102,15 @@ export class Housekeeping {
     rooms.say();
     alarms.tick();
     transferWhenShort(this.#parts);
+  }
+
+  /** S6 A member whose memtable may be another one than the log leads to makes it anew. */
+  #rebuildDoubted(): void {
+    const { env, life, machine, versionSwitch } = this.#parts;
+    const { doubted } = machine.executor;
+    if (doubted === undefined || !life.serving || versionSwitch.busy) return;
+    env.events.emit({ type: 'warning', message: REBUILT, data: { seal: doubted } });
+    versionSwitch.rebuild().catch((error: unknown) => life.fail(error));
   }
 
   #eachSecond(): void {

@@ -177,7 +177,7 @@ export class Replica {
     const sweeper = new Sweeper({ env, life, tree, transfers: [receiver, this.#switch] });
     this.#housekeeping = new Housekeeping({
       ...common, electionMs, driver, proposals, gossip, reads, applier, machine, sender, truncation, sweeper, bootstrap, announcement,
-      clusterVersion, memberChanges: this.changes, rooms, alarms,
+      clusterVersion, memberChanges: this.changes, rooms, alarms, versionSwitch: this.#switch,
     });
     life.subscribe((now) => {
       if (now.s === 'failed') this.#failed(now.error);

@@ -98,14 +98,28 @@ export class VersionSwitch {
   }
 
   /** A peer's, while Raft runs. False: it does not suit any more, and nothing has changed. */
-  async takeOver(manifest: Version, suits: () => boolean): Promise<boolean> {
+  takeOver(manifest: Version, suits: () => boolean): Promise<boolean> {
+    return this.#goBackTo(() => (suits() ? manifest : undefined));
+  }
+
+  /**
+   * What is in memory is in doubt: memtables and state are made anew, of the durable version and
+   * the log after it. False: not now.
+   */
+  rebuild(): Promise<boolean> {
+    return this.#goBackTo(() => this.#parts.tree.durable);
+  }
+
+  /** `choose` is asked once nothing changes any more. */
+  async #goBackTo(choose: () => Version | undefined): Promise<boolean> {
     const { applier, machine, life } = this.#parts;
     if (this.busy || life.ended) return false;
     assert(life.serving, 'S2 a version takes the place of what was applied only once something is');
     return this.#alone(async () => {
       await this.#quiesce();
       if (life.ended) return false;
-      if (!suits()) {
+      const manifest = choose();
+      if (manifest === undefined) {
         applier.resume();
         machine.writer.resume();
         return false;

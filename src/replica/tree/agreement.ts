@@ -71,6 +71,8 @@ export type Verdict =
   | { readonly kind: 'agreed'; readonly tables: readonly ProducedTable[]; readonly dissenters: readonly NodeId[] }
   /** Everybody reported and no majority agrees. */
   | { readonly kind: 'split'; readonly nodes: readonly NodeId[] }
+  /** What was produced differs, and who has not reported yet would have to decide. */
+  | { readonly kind: 'open'; readonly nodes: readonly NodeId[] }
   /** A majority cannot carry it out. */
   | { readonly kind: 'failed'; readonly why: string };
 
@@ -127,7 +129,10 @@ export class Agreement {
       return { kind: 'agreed', tables: outcome.tables, dissenters };
     }
     assert(votes.size > 0 && votes.size <= voters.length, `S6 ${votes.size} of ${voters.length} voters reported entry ${sequence}`);
-    return votes.size === voters.length ? { kind: 'split', nodes: [...votes.keys()] } : { kind: 'pending' };
+    const nodes = [...votes.keys()];
+    if (votes.size === voters.length) return { kind: 'split', nodes };
+    const differ = new Set([...votes.values()].filter(({ report }) => report.outcome.kind === 'produced').map((vote) => vote.fingerprint)).size > 1;
+    return differ ? { kind: 'open', nodes } : { kind: 'pending' };
   }
 
   forget(sequence: LogIndex): void {

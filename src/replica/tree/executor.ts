@@ -35,6 +35,8 @@ export interface ExecutorParts {
 }
 
 const RETRY_MS = 500;
+/** A flush that is asked for again so often is not made of the same memtable once more. */
+const DOUBTED_AFTER = 2;
 /** Jobs that may stand before one that is waited for. */
 const MAX_AHEAD = 2;
 
@@ -49,6 +51,9 @@ export class Executor {
   readonly #outputs = new Map<LogIndex, readonly ProducedTable[]>();
   /** By sequence: jobs whose inputs are not here yet, or cannot be read. None is cancelled. */
   readonly #deferred = new Map<LogIndex, Job>();
+  /** By sequence of a seal: how often it was asked for again. */
+  readonly #again = new Map<LogIndex, number>();
+  #doubted: LogIndex | undefined;
   /** Files that go: a job that runs again under the same names waits for it. */
   #discards: Promise<void> = Promise.resolve();
   #running: Job | undefined;
@@ -73,6 +78,7 @@ export class Executor {
    */
   hold({ seals, plans }: Version): void {
     for (const { index } of [...plans, ...seals]) this.close(index);
+    this.#doubted = undefined;
     if (this.#state === 'working') this.#state = 'held';
   }
 
@@ -129,14 +135,26 @@ export class Executor {
     if (this.#running?.sequence === sequence) this.#running.cancel();
     this.#deferred.get(sequence)?.to('done');
     this.#deferred.delete(sequence);
+    this.#again.delete(sequence);
+    if (this.#doubted === sequence) this.#doubted = undefined;
     const left = this.#outputs.get(sequence);
     this.#outputs.delete(sequence);
     if (left) this.#discard(sequence, left);
   }
 
   /**
-   * No majority agreed on what it gives: produce it again. While the log is replayed up to a seal
-   * its memtable is not there yet, and its job begins with it; so do all after `hold`.
+   * A seal whose memtable, here or on another member, is not what the log led to: made again, its
+   * table was another one still. Until the memtables are made anew from the log (see `hold`).
+   */
+  get doubted(): LogIndex | undefined {
+    return this.#doubted;
+  }
+
+  /**
+   * No majority agreed on what it gives: produce it again. A flush that comes to the same twice has
+   * its memtable for a reason, which is then in doubt: nobody knows whose it is. While the log is
+   * replayed up to a seal its memtable is not there yet, and its job begins with it; so do all
+   * after `hold`.
    */
   redo(sequence: LogIndex): void {
     if (this.#state !== 'working') return;
@@ -147,8 +165,15 @@ export class Executor {
     const seal = latest.seal(sequence);
     const pending = latest.plan(sequence);
     assert(seal === undefined || pending === undefined, `S1 entry ${sequence} is a seal or a plan`);
-    if (seal && this.#parts.tree.sealed(sequence)) this.flush(seal);
+    if (seal && this.#parts.tree.sealed(sequence)) this.#flushAgain(seal);
     else if (pending) this.compact(pending);
+  }
+
+  #flushAgain(seal: PendingSeal): void {
+    const times = (this.#again.get(seal.index) ?? 0) + 1;
+    this.#again.set(seal.index, times);
+    if (times < DOUBTED_AFTER) this.flush(seal);
+    else this.#doubted = seal.index;
   }
 
   /** Its inputs are not here, or cannot be read, or the disk is full: let others go first. */

@@ -7,7 +7,7 @@
 import { assert } from '../../base/assert.js';
 import { ByteWriter } from '../../base/bytes.js';
 import type { Env } from '../../base/env.js';
-import type { LogIndex } from '../../base/ids.js';
+import type { LogIndex, NodeId } from '../../base/ids.js';
 import { Picker } from '../../storage/compaction/picker.js';
 import type { Tree } from '../../storage/tree/tree.js';
 import type { TreeOp } from '../../storage/version/tree-op.js';
@@ -37,6 +37,8 @@ export interface PlannerParts {
 /** Sealed memtables that may wait for their flush before the leader stops sealing. */
 const MAX_SEALS = 3;
 const MAX_PLANS = 1;
+/** How long members that have not reported yet may decide between reports that differ. */
+const PATIENCE_MS = 1_000;
 
 export class Planner {
   readonly #parts: PlannerParts;
@@ -46,6 +48,8 @@ export class Planner {
    */
   readonly #underway = new Set<string>();
   readonly #picker = new Picker();
+  /** By sequence: since when reports differ that none of the others has decided between. */
+  readonly #open = new Map<LogIndex, number>();
 
   constructor(parts: PlannerParts) {
     this.#parts = parts;
@@ -53,12 +57,16 @@ export class Planner {
     parts.progress.applied.subscribe(() => {
       if (parts.leadership.isLeader) this.step();
     });
-    parts.leadership.subscribe(() => this.#underway.clear());
+    parts.leadership.subscribe(() => {
+      this.#underway.clear();
+      this.#open.clear();
+    });
   }
 
   /** A tree op was applied, whoever proposed it. */
   applied(op: TreeOp): void {
     this.#underway.delete(keyOf(op));
+    if (op.kind === 'edit' || op.kind === 'abandon') this.#open.delete(op.plan);
   }
 
   /**
@@ -95,8 +103,10 @@ export class Planner {
         return;
       case 'split':
         env.events.emit({ type: 'digest-disagreed', plan: sequence, nodes: verdict.nodes });
-        agreement.forget(sequence);
         this.#redo(sequence);
+        return;
+      case 'open':
+        this.#awaitDecision(sequence, verdict.nodes);
         return;
       case 'failed':
         // A flush needs nothing but memory, so only a compaction can fail for want of a block.
@@ -134,10 +144,26 @@ export class Planner {
     if (this.#parts.proposer.propose(op)) this.#underway.add(key);
   }
 
+  /**
+   * The others may be slow, or gone for long: they are waited for, and then it is produced again.
+   * H4: nothing waits for ever for a member that is down.
+   */
+  #awaitDecision(sequence: LogIndex, nodes: readonly NodeId[]): void {
+    const { env } = this.#parts;
+    const now = env.clock.now();
+    const since = this.#open.get(sequence);
+    if (since === undefined) {
+      this.#open.set(sequence, now);
+      env.events.emit({ type: 'digest-disagreed', plan: sequence, nodes });
+    } else if (now - since >= PATIENCE_MS) this.#redo(sequence);
+  }
+
   /** All members produce it again. */
   #redo(sequence: LogIndex): void {
     assert(this.#parts.leadership.isLeader, 'S3 only the leader has something produced again');
-    const { env, membership, executor } = this.#parts;
+    const { env, membership, executor, agreement } = this.#parts;
+    this.#open.delete(sequence);
+    agreement.forget(sequence);
     const body = frame(FRAME_REDO, new ByteWriter(8).varint(sequence).finish());
     for (const peer of membership.peers) env.network.send(peer, body);
     executor.redo(sequence);
