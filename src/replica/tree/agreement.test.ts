@@ -19,7 +19,7 @@ describe('reports of what was produced', () => {
   });
 
   it('S6 that differ are open while others may decide, split once all have said, and agreed on by a majority alone', () => {
-    const agreement = new Agreement({ voters: [1, 2, 3, 4, 5], quorum: 3 });
+    const agreement = new Agreement({ voters: [1, 2, 3, 4, 5], isQuorum: (ids) => ids.size >= 3 });
     const [one, two] = [output(7, 0), makeTable(sampleEntries(21), formatWith('rs(4,2)', 512), 1, { term: 1, proposer: 1, sequence: 7, ordinal: 0 }).meta];
     const say = (from: number, table: ProducedTable | undefined): string => {
       agreement.record(from, { sequence: 7, outcome: table ? { kind: 'produced', tables: [table] } : { kind: 'failed', why: 'lost' } });
