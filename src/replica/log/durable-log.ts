@@ -19,11 +19,12 @@ import type { ClusterVersion, LogIndex, Term } from '../../base/ids.js';
 import { MiB } from '../../base/bytes.js';
 import { entrySize, type Entry } from '../../raft/types.js';
 import { VERSION_2 } from '../base/protocol.js';
+import { DamagedLog } from './damaged-log.js';
 import { EntryCache } from './entry-cache.js';
 import type { EntryTable } from './entry-table.js';
 import { LogError } from './errors.js';
 import { LogWriter } from './log-writer.js';
-import { openContents } from './open-log.js';
+import { examine, faultOf, openContents } from './open-log.js';
 import { readEntries } from './read-entries.js';
 import { DEFAULT_SEGMENT_BYTES } from './segment-layout.js';
 import { SegmentChain } from './segment-chain.js';
@@ -56,6 +57,10 @@ export interface LogOptions {
    * them. Default 0.
    */
   readonly flushedIndex?: LogIndex;
+  /** Of the entry at `flushedIndex`. Default 0. */
+  readonly flushedTerm?: Term;
+  /** A log with a torn tail is not opened but given as it is. Default false. */
+  readonly keepsTorn?: boolean;
 }
 
 export interface Recovered {
@@ -105,12 +110,26 @@ export class DurableLog {
    * Opens the log in `options.dir`, making one if there is none. Throws LogError ENTRY_FAULTY (R6),
    * DiskError; no file is open then.
    */
-  static open(env: LogEnv, options: LogOptions = {}): Promise<OpenedLog> {
-    const store = new SegmentStore(env.disk, options.dir ?? 'log', options.segmentBytes ?? DEFAULT_SEGMENT_BYTES);
-    const evidence = { knownCommit: options.knownCommit ?? 0, flushedIndex: options.flushedIndex ?? 0 };
+  static async open(env: LogEnv, options: LogOptions = {}): Promise<OpenedLog> {
+    const found = await DurableLog.examine(env, options);
+    if (found instanceof DamagedLog) throw found.error;
+    return found;
+  }
+
+  /** As {@link open}, but a log with faulty entries is no error: nothing of it was changed. */
+  static async examine(env: LogEnv, options: LogOptions = {}): Promise<OpenedLog | DamagedLog> {
+    const { disk, events } = env;
+    const store = new SegmentStore(disk, options.dir ?? 'log', options.segmentBytes ?? DEFAULT_SEGMENT_BYTES);
+    const { knownCommit = 0, flushedIndex = 0, flushedTerm = 0 } = options;
+    const examined = await examine(disk, store, { knownCommit, flushedIndex });
+    const { table, torn: tail } = examined.resolution;
+    const goesOn = flushedIndex >= table.baseIndex && flushedIndex <= table.lastIndex && table.term(flushedIndex) === flushedTerm;
+    const torn = options.keepsTorn === true && tail.length > 0 && goesOn;
+    const fault = faultOf(store.dir, examined.resolution) ?? (torn ? new LogError('TAIL_TORN', 'the end of the log was not proven to be durable') : undefined);
+    if (fault !== undefined) return new DamagedLog(disk, store, examined, fault, { index: flushedIndex, term: flushedTerm });
     return acquiring(async (keep) => {
-      const { segments, prepared, table, resolution } = await openContents(env.disk, env.events, store, evidence, keep);
-      const chain = await SegmentChain.open(store, env.events, segments, prepared, keep);
+      const { segments, prepared, table, resolution } = await openContents(disk, events, store, examined, keep);
+      const chain = await SegmentChain.open(store, events, segments, prepared, keep);
       const writer = new LogWriter(chain, resolution.lastSequence, resolution.snapshotThrough);
       const log = new DurableLog(env, chain, writer, table, options.cacheBytes ?? DEFAULT_CACHE_BYTES, resolution.commit);
       return { log, recovered: { commit: resolution.commit, tornEntries: resolution.cut?.entries ?? 0 } };

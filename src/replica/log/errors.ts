@@ -11,6 +11,8 @@ export type LogErrorCode =
    * offset, count, why.
    */
   | 'ENTRY_FAULTY'
+  /** A tail that nothing proves is to be cut off. */
+  | 'TAIL_TORN'
   /** An entry that was good at open cannot be read now. `data`: index, term, segment, offset. */
   | 'ENTRY_UNREADABLE'
   /** A sync failed: the log takes nothing more until it is opened again. */

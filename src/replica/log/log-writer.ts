@@ -30,8 +30,11 @@ interface PlacedBatch {
   readonly to: number;
 }
 
+/** Where batches go. */
+export type WrittenTo = Pick<SegmentChain, 'active' | 'roll' | 'enlargeActive'>;
+
 export class LogWriter {
-  readonly #chain: SegmentChain;
+  readonly #chain: WrittenTo;
   readonly #encoder = new BatchEncoder();
   #pending = new IdentityEncoder();
   #fresh = new IdentityEncoder();
@@ -48,7 +51,7 @@ export class LogWriter {
   /** Of the last `write`. */
   #placed: PlacedBatch[] = [];
 
-  constructor(chain: SegmentChain, lastSequence: number, snapshotThrough: LogIndex) {
+  constructor(chain: WrittenTo, lastSequence: number, snapshotThrough: LogIndex) {
     this.#chain = chain;
     this.#sequence = lastSequence;
     this.#synced = lastSequence;

@@ -1,6 +1,6 @@
 /**
  * Opening a log: read all of it past the caches, judge it, then and only then change anything. R6
- * if one live entry is faulty, nothing is changed and the open is refused; otherwise the torn tail
+ * while one live entry is faulty nothing is changed (see `damaged-log.ts`); otherwise the torn tail
  * is zeroed (so that no sound piece of it can later be taken for a successor of what is written
  * next), every file is synced again (a killed process may have left it, or its last repair of it,
  * in the page cache alone) and what stays is then vouched for by identities, before the node acts
@@ -28,28 +28,43 @@ export interface LogContents {
   readonly resolution: Resolution;
 }
 
-/** The files of segments are kept with `keep`. Throws LogError ENTRY_FAULTY. */
-export async function openContents(
-  disk: Disk, events: EventSink, store: SegmentStore, evidence: Evidence, keep: Keep,
-): Promise<LogContents> {
-  const { dir } = store;
+/** A log as it was found. Nothing has been changed. */
+export interface Examined {
+  readonly names: readonly string[];
+  /** In ascending order of generation. */
+  readonly scans: readonly SegmentScan[];
+  readonly resolution: Resolution;
+}
+
+export async function examine(disk: Disk, { dir, layout }: SegmentStore, evidence: Evidence): Promise<Examined> {
   await disk.mkdir(dir);
   await disk.syncDir('');
   const names = await disk.list(dir);
   const generations = names.map(generationOf).filter((generation) => generation !== undefined).sort((a, b) => a - b);
   const scans: SegmentScan[] = [];
   for (const generation of generations) {
-    scans.push(await scanSegment(disk, segmentName(dir, generation), generation, store.layout.bytes));
+    scans.push(await scanSegment(disk, segmentName(dir, generation), generation, layout.bytes));
   }
-  const resolution = resolve(scans, evidence);
-  const first = resolution.faults[0];
-  if (first !== undefined) throw faulty(dir, first, resolution.faults);
+  return { names, scans, resolution: resolve(scans, evidence) };
+}
+
+/** A log without faults. The files of segments are kept with `keep`. */
+export async function openContents(
+  disk: Disk, events: EventSink, store: SegmentStore, { names, scans, resolution }: Examined, keep: Keep,
+): Promise<LogContents> {
+  const { dir } = store;
+  assert(resolution.faults.length === 0, `R6 a log with ${resolution.faults.length} faulty entries is not written to`);
   assert(resolution.table.lastIndex >= resolution.commit, `R3 what is committed is in the log: ${resolution.commit} of ${resolution.table.lastIndex}`);
   report(events, dir, scans, resolution);
   await store.sweep(names);
   // Names that a killed process left undurable.
   await disk.syncDir(dir);
   return repair(disk, store, scans, resolution, keep);
+}
+
+/** Undefined: no live entry is known to have existed and is bad. */
+export function faultOf(dir: string, { faults }: Resolution): LogError | undefined {
+  return faults[0] && faulty(dir, faults[0], faults);
 }
 
 function faulty(dir: string, fault: Fault, faults: readonly Fault[]): LogError {
@@ -61,9 +76,8 @@ function faulty(dir: string, fault: Fault, faults: readonly Fault[]): LogError {
   return new LogError(
     'ENTRY_FAULTY',
     `${entry} is damaged in ${where}${more}. It is known to have been written (${fault.why}) and may have been acknowledged, ` +
-      'so it is never cut off, and this member does not start without it. The other members go on serving. ' +
-      'Keep the data directory, check the disk, and put the file back from a copy made after its last write; ' +
-      'if there is none, run `kintsugi recover` to re-admit this member with an empty data directory.',
+      'so it is never cut off before the other members have been asked, and this member takes no part without it. ' +
+      'Keep the data directory and check the disk; if no member has the entry, put the file back from a copy made after its last write.',
     {
       index: fault.index, term: fault.term, segment: file, offset: fault.offset, why: fault.why, count: faults.length,
       entries: faults.slice(0, 64).map(({ index, term }) => ({ index, term })),

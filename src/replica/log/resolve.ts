@@ -14,7 +14,11 @@
  *
  * A proven batch of which nothing is left may have replaced entries before its successor's first
  * index. Its successor names the term of the entry before itself; if the entry there has that term,
- * then by the log matching property all before it are the right ones too, and if not, it is faulty.
+ * then by the log matching property all before it are the right ones too. If not, every entry that
+ * was not known to be committed before that batch may be one that it replaced: all of them are
+ * faulty, of unknown term but for the last.
+ *
+ * What lies behind the last row may be missing, too: a fault there has no end (`endsOpen`).
  */
 
 import { assert } from '../../base/assert.js';
@@ -35,6 +39,16 @@ export interface Fault {
   readonly why: string;
 }
 
+/** Of a tail that nothing proves. */
+export interface TornEntry {
+  readonly index: LogIndex;
+  /** 0 where its checksum does not match. */
+  readonly term: Term;
+  readonly generation: number;
+  /** -1 where it is not known. */
+  readonly offset: number;
+}
+
 export interface Cut {
   readonly generation: number;
   readonly offset: number;
@@ -46,12 +60,18 @@ export interface Resolution {
   readonly commit: LogIndex;
   readonly snapshotThrough: LogIndex;
   readonly lastSequence: number;
+  /** Of any batch that was seen, or that another one speaks of. */
+  readonly highestSequence: number;
   /** The batches that stay, in order. */
   readonly kept: readonly BatchFact[];
   /** What nothing proves, to be zeroed. */
   readonly cut: Cut | undefined;
+  /** Of `cut`, those that follow the last entry. */
+  readonly torn: readonly TornEntry[];
   /** Live entries that are known to have existed and are bad; ascending. */
   readonly faults: readonly Fault[];
+  /** The last fault is behind the last row: how many entries there were is not known. */
+  readonly endsOpen: boolean;
   /** Bad entries that were replaced later: of no consequence. */
   readonly replacedBad: number;
   /** Bad entries that durable tables cover: the log begins after them. */
@@ -82,6 +102,7 @@ class Resolver {
   /** In order of sequence. */
   readonly #kept: BatchFact[] = [];
   #cut: Cut | undefined;
+  readonly #torn: TornEntry[] = [];
   #commit: LogIndex = 0;
   #snapshotThrough: LogIndex = 0;
   #replacedBad = 0;
@@ -95,6 +116,8 @@ class Resolver {
   run(): Resolution {
     const batches = inOrder(this.#scans);
     let proven = 0;
+    let highest = 0;
+    for (const { sequence, synced } of batches) highest = Math.max(highest, sequence, synced);
     for (const batch of batches) proven = Math.max(proven, batch.synced, batch.identified ? batch.sequence : 0);
     this.#walk(batches, proven);
     this.#checkFiles();
@@ -105,9 +128,12 @@ class Resolver {
       commit: Math.max(this.#table.baseIndex, Math.min(this.#commit, this.#table.lastIndex)),
       snapshotThrough: this.#snapshotThrough,
       lastSequence: this.#kept.at(-1)?.sequence ?? 0,
+      highestSequence: highest,
       kept: this.#kept,
       cut: this.#cut,
+      torn: this.#torn,
       faults: [...this.#bad.values()].sort((a, b) => a.index - b.index),
+      endsOpen: this.#bad.has(this.#table.lastIndex + 1),
       replacedBad: this.#replacedBad,
       coveredBad: this.#coveredBad,
     };
@@ -140,15 +166,26 @@ class Resolver {
     let entries = 0;
     for (const other of batches) if (other.sequence >= batch.sequence) entries += other.records.length;
     this.#cut = { generation: batch.generation, offset, entries };
+    this.#noteTorn(batches.slice(batches.indexOf(batch)));
     const lost = batch.previousIndex + batch.records.length;
     if (this.#table.lastIndex < this.#expectedEnd() && lost > this.#table.lastIndex) {
       this.#fault(this.#table.lastIndex + 1, batch.records[0]?.term ?? 0, batch.generation, batch.offset, 0, 'the manifest contains its effects');
     }
   }
 
+  #noteTorn(batches: readonly BatchFact[]): void {
+    let last = this.#table.lastIndex;
+    for (const { previousIndex, previousTerm, generation, records } of batches) {
+      const follows = previousIndex === last && (this.#torn.length > 0 || this.#table.term(last) === previousTerm);
+      if (!follows) return;
+      for (const { term, offset, good } of records) this.#torn.push({ index: ++last, term: good ? term : 0, generation, offset });
+    }
+  }
+
   #apply(batch: BatchFact, afterMissing: boolean): void {
     const table = this.#table;
     const before = batch.previousIndex;
+    const certain = this.#commit;
     this.#commit = Math.max(this.#commit, batch.commit);
     this.#snapshotThrough = Math.max(this.#snapshotThrough, batch.snapshotThrough);
     const first = this.#kept.length === 0;
@@ -161,10 +198,11 @@ class Resolver {
       }
     } else {
       this.#forgetAfter(before);
-      if (before > table.lastIndex) this.#fillGap(before, batch.previousTerm);
-      else if (table.term(before) !== batch.previousTerm) {
-        this.#fault(before, batch.previousTerm, batch.generation, -1, 0, 'the batch that held it is unreadable');
+      if (before > table.lastIndex || table.term(before) !== batch.previousTerm) {
+        this.#doubt(certain);
+        this.#fillGap(before, batch.previousTerm);
       }
+      assert(table.lastIndex === before && table.term(before) === batch.previousTerm, `R3 batch ${batch.sequence} follows ${before}`);
     }
     batch.records.forEach((record, i) => {
       table.push(record.term, batch.generation, record.offset, record.length);
@@ -182,18 +220,31 @@ class Resolver {
     }
   }
 
-  /** Entries between the end and `to` were in a batch of which nothing is left. */
+  /** What comes after `certain` may have been replaced by a batch of which nothing is left. */
+  #doubt(certain: LogIndex): void {
+    const table = this.#table;
+    const from = Math.max(certain, table.baseIndex);
+    const doubted = table.lastIndex - from;
+    this.#forgetAfter(from);
+    for (let i = 0; i < doubted; i++) this.#missing(0);
+  }
+
+  #missing(term: Term): void {
+    const table = this.#table;
+    table.push(term, 0, -1, 0);
+    this.#fault(table.lastIndex, term, 0, -1, 0, 'the batch that held it is unreadable');
+  }
+
+  /** Entries up to `to` were in a batch of which nothing is left. */
   #fillGap(to: LogIndex, term: Term): void {
     const from = this.#table.lastIndex + 1;
-    if (to - from >= MAX_PLACEHOLDERS) {
+    if (to - from >= MAX_PLACEHOLDERS || to === this.#table.baseIndex) {
       this.#table.reset(to, term);
-      this.#fault(to, term, 0, -1, 0, `it and all from ${from} on are unreadable`);
+      this.#fault(to, term, 0, -1, 0, `it and all from ${Math.min(from, to)} on are unreadable`);
       return;
     }
-    for (let index = from; index <= to; index++) {
-      this.#table.push(index === to ? term : 0, 0, -1, 0);
-      this.#fault(index, index === to ? term : 0, 0, -1, 0, 'the batch that held it is unreadable');
-    }
+    if (from > to) this.#table.truncateAfter(to - 1);
+    while (this.#table.lastIndex < to) this.#missing(this.#table.lastIndex + 1 === to ? term : 0);
   }
 
   /**
