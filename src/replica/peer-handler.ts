@@ -19,6 +19,8 @@ import { isTableCall, type TableServer } from './fetch/table-server.js';
 import type { HealingHooks } from './hooks/healing-hooks.js';
 import type { Removal } from './removal.js';
 import { CHANGE_MEMBERS_METHOD, type MemberChanges } from './member-changes.js';
+import { LOG_ENTRIES_METHOD } from './log-recovery/entries-call.js';
+import type { LogServer } from './log-recovery/log-server.js';
 import { serveVersion, VERSION_METHOD } from './snapshot/peer-versions.js';
 import type { SnapshotReceiver } from './snapshot/snapshot-receiver.js';
 import type { SnapshotSender } from './snapshot/snapshot-sender.js';
@@ -44,6 +46,7 @@ export interface PeerHandlerParts {
   readonly sender: SnapshotSender;
   readonly receiver: SnapshotReceiver;
   readonly tableServer: TableServer;
+  readonly logServer: LogServer;
   readonly peerMemory: PeerMemory;
   readonly membership: Membership;
   readonly memberChanges: Pick<MemberChanges, 'answer'>;
@@ -70,9 +73,10 @@ export class PeerHandler implements NetworkHandler {
   }
 
   onCall(from: NodeId, method: string, request: Uint8Array): Promise<Uint8Array> {
-    const { env, tableServer, peerMemory, sender, healing, clusterId, membership, memberChanges } = this.#parts;
+    const { env, tableServer, logServer, peerMemory, sender, healing, clusterId, membership, memberChanges } = this.#parts;
     if (method === DESCRIBE_METHOD) return Promise.resolve(encodeDescription({ clusterId, members: membership.newest }));
     if (isTableCall(method)) return tableServer.answer(request);
+    if (method === LOG_ENTRIES_METHOD) return logServer.answer(request);
     if (method === REMEMBERED_METHOD) return peerMemory.answer(from, request);
     if (method === VERSION_METHOD) return Promise.resolve(serveVersion(sender, from));
     if (method === VERSION_PART_METHOD) return servePart(env, sender, from, request);

@@ -36,6 +36,7 @@ import { Proposals } from './consensus/proposals.js';
 import { RaftDriver } from './consensus/raft-driver.js';
 import type { RaftOutput } from './consensus/raft-hooks.js';
 import { RoomNews } from './consensus/room-news.js';
+import { ServingLog } from './consensus/serving-log.js';
 import { TreeProposer } from './consensus/tree-proposer.js';
 import { ByteRate } from './fetch/byte-rate.js';
 import { TableFetcher } from './fetch/table-fetcher.js';
@@ -47,6 +48,7 @@ import { transferLeadership } from './leadership-transfer.js';
 import type { DurableLog } from './log/durable-log.js';
 import { commitOf } from './log/joins.js';
 import { MemberChanges } from './member-changes.js';
+import { LogServer } from './log-recovery/log-server.js';
 import { PeerHandler } from './peer-handler.js';
 import { ReadIndex } from './reads/read-index.js';
 import { Reads } from './reads/reads.js';
@@ -170,8 +172,9 @@ export class Replica {
     const peerMemory = new PeerMemory({ ...common, wasNew: opened.term === 0, gossip, heard, reads });
     const rate = new ByteRate(clock, options.transferBytesPerSecond ?? 64 * MiB);
     const tableServer = new TableServer(env, new MemberTables(tree, tables, sender), rate);
+    const logServer = new LogServer(new ServingLog({ ...common, driver, hardState: opened.hardState }));
     this.#peers = new PeerHandler({
-      ...common, clusterId: options.clusterId, driver, gossip, rooms, heard, machine, sender, receiver, tableServer, peerMemory,
+      ...common, clusterId: options.clusterId, driver, gossip, rooms, heard, machine, sender, receiver, tableServer, logServer, peerMemory,
       memberChanges: this.changes, removal,
     });
     const sweeper = new Sweeper({ env, life, tree, transfers: [receiver, this.#switch] });
@@ -222,13 +225,13 @@ export class Replica {
   async start(): Promise<void> {
     const { env, healing } = this.options;
     const { life, membership, leadership, tree, fetcher, proposer } = this;
-    const { incarnation, term, vote, log, tables } = this.#opened;
+    const { incarnation, term, vote, log, logEnd, tables } = this.#opened;
     if (life.ended) return;
     life.to({ s: 'joining' });
     await healing.attach({ membership, leadership, tree, tables, fetcher, proposer });
     if (life.ended) return;
     await this.#early.replaceBy(this.#peers);
-    const kept = { term, vote, lastIndex: log.lastIndex() };
+    const kept = { term, vote, lastIndex: Math.max(log.lastIndex(), logEnd) };
     await checkStart({ env, life, membership, incarnation, isNew: term === 0, kept });
     if (life.ended) return;
     await this.#switch.loadMended((error, cause) => this.#openNewer(error, cause));

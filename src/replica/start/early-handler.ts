@@ -6,8 +6,10 @@
  * for.
  *
  *   nobody     every call is refused
- *   tables     blocks of tables are served and nothing else, while a lost version is regained
+ *   tables     blocks of tables are served, while a lost version is regained
  *   replica    it answers, from now on
+ *
+ * Besides, entries of the log are given while it is known what it holds.
  */
 
 import type { Closeable } from '../../base/acquiring.js';
@@ -16,6 +18,8 @@ import type { Network, NetworkHandler } from '../../base/env.js';
 import { NetworkError } from '../../base/errors.js';
 import type { NodeId } from '../../base/ids.js';
 import { isTableCall, type TableServer } from '../fetch/table-server.js';
+import { LOG_ENTRIES_METHOD } from '../log-recovery/entries-call.js';
+import type { LogServer } from '../log-recovery/log-server.js';
 
 /** Who answers the peers. */
 type Answering =
@@ -32,6 +36,8 @@ const MOVES: Readonly<Record<Answering['by'], readonly Answering['by'][]>> = {
 export class EarlyHandler implements NetworkHandler, Closeable {
   readonly #network: Network;
   #answering: Answering = { by: 'nobody' };
+  /** Undefined: the log is not open. */
+  #log: LogServer | undefined;
   /** The network was started with this handler; it is started once. */
   #listening = false;
 
@@ -55,6 +61,16 @@ export class EarlyHandler implements NetworkHandler, Closeable {
     this.#to({ by: 'nobody' });
   }
 
+  /** Entries of the log are given, before there is a replica, until `endLog`. */
+  serveLog(server: LogServer): void {
+    assert(this.#answering.by !== 'replica', 'R5 the replica speaks for its log');
+    this.#log = server;
+  }
+
+  endLog(): void {
+    this.#log = undefined;
+  }
+
   /** From now on the replica answers its peers. */
   async replaceBy(handler: NetworkHandler): Promise<void> {
     this.#to({ by: 'replica', handler });
@@ -73,6 +89,7 @@ export class EarlyHandler implements NetworkHandler, Closeable {
   onCall(from: NodeId, method: string, request: Uint8Array): Promise<Uint8Array> {
     const answering = this.#answering;
     if (answering.by === 'replica') return answering.handler.onCall(from, method, request);
+    if (this.#log !== undefined && method === LOG_ENTRIES_METHOD) return this.#log.answer(request);
     if (answering.by === 'tables' && isTableCall(method)) return answering.server.answer(request);
     return Promise.reject(new NetworkError('CLOSED', 'this member is still opening its files'));
   }

@@ -1,27 +1,104 @@
 /**
  * The log, judged by a version of the tree: damage up to its flushed index is of no consequence,
- * because tables have it.
+ * because tables have it. What is damaged behind it is taken from the other members, which are
+ * given what is here meanwhile.
  */
 
 import { assert } from '../../base/assert.js';
 import type { Env } from '../../base/env.js';
-import type { LogIndex } from '../../base/ids.js';
-import { DurableLog, type OpenedLog } from '../log/durable-log.js';
+import type { LogIndex, Term } from '../../base/ids.js';
+import type { Version } from '../../storage/version/version.js';
+import type { HardStateStore } from '../hard-state/hard-state.js';
+import { DamagedLog } from '../log/damaged-log.js';
+import { DurableLog, type LogOptions, type OpenedLog } from '../log/durable-log.js';
+import { LogServer } from '../log-recovery/log-server.js';
+import { OpeningLog } from '../log-recovery/opening-log.js';
+import { LOG_DAMAGED, LogRecovery } from '../log-recovery/recover-log.js';
+import type { Life } from '../state/life.js';
+import type { Membership } from '../state/membership.js';
+import type { EarlyHandler } from './early-handler.js';
+
+export interface LogOpenerParts {
+  readonly env: Env;
+  readonly life: Life;
+  readonly membership: Membership;
+  readonly early: EarlyHandler;
+  readonly hardState: HardStateStore;
+  readonly segmentBytes: number;
+  /** That hard state held at the start: this member has acknowledged nothing in a later one. */
+  readonly term: Term;
+}
+
+/** A log is mended so often, and damaged again, before this start is given up. */
+const MAX_TIMES = 8;
+
+type By = Pick<Version, 'flushed'>;
 
 export class LogOpener {
-  readonly #env: Env;
-  readonly #segmentBytes: number;
+  readonly #parts: LogOpenerParts;
+  #lastIndex: LogIndex = 0;
 
-  constructor(env: Env, segmentBytes: number) {
-    this.#env = env;
-    this.#segmentBytes = segmentBytes;
+  constructor(parts: LogOpenerParts) {
+    this.#parts = parts;
+  }
+
+  /** Of any log that was found here, holes included. */
+  get lastIndex(): LogIndex {
+    return this.#lastIndex;
   }
 
   /**
    * `knownCommit`: committed whatever the log says; 0: not known. Rejects with LogError, DiskError.
    */
-  open(flushedIndex: LogIndex, knownCommit: LogIndex): Promise<OpenedLog> {
-    assert(knownCommit === 0 || flushedIndex <= knownCommit, `S1 tables hold what was committed: ${flushedIndex} of ${knownCommit}`);
-    return DurableLog.open(this.#env, { segmentBytes: this.#segmentBytes, flushedIndex, knownCommit });
+  async open(by: By, knownCommit: LogIndex): Promise<OpenedLog> {
+    return DurableLog.open(this.#parts.env, this.#options(by, knownCommit));
+  }
+
+  /** As `open`, but resolves when the log is whole: what is damaged is taken from the others. */
+  async openMended(by: By, knownCommit: LogIndex): Promise<OpenedLog> {
+    const { env, membership } = this.#parts;
+    let keepsTorn = membership.peers.length > 0;
+    for (let times = 0; ; times++) {
+      const found = await DurableLog.examine(env, { ...this.#options(by, knownCommit), keepsTorn });
+      if (!(found instanceof DamagedLog)) return found;
+      // More goes bad than can be mended.
+      if (times >= MAX_TIMES) throw found.error;
+      this.#lastIndex = Math.max(this.#lastIndex, found.lastIndex);
+      if (found.isWhole) {
+        keepsTorn = false;
+        await this.#askTail(found);
+      } else await this.#mend(found);
+    }
+  }
+
+  /** Once: nobody is waited for. */
+  async #askTail(torn: DamagedLog): Promise<void> {
+    const { env, membership, early, hardState, term } = this.#parts;
+    const entries = await torn.torn(term);
+    if (entries.length === 0) return;
+    await early.listen();
+    const recovery = new LogRecovery(torn, { env, membership, hardState, bound: term });
+    if (await recovery.askTail(entries)) await recovery.run();
+  }
+
+  async #mend(damaged: DamagedLog): Promise<void> {
+    const { env, life, membership, early, hardState, term } = this.#parts;
+    // Nobody else can have it.
+    if (membership.peers.length === 0) throw damaged.error;
+    env.events.emit({ type: 'warning', message: LOG_DAMAGED, data: { why: damaged.error.message, ...damaged.error.data } });
+    life.to({ s: 'recovering', why: damaged.error.message });
+    await early.listen();
+    const recovery = new LogRecovery(damaged, { env, membership, hardState, bound: term });
+    early.serveLog(new LogServer(new OpeningLog(recovery.log, { membership, hardState, wasInTerm: term > 0 })));
+    try {
+      await recovery.run();
+    } finally {
+      early.endLog();
+    }
+  }
+
+  #options({ flushed }: By, knownCommit: LogIndex): LogOptions {
+    assert(knownCommit === 0 || flushed.index <= knownCommit, `S1 tables hold what was committed: ${flushed.index} of ${knownCommit}`);
+    return { segmentBytes: this.#parts.segmentBytes, flushedIndex: flushed.index, flushedTerm: flushed.term, knownCommit };
   }
 }

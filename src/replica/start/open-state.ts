@@ -47,6 +47,8 @@ export interface OpenedState {
   readonly vote: NodeId;
   readonly store: ManifestStore;
   readonly log: DurableLog;
+  /** Where the files said that the log ends, before anything was cut that proved of no use. */
+  readonly logEnd: LogIndex;
   readonly tables: TableStore;
   readonly tree: Tree;
   readonly commit: LogIndex;
@@ -68,13 +70,13 @@ export async function openState(parts: OpeningParts, keep: Keep): Promise<Opened
   const { term = 0, vote = 0, incarnation = 0 } = hardState.current ?? {};
   if (term > 0) await refuseForgottenLog(disk);
   assert(incarnation > 0, `R5 each start has a number: ${incarnation}`);
-  const { store, log, commit } = await openVersion(parts, hardState, keep);
+  const { store, log, logEnd, commit } = await openVersion(parts, hardState, keep);
   assert(joins(log, store.manifest.flushed), `S1 the log goes on after ${store.manifest.flushed.index}, where the tables end`);
   assert(commit >= store.manifest.flushed.index && commit <= log.lastIndex(), `R3 what is committed (${commit}) is in tables or in the log`);
   const tables = keep(new TableStore(disk, new BlockCache(options.cacheBytes), options.healing.faults));
   const tree = new Tree({ disk, tables, durable: store.manifest });
   for (const path of await tree.orphans()) await disk.unlink(path);
-  return { hardState, incarnation, term, vote, store, log, tables, tree, commit };
+  return { hardState, incarnation, term, vote, store, log, logEnd, tables, tree, commit };
 }
 
 async function openHardState(options: ReplicaOptions, keep: Keep): Promise<HardStateStore> {
@@ -98,7 +100,7 @@ async function openHardState(options: ReplicaOptions, keep: Keep): Promise<HardS
   return hardState;
 }
 
-type OpenedVersion = Pick<OpenedState, 'store' | 'log' | 'commit'>;
+type OpenedVersion = Pick<OpenedState, 'store' | 'log' | 'logEnd' | 'commit'>;
 
 /**
  * The version that hard state names and the log that goes with it; if either does not suit the
@@ -108,17 +110,18 @@ async function openVersion(
   { options, life, membership, early }: OpeningParts, hardState: HardStateStore, keep: Keep,
 ): Promise<OpenedVersion> {
   const { env } = options;
-  const logs = new LogOpener(env, options.logSegmentBytes);
+  const term = hardState.current?.term ?? 0;
+  const logs = new LogOpener({ env, life, membership, early, hardState, segmentBytes: options.logSegmentBytes, term });
   const { store, lost } = await openManifest(options, hardState);
   keep(store);
   let cause = lost;
   if (cause === undefined) {
     const { flushed, last } = store.manifest;
-    const opened = await logs.open(flushed.index, last.index);
+    const opened = await logs.openMended({ flushed }, last.index);
     const first = opened.log.firstIndex();
     if (first <= flushed.index + 1) {
       keep(opened.log);
-      return { store, ...(await follow(opened, store.manifest)) };
+      return { store, logEnd: logs.lastIndex, ...(await follow(opened, store.manifest)) };
     }
     await opened.log.close();
     cause = new ReplicaError(
@@ -131,7 +134,7 @@ async function openVersion(
   await early.listen();
   const opened = await regainVersion({ env, membership, early, hardState, store, cause, logs });
   keep(opened.log);
-  return { store, ...(await follow(opened, store.manifest)) };
+  return { store, logEnd: logs.lastIndex, ...(await follow(opened, store.manifest)) };
 }
 
 interface OpenedManifest {

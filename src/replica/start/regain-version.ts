@@ -4,9 +4,9 @@
  * were a snapshot: the tables that it lacks first, then the manifest, the log last.
  *
  * R2 R6: only a version whose flushed index is at or after the start of its log. With an earlier
- * one entries would be missing in between which it has acknowledged. A log that is damaged behind
- * that index is not helped by the version, and the member does not start. A log that begins with
- * the first entry needs no tables, and no peer.
+ * one entries would be missing in between which it has acknowledged. What is damaged behind that
+ * index is taken from the others. A log that begins with the first entry needs no tables, and no
+ * peer.
  */
 
 import { assert } from '../../base/assert.js';
@@ -46,7 +46,7 @@ export interface RegainParts {
   /** What is wrong with the version here. */
   readonly cause: Error;
   /** Its log, judged by a version. */
-  readonly logs: Pick<LogOpener, 'open'>;
+  readonly logs: Pick<LogOpener, 'open' | 'openMended'>;
 }
 
 const FIRST_PAUSE_MS = 500;
@@ -59,7 +59,7 @@ const PATIENCE_ROUNDS = 4;
 
 /**
  * Resolves with the log when a version is durable. Rejects with `cause` if nobody could ever give
- * one, with LogError ENTRY_FAULTY if no peer has in tables what is damaged in the log.
+ * one.
  */
 export async function regainVersion(parts: RegainParts): Promise<OpenedLog> {
   const { env, membership, cause } = parts;
@@ -143,7 +143,7 @@ class JudgedLog {
     if (this.#opened !== undefined && this.#flushed <= flushed.index) return this.#opened;
     await this.close();
     try {
-      this.#opened = await this.#parts.logs.open(flushed.index, 0);
+      this.#opened = await (final ? this.#parts.logs.openMended({ flushed }, 0) : this.#parts.logs.open({ flushed }, 0));
     } catch (error) {
       if (final || !(error instanceof LogError && error.code === 'ENTRY_FAULTY')) throw error;
       return undefined;

@@ -5,6 +5,8 @@
  *   - opening: its files are being read, or are open and `start` was not called yet.
  *   - regaining: its version of the tree was lost: a peer's is fetched, and peers are served blocks
  *     of tables meanwhile; then, as in opening, until `start`.
+ *   - recovering: entries of its log are damaged: others are asked for them, and it answers them
+ *     the same; then as before.
  *   - joining: peers can reach it; it asks what they remember of it (R5), then loads its state, for
  *     which it may still need a block, or a newer version, of a peer's.
  *   - serving: it takes part. What it has may still be closed to readers (`reads/serve-gate.ts`).
@@ -19,6 +21,7 @@ import { assert } from '../../base/assert.js';
 export type LifeState =
   | { readonly s: 'opening' }
   | { readonly s: 'regaining'; readonly why: string }
+  | { readonly s: 'recovering'; readonly why: string }
   | { readonly s: 'joining' }
   | { readonly s: 'serving' }
   | { readonly s: 'stopping' }
@@ -27,8 +30,9 @@ export type LifeState =
 type Stage = LifeState['s'];
 
 const MOVES: Readonly<Record<Stage, readonly Stage[]>> = {
-  opening: ['regaining', 'joining', 'stopping'],
-  regaining: ['joining', 'stopping'],
+  opening: ['recovering', 'regaining', 'joining', 'stopping'],
+  recovering: ['recovering', 'regaining', 'joining', 'stopping'],
+  regaining: ['recovering', 'joining', 'stopping'],
   joining: ['serving', 'stopping', 'failed'],
   serving: ['stopping', 'failed'],
   stopping: [],

@@ -10,7 +10,6 @@ import type { Ledger } from './ledger.js';
 
 /** The parts whose grave damage may stop a node with this error, and a read error ends one life. */
 const PARTS: Readonly<Record<string, readonly Area[]>> = {
-  'LogError ENTRY_FAULTY': ['log'],
   'LogError ENTRY_UNREADABLE': ['log'],
   'ReplicaError LOG_MISSING': ['log'],
   'HardStateError UNREADABLE': ['hardstate'],

@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import { fromUtf8 } from '../../base/bytes.js';
+import type { CrashDisk } from '../../base/disk/testing/crash-disk.js';
+import { codeOf } from '../../base/errors.js';
+import { seededRandom } from '../../base/testing/seeded-random.js';
+import { LOG_MENDED, LOG_WAITS, TAIL_TAKEN } from '../../replica/log-recovery/recover-log.js';
+import { get, put } from '../../api/testing/requests.js';
+import { Chaos } from './chaos-env.js';
+import { Cluster } from './cluster.js';
+import type { ClusterNode } from './cluster-node.js';
+import { load, valueOf } from './load.js';
+import { resolved, rotEntries } from './log-damage.js';
+
+type Node = ClusterNode<CrashDisk>;
+
+const said = (node: Node, what: string): boolean => node.events.some((event) => event.type === 'warning' && event.message === what);
+
+async function check(node: Node, from: number, to: number): Promise<void> {
+  for (let i = from; i < to; i++) {
+    const { kvs } = await node.store.range({ ...get(`key${i}`), serializable: true });
+    assert.equal(kvs[0] && fromUtf8(kvs[0].value), valueOf(i), `key${i}`);
+  }
+}
+
+describe('a member whose log is damaged', function () {
+  this.timeout(60_000);
+  let cluster: Cluster<CrashDisk>;
+
+  async function start(members = 3, seed = 5): Promise<void> {
+    cluster = await Cluster.start(new Chaos(seededRandom(seed)), { members });
+    await load(cluster, 0, 40);
+    await cluster.settled(20_000);
+  }
+
+  /** All stop in order, so that all their entries are proven. */
+  async function stopAll(): Promise<void> {
+    for (const node of cluster.nodes) await cluster.stop(node);
+  }
+
+  afterEach(() => cluster.close());
+
+  it('D1 takes what it lost from the others, and its log is whole from then on', async () => {
+    await start();
+    const node = await cluster.follower();
+    await cluster.stop(node);
+    const { table } = await resolved(node.disk);
+    const lost = [table.baseIndex + 2, table.lastIndex - 8, table.lastIndex - 7, table.lastIndex];
+    await rotEntries(node.disk, lost);
+    await load(cluster, 40, 60);
+    await cluster.up(node);
+    assert.ok(said(node, LOG_MENDED));
+    await cluster.settled(20_000);
+    await check(node, 0, 60);
+    cluster.crash(node);
+    assert.deepEqual((await resolved(node.disk)).faults, []);
+    node.events.length = 0;
+    await cluster.up(node);
+    assert.ok(!said(node, LOG_MENDED), 'what it took is durable');
+    await cluster.settled(20_000);
+    await check(node, 0, 60);
+  });
+
+  it('D1 two and three that lost different entries mend each other, with nobody whole among them', async () => {
+    await start();
+    await stopAll();
+    for (const [i, node] of cluster.nodes.entries()) {
+      const { table } = await resolved(node.disk);
+      const lost = [];
+      for (let index = table.baseIndex + 1; index <= table.lastIndex; index++) if (index % 3 === i) lost.push(index);
+      await rotEntries(node.disk, lost);
+    }
+    await cluster.upAll();
+    assert.ok(cluster.nodes.every((node) => said(node, LOG_MENDED)));
+    await cluster.settled(20_000);
+    for (const node of cluster.nodes) await check(node, 0, 40);
+  });
+
+  it('R6 waits while no copy is left and those that are away might have one, and goes on once one is back', async () => {
+    await start();
+    await stopAll();
+    const [a, b, c] = cluster.nodes as [Node, Node, Node];
+    const { table } = await resolved(a.disk);
+    for (const node of [a, b]) await rotEntries(node.disk, [table.lastIndex - 3]);
+    const waiting = [cluster.up(a), cluster.up(b)];
+    await cluster.until('both say that they wait', () => said(a, LOG_WAITS) && said(b, LOG_WAITS));
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    assert.ok(!a.up && !b.up, 'neither takes part');
+    await Promise.all([...waiting, cluster.up(c)]);
+    await cluster.settled(20_000);
+    for (const node of cluster.nodes) await check(node, 0, 40);
+  });
+
+  it('R6 a leader\'s last entry that reached nobody else is cut once the others lead without it', async () => {
+    await start();
+    const old = await cluster.leader();
+    const others = cluster.nodes.filter((node) => node !== old);
+    for (const node of others) cluster.hub.cut(old.id, node.id);
+    const before = old.replica.log.lastIndex();
+    void old.store.put(put('lost', 'x')).catch(() => undefined);
+    await cluster.until('it is on the disk of the old leader', () => old.replica.log.lastIndex() > before);
+    await cluster.stop(old);
+    cluster.hub.heal();
+    const { table } = await resolved(old.disk);
+    await rotEntries(old.disk, [table.lastIndex]);
+    await load(cluster, 40, 60);
+    await cluster.up(old);
+    await cluster.settled(20_000);
+    assert.ok(said(old, LOG_MENDED));
+    assert.deepEqual((await old.store.range({ ...get('lost'), serializable: true })).kvs, []);
+    await check(old, 0, 60);
+  });
+
+  it('D1 one whose last segment is gone takes all that a leader has', async () => {
+    await start();
+    await load(cluster, 40, 300);
+    const node = await cluster.follower();
+    await cluster.stop(node);
+    const { kept } = await resolved(node.disk);
+    const last = kept.at(-1)?.generation ?? 0;
+    assert.ok(kept[0]?.generation !== last, 'it is not its only one');
+    for (const name of await node.disk.list('log')) if (Number.parseInt(name, 16) >= last) await node.disk.unlink(`log/${name}`);
+    await load(cluster, 300, 320);
+    await cluster.up(node);
+    await cluster.settled(20_000);
+    await check(node, 0, 320);
+  });
+
+  it('D1 what the others have dropped from their logs comes with the version of one of them', async () => {
+    await start();
+    const node = await cluster.follower();
+    await cluster.stop(node);
+    const { table } = await resolved(node.disk);
+    const { index } = node.replica.tree.durable.flushed;
+    const lost = Math.max(index, table.baseIndex) + 2;
+    await rotEntries(node.disk, [lost]);
+    let written = 40;
+    while (!cluster.alive.every(({ replica }) => replica.log.firstIndex() > lost)) await load(cluster, written, (written += 100));
+    await cluster.up(node);
+    await cluster.settled(20_000);
+    await check(node, 0, written);
+  });
+
+  it('R6 alone it has nobody to ask, and stops as it is', async () => {
+    await start(1);
+    const [node] = cluster.nodes as [Node];
+    await cluster.stop(node);
+    const { table } = await resolved(node.disk);
+    await rotEntries(node.disk, [table.lastIndex]);
+    await assert.rejects(cluster.up(node), (error) => codeOf(error) === 'ENTRY_FAULTY');
+  });
+});
+
+describe('a log whose end was never proven to be durable', function () {
+  this.timeout(60_000);
+
+  it('R6 is asked of the others before it is cut, and a start does not wait for them', async () => {
+    const cluster: Cluster<CrashDisk> = await Cluster.start(new Chaos(seededRandom(9)), { members: 3 });
+    try {
+      await load(cluster, 0, 20);
+      await cluster.settled(20_000);
+      const node = await cluster.follower();
+      // No identity of its last batch: it is killed before the log is idle for long.
+      const before = node.replica.log.lastIndex();
+      void cluster.nodes.find((each) => each !== node)?.store.put(put('last', 'x'.repeat(300)));
+      await cluster.until('it is on its disk', () => node.replica.log.lastIndex() > before);
+      cluster.crash(node);
+      const { table, torn } = await resolved(node.disk);
+      assert.deepEqual([table.lastIndex > before, torn], [true, []]);
+      await rotEntries(node.disk, [table.lastIndex]);
+      const after = await resolved(node.disk);
+      assert.equal(after.torn.length, 1, 'nothing proves that it was synced');
+      await cluster.up(node);
+      assert.ok(said(node, TAIL_TAKEN));
+      await cluster.settled(20_000);
+    } finally {
+      await cluster.close();
+    }
+  });
+});

@@ -1,0 +1,228 @@
+/**
+ * A member whose log has holes asks the others for what it lost, before it takes part (R5): it
+ * neither votes nor campaigns nor acknowledges anything until the last hole is filled or proven to
+ * have held nothing that was committed (R6), and its log reads back whole. Meanwhile it answers
+ * others that ask it the same. While nobody who can be asked has an entry, and nobody can prove
+ * that it never was committed, it waits, and asks again ever less often.
+ */
+
+import { assert } from '../../base/assert.js';
+import { Deferred } from '../../base/deferred.js';
+import { codeOf, messageOf, NetworkError } from '../../base/errors.js';
+import { sleep, type Env } from '../../base/env.js';
+import type { NodeId, Term } from '../../base/ids.js';
+import type { Entry } from '../../raft/types.js';
+import { isCopySound } from '../entry/entry.js';
+import type { HardStateStore } from '../hard-state/hard-state.js';
+import type { DamagedLog } from '../log/damaged-log.js';
+import type { LogPoint } from '../log/log-point.js';
+import type { Membership } from '../state/membership.js';
+import { decide, type Heard } from './decide.js';
+import { decodeEntriesAnswer, encodeEntriesRequest, LOG_ENTRIES_METHOD, MAX_WANTED, type EntriesAnswer, type Said, type WantedEntry } from './entries-call.js';
+import { MendingLog } from './mending-log.js';
+import { Voters } from './voters.js';
+
+export const LOG_DAMAGED = 'log entries are damaged: the other members are asked for them';
+export const LOG_WAITS = 'a damaged log entry is waited for';
+export const TAIL_TAKEN = 'the end of the log was not proven to be durable: another member has it';
+export const LOG_MENDED = 'the damaged log is mended';
+
+export interface RecoverLogParts {
+  readonly env: Env;
+  readonly membership: Membership;
+  readonly hardState: HardStateStore;
+  /** The newest term in which this member may have acknowledged anything. */
+  readonly bound: Term;
+}
+
+const CALL_MS = 5_000;
+/** A start after a crash waits no longer for what may well have been a torn write. */
+const TAIL_CALL_MS = 1_000;
+const FIRST_PAUSE_MS = 100;
+const MAX_PAUSE_MS = 5_000;
+/** Rounds in vain before others are asked to raise their terms. */
+const INSIST_AFTER = 2;
+/** Rounds in vain in which those that are away are waited for. */
+const PATIENCE = 4;
+/** It says so again that it waits. */
+const SAY_AGAIN_MS = 30_000;
+
+export class LogRecovery {
+  readonly log: MendingLog;
+  readonly #parts: RecoverLogParts;
+  readonly #voters: Voters;
+  /** Rounds that changed nothing, one after the other. */
+  #vain = 0;
+  #waitsFor: string | undefined;
+  #saidAt = -Infinity;
+
+  constructor(damaged: DamagedLog, parts: RecoverLogParts) {
+    this.log = new MendingLog(damaged);
+    this.#parts = parts;
+    this.#voters = new Voters(parts.membership);
+  }
+
+  /** What it waits for; undefined: it goes on. */
+  get waitsFor(): string | undefined {
+    return this.#waitsFor;
+  }
+
+  /**
+   * Resolves when the log on the disk is whole. Rejects with LogError, HardStateError, DiskError.
+   */
+  async run(): Promise<void> {
+    const { env, hardState } = this.#parts;
+    for (;;) {
+      while (this.log.wanted().length > 0) await this.#round();
+      const { raiseTo } = this.log;
+      // R2 before the log says what only a member of that term can have.
+      if (raiseTo > (hardState.current?.term ?? 0)) await hardState.update({ term: raiseTo });
+      assert((hardState.current?.term ?? 0) >= raiseTo, `R6 the term is ${raiseTo} before anything is cut`);
+      if (await this.log.write()) break;
+    }
+    assert(this.log.wanted().length === 0, 'R5 nothing of the log is missing when this member goes on');
+    env.events.emit({ type: 'warning', message: LOG_MENDED, data: { taken: this.log.taken, lastIndex: this.log.lastIndex, term: this.log.raiseTo } });
+  }
+
+  /**
+   * A tail that nothing proves may be one that was acknowledged right before its bytes went bad: if
+   * a member that can be asked now has what follows here, it is taken. False: nobody has.
+   */
+  async askTail(torn: readonly LogPoint[]): Promise<boolean> {
+    const { env, membership, bound } = this.#parts;
+    const { lastIndex } = this.log;
+    // The last entry first: only a log that has it goes on from here.
+    const last: LogPoint[] = lastIndex > this.log.base.index ? [{ index: lastIndex, term: this.log.term(lastIndex) }] : [];
+    const wanted = [...last, ...torn.slice(0, MAX_WANTED - 1)];
+    const request = encodeEntriesRequest({ bound, insists: false, beforeTerm: 0, wanted });
+    const answers = await Promise.all(membership.peers.map((peer) => this.#call(peer, request, TAIL_CALL_MS)));
+    let best: Entry[] = [];
+    for (const answer of answers) {
+      const given: Entry[] = [];
+      for (const [i, want] of wanted.entries()) {
+        const one = answer?.said[i];
+        if (one?.says !== 'have' || !isWhatIsMissing(one.entry, want)) break;
+        given.push(one.entry);
+      }
+      if (given.length > best.length) best = given;
+    }
+    for (const entry of best.slice(last.length)) this.log.extend(entry);
+    if (this.log.taken > 0) env.events.emit({ type: 'warning', message: TAIL_TAKEN, data: { from: lastIndex + 1, entries: this.log.taken } });
+    return this.log.taken > 0;
+  }
+
+  async #round(): Promise<void> {
+    const wanted = this.log.wanted();
+    const { taken } = this.log;
+    const answers = await this.#ask(wanted);
+    if (this.#carryOut(wanted, answers) || this.log.taken > taken) {
+      this.#vain = 0;
+      this.#waitsFor = undefined;
+      return;
+    }
+    const { clock, random } = this.#parts.env;
+    const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** this.#vain, MAX_PAUSE_MS);
+    this.#vain++;
+    await sleep(clock, pauseMs * (0.5 + random.float() / 2));
+  }
+
+  /**
+   * Whatever somebody has is taken as it comes; resolves when all have spoken, or are not needed.
+   */
+  async #ask(wanted: readonly WantedEntry[]): Promise<ReadonlyMap<NodeId, EntriesAnswer>> {
+    const { membership, bound } = this.#parts;
+    const beforeTerm = this.log.term((wanted[0] as WantedEntry).index - 1);
+    const request = encodeEntriesRequest({ bound, insists: this.#vain >= INSIST_AFTER, beforeTerm, wanted });
+    const answers = new Map<NodeId, EntriesAnswer>();
+    const enough = new Deferred<void>();
+    let over = false;
+    const calls = membership.peers.map(async (peer) => {
+      const answer = await this.#call(peer, request, CALL_MS);
+      if (answer === undefined || over) return;
+      answers.set(peer, answer);
+      this.#take(wanted, answer);
+      if (wanted.every(({ index }) => this.log.place(index).at === 'entry')) enough.resolve();
+    });
+    await Promise.race([Promise.all(calls), enough.promise]);
+    over = true;
+    return answers;
+  }
+
+  async #call(peer: NodeId, request: Uint8Array, timeoutMs: number): Promise<EntriesAnswer | undefined> {
+    const { network, events } = this.#parts.env;
+    try {
+      return decodeEntriesAnswer(await network.call(peer, LOG_ENTRIES_METHOD, request, timeoutMs));
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      if (!(error instanceof NetworkError)) {
+        events.emit({ type: 'warning', message: 'a peer sent log entries that do not parse', data: { from: peer, why: messageOf(error) } });
+      }
+      return undefined;
+    }
+  }
+
+  #take(wanted: readonly WantedEntry[], { said }: EntriesAnswer): void {
+    said.forEach(({ says, entry }, i) => {
+      const want = wanted[i];
+      if (says === 'have' && want && isWhatIsMissing(entry, want) && this.log.place(want.index).at === 'hole') this.log.take(entry);
+    });
+  }
+
+  /** True: the log is another one now. */
+  #carryOut(wanted: readonly WantedEntry[], answers: ReadonlyMap<NodeId, EntriesAnswer>): boolean {
+    const { membership, bound } = this.#parts;
+    const patient = answers.size === membership.peers.length || this.#vain >= PATIENCE;
+    let moved = false;
+    for (let i = 0; i < wanted.length; i++) {
+      const want = wanted[i] as WantedEntry;
+      if (this.log.place(want.index).at !== 'hole') continue;
+      const heard: Heard[] = [];
+      for (const [from, { said, leads }] of answers) {
+        const one = said[i];
+        if (one && isUsable(one, want)) heard.push({ from, says: one.says, leads });
+      }
+      const verdict = decide(heard, this.#voters, bound, patient);
+      const behind = want.index > this.log.lastIndex;
+      switch (verdict.do) {
+        case 'take':
+          break;
+        case 'follow':
+          this.log.follow(answers.get(verdict.from)?.said[i]?.entry as Entry, verdict.term);
+          moved = true;
+          // What was said of the rest was said of another log.
+          if (!behind) return true;
+          break;
+        case 'cut':
+          this.log.cut(want.index, verdict.term);
+          return true;
+        case 'begin-later':
+          this.log.beginAt((answers.get(verdict.from) as EntriesAnswer).base);
+          return true;
+        case 'wait':
+          this.#waits(want, verdict.why);
+          if (behind) return moved;
+          break;
+      }
+    }
+    return moved;
+  }
+
+  #waits({ index, term }: WantedEntry, why: string): void {
+    const { clock, events } = this.#parts.env;
+    const before = this.#waitsFor;
+    this.#waitsFor = `log entry ${index}${term > 0 ? ` of term ${term}` : ''}: ${why}`;
+    if (this.#vain === 0 || (before === this.#waitsFor && clock.now() - this.#saidAt < SAY_AGAIN_MS)) return;
+    this.#saidAt = clock.now();
+    events.emit({ type: 'warning', message: LOG_WAITS, data: { index, term, why } });
+  }
+}
+
+function isUsable({ says, entry }: Said, want: WantedEntry): boolean {
+  if (says === 'have') return isWhatIsMissing(entry, want);
+  return says !== 'follow' || (entry !== undefined && isWhatIsMissing(entry, { index: want.index, term: entry.term }));
+}
+
+/** C1 and what its proposer made. */
+function isWhatIsMissing(entry: Entry | undefined, { index, term }: WantedEntry): entry is Entry {
+  return entry?.index === index && (term === 0 || entry.term === term) && isCopySound(entry);
+}
