@@ -31,7 +31,7 @@ interface PlacedBatch {
 }
 
 /** Where batches go. */
-export type WrittenTo = Pick<SegmentChain, 'active' | 'roll' | 'enlargeActive'>;
+export type WrittenTo = Pick<SegmentChain, 'active' | 'outdated' | 'roll' | 'enlargeActive' | 'reformatActive'>;
 
 export class LogWriter {
   readonly #chain: WrittenTo;

@@ -23,7 +23,7 @@ import { LogError } from './errors.js';
 import { LogWriter, type WrittenTo } from './log-writer.js';
 import type { Resolution } from './resolve.js';
 import { scanSegment, type SegmentScan } from './scan.js';
-import { encodeHeader, layoutOf, MAX_SEGMENT_BYTES, segmentBytesFor, segmentName } from './segment-layout.js';
+import { APART, encodeHeader, layoutOf, MAX_SEGMENT_BYTES, segmentBytesFor, segmentName } from './segment-layout.js';
 import { Segment, zeroRange, type SegmentStore } from './segment-store.js';
 
 /** Can be gone through again. */
@@ -91,7 +91,7 @@ async function newSegment(disk: Disk, path: string, generation: number, bytes: n
   const file: DiskFile = await disk.open(path, 'create');
   try {
     await zeroRange(file, 0, bytes);
-    const header = encodeHeader({ generation, segmentBytes: bytes });
+    const header = encodeHeader({ format: APART, generation, segmentBytes: bytes });
     await file.write(header, 0);
     await file.write(header, bytes - header.length);
   } catch (error) {
@@ -103,9 +103,13 @@ async function newSegment(disk: Disk, path: string, generation: number, bytes: n
 
 class NoRoom extends Error {}
 
-/** There is no second one: what does not fit is written anew into a larger one. */
+/**
+ * There is no second one: what does not fit is written anew into a larger one. Its format is that
+ * of a segment for large entries, which every version of the cluster can read.
+ */
 class OneSegment implements WrittenTo {
   readonly active: Segment;
+  readonly outdated = false;
 
   constructor(segment: Segment) {
     this.active = segment;
@@ -117,6 +121,10 @@ class OneSegment implements WrittenTo {
 
   enlargeActive(): Promise<void> {
     return Promise.reject(new NoRoom());
+  }
+
+  reformatActive(): Promise<void> {
+    assert(false, 'R6 a mended log is written in one format');
   }
 }
 
