@@ -52,7 +52,8 @@ await runMain(HELP, async () => {
   const first = cluster.node(0);
 
   rounds.push(await memberRound(cluster, load, { name: 'grow', ...clients, clients: [first] }, async () => {
-    for (const learner of [false, true, false, true]) {
+    // The second voter of two must be there before it has a vote: until then nothing is committed.
+    for (const learner of [true, true, false, true]) {
       const node = await members.add(learner);
       if (learner) await members.promote(node);
       say(`${node.name} is a voting member, ${learner ? 'after it was a learner' : 'at once'}`);
