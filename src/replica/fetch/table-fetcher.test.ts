@@ -177,12 +177,16 @@ describe('fetching tables', () => {
     const broken = new TableFetcher(env, { rounds: 1 });
     await assert.rejects(broken.fetchTable(meta, 'tables/y.tmp', { peers: [11, 12], leave: 'tables/part.tmp' }), { code: 'UNREACHABLE' });
     assert.equal(own.sizeOf('tables/y.tmp'), undefined);
-    assert.ok((own.sizeOf('tables/part.tmp') ?? 0) > 0);
+    const part = own.sizeOf('tables/part.tmp') ?? 0;
+    assert.ok(part > 0);
+    const again = { peers: [11, 12], local: 'tables/part.tmp', leave: 'tables/part.tmp' };
+    await assert.rejects(broken.fetchTable(meta, 'tables/y.tmp', again), { code: 'UNREACHABLE' });
+    assert.equal(own.sizeOf('tables/part.tmp'), part, 'a try that came less far takes nothing away');
     // What lies there is believed only where it verifies.
     own.node('tables/part.tmp')?.bytes.fill(0xaa, data()[1]?.offset, data()[2]?.offset);
     answers = Infinity;
     const before = broken.fetchedBytes;
-    await broken.fetchTable(meta, 'tables/y.tmp', { peers: [11, 12], local: 'tables/part.tmp', leave: 'tables/part.tmp' });
+    await broken.fetchTable(meta, 'tables/y.tmp', again);
     assert.deepEqual(await bytesAt('tables/y.tmp'), file);
     assert.ok(broken.fetchedBytes - before < whole - 500_000, `${broken.fetchedBytes - before} of ${whole} came again`);
   });

@@ -176,7 +176,9 @@ export class TableFetcher {
       return made;
     } catch (error) {
       const { leave } = options;
-      const left = leave !== undefined && error instanceof NetworkError && disk.sizeOf(path) !== undefined;
+      // What an earlier try has left may be more.
+      const more = (disk.sizeOf(path) ?? 0) > (disk.sizeOf(leave ?? path) ?? 0);
+      const left = leave !== undefined && more && error instanceof NetworkError;
       await (left ? disk.rename(path, leave) : disk.unlink(path)).catch(() => undefined);
       throw error;
     }
