@@ -237,6 +237,32 @@ describe('backup and restore of real members', function () {
     await copy.until('all to have announced their first life', () => copy.nodes.every(({ replica }) => [1, 2, 3].every((id) => replica.kv.incarnationOf(id) === 1)));
   });
 
+  it('members that came and went, ids that are used up and alarms stay with the old cluster; the new one has those of its flags', async () => {
+    const cluster = await begin();
+    await cluster.until('version 2', () => cluster.nodes.every(({ store }) => store.status().clusterVersion === 2));
+    const [node] = cluster.nodes;
+    assert.ok(node);
+    const url = 'http://m9:2380';
+    const members = await node.store.changeMembers({ kind: 'add', id: 0, peerUrls: [url], learner: true });
+    const added = members.find(({ peerUrls }) => peerUrls[0] === url)?.id;
+    assert.ok(added !== undefined);
+    await node.store.changeAlarm({ action: 'raise', member: node.id, type: 'CORRUPT' });
+    await load(cluster, 0, 400);
+    assert.ok(node.replica.tree.durable.flushed.index > 0, 'tables hold them');
+    const copy = await again(await save(node));
+    for (const member of copy.nodes) {
+      assert.deepEqual(member.store.members().map(({ id }) => id), [1, 2, 3]);
+      assert.deepEqual(member.replica.membership.confState.learners, []);
+      assert.deepEqual(await member.store.alarms(), []);
+    }
+    // And it can change its own.
+    const now = await (copy.nodes[0] as ClusterNode).store.changeMembers({ kind: 'add', id: 0, peerUrls: [url], learner: true });
+    assert.equal(now.length, 4);
+    await load(copy, 400, 800);
+    await copy.settled();
+    assert.equal((copy.nodes[1] as ClusterNode).store.members().length, 4);
+  });
+
   it('R5 a member that is restored again beside a cluster that has met it is refused', async () => {
     const cluster = await begin(100);
     const from = await save(cluster.nodes[0] as ClusterNode);

@@ -16,8 +16,10 @@ describe('snapshots between members', function () {
   async function leaveBehind(down: readonly ClusterNode[], from: number): Promise<number> {
     let next = from;
     const lacking = Math.max(...down.map(({ replica }) => replica.log.lastIndex())) + 1;
-    const hasIt = (): boolean => cluster.alive.some(({ store }) => store.status().firstLogIndex <= lacking);
-    for (; hasIt(); next += 200) await load(cluster, next, next + 200, KEYS);
+    while (cluster.alive.some(({ store }) => store.status().firstLogIndex <= lacking)) {
+      await load(cluster, next, next + 200, KEYS);
+      next += 200;
+    }
     return next;
   }
 
@@ -33,7 +35,7 @@ describe('snapshots between members', function () {
     for (const node of down) node.events.length = 0;
     const before = leader.events.filter(({ type }) => type === 'plan').length;
     const up = Promise.all(down.map((node) => cluster.up(node)));
-    const near = (node: ClusterNode): boolean => node.store.status().appliedIndex + 100 > leader.store.status().commitIndex;
+    const near = ({ store }: ClusterNode): boolean => store.status().appliedIndex + 100 > leader.store.status().commitIndex;
     const caughtUp = (): boolean => down.every((node) => node.up && received(node) > 0 && near(node));
     for (const end = next + 12_000; !caughtUp() && next < end; next += 100) await load(cluster, next, next + 100, KEYS);
     await up;
