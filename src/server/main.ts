@@ -19,6 +19,7 @@ import { openNode, type OpenedNode } from './node.js';
 import { listenHttp, OpsPages, opsServer } from './ops-http.js';
 import type { NodeConfig } from './options/config.js';
 import { EventBus } from './env/event-bus.js';
+import { swapNotice } from './env/swap.js';
 import { clientPort } from './rpc/client-server.js';
 import { Health } from './rpc/health-service.js';
 import { clientMethods } from './rpc/services.js';
@@ -53,6 +54,8 @@ export async function runNode(config: NodeConfig): Promise<void> {
     members: config.members.map((member) => `${member.name}=${member.peerUrls[0]}`), pid: process.pid,
   }, 'starting');
   for (const notice of config.notices) logger.warn({ notice }, 'option without effect');
+  const swap = swapNotice();
+  if (swap !== undefined) logger.warn({ notice: swap }, 'swap is on');
   // Without a listener Node opens a port for a debugger, to anybody on this machine.
   process.on('SIGUSR1', () => logger.warn('SIGUSR1 means nothing here'));
   let running: Running | undefined;
