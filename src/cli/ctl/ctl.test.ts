@@ -107,6 +107,15 @@ describe('kintsugi ctl', () => {
     assert.match((await run(['member', 'add', 'd', '--peer-urls=nonsense'])).err, /given member URLs are invalid/);
   });
 
+  it('alarm list and disarm print what etcdctl prints', async () => {
+    assert.deepEqual(await run(['alarm', 'list']), { code: 0, out: '', err: '' });
+    await store.changeAlarm({ action: 'raise', member: 4097, type: 'NOSPACE' });
+    assert.equal((await run(['alarm', 'list'])).out, 'memberID:4097 alarm:NOSPACE \n');
+    assert.match((await run(['alarm', 'list', '-w', 'json'])).out, /"alarms":\[\{"memberID":4097,"alarm":1\}\]/);
+    assert.equal((await run(['alarm', 'disarm'])).out, 'memberID:4097 alarm:NOSPACE \n');
+    assert.equal((await run(['alarm', 'list'])).out, '');
+  });
+
   it('heal and scrub show counters, hints and progress', async () => {
     assert.match((await run(['heal', 'status'])).out, /a \(leader\)\s+1\s+0/);
     assert.match((await run(['heal', 'hints'])).out, /7\s+corrected\s+1002\s+pending\s+4096/);

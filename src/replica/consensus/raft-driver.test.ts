@@ -13,6 +13,7 @@ import { encodeKv } from '../entry/entry.js';
 import { put } from '../../api/testing/requests.js';
 import { HardStateStore } from '../hard-state/hard-state.js';
 import { DurableLog } from '../log/durable-log.js';
+import { LogError } from '../log/errors.js';
 import { Leadership } from '../state/leadership.js';
 import { Life } from '../state/life.js';
 import { Membership } from '../state/membership.js';
@@ -46,6 +47,8 @@ class Member {
   /** Writes of the log that begin; those beyond `maxWrites` never end: the power goes first. */
   writes = 0;
   maxWrites = Infinity;
+  /** The log has no room for what comes next. */
+  full = false;
   log!: DurableLog;
   driver!: RaftDriver;
 
@@ -77,6 +80,7 @@ class Member {
     };
     const write = this.log.append.bind(this.log);
     this.log.append = async (batch, commit) => {
+      if (this.full) throw new LogError('NO_SPACE', 'there is no room (injected)');
       if (++this.writes > this.maxWrites) return new Promise(() => undefined);
       await this.logGate?.promise;
       return write(batch, commit);
@@ -90,6 +94,8 @@ class Member {
       { take: this.#take.bind(this), snapshot: () => assert.fail('nothing is sent'), installSnapshot: () => Promise.resolve() },
       { applied: 0, commit: 0 }, { heartbeatMs, electionMs: 10 * heartbeatMs },
     );
+    const makeRoom = this.log.makeRoom.bind(this.log);
+    this.log.makeRoom = () => (this.full ? Promise.reject(new LogError('NO_SPACE', 'there is none yet')) : makeRoom());
     this.life.to({ s: 'serving' });
     this.driver.start();
     return this;
@@ -345,5 +351,37 @@ describe('an entry that went bad in its leader\'s memory', () => {
     await leader.until(() => leader.log.lastIndex() === 32);
     turn(data);
     await untilDeposed();
+  });
+});
+
+describe('a log without room', () => {
+  it('C1 R2 a leader leads no more, has acknowledged nothing of it, votes, takes no entries, and takes them again when there is room', async () => {
+    const member = await new Member().start();
+    const { driver, log, sent } = member;
+    await member.lead();
+    member.full = true;
+    driver.proposeAsLeader(utf8('a'));
+    await member.until(() => driver.node.role === 'follower');
+    assert.deepEqual([driver.node.term, driver.node.lastIndex, driver.node.lead, log.lastIndex()], [2, 1, 0, 1]);
+    assert.ok(!driver.proposeAsLeader(utf8('b')));
+    driver.campaign();
+    await sleep(5);
+    assert.equal(driver.node.role, 'follower', 'who could not lead does not campaign');
+    driver.step(Object.assign(newMessage('MsgVote', 3, 1, 3), { index: 2, logTerm: 2 }));
+    await member.until(() => sent.some(({ type, to, term, reject }) => type === 'MsgVoteResp' && to === 3 && term === 3 && !reject));
+    sent.length = 0;
+    driver.step(append(3, 3, entry(1, 2), [entry(2, 2), entry(3, 3)], 3));
+    driver.step(newMessage('MsgHeartbeat', 3, 1, 3));
+    await member.until(() => sent.some(({ type }) => type === 'MsgHeartbeatResp'));
+    assert.ok(!sent.some(({ type }) => type === 'MsgAppResp'), 'what cannot be written is not acknowledged');
+    member.full = false;
+    for (let i = 0; log.lastIndex() < 3; i++) {
+      assert.ok(i < 400, `the log ends with ${log.lastIndex()}`);
+      driver.step(append(3, 3, entry(1, 2), [entry(2, 2), entry(3, 3)], 3));
+      await sleep(5);
+    }
+    await member.until(() => member.committed.includes(3) && sent.some(({ type, index }) => type === 'MsgAppResp' && index === 3));
+    assert.deepEqual([member.committed, member.failures], [[1, 2, 3], []]);
+    await driver.stop();
   });
 });
