@@ -3,7 +3,7 @@
  */
 
 import { assert } from '../../base/assert.js';
-import type { LogIndex } from '../../base/ids.js';
+import type { LogIndex, Term } from '../../base/ids.js';
 import type { Entry } from '../../raft/types.js';
 import { isCopySound } from '../entry/entry.js';
 import { ANSWER_BYTES, decodeEntriesRequest, encodeEntriesAnswer, type EntriesRequest, type Said, type WantedEntry } from './entries-call.js';
@@ -34,8 +34,8 @@ export class LogServer {
     let bytes = 0;
     for (let i = 0; i < wanted.length && bytes < ANSWER_BYTES; i++) {
       const { index, term } = wanted[i] as WantedEntry;
-      const before = wanted[i - 1];
-      const joined = i === 0 ? this.#joins(index - 1, beforeTerm) : before?.index === index - 1 && isGiven(said[i - 1]?.says);
+      const follows = wanted[i - 1]?.index === index - 1 && isGiven(said[i - 1]?.says);
+      const joined = i === 0 ? this.#joins(index - 1, beforeTerm) : follows || undefined;
       const what = says(log.place(index), { term, proven: term === 0 && this.#proves(wanted, i), joined }, bound, log.witness());
       const entry = isGiven(what) ? await this.#read(index) : undefined;
       if (entry === undefined) said.push({ says: isGiven(what) ? 'faulty' : what });
@@ -57,8 +57,10 @@ export class LogServer {
     return false;
   }
 
-  #joins(index: LogIndex, term: number): boolean {
-    return index === 0 || (term > 0 && this.#log.term(index) === term);
+  #joins(index: LogIndex, term: Term): boolean | undefined {
+    if (index === 0) return true;
+    const here = this.#log.term(index);
+    return term === 0 || here === 0 ? undefined : here === term;
   }
 
   /** C1 what is not as its proposer made it is not given to anybody. */

@@ -31,6 +31,8 @@ describe('what a member says of an entry that another one lost', () => {
     assert.equal(says({ at: 'nothing' }, known, 5, { ...voter, leads: 4 }), 'unsure');
     assert.equal(says({ at: 'entry', term: 3 }, unknown, 4, { ...voter, leads: 4 }), 'follow');
     assert.equal(says({ at: 'entry', term: 3 }, { ...unknown, joined: false }, 4, { ...voter, leads: 4 }), 'none');
+    const either = says({ at: 'entry', term: 3 }, { ...unknown, joined: undefined }, 4, { ...voter, leads: 4 });
+    assert.equal(either, 'unsure', 'the logs may be the same up to here');
   });
 
   it('R3 an entry of unknown term is the one that was lost if a later one, whose term is known, is in both logs', () => {

@@ -36,8 +36,8 @@ export interface Wanted {
    * knows by index and term, and so, by log matching, all before it are those that it lost.
    */
   readonly proven: boolean;
-  /** The entry before it is the same in both logs. */
-  readonly joined: boolean;
+  /** Whether the entry before it is the same in both logs; undefined: it is not known. */
+  readonly joined: boolean | undefined;
 }
 
 export interface Witness {
@@ -78,7 +78,8 @@ export function says(place: Place, wanted: Wanted, bound: Term, witness: Witness
 
 function unknown({ proven, joined }: Wanted, bound: Term, witness: Witness): Says {
   if (proven) return 'have';
-  if (!decides(bound, witness)) return 'unsure';
+  // Of two logs that may be the same up to here nothing can be said: those before come first.
+  if (!decides(bound, witness) || joined === undefined) return 'unsure';
   return joined ? 'follow' : 'none';
 }
 

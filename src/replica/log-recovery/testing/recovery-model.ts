@@ -216,16 +216,17 @@ export class RecoveryModel {
     const truth = this.entry(s, i, k);
     const known = this.isKnown(s, i, k);
     const bound = this.options.boundOfEntry ? truth : (s[at + BOUND] as number);
-    const joined = k === 0 || (!this.isBad(s, i, k - 1) && this.entry(s, j, k - 1) === this.entry(s, i, k - 1));
+    const before = k === 0 || this.entry(s, j, k - 1) === this.entry(s, i, k - 1);
+    const joined = k > 0 && (this.isBad(s, i, k - 1) || this.entry(s, j, k - 1) === 0) ? undefined : before;
     const witness = { term: this.term(s, j), votes: true, leads: this.mode(s, j) === LEADER ? this.term(s, j) : 0 };
     const wanted = { term: known ? truth : 0, proven: !known && this.#proves(s, i, j, k), joined };
     const what = says(this.#place(s, j, k), wanted, bound, witness);
     if (what === 'unsure') return this.#raise(s, j, bound);
     const heard: Heard[] = [{ from: j + 1, says: what, leads: witness.leads }];
     const first = this.#firstHole(s, i) === k;
-    const before = first ? (s[at + HEARD] as number) : 0;
+    const already = first ? (s[at + HEARD] as number) : 0;
     for (let peer = 0; peer < this.options.nodes; peer++) {
-      if (peer !== j && ((before >> peer) & 1) === 1) heard.push({ from: peer + 1, says: 'lacks', leads: 0 });
+      if (peer !== j && ((already >> peer) & 1) === 1) heard.push({ from: peer + 1, says: 'lacks', leads: 0 });
     }
     const verdict = decide(heard, this.#quorum, bound, true);
     const t = s.slice();
@@ -246,7 +247,7 @@ export class RecoveryModel {
         break;
       default:
         assert(verdict.do === 'wait', 'no log begins later here');
-        if (first && what === 'lacks') t[at + HEARD] = before | (1 << j);
+        if (first && what === 'lacks') t[at + HEARD] = already | (1 << j);
     }
     return t;
   }
