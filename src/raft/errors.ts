@@ -22,7 +22,12 @@ type RaftErrorCode =
   /** Thrown by a `LogStorage`: the entry was compacted away. */
   | 'COMPACTED'
   /** Thrown by a `LogStorage`: the entry is beyond the end of the log. */
-  | 'UNAVAILABLE';
+  | 'UNAVAILABLE'
+  /**
+   * Thrown by a `LogStorage`: the entry is there and cannot be read just now. The core does without
+   * it and asks again by itself.
+   */
+  | 'UNREADABLE';
 
 export class RaftError extends KintsugiError<RaftErrorCode> {
   override readonly name = 'RaftError';

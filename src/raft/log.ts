@@ -6,6 +6,7 @@
  */
 
 import { assert, must } from '../base/assert.js';
+import { codeOf } from '../base/errors.js';
 import type { LogIndex, Term } from '../base/ids.js';
 import { broken } from './errors.js';
 import { entrySize, type Entry, type LogStorage, type Snapshot } from './types.js';
@@ -25,6 +26,8 @@ export class RaftLog {
   #applyingSize = 0;
   /** The next entry has to wait: it does not fit into `maxApplyingSize` until some are applied. */
   #applyingPaused = false;
+  /** Storage could not read the next entry to apply; it is asked again with the next tick. */
+  #unread = false;
   /** The last list of {@link entriesFrom}: followers with the same `next` share it. */
   #sharedFrom: LogIndex = 0;
   #shared: readonly Entry[] = NO_ENTRIES;
@@ -269,18 +272,25 @@ export class RaftLog {
   }
 
   hasNextCommitted(allowUnstable: boolean): boolean {
-    if (this.#applyingPaused || this.hasPendingSnapshot) return false;
+    if (this.#applyingPaused || this.#unread || this.hasPendingSnapshot) return false;
     return this.#applying < this.#maxAppliable(allowUnstable);
   }
 
   /** What may be applied next. None while a snapshot waits to be installed: it comes first. */
   nextCommitted(allowUnstable: boolean): readonly Entry[] {
     if (!this.hasNextCommitted(allowUnstable)) return NO_ENTRIES;
-    return this.slice(
-      this.#applying + 1,
-      this.#maxAppliable(allowUnstable) + 1,
-      this.#maxApplyingSize - this.#applyingSize,
-    );
+    try {
+      return this.slice(this.#applying + 1, this.#maxAppliable(allowUnstable) + 1, this.#maxApplyingSize - this.#applyingSize);
+    } catch (error) {
+      if (codeOf(error) !== 'UNREADABLE') throw error;
+      this.#unread = true;
+      return NO_ENTRIES;
+    }
+  }
+
+  /** What storage could not read may be asked for again. */
+  tryAgain(): void {
+    this.#unread = false;
   }
 
   /** These entries were given to the application. */

@@ -41,12 +41,16 @@ export function sendAppend(raft: RaftState, peer: Progress, evenIfEmpty: boolean
   return true;
 }
 
-/** Undefined if they are compacted, whatever storage says of its first index. */
+/**
+ * Undefined if they are compacted, whatever storage says of its first index; none while storage
+ * cannot read them.
+ */
 function entriesFor({ log }: RaftState, peer: Progress, maxSize: number): readonly Entry[] | undefined {
   try {
     return log.entriesFrom(peer.next, maxSize);
   } catch (error) {
     if (codeOf(error) === 'COMPACTED') return undefined;
+    if (codeOf(error) === 'UNREADABLE') return NO_ENTRIES;
     throw error;
   }
 }

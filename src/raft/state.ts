@@ -169,6 +169,7 @@ export class RaftState {
   /** A tick passed, whatever the role. */
   countTick(): void {
     this.electionElapsed++;
+    this.log.tryAgain();
     if (this.#startupLeaseTicks > 0) this.#startupLeaseTicks--;
   }
 

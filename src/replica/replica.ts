@@ -30,6 +30,7 @@ import { Applier } from './apply/applier.js';
 import type { BackupParts } from './backup/backups.js';
 import { AlarmKeeper } from './consensus/alarm-keeper.js';
 import { ClusterVersionRaiser } from './consensus/cluster-version.js';
+import { EntryMender } from './consensus/entry-mender.js';
 import { Gossip } from './consensus/gossip.js';
 import { Load } from './consensus/load.js';
 import { Proposals } from './consensus/proposals.js';
@@ -91,6 +92,7 @@ export class Replica {
   readonly room: Room;
   readonly progress: Progress;
   readonly state: ReplicatedState;
+  readonly mender: EntryMender;
   readonly driver: RaftDriver;
   readonly gossip: Gossip;
   readonly proposals: Proposals;
@@ -130,7 +132,8 @@ export class Replica {
     membership.subscribe(() => env.network.setPeers(membership.addresses, membership.removed));
     state.peekMembers(progress.flushed);
     const removal = new Removal({ env, life, membership, electionMs });
-    const common = { env, life, room, membership, leadership, progress, state, healing, tree, tables, log };
+    const mender = (this.mender = new EntryMender({ env, life, membership, log }));
+    const common = { env, life, room, membership, leadership, progress, state, healing, tree, tables, log, mender };
 
     const driver = (this.driver = this.#makeDriver());
     const proposer = (this.proposer = new TreeProposer(leadership, driver));
@@ -191,9 +194,9 @@ export class Replica {
   #makeDriver(): RaftDriver {
     const { env, heartbeatMs, electionMs } = this.options;
     const { log, hardState, commit } = this.#opened;
-    const { life, room, membership, leadership, progress } = this;
+    const { life, room, membership, leadership, progress, mender } = this;
     return new RaftDriver(
-      { env, life, room, membership, leadership, progress, log, hardState },
+      { env, life, room, membership, leadership, progress, log, hardState, mender },
       {
         take: (output) => this.#take(output),
         snapshot: () => this.sender.snapshot(),

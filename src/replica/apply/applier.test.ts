@@ -61,7 +61,7 @@ class Bench {
     applied.subscribe((index) => this.seen.push(index));
     this.applier = new Applier(
       {
-        env, log, life: this.member.life, membership: this.member.membership,
+        env, log, mender: { seek: () => undefined }, life: this.member.life, membership: this.member.membership,
         state: { kv, newest: 1 } as ReplicatedState, progress: { applied },
         proposals: { waitsFor: () => false } as unknown as Proposals, machine: { apply: () => undefined },
         healing: { repair: () => new Promise<void>((resolve) => this.#mended.push(resolve)) },

@@ -23,11 +23,13 @@ import type { ApplyOutcome } from '../kv/kv-machine.js';
 import { tooLarge } from '../kv/response-budget.js';
 import type { ReplicatedState } from '../kv/replicated-state.js';
 import type { DurableLog } from '../log/durable-log.js';
+import { LogError } from '../log/errors.js';
 import type { Life } from '../state/life.js';
 import type { Progress } from '../state/progress.js';
 import type { TreeMachine } from '../tree/tree-machine.js';
 import type { Membership } from '../state/membership.js';
 import type { ProposalId } from '../kv/applied-ids.js';
+import type { EntryMender } from '../consensus/entry-mender.js';
 import type { Proposals } from '../consensus/proposals.js';
 import { applyMemberEntry } from './member-entries.js';
 
@@ -35,6 +37,7 @@ export interface ApplierParts {
   readonly env: Env;
   readonly life: Life;
   readonly log: Pick<DurableLog, 'entries' | 'reread' | 'allow'>;
+  readonly mender: Pick<EntryMender, 'seek'>;
   readonly proposals: Proposals;
   readonly state: ReplicatedState;
   readonly membership: Membership;
@@ -143,6 +146,24 @@ export class Applier {
     this.#queuedBytes += entry.data.length;
   }
 
+  /** False: the next entry cannot be read from the log yet. */
+  async #refilled(): Promise<boolean> {
+    try {
+      this.#refill();
+      this.#blockedSince = undefined;
+      return true;
+    } catch (error) {
+      if (!(error instanceof LogError) || error.code !== 'ENTRY_UNREADABLE') throw error;
+      const { mender, env } = this.#parts;
+      mender.seek(error);
+      this.#waitingForRepair = messageOf(error);
+      this.#blockedSince ??= env.clock.now();
+      await sleep(env.clock, RETRY_MS);
+      this.#waitingForRepair = undefined;
+      return false;
+    }
+  }
+
   /** The queue is used up, but not what is committed. */
   #refill(): void {
     assert(this.#queuedBytes === 0, `an empty queue holds nothing, not ${this.#queuedBytes} bytes`);
@@ -191,7 +212,7 @@ export class Applier {
   async #run(): Promise<void> {
     const { workers, events } = this.#parts.env;
     while (this.backlog > 0 && !this.#work.paused) {
-      if (this.#queue.length === 0) this.#refill();
+      if (this.#queue.length === 0 && !(await this.#refilled())) continue;
       let count = 0;
       let pause: Promise<void> | undefined;
       for (let entry = this.#queue.first; entry !== undefined && pause === undefined && !this.#work.paused; entry = this.#queue.first) {

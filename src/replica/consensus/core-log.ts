@@ -1,6 +1,7 @@
 /**
  * The durable log as the Raft core reads it. What tables hold and the disk has lost of the log is
- * as good as compacted: a peer that asks for it gets a snapshot, and this member goes on.
+ * as good as compacted: a peer that asks for it gets a snapshot, and this member goes on. What they
+ * do not hold is asked of the others, and the core waits for it.
  */
 
 import { assert } from '../../base/assert.js';
@@ -13,12 +14,14 @@ import type { DurableLog } from '../log/durable-log.js';
 import { LogError } from '../log/errors.js';
 import type { Membership } from '../state/membership.js';
 import type { Progress } from '../state/progress.js';
+import type { EntryMender } from './entry-mender.js';
 
 export interface CoreLogParts {
   readonly log: DurableLog;
   readonly hardState: HardStateStore;
   readonly membership: Membership;
   readonly progress: Progress;
+  readonly mender: EntryMender;
 }
 
 /** Who has snapshots: a room above. */
@@ -68,7 +71,10 @@ export class CoreLog implements LogStorage {
       return entries;
     } catch (error) {
       if (!(error instanceof LogError) || error.code !== 'ENTRY_UNREADABLE') throw error;
-      if (Number(error.data['index']) > this.#parts.progress.flushed) throw error;
+      if (Number(error.data['index']) > this.#parts.progress.flushed) {
+        this.#parts.mender.seek(error);
+        throw new RaftError('UNREADABLE', messageOf(error), error.data, error);
+      }
       throw new RaftError('COMPACTED', messageOf(error), error.data, error);
     }
   }

@@ -20,6 +20,7 @@ import { Membership } from '../state/membership.js';
 import type { Progress } from '../state/progress.js';
 import { Reserve } from '../state/reserve.js';
 import { Room } from '../state/room.js';
+import { EntryMender } from './entry-mender.js';
 import { RaftDriver } from './raft-driver.js';
 import type { RaftOutput } from './raft-hooks.js';
 
@@ -89,8 +90,9 @@ class Member {
     const leadership = new Leadership(1, this.life);
     const progress = { flushed: 0 } as unknown as Progress;
     const room = new Room({ env: this.env, life: this.life, reserve: new Reserve(this.disk, 4096) });
+    const mender = new EntryMender({ env: this.env, life: this.life, membership, log: this.log });
     this.driver = new RaftDriver(
-      { env: this.env, life: this.life, room, membership, leadership, progress, log: this.log, hardState },
+      { env: this.env, life: this.life, room, membership, leadership, progress, log: this.log, hardState, mender },
       { take: this.#take.bind(this), snapshot: () => assert.fail('nothing is sent'), installSnapshot: () => Promise.resolve() },
       { applied: 0, commit: 0 }, { heartbeatMs, electionMs: 10 * heartbeatMs },
     );

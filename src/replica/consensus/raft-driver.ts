@@ -27,6 +27,7 @@ import type { Room } from '../state/room.js';
 import { AppliedAnswers } from './applied-answers.js';
 import { CommitNews, type NewsOwner } from './commit-news.js';
 import { EarlyCampaign, type Candidate } from './early-campaign.js';
+import type { EntryMender } from './entry-mender.js';
 import { LogRoom, type LogRoomOwner } from './log-room.js';
 import { makeCore, type RaftStart } from './make-core.js';
 import { Outbox } from './outbox.js';
@@ -46,6 +47,7 @@ export interface RaftDriverParts {
   readonly log: DurableLog;
   readonly hardState: HardStateStore;
   readonly room: Room;
+  readonly mender: EntryMender;
 }
 
 export interface RaftDriverOptions {

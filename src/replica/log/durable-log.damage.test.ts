@@ -208,4 +208,25 @@ for (const version of VERSIONS) describe(`the durable log over damage, in a clus
     file.close();
     await assert.rejects(openLog(disk), (error) => codeOf(error) === 'ENTRY_FAULTY' && (error as LogError).data['index'] === 8);
   });
+
+  it('D1 an entry that cannot be read any more is read as another member gave it, until another one takes its place', async () => {
+    const disk = new MemoryDisk();
+    const path = 'log/0000000000000001.seg';
+    const { log } = await openLog(disk, { cacheBytes: 1 });
+    const entries = someEntries(1, 10, 1);
+    await log.append(entries, 0);
+    const bytes = (await disk.readDirect(path, 0, SMALL_SEGMENT)).bytes;
+    const at = Buffer.from(bytes).indexOf('5@1');
+    const file = await disk.open(path, 'write');
+    file.writeSync(Uint8Array.of(0), at);
+    file.close();
+    assert.deepEqual(show(log.entries(2, 11)), show(entries.slice(1, 4)), 'what comes before is read');
+    assert.throws(() => log.entries(5, 11), (error) => codeOf(error) === 'ENTRY_UNREADABLE');
+    assert.ok(log.give(entries[4] as Entry));
+    assert.deepEqual(show(allEntries(log)), show(entries));
+    const other = someEntries(5, 3, 2);
+    await log.append(other, 0);
+    assert.deepEqual(show(allEntries(log)), show([...entries.slice(0, 4), ...other]));
+    await log.close();
+  });
 });

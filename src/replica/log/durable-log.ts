@@ -80,6 +80,8 @@ type LogState = { readonly s: 'open' } | { readonly s: 'failed'; readonly error:
 
 /** An identity waits for this long at most twice. */
 const IDENTITY_DELAY_MS = 25;
+/** Beyond that the next start must mend the log. */
+const MAX_GIVEN_BYTES = 64 * MiB;
 const DEFAULT_CACHE_BYTES = 32 * MiB;
 
 export class DurableLog {
@@ -88,6 +90,8 @@ export class DurableLog {
   readonly #writer: LogWriter;
   readonly #table: EntryTable;
   readonly #cache: EntryCache;
+  /** What others gave of entries that cannot be read here any more, until the next start. */
+  readonly #given = new Map<LogIndex, Entry>();
   /** Only grows. */
   #commit: LogIndex;
   /** An append has begun and not ended. */
@@ -169,7 +173,7 @@ export class DurableLog {
     if (lo >= this.#cache.first) return this.#cache.slice(lo, hi, maxBytes);
     const out: Entry[] = [];
     let bytes = 0;
-    for (const entry of readEntries(this.#chain, this.#table, lo, Math.min(hi, this.#cache.first), maxBytes)) {
+    for (const entry of this.#stored(lo, Math.min(hi, this.#cache.first), maxBytes)) {
       bytes += entrySize(entry);
       out.push(entry);
     }
@@ -178,6 +182,41 @@ export class DurableLog {
     // The cache gives at least one entry: only if it fits.
     if (bytes + entrySize(this.#cache.slice(next, next + 1, 0)[0] as Entry) > maxBytes) return out;
     return out.concat(this.#cache.slice(next, hi, maxBytes - bytes));
+  }
+
+  /** As the segments have them, or as others gave them. */
+  #stored(lo: LogIndex, hi: LogIndex, maxBytes: number): Entry[] {
+    const given = this.#given.get(lo);
+    if (given !== undefined) return [given];
+    let end = hi;
+    for (const index of this.#given.keys()) if (index > lo && index < end) end = index;
+    try {
+      return readEntries(this.#chain, this.#table, lo, end, maxBytes);
+    } catch (error) {
+      const bad = error instanceof LogError && error.code === 'ENTRY_UNREADABLE' ? Number(error.data['index']) : lo;
+      if (bad <= lo) throw error;
+      return readEntries(this.#chain, this.#table, lo, bad, maxBytes);
+    }
+  }
+
+  /**
+   * An entry that cannot be read here any more, as another member has it. It stays in memory: the
+   * next start finds the damage, and has it given again and written. False: there is no room.
+   */
+  give(entry: Entry): boolean {
+    if (!this.#isLive(entry)) return true;
+    let bytes = entrySize(entry);
+    for (const [other, held] of this.#given) {
+      if (!this.#isLive(held)) this.#given.delete(other);
+      else bytes += entrySize(held);
+    }
+    if (bytes > MAX_GIVEN_BYTES) return false;
+    this.#given.set(entry.index, entry);
+    return true;
+  }
+
+  #isLive({ index, term }: Entry): boolean {
+    return index > this.#table.baseIndex && index <= this.#table.lastIndex && this.#table.term(index) === term;
   }
 
   /**
@@ -213,6 +252,7 @@ export class DurableLog {
       assert(entry.index === first + i && entry.term >= before.term, 'R3 the entries of an append are contiguous');
     }
     this.#appending = true;
+    for (const index of this.#given.keys()) if (index >= first) this.#given.delete(index);
     return this.#append(entries, previous);
   }
 
