@@ -29,6 +29,7 @@ class Bench {
       size: { bytes: () => this.bytes },
       driver: {
         proposeAsLeader: (data) => {
+          assert.ok(data instanceof Uint8Array);
           const record = decodeLogRecord(data);
           if (record.kind === 'alarm') this.alarms.apply(record.change);
           return true;

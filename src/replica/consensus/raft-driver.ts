@@ -216,7 +216,6 @@ export class RaftDriver implements Candidate, LogRoomOwner, NewsOwner, WriteOwne
     await this.#writes.stop();
   }
 
-  /** Starts a pre-election. */
   campaign(): void {
     this.#node.campaign();
     this.schedule();
@@ -373,8 +372,7 @@ export class RaftDriver implements Candidate, LogRoomOwner, NewsOwner, WriteOwne
   }
 
   #handOn(entries: readonly Entry[]): void {
-    const first = must(entries[0], 'there are entries').index;
-    const last = must(entries.at(-1), 'there are entries').index;
+    const [first, last] = [must(entries[0], 'there are entries').index, must(entries.at(-1), 'there are entries').index];
     const inOrder = first === this.#handedOn + 1 && last === first + entries.length - 1;
     assert(inOrder, `R3 committed entries are handed on in order and without gaps: ${first} to ${last} after ${this.#handedOn}`);
     this.#handedOn = last;

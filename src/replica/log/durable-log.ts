@@ -23,6 +23,7 @@ import { DamagedLog } from './damaged-log.js';
 import { EntryCache } from './entry-cache.js';
 import type { EntryTable } from './entry-table.js';
 import { LogError } from './errors.js';
+import type { LogOptions } from './log-options.js';
 import { LogWriter } from './log-writer.js';
 import { examine, faultOf, openContents } from './open-log.js';
 import { readEntries } from './read-entries.js';
@@ -34,33 +35,6 @@ export interface LogEnv {
   readonly disk: Disk;
   readonly clock: Clock;
   readonly events: EventSink;
-}
-
-export interface LogOptions {
-  /** Directory in the data directory. Default 'log'. */
-  readonly dir?: string;
-  /**
-   * Bytes of a new segment file. Default 16 MiB; 32 KiB to 1 GiB; segments that exist keep their
-   * size.
-   */
-  readonly segmentBytes?: number;
-  /** Bytes of recent entries kept in memory; older ones are read from the disk. Default 32 MiB. */
-  readonly cacheBytes?: number;
-  /**
-   * The materialized index of the durable manifest: entries up to here were once in this log, and a
-   * log that ends before is damaged. What a snapshot brought is excepted, see
-   * {@link DurableLog.expectSnapshot}. Default 0.
-   */
-  readonly knownCommit?: LogIndex;
-  /**
-   * Of the durable manifest: damaged entries up to here are not needed, the log then begins after
-   * them. Default 0.
-   */
-  readonly flushedIndex?: LogIndex;
-  /** Of the entry at `flushedIndex`. Default 0. */
-  readonly flushedTerm?: Term;
-  /** A log with a torn tail is not opened but given as it is. Default false. */
-  readonly keepsTorn?: boolean;
 }
 
 export interface Recovered {

@@ -7,7 +7,8 @@ import { ManualClock } from '../../../base/testing/manual-clock.js';
 import { silent } from '../../../base/testing/silent.js';
 import type { Entry } from '../../../raft/types.js';
 import { FIRST_VERSION, VERSION_2 } from '../../base/protocol.js';
-import { DurableLog, type LogOptions, type OpenedLog } from '../durable-log.js';
+import { DurableLog, type OpenedLog } from '../durable-log.js';
+import type { LogOptions } from '../log-options.js';
 
 export const SMALL_SEGMENT = 32 * 1024;
 
