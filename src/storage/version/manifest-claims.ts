@@ -32,7 +32,8 @@ export function claimsFrom(file: Uint8Array, from: number, scheme: EccScheme): C
     const { payloadBytes, digest } = header;
     const { mirrorAt } = blockLayout(payloadBytes, scheme);
     for (const at of [pos - FRAME_BYTES, pos - FRAME_BYTES - mirrorAt]) {
-      if (at >= from && (at - from) % PAGE_BYTES === 0) claims.set(at, { at, length: copyBytes(payloadBytes, scheme), payloadBytes, digest });
+      if (at < from || (at - from) % PAGE_BYTES !== 0) continue;
+      claims.set(at, { at, length: copyBytes(payloadBytes, scheme), payloadBytes, digest });
     }
   }
   return [...claims.values()].sort((a, b) => a.at - b.at);
