@@ -42,8 +42,10 @@ export interface Identity {
 const FILE = 'joined';
 const ASK_MS = 1_000;
 const PAUSE_MS = 250;
-/** How long the members are asked until one knows of this one. */
+/** How long the members are asked until one answers. */
 const PATIENCE_MS = 30_000;
+/** How long after one has answered until one knows of this one: it may just have been added. */
+const KNOWN_MS = 5_000;
 
 /** Rejects with JoinError and DiskError. */
 export async function identityOf(config: NodeConfig, disk: Disk): Promise<Identity> {
@@ -69,10 +71,11 @@ interface Found {
 async function ask(config: NodeConfig): Promise<Found> {
   const own = config.members.find(({ name }) => name === config.name)?.peerUrls ?? [];
   const others = config.members.filter(({ name }) => name !== config.name).flatMap(({ peerUrls }) => peerUrls);
-  const until = performance.now() + PATIENCE_MS;
+  let until = performance.now() + PATIENCE_MS;
   for (;;) {
     const answers = await Promise.all(others.map((url) => describe(url)));
     const described = answers.filter((answer) => typeof answer !== 'string');
+    if (described.length > 0) until = Math.min(until, performance.now() + KNOWN_MS);
     for (const description of described) {
       const self = description.members.list.find(({ peerUrls }) => peerUrls.some((url) => own.includes(url)))?.id;
       // Who is behind may still speak of a member that had this address before.

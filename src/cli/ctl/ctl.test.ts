@@ -116,6 +116,17 @@ describe('kintsugi ctl', () => {
     assert.equal((await run(['alarm', 'list'])).out, '');
   });
 
+  it('member replace adds a learner, says how to start it, and then gives it the place of the old one', async () => {
+    store.changes.length = 0;
+    const { code, out } = await run(['member', 'replace', '1002', 'http://127.0.0.1:9', '--name', 'c']);
+    assert.equal(code, 0);
+    assert.match(out, /Added learner 1003\. Start it now[^]*--name c --initial-cluster-state existing[^]*has taken the place of 1002/);
+    assert.deepEqual(store.changes.map(({ kind, id }) => [kind, id]), [['add', 0], ['replace', 0x1003]]);
+    assert.match((await run(['member', 'replace', '1002', 'http://127.0.0.1:1'])).err, /is the voting member 1001 already/);
+    assert.match((await run(['member', 'replace', '9', 'http://127.0.0.1:9'])).err, /member 9 is not in the cluster/);
+    assert.equal((await run(['member', 'replace', '1002'])).code, 2);
+  });
+
   it('heal and scrub show counters, hints and progress', async () => {
     assert.match((await run(['heal', 'status'])).out, /a \(leader\)\s+1\s+0/);
     assert.match((await run(['heal', 'hints'])).out, /7\s+corrected\s+1002\s+pending\s+4096/);
