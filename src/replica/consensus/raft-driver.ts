@@ -35,6 +35,7 @@ import { OwnCopies } from './own-copies.js';
 import { ProposalBatches } from './proposal-batches.js';
 import type { RaftHooks } from './raft-hooks.js';
 import { rolledBack } from './rolled-back.js';
+import { StallWatch } from './stall-watch.js';
 import { WriteQueue, type WriteOwner } from './write-queue.js';
 
 export interface RaftDriverParts {
@@ -64,6 +65,7 @@ export class RaftDriver implements Candidate, LogRoomOwner, NewsOwner, WriteOwne
   readonly #clock: Clock;
   readonly #earlyCampaign: EarlyCampaign;
   readonly #ownCopies: OwnCopies;
+  readonly #stallWatch: StallWatch;
   readonly #logRoom: LogRoom;
   readonly #news: CommitNews;
   readonly #electionTicks: number;
@@ -91,6 +93,7 @@ export class RaftDriver implements Candidate, LogRoomOwner, NewsOwner, WriteOwne
     this.#ownCopies = new OwnCopies(parts);
     this.#news = new CommitNews(clock, this);
     this.#logRoom = new LogRoom(parts, this);
+    this.#stallWatch = new StallWatch(parts.env.events, options.electionMs);
     this.#earlyCampaign = new EarlyCampaign(this, { clock, random, electionTimeoutMs: options.electionMs, membership: parts.membership });
     this.restart(start);
     parts.membership.subscribe((index) => this.#membersApplied(index));
@@ -245,19 +248,8 @@ export class RaftDriver implements Candidate, LogRoomOwner, NewsOwner, WriteOwne
 
   #ticked(): void {
     this.#node.tick();
-    this.#watchDisk();
+    this.#stallWatch.look(this.#node, this.#writes.inFlightMs);
     if (++this.#ticks % this.#electionTicks === 0) this.#ownCopies.look(this.#node);
-  }
-
-  /**
-   * A leader whose disk stalls could go on for ever with what the others write: it commits, but
-   * applies and answers nothing.
-   */
-  #watchDisk(): void {
-    const stalledMs = this.#writes.inFlightMs;
-    if (!this.#node.isLeader || stalledMs < this.#options.electionMs) return;
-    this.#parts.env.events.emit({ type: 'leader-lost', term: this.#node.term, why: `its own disk has been writing for ${Math.round(stalledMs)} ms` });
-    this.#node.stepDown();
   }
 
   /** There may be something to do: it is done once the input that is here was taken. */
