@@ -8,6 +8,7 @@ import { Applier } from './applier.js';
 import { encodeClusterVersion, encodeKv } from '../entry/entry.js';
 import { sealed } from '../entry/testing/sealed.js';
 import type { KvMachine } from '../kv/kv-machine.js';
+import { Alarms } from '../kv/alarms.js';
 import type { ReplicatedState } from '../kv/replicated-state.js';
 import { ByteWriter } from '../../base/bytes.js';
 import { crc32c } from '../../base/crc32c.js';
@@ -62,7 +63,7 @@ class Bench {
     this.applier = new Applier(
       {
         env, log, mender: { seek: () => undefined }, life: this.member.life, membership: this.member.membership,
-        state: { kv, newest: 1 } as ReplicatedState, progress: { applied },
+        state: { kv, newest: 1, alarms: new Alarms() } as unknown as ReplicatedState, progress: { applied },
         proposals: { waitsFor: () => false } as unknown as Proposals, machine: { apply: () => undefined },
         healing: { repair: () => new Promise<void>((resolve) => this.#mended.push(resolve)) },
       },
