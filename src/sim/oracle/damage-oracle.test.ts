@@ -90,13 +90,14 @@ describe('the damage oracle', () => {
   });
 
   it('excuses a typed stop only by damage that can have caused it', () => {
-    const faulty = new LogError('ENTRY_FAULTY', 'entry 5');
+    const faulty = new LogError('ENTRY_UNREADABLE', 'entry 5');
     assert.equal(w.oracle.verdict.excuse(1, faulty), undefined);
     w.oracle.noteDamage(1, 'log/1.seg', 0, 1, 'junk', false);
     assert.equal(w.oracle.verdict.excuse(1, faulty), undefined, 'what must be survived');
     w.oracle.noteDamage(1, 'log/1.seg', 0, 1, 'junk', true);
     assert.equal(w.oracle.verdict.excuse(1, faulty), 'junk of its log');
     assert.equal(w.oracle.verdict.excuse(2, faulty), undefined, 'another node');
+    assert.equal(w.oracle.verdict.excuse(1, new LogError('ENTRY_FAULTY', 'entry 5')), undefined, 'it asks the others');
     assert.equal(w.oracle.verdict.excuse(1, new HardStateError('UNREADABLE', '')), undefined);
     assert.equal(w.oracle.verdict.excuse(1, new StorageError('MANIFEST_UNREADABLE', '')), undefined);
     assert.equal(w.oracle.verdict.excuse(1, new ReplicaError('ENTRY_DAMAGED', '')), undefined);
