@@ -68,7 +68,7 @@ async function refusesNewer(node: ClusterNode, old: Binary, current: Binary): Pr
   }
   const faults: string[] = [];
   if (node.running) faults.push('the old build goes on with a directory of a newer version');
-  else if (!/newer program/.test(node.logTail(30))) faults.push(`the old build ends without a word of what to do:\n${node.logTail()}`);
+  else if (!/newer program|is not supported/.test(node.logTail(30))) faults.push(`the old build ends without a word of what to do:\n${node.logTail()}`);
   await node.stop('SIGKILL');
   node.start(current);
   await node.waitReady(60_000);

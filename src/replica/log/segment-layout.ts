@@ -148,7 +148,9 @@ export function decodeHeader(bytes: Uint8Array, at: number): SegmentHeader | und
   const input = new ByteReader(bytes.subarray(at, at + HEADER_USED), 'log segment header');
   if (input.u32() !== HEADER_MAGIC || input.u32() !== crc32c(bytes, 0, at + 8, at + HEADER_USED)) return undefined;
   const version = input.u32();
-  if (version !== APART && version !== STRIPED) throw new CodecError(`log segment of format ${version} is not supported`, { version });
+  if (version !== APART && version !== STRIPED) {
+    throw new CodecError(`log segment of format ${version} is not supported: a newer program wrote it, start this member with that one`, { version });
+  }
   return { format: version, generation: input.u53(), segmentBytes: input.u53() };
 }
 
