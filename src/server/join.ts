@@ -6,13 +6,13 @@
  */
 
 import { Client, credentials } from '@grpc/grpc-js';
-import { ByteReader, ByteWriter, EMPTY } from '../base/bytes.js';
-import { crc32c } from '../base/crc32c.js';
+import { EMPTY } from '../base/bytes.js';
 import type { Disk } from '../base/disk.js';
 import { CodecError, KintsugiError, messageOf } from '../base/errors.js';
 import type { NodeId } from '../base/ids.js';
 import type { MemberConfig } from '../replica/base/member-config.js';
-import { decodeDescription, encodeDescription, type ClusterDescription } from '../replica/state/description.js';
+import { JOINED_FILE, readJoined, writeJoined, type Joined } from '../replica/start/joined.js';
+import { decodeDescription, type ClusterDescription } from '../replica/state/description.js';
 import { decodeReply, DESCRIBE_PATH } from './peer/peer-codec.js';
 import type { NodeConfig } from './options/config.js';
 import { hostPort } from './peer-network.js';
@@ -39,7 +39,6 @@ export interface Identity {
   readonly joins: readonly MemberConfig[];
 }
 
-const FILE = 'joined';
 const ASK_MS = 1_000;
 const PAUSE_MS = 250;
 /** How long the members are asked until one answers. */
@@ -50,12 +49,12 @@ const KNOWN_MS = 5_000;
 /** Rejects with JoinError and DiskError. */
 export async function identityOf(config: NodeConfig, disk: Disk): Promise<Identity> {
   const flags: Identity = { self: config.memberId, clusterId: config.clusterId, members: config.members, joins: [] };
-  const kept = await readJoined(disk);
+  const kept = await readKept(disk);
   if (kept !== undefined) return asMember(config, kept.self, kept.description);
   if (!config.existing || disk.sizeOf('hardstate') !== undefined) return flags;
-  const { self, description } = await ask(config);
-  await writeJoined(disk, self, description);
-  return asMember(config, self, description);
+  const joined = await ask(config);
+  await writeJoined(disk, joined);
+  return asMember(config, joined.self, joined.description);
 }
 
 function asMember({ name }: NodeConfig, self: NodeId, { clusterId, members }: ClusterDescription): Identity {
@@ -63,12 +62,7 @@ function asMember({ name }: NodeConfig, self: NodeId, { clusterId, members }: Cl
   return { self, clusterId, members: members.origin, joins };
 }
 
-interface Found {
-  readonly self: NodeId;
-  readonly description: ClusterDescription;
-}
-
-async function ask(config: NodeConfig): Promise<Found> {
+async function ask(config: NodeConfig): Promise<Joined> {
   const own = config.members.find(({ name }) => name === config.name)?.peerUrls ?? [];
   const others = config.members.filter(({ name }) => name !== config.name).flatMap(({ peerUrls }) => peerUrls);
   let until = performance.now() + PATIENCE_MS;
@@ -118,35 +112,14 @@ async function describe(url: string): Promise<ClusterDescription | string> {
   }
 }
 
-async function writeJoined(disk: Disk, self: NodeId, description: ClusterDescription): Promise<void> {
-  const body = new ByteWriter(256).u53(self).bytes(encodeDescription(description)).finish();
-  const file = await disk.open(`${FILE}.tmp`, 'create');
+/** Rejects with JoinError and DiskError. */
+async function readKept(disk: Disk): Promise<Joined | undefined> {
   try {
-    await file.write(new ByteWriter(body.length + 4).u32(crc32c(body)).raw(body).finish(), 0);
-    await file.sync();
-  } finally {
-    file.close();
-  }
-  await disk.rename(`${FILE}.tmp`, FILE);
-  await disk.syncDir('');
-}
-
-async function readJoined(disk: Disk): Promise<Found | undefined> {
-  const size = disk.sizeOf(FILE);
-  if (size === undefined) return undefined;
-  const file = await disk.open(FILE, 'read');
-  try {
-    const bytes = new Uint8Array(size);
-    await file.read(bytes, 0);
-    const input = new ByteReader(bytes, FILE);
-    if (input.u32() !== crc32c(bytes.subarray(4))) throw new CodecError('its checksum is wrong');
-    return { self: input.u53(), description: decodeDescription(input.bytes()) };
+    return await readJoined(disk);
   } catch (error) {
     if (!(error instanceof CodecError)) throw error;
     throw new JoinError('JOINED_UNREADABLE',
-      `the file ${FILE} in the data directory, which says who this member is, cannot be read (${error.message}): put it back. ` +
+      `the file ${JOINED_FILE} in the data directory, which says who this member is, cannot be read (${error.message}): put it back. ` +
         'If it is lost, remove this member (kintsugi ctl member remove) and add a new one with an empty data directory');
-  } finally {
-    file.close();
   }
 }

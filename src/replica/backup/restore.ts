@@ -6,32 +6,22 @@
  *   - The whole backup is verified before anything is touched.
  *   - Keys, revisions, versions and the compact revision stay; the new cluster's settings are the
  *     old one's, because they shape tables. What belonged to the old members goes: who they were,
- *     what they proposed, what they raised alarms for. Ids are those of the flags, so that none of
- *     the old members can take part, nor one of the new in the old cluster.
- *   - The log's indexes go on from the backup's: system state is found by them. Its term is kept,
- *     too, and nobody has voted in it, so the first leader leads a higher one (R1).
+ *     what they proposed, what they raised alarms for (`founding.ts`). Ids are those of the flags,
+ *     so that none of the old members can take part, nor one of the new in the old cluster.
  *   - A mark lies in the directory from before the first byte until all is durable; a member does
  *     not begin while it is there (`start/unfinished-restore.ts`).
  */
 
-import { acquiring } from '../../base/acquiring.js';
 import { assert, must } from '../../base/assert.js';
 import type { Disk } from '../../base/disk.js';
 import type { Env } from '../../base/env.js';
 import type { NodeId, Revision } from '../../base/ids.js';
-import { SYSTEM_SPACE, type TreeWrite } from '../../storage/base/read-view.js';
-import { DEFAULT_TREE_SETTINGS, type TableFormat } from '../../storage/base/settings.js';
 import { rebuildTable } from '../../storage/table/rebuild-table.js';
 import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
-import { verifyTable } from '../../storage/table/verify-table.js';
-import { ManifestStore } from '../../storage/version/manifest-store.js';
 import type { Version } from '../../storage/version/version.js';
-import { HardStateStore } from '../hard-state/hard-state.js';
-import { SYSTEM_KEYS } from '../kv/system-keys.js';
-import { DurableLog } from '../log/durable-log.js';
 import { markRestore, restoreIsMarked, unmarkRestore } from '../start/unfinished-restore.js';
 import { BackupError } from './errors.js';
-import { MemtableTable } from './memtable-table.js';
+import { found, foundingVersion, refuseUnproven } from './founding.js';
 import type { OpenBackup } from './open-backup.js';
 
 export interface RestoreOptions {
@@ -75,7 +65,8 @@ export async function restore(options: RestoreOptions, onProgress?: (bytes: numb
     onProgress?.(table.bytes);
   }
   await disk.syncDir('tables');
-  await found(options, version);
+  const { clusterId, self, logSegmentBytes } = options;
+  await found(env, { clusterId, self, term: version.flushed.term, logSegmentBytes }, version);
   await disk.syncDir('');
   await unmarkRestore(disk);
   return { ...state, tables: version.list().length, bytes: version.list().reduce((sum, { bytes }) => sum + bytes, 0) };
@@ -105,93 +96,22 @@ async function copyTable({ disk, workers }: RestoreOptions['env'], backup: OpenB
   } finally {
     out.close();
   }
-  await refuseUnproven(disk, table, workers);
-}
-
-/** What was written is read back, past the caches where that is possible. */
-async function refuseUnproven(disk: Disk, table: TableMeta, workers: Env['workers']): Promise<void> {
-  const { faults } = await verifyTable(disk, tablePath(table.id), table, { pace: workers });
-  const [fault] = faults;
-  if (fault === undefined) return;
-  const damages = [{ file: tablePath(table.id), offset: fault.offset, length: fault.length, why: fault.why }];
-  throw new BackupError('DAMAGED', `what was restored does not read back: table ${table.id}, bytes from ${fault.offset}: ${fault.why}: replace this disk`, { damages });
+  await refuseUnproven({ disk, workers }, table);
 }
 
 /** The version that the new cluster begins with; its last table is written. */
-async function foundation(options: RestoreOptions): Promise<{ version: Version; state: Pick<Restored, 'revision' | 'compactRevision'> }> {
-  const { backup, bump, env } = options;
+async function foundation({ backup, bump, env }: RestoreOptions): Promise<{ version: Version; state: Pick<Restored, 'revision' | 'compactRevision'> }> {
   const old = backup.archive.version;
   const index = old.flushed.index + 1;
-  const { writes, format, state } = backup.withState(({ kv, settings }, tree) => {
-    const forgotten = [SYSTEM_KEYS.members, SYSTEM_KEYS.alarms].filter((key) => tree.current.get(SYSTEM_SPACE, key, index) !== undefined);
+  const { writes, format, state } = backup.withState((replicated) => {
+    const { kv, settings } = replicated;
     const revision = kv.revision + bump;
     return {
-      writes: [...kv.foundingState(index, bump), ...forgotten.map((key) => gone(index, key))],
+      writes: replicated.foundingWrites(index, bump),
       format: must(settings, 'a backup that verifies has settings').format,
       state: { revision, compactRevision: bump > 0 ? revision : kv.compactRevision },
     };
   });
-  const table = await writeTable(env, { writes, format, index, old });
-  const [first, ...others] = old.levels;
-  const levels = [[table, ...must(first, 'S2 a version has a level 0')], ...others];
-  const flushed = { index, term: old.flushed.term };
-  return { state, version: old.with({ levels, nextTableId: table.id + 1, flushed, last: flushed }) };
-}
-
-function gone(index: number, key: Uint8Array): TreeWrite {
-  return { space: SYSTEM_SPACE, key, revision: index, sub: 0, tombstone: true, liveDelta: 0, value: new Uint8Array(0) };
-}
-
-interface Founding {
-  readonly writes: readonly TreeWrite[];
-  readonly format: TableFormat;
-  readonly index: number;
-  readonly old: Version;
-}
-
-/** S2 Its bytes follow from the backup and the bump alone: the same on every member. */
-async function writeTable({ disk, workers }: RestoreOptions['env'], { writes, format, index, old }: Founding): Promise<TableMeta> {
-  const birth = { term: old.flushed.term, proposer: 0, sequence: index, ordinal: 0 };
-  const made = must(await MemtableTable.of({ writes, memtable: undefined, sequence: 0 }, birth, format, workers), 'S2 a new cluster has a state');
-  const table = { ...made.table, id: old.nextTableId };
-  const file = await disk.open(tablePath(table.id), 'create');
-  try {
-    let offset = 0;
-    for await (const bytes of made.bytes()) {
-      await file.write(bytes, offset);
-      offset += bytes.length;
-    }
-    await file.sync();
-  } finally {
-    file.close();
-  }
-  await refuseUnproven(disk, table, workers);
-  return table;
-}
-
-/** Manifest, log, and whose directory it is. */
-async function found({ env, clusterId, self, logSegmentBytes }: RestoreOptions, version: Version): Promise<void> {
-  const { disk, workers } = env;
-  const { index, term } = version.flushed;
-  await acquiring(async (keep) => {
-    const hardState = keep(await HardStateStore.open(disk));
-    const nothing = { vote: 0, incarnation: 0, manifestGeneration: 0, manifestDigest: '0'.repeat(32) };
-    await hardState.create({ ...nothing, term, clusterId, memberId: self });
-    const manifest = keep(await ManifestStore.open({
-      disk, workers, scheme: DEFAULT_TREE_SETTINGS.format.scheme,
-      commitGeneration: ({ generation, digest }) => hardState.update({ manifestGeneration: generation, manifestDigest: digest }),
-    }, undefined, version));
-    const { log } = keep(await openLog(env, logSegmentBytes));
-    await log.resetTo(index, term);
-    assert(log.firstIndex() === index + 1 && log.lastIndex() === index, `R3 the log of a new cluster begins after ${index}`);
-    assert(manifest.manifest === version, 'S2 what is durable is what was restored');
-    await log.close();
-    manifest.close();
-    await hardState.close();
-  });
-}
-
-async function openLog(env: RestoreOptions['env'], segmentBytes: number): Promise<{ log: DurableLog; close(): Promise<void> }> {
-  const { log } = await DurableLog.open(env, { segmentBytes });
-  return { log, close: () => log.close().catch(() => undefined) };
+  const version = await foundingVersion(env, { writes, format, index, term: old.flushed.term, tableId: old.nextTableId, old });
+  return { state, version };
 }

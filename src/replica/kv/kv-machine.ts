@@ -352,12 +352,12 @@ export class KvMachine {
 
   /**
    * The same for the first state of a new cluster, in which nobody has proposed anything. With a
-   * `bump` its revision is so much higher, and all before it is compacted.
+   * `bump` its revision is so much higher, and all before it is `compacted`; it may be without.
    */
-  foundingState(index: LogIndex, bump: number): TreeWrite[] {
+  foundingState(index: LogIndex, bump: number, compacted = bump > 0): TreeWrite[] {
     assert(!this.#applying && index >= this.#appliedIndex && bump >= 0, `S2 founded at ${index}, applied ${this.#appliedIndex}`);
     const revision = this.#revision + bump;
-    return stateWrites(index, revision, bump > 0 ? revision : this.#compacted, new AppliedIds());
+    return stateWrites(index, revision, compacted || bump > 0 ? revision : this.#compacted, new AppliedIds());
   }
 
   /**

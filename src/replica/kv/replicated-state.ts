@@ -4,8 +4,8 @@
  * everybody else reads. S2: at one applied index it is the same on every replica.
  */
 
-import { assert } from '../../base/assert.js';
-import { ByteReader, ByteWriter } from '../../base/bytes.js';
+import { assert, must } from '../../base/assert.js';
+import { ByteReader, ByteWriter, equalBytes, fromUtf8 } from '../../base/bytes.js';
 import type { ClusterVersion, LogIndex } from '../../base/ids.js';
 import { SYSTEM_SPACE, type ReadView, type TreeWrite } from '../../storage/base/read-view.js';
 import { readTreeSettings, writeTreeSettings, type TreeSettings } from '../../storage/base/settings.js';
@@ -19,7 +19,7 @@ import type { Membership } from '../state/membership.js';
 import { Alarms } from './alarms.js';
 import { KvMachine } from './kv-machine.js';
 import { SLICE_KEYS } from './pace.js';
-import { SYSTEM_KEYS, systemWrite } from './system-keys.js';
+import { SYSTEM_KEYS, systemKeysAtFounding, systemTombstone, systemWrite } from './system-keys.js';
 
 export class ReplicatedState {
   readonly newest: ClusterVersion;
@@ -115,6 +115,23 @@ export class ReplicatedState {
   sealWrites(index: LogIndex): TreeWrite[] {
     const writes = [...this.#kv.sealState(index), ...this.#settingsAsOf(index)];
     assert(writes.every(({ revision }) => revision === index), `S2 what is sealed at ${index} is found again as of it`);
+    return writes;
+  }
+
+  /**
+   * The first state of a new cluster, as of the entry after all that was applied: each system key
+   * as its word says (`system-keys.ts`). `bump`: how much higher the revision becomes; above 0, all
+   * before is compacted then. `compacted`: all before is, in any case.
+   */
+  foundingWrites(index: LogIndex, bump: number, compacted = false): TreeWrite[] {
+    const sealed = this.sealWrites(index);
+    const renewed = this.#kv.foundingState(index, bump, compacted);
+    const writes: TreeWrite[] = [];
+    for (const { key, word } of systemKeysAtFounding()) {
+      const write = (word === 'renewed' ? renewed : sealed).find((one) => equalBytes(one.key, key));
+      if (word !== 'forgotten') writes.push(must(write, `S2 ${fromUtf8(key)} is part of a state with settings`));
+      else if (write ?? this.#tree.current.get(SYSTEM_SPACE, key, index)) writes.push(systemTombstone(index, key));
+    }
     return writes;
   }
 

@@ -18,12 +18,40 @@ export const SYSTEM_KEYS = {
   cluster: utf8('meta/cluster'),
   /** The version of the cluster. */
   version: utf8('meta/version'),
-  /** These two do not outlive a restore: a tombstone then says that there is nothing. */
   members: utf8('meta/members'),
   alarms: utf8('meta/alarms'),
 } as const;
 
+/**
+ * What becomes of it where a new cluster is founded on the state of another:
+ *
+ *   kept        the keys and tables that stay are to be understood by it
+ *   renewed     written anew, without what belonged to the old members
+ *   forgotten   it belonged to them alone; a tombstone says that there is nothing
+ */
+type AtFounding = 'kept' | 'renewed' | 'forgotten';
+
+/** Every key has its word: one that is added without does not compile. */
+const AT_FOUNDING: Readonly<Record<keyof typeof SYSTEM_KEYS, AtFounding>> = {
+  kv: 'renewed',
+  appliedIds: 'renewed',
+  cluster: 'kept',
+  version: 'kept',
+  members: 'forgotten',
+  alarms: 'forgotten',
+};
+
+/** All system keys, each with its word. */
+export function* systemKeysAtFounding(): Generator<{ readonly key: Uint8Array; readonly word: AtFounding }> {
+  for (const name of Object.keys(SYSTEM_KEYS) as (keyof typeof SYSTEM_KEYS)[]) yield { key: SYSTEM_KEYS[name], word: AT_FOUNDING[name] };
+}
+
 /** One system key as of `index`. */
 export function systemWrite(index: LogIndex, key: Uint8Array, value: Uint8Array): TreeWrite {
   return { space: SYSTEM_SPACE, key, revision: index, sub: 0, tombstone: false, liveDelta: 0, value };
+}
+
+/** From `index` on there is no such key. */
+export function systemTombstone(index: LogIndex, key: Uint8Array): TreeWrite {
+  return { space: SYSTEM_SPACE, key, revision: index, sub: 0, tombstone: true, liveDelta: 0, value: new Uint8Array(0) };
 }
