@@ -1,5 +1,6 @@
 /**
- * A canary is a bug that was put in on purpose, to see that the simulator finds it. It lives here,
+ * A canary is a bug that was put in on purpose, to see that the simulator finds it; a mutant is one
+ * that a test of the sources must find. It lives here,
  * as a change of the sources, and nowhere else: no switch of any kind is in the code that ships. A
  * change that no longer fits the sources exactly once is an error, so that a canary cannot die
  * unnoticed.
@@ -15,15 +16,31 @@ export interface Edit {
   readonly replace: string;
 }
 
-export interface Canary {
+/** A bug, put in. */
+export interface Planted {
   /** Words with hyphens. */
   readonly name: string;
   /** One sentence: what the damaged store does. */
   readonly what: string;
   /** Id of the invariant that no longer holds, as in INVARIANTS.md. */
   readonly breaks: string;
-  readonly profile: FaultProfile;
   readonly edits: readonly Edit[];
+}
+
+/** One that a test finds: what a run of the simulator meets too seldom, or cannot tell. */
+export interface Mutant extends Planted {
+  readonly killedBy: NamedTest;
+}
+
+export interface NamedTest {
+  /** Below src/. */
+  readonly file: string;
+  /** A part of its title, or all of it. */
+  readonly title: string;
+}
+
+export interface Canary extends Planted {
+  readonly profile: FaultProfile;
   /** One of them must be what finds it. Default: any check. */
   readonly expectedChecks?: readonly string[];
   /**
@@ -41,7 +58,7 @@ export class CanaryError extends Error {
  * The source of one file after the canary's edits. Throws CanaryError unless each fits exactly
  * once.
  */
-export function edited(canary: Canary, file: string, source: string): string {
+export function edited(canary: Planted, file: string, source: string): string {
   const edits = canary.edits.filter((edit) => edit.file === file).map((edit) => ({ ...edit, at: placeOf(canary, edit, source) }));
   edits.sort((a, b) => a.at - b.at);
   let out = '';
@@ -54,7 +71,7 @@ export function edited(canary: Canary, file: string, source: string): string {
   return out + source.slice(from);
 }
 
-function placeOf(canary: Canary, edit: Edit, source: string): number {
+function placeOf(canary: Planted, edit: Edit, source: string): number {
   const at = source.indexOf(edit.find);
   const where = `canary ${canary.name}: src/${edit.file}`;
   if (at < 0) throw new CanaryError(`${where} no longer has\n${edit.find}`);
@@ -63,6 +80,6 @@ function placeOf(canary: Canary, edit: Edit, source: string): number {
 }
 
 /** Files that a canary changes, without repetitions. */
-export function filesOf(canary: Canary): readonly string[] {
+export function filesOf(canary: Planted): readonly string[] {
   return [...new Set(canary.edits.map((edit) => edit.file))];
 }

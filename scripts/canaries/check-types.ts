@@ -5,18 +5,18 @@
 
 import { join } from 'node:path';
 import ts from 'typescript';
-import { CanaryError, edited, filesOf, type Canary } from './canary.js';
+import { CanaryError, edited, filesOf, type Planted } from './canary.js';
 import { compilerOptions, ROOT, sourceOf } from './mutant.js';
 
 interface Batch {
-  readonly canaries: Canary[];
+  readonly canaries: Planted[];
   /** By absolute path. */
   readonly sources: Map<string, string>;
 }
 
 const pathOf = (file: string): string => join(ROOT, 'src', file);
 
-function batches(canaries: readonly Canary[]): Batch[] {
+function batches(canaries: readonly Planted[]): Batch[] {
   const out: Batch[] = [];
   for (const canary of canaries) {
     const files = filesOf(canary);
@@ -32,7 +32,7 @@ function batches(canaries: readonly Canary[]): Batch[] {
  * What is wrong, with the names of the canaries; empty: nothing. Throws CanaryError for an edit
  * that does not fit.
  */
-export function typeErrors(canaries: readonly Canary[]): string[] {
+export function typeErrors(canaries: readonly Planted[]): string[] {
   const options = { ...compilerOptions(), noEmit: true, incremental: false };
   const host = ts.createCompilerHost(options);
   const read = host.getSourceFile.bind(host);

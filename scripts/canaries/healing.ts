@@ -156,6 +156,20 @@ export const HEALING: readonly Canary[] = [
     ],
   },
   {
+    name: 'hints-not-resent',
+    what: 'A hint is sent once to each leader: if the message is lost, this one never hears of it.',
+    breaks: 'H2',
+    profile: 'table',
+    expectedChecks: ['hints reach the leader', 'a healed cluster comes to rest'],
+    edits: [
+      {
+        file: 'healing/hints/hint-forwarder.ts',
+        find: '    this.#schedule(round.again ? GATHER_MS : this.#resendMs);',
+        replace: '    if (round.again || this.#resendMs < GATHER_MS) this.#schedule(GATHER_MS);',
+      },
+    ],
+  },
+  {
     name: 'hints-not-durable',
     what: 'A hint is kept in memory alone: a restart of its node forgets the fault.',
     breaks: 'H2',

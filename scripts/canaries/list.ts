@@ -1,10 +1,15 @@
-/** All canaries. */
+/** All canaries, and all mutants. */
 
-import type { Canary } from './canary.js';
+import type { Canary, Mutant } from './canary.js';
 import { CONSENSUS } from './consensus.js';
 import { HEALING } from './healing.js';
 import { LOG } from './log.js';
 import { LOG_RECOVERY } from './log-recovery.js';
+import { MUTANTS_OF_HEALING } from './mutants-of-healing.js';
+import { MUTANTS_OF_REPLICA } from './mutants-of-replica.js';
+import { MUTANTS_OF_STORAGE } from './mutants-of-storage.js';
 import { TABLES } from './tables.js';
 
 export const CANARIES: readonly Canary[] = [...CONSENSUS, ...LOG, ...LOG_RECOVERY, ...TABLES, ...HEALING];
+
+export const MUTANTS: readonly Mutant[] = [...MUTANTS_OF_REPLICA, ...MUTANTS_OF_STORAGE, ...MUTANTS_OF_HEALING];

@@ -1,25 +1,27 @@
 /**
- * `npm run sim:canaries`: bugs put in on purpose, each found again at its recorded seed. `--hunt`:
- * found from scratch.
+ * `npm run sim:canaries`: bugs put in on purpose, each found again: a canary at its recorded seed, a
+ * mutant by the test that it names. `--hunt`: canaries, found from scratch.
  */
 
 import { availableParallelism } from 'node:os';
 import { ensureBuilt } from '../lib/ensure-built.mjs';
 import { Failure, flags, onExit, runMain, UsageError, whole } from '../lib/command.js';
 import { bad, dim, good, say, table } from '../lib/print.js';
-import { CanaryError, type Canary } from './canary.js';
+import { CanaryError, type Canary, type Mutant, type Planted } from './canary.js';
 import { typeErrors } from './check-types.js';
 import { hunt, type Hunted } from './hunt.js';
-import { CANARIES } from './list.js';
-import { buildDigest, dropCopies, makeMutant, makeSound } from './mutant.js';
+import { CANARIES, MUTANTS } from './list.js';
+import { buildDigest, dropCopies, makeMutant, makeSound, ROOT } from './mutant.js';
 import { finds, Runs, Slots } from './runs.js';
 import { State } from './state.js';
+import { makeSources, runTest } from './tested.js';
 
 const HELP = `
 usage: npm run sim:canaries [-- flags]
 
 Puts each bug of scripts/canaries/ into a copy of the built store and runs the simulator on it, at the seed that showed it before.
-The same seed must pass without the bug. Exit 1 if one is not found.
+The same seed must pass without the bug. Mutants are bugs that a named test must find: it runs on a copy of the sources with the bug, and
+without. Exit 1 if one is not found.
 
   --hunt           find them from scratch: seeds 1, 2, ... until one fails; goes on where it stopped (scripts/canaries/state.json)
   --again          with --hunt: also those that were found with this build
@@ -61,18 +63,22 @@ function flagsOfThis() {
   });
 }
 
-function chosen(): readonly Canary[] {
+interface Chosen {
+  readonly canaries: readonly Canary[];
+  readonly mutants: readonly Mutant[];
+}
+
+function chosen(): Chosen {
   const { only } = values;
-  if (only === undefined) return CANARIES;
-  return only.map((name) => {
-    const canary = CANARIES.find((each) => each.name === name);
-    if (canary === undefined) throw new UsageError(`no canary is called ${name}; see --list`);
-    return canary;
-  });
+  if (only === undefined) return { canaries: CANARIES, mutants: MUTANTS };
+  const unknown = only.find((name) => ![...CANARIES, ...MUTANTS].some((each) => each.name === name));
+  if (unknown !== undefined) throw new UsageError(`no canary or mutant is called ${unknown}; see --list`);
+  const isWanted = ({ name }: Planted): boolean => only.includes(name);
+  return { canaries: CANARIES.filter(isWanted), mutants: MUTANTS.filter(isWanted) };
 }
 
 interface Row {
-  readonly canary: Canary;
+  readonly planted: Canary | Mutant;
   readonly seed: number | undefined;
   readonly check: string;
   readonly seconds: number | undefined;
@@ -83,14 +89,14 @@ interface Row {
  * Runs `work` for each, no more at a time than there are jobs. A canary that cannot be made or run
  * is its own failure.
  */
-async function each<T>(
-  canaries: readonly Canary[], jobs: number, work: (canary: Canary) => Promise<T>, failed: (canary: Canary, why: string) => T,
+async function each<P extends Planted, T>(
+  planted: readonly P[], jobs: number, work: (one: P) => Promise<T>, failed: (one: P, why: string) => T,
 ): Promise<T[]> {
   const slots = new Slots(jobs);
-  return Promise.all(canaries.map((canary) => slots.use(() => work(canary).catch((error: unknown) => {
+  return Promise.all(planted.map((one) => slots.use(() => work(one).catch((error: unknown) => {
     if (!(error instanceof CanaryError)) throw error;
     say(bad(error.message));
-    return failed(canary, error.message);
+    return failed(one, error.message);
   }))));
 }
 
@@ -130,7 +136,7 @@ async function again(canary: Canary, seed: number, dist: string, slots: Slots, s
   return withRuns(dist, slots, 1, async (mutant) => {
     const outcome = await mutant.run(seed, canary.profile);
     const { first, wallMs } = outcome;
-    const row = { canary, seed, seconds: wallMs / 1000 };
+    const row = { planted: canary, seed, seconds: wallMs / 1000 };
     if (first === undefined) return { ...row, check: 'passed', ok: false };
     if (!finds(canary, outcome)) return { ...row, check: `found by ${first.check} instead`, ok: false };
     const control = await sound.once(seed, canary.profile);
@@ -140,30 +146,52 @@ async function again(canary: Canary, seed: number, dist: string, slots: Slots, s
   });
 }
 
+/** By its test, with the bug and without. */
+async function tested(mutant: Mutant): Promise<Row> {
+  const { failed, why, wallMs } = await runTest(mutant.killedBy, makeSources(mutant));
+  const row = { planted: mutant, seed: undefined, seconds: wallMs / 1000 };
+  if (failed === 0) return { ...row, check: `survives ${mutant.killedBy.file}`, ok: false };
+  const control = await runTest(mutant.killedBy, ROOT);
+  if (control.failed > 0) return { ...row, check: `also without it: ${control.why.slice(0, CHECK_CHARS)}`, ok: false };
+  return { ...row, check: mutant.killedBy.file, ok: true };
+}
+
+const CHECK_CHARS = 80;
+
+function isKnown({ planted }: Row): boolean {
+  return 'knownFailure' in planted && planted.knownFailure !== undefined;
+}
+
 function print(rows: readonly Row[]): void {
-  const cells = rows.map(({ canary, seed, check, seconds, ok }) => [
-    canary.name, canary.breaks, canary.profile, seed === undefined ? '-' : String(seed), check,
-    seconds === undefined ? '-' : seconds.toFixed(1), ok ? good('found') : canary.knownFailure === undefined ? bad('NOT FOUND') : dim('known'),
+  const cells = rows.map((row) => [
+    row.planted.name, row.planted.breaks, 'profile' in row.planted ? row.planted.profile : 'test', row.seed === undefined ? '-' : String(row.seed), row.check,
+    row.seconds === undefined ? '-' : row.seconds.toFixed(1), row.ok ? good('found') : isKnown(row) ? dim('known') : bad('NOT FOUND'),
   ]);
-  console.log(table(['canary', 'breaks', 'profile', 'seed', 'check that found it', 'seconds', ''], cells));
+  console.log(table(['canary', 'breaks', 'profile', 'seed', 'check or test that found it', 'seconds', ''], cells));
   const found = rows.filter((row) => row.ok).length;
-  const known = rows.filter((row) => !row.ok && row.canary.knownFailure !== undefined).length;
+  const known = rows.filter((row) => !row.ok && isKnown(row)).length;
   console.log(`${found} of ${rows.length - known} found${known > 0 ? `, ${known} more are known not to be found yet` : ''}`);
 }
 
-async function replayAll(canaries: readonly Canary[], jobs: number): Promise<number> {
+async function replayAll({ canaries, mutants }: Chosen, jobs: number): Promise<number> {
+  const nothing = (planted: Canary | Mutant, why: string): Row =>
+    ({ planted, seed: undefined, check: why.split('\n')[0] ?? '', seconds: undefined, ok: false });
+  const rows = [...(canaries.length === 0 ? [] : await replay(canaries, jobs, nothing)), ...(await each(mutants, jobs, tested, nothing))];
+  print(rows);
+  return rows.every((row) => row.ok || isKnown(row)) ? 0 : 1;
+}
+
+async function replay(canaries: readonly Canary[], jobs: number, nothing: (canary: Canary, why: string) => Row): Promise<Row[]> {
   const state = new State(CANARIES);
   const slots = new Slots(jobs);
   const distOf = makeAll(canaries.filter(({ knownFailure }) => knownFailure === undefined));
-  const rows = await withRuns(makeSound(), slots, jobs, (sound) => each<Row>(canaries, jobs, async (canary) => {
+  return withRuns(makeSound(), slots, jobs, (sound) => each(canaries, jobs, async (canary) => {
     const seed = values.seed === undefined ? state.of(canary.name)?.foundAtSeed : whole(values.seed, 'seed', 0);
-    if (canary.knownFailure !== undefined) return { canary, seed: undefined, check: canary.knownFailure, seconds: undefined, ok: false };
+    if (canary.knownFailure !== undefined) return nothing(canary, canary.knownFailure);
     if (seed !== undefined && seed !== null) return again(canary, seed, distOf(canary), slots, sound);
     const tried = state.of(canary.name)?.seedsTried ?? 0;
-    return { canary, seed: undefined, check: tried === 0 ? 'not hunted yet' : `not in ${tried} seeds`, seconds: undefined, ok: false };
-  }, (canary, why) => ({ canary, seed: undefined, check: why.split('\n')[0] ?? '', seconds: undefined, ok: false })));
-  print(rows);
-  return rows.every((row) => row.ok || row.canary.knownFailure !== undefined) ? 0 : 1;
+    return nothing(canary, tried === 0 ? 'not hunted yet' : `not in ${tried} seeds`);
+  }, nothing));
 }
 
 /** True: nothing is to be hunted, the seed that is recorded shows it. */
@@ -184,7 +212,7 @@ async function huntAll(canaries: readonly Canary[], jobs: number): Promise<numbe
   const slots = new Slots(jobs);
   const wanted = canaries.filter(({ knownFailure }) => knownFailure === undefined);
   const distOf = makeAll(wanted);
-  const hunts = await withRuns(makeSound(), slots, jobs, (sound) => each<Hunted>(wanted, jobs, async (canary) =>
+  const hunts = await withRuns(makeSound(), slots, jobs, (sound) => each<Canary, Hunted>(wanted, jobs, async (canary) =>
     withRuns(distOf(canary), slots, jobs, async (mutant) => {
       if (await known(canary, state, build, mutant, sound)) {
         say(`${canary.name}: known from seed ${state.of(canary.name)?.foundAtSeed}`);
@@ -199,7 +227,7 @@ async function huntAll(canaries: readonly Canary[], jobs: number): Promise<numbe
     const last = state.of(canary.name);
     const seed = last?.foundAtSeed ?? undefined;
     const check = last?.check ?? `not in ${last?.seedsTried ?? 0} seeds`;
-    return { canary, seed, check, seconds: found === undefined ? undefined : found.wallMs / 1000, ok: seed !== undefined };
+    return { planted: canary, seed, check, seconds: found === undefined ? undefined : found.wallMs / 1000, ok: seed !== undefined };
   });
   print(rows);
   const bugs = [...new Set(hunts.flatMap(({ canary, productBugs }) => productBugs.map((seed) => `${seed} (${canary.profile})`)))];
@@ -208,19 +236,22 @@ async function huntAll(canaries: readonly Canary[], jobs: number): Promise<numbe
 }
 
 await runMain(HELP, async () => {
-  const canaries = chosen();
+  const { canaries, mutants } = chosen();
   const jobs = whole(values.jobs, 'jobs', 1);
   if (values.list) {
-    console.log(table(['canary', 'breaks', 'profile', 'what'], canaries.map(({ name, breaks, profile, what }) => [name, breaks, profile, what])));
+    console.log(table(['canary', 'breaks', 'profile', 'what'], [
+      ...canaries.map(({ name, breaks, profile, what }) => [name, breaks, profile, what]),
+      ...mutants.map(({ name, breaks, what }) => [name, breaks, 'test', what]),
+    ]));
     return 0;
   }
   if (values.check) {
-    const errors = typeErrors(canaries);
+    const errors = typeErrors([...canaries, ...mutants]);
     for (const error of errors) console.error(bad(error));
-    console.log(`${canaries.length} canaries, ${errors.length} type errors`);
+    console.log(`${canaries.length} canaries and ${mutants.length} mutants, ${errors.length} type errors`);
     return errors.length === 0 ? 0 : 1;
   }
-  if (!values['no-build']) ensureBuilt();
+  if (!values['no-build'] && canaries.length > 0) ensureBuilt();
   if (!values.keep) onExit(dropCopies);
-  return values.hunt ? huntAll(canaries, jobs) : replayAll(canaries, jobs);
+  return values.hunt ? huntAll(canaries, jobs) : replayAll({ canaries, mutants }, jobs);
 });

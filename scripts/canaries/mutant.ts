@@ -59,8 +59,13 @@ export function buildDigest(): string {
   return hash.digest('hex').slice(0, 16);
 }
 
+/** Of what was made for one of them, and no other. */
+export function copyDir(name: string): string {
+  return join(OUT, name);
+}
+
 function plainCopy(name: string): string {
-  const dir = join(OUT, name, 'dist');
+  const dir = join(copyDir(name), 'dist');
   rmSync(dir, { recursive: true, force: true });
   for (const file of builtFiles()) {
     mkdirSync(join(dir, file, '..'), { recursive: true });

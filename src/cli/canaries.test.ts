@@ -5,10 +5,12 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { edited, filesOf, type Canary } from '../../scripts/canaries/canary.js';
+import { edited, filesOf, type Canary, type Planted } from '../../scripts/canaries/canary.js';
 import { typeErrors } from '../../scripts/canaries/check-types.js';
-import { CANARIES } from '../../scripts/canaries/list.js';
+import { CANARIES, MUTANTS } from '../../scripts/canaries/list.js';
 import { compilerOptions, sourceOf, transpiled } from '../../scripts/canaries/mutant.js';
+
+const ALL: readonly Planted[] = [...CANARIES, ...MUTANTS];
 
 function canaryWith(edits: Canary['edits']): Canary {
   return { name: 'bird', what: 'sings', breaks: 'S1', profile: 'table', edits };
@@ -17,8 +19,8 @@ function canaryWith(edits: Canary['edits']): Canary {
 describe('canaries', function () {
   it('have names of their own, break an invariant that is defined, and number at least fifteen', () => {
     const invariants = readFileSync('INVARIANTS.md', 'utf8');
-    assert.equal(new Set(CANARIES.map(({ name }) => name)).size, CANARIES.length);
-    for (const { name, breaks, edits, what } of CANARIES) {
+    assert.equal(new Set(ALL.map(({ name }) => name)).size, ALL.length);
+    for (const { name, breaks, edits, what } of ALL) {
       assert.match(name, /^[a-z]+(-[a-z]+)+$/);
       assert.ok(invariants.includes(`| **${breaks}** |`), `${name} breaks ${breaks}`);
       assert.ok(edits.length > 0 && what.endsWith('.'), name);
@@ -26,9 +28,16 @@ describe('canaries', function () {
     assert.ok(CANARIES.filter(({ knownFailure }) => knownFailure === undefined).length >= 15);
   });
 
+  it('that are mutants name a test that is there, once', () => {
+    for (const { name, killedBy } of MUTANTS) {
+      const titles = readFileSync(`src/${killedBy.file}`, 'utf8').split(/\bit\(/).slice(1).map((text) => text.slice(0, 300));
+      assert.equal(titles.filter((text) => text.includes(killedBy.title)).length, 1, `${name}: ${killedBy.file} has "${killedBy.title}"`);
+    }
+  });
+
   it('apply exactly once to the present sources and change what they compile to', () => {
     const options = compilerOptions();
-    for (const canary of CANARIES) {
+    for (const canary of ALL) {
       for (const file of filesOf(canary)) {
         const source = sourceOf(file);
         const mutated = transpiled(file, edited(canary, file, source), options);
@@ -39,7 +48,7 @@ describe('canaries', function () {
 
   it('type-check', function () {
     this.timeout(120_000);
-    assert.deepEqual(typeErrors(CANARIES), []);
+    assert.deepEqual(typeErrors(ALL), []);
   });
 
   it('a change that no longer fits, fits twice or overlaps another is an error that names its canary', () => {

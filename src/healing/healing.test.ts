@@ -34,6 +34,22 @@ describe('healing', () => {
     assert.equal(world.node(2).healing.counters.healsApplied, 1);
   });
 
+  it('H1 a fault that a read met before there was a replica is confirmed once there is one', async () => {
+    const [meta] = (await world.start()) as [TableMeta];
+    const region = (await layout(meta)).data[0];
+    assert.ok(region);
+    const node = world.node(2);
+    await node.crash();
+    world.leader = 0;
+    rot(node.disk, tablePath(1), region.offset + 200);
+    const starting = node.start();
+    // As the state machine does, which reads its tables before anything else is there.
+    node.healing.faults.corrected(meta, region, 'by its parity');
+    await starting;
+    await node.healing.quiet();
+    assert.deepEqual(node.healing.hints().map(({ tableId, kind }) => [tableId, kind]), [[1, 'corrected']]);
+  });
+
   it('H1 a scrub finds rot that is in parity only, and after the heal it finds nothing', async () => {
     const [meta] = (await world.start()) as [TableMeta];
     const { data } = await layout(meta);

@@ -99,6 +99,26 @@ describe('hints and scrubs of three nodes', () => {
     assert.deepEqual(node.events.filter((event) => event.type === 'heal-applied').length, 1);
   });
 
+  it('H1 a fault that a scrub reads once and not again is no hint', async () => {
+    const [meta] = (await world.start()) as [TableMeta];
+    world.leader = 0;
+    const node = world.node(2);
+    const at = ((await layout(meta)).data[0]?.offset ?? 0) + 200;
+    const { disk } = node;
+    const read = disk.readDirect.bind(disk);
+    let misread = 1;
+    disk.readDirect = async (path, offset, length) => {
+      const got = await read(path, offset, length);
+      if (path === tablePath(1) && offset <= at && at < offset + got.bytes.length && misread-- > 0) {
+        got.bytes[at - offset] = (got.bytes[at - offset] as number) ^ 1;
+      }
+      return got;
+    };
+    const report = await node.healing.scrub(() => undefined);
+    assert.ok(misread < 0, 'it was read twice');
+    assert.deepEqual([report.faults, node.healing.hints().length], [0, 0]);
+  });
+
   it('H2 a damaged hints file counts as empty, with a warning, and a scrub finds its faults again', async () => {
     const [meta] = (await world.start()) as [TableMeta];
     world.leader = 0;

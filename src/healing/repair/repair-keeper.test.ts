@@ -5,7 +5,7 @@ import { codeOf } from '../../base/errors.js';
 import { StorageError } from '../../storage/base/errors.js';
 import type { Region } from '../../storage/table/block-faults.js';
 import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
-import { REPAIRS_DIR } from './repair-store.js';
+import { REPAIRS_DIR, RepairStore } from './repair-store.js';
 import { regionsOf, rot, World, type TestNode } from '../testing/world.js';
 
 async function kept(node: TestNode): Promise<readonly string[]> {
@@ -73,6 +73,14 @@ describe('repairs', () => {
     assert.deepEqual(node.healing.hints().map((hint) => hint.tableId), [heir.id]);
     await world.until('healed again', () => world.log.length > 1 && world.healed());
     for (const each of world.nodes) await untilKept(each, 0);
+  });
+
+  it('S4 a repair is kept in memory of its own: the message that it came in is used again', async () => {
+    const store = new RepairStore(world.node(1).env);
+    const frame = Uint8Array.of(1, 2, 3);
+    await store.put('a'.repeat(32), 4096, frame);
+    frame.fill(9);
+    assert.deepEqual(store.get('a'.repeat(32), 4096), Uint8Array.of(1, 2, 3));
   });
 
   it('H1 a repair goes when its fault turns out to be transient, also when it comes after that', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import { KnownTables } from '../base/known-tables.js';
-import { manifestOf, readFile, World, writeFile } from '../testing/world.js';
+import { manifestOf, readFile, rot, World, writeFile } from '../testing/world.js';
 import { copyPath, TableCopies, type CopySources } from './table-copies.js';
 
 describe('verbatim copies', () => {
@@ -82,6 +82,37 @@ describe('verbatim copies', () => {
     await copies.make(meta);
     await copies.retain(known);
     assert.deepEqual([made, copies.empty, disk.sizeOf(copyPath(meta.id))], [2, true, undefined], 'nobody waits for this one');
+    await world.stop();
+  });
+
+  it('H5 a copy that waited is proven again, and made anew if it went bad meanwhile', async () => {
+    const world = new World();
+    const [meta] = await world.start();
+    assert.ok(meta);
+    const good = world.files.get(meta.id) as Uint8Array;
+    const disk = new MemoryDisk();
+    await disk.mkdir('tables');
+    let made = 0;
+    const fetcher = {
+      fetchTable: (_meta: unknown, path: string) => {
+        made++;
+        return writeFile(disk, path, good);
+      },
+      fetchBlock: () => Promise.resolve({ kind: 'unknown', why: 'nobody is there' }),
+    };
+    const copies = new TableCopies({
+      env: { disk, events: { emit: () => undefined }, workers: { breathe: () => undefined } }, repairs: { get: () => undefined },
+      context: { fetcher, membership: { peers: [] } }, token: { cancelled: false },
+    } as unknown as CopySources);
+    const install = (): Promise<void> => copies.use(meta, ({ path }) => disk.rename(path, 'tables/new'));
+    await copies.make(meta);
+    await install();
+    assert.equal(made, 1, 'one that is good is not made again');
+    await copies.make(meta);
+    rot(disk, copyPath(meta.id), meta.bytes >> 1);
+    await install();
+    assert.equal(made, 3);
+    assert.deepEqual(await readFile(disk, 'tables/new'), good);
     await world.stop();
   });
 

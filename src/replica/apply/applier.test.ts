@@ -35,6 +35,9 @@ class Bench {
   warnings = 0;
   /** The log has entries as they were proposed. */
   onDisk = true;
+  /** A client waits for its proposal, which was applied before. */
+  duplicate = false;
+  readonly refusals: unknown[] = [];
   #mended: (() => void)[] = [];
   readonly applier: Applier;
 
@@ -43,7 +46,7 @@ class Bench {
       tryApplyFast: (index: number) => {
         if (this.broken || index === this.brokenAt) throw new StorageError('BLOCK_UNREADABLE', 'bad', {});
         this.done.push(index);
-        return { kind: 'done', response: undefined };
+        return { kind: this.duplicate ? 'duplicate' : 'done', response: undefined };
       },
       apply: function* (this: { tryApplyFast: (index: number) => unknown }, index: number) {
         return this.tryApplyFast(index);
@@ -64,7 +67,9 @@ class Bench {
       {
         env, log, mender: { seek: () => undefined }, life: this.member.life, membership: this.member.membership,
         state: { kv, newest: 1, alarms: new Alarms() } as unknown as ReplicatedState, progress: { applied },
-        proposals: { waitsFor: () => false } as unknown as Proposals, machine: { apply: () => undefined },
+        proposals: {
+          waitsFor: () => this.duplicate, refused: (_id: unknown, error: unknown) => this.refusals.push(codeOf(error)),
+        } as unknown as Proposals, machine: { apply: () => undefined },
         healing: { repair: () => new Promise<void>((resolve) => this.#mended.push(resolve)) },
       },
       { unrepaired: () => undefined },
@@ -191,6 +196,33 @@ describe('applying', () => {
       assert.deepEqual(bench.done, [2, 3, 4, 5, 6].filter((index) => index > from));
       assert.deepEqual(bench.failures, []);
     }
+  });
+
+  it('D1 who still waits for a proposal that was applied before is told that its outcome is unknown', async () => {
+    // As after a version of a peer's with the first entry of it: what that answered is not known.
+    const bench = new Bench();
+    bench.duplicate = true;
+    bench.applier.enqueue([entryAt(1)]);
+    await turn();
+    assert.deepEqual([bench.done, bench.refusals], [[1], ['TIMEOUT']]);
+  });
+
+  it('R3 what comes while some before it is left in the log waits there, too, though the queue has room again', async () => {
+    const bench = new Bench();
+    bench.broken = true;
+    for (let at = 1; at <= 20_000; at += 1_000) bench.applier.enqueue(Array.from({ length: 1_000 }, (_, i) => entryAt(at + i)));
+    await turn();
+    bench.broken = false;
+    // In the middle of what was read from the log again.
+    bench.brokenAt = 17_000;
+    await bench.mend();
+    while (bench.applier.index < 16_999) await turn();
+    bench.applier.enqueue([entryAt(20_001)]);
+    bench.brokenAt = 0;
+    await bench.mend();
+    while (bench.applier.backlog > 0 && bench.failures.length === 0) await turn();
+    assert.deepEqual(bench.failures, []);
+    assert.deepEqual(bench.done, Array.from({ length: 20_001 }, (_, i) => i + 1));
   });
 
   it('S1 what does not fit into the queue while apply waits is read from the log again, in order', async () => {

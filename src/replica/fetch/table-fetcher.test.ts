@@ -191,6 +191,17 @@ describe('fetching tables', () => {
     assert.ok(broken.fetchedBytes - before < whole - 500_000, `${broken.fetchedBytes - before} of ${whole} came again`);
   });
 
+  it('H5 a write that did not arrive is caught when the file is read back, and nothing is left', async () => {
+    const read = own.readDirect.bind(own);
+    own.readDirect = async (path, offset, length) => {
+      const got = await read(path, offset, length);
+      if (path.endsWith('.tmp')) got.bytes[got.bytes.length >> 1] = (got.bytes[got.bytes.length >> 1] as number) ^ 1;
+      return got;
+    };
+    await assert.rejects(fetcher.fetchTable(meta, 'tables/x.tmp', { peers: [11, 12] }), (error) => codeOf(error) === 'DIGEST_MISMATCH');
+    assert.equal(own.sizeOf('tables/x.tmp'), undefined);
+  });
+
   it('H5 what lies at the destination under a second name is not written through', async () => {
     await put(own, 'tables/4.sst');
     await own.link('tables/4.sst', 'tables/x.tmp');

@@ -160,7 +160,7 @@ describe('ManifestStore', () => {
     }
     assert(names.length > 1, 'a rotation was crossed');
     for (let count = first; count <= disk.changes.length; count++) {
-      for (const unsynced of ['all', 'none', 'half'] as const) {
+      for (const unsynced of ['all', 'none', 'half', 'begun'] as const) {
         const name = names.filter((n) => n.at <= count).at(-1)?.name as ManifestName;
         const reached = durable.filter((d) => d.at <= count).length - 1;
         const after = new Host(await disk.crashAfter(count, unsynced), name);

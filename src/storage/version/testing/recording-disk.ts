@@ -11,6 +11,9 @@ type Change =
   | { readonly kind: 'write'; readonly path: string; readonly bytes: Uint8Array; readonly offset: number }
   | { readonly kind: 'sync'; readonly path: string };
 
+/** Of a write that a power loss cut off at once. */
+const BEGUN_BYTES = 64;
+
 export class RecordingDisk implements Disk {
   readonly #disk = new MemoryDisk();
   readonly changes: Change[] = [];
@@ -78,9 +81,9 @@ export class RecordingDisk implements Disk {
 
   /**
    * What a crash after the first `count` changes leaves. `unsynced`: what of the writes since a
-   * file's last sync is there: all, none, or all with the last one cut in half.
+   * file's last sync is there: all, none, half of each, or no more of each than its first bytes.
    */
-  async crashAfter(count: number, unsynced: 'all' | 'none' | 'half'): Promise<MemoryDisk> {
+  async crashAfter(count: number, unsynced: 'all' | 'none' | 'half' | 'begun'): Promise<MemoryDisk> {
     const disk = new MemoryDisk();
     await disk.mkdir('manifest');
     const happened = this.changes.slice(0, count);
@@ -91,7 +94,8 @@ export class RecordingDisk implements Disk {
       const synced = happened.slice(i).some((later) => later.kind === 'sync' && later.path === change.path);
       if (!synced && unsynced === 'none') continue;
       const file = disk.openSync(change.path, 'write');
-      const bytes = !synced && unsynced === 'half' ? change.bytes.subarray(0, change.bytes.length >> 1) : change.bytes;
+      const kept = synced || unsynced === 'all' ? change.bytes.length : unsynced === 'half' ? change.bytes.length >> 1 : BEGUN_BYTES;
+      const bytes = change.bytes.subarray(0, kept);
       file.writeSync(bytes, change.offset);
       file.close();
     }

@@ -1,0 +1,107 @@
+/** Mutants in the replica: its log, what it keeps, what it says to clients and peers. */
+
+import type { Mutant } from './canary.js';
+
+export const MUTANTS_OF_REPLICA: readonly Mutant[] = [
+  {
+    name: 'second-bootstrap-wins',
+    what: 'The last entry with settings counts, not the first: tables that were planned before differ from those that are planned after.',
+    breaks: 'S1',
+    killedBy: { file: 'replica/kv/replicated-state.test.ts', title: 'S1 the settings of the first bootstrap entry are the cluster' },
+    edits: [{ file: 'replica/kv/replicated-state.ts', find: 'this.#settings ??= settings;', replace: 'this.#settings = settings;' }],
+  },
+  {
+    name: 'silent-transfer-kept',
+    what: 'A transfer whose receiver is gone keeps its tables and the log for ever.',
+    breaks: 'S5',
+    killedBy: { file: 'replica/snapshot/snapshot-sender.test.ts', title: 'S5 what a snapshot names is kept from the moment it is made' },
+    edits: [
+      {
+        file: 'replica/snapshot/snapshot-sender.ts',
+        find: '} else if (now - transfer.lastSign > SILENCE_MS) {',
+        replace: '} else if (now < transfer.lastSign) {',
+      },
+    ],
+  },
+  {
+    name: 'enqueue-past-gap',
+    what: 'Entries go into the queue of apply although some before them were left in the log.',
+    breaks: 'R3',
+    killedBy: { file: 'replica/apply/applier.test.ts', title: 'R3 what comes while some before it is left in the log waits there, too' },
+    edits: [
+      {
+        file: 'replica/apply/applier.ts',
+        find: 'let whole = !this.#work.paused && this.#known === this.index + this.#queue.length;',
+        replace: 'let whole = !this.#work.paused;',
+      },
+      {
+        file: 'replica/apply/applier.ts',
+        find: "assert(entry.index === (this.#queue.last?.index ?? this.index) + 1, 'R3 an entry follows what is queued');",
+        replace: "assert(entry.index > 0, 'R3 an entry has an index');",
+      },
+      {
+        file: 'replica/apply/applier.ts',
+        find: "assert(entry.index === this.index + 1, 'R3 entries are applied in order');",
+        replace: "assert(entry.index > 0, 'R3 an entry has an index');",
+      },
+    ],
+  },
+  {
+    name: 'duplicate-told-definite',
+    what: 'A client whose proposal was applied by an entry that this member jumped over is told for certain that it was refused.',
+    breaks: 'D1',
+    killedBy: { file: 'replica/apply/applier.test.ts', title: 'D1 who still waits for a proposal that was applied before is told that its outcome is unknown' },
+    edits: [
+      {
+        file: 'replica/apply/applier.ts',
+        find: "proposals.refused(id, new EtcdError('TIMEOUT'));",
+        replace: "proposals.refused(id, new EtcdError('TOO_MANY_REQUESTS'));",
+      },
+    ],
+  },
+  {
+    name: 'fetch-not-proved',
+    what: 'A table that came from peers is not read back: a write that was lost on its way to the disk lies there as if it had arrived.',
+    breaks: 'S6',
+    killedBy: { file: 'replica/fetch/table-fetcher.test.ts', title: 'H5 a write that did not arrive is caught when the file is read back' },
+    edits: [{ file: 'replica/fetch/table-fetcher.ts', find: '      await this.#prove(meta, path, options);\n', replace: '      if (path === meta.fileDigest) await this.#prove(meta, path, options);\n' }],
+  },
+  {
+    name: 'refused-transaction-not-remembered',
+    what: 'A transaction that was refused at apply is carried out when its proposal comes again.',
+    breaks: 'D1',
+    killedBy: { file: 'replica/kv/kv-machine.test.ts', title: 'D1 a refused transaction is not tried again either' },
+    edits: [
+      {
+        file: 'replica/kv/kv-machine.ts',
+        find: "        this.#finish(index, id);\n        return { kind: 'refused', error };\n      }\n      yield* this.#publish",
+        replace: "        this.#finish(index, undefined);\n        return { kind: 'refused', error };\n      }\n      yield* this.#publish",
+      },
+    ],
+  },
+  {
+    name: 'previous-term-not-compared',
+    what: 'A batch follows whatever entry has the index before it: one that was replaced, by a batch that is lost, counts as good.',
+    breaks: 'R3',
+    killedBy: { file: 'replica/log/durable-log.damage.test.ts', title: 'R3 R6 an entry is not taken for the one that replaced it and is lost' },
+    edits: [
+      {
+        file: 'replica/log/resolve.ts',
+        find: 'if (before > table.lastIndex || table.term(before) !== batch.previousTerm) {',
+        replace: 'if (before > table.lastIndex) {',
+      },
+      {
+        file: 'replica/log/resolve.ts',
+        find: 'assert(table.lastIndex === before && table.term(before) === batch.previousTerm,',
+        replace: 'assert(table.lastIndex === before,',
+      },
+    ],
+  },
+  {
+    name: 'hard-state-damage-adds-up',
+    what: 'A start leaves damaged copies of the hard state as they are, until too few are left.',
+    breaks: 'R5',
+    killedBy: { file: 'replica/hard-state/hard-state.test.ts', title: 'R5 damage to any two slots is survived and mended' },
+    edits: [{ file: 'replica/hard-state/hard-state.ts', find: '    if (whole) return;\n', replace: '    if (whole || record.sequence > 0) return;\n' }],
+  },
+];
