@@ -1,6 +1,6 @@
 /**
- * `npm run sim:canaries`: bugs put in on purpose, each found again: a canary at its recorded seed, a
- * mutant by the test that it names. `--hunt`: canaries, found from scratch.
+ * `npm run sim:canaries`: bugs put in on purpose, each found again: a canary at its recorded seed,
+ * a mutant by the test that it names. `--hunt`: canaries, found from scratch.
  */
 
 import { availableParallelism } from 'node:os';
@@ -148,7 +148,7 @@ async function again(canary: Canary, seed: number, dist: string, slots: Slots, s
 
 /** By its test, with the bug and without. */
 async function tested(mutant: Mutant): Promise<Row> {
-  const { failed, why, wallMs } = await runTest(mutant.killedBy, makeSources(mutant));
+  const { failed, wallMs } = await runTest(mutant.killedBy, makeSources(mutant));
   const row = { planted: mutant, seed: undefined, seconds: wallMs / 1000 };
   if (failed === 0) return { ...row, check: `survives ${mutant.killedBy.file}`, ok: false };
   const control = await runTest(mutant.killedBy, ROOT);
