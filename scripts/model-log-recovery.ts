@@ -2,10 +2,11 @@
  * `npm run model:log-recovery`: every state that three nodes with three entries can come to by
  * elections, appends, crashes and damage, while damaged logs are recovered by the functions that
  * ship. Exits 1 if an acknowledged entry can be lost, two entries be committed at one index, a
- * wrong one be taken, or a node wait although there is a copy of what it lost.
+ * wrong one be taken, or a node wait although there is a copy of what it lost. Takes a minute: 8.4
+ * million states, of which 1.4 million are not the same but for the names of the nodes.
  *
  *   --terms N            elections reach term N (2)
- *   --crashes N          crashes, each of which may leave any entries bad (2)
+ *   --crashes N          crashes, each of which may leave any entries bad (3)
  *   --quorum-lowered     a planted mistake: "do not have" counts from one voter less on
  */
 
@@ -16,7 +17,7 @@ import { RecoveryModel } from '../src/replica/log-recovery/testing/recovery-mode
 
 const { values } = parseArgs({
   options: {
-    terms: { type: 'string', default: '2' }, crashes: { type: 'string', default: '2' }, 'quorum-lowered': { type: 'boolean', default: false },
+    terms: { type: 'string', default: '2' }, crashes: { type: 'string', default: '3' }, 'quorum-lowered': { type: 'boolean', default: false },
   },
 });
 const model = new RecoveryModel({
@@ -29,13 +30,13 @@ for (;;) {
   const step = run.next();
   const now = performance.now();
   if (step.done) {
-    const { states, waiting, violation } = step.value;
+    const { states, unnamed, waiting, violation } = step.value;
     const seconds = Math.round((now - began) / 1000);
-    process.stdout.write(`${JSON.stringify({ states, waiting, violations: violation ? 1 : 0, ...(violation && { violation: violation.message }), seconds })}\n`);
+    process.stdout.write(`${JSON.stringify({ states, unnamed, waiting, violations: violation ? 1 : 0, ...(violation && { violation: violation.message }), seconds })}\n`);
     process.exitCode = violation ? 1 : 0;
     break;
   }
   if (now - said < 5_000) continue;
   said = now;
-  process.stderr.write(`${step.value.states} states, ${step.value.depth} steps deep\n`);
+  process.stderr.write(`${step.value.unnamed} states but for names, ${step.value.looked} looked at, ${step.value.depth} steps deep\n`);
 }

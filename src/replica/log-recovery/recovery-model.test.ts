@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { explore } from './testing/explore.js';
-import { RecoveryModel, Violation, type ModelOptions, type State } from './testing/recovery-model.js';
+import { RecoveryModel, Violation, type ModelOptions } from './testing/recovery-model.js';
+import type { State } from './testing/state.js';
 
 const SMALL: ModelOptions = { nodes: 3, entries: 2, terms: 2, crashes: 1, unknownTerms: true };
 
@@ -46,6 +47,23 @@ describe('the model of log recovery', () => {
     const lost = all({ ...SMALL, entries: 1, crashes: 2 });
     assert.equal(lost.violation?.message, undefined);
     assert.ok(lost.waiting > 0, 'some wait for what is lost everywhere');
+  });
+
+  it('counts the states that there are without names as often as there are with them', () => {
+    const options = { ...SMALL, entries: 1, crashes: 2 };
+    const model = new RecoveryModel(options);
+    const states = [model.initial()];
+    const seen = new Set(states.map(String));
+    for (const state of states) {
+      for (const after of model.next(state)) {
+        if (seen.has(String(after))) continue;
+        seen.add(String(after));
+        states.push(after);
+      }
+    }
+    const explored = all(options);
+    assert.equal(explored.states, states.length);
+    assert.ok(explored.unnamed < states.length / 5);
   });
 
   it('R6 a minority\'s "do not have" loses an acknowledged entry', function () {

@@ -1,47 +1,61 @@
 /**
- * Every state that the model can come to, each looked at once. States are told apart by 64 bits of
- * a hash; at ten million states the chance that two of them share one is one in four hundred
- * thousand.
+ * Every state that the model can come to, each looked at once. States that are the same but for the
+ * names of the nodes are one. They are told apart by all that they are made of, not by a hash.
  */
 
 import { assert } from '../../../base/assert.js';
-import { FOLLOWER, LEADER, RECOVERING, Violation, type RecoveryModel, type State } from './recovery-model.js';
+import { Packing } from './packing.js';
+import { Violation, type RecoveryModel } from './recovery-model.js';
+import { FOLLOWER, LEADER, RECOVERING, type State } from './state.js';
 
 export interface Explored {
+  /** That were reached. */
   readonly states: number;
-  /** States in which a damaged entry has no copy left, and is waited for. */
+  /** Of which these are not the same but for the names of the nodes. */
+  readonly unnamed: number;
+  /** Of those, the ones in which a damaged entry has no copy left, and is waited for. */
   readonly waiting: number;
   /** What must never be; undefined: it never was. */
   readonly violation: Violation | undefined;
 }
 
 export interface Progress {
-  readonly states: number;
+  /** Met so far but for names, and how many of them were looked at. */
+  readonly unnamed: number;
+  readonly looked: number;
   readonly depth: number;
 }
 
 export function* explore(model: RecoveryModel, limit = Infinity): Generator<Progress, Explored> {
-  const seen = new Seen();
-  let level = new Packed(model.initial().length);
-  level.push(model.initial());
-  seen.add(model.initial());
+  const packing = new Packing(model.options);
+  const met = new Met(packing.words);
+  const { states } = met;
+  const packed = new Uint32Array(packing.words);
+  let named = 0;
+  const meet = (state: State): void => {
+    const standsFor = packing.packed(state, packed);
+    if (met.add(packed)) named += standsFor;
+  };
   let waiting = 0;
   try {
-    for (let depth = 0; level.count > 0; depth++) {
-      const next = new Packed(level.width);
-      for (let n = 0; n < level.count && seen.count < limit; n++) {
-        const state = level.at(n);
-        if (waits(model, state)) waiting++;
-        for (const after of model.next(state)) if (seen.add(after)) next.push(after);
-        if (n % 50_000 === 49_999) yield { states: seen.count, depth };
+    meet(model.initial());
+    let depth = 0;
+    // All up to there are so many steps deep, or less.
+    let levelEnds = 1;
+    for (let n = 0; n < states.count && states.count < limit; n++) {
+      if (n === levelEnds) {
+        depth++;
+        levelEnds = states.count;
       }
-      level = next;
-      yield { states: seen.count, depth };
+      const state = packing.unpacked(states.at(n));
+      if (waits(model, state)) waiting++;
+      for (const after of model.next(state)) meet(after);
+      if (n % 50_000 === 49_999) yield { unnamed: states.count, looked: n + 1, depth };
     }
-    return { states: seen.count, waiting, violation: undefined };
+    return { states: named, unnamed: states.count, waiting, violation: undefined };
   } catch (error) {
     if (!(error instanceof Violation)) throw error;
-    return { states: seen.count, waiting, violation: error };
+    return { states: named, unnamed: states.count, waiting, violation: error };
   }
 }
 
@@ -99,69 +113,82 @@ function holesOf(model: RecoveryModel, s: State, i: number): number[] {
   return holes;
 }
 
-/** States of one length, one behind the other. */
-class Packed {
-  readonly width: number;
+/** Packed states of one size, one behind the other. */
+class States {
+  readonly words: number;
   count = 0;
-  #bytes: Uint8Array;
+  #all: Uint32Array;
 
-  constructor(width: number) {
-    this.width = width;
-    this.#bytes = new Uint8Array(width * 1024);
+  constructor(words: number) {
+    this.words = words;
+    this.#all = new Uint32Array(words * 1024);
   }
 
-  at(n: number): State {
-    return this.#bytes.slice(n * this.width, (n + 1) * this.width);
+  /** A view, valid until the next push. */
+  at(n: number): Uint32Array {
+    return this.#all.subarray(n * this.words, (n + 1) * this.words);
   }
 
-  push(state: State): void {
-    const at = this.count++ * this.width;
-    if (at + this.width > this.#bytes.length) {
-      const grown = new Uint8Array(this.#bytes.length * 2);
-      grown.set(this.#bytes);
-      this.#bytes = grown;
+  push(state: Uint32Array): void {
+    const at = this.count++ * this.words;
+    if (at + this.words > this.#all.length) {
+      const grown = new Uint32Array(this.#all.length * 2);
+      grown.set(this.#all);
+      this.#all = grown;
     }
-    this.#bytes.set(state, at);
+    this.#all.set(state, at);
+  }
+
+  equals(n: number, state: Uint32Array): boolean {
+    const at = n * this.words;
+    for (let i = 0; i < this.words; i++) if (this.#all[at + i] !== state[i]) return false;
+    return true;
   }
 }
 
-/** Open addressing over two halves of a hash. */
-class Seen {
-  count = 0;
-  #low = new Uint32Array(1 << 16);
-  #high = new Uint32Array(1 << 16);
+/** All states that were met, in the order in which they were: no two are the same. */
+class Met {
+  readonly states: States;
+  /** Open addressing; of a state its number from 1 on. */
+  #table = new Uint32Array(1 << 16);
 
-  /** False: it was there before. */
-  add(state: State): boolean {
-    let [a, b] = [0x811c9dc5, 0x9e3779b9];
-    for (const byte of state) {
-      a = Math.imul(a ^ byte, 0x01000193);
-      b = Math.imul(b ^ (byte + 0x7f), 0x85ebca6b);
-      b = (b << 13) | (b >>> 19);
-    }
-    a ^= a >>> 15;
-    // Both halves zero means that a place is free.
-    if (!this.#put(a >>> 0, (b | 1) >>> 0)) return false;
-    if (++this.count * 2 > this.#low.length) this.#grow();
-    return true;
+  constructor(words: number) {
+    this.states = new States(words);
   }
 
-  #put(low: number, high: number): boolean {
-    const mask = this.#low.length - 1;
-    for (let at = (low ^ (high >>> 7)) & mask; ; at = (at + 1) & mask) {
-      if (this.#high[at] === 0) {
-        this.#low[at] = low;
-        this.#high[at] = high;
+  /** False: it was there before. */
+  add(state: Uint32Array): boolean {
+    const mask = this.#table.length - 1;
+    for (let at = hashOf(state) & mask; ; at = (at + 1) & mask) {
+      const number = this.#table[at] as number;
+      if (number === 0) {
+        this.states.push(state);
+        this.#table[at] = this.states.count;
+        if (this.states.count * 2 > this.#table.length) this.#grow();
         return true;
       }
-      if (this.#low[at] === low && this.#high[at] === high) return false;
+      if (this.states.equals(number - 1, state)) return false;
     }
   }
 
   #grow(): void {
-    const [low, high] = [this.#low, this.#high];
-    this.#low = new Uint32Array(low.length * 2);
-    this.#high = new Uint32Array(low.length * 2);
-    for (let i = 0; i < low.length; i++) if (high[i] !== 0) this.#put(low[i] as number, high[i] as number);
+    const table = new Uint32Array(this.#table.length * 2);
+    const mask = table.length - 1;
+    for (let n = 0; n < this.states.count; n++) {
+      let at = hashOf(this.states.at(n)) & mask;
+      while (table[at] !== 0) at = (at + 1) & mask;
+      table[at] = n + 1;
+    }
+    this.#table = table;
   }
+}
+
+function hashOf(state: Uint32Array): number {
+  let hash = 0x9e3779b9;
+  for (const word of state) {
+    hash = Math.imul(hash ^ word, 0x85ebca6b);
+    hash ^= hash >>> 15;
+  }
+  hash = Math.imul(hash, 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
 }

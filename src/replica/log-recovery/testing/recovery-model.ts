@@ -12,10 +12,11 @@
 
 import { assert } from '../../../base/assert.js';
 import type { NodeId } from '../../../base/ids.js';
-import { decide, type Heard, type Quorum } from '../decide.js';
-import { raises, says, type Place } from '../says.js';
+import { decide, type Heard, type Quorum, type Verdict } from '../decide.js';
+import { raises, says, SAYINGS, type Place } from '../says.js';
 import { termBetween } from '../terms.js';
 import { Voters } from '../voters.js';
+import { BAD, BOUND, FOLLOWER, HEARD, LEADER, LOG, MODE, RECOVERING, TERM, UNKNOWN, type State } from './state.js';
 
 export interface ModelOptions {
   readonly nodes: number;
@@ -30,22 +31,6 @@ export interface ModelOptions {
   /** A planted mistake: "do not have" needs a term above that of the entry alone. */
   readonly boundOfEntry?: boolean;
 }
-
-export type State = Uint8Array;
-
-export const FOLLOWER = 1;
-export const LEADER = 2;
-export const RECOVERING = 3;
-
-const MODE = 0;
-const TERM = 1;
-const BOUND = 2;
-/** Peers, as bits, that said `lacks` of the first hole. */
-const HEARD = 3;
-/** Entries, as bits. */
-const BAD = 4;
-const UNKNOWN = 5;
-const LOG = 6;
 
 /** What must never be. */
 export class Violation extends Error {}
@@ -71,6 +56,7 @@ export class RecoveryModel {
   readonly #quorum: Quorum;
   /** By node: those who make the smallest majorities with it. */
   readonly #majorities: number[][][];
+  readonly #verdicts = new Map<number, Verdict>();
 
   constructor(options: ModelOptions) {
     this.options = options;
@@ -222,13 +208,10 @@ export class RecoveryModel {
     const wanted = { term: known ? truth : 0, proven: !known && this.#proves(s, i, j, k), joined };
     const what = says(this.#place(s, j, k), wanted, bound, witness);
     if (what === 'unsure') return this.#raise(s, j, bound);
-    const heard: Heard[] = [{ from: j + 1, says: what, leads: witness.leads }];
+    const heard: Heard = { from: j + 1, says: what, leads: witness.leads };
     const first = this.#firstHole(s, i) === k;
     const already = first ? (s[at + HEARD] as number) : 0;
-    for (let peer = 0; peer < this.options.nodes; peer++) {
-      if (peer !== j && ((already >> peer) & 1) === 1) heard.push({ from: peer + 1, says: 'lacks', leads: 0 });
-    }
-    const verdict = decide(heard, this.#quorum, bound, true);
+    const verdict = this.#decide(heard, bound, already);
     const t = s.slice();
     switch (verdict.do) {
       case 'take':
@@ -250,6 +233,24 @@ export class RecoveryModel {
         if (first && what === 'lacks') t[at + HEARD] = already | (1 << j);
     }
     return t;
+  }
+
+  /**
+   * What the shipped function says; asked once for each question, of which there are few.
+   * `already`: peers, as bits, that said `lacks` before.
+   */
+  #decide(now: Heard, bound: number, already: number): Verdict {
+    const question = ((((SAYINGS.indexOf(now.says) << 4) | now.leads) << 4 | now.from) << 4 | bound) << this.options.nodes | already;
+    assert(now.leads < 16 && now.from < 16 && bound < 16, 'each part of a question has its own bits');
+    const known = this.#verdicts.get(question);
+    if (known !== undefined) return known;
+    const heard = [now];
+    for (let peer = 0; peer < this.options.nodes; peer++) {
+      if (peer !== now.from - 1 && ((already >> peer) & 1) === 1) heard.push({ from: peer + 1, says: 'lacks', leads: 0 });
+    }
+    const verdict = decide(heard, this.#quorum, bound, true);
+    this.#verdicts.set(question, verdict);
+    return verdict;
   }
 
   // --- All ways in which it may happen ---
