@@ -93,6 +93,7 @@ class Run {
       onStart: (node) => this.checks.onStart(node),
       onDeath: (node) => this.checks.onDeath(node),
       excuse: (node, error) => this.oracle.verdict.excuse(node.id, error),
+      isRemoved: (node) => this.checks.isRemoved(node.member),
       report: (kind, check, message, node) => this.report(kind, check, message, node),
     });
   }
@@ -178,7 +179,7 @@ class Run {
   #hears(node: SimNode): boolean {
     const { cluster, network } = this;
     return cluster.nodes.every(({ id, state }) =>
-      id === node.id || state === 'fenced' || (state === 'up' && network.cuts.isClear(id, node.id) && network.cuts.isClear(node.id, id)));
+      id === node.id || state === 'fenced' || state === 'away' || (state === 'up' && network.cuts.isClear(id, node.id) && network.cuts.isClear(node.id, id)));
   }
 
   #everySecond(): void {
@@ -220,7 +221,7 @@ class Run {
   }
 
   #standing(): readonly SimNode[] {
-    return this.cluster.nodes.filter((node) => node.state !== 'fenced');
+    return this.cluster.nodes.filter((node) => node.state !== 'fenced' && node.state !== 'away');
   }
 
   async #scrubAll(deadline: number): Promise<void> {

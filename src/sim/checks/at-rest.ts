@@ -18,7 +18,7 @@ const MAX_REASONS = 12;
 
 /** Why not; empty: it is. The medium is read only when all that is cheap to ask is at rest. */
 export function reasonsNotAtRest(nodes: readonly WatchedNode[], oracle: DamageOracle): string[] {
-  const taking = nodes.filter((node) => node.state !== 'fenced');
+  const taking = nodes.filter((node) => node.state !== 'fenced' && node.state !== 'away');
   const reasons = taking.flatMap((node) => (node.running === undefined || node.state !== 'up' ? [`node ${node.id} is ${node.state}`] : []));
   if (reasons.length > 0) return reasons;
   reasons.push(...unequal(taking), ...taking.flatMap(busy));
@@ -32,10 +32,12 @@ function unequal(nodes: readonly WatchedNode[]): string[] {
   const wanted = first?.running?.replica;
   if (first === undefined || wanted === undefined) return reasons;
   const manifest = digest128(encodeManifest(wanted.tree.latest));
+  const members = JSON.stringify(wanted.membership.newest);
   if (wanted.leadership.leader === 0) reasons.push(`node ${first.id} knows no leader`);
   for (const { id, running } of nodes.slice(1)) {
     const replica = running?.replica;
     if (replica === undefined) continue;
+    if (JSON.stringify(replica.membership.newest) !== members) reasons.push(`nodes ${id} and ${first.id} know other members`);
     if (replica.leadership.leader !== wanted.leadership.leader) reasons.push(`node ${id} follows ${replica.leadership.leader}, node ${first.id} follows ${wanted.leadership.leader}`);
     if (replica.log.lastIndex() !== wanted.log.lastIndex()) {
       reasons.push(`the log of node ${id} ends at ${replica.log.lastIndex()}, that of node ${first.id} at ${wanted.log.lastIndex()}`);

@@ -19,6 +19,7 @@ import { checkBounds, checkFiles } from './bounds.js';
 import { ClusterSettings } from './tree/cluster-settings.js';
 import { Committed } from './consensus/committed.js';
 import { CommitRecorded } from './consensus/commit-recorded.js';
+import { Configurations } from './consensus/configurations.js';
 import { CurrentReads } from './consensus/current-reads.js';
 import type { DamageOracle } from '../oracle/damage-oracle.js';
 import { FaultsNoted } from './healing/faults-noted.js';
@@ -34,6 +35,7 @@ import { LogKept } from './consensus/log-kept.js';
 import { LogMatching } from './consensus/log-matching.js';
 import { checkLogOnMedium } from './consensus/log-on-medium.js';
 import { ManifestMatching } from './tree/manifest-matching.js';
+import { MembersMatching } from './consensus/members-matching.js';
 import { ParityUsed } from './healing/parity-used.js';
 import { PathsSeen } from './consensus/paths-seen.js';
 import { MSG_PROP, RaftFrameReader } from './consensus/raft-frames.js';
@@ -49,8 +51,9 @@ import type { WatchedNode } from '../cluster/watched-node.js';
 
 export interface ChecksOptions {
   readonly world: Pick<World, 'nowUs'>;
+  /** All machines: more may come. Those of the beginning are the first members. */
   readonly nodes: readonly WatchedNode[];
-  readonly settings: Pick<RunSettings, 'nodes' | 'logSegmentBytes'>;
+  readonly settings: Pick<RunSettings, 'logSegmentBytes'>;
   readonly coverage: Coverage;
   readonly oracle: DamageOracle;
   readonly report: (violation: Violation) => void;
@@ -64,7 +67,8 @@ const FILES_EVERY = 20;
 export class Checks {
   readonly #options: ChecksOptions;
   readonly #reporter: Reporter;
-  readonly #nodes: ReadonlyMap<NodeId, WatchedNode>;
+  readonly #configurations: Configurations;
+  readonly #members: MembersMatching;
   readonly #frames = new RaftFrameReader();
   readonly #leaders: LeaderPerTerm;
   readonly #votes: Votes;
@@ -101,24 +105,26 @@ export class Checks {
     const reporter = new Reporter(world, report);
     this.#options = options;
     this.#reporter = reporter;
-    this.#nodes = new Map(nodes.map((node) => [node.id, node]));
+    const configurations = new Configurations(() => world.nowUs, nodes.map(({ member }) => member));
+    this.#configurations = configurations;
+    this.#members = new MembersMatching(reporter);
     this.#leaders = new LeaderPerTerm(reporter);
     this.#votes = new Votes(reporter, oracle);
     this.#hardState = new HardStateCopies(reporter, oracle);
     this.#committed = new Committed(reporter);
     this.#recorded = new CommitRecorded(reporter);
-    this.#elections = new Elections(reporter, this.#committed, (term) => this.#leaders.of(term), settings.nodes);
-    const leader = (term: Term): WatchedNode | undefined => this.#nodes.get(this.#leaders.of(term) ?? 0);
-    this.#acknowledged = new Acknowledged(reporter, oracle, this.#committed, settings.nodes, leader);
+    this.#elections = new Elections(reporter, this.#committed, (term) => this.#leaders.of(term), configurations);
+    const leader = (term: Term): WatchedNode | undefined => nodes.find(({ member }) => member === this.#leaders.of(term));
+    this.#acknowledged = new Acknowledged(reporter, oracle, this.#committed, configurations, leader);
     this.#log = new LogMatching(reporter, this.#committed);
     this.#manifests = new ManifestMatching(reporter);
     this.#tables = new TableBytes(reporter, oracle);
     this.#hints = new HintsKept(reporter, oracle);
     this.#reach = new HintsReach(reporter, nodes);
-    this.#rounds = new HeartbeatRounds(() => world.nowUs, settings.nodes);
-    this.#reads = new CurrentReads(reporter, this.#committed, this.#rounds);
+    this.#rounds = new HeartbeatRounds(() => world.nowUs, configurations);
+    this.#reads = new CurrentReads(reporter, this.#committed, this.#rounds, nodes);
     this.#ops = new TreeOps(reporter, oracle, (term) => this.#leaders.of(term));
-    this.#kept = new LogKept(reporter, oracle, nodes);
+    this.#kept = new LogKept(reporter, oracle, nodes, configurations);
     this.#parity = new ParityUsed(reporter, oracle);
     this.#truth = new HintsTrue(reporter, oracle);
     this.#noted = new FaultsNoted(reporter, oracle);
@@ -139,6 +145,8 @@ export class Checks {
     const replica = node.running?.replica;
     if (replica === undefined || this.#watched.get(node.id) === replica) return;
     this.#watched.set(node.id, replica);
+    this.#configurations.watch(node, replica);
+    this.#members.watch(node, replica);
     this.#log.begins(node, replica.applier.index);
     this.#votes.onOpen(node);
     this.#committed.saw(node, replica.driver.node.commit);
@@ -165,7 +173,7 @@ export class Checks {
     switch (event.type) {
       case 'role-changed':
         if (event.role === 'leader') {
-          this.#leaders.leads(node.id, event.term, 'says so');
+          this.#leaders.leads(node.member, event.term, 'says so', node.id);
           this.#elections.leads(node, event.term);
         }
         this.#log.commit(node);
@@ -182,7 +190,7 @@ export class Checks {
         this.#ops.disagreed(node.id, event.plan, event.nodes);
         return;
       case 'log-truncated':
-        this.#kept.dropped(node.id, event.below);
+        this.#kept.dropped(node, event.below);
         return;
       case 'edit':
       case 'heal-applied':
@@ -212,9 +220,16 @@ export class Checks {
     }
   }
 
-  /** The network's tap: when a frame is sent, before it may be lost. */
+  /** Some node has applied the removal of this member. */
+  isRemoved(member: NodeId): boolean {
+    return this.#members.isRemoved(member);
+  }
+
+  /**
+   * The network's tap: when a frame is sent, before it may be lost. From machine to machine.
+   */
   onFrame(from: NodeId, _to: NodeId, frame: Uint8Array): void {
-    const node = this.#nodes.get(from);
+    const node = this.#options.nodes.find(({ id }) => id === from);
     for (const each of this.#options.nodes) {
       this.#kept.look(each);
       this.#served.look(each);
@@ -225,13 +240,13 @@ export class Checks {
       const { head } = frames;
       if (head.type === MSG_PROP && head.treeOps) this.#ops.forwarded(from);
       // Forwarded proposals and reads are their first sender's, and promise nothing.
-      if (head.from !== from) continue;
-      this.#leaders.onMessage(head);
+      if (head.from !== node.member) continue;
+      this.#leaders.onMessage(head, from);
       this.#votes.onMessage(node, head);
       this.#elections.onMessage(node, head);
       this.#acknowledged.onMessage(node, head);
       this.#paths.onMessage(node, head);
-      this.#rounds.onMessage(head);
+      this.#rounds.onMessage(node, head);
     }
   }
 

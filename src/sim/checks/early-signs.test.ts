@@ -35,7 +35,7 @@ describe('early signs', () => {
 
   describe('what a leader believes', () => {
     it('R3 a leader that counts a member beyond what that has told it in this term is reported', () => {
-      const check = new Acknowledged(w.reporter, w.oracle, new Committed(w.reporter), 3);
+      const check = new Acknowledged(w.reporter, w.oracle, new Committed(w.reporter), w.configurations);
       one.term = 5;
       two.terms = [1, 1, 1, 1];
       check.onMessage(two, message(MSG_APP_RESP, 2, 1, 4, { index: 4 }));
@@ -71,12 +71,12 @@ describe('early signs', () => {
 
   describe('what is served', () => {
     it('R4 a read that no heartbeat of a majority has confirmed since it was asked for is reported', async () => {
-      const rounds = new HeartbeatRounds(() => w.world.nowUs, 3);
+      const rounds = new HeartbeatRounds(() => w.world.nowUs, w.configurations);
       const check = new CurrentReads(w.reporter, new Committed(w.reporter), rounds);
       const replica = replicaOf(two);
       check.watch(two, replica);
-      const beat = (round: number): void => rounds.onMessage(message(MSG_HEARTBEAT, 1, 2, 5, { round }));
-      const answer = (round: number): void => rounds.onMessage(message(MSG_HEARTBEAT_RESP, 2, 1, 5, { round }));
+      const beat = (round: number): void => rounds.onMessage(w.nodes[0] as FakeNode, message(MSG_HEARTBEAT, 1, 2, 5, { round }));
+      const answer = (round: number): void => rounds.onMessage(w.nodes[1] as FakeNode, message(MSG_HEARTBEAT_RESP, 2, 1, 5, { round }));
       const read = replica.readIndex.wait();
       w.world.nowUs += 10;
       beat(7);
@@ -151,7 +151,7 @@ describe('early signs', () => {
     });
 
     it('D1 a log that ends before the materialized index is reported, unless it was told to expect the snapshot', async () => {
-      const check = new LogKept(w.reporter, w.oracle, w.nodes);
+      const check = new LogKept(w.reporter, w.oracle, w.nodes, w.configurations);
       const at = (index: number) => (Version.empty().with({ last: { index, term: 1 } }));
       one.terms = two.terms = [1, 1, 1];
       for (const node of [one, two]) check.watch(node, replicaOf(node));

@@ -77,19 +77,19 @@ describe('strict checks', () => {
 
   describe('what the log keeps', () => {
     it('D1 log that a majority has in tables may go, also if one of them has forgotten since; other log may not', () => {
-      const check = new LogKept(w.reporter, w.oracle, w.nodes);
+      const check = new LogKept(w.reporter, w.oracle, w.nodes, w.configurations);
       flushed(one, 10);
       flushed(two, 10);
-      check.dropped(1, 11);
+      check.dropped(one, 11);
       flushed(two, 0);
-      check.dropped(3, 11);
+      check.dropped(w.nodes[2] as FakeNode, 11);
       assert.deepEqual(w.reported(), []);
-      check.dropped(1, 12);
+      check.dropped(one, 12);
       assert.deepEqual(w.reported(), ['log goes when a majority has the tables']);
     });
 
     it('D1 a log that begins beyond its own tables is reported, unless it was damaged', () => {
-      const check = new LogKept(w.reporter, w.oracle, w.nodes);
+      const check = new LogKept(w.reporter, w.oracle, w.nodes, w.configurations);
       for (const node of [one, two]) {
         flushed(node, 10);
         node.firstIndex = 11;
@@ -105,7 +105,7 @@ describe('strict checks', () => {
     });
 
     it('R6 a log that is opened shorter is reported, damaged or not', () => {
-      const check = new Acknowledged(w.reporter, w.oracle, new Committed(w.reporter), 3);
+      const check = new Acknowledged(w.reporter, w.oracle, new Committed(w.reporter), w.configurations);
       two.terms = [1, 1, 1];
       check.onMessage(two, message(MSG_APP_RESP, 2, 1, 1, { index: 3 }));
       w.oracle.noteDamage(2, 'log/0000000000000001.seg', 4096, 100, 'zeroed', true);
@@ -118,7 +118,7 @@ describe('strict checks', () => {
     });
 
     it('R2 after a failed sync what was durable before may be acknowledged, what is behind it not, until the next life', () => {
-      const check = new Acknowledged(w.reporter, w.oracle, new Committed(w.reporter), 3);
+      const check = new Acknowledged(w.reporter, w.oracle, new Committed(w.reporter), w.configurations);
       two.terms = [1, 1, 1];
       w.oracle.noteDamage(2, 'log/0000000000000001.seg', 4096, 100, 'sync-error');
       check.onMessage(two, message(MSG_APP_RESP, 2, 1, 1, { index: 3 }));

@@ -7,7 +7,7 @@
  * or stop for good without a fault that excuses it.
  */
 
-import { AssertionError } from '../../base/assert.js';
+import { assert, AssertionError, must } from '../../base/assert.js';
 import type { Env } from '../../base/env.js';
 import { codeOf, DiskError, messageOf } from '../../base/errors.js';
 import type { KintsugiEvent } from '../../base/events.js';
@@ -19,6 +19,7 @@ import type { ViolationKind } from '../model/result.js';
 import type { RunSettings } from '../model/settings.js';
 import { simClock, simWorkers } from '../world/sim-env.js';
 import type { Process, World } from '../world/world.js';
+import { founder, speakerOf, type Identity } from './identity.js';
 import type { NodeState, Running, SimNode } from './sim-node.js';
 
 export interface ClusterWatcher {
@@ -34,6 +35,8 @@ export interface ClusterWatcher {
    * one.
    */
   excuse(node: SimNode, error: unknown): string | undefined;
+  /** Some node has applied the removal of the member that lives there. */
+  isRemoved(node: SimNode): boolean;
   report(kind: ViolationKind, check: string, message: string, node: number): void;
 }
 
@@ -46,7 +49,8 @@ export interface Fenced {
 class Node implements SimNode {
   readonly id: number;
   readonly disk: SimDisk;
-  state: NodeState = 'down';
+  identity: Identity | undefined;
+  state: NodeState;
   lives = 0;
   running: Running | undefined = undefined;
   process: Process | undefined = undefined;
@@ -57,9 +61,15 @@ class Node implements SimNode {
   /** Called when the present life ends. */
   ended: (() => void)[] = [];
 
-  constructor(id: number, disk: SimDisk) {
+  constructor(id: number, disk: SimDisk, identity: Identity | undefined) {
     this.id = id;
     this.disk = disk;
+    this.identity = identity;
+    this.state = identity === undefined ? 'away' : 'down';
+  }
+
+  get member(): number {
+    return this.identity?.self ?? 0;
   }
 }
 
@@ -75,9 +85,10 @@ const MAX_STOP_US = 60 * SECOND_US;
 const CLUSTER_ID = 0x6b696e74n;
 
 export class SimCluster {
+  /** All machines: more may come. */
   readonly nodes: readonly SimNode[];
   readonly fenced: Fenced[] = [];
-  readonly #nodes: readonly Node[];
+  readonly #nodes: Node[];
   readonly #world: World;
   readonly #settings: RunSettings;
   readonly #network: SimNetwork;
@@ -89,7 +100,7 @@ export class SimCluster {
     this.#settings = settings;
     this.#network = network;
     this.#coverage = coverage;
-    this.#nodes = Array.from({ length: settings.nodes }, (_, i) => new Node(i + 1, new SimDisk(world, i + 1, coverage)));
+    this.#nodes = Array.from({ length: settings.nodes }, (_, i) => this.#newNode(i + 1, founder(i + 1, settings.nodes)));
     this.nodes = this.#nodes;
   }
 
@@ -99,6 +110,41 @@ export class SimCluster {
 
   startAll(): void {
     for (const node of this.#nodes) this.#start(node);
+  }
+
+  /** One more machine, with an empty disk: no member yet. */
+  addMachine(): SimNode {
+    const node = this.#newNode(this.#nodes.length + 1, undefined);
+    this.#nodes.push(node);
+    this.#network.add(node.id);
+    return node;
+  }
+
+  /** A machine whose member is none any more, or never was one, is another member from now on. */
+  enroll(target: SimNode, identity: Identity): void {
+    const node = target as Node;
+    assert(node.process === undefined, `node ${node.id} is down while it becomes another member`);
+    node.identity = identity;
+    node.state = 'down';
+    node.stops = 0;
+    const given = this.fenced.findIndex((fenced) => fenced.node === node.id);
+    if (given >= 0) this.fenced.splice(given, 1);
+    if (node.holds <= 0) this.#start(node);
+  }
+
+  /** It is no member any more: its machine is given back. */
+  retire(target: SimNode): void {
+    const node = target as Node;
+    this.#end(node, 'kill');
+    node.state = 'away';
+  }
+
+  /** What was removed is started once more, as if nobody had told the machine. */
+  startAgain(target: SimNode): void {
+    const node = target as Node;
+    if (node.state !== 'away' || node.identity === undefined) return;
+    node.state = 'down';
+    if (node.holds <= 0) this.#start(node);
   }
 
   /** Who may propose tree ops: undefined between leaders. */
@@ -148,8 +194,8 @@ export class SimCluster {
     for (const node of this.#nodes) {
       node.holds = 0;
       node.stops = 0;
-      if (node.process === undefined) this.#start(node);
-      else this.#world.resume(node.process);
+      if (node.process !== undefined) this.#world.resume(node.process);
+      else if (node.state !== 'away') this.#start(node);
     }
   }
 
@@ -159,6 +205,10 @@ export class SimCluster {
     const node = this.#nodes.find(({ id }) => id === process?.node);
     this.#report('crash', 'nothing throws out of an event', error, node);
     if (node !== undefined && node.process === process && process?.alive === true) this.#stopped(node, process, error, true);
+  }
+
+  #newNode(id: number, identity: Identity | undefined): Node {
+    return new Node(id, new SimDisk(this.#world, id, this.#coverage), identity);
   }
 
   #start(node: Node): void {
@@ -187,10 +237,10 @@ export class SimCluster {
 
   async #open(node: Node, process: Process): Promise<void> {
     const { heartbeatMs, electionMs, logSegmentBytes, cacheBytes, tree, newestVersion } = this.#settings;
-    const env = this.#env(node, process);
+    const identity = must(node.identity, 'who starts is somebody');
+    const env = this.#env(node, process, identity);
     const member = await openMember(env, {
-      self: node.id, clusterId: CLUSTER_ID,
-      members: this.#nodes.map(({ id }) => ({ id, name: `n${id}`, peerUrls: [`http://n${id}:2380`] })),
+      ...identity, clusterId: CLUSTER_ID,
       clientUrls: [], settings: tree, heartbeatMs, electionMs, logSegmentBytes, cacheBytes, newestVersion,
       // Entries are small: so other things happen in the middle of them, and elsewhere on each.
       sliceKeys: 1 + (node.id % 3),
@@ -204,7 +254,7 @@ export class SimCluster {
     await member.replica.start();
   }
 
-  #env(node: Node, process: Process): Env {
+  #env(node: Node, process: Process, identity: Identity): Env {
     const world = this.#world;
     const name = `node ${node.id} life ${node.lives}`;
     return {
@@ -213,7 +263,7 @@ export class SimCluster {
       disk: node.disk.attach(process, () => {
         if (node.process === process) this.#powerWent(node);
       }),
-      network: this.#network.attach(process),
+      network: this.#network.attach(process, speakerOf(identity)),
       workers: simWorkers(world, process, world.stream(`${name} slices`)),
       events: { emit: (event) => this.#onEvent(node, process, event) },
     };
@@ -241,10 +291,15 @@ export class SimCluster {
     const typed = code !== undefined && !(error instanceof AssertionError);
     this.#coverage.branch(`stop ${typed ? `${nameOf(error)} ${code}` : 'untyped'}`);
     if (this.#world.trace.taping) this.#world.trace.row(this.#world.nowUs, node.id, `stops: ${messageOf(error)}`);
-    const excuse = typed ? this.#watcher?.excuse(node, error) : undefined;
+    const removed = code === 'REMOVED' && this.#watcher?.isRemoved(node) === true;
+    const excuse = removed ? 'it was removed' : typed ? this.#watcher?.excuse(node, error) : undefined;
     if (!reported && !typed) this.#report('crash', 'a node stops only with a typed error', error, node);
     if (!reported && typed && excuse === undefined) this.#report('crash', `no stop without a fault that excuses it: ${code}`, error, node);
     this.#end(node, 'kill');
+    if (code === 'REMOVED' && excuse !== undefined) {
+      node.state = 'away';
+      return;
+    }
     node.stops++;
     const again = this.fenced.some((fenced) => fenced.node === node.id);
     if (excuse !== undefined && (again || node.stops >= STOPS_UNTIL_FENCED)) {

@@ -1,6 +1,7 @@
 /**
- * A node as the rest of the simulator sees it: a disk that stays, and one life after another of the
- * shipping replica on it.
+ * A node as the rest of the simulator sees it: a machine, which has a disk and a place in the
+ * network for the whole run, and one life after another of the shipping replica on it. The member
+ * that lives there may be another one later: it was removed, and the machine was added again.
  */
 
 import type { NodeId } from '../../base/ids.js';
@@ -21,10 +22,15 @@ export type NodeState =
   /** Serving. A paused node is up. */
   | 'up'
   /** Stopped for good with a typed error that an operator must act on. */
-  | 'fenced';
+  | 'fenced'
+  /** No member of the cluster: it waits to be added, or was removed. */
+  | 'away';
 
 export interface SimNode {
+  /** The machine: its disk and its place in the network. */
   readonly id: NodeId;
+  /** The member that lives there, or did last; 0: none did yet. */
+  readonly member: NodeId;
   readonly disk: SimDisk;
   readonly state: NodeState;
   /** Starts so far. */

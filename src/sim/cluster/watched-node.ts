@@ -1,6 +1,7 @@
 /**
  * What oracle and checks see of a node: its medium, its state, and the replica of its present life.
- * A SimNode is one.
+ * A SimNode is one. What belongs to its disk is kept by `id`, what belongs to Raft by `member`:
+ * promises, votes and acknowledgements are a member's, wherever it lives.
  */
 
 import type { NodeId } from '../../base/ids.js';
@@ -29,7 +30,10 @@ export interface WatchedHealing {
 }
 
 export interface WatchedNode {
+  /** The machine. */
   readonly id: NodeId;
+  /** The member that lives on it, or did last. */
+  readonly member: NodeId;
   readonly disk: WatchedDisk;
   readonly state: NodeState;
   /** Starts so far. */

@@ -41,7 +41,8 @@ export class Calls {
   call(caller: SimEndpoint, to: NodeId, method: string, request: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
     if (caller.isStopped) return Promise.reject(new NetworkError('CLOSED', 'the network is stopped'));
     if (!caller.process.alive) return new Promise(() => undefined);
-    if (to === caller.id || !this.#topology.knows(to)) return Promise.reject(new NetworkError('UNREACHABLE', `no member ${to}`));
+    const place = caller.placeOf(to);
+    if (place === undefined || place === caller.id) return Promise.reject(new NetworkError('UNREACHABLE', `no member ${to}`));
     return new Promise((resolve, reject) => {
       const timer = this.#world.schedule(timeoutMs * 1000, () => call.fail(new NetworkError('TIMEOUT', `${method} at ${to}`)), caller.process);
       const settled = (): boolean => {
@@ -50,7 +51,8 @@ export class Calls {
       };
       const call: Call = {
         caller,
-        to,
+        to: place,
+        member: to,
         method,
         succeed: (reply) => {
           if (!settled()) resolve(reply);
@@ -72,6 +74,37 @@ export class Calls {
         if (call.to === id && this.#topology.link(id, endpoint.id).cuts === 0) this.#failLater(endpoint, call, 'the connection broke');
       }
     }
+  }
+
+  /** The caller does not talk to everybody any more: what it has asked them is given back. */
+  repeered(endpoint: SimEndpoint): void {
+    for (const call of endpoint.pending) {
+      if (endpoint.placeOf(call.member) === call.to) continue;
+      this.#later(endpoint, 1, () => call.fail(new NetworkError('CLOSED', `member ${call.member} is not one any more`)));
+    }
+  }
+
+  /**
+   * What a machine that is to join asks at a place, as no member. `answer`: at most once, on the
+   * world's own event loop; never if question or answer is lost.
+   */
+  describe(from: NodeId, to: NodeId, method: string, answer: (reply: Uint8Array) => void): void {
+    const link = this.#topology.link(from, to);
+    const back = this.#topology.link(to, from);
+    const callee = this.#topology.endpoint(to);
+    if (callee === undefined || link.cuts > 0 || this.#isLost(link)) return;
+    this.#later(callee, this.#delayUs(link), () => {
+      if (!callee.listens) return;
+      this.#handle(callee, 0, method, new Uint8Array(0)).then(
+        (reply) => {
+          if (!callee.listens || back.cuts > 0 || this.#isLost(back)) return;
+          this.#world.schedule(this.#delayUs(back), () => answer(reply.slice()));
+        },
+        (error: unknown) => {
+          if (error instanceof AssertionError) this.#later(callee, 0, () => raise(error));
+        },
+      );
+    });
   }
 
   /** The caller's own network stopped. */
@@ -103,8 +136,10 @@ export class Calls {
   #arrive(call: Call, callee: SimEndpoint, request: Uint8Array): void {
     const { caller, method } = call;
     if (!callee.listens || callee.handler === undefined || this.#topology.link(caller.id, callee.id).cuts > 0) return;
+    const refusal = refusalOf(call, callee);
+    if (refusal !== undefined) return this.#reply(call, callee, () => this.#refuse(call, ...refusal));
     this.#fold(caller.id, callee.id, request, method);
-    const answered = this.#handle(callee, caller.id, method, request);
+    const answered = this.#handle(callee, caller.member, method, request);
     answered.then(
       (reply) => {
         if (!callee.listens) return;
@@ -176,6 +211,13 @@ export class Calls {
     trace.foldText(method);
     trace.foldBytes(bytes);
   }
+}
+
+/** As the real transport's: it looks at who speaks, and to whom. */
+function refusalOf({ caller, member }: Call, callee: SimEndpoint): readonly [NetworkErrorCode, string] | undefined {
+  if (callee.member !== member) return ['REMOTE', `this is member ${callee.member}, not ${member}`];
+  if (callee.refuses(caller.member)) return ['REMOVED', `the cluster has removed member ${caller.member}`];
+  return callee.admits(caller.member, caller.id) ? undefined : ['REMOTE', `member ${caller.member} is not known here`];
 }
 
 function raise(error: Error): never {

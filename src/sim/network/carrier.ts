@@ -10,7 +10,7 @@ import type { Coverage } from '../model/coverage.js';
 import type { Stream } from '../world/random.js';
 import type { World } from '../world/world.js';
 import type { SimEndpoint } from './endpoint.js';
-import type { Batch, Link } from './link.js';
+import type { Batch, Link, Parcel } from './link.js';
 import type { Topology } from './topology.js';
 import { delayUs } from './weather.js';
 
@@ -36,20 +36,20 @@ export class Carrier {
   }
 
   /** There is no connection: the frame waits for one, for a while. */
-  hold(link: Link, frame: Uint8Array): void {
-    link.hold(frame, this.#world.nowUs);
+  hold(link: Link, parcel: Parcel): void {
+    link.hold(parcel, this.#world.nowUs);
     this.#forgetOld(link);
   }
 
   /** There is a connection. */
-  send(link: Link, sender: SimEndpoint, frame: Uint8Array): void {
+  send(link: Link, sender: SimEndpoint, parcel: Parcel): void {
     const now = this.#world.nowUs;
     if (now < link.cloggedUntilUs) {
-      if (link.heldBytes > 0 && link.heldBytes + frame.length > link.weather.queueBytes) this.#dropped();
-      else link.hold(frame, now);
+      if (link.heldBytes > 0 && link.heldBytes + parcel.frame.length > link.weather.queueBytes) this.#dropped();
+      else link.hold(parcel, now);
       return;
     }
-    this.#transmit(link, frame, this.#world.timeOf(sender.process));
+    this.#transmit(link, sender, parcel, this.#world.timeOf(sender.process));
   }
 
   /** A connection is there again: what waited for it goes, but for what is too old. */
@@ -64,15 +64,16 @@ export class Carrier {
     const sender = this.#topology.endpoint(link.from);
     const held = link.takeHeld();
     if (sender === undefined || !sender.listens) return;
-    for (const { frame } of held) this.#transmit(link, frame, this.#world.nowUs);
+    for (const parcel of held) this.#transmit(link, sender, parcel, this.#world.nowUs);
   }
 
   #forgetOld(link: Link): void {
     link.trim(DETACHED_BYTES, this.#world.nowUs - DETACHED_US);
   }
 
-  #transmit(link: Link, frame: Uint8Array, departUs: number): void {
+  #transmit(link: Link, sender: SimEndpoint, parcel: Parcel, departUs: number): void {
     const { weather } = link;
+    const { frame } = parcel;
     const random = this.#random;
     const receiver = this.#topology.endpoint(link.to);
     if (receiver === undefined || !receiver.process.alive || link.cuts > 0) return;
@@ -83,25 +84,25 @@ export class Carrier {
     if (link.inFlightBytes > 0 && link.inFlightBytes + frame.length > weather.queueBytes) return this.#dropped();
     if (weather.duplicateIn1000 > 0 && random.chance(weather.duplicateIn1000, 1000)) {
       this.#coverage.branch('network frame duplicated');
-      this.#stray(link, receiver, frame.slice(), departUs);
+      this.#stray(link, sender, receiver, { to: parcel.to, frame: frame.slice() }, departUs);
     }
     if (weather.reorderIn1000 > 0 && random.chance(weather.reorderIn1000, 1000)) {
       this.#coverage.branch('network frame reordered');
-      this.#stray(link, receiver, frame, departUs);
+      this.#stray(link, sender, receiver, parcel, departUs);
       return;
     }
     link.inFlightBytes += frame.length;
     const { batch } = link;
     if (batch !== undefined && batch.departUs === departUs && batch.receiver === receiver) {
-      batch.frames.push(frame);
+      batch.parcels.push(parcel);
       batch.bytes += frame.length;
       return;
     }
-    this.#newBatch(link, receiver, frame, departUs);
+    this.#newBatch(link, sender, receiver, parcel, departUs);
   }
 
-  #newBatch(link: Link, receiver: SimEndpoint, frame: Uint8Array, departUs: number): void {
-    const batch: Batch = { departUs, epoch: link.pair.epoch, receiver, frames: [frame], bytes: frame.length };
+  #newBatch(link: Link, sender: SimEndpoint, receiver: SimEndpoint, parcel: Parcel, departUs: number): void {
+    const batch: Batch = { departUs, epoch: link.pair.epoch, sender, receiver, parcels: [parcel], bytes: parcel.frame.length };
     link.batch = batch;
     link.lastArrivalUs = Math.max(link.lastArrivalUs, departUs + delayUs(link.weather, this.#random));
     this.#world.schedule(link.lastArrivalUs - this.#world.nowUs, () => {
@@ -109,29 +110,29 @@ export class Carrier {
       if (link.pair.epoch !== batch.epoch) return;
       link.inFlightBytes -= batch.bytes;
       if (link.cuts > 0) return;
-      for (const one of batch.frames) this.#deliver(link, receiver, one);
+      for (const one of batch.parcels) this.#deliver(link, sender, receiver, one);
     }, receiver.process);
   }
 
   /**
    * Outside the order of its link: a little later than those behind it, now and then much later.
    */
-  #stray(link: Link, receiver: SimEndpoint, frame: Uint8Array, departUs: number): void {
+  #stray(link: Link, sender: SimEndpoint, receiver: SimEndpoint, parcel: Parcel, departUs: number): void {
     const random = this.#random;
     const extraUs = random.chance(1, 8) ? random.between(50 * MS, 3_000 * MS) : random.tail(8 * link.weather.delayMeanUs);
     const arrivalUs = departUs + delayUs(link.weather, random) + extraUs;
     this.#world.schedule(arrivalUs - this.#world.nowUs, () => {
-      if (link.cuts === 0) this.#deliver(link, receiver, frame);
+      if (link.cuts === 0) this.#deliver(link, sender, receiver, parcel);
     }, receiver.process);
   }
 
-  #deliver(link: Link, receiver: SimEndpoint, frame: Uint8Array): void {
+  #deliver(link: Link, sender: SimEndpoint, receiver: SimEndpoint, { to, frame }: Parcel): void {
     // The frame before it in the same turn may have been the receiver's last.
-    if (!receiver.listens) return;
+    if (!receiver.listens || to !== receiver.member || !receiver.admits(sender.member, sender.id)) return;
     const { trace } = this.#world;
     trace.fold(link.from, link.to);
     trace.foldBytes(frame);
-    receiver.handler?.onFrame(link.from, frame);
+    receiver.handler?.onFrame(sender.member, frame);
   }
 
   #dropped(): void {

@@ -51,6 +51,11 @@ export class Climate {
     };
   }
 
+  /** There are more links. */
+  spread(): void {
+    this.#blow();
+  }
+
   calmStorms(): void {
     this.#storms.clear();
     this.#blow();

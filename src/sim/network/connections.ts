@@ -95,6 +95,16 @@ export class Connections {
     });
   }
 
+  /** It talks with others from now on: who was removed is told, and new ones are connected to. */
+  repeered(endpoint: SimEndpoint, removed: readonly NodeId[]): void {
+    for (const link of this.#topology.linksFrom(endpoint.id)) {
+      const { pair } = link;
+      const there = pair.members.get(link.to);
+      if (pair.up && there !== undefined && removed.includes(there)) this.#refuse(this.#topology.back(link), endpoint);
+      if (!pair.up && endpoint.listens) this.connect(link, 0);
+    }
+  }
+
   /** Each end that lives is told, once: a break is a passage from up to down. */
   break(link: Link, why: string): void {
     const { pair } = link;
@@ -105,28 +115,48 @@ export class Connections {
     this.#coverage.branch('network connection broken');
     link.reset();
     this.#topology.back(link).reset();
-    this.#notify(link.from, link.to);
-    this.#notify(link.to, link.from);
+    this.#notify(link.from, pair.members.get(link.to) ?? 0);
+    this.#notify(link.to, pair.members.get(link.from) ?? 0);
     this.connect(link, this.#random.between(10 * MS, 200 * MS));
   }
 
   #connected(link: Link): void {
-    link.pair.up = true;
+    const { pair } = link;
+    const back = this.#topology.back(link);
+    pair.up = true;
+    for (const each of [link, back]) {
+      const [sender, receiver] = [this.#topology.endpoint(each.from), this.#topology.endpoint(each.to)];
+      if (sender === undefined || receiver === undefined) continue;
+      pair.members.set(each.from, sender.member);
+      if (receiver.refuses(sender.member)) this.#refuse(each, receiver);
+    }
     this.#tell(link, 'connected');
     this.#carrier.attached(link);
-    this.#carrier.attached(this.#topology.back(link));
+    this.#carrier.attached(back);
+  }
+
+  /** What is sent on this link is not taken, because its sender was removed: it is told. */
+  #refuse(link: Link, by: SimEndpoint): void {
+    const sender = this.#topology.endpoint(link.from);
+    if (sender === undefined) return;
+    this.#world.schedule(this.#delayUs(link), () => {
+      if (sender.listens && link.cuts === 0) sender.handler?.onRemoved(by.member);
+    }, sender.process);
   }
 
   #canConnect(link: Link): boolean {
     const topology = this.#topology;
-    return link.cuts === 0 && topology.back(link).cuts === 0 && topology.listens(link.from) && topology.listens(link.to);
+    if (link.cuts > 0 || topology.back(link).cuts > 0) return false;
+    const [a, b] = [topology.endpoint(link.from), topology.endpoint(link.to)];
+    if (a === undefined || b === undefined || !a.listens || !b.listens) return false;
+    return a.placeOf(b.member) === b.id || b.placeOf(a.member) === a.id;
   }
 
   #notify(id: NodeId, lost: NodeId): void {
     const endpoint = this.#topology.endpoint(id);
     if (endpoint === undefined || !endpoint.listens) return;
     this.#world.schedule(1, () => {
-      if (endpoint.isStopped) return;
+      if (endpoint.isStopped || !endpoint.knows(lost)) return;
       this.#world.trace.fold(id, lost);
       endpoint.handler?.onDisconnect(lost);
     }, endpoint.process);

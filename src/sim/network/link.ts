@@ -13,10 +13,18 @@ import type { SimEndpoint } from './endpoint.js';
  */
 export class Pair {
   up = false;
+  /** By place, while it is up: which members it connects. */
+  readonly members = new Map<NodeId, NodeId>();
   /** Raised at each break: what was on its way then is gone. */
   epoch = 0;
   /** Raised at each try to connect: only the newest one counts. */
   attempt = 0;
+}
+
+/** A frame, and the member that it is for: whoever is at its place may be another by then. */
+export interface Parcel {
+  readonly to: NodeId;
+  readonly frame: Uint8Array;
 }
 
 /**
@@ -25,14 +33,14 @@ export class Pair {
 export interface Batch {
   readonly departUs: number;
   readonly epoch: number;
+  readonly sender: SimEndpoint;
   readonly receiver: SimEndpoint;
-  readonly frames: Uint8Array[];
+  readonly parcels: Parcel[];
   bytes: number;
 }
 
-export interface Held {
+export interface Held extends Parcel {
   readonly atUs: number;
-  readonly frame: Uint8Array;
 }
 
 export class Link {
@@ -64,8 +72,8 @@ export class Link {
     this.weather = weather;
   }
 
-  hold(frame: Uint8Array, atUs: number): void {
-    this.held.push({ atUs, frame });
+  hold({ to, frame }: Parcel, atUs: number): void {
+    this.held.push({ atUs, to, frame });
     this.heldBytes += frame.length;
   }
 

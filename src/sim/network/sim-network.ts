@@ -16,7 +16,7 @@ import { ClientLinks } from './client-links.js';
 import { Climate } from './climate.js';
 import { Connections } from './connections.js';
 import { Cuts } from './cuts.js';
-import { MAX_FRAME_BYTES, SimEndpoint, type EndpointHost } from './endpoint.js';
+import { MAX_FRAME_BYTES, SimEndpoint, type EndpointHost, type Speaker } from './endpoint.js';
 import { Topology } from './topology.js';
 import { flipEntry } from './flip-entry.js';
 import type { Link } from './link.js';
@@ -26,7 +26,10 @@ export class SimNetwork {
   readonly clients: ClientLinks;
   readonly climate: Climate;
   readonly cuts: Cuts;
-  /** Sees each frame of a living process when it is sent, before anything can happen to it. */
+  /**
+   * Sees each frame of a living process when it is sent, before anything can happen to it: from
+   * place to place.
+   */
   onFrame: ((from: NodeId, to: NodeId, frame: Uint8Array) => void) | undefined;
   readonly #coverage: Coverage;
   readonly #random: Stream;
@@ -55,6 +58,10 @@ export class SimNetwork {
     this.#host = {
       started: (endpoint) => connections.started(endpoint),
       stopped: (endpoint) => this.#stopped(endpoint),
+      repeered: (endpoint, removed) => {
+        this.#calls.repeered(endpoint);
+        this.#connections.repeered(endpoint, removed);
+      },
       send: (endpoint, to, frame) => this.#send(endpoint, to, frame),
       call: (endpoint, to, method, request, timeoutMs) => this.#calls.call(endpoint, to, method, request, timeoutMs),
     };
@@ -64,9 +71,23 @@ export class SimNetwork {
     return this.#topology.nodes;
   }
 
-  /** The Network of a new life. What its last life had is over, also when nobody said so. */
-  attach(process: Process): Network {
-    const endpoint = new SimEndpoint(process, this.#host);
+  /** One more machine. */
+  add(place: NodeId): void {
+    this.#topology.add(place, this.climate.everyDay);
+    this.climate.spread();
+  }
+
+  /** See {@link Calls.describe}. */
+  describe(from: NodeId, to: NodeId, method: string, answer: (reply: Uint8Array) => void): void {
+    this.#calls.describe(from, to, method, answer);
+  }
+
+  /**
+   * The Network of a new life. What its last life had is over, also when nobody said so. By default
+   * it speaks as the member whose id is its place, and so do all others.
+   */
+  attach(process: Process, speaker?: Speaker): Network {
+    const endpoint = new SimEndpoint(process, speaker ?? this.#asPlaced(process.node), this.#host);
     const isFirst = this.#topology.endpoint(process.node) === undefined;
     this.#topology.attach(endpoint);
     if (!isFirst) this.#calls.gone(endpoint.id);
@@ -93,6 +114,10 @@ export class SimNetwork {
     this.#connections.reset(this.#topology.link(a, b));
   }
 
+  #asPlaced(member: NodeId): Speaker {
+    return { member, peers: new Map(this.nodes.filter((id) => id !== member).map((id) => [id, id])) };
+  }
+
   #stopped(endpoint: SimEndpoint): void {
     this.#calls.closed(endpoint);
     if (!endpoint.process.alive || this.#topology.endpoint(endpoint.id) !== endpoint) return;
@@ -101,9 +126,10 @@ export class SimNetwork {
   }
 
   #send(endpoint: SimEndpoint, to: NodeId, frame: Uint8Array): void {
-    const link = this.#topology.find(endpoint.id, to);
+    const place = endpoint.placeOf(to);
+    const link = place === undefined ? undefined : this.#topology.find(endpoint.id, place);
     if (link === undefined || this.#topology.endpoint(endpoint.id) !== endpoint) return;
-    this.onFrame?.(endpoint.id, to, frame);
+    this.onFrame?.(endpoint.id, link.to, frame);
     if (frame.length > MAX_FRAME_BYTES) {
       this.#coverage.branch('network frame too large');
       return;
@@ -111,10 +137,10 @@ export class SimNetwork {
     // One buffer sent to several peers must not be shared by them.
     const own = this.#flipped(link, frame) ?? (frame === this.#lastFrame ? frame.slice() : frame);
     this.#lastFrame = frame;
-    if (!link.pair.up) return this.#carrier.hold(link, own);
+    if (!link.pair.up) return this.#carrier.hold(link, { to, frame: own });
     const { resetIn100000 } = link.weather;
     if (resetIn100000 > 0 && this.#random.chance(resetIn100000, 100_000)) return this.#connections.reset(link);
-    this.#carrier.send(link, endpoint, own);
+    this.#carrier.send(link, endpoint, { to, frame: own });
   }
 
   #flipped({ weather }: Link, frame: Uint8Array): Uint8Array | undefined {

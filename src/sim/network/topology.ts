@@ -1,7 +1,7 @@
 /**
  * Who is where: the links between all nodes of a run, and the newest life at each of their ends.
- * Every two nodes have one link each way for the whole run; lives come and go. State only: others
- * move what is on it.
+ * Every two nodes have one link each way from the moment at which both are there; lives come and
+ * go, and the members as which they speak. State only: others move what is on it.
  */
 
 import { assert } from '../../base/assert.js';
@@ -11,25 +11,28 @@ import { Link, Pair } from './link.js';
 import type { Weather } from './weather.js';
 
 export class Topology {
-  readonly nodes: readonly NodeId[];
   readonly #links = new Map<NodeId, Map<NodeId, Link>>();
   readonly #endpoints = new Map<NodeId, SimEndpoint>();
 
   constructor(nodes: readonly NodeId[], weather: Weather) {
-    this.nodes = nodes;
-    for (const from of nodes) this.#links.set(from, new Map());
-    for (const a of nodes) {
-      for (const b of nodes) {
-        if (a >= b) continue;
-        const pair = new Pair();
-        this.#links.get(a)?.set(b, new Link(a, b, pair, weather));
-        this.#links.get(b)?.set(a, new Link(b, a, pair, weather));
-      }
-    }
+    for (const node of nodes) this.add(node, weather);
   }
 
-  knows(id: NodeId): boolean {
-    return this.#links.has(id);
+  /** All places, in the order in which they came. */
+  get nodes(): readonly NodeId[] {
+    return [...this.#links.keys()];
+  }
+
+  /** One more machine, with a link each way to all that are there. */
+  add(place: NodeId, weather: Weather): void {
+    assert(!this.#links.has(place), `there is no other place ${place}`);
+    const own = new Map<NodeId, Link>();
+    for (const [other, links] of this.#links) {
+      const pair = new Pair();
+      links.set(place, new Link(other, place, pair, weather));
+      own.set(other, new Link(place, other, pair, weather));
+    }
+    this.#links.set(place, own);
   }
 
   /** Undefined: there is no such node, or it is the sender itself. */
@@ -69,9 +72,5 @@ export class Topology {
 
   endpoints(): Iterable<SimEndpoint> {
     return this.#endpoints.values();
-  }
-
-  listens(id: NodeId): boolean {
-    return this.#endpoints.get(id)?.listens === true;
   }
 }

@@ -21,7 +21,7 @@ const TABLE_PATH = /^tables\/(\d{1,15})\.sst$/;
 
 export class Census {
   readonly #ledger: Ledger;
-  readonly #nodes: ReadonlyMap<NodeId, WatchedNode>;
+  readonly #nodes: readonly WatchedNode[];
   readonly #pristine = new PristineTables();
   /** Ids are given out by the log, so they mean the same table on every node (S2). */
   readonly #metas = new Map<TableId, TableMeta>();
@@ -29,7 +29,7 @@ export class Census {
   readonly #left = new Map<NodeId, Version>();
 
   constructor(nodes: readonly WatchedNode[], ledger: Ledger) {
-    this.#nodes = new Map(nodes.map((node) => [node.id, node]));
+    this.#nodes = nodes;
     this.#ledger = ledger;
   }
 
@@ -37,16 +37,16 @@ export class Census {
 
   /** In the order of their ids. */
   get nodes(): Iterable<WatchedNode> {
-    return this.#nodes.values();
+    return this.#nodes;
   }
 
   node(id: NodeId): WatchedNode | undefined {
-    return this.#nodes.get(id);
+    return this.#nodes.find((node) => node.id === id);
   }
 
   /** The durable version of that node, as it is or as it was when the node went. */
   durableOf(id: NodeId): Version | undefined {
-    const node = this.#nodes.get(id);
+    const node = this.node(id);
     if (node?.running === undefined || this.#ledger.forgottenIn(id, node.lives)) return this.#left.get(id);
     return node.running.replica.tree.durable;
   }
@@ -66,7 +66,7 @@ export class Census {
   /** Tables that this node may still read, durable or not; the same one may come again. */
   tablesOf(id: NodeId): readonly TableMeta[] {
     const durable = this.durableOf(id);
-    const tree = this.#nodes.get(id)?.running?.replica.tree;
+    const tree = this.node(id)?.running?.replica.tree;
     const versions = new Set(tree === undefined ? [durable] : [durable, tree.materialized, tree.latest]);
     return [...versions].flatMap((version) => version?.list() ?? []);
   }
@@ -103,7 +103,7 @@ export class Census {
     if (known !== undefined) return known;
     for (const meta of this.#metas.values()) {
       if (meta.fileDigest !== digest) continue;
-      for (const node of this.#nodes.values()) if (this.#learn(node, meta)) return this.#pristine.get(digest);
+      for (const node of this.#nodes) if (this.#learn(node, meta)) return this.#pristine.get(digest);
     }
     return undefined;
   }
@@ -139,7 +139,7 @@ export class Census {
   faultsOf(node: NodeId, meta: TableMeta): readonly { readonly region: SpecifiedRegion; readonly state: CopyState }[] | undefined {
     const pristine = this.pristine(meta.fileDigest);
     if (pristine === undefined) return undefined;
-    const copy = this.#nodes.get(node)?.disk.medium(tablePath(meta.id)) ?? new Uint8Array(0);
+    const copy = this.node(node)?.disk.medium(tablePath(meta.id)) ?? new Uint8Array(0);
     return pristine.regions
       .map((region) => ({ region, state: pristine.stateOf(copy, region) }))
       .filter(({ state }) => state !== 'intact');
@@ -147,7 +147,7 @@ export class Census {
 
   /** That node's file of this table is, on its medium, what it was when the table was born. */
   asBorn(node: NodeId, meta: TableMeta): boolean {
-    const bytes = this.#nodes.get(node)?.disk.medium(tablePath(meta.id));
+    const bytes = this.node(node)?.disk.medium(tablePath(meta.id));
     if (bytes === undefined) return false;
     const pristine = this.pristine(meta.fileDigest);
     return pristine === undefined ? fileDigest(bytes) === meta.fileDigest : sameBytes(bytes, pristine.bytes);

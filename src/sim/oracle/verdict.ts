@@ -11,6 +11,7 @@
 import type { Digest128, NodeId } from '../../base/ids.js';
 import type { SpecifiedRegion } from '../../storage/table/table-layout.js';
 import type { TableMeta } from '../../storage/table/table-meta.js';
+import type { WatchedNode } from '../cluster/watched-node.js';
 import type { Census } from './census.js';
 import { isProven } from './damage.js';
 import { excuseOf } from './excuses.js';
@@ -73,7 +74,7 @@ export class Verdict {
    * of its directory may be whole.
    */
   doomed(node: NodeId): boolean {
-    return this.#census.node(node)?.state === 'fenced' || this.beyondRecall(node) || this.#ledger.lostManifest(node) !== undefined;
+    return isOut(this.#census.node(node)) || this.beyondRecall(node) || this.#ledger.lostManifest(node) !== undefined;
   }
 
   /**
@@ -165,7 +166,7 @@ export class Verdict {
 
   #isAnywhere(pristine: PristineTable, region: SpecifiedRegion): boolean {
     for (const node of this.#census.nodes) {
-      if (node.state === 'fenced') continue;
+      if (isOut(node)) continue;
       if (this.#census.goodPath(node, this.#census.tablesOf(node.id), pristine, region) !== undefined) return true;
     }
     return false;
@@ -181,6 +182,11 @@ export class Verdict {
     }
     return false;
   }
+}
+
+/** Stopped for good, or no member. */
+function isOut(node: WatchedNode | undefined): boolean {
+  return node?.state === 'fenced' || node?.state === 'away';
 }
 
 function sameStretch(a: Uint8Array, b: Uint8Array, offset: number, length: number): boolean {

@@ -11,7 +11,7 @@ export type WorkloadStore = Pick<NodeStore, 'range' | 'put' | 'deleteRange' | 't
 
 export interface WorkloadNode {
   readonly id: NodeId;
-  readonly state: 'down' | 'opening' | 'up' | 'fenced';
+  readonly state: 'down' | 'opening' | 'up' | 'fenced' | 'away';
   readonly lives: number;
   readonly running: { readonly process: Process; readonly store: WorkloadStore } | undefined;
 }

@@ -7,7 +7,7 @@
 /** Said before anything was proposed, or by the state machine as it refused the entry. */
 const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
   'TOO_MANY_REQUESTS', 'DATA_LOSS', 'UNHEALTHY', 'COMPACTED', 'FUTURE_REVISION', 'NO_LEADER', 'NOT_LEADER', 'NO_SPACE', 'CORRUPT',
-  'REQUEST_TOO_LARGE',
+  'REQUEST_TOO_LARGE', 'LEARNER',
 ]);
 
 /** Answers to requests that are not well formed: the workload makes none. */

@@ -12,6 +12,7 @@
 
 import type { LogIndex, NodeId, Term } from '../../../base/ids.js';
 import type { Committed } from './committed.js';
+import type { Configurations } from './configurations.js';
 import type { DamageOracle } from '../../oracle/damage-oracle.js';
 import { MSG_APP, MSG_APP_RESP, MSG_HEARTBEAT, type MessageHead } from './raft-frames.js';
 import type { Reporter } from '../base/reporter.js';
@@ -28,11 +29,13 @@ interface Promised {
 
 /** Leaders of so many terms may still count what they were told. */
 const TERMS_KEPT = 16;
+/** What is committed by a configuration is said within this. */
+const CHANGED_US = 2_000_000;
 
 export class Acknowledged {
   readonly #reporter: Reporter;
   readonly #oracle: DamageOracle;
-  readonly #majority: number;
+  readonly #configurations: Configurations;
   readonly #promised = new Map<NodeId, Promised>();
   /** By node and term of the leader: the highest index acknowledged to it. */
   readonly #told = new Map<NodeId, Map<Term, LogIndex>>();
@@ -45,14 +48,14 @@ export class Acknowledged {
   #committed: LogIndex = 0;
 
   constructor(
-    reporter: Reporter, oracle: DamageOracle, committed: Committed, nodes: number,
+    reporter: Reporter, oracle: DamageOracle, committed: Committed, configurations: Configurations,
     leaderOf: (term: Term) => WatchedNode | undefined = () => undefined,
   ) {
     this.#reporter = reporter;
     this.#oracle = oracle;
     this.#known = committed;
     this.#leaderOf = leaderOf;
-    this.#majority = Math.floor(nodes / 2) + 1;
+    this.#configurations = configurations;
   }
 
   /** When it is sent. */
@@ -65,22 +68,22 @@ export class Acknowledged {
 
   /** A snapshot, or a version of a peer's, takes the place of what the log led to. */
   replaced(node: WatchedNode): void {
-    this.#replaced.add(node.id);
+    this.#replaced.add(node.member);
   }
 
   onDeath(node: WatchedNode): void {
     const applied = node.running?.replica.applier.index ?? 0;
-    this.#applied.set(node.id, Math.max(applied, this.#applied.get(node.id) ?? 0));
+    this.#applied.set(node.member, Math.max(applied, this.#applied.get(node.member) ?? 0));
   }
 
   /** The log is open again, and nothing was added to it. */
   onStart(node: WatchedNode): void {
     const log = node.running?.replica.log;
-    if (log === undefined || this.#replaced.delete(node.id) || this.#forgetful(node.id)) return;
+    if (log === undefined || this.#replaced.delete(node.member) || this.#forgetful(node.id)) return;
     const last = log.lastIndex();
-    const applied = this.#applied.get(node.id) ?? 0;
+    const applied = this.#applied.get(node.member) ?? 0;
     if (last < applied) this.#lost(node.id, `R3 node ${node.id} had applied ${applied} when its life ended; its log now ends at ${last}`);
-    const promised = this.#promised.get(node.id);
+    const promised = this.#promised.get(node.member);
     // A later leader had begun to replace the end of the log.
     if (promised === undefined || log.term(last) > promised.term) return;
     const { index, term, entryTerm } = promised;
@@ -97,12 +100,12 @@ export class Acknowledged {
     const log = node.running?.replica.log;
     if (log === undefined || index === 0) return;
     if (log.lastIndex() < index) {
-      this.#reporter.broken('acknowledged entries are durable', from, `R2 node ${from} acknowledges ${index} in term ${term}, its durable log ends at ${log.lastIndex()}`);
+      this.#reporter.broken('acknowledged entries are durable', node.id, `R2 node ${node.id} acknowledges ${index} in term ${term}, its durable log ends at ${log.lastIndex()}`);
       return;
     }
     const failed = this.#oracle.ledger.failedSync(node.id, node.lives);
     if (failed !== undefined && index > failed) {
-      this.#reporter.broken('a failed sync is never retried', from, `R2 node ${from} acknowledges ${index} in term ${term}, after a sync of its log failed behind ${failed}`);
+      this.#reporter.broken('a failed sync is never retried', node.id, `R2 node ${node.id} acknowledges ${index} in term ${term}, after a sync of its log failed behind ${failed}`);
     }
     this.#asTheLeader(node, term, index);
     this.#tell(from, term, index);
@@ -129,14 +132,14 @@ export class Acknowledged {
    * What a leader believes of the member that it sends a heartbeat to is what that member has told
    * it in this term.
    */
-  #counts(node: WatchedNode, { from, to, term }: MessageHead): void {
+  #counts(node: WatchedNode, { to, term }: MessageHead): void {
     const raft = node.running?.replica.driver.node;
     if (raft?.term !== term) return;
     const match = raft.matchOf(to);
     const told = this.#told.get(to)?.get(term) ?? 0;
     if (match <= told) return;
-    this.#reporter.broken('leaders count what they are told', from,
-      `R3 node ${from}, which leads in term ${term}, counts node ${to} as having ${match}; that node has acknowledged ${told} in this term`);
+    this.#reporter.broken('leaders count what they are told', node.id,
+      `R3 node ${node.id}, which leads in term ${term}, counts member ${to} as having ${match}; that node has acknowledged ${told} in this term`);
   }
 
   #tell(node: NodeId, term: Term, index: LogIndex): void {
@@ -151,19 +154,21 @@ export class Acknowledged {
     const log = node.running?.replica.log;
     if (log === undefined) return;
     this.#known.saw(node, commit);
-    const own = log.lastIndex() >= commit ? 1 : 0;
+    const own = log.lastIndex() >= commit;
     // It may have known since an earlier term that it led, and have had nobody to tell. What was
     // acknowledged before the entry's own term was another entry.
     const inLog = commit >= log.firstIndex() - 1;
-    const since = own === 0 ? term : inLog ? log.term(commit) : 0;
+    const since = !own ? term : inLog ? log.term(commit) : 0;
     const others = [...this.#told].filter(([id]) => id !== from).map(([, told]) => told);
     const terms = new Set(others.flatMap((told) => [...told.keys()]).filter((of) => of >= since && of <= term));
-    let holders = own;
-    for (const of of terms) holders = Math.max(holders, own + others.filter((told) => (told.get(of) ?? 0) >= commit).length);
     this.#committed = commit;
-    if (holders >= this.#majority) return;
-    this.#reporter.broken('committed entries are durable on a majority', from,
-      `D1 node ${from} says in term ${term} that ${commit} is committed; ${holders} of ${this.#majority} needed nodes have said that it is durable`);
+    const holds = (of: Term | undefined, id: NodeId): boolean =>
+      id === from ? own : of !== undefined && (this.#told.get(id)?.get(of) ?? 0) >= commit;
+    // Alone it needs nobody's word.
+    if ([undefined, ...terms].some((of) => this.#configurations.isQuorum(node, (id) => holds(of, id), CHANGED_US))) return;
+    const told = [...terms].map((of) => this.#configurations.count(node, (id) => holds(of, id))).sort().at(-1);
+    this.#reporter.broken('committed entries are durable on a majority', node.id,
+      `D1 node ${node.id} says in term ${term} that ${commit} is committed; ${told ?? 'none'} needed nodes have said that it is durable`);
   }
 
   #forgetful(node: NodeId): boolean {

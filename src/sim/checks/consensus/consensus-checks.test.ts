@@ -98,7 +98,7 @@ describe('checks of consensus', () => {
 
   describe('acknowledged entries', () => {
     it('R2 an acknowledgement of what is not in the durable log is reported', () => {
-      const check = new Acknowledged(w.reporter, w.oracle, new Committed(w.reporter), 3);
+      const check = new Acknowledged(w.reporter, w.oracle, new Committed(w.reporter), w.configurations);
       two.terms = [1, 1, 2];
       check.onMessage(two, message(MSG_APP_RESP, 2, 1, 2, { index: 3 }));
       check.onMessage(two, message(MSG_APP_RESP, 2, 1, 2, { index: 9, reject: true }));
@@ -108,7 +108,7 @@ describe('checks of consensus', () => {
     });
 
     it('R2 R3 what was acknowledged or applied is in the log that is opened next, unless a later leader replaced it', () => {
-      const check = new Acknowledged(w.reporter, w.oracle, new Committed(w.reporter), 3);
+      const check = new Acknowledged(w.reporter, w.oracle, new Committed(w.reporter), w.configurations);
       two.terms = [1, 1, 2, 2];
       two.applied = 2;
       check.onMessage(two, message(MSG_APP_RESP, 2, 1, 2, { index: 4 }));
@@ -131,7 +131,7 @@ describe('checks of consensus', () => {
     });
 
     it('R3 a snapshot may take the place of the log once', () => {
-      const check = new Acknowledged(w.reporter, w.oracle, new Committed(w.reporter), 3);
+      const check = new Acknowledged(w.reporter, w.oracle, new Committed(w.reporter), w.configurations);
       two.terms = [1, 1, 1];
       check.onMessage(two, message(MSG_APP_RESP, 2, 1, 1, { index: 3 }));
       check.replaced(two);
@@ -143,7 +143,7 @@ describe('checks of consensus', () => {
     });
 
     it('D1 what a leader calls committed was acknowledged to it by a majority, itself included', () => {
-      const check = new Acknowledged(w.reporter, w.oracle, new Committed(w.reporter), 3);
+      const check = new Acknowledged(w.reporter, w.oracle, new Committed(w.reporter), w.configurations);
       one.terms = [1, 1, 2, 2];
       two.terms = [1, 1, 2, 2];
       check.onMessage(two, message(MSG_APP_RESP, 2, 1, 2, { index: 3 }));
@@ -156,7 +156,7 @@ describe('checks of consensus', () => {
     });
 
     it('R3 an acknowledgement to the leader of a term before the entry\'s own was of another entry', () => {
-      const check = new Acknowledged(w.reporter, w.oracle, new Committed(w.reporter), 3);
+      const check = new Acknowledged(w.reporter, w.oracle, new Committed(w.reporter), w.configurations);
       two.terms = [1, 1, 2, 2];
       check.onMessage(two, message(MSG_APP_RESP, 2, 3, 2, { index: 4 }));
       one.terms = [1, 1, 3, 3];

@@ -17,11 +17,13 @@ export class CurrentReads {
   readonly #reporter: Reporter;
   readonly #committed: Committed;
   readonly #rounds: HeartbeatRounds | undefined;
+  readonly #nodes: readonly WatchedNode[];
 
-  constructor(reporter: Reporter, committed: Committed, rounds?: HeartbeatRounds) {
+  constructor(reporter: Reporter, committed: Committed, rounds?: HeartbeatRounds, nodes: readonly WatchedNode[] = []) {
     this.#reporter = reporter;
     this.#committed = committed;
     this.#rounds = rounds;
+    this.#nodes = nodes;
   }
 
   /** Listens to every read index that this replica waits for, from now on. */
@@ -39,7 +41,7 @@ export class CurrentReads {
   }
 
   #confirmed(node: WatchedNode, askedUs: number): void {
-    if (this.#rounds === undefined || this.#rounds.confirmedSince(askedUs)) return;
+    if (this.#rounds === undefined || this.#rounds.confirmedSince(askedUs, this.#nodes)) return;
     const agoUs = this.#reporter.nowUs - askedUs;
     this.#reporter.broken('reads are confirmed after they are asked for', node.id,
       `R4 node ${node.id} serves a read that was asked for ${agoUs} us ago; no majority has answered a heartbeat that a leader sent since`);

@@ -23,7 +23,7 @@ describe('checks of elections', () => {
     [one, two] = w.nodes as [FakeNode, FakeNode];
     committed = new Committed(w.reporter);
     leader = undefined;
-    check = new Elections(w.reporter, committed, () => leader, 3);
+    check = new Elections(w.reporter, committed, () => leader, w.configurations);
   });
 
   /** Node 1 asks in term 5, and says that its log ends so. */
@@ -105,7 +105,7 @@ describe('checks of elections', () => {
 
   describe('what a leader is told', () => {
     it("R3 an acknowledgement of an entry that is not the leader's is reported, unless it is of an earlier term", () => {
-      const acks = new Acknowledged(w.reporter, w.oracle, committed, 3, (term) => (term === 5 ? one : undefined));
+      const acks = new Acknowledged(w.reporter, w.oracle, committed, w.configurations, (term) => (term === 5 ? one : undefined));
       one.leads = true;
       one.term = two.term = 5;
       one.terms = [1, 2, 5];

@@ -7,6 +7,7 @@
 
 import type { LogIndex, NodeId, Term } from '../../../base/ids.js';
 import type { Committed } from './committed.js';
+import type { Configurations } from './configurations.js';
 import { MSG_VOTE, MSG_VOTE_RESP, type MessageHead } from './raft-frames.js';
 import type { Reporter } from '../base/reporter.js';
 import type { WatchedNode } from '../../cluster/watched-node.js';
@@ -18,22 +19,24 @@ interface LogEnd {
 
 /** An election is over, one way or the other, before so many later terms. */
 const TERMS_KEPT = 16;
+/** Between the last vote and the word of it. */
+const AGO_US = 10_000;
 
 export class Elections {
   readonly #reporter: Reporter;
   readonly #committed: Committed;
   readonly #leaderOf: (term: Term) => NodeId | undefined;
-  readonly #majority: number;
+  readonly #configurations: Configurations;
   /** By term: who voted for whom. A candidate votes for itself. */
   readonly #votes = new Map<Term, Map<NodeId, NodeId>>();
   /** By candidate: what it says of its log in the newest term that it asked for votes in. */
   readonly #asked = new Map<NodeId, { readonly in: Term; readonly end: LogEnd }>();
 
-  constructor(reporter: Reporter, committed: Committed, leaderOf: (term: Term) => NodeId | undefined, nodes: number) {
+  constructor(reporter: Reporter, committed: Committed, leaderOf: (term: Term) => NodeId | undefined, configurations: Configurations) {
     this.#reporter = reporter;
     this.#committed = committed;
     this.#leaderOf = leaderOf;
-    this.#majority = Math.floor(nodes / 2) + 1;
+    this.#configurations = configurations;
   }
 
   /** When it is sent. */
@@ -49,10 +52,12 @@ export class Elections {
 
   /** It says so, for the first time in this term. */
   leads(node: WatchedNode, term: Term): void {
-    let votes = 0;
-    for (const candidate of this.#votes.get(term)?.values() ?? []) if (candidate === node.id) votes++;
-    if (votes < this.#majority) {
-      this.#reporter.broken('leaders are elected by a majority', node.id, `R1 node ${node.id} leads in term ${term} with ${votes} of ${this.#majority} needed votes`);
+    const votes = this.#votes.get(term);
+    // Who votes alone asks nobody.
+    const votesFor = (id: NodeId): boolean => id === node.member || votes?.get(id) === node.member;
+    if (!this.#configurations.isQuorum(node, votesFor, AGO_US)) {
+      const count = this.#configurations.count(node, votesFor);
+      this.#reporter.broken('leaders are elected by a majority', node.id, `R1 node ${node.id} leads in term ${term} with ${count} needed votes`);
     }
     this.#hasCommitted(node, term);
   }

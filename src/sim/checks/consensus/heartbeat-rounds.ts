@@ -4,10 +4,13 @@
  */
 
 import type { NodeId, Term } from '../../../base/ids.js';
+import type { WatchedNode } from '../../cluster/watched-node.js';
+import type { Configurations } from './configurations.js';
 import { MSG_HEARTBEAT, MSG_HEARTBEAT_RESP, type MessageHead } from './raft-frames.js';
 
 /** Of the leader of one term: rounds have a number each, and go to every follower. */
 interface Led {
+  readonly leader: WatchedNode;
   /** By round: when its first heartbeat left. */
   readonly sentUs: Map<number, number>;
   /** By follower: when the newest round left that it has answered. */
@@ -20,35 +23,38 @@ const ROUNDS_KEPT = 512;
 
 export class HeartbeatRounds {
   readonly #now: () => number;
-  /** Followers that make a majority with their leader. */
-  readonly #needed: number;
+  readonly #configurations: Configurations;
   readonly #terms = new Map<Term, Led>();
 
-  constructor(now: () => number, nodes: number) {
+  constructor(now: () => number, configurations: Configurations) {
     this.#now = now;
-    this.#needed = Math.floor(nodes / 2);
+    this.#configurations = configurations;
   }
 
-  /** When it is sent. */
-  onMessage({ type, from, term, round }: MessageHead): void {
-    if (type === MSG_HEARTBEAT) this.#sent(term, round);
+  /** When it is sent, by this node. */
+  onMessage(node: WatchedNode, { type, from, term, round }: MessageHead): void {
+    if (type === MSG_HEARTBEAT) this.#sent(node, term, round);
     else if (type === MSG_HEARTBEAT_RESP) this.#answered(term, from, round);
   }
 
-  /** A majority has answered a heartbeat that was sent at this time or later. */
-  confirmedSince(us: number): boolean {
-    for (const { answeredUs } of this.#terms.values()) {
-      let followers = 0;
-      for (const sentUs of answeredUs.values()) if (sentUs >= us) followers++;
-      if (followers >= this.#needed) return true;
+  /**
+   * A majority has answered a heartbeat that was sent at this time or later, or one of `nodes`
+   * leads alone.
+   */
+  confirmedSince(us: number, nodes: readonly WatchedNode[] = []): boolean {
+    const withinUs = this.#now() - us;
+    for (const { leader, answeredUs } of this.#terms.values()) {
+      const answered = (id: NodeId): boolean => id === leader.member || (answeredUs.get(id) ?? -1) >= us;
+      if (this.#configurations.isQuorum(leader, answered, withinUs)) return true;
     }
-    return false;
+    const isLeader = (node: WatchedNode): boolean => node.running?.replica.driver.node.isLeader === true;
+    return nodes.some((node) => isLeader(node) && this.#configurations.isQuorum(node, (id) => id === node.member, withinUs));
   }
 
-  #sent(term: Term, round: number): void {
+  #sent(leader: WatchedNode, term: Term, round: number): void {
     let led = this.#terms.get(term);
     if (led === undefined) {
-      this.#terms.set(term, (led = { sentUs: new Map(), answeredUs: new Map() }));
+      this.#terms.set(term, (led = { leader, sentUs: new Map(), answeredUs: new Map() }));
       for (const old of this.#terms.keys()) if (this.#terms.size > TERMS_KEPT) this.#terms.delete(old);
     }
     const { sentUs } = led;

@@ -18,18 +18,19 @@ export class LeaderPerTerm {
     this.#reporter = reporter;
   }
 
-  leads(node: NodeId, term: Term, how: string): void {
+  /** `at`: the machine. */
+  leads(node: NodeId, term: Term, how: string, at = node): void {
     const known = this.#leaders.get(term);
     if (known === undefined) this.#leaders.set(term, node);
-    else if (known !== node) this.#reporter.broken('one leader per term', node, `R1 nodes ${known} and ${node} both lead in term ${term} (${how})`);
+    else if (known !== node) this.#reporter.broken('one leader per term', at, `R1 nodes ${known} and ${node} both lead in term ${term} (${how})`);
   }
 
-  onMessage({ type, from, term }: MessageHead): void {
+  onMessage({ type, from, term }: MessageHead, at = from): void {
     if (type !== MSG_HEARTBEAT && type !== MSG_APP && type !== MSG_SNAP && type !== MSG_TIMEOUT_NOW) return;
     if (term === this.#lastTerm && from === this.#lastFrom) return;
     this.#lastTerm = term;
     this.#lastFrom = from;
-    this.leads(from, term, `sends ${MESSAGE_TYPES[type]}`);
+    this.leads(from, term, `sends ${MESSAGE_TYPES[type]}`, at);
   }
 
   /** Who led in it; undefined: nobody was seen to. */

@@ -7,17 +7,22 @@
  */
 
 import type { LogIndex, NodeId } from '../../../base/ids.js';
+import type { Configurations } from './configurations.js';
 import type { DamageOracle } from '../../oracle/damage-oracle.js';
 import type { Replica } from '../../../replica/replica.js';
 import type { Reporter } from '../base/reporter.js';
 import type { WatchedNode } from '../../cluster/watched-node.js';
 
+/** From the decision to the word of it: files go in between, on a disk that may stall. */
+const DROPPED_US = 30_000_000;
+
 export class LogKept {
   readonly #reporter: Reporter;
   readonly #oracle: DamageOracle;
   readonly #nodes: readonly WatchedNode[];
+  readonly #configurations: Configurations;
   /**
-   * The highest flushed index that each node ever had durable: nobody can know that it forgot it
+   * The highest flushed index that each member ever had durable: nobody can know that it forgot it
    * since.
    */
   readonly #flushed = new Map<NodeId, LogIndex>();
@@ -25,8 +30,9 @@ export class LogKept {
   /** By node: through here the log was told to expect a snapshot, or opened without. */
   readonly #expected = new Map<NodeId, LogIndex>();
 
-  constructor(reporter: Reporter, oracle: DamageOracle, nodes: readonly WatchedNode[]) {
+  constructor(reporter: Reporter, oracle: DamageOracle, nodes: readonly WatchedNode[], configurations: Configurations) {
     this.#reporter = reporter;
+    this.#configurations = configurations;
     this.#oracle = oracle;
     this.#nodes = nodes;
   }
@@ -57,21 +63,19 @@ export class LogKept {
 
   /** To be called often, and before a node forgets. */
   remember(): void {
-    for (const { id } of this.#nodes) {
+    for (const { id, member } of this.#nodes) {
       const flushed = this.#oracle.census.durableOf(id)?.flushed.index ?? 0;
-      if (flushed > (this.#flushed.get(id) ?? 0)) this.#flushed.set(id, flushed);
+      if (flushed > (this.#flushed.get(member) ?? 0)) this.#flushed.set(member, flushed);
     }
   }
 
   /** The log of the node now begins at `first`. */
-  dropped(node: NodeId, first: LogIndex): void {
+  dropped(node: WatchedNode, first: LogIndex): void {
     this.remember();
-    const needed = Math.floor(this.#nodes.length / 2) + 1;
-    let holders = 0;
-    for (const flushed of this.#flushed.values()) if (flushed >= first - 1) holders++;
-    if (holders >= needed) return;
-    this.#reporter.broken('log goes when a majority has the tables', node,
-      `D1 node ${node} dropped its log below ${first}; ${holders} of ${needed} needed nodes have durable tables up to there`);
+    const holds = (id: NodeId): boolean => (this.#flushed.get(id) ?? 0) >= first - 1;
+    if (this.#configurations.isQuorum(node, holds, DROPPED_US)) return;
+    this.#reporter.broken('log goes when a majority has the tables', node.id,
+      `D1 node ${node.id} dropped its log below ${first}; ${this.#configurations.count(node, holds)} needed nodes have durable tables up to there`);
   }
 
   /** As it is now: cheap enough to be called for every message. */

@@ -43,8 +43,8 @@ export class Votes {
     if (raft === undefined || ledger.forgets(node.id)) return;
     this.#newIncarnation(node);
     this.#logged(node, raft.term);
-    const promised = this.#durable.get(node.id) ?? 0;
-    const vote = this.#granted.get(node.id)?.get(promised);
+    const promised = this.#durable.get(node.member) ?? 0;
+    const vote = this.#granted.get(node.member)?.get(promised);
     if (raft.term > promised || (raft.term === promised && (vote === undefined || raft.vote === vote))) return;
     this.#reporter.broken('promises survive', node.id,
       `R2 node ${node.id} was in term ${promised}${vote === undefined ? '' : ` and voted for ${vote}`}; it opens in term ${raft.term} with a vote for ${raft.vote}`);
@@ -58,7 +58,7 @@ export class Votes {
   onLogSync(node: WatchedNode): void {
     const log = node.running?.replica.log;
     const term = log?.term(log.lastIndex()) ?? 0;
-    if (term > (this.#durable.get(node.id) ?? 0)) this.#promised(node, 'keeps entries', term, undefined);
+    if (term > (this.#durable.get(node.member) ?? 0)) this.#promised(node, 'keeps entries', term, undefined);
   }
 
   #logged(node: WatchedNode, term: Term): void {
@@ -72,9 +72,9 @@ export class Votes {
   onMessage(node: WatchedNode, message: MessageHead): void {
     const { type, from, to, term, reject } = message;
     if (!REFLECTS_TERM.has(type)) return;
-    if (!reject && (type === MSG_VOTE || type === MSG_VOTE_RESP || type === MSG_APP_RESP)) this.#forgetful(from);
-    if (type === MSG_VOTE) this.#vote(node, from, term, from);
-    else if (type === MSG_VOTE_RESP && !reject) this.#vote(node, from, term, to);
+    if (!reject && (type === MSG_VOTE || type === MSG_VOTE_RESP || type === MSG_APP_RESP)) this.#forgetful(node);
+    if (type === MSG_VOTE) this.#vote(node, term, from);
+    else if (type === MSG_VOTE_RESP && !reject) this.#vote(node, term, to);
     else if (term > (this.#durable.get(from) ?? 0)) this.#promised(node, `sends ${MESSAGE_TYPES[type]}`, term, undefined);
   }
 
@@ -86,25 +86,26 @@ export class Votes {
     const slots = slotsOf(node.disk.medium(HARD_STATE)).filter((slot) => slot !== undefined);
     const [newest] = slots.sort((a, b) => b.sequence - a.sequence);
     if (newest === undefined) return;
-    const before = this.#incarnations.get(node.id) ?? 0;
+    const before = this.#incarnations.get(node.member) ?? 0;
     if (newest.incarnation <= before) {
       this.#reporter.broken('every start has a number of its own', node.id, `R5 this start of node ${node.id} has number ${newest.incarnation}; number ${before} was given before`);
     }
-    this.#incarnations.set(node.id, Math.max(before, newest.incarnation));
+    this.#incarnations.set(node.member, Math.max(before, newest.incarnation));
   }
 
-  #forgetful(node: NodeId): void {
-    if (!this.#oracle.ledger.suffered(node, 'wipe') || (this.#durable.get(node) ?? 0) === 0) return;
-    this.#reporter.broken('no promises after a wipe', node, `R1 node ${node} had made promises, its directory was wiped, and it makes new ones`);
+  #forgetful({ id, member }: WatchedNode): void {
+    if (!this.#oracle.ledger.suffered(id, 'wipe') || (this.#durable.get(member) ?? 0) === 0) return;
+    this.#reporter.broken('no promises after a wipe', id, `R1 node ${id} had made promises, its directory was wiped, and it makes new ones`);
   }
 
-  #vote(node: WatchedNode, voter: NodeId, term: Term, candidate: NodeId): void {
-    let granted = this.#granted.get(voter);
-    if (granted === undefined) this.#granted.set(voter, (granted = new Map()));
+  #vote(node: WatchedNode, term: Term, candidate: NodeId): void {
+    const { id, member } = node;
+    let granted = this.#granted.get(member);
+    if (granted === undefined) this.#granted.set(member, (granted = new Map()));
     const known = granted.get(term);
     if (known === candidate) return;
     if (known !== undefined) {
-      this.#reporter.broken('no double vote', voter, `R2 in term ${term} node ${voter} votes for ${candidate}, after it voted for ${known}`);
+      this.#reporter.broken('no double vote', id, `R2 in term ${term} node ${id} votes for ${candidate}, after it voted for ${known}`);
       return;
     }
     granted.set(term, candidate);
@@ -113,7 +114,7 @@ export class Votes {
 
   #promised(node: WatchedNode, what: string, term: Term, candidate: NodeId | undefined): void {
     const { ledger } = this.#oracle;
-    this.#durable.set(node.id, Math.max(term, this.#durable.get(node.id) ?? 0));
+    this.#durable.set(node.member, Math.max(term, this.#durable.get(node.member) ?? 0));
     // What lies there now says nothing of what was written.
     const since = this.#reporter.nowUs - RECENT_US;
     if (ledger.changed(node.id, HARD_STATE, since) !== undefined || ledger.displaced(node.id, HARD_STATE) !== undefined) return;

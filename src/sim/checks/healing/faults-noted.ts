@@ -49,7 +49,7 @@ export class FaultsNoted {
   step(node: WatchedNode): void {
     const met = this.#met.get(node.id);
     if (met === undefined || met.faults.size === 0 || node.running?.replica !== met.replica) return;
-    const hinted = new Set(node.running.healing.hints().filter((hint) => hint.node === node.id).map((hint) => hint.tableId));
+    const hinted = new Set(node.running.healing.hints().filter((hint) => hint.node === node.member).map((hint) => hint.tableId));
     const { tree } = met.replica;
     const versions = [tree.durable, tree.latest, tree.materialized];
     const live = new Set(versions.flatMap((version) => [...version.tables().keys()]));

@@ -39,7 +39,7 @@ export class HintsKept {
   }
 
   onEvent(node: WatchedNode, event: KintsugiEvent): void {
-    if (event.type !== 'hint' || event.node !== node.id) return;
+    if (event.type !== 'hint' || event.node !== node.member) return;
     if (event.state === 'done') this.#ended(node, event.table);
     else if (event.state === 'open') this.#opened(node, event.table);
   }
@@ -48,7 +48,7 @@ export class HintsKept {
   step(node: WatchedNode): void {
     const open = this.#open.get(node.id);
     if (open === undefined || open.size === 0 || node.running === undefined || node.state !== 'up') return;
-    const held = new Set(node.running.healing.hints().filter((hint) => hint.node === node.id).map((hint) => hint.tableId));
+    const held = new Set(node.running.healing.hints().filter((hint) => hint.node === node.member).map((hint) => hint.tableId));
     const { durable } = node.running.replica.tree;
     for (const [table, hint] of open) {
       if (held.has(table)) {

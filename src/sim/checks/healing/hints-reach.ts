@@ -37,10 +37,10 @@ export class HintsReach {
     const { latest } = replica.tree;
     const seen = new Set<string>();
     for (const node of this.#nodes) {
-      if (node.state !== 'up' || node.running?.replica.leadership.leader !== leader.id) continue;
+      if (node.state !== 'up' || node.running?.replica.leadership.leader !== leader.member) continue;
       for (const { tableId, node: owner } of node.running.healing.hints()) {
-        if (owner !== node.id || queued.has(tableId) || !latest.has(tableId)) continue;
-        seen.add(this.#missed(leader.id, owner, tableId));
+        if (owner !== node.member || queued.has(tableId) || !latest.has(tableId)) continue;
+        seen.add(this.#missed(leader.id, node.id, tableId));
       }
     }
     for (const key of this.#unknown.keys()) if (!seen.has(key)) this.#unknown.delete(key);

@@ -21,7 +21,7 @@ export class HintsTrue {
   }
 
   onEvent(node: WatchedNode, event: Extract<KintsugiEvent, { type: 'hint' }>): void {
-    if (event.node !== node.id || event.state !== 'open') return;
+    if (event.node !== node.member || event.state !== 'open') return;
     const meta = this.#oracle.census.metaAt(node, event.table);
     if (meta === undefined || !this.#oracle.census.asBorn(node.id, meta)) return;
     const path = tablePath(meta.id);

@@ -10,10 +10,12 @@ import type { NodeState } from '../../cluster/sim-node.js';
 import type { Violation } from '../../model/result.js';
 import { DamageOracle } from '../../oracle/damage-oracle.js';
 import { Reporter } from '../base/reporter.js';
+import { Configurations } from '../consensus/configurations.js';
 import type { WatchedNode } from '../../cluster/watched-node.js';
 
 export class FakeNode {
   readonly id: NodeId;
+  member: NodeId;
   state: NodeState = 'up';
   lives = 1;
   readonly files = new Map<string, Uint8Array>();
@@ -49,6 +51,7 @@ export class FakeNode {
 
   constructor(id: NodeId) {
     this.id = id;
+    this.member = id;
     const log = {
       firstIndex: () => this.firstIndex,
       lastIndex: () => this.terms.length,
@@ -113,6 +116,8 @@ export interface Watch {
   readonly nodes: readonly FakeNode[];
   readonly oracle: DamageOracle;
   readonly reporter: Reporter;
+  /** All nodes vote. */
+  readonly configurations: Configurations;
   readonly violations: Violation[];
   /** Names of the checks that have reported. */
   reported(): string[];
@@ -124,5 +129,6 @@ export function watch(count = 3): Watch {
   const violations: Violation[] = [];
   const reporter = new Reporter(world, (violation) => void violations.push(violation));
   const oracle = new DamageOracle({ world, nodes });
-  return { world, nodes, oracle, reporter, violations, reported: () => violations.map((violation) => violation.check) };
+  const configurations = new Configurations(() => world.nowUs, nodes.map(({ id }) => id));
+  return { world, nodes, oracle, reporter, configurations, violations, reported: () => violations.map((violation) => violation.check) };
 }

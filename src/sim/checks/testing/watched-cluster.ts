@@ -30,27 +30,29 @@ export function mediumOf(disk: MemoryDisk): WatchedDisk {
 
 export class LiveNode implements WatchedNode {
   readonly id: NodeId;
+  readonly member: NodeId;
   readonly memory: MemoryDisk;
   readonly disk: WatchedDisk;
-  readonly member: ClusterNode;
+  readonly node: ClusterNode;
 
   constructor(member: ClusterNode) {
     this.id = member.id;
     this.memory = member.disk;
     this.disk = mediumOf(member.disk);
-    this.member = member;
+    this.node = member;
+    this.member = member.id;
   }
 
   get state(): NodeState {
-    return this.member.state;
+    return this.node.state;
   }
 
   get lives(): number {
-    return this.member.starts;
+    return this.node.starts;
   }
 
   get running(): Member | undefined {
-    return this.member.running;
+    return this.node.running;
   }
 }
 
@@ -80,7 +82,7 @@ export class WatchedCluster {
     this.nodes = cluster.nodes.map((node) => new LiveNode(node));
     this.oracle = new DamageOracle({ world: this.world, nodes: this.nodes });
     this.checks = new Checks({
-      world: this.world, nodes: this.nodes, settings: { nodes: members, logSegmentBytes: 64 * 1024 },
+      world: this.world, nodes: this.nodes, settings: { logSegmentBytes: 64 * 1024 },
       coverage: new Coverage(), oracle: this.oracle,
       report: (violation) => void this.violations.push(violation),
     });
@@ -98,11 +100,11 @@ export class WatchedCluster {
   }
 
   up(node: LiveNode): Promise<void> {
-    return this.#cluster.up(node.member);
+    return this.#cluster.up(node.node);
   }
 
   kill(node: LiveNode): Promise<void> {
-    return this.#cluster.kill(node.member);
+    return this.#cluster.kill(node.node);
   }
 
   stop(): Promise<void> {

@@ -1,0 +1,78 @@
+/**
+ * R1: by which configuration a node goes, and has gone of late: the membership that the log has led
+ * to where it is. A quorum is a majority of the voters, of both halves while it is joint. What a
+ * node does is held against the configurations of the moments before, because a frame may leave
+ * just after a change was applied that it knows nothing of.
+ */
+
+import type { NodeId } from '../../../base/ids.js';
+import type { ConfState } from '../../../raft/types.js';
+import type { Replica } from '../../../replica/replica.js';
+import type { WatchedNode } from '../../cluster/watched-node.js';
+
+interface Held {
+  readonly fromUs: number;
+  readonly confState: ConfState;
+}
+
+type Voters = Pick<ConfState, 'voters' | 'votersOutgoing'>;
+
+/** Of one node; more changes than come within the longest look back. */
+const KEPT = 64;
+
+export class Configurations {
+  readonly #now: () => number;
+  readonly #origin: Voters;
+  readonly #held = new Map<WatchedNode, { readonly replica: Replica; readonly list: Held[] }>();
+
+  /** `origin`: with whom the log began, for who is not watched. */
+  constructor(now: () => number, origin: readonly NodeId[]) {
+    this.#now = now;
+    this.#origin = { voters: origin, votersOutgoing: [] };
+  }
+
+  /** Follows what this replica goes by, from now on. */
+  watch(node: WatchedNode, replica: Replica): void {
+    const { membership } = replica;
+    const list: Held[] = [{ fromUs: 0, confState: membership.confState }];
+    this.#held.set(node, { replica, list });
+    membership.subscribe(() => {
+      const { confState } = membership;
+      if (list.at(-1)?.confState === confState) return;
+      list.push({ fromUs: this.#now(), confState });
+      if (list.length > KEPT) list.shift();
+    });
+  }
+
+  /** These are a quorum by a configuration that the node has gone by within so long. */
+  isQuorum(node: WatchedNode | undefined, has: (id: NodeId) => boolean, withinUs = 0): boolean {
+    return this.#lately(node, withinUs).some((confState) => isQuorum(confState, has));
+  }
+
+  /** As it is now. */
+  of(node: WatchedNode | undefined): Voters {
+    return this.#lately(node, 0).at(-1) ?? this.#origin;
+  }
+
+  /** How many of how many, for a report. */
+  count(node: WatchedNode | undefined, has: (id: NodeId) => boolean): string {
+    const { voters, votersOutgoing } = this.of(node);
+    return [voters, votersOutgoing].filter((half) => half.length > 0).map((half) => `${half.filter(has).length} of ${needed(half)}`).join(' and ');
+  }
+
+  #lately(node: WatchedNode | undefined, withinUs: number): readonly Voters[] {
+    const held = node === undefined ? undefined : this.#held.get(node);
+    if (node === undefined || held === undefined || held.replica !== node.running?.replica) return [this.#origin];
+    const sinceUs = this.#now() - withinUs;
+    const first = Math.max(0, held.list.findLastIndex(({ fromUs }) => fromUs <= sinceUs));
+    return held.list.slice(first).map(({ confState }) => confState);
+  }
+}
+
+function needed(half: readonly NodeId[]): number {
+  return Math.floor(half.length / 2) + 1;
+}
+
+export function isQuorum({ voters, votersOutgoing }: Voters, has: (id: NodeId) => boolean): boolean {
+  return [voters, votersOutgoing].every((half) => half.length === 0 || half.filter(has).length >= needed(half));
+}
