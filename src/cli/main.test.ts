@@ -9,9 +9,9 @@ describe('the kintsugi command', () => {
     this.timeout(20_000);
     const run = (word: string): { readonly status: number | null; readonly stderr: string } =>
       spawnSync(process.execPath, ['--import', 'tsx', MAIN, word], { encoding: 'utf8' });
-    const recover = run('recover');
-    assert.equal(recover.status, 2);
-    assert.match(recover.stderr, /^kintsugi: recover is not served yet \(.*OPERATING\.md.*\)\n$/);
+    const drill = run('drill');
+    assert.equal(drill.status, 2);
+    assert.match(drill.stderr, /^kintsugi: drill is not served yet \(drills; .*\)\n$/);
     assert.match(run('recovery').stderr, /unknown command "recovery"/);
   });
 });

@@ -32,6 +32,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     help: 'make the data directory of a member of a new cluster out of a backup',
     load: async () => (await import('./restore/restore.js')).restoreCommand,
   },
+  recover: {
+    help: 're-admit a member whose hard state, log or directory is lost or an old copy, as a new one in its place',
+    load: async () => (await import('./recover/recover.js')).recover,
+  },
   demo: {
     help: 'three members on this machine, a gentle workload, and keys to hurt them',
     load: async () => (await import('./demo/demo.js')).demo,
@@ -46,7 +50,6 @@ const COMMANDS: Readonly<Record<string, Command>> = {
  * Names that error messages and documents use, and that are refused by name until they are there.
  */
 const LATER: Readonly<Record<string, string>> = {
-  recover: 're-admitting a member whose files are lost or damaged; see OPERATING.md for what can be done by hand',
   drill: 'drills; from a clone of the repository: npm run drill:failover, drill:bitrot, drill:crash, chaos',
   bench: 'the benchmark; from a clone of the repository: npm run bench',
 };

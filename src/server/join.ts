@@ -1,43 +1,19 @@
 /**
  * Who a process is that was started with `--initial-cluster-state existing`. As in etcd: it was
  * added to the cluster before, asks the members that `--initial-cluster` names who is in it, and
- * finds itself by its own peer URL. What it was told is kept in the file `joined`: with whom the
- * log began is known to nobody but members, and a member must know it before its first entry.
+ * finds itself by its own peer URL. What it was told is kept in the file `joined`
+ * (`replica/state/joined.ts`).
  */
 
 import { Client, credentials } from '@grpc/grpc-js';
 import { EMPTY } from '../base/bytes.js';
 import type { Disk } from '../base/disk.js';
-import { CodecError, KintsugiError, messageOf } from '../base/errors.js';
-import type { NodeId } from '../base/ids.js';
-import type { MemberConfig } from '../replica/base/member-config.js';
-import { JOINED_FILE, readJoined, writeJoined, type Joined } from '../replica/start/joined.js';
+import { messageOf } from '../base/errors.js';
 import { decodeDescription, type ClusterDescription } from '../replica/state/description.js';
+import { JoinError, joinedIdentity, readJoined, writeJoined, type Identity, type Joined } from '../replica/state/joined.js';
 import { decodeReply, DESCRIBE_PATH } from './peer/peer-codec.js';
 import type { NodeConfig } from './options/config.js';
 import { hostPort } from './peer-network.js';
-
-export type JoinErrorCode =
-  /** No member of the cluster could be asked. */
-  | 'NO_MEMBER_ANSWERS'
-  /** The cluster does not know this member. */
-  | 'NOT_ADDED'
-  /** The file `joined` cannot be read. */
-  | 'JOINED_UNREADABLE';
-
-export class JoinError extends KintsugiError<JoinErrorCode> {
-  override readonly name = 'JoinError';
-}
-
-/** As whom a member is opened. */
-export interface Identity {
-  readonly self: NodeId;
-  readonly clusterId: bigint;
-  /** With whom the log began. */
-  readonly members: readonly MemberConfig[];
-  /** The members with this one; empty: it is one of `members`. */
-  readonly joins: readonly MemberConfig[];
-}
 
 const ASK_MS = 1_000;
 const PAUSE_MS = 250;
@@ -49,17 +25,12 @@ const KNOWN_MS = 5_000;
 /** Rejects with JoinError and DiskError. */
 export async function identityOf(config: NodeConfig, disk: Disk): Promise<Identity> {
   const flags: Identity = { self: config.memberId, clusterId: config.clusterId, members: config.members, joins: [] };
-  const kept = await readKept(disk);
-  if (kept !== undefined) return asMember(config, kept.self, kept.description);
+  const kept = await readJoined(disk);
+  if (kept !== undefined) return joinedIdentity(kept, config.name);
   if (!config.existing || disk.sizeOf('hardstate') !== undefined) return flags;
   const joined = await ask(config);
   await writeJoined(disk, joined);
-  return asMember(config, joined.self, joined.description);
-}
-
-function asMember({ name }: NodeConfig, self: NodeId, { clusterId, members }: ClusterDescription): Identity {
-  const joins = members.list.map(({ id, name: known, peerUrls }) => ({ id, name: id === self ? name : known, peerUrls }));
-  return { self, clusterId, members: members.origin, joins };
+  return joinedIdentity(joined, config.name);
 }
 
 async function ask(config: NodeConfig): Promise<Joined> {
@@ -109,17 +80,5 @@ async function describe(url: string): Promise<ClusterDescription | string> {
     return messageOf(error);
   } finally {
     client.close();
-  }
-}
-
-/** Rejects with JoinError and DiskError. */
-async function readKept(disk: Disk): Promise<Joined | undefined> {
-  try {
-    return await readJoined(disk);
-  } catch (error) {
-    if (!(error instanceof CodecError)) throw error;
-    throw new JoinError('JOINED_UNREADABLE',
-      `the file ${JOINED_FILE} in the data directory, which says who this member is, cannot be read (${error.message}): put it back. ` +
-        'If it is lost, remove this member (kintsugi ctl member remove) and add a new one with an empty data directory');
   }
 }

@@ -9,10 +9,11 @@ import type { Env } from '../base/env.js';
 import type { EventSink } from '../base/events.js';
 import { openMember, type Member } from '../node/open-member.js';
 import type { Store } from '../node/store.js';
+import type { Identity } from '../replica/state/joined.js';
 import { EventBus } from './env/event-bus.js';
 import { nodeClock, NodeRandom, NodeWorkers } from './env/node-env.js';
 import { NodeDisk } from './node-disk.js';
-import { identityOf, type Identity } from './join.js';
+import { identityOf } from './join.js';
 import type { NodeConfig } from './options/config.js';
 import { hostPort, PeerNetwork } from './peer-network.js';
 

@@ -136,6 +136,26 @@ export class HardStateStore {
   }
 }
 
+/** What its copies say, and what of that counts: nothing is written. */
+export interface HardStateView {
+  /** One per copy; undefined where it is damaged. */
+  readonly slots: readonly (HardStateRecord | undefined)[];
+  /** Undefined: it is not known what was promised. */
+  readonly record: HardStateRecord | undefined;
+}
+
+/** Undefined: there is no such file. */
+export async function viewHardState(disk: Disk, path = 'hardstate'): Promise<HardStateView | undefined> {
+  if (disk.sizeOf(path) === undefined) return undefined;
+  const slots = await readSlots(disk, path);
+  try {
+    return { slots, record: judge(slots, path) };
+  } catch (error) {
+    if (!(error instanceof HardStateError)) throw error;
+    return { slots, record: undefined };
+  }
+}
+
 function merge(before: HardStateRecord, patch: HardStatePatch): HardStateRecord {
   const raised = (patch.term ?? before.term) > before.term;
   const after = { ...before, ...(raised ? { vote: 0 } : {}), ...patch, sequence: before.sequence + 1 };

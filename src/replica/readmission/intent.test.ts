@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { MemoryDisk } from '../../base/disk/memory-disk.js';
+import { seededRandom } from '../../base/testing/seeded-random.js';
+import { HardStateStore } from '../hard-state/hard-state.js';
+import { SLOT_BYTES } from '../hard-state/slots.js';
+import { beginRecovery, planRecovery, type RecoverRequest } from './begin.js';
+import { findEvidence, markRefused } from './evidence.js';
+import { readIntent, writeIntent, type RecoverIntent } from './intent.js';
+
+const INTENT: RecoverIntent = {
+  stage: 'asks', clusterId: 77n, shown: [3, 2 ** 52 + 1], byName: true, id: 2 ** 53 - 1, why: 'MISSING: gone', replaces: 3, past: 99,
+};
+
+describe('the intent to be re-admitted', () => {
+  let disk: MemoryDisk;
+
+  beforeEach(() => {
+    disk = new MemoryDisk();
+  });
+
+  async function hardState(term: number): Promise<void> {
+    const store = await HardStateStore.open(disk);
+    const more = { vote: 0, incarnation: 4, manifestGeneration: 0, manifestDigest: '0'.repeat(32) };
+    await store.create({ term, clusterId: 77n, memberId: 3, ...more });
+    await store.close();
+  }
+
+  async function damage(path: string, at: number, bytes = 16): Promise<void> {
+    const file = await disk.open(path, 'write');
+    file.writeSync(new Uint8Array(bytes).fill(0xa5), at);
+    file.close();
+  }
+
+  async function segment(): Promise<void> {
+    await disk.mkdir('log');
+    (await disk.open('log/0000000000000001.seg', 'create')).close();
+  }
+
+  async function plan(more: Partial<RecoverRequest> = {}): Promise<RecoverIntent> {
+    return planRecovery({ evidence: await findEvidence(disk), claimed: undefined, emptied: false, ...more }, seededRandom(1));
+  }
+
+  it('R5 is what was written, at every stage, or is told to be unreadable', async () => {
+    assert.equal(await readIntent(disk), undefined);
+    for (const stage of ['asks', 'admitted', 'begun'] as const) {
+      await writeIntent(disk, { ...INTENT, stage });
+      assert.deepEqual(await readIntent(disk), { ...INTENT, stage });
+    }
+    await damage('recovering', 8);
+    await assert.rejects(readIntent(disk), { code: 'INTENT_UNREADABLE' });
+  });
+
+  it('R5 a directory without anything wrong is refused, and one without anything in it unless the operator says so', async () => {
+    await assert.rejects(plan(), { code: 'NOT_CONFIRMED' });
+    await assert.rejects(plan({ emptied: true }), { code: 'UNKNOWN_MEMBER' });
+    const wiped = await plan({ emptied: true, claimed: { self: 9, clusterId: 77n } });
+    assert.deepEqual([wiped.byName, wiped.shown, wiped.clusterId], [true, [], 77n]);
+    await hardState(5);
+    await segment();
+    await assert.rejects(plan(), { code: 'HEALTHY' });
+    await assert.rejects(plan({ emptied: true }), { code: 'HEALTHY' });
+    await markRefused(disk, new Error('ROLLED_BACK: an old copy'));
+    assert.match((await plan()).why, /ROLLED_BACK/);
+  });
+
+  it('R5 one good copy of a hard state shows who it was, and another cluster is refused', async () => {
+    await hardState(5);
+    await segment();
+    for (const page of [0, 5, 11]) await damage('hardstate', page * SLOT_BYTES);
+    const intent = await plan();
+    assert.deepEqual([intent.clusterId, intent.shown, intent.byName], [77n, [3], false]);
+    await assert.rejects(plan({ claimed: { self: 3, clusterId: 78n } }), { code: 'OTHER_CLUSTER' });
+    await damage('hardstate', 18 * SLOT_BYTES);
+    await assert.rejects(plan(), { code: 'UNKNOWN_MEMBER' });
+    assert.equal((await plan({ claimed: { self: 3, clusterId: 77n } })).byName, true);
+  });
+
+  it('R5 an intent keeps its new id however often it is begun, and a member that loses its promises again gets another', async () => {
+    await hardState(5);
+    const intent = await plan();
+    await beginRecovery(disk, intent);
+    assert.deepEqual(await plan(), intent);
+    await writeIntent(disk, { ...intent, stage: 'begun' });
+    const again = await plan();
+    assert.equal(again.stage, 'asks');
+    assert.deepEqual(again.shown, [3, intent.id]);
+  });
+});
