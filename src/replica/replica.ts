@@ -62,6 +62,7 @@ import { SnapshotReceiver } from './snapshot/snapshot-receiver.js';
 import { SnapshotSender } from './snapshot/snapshot-sender.js';
 import { MemberTables } from './snapshot/table-source.js';
 import { VersionSwitch } from './snapshot/version-switch.js';
+import { afterRefusal, isCuredByReadmission } from './start/after-refusal.js';
 import { Announcement } from './start/announcement.js';
 import { Bootstrap } from './start/bootstrap.js';
 import { EarlyHandler } from './start/early-handler.js';
@@ -218,7 +219,11 @@ export class Replica {
       const opening = { options, life, membership: new Membership(options.self, options.members, options.joins), early };
       return new Replica(opening, await openState(opening, keep));
     });
-    return whenRoom(options.env, life, attempt);
+    try {
+      return await whenRoom(options.env, life, attempt);
+    } catch (error) {
+      throw await afterRefusal(options, error);
+    }
   }
 
   /**
@@ -226,6 +231,14 @@ export class Replica {
    * whatever `open` rejects with.
    */
   async start(): Promise<void> {
+    try {
+      await this.#start();
+    } catch (error) {
+      throw await afterRefusal(this.options, error);
+    }
+  }
+
+  async #start(): Promise<void> {
     const { env, healing } = this.options;
     const { life, membership, leadership, tree, fetcher, proposer } = this;
     const { incarnation, term, vote, log, logEnd, tables } = this.#opened;
@@ -364,7 +377,9 @@ export class Replica {
 
   #failed(error: unknown): void {
     this.#refuseAll();
-    this.options.onFatal(error);
+    const { onFatal } = this.options;
+    if (isCuredByReadmission(error)) afterRefusal(this.options, error).then(onFatal, onFatal);
+    else onFatal(error);
   }
 
   #refuseAll(): void {

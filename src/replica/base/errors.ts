@@ -9,6 +9,11 @@ export type ReplicaErrorCode =
   | 'EMPTIED'
   /** The data directory is an older copy of the one that made this member's last promises. */
   | 'ROLLED_BACK'
+  /**
+   * Not a fault: who this directory's member is, or what it does next, has changed on the disk.
+   * Whoever runs it opens it again, under the identity that is there now.
+   */
+  | 'READMISSION'
   /** The cluster has removed this member; its id is never used again. */
   | 'REMOVED'
   /** The log of a member that was in a term is gone. */

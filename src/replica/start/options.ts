@@ -23,6 +23,13 @@ export interface ReplicaOptions {
   readonly joins?: readonly MemberConfig[];
   /** Refuse changes of the members that could cost the quorum. Default true. */
   readonly strictReconfig?: boolean;
+  /**
+   * A member that cannot know what it has promised (MISSING, UNREADABLE, LOG_MISSING, EMPTIED,
+   * ROLLED_BACK) asks by itself to be re-admitted as a new one: `open` or `start` then rejects with
+   * READMISSION, and it is opened again under the identity that its disk says
+   * (`identityOnDisk`). Default false.
+   */
+  readonly autoRecover?: boolean;
   /** What this node tells the others and its clients. */
   readonly clientUrls: readonly string[];
   /** What a new cluster starts with; ignored once the bootstrap entry is applied. */

@@ -1,0 +1,43 @@
+/**
+ * What is left to do when a start, or a running member, ends because this directory does not hold
+ * what the member has promised (R5). What only the others could tell is written down, so that
+ * `kintsugi recover` finds it. With `autoRecover` the member goes the way back by itself: the
+ * intent to be re-admitted is made durable, and whoever runs the member opens it again.
+ */
+
+import { codeOf, messageOf } from '../../base/errors.js';
+import { ReplicaError } from '../base/errors.js';
+import { HardStateError } from '../hard-state/errors.js';
+import { beginRecovery, planRecovery } from '../readmission/begin.js';
+import { findEvidence, markRefused } from '../readmission/evidence.js';
+import type { ReplicaOptions } from './options.js';
+
+export const RECOVERS_BY_ITSELF = 'this member cannot know what it has promised: it asks to be re-admitted as a new one';
+
+/** What a re-admission is the cure for. */
+export function isCuredByReadmission(error: unknown): boolean {
+  if (error instanceof HardStateError) return error.code === 'MISSING' || error.code === 'UNREADABLE';
+  return error instanceof ReplicaError && (error.code === 'EMPTIED' || error.code === 'ROLLED_BACK' || error.code === 'LOG_MISSING');
+}
+
+/**
+ * What the member ends with: the error, or READMISSION. Rejects only with what is no error of the
+ * disk's.
+ */
+export async function afterRefusal(options: Pick<ReplicaOptions, 'env' | 'self' | 'clusterId' | 'autoRecover'>, error: unknown): Promise<unknown> {
+  if (!isCuredByReadmission(error)) return error;
+  const { env, self, clusterId, autoRecover } = options;
+  try {
+    // The others have told it: in the files it cannot be seen.
+    if (codeOf(error) === 'EMPTIED' || codeOf(error) === 'ROLLED_BACK') await markRefused(env.disk, error);
+    if (autoRecover !== true) return error;
+    const intent = planRecovery({ evidence: await findEvidence(env.disk), claimed: { self, clusterId }, emptied: true }, env.random);
+    if (intent.stage === 'asks') await beginRecovery(env.disk, intent);
+    env.events.emit({ type: 'warning', message: RECOVERS_BY_ITSELF, data: { why: intent.why, newMemberId: intent.id } });
+    return new ReplicaError('READMISSION', `it is to be re-admitted as a new member, and has to be opened again: ${messageOf(error)}`, {}, error);
+  } catch (failure) {
+    if (codeOf(failure) === undefined) throw failure;
+    env.events.emit({ type: 'warning', message: 'what this start ended with could not be written down', data: { why: messageOf(failure) } });
+    return error;
+  }
+}
