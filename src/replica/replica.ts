@@ -138,7 +138,7 @@ export class Replica {
 
     const driver = (this.driver = this.#makeDriver());
     const proposer = (this.proposer = new TreeProposer(leadership, driver));
-    const gossip = (this.gossip = new Gossip({ env, membership, progress, clientUrls, state }));
+    const gossip = (this.gossip = new Gossip({ env, membership, progress, clientUrls, state, hardState: opened.hardState }));
     const bootstrap = new Bootstrap({ ...common, driver, settings: options.settings });
     const load = new Load({ ...common, driver, gossip });
     const proposals = (this.proposals = new Proposals(
@@ -149,7 +149,7 @@ export class Replica {
     const strict = options.strictReconfig ?? true;
     const rooms = new RoomNews(common);
     const alarms = new AlarmKeeper({ ...common, rooms, size: new StoreSize(common), driver }, options.quotaBytes ?? 0);
-    const announcement = new Announcement({ self: membership.self, incarnation, state, proposals });
+    const announcement = new Announcement({ self: membership.self, incarnation, state, hardState: opened.hardState, proposals });
 
     progress.applied.subscribe((index) => this.#noteOwnTerm(index));
     const gate = new ServeGate(clock, timeoutMs, tree.durable.last.index);

@@ -25,6 +25,20 @@ describe('a member whose data directory was emptied', function () {
     assert.equal((await other?.store.range(get('a')))?.kvs.length, 1);
   });
 
+  it('one that was killed before its first term has promised nothing, and comes back however often that happens', async () => {
+    cluster = new Cluster(calm);
+    const [node] = cluster.nodes as [ClusterNode, ...ClusterNode[]];
+    await cluster.upAll();
+    while (node.starts < 4) {
+      assert.equal(node.replica.driver.node.term, 0, 'nobody has stood for election yet');
+      node.replica.gossip.say();
+      await new Promise((resolve) => setImmediate(resolve));
+      await cluster.kill(node);
+      await cluster.up(node);
+    }
+    await node.store.put(put('a', '1'));
+  });
+
   it('R1 D1 is refused though every other member restarted meanwhile: they remember through the log', async () => {
     cluster = await Cluster.start(calm);
     const node = await cluster.follower();

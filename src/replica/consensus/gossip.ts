@@ -4,6 +4,9 @@
  * the flushed index that a quorum has made durable, and the version raised only to what all know,
  * so each member must know the others'. Nothing here is needed for safety beyond those two rules:
  * a member that was not heard of counts as one that flushed nothing and knows the first version.
+ *
+ * R2 R5 a member whose hard state is of no term yet says nothing: whoever was heard of counts as
+ * met, and as one that may have promised something; its files must show that at its next start.
  */
 
 import { ByteReader, ByteWriter } from '../../base/bytes.js';
@@ -11,6 +14,7 @@ import { assert } from '../../base/assert.js';
 import { CodecError } from '../../base/errors.js';
 import type { Env } from '../../base/env.js';
 import type { ClusterVersion, LogIndex, NodeId } from '../../base/ids.js';
+import type { HardStateStore } from '../hard-state/hard-state.js';
 import type { ReplicatedState } from '../kv/replicated-state.js';
 import type { Membership } from '../state/membership.js';
 import type { Progress } from '../state/progress.js';
@@ -61,6 +65,7 @@ export interface GossipParts {
   readonly progress: Progress;
   readonly clientUrls: readonly string[];
   readonly state: Pick<ReplicatedState, 'newest'>;
+  readonly hardState: Pick<HardStateStore, 'current'>;
 }
 
 export class Gossip {
@@ -83,18 +88,19 @@ export class Gossip {
     return this.#saidAt;
   }
 
-  /** Tells all others how things stand here. */
+  /** Tells all others how things stand here, once this member is in a term. */
   say(): void {
-    const { env, membership, progress, clientUrls, state } = this.#parts;
+    const { env, membership, progress, clientUrls, state, hardState } = this.#parts;
     const now = env.clock.now();
     assert(now >= this.#saidAt, `D1 time goes on: ${now} after ${this.#saidAt}`);
     this.#saidAt = now;
+    this.#look(now);
+    if ((hardState.current?.term ?? 0) === 0) return;
     const { newest } = state;
     const name = membership.nameOf(membership.self);
     const news = { name, clientUrls, durableFlushed: progress.flushed, applied: progress.applied.value, newest };
     const body = frame(FRAME_GOSSIP, encodeNews(news));
     for (const id of membership.addresses.keys()) env.network.send(id, body);
-    this.#look(now);
   }
 
   heard(from: NodeId, news: MemberNews): void {

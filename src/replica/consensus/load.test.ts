@@ -17,7 +17,8 @@ describe('when writes wait', () => {
     clock = new ManualClock();
     const env = { clock, network: { send: () => undefined } } as unknown as Env;
     const progress = { applied: { value: COMMIT }, flushed: 0 } as unknown as Progress;
-    gossip = new Gossip({ env, membership: new MemberState().membership, progress, clientUrls: [], state: { newest: 1 } });
+    const { membership } = new MemberState();
+    gossip = new Gossip({ env, membership, progress, clientUrls: [], state: { newest: 1 }, hardState: { current: undefined } });
     load = new Load({
       tree: { sealedMemtables: 0, memtableBytes: 0, owed: () => [] }, state: { settings: undefined }, progress,
       driver: { node: { commit: COMMIT } } as unknown as LoadParts['driver'], gossip,

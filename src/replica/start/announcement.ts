@@ -1,13 +1,15 @@
 /**
  * Each life of a member announces itself once through the log: an empty transaction, which changes
  * no key and no revision, leaves its incarnation among the applied ids of every replica. It is what
- * the others remember of a member whose files are gone (see start-check).
+ * the others remember of a member whose files are gone (see start-check). So it waits until the
+ * term in which it is made is in those files (R2).
  */
 
 import { assert } from '../../base/assert.js';
 import type { NodeId } from '../../base/ids.js';
 import type { Proposals } from '../consensus/proposals.js';
 import type { KvCommand } from '../kv/command.js';
+import type { HardStateStore } from '../hard-state/hard-state.js';
 import type { ReplicatedState } from '../kv/replicated-state.js';
 
 const NOTHING: KvCommand = { kind: 'txn', request: { compare: [], success: [], failure: [] } };
@@ -17,6 +19,7 @@ export interface AnnouncementParts {
   /** Of this life. */
   readonly incarnation: number;
   readonly state: ReplicatedState;
+  readonly hardState: Pick<HardStateStore, 'current'>;
   readonly proposals: Pick<Proposals, 'propose'>;
 }
 
@@ -31,7 +34,8 @@ export class Announcement {
 
   /** Called now and then while there is a leader. A proposal that failed is made again. */
   tick(): void {
-    const { self, incarnation, state, proposals } = this.#parts;
+    const { self, incarnation, state, hardState, proposals } = this.#parts;
+    if ((hardState.current?.term ?? 0) === 0) return;
     if (this.#state === 'proposed' || state.kv.incarnationOf(self) >= incarnation) return;
     this.#state = 'proposed';
     const again = (): void => void (this.#state = 'due');
