@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { CatchUpDrill, sizedFor } from '../scripts/lib/catch-up.js';
 import { putPatiently } from '../scripts/lib/documents.js';
 import { waitQuiet } from '../scripts/lib/heal.js';
 import { makeValue, scatteredKey } from '../scripts/lib/load/values.js';
@@ -113,5 +114,27 @@ describe('a follower that lags behind a truncated log', function () {
     follower.start();
     await follower.waitReady(60_000);
     await holds(follower, 'z/', 2000);
+  });
+});
+
+describe('drill:catchup, in short', function () {
+  this.timeout(120_000);
+  const fixture = withCluster('catchup-drill', { extraArgs: sizedFor(20_000), load: true });
+
+  before(function () {
+    kintsugiOnly(this);
+  });
+
+  // How fast the cluster goes on meanwhile is for a quiet machine: `npm run drill:catchup`.
+  it('S2 S4 one that was away for all writes fetches tables under load; one that has nine in ten of them, only the rest', async () => {
+    const drill = new CatchUpDrill(fixture.cluster, fixture.load, {
+      keys: 20_000, valueBytes: 100, clients: 16, windowSeconds: 1, windows: 1, say: () => undefined,
+    });
+    const first = await drill.first();
+    assert.ok(first.fetchedBytes > 0.6 * first.tableBytes && first.heldBytes === 0, JSON.stringify(first));
+    const second = await drill.second(first.node);
+    assert.ok(second.heldBytes > 0.8 * second.tableBytes, JSON.stringify(second));
+    assert.ok(second.fetchedBytes < 1.1 * (second.tableBytes - second.heldBytes), JSON.stringify(second));
+    await drill.verify();
   });
 });

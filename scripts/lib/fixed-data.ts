@@ -31,22 +31,26 @@ export async function loadFixedData(endpoints: readonly Endpoint[], data: FixedD
   });
 }
 
-/** Reads all of it through one node and verifies every byte. */
-export async function checkFixedData(endpoint: Endpoint, data: FixedData, serializable: boolean): Promise<ReadBack> {
+/** Reads all of it, in as many parts as it was written, through one node; verifies every byte. */
+export async function checkFixedData(endpoint: Endpoint, data: FixedData | FixedData[], serializable: boolean): Promise<ReadBack> {
   try {
     const found = await scan(endpoint, { prefix: PREFIX, serializable, timeoutMs: 60_000 });
     let missing = 0;
     let wrong = 0;
     let firstFault = '';
-    for (let n = 0; n < data.keys; n++) {
-      const raw = scatteredKey(data.seed, n);
-      const kv = found.get(nameOf(raw));
-      if (kv === undefined) missing++;
-      else if (!verifyValue(raw, kv.value, data.valueBytes) || kv.value.readUInt32BE(16) !== n) wrong++;
-      else continue;
-      firstFault ||= `${nameOf(raw)} is ${kv === undefined ? 'missing' : 'wrong'}`;
+    const parts = Array.isArray(data) ? data : [data];
+    for (const { keys, seed, valueBytes } of parts) {
+      for (let n = 0; n < keys; n++) {
+        const raw = scatteredKey(seed, n);
+        const kv = found.get(nameOf(raw));
+        if (kv === undefined) missing++;
+        else if (!verifyValue(raw, kv.value, valueBytes) || kv.value.readUInt32BE(16) !== n) wrong++;
+        else continue;
+        firstFault ||= `${nameOf(raw)} is ${kv === undefined ? 'missing' : 'wrong'}`;
+      }
     }
-    if (found.size > data.keys) wrong += found.size - data.keys;
+    const written = parts.reduce((sum, { keys }) => sum + keys, 0);
+    if (found.size > written) wrong += found.size - written;
     return { keys: found.size, missing, wrong, errors: 0, firstFault };
   } catch (error) {
     return { keys: 0, missing: 0, wrong: 0, errors: 1, firstFault: String(error) };
