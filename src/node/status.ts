@@ -19,6 +19,7 @@ export function nodeStatus(replica: Replica, healing: HealingStatus): NodeStatus
   if (node.lead === 0) errors.push('etcdserver: no leader');
   for (const { member, type } of replica.state.alarms.list()) errors.push(`memberID:${member}  alarm:${type}`);
   if (replica.room.why !== undefined) errors.push(`there is no room on the disk: ${replica.room.why}`);
+  if (driver.logFence.why !== undefined) errors.push(`the log takes no entries: ${driver.logFence.why}`);
   if (applier.blockedBy !== undefined) errors.push(`apply waits for a repair: ${applier.blockedBy}`);
   return {
     name: membership.nameOf(membership.self),

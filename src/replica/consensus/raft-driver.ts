@@ -28,7 +28,7 @@ import { AppliedAnswers } from './applied-answers.js';
 import { CommitNews, type NewsOwner } from './commit-news.js';
 import { EarlyCampaign, type Candidate } from './early-campaign.js';
 import type { EntryMender } from './entry-mender.js';
-import { LogRoom, type LogRoomOwner } from './log-room.js';
+import { LogFence, type FencedLogOwner } from './log-fence.js';
 import { makeCore, type RaftStart } from './make-core.js';
 import { Outbox } from './outbox.js';
 import { OwnCopies } from './own-copies.js';
@@ -58,7 +58,7 @@ export interface RaftDriverOptions {
 
 const NO_ANSWERS: readonly Message[] = [];
 
-export class RaftDriver implements Candidate, LogRoomOwner, NewsOwner, WriteOwner {
+export class RaftDriver implements Candidate, FencedLogOwner, NewsOwner, WriteOwner {
   readonly #parts: RaftDriverParts;
   readonly #hooks: RaftHooks;
   readonly #options: RaftDriverOptions;
@@ -66,7 +66,7 @@ export class RaftDriver implements Candidate, LogRoomOwner, NewsOwner, WriteOwne
   readonly #earlyCampaign: EarlyCampaign;
   readonly #ownCopies: OwnCopies;
   readonly #stallWatch: StallWatch;
-  readonly #logRoom: LogRoom;
+  readonly logFence: LogFence;
   readonly #news: CommitNews;
   readonly #electionTicks: number;
   #ticks = 0;
@@ -92,7 +92,7 @@ export class RaftDriver implements Candidate, LogRoomOwner, NewsOwner, WriteOwne
     this.#clock = clock;
     this.#ownCopies = new OwnCopies(parts);
     this.#news = new CommitNews(clock, this);
-    this.#logRoom = new LogRoom(parts, this);
+    this.logFence = new LogFence(parts, this);
     this.#stallWatch = new StallWatch(parts.env.events, options.electionMs);
     this.#earlyCampaign = new EarlyCampaign(this, { clock, random, electionTimeoutMs: options.electionMs, membership: parts.membership });
     this.restart(start);
@@ -114,7 +114,7 @@ export class RaftDriver implements Candidate, LogRoomOwner, NewsOwner, WriteOwne
     this.#writes = new WriteQueue(this.#parts, this.#hooks, this);
     this.#outbox = new Outbox(this.#parts.env.network, this.#hooks);
     this.#node = makeCore(this.#parts, this.#hooks, start, this.#electionTicks);
-    this.#node.setMayLead(!this.#logRoom.refusing);
+    this.#node.setMayLead(this.logFence.why === undefined);
     this.#ownCopies.attach(this.#node);
     this.#parts.leadership.attach(this.#node);
   }
@@ -168,7 +168,7 @@ export class RaftDriver implements Candidate, LogRoomOwner, NewsOwner, WriteOwne
   }
 
   step(message: Message): void {
-    if (!this.#hears || this.#logRoom.refuses(message)) return;
+    if (!this.#hears || this.logFence.refuses(message)) return;
     // A leader tells of no more than this member acknowledged to it in this very term.
     if (message.type === 'MsgHeartbeat' && message.commit > this.#node.lastIndex && message.term >= this.#node.term) {
       return this.#fail(rolledBack(message, this.#node.lastIndex));
@@ -336,11 +336,11 @@ export class RaftDriver implements Candidate, LogRoomOwner, NewsOwner, WriteOwne
   }
 
   writeFailed(error: unknown): void {
-    if (!this.#logRoom.ranOut(error)) return this.#fail(error);
+    if (!this.logFence.refusedBy(error)) return this.#fail(error);
     this.#beginAnew().catch((why: unknown) => this.#fail(why));
   }
 
-  roomAgain(): void {
+  logTakesAgain(): void {
     if (this.#hears) this.#node.setMayLead(true);
   }
 

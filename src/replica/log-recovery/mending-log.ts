@@ -177,7 +177,7 @@ export class MendingLog {
   /** False: something more is missing. Rejects as `DamagedLog.write` does. */
   async write(): Promise<boolean> {
     assert(this.wanted().length === 0, 'R6 a log is written anew when nothing is missing');
-    const from = this.#anew ? this.#base.index + 1 : Math.min(this.#changedFrom, this.#lastIndex + 1);
+    const from = this.#anew ? this.#base.index + 1 : Math.min(this.#changedFrom, this.#lastIndex + 1, this.#damaged.writtenFrom);
     const after = { index: from - 1, term: this.term(from - 1) };
     try {
       const entries = new EntriesFrom(this, from);

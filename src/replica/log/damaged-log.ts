@@ -40,6 +40,11 @@ export class DamagedLog {
   readonly beginsAnew: boolean;
   readonly lastIndex: LogIndex;
   readonly endsOpen: boolean;
+  /**
+   * What is written anew begins here at the latest: what is cut off may have replaced entries from
+   * here on, and is not to be taken for what came before.
+   */
+  readonly writtenFrom: LogIndex;
   /** Recorded with its batches. */
   readonly commit: LogIndex;
   readonly #disk: Disk;
@@ -49,7 +54,7 @@ export class DamagedLog {
   #piece: Piece | undefined;
 
   constructor(disk: Disk, store: SegmentStore, examined: Examined, error: LogError, flushed: LogPoint) {
-    const { table, faults, endsOpen, commit } = examined.resolution;
+    const { table, faults, endsOpen, commit, cut } = examined.resolution;
     this.#disk = disk;
     this.#store = store;
     this.#examined = examined;
@@ -64,6 +69,7 @@ export class DamagedLog {
     this.lastIndex = other ? flushed.index : Math.max(table.lastIndex, flushed.index);
     this.endsOpen = other || endsOpen;
     this.commit = commit;
+    this.writtenFrom = Math.max(this.base.index + 1, Math.min(this.lastIndex + 1, cut?.from ?? Infinity));
     assert(this.base.index <= this.lastIndex, `R3 the log begins after ${this.base.index} and ends with ${this.lastIndex}`);
   }
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { CrashDisk } from '../../base/disk/testing/crash-disk.js';
+import { FaultDisk, type FaultKind } from '../../base/disk/testing/fault-disk.js';
 import { seededRandom } from '../../base/testing/seeded-random.js';
 import type { Random } from '../../base/env.js';
-import { codeOf } from '../../base/errors.js';
+import { codeOf, messageOf } from '../../base/errors.js';
 import type { Entry } from '../../raft/types.js';
 import type { DurableLog } from './durable-log.js';
 import { allEntries, openLog, settled, show, SMALL_SEGMENT, someEntries } from './testing/log-fixture.js';
@@ -16,8 +17,12 @@ interface Model {
   term: number;
   /** The append that was under way. */
   appending: Entry[] | undefined;
+  /** What it says is committed. */
+  committing: number;
   /** The reset that was under way. */
   resetting: number | undefined;
+  /** What was under way has failed. */
+  renewing: boolean;
 }
 
 const lastOf = (model: Model): number => model.base + model.entries.length;
@@ -45,6 +50,39 @@ function drawn(first: number, term: number, random: Random, shape: Shape): Entry
   return entries.with(at, large as Entry);
 }
 
+const FAILURES: readonly FaultKind[] = ['sync-error', 'write-error', 'sync-dir-error'];
+
+/** One write, sync or change of a name fails, and with it the file for good. */
+async function strikeSoon(disk: FaultDisk, kind: FaultKind, steps: number): Promise<void> {
+  for (let i = 0; i < steps; i++) await Promise.resolve();
+  disk.inject({ kind, path: 'log', times: 1 });
+}
+
+/** After a failure the log is what it was before it, but for what was to be replaced. */
+async function renew(log: DurableLog, model: Model, where: string): Promise<void> {
+  model.renewing = true;
+  for (let times = 0; ; times++) {
+    assert.ok(times < 50, `renewed in the end ${where}`);
+    try {
+      await log.renew();
+      break;
+    } catch (error) {
+      if (!isDiskFailure(error) || messageOf(error).includes('the power is off')) throw error;
+    }
+  }
+  const { resetting: at } = model;
+  if (at !== undefined) Object.assign(model, { entries: [], base: at, commit: at, resetting: undefined });
+  const first = model.appending?.[0]?.index ?? Infinity;
+  if (model.appending !== undefined) model.commit = model.committing;
+  model.entries = model.entries.slice(0, Math.max(0, first - 1 - model.base));
+  Object.assign(model, { appending: undefined, renewing: false });
+  assert.deepEqual(show(allEntries(log)), show(model.entries.slice(log.firstIndex() - 1 - model.base)), where);
+}
+
+function isDiskFailure(error: unknown): boolean {
+  return ['IO', 'WRITE_FAILED', 'SYNC_FAILED'].includes(codeOf(error) ?? '');
+}
+
 async function oneOperation(log: DurableLog, model: Model, random: Random, shape: Shape): Promise<void> {
   const kind = random.below(20);
   if (kind === 0) {
@@ -64,6 +102,7 @@ async function oneOperation(log: DurableLog, model: Model, random: Random, shape
     const entries = drawn(first, model.term, random, shape);
     const commit = random.below(2) === 0 ? first - 1 : model.commit + random.below(first - model.commit);
     model.appending = entries;
+    model.committing = commit;
     const appending = log.append(entries, commit);
     // Old segments may leave while new ones are being written.
     const dropping = random.below(2) === 0 ? dropSoon(log, model.commit, random.below(30)) : undefined;
@@ -91,21 +130,20 @@ function check(log: DurableLog, model: Model, where: string): void {
   if (before > 0) assert.equal(log.term(log.firstIndex() - 1), model.entries[before - 1]?.term, `the term before the first ${where}`);
   model.entries = model.entries.slice(before);
   model.base = log.firstIndex() - 1;
-  model.appending = undefined;
-  model.resetting = undefined;
+  Object.assign(model, { appending: undefined, resetting: undefined, renewing: false });
 }
 
 /**
  * The state before the append that was under way, or the state with a part of it from its
- * beginning.
+ * beginning: with nothing of it, once it has failed.
  */
 function matching(model: Model, log: DurableLog, got: readonly Entry[]): Entry[] | undefined {
   const shown = show(got).join('\n');
   const candidates: Entry[][] = [model.entries];
-  for (let n = 1; n <= (model.appending?.length ?? 0); n++) {
-    const partly = { ...model };
-    applyAppend(partly, (model.appending as Entry[]).slice(0, n));
-    candidates.push(partly.entries);
+  const appending = model.appending ?? [];
+  for (let n = model.renewing ? 0 : 1; n <= appending.length; n++) {
+    const first = appending[0]?.index ?? Infinity;
+    candidates.push(model.entries.slice(0, first - 1 - model.base).concat(appending.slice(0, n)));
   }
   return candidates.find((entries) => {
     const skip = log.firstIndex() - 1 - model.base;
@@ -114,38 +152,50 @@ function matching(model: Model, log: DurableLog, got: readonly Entry[]): Entry[]
 }
 
 /** The version of the cluster is raised in one of the first lives. */
-async function oneLife(seed: number, crashes: number, shape: Shape = 'short'): Promise<number> {
+async function oneLife(seed: number, crashes: number, shape: Shape = 'short', failing = false): Promise<number> {
   const random = seededRandom(seed);
   const raisedIn = seed % 4;
   const disk = new CrashDisk();
-  const model: Model = { entries: [], base: 0, commit: 0, term: 1, appending: undefined, resetting: undefined };
+  const model: Model = {
+    entries: [], base: 0, commit: 0, term: 1, appending: undefined, committing: 0, resetting: undefined, renewing: false,
+  };
   let operations = 0;
+  let renewed = 0;
   for (let crash = 0; crash <= crashes; crash++) {
     const where = `after crash ${crash} of seed ${seed}`;
     let log: DurableLog | undefined;
+    const faults = new FaultDisk(disk);
     if (crash < crashes) disk.powerOffAfter(1 + random.below(random.below(3) === 0 ? 8 : 80));
     try {
       const knownCommit = Math.min(model.commit, lastOf(model));
-      const opened = await openLog(disk, { knownCommit, cacheBytes: 2000, version: crash < raisedIn ? 1 : 2 });
+      const opened = await openLog(faults, { knownCommit, cacheBytes: 2000, version: crash < raisedIn ? 1 : 2 });
       log = opened.log;
       check(log, model, where);
       // That of an append that was under way may have come through.
       model.commit = Math.max(model.commit, opened.recovered.commit);
       if (crash === crashes) break;
       for (;;) {
-        await oneOperation(log, model, random, shape);
+        const strikes = failing && random.below(4) === 0;
+        if (strikes) void strikeSoon(faults, FAILURES[random.below(3)] as FaultKind, random.below(30));
+        try {
+          await oneOperation(log, model, random, shape);
+        } catch (error) {
+          if (!failing || !isDiskFailure(error)) throw error;
+          await renew(log, model, where);
+          renewed++;
+        }
         operations++;
         if (random.below(10) > 0) continue;
         assert.deepEqual(show(allEntries(log)), show(model.entries.slice(log.firstIndex() - 1 - model.base)), where);
       }
     } catch (error) {
       const code = codeOf(error);
-      if (code !== 'IO' && code !== 'WRITE_FAILED' && code !== 'ENTRY_UNREADABLE') throw new Error(where, { cause: error });
+      if (code !== 'IO' && code !== 'WRITE_FAILED' && code !== 'ENTRY_UNREADABLE' && !(failing && code === 'SYNC_FAILED')) throw new Error(where, { cause: error });
     }
     await settled();
     disk.crash(random);
   }
-  return operations;
+  return failing ? renewed : operations;
 }
 
 describe('the durable log over power losses', () => {
@@ -168,6 +218,13 @@ describe('the durable log over power losses', () => {
     let operations = 0;
     for (let seed = 1; seed <= 60; seed++) operations += await oneLife(seed, 12, 'large');
     assert.ok(operations > 1000, `${operations} operations`);
+  });
+
+  it('D1 R2 R6 the same where writes and syncs fail, and the log goes on in fresh segments', async function () {
+    this.timeout(60_000);
+    let renewed = 0;
+    for (let seed = 1; seed <= 100; seed++) renewed += await oneLife(seed, 12, (['short', 'long', 'large'] as const)[seed % 3], true);
+    assert.ok(renewed > 250, `${renewed} renewed`);
   });
 
   it('R2 what a killed open mended in the page cache alone is durable once the next one is done', async () => {

@@ -5,8 +5,10 @@
  * One write of entries is one sync: it covers the batch and the identities of the batch before it
  * (see segment-layout). The identity of the last batch follows with the next append, or within
  * 50 ms when none comes. A failed write or sync
- * is never retried: what the file then holds is unknown (ext4 shows the new bytes and has dropped
- * them), so the log refuses everything until it is opened, and read, again.
+ * is never retried: what the file then holds behind the last sync that returned is unknown (ext4
+ * shows the new bytes and has dropped them). The log is then what it was before that write, refuses
+ * everything, and goes on in a fresh segment (`renew`), whose first batch says where the log ends:
+ * whatever the next open finds of what failed, that batch takes its place.
  */
 
 import { acquiring } from '../../base/acquiring.js';
@@ -17,16 +19,17 @@ import { codeOf, messageOf } from '../../base/errors.js';
 import type { EventSink } from '../../base/events.js';
 import type { ClusterVersion, LogIndex, Term } from '../../base/ids.js';
 import { MiB } from '../../base/bytes.js';
-import { entrySize, type Entry } from '../../raft/types.js';
+import type { Entry } from '../../raft/types.js';
 import { VERSION_2 } from '../base/protocol.js';
 import { DamagedLog } from './damaged-log.js';
 import { EntryCache } from './entry-cache.js';
 import type { EntryTable } from './entry-table.js';
 import { LogError } from './errors.js';
 import type { LogOptions } from './log-options.js';
+import type { LogPoint } from './log-point.js';
 import { LogWriter } from './log-writer.js';
 import { examine, faultOf, openContents } from './open-log.js';
-import { readEntries } from './read-entries.js';
+import { LogReader } from './log-reader.js';
 import { DEFAULT_SEGMENT_BYTES } from './segment-layout.js';
 import { SegmentChain } from './segment-chain.js';
 import { SegmentStore } from './segment-store.js';
@@ -52,10 +55,12 @@ export interface OpenedLog {
 /** failed: a write or a sync did, and what the files then hold is not known. */
 type LogState = { readonly s: 'open' } | { readonly s: 'failed'; readonly error: LogError } | { readonly s: 'closed' };
 
+interface Reset extends LogPoint {
+  readonly through: LogIndex;
+}
+
 /** An identity waits for this long at most twice. */
 const IDENTITY_DELAY_MS = 25;
-/** Beyond that the next start must mend the log. */
-const MAX_GIVEN_BYTES = 64 * MiB;
 const DEFAULT_CACHE_BYTES = 32 * MiB;
 
 export class DurableLog {
@@ -64,15 +69,18 @@ export class DurableLog {
   readonly #writer: LogWriter;
   readonly #table: EntryTable;
   readonly #cache: EntryCache;
-  /** What others gave of entries that cannot be read here any more, until the next start. */
-  readonly #given = new Map<LogIndex, Entry>();
+  readonly #reader: LogReader;
   /** Only grows. */
   #commit: LogIndex;
   /** An append has begun and not ended. */
   #appending = false;
+  /** Where it began: from there on segments hold entries that the table does not name yet. */
+  #appendingFrom = Infinity;
   /** What else writes: an append waits for it. */
   #busy: Promise<void> | undefined;
   #state: LogState = { s: 'open' };
+  /** A reset that failed: the log goes on with it. */
+  #resetting: Reset | undefined;
   #timer: Timer | undefined;
 
   private constructor(env: LogEnv, chain: SegmentChain, writer: LogWriter, table: EntryTable, cacheBytes: number, commit: LogIndex) {
@@ -81,6 +89,7 @@ export class DurableLog {
     this.#writer = writer;
     this.#table = table;
     this.#cache = new EntryCache(cacheBytes);
+    this.#reader = new LogReader(chain, table, this.#cache);
     this.#commit = commit;
   }
 
@@ -94,7 +103,10 @@ export class DurableLog {
     return found;
   }
 
-  /** As {@link open}, but a log with faulty entries is no error: nothing of it was changed. */
+  /**
+   * As {@link open}, but a log with faulty entries is no error, nor is one that cannot be written
+   * where it ends: nothing of it counts as changed.
+   */
   static async examine(env: LogEnv, options: LogOptions = {}): Promise<OpenedLog | DamagedLog> {
     const { disk, events } = env;
     const store = new SegmentStore(disk, options.dir ?? 'log', options.segmentBytes ?? DEFAULT_SEGMENT_BYTES);
@@ -105,13 +117,18 @@ export class DurableLog {
     const torn = options.keepsTorn === true && tail.length > 0 && goesOn;
     const fault = faultOf(store.dir, examined.resolution) ?? (torn ? new LogError('TAIL_TORN', 'the end of the log was not proven to be durable') : undefined);
     if (fault !== undefined) return new DamagedLog(disk, store, examined, fault, { index: flushedIndex, term: flushedTerm });
-    return acquiring(async (keep) => {
-      const { segments, prepared, table, resolution } = await openContents(disk, events, store, examined, keep);
-      const chain = await SegmentChain.open(store, events, segments, prepared, keep);
-      const writer = new LogWriter(chain, resolution.lastSequence, resolution.snapshotThrough);
-      const log = new DurableLog(env, chain, writer, table, options.cacheBytes ?? DEFAULT_CACHE_BYTES, resolution.commit);
-      return { log, recovered: { commit: resolution.commit, tornEntries: resolution.cut?.entries ?? 0 } };
-    });
+    try {
+      return await acquiring(async (keep) => {
+        const { segments, prepared, table, resolution } = await openContents(disk, events, store, examined, keep);
+        const chain = await SegmentChain.open(store, events, segments, prepared, keep);
+        const writer = new LogWriter(chain, resolution.lastSequence, resolution.snapshotThrough);
+        const log = new DurableLog(env, chain, writer, table, options.cacheBytes ?? DEFAULT_CACHE_BYTES, resolution.commit);
+        return { log, recovered: { commit: resolution.commit, tornEntries: resolution.cut?.entries ?? 0 } };
+      });
+    } catch (error) {
+      if (!(error instanceof LogError) || error.code !== 'WRITE_FAILED') throw error;
+      return new DamagedLog(disk, store, examined, error, { index: flushedIndex, term: flushedTerm });
+    }
   }
 
   /**
@@ -144,53 +161,12 @@ export class DurableLog {
   entries(lo: LogIndex, hi: LogIndex, maxBytes = Infinity): Entry[] {
     assert(lo > this.#table.baseIndex && lo <= hi && hi <= this.#table.lastIndex + 1, `R3 entries [${lo}, ${hi}) are in the log`);
     if (lo === hi) return [];
-    if (lo >= this.#cache.first) return this.#cache.slice(lo, hi, maxBytes);
-    const out: Entry[] = [];
-    let bytes = 0;
-    for (const entry of this.#stored(lo, Math.min(hi, this.#cache.first), maxBytes)) {
-      bytes += entrySize(entry);
-      out.push(entry);
-    }
-    const next = lo + out.length;
-    if (next === hi || next < this.#cache.first || bytes >= maxBytes) return out;
-    // The cache gives at least one entry: only if it fits.
-    if (bytes + entrySize(this.#cache.slice(next, next + 1, 0)[0] as Entry) > maxBytes) return out;
-    return out.concat(this.#cache.slice(next, hi, maxBytes - bytes));
+    return this.#reader.entries(lo, hi, maxBytes);
   }
 
-  /** As the segments have them, or as others gave them. */
-  #stored(lo: LogIndex, hi: LogIndex, maxBytes: number): Entry[] {
-    const given = this.#given.get(lo);
-    if (given !== undefined) return [given];
-    let end = hi;
-    for (const index of this.#given.keys()) if (index > lo && index < end) end = index;
-    try {
-      return readEntries(this.#chain, this.#table, lo, end, maxBytes);
-    } catch (error) {
-      const bad = error instanceof LogError && error.code === 'ENTRY_UNREADABLE' ? Number(error.data['index']) : lo;
-      if (bad <= lo) throw error;
-      return readEntries(this.#chain, this.#table, lo, bad, maxBytes);
-    }
-  }
-
-  /**
-   * An entry that cannot be read here any more, as another member has it. It stays in memory: the
-   * next start finds the damage, and has it given again and written. False: there is no room.
-   */
+  /** An entry that cannot be read here any more, as another member has it. False: no room. */
   give(entry: Entry): boolean {
-    if (!this.#isLive(entry)) return true;
-    let bytes = entrySize(entry);
-    for (const [other, held] of this.#given) {
-      if (!this.#isLive(held)) this.#given.delete(other);
-      else bytes += entrySize(held);
-    }
-    if (bytes > MAX_GIVEN_BYTES) return false;
-    this.#given.set(entry.index, entry);
-    return true;
-  }
-
-  #isLive({ index, term }: Entry): boolean {
-    return index > this.#table.baseIndex && index <= this.#table.lastIndex && this.#table.term(index) === term;
+    return this.#reader.give(entry);
   }
 
   /**
@@ -199,10 +175,7 @@ export class DurableLog {
    */
   reread(index: LogIndex): Entry {
     assert(index > this.#table.baseIndex && index <= this.#table.lastIndex, `R3 entry ${index} is in the log`);
-    const [entry] = readEntries(this.#chain, this.#table, index, index + 1, 0);
-    assert(entry?.index === index, `R3 entry ${index} is read`);
-    this.#cache.replace(entry);
-    return entry;
+    return this.#reader.reread(index);
   }
 
   /**
@@ -226,14 +199,17 @@ export class DurableLog {
       assert(entry.index === first + i && entry.term >= before.term, 'R3 the entries of an append are contiguous');
     }
     this.#appending = true;
-    for (const index of this.#given.keys()) if (index >= first) this.#given.delete(index);
+    this.#reader.forgetGiven(first - 1);
     return this.#append(entries, previous);
   }
 
   async #append(entries: readonly Entry[], previous: LogIndex): Promise<void> {
+    const before = (entries[0] as Entry).index - 1;
     try {
       while (this.#busy !== undefined) await this.#busy;
-      const before = (entries[0] as Entry).index - 1;
+      const refusal = this.#refusal();
+      if (refusal !== undefined) throw refusal;
+      this.#appendingFrom = this.#chain.active.generation;
       await this.#writer.write(entries, before, this.#table.term(before), this.#commit);
       this.#table.truncateAfter(before);
       this.#writer.place(entries, this.#table);
@@ -241,11 +217,15 @@ export class DurableLog {
       assert(this.lastIndex() === before + entries.length, `R3 the log ends with what was appended, not at ${this.lastIndex()}`);
       this.#armTimer();
     } catch (error) {
+      // What they were to replace may be gone from the disk, and is of no use to anybody.
+      this.#table.truncateAfter(before);
+      this.#cache.truncateAfter(before);
       // What is committed is in the log, and it ends where it ended.
       this.#commit = Math.min(this.#commit, Math.max(previous, this.lastIndex()));
       throw this.#fail(error);
     } finally {
       this.#appending = false;
+      this.#appendingFrom = Infinity;
     }
   }
 
@@ -259,25 +239,25 @@ export class DurableLog {
    * After an append was refused for want of room: resolves when there is room for the next segment.
    * Throws LogError NO_SPACE.
    */
-  async makeRoom(): Promise<void> {
-    const refusal = this.#refusal();
-    if (refusal !== undefined) throw refusal;
-    await this.#exclusively(() => this.#chain.makeRoom());
+  makeRoom(): Promise<void> {
+    return this.#exclusively(() => this.#chain.makeRoom());
   }
 
   /**
    * Recycles whole segments whose entries are all at or below `index`, which has `term`:
    * `firstIndex` moves up to `index + 1` at most. To be called only for what nobody needs any more:
-   * this member and a majority have it in tables, and no snapshot transfer goes on from it.
+   * this member and a majority have it in tables, and no snapshot transfer goes on from it. Does
+   * nothing while the log waits to be renewed.
    */
   async truncateBefore(index: LogIndex, term: Term): Promise<void> {
     const refusal = this.#refusal();
+    if (this.#state.s === 'failed') return;
     if (refusal !== undefined) throw refusal;
     if (index <= this.#table.baseIndex) return;
     assert(index <= this.#table.lastIndex && this.#table.term(index) === term, `R3 entry ${index} is of term ${term}`);
     for (let oldest = this.#chain.droppable(); oldest !== undefined; oldest = this.#chain.droppable()) {
       const through = this.#table.lastIn(oldest.generation);
-      if (through > index) break;
+      if (through > index || oldest.generation >= this.#appendingFrom) break;
       this.#table.dropThrough(through);
       this.#cache.dropThrough(through);
       this.#chain.dropOldest();
@@ -287,14 +267,22 @@ export class DurableLog {
   }
 
   /**
+   * After a write or a sync failed, and `append` was refused for that: the log goes on in a fresh
+   * segment, with what was durable before; a reset that failed is done. Throws LogError: NO_SPACE,
+   * or that segment failed, too; then it may be renewed again, in another one.
+   */
+  async renew(): Promise<void> {
+    if (this.#state.s !== 'failed') return;
+    const reset = this.#resetting;
+    await (reset ? this.resetTo(reset.index, reset.term, reset.through) : this.#exclusively(() => this.#markEnd(0), true));
+  }
+
+  /**
    * To be durable before the manifest of a snapshot is: from then on the manifest's materialized
    * index, up to `through`, is no proof that this log ever had those entries.
    */
   expectSnapshot(through: LogIndex): Promise<void> {
-    return this.#exclusively(async () => {
-      const last = this.#table.lastIndex;
-      await this.#writer.writeMark(last, this.#table.term(last), this.#commit, through, false);
-    });
+    return this.#exclusively(() => this.#markEnd(through), true);
   }
 
   /**
@@ -304,12 +292,31 @@ export class DurableLog {
   resetTo(index: LogIndex, term: Term, through: LogIndex = index): Promise<void> {
     return this.#exclusively(async () => {
       this.#commit = Math.max(this.#commit, index);
-      await this.#writer.writeMark(index, term, this.#commit, through, true);
+      this.#resetting = { index, term, through };
+      await this.#mark(index, term, through, true);
+      this.#resetting = undefined;
       this.#table.reset(index, term);
       this.#cache.clear();
       while (this.#chain.droppable() !== undefined) this.#chain.dropOldest();
       await this.#chain.settled();
-    });
+    }, true);
+  }
+
+  /** Of an empty log the mark says where it begins: nothing that failed did. */
+  #markEnd(through: LogIndex): Promise<void> {
+    const { lastIndex, baseIndex } = this.#table;
+    return this.#mark(lastIndex, this.#table.term(lastIndex), through, lastIndex === baseIndex && this.#state.s === 'failed');
+  }
+
+  /** In a segment of its own if the one before failed: then the log is as good as any again. */
+  async #mark(index: LogIndex, term: Term, through: LogIndex, reset: boolean): Promise<void> {
+    if (this.#state.s === 'failed') {
+      await this.#chain.abandonActive();
+      this.#writer.forgetUnsynced();
+    }
+    await this.#writer.writeMark(index, term, this.#commit, through, reset);
+    this.#chain.dropUndurable();
+    if (this.#state.s === 'failed') this.#state = { s: 'open' };
   }
 
   /**
@@ -330,11 +337,12 @@ export class DurableLog {
     await this.#chain.close();
   }
 
-  async #exclusively(run: () => Promise<void>): Promise<void> {
-    const refusal = this.#refusal();
-    if (refusal !== undefined) throw refusal;
+  /** `marks`: it writes a mark, which a log that failed goes on with. */
+  async #exclusively(run: () => Promise<void>, marks = false): Promise<void> {
     assert(!this.#appending, 'one write at a time');
     while (this.#busy !== undefined) await this.#busy;
+    const refusal = this.#refusal();
+    if (refusal !== undefined && !(marks && this.#state.s === 'failed')) throw refusal;
     const running = run().catch((error: unknown) => Promise.reject(this.#fail(error)));
     this.#busy = running.then(() => undefined, () => undefined).finally(() => (this.#busy = undefined));
     await running;
@@ -370,7 +378,7 @@ export class DurableLog {
     if (codeOf(error) === undefined) return error;
     const code = codeOf(error) === 'SYNC_FAILED' ? 'SYNC_FAILED' : 'WRITE_FAILED';
     assert(this.#state.s !== 'closed', 'R2 nothing is written to a log that is closed');
-    const failure = new LogError(code, `the log takes nothing more until this member is restarted: ${messageOf(error)}`, {}, error);
+    const failure = new LogError(code, `the log takes nothing more in this segment: ${messageOf(error)}`, {}, error);
     this.#state = { s: 'failed', error: failure };
     return failure;
   }

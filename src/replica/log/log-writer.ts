@@ -119,6 +119,17 @@ export class LogWriter {
     assert(!this.hasPending, `R6 the identity of mark ${this.#sequence} is durable with it`);
   }
 
+  /**
+   * After a failure, and before the first batch of a fresh segment: what left for the disk and was
+   * not synced may be there or not. The number that a failed write may have used is not used again.
+   */
+  forgetUnsynced(): void {
+    this.#pending.clear();
+    this.#fresh.clear();
+    this.#placed = [];
+    this.#sequence++;
+  }
+
   /** Makes the identities of durable batches durable. */
   async flush(): Promise<void> {
     if (!this.hasPending) return;

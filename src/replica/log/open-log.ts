@@ -9,7 +9,8 @@
 
 import type { Keep } from '../../base/acquiring.js';
 import { assert } from '../../base/assert.js';
-import type { Disk } from '../../base/disk.js';
+import type { Disk, DiskFile } from '../../base/disk.js';
+import { DiskError, messageOf } from '../../base/errors.js';
 import type { EventSink } from '../../base/events.js';
 import type { EntryTable } from './entry-table.js';
 import { LogError } from './errors.js';
@@ -48,7 +49,10 @@ export async function examine(disk: Disk, { dir, layout }: SegmentStore, evidenc
   return { names, scans, resolution: resolve(scans, evidence) };
 }
 
-/** A log without faults. The files of segments are kept with `keep`. */
+/**
+ * A log without faults. The files of segments are kept with `keep`. Throws LogError WRITE_FAILED:
+ * the disk refuses to write to the segment that is to be written to.
+ */
 export async function openContents(
   disk: Disk, events: EventSink, store: SegmentStore, { names, scans, resolution }: Examined, keep: Keep,
 ): Promise<LogContents> {
@@ -59,7 +63,12 @@ export async function openContents(
   await store.sweep(names);
   // Names that a killed process left undurable.
   await disk.syncDir(dir);
-  return repair(disk, store, scans, resolution, keep);
+  try {
+    return await repair(disk, store, scans, resolution, keep);
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    throw new LogError('WRITE_FAILED', `the segment of the log that is written to cannot be: ${messageOf(error)}`, {}, error);
+  }
 }
 
 /** Undefined: no live entry is known to have existed and is bad. */
@@ -106,34 +115,96 @@ function report(events: EventSink, dir: string, scans: readonly SegmentScan[], r
 async function repair(
   disk: Disk, store: SegmentStore, scans: readonly SegmentScan[], resolution: Resolution, keep: Keep,
 ): Promise<LogContents> {
-  const last = resolution.kept.at(-1)?.generation ?? scans[0]?.generation ?? 0;
+  const { kept, cut } = resolution;
+  const last = kept.at(-1)?.generation ?? scans[0]?.generation ?? 0;
+  const holding = new Set(kept.map(({ generation }) => generation));
   const segments: Segment[] = [];
   const prepared: Segment[] = [];
   for (const scan of scans) {
-    const path = segmentName(store.dir, scan.generation);
-    const segment = new Segment(scan.generation, scan.layout, keep(await disk.open(path, 'write')));
-    if (!scan.sizeGood || !scan.headersGood) await restoreShape(segment, scan);
-    if (scan.generation >= last) await zeroUnreadable(segment, scan);
-    segment.worn = scan.unreadable.length > 0;
-    segment.durable = scan.generation <= last;
-    (scan.generation <= last ? segments : prepared).push(segment);
+    if (scan.generation <= last) {
+      const segment = await (scan.generation < last ? openOlder : openWritten)(disk, store, scan, keep);
+      segment.durable = holding.has(scan.generation);
+      segments.push(segment);
+      continue;
+    }
+    const opening = openWritten(disk, store, scan, keep);
+    // One that nothing was written to yet is made anew, and so is what follows.
+    if (scan.batches.length === 0 && !(await isDone(opening.then(() => undefined)))) break;
+    prepared.push(await opening);
   }
-  await zeroCut([...segments, ...prepared], resolution.cut);
+  await zeroCut([...segments, ...prepared], scans, cut);
   const active = segments.at(-1);
   const scan = scans.find(({ generation }) => generation === active?.generation);
-  if (active !== undefined && scan !== undefined) [active.cursors[0], active.cursors[1]] = freeFrom(scan, resolution.kept);
+  if (active !== undefined && scan !== undefined) [active.cursors[0], active.cursors[1]] = freeFrom(scan, kept);
   assert(prepared.every((segment) => segment.generation > last), `R6 what comes next lies behind segment ${last}`);
-  for (const { file } of [...segments, ...prepared]) await file.sync();
-  if (active !== undefined) await vouch(active, resolution.kept);
-  return { segments, prepared, table: resolution.table, resolution };
+  for (const segment of segments) {
+    if (segment === active) await segment.file.sync();
+    else if (!(await isDone(segment.file.sync()))) segment.worn = true;
+  }
+  const next: Segment[] = [];
+  for (const segment of prepared) {
+    if (!(await isDone(segment.file.sync()))) break;
+    next.push(segment);
+  }
+  for (const { file } of prepared.slice(next.length)) file.close();
+  if (active !== undefined) await vouch(active, kept);
+  return { segments, prepared: next, table: resolution.table, resolution };
 }
 
-async function restoreShape(segment: Segment, scan: SegmentScan): Promise<void> {
-  const { bytes } = segment.layout;
-  if (!scan.sizeGood) await segment.file.truncate(bytes);
+/** All of it was synced before the next one was written to: it need not be writable any more. */
+async function openOlder(disk: Disk, { dir }: SegmentStore, scan: SegmentScan, keep: Keep): Promise<Segment> {
+  const path = segmentName(dir, scan.generation);
+  let file: DiskFile | undefined;
+  const mend = async (): Promise<void> => {
+    file = keep(await disk.open(path, 'write'));
+    await restoreShape(file, scan);
+  };
+  const mended = await isDone(mend());
+  const segment = new Segment(scan.generation, scan.layout, file ?? keep(await disk.open(path, 'read')));
+  segment.worn = !mended || scan.unreadable.length > 0;
+  return segment;
+}
+
+async function openWritten(disk: Disk, { dir }: SegmentStore, scan: SegmentScan, keep: Keep): Promise<Segment> {
+  const file = await disk.open(segmentName(dir, scan.generation), 'write');
+  const segment = new Segment(scan.generation, scan.layout, file);
+  try {
+    await restoreShape(file, scan);
+    await zeroUnreadable(segment, scan);
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+  segment.worn = scan.unreadable.length > 0;
+  keep(file);
+  return segment;
+}
+
+/** False: the disk refuses it, and not because this process has too much open. */
+async function isDone(work: Promise<void>): Promise<boolean> {
+  try {
+    await work;
+    return true;
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    return false;
+  }
+}
+
+/** What a process may lack that lacks nothing of its disk. */
+const OUT_OF_RESOURCES: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EINTR']);
+const REFUSALS: ReadonlySet<string> = new Set(['IO', 'READ_FAILED', 'WRITE_FAILED', 'SYNC_FAILED']);
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof DiskError && REFUSALS.has(error.code) && !OUT_OF_RESOURCES.has(error.data['errno']);
+}
+async function restoreShape(file: DiskFile, scan: SegmentScan): Promise<void> {
+  const { bytes } = scan.layout;
+  if (scan.sizeGood && scan.headersGood) return;
+  if (!scan.sizeGood) await file.truncate(bytes);
   const header = encodeHeader({ format: scan.layout.format, generation: scan.generation, segmentBytes: bytes });
-  await segment.file.write(header, 0);
-  await segment.file.write(header, bytes - HEADER_BYTES);
+  await file.write(header, 0);
+  await file.write(header, bytes - HEADER_BYTES);
 }
 
 /**
@@ -146,9 +217,20 @@ async function zeroUnreadable({ file, layout }: Segment, { unreadable }: Segment
   for (const page of inside) await zeroRange(file, page, page + PAGE);
 }
 
-async function zeroCut(segments: readonly Segment[], cut: Cut | undefined): Promise<void> {
-  const segment = segments.find(({ generation }) => generation === cut?.generation);
-  if (cut === undefined || segment === undefined) return;
+/**
+ * What is cut off goes on in later segments if the log was renewed and that was cut off, too. They
+ * go first: of what a crash leaves the same is cut again.
+ */
+async function zeroCut(segments: readonly Segment[], scans: readonly SegmentScan[], cut: Cut | undefined): Promise<void> {
+  if (cut === undefined) return;
+  for (const segment of segments) {
+    const used = scans.some(({ generation, batches }) => generation === segment.generation && batches.length > 0);
+    if (segment.generation <= cut.generation || !used) continue;
+    for (const { start, end } of segment.layout.areas) await zeroRange(segment.file, start, end);
+    await segment.file.sync();
+  }
+  const segment = segments.find(({ generation }) => generation === cut.generation);
+  if (segment === undefined) return;
   const { areas } = segment.layout;
   await zeroRange(segment.file, cut.offset, areas[areaAt(segment.layout, cut.offset)].end);
 }

@@ -18,6 +18,9 @@
  * was not known to be committed before that batch may be one that it replaced: all of them are
  * faulty, of unknown term but for the last.
  *
+ * A log that was renewed after a failure begins its fresh segment with a mark that says which batch
+ * was the last one synced before: those between the two were given up, whatever is left of them.
+ *
  * What lies behind the last row may be missing, too: a fault there has no end (`endsOpen`).
  */
 
@@ -53,6 +56,8 @@ export interface Cut {
   readonly generation: number;
   readonly offset: number;
   readonly entries: number;
+  /** The least index that an entry of it may have. */
+  readonly from: LogIndex;
 }
 
 export interface Resolution {
@@ -114,10 +119,11 @@ class Resolver {
   }
 
   run(): Resolution {
-    const batches = inOrder(this.#scans);
+    const all = inOrder(this.#scans);
+    const batches = withoutGivenUp(all);
     let proven = 0;
     let highest = 0;
-    for (const { sequence, synced } of batches) highest = Math.max(highest, sequence, synced);
+    for (const { sequence, synced } of all) highest = Math.max(highest, sequence, synced);
     for (const batch of batches) proven = Math.max(proven, batch.synced, batch.identified ? batch.sequence : 0);
     this.#walk(batches, proven);
     this.#checkFiles();
@@ -141,13 +147,13 @@ class Resolver {
 
   #walk(batches: readonly BatchFact[], proven: number): void {
     const oldest = this.#scans[0];
-    let expected = batches[0]?.sequence ?? 0;
+    let expected = batches[0] === undefined ? 0 : turnOf(batches[0]);
     // The oldest segment begins with a batch. Where it does not, the one before the first we know
     // of is lost.
     const begins = batches[0]?.generation === oldest?.generation && batches[0]?.offset === oldest?.layout.dataStart;
     if (batches.length > 0 && !begins) expected--;
     for (const batch of batches) {
-      const missing = batch.sequence !== expected;
+      const missing = turnOf(batch) !== expected;
       const torn = missing ? expected > proven : batch.sequence > proven && batch.records.some((record) => !record.good);
       if (torn) {
         assert(batch.sequence > proven, `R6 only what nothing proves is cut: batch ${batch.sequence}, proven are all up to ${proven}`);
@@ -164,8 +170,13 @@ class Resolver {
     const scan = this.#scans.find(({ generation }) => generation === batch.generation);
     const offset = scan === undefined ? batch.offset : freeFrom(scan, this.#kept)[areaAt(scan.layout, batch.offset)];
     let entries = 0;
-    for (const other of batches) if (other.sequence >= batch.sequence) entries += other.records.length;
-    this.#cut = { generation: batch.generation, offset, entries };
+    let from = this.#table.lastIndex + 1;
+    for (const { sequence, records, previousIndex } of batches) {
+      if (sequence < batch.sequence) continue;
+      entries += records.length;
+      from = Math.min(from, previousIndex + 1);
+    }
+    this.#cut = { generation: batch.generation, offset, entries, from };
     this.#noteTorn(batches.slice(batches.indexOf(batch)));
     const lost = batch.previousIndex + batch.records.length;
     if (this.#table.lastIndex < this.#expectedEnd() && lost > this.#table.lastIndex) {
@@ -300,6 +311,21 @@ class Resolver {
 
 function proofOf(batch: BatchFact): string {
   return batch.identified ? 'its identity record says so' : 'a later batch says so';
+}
+
+/** Any other mark follows a batch that was synced. */
+function isRenewal({ records, sequence, synced }: BatchFact): boolean {
+  return records.length === 0 && synced > 0 && sequence > synced + 1;
+}
+
+/** Its sequence number, but for those that were given up before it. */
+function turnOf(batch: BatchFact): number {
+  return isRenewal(batch) ? batch.synced + 1 : batch.sequence;
+}
+
+function withoutGivenUp(batches: readonly BatchFact[]): BatchFact[] {
+  const renewals = batches.filter(isRenewal);
+  return batches.filter(({ sequence }) => !renewals.some((mark) => sequence > mark.synced && sequence < mark.sequence));
 }
 
 /**

@@ -46,6 +46,7 @@ export class SegmentChain {
     if (segments.length === 0) segments.push(await prepare(1));
     // One more before the first entry; the other may come in the meantime.
     if (prepared.length === 0) prepared.push(await prepare(chain.active.generation + 1));
+    if (segments.length > 1) chain.dropUndurable();
     chain.#prepareAhead();
     return chain;
   }
@@ -83,6 +84,30 @@ export class SegmentChain {
     this.#segments.push(next);
     this.#prepareAhead();
     if (this.outdated) await this.reformatActive();
+  }
+
+  /**
+   * A write or a sync of the segment that is written to failed: nothing is written to it again, and
+   * the next one takes its place. Throws LogError NO_SPACE, DiskError.
+   */
+  async abandonActive(): Promise<void> {
+    this.active.worn = true;
+    await this.roll();
+  }
+
+  /**
+   * Once a batch of the segment that is written to is durable: others in which none is were
+   * abandoned, hold nothing that counts, and go. They must not become the oldest, of which the
+   * first batch says where the log begins.
+   */
+  dropUndurable(): void {
+    assert(this.active.durable, `R6 segment ${this.active.generation} says what the ones before it hold`);
+    for (let i = this.#segments.length - 2; i >= 0; i--) {
+      const segment = this.#segments[i] as Segment;
+      if (segment.durable) continue;
+      this.#segments.splice(i, 1);
+      this.#retiring = this.#retiring.then(() => this.#retire(segment));
+    }
   }
 
   /** What the next roll needs is there. Throws LogError NO_SPACE. */

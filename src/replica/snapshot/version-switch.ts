@@ -22,6 +22,7 @@ import type { Version } from '../../storage/version/version.js';
 import { decodeManifestInSlices } from '../../storage/version/manifest-codec.js';
 import type { ManifestStore } from '../../storage/version/manifest-store.js';
 import type { Applier } from '../apply/applier.js';
+import { hasFailed } from '../consensus/log-fence.js';
 import type { HealingHooks } from '../hooks/healing-hooks.js';
 import type { ReplicatedState } from '../kv/replicated-state.js';
 import type { Leadership } from '../state/leadership.js';
@@ -52,7 +53,7 @@ export interface VersionSwitchParts {
 }
 
 const RETRY_MS = 1_000;
-const FULL_RETRY_MS = 500;
+const AGAIN_MS = 500;
 
 type Unrepaired = (error: StorageError, cause: unknown) => Promise<boolean>;
 
@@ -211,16 +212,19 @@ export class VersionSwitch {
     assert(!gate.isOpen, 'R4 nobody reads while versions change');
   }
 
-  /** C1 What was begun is carried on with as soon as there is room. */
+  /**
+   * C1 What was begun is carried on with as soon as there is room, and in a fresh segment of the
+   * log if one failed.
+   */
   async #insist(work: () => Promise<void>): Promise<void> {
     const { env, life, room } = this.#parts;
     for (;;) {
       try {
         return await work();
       } catch (error) {
-        if (!isNoSpace(error) || life.ended) throw error;
-        room.ranOut(error, true);
-        await sleep(env.clock, FULL_RETRY_MS);
+        if (life.ended || !(isNoSpace(error) || hasFailed(error))) throw error;
+        if (isNoSpace(error)) room.ranOut(error, true);
+        await sleep(env.clock, AGAIN_MS);
       }
     }
   }

@@ -12,6 +12,7 @@ import type { HardStateStore } from '../hard-state/hard-state.js';
 import { DamagedLog } from '../log/damaged-log.js';
 import { DurableLog, type OpenedLog } from '../log/durable-log.js';
 import type { LogOptions } from '../log/log-options.js';
+import { MendingLog } from '../log-recovery/mending-log.js';
 import { LogServer } from '../log-recovery/log-server.js';
 import { OpeningLog } from '../log-recovery/opening-log.js';
 import { LOG_DAMAGED, LogRecovery } from '../log-recovery/recover-log.js';
@@ -29,6 +30,8 @@ export interface LogOpenerParts {
   /** That hard state held at the start: this member has acknowledged nothing in a later one. */
   readonly term: Term;
 }
+
+export const LOG_MOVED = 'the log cannot be written to where it ends: it goes on in a fresh segment';
 
 /** A log is mended so often, and damaged again, before this start is given up. */
 const MAX_TIMES = 8;
@@ -65,11 +68,19 @@ export class LogOpener {
       // More goes bad than can be mended.
       if (times >= MAX_TIMES) throw found.error;
       this.#lastIndex = Math.max(this.#lastIndex, found.lastIndex);
-      if (found.isWhole) {
+      if (!found.isWhole) await this.#mend(found);
+      else if (found.error.code === 'WRITE_FAILED') await this.#move(found);
+      else {
         keepsTorn = false;
         await this.#askTail(found);
-      } else await this.#mend(found);
+      }
     }
+  }
+
+  /** Where it ends it cannot be written to any more: it goes on in a fresh segment. */
+  async #move(unwritable: DamagedLog): Promise<void> {
+    this.#parts.env.events.emit({ type: 'warning', message: LOG_MOVED, data: { why: unwritable.error.message } });
+    await new MendingLog(unwritable).write();
   }
 
   /** Once: nobody is waited for. */

@@ -5,7 +5,7 @@
  * pauses, which begin anew only after the disk had room for a while.
  *
  * Short means: the tree may use the reserve, a leader hands over to a member that has room, and the
- * others are told. A log that finds no room takes no entries at all (`consensus/log-room.ts`).
+ * others are told. A log that finds no room takes no entries at all (`consensus/log-fence.ts`).
  */
 
 import { assert } from '../../base/assert.js';

@@ -111,10 +111,12 @@ describe('the damage oracle', () => {
   });
 
   it('excuses what a refusal of the disk ends, in the life that met it', () => {
-    const refused = new LogError('SYNC_FAILED', '', {}, new DiskError('SYNC_FAILED', ''));
+    const refused = new HardStateError('WRITE_FAILED', '', {}, new DiskError('SYNC_FAILED', ''));
+    const log = new LogError('SYNC_FAILED', '', {}, new DiskError('SYNC_FAILED', ''));
     w.oracle.noteDamage(1, 'tables/plan-9-0.tmp', 0, 1, 'bit-flip', false);
     assert.equal(w.oracle.verdict.excuse(1, refused), undefined);
     w.oracle.noteDamage(1, 'log/1.seg', 0, 1, 'sync-error');
+    assert.equal(w.oracle.verdict.excuse(1, log), undefined, 'a log goes on elsewhere');
     assert.equal(w.oracle.verdict.excuse(1, refused), 'sync-error of its log');
     assert.equal(w.oracle.verdict.excuse(1, new DiskError('SYNC_FAILED', '')), 'sync-error of its log');
     w.oracle.onDeath(one);

@@ -18,10 +18,12 @@ const PARTS: Readonly<Record<string, readonly Area[]>> = {
   'ReplicaError ROLLED_BACK': ['log'],
 };
 
-/** The disk refused something that the node cannot do without: room is none of it (C1). */
-const REFUSED: ReadonlySet<string> = new Set([
-  'LogError SYNC_FAILED', 'LogError WRITE_FAILED', 'HardStateError WRITE_FAILED', 'ReplicaError DISK_FAILED',
-]);
+/**
+ * The disk refused something that the node cannot do without: room is none of it (C1), nor is a
+ * write or a sync of the log, which goes on elsewhere.
+ */
+const REFUSED: ReadonlySet<string> = new Set(['HardStateError WRITE_FAILED', 'ReplicaError DISK_FAILED']);
+const GOT_OVER: ReadonlySet<string> = new Set(['LogError SYNC_FAILED', 'LogError WRITE_FAILED']);
 
 /** What a node that has forgotten what it promised may say. */
 const FORGETFUL: ReadonlySet<string> = new Set([
@@ -34,6 +36,7 @@ const FORGETFUL: ReadonlySet<string> = new Set([
 export function excuseOf(ledger: Ledger, node: NodeId, error: unknown): string | undefined {
   if (!(error instanceof KintsugiError)) return undefined;
   const name = `${error.name} ${error.code}`;
+  if (GOT_OVER.has(name)) return undefined;
   const sinceUs = ledger.lifeBeganUs(node);
   for (const area of PARTS[name] ?? []) {
     const damage = ledger.grave(node, area) ?? ledger.unreadOnce(node, sinceUs, area);

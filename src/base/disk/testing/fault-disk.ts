@@ -14,6 +14,8 @@ export type FaultKind =
   | 'read-error'
   /** EIO on a write that meets the range; nothing is written. */
   | 'write-error'
+  /** EACCES on opening a file for writing. */
+  | 'open-error'
   /** ENOSPC on a write that would make the file larger, and on creating one. */
   | 'no-space'
   | 'sync-error'
@@ -208,6 +210,7 @@ export class FaultDisk implements Disk {
   }
 
   #beforeOpen(path: string, mode: OpenMode): void {
+    if (mode !== 'read') this.check('open-error', path, 'IO', 'EACCES');
     if ((mode === 'create' || mode === 'open-or-create') && this.#disk.sizeOf(path) === undefined) {
       this.check('no-space', path, 'NO_SPACE', 'ENOSPC');
     }
