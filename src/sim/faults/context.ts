@@ -3,9 +3,11 @@
  * faults still wait to strike.
  */
 
-import type { NodeId } from '../../base/ids.js';
+import type { LogIndex, NodeId } from '../../base/ids.js';
 import type { DamageOracle } from '../oracle/damage-oracle.js';
 import type { SimNode } from '../cluster/sim-node.js';
+import { areaOf } from '../oracle/damage.js';
+import { PATHS } from '../model/paths.js';
 import type { Coverage } from '../model/coverage.js';
 import type { RunSettings } from '../model/settings.js';
 import type { Stream } from '../world/random.js';
@@ -79,8 +81,14 @@ export function openDiskContext(of: Omit<DiskContext, 'pending'>): DiskContext {
 export function struck(
   { context, kind, structure }: Strike, node: NodeId, path: string, offset: number, length: number, grave = false,
 ): void {
-  const { world, coverage, oracle } = context;
+  const { world, coverage, oracle, nodes } = context;
   coverage.fault(kind, structure);
+  if (grave) {
+    const others = nodes.filter((other) => other.id !== node);
+    const area = areaOf(path);
+    if (area === 'log' && others.some((other) => oracle.verdict.lacksEntries(other.id))) coverage.branch(PATHS.logsDamagedTogether);
+    if (area === 'manifest' && others.some((other) => oracle.verdict.lostManifest(other.id))) coverage.branch(PATHS.manifestsLostTogether);
+  }
   oracle.noteDamage(node, path, offset, length, kind, grave);
   world.trace.fold(offset, length);
   if (world.trace.taping) {
@@ -95,8 +103,8 @@ export function struck(
 export function mayDoom({ profile, nodes, oracle }: DiskContext, node: SimNode): boolean {
   if (profile !== 'full') return false;
   // Asked of the others first: one that has only stopped for a while, because its disk refused
-  // something, counts as doomed itself.
-  const others = nodes.filter((each) => each !== node && oracle.verdict.doomed(each.id)).length;
+  // something, counts as doomed itself. And who lacks entries may need those of this node.
+  const others = nodes.filter((each) => each !== node && (oracle.verdict.doomed(each.id) || oracle.verdict.lacksEntries(each.id))).length;
   if (others >= Math.floor((nodes.length - 1) / 2)) return false;
   if (oracle.verdict.beyondRecall(node.id)) return true;
   // Whoever is down may be behind: what it lacks must not depend on this node.
@@ -104,11 +112,19 @@ export function mayDoom({ profile, nodes, oracle }: DiskContext, node: SimNode):
 }
 
 /**
- * Whether this node may lose its manifest: it takes the version of another, so all of them must be
- * up and have theirs.
+ * Whether this node may lose its manifest. It takes the version of another, so all must be up, and
+ * nobody may lack entries that the tables of this version make up for. Some others may have lost
+ * theirs as well if one that has not reaches as far as all of those.
  */
-export function mayLoseVersion({ nodes, oracle }: DiskContext, node: SimNode): boolean {
-  return !oracle.verdict.doomed(node.id) && nodes.every((each) => each === node || (each.state === 'up' && !oracle.verdict.doomed(each.id)));
+export function mayLoseVersion({ nodes, oracle, profile }: DiskContext, node: SimNode): boolean {
+  const { verdict, census } = oracle;
+  const others = nodes.filter((each) => each !== node);
+  const counted = ({ id, state }: SimNode): boolean => state === 'up' && !verdict.beyondRecall(id) && !verdict.lacksEntries(id);
+  if (verdict.doomed(node.id) || !others.every(counted)) return false;
+  const flushed = ({ id }: SimNode): LogIndex => census.durableOf(id)?.flushed.index ?? 0;
+  const lost = others.filter(({ id }) => verdict.lostManifest(id));
+  const needed = Math.max(...[node, ...lost].map(flushed));
+  return lost.length === 0 || (profile === 'full' && others.some((each) => !lost.includes(each) && flushed(each) >= needed));
 }
 
 /**

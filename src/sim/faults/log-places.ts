@@ -4,6 +4,7 @@
  * them can never pass for a torn write.
  */
 
+import type { Term } from '../../base/ids.js';
 import { BATCH_HEADER, decodeBatchHeader, decodeRecordHead } from '../../replica/log/batch-codec.js';
 import { findIdentities } from '../../replica/log/find-identities.js';
 import type { BatchIdentity } from '../../replica/log/identity-codec.js';
@@ -21,6 +22,8 @@ export interface BatchPlace {
   readonly previousIndex: number;
   /** Index of its last entry; `previousIndex` if it has none. */
   readonly last: number;
+  /** Of its entries, in order. */
+  readonly terms: readonly Term[];
   /** Header and all records are as they were written. */
   readonly whole: boolean;
   readonly records: readonly { readonly offset: number; readonly length: number }[];
@@ -84,7 +87,7 @@ function batchOf(bytes: Uint8Array, generation: number, seed: number, layout: Se
     return record;
   });
   return {
-    offset, length: align8(at) - offset, sequence, previousIndex, last: previousIndex + lengths.length, whole, records,
+    offset, length: align8(at) - offset, sequence, previousIndex, last: previousIndex + lengths.length, terms, whole, records,
     identityAt: identity.at, identityLength: identity.end - identity.at,
   };
 }

@@ -3,14 +3,16 @@
  * identities are sound (the log then begins after them), identities of batches that are sound, one
  * of the two headers of a segment, the oldest segment once the flushed index is beyond it, a tail
  * page cut off, junk behind the end, files that only wait to be used again. All else needs entries
- * from peers: profile `full` does it to nodes that may stop, and then too only to batches that the
- * damaged log itself proves, because nobody can tell the loss of others from a torn write.
+ * from peers: profile `full` does it to one node while all others are whole, and to any number of
+ * them where another has what goes (spare-entries.ts); and only to batches that the damaged log
+ * itself proves, because nobody can tell the loss of others from a torn write.
  */
 
 import { HEADER_BYTES, encodeHeader } from '../../replica/log/segment-layout.js';
 import type { SimNode } from '../cluster/sim-node.js';
 import { changeOf, changing, endOf, stretchFor, type Stretch } from './change.js';
 import { mayDoom, struck, type Strike } from './context.js';
+import { SpareEntries } from './spare-entries.js';
 import { readSegments, type BatchPlace, type SegmentPlaces } from './log-places.js';
 import { landingPlace } from './strike-table.js';
 
@@ -19,16 +21,48 @@ export function strikeLog(strike: Strike, node: SimNode): boolean {
   if (context.pending.has(node.id, 'log')) return false;
   const segments = readSegments(node.disk, context.settings.logSegmentBytes);
   if (segments.length === 0) return false;
-  const doom = mayDoom(context, node) && random.chance(1, 2);
+  const graver = context.profile === 'full' && random.chance(1, 2);
+  const spare = mayDoom(context, node) ? undefined : new SpareEntries(context, node);
+  const mayGo = graver ? new Going(segments, spare) : undefined;
   switch (structure) {
     case 'log-record':
-      return strikeRecord(strike, node, segments, doom);
+      return strikeRecord(strike, node, segments, mayGo);
     case 'log-identity':
       return strikeIdentity(strike, node, segments);
     case 'log-header':
-      return strikeHeader(strike, node, segments, doom);
+      return strikeHeader(strike, node, segments, mayGo);
     default:
-      return strikeSegment(strike, node, segments, doom);
+      return strikeSegment(strike, node, segments, mayGo);
+  }
+}
+
+/** What may be damaged that needs entries from peers. */
+class Going {
+  readonly #segments: readonly SegmentPlaces[];
+  /** Undefined: all others are whole, and have whatever was committed. */
+  readonly #spare: SpareEntries | undefined;
+
+  constructor(segments: readonly SegmentPlaces[], spare: SpareEntries | undefined) {
+    this.#segments = segments;
+    this.#spare = spare;
+  }
+
+  batch(batch: BatchPlace): boolean {
+    return this.#spare?.mayGo(batch) ?? true;
+  }
+
+  /**
+   * Of batches whose identity is damaged nothing is known but the entries that are not in others,
+   * and the last segment has some that are not proven yet. One stays: a log without any is gone.
+   */
+  segment(segment: SegmentPlaces): boolean {
+    if (this.#spare === undefined) return true;
+    if (this.#segments.length < 2 || !segment.batches.every((batch) => this.batch(batch))) return false;
+    const at = this.#segments.indexOf(segment);
+    const before = this.#segments.slice(0, at).flatMap(({ batches }) => batches.map(({ last }) => last));
+    const after = this.#segments.slice(at + 1).flatMap(({ batches }) => batches.map(({ previousIndex }) => previousIndex));
+    const own = segment.batches.map(({ previousIndex }) => previousIndex);
+    return this.#spare.mayGoBetween(Math.min(...own, Math.max(0, ...before)), Math.min(...after));
   }
 }
 
@@ -72,11 +106,11 @@ export function isCovered(batch: BatchPlace, flushed: number): boolean {
   return batch.last < flushed;
 }
 
-function strikeRecord(strike: Strike, node: SimNode, segments: readonly SegmentPlaces[], doom: boolean): boolean {
+function strikeRecord(strike: Strike, node: SimNode, segments: readonly SegmentPlaces[], mayGo: Going | undefined): boolean {
   const { random, kind } = strike;
   const flushed = coveredThrough(strike, node);
   const runs = segments.flatMap(({ path, batches }) =>
-    runsOf(batches, (batch) => doom || isCovered(batch, flushed)).map((run) => ({ path, ...run })));
+    runsOf(batches, (batch) => isCovered(batch, flushed) || mayGo?.batch(batch) === true).map((run) => ({ path, ...run })));
   if (runs.length === 0) return false;
   const { path, allowed, batches } = random.pick(runs);
   const batch = random.pick(batches);
@@ -136,12 +170,13 @@ function joins(a: BatchPlace | undefined, b: BatchPlace | undefined): boolean {
   return a !== undefined && b !== undefined && a.whole && b.whole && endOf(identityOf(a)) === b.identityAt;
 }
 
-function strikeHeader(strike: Strike, node: SimNode, segments: readonly SegmentPlaces[], doom: boolean): boolean {
+function strikeHeader(strike: Strike, node: SimNode, segments: readonly SegmentPlaces[], mayGo: Going | undefined): boolean {
   const { random, kind } = strike;
   const fitting = segments.filter(({ headerAt, sizeGood }) => sizeGood && headerAt.length === 2);
   if (fitting.length === 0) return false;
-  const { path, headerAt, layout, generation } = random.pick(fitting);
-  const both = doom && random.chance(1, 2);
+  const segment = random.pick(fitting);
+  const { path, headerAt, layout, generation } = segment;
+  const both = mayGo?.segment(segment) === true && random.chance(1, 2);
   const stale = encodeHeader({ format: layout.format, generation: Math.max(1, generation - 1), segmentBytes: layout.bytes });
   let hits = 0;
   for (const at of both ? headerAt : [random.pick(headerAt)]) {
@@ -194,11 +229,11 @@ function superfluous(segments: readonly SegmentPlaces[], flushed: number): Segme
   return begins && first.previousIndex < flushed ? oldest : undefined;
 }
 
-function strikeSegment(strike: Strike, node: SimNode, segments: readonly SegmentPlaces[], doom: boolean): boolean {
+function strikeSegment(strike: Strike, node: SimNode, segments: readonly SegmentPlaces[], mayGo: Going | undefined): boolean {
   const { random, kind } = strike;
   const { disk } = node;
   const whole = segments.filter(({ sizeGood, headerAt }) => sizeGood && headerAt.length === 2);
-  if (kind === 'extended' || (kind === 'truncated' && !doom)) {
+  if (kind === 'extended' || (kind === 'truncated' && mayGo === undefined)) {
     if (whole.length === 0) return false;
     const { path, layout } = random.pick(whole);
     // The copy of the header at the end goes, the one at the head stays.
@@ -210,15 +245,16 @@ function strikeSegment(strike: Strike, node: SimNode, segments: readonly Segment
   // Of a segment with a successor in use the loss shows by the sequence of batches, of any other
   // one by its size or its name.
   const used = segments.filter((segment) => segment.batches.length > 0);
-  const target = doom ? doomedSegment(strike, used) : superfluous(segments, coveredThrough(strike, node));
-  if (target === undefined) return !doom && strikeSpare(strike, node, used);
+  const grave = mayGo !== undefined;
+  const target = grave ? goingSegment(strike, used, mayGo) : superfluous(segments, coveredThrough(strike, node));
+  if (target === undefined) return !grave && strikeSpare(strike, node, used);
   const { path, layout } = target;
   const done = kind === 'missing' ? disk.remove(path)
     : kind === 'misnamed' ? disk.rename(path, `log/lost-${random.below(1_000_000)}`)
       : kind === 'truncated' ? disk.resize(path, random.below(layout.identityStart))
         : makeStale(strike, node, target);
   if (!done) return false;
-  struck(strike, node.id, path, 0, layout.bytes, doom);
+  struck(strike, node.id, path, 0, layout.bytes, grave);
   return true;
 }
 
@@ -242,9 +278,9 @@ function strikeSpare(strike: Strike, node: SimNode, used: readonly SegmentPlaces
   return true;
 }
 
-function doomedSegment({ random, kind }: Strike, used: readonly SegmentPlaces[]): SegmentPlaces | undefined {
+function goingSegment({ random, kind }: Strike, used: readonly SegmentPlaces[], mayGo: Going): SegmentPlaces | undefined {
   // An older state of the last one cannot be told from a log that was never written further.
-  const fitting = kind === 'stale' ? used.slice(0, -1) : used;
+  const fitting = (kind === 'stale' ? used.slice(0, -1) : used).filter((segment) => mayGo.segment(segment));
   return fitting.length === 0 ? undefined : random.pick(fitting);
 }
 

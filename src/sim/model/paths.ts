@@ -14,4 +14,7 @@ export const PATHS = {
   flippedInMemory: 'path an entry flipped in a leader\'s memory',
   /** It stepped down over such a copy, because a follower made no progress. */
   badCopyGaveUp: 'path a leader whose own copy is bad gives up its office',
+  /** Entries of two members at least were lost before either of them came back. */
+  logsDamagedTogether: 'path damage to two logs at once',
+  manifestsLostTogether: 'path two manifests lost at once',
 } as const;

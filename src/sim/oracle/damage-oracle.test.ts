@@ -55,6 +55,8 @@ describe('the damage oracle', () => {
     w.oracle.noteDamage(2, 'log/1.seg', 0, 1, 'zeroed', false);
     assert.ok(w.oracle.verdict.mayDamage(1, PATH, offset, length));
     w.oracle.noteDamage(2, 'log/1.seg', 0, 1, 'zeroed', true);
+    assert.ok(w.oracle.verdict.lacksEntries(2) && w.oracle.verdict.mayDamage(1, PATH, offset, length), 'it serves its tables meanwhile');
+    w.oracle.noteDamage(2, 'hardstate', 0, 1, 'zeroed', true);
     assert.equal(w.oracle.verdict.mayDamage(1, PATH, offset, length), false);
     assert.equal(w.oracle.verdict.mayLose(1), false);
   });

@@ -29,8 +29,8 @@ class Account {
   unreadable: readonly Extent[] = [];
   /** When the newest life that is over ended: then the next one began. -1: none is over. */
   lifeBeganUs = -1;
-  /** What was done to its manifest before this was met by a start. */
-  manifestReadUs = -1;
+  /** What was done to its files before this was met by a start. */
+  metUs = -1;
 }
 
 export class Ledger {
@@ -64,7 +64,7 @@ export class Ledger {
 
   noteStart(node: NodeId): void {
     const account = this.#account(node);
-    account.manifestReadUs = Math.max(0, account.lifeBeganUs);
+    account.metUs = Math.max(0, account.lifeBeganUs);
   }
 
   noteDeath(node: NodeId, atUs: number): void {
@@ -83,12 +83,12 @@ export class Ledger {
   }
 
   /**
-   * The newest grave damage to its manifest that no start has met: a start takes the version of a
-   * peer.
+   * The newest grave damage to that part of the node that no start has met: a start takes the
+   * version of a peer, and the entries of a log that others have.
    */
-  lostManifest(node: NodeId): Damage | undefined {
-    const damage = this.grave(node, 'manifest');
-    return damage !== undefined && damage.atUs >= (this.#accounts.get(node)?.manifestReadUs ?? -1) ? damage : undefined;
+  unmet(node: NodeId, area: 'manifest' | 'log'): Damage | undefined {
+    const damage = this.grave(node, area);
+    return damage !== undefined && damage.atUs >= (this.#accounts.get(node)?.metUs ?? -1) ? damage : undefined;
   }
 
   /** The newest refusal of that node's disk that a process may end because of, after a time. */

@@ -74,19 +74,29 @@ export class Verdict {
    * of its directory may be whole.
    */
   doomed(node: NodeId): boolean {
-    return isOut(this.#census.node(node)) || this.beyondRecall(node) || this.#ledger.lostManifest(node) !== undefined;
+    return isOut(this.#census.node(node)) || this.beyondRecall(node) || this.lostManifest(node);
   }
 
   /**
    * Nothing that it has is counted on any more, nor will be. One that a refusal of its disk ended,
-   * or that lost its manifest, is back with its next start: then it may be the only one with what
-   * others lost before.
+   * or that lost its manifest or entries of its log, is back with its next start: then it may be
+   * the only one with what others lost before.
    */
   beyondRecall(node: NodeId): boolean {
-    return this.#ledger.forgets(node) || this.damagedLog(node) || this.#ledger.grave(node, 'hardstate') !== undefined;
+    return this.#ledger.forgets(node) || this.#ledger.grave(node, 'hardstate') !== undefined;
   }
 
-  /** Something was done to its log that it need not survive alone. */
+  /** It needs the version of a peer at its next start. */
+  lostManifest(node: NodeId): boolean {
+    return this.#ledger.unmet(node, 'manifest') !== undefined;
+  }
+
+  /** It needs entries of others at its next start, or has been asking for them since. */
+  lacksEntries(node: NodeId): boolean {
+    return this.#ledger.unmet(node, 'log') !== undefined;
+  }
+
+  /** Something was done to its log, at some time, that it need not survive alone. */
   damagedLog(node: NodeId): boolean {
     return this.#ledger.grave(node, 'log') !== undefined;
   }

@@ -23,6 +23,8 @@ import { testPump } from '../../testing/pump.js';
 import { simClock } from '../../world/sim-env.js';
 import { World, type Process } from '../../world/world.js';
 import { openDiskContext, type DiskContext } from '../context.js';
+import { readSegments } from '../log-places.js';
+import { entriesOn } from '../spare-entries.js';
 import type { FaultProfile } from '../../model/fault.js';
 
 const SECOND_US = 1_000_000;
@@ -87,12 +89,22 @@ export function trialOf(rested: Rested, seed: number, profile: FaultProfile, sta
     disk.restore(image);
     const version = rested.durable[i];
     const tree = { durable: version, latest: version, materialized: version, meta: () => undefined };
-    return { id: i + 1, disk, state, lives: 1, running: { replica: { tree } }, process: undefined } as unknown as SimNode;
+    const log = logOn(disk, rested.settings.logSegmentBytes);
+    return { id: i + 1, disk, state, lives: 1, running: { replica: { tree, log } }, process: undefined } as unknown as SimNode;
   });
   const oracle = new DamageOracle({ world, nodes });
   for (const node of nodes) oracle.onStart(node);
   const { settings } = rested;
   return { world, context: openDiskContext({ world, nodes, profile, settings, untilUs: settings.faultsUntilUs, oracle, coverage }) };
+}
+
+/** What a life that had just opened it would say of the log. */
+function logOn(disk: SimDisk, segmentBytes: number): Pick<DurableLog, 'firstIndex' | 'lastIndex' | 'term'> {
+  const entries = entriesOn(readSegments(disk, segmentBytes));
+  const indexes = [...entries.keys()];
+  return {
+    firstIndex: () => Math.min(...indexes), lastIndex: () => Math.max(...indexes), term: (index) => entries.get(index) ?? 0,
+  };
 }
 
 /** Opens what a start opens, in its order, through whatever is armed. */
