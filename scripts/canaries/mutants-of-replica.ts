@@ -67,6 +67,26 @@ export const MUTANTS_OF_REPLICA: readonly Mutant[] = [
     edits: [{ file: 'replica/fetch/table-fetcher.ts', find: '      await this.#prove(meta, path, options);\n', replace: '      if (path === meta.fileDigest) await this.#prove(meta, path, options);\n' }],
   },
   {
+    name: 'repair-waits-for-the-slowest',
+    what: 'A block that one peer has given is not there until every peer that was asked has answered, or failed to.',
+    breaks: 'H4',
+    killedBy: { file: 'replica/fetch/table-fetcher.test.ts', title: 'a peer that never answers keeps no block back that another has' },
+    edits: [
+      {
+        file: 'replica/fetch/table-fetcher.ts',
+        find: 'await Promise.race([Promise.all([askInTurn(), askInTurn()]), found.promise]);',
+        replace: 'await Promise.all([askInTurn(), askInTurn()]);',
+      },
+    ],
+  },
+  {
+    name: 'slow-peer-takes-all-calls',
+    what: 'Calls to a peer that does not answer may take all the places that there are.',
+    breaks: 'H4',
+    killedBy: { file: 'replica/fetch/table-fetcher.test.ts', title: 'a peer that never answers keeps no block back that another has' },
+    edits: [{ file: 'replica/fetch/table-fetcher.ts', find: 'const LEFT_FOR_OTHERS = 2;', replace: 'const LEFT_FOR_OTHERS = 0;' }],
+  },
+  {
     name: 'refused-transaction-not-remembered',
     what: 'A transaction that was refused at apply is carried out when its proposal comes again.',
     breaks: 'D1',

@@ -14,10 +14,12 @@ import { mayDoom, openDiskContext } from './faults/context.js';
 import { DISK_FAULTS, type FaultAction } from './model/fault.js';
 import { planFaults } from './faults/plan.js';
 import { flipInMemory } from './faults/strike-memory.js';
+import { cutOffLoneCopy } from './faults/strike-lone-copy.js';
 import { strikeDisk } from './faults/strike-disk.js';
 import { strikeProcess } from './faults/strike-process.js';
 import { SimNetwork } from './network/sim-network.js';
 import { calm, strikeNetwork } from './network/strike.js';
+import { PATHS } from './model/paths.js';
 import type { SimOptions, SimResult, Violation, ViolationKind } from './model/result.js';
 import { runSettings, type RunSettings } from './model/settings.js';
 import type { OpRecord } from './workload/history/history.js';
@@ -40,6 +42,8 @@ export interface SimShell {
 
 const SECOND_US = 1_000_000;
 const CLIENTS_FROM_US = 1_500_000;
+/** Within this a cluster has its first leader, if nothing is in its way. */
+const BEGINNING_US = 5_000_000;
 /** The liveness check: a healed cluster is at rest within this. */
 const REST_US = 60 * SECOND_US;
 const REST_POLL_US = 500_000;
@@ -152,10 +156,13 @@ class Run {
       world.schedule(action.atUs, () => {
         if (world.trace.taping) world.trace.row(world.nowUs, 0, `#${action.id} ${action.kind}`);
         world.trace.fold(0xfa17, action.id);
+        const began = nodes.some(({ running }) => running?.replica.settings !== undefined);
+        if (world.nowUs < BEGINNING_US && !began) coverage.branch(PATHS.struckBeforeLeader);
         switch (action.class) {
           case 'disk':
             return strikeDisk(disks, action);
           case 'network':
+            if (action.kind === 'lone-copy-cut') return cutOffLoneCopy(disks, network, world.stream(`fault ${action.id}`));
             this.#struck.network++;
             // Not where the disk may lose the same entry: the member waits for a peer that has it
             // then, and there may be none that lives.

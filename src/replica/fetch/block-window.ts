@@ -98,6 +98,12 @@ export class BlockWindow {
     this.#ahead = this.#load(load.next, this.#spanBytes);
   }
 
+  /** It did not answer: no more loads wait for it while there is another. */
+  #avoid(peer: NodeId): void {
+    const at = this.#peers.indexOf(peer);
+    if (at >= 0 && this.#peers.length > 1) this.#peers.splice(at, 1);
+  }
+
   /** Takes turns: what one peer cannot give is asked of the next. */
   #load(from: number, bytes: number): Load {
     assert(bytes > 0 && bytes <= ANSWER_BYTES, `a load is of 1 to ${ANSWER_BYTES} bytes, not ${bytes}`);
@@ -106,7 +112,8 @@ export class BlockWindow {
     const payloads = new Map<number, Uint8Array>();
     const run = async (): Promise<void> => {
       const answer = await this.#ask(peer, from, bytes);
-      if (typeof answer === 'string' || answer.kind !== 'pieces') return;
+      if (typeof answer === 'string') return this.#avoid(peer);
+      if (answer.kind !== 'pieces') return;
       load.next = answer.next;
       for (const { offset, payload } of answer.pieces) if (payload !== undefined) payloads.set(offset, payload);
     };

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { ByteWriter, MiB, utf8 } from '../../base/bytes.js';
+import { digest64 } from '../../base/digest.js';
+import { formatDigest } from '../../storage/block/handle.js';
 import fc from 'fast-check';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import type { Clock, Env, Network } from '../../base/env.js';
@@ -209,6 +211,22 @@ describe('fetching tables', () => {
     await fetcher.fetchTable(meta, 'tables/x.tmp', { peers: [11], local: 'tables/4.sst' });
     assert.equal(own.node('tables/4.sst'), before);
     assert.notEqual(own.node('tables/x.tmp'), before);
+  });
+
+  it('a peer that never answers keeps no block back that another has, however many are asked for', async () => {
+    const silent = new Set([11]);
+    const env = envOf(own, async (to, _method, request) => {
+      if (silent.has(to)) return new Promise(() => undefined);
+      return (await (peers.get(to) as Peer).server.answer(request)).slice();
+    });
+    const patient = new TableFetcher(env);
+    const wanted = data().slice(0, 40);
+    const reader = new TableStore((peers.get(12) as Peer).disk, new BlockCache(0), noFaults).reader({ ...meta, id: 12 });
+    const outcomes = await Promise.all(wanted.map(({ offset }) => {
+      const digest = formatDigest(digest64(reader.readPayload(offset)));
+      return patient.fetchBlock(meta, { offset, digest }, [11, 12]);
+    }));
+    assert.deepEqual(outcomes.map(({ kind }) => kind), wanted.map(() => 'good'));
   });
 
   it('D1 lost means that every peer said so: unreachable, "later" and "no such table" are not lost', async () => {

@@ -8,6 +8,7 @@
  */
 
 import { assert } from '../../base/assert.js';
+import { Deferred } from '../../base/deferred.js';
 import { MiB } from '../../base/bytes.js';
 import { sleep, type Env } from '../../base/env.js';
 import { codeOf, messageOf, NetworkError } from '../../base/errors.js';
@@ -41,6 +42,8 @@ export const GONE = 'no peer has a good copy, and some have no such table';
 /** Which table, and how large a block of it may be. */
 export type FetchedFrom = Pick<TableMeta, 'birth' | 'fileDigest' | 'bytes'>;
 
+/** Of the calls that may be in flight. */
+const LEFT_FOR_OTHERS = 2;
 /** What a slow link carries in a second. */
 const SLOW_BYTES = 8 * MiB;
 
@@ -84,9 +87,12 @@ export interface TableFetcherOptions {
 export class TableFetcher {
   readonly #env: Env;
   readonly #options: Required<TableFetcherOptions>;
-  /** In flight: 0 to `maxCalls`; others wait, in order, only while that many are. */
-  #calls = 0;
-  readonly #waiting: (() => void)[] = [];
+  /**
+   * In flight, by peer: together 0 to `maxCalls`, and to one peer some fewer, so that one that does
+   * not answer leaves room for the others. What has no room waits, in order.
+   */
+  readonly #calls = new Map<NodeId, number>();
+  readonly #waiting: { readonly peer: NodeId; readonly go: () => void }[] = [];
   /** Only grows. */
   #fetchedBytes = 0;
 
@@ -101,22 +107,28 @@ export class TableFetcher {
     return this.#fetchedBytes;
   }
 
-  /** Asks all peers, two at a time, until one gives the block. Never rejects. */
+  /**
+   * Asks all peers, two at a time, until one gives the block: who is slower is not waited for.
+   * Never rejects.
+   */
   async fetchBlock(table: FetchedFrom, block: WantedBlock, peers: readonly NodeId[]): Promise<BlockOutcome> {
     const left = [...peers];
     assert(new Set(left).size === left.length, 'D1 each peer is asked once, and counts once');
     let good: Extract<BlockOutcome, { kind: 'good' }> | undefined;
+    const found = new Deferred<void>();
     let why: string | undefined;
     let gone = false;
     const askInTurn = async (): Promise<void> => {
       for (let peer = left.shift(); peer !== undefined && good === undefined; peer = left.shift()) {
         const outcome = await this.#askFor(peer, table, block);
-        if (outcome.kind === 'good') good ??= outcome;
-        else if (outcome.kind === 'unknown') why = outcome.why;
+        if (outcome.kind === 'good') {
+          good ??= outcome;
+          found.resolve();
+        } else if (outcome.kind === 'unknown') why = outcome.why;
         else if (outcome.kind === 'gone') gone = true;
       }
     };
-    await Promise.all([askInTurn(), askInTurn()]);
+    await Promise.race([Promise.all([askInTurn(), askInTurn()]), found.promise]);
     assert(good !== undefined || left.length === 0, 'D1 nothing is called lost before every peer was asked');
     if (good !== undefined) return good;
     if (why !== undefined) return { kind: 'unknown', why };
@@ -138,7 +150,7 @@ export class TableFetcher {
 
   /** One call; the text of the failure if there was no answer. */
   async ask(peer: NodeId, table: FetchedFrom, offset: number, bytes: number): Promise<RegionsAnswer | string> {
-    await this.#enter();
+    await this.#enter(peer);
     try {
       const { birth, fileDigest } = table;
       const request = encodeRegionsRequest({ birth, fileDigest, offset, bytes });
@@ -152,7 +164,7 @@ export class TableFetcher {
       if (codeOf(error) === undefined) throw error;
       return messageOf(error);
     } finally {
-      this.#leave();
+      this.#leave(peer);
     }
   }
 
@@ -242,22 +254,39 @@ export class TableFetcher {
     return this.#env.workers.breathe();
   }
 
-  #enter(): Promise<void> | undefined {
-    const { maxCalls } = this.#options;
-    if (this.#calls < maxCalls) {
-      this.#calls++;
+  #enter(peer: NodeId): Promise<void> | undefined {
+    if (this.#hasRoom(peer)) {
+      this.#count(peer, 1);
       return undefined;
     }
-    assert(this.#calls === maxCalls, `${this.#calls} calls of at most ${maxCalls}`);
-    return new Promise((resolve) => this.#waiting.push(resolve));
+    return new Promise((go) => this.#waiting.push({ peer, go }));
   }
 
-  #leave(): void {
-    assert(this.#calls > 0 && this.#calls <= this.#options.maxCalls, `${this.#calls} calls of at most ${this.#options.maxCalls}`);
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#calls--;
-    else next();
-    assert(this.#waiting.length === 0 || this.#calls === this.#options.maxCalls, `D1 ${this.#waiting.length} calls wait behind ${this.#calls}`);
+  #leave(peer: NodeId): void {
+    this.#count(peer, -1);
+    const at = this.#waiting.findIndex((next) => this.#hasRoom(next.peer));
+    const [next] = at < 0 ? [] : this.#waiting.splice(at, 1);
+    if (next === undefined) return;
+    this.#count(next.peer, 1);
+    next.go();
+  }
+
+  #hasRoom(peer: NodeId): boolean {
+    const { maxCalls } = this.#options;
+    return this.#inFlight < maxCalls && (this.#calls.get(peer) ?? 0) < Math.max(1, maxCalls - LEFT_FOR_OTHERS);
+  }
+
+  get #inFlight(): number {
+    let calls = 0;
+    for (const each of this.#calls.values()) calls += each;
+    return calls;
+  }
+
+  #count(peer: NodeId, change: 1 | -1): void {
+    const calls = (this.#calls.get(peer) ?? 0) + change;
+    if (calls === 0) this.#calls.delete(peer);
+    else this.#calls.set(peer, calls);
+    assert(calls >= 0 && this.#inFlight <= this.#options.maxCalls, `D1 ${this.#inFlight} calls of at most ${this.#options.maxCalls}`);
   }
 }
 

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { CodecError } from '../../base/errors.js';
 import { put } from '../../api/testing/requests.js';
 import { Alarms, type AlarmChange } from './alarms.js';
+import type { KvCommand } from './command.js';
+import { command, op } from './testing/requests.js';
 
 function raise(member: number, byItself: boolean, action: AlarmChange['action'] = 'raise'): AlarmChange {
   return { action, member, type: 'NOSPACE', byItself };
@@ -25,6 +27,15 @@ describe('Alarms', () => {
     assert.ok(alarms.noSpace, 'one alarm is enough');
     alarms.apply(raise(2, false, 'lower'));
     assert.deepEqual([alarms.list(), alarms.noSpace], [[], false]);
+  });
+
+  it('S2 a put is refused however deep it is nested, in either branch', () => {
+    const alarms = new Alarms();
+    alarms.apply(raise(1, false));
+    const refused = (asked: KvCommand): boolean => alarms.refusalOf(asked) !== undefined;
+    const inner = op.txn([], [op.del('a')], [op.txn([], [op.put('b', '1')])]);
+    assert.ok(refused(command.txn([], [op.range('a')], [inner])) && refused(command.txn([], [inner])));
+    assert.ok(!refused(command.txn([], [op.txn([], [op.del('a')], [op.range('b')])])), 'what makes nothing larger goes on');
   });
 
   it('S2 reads back as it was written, and refuses the same', () => {

@@ -380,4 +380,14 @@ describe('etcd compaction', () => {
     assert.equal(refusal(() => kv.range('x', '', { revision: 7, countOnly: true })), 'FUTURE_REVISION');
     assert.equal(keys(kv.range('a', 'z', { revision: -4 })), 'a b c d');
   });
+
+  it('a range of a compacted revision in a transaction refuses the whole, nested or not', () => {
+    kv.compact(4);
+    const old = op.range('a', '', { revision: 3 });
+    for (const ops of [[op.put('n', '1'), old], [op.put('n', '1'), op.txn([], [old])]]) {
+      assert.equal(refusal(() => kv.txn([], ops)), 'COMPACTED');
+    }
+    assert.equal(kv.range('n').count, 0, 'and changes nothing');
+    assert.equal(kv.txn([], [op.range('a', '', { revision: 4 })]).responses.length, 1);
+  });
 });

@@ -30,6 +30,14 @@ describe('who belongs to the cluster', () => {
     assert.deepEqual(readMembers(new ByteReader(bytes, 'members')), members);
   });
 
+  it('R1 an update of its URLs leaves a learner a learner, and a voter a voter', () => {
+    const members = after(staticMembers(THREE), add(7), { kind: 'update', id: 7, peerUrls: ['http://new:1'] }, { kind: 'update', id: 1, peerUrls: ['http://new:2'] });
+    assert.deepEqual([members.confState.voters, members.confState.learners], [[1, 2, 3], [7]]);
+    for (const [id, url] of [[7, 'http://new:1'], [1, 'http://new:2']] as const) {
+      assert.deepEqual(members.list.find((member) => member.id === id)?.peerUrls, [url]);
+    }
+  });
+
   it('R1 an id is never used again, also after its member was removed, and a change is carried out once', () => {
     const members = after(staticMembers(THREE), add(7), { kind: 'remove', id: 7 });
     assert.equal(changeMembers(members, 5, add(7), []), 'MEMBER_EXISTS');

@@ -16,7 +16,8 @@ import type { Coverage } from '../model/coverage.js';
 import { SimDisk } from '../disk/sim-disk.js';
 import type { SimNetwork } from '../network/sim-network.js';
 import type { ViolationKind } from '../model/result.js';
-import type { RunSettings } from '../model/settings.js';
+import { PATHS } from '../model/paths.js';
+import { flagsOf, type RunSettings } from '../model/settings.js';
 import { simClock, simWorkers } from '../world/sim-env.js';
 import type { Process, World } from '../world/world.js';
 import { founder, speakerOf, type Identity } from './identity.js';
@@ -236,7 +237,9 @@ export class SimCluster {
   }
 
   async #open(node: Node, process: Process): Promise<void> {
-    const { heartbeatMs, electionMs, logSegmentBytes, cacheBytes, tree, newestVersion } = this.#settings;
+    const { heartbeatMs, electionMs, logSegmentBytes, newestVersion } = this.#settings;
+    const { tree, cacheBytes } = flagsOf(this.#world, this.#settings, node.id, node.lives);
+    if (tree !== this.#settings.tree) this.#coverage.branch(PATHS.otherFlags);
     const identity = must(node.identity, 'who starts is somebody');
     const env = this.#env(node, process, identity);
     const member = await openMember(env, {

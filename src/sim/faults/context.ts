@@ -118,7 +118,7 @@ export function mayDoom({ profile, nodes, oracle }: DiskContext, node: SimNode):
  */
 export function mayLoseVersion({ nodes, oracle, profile }: DiskContext, node: SimNode): boolean {
   const { verdict, census } = oracle;
-  const others = nodes.filter((each) => each !== node);
+  const others = nodes.filter((each) => each !== node && each.state !== 'away');
   const counted = ({ id, state }: SimNode): boolean => state === 'up' && !verdict.beyondRecall(id) && !verdict.lacksEntries(id);
   if (verdict.doomed(node.id) || !others.every(counted)) return false;
   const flushed = ({ id }: SimNode): LogIndex => census.durableOf(id)?.flushed.index ?? 0;

@@ -229,11 +229,12 @@ for (const version of [FIRST_VERSION, NEWEST_VERSION]) describe(`a strike on dis
     const before = (trialOf(rested, 1, 'table').context.nodes[id - 1] as SimNode).disk;
     const headed = readSegments(disk, logSegmentBytes).filter(({ headerAt }) => headerAt.length > 0).map(({ path }) => path);
     const bytesAt = (of: SimDisk, path: string, from: number, to: number): Uint8Array => of.medium(path)?.slice(from, to) ?? EMPTY;
-    return readSegments(before, logSegmentBytes).flatMap(({ path, batches }) => batches.flatMap(({ offset, length, last, previousIndex }) => {
+    const places = readSegments(before, logSegmentBytes).flatMap(({ path, batches }) => batches.map((batch) => ({ path, ...batch })));
+    return places.flatMap(({ path, offset, length, last, previousIndex }) => {
       const [was, is] = [bytesAt(before, path, offset, offset + length), bytesAt(disk, path, offset, offset + length)];
       if (!headed.includes(path) || !equalBytes(was, is)) return [];
       return Array.from({ length: last - previousIndex }, (_, i) => previousIndex + 1 + i);
-    }));
+    });
   }
 
   it('D1 in profile full leaves each entry, a version that reaches to every log, and the promises of a majority', async () => {

@@ -67,6 +67,8 @@ function strike(context: ProcessContext, kind: Exclude<ProcessFault, 'roll-back'
       return true;
     case 'pause':
       return pause(context, random.chance(1, 3) ? (cluster.leader() ?? node) : node, random);
+    case 'scrub':
+      return (random.chance(1, 2) ? cluster.nodes : [node]).map((each) => scrub(cluster, each)).includes(true);
     case 'orderly-restart':
       if (node.state !== 'up') return false;
       void cluster.stop(node).then(() => void world.schedule(random.tail(2 * SECOND_US), () => cluster.up(node)));
@@ -96,6 +98,16 @@ function crash(context: ProcessContext, node: SimNode, random: Stream, forUs = d
   context.cluster.down(node, random.chance(2, 3) ? 'power' : 'kill');
   context.world.schedule(forUs, () => context.cluster.up(node));
   return alive;
+}
+
+/** As an operator may ask for at any time, however many are asked for. Its node may end first. */
+function scrub(cluster: SimCluster, { running }: SimNode): boolean {
+  if (running === undefined) return false;
+  const { process, store } = running;
+  store.scrub(() => undefined).catch((error: unknown) => {
+    if (codeOf(error) === undefined) cluster.threw(process, error);
+  });
+  return true;
 }
 
 function pause({ world, electionMs }: ProcessContext, node: SimNode, random: Stream): boolean {

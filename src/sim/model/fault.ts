@@ -26,12 +26,12 @@ export const DISK_FAULTS = [
 export type DiskFault = (typeof DISK_FAULTS)[number];
 
 export const NETWORK_FAULTS = [
-  'delay', 'loss', 'duplication', 'reorder', 'flipped-entry', 'clog', 'isolate-one', 'halves', 'bridge', 'majorities-ring', 'one-way', 'client-cut',
+  'delay', 'loss', 'duplication', 'reorder', 'flipped-entry', 'late-frames', 'clog', 'isolate-one', 'lone-copy-cut', 'halves', 'bridge', 'majorities-ring', 'one-way', 'client-cut',
 ] as const;
 export type NetworkFault = (typeof NETWORK_FAULTS)[number];
 
 export const PROCESS_FAULTS = [
-  'crash', 'crash-mid-write', 'crash-leader', 'crash-all', 'restart-storm', 'pause', 'orderly-restart', 'move-leader', 'wipe', 'roll-back',
+  'crash', 'crash-mid-write', 'crash-leader', 'crash-all', 'restart-storm', 'pause', 'scrub', 'orderly-restart', 'move-leader', 'wipe', 'roll-back',
 ] as const;
 export type ProcessFault = (typeof PROCESS_FAULTS)[number];
 

@@ -17,4 +17,8 @@ export const PATHS = {
   /** Entries of two members at least were lost before either of them came back. */
   logsDamagedTogether: 'path damage to two logs at once',
   manifestsLostTogether: 'path two manifests lost at once',
+  /** Before any member has applied the settings of the cluster. */
+  struckBeforeLeader: 'path a fault before there is a leader',
+  /** A life was started with other flags than the cluster was begun with. */
+  otherFlags: 'path a later life with other flags',
 } as const;

@@ -8,6 +8,7 @@ import { KiB } from '../../base/bytes.js';
 import type { ClusterVersion } from '../../base/ids.js';
 import { FIRST_VERSION, NEWEST_VERSION } from '../../replica/base/protocol.js';
 import { DEFAULT_TREE_SETTINGS, type TreeSettings } from '../../storage/base/settings.js';
+import type { Stream } from '../world/random.js';
 import type { World } from '../world/world.js';
 
 export interface RunSettings {
@@ -39,7 +40,6 @@ const SCHEMES: readonly TreeSettings['format']['scheme'][] = [
 
 export function runSettings(world: World): RunSettings {
   const random = world.stream('settings');
-  const format = DEFAULT_TREE_SETTINGS.format;
   const heartbeatMs = random.pick([50, 100, 100, 200]);
   const memtableBytes = random.pick([8, 12, 16, 24, 32]) * KiB;
   return {
@@ -53,22 +53,37 @@ export function runSettings(world: World): RunSettings {
     // A transaction of large values takes some 30 KiB: more than the smallest segment has room for.
     logSegmentBytes: random.pick([32, 64, 96, 128]) * KiB,
     cacheBytes: random.pick([16, 64, 256]) * KiB,
-    tree: {
-      format: {
-        ...format,
-        blockBytes: random.pick([512, 1 * KiB, 1 * KiB, 2 * KiB]),
-        scheme: random.pick(SCHEMES),
-        filterBitsPerKey: random.pick([10, 10, 4]),
-        tableBytes: random.pick([16, 32, 32, 64]) * KiB,
-      },
-      memtableBytes,
-      level0Tables: random.pick([2, 2, 3, 4]),
-      level1Bytes: memtableBytes * random.pick([3, 4, 6]),
-      levelRatio: random.pick([3, 4, 10]),
-    },
+    tree: drawTree(random, memtableBytes),
     newestVersion: random.chance(1, 5) ? FIRST_VERSION : NEWEST_VERSION,
-    faultsFromUs: 5 * SECOND_US,
+    // From the first moment: while members meet for the first time, and nobody leads.
+    faultsFromUs: random.chance(1, 3) ? 0 : 5 * SECOND_US,
     faultsUntilUs: 530 * SECOND_US,
     endUs: 600 * SECOND_US,
   };
+}
+
+function drawTree(random: Stream, memtableBytes: number): TreeSettings {
+  return {
+    format: {
+      ...DEFAULT_TREE_SETTINGS.format,
+      blockBytes: random.pick([512, 1 * KiB, 1 * KiB, 2 * KiB]),
+      scheme: random.pick(SCHEMES),
+      filterBitsPerKey: random.pick([10, 10, 4]),
+      tableBytes: random.pick([16, 32, 32, 64]) * KiB,
+    },
+    memtableBytes,
+    level0Tables: random.pick([2, 2, 3, 4]),
+    level1Bytes: memtableBytes * random.pick([3, 4, 6]),
+    levelRatio: random.pick([3, 4, 10]),
+  };
+}
+
+/**
+ * What that life of a machine is started with. Flags say only what a new cluster begins with: once
+ * there is one, others must change nothing.
+ */
+export function flagsOf(world: World, { tree, cacheBytes }: RunSettings, node: number, life: number): Pick<RunSettings, 'tree' | 'cacheBytes'> {
+  const random = world.stream(`flags ${node} ${life}`);
+  if (life === 1 || !random.chance(1, 3)) return { tree, cacheBytes };
+  return { tree: drawTree(random, random.pick([8, 12, 16, 24, 32]) * KiB), cacheBytes: random.pick([16, 64, 256]) * KiB };
 }

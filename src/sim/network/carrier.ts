@@ -86,6 +86,11 @@ export class Carrier {
       this.#coverage.branch('network frame duplicated');
       this.#stray(link, sender, receiver, { to: parcel.to, frame: frame.slice() }, departUs);
     }
+    if (weather.lateIn1000 > 0 && random.chance(weather.lateIn1000, 1000)) {
+      this.#coverage.branch('network frame late');
+      this.#arriveAlone(link, sender, receiver, parcel, departUs + random.between(2_000 * MS, 30_000 * MS));
+      return;
+    }
     if (weather.reorderIn1000 > 0 && random.chance(weather.reorderIn1000, 1000)) {
       this.#coverage.branch('network frame reordered');
       this.#stray(link, sender, receiver, parcel, departUs);
@@ -120,7 +125,11 @@ export class Carrier {
   #stray(link: Link, sender: SimEndpoint, receiver: SimEndpoint, parcel: Parcel, departUs: number): void {
     const random = this.#random;
     const extraUs = random.chance(1, 8) ? random.between(50 * MS, 3_000 * MS) : random.tail(8 * link.weather.delayMeanUs);
-    const arrivalUs = departUs + delayUs(link.weather, random) + extraUs;
+    this.#arriveAlone(link, sender, receiver, parcel, departUs + delayUs(link.weather, random) + extraUs);
+  }
+
+  /** Whatever became of the connection since. */
+  #arriveAlone(link: Link, sender: SimEndpoint, receiver: SimEndpoint, parcel: Parcel, arrivalUs: number): void {
     this.#world.schedule(arrivalUs - this.#world.nowUs, () => {
       if (link.cuts === 0) this.#deliver(link, sender, receiver, parcel);
     }, receiver.process);

@@ -84,7 +84,9 @@ function cutOf(ctx: StrikeNetworkContext, kind: NetworkFault): ((random: Stream)
     case 'duplication':
     case 'reorder':
     case 'flipped-entry':
+    case 'late-frames':
     case 'clog':
+    case 'lone-copy-cut':
       return undefined;
   }
 }
@@ -127,6 +129,8 @@ function stormOf(kind: NetworkFault, random: Stream): Partial<Weather> {
       return { lossIn1000: random.between(50, 600), callLossIn1000: random.between(50, 600), clientLossIn1000: random.pick([0, 50, 200]) };
     case 'flipped-entry':
       return { flipIn1000: random.pick([2, 20, 100]) };
+    case 'late-frames':
+      return { lateIn1000: random.pick([5, 30, 150]) };
     case 'duplication':
       return { duplicateIn1000: random.between(100, 900) };
     default:

@@ -18,6 +18,8 @@ export interface Weather {
   readonly duplicateIn1000: number;
   /** Frames that are overtaken by those behind them. */
   readonly reorderIn1000: number;
+  /** Frames that arrive only when whoever sent them has forgotten them, elections later. */
+  readonly lateIn1000: number;
   /** Requests that never arrive, and as many replies. */
   readonly callLossIn1000: number;
   /** Messages between clients and nodes that vanish, each way. */
@@ -39,6 +41,7 @@ export const FAIR: Weather = {
   lossIn1000: 0,
   duplicateIn1000: 0,
   reorderIn1000: 0,
+  lateIn1000: 0,
   callLossIn1000: 0,
   clientLossIn1000: 0,
   flipIn1000: 0,
@@ -55,6 +58,7 @@ export function seedWeather(world: World): Weather {
     lossIn1000: random.pick([0, 0, 0, 1, 5, 20]),
     duplicateIn1000: random.pick([0, 0, 0, 2, 10, 40]),
     reorderIn1000: random.pick([0, 0, 0, 2, 10, 40]),
+    lateIn1000: 0,
     callLossIn1000: random.pick([0, 0, 0, 5, 20]),
     clientLossIn1000: random.pick([0, 0, 0, 1, 3]),
     flipIn1000: 0,
@@ -76,6 +80,7 @@ export function worse(a: Weather, b: Partial<Weather>): Weather {
     lossIn1000: Math.max(a.lossIn1000, b.lossIn1000 ?? 0),
     duplicateIn1000: Math.max(a.duplicateIn1000, b.duplicateIn1000 ?? 0),
     reorderIn1000: Math.max(a.reorderIn1000, b.reorderIn1000 ?? 0),
+    lateIn1000: Math.max(a.lateIn1000, b.lateIn1000 ?? 0),
     callLossIn1000: Math.max(a.callLossIn1000, b.callLossIn1000 ?? 0),
     clientLossIn1000: Math.max(a.clientLossIn1000, b.clientLossIn1000 ?? 0),
     flipIn1000: Math.max(a.flipIn1000, b.flipIn1000 ?? 0),
