@@ -43,6 +43,8 @@ export const ETCD_MESSAGES = {
   LEARNER: 'etcdserver: rpc not supported for learner',
   /** Ours: a member runs a program that could not read it. FAILED_PRECONDITION. */
   CLUSTER_TOO_OLD: 'kintsugi: the version of the cluster does not allow this yet',
+  /** Ours: only one that is gone is followed by another in its place. FAILED_PRECONDITION. */
+  MEMBER_ACTIVE: 'kintsugi: the member in whose place another one is to be is active',
   CORRUPT: 'etcdserver: corrupt cluster',
   /** Ours: every copy of a block is beyond repair. The message goes on to name the block. */
   DATA_LOSS: 'kintsugi: no good copy of a block is left',

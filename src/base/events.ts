@@ -37,6 +37,8 @@ export type KintsugiEvent =
   | { readonly type: 'heal-failed'; readonly table: TableId; readonly why: string }
   | { readonly type: 'scrub-done'; readonly tables: number; readonly bytes: number; readonly faults: number; readonly durationMs: number }
   | { readonly type: 'members-changed'; readonly index: LogIndex; readonly change: string; readonly members: number }
+  /** How far a member is that comes back as a new one; `why`: what it waits for. */
+  | { readonly type: 'readmission'; readonly stage: 'asks' | 'admitted' | 'begun' | 'over'; readonly to: NodeId; readonly why: string }
   | { readonly type: 'disk-failed'; readonly what: string; readonly why: string }
   /** The disk has no room for what was to be written, or has room again. */
   | { readonly type: 'disk-room'; readonly short: boolean; readonly why: string }

@@ -64,6 +64,7 @@ const EVENT_LEVELS: Readonly<Record<KintsugiEvent['type'], Level | undefined>> =
   'heal-failed': 'warn',
   'scrub-done': 'info',
   'members-changed': 'info',
+  'readmission': 'info',
   'disk-failed': 'error',
   'disk-room': 'warn',
   'warning': 'warn',

@@ -14,6 +14,7 @@ import type { RaftDriver } from './consensus/raft-driver.js';
 import type { MemberChanges } from './member-changes.js';
 import type { RoomNews } from './consensus/room-news.js';
 import { transferWhenBlocked, transferWhenShort } from './leadership-transfer.js';
+import type { Readmissions } from './readmissions.js';
 import type { Reads } from './reads/reads.js';
 import type { LogTruncation } from './snapshot/log-truncation.js';
 import type { VersionSwitch } from './snapshot/version-switch.js';
@@ -44,6 +45,7 @@ export interface HousekeepingParts {
   readonly announcement: Announcement;
   readonly clusterVersion: ClusterVersionRaiser;
   readonly memberChanges: MemberChanges;
+  readonly readmissions: Readmissions;
   readonly room: Room;
   readonly rooms: RoomNews;
   readonly alarms: AlarmKeeper;
@@ -114,10 +116,11 @@ export class Housekeeping {
   }
 
   #eachSecond(): void {
-    const { env, life, driver, gossip, clusterVersion, memberChanges, machine, sender, truncation, sweeper } = this.#parts;
+    const { env, life, driver, gossip, clusterVersion, memberChanges, readmissions, machine, sender, truncation, sweeper } = this.#parts;
     gossip.say();
     clusterVersion.tick();
     memberChanges.tick();
+    readmissions.tick();
     for (const peer of sender.tick(driver.node.status().progress)) driver.reportSnapshot(peer, false);
     machine.resend();
     transferWhenBlocked(this.#parts);

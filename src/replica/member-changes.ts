@@ -24,7 +24,7 @@ import type { ReplicatedState } from './kv/replicated-state.js';
 import { transferLeadership, type TransferParts } from './leadership-transfer.js';
 import { isInSync, quorumAtRisk, type Health } from './member-rules.js';
 import type { Life } from './state/life.js';
-import { isJoint, refusalOf, type MemberChange, type Members } from './state/members.js';
+import { goneBy, isJoint, refusalOf, rivalsOf, type MemberChange, type Members } from './state/members.js';
 import { readMembers, writeMembers } from './state/members-codec.js';
 import type { Membership } from './state/membership.js';
 
@@ -80,7 +80,7 @@ export class MemberChanges {
         if (error instanceof EtcdError && error.code !== 'NOT_LEADER') throw error;
         if (codeOf(error) === undefined) throw error;
         // Whoever carried it out has no more to say to this member.
-        if (codeOf(error) === 'REMOVED' && goneBy(change) === self) return withoutMember(this.#parts.membership.applied, self);
+        if (codeOf(error) === 'REMOVED' && goneBy(change).includes(self)) return withoutMember(this.#parts.membership.applied, self);
       }
       await sleep(env.clock, POLL_MS);
     }
@@ -142,13 +142,14 @@ export class MemberChanges {
     const { env, leadership, membership, driver } = this.#parts;
     assert(token > 0, 'S2 a change has a name');
     const since = env.clock.now();
-    const change = asked.kind === 'add' && asked.id === 0 ? { ...asked, id: this.#freeId() } : asked;
+    const newId = this.#freeId();
     for (;;) {
       if (!leadership.isLeader) throw new EtcdError('NOT_LEADER');
       this.#checkTime(deadline);
       const { applied } = membership;
       if (leadership.mayShapeTree && !driver.node.isChangingConfig && !isJoint(applied.confState)) {
-        if (applied.tokens.includes(token)) return applied;
+        if (applied.tokens.includes(token) || isCarriedOut(applied, asked)) return applied;
+        const change = whole(asked, applied, newId);
         if (this.#isAllowed(change, since)) {
           await this.#handOver(change);
           const base = applied.isStatic ? applied.origin : [];
@@ -171,7 +172,12 @@ export class MemberChanges {
     const refusal = refusalOf(membership.applied, change);
     if (refusal !== undefined) throw new EtcdError(refusal);
     const { progress, commit } = driver.node.status();
-    if ((change.kind === 'promote' || change.kind === 'replace') && !isInSync(progress?.get(change.id), commit)) throw new EtcdError('LEARNER_NOT_READY');
+    if (change.kind === 'promote' || change.kind === 'replace') {
+      const since = membership.knownSince(change.id);
+      if (!isInSync(progress?.get(change.id), { commit, since })) throw new EtcdError('LEARNER_NOT_READY');
+    }
+    const { alive } = this.#health();
+    if (change.kind === 'readmit' && [change.of, ...change.dropped].some((id) => alive.has(id))) throw new EtcdError('MEMBER_ACTIVE');
     const risk = strict ? quorumAtRisk(membership.applied, change, this.#health()) : undefined;
     if (risk !== undefined) throw new EtcdError(risk);
     return true;
@@ -189,7 +195,7 @@ export class MemberChanges {
 
   /** A leader that goes is followed by another before: clients see a transfer, not an election. */
   async #handOver(change: MemberChange): Promise<void> {
-    if (goneBy(change) === this.#parts.membership.self && (await transferLeadership(this.#parts))) throw new EtcdError('NOT_LEADER');
+    if (goneBy(change).includes(this.#parts.membership.self) && (await transferLeadership(this.#parts))) throw new EtcdError('NOT_LEADER');
   }
 
   #checkTime(deadline: number): void {
@@ -214,9 +220,15 @@ export class MemberChanges {
   }
 }
 
-/** Whom it removes; 0: nobody. */
-function goneBy(change: MemberChange): NodeId {
-  return change.kind === 'remove' ? change.id : change.kind === 'replace' ? change.removed : 0;
+/** What the leader adds to a change that was asked for. */
+function whole(asked: MemberChange, applied: Members, newId: NodeId): MemberChange {
+  if (asked.kind === 'add' && asked.id === 0) return { ...asked, id: newId };
+  return asked.kind === 'readmit' ? { ...asked, dropped: rivalsOf(applied, asked) } : asked;
+}
+
+/** The new id names a re-admission: whoever asks again, with another token, learns of it. */
+function isCarriedOut({ list }: Members, asked: MemberChange): boolean {
+  return asked.kind === 'readmit' && list.some(({ id }) => id === asked.id);
 }
 
 function withoutMember(members: Members, gone: NodeId): Members {

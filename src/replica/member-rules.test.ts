@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { ProgressStatus } from '../raft/types.js';
-import { isInSync, quorumAtRisk } from './member-rules.js';
+import { isInSync, quorumAtRisk, type Reached } from './member-rules.js';
 import { staticMembers, type MemberChange } from './state/members.js';
 
 const voters = (n: number): ReturnType<typeof staticMembers> =>
@@ -41,7 +41,14 @@ describe('changes that could cost the quorum', () => {
 
   it('a learner is in sync if it follows the log and lacks little of it', () => {
     const at = (match: number, state: ProgressStatus['state'] = 'replicate'): ProgressStatus => ({ match, state }) as ProgressStatus;
-    assert.ok(isInSync(at(95), 100) && isInSync(at(1_000_000 - 4_096), 1_000_000));
-    assert.ok(!isInSync(at(89), 100) && !isInSync(at(995_000), 1_000_000) && !isInSync(at(100, 'probe'), 100) && !isInSync(undefined, 0));
+    const of = (commit: number, since = 0): Reached => ({ commit, since });
+    assert.ok(isInSync(at(95), of(100)) && isInSync(at(1_000_000 - 4_096), of(1_000_000)));
+    assert.ok(!isInSync(at(89), of(100)) && !isInSync(at(995_000), of(1_000_000)) && !isInSync(at(100, 'probe'), of(100)) && !isInSync(undefined, of(0)));
+  });
+
+  it('R1 a learner has all that came before it was let in, before it gets a vote', () => {
+    const at = (match: number): ProgressStatus => ({ match, state: 'replicate' }) as ProgressStatus;
+    assert.ok(isInSync(at(98), { commit: 100, since: 98 }));
+    assert.ok(!isInSync(at(97), { commit: 100, since: 98 }));
   });
 });

@@ -24,9 +24,19 @@ export interface Health {
 /** How far a learner may be behind what is committed. Also within a tenth of it, as in etcd. */
 const IN_SYNC_ENTRIES = 4_096;
 
-/** The follower has the log but for a little. */
-export function isInSync(progress: ProgressStatus | undefined, commit: LogIndex): boolean {
-  if (progress?.state !== 'replicate') return false;
+/** How far the log is. */
+export interface Reached {
+  readonly commit: LogIndex;
+  /** The entry that made the follower a member. */
+  readonly since: LogIndex;
+}
+
+/**
+ * The follower has the log but for a little, and all that came before it was let in: what the
+ * member that it takes the place of may have promised is on its disk, too.
+ */
+export function isInSync(progress: ProgressStatus | undefined, { commit, since }: Reached): boolean {
+  if (progress?.state !== 'replicate' || progress.match < since) return false;
   return commit - progress.match <= IN_SYNC_ENTRIES && progress.match >= 0.9 * commit;
 }
 

@@ -21,6 +21,8 @@ import type { Removal } from './removal.js';
 import { CHANGE_MEMBERS_METHOD, type MemberChanges } from './member-changes.js';
 import { LOG_ENTRIES_METHOD } from './log-recovery/entries-call.js';
 import type { LogServer } from './log-recovery/log-server.js';
+import { READMIT_METHOD } from './readmission/call.js';
+import type { Readmissions } from './readmissions.js';
 import { serveVersion, VERSION_METHOD } from './snapshot/peer-versions.js';
 import type { SnapshotReceiver } from './snapshot/snapshot-receiver.js';
 import type { SnapshotSender } from './snapshot/snapshot-sender.js';
@@ -50,6 +52,7 @@ export interface PeerHandlerParts {
   readonly peerMemory: PeerMemory;
   readonly membership: Membership;
   readonly memberChanges: Pick<MemberChanges, 'answer'>;
+  readonly readmissions: Readmissions;
   readonly removal: Removal;
   readonly healing: HealingHooks;
 }
@@ -73,7 +76,7 @@ export class PeerHandler implements NetworkHandler {
   }
 
   onCall(from: NodeId, method: string, request: Uint8Array): Promise<Uint8Array> {
-    const { env, tableServer, logServer, peerMemory, sender, healing, clusterId, membership, memberChanges } = this.#parts;
+    const { env, tableServer, logServer, peerMemory, sender, healing, clusterId, membership, memberChanges, readmissions } = this.#parts;
     if (method === DESCRIBE_METHOD) return Promise.resolve(encodeDescription({ clusterId, members: membership.newest }));
     if (isTableCall(method)) return tableServer.answer(request);
     if (method === LOG_ENTRIES_METHOD) return logServer.answer(request);
@@ -81,6 +84,7 @@ export class PeerHandler implements NetworkHandler {
     if (method === VERSION_METHOD) return Promise.resolve(serveVersion(sender, from));
     if (method === VERSION_PART_METHOD) return servePart(env, sender, from, request);
     if (method === CHANGE_MEMBERS_METHOD) return memberChanges.answer(request);
+    if (method === READMIT_METHOD) return readmissions.answer(request);
     return healing.onCall(from, method, request);
   }
 

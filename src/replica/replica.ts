@@ -54,6 +54,8 @@ import { PeerHandler } from './peer-handler.js';
 import { ReadIndex } from './reads/read-index.js';
 import { Reads } from './reads/reads.js';
 import { ServeGate } from './reads/serve-gate.js';
+import { unmarkRefused } from './readmission/evidence.js';
+import { Readmissions } from './readmissions.js';
 import { Removal } from './removal.js';
 import { removedError } from './start/removed.js';
 import { LogTruncation } from './snapshot/log-truncation.js';
@@ -64,6 +66,7 @@ import { MemberTables } from './snapshot/table-source.js';
 import { VersionSwitch } from './snapshot/version-switch.js';
 import { afterRefusal, isCuredByReadmission } from './start/after-refusal.js';
 import { Announcement } from './start/announcement.js';
+import { askAdmissionFirst } from './start/ask-admission.js';
 import { Bootstrap } from './start/bootstrap.js';
 import { EarlyHandler } from './start/early-handler.js';
 import { openState, type OpenedState, type OpeningParts } from './start/open-state.js';
@@ -103,6 +106,7 @@ export class Replica {
   readonly machine: TreeMachine;
   readonly applier: Applier;
   readonly changes: MemberChanges;
+  readonly readmissions: Readmissions;
   readonly sender: SnapshotSender;
   readonly receiver: SnapshotReceiver;
   readonly fetcher: TableFetcher;
@@ -166,6 +170,9 @@ export class Replica {
 
     this.changes = new MemberChanges({ ...common, electionMs, driver, gossip, applier, clusterVersion, clientUrls, timeoutMs, strict });
 
+    const { intent } = opened;
+    this.readmissions = new Readmissions({ ...common, clusterId: options.clusterId, driver, changes: this.changes, timeoutMs, intent });
+
     const sender = (this.sender = new SnapshotSender({ clock, events, tree, membership }));
     const receiver = (this.receiver = new SnapshotReceiver({ ...common, fetcher, raft: { driver, life } }));
     const truncation = (this.#truncation = new LogTruncation({ life, log, tree, gossip, events, sender }));
@@ -179,12 +186,12 @@ export class Replica {
     const logServer = new LogServer(new ServingLog({ ...common, driver, hardState: opened.hardState }));
     this.#peers = new PeerHandler({
       ...common, clusterId: options.clusterId, driver, gossip, rooms, heard, machine, sender, receiver, tableServer, logServer, peerMemory,
-      memberChanges: this.changes, removal,
+      memberChanges: this.changes, readmissions: this.readmissions, removal,
     });
     const sweeper = new Sweeper({ env, life, tree, transfers: [receiver, this.#switch] });
     this.#housekeeping = new Housekeeping({
       ...common, electionMs, driver, proposals, gossip, reads, applier, machine, sender, truncation, sweeper, bootstrap, announcement,
-      clusterVersion, memberChanges: this.changes, rooms, alarms, versionSwitch: this.#switch,
+      clusterVersion, memberChanges: this.changes, readmissions: this.readmissions, rooms, alarms, versionSwitch: this.#switch,
     });
     life.subscribe((now) => {
       if (now.s === 'failed') this.#failed(now.error);
@@ -217,6 +224,7 @@ export class Replica {
     const attempt = (): Promise<Replica> => acquiring(async (keep) => {
       const early = keep(new EarlyHandler(options.env.network));
       const opening = { options, life, membership: new Membership(options.self, options.members, options.joins), early };
+      await askAdmissionFirst(opening);
       return new Replica(opening, await openState(opening, keep));
     });
     try {
@@ -250,6 +258,7 @@ export class Replica {
     const kept = { term, vote, lastIndex: Math.max(log.lastIndex(), logEnd) };
     await checkStart({ env, life, membership, incarnation, isNew: term === 0, kept });
     if (life.ended) return;
+    await unmarkRefused(env.disk);
     await this.#switch.loadMended((error, cause) => this.#openNewer(error, cause));
     if (life.ended) return;
     if (membership.isRemoved(membership.self)) throw removedError(membership.self, 'its tables say so');

@@ -39,7 +39,7 @@ const EVENTS: Readonly<Record<KintsugiEvent['type'], true>> = {
   'snapshot-received': true, 'snapshot-progress': true, 'log-truncated': true, 'block-corrected': true, 'block-unreadable': true,
   'block-repaired': true, hint: true,
   'hints-forwarded': true, 'hints-received': true, 'heal-proposed': true, 'heal-applied': true, 'heal-failed': true, 'scrub-done': true,
-  'members-changed': true, 'disk-failed': true, 'disk-room': true, warning: true,
+  'members-changed': true, readmission: true, 'disk-failed': true, 'disk-room': true, warning: true,
 };
 
 export function coverageReport(counts: ReadonlyMap<string, number>, impossible: readonly Impossible[]): CoverageReport {

@@ -17,6 +17,7 @@ import type { HealingOptions } from '../../healing/healing.js';
 import { DEFAULT_TREE_SETTINGS, type TreeSettings } from '../../storage/base/settings.js';
 import type { NodeId } from '../../base/ids.js';
 import type { MemberConfig } from '../../replica/base/member-config.js';
+import { identityOnDisk } from '../../replica/state/joined.js';
 import { openMember, type MemberOptions } from '../open-member.js';
 import { ClusterNode, type OneLife } from './cluster-node.js';
 import { describeNode, MemberFailure } from './describe-node.js';
@@ -31,6 +32,7 @@ export const SMALL_TREE: TreeSettings = {
   level1Bytes: 96 * 1024,
 };
 
+const CLUSTER_ID = 77n;
 const UNTIL_MS = 10_000;
 const POLL_MS = 5;
 /** A stop that takes longer hangs. */
@@ -55,6 +57,8 @@ export interface ClusterOptions<D extends Disk> {
   readonly settings?: TreeSettings;
   /** Default 64 KiB. */
   readonly logSegmentBytes?: number;
+  /** Default false. */
+  readonly autoRecover?: boolean;
   /** Of each member. Default: none. */
   readonly quotaBytes?: number;
   /** Default 256 KiB. */
@@ -120,6 +124,33 @@ export class Cluster<D extends Disk = MemoryDisk> {
     node.joins = by.replica.membership.members.map((member) => (member.id === id ? configOf(id) : member));
     this.nodes.push(node);
     return node;
+  }
+
+  /**
+   * The same machine, down, as whoever its disk says that it is now: it was told to be opened
+   * again.
+   */
+  async reopened(node: ClusterNode<D>): Promise<ClusterNode<D>> {
+    const { self, joins } = await identityOnDisk(node.disk, {
+      self: node.id, clusterId: CLUSTER_ID, members: this.#origin, joins: node.joins,
+    });
+    if (self === node.id) return node;
+    const next = new ClusterNode<D>(self, node.disk);
+    next.joins = joins;
+    this.nodes.splice(this.nodes.indexOf(node), 1, next);
+    return next;
+  }
+
+  /** As a supervisor has it that opens a member again whenever it is told to. */
+  async recovered(node: ClusterNode<D>): Promise<ClusterNode<D>> {
+    for (let at = node; ; at = await this.reopened(at)) {
+      try {
+        await this.up(at);
+        return at;
+      } catch (error) {
+        if (codeOf(error) !== 'READMISSION') throw error;
+      }
+    }
   }
 
   /** A member that is not one any more: its machine is given back. */
@@ -252,7 +283,8 @@ export class Cluster<D extends Disk = MemoryDisk> {
     const { healing = QUICK_HEALING } = this.#options;
     return {
       self: node.id,
-      clusterId: 77n,
+      clusterId: CLUSTER_ID,
+      autoRecover: this.#options.autoRecover ?? false,
       members: this.#origin,
       joins: node.joins,
       clientUrls: [`http://n${node.id}:2379`],

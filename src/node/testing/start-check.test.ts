@@ -101,6 +101,10 @@ describe('a member whose data directory was emptied', function () {
     const { driver } = node.replica;
     const commit = driver.node.lastIndex + 1_000;
     driver.step({ ...newMessage('MsgHeartbeat', node.replica.leadership.leader, node.id, driver.node.term), commit });
+    assert.equal(node.replica.life.state.s, 'failed');
+    // It writes down first, for kintsugi recover, what only a leader could tell.
+    while (cluster.failures.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(node.disk.sizeOf('refused'));
     const [failure] = cluster.failures.splice(0);
     assert.equal(failure?.node, node.id);
     assert.ok(failure.cause instanceof ReplicaError && failure.cause.code === 'ROLLED_BACK', failure.message);

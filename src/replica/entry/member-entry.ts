@@ -17,7 +17,7 @@ import { decodeConfChange, encodeConfChange } from '../../raft/confchange-codec.
 import type { ConfChange } from '../../raft/types.js';
 import type { MemberConfig } from '../base/member-config.js';
 import { confChangeOf, type MemberChange } from '../state/members.js';
-import { readConfigs, readTexts, writeConfigs, writeTexts } from '../state/members-codec.js';
+import { readConfigs, readIds, readTexts, writeConfigs, writeIds, writeTexts } from '../state/members-codec.js';
 import { EntryError } from './errors.js';
 
 export interface MemberEntry {
@@ -31,7 +31,7 @@ export interface MemberEntry {
 const FORMAT = 1;
 const CRC_AT = 1;
 const HEAD_BYTES = 5;
-const KINDS: readonly MemberChange['kind'][] = ['add', 'promote', 'remove', 'update', 'publish', 'replace'];
+const KINDS: readonly MemberChange['kind'][] = ['add', 'promote', 'remove', 'update', 'publish', 'replace', 'readmit'];
 
 /** For the Raft core, which encodes it. */
 export function memberConfChange({ token, base, change }: MemberEntry): ConfChange {
@@ -103,6 +103,7 @@ export function writeChange(out: ByteWriter, change: MemberChange): ByteWriter {
     case 'update': return writeTexts(out, change.peerUrls);
     case 'publish': return writeTexts(out.text(change.name), change.clientUrls);
     case 'replace': return out.varint(change.removed);
+    case 'readmit': return writeIds(out.varint(change.of), change.dropped);
     case 'promote':
     case 'remove': return out;
   }
@@ -118,6 +119,7 @@ export function readChange(input: ByteReader): MemberChange {
     case 'update': return { kind, id, peerUrls: readTexts(input) };
     case 'publish': return { kind, id, name: input.text(), clientUrls: readTexts(input) };
     case 'replace': return { kind, id, removed: input.varint() };
+    case 'readmit': return { kind, id, of: input.varint(), dropped: readIds(input) };
     case 'promote':
     case 'remove': return { kind, id };
     case undefined: break;

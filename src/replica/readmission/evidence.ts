@@ -112,6 +112,13 @@ export function markRefused(disk: Disk, error: unknown): Promise<void> {
   return replaceFile(disk, REFUSED_FILE, utf8(messageOf(error).slice(0, MAX_REFUSED_BYTES)), { unlinkFirst: true });
 }
 
+/** The others have nothing against it any more. */
+export async function unmarkRefused(disk: Disk): Promise<void> {
+  if (disk.sizeOf(REFUSED_FILE) === undefined) return;
+  await disk.unlink(REFUSED_FILE);
+  await disk.syncDir('.');
+}
+
 async function readRefused(disk: Disk): Promise<string | undefined> {
   const size = disk.sizeOf(REFUSED_FILE);
   if (size === undefined) return undefined;

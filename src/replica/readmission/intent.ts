@@ -111,3 +111,9 @@ export async function readIntent(disk: Disk): Promise<RecoverIntent | undefined>
     file.close();
   }
 }
+
+/** All is over. */
+export async function removeIntent(disk: Disk): Promise<void> {
+  await disk.unlink(INTENT_FILE);
+  await disk.syncDir('.');
+}

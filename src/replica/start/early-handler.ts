@@ -18,6 +18,7 @@ import type { Network, NetworkHandler } from '../../base/env.js';
 import { NetworkError } from '../../base/errors.js';
 import type { NodeId } from '../../base/ids.js';
 import { isTableCall, type TableServer } from '../fetch/table-server.js';
+import { encodeAdmissionAnswer, READMIT_METHOD } from '../readmission/call.js';
 import { LOG_ENTRIES_METHOD } from '../log-recovery/entries-call.js';
 import type { LogServer } from '../log-recovery/log-server.js';
 
@@ -38,6 +39,8 @@ export class EarlyHandler implements NetworkHandler, Closeable {
   #answering: Answering = { by: 'nobody' };
   /** Undefined: the log is not open. */
   #log: LogServer | undefined;
+  /** It waits to be re-admitted: it cannot let in others, and says so. */
+  #asks = false;
   /** The network was started with this handler; it is started once. */
   #listening = false;
 
@@ -71,6 +74,11 @@ export class EarlyHandler implements NetworkHandler, Closeable {
     this.#log = undefined;
   }
 
+  /** From now on others that ask to be re-admitted are told that this member does, too. */
+  asks(): void {
+    this.#asks = true;
+  }
+
   /** From now on the replica answers its peers. */
   async replaceBy(handler: NetworkHandler): Promise<void> {
     this.#to({ by: 'replica', handler });
@@ -91,6 +99,7 @@ export class EarlyHandler implements NetworkHandler, Closeable {
     if (answering.by === 'replica') return answering.handler.onCall(from, method, request);
     if (this.#log !== undefined && method === LOG_ENTRIES_METHOD) return this.#log.answer(request);
     if (answering.by === 'tables' && isTableCall(method)) return answering.server.answer(request);
+    if (this.#asks && method === READMIT_METHOD) return Promise.resolve(encodeAdmissionAnswer({ says: 'asks' }));
     return Promise.reject(new NetworkError('CLOSED', 'this member is still opening its files'));
   }
 

@@ -6,6 +6,7 @@
 
 import type { Keep } from '../../base/acquiring.js';
 import { assert } from '../../base/assert.js';
+import { codeOf } from '../../base/errors.js';
 import type { LogIndex, NodeId, Term } from '../../base/ids.js';
 import { BlockCache } from '../../storage/cache/block-cache.js';
 import { DEFAULT_TREE_SETTINGS } from '../../storage/base/settings.js';
@@ -16,8 +17,10 @@ import { Version } from '../../storage/version/version.js';
 import { ManifestStore, type ManifestStoreOptions } from '../../storage/version/manifest-store.js';
 import type { EarlyHandler } from './early-handler.js';
 import { ReplicaError } from '../base/errors.js';
-import { HardStateStore } from '../hard-state/hard-state.js';
+import { HardStateStore, type HardStateRecord } from '../hard-state/hard-state.js';
 import type { DurableLog, OpenedLog } from '../log/durable-log.js';
+import { readIntent, writeIntent, type RecoverIntent } from '../readmission/intent.js';
+import { setAside } from '../readmission/set-aside.js';
 import type { Life } from '../state/life.js';
 import type { Membership } from '../state/membership.js';
 import { LogOpener } from './log-opener.js';
@@ -52,6 +55,8 @@ export interface OpenedState {
   readonly tables: TableStore;
   readonly tree: Tree;
   readonly commit: LogIndex;
+  /** This member comes back as a new one, and that is not over. */
+  readonly intent: RecoverIntent | undefined;
 }
 
 /**
@@ -62,21 +67,33 @@ export async function openState(parts: OpeningParts, keep: Keep): Promise<Opened
   const { options } = parts;
   const { disk } = options.env;
   await refuseUnfinishedRestore(disk);
-  await refuseForgottenPromises(disk);
+  const found = await readIntent(disk);
+  assert(found?.stage !== 'asks', 'R5 a member that is to be re-admitted asks first');
+  if (found?.stage === 'admitted') await beginAnew(options, found);
+  else await refuseForgottenPromises(disk);
   await disk.mkdir('tables');
   await disk.mkdir('manifest');
   await disk.mkdir('log');
   const hardState = await openHardState(options, keep);
+  // From now on what it promises under its new id is in there.
+  const intent = found && { ...found, stage: 'begun' as const };
+  if (intent !== undefined && found?.stage === 'admitted') await writeIntent(disk, intent);
   const { term = 0, vote = 0, incarnation = 0 } = hardState.current ?? {};
   if (term > 0) await refuseForgottenLog(disk);
   assert(incarnation > 0, `R5 each start has a number: ${incarnation}`);
-  const { store, log, logEnd, commit } = await openVersion(parts, hardState, keep);
+  const { store, log, logEnd, commit } = await openVersion(parts, hardState, keep, intent);
   assert(joins(log, store.manifest.flushed), `S1 the log goes on after ${store.manifest.flushed.index}, where the tables end`);
   assert(commit >= store.manifest.flushed.index && commit <= log.lastIndex(), `R3 what is committed (${commit}) is in tables or in the log`);
   const tables = keep(new TableStore(disk, new BlockCache(options.cacheBytes), options.healing.faults));
   const tree = new Tree({ disk, tables, durable: store.manifest });
   for (const path of await tree.orphans()) await disk.unlink(path);
-  return { hardState, incarnation, term, vote, store, log, logEnd, tables, tree, commit };
+  return { hardState, incarnation, term, vote, store, log, logEnd, tables, tree, commit, intent };
+}
+
+/** What its old id has promised is no concern of the new one: it has not promised anything. */
+async function beginAnew({ self, clusterId, env }: ReplicaOptions, { id }: RecoverIntent): Promise<void> {
+  if (id !== self) throw wrongIdentity({ memberId: id, clusterId }, { self, clusterId });
+  await setAside(env.disk, id);
 }
 
 async function openHardState(options: ReplicaOptions, keep: Keep): Promise<HardStateStore> {
@@ -89,15 +106,21 @@ async function openHardState(options: ReplicaOptions, keep: Keep): Promise<HardS
   const known = hardState.current;
   assert(known, 'hard state exists once it was created');
   if (known.clusterId !== clusterId || known.memberId !== self) {
-    throw new ReplicaError(
-      'WRONG_IDENTITY',
-      `the data directory belongs to member ${known.memberId.toString(16)} of cluster ${known.clusterId.toString(16)}, ` +
-        `but the flags describe member ${self.toString(16)} of cluster ${clusterId.toString(16)}: ` +
-        'check --name, --initial-cluster and --initial-cluster-token, or point --data-dir elsewhere',
-    );
+    throw wrongIdentity(known, options);
   }
   await hardState.update({ incarnation: known.incarnation + 1 });
   return hardState;
+}
+
+function wrongIdentity(
+  known: Pick<HardStateRecord, 'memberId' | 'clusterId'>, { self, clusterId }: Pick<ReplicaOptions, 'self' | 'clusterId'>,
+): ReplicaError {
+  return new ReplicaError(
+    'WRONG_IDENTITY',
+    `the data directory belongs to member ${known.memberId.toString(16)} of cluster ${known.clusterId.toString(16)}, ` +
+      `but the flags describe member ${self.toString(16)} of cluster ${clusterId.toString(16)}: ` +
+      'check --name, --initial-cluster and --initial-cluster-token, or point --data-dir elsewhere',
+  );
 }
 
 type OpenedVersion = Pick<OpenedState, 'store' | 'log' | 'logEnd' | 'commit'>;
@@ -108,11 +131,12 @@ type OpenedVersion = Pick<OpenedState, 'store' | 'log' | 'logEnd' | 'commit'>;
  */
 async function openVersion(
   { options, life, membership, early }: OpeningParts, hardState: HardStateStore, keep: Keep,
+  intent: RecoverIntent | undefined,
 ): Promise<OpenedVersion> {
   const { env } = options;
   const term = hardState.current?.term ?? 0;
   const logs = new LogOpener({ env, life, membership, early, hardState, segmentBytes: options.logSegmentBytes, term });
-  const { store, lost } = await openManifest(options, hardState);
+  const { store, lost } = await openManifest(options, hardState, intent);
   keep(store);
   let cause = lost;
   if (cause === undefined) {
@@ -132,7 +156,7 @@ async function openVersion(
   }
   life.to({ s: 'regaining', why: cause.message });
   await early.listen();
-  const opened = await regainVersion({ env, membership, early, hardState, store, cause, logs });
+  const opened = await regainVersion({ env, membership, early, hardState, store, cause, logs, needsPeer: codeOf(cause) === 'READMISSION' });
   keep(opened.log);
   return { store, logEnd: logs.lastIndex, ...(await follow(opened, store.manifest)) };
 }
@@ -143,9 +167,12 @@ interface OpenedManifest {
   readonly lost?: Error;
 }
 
-async function openManifest(options: ReplicaOptions, hardState: HardStateStore): Promise<OpenedManifest> {
+async function openManifest(
+  options: ReplicaOptions, hardState: HardStateStore, intent: RecoverIntent | undefined,
+): Promise<OpenedManifest> {
   const of = manifestOptions(options, hardState);
   const known = hardState.current;
+  if (intent !== undefined && known?.manifestGeneration === 0) return openLeftTables(of);
   const named = known && known.manifestGeneration > 0 ? { generation: known.manifestGeneration, digest: known.manifestDigest } : undefined;
   try {
     return { store: await ManifestStore.open(of, named, Version.empty()) };
@@ -153,6 +180,16 @@ async function openManifest(options: ReplicaOptions, hardState: HardStateStore):
     if (!(error instanceof StorageError && error.code === 'MANIFEST_UNREADABLE') || named === undefined) throw error;
     return { store: ManifestStore.lost(of, named, Version.empty()), lost: error };
   }
+}
+
+/**
+ * A member that was re-admitted: which version its tables are of is not known any more, but those
+ * that a peer's version names need not be fetched.
+ */
+async function openLeftTables(of: ManifestStoreOptions): Promise<OpenedManifest> {
+  const generation = Math.max(0, ...(await of.disk.list('manifest')).map(Number).filter(Number.isSafeInteger));
+  const lost = new ReplicaError('READMISSION', 'this member was re-admitted: it begins with the version of another member, and keeps the tables of it that it has');
+  return { store: ManifestStore.lost(of, { generation, digest: '0'.repeat(32) }, Version.empty()), lost };
 }
 
 function manifestOptions({ env }: ReplicaOptions, hardState: HardStateStore): ManifestStoreOptions {

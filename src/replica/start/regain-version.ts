@@ -45,6 +45,8 @@ export interface RegainParts {
   readonly store: ManifestStore;
   /** What is wrong with the version here. */
   readonly cause: Error;
+  /** Without a peer that answers it is of no use to begin. */
+  readonly needsPeer: boolean;
   /** Its log, judged by a version. */
   readonly logs: Pick<LogOpener, 'open' | 'openMended'>;
 }
@@ -72,7 +74,7 @@ export async function regainVersion(parts: RegainParts): Promise<OpenedLog> {
       const versions = await askForVersions(env, peers);
       const all = versions.answered === peers.length;
       const fits = ({ manifest }: Offered): boolean => judged.mayFit(manifest);
-      const patient = all || round >= PATIENCE_ROUNDS;
+      const patient = all || (round >= PATIENCE_ROUNDS && (versions.answered > 0 || !parts.needsPeer));
       const version = newest(versions.found, (manifest) => judged.mayFit(manifest)) ?? fromNothing(versions, patient);
       const taken = await unlessFull(env, async () => {
         const opened = version && fits(version) ? await judged.by(version.manifest, all) : undefined;

@@ -44,11 +44,24 @@ export interface Joined {
 
 export const JOINED_FILE = 'joined';
 
-/** `name`: of this member, which the others may not know yet. */
+/**
+ * `name`: of this member, which the others may not know yet. At its own place there is nobody else:
+ * who has the same peer URL is what it was before it was re-admitted.
+ */
 export function joinedIdentity({ self, description }: Joined, name: string): Identity {
   const { clusterId, members } = description;
-  const joins = members.list.map(({ id, name: known, peerUrls }) => ({ id, name: id === self ? name : known, peerUrls }));
+  const own = members.list.find(({ id }) => id === self)?.peerUrls ?? [];
+  const others = members.list.filter(({ id, peerUrls }) => id === self || !peerUrls.some((url) => own.includes(url)));
+  const joins = others.map(({ id, name: known, peerUrls }) => ({ id, name: id === self ? name : known, peerUrls }));
   return { self, clusterId, members: members.origin, joins };
+}
+
+/** As whom this directory's member is to be opened: what is on the disk goes before the flags. */
+export async function identityOnDisk(disk: Disk, flags: Identity): Promise<Identity> {
+  const joined = await readJoined(disk);
+  if (joined === undefined) return flags;
+  const name = [...flags.members, ...flags.joins].find(({ id }) => id === flags.self)?.name ?? '';
+  return joinedIdentity(joined, name);
 }
 
 /** Durable when it resolves. */

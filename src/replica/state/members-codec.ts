@@ -80,12 +80,13 @@ export function readTexts(input: ByteReader): string[] {
   return Array.from({ length: countOf(input, MAX_URLS, 1) }, () => input.text());
 }
 
-function writeIds(out: ByteWriter, ids: readonly NodeId[]): void {
+export function writeIds(out: ByteWriter, ids: readonly NodeId[]): ByteWriter {
   out.varint(ids.length);
   for (const id of ids) out.varint(id);
+  return out;
 }
 
-function readIds(input: ByteReader): NodeId[] {
+export function readIds(input: ByteReader): NodeId[] {
   return Array.from({ length: countOf(input, 65_536, 1) }, () => input.varint());
 }
 

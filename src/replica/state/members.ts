@@ -49,12 +49,32 @@ export type MemberChange =
   /** What it says of itself. */
   | { readonly kind: 'publish'; readonly id: NodeId; readonly name: string; readonly clientUrls: readonly string[] }
   /** At once: the learner becomes a voter, and the other one goes. */
-  | { readonly kind: 'replace'; readonly id: NodeId; readonly removed: NodeId };
+  | { readonly kind: 'replace'; readonly id: NodeId; readonly removed: NodeId }
+  /**
+   * A new member at the place of `of`, which has forgotten what it promised: a learner with its
+   * peer URLs, until a `replace`. Learners at that place go at once: `dropped`, and `of` too if it
+   * is one.
+   */
+  | { readonly kind: 'readmit'; readonly id: NodeId; readonly of: NodeId; readonly dropped: readonly NodeId[] };
 
 /** The changes whose tokens are remembered: far more than can be on their way at one time. */
 export const MAX_TOKENS = 64;
 /** As many as etcd takes by default. */
 export const MAX_LEARNERS = 1;
+
+/** Learners at the same place: what is left of an earlier try to be re-admitted there. */
+export function rivalsOf({ list, confState }: Members, { id, of }: { readonly id: NodeId; readonly of: NodeId }): readonly NodeId[] {
+  const urls = list.find((member) => member.id === of)?.peerUrls ?? [];
+  return confState.learners.filter((learner) => learner !== id && hasAny(list.find((member) => member.id === learner), urls));
+}
+
+/**
+ * One as etcd has it, and as many that are re-admitted as there may be voters away while the others
+ * are a quorum.
+ */
+function maxLearners({ voters }: ConfState): number {
+  return MAX_LEARNERS + Math.floor((voters.length - 1) / 2);
+}
 
 /** What the flags say. */
 export function staticMembers(members: readonly MemberConfig[]): Members {
@@ -84,11 +104,16 @@ export function confChangeOf(change: MemberChange): ConfChange {
       return { transition: 'auto', changes: [{ type: 'update', nodeId: id }] };
     case 'replace':
       return { transition: 'auto', changes: [{ type: 'addVoter', nodeId: id }, { type: 'remove', nodeId: change.removed }] };
+    case 'readmit': {
+      const dropped = change.dropped.map((nodeId) => ({ type: 'remove' as const, nodeId }));
+      return { transition: 'auto', changes: [...dropped, { type: 'addLearner', nodeId: id }] };
+    }
   }
 }
 
 /** Why a change is not carried out, by the members alone; undefined: it is. */
-export function refusalOf({ list, removed, confState }: Members, change: MemberChange): EtcdErrorCode | undefined {
+export function refusalOf(members: Members, change: MemberChange): EtcdErrorCode | undefined {
+  const { list, removed, confState } = members;
   const { id } = change;
   const known = list.some((member) => member.id === id);
   switch (change.kind) {
@@ -110,12 +135,36 @@ export function refusalOf({ list, removed, confState }: Members, change: MemberC
     case 'replace':
       if (!known || !list.some((member) => member.id === change.removed)) return 'MEMBER_NOT_FOUND';
       return confState.learners.includes(id) && change.removed !== id ? undefined : 'MEMBER_NOT_LEARNER';
+    case 'readmit': {
+      if (known || removed.includes(id)) return 'MEMBER_EXISTS';
+      if (!list.some((member) => member.id === change.of)) return 'MEMBER_NOT_FOUND';
+      const rivals = rivalsOf(members, change);
+      if (rivals.length !== change.dropped.length || !rivals.every((rival) => change.dropped.includes(rival))) return 'UNHEALTHY';
+      return confState.learners.length - rivals.length >= maxLearners(confState) ? 'TOO_MANY_LEARNERS' : undefined;
+    }
+  }
+}
+
+function hasAny(member: MemberRecord | undefined, urls: readonly string[]): boolean {
+  return member?.peerUrls.some((url) => urls.includes(url)) === true;
+}
+
+/** Whom a change removes. */
+export function goneBy(change: MemberChange): readonly NodeId[] {
+  switch (change.kind) {
+    case 'remove': return [change.id];
+    case 'replace': return [change.removed];
+    case 'readmit': return change.dropped;
+    case 'add':
+    case 'promote':
+    case 'update':
+    case 'publish': return [];
   }
 }
 
 /** One of the URLs is another member's. */
 function anyHas(list: readonly MemberRecord[], urls: readonly string[], but: NodeId): boolean {
-  return list.some(({ id, peerUrls }) => id !== but && peerUrls.some((url) => urls.includes(url)));
+  return list.some((member) => member.id !== but && hasAny(member, urls));
 }
 
 /**
@@ -137,14 +186,14 @@ export function changeMembers(
     return 'UNHEALTHY';
   }
   assert(confState.voters.length > 0, 'R1 a change of the members leaves a voter');
-  const gone = change.kind === 'remove' ? change.id : change.kind === 'replace' ? change.removed : 0;
-  assert(!isJoint(confState) || change.kind === 'replace', `R1 a change of kind ${change.kind} needs no joint configuration`);
+  const gone = goneBy(change);
+  assert(!isJoint(confState) || change.kind === 'replace' || gone.length > 0, `R1 a change of kind ${change.kind} needs no joint configuration`);
   return {
     isStatic: false,
     origin: from.origin,
     confState,
     list: inConfig(changedList(from.list, change), confState),
-    removed: gone === 0 ? from.removed : [...from.removed, gone].sort((a, b) => a - b),
+    removed: gone.length === 0 ? from.removed : [...from.removed, ...gone].sort((a, b) => a - b),
     tokens: [...from.tokens, token].slice(-MAX_TOKENS),
   };
 }
@@ -157,6 +206,10 @@ function changedList(list: readonly MemberRecord[], change: MemberChange): reado
     }
     case 'update':
       return list.map((member) => (member.id === change.id ? { ...member, peerUrls: change.peerUrls } : member));
+    case 'readmit': {
+      const { peerUrls = [] } = list.find((member) => member.id === change.of) ?? {};
+      return [...list, { id: change.id, name: '', peerUrls, clientUrls: undefined }].sort((a, b) => a.id - b.id);
+    }
     case 'publish': {
       const { name, clientUrls } = change;
       return list.map((member) => (member.id === change.id ? { ...member, name, clientUrls } : member));

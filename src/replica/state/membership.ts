@@ -82,6 +82,14 @@ export class Membership {
     return must(epoch, 'R1 some configuration holds').members.confState;
   }
 
+  /**
+   * The entry that made it a member, or a later one from which on that is known here; 0: it began
+   * as one.
+   */
+  knownSince(id: NodeId): LogIndex {
+    return this.#epochs.find(({ members }) => members.list.some((member) => member.id === id))?.from ?? this.#index;
+  }
+
   /** Of both halves, ascending. */
   get voters(): readonly NodeId[] {
     const { voters, votersOutgoing } = this.confState;
