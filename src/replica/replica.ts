@@ -126,7 +126,7 @@ export class Replica {
     this.#opened = opened;
     this.#early = early;
     const { env, healing, clientUrls, electionMs } = options;
-    const { tree, tables, log, store, incarnation } = opened;
+    const { tree, tables, log, store, incarnation, intent } = opened;
     const { clock, events } = env;
     const timeoutMs = requestTimeoutMs(options);
 
@@ -138,7 +138,7 @@ export class Replica {
     state.peekMembers(progress.flushed);
     const removal = new Removal({ env, life, membership, electionMs });
     const mender = (this.mender = new EntryMender({ env, life, membership, log }));
-    const common = { env, life, room, membership, leadership, progress, state, healing, tree, tables, log, mender };
+    const common = { env, life, room, membership, leadership, progress, state, healing, tree, tables, log, mender, intent };
 
     const driver = (this.driver = this.#makeDriver());
     const proposer = (this.proposer = new TreeProposer(leadership, driver));
@@ -170,9 +170,7 @@ export class Replica {
 
     this.changes = new MemberChanges({ ...common, electionMs, driver, gossip, applier, clusterVersion, clientUrls, timeoutMs, strict });
 
-    const { intent } = opened;
-    this.readmissions = new Readmissions({ ...common, clusterId: options.clusterId, driver, changes: this.changes, timeoutMs, intent });
-
+    this.readmissions = new Readmissions({ ...common, clusterId: options.clusterId, driver, changes: this.changes, timeoutMs });
     const sender = (this.sender = new SnapshotSender({ clock, events, tree, membership }));
     const receiver = (this.receiver = new SnapshotReceiver({ ...common, fetcher, raft: { driver, life } }));
     const truncation = (this.#truncation = new LogTruncation({ life, log, tree, gossip, events, sender }));

@@ -9,8 +9,10 @@ import { Client, credentials } from '@grpc/grpc-js';
 import { EMPTY } from '../base/bytes.js';
 import type { Disk } from '../base/disk.js';
 import { messageOf } from '../base/errors.js';
+import { readIntent, type RecoverIntent } from '../replica/readmission/intent.js';
+import { whoWas } from '../replica/readmission/rules.js';
 import { decodeDescription, type ClusterDescription } from '../replica/state/description.js';
-import { JoinError, joinedIdentity, readJoined, writeJoined, type Identity, type Joined } from '../replica/state/joined.js';
+import { identityOnDisk, JoinError, joinedIdentity, readJoined, writeJoined, type Identity, type Joined } from '../replica/state/joined.js';
 import { decodeReply, DESCRIBE_PATH } from './peer/peer-codec.js';
 import type { NodeConfig } from './options/config.js';
 import { hostPort } from './peer-network.js';
@@ -22,15 +24,37 @@ const PATIENCE_MS = 30_000;
 /** How long after one has answered until one knows of this one: it may just have been added. */
 const KNOWN_MS = 5_000;
 
-/** Rejects with JoinError and DiskError. */
+/** Rejects with JoinError, RecoverError and DiskError. */
 export async function identityOf(config: NodeConfig, disk: Disk): Promise<Identity> {
   const flags: Identity = { self: config.memberId, clusterId: config.clusterId, members: config.members, joins: [] };
-  const kept = await readJoined(disk);
-  if (kept !== undefined) return joinedIdentity(kept, config.name);
-  if (!config.existing || disk.sizeOf('hardstate') !== undefined) return flags;
+  const intent = await readIntent(disk);
+  if (intent?.stage === 'asks') return askingIdentity(config, disk, flags, intent);
+  const known = await identityOnDisk(disk, flags);
+  if (known !== flags || !config.existing || disk.sizeOf('hardstate') !== undefined) return known;
   const joined = await ask(config);
   await writeJoined(disk, joined);
   return joinedIdentity(joined, config.name);
+}
+
+/**
+ * Who a member was that is to be re-admitted, and where the others are found now: as they say, or,
+ * while none of them says anything, as its own files and flags do.
+ */
+async function askingIdentity(config: NodeConfig, disk: Disk, flags: Identity, intent: RecoverIntent): Promise<Identity> {
+  const kept = await readJoined(disk).catch((error: unknown) => {
+    if (error instanceof JoinError) return undefined;
+    throw error;
+  });
+  const known = kept === undefined ? flags : joinedIdentity(kept, config.name);
+  const own = known.members.concat(known.joins).find(({ id }) => id === known.self)?.peerUrls ?? [];
+  const urls = new Set([...known.members, ...known.joins].flatMap(({ peerUrls }) => peerUrls).filter((url) => !own.includes(url)));
+  for (const answer of await Promise.all([...urls].map((url) => describe(url)))) {
+    if (typeof answer === 'string' || (intent.clusterId !== 0n && answer.clusterId !== intent.clusterId)) continue;
+    const place = { name: config.name, peerUrls: own };
+    const self = whoWas(answer.members, { shown: intent.shown, place: intent.byName ? place : undefined });
+    if (self !== 0) return joinedIdentity({ self, description: answer }, config.name);
+  }
+  return known;
 }
 
 async function ask(config: NodeConfig): Promise<Joined> {

@@ -9,6 +9,7 @@ import type { Env } from '../base/env.js';
 import type { EventSink } from '../base/events.js';
 import { openMember, type Member } from '../node/open-member.js';
 import type { Store } from '../node/store.js';
+import { ReplicaError } from '../replica/base/errors.js';
 import type { Identity } from '../replica/state/joined.js';
 import { EventBus } from './env/event-bus.js';
 import { nodeClock, NodeRandom, NodeWorkers } from './env/node-env.js';
@@ -55,18 +56,31 @@ export class OpenedNode {
 /**
  * Opens the data directory, joins the others and serves. Rejects as `openMember` and
  * `Replica.start` do, and with JoinError, and DiskError LOCKED; nothing is open then, and nobody is
- * answered.
+ * answered. A member that is to be re-admitted is opened again under the identity that it gets.
  */
-export function openNode(config: NodeConfig, hooks: NodeHooks): Promise<OpenedNode> {
+export async function openNode(config: NodeConfig, hooks: NodeHooks): Promise<OpenedNode> {
+  return acquiring(async (keep) => {
+    const disk = keep(await NodeDisk.open(config.dataDir));
+    for (;;) {
+      try {
+        return new OpenedNode(await openOnce(config, hooks, disk), disk);
+      } catch (error) {
+        if (!(error instanceof ReplicaError && error.code === 'READMISSION')) throw error;
+      }
+    }
+  });
+}
+
+function openOnce(config: NodeConfig, hooks: NodeHooks, disk: NodeDisk): Promise<Member> {
   return acquiring(async (keep) => {
     const bus = new EventBus(hooks.events ?? []);
-    const disk = keep(await NodeDisk.open(config.dataDir));
     const identity = await identityOf(config, disk);
     const network = peerNetwork(config, identity, bus);
     const env: Env = { clock: nodeClock, random: new NodeRandom(), disk, network, workers: new NodeWorkers(), events: bus };
     const member = await openMember(env, {
       ...identity,
       strictReconfig: config.strictReconfig,
+      autoRecover: config.autoRecover,
       clientUrls: config.advertiseClientUrls,
       settings: config.settings,
       heartbeatMs: config.heartbeatMs,
@@ -79,7 +93,7 @@ export function openNode(config: NodeConfig, hooks: NodeHooks): Promise<OpenedNo
     });
     keep({ close: () => member.replica.stop() });
     await member.replica.start();
-    return new OpenedNode(member, disk);
+    return member;
   });
 }
 

@@ -162,7 +162,8 @@ export class PeerNetwork implements Network {
       if (url === undefined) this.#inbound.get(peer)?.end(Status.PERMISSION_DENIED, removalOf(peer));
     }
     for (const [peer, [url]] of peers) {
-      if (url === undefined || this.#links.has(peer) || this.#stopped) continue;
+      // Who is found here is this member, from before it was re-admitted.
+      if (url === undefined || url === this.#options.url || this.#links.has(peer) || this.#stopped) continue;
       const link = this.#link(peer, url);
       this.#links.set(peer, link);
       if (this.#handler !== undefined) link.start();

@@ -8,6 +8,7 @@ export function rolledBack({ from, commit, term }: Message, last: LogIndex): Rep
   return new ReplicaError(
     'ROLLED_BACK',
     `member ${formatId(from)}, the leader of term ${term}, has been told by this member that entry ${commit} is durable, but the log ends at ${last}: ` +
-      'the data directory is an older copy, and what was promised since is missing. Put the newest data directory back',
+      'the data directory is an older copy, and what was promised since is missing. Put the newest data directory back; ' +
+      'if it is lost: kintsugi recover --data-dir DIR, and start it again: it is re-admitted as a new member in its place',
   );
 }

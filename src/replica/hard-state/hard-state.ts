@@ -209,8 +209,8 @@ function judge(slots: readonly (HardStateRecord | undefined)[], path: string): H
   throw new HardStateError(
     'UNREADABLE',
     `${path}: ${damaged} of ${slots.length} copies are damaged and the others do not agree, so it is not known what this member has promised. ` +
-      'It must not vote and does not start. The other members go on serving. Run `kintsugi recover` to re-admit it as a new member; ' +
-      'never copy this file from another member.',
+      'It must not vote and does not start. The other members go on serving. Never copy this file from another member: ' +
+      'kintsugi recover --data-dir DIR, and start it again: it is re-admitted as a new member in its place',
     { path, damaged, sequences: slots.map((slot) => slot?.sequence ?? null) },
   );
 }

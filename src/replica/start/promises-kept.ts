@@ -18,7 +18,7 @@ export async function refuseForgottenPromises(disk: Disk): Promise<void> {
     if (file === undefined) continue;
     throw new HardStateError('MISSING',
       `hardstate is missing beside ${dir}/${file}: it is not known what this member has promised. It must not vote and does not start. ` +
-        'The other members go on serving. Put the file back; never copy it from another member or an older backup',
+        'The other members go on serving. Put the file back, never from another member or an older backup; if it is lost: kintsugi recover --data-dir DIR, and start it again',
       { path: 'hardstate' });
   }
 }
@@ -32,5 +32,6 @@ export async function refuseForgottenLog(disk: Disk): Promise<void> {
   if ((await disk.list('log')).some((name) => generationOf(name) !== undefined)) return;
   throw new ReplicaError('LOG_MISSING',
     'the directory log holds no segment beside hardstate: the entries that this member has acknowledged are gone. It must not vote and does not start. ' +
-      'The other members go on serving. Put the directory back; never copy it from another member or an older backup');
+      'The other members go on serving. Put the directory back, never from another member or an older backup; if it is lost: ' +
+      'kintsugi recover --data-dir DIR, and start it again');
 }

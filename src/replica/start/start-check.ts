@@ -155,13 +155,14 @@ function mayBegin(membership: Membership, answers: readonly (Remembered | undefi
 function refuse({ membership, incarnation, isNew, kept }: StartCheck, peer: NodeId, answer: Remembered | undefined): void {
   if (answer === undefined) return;
   const { self } = membership;
-  const remedy = 'Put the newest data directory back, or put a new member in its place (kintsugi ctl member replace)';
+  const remedy = (flags = ''): string =>
+    `Put the newest data directory back; if it is lost: kintsugi recover --data-dir DIR${flags}, and start it again: it is re-admitted as a new member in its place`;
   // R5 what it promised is lost.
   if (isNew && (answer.incarnation > 0 || answer.promised.term > 0)) {
     throw new ReplicaError(
       'EMPTIED',
       `the data directory is empty, but member ${formatId(peer)} has met this member (${formatId(self)}) before: what it promised is lost with its files, ` +
-        `so it must not vote again under this id. ${remedy}`,
+        `so it must not vote again under this id. Is its disk mounted? ${remedy(' --emptied')}`,
     );
   }
   // R5 what it promised since is lost.
@@ -169,14 +170,14 @@ function refuse({ membership, incarnation, isNew, kept }: StartCheck, peer: Node
     throw new ReplicaError(
       'ROLLED_BACK',
       `the data directory is an old copy: by it this is start ${incarnation} of this member (${formatId(self)}), but member ${formatId(peer)} has met start ` +
-        `${answer.incarnation}. What was promised since is missing, so it must not vote. ${remedy}`,
+        `${answer.incarnation}. What was promised since is missing, so it must not vote. ${remedy()}`,
     );
   }
   const missing = forgotten(answer.promised, kept, peer);
   if (missing !== undefined) {
     throw new ReplicaError(
       'ROLLED_BACK',
-      `the data directory does not hold what this member (${formatId(self)}) has promised: member ${formatId(peer)} ${missing}. It must not vote. ${remedy}`,
+      `the data directory does not hold what this member (${formatId(self)}) has promised: member ${formatId(peer)} ${missing}. It must not vote. ${remedy()}`,
     );
   }
 }

@@ -85,7 +85,7 @@ export async function readJoined(disk: Disk): Promise<Joined | undefined> {
     if (!(error instanceof CodecError)) throw error;
     throw new JoinError('JOINED_UNREADABLE',
       `the file ${JOINED_FILE} in the data directory, which says who this member is, cannot be read (${error.message}): put it back. ` +
-        'If it is lost, remove this member (kintsugi ctl member remove) and add a new one with an empty data directory');
+        'If it is lost: kintsugi recover --data-dir DIR, and start it again: it is re-admitted as a new member in its place');
   } finally {
     file.close();
   }

@@ -27,6 +27,8 @@ export interface NodeConfig {
   /** It joins a cluster that is running, unless its directory says that it is a member already. */
   readonly existing: boolean;
   readonly strictReconfig: boolean;
+  /** A member that cannot know what it has promised asks by itself to be re-admitted. */
+  readonly autoRecover: boolean;
   readonly listenPeerUrls: readonly string[];
   readonly advertisePeerUrl: string;
   readonly listenClientUrls: readonly string[];
@@ -260,6 +262,7 @@ export function buildConfig(parsed: ParsedOptions): NodeConfig {
     members: cluster.members,
     advertisePeerUrl: must(cluster.self.peerUrls[0], 'a member has a peer URL'),
     existing: values.text('initial-cluster-state') === 'existing',
+    autoRecover: values.value('auto-recover') === true,
     strictReconfig: values.value('strict-reconfig-check') === true,
     listenMetricsUrls: values.urls('listen-metrics-urls'),
     advertiseClientUrls: values.urls('advertise-client-urls', true),

@@ -141,6 +141,8 @@ const own = group('Kintsugi', [
   ['cache-bytes', 'size', 64 * MiB, here, 'Cache of decoded blocks.'],
   ['experimental-memtable-bytes', 'size', DEFAULT_TREE_SETTINGS.memtableBytes, here, 'Size at which a new cluster seals a memtable.'],
   ['experimental-table-bytes', 'size', DEFAULT_TREE_SETTINGS.format.tableBytes, here, 'Table size of a new cluster.'],
+  ['auto-recover', 'bool', false, here,
+    'Ask by itself to be re-admitted as a new member when hard state or log are lost, or the directory is empty or an old copy.'],
   ['transfer-bytes-per-second', 'size', 64 * MiB, here, 'Table bytes that this member sends to others that lag, in a second.'],
   ['experimental-log-segment-bytes', 'size', 16 * MiB, here, 'Size of a log segment.'],
 ]);
