@@ -120,6 +120,26 @@ describe('a damaged table', () => {
     });
   });
 
+  it('bytes that no correction could make good are tried once, however many readers ask; other bytes are tried', async () => {
+    const table = makeTable(entries, formatWith('rs(8,2)'));
+    const disk = await diskWith(table);
+    const region = openStore(disk, noFaults).reader(table.meta).regions().find(({ kind }) => kind === 'data');
+    assert.ok(region);
+    const faults = new RecordedFaults();
+    const store = openStore(disk, faults);
+    const ask = (): Uint8Array => store.reader(table.meta).readPayload(region.offset);
+    withDamage(disk, table, region.offset, new Uint8Array(region.length - 40).fill(0), () => {
+      for (let reader = 0; reader < 5; reader++) assert.throws(ask, isTyped);
+      assert.equal(store.beyondParity.tried, 1);
+      assert.equal(faults.unreadableAt.length, 5, 'each read says so');
+      withDamage(disk, table, region.offset + 200, Uint8Array.of(1), () => assert.throws(ask, isTyped));
+      assert.equal(store.beyondParity.tried, 2);
+    });
+    withDamage(disk, table, region.offset + 200, Uint8Array.of(0xde, 0xad), () => assert.equal(ask().length > 0, true));
+    assert.equal(faults.correctedAt.length, 1, 'within parity it is corrected as ever');
+    store.close();
+  });
+
   it('a table with a footer beyond parity is read by the one at its other end', async () => {
     const table = makeTable(entries, formatWith('none'));
     const disk = await diskWith(table);

@@ -7,12 +7,13 @@
 import type { DiskFile } from '../../base/disk.js';
 import { assert } from '../../base/assert.js';
 import { codeOf } from '../../base/errors.js';
-import { decodeBlock, verifyPayload } from '../block/block-codec.js';
+import { verifyPayload } from '../block/block-codec.js';
 import { formatDigest, type BlockSpec } from '../block/handle.js';
 import { headerBytesOf } from '../block/layout.js';
 import { parityCodec } from '../../ecc/codec.js';
 import { StorageError } from '../base/errors.js';
 import { formatBirth, type TableMeta } from './table-meta.js';
+import type { BeyondParity } from './beyond-parity.js';
 import type { BlockFaults, Region } from './block-faults.js';
 
 /** Why no block of a table can be read whose file is gone. */
@@ -22,6 +23,12 @@ export const FILE_MISSING = 'the file is missing';
  * After a read error the region is read in pieces of this size, so that only bad sectors are lost.
  */
 const SECTOR_BYTES = 4096;
+
+/** What all reads of one store share. */
+export interface ReadContext {
+  readonly faults: BlockFaults;
+  readonly beyondParity: BeyondParity;
+}
 
 export interface BlockRead {
   readonly payload: Uint8Array;
@@ -80,7 +87,7 @@ export function readStored(
   meta: TableMeta,
   region: Region,
   spec: BlockSpec,
-  faults: BlockFaults,
+  { faults, beyondParity }: ReadContext,
 ): BlockRead | string {
   if (file === undefined) return FILE_MISSING;
   const clean = readClean(file, region, spec);
@@ -88,7 +95,7 @@ export function readStored(
   const bytes = new Uint8Array(region.length);
   readRegion(file, bytes, region.offset);
   assert(bytes.length === region.length, 'a region is read whole');
-  const decoded = decodeBlock(bytes, spec);
+  const decoded = beyondParity.decode(meta, region.offset, bytes, spec);
   if (decoded.kind === 'unreadable') return decoded.why;
   faults.corrected(meta, region, decoded.kind === 'corrected' ? decoded.how : 'right at the second read');
   return { payload: decoded.payload.slice(), corrected: true };
@@ -106,9 +113,10 @@ export function readBlock(
   meta: TableMeta,
   region: Region,
   spec: BlockSpec,
-  faults: BlockFaults,
+  context: ReadContext,
 ): BlockRead {
-  const stored = readStored(file, meta, region, spec, faults);
+  const { faults } = context;
+  const stored = readStored(file, meta, region, spec, context);
   if (typeof stored !== 'string') {
     assert(stored.payload.length === spec.payloadBytes, 'S4 a block that verified has the size that its referrer says');
     return stored;

@@ -15,20 +15,19 @@ import type { CachedFile } from '../cache/block-cache.js';
 import { StorageError } from '../base/errors.js';
 import { BloomFilter } from '../filter/bloom.js';
 import { sameBirth, type TableMeta } from './table-meta.js';
-import type { BlockFaults, Region, RegionKind } from './block-faults.js';
+import type { Region, RegionKind } from './block-faults.js';
 import type { TableCursor } from '../base/table-entry.js';
 import { decodeFooter, footerRegionBytes, footerSpec, type Footer } from './footer.js';
 import { IndexBlock } from './index-block.js';
 import type { Closable, OpenTables } from './open-tables.js';
 import { decodeProperties, type TableProperties } from './properties.js';
-import { blockUnreadable, isLoss, patched, readBlock, readStored, type BlockRead } from './read-block.js';
+import { blockUnreadable, isLoss, patched, readBlock, readStored, type BlockRead, type ReadContext } from './read-block.js';
 import { BlockWalker } from './table-cursor.js';
 import { tableRegions } from './table-layout.js';
 
 /** What the readers of one store share. */
-export interface ReaderContext {
+export interface ReaderContext extends ReadContext {
   readonly disk: Disk;
-  readonly faults: BlockFaults;
   readonly open: OpenTables;
 }
 
@@ -95,7 +94,7 @@ export class TableReader implements Closable {
         throw new CodecError(`footer of table ${this.meta.id} is of another table`);
       }
       const { index: handle, format } = footer;
-      const { payload } = readBlock(file, this.meta, regionOf('index', handle), handle, this.#context.faults);
+      const { payload } = readBlock(file, this.meta, regionOf('index', handle), handle, this.#context);
       this.#parts = { file, footer, index: new IndexBlock(payload, format.codec, format.scheme) };
       return this.#parts;
     } catch (error) {
@@ -121,9 +120,9 @@ export class TableReader implements Closable {
     const length = footerRegionBytes(meta.scheme);
     const head: Region = { kind: 'footer', offset: 0, length };
     const tail: Region = { kind: 'footer', offset: meta.bytes - length, length };
-    const first = readStored(file, meta, head, spec, faults);
+    const first = readStored(file, meta, head, spec, this.#context);
     if (typeof first !== 'string') return first.payload;
-    const second = readStored(file, meta, tail, spec, faults);
+    const second = readStored(file, meta, tail, spec, this.#context);
     if (typeof second !== 'string') {
       faults.corrected(meta, head, `${first}; the footer at the other end is good`);
       return second.payload;
@@ -161,7 +160,7 @@ export class TableReader implements Closable {
   #readData(ordinal: number): BlockRead {
     const { file, index } = this.#open();
     const handle = index.handle(ordinal);
-    return readBlock(file, this.meta, regionOf('data', handle), handle, this.#context.faults);
+    return readBlock(file, this.meta, regionOf('data', handle), handle, this.#context);
   }
 
   /**
@@ -181,7 +180,7 @@ export class TableReader implements Closable {
       return patch && (this.#filter = new BloomFilter(patch));
     }
     try {
-      const { payload } = readBlock(file, this.meta, region, footer.filter, this.#context.faults);
+      const { payload } = readBlock(file, this.meta, region, footer.filter, this.#context);
       this.#filter = new BloomFilter(payload);
     } catch (error) {
       if (codeOf(error) !== 'BLOCK_UNREADABLE') throw error;
@@ -194,7 +193,7 @@ export class TableReader implements Closable {
   properties(): TableProperties {
     const { file, footer } = this.#open();
     const handle = footer.properties;
-    return decodeProperties(readBlock(file, this.meta, regionOf('properties', handle), handle, this.#context.faults).payload);
+    return decodeProperties(readBlock(file, this.meta, regionOf('properties', handle), handle, this.#context).payload);
   }
 
   /** Number of data blocks. */
@@ -257,7 +256,7 @@ export class TableReader implements Closable {
     const { file } = this.#open();
     // Both ends hold the same footer: whichever is asked for, either will do.
     if (region.kind === 'footer') return this.#loadFooter(file);
-    return readBlock(file, this.meta, region, region.spec, this.#context.faults).payload;
+    return readBlock(file, this.meta, region, region.spec, this.#context).payload;
   }
 
   isFooter(offset: number): boolean {

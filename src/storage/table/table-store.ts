@@ -9,6 +9,7 @@ import type { Disk } from '../../base/disk.js';
 import type { TableId } from '../../base/ids.js';
 import type { BlockCache } from '../cache/block-cache.js';
 import { tablePath, type TableMeta } from './table-meta.js';
+import { BeyondParity } from './beyond-parity.js';
 import type { BlockFaults } from './block-faults.js';
 import { OpenTables } from './open-tables.js';
 import { TableReader, type ReaderContext } from './table-reader.js';
@@ -26,6 +27,7 @@ export class TableStore implements ReaderContext {
   readonly cache: BlockCache;
   readonly faults: BlockFaults;
   readonly open: OpenTables;
+  readonly beyondParity = new BeyondParity();
   readonly #readers = new Map<TableId, TableReader>();
 
   constructor(disk: Disk, cache: BlockCache, faults: BlockFaults, options: TableStoreOptions = {}) {
