@@ -32,7 +32,9 @@ async function alarmDisarm(context: Context, args: readonly string[]): Promise<v
 }
 
 export function addAlarmCommands(register: Register): void {
-  const alarm = register.group('alarm', 'what stops writes');
+  const alarm = register.group('alarm', 'what stops writes', `
+  kintsugi ctl alarm list
+  kintsugi ctl alarm disarm`);
   alarm.command('list', '', 'active alarms', alarmList, `
   kintsugi ctl alarm list`);
   alarm.command('disarm', '', 'take all alarms back', alarmDisarm, `

@@ -128,7 +128,9 @@ async function moveLeader(context: Context, args: readonly string[]): Promise<vo
 }
 
 export function addEndpointCommands(register: Register): void {
-  const endpoint = register.group('endpoint', 'status and health of members');
+  const endpoint = register.group('endpoint', 'status and health of members', `
+  kintsugi ctl endpoint status --cluster -w table
+  kintsugi ctl endpoint health --cluster`);
   endpoint.command('status', '', 'what each endpoint says of itself', endpointStatus, `
   kintsugi ctl endpoint status -w table
   kintsugi ctl endpoint status --cluster -w json`).option('--cluster', 'all members, as the member list names them');

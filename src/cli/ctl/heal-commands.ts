@@ -174,7 +174,9 @@ async function scrub(context: Context, _args: readonly string[], flags: ScrubFla
 
 export function addHealCommands(register: Register): void {
   const cluster = ['--cluster', 'all members, as the member list names them'] as const;
-  const heal = register.group('heal', 'what members know of their damage and its mending');
+  const heal = register.group('heal', 'what members know of their damage and its mending', `
+  kintsugi ctl heal hints --cluster
+  kintsugi ctl heal verify`);
   heal.command('status', '', 'counters of corrections, repairs, hints and heals', healStatus, `
   kintsugi ctl heal status --cluster
   kintsugi ctl heal status --cluster -w json`).option(...cluster);

@@ -109,7 +109,10 @@ async function memberUpdate(context: Context, args: readonly string[], flags: Ad
 }
 
 export function addMemberCommands(register: Register): void {
-  const member = register.group('member', 'the members of the cluster');
+  const member = register.group('member', 'the members of the cluster', `
+  kintsugi ctl member list -w table
+  kintsugi ctl member add n4 --peer-urls=http://10.0.0.4:2380 --learner
+  kintsugi ctl member replace 8211f1d0f64f3269 http://10.0.0.4:2380 --name n4`);
   member.command('list', '', 'all members: id, status, name, peer addresses, client addresses, learner', memberList, `
   kintsugi ctl member list -w table`).option('--consistency <l|s>', 'l: as the cluster has agreed (default), s: as the endpoint knows it');
   const urls = ['--peer-urls <list>', 'where the other members reach it, with commas between'] as const;

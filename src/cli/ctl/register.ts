@@ -36,8 +36,8 @@ export class Register {
   }
 
   /** Commands below a word, such as `endpoint status`. */
-  group(name: string, help: string): Register {
-    const command = this.#parent.command(name).description(help);
+  group(name: string, help: string, examples: string): Register {
+    const command = this.#parent.command(name).description(help).addHelpText('after', `\nExamples:${examples}`);
     return new Register(this.#io, this.#root, command);
   }
 }

@@ -148,7 +148,9 @@ async function save(context: Context, args: readonly string[], { dir, name }: Sa
 }
 
 export function addSnapshotCommands(register: Register): void {
-  const snapshot = register.group('snapshot', 'backups of the whole cluster, taken of one member while it serves');
+  const snapshot = register.group('snapshot', 'backups of the whole cluster, taken of one member while it serves', `
+  kintsugi ctl snapshot save backup.db
+  kintsugi ctl snapshot save --dir /backups --name monday`);
   snapshot.command('save', 'FILE | --dir FOLDER [--name NAME]', 'all that is committed now, to a file or to a folder of backups', save, `
   kintsugi ctl snapshot save backup.db
   kintsugi ctl --endpoints=127.0.0.1:22379 snapshot save --dir /backups --name monday

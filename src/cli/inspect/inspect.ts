@@ -102,6 +102,10 @@ const PARTS: readonly (readonly [name: string, args: string, help: string, run: 
 export async function inspect(args: readonly string[], io: Io = processIo()): Promise<number> {
   let code = 0;
   const program = new Command('kintsugi inspect').description('look into the files of a member, offline; nothing is ever written');
+  program.addHelpText('after', `
+Examples:
+  kintsugi inspect log data
+  kintsugi inspect table data/tables/12.sst --json`);
   program.addHelpText('after', '\nExit codes: 0 sound (or any answer with --json), 1 damaged or unreadable, 2 wrong usage.');
   for (const [name, usage, help, run, examples] of PARTS) {
     program.command(name).description(help).usage(`${usage} [--json]`).argument('[target]').option('--json', 'for programs')

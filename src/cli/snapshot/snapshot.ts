@@ -135,6 +135,10 @@ export async function snapshot(args: readonly string[], io: Io = processIo()): P
   let code = 0;
   const program = new Command('kintsugi snapshot').description('look at backups, without a cluster; nothing is ever written');
   program.addHelpText('after', `
+Examples:
+  kintsugi snapshot status /backups -w table
+  kintsugi snapshot verify backup.db
+
 A backup is taken with kintsugi ctl snapshot save, and restored with kintsugi restore.
 
 Exit codes: 0 sound, 1 damaged or unreadable, 2 wrong usage.`);
