@@ -12,7 +12,7 @@ import { BackupError } from '../../replica/backup/errors.js';
 import { OpenBackup } from '../../replica/backup/open-backup.js';
 import { NodeWorkers } from '../../server/env/node-env.js';
 import { NodeDisk } from '../../server/node-disk.js';
-import { ReadOnlyDisk } from '../files/read-only-disk.js';
+import { ReadOnlyDir } from '../files/read-only-disk.js';
 import { goJson } from '../render/go.js';
 import { formatBytes } from '../render/table.js';
 import { ProgressLine } from '../render/progress-line.js';
@@ -93,7 +93,7 @@ interface Said {
 }
 
 async function look(dir: string, file: string): Promise<Said> {
-  const backup = await OpenBackup.open(new ReadOnlyDisk(dir), file, new NodeWorkers());
+  const backup = await OpenBackup.open(new ReadOnlyDir(dir), file, new NodeWorkers());
   const { revision, keys } = backup.archive.header;
   backup.close();
   return { revision, keys };

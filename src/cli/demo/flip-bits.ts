@@ -3,7 +3,7 @@
 import { closeSync, fsyncSync, openSync, readdirSync, readSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { inspectTableFile } from '../inspect/table-file.js';
-import { ReadOnlyDisk } from '../files/read-only-disk.js';
+import { ReadOnlyDir } from '../files/read-only-disk.js';
 
 export interface FlippedBits {
   readonly file: string;
@@ -18,7 +18,7 @@ export async function flipBits(dataDir: string): Promise<FlippedBits | undefined
   const names = readdirSync(dir).filter((name) => name.endsWith('.sst'));
   const [biggest] = names.map((name) => ({ name, size: statSync(join(dir, name)).size })).sort((a, b) => b.size - a.size);
   if (biggest === undefined) return undefined;
-  const { regions } = await inspectTableFile(new ReadOnlyDisk(dir), biggest.name);
+  const { regions } = await inspectTableFile(new ReadOnlyDir(dir), biggest.name);
   const data = regions.filter((region) => region.kind === 'data' && region.payloadBytes > 0);
   const chosen = data.filter((_, i) => i % Math.max(1, Math.floor(data.length / MOST)) === 0).slice(0, MOST);
   const file = join(dir, biggest.name);

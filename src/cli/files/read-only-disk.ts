@@ -1,20 +1,17 @@
 /**
- * A data directory that is only looked at: nothing here can write, lock or create. A running node
- * may change files underneath, so what is read is a glimpse; {@link holderOf} tells whether one
+ * A data directory that is only looked at: it is not locked. A running node may change files
+ * underneath, so what is read is a glimpse; {@link holderOf} tells whether one
  * does.
  */
 
 import fs, { promises as fsp } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import type { DirectRead, Disk, DiskFile, OpenMode } from '../../base/disk.js';
+import type { DirectRead, DiskFile } from '../../base/disk.js';
 import { normalPath } from '../../base/disk/memory-disk.js';
+import { ReadOnlyDisk, ReadOnlyFile } from '../../base/disk/read-only.js';
 import { DiskError, messageOf } from '../../base/errors.js';
 import { DirectReader } from '../../server/direct-io.js';
-
-function refuse(path: string): never {
-  throw new DiskError('WRITE_FAILED', `${path}: inspect never writes`, { path });
-}
 
 function typed(error: unknown, path: string): DiskError {
   if (error instanceof DiskError) return error;
@@ -22,12 +19,11 @@ function typed(error: unknown, path: string): DiskError {
   return new DiskError(code === 'ENOENT' ? 'NOT_FOUND' : 'READ_FAILED', `${path}: ${messageOf(error)}`, { path, errno: code }, error);
 }
 
-class ReadOnlyFile implements DiskFile {
-  readonly path: string;
+class OpenedToRead extends ReadOnlyFile {
   readonly #fd: number;
 
   constructor(path: string, fd: number) {
-    this.path = path;
+    super(path);
     this.#fd = fd;
   }
 
@@ -45,51 +41,27 @@ class ReadOnlyFile implements DiskFile {
     }
   }
 
-  read(into: Uint8Array, offset: number): Promise<number> {
-    return new Promise((resolve) => resolve(this.readSync(into, offset)));
-  }
-
-  writeSync(): void {
-    refuse(this.path);
-  }
-
-  write(): Promise<void> {
-    return refuse(this.path);
-  }
-
-  sync(): Promise<void> {
-    return refuse(this.path);
-  }
-
-  truncate(): Promise<void> {
-    return refuse(this.path);
-  }
-
   close(): void {
     fs.closeSync(this.#fd);
   }
 }
 
-export class ReadOnlyDisk implements Disk {
+export class ReadOnlyDir extends ReadOnlyDisk {
   readonly dir: string;
   readonly #direct: DirectReader;
 
   constructor(dir: string) {
+    super();
     this.dir = dir;
     this.#direct = new DirectReader(dir);
   }
 
-  openSync(path: string, mode: OpenMode): DiskFile {
-    if (mode !== 'read') refuse(path);
+  protected openToRead(path: string): DiskFile {
     try {
-      return new ReadOnlyFile(path, fs.openSync(this.#at(path), 'r'));
+      return new OpenedToRead(path, fs.openSync(this.#at(path), 'r'));
     } catch (error) {
       throw typed(error, path);
     }
-  }
-
-  open(path: string, mode: OpenMode): Promise<DiskFile> {
-    return new Promise((resolve) => resolve(this.openSync(path, mode)));
   }
 
   sizeOf(path: string): number | undefined {
@@ -107,26 +79,6 @@ export class ReadOnlyDisk implements Disk {
 
   async list(dir: string): Promise<string[]> {
     return (await fsp.readdir(this.#at(dir)).catch(() => [])).sort();
-  }
-
-  mkdir(path: string): Promise<void> {
-    return refuse(path);
-  }
-
-  rename(path: string): Promise<void> {
-    return refuse(path);
-  }
-
-  link(path: string): Promise<void> {
-    return refuse(path);
-  }
-
-  unlink(path: string): Promise<void> {
-    return refuse(path);
-  }
-
-  syncDir(path: string): Promise<void> {
-    return refuse(path);
   }
 
   #at(path: string): string {

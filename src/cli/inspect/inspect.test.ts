@@ -10,7 +10,7 @@ import { ManifestStore } from '../../storage/version/manifest-store.js';
 import { DEFAULT_SCHEME } from '../../ecc/scheme.js';
 import { FakeIo } from '../testing/fake-io.js';
 import { inspect } from './inspect.js';
-import { ReadOnlyDisk } from '../files/read-only-disk.js';
+import { ReadOnlyDir } from '../files/read-only-disk.js';
 
 describe('kintsugi inspect', () => {
   let dir: string;
@@ -75,7 +75,7 @@ describe('kintsugi inspect', () => {
   });
 
   it('its disk refuses to write', () => {
-    const disk = new ReadOnlyDisk(dir);
+    const disk = new ReadOnlyDir(dir);
     assert.throws(() => disk.openSync('x', 'create'), { code: 'WRITE_FAILED' });
     assert.throws(() => disk.unlink('x'), { code: 'WRITE_FAILED' });
     assert.throws(() => disk.rename('x'), { code: 'WRITE_FAILED' });

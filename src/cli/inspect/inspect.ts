@@ -12,7 +12,7 @@ import type { Io } from '../ctl/context.js';
 import { processIo } from '../ctl/process-io.js';
 import { readHardState, readLog, readManifest, type ManifestView } from './data-dir.js';
 import { hardStateJson, logJson, manifestJson, showHardState, showLog, showManifest, showTable, tableJson, type Shown } from './show.js';
-import { holderOf, ReadOnlyDisk } from '../files/read-only-disk.js';
+import { holderOf, ReadOnlyDir } from '../files/read-only-disk.js';
 import { inspectTableFile } from './table-file.js';
 
 class UsageFault extends Error {}
@@ -46,18 +46,18 @@ async function table(io: Io, file: string | undefined, flags: Flags): Promise<nu
   const path = resolve(file);
   const dataDir = dirname(dirname(path));
   if (existsSync(`${dataDir}/LOCK`)) await warnHeld(io, dataDir);
-  const view = await inspectTableFile(new ReadOnlyDisk(dirname(path)), basename(path));
+  const view = await inspectTableFile(new ReadOnlyDir(dirname(path)), basename(path));
   return print(io, flags, () => tableJson(file, view), () => showTable(file, view));
 }
 
 async function hardstate(io: Io, given: string | undefined, flags: Flags): Promise<number> {
   const dir = needDir(given);
   await warnHeld(io, dir);
-  const view = await readHardState(new ReadOnlyDisk(dir));
+  const view = await readHardState(new ReadOnlyDir(dir));
   return print(io, flags, () => hardStateJson(view), () => showHardState(view));
 }
 
-async function manifestOf(disk: ReadOnlyDisk): Promise<ManifestView> {
+async function manifestOf(disk: ReadOnlyDir): Promise<ManifestView> {
   const { record } = await readHardState(disk);
   if (record === undefined) throw new UsageFault('hard state is unreadable, so it is not known which manifest counts; see kintsugi inspect hardstate');
   return readManifest(disk, record);
@@ -66,7 +66,7 @@ async function manifestOf(disk: ReadOnlyDisk): Promise<ManifestView> {
 async function manifest(io: Io, given: string | undefined, flags: Flags): Promise<number> {
   const dir = needDir(given);
   await warnHeld(io, dir);
-  const disk = new ReadOnlyDisk(dir);
+  const disk = new ReadOnlyDir(dir);
   const view = await manifestOf(disk);
   const missing = view.manifest.list().filter((meta) => disk.sizeOf(`tables/${meta.id}.sst`) === undefined).map((meta) => meta.id);
   return print(io, flags, () => manifestJson(view, missing), () => showManifest(view, missing));
@@ -75,7 +75,7 @@ async function manifest(io: Io, given: string | undefined, flags: Flags): Promis
 async function log(io: Io, given: string | undefined, flags: Flags): Promise<number> {
   const dir = needDir(given);
   await warnHeld(io, dir);
-  const disk = new ReadOnlyDisk(dir);
+  const disk = new ReadOnlyDir(dir);
   const known = await manifestOf(disk).catch((error: unknown) => {
     io.err(`Note: without the manifest it is not known what the log must hold (${error instanceof Error ? error.message : String(error)})\n`);
     return undefined;

@@ -6,7 +6,7 @@ import { backupNames, backupPath } from '../../replica/backup/backup-folder.js';
 import { OpenBackup } from '../../replica/backup/open-backup.js';
 import { NodeWorkers } from '../../server/env/node-env.js';
 import { UsageFault } from '../ctl/context.js';
-import { ReadOnlyDisk } from '../files/read-only-disk.js';
+import { ReadOnlyDir } from '../files/read-only-disk.js';
 
 export interface BackupPlace {
   /** The folder that it is in. */
@@ -29,7 +29,7 @@ export async function locate(path: string | undefined, name?: string): Promise<r
     if (name !== undefined) throw new UsageFault(`${path} is a file: a name is given only with a folder`);
     return [placeOf(path)];
   }
-  const names = await backupNames(new ReadOnlyDisk(path));
+  const names = await backupNames(new ReadOnlyDir(path));
   if (names.length === 0) throw new UsageFault(`the folder ${path} holds no backup`);
   if (name !== undefined && !names.includes(name)) throw new UsageFault(`the folder ${path} holds no backup ${JSON.stringify(name)}; it has ${names.join(', ')}`);
   return names.filter((other) => name === undefined || other === name).map((each) => placeOf(join(path, backupPath(each))));
@@ -45,5 +45,5 @@ export async function locateOne(path: string | undefined, name?: string): Promis
 
 /** Rejects with BackupError, DiskError. */
 export function openBackup({ dir, file }: BackupPlace): Promise<OpenBackup> {
-  return OpenBackup.open(new ReadOnlyDisk(dir), file, new NodeWorkers());
+  return OpenBackup.open(new ReadOnlyDir(dir), file, new NodeWorkers());
 }

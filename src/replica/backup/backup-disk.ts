@@ -6,7 +6,7 @@
 
 import { must } from '../../base/assert.js';
 import type { DirectRead, Disk, DiskFile } from '../../base/disk.js';
-import { DiskError } from '../../base/errors.js';
+import { ReadOnlyDisk, ReadOnlyFile } from '../../base/disk/read-only.js';
 import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import { contentName } from './archive-layout.js';
 import type { ArchiveFile } from './archive-file.js';
@@ -18,17 +18,12 @@ export function sharedPath(table: TableMeta): string {
   return `${SHARED_DIR}/${contentName(table)}.sst`;
 }
 
-function refuse(path: string): Promise<never> {
-  return Promise.reject(new DiskError('WRITE_FAILED', `${path}: a backup is only read`, { path }));
-}
-
-class ArchivedTable implements DiskFile {
-  readonly path: string;
+class ArchivedTable extends ReadOnlyFile {
   readonly #archive: ArchiveFile;
   readonly #table: TableMeta;
 
   constructor(archive: ArchiveFile, table: TableMeta) {
-    this.path = tablePath(table.id);
+    super(tablePath(table.id));
     this.#archive = archive;
     this.#table = table;
   }
@@ -43,49 +38,26 @@ class ArchivedTable implements DiskFile {
     return length;
   }
 
-  read(into: Uint8Array, offset: number): Promise<number> {
-    return Promise.resolve(this.readSync(into, offset));
-  }
-
-  writeSync(): void {
-    throw new DiskError('WRITE_FAILED', `${this.path}: a backup is only read`, { path: this.path });
-  }
-
-  write(): Promise<void> {
-    return refuse(this.path);
-  }
-
-  sync(): Promise<void> {
-    return refuse(this.path);
-  }
-
-  truncate(): Promise<void> {
-    return refuse(this.path);
-  }
-
   /** The archive stays open. */
   close(): void {}
 }
 
-export class BackupDisk implements Disk {
+export class BackupDisk extends ReadOnlyDisk {
   readonly #archive: ArchiveFile;
   readonly #shared: Disk;
   readonly #byPath: ReadonlyMap<string, TableMeta>;
 
   /** `shared`: where the archive lies, and tables that are not in it. */
   constructor(archive: ArchiveFile, shared: Disk) {
+    super();
     this.#archive = archive;
     this.#shared = shared;
     this.#byPath = new Map(archive.version.list().map((table) => [tablePath(table.id), table]));
   }
 
-  openSync(path: string): DiskFile {
+  protected openToRead(path: string): DiskFile {
     const table = this.#table(path);
     return this.#archive.holds(table.id) ? new ArchivedTable(this.#archive, table) : this.#shared.openSync(sharedPath(table), 'read');
-  }
-
-  open(path: string): Promise<DiskFile> {
-    return new Promise((resolve) => resolve(this.openSync(path)));
   }
 
   sizeOf(path: string): number | undefined {
@@ -103,26 +75,6 @@ export class BackupDisk implements Disk {
 
   list(): Promise<string[]> {
     return Promise.resolve([]);
-  }
-
-  mkdir(dir: string): Promise<void> {
-    return refuse(dir);
-  }
-
-  rename(from: string): Promise<void> {
-    return refuse(from);
-  }
-
-  link(from: string): Promise<void> {
-    return refuse(from);
-  }
-
-  unlink(path: string): Promise<void> {
-    return refuse(path);
-  }
-
-  syncDir(dir: string): Promise<void> {
-    return refuse(dir);
   }
 
   #table(path: string): TableMeta {
