@@ -11,6 +11,7 @@ import type { Disk } from '../base/disk.js';
 import { messageOf } from '../base/errors.js';
 import { readIntent, type RecoverIntent } from '../replica/readmission/intent.js';
 import { whoWas } from '../replica/readmission/rules.js';
+import { refuseUnfinishedTakeover } from '../replica/start/unfinished-takeover.js';
 import { decodeDescription, type ClusterDescription } from '../replica/state/description.js';
 import { identityOnDisk, JoinError, joinedIdentity, readJoined, writeJoined, type Identity, type Joined } from '../replica/state/joined.js';
 import { decodeReply, DESCRIBE_PATH } from './peer/peer-codec.js';
@@ -24,9 +25,10 @@ const PATIENCE_MS = 30_000;
 /** How long after one has answered until one knows of this one: it may just have been added. */
 const KNOWN_MS = 5_000;
 
-/** Rejects with JoinError, RecoverError and DiskError. */
+/** Rejects with JoinError, RecoverError, ReplicaError TAKEOVER_UNFINISHED and DiskError. */
 export async function identityOf(config: NodeConfig, disk: Disk): Promise<Identity> {
   const flags: Identity = { self: config.memberId, clusterId: config.clusterId, members: config.members, joins: [] };
+  await refuseUnfinishedTakeover(disk);
   const intent = await readIntent(disk);
   if (intent?.stage === 'asks') return askingIdentity(config, disk, flags, intent);
   const known = await identityOnDisk(disk, flags);

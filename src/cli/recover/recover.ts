@@ -17,9 +17,11 @@ import { NodeDisk } from '../../server/node-disk.js';
 import { clusterOf } from '../../server/options/config.js';
 import { parseOptions, type ParsedOptions } from '../../server/options/parse.js';
 import { UsageError } from '../../server/options/spec.js';
-import { UsageFault, type Io } from '../ctl/context.js';
+import { bumpOf } from '../ctl/bump-revision.js';
+import { Failed, UsageFault, type Io } from '../ctl/context.js';
 import { processIo } from '../ctl/process-io.js';
 import { goJson } from '../render/go.js';
+import { forceNewCluster, type ForceFlags } from './force-new-cluster.js';
 import { showEvidence, showIntent } from './show.js';
 
 const HELP = `Usage: kintsugi recover --data-dir DIR [flags]
@@ -36,18 +38,32 @@ Flags:
   -w, --write-out F  simple or json (default simple)
   and the flags of kintsugi start, where the directory does not show who the member was
 
+All other members are lost for good, or so many that the rest are no majority:
+  --force-new-cluster  a cluster of this one member goes on with what is in this directory. It says
+                       what may be lost, and asks; with --dry-run it only says so
+  --yes                do not ask
+  --accept-loss        go on without what is lost for certain (damaged beyond repair)
+  --bump-revision N    the revision goes on so much higher; with --mark-compacted
+  --mark-compacted     all revisions up to there are compacted; with --bump-revision
+
 Examples:
   kintsugi recover --data-dir /var/lib/kintsugi
   kintsugi recover --data-dir /var/lib/kintsugi --dry-run
   kintsugi recover --data-dir /var/lib/kintsugi --emptied --name a \\
     --initial-cluster a=http://10.0.0.1:2380,b=http://10.0.0.2:2380,c=http://10.0.0.3:2380 \\
     --initial-advertise-peer-urls http://10.0.0.1:2380
+  kintsugi recover --force-new-cluster --data-dir /var/lib/kintsugi --dry-run
+  kintsugi recover --force-new-cluster --data-dir /var/lib/kintsugi --name a \
+    --initial-advertise-peer-urls http://10.0.0.1:2380
 `;
 
+const OWN = ['emptied', 'dry-run', 'force-new-cluster', 'yes', 'accept-loss', 'mark-compacted'] as const;
+
 interface Flags {
-  readonly emptied: boolean;
-  readonly dryRun: boolean;
+  /** Those that are set. */
+  readonly own: ReadonlySet<string>;
   readonly json: boolean;
+  readonly bump: string | undefined;
   readonly options: ParsedOptions;
 }
 
@@ -56,15 +72,17 @@ function flagsOf(args: readonly string[]): Flags {
   const own = new Set<string>();
   const rest: string[] = [];
   let format = 'simple';
+  let bump: string | undefined;
   for (let i = 0; i < args.length; i++) {
     const arg = args[i] as string;
     const [, name = '', , value] = /^--?([^-=][^=]*)(=(.*))?$/s.exec(arg) ?? [];
-    if (name === 'emptied' || name === 'dry-run') own.add(value === 'false' ? '' : name);
+    if (OWN.some((one) => one === name)) own.add(value === 'false' ? '' : name);
+    else if (name === 'bump-revision') bump = value ?? args[++i] ?? '';
     else if (name === 'w' || name === 'write-out') format = value ?? args[++i] ?? '';
     else rest.push(arg);
   }
   if (format !== 'simple' && format !== 'json') throw new UsageFault('--write-out is simple or json');
-  return { emptied: own.has('emptied'), dryRun: own.has('dry-run'), json: format === 'json', options: parseOptions(rest, process.env) };
+  return { own, json: format === 'json', bump, options: parseOptions(rest, process.env) };
 }
 
 function textOf(options: ParsedOptions, name: string): string | undefined {
@@ -96,8 +114,9 @@ function claimedBy(options: ParsedOptions): Claimed | undefined {
   return { self: cluster.self.id, clusterId: existing ? 0n : cluster.clusterId };
 }
 
-function print(io: Io, { json, dryRun }: Flags, dir: string, evidence: Evidence, intent: RecoverIntent): void {
+function print(io: Io, { json, own }: Flags, dir: string, evidence: Evidence, intent: RecoverIntent): void {
   const goesOn = evidence.intent === intent;
+  const dryRun = own.has('dry-run');
   if (json) {
     const { stage, shown, id, why, byName } = intent;
     io.out(`${goJson({ dataDir: dir, dryRun, goesOn, stage, why, byName, shown: shown.map(formatId), newMemberId: formatId(id), tables: evidence.tables })}\n`);
@@ -108,14 +127,23 @@ function print(io: Io, { json, dryRun }: Flags, dir: string, evidence: Evidence,
   for (const line of showIntent(intent, { goesOn, dryRun })) io.out(`${line}\n`);
 }
 
+function forcedBy({ own, json, bump, options }: Flags, dir: string): ForceFlags {
+  return {
+    dir, json, dryRun: own.has('dry-run'), yes: own.has('yes'), acceptLoss: own.has('accept-loss'),
+    bump: bumpOf({ bumpRevision: bump, markCompacted: own.has('mark-compacted') }),
+    name: textOf(options, 'name'), peerUrl: textOf(options, 'initial-advertise-peer-urls'), initialCluster: textOf(options, 'initial-cluster'),
+  };
+}
+
 async function run(io: Io, flags: Flags): Promise<void> {
   const dir = dataDirOf(flags.options);
+  if (flags.own.has('force-new-cluster')) return forceNewCluster(io, forcedBy(flags, dir));
   const claimed = claimedBy(flags.options);
   const disk = await NodeDisk.open(dir);
   try {
     const evidence = await findEvidence(disk);
-    const intent = planRecovery({ evidence, claimed, emptied: flags.emptied }, new NodeRandom());
-    if (!flags.dryRun && evidence.intent !== intent) await beginRecovery(disk, intent);
+    const intent = planRecovery({ evidence, claimed, emptied: flags.own.has('emptied') }, new NodeRandom());
+    if (!flags.own.has('dry-run') && evidence.intent !== intent) await beginRecovery(disk, intent);
     print(io, flags, dir, evidence, intent);
   } finally {
     await disk.close();
@@ -133,6 +161,10 @@ export async function recover(args: readonly string[], io: Io = processIo()): Pr
     if (error instanceof UsageFault || error instanceof UsageError) {
       io.err(`Error: ${error.message}\nSee kintsugi recover --help\n`);
       return 2;
+    }
+    if (error instanceof Failed) {
+      io.err(`Error: ${error.message}\n`);
+      return 1;
     }
     if (error instanceof KintsugiError) {
       io.err(`Error: ${error.message.slice(error.code.length + 2)}\n`);

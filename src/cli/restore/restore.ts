@@ -17,6 +17,7 @@ import { NodeWorkers, nodeClock } from '../../server/env/node-env.js';
 import { NodeDisk } from '../../server/node-disk.js';
 import { clusterOf, type Cluster } from '../../server/options/config.js';
 import { UsageError } from '../../server/options/spec.js';
+import { bumpOf } from '../ctl/bump-revision.js';
 import { FORMATS, UsageFault, type Io } from '../ctl/context.js';
 import { processIo } from '../ctl/process-io.js';
 import { goJson } from '../render/go.js';
@@ -44,16 +45,6 @@ interface Plan {
   readonly cluster: Cluster;
   readonly bump: number;
   readonly command: string;
-}
-
-/** As etcdutl: neither without the other. */
-function bumpOf({ bumpRevision, markCompacted = false }: Flags): number {
-  const bump = Number(bumpRevision ?? 0);
-  if (!/^\d+$/.test(bumpRevision ?? '0') || !Number.isSafeInteger(bump)) throw new UsageFault(`--bump-revision is a whole number, got ${JSON.stringify(bumpRevision)}`);
-  if (bump > 0 !== markCompacted) {
-    throw new UsageFault('--bump-revision above 0 needs --mark-compacted, and that needs --bump-revision: whoever watches from an older revision must be told');
-  }
-  return bump;
 }
 
 function quoted(arg: string): string {

@@ -53,6 +53,10 @@ export interface ClusterWatcher<D extends Disk> {
 export interface ClusterOptions<D extends Disk> {
   /** How many there are. Default 3. */
   readonly members?: number;
+  /** Who they are. Default: 1 and up. */
+  readonly ids?: readonly NodeId[];
+  /** Default 77. */
+  readonly clusterId?: bigint;
   /** Default: {@link SMALL_TREE}. */
   readonly settings?: TreeSettings;
   /** Default 64 KiB. */
@@ -83,7 +87,8 @@ export class Cluster<D extends Disk = MemoryDisk> {
     this.#surroundings = surroundings;
     this.#options = options;
     this.#watcher = options.watcher ?? {};
-    this.nodes = Array.from({ length: options.members ?? 3 }, (_, i) => new ClusterNode(i + 1, surroundings.newDisk()));
+    const ids = options.ids ?? Array.from({ length: options.members ?? 3 }, (_, i) => i + 1);
+    this.nodes = ids.map((id) => new ClusterNode(id, surroundings.newDisk()));
     this.#origin = this.nodes.map(({ id }) => configOf(id));
   }
 
@@ -132,7 +137,7 @@ export class Cluster<D extends Disk = MemoryDisk> {
    */
   async reopened(node: ClusterNode<D>): Promise<ClusterNode<D>> {
     const { self, joins } = await identityOnDisk(node.disk, {
-      self: node.id, clusterId: CLUSTER_ID, members: this.#origin, joins: node.joins,
+      self: node.id, clusterId: this.#clusterId, members: this.#origin, joins: node.joins,
     });
     if (self === node.id) return node;
     const next = new ClusterNode<D>(self, node.disk);
@@ -253,6 +258,10 @@ export class Cluster<D extends Disk = MemoryDisk> {
     this.failures.push(new MemberFailure(node, what, error));
   }
 
+  get #clusterId(): bigint {
+    return this.#options.clusterId ?? CLUSTER_ID;
+  }
+
   async #open(node: ClusterNode<D>, life: OneLife): Promise<void> {
     const { hub } = this;
     const over = life.over.promise;
@@ -283,7 +292,7 @@ export class Cluster<D extends Disk = MemoryDisk> {
     const { healing = QUICK_HEALING } = this.#options;
     return {
       self: node.id,
-      clusterId: CLUSTER_ID,
+      clusterId: this.#clusterId,
       autoRecover: this.#options.autoRecover ?? false,
       members: this.#origin,
       joins: node.joins,

@@ -20,6 +20,8 @@ export type ReplicaErrorCode =
   | 'LOG_MISSING'
   /** A restore was cut short: what the data directory holds is not whole. */
   | 'RESTORE_UNFINISHED'
+  /** A new cluster was being made of the data directory: it is neither the old nor the new one. */
+  | 'TAKEOVER_UNFINISHED'
   /** The cluster writes what this program is too old to read. */
   | 'CLUSTER_NEWER'
   /** This member's copy of a committed entry is damaged. */

@@ -111,6 +111,8 @@ export class DurableLog {
     const { disk, events } = env;
     const store = new SegmentStore(disk, options.dir ?? 'log', options.segmentBytes ?? DEFAULT_SEGMENT_BYTES);
     const { knownCommit = 0, flushedIndex = 0, flushedTerm = 0 } = options;
+    await disk.mkdir(store.dir);
+    await disk.syncDir('');
     const examined = await examine(disk, store, { knownCommit, flushedIndex });
     const { table, torn: tail } = examined.resolution;
     const goesOn = flushedIndex >= table.baseIndex && flushedIndex <= table.lastIndex && table.term(flushedIndex) === flushedTerm;

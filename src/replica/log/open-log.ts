@@ -38,8 +38,6 @@ export interface Examined {
 }
 
 export async function examine(disk: Disk, { dir, layout }: SegmentStore, evidence: Evidence): Promise<Examined> {
-  await disk.mkdir(dir);
-  await disk.syncDir('');
   const names = await disk.list(dir);
   const generations = names.map(generationOf).filter((generation) => generation !== undefined).sort((a, b) => a - b);
   const scans: SegmentScan[] = [];

@@ -28,6 +28,7 @@ import type { ReplicaOptions } from './options.js';
 import { refuseForgottenLog, refuseForgottenPromises } from './promises-kept.js';
 import { regainVersion } from './regain-version.js';
 import { refuseUnfinishedRestore } from './unfinished-restore.js';
+import { refuseUnfinishedTakeover } from './unfinished-takeover.js';
 import { commitOf, joins } from '../log/joins.js';
 
 /** What an opening member has from the start. */
@@ -67,6 +68,7 @@ export async function openState(parts: OpeningParts, keep: Keep): Promise<Opened
   const { options } = parts;
   const { disk } = options.env;
   await refuseUnfinishedRestore(disk);
+  await refuseUnfinishedTakeover(disk);
   const found = await readIntent(disk);
   assert(found?.stage !== 'asks', 'R5 a member that is to be re-admitted asks first');
   if (found?.stage === 'admitted') await beginAnew(options, found);

@@ -127,7 +127,8 @@ describe('options of start', () => {
     refused(['--peer-key-file=x'], '--peer-key-file needs --peer-cert-file: either both are set or neither');
     refused(['--cert-file=x', '--key-file=y'], '--cert-file is refused: TLS is not served yet');
     refused(['--auth-token=jwt'], '--auth-token is refused: authentication is not served yet');
-    refused(['--force-new-cluster'], '--force-new-cluster is refused: it would forget promises to the other members');
+    refused(['--force-new-cluster'], '--force-new-cluster is refused: it would make another cluster at every start: ' +
+      'run kintsugi recover --force-new-cluster once, and start without it');
     refused(['--discovery=http://x'], '--discovery is refused: discovery is not served; list the members with --initial-cluster');
     refused(['--proxy=on'], "--proxy is refused: etcd's v2 proxy is not served");
     refused(['--unsafe-no-fsync'], '--unsafe-no-fsync is refused: acknowledged writes would not be durable');

@@ -128,7 +128,7 @@ const other = group('Other', [
   ['experimental-compaction-batch-limit', 'int', 1000, moot(TREE), 'Revisions per compaction batch.'],
   ['experimental-watch-progress-notify-interval', 'duration', 600_000, moot('watches are not served yet'), 'Time between progress messages.'],
   ['experimental-warning-apply-duration', 'duration', 100, moot('see the metrics instead'), 'Applies slower than this are logged.'],
-  ['force-new-cluster', 'bool', false, refused('it would forget promises to the other members'), 'Start alone with this data.'],
+  ['force-new-cluster', 'bool', false, refused('it would make another cluster at every start: run kintsugi recover --force-new-cluster once, and start without it'), 'Start alone with this data.'],
   ['unsafe-no-fsync', 'bool', false, refused('acknowledged writes would not be durable'), 'Do not sync.'],
   ...['snapshot', 'v', 'vv', 'config', 'force', 'cluster-active-size', 'cluster-remove-delay', 'cluster-sync-interval',
     'max-result-buffer', 'max-retry-attempts', 'peer-heartbeat-interval', 'peer-election-timeout', 'retry-interval']

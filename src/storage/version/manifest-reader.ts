@@ -48,9 +48,12 @@ export interface ManifestContents {
   readonly damaged: boolean;
 }
 
-/** Throws StorageError MANIFEST_UNREADABLE. */
+/**
+ * Without a digest in its name any first record will do: for who has lost the hard state. Throws
+ * StorageError MANIFEST_UNREADABLE.
+ */
 export async function readManifestFile(
-  disk: Disk, path: string, name: ManifestName, scheme: EccScheme, workers: Pick<Workers, 'breathe'> = { breathe: () => undefined },
+  disk: Disk, path: string, name: Pick<ManifestName, 'generation'> & Partial<ManifestName>, scheme: EccScheme, workers: Pick<Workers, 'breathe'> = { breathe: () => undefined },
 ): Promise<ManifestContents> {
   const file = await readWhole(disk, path);
   let place: RecordPlace = { generation: name.generation, record: 0, chain: CHAIN_START };
@@ -69,7 +72,7 @@ export async function readManifestFile(
       break;
     }
     const chain = await drive(chainAfter(found.payload), workers);
-    if (place.record === 0 && chain !== name.digest) throw unreadable(path, 'its first record is not the one that hard state names');
+    if (place.record === 0 && name.digest !== undefined && chain !== name.digest) throw unreadable(path, 'its first record is not the one that hard state names');
     const at = place;
     const record = await orUnreadable(path, () => decodeRecord(found.payload, at));
     if (record.kind === 'ops') {
