@@ -1,0 +1,305 @@
+/**
+ * The cures of OPERATING.md, carried out as an operator does it, on real processes: each error is
+ * met, and what the table says is done. What other tests cure is named in {@link CURED_BY}, and the
+ * table is held against that list: a new row needs a test.
+ */
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { cpSync, existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { kintsugi, KINTSUGI_MAIN, ROOT } from '../scripts/lib/binary.js';
+import { Cluster } from '../scripts/lib/cluster.js';
+import { putPatiently } from '../scripts/lib/documents.js';
+import { ClusterNode, type NodeSpec } from '../scripts/lib/node.js';
+import { flipBit } from '../scripts/lib/tables.js';
+import { scan } from '../scripts/lib/verify.js';
+import { mustFind } from '../scripts/lib/versus/files.js';
+import { freePorts } from '../src/server/free-ports.js';
+import { kintsugiOnly, SMALL, withCluster } from './harness.js';
+
+const run = promisify(execFile);
+
+/** For each thing that a row of the table names: the file, and words of the test that cures it. */
+const HERE = 'cluster-tests/operating.test.ts';
+const CURED_BY: Readonly<Record<string, readonly [string, string]>> = {
+  LOCKED: [HERE, 'LOCKED'],
+  'cannot listen on': [HERE, 'cannot listen on'],
+  WRONG_IDENTITY: [HERE, 'WRONG_IDENTITY'],
+  'the version here is lost': ['cluster-tests/catch-up.test.ts', 'a follower whose manifest is gone takes that of a peer'],
+  MANIFEST_UNREADABLE: [HERE, 'MANIFEST_UNREADABLE'],
+  'BROKEN: the log starts at': [HERE, 'MANIFEST_UNREADABLE'],
+  'UNREADABLE: hardstate': ['cluster-tests/recover.test.ts', 'the hard state is cut short'],
+  'hardstate is missing': ['cluster-tests/recover.test.ts', 'the hard state is gone'],
+  LOG_MISSING: ['cluster-tests/recover.test.ts', 'the log is gone'],
+  EMPTIED: ['cluster-tests/recover.test.ts', 'the directory is empty'],
+  ROLLED_BACK: ['cluster-tests/recover.test.ts', 'the directory is an old copy'],
+  'log entries are damaged': ['cluster-tests/versus.test.ts', 'log-bit-3'],
+  'a damaged log entry is waited for': ['cluster-tests/versus.test.ts', 'log-zero-1-lag'],
+  'a log entry cannot be read any more': ['src/node/testing/log-rot.test.ts', 'is given to a leader by another member'],
+  'this member is new': [HERE, 'this member is new'],
+  RESTORE_UNFINISHED: [HERE, 'RESTORE_UNFINISHED'],
+  REMOVED: [HERE, 'REMOVED'],
+  NOT_ADDED: [HERE, 'NOT_ADDED'],
+  NO_MEMBER_ANSWERS: [HERE, 'NO_MEMBER_ANSWERS'],
+  JOINED_UNREADABLE: [HERE, 'JOINED_UNREADABLE'],
+  CLUSTER_NEWER: ['src/node/testing/upgrade.test.ts', 'whose program is older than the version of the cluster'],
+  'an entry waits for a newer program': ['src/node/testing/upgrade.test.ts', 'a newer program goes on'],
+  'there is no room on the disk': ['src/node/testing/full-disk.test.ts', 'comes back by itself'],
+  ENTRY_FAULTY: [HERE, 'ENTRY_FAULTY'],
+  'the log takes no entries': ['src/node/testing/log-failures.test.ts', 'goes on in a fresh segment without ending'],
+  'the log cannot be written to where it ends': ['src/node/testing/log-failures.test.ts', 'cannot open the segment where its log ends'],
+  WRITE_FAILED: ['src/replica/log/durable-log.crash.test.ts', 'where writes and syncs fail, and the log goes on in fresh segments'],
+  SYNC_FAILED: ['src/replica/log/durable-log.crash.test.ts', 'where writes and syncs fail, and the log goes on in fresh segments'],
+};
+
+/** Their cure is to start again once, to keep the member stopped, or to report. */
+const NOTHING_TO_DO = ['ENTRY_DAMAGED', 'invariant broken:'];
+/** What a row names beside the error itself: events and fields. */
+const BESIDE = ['errors', '/status', 'disk-failed', 'the log goes on in a fresh segment'];
+
+/** What the first column of the table of errors names. */
+function namedInTable(): string[] {
+  const text = readFileSync(join(ROOT, 'OPERATING.md'), 'utf8');
+  const section = /\n## Errors and what to do\n[^]*?\n\| it says .*\n\|---.*\n((?:\|.*\n)+)/.exec(text)?.[1] ?? '';
+  const first = section.split('\n').map((row) => row.split('|')[1] ?? '');
+  return first.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name as string)).filter((name) => !BESIDE.includes(name));
+}
+
+async function ctl(cluster: Cluster, ...args: string[]): Promise<string> {
+  const { stdout } = await run(process.execPath, [KINTSUGI_MAIN, 'ctl', '--endpoints', cluster.urls.join(','), ...args]);
+  return stdout;
+}
+
+/** Starts a member that must end by itself, with exit code 1, and say `what` on its last line. */
+async function refuses(node: ClusterNode, what: RegExp): Promise<void> {
+  node.start();
+  await ends(node, what);
+}
+
+async function ends(node: ClusterNode, what: RegExp): Promise<void> {
+  const deadline = Date.now() + 45_000;
+  while (node.running && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(node.running, false, `${node.name} goes on`);
+  await node.stop();
+  assert.equal(node.exitCode, 1);
+  const said = node.logTail(3).split('\n').filter((line) => line.startsWith('kintsugi: ') || line.startsWith('  try: ')).join('\n');
+  assert.match(said, what);
+}
+
+function other(node: ClusterNode, spec: Partial<NodeSpec>): ClusterNode {
+  return new ClusterNode({ ...node.spec, ...spec });
+}
+
+/** Waits until its log says so. */
+async function says(node: ClusterNode, what: RegExp): Promise<void> {
+  for (const deadline = Date.now() + 30_000; !what.test(node.logTail(40)); ) {
+    assert.ok(Date.now() < deadline, `${node.name} does not say ${String(what)}:\n${node.logTail()}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+describe('the table of errors in OPERATING.md', () => {
+  it('names a test for each cure', () => {
+    const named = namedInTable();
+    assert.ok(named.length >= 25, `${named.length} are named`);
+    for (const name of named) {
+      const key = Object.keys(CURED_BY).find((start) => name.startsWith(start));
+      if (key === undefined && NOTHING_TO_DO.some((start) => name.startsWith(start))) continue;
+      assert.ok(key !== undefined, `no test cures ${name}`);
+      const [file, words] = CURED_BY[key] as readonly [string, string];
+      assert.ok(readFileSync(join(ROOT, file), 'utf8').includes(words), `${file} has no test that says: ${words}`);
+    }
+    for (const key of Object.keys(CURED_BY)) assert.ok(named.some((name) => name.startsWith(key)), `OPERATING.md does not name ${key}`);
+  });
+
+  it('leaves nothing of it for later', () => {
+    const text = readFileSync(join(ROOT, 'OPERATING.md'), 'utf8');
+    const later = text.split('\n').filter((line) => /\*\*not there yet|: not there yet|no .* yet\b/i.test(line));
+    assert.deepEqual(later.filter((line) => !/Watch, Lease, Auth|TLS|kintsugi recover/.test(line)), []);
+  });
+});
+
+describe('an operator cures', function () {
+  this.timeout(90_000);
+  const fixture = withCluster('operating', { extraArgs: SMALL });
+  let node: ClusterNode;
+  /** Of a member that comes later: of client, peers, metrics, and one where nobody listens. */
+  let urls: string[];
+  let late: Partial<NodeSpec>;
+  /** It asks for half a minute, and does so while the other tests run. */
+  let lonely: ClusterNode;
+
+  before(async function () {
+    kintsugiOnly(this);
+    urls = (await freePorts(4)).map((port) => `http://127.0.0.1:${port}`);
+    const [clientUrl, peerUrl, metricsUrl, nobody] = urls as [string, string, string, string];
+    const { dir } = fixture.cluster;
+    const files = { dataDir: join(dir, 'late'), logFile: join(dir, 'late.log') };
+    late = { ...files, name: 'late', existing: true, clientUrl, peerUrl, advertisedPeerUrl: peerUrl, metricsUrl };
+    lonely = other(fixture.cluster.node(0), { ...late, initialCluster: `late=${peerUrl},n1=${nobody}` });
+    lonely.start();
+    await putPatiently(fixture.cluster.node(0).endpoint, 'k', Buffer.from('v'));
+    [node] = (await fixture.cluster.followers()) as [ClusterNode];
+  });
+
+  async function serves(member: ClusterNode): Promise<void> {
+    await member.waitReady(30_000);
+    assert.equal((await scan(member.endpoint, { prefix: 'k', serializable: false })).get('k')?.value.toString(), 'v');
+  }
+
+  it('LOCKED by stopping the process that has the directory', async () => {
+    const [clientUrl, metricsUrl] = (await freePorts(2)).map((port) => `http://127.0.0.1:${port}`) as [string, string];
+    const second = other(node, { clientUrl, metricsUrl, logFile: join(fixture.cluster.dir, 'second.log') });
+    await refuses(second, new RegExp(`LOCKED.*${node.pid}`));
+    await node.stop();
+    second.start();
+    await serves(second);
+    await second.stop();
+    second.endpoint.close();
+    node.start();
+    await serves(node);
+  });
+
+  it('cannot listen on a port that is taken, by giving it free', async () => {
+    await node.stop();
+    const taken = createServer().listen(Number(new URL(node.spec.clientUrl).port), '127.0.0.1');
+    await new Promise((resolve) => taken.once('listening', resolve));
+    await refuses(node, /cannot listen on/);
+    await new Promise((resolve) => taken.close(resolve));
+    node.start();
+    await serves(node);
+  });
+
+  it('WRONG_IDENTITY with the flags that it had', async () => {
+    await node.stop();
+    await refuses(other(node, { token: 'another' }), /WRONG_IDENTITY/);
+    node.start();
+    await serves(node);
+  });
+
+  it('NO_MEMBER_ANSWERS, NOT_ADDED, JOINED_UNREADABLE and REMOVED of a member that comes later', async () => {
+    const { cluster } = fixture;
+    const peerUrl = urls[1] as string;
+    await ends(lonely, /NO_MEMBER_ANSWERS/);
+    const member = other(node, { ...late, initialCluster: `late=${peerUrl},${node.spec.initialCluster}` });
+    await refuses(member, /NOT_ADDED/);
+    for (const status of await Promise.all(cluster.nodes.map((each) => each.status()))) assert.equal(status.clusterVersion, 2);
+    await ctl(cluster, 'member', 'add', 'late', `--peer-urls=${peerUrl}`, '--learner');
+    member.start();
+    await member.waitReady(30_000, true);
+
+    await member.stop();
+    const joined = join(member.spec.dataDir, 'joined');
+    cpSync(joined, `${joined}.kept`);
+    truncateSync(joined, 3);
+    await refuses(member, /JOINED_UNREADABLE/);
+    cpSync(`${joined}.kept`, joined);
+    rmSync(`${joined}.kept`);
+    member.start();
+    await member.waitReady(30_000, true);
+
+    const idOf = async (): Promise<string> => {
+      const line = (await ctl(cluster, 'member', 'list')).split('\n').find((text) => text.includes(peerUrl));
+      return line?.split(',')[0] ?? '';
+    };
+    const first = await idOf();
+    await ctl(cluster, 'member', 'remove', first);
+    await ends(member, /REMOVED/);
+    await refuses(member, /REMOVED/);
+    rmSync(member.spec.dataDir, { recursive: true });
+    await ctl(cluster, 'member', 'add', 'late', `--peer-urls=${peerUrl}`, '--learner');
+    member.start();
+    await member.waitReady(30_000, true);
+    const second = await idOf();
+    assert.notEqual(second, first);
+    await ctl(cluster, 'member', 'remove', second);
+    await ends(member, /REMOVED/);
+    member.endpoint.close();
+  });
+
+  it('RESTORE_UNFINISHED with the command that the message shows', async () => {
+    const { cluster } = fixture;
+    const [port, client, metrics] = await freePorts(3);
+    const backup = join(cluster.dir, 'backup.db');
+    await ctl(cluster, 'snapshot', 'save', backup);
+    const dataDir = join(cluster.dir, 'restored');
+    const peerUrl = `http://127.0.0.1:${port}`;
+    const flags = ['--name', 'r', '--data-dir', dataDir, '--initial-cluster', `r=${peerUrl}`, '--initial-cluster-token', 'restored'];
+    const restore = [KINTSUGI_MAIN, 'restore', backup, ...flags];
+    await run(process.execPath, restore);
+    // As it is when the machine loses its power before the last step.
+    const command = `kintsugi restore ${backup} ${flags.join(' ')}`;
+    writeFileSync(join(dataDir, 'restoring'), command);
+    const member = other(node, {
+      name: 'r', dataDir, logFile: join(cluster.dir, 'restored.log'), token: 'restored', initialCluster: `r=${peerUrl}`, peerUrl, advertisedPeerUrl: peerUrl,
+      clientUrl: `http://127.0.0.1:${client}`, metricsUrl: `http://127.0.0.1:${metrics}`,
+    });
+    await refuses(member, new RegExp(`RESTORE_UNFINISHED.*${command}`));
+    await run(process.execPath, restore);
+    assert.equal(existsSync(join(dataDir, 'restoring')), false);
+    member.start();
+    await serves(member);
+    await member.stop();
+    member.endpoint.close();
+  });
+});
+
+describe('an operator of another cluster cures', function () {
+  this.timeout(90_000);
+
+  before(function () {
+    kintsugiOnly(this);
+  });
+
+  it('this member is new, by starting the others', async () => {
+    const cluster = await Cluster.create({ binary: kintsugi(), dir: 'test-operating-new' });
+    try {
+      cluster.node(0).start();
+      await says(cluster.node(0), /this member is new: it waits/);
+      for (const node of cluster.nodes.slice(1)) node.start();
+      await Promise.all(cluster.nodes.map((node) => node.waitReady(30_000)));
+    } finally {
+      await cluster.stop('SIGKILL');
+    }
+  });
+
+  it('MANIFEST_UNREADABLE and ENTRY_FAULTY of a single member with a cold copy', async () => {
+    const cluster = await Cluster.create({ binary: kintsugi(), dir: 'test-operating-one', size: 1, extraArgs: SMALL });
+    const node = cluster.node(0);
+    try {
+      await cluster.start();
+      const value = Buffer.alloc(4096, 'x');
+      const last = randomBytes(1000);
+      const lane = async (from: number): Promise<void> => {
+        for (let n = from; n < 1000; n += 16) await putPatiently(node.endpoint, `k${n}`, value);
+      };
+      await Promise.all(Array.from({ length: 16 }, (_, i) => lane(i)));
+      // Two more: what comes after an entry proves that it was durable.
+      await putPatiently(node.endpoint, 'klast', last);
+      await putPatiently(node.endpoint, 'k0', value);
+      await node.stop();
+      const copy = join(cluster.dir, 'cold');
+      cpSync(node.spec.dataDir, copy, { recursive: true });
+      const putBack = async (): Promise<void> => {
+        rmSync(node.spec.dataDir, { recursive: true });
+        cpSync(copy, node.spec.dataDir, { recursive: true });
+        node.start();
+        await node.waitReady(30_000);
+        assert.equal((await scan(node.endpoint, { prefix: 'k', serializable: false })).size, 1001);
+        await node.stop();
+      };
+      rmSync(join(node.spec.dataDir, 'manifest'), { recursive: true });
+      await refuses(node, /MANIFEST_UNREADABLE|BROKEN: the log starts at/);
+      await putBack();
+      for (const { file, offset } of mustFind(node, 'log', 'klast', last)) flipBit(file, offset, 1);
+      await refuses(node, /ENTRY_FAULTY/);
+      await putBack();
+    } finally {
+      await cluster.stop('SIGKILL');
+    }
+  });
+});
