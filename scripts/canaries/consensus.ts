@@ -78,13 +78,6 @@ export const CONSENSUS: readonly Canary[] = [
     edits: [{ file: 'replica/replica.ts', find: '    await checkStart({', replace: '    if (term !== 0) await checkStart({' }],
   },
   {
-    name: 'vote-after-roll-back',
-    what: 'A member whose data directory is an older copy starts without asking the others, and votes again.',
-    breaks: 'R1',
-    profile: 'full',
-    edits: [{ file: 'replica/replica.ts', find: '    await checkStart({', replace: '    if (term === 0) await checkStart({' }],
-  },
-  {
     name: 'commit-old-term-by-counting',
     what: 'A leader commits an entry of an earlier term because a majority has it (Raft paper, figure 8); one entry a message makes that common.',
     breaks: 'R3',

@@ -4,7 +4,7 @@ import type { Canary, Mutant } from './canary.js';
 import { CONSENSUS } from './consensus.js';
 import { HEALING } from './healing.js';
 import { LOG } from './log.js';
-import { LOG_RECOVERY } from './log-recovery.js';
+import { LOG_RECOVERY, MUTANTS_OF_LOG_RECOVERY } from './log-recovery.js';
 import { MUTANTS_OF_HEALING } from './mutants-of-healing.js';
 import { MUTANTS_OF_REPLICA } from './mutants-of-replica.js';
 import { MUTANTS_OF_STORAGE } from './mutants-of-storage.js';
@@ -12,4 +12,4 @@ import { TABLES } from './tables.js';
 
 export const CANARIES: readonly Canary[] = [...CONSENSUS, ...LOG, ...LOG_RECOVERY, ...TABLES, ...HEALING];
 
-export const MUTANTS: readonly Mutant[] = [...MUTANTS_OF_REPLICA, ...MUTANTS_OF_STORAGE, ...MUTANTS_OF_HEALING];
+export const MUTANTS: readonly Mutant[] = [...MUTANTS_OF_LOG_RECOVERY, ...MUTANTS_OF_REPLICA, ...MUTANTS_OF_STORAGE, ...MUTANTS_OF_HEALING];

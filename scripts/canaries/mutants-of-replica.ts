@@ -118,6 +118,13 @@ export const MUTANTS_OF_REPLICA: readonly Mutant[] = [
     ],
   },
   {
+    name: 'vote-after-roll-back',
+    what: 'A member whose data directory is an older copy starts without asking the others, and votes again.',
+    breaks: 'R1',
+    killedBy: { file: 'node/testing/start-check.test.ts', title: 'R5 an older copy of a data directory is refused: others have met a later start' },
+    edits: [{ file: 'replica/replica.ts', find: '    await checkStart({', replace: '    if (term === 0) await checkStart({' }],
+  },
+  {
     name: 'hard-state-damage-adds-up',
     what: 'A start leaves damaged copies of the hard state as they are, until too few are left.',
     breaks: 'R5',
