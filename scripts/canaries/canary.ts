@@ -43,11 +43,6 @@ export interface Canary extends Planted {
   readonly profile: FaultProfile;
   /** One of them must be what finds it. Default: any check. */
   readonly expectedChecks?: readonly string[];
-  /**
-   * Why it cannot be found yet: the protection that it would break comes with a later version, or
-   * another one still covers it. It is listed and not hunted.
-   */
-  readonly knownFailure?: string;
 }
 
 export class CanaryError extends Error {

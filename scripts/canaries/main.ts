@@ -6,7 +6,7 @@
 import { availableParallelism } from 'node:os';
 import { ensureBuilt } from '../lib/ensure-built.mjs';
 import { Failure, flags, onExit, runMain, UsageError, whole } from '../lib/command.js';
-import { bad, dim, good, say, table } from '../lib/print.js';
+import { bad, good, say, table } from '../lib/print.js';
 import { CanaryError, type Canary, type Mutant, type Planted } from './canary.js';
 import { typeErrors } from './check-types.js';
 import { hunt, type Hunted } from './hunt.js';
@@ -158,19 +158,14 @@ async function tested(mutant: Mutant): Promise<Row> {
 
 const CHECK_CHARS = 80;
 
-function isKnown({ planted }: Row): boolean {
-  return 'knownFailure' in planted && planted.knownFailure !== undefined;
-}
-
 function print(rows: readonly Row[]): void {
   const cells = rows.map((row) => [
     row.planted.name, row.planted.breaks, 'profile' in row.planted ? row.planted.profile : 'test', row.seed === undefined ? '-' : String(row.seed), row.check,
-    row.seconds === undefined ? '-' : row.seconds.toFixed(1), row.ok ? good('found') : isKnown(row) ? dim('known') : bad('NOT FOUND'),
+    row.seconds === undefined ? '-' : row.seconds.toFixed(1), row.ok ? good('found') : bad('NOT FOUND'),
   ]);
   console.log(table(['canary', 'breaks', 'profile', 'seed', 'check or test that found it', 'seconds', ''], cells));
   const found = rows.filter((row) => row.ok).length;
-  const known = rows.filter((row) => !row.ok && isKnown(row)).length;
-  console.log(`${found} of ${rows.length - known} found${known > 0 ? `, ${known} more are known not to be found yet` : ''}`);
+  console.log(`${found} of ${rows.length} found`);
 }
 
 async function replayAll({ canaries, mutants }: Chosen, jobs: number): Promise<number> {
@@ -178,16 +173,15 @@ async function replayAll({ canaries, mutants }: Chosen, jobs: number): Promise<n
     ({ planted, seed: undefined, check: why.split('\n')[0] ?? '', seconds: undefined, ok: false });
   const rows = [...(canaries.length === 0 ? [] : await replay(canaries, jobs, nothing)), ...(await each(mutants, jobs, tested, nothing))];
   print(rows);
-  return rows.every((row) => row.ok || isKnown(row)) ? 0 : 1;
+  return rows.every((row) => row.ok) ? 0 : 1;
 }
 
 async function replay(canaries: readonly Canary[], jobs: number, nothing: (canary: Canary, why: string) => Row): Promise<Row[]> {
   const state = new State(CANARIES);
   const slots = new Slots(jobs);
-  const distOf = makeAll(canaries.filter(({ knownFailure }) => knownFailure === undefined));
+  const distOf = makeAll(canaries);
   return withRuns(makeSound(), slots, jobs, (sound) => each(canaries, jobs, async (canary) => {
     const seed = values.seed === undefined ? state.of(canary.name)?.foundAtSeed : whole(values.seed, 'seed', 0);
-    if (canary.knownFailure !== undefined) return nothing(canary, canary.knownFailure);
     if (seed !== undefined && seed !== null) return again(canary, seed, distOf(canary), slots, sound);
     const tried = state.of(canary.name)?.seedsTried ?? 0;
     return nothing(canary, tried === 0 ? 'not hunted yet' : `not in ${tried} seeds`);
@@ -210,9 +204,8 @@ async function huntAll(canaries: readonly Canary[], jobs: number): Promise<numbe
   const state = new State(CANARIES);
   const build = buildDigest();
   const slots = new Slots(jobs);
-  const wanted = canaries.filter(({ knownFailure }) => knownFailure === undefined);
-  const distOf = makeAll(wanted);
-  const hunts = await withRuns(makeSound(), slots, jobs, (sound) => each<Canary, Hunted>(wanted, jobs, async (canary) =>
+  const distOf = makeAll(canaries);
+  const hunts = await withRuns(makeSound(), slots, jobs, (sound) => each<Canary, Hunted>(canaries, jobs, async (canary) =>
     withRuns(distOf(canary), slots, jobs, async (mutant) => {
       if (await known(canary, state, build, mutant, sound)) {
         say(`${canary.name}: known from seed ${state.of(canary.name)?.foundAtSeed}`);
