@@ -156,20 +156,6 @@ export const HEALING: readonly Canary[] = [
     ],
   },
   {
-    name: 'hints-not-resent',
-    what: 'A hint is sent once to each leader: if the message is lost, this one never hears of it.',
-    breaks: 'H2',
-    profile: 'table',
-    expectedChecks: ['hints reach the leader', 'a healed cluster comes to rest'],
-    edits: [
-      {
-        file: 'healing/hints/hint-forwarder.ts',
-        find: '    this.#schedule(round.again ? GATHER_MS : this.#resendMs);',
-        replace: '    if (round.again || this.#resendMs < GATHER_MS) this.#schedule(GATHER_MS);',
-      },
-    ],
-  },
-  {
     name: 'hints-not-durable',
     what: 'A hint is kept in memory alone: a restart of its node forgets the fault.',
     breaks: 'H2',
@@ -239,20 +225,6 @@ export const HEALING: readonly Canary[] = [
         replace: `  if (layout.codec.erasures >= 0) return { kind: 'unreadable', why: 'not corrected' };
   const { codec, shardBytes, shards } = layout;
 `,
-      },
-    ],
-  },
-  {
-    name: 'corrected-reads-leave-no-hint',
-    what: 'Rot that a read met and parity corrected is forgotten: only a scrub would find it again.',
-    breaks: 'H1',
-    profile: 'table',
-    expectedChecks: ['a corrected read of rot leaves a hint'],
-    edits: [
-      {
-        file: 'healing/detect/fault-notes.ts',
-        find: "    if (!hints.covers(meta, 'corrected', region.offset)) this.#leave({ meta, region, read: 'corrected' });\n",
-        replace: '',
       },
     ],
   },

@@ -17,6 +17,32 @@ export const MUTANTS_OF_HEALING: readonly Mutant[] = [
     ],
   },
   {
+    name: 'hints-not-resent',
+    what: 'A hint is sent once to each leader: if the message is lost, this one never hears of it.',
+    breaks: 'H2',
+    killedBy: { file: 'healing/hints-of-nodes.test.ts', title: 'H2 lost calls, lost answers and a leader that dies lose no hint' },
+    edits: [
+      {
+        file: 'healing/hints/hint-forwarder.ts',
+        find: '    this.#schedule(round.again ? GATHER_MS : this.#resendMs);',
+        replace: '    if (round.again || this.#resendMs < GATHER_MS) this.#schedule(GATHER_MS);',
+      },
+    ],
+  },
+  {
+    name: 'corrected-reads-leave-no-hint',
+    what: 'Rot that a read met and parity corrected is forgotten: only a scrub would find it again.',
+    breaks: 'H1',
+    killedBy: { file: 'healing/healing.test.ts', title: 'H1 H2 H3 a corrected read on a follower leads to a heal: rewritten there, relinked on the others' },
+    edits: [
+      {
+        file: 'healing/detect/fault-notes.ts',
+        find: "    if (!hints.covers(meta, 'corrected', region.offset)) this.#leave({ meta, region, read: 'corrected' });\n",
+        replace: '',
+      },
+    ],
+  },
+  {
     name: 'start-forgets-the-damaged',
     what: 'Faults that reads met before healing began are never looked at.',
     breaks: 'H1',
