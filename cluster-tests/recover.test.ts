@@ -44,7 +44,7 @@ describe('members that lost what they have promised, as real processes', functio
   async function refused(node: ClusterNode, code: string): Promise<readonly string[]> {
     node.start();
     await until(`${node.name} to end with ${code}`, () => node.exitCode !== null);
-    const tail = node.logTail();
+    const tail = node.logTail(1);
     assert.match(tail, new RegExp(`^kintsugi: ${code}`, 'm'));
     const command = /kintsugi recover( --\S+( DIR)?)+/.exec(tail)?.[0] ?? assert.fail(tail);
     return command.replace(/,$/, '').split(' ').slice(1).map((word) => (word === 'DIR' ? node.spec.dataDir : word.replace(/,$/, '')));

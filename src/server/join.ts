@@ -32,10 +32,26 @@ export async function identityOf(config: NodeConfig, disk: Disk): Promise<Identi
   const intent = await readIntent(disk);
   if (intent?.stage === 'asks') return askingIdentity(config, disk, flags, intent);
   const known = await identityOnDisk(disk, flags);
-  if (known !== flags || !config.existing || disk.sizeOf('hardstate') !== undefined) return known;
-  const joined = await ask(config);
+  if (known !== flags || disk.sizeOf('hardstate') !== undefined) return known;
+  const joined = config.existing ? await ask(config) : await followed(config);
+  if (joined === undefined) return flags;
   await writeJoined(disk, joined);
   return joinedIdentity(joined, config.name);
+}
+
+/**
+ * With an empty directory: who the member is now that its flags describe, if it was re-admitted
+ * since they were written. Undefined: it was not, as far as anybody says.
+ */
+async function followed(config: NodeConfig): Promise<Joined | undefined> {
+  const own = config.members.find(({ id }) => id === config.memberId)?.peerUrls ?? [];
+  const others = config.members.filter(({ id }) => id !== config.memberId).flatMap(({ peerUrls }) => peerUrls);
+  for (const answer of await Promise.all(others.map((url) => describe(url)))) {
+    if (typeof answer === 'string' || answer.clusterId !== config.clusterId || !answer.members.removed.includes(config.memberId)) continue;
+    const self = whoWas(answer.members, { shown: [], place: { name: config.name, peerUrls: own } });
+    if (self !== 0) return { self, description: answer };
+  }
+  return undefined;
 }
 
 /**

@@ -19,7 +19,7 @@ export function showEvidence(evidence: Evidence): string[] {
   if (joined === 'unreadable') lines.push('joined: cannot be read');
   else if (joined !== undefined) lines.push(`joined: member ${formatId(joined.self)} of cluster ${joined.description.clusterId.toString(16)}`);
   lines.push(`log: ${segments} segments`, `manifest: ${manifests} files`, `tables: ${tables}, ${formatBytes(tableBytes)}`);
-  if (refused !== undefined) lines.push(`last start: ${refused}`);
+  if (refused !== undefined) lines.push(`last start: as member ${formatId(refused.self)}, ended with ${refused.why}`);
   return lines;
 }
 

@@ -8,15 +8,8 @@ import { assert } from '../../base/assert.js';
 import type { Disk } from '../../base/disk.js';
 import type { Random } from '../../base/env.js';
 import { formatId, type NodeId } from '../../base/ids.js';
-import { isNew, shownBy, whatIsWrong, type Evidence } from './evidence.js';
+import { isNew, shownBy, whatIsWrong, type Claimed, type Evidence } from './evidence.js';
 import { RecoverError, writeIntent, type RecoverIntent } from './intent.js';
-
-/** What is known of the member besides its directory. */
-export interface Claimed {
-  readonly self: NodeId;
-  /** 0: not known. */
-  readonly clusterId: bigint;
-}
 
 export interface RecoverRequest {
   readonly evidence: Evidence;
@@ -30,7 +23,9 @@ export interface RecoverRequest {
  * What is to be done: the intent that goes on if there is one, or a new one. Throws RecoverError.
  * Nothing is written.
  */
-export function planRecovery({ evidence, claimed, emptied }: RecoverRequest, random: Random): RecoverIntent {
+export function planRecovery(request: RecoverRequest, random: Random): RecoverIntent {
+  const { evidence, emptied } = request;
+  const claimed = request.claimed ?? evidence.refused;
   const { intent } = evidence;
   const why = whatIsWrong(evidence) ?? (isNew(evidence) && emptied ? 'EMPTIED: the operator says so' : undefined);
   if (intent !== undefined && intent !== 'unreadable' && (intent.stage !== 'begun' || why === undefined)) return intent;

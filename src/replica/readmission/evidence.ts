@@ -14,19 +14,31 @@ import { readJoined, type Joined } from '../state/joined.js';
 import { readIntent, RecoverError, type RecoverIntent } from './intent.js';
 
 /**
- * What the last start ended in, where that cannot be seen from the files alone: others had to tell
- * it.
+ * What the last start ended with, and as whom: that is not always to be seen from the other files,
+ * because others had to tell it, or because the file is gone that says who the member is.
  */
-export const REFUSED_FILE = 'refused';
+const REFUSED_FILE = 'refused';
 const MAX_REFUSED_BYTES = 4096;
+const TOLD_BY_OTHERS = /^(EMPTIED|ROLLED_BACK)/;
+
+export interface Refused extends Claimed {
+  /** Code and words. */
+  readonly why: string;
+}
+
+/** Who a member is as its flags say it. */
+export interface Claimed {
+  readonly self: NodeId;
+  /** 0: not known. */
+  readonly clusterId: bigint;
+}
 
 export interface Evidence {
   /** Undefined: the file is not there. */
   readonly hardState: HardStateView | undefined;
   readonly joined: Joined | 'unreadable' | undefined;
   readonly intent: RecoverIntent | 'unreadable' | undefined;
-  /** Why the last start was refused by what others remember: code and words. */
-  readonly refused: string | undefined;
+  readonly refused: Refused | undefined;
   /** Files. */
   readonly segments: number;
   readonly manifests: number;
@@ -67,7 +79,7 @@ export function isNew(evidence: Evidence): boolean {
 /** Why this directory cannot be started with; undefined: nothing of that can be seen here. */
 export function whatIsWrong(evidence: Evidence): string | undefined {
   const { hardState, joined, intent, refused, segments, manifests } = evidence;
-  if (refused !== undefined) return `its last start ended with ${refused}`;
+  if (refused !== undefined && TOLD_BY_OTHERS.test(refused.why)) return `its last start ended with ${refused.why}`;
   if (joined === 'unreadable') return 'JOINED_UNREADABLE: the file that says who it is cannot be read';
   if (intent === 'unreadable') return 'INTENT_UNREADABLE: it was to be re-admitted before, and the file that says so cannot be read';
   if (hardState === undefined) {
@@ -107,9 +119,10 @@ export function shownBy({ hardState, joined, intent }: Evidence): Shown {
   return { clusterId: [...clusters][0] ?? 0n, ids };
 }
 
-/** Others told that this directory is not what this member's promises were made with. */
-export function markRefused(disk: Disk, error: unknown): Promise<void> {
-  return replaceFile(disk, REFUSED_FILE, utf8(messageOf(error).slice(0, MAX_REFUSED_BYTES)), { unlinkFirst: true });
+/** Durable when it resolves. */
+export function markRefused(disk: Disk, { self, clusterId }: Claimed, error: unknown): Promise<void> {
+  const text = `${self.toString(16)} ${clusterId.toString(16)}\n${messageOf(error)}`;
+  return replaceFile(disk, REFUSED_FILE, utf8(text.slice(0, MAX_REFUSED_BYTES)), { unlinkFirst: true });
 }
 
 /** The others have nothing against it any more. */
@@ -119,14 +132,17 @@ export async function unmarkRefused(disk: Disk): Promise<void> {
   await disk.syncDir('.');
 }
 
-async function readRefused(disk: Disk): Promise<string | undefined> {
+/** What is no such file counts as none: it helps, and decides nothing. */
+async function readRefused(disk: Disk): Promise<Refused | undefined> {
   const size = disk.sizeOf(REFUSED_FILE);
   if (size === undefined) return undefined;
   const file = await disk.open(REFUSED_FILE, 'read');
   try {
     const bytes = new Uint8Array(Math.min(size, MAX_REFUSED_BYTES));
     await file.read(bytes, 0);
-    return fromUtf8(bytes);
+    const [, self, clusterId, why = ''] = /^([0-9a-f]{1,14}) ([0-9a-f]{1,16})\n(.*)$/s.exec(fromUtf8(bytes)) ?? [];
+    if (self === undefined || clusterId === undefined) return undefined;
+    return { self: Number.parseInt(self, 16), clusterId: BigInt(`0x${clusterId}`), why };
   } finally {
     file.close();
   }

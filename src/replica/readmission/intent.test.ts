@@ -59,7 +59,7 @@ describe('the intent to be re-admitted', () => {
     await segment();
     await assert.rejects(plan(), { code: 'HEALTHY' });
     await assert.rejects(plan({ emptied: true }), { code: 'HEALTHY' });
-    await markRefused(disk, new Error('ROLLED_BACK: an old copy'));
+    await markRefused(disk, { self: 3, clusterId: 77n }, new Error('ROLLED_BACK: an old copy'));
     assert.match((await plan()).why, /ROLLED_BACK/);
   });
 
@@ -73,6 +73,10 @@ describe('the intent to be re-admitted', () => {
     await damage('hardstate', 18 * SLOT_BYTES);
     await assert.rejects(plan(), { code: 'UNKNOWN_MEMBER' });
     assert.equal((await plan({ claimed: { self: 3, clusterId: 77n } })).byName, true);
+    // The start that was refused knew.
+    await markRefused(disk, { self: 3, clusterId: 77n }, new Error('UNREADABLE: all of it'));
+    const told = await plan();
+    assert.deepEqual([told.byName, told.clusterId], [true, 77n]);
   });
 
   it('R5 an intent keeps its new id however often it is begun, and a member that loses its promises again gets another', async () => {

@@ -28,8 +28,7 @@ export async function afterRefusal(options: Pick<ReplicaOptions, 'env' | 'self' 
   if (!isCuredByReadmission(error)) return error;
   const { env, self, clusterId, autoRecover } = options;
   try {
-    // The others have told it: in the files it cannot be seen.
-    if (codeOf(error) === 'EMPTIED' || codeOf(error) === 'ROLLED_BACK') await markRefused(env.disk, error);
+    await markRefused(env.disk, { self, clusterId }, error);
     if (autoRecover !== true) return error;
     const intent = planRecovery({ evidence: await findEvidence(env.disk), claimed: { self, clusterId }, emptied: true }, env.random);
     if (intent.stage === 'asks') await beginRecovery(env.disk, intent);
