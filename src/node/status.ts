@@ -12,6 +12,7 @@ export type HealingStatus = Pick<Healing, 'hints' | 'counters' | 'scrubStatus'>;
 export function nodeStatus(replica: Replica, healing: HealingStatus): NodeStatus {
   const { options, membership, driver, progress, tree, log, kv, applier, receiver, sender, fetcher } = replica;
   const { node } = driver;
+  const { pending } = replica.readmissions;
   const tables = tree.materialized.levels.flatMap((level, number) =>
     level.map((table) => ({ id: table.id, level: number, bytes: table.bytes, digest: table.fileDigest, birth: table.birth })),
   );
@@ -50,6 +51,7 @@ export function nodeStatus(replica: Replica, healing: HealingStatus): NodeStatus
     snapshots: { ...receiver.totals, sent: sender.sent, ...(receiver.receiving ? { receiving: receiver.receiving } : {}) },
     fetchedTableBytes: fetcher.fetchedBytes,
     dbBytes: tables.reduce((sum, table) => sum + table.bytes, 0) + tree.memtableBytes + tree.sealedBytes,
+    ...(pending === undefined ? {} : { readmission: { memberId: pending.id, replaces: pending.replaces, past: pending.past } }),
     errors,
     members: memberInfos(replica),
   };

@@ -73,6 +73,8 @@ export interface NodeStatus {
   /** Table bytes fetched from peers for any reason (snapshot, owed tables, repair) since start. */
   readonly fetchedTableBytes: number;
   readonly dbBytes: number;
+  /** This member was re-admitted, and has not yet the vote of whose place it takes (0: none). */
+  readonly readmission?: { readonly memberId: NodeId; readonly replaces: NodeId; readonly past: LogIndex };
   readonly errors: readonly string[];
   readonly members: readonly MemberInfo[];
 }
