@@ -5,6 +5,7 @@
  */
 
 import { messageOf } from '../base/errors.js';
+import { NEWEST_VERSION } from '../replica/base/protocol.js';
 import { Checks } from './checks/checks.js';
 import { DamageOracle } from './oracle/damage-oracle.js';
 import { isPowerOff, SimCluster } from './cluster/sim-cluster.js';
@@ -18,6 +19,7 @@ import { cutOffLoneCopy } from './faults/strike-lone-copy.js';
 import { strikeDisk } from './faults/strike-disk.js';
 import { strikeProcess } from './faults/strike-process.js';
 import { SimNetwork } from './network/sim-network.js';
+import { Operator } from './operator/operator.js';
 import { calm, strikeNetwork } from './network/strike.js';
 import { PATHS } from './model/paths.js';
 import type { SimOptions, SimResult, Violation, ViolationKind } from './model/result.js';
@@ -62,10 +64,11 @@ class Run {
   readonly oracle: DamageOracle;
   readonly checks: Checks;
   readonly workload: Workload;
+  readonly operator: Operator;
   readonly witness = new LogWitness();
   readonly plan: readonly FaultAction[];
   readonly #pump: Pump;
-  readonly #struck = { network: 0, process: 0 };
+  readonly #struck = { network: 0, process: 0, members: 0 };
 
   constructor(options: SimOptions, shell: SimShell) {
     this.options = options;
@@ -74,7 +77,8 @@ class Run {
       seed: options.seed, trace: new Trace(shell.onRow), onThrow: (process, error) => this.cluster.threw(process, error),
     });
     this.world = world;
-    const settings = runSettings(world);
+    const drawn = runSettings(world);
+    const settings = options.profile === 'members' ? { ...drawn, newestVersion: NEWEST_VERSION } : drawn;
     this.settings = settings;
     const { coverage } = this;
     this.network = new SimNetwork(world, Array.from({ length: settings.nodes }, (_, i) => i + 1), coverage);
@@ -90,6 +94,8 @@ class Run {
     const dataLoss = (record: OpRecord, error: unknown): void => this.#dataLoss(record, error);
     this.workload = new Workload({ world, settings, nodes, links, coverage, report, dataLoss });
     this.plan = planFaults(world, options.profile, settings);
+    const untilUs = Math.min(settings.faultsUntilUs, options.faultsUntilUs ?? Infinity);
+    this.operator = new Operator({ world, cluster: this.cluster, network: this.network, oracle: this.oracle, coverage, settings, untilUs });
     this.network.onFrame = (from, to, frame) => this.checks.onFrame(from, to, frame);
     this.cluster.watch({
       onEvent: (node, event) => this.checks.onEvent(node, event),
@@ -149,7 +155,6 @@ class Run {
     const untilUs = Math.min(settings.faultsUntilUs, options.faultsUntilUs ?? Infinity);
     const { nodes } = cluster;
     const { profile } = options;
-    const ids = nodes.map(({ id }) => id);
     const disks = openDiskContext({ world, nodes, profile, settings, untilUs, oracle, coverage });
     for (const action of plan) {
       if (action.atUs >= untilUs || only?.has(action.id) === false) continue;
@@ -169,7 +174,10 @@ class Run {
             if (action.kind === 'flipped-entry' && profile === 'table') {
               flipInMemory({ world, nodes, coverage, untilUs }, world.stream(`memory ${action.id}`));
             }
-            return strikeNetwork({ world, network, nodes: ids, clients: settings.clients, coverage }, action);
+            return strikeNetwork({ world, network, nodes: this.#places(), clients: settings.clients, coverage }, action);
+          case 'member':
+            this.#struck.members++;
+            return this.operator.begin(action);
           case 'process': {
             const forgets = (node: SimNode, what: 'wipe' | 'roll-back'): void => this.oracle.noteFault(node.id, what);
             const mayForget = (node: SimNode): boolean => mayDoom(disks, node);
@@ -181,6 +189,12 @@ class Run {
         }
       });
     }
+  }
+
+  /** Where faults of the network strike: among the members, if there are several. */
+  #places(): readonly number[] {
+    const { members, nodes } = this.cluster;
+    return (members.length > 1 ? members : nodes).map(({ id }) => id);
   }
 
   #hears(node: SimNode): boolean {
@@ -206,7 +220,7 @@ class Run {
    * they are done.
    */
   async #comeToRest(): Promise<void> {
-    const { world, cluster, workload, checks } = this;
+    const { world, cluster, workload, checks, operator } = this;
     calm(this.network);
     for (const { disk, id } of cluster.nodes) {
       disk.disarm();
@@ -217,12 +231,14 @@ class Run {
     await this.#until(world.nowUs + REST_US, () => workload.done);
     workload.stop();
     const deadline = world.nowUs + REST_US;
-    await this.#until(deadline, () => this.#standing().length > 0 && this.#standing().every((node) => node.state === 'up'));
+    const areUp = (): boolean => this.#standing().length > 0 && this.#standing().every((node) => node.state === 'up');
+    await this.#until(deadline, () => operator.tasks.length === 0 && areUp());
     await this.#scrubAll(deadline);
     let left: string[];
     do {
       await this.#until(world.nowUs + REST_POLL_US);
-      left = [...checks.atRest(), ...(workload.idle ? [] : ['clients wait for answers'])];
+      left = [...checks.atRest(), ...operator.tasks.map((task) => `an operator is not done with ${task}`)];
+      if (!workload.idle) left.push('clients wait for answers');
     } while (left.length > 0 && world.nowUs < deadline && !this.failed);
     if (left.length > 0) this.report('liveness', 'a healed cluster comes to rest', left.join('; '));
   }
@@ -252,7 +268,7 @@ class Run {
    */
   #enoughAreLeft(): void {
     const { fenced, nodes } = this.cluster;
-    const most = this.options.profile === 'table' ? 0 : Math.floor((nodes.length - 1) / 2);
+    const most = this.options.profile === 'table' ? 0 : Math.floor((this.cluster.members.length - 1) / 2);
     if (fenced.length <= most) return;
     const who = fenced.map(({ node, code, excuse }) => `node ${node} by ${code} (${excuse})`).join(', ');
     this.report('liveness', 'no more nodes stop for good than may', `${who}: at most ${most} of ${nodes.length} may`);
@@ -263,12 +279,17 @@ class Run {
     for (const node of this.cluster.nodes) {
       if (node.state !== 'up') continue;
       open++;
-      const excused = (code: string): boolean => code === 'DATA_LOSS' && this.oracle.verdict.lostBlock() !== undefined;
+      const excused = (code: string): boolean =>
+        (code === 'DATA_LOSS' && this.oracle.verdict.lostBlock() !== undefined) || (code === 'LEARNER' && this.#isLearner(node));
       void this.workload.finalReads(node, excused).then(() => open--);
     }
     await this.#until(this.world.nowUs + READ_BACK_US, () => open === 0);
     if (open === 0 || this.failed) return;
     this.report('liveness', 'everything can be read back', `${open} nodes did not answer every read in ${READ_BACK_US / SECOND_US} s`);
+  }
+
+  #isLearner({ member }: SimNode): boolean {
+    return this.oracle.roster.members?.confState.learners.includes(member) === true;
   }
 
   /** The error names the block; where it does not, any block that is gone everywhere will do. */

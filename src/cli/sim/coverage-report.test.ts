@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { DISK_FAULTS, NETWORK_FAULTS, PROCESS_FAULTS, STRUCTURES } from '../../sim/model/fault.js';
+import { DISK_FAULTS, MEMBER_FAULTS, NETWORK_FAULTS, PROCESS_FAULTS, STRUCTURES } from '../../sim/model/fault.js';
 import { PATHS } from '../../sim/model/paths.js';
 import { coverageReport, coverageText } from './coverage-report.js';
 
 function full(): Map<string, number> {
   const counts = new Map<string, number>();
   for (const fault of DISK_FAULTS) for (const structure of STRUCTURES) counts.set(`fault ${fault} ${structure}`, 7);
-  for (const fault of [...NETWORK_FAULTS, ...PROCESS_FAULTS]) counts.set(`fault ${fault}`, 3);
+  for (const fault of [...NETWORK_FAULTS, ...PROCESS_FAULTS, ...MEMBER_FAULTS]) counts.set(`fault ${fault}`, 3);
   for (const path of Object.values(PATHS)) counts.set(path, 1);
   return counts;
 }
@@ -17,12 +17,13 @@ describe('the coverage report', () => {
     assert.deepEqual([report.empty, report.contradicted], [[], []]);
   });
 
-  it('a cell, a network fault and a process fault that never struck are named', () => {
+  it('a cell, a network fault, a process fault and a change of the members that never struck are named', () => {
     const counts = full();
     counts.delete('fault bit-flip log-record');
     counts.set('fault bridge', 0);
     counts.delete('fault wipe');
-    assert.deepEqual([...coverageReport(counts, []).empty].sort(), ['bit-flip x log-record', 'bridge', 'wipe']);
+    counts.delete('fault replace-dead');
+    assert.deepEqual([...coverageReport(counts, []).empty].sort(), ['bit-flip x log-record', 'bridge', 'replace-dead', 'wipe']);
   });
 
   it('a path through the store that no run went is named', () => {

@@ -5,7 +5,7 @@
  */
 
 import type { KintsugiEvent } from '../../base/events.js';
-import { DISK_FAULTS, NETWORK_FAULTS, PROCESS_FAULTS, STRUCTURES, type DiskFault, type Structure } from '../../sim/model/fault.js';
+import { DISK_FAULTS, MEMBER_FAULTS, NETWORK_FAULTS, PROCESS_FAULTS, STRUCTURES, type DiskFault, type Structure } from '../../sim/model/fault.js';
 import { PATHS } from '../../sim/model/paths.js';
 import { plainTable } from '../render/table.js';
 
@@ -26,6 +26,7 @@ export interface CoverageReport {
   readonly matrix: Readonly<Record<string, Readonly<Record<string, number | null>>>>;
   readonly network: Readonly<Record<string, number>>;
   readonly process: Readonly<Record<string, number>>;
+  readonly members: Readonly<Record<string, number>>;
   /** Counts that are no faults, by name. */
   readonly branches: Readonly<Record<string, number>>;
   /** Events of the store that no run saw. */
@@ -65,7 +66,7 @@ export function coverageReport(counts: ReadonlyMap<string, number>, impossible: 
     return [kind, n];
   }));
   return {
-    network: plain(NETWORK_FAULTS), process: plain(PROCESS_FAULTS), empty, contradicted, matrix,
+    network: plain(NETWORK_FAULTS), process: plain(PROCESS_FAULTS), members: plain(MEMBER_FAULTS), empty, contradicted, matrix,
     branches: Object.fromEntries([...counts].filter(([name]) => !name.startsWith('fault ')).sort(([a], [b]) => (a < b ? -1 : 1))),
     silentEvents: Object.keys(EVENTS).filter((type) => !counts.has(`event ${type}`)),
   };
@@ -106,6 +107,7 @@ export function coverageText(report: CoverageReport, impossible: readonly Imposs
     `Disk faults by what they struck (- cannot be, !! never struck)\n\n${matrixText(report)}`,
     `Network faults\n\n${counted(report.network)}`,
     `Process faults\n\n${counted(report.process)}`,
+    `Changes of the members\n\n${counted(report.members)}`,
     ...[...groups].map(([group, rows]) => `Branches: ${group}\n\n${plainTable(['what', 'times'], rows, '  ')}`),
   ];
   if (report.silentEvents.length > 0) parts.push(`Events that no run saw: ${report.silentEvents.join(', ')}\n`);

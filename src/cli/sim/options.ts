@@ -1,6 +1,6 @@
 /** The words of the command line: seeds, action ids, profiles, seconds. */
 
-import type { FaultProfile } from '../../sim/model/fault.js';
+import { PROFILES, type FaultProfile } from '../../sim/model/fault.js';
 
 /** The command line makes no sense: exit code 2. */
 export class UsageFault extends Error {
@@ -37,8 +37,9 @@ export function parseIds(text: string): readonly number[] {
 }
 
 export function parseProfile(text: string): FaultProfile {
-  if (text !== 'table' && text !== 'full') throw new UsageFault(`--profile is table or full, got ${JSON.stringify(text)}`);
-  return text;
+  const profile = PROFILES.find((each) => each === text);
+  if (profile === undefined) throw new UsageFault(`--profile is table, full or members, got ${JSON.stringify(text)}`);
+  return profile;
 }
 
 /** Seconds with up to six decimals, in microseconds. */

@@ -43,7 +43,7 @@ export function brokenResult(options: SimOptions, check: string, message: string
   const violation: Violation = { kind: 'crash', check, message, atUs: 0, node: 0 };
   return {
     seed: options.seed, profile: options.profile, passed: false, violations: [violation], nodes: 0, simSeconds: 0,
-    operations: { acknowledged: 0, unknown: 0, refused: 0 }, faults: { disk: 0, network: 0, process: 0 },
+    operations: { acknowledged: 0, unknown: 0, refused: 0 }, faults: { disk: 0, network: 0, process: 0, members: 0 },
     plan: [], events: 0, digest: '', coverage: {}, fenced: [],
   };
 }

@@ -78,7 +78,7 @@ describe('kintsugi sim', function () {
 
   it('wrong usage is code 2 and names what is wrong', async () => {
     for (const [line, about] of [
-      ['', /--help/], ['--seed x', /whole number/], ['--seed 1 --seeds 1..2', /one of/], ['--seeds 2..1', /empty/], ['--seed 1 --profile half', /table or full/],
+      ['', /--help/], ['--seed x', /whole number/], ['--seed 1 --seeds 1..2', /one of/], ['--seeds 2..1', /empty/], ['--seed 1 --profile half', /table, full or members/],
       ['--seed 1 --sed 2', /unknown option/], ['--seeds 1..2 --tape', /means nothing/], ['--seed 1 --tape --json', /--tape FILE/], ['--seed 1 extra', /too many arguments/],
       ['--regressions /nowhere', /no list of regressions/], ['--seed 1 --tape /nowhere/at/all', /--tape/], ['--seed 1 --coverage', /means nothing/],
       ['--seed 20 --limit 3000000', /at most 2147483/], ['--seed 20 --only 0,99999', /--only 99999: the plan of seed 20/],

@@ -45,14 +45,15 @@ Examples:
   kintsugi sim --regressions FILE                seeds that once found a bug
 
 Profiles: table (default): all that the store must survive without fetching its log from peers. full: also damage to log and
-hard state after which a node may stop with its typed error; every safety check stays on. See SIMULATOR.md.`;
+hard state after which a node may stop with its typed error, and changes of the members; every safety check stays on. members:
+as full, and members come and go all the time. See SIMULATOR.md.`;
 
 function build(io: Io): Command {
   const program = new Command('kintsugi sim').description('run a whole cluster under faults in virtual time; the same seed is the same run');
   program
     .option('--seed <n>', 'one seed')
     .option('--seeds <range>', 'many: A..B, both included, or a list such as 7,9,20..30')
-    .option('--profile <name>', 'table or full (default table; with --coverage both)')
+    .option('--profile <name>', 'table, full or members (default table; with --coverage table and full)')
     .option('--twice', 'run each seed twice and compare the traces')
     .option('--tape [file]', 'print what happens, or write it to a file (one seed)')
     .option('--only <ids>', 'only these faults of the plan, such as 3,7,9, or none (one seed)')

@@ -38,7 +38,7 @@ export class Summary {
   #leastSimSeconds = Infinity;
   #leastOperations = Infinity;
   #operations = { acknowledged: 0, unknown: 0, refused: 0 };
-  #faults = { disk: 0, network: 0, process: 0 };
+  #faults = { disk: 0, network: 0, process: 0, members: 0 };
   #events = 0;
   /** Seeds in which it happened. */
   readonly #reached = new Map<string, number>();
@@ -71,7 +71,7 @@ export class Summary {
       unknown: this.#operations.unknown + unknown,
       refused: this.#operations.refused + refused,
     };
-    for (const name of ['disk', 'network', 'process'] as const) this.#faults[name] += result.faults[name];
+    for (const name of ['disk', 'network', 'process', 'members'] as const) this.#faults[name] += result.faults[name];
     if (result.fenced.length > 0) this.#fencedSeeds++;
     for (const { code } of result.fenced) this.#fenced.set(code, (this.#fenced.get(code) ?? 0) + 1);
     for (const [name, n] of Object.entries(result.coverage)) this.coverage.set(name, (this.coverage.get(name) ?? 0) + n);
@@ -96,7 +96,10 @@ export class Summary {
       wallSeconds: round(wallMs / 1000, 3),
       cpuSecondsOfASeed: mean(this.#cpuMs / 1000),
       operations: { ...this.#operations, leastOfASeed: this.#runs === 0 ? 0 : this.#leastOperations },
-      faults: { disk: mean(this.#faults.disk), network: mean(this.#faults.network), process: mean(this.#faults.process) },
+      faults: {
+        disk: mean(this.#faults.disk), network: mean(this.#faults.network), process: mean(this.#faults.process),
+        members: mean(this.#faults.members),
+      },
       leastSimSeconds: this.#runs === 0 ? 0 : this.#leastSimSeconds,
       events: this.#events,
       reached: Object.fromEntries(this.#reached),
@@ -120,7 +123,7 @@ export class Summary {
       ['cluster time', `${(this.#simSeconds / 3600).toFixed(1)} h in ${formatSeconds(wallMs)}, ${(this.#cpuMs / n / 1000).toFixed(2)} s of CPU a seed`],
       ['operations', `${acknowledged + unknown + refused}: ${acknowledged} acknowledged, ${unknown} of unknown outcome, ${refused} refused`],
       ['of one seed', `at least ${this.#runs === 0 ? 0 : this.#leastOperations} operations, ${this.#runs === 0 ? 0 : this.#leastSimSeconds.toFixed(0)} s`],
-      ['faults of a seed', `${(this.#faults.disk / n).toFixed(1)} disk, ${(this.#faults.network / n).toFixed(1)} network, ${(this.#faults.process / n).toFixed(1)} process`],
+      ['faults of a seed', `${(this.#faults.disk / n).toFixed(1)} disk, ${(this.#faults.network / n).toFixed(1)} network, ${(this.#faults.process / n).toFixed(1)} process, ${(this.#faults.members / n).toFixed(1)} of members`],
       ['seeds with', REACHED.map(([, what]) => `${what} ${this.#reached.get(what) ?? 0}`).join(', ')],
       ['nodes that stopped', fenced.length === 0 ? 'none' : `${fenced.join(', ')}, in ${this.#fencedSeeds} seeds`],
       ['slowest', this.#slowest.map((run) => `${run.result.seed} (${(run.wallMs / 1000).toFixed(1)} s)`).join(', ')],
@@ -153,7 +156,7 @@ export function runTable(run: SeedRun): string {
     ['seed', `${result.seed}, profile ${result.profile}`],
     ['cluster', `${result.nodes} nodes, ${result.simSeconds.toFixed(1)} s in ${formatSeconds(run.wallMs)} (${formatSeconds(run.cpuMs)} of CPU), ${result.events} events`],
     ['operations', `${acknowledged} acknowledged, ${unknown} of unknown outcome, ${refused} refused`],
-    ['faults', `${result.faults.disk} disk, ${result.faults.network} network, ${result.faults.process} process; ${result.plan.length} planned`],
+    ['faults', `${result.faults.disk} disk, ${result.faults.network} network, ${result.faults.process} process, ${result.faults.members} of members; ${result.plan.length} planned`],
     ['trace', result.digest === '' ? '-' : result.digest],
   ];
   const fenced = result.fenced.map(({ node, code, excuse }) => `n${node} stopped: ${code}; excused: ${excuse}\n`).join('');

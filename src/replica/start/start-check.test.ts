@@ -13,7 +13,9 @@ import { checkStart, PeerMemory } from './start-check.js';
 
 describe('what the others say of a member that starts', () => {
   /** Of five members this is number 1; the others answer in turn, `undefined` being silence. */
-  async function starts(isNew: boolean, incarnation: number, answers: readonly (Told | undefined)[]): Promise<'begins' | 'waits' | string> {
+  async function starts(
+    isNew: boolean, incarnation: number, answers: readonly (Told | undefined)[], joins = false,
+  ): Promise<'begins' | 'waits' | string> {
     let waits = 0;
     const life = new Life();
     life.to({ s: 'joining' });
@@ -28,9 +30,10 @@ describe('what the others say of a member that starts', () => {
       return answer === undefined ? Promise.reject(new NetworkError('UNREACHABLE', 'nobody listens')) : Promise.resolve(remembers(answer));
     };
     const env = { clock: { setTimer }, network: { call }, events: silent } as unknown as Env;
+    const membership = joins ? new Membership(1, members.slice(1), members) : new Membership(1, members);
     const kept = { term: isNew ? 0 : 5, vote: 0, lastIndex: isNew ? 0 : 9 };
     try {
-      await checkStart({ env, life, membership: new Membership(1, members), incarnation, isNew, kept });
+      await checkStart({ env, life, membership, incarnation, isNew, kept });
       return life.ended ? 'waits' : 'begins';
     } catch (error) {
       return codeOf(error) ?? String(error);
@@ -49,6 +52,16 @@ describe('what the others say of a member that starts', () => {
     assert.equal(await starts(true, 1, [settled, unsure, undefined, undefined]), 'begins');
     assert.equal(await starts(true, 1, [settled, { ...unsure, incarnation: 1 }, undefined, undefined]), 'EMPTIED');
     assert.equal(await starts(true, 1, [settled, { ...unsure, term: 3 }, undefined, undefined]), 'EMPTIED');
+  });
+
+  it('R1 one that joins begins with one that knows all, or if all others answer and none has met it', async () => {
+    const joins = (...answers: (Told | undefined)[]): Promise<string> => starts(true, 1, answers, true);
+    assert.equal(await joins(settled, undefined, undefined, undefined), 'begins');
+    assert.equal(await joins(unsure, unsure, unsure, unsure), 'begins');
+    assert.equal(await joins(unsure, unsure, unsure, undefined), 'waits');
+    assert.equal(await joins(unsure, unsure, unsure, asNew), 'waits');
+    assert.equal(await joins(unsure, unsure, unsure, { ...unsure, incarnation: 1 }), 'EMPTIED');
+    assert.equal(await joins(unsure, unsure, unsure, { ...unsure, term: 3 }), 'EMPTIED');
   });
 
   it('R5 a member with a memory begins at once, unless somebody has met this start or a later one, or was promised more', async () => {

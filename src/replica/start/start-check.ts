@@ -142,13 +142,14 @@ export async function checkStart(check: StartCheck): Promise<void> {
 
 /**
  * One that joins is in no cluster that does not exist yet. Where the others cannot confirm anything
- * without it, because it is to be the second voter, it is enough that all of them answer.
+ * without it, because it is to be the second voter, or they lost their leader meanwhile, it is
+ * enough that all of them answer: each would know what it was promised.
  */
 function mayBegin(membership: Membership, answers: readonly (Remembered | undefined)[]): boolean {
   const { self, peers, isJoining } = membership;
   const states = answers.map((answer) => answer?.state);
   if (states.includes('settled')) return true;
-  if (isJoining) return peers.length === 1 && states[0] === 'unsure';
+  if (isJoining) return peers.length > 0 && states.every((state) => state === 'unsure');
   return !states.includes('unsure') && membership.isQuorum(new Set([self, ...peers.filter((_, i) => states[i] === 'new')]));
 }
 

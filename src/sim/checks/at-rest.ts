@@ -5,10 +5,14 @@
  * part in it.
  */
 
+import { ByteWriter } from '../../base/bytes.js';
 import { digest128 } from '../../base/digest.js';
+import type { Digest128 } from '../../base/ids.js';
 import { decodeHintFile, HINTS_PATH } from '../../healing/hints/hint-file.js';
 import { codeOf } from '../../base/errors.js';
 import { REPAIRS_DIR } from '../../healing/repair/repair-store.js';
+import type { Replica } from '../../replica/replica.js';
+import { writeMembers } from '../../replica/state/members-codec.js';
 import { encodeManifest } from '../../storage/version/manifest-codec.js';
 import { tablePath } from '../../storage/table/table-meta.js';
 import type { DamageOracle } from '../oracle/damage-oracle.js';
@@ -21,6 +25,8 @@ export function reasonsNotAtRest(nodes: readonly WatchedNode[], oracle: DamageOr
   const taking = nodes.filter((node) => node.state !== 'fenced' && node.state !== 'away');
   const reasons = taking.flatMap((node) => (node.running === undefined || node.state !== 'up' ? [`node ${node.id} is ${node.state}`] : []));
   if (reasons.length > 0) return reasons;
+  const members = oracle.roster.members?.list ?? [];
+  reasons.push(...members.filter(({ id }) => !nodes.some((node) => node.member === id)).map(({ id }) => `no machine has member ${id}`));
   reasons.push(...unequal(taking), ...taking.flatMap(busy));
   if (reasons.length === 0) reasons.push(...taking.flatMap((node) => unhealed(node, oracle)));
   return reasons.slice(0, MAX_REASONS);
@@ -32,12 +38,12 @@ function unequal(nodes: readonly WatchedNode[]): string[] {
   const wanted = first?.running?.replica;
   if (first === undefined || wanted === undefined) return reasons;
   const manifest = digest128(encodeManifest(wanted.tree.latest));
-  const members = JSON.stringify(wanted.membership.newest);
+  const members = membersOf(wanted);
   if (wanted.leadership.leader === 0) reasons.push(`node ${first.id} knows no leader`);
   for (const { id, running } of nodes.slice(1)) {
     const replica = running?.replica;
     if (replica === undefined) continue;
-    if (JSON.stringify(replica.membership.newest) !== members) reasons.push(`nodes ${id} and ${first.id} know other members`);
+    if (membersOf(replica) !== members) reasons.push(`nodes ${id} and ${first.id} know other members`);
     if (replica.leadership.leader !== wanted.leadership.leader) reasons.push(`node ${id} follows ${replica.leadership.leader}, node ${first.id} follows ${wanted.leadership.leader}`);
     if (replica.log.lastIndex() !== wanted.log.lastIndex()) {
       reasons.push(`the log of node ${id} ends at ${replica.log.lastIndex()}, that of node ${first.id} at ${wanted.log.lastIndex()}`);
@@ -47,6 +53,11 @@ function unequal(nodes: readonly WatchedNode[]): string[] {
     if (digest128(encodeManifest(replica.tree.latest)) !== manifest) reasons.push(`nodes ${id} and ${first.id} have different manifests`);
   }
   return reasons;
+}
+
+function membersOf({ membership }: Replica): Digest128 | undefined {
+  const { newest } = membership;
+  return newest.isStatic ? undefined : digest128(writeMembers(new ByteWriter(256), newest).finish());
 }
 
 function busy(node: WatchedNode): string[] {

@@ -6,6 +6,7 @@
 
 import type { NodeId } from '../../base/ids.js';
 import type { MemberConfig } from '../../replica/base/member-config.js';
+import type { ClusterDescription } from '../../replica/state/description.js';
 import { addressOf, placeAt } from '../network/address.js';
 import type { Speaker } from '../network/endpoint.js';
 
@@ -24,6 +25,15 @@ export function configAt(place: NodeId): MemberConfig {
 /** One of the first, whose id is its place. */
 export function founder(place: NodeId, count: number): Identity {
   return { self: place, members: Array.from({ length: count }, (_, i) => configAt(i + 1)), joins: [] };
+}
+
+/** A member that was added, as the cluster describes itself to it; undefined: it was not. */
+export function joiner(place: NodeId, { members }: ClusterDescription): Identity | undefined {
+  const address = addressOf(place);
+  const self = members.list.find(({ peerUrls }) => peerUrls.includes(address))?.id;
+  if (self === undefined) return undefined;
+  const joins = members.list.map(({ id, name, peerUrls }) => ({ id, name: id === self ? `n${place}` : name, peerUrls }));
+  return { self, members: members.origin, joins };
 }
 
 export function speakerOf({ self, members, joins }: Identity): Speaker {

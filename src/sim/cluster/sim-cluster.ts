@@ -124,20 +124,27 @@ export class SimCluster {
   /** A machine whose member is none any more, or never was one, is another member from now on. */
   enroll(target: SimNode, identity: Identity): void {
     const node = target as Node;
-    assert(node.process === undefined, `node ${node.id} is down while it becomes another member`);
+    assert(node.state === 'away' && node.process === undefined, `node ${node.id} is down while it becomes another member`);
     node.identity = identity;
     node.state = 'down';
     node.stops = 0;
-    const given = this.fenced.findIndex((fenced) => fenced.node === node.id);
-    if (given >= 0) this.fenced.splice(given, 1);
     if (node.holds <= 0) this.#start(node);
+  }
+
+  /** The machine of one that is no member any more gets an empty disk. */
+  empty(target: SimNode): void {
+    const node = target as Node;
+    assert(node.state === 'away' && node.process === undefined, `no member lives on node ${node.id} while it is emptied`);
+    node.disk.killed();
+    node.disk.disarm();
+    node.disk.wipe();
   }
 
   /** It is no member any more: its machine is given back. */
   retire(target: SimNode): void {
     const node = target as Node;
     this.#end(node, 'kill');
-    node.state = 'away';
+    this.#away(node);
   }
 
   /** What was removed is started once more, as if nobody had told the machine. */
@@ -146,6 +153,11 @@ export class SimCluster {
     if (node.state !== 'away' || node.identity === undefined) return;
     node.state = 'down';
     if (node.holds <= 0) this.#start(node);
+  }
+
+  /** Machines on which a member lives. */
+  get members(): readonly SimNode[] {
+    return this.#nodes.filter(({ state }) => state !== 'away');
   }
 
   /** Who may propose tree ops: undefined between leaders. */
@@ -208,6 +220,16 @@ export class SimCluster {
     if (node !== undefined && node.process === process && process?.alive === true) this.#stopped(node, process, error, true);
   }
 
+  #away(node: Node): void {
+    node.state = 'away';
+    this.#unfence(node);
+  }
+
+  #unfence(node: Node): void {
+    const given = this.fenced.findIndex((fenced) => fenced.node === node.id);
+    if (given >= 0) this.fenced.splice(given, 1);
+  }
+
   #newNode(id: number, identity: Identity | undefined): Node {
     return new Node(id, new SimDisk(this.#world, id, this.#coverage), identity);
   }
@@ -225,8 +247,7 @@ export class SimCluster {
         if (!process.alive) return;
         node.state = 'up';
         node.stops = 0;
-        const given = this.fenced.findIndex((fenced) => fenced.node === node.id);
-        if (given >= 0) this.fenced.splice(given, 1);
+        this.#unfence(node);
         if (world.trace.taping) world.trace.row(world.nowUs, node.id, 'up');
         this.#watcher?.onStart(node);
       },
@@ -299,8 +320,8 @@ export class SimCluster {
     if (!reported && !typed) this.#report('crash', 'a node stops only with a typed error', error, node);
     if (!reported && typed && excuse === undefined) this.#report('crash', `no stop without a fault that excuses it: ${code}`, error, node);
     this.#end(node, 'kill');
-    if (code === 'REMOVED' && excuse !== undefined) {
-      node.state = 'away';
+    if (excuse !== undefined && this.#watcher?.isRemoved(node) === true) {
+      this.#away(node);
       return;
     }
     node.stops++;

@@ -61,7 +61,7 @@ export function isFullOnly({ structure, kind }: Cell): boolean {
 /** The faults that can strike a structure, in the order of DISK_FAULTS. */
 export function kindsOf(structure: Structure, profile: FaultProfile): DiskFault[] {
   const possible = POSSIBLE[structure];
-  return DISK_FAULTS.filter((kind) => possible.includes(kind) && (profile === 'full' || !isFullOnly({ structure, kind })));
+  return DISK_FAULTS.filter((kind) => possible.includes(kind) && (profile !== 'table' || !isFullOnly({ structure, kind })));
 }
 
 export function isPossible(cell: Cell, profile: FaultProfile): boolean {

@@ -17,6 +17,7 @@ import { structureAt } from './file-structure.js';
 
 export interface DiskContext {
   readonly world: World;
+  /** Members: the machines on which one lives. */
   readonly nodes: readonly SimNode[];
   readonly profile: FaultProfile;
   readonly settings: Omit<RunSettings, 'faultsUntilUs'>;
@@ -73,8 +74,20 @@ export class PendingStrikes {
  */
 export function openDiskContext(of: Omit<DiskContext, 'pending'>): DiskContext {
   const { logSegmentBytes } = of.settings;
-  for (const { disk } of of.nodes) disk.structureOf = (path, offset) => structureAt(path, offset, logSegmentBytes, disk);
-  return { ...of, pending: new PendingStrikes(of.world) };
+  for (const node of of.nodes) tellStructures(node, logSegmentBytes);
+  const pending = new PendingStrikes(of.world);
+  const all = of.nodes;
+  return {
+    ...of, pending,
+    get nodes() {
+      return all.filter(({ state }) => state !== 'away');
+    },
+  };
+}
+
+/** From here on a power loss of this machine says exactly what it hit. */
+export function tellStructures({ disk }: SimNode, logSegmentBytes: number): void {
+  disk.structureOf = (path, offset) => structureAt(path, offset, logSegmentBytes, disk);
 }
 
 /** It struck: counted, and told to the oracle. */
@@ -97,15 +110,14 @@ export function struck(
 }
 
 /**
- * Whether damage that a node need not survive may be done to this one: only in profile `full`, only
- * to a minority, and only if the others have all that it has. Always false in profile `table`.
+ * Whether damage that a node need not survive may be done to this one: only to a minority, and only
+ * if the others have all that it has. Always false in profile `table`.
  */
 export function mayDoom({ profile, nodes, oracle }: DiskContext, node: SimNode): boolean {
-  if (profile !== 'full') return false;
+  if (profile === 'table') return false;
   // Asked of the others first: one that has only stopped for a while, because its disk refused
   // something, counts as doomed itself. And who lacks entries may need those of this node.
-  const others = nodes.filter((each) => each !== node && (oracle.verdict.doomed(each.id) || oracle.verdict.lacksEntries(each.id))).length;
-  if (others >= Math.floor((nodes.length - 1) / 2)) return false;
+  if (!oracle.verdict.maySpare(node.id)) return false;
   if (oracle.verdict.beyondRecall(node.id)) return true;
   // Whoever is down may be behind: what it lacks must not depend on this node.
   return nodes.every((each) => each === node || oracle.verdict.doomed(each.id) || each.state === 'up') && oracle.verdict.mayLose(node.id);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { World } from '../world/world.js';
 import { isFullOnly, isPossible } from './cells.js';
 import { possibleCells } from './testing/cells.js';
-import { DISK_FAULTS, NETWORK_FAULTS, PROCESS_FAULTS, STRUCTURES, type FaultAction, type FaultProfile } from '../model/fault.js';
+import { DISK_FAULTS, MEMBER_FAULTS, NETWORK_FAULTS, PROCESS_FAULTS, STRUCTURES, type FaultAction, type FaultProfile } from '../model/fault.js';
 import { IMPOSSIBLE } from './impossible.js';
 import { planFaults } from './plan.js';
 
@@ -37,6 +37,14 @@ describe('a plan of faults', () => {
     }
   });
 
+  it('lets members come and go all the time in profile members, now and then in full, never in table', () => {
+    const of = (profile: FaultProfile): FaultAction[] => allPlans(profile).filter((action) => action.class === 'member');
+    assert.deepEqual(of('table'), []);
+    assert.ok(of('full').length > 0 && of('full').length < SEEDS);
+    assert.ok(of('members').length > 6 * SEEDS);
+    for (const kind of MEMBER_FAULTS) assert.ok(of('full').some((action) => action.kind === kind), kind);
+  });
+
   it('has more than 30 disk, 20 network and 5 process faults on average, and seeds without one of them', () => {
     const mean = (plan: readonly FaultAction[], of: FaultAction['class']): number => plan.filter((action) => action.class === of).length / SEEDS;
     const all = allPlans('table');
@@ -58,7 +66,8 @@ describe('a plan of faults', () => {
       }
       const cells = possibleCells(profile).map(({ kind, structure }) => `${kind} ${structure}`);
       const forgetting = profile === 'table' ? ['wipe', 'roll-back'] : [];
-      const others = [...NETWORK_FAULTS, ...PROCESS_FAULTS].filter((kind) => !forgetting.includes(kind));
+      const members = profile === 'table' ? [] : MEMBER_FAULTS;
+      const others = [...NETWORK_FAULTS, ...PROCESS_FAULTS, ...members].filter((kind) => !forgetting.includes(kind));
       for (const name of [...cells, ...others]) assert.ok((counts.get(name) ?? 0) >= 20, `${name}: ${counts.get(name) ?? 0}`);
       const known = new Set<string>([...cells, ...others]);
       assert.deepEqual([...counts.keys()].filter((name) => !known.has(name)), []);

@@ -13,8 +13,9 @@ import type { Stream } from '../world/random.js';
 import type { World } from '../world/world.js';
 import { kindsOf } from './cells.js';
 import {
-  NETWORK_FAULTS, PROCESS_FAULTS, STRUCTURES,
-  type DiskFault, type FaultAction, type FaultKind, type FaultProfile, type NetworkFault, type ProcessFault, type Spread, type Structure,
+  MEMBER_FAULTS, NETWORK_FAULTS, PROCESS_FAULTS, STRUCTURES,
+  type DiskFault, type FaultAction, type FaultKind, type FaultProfile, type MemberFault,
+  type NetworkFault, type ProcessFault, type Spread, type Structure,
 } from '../model/fault.js';
 
 type Drawn = Omit<FaultAction, 'id'>;
@@ -35,6 +36,7 @@ export function planFaults(world: World, profile: FaultProfile, settings: Pick<R
     ...drawDisk(world.stream('plan disk'), profile, times),
     ...drawNetwork(world.stream('plan network'), times),
     ...drawProcess(world.stream('plan process'), profile, times),
+    ...drawMembers(world.stream('plan members'), profile, times),
   ];
   // Sorting is stable: of one microsecond the order of the classes stays.
   return drawn.sort((a, b) => a.atUs - b.atUs).map((action, id) => ({ id, ...action }));
@@ -129,10 +131,18 @@ function drawProcess(random: Stream, profile: FaultProfile, times: Times): Drawn
   const plan = drawKinds(random, 'process', swarm<ProcessFault>(random, [...lasting, ...OFTEN], 2, 3, [1, 2]), count, times);
   const forgets = random.chance(1, 3);
   const what = random.pick(FORGETTING);
-  if (profile === 'full' && forgets) plan.push({ atUs: times(random), class: 'process', kind: what });
+  if (profile !== 'table' && forgets) plan.push({ atUs: times(random), class: 'process', kind: what });
   return plan;
 }
 
-function drawKinds(random: Stream, of: 'network' | 'process', kinds: readonly Weighted<FaultKind>[], count: number, times: Times): Drawn[] {
+/** Most seeds of `full` have none. */
+function drawMembers(random: Stream, profile: FaultProfile, times: Times): Drawn[] {
+  const some = random.chance(1, 3);
+  if (profile === 'table' || (profile === 'full' && !some)) return [];
+  const count = profile === 'members' ? random.between(4, 12) : random.between(1, 4);
+  return drawKinds(random, 'member', swarm<MemberFault>(random, MEMBER_FAULTS, 2, 3, [1, 2]), count, times);
+}
+
+function drawKinds(random: Stream, of: 'network' | 'process' | 'member', kinds: readonly Weighted<FaultKind>[], count: number, times: Times): Drawn[] {
   return Array.from({ length: count }, () => ({ atUs: times(random), class: of, kind: pickWeighted(random, kinds) }));
 }

@@ -41,13 +41,13 @@ export function strikeProcess(context: ProcessContext, action: FaultAction): voi
     context.coverage.fault(kind);
     context.struck();
   };
-  if (kind === 'roll-back') rollBack(context, random.pick(context.cluster.nodes), random, struck);
+  if (kind === 'roll-back') rollBack(context, random.pick(context.cluster.members), random, struck);
   else if (strike(context, kind, random)) struck();
 }
 
 function strike(context: ProcessContext, kind: Exclude<ProcessFault, 'roll-back'>, random: Stream): boolean {
   const { cluster, world } = context;
-  const node = random.pick(cluster.nodes);
+  const node = random.pick(cluster.members);
   switch (kind) {
     case 'crash':
       return crash(context, node, random);
@@ -58,10 +58,10 @@ function strike(context: ProcessContext, kind: Exclude<ProcessFault, 'roll-back'
       node.disk.powerOffAfter(1 + random.tail(12));
       return true;
     case 'crash-all':
-      return cluster.nodes.map((each) => crash(context, each, random)).includes(true);
+      return cluster.members.map((each) => crash(context, each, random)).includes(true);
     case 'restart-storm':
       for (let i = random.between(3, 8), at = 0; i > 0; i--, at += random.tail(400 * MS)) {
-        const victim = random.chance(1, 2) ? node : random.pick(cluster.nodes);
+        const victim = random.chance(1, 2) ? node : random.pick(cluster.members);
         world.schedule(at, () => void (world.nowUs < context.untilUs && crash(context, victim, random, random.tail(300 * MS))));
       }
       return true;
@@ -77,7 +77,7 @@ function strike(context: ProcessContext, kind: Exclude<ProcessFault, 'roll-back'
       const leader = cluster.leader();
       if (leader?.running === undefined || leader === node) return false;
       const { process, store } = leader.running;
-      store.moveLeader(node.id).catch((error: unknown) => {
+      store.moveLeader(node.member).catch((error: unknown) => {
         if (codeOf(error) === undefined) cluster.threw(process, error);
       });
       return true;
@@ -92,7 +92,7 @@ function downTime(random: Stream): number {
 }
 
 function crash(context: ProcessContext, node: SimNode, random: Stream, forUs = downTime(random)): boolean {
-  if (node.state === 'fenced') return false;
+  if (node.state === 'fenced' || node.state === 'away') return false;
   const alive = node.process !== undefined;
   // Who is down already stays down longer: also a fault, but not one that struck a process.
   context.cluster.down(node, random.chance(2, 3) ? 'power' : 'kill');
@@ -123,8 +123,10 @@ function pause({ world, electionMs }: ProcessContext, node: SimNode, random: Str
 function rollBack(context: ProcessContext, node: SimNode, random: Stream, struck: () => void): void {
   if (node.state !== 'up' || !context.mayForget(node)) return;
   const image = node.disk.image();
+  const { member } = node;
   context.world.schedule(random.between(1, 30) * SECOND_US, () => {
-    if (context.world.nowUs < context.untilUs && forget(context, node, image, random)) struck();
+    // Another member's directory would be no older one of its own.
+    if (node.member === member && context.world.nowUs < context.untilUs && forget(context, node, image, random)) struck();
   });
 }
 
@@ -134,7 +136,7 @@ function rollBack(context: ProcessContext, node: SimNode, random: Stream, struck
  */
 function forget(context: ProcessContext, node: SimNode, image: DiskImage | undefined, random: Stream): boolean {
   const { cluster, world } = context;
-  if (node.state === 'fenced' || (image === undefined && node.state !== 'up') || !context.mayForget(node)) return false;
+  if (node.state === 'fenced' || node.state === 'away' || (image === undefined && node.state !== 'up') || !context.mayForget(node)) return false;
   context.forgets(node, image === undefined ? 'wipe' : 'roll-back');
   cluster.down(node, 'kill');
   if (image === undefined) node.disk.wipe();

@@ -35,7 +35,7 @@ export function moveLeaderMeanwhile({ context, random }: Strike, stalled: SimNod
     given = term;
     moves++;
     coverage.branch(PATHS.ledOnDuringStall);
-    store.moveLeader(random.pick(others).id).catch((error: unknown) => {
+    store.moveLeader(random.pick(others).member).catch((error: unknown) => {
       if (process.alive && codeOf(error) === undefined) throw error;
     });
   };

@@ -35,8 +35,14 @@ export const PROCESS_FAULTS = [
 ] as const;
 export type ProcessFault = (typeof PROCESS_FAULTS)[number];
 
-export type FaultKind = DiskFault | NetworkFault | ProcessFault;
-export type FaultClass = 'disk' | 'network' | 'process';
+/** What operators do to the members of the cluster, which must survive it like a fault. */
+export const MEMBER_FAULTS = [
+  'add-learner', 'add-voter', 'add-again', 'remove', 'remove-leader', 'replace', 'replace-dead', 'come-back', 'down-to-one', 'two-operators',
+] as const;
+export type MemberFault = (typeof MEMBER_FAULTS)[number];
+
+export type FaultKind = DiskFault | NetworkFault | ProcessFault | MemberFault;
+export type FaultClass = 'disk' | 'network' | 'process' | 'member';
 
 /**
  * one: a single node. same: the same place on all but one. helix: other stripes of the same file on
@@ -59,7 +65,9 @@ export interface FaultAction {
 
 /**
  * `table`: all that the store must survive without recovering its log from peers. `full`: also
- * damage to log and hard state after which a node may stop, with its typed error; every safety
- * check stays on.
+ * damage to log and hard state after which a node may stop, with its typed error, and now and then
+ * other members; every safety check stays on. `members`: as `full`, and members come and go all the
+ * time.
  */
-export type FaultProfile = 'table' | 'full';
+export const PROFILES = ['table', 'full', 'members'] as const;
+export type FaultProfile = (typeof PROFILES)[number];

@@ -42,7 +42,7 @@ export interface SimResult {
   readonly simSeconds: number;
   readonly operations: { readonly acknowledged: number; readonly unknown: number; readonly refused: number };
   /** Actions that struck. */
-  readonly faults: { readonly disk: number; readonly network: number; readonly process: number };
+  readonly faults: { readonly disk: number; readonly network: number; readonly process: number; readonly members: number };
   readonly plan: readonly FaultAction[];
   readonly events: number;
   readonly digest: string;

@@ -42,6 +42,32 @@ describe('the damage oracle', () => {
     assert.match(w.oracle.verdict.lostBlock() ?? '', /data block/);
   });
 
+  it('D1 spares a voter only while a majority of the others has all that was committed', () => {
+    const { verdict, ledger } = w.oracle;
+    assert.ok(verdict.maySpare(1) && verdict.maySpare(1, true));
+    ledger.noteLeaving(2);
+    assert.ok(!verdict.maySpare(1) && !verdict.maySpare(1, true));
+    ledger.noteLeaving(2, false);
+    // The newest change of the members is entry 50: node 2 has it, node 3 does not yet.
+    one.applied = two.applied = 50;
+    w.oracle.onEvent(one, { type: 'members-changed', index: 50, change: 'add', members: 3 });
+    assert.ok(!verdict.maySpare(1));
+    three.applied = 50;
+    assert.ok(verdict.maySpare(1));
+  });
+
+  it('R5 another member on a machine has promised nothing, and on an empty disk nothing was ever struck', () => {
+    const { ledger } = w.oracle;
+    w.oracle.noteFault(1, 'wipe');
+    w.oracle.noteDamage(1, 'log/1.seg', 0, 1, 'zeroed', true);
+    w.oracle.noteDamage(1, PATH, 0, 1, 'zeroed');
+    w.oracle.noteReborn(1, false);
+    assert.ok(!ledger.forgets(1) && ledger.grave(1, 'log') === undefined);
+    assert.ok(ledger.changed(1, 'tables') !== undefined, 'its tables are those from before');
+    w.oracle.noteReborn(1, true);
+    assert.equal(ledger.changed(1, 'tables'), undefined);
+  });
+
   it('D1 a copy within parity counts, a missing, a read error or a doomed node does not', () => {
     const { offset, length } = dataBlock(w, TABLE);
     rot(two, PATH, offset + 40, 3);

@@ -14,6 +14,7 @@ import type { World } from '../world/world.js';
 import { Census } from './census.js';
 import type { NodeFault } from './damage.js';
 import { Ledger } from './ledger.js';
+import { Roster } from './roster.js';
 import { Verdict } from './verdict.js';
 
 export interface DamageOracleOptions {
@@ -25,6 +26,7 @@ const SEGMENT = /^log\/[0-9a-f]+\.seg$/;
 
 export class DamageOracle {
   readonly ledger = new Ledger();
+  readonly roster: Roster;
   readonly census: Census;
   readonly verdict: Verdict;
   readonly #world: Pick<World, 'nowUs'>;
@@ -32,7 +34,8 @@ export class DamageOracle {
   constructor({ world, nodes }: DamageOracleOptions) {
     this.#world = world;
     this.census = new Census(nodes, this.ledger);
-    this.verdict = new Verdict(this.ledger, this.census);
+    this.roster = new Roster(nodes);
+    this.verdict = new Verdict(this.ledger, this.census, this.roster);
   }
 
   // --- What is done ---
@@ -63,10 +66,20 @@ export class DamageOracle {
     this.census.onForgotten(node);
   }
 
+  /**
+   * Another member lives on that machine from now on. `fresh`: on an empty disk; otherwise what it
+   * keeps are tables and what belongs to them.
+   */
+  noteReborn(node: NodeId, fresh: boolean): void {
+    this.ledger.noteReborn(node, fresh);
+    if (fresh) this.census.onForgotten(node);
+  }
+
   // --- What happens ---
 
   onEvent(node: WatchedNode, event: KintsugiEvent): void {
     this.census.onEvent(node, event);
+    this.roster.onEvent(event);
   }
 
   /** A replica is there: its directory is open. */

@@ -17,9 +17,9 @@ export interface Extent {
 
 /** What was noted of one node, and what follows from it at present. */
 class Account {
-  readonly damage: Damage[] = [];
+  damage: Damage[] = [];
   /** `life`: which was running when it lost its directory; undefined: none was. */
-  readonly faults: { readonly what: NodeFault; readonly life: number | undefined }[] = [];
+  faults: { readonly what: NodeFault; readonly life: number | undefined }[] = [];
   /**
    * Where the durable log ended when a sync of it failed, and in which life: the first of each
    * life.
@@ -31,6 +31,8 @@ class Account {
   lifeBeganUs = -1;
   /** What was done to its files before this was met by a start. */
   metUs = -1;
+  /** It is about to be removed from the cluster, or lost with all that it has. */
+  leaves = false;
 }
 
 export class Ledger {
@@ -60,6 +62,26 @@ export class Ledger {
   /** Nothing of that node gives read errors any more. */
   noteMended(node: NodeId): void {
     this.#account(node).unreadable = [];
+  }
+
+  /**
+   * Nobody counts on it any more: an operator is about to remove it, or its machine is lost. False:
+   * it stays after all.
+   */
+  noteLeaving(node: NodeId, leaves = true): void {
+    this.#account(node).leaves = leaves;
+  }
+
+  /**
+   * Another member lives there from now on, which has promised nothing yet: what was done to log
+   * and hard state before is no cause of what becomes of it; nothing at all is, on an empty disk.
+   */
+  noteReborn(node: NodeId, fresh: boolean): void {
+    const account = this.#account(node);
+    account.faults = [];
+    account.leaves = false;
+    if (fresh) account.unreadable = [];
+    account.damage = fresh ? [] : account.damage.filter(({ path }) => areaOf(path) !== 'log' && areaOf(path) !== 'hardstate');
   }
 
   noteStart(node: NodeId): void {
@@ -128,6 +150,10 @@ export class Ledger {
   /** The newest damage to a name or a size in that part of the node. */
   displaced(node: NodeId, area: Area): Damage | undefined {
     return this.of(node).findLast((damage) => displaces(damage) && areaOf(damage.path) === area);
+  }
+
+  leaves(node: NodeId): boolean {
+    return this.#accounts.get(node)?.leaves === true;
   }
 
   suffered(node: NodeId, what: NodeFault): boolean {

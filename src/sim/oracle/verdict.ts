@@ -17,6 +17,7 @@ import { isProven } from './damage.js';
 import { excuseOf } from './excuses.js';
 import type { Ledger } from './ledger.js';
 import type { PristineTable } from './pristine-tables.js';
+import type { Roster } from './roster.js';
 
 export interface Copy {
   readonly node: NodeId;
@@ -26,10 +27,12 @@ export interface Copy {
 export class Verdict {
   readonly #ledger: Ledger;
   readonly #census: Census;
+  readonly #roster: Roster;
 
-  constructor(ledger: Ledger, census: Census) {
+  constructor(ledger: Ledger, census: Census, roster: Roster) {
     this.#ledger = ledger;
     this.#census = census;
+    this.#roster = roster;
   }
 
   // --- Before a fault strikes ---
@@ -67,6 +70,20 @@ export class Verdict {
     return pristine === undefined || region === undefined ? undefined : this.#holder(pristine, region, except);
   }
 
+  /**
+   * Whether one machine more may be done without: all that was ever committed is still on a
+   * majority of the voters whom somebody counts on, of both halves while the configuration is
+   * joint. `leaves`: its member is no voter afterwards.
+   */
+  maySpare(node: NodeId, leaves = false): boolean {
+    const member = leaves ? this.#census.node(node)?.member : 0;
+    return this.#roster.halves.every((half) => {
+      const voters = half.filter((id) => id !== member);
+      const whole = voters.filter((id) => this.#isWhole(id, node));
+      return whole.length > Math.floor(voters.length / 2);
+    });
+  }
+
   // --- Who can be counted on ---
 
   /**
@@ -74,7 +91,8 @@ export class Verdict {
    * of its directory may be whole.
    */
   doomed(node: NodeId): boolean {
-    return isOut(this.#census.node(node)) || this.beyondRecall(node) || this.lostManifest(node);
+    if (isOut(this.#census.node(node)) || this.#ledger.leaves(node)) return true;
+    return this.beyondRecall(node) || this.lostManifest(node);
   }
 
   /**
@@ -164,6 +182,12 @@ export class Verdict {
   }
 
   // --- Counting ---
+
+  #isWhole(member: NodeId, except: NodeId): boolean {
+    const node = [...this.#census.nodes].find((each) => each.member === member);
+    if (node === undefined || node.id === except || !this.#roster.isCaughtUp(node)) return false;
+    return !this.doomed(node.id) && !this.lacksEntries(node.id);
+  }
 
   #holder(pristine: PristineTable, region: SpecifiedRegion, except: NodeId | undefined): Copy | undefined {
     for (const node of this.#census.nodes) {

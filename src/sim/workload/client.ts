@@ -62,7 +62,7 @@ export class Client {
 
   begin(): void {
     const { client, world, nodes, links, access, generator, history, coverage, random } = this.#options;
-    if (random.chance(1, 24)) this.#node = random.pick(nodes);
+    if (random.chance(1, 24)) this.#node = random.pick(membersOf(nodes));
     const { kind, op } = this.#probe === undefined ? generator.next() : { kind: 'probe', op: this.#probe };
     this.#probe = undefined;
     coverage.branch(`op ${kind}`);
@@ -99,7 +99,7 @@ export class Client {
     } else {
       if (outcome.kind === 'unknown' && mayWrite(record.op)) this.#probe = generator.probe(record.op);
       if (!isAnswerOfState(outcome.code)) {
-        this.#node = random.pick(nodes);
+        this.#node = random.pick(membersOf(nodes));
         restUs += this.#backoffUs;
         this.#backoffUs = Math.min(2 * this.#backoffUs, MAX_BACKOFF_US);
       }
@@ -116,6 +116,12 @@ export class Client {
     trace.fold(record.id, outcome.kind === 'answered' ? outcome.answer.revision : outcome.kind === 'unknown' ? -1 : -2);
     if (trace.taping) trace.row(nowUs, 0, describeRecord(record));
   }
+}
+
+/** Machines on which a member lives: more may come, and they may go. */
+function membersOf(nodes: readonly WorkloadNode[]): readonly WorkloadNode[] {
+  const members = nodes.filter(({ state }) => state !== 'away');
+  return members.length === 0 ? nodes : members;
 }
 
 /** The node is well: the request asked for what is not there any more, or not yet. */

@@ -64,7 +64,7 @@ export async function simulate(options: SimOptions, shell: SimShell): Promise<Si
   const trace = options.seed % 100 === 10 ? ++traces : 0;
   return {
     seed: options.seed, profile: options.profile, passed: violations.length === 0, violations, nodes: 3, simSeconds: 600,
-    operations: { acknowledged: 2000, unknown: 30, refused: 5 }, faults: { disk: 31, network: 20, process: 5 }, plan: PLAN,
+    operations: { acknowledged: 2000, unknown: 30, refused: 5 }, faults: { disk: 31, network: 20, process: 5, members: 0 }, plan: PLAN,
     events, digest: `${String(options.seed).padStart(8, '0')}${String(trace).padStart(8, '0')}`,
     coverage: { 'fault bit-flip log-record': options.profile === 'full' ? 2 : 0, 'event heal-applied': 1 }, fenced: [],
   };

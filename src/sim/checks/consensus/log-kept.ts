@@ -27,7 +27,7 @@ export class LogKept {
    */
   readonly #flushed = new Map<NodeId, LogIndex>();
 
-  /** By node: through here the log was told to expect a snapshot, or opened without. */
+  /** By member: through here the log was told to expect a snapshot, or opened without. */
   readonly #expected = new Map<NodeId, LogIndex>();
 
   constructor(reporter: Reporter, oracle: DamageOracle, nodes: readonly WatchedNode[], configurations: Configurations) {
@@ -41,24 +41,24 @@ export class LogKept {
    * Listens to what the log of this replica is told of snapshots, from now on. What it holds now
    * was good enough to start with.
    */
-  watch({ id }: WatchedNode, { log, tree }: Replica): void {
-    this.#expects(id, tree.durable.last.index);
+  watch({ member }: WatchedNode, { log, tree }: Replica): void {
+    this.#expects(member, tree.durable.last.index);
     const [expect, reset] = [log.expectSnapshot.bind(log), log.resetTo.bind(log)];
-    log.expectSnapshot = (through) => this.#when(expect(through), id, through);
-    log.resetTo = (index, term, through) => this.#when(reset(index, term, through), id, through ?? index);
+    log.expectSnapshot = (through) => this.#when(expect(through), member, through);
+    log.resetTo = (index, term, through) => this.#when(reset(index, term, through), member, through ?? index);
   }
 
   /**
    * Gives back the same promise, so that whoever waits for it goes on at the same moment as without
    * this check.
    */
-  #when(done: Promise<void>, id: NodeId, through: LogIndex): Promise<void> {
-    done.then(() => this.#expects(id, through), () => undefined);
+  #when(done: Promise<void>, member: NodeId, through: LogIndex): Promise<void> {
+    done.then(() => this.#expects(member, through), () => undefined);
     return done;
   }
 
-  #expects(id: NodeId, through: LogIndex): void {
-    this.#expected.set(id, Math.max(through, this.#expected.get(id) ?? 0));
+  #expects(member: NodeId, through: LogIndex): void {
+    this.#expected.set(member, Math.max(through, this.#expected.get(member) ?? 0));
   }
 
   /** To be called often, and before a node forgets. */
@@ -85,7 +85,7 @@ export class LogKept {
     const { log, tree } = replica;
     const { flushed, last } = tree.durable;
     const early = log.firstIndex() - 1 <= flushed.index;
-    const late = log.lastIndex() >= last.index || (this.#expected.get(node.id) ?? last.index) >= last.index;
+    const late = log.lastIndex() >= last.index || (this.#expected.get(node.member) ?? last.index) >= last.index;
     if (early && late) return;
     const { ledger } = this.#oracle;
     if (this.#oracle.verdict.damagedLog(node.id)) return;

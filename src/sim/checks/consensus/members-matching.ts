@@ -4,15 +4,19 @@
  * any node has applied.
  */
 
-import type { LogIndex, NodeId } from '../../../base/ids.js';
+import { ByteWriter } from '../../../base/bytes.js';
+import { digest128 } from '../../../base/digest.js';
+import type { Digest128, LogIndex, NodeId } from '../../../base/ids.js';
 import type { Replica } from '../../../replica/replica.js';
 import type { Members } from '../../../replica/state/members.js';
+import { writeMembers } from '../../../replica/state/members-codec.js';
 import type { Reporter } from '../base/reporter.js';
 import type { WatchedNode } from '../../cluster/watched-node.js';
 
 interface Known {
   readonly index: LogIndex;
-  readonly text: string;
+  readonly bytes: Digest128;
+  readonly voters: string;
   readonly node: NodeId;
 }
 
@@ -40,17 +44,22 @@ export class MembersMatching {
   applied({ id }: Pick<WatchedNode, 'id'>, index: LogIndex, members: Members): void {
     if (members.isStatic) return;
     const back = members.list.find((member) => this.#removed.has(member.id));
-    const text = JSON.stringify(members);
+    const bytes = digest128(writeMembers(new ByteWriter(256), members).finish());
     const at = this.#known.findLastIndex((known) => known.index <= index);
     const before = this.#known[at];
-    if (before?.text === text) return;
+    if (before?.bytes === bytes) return;
     if (before?.index === index || at < this.#known.length - 1) {
       this.#reporter.broken('equal members at equal applied index', id,
-        `S2 after entry ${index} node ${id} has the members ${text}; node ${before?.node ?? 0} had ${before?.text ?? 'none'} as of ${before?.index ?? 0}`);
+        `S2 after entry ${index} node ${id} has ${votersOf(members)}; node ${before?.node ?? 0} had ${before?.voters ?? 'none'} after ${before?.index ?? 0}`);
       return;
     }
     if (back !== undefined) this.#reporter.broken('removed ids stay removed', id, `R1 after entry ${index} node ${id} has member ${back.id}, which was removed before`);
-    this.#known.push({ index, text, node: id });
+    this.#known.push({ index, bytes, voters: votersOf(members), node: id });
     for (const gone of members.removed) if (!members.list.some((member) => member.id === gone)) this.#removed.add(gone);
   }
+}
+
+function votersOf({ list, confState }: Members): string {
+  const { voters, votersOutgoing, learners } = confState;
+  return `members ${list.map(({ id }) => id).join(' ')} with voters ${voters.join(' ')}, outgoing ${votersOutgoing.join(' ')}, learners ${learners.join(' ')}`;
 }

@@ -18,6 +18,8 @@ import type { Reporter } from '../base/reporter.js';
 import type { WatchedNode } from '../../cluster/watched-node.js';
 
 interface Open {
+  /** Whose it is: another member on the same machine has hints of its own. */
+  readonly member: NodeId;
   readonly meta: TableMeta | undefined;
   readonly sinceUs: number;
   /** The last in which it was seen, and when. */
@@ -56,6 +58,7 @@ export class HintsKept {
         continue;
       }
       open.delete(table);
+      if (hint.member !== node.member) continue;
       // It followed its bytes to another id, or ended with the table.
       if (!durable.has(table) && table < durable.nextTableId) continue;
       // Within a life memory holds it, whatever becomes of the file.
@@ -78,7 +81,8 @@ export class HintsKept {
     const known = open.get(table);
     if (known !== undefined) return this.#seen(node, known);
     const { nowUs } = this.#reporter;
-    open.set(table, { meta: this.#oracle.census.meta(table), sinceUs: nowUs, life: node.lives, seenUs: nowUs, durable: false });
+    const { member } = node;
+    open.set(table, { member, meta: this.#oracle.census.meta(table), sinceUs: nowUs, life: node.lives, seenUs: nowUs, durable: false });
   }
 
   #seen({ lives }: WatchedNode, hint: Open): void {

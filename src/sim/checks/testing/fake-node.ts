@@ -3,6 +3,7 @@
 import type { LogIndex, NodeId, TableId, Term } from '../../../base/ids.js';
 import type { HintStatus } from '../../../healing/status/hint-status.js';
 import type { TreeSettings } from '../../../storage/base/settings.js';
+import { Membership } from '../../../replica/state/membership.js';
 import { Version } from '../../../storage/version/version.js';
 import { noFaults, type BlockFaults } from '../../../storage/table/block-faults.js';
 import type { TableMeta } from '../../../storage/table/table-meta.js';
@@ -85,7 +86,8 @@ export class FakeNode {
     const reads = {};
     Object.defineProperty(reads, 'open', { get: () => this.serves });
     const proposer = { propose: () => false };
-    this.#replica = { log, tree, applier, driver, readIndex, proposals: { size: 0 }, proposer, leadership, reads };
+    const membership = new Membership(id, [{ id, name: `n${id}`, peerUrls: [] }]);
+    this.#replica = { membership, log, tree, applier, driver, readIndex, proposals: { size: 0 }, proposer, leadership, reads };
     Object.defineProperty(this.#replica, 'settings', { get: () => this.settings });
   }
 

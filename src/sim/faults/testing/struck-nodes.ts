@@ -7,6 +7,7 @@
 import { put } from '../../../api/testing/requests.js';
 import { HardStateStore, type HardStateRecord } from '../../../replica/hard-state/hard-state.js';
 import { NEWEST_VERSION } from '../../../replica/base/protocol.js';
+import { Membership } from '../../../replica/state/membership.js';
 import { DurableLog } from '../../../replica/log/durable-log.js';
 import type { Entry } from '../../../raft/types.js';
 import { DEFAULT_TREE_SETTINGS } from '../../../storage/base/settings.js';
@@ -90,7 +91,9 @@ export function trialOf(rested: Rested, seed: number, profile: FaultProfile, sta
     const version = rested.durable[i];
     const tree = { durable: version, latest: version, materialized: version, meta: () => undefined };
     const log = logOn(disk, rested.settings.logSegmentBytes);
-    return { id: i + 1, disk, state, lives: 1, running: { replica: { tree, log } }, process: undefined } as unknown as SimNode;
+    const membership = new Membership(i + 1, rested.images.map((_, at) => ({ id: at + 1, name: `n${at + 1}`, peerUrls: [] })));
+    const replica = { tree, log, membership, applier: { index: 0 } };
+    return { id: i + 1, member: i + 1, disk, state, lives: 1, running: { replica }, process: undefined } as unknown as SimNode;
   });
   const oracle = new DamageOracle({ world, nodes });
   for (const node of nodes) oracle.onStart(node);
