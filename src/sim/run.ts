@@ -78,7 +78,7 @@ class Run {
     });
     this.world = world;
     const drawn = runSettings(world);
-    const settings = options.profile === 'members' ? { ...drawn, newestVersion: NEWEST_VERSION } : drawn;
+    const settings = options.profile !== 'table' ? { ...drawn, newestVersion: NEWEST_VERSION } : drawn;
     this.settings = settings;
     const { coverage } = this;
     this.network = new SimNetwork(world, Array.from({ length: settings.nodes }, (_, i) => i + 1), coverage);
@@ -101,6 +101,7 @@ class Run {
       onEvent: (node, event) => this.checks.onEvent(node, event),
       onOpen: (node) => this.checks.onOpen(node),
       onStart: (node) => this.checks.onStart(node),
+      onReborn: (node) => this.oracle.noteReborn(node.id, false),
       onDeath: (node) => this.checks.onDeath(node),
       excuse: (node, error) => this.oracle.verdict.excuse(node.id, error),
       isRemoved: (node) => this.checks.isRemoved(node.member),

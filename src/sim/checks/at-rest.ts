@@ -26,6 +26,7 @@ export function reasonsNotAtRest(nodes: readonly WatchedNode[], oracle: DamageOr
   const reasons = taking.flatMap((node) => (node.running === undefined || node.state !== 'up' ? [`node ${node.id} is ${node.state}`] : []));
   if (reasons.length > 0) return reasons;
   const members = oracle.roster.members?.list ?? [];
+  reasons.push(...(oracle.roster.members?.confState.learners ?? []).map((id) => `member ${id} is still a learner`));
   reasons.push(...members.filter(({ id }) => !nodes.some((node) => node.member === id)).map(({ id }) => `no machine has member ${id}`));
   reasons.push(...unequal(taking), ...taking.flatMap(busy));
   if (reasons.length === 0) reasons.push(...taking.flatMap((node) => unhealed(node, oracle)));

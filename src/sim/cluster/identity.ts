@@ -7,16 +7,13 @@
 import type { NodeId } from '../../base/ids.js';
 import type { MemberConfig } from '../../replica/base/member-config.js';
 import type { ClusterDescription } from '../../replica/state/description.js';
+import { joinedIdentity, type Identity } from '../../replica/state/joined.js';
 import { addressOf, placeAt } from '../network/address.js';
 import type { Speaker } from '../network/endpoint.js';
 
-export interface Identity {
-  readonly self: NodeId;
-  /** With whom the log began. */
-  readonly members: readonly MemberConfig[];
-  /** The members with this one; empty: it is one of `members`. */
-  readonly joins: readonly MemberConfig[];
-}
+export type { Identity };
+
+export const CLUSTER_ID = 0x6b696e74n;
 
 export function configAt(place: NodeId): MemberConfig {
   return { id: place, name: `n${place}`, peerUrls: [addressOf(place)] };
@@ -24,16 +21,14 @@ export function configAt(place: NodeId): MemberConfig {
 
 /** One of the first, whose id is its place. */
 export function founder(place: NodeId, count: number): Identity {
-  return { self: place, members: Array.from({ length: count }, (_, i) => configAt(i + 1)), joins: [] };
+  return { self: place, clusterId: CLUSTER_ID, members: Array.from({ length: count }, (_, i) => configAt(i + 1)), joins: [] };
 }
 
 /** A member that was added, as the cluster describes itself to it; undefined: it was not. */
-export function joiner(place: NodeId, { members }: ClusterDescription): Identity | undefined {
+export function joiner(place: NodeId, description: ClusterDescription): Identity | undefined {
   const address = addressOf(place);
-  const self = members.list.find(({ peerUrls }) => peerUrls.includes(address))?.id;
-  if (self === undefined) return undefined;
-  const joins = members.list.map(({ id, name, peerUrls }) => ({ id, name: id === self ? `n${place}` : name, peerUrls }));
-  return { self, members: members.origin, joins };
+  const self = description.members.list.find(({ peerUrls }) => peerUrls.includes(address))?.id;
+  return self === undefined ? undefined : joinedIdentity({ self, description }, `n${place}`);
 }
 
 export function speakerOf({ self, members, joins }: Identity): Speaker {

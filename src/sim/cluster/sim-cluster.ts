@@ -8,6 +8,7 @@
  */
 
 import { assert, AssertionError, must } from '../../base/assert.js';
+import type { Disk } from '../../base/disk.js';
 import type { Env } from '../../base/env.js';
 import { codeOf, DiskError, messageOf } from '../../base/errors.js';
 import type { KintsugiEvent } from '../../base/events.js';
@@ -18,60 +19,20 @@ import type { SimNetwork } from '../network/sim-network.js';
 import type { ViolationKind } from '../model/result.js';
 import { PATHS } from '../model/paths.js';
 import { flagsOf, type RunSettings } from '../model/settings.js';
+import { VERSION_2 } from '../../replica/base/protocol.js';
 import { simClock, simWorkers } from '../world/sim-env.js';
 import type { Process, World } from '../world/world.js';
+import { identityOnDisk } from '../../replica/state/joined.js';
+import { describeEvent, nameOf, QUIET } from './describe-event.js';
 import { founder, speakerOf, type Identity } from './identity.js';
-import type { NodeState, Running, SimNode } from './sim-node.js';
-
-export interface ClusterWatcher {
-  onEvent(node: SimNode, event: KintsugiEvent): void;
-  /** The replica is there, and about to start. */
-  onOpen(node: SimNode): void;
-  /** It serves from now on. */
-  onStart(node: SimNode): void;
-  /** A life is over. */
-  onDeath(node: SimNode): void;
-  /**
-   * Why a typed stop is no fault of the store: damage that was done to this node. Undefined: it is
-   * one.
-   */
-  excuse(node: SimNode, error: unknown): string | undefined;
-  /** Some node has applied the removal of the member that lives there. */
-  isRemoved(node: SimNode): boolean;
-  report(kind: ViolationKind, check: string, message: string, node: number): void;
-}
+import { Node, type ClusterWatcher } from './node.js';
+import { CURED, recoverDirectory } from './recover.js';
+import type { SimNode } from './sim-node.js';
 
 export interface Fenced {
   readonly node: number;
   readonly code: string;
   readonly excuse: string;
-}
-
-class Node implements SimNode {
-  readonly id: number;
-  readonly disk: SimDisk;
-  identity: Identity | undefined;
-  state: NodeState;
-  lives = 0;
-  running: Running | undefined = undefined;
-  process: Process | undefined = undefined;
-  /** Stops in a row without having served in between. */
-  stops = 0;
-  /** Starts that are due after a fault that has not ended yet. */
-  holds = 0;
-  /** Called when the present life ends. */
-  ended: (() => void)[] = [];
-
-  constructor(id: number, disk: SimDisk, identity: Identity | undefined) {
-    this.id = id;
-    this.disk = disk;
-    this.identity = identity;
-    this.state = identity === undefined ? 'away' : 'down';
-  }
-
-  get member(): number {
-    return this.identity?.self ?? 0;
-  }
 }
 
 const SECOND_US = 1_000_000;
@@ -83,7 +44,6 @@ const MAX_BACKOFF_US = 15 * SECOND_US;
 const STOPS_UNTIL_FENCED = 3;
 /** Of simulated time, over the longest stall that a disk may have. */
 const MAX_STOP_US = 60 * SECOND_US;
-const CLUSTER_ID = 0x6b696e74n;
 
 export class SimCluster {
   /** All machines: more may come. */
@@ -128,6 +88,7 @@ export class SimCluster {
     node.identity = identity;
     node.state = 'down';
     node.stops = 0;
+    node.recovers = false;
     if (node.holds <= 0) this.#start(node);
   }
 
@@ -247,6 +208,7 @@ export class SimCluster {
         if (!process.alive) return;
         node.state = 'up';
         node.stops = 0;
+        node.recovers = false;
         this.#unfence(node);
         if (world.trace.taping) world.trace.row(world.nowUs, node.id, 'up');
         this.#watcher?.onStart(node);
@@ -261,10 +223,19 @@ export class SimCluster {
     const { heartbeatMs, electionMs, logSegmentBytes, newestVersion } = this.#settings;
     const { tree, cacheBytes } = flagsOf(this.#world, this.#settings, node.id, node.lives);
     if (tree !== this.#settings.tree) this.#coverage.branch(PATHS.otherFlags);
-    const identity = must(node.identity, 'who starts is somebody');
-    const env = this.#env(node, process, identity);
+    const disk = this.#attach(node, process);
+    const flags = must(node.identity, 'who starts is somebody');
+    const identity = await identityOnDisk(disk, flags);
+    if (!process.alive) return;
+    if (identity.self !== flags.self) {
+      node.identity = identity;
+      this.#coverage.branch('readmission as another member');
+      this.#watcher?.onReborn(node);
+    }
+    const env = this.#env(node, process, identity, disk);
+    const autoRecover = this.#recovers && this.#world.stream(`recovers ${node.id} ${node.lives}`).chance(1, 2);
     const member = await openMember(env, {
-      ...identity, clusterId: CLUSTER_ID,
+      ...identity, autoRecover: autoRecover || node.recovers,
       clientUrls: [], settings: tree, heartbeatMs, electionMs, logSegmentBytes, cacheBytes, newestVersion,
       // Entries are small: so other things happen in the middle of them, and elsewhere on each.
       sliceKeys: 1 + (node.id % 3),
@@ -278,15 +249,19 @@ export class SimCluster {
     await member.replica.start();
   }
 
-  #env(node: Node, process: Process, identity: Identity): Env {
+  #attach(node: Node, process: Process): Disk {
+    return node.disk.attach(process, () => {
+      if (node.process === process) this.#powerWent(node);
+    });
+  }
+
+  #env(node: Node, process: Process, identity: Identity, disk: Disk): Env {
     const world = this.#world;
     const name = `node ${node.id} life ${node.lives}`;
     return {
       clock: simClock(world, process),
       random: world.stream(name),
-      disk: node.disk.attach(process, () => {
-        if (node.process === process) this.#powerWent(node);
-      }),
+      disk,
       network: this.#network.attach(process, speakerOf(identity)),
       workers: simWorkers(world, process, world.stream(`${name} slices`)),
       events: { emit: (event) => this.#onEvent(node, process, event) },
@@ -299,7 +274,7 @@ export class SimCluster {
     if (event.type === 'warning') this.#coverage.warned(event.message);
     const { trace, nowUs } = this.#world;
     trace.foldText(event.type);
-    if (trace.taping && !QUIET.has(event.type)) trace.row(nowUs, node.id, describe(event));
+    if (trace.taping && !QUIET.has(event.type)) trace.row(nowUs, node.id, describeEvent(event));
     this.#watcher?.onEvent(node, event);
   }
 
@@ -316,7 +291,8 @@ export class SimCluster {
     this.#coverage.branch(`stop ${typed ? `${nameOf(error)} ${code}` : 'untyped'}`);
     if (this.#world.trace.taping) this.#world.trace.row(this.#world.nowUs, node.id, `stops: ${messageOf(error)}`);
     const removed = code === 'REMOVED' && this.#watcher?.isRemoved(node) === true;
-    const excuse = removed ? 'it was removed' : typed ? this.#watcher?.excuse(node, error) : undefined;
+    const again = code === 'READMISSION' && node.recovers;
+    const excuse = removed ? 'it was removed' : again ? 'it is to be re-admitted' : typed ? this.#watcher?.excuse(node, error) : undefined;
     if (!reported && !typed) this.#report('crash', 'a node stops only with a typed error', error, node);
     if (!reported && typed && excuse === undefined) this.#report('crash', `no stop without a fault that excuses it: ${code}`, error, node);
     this.#end(node, 'kill');
@@ -324,14 +300,50 @@ export class SimCluster {
       this.#away(node);
       return;
     }
+    if (code === 'READMISSION') {
+      if (!node.recovers) this.#coverage.branch(`readmission by itself ${codeOf(error instanceof Error ? error.cause : undefined) ?? 'unknown'}`);
+      node.recovers = true;
+      return this.#restartAfter(node, FIRST_BACKOFF_US);
+    }
     node.stops++;
-    const again = this.fenced.some((fenced) => fenced.node === node.id);
-    if (excuse !== undefined && (again || node.stops >= STOPS_UNTIL_FENCED)) {
+    if (this.#recovers && excuse !== undefined && CURED.has(code ?? '')) return void this.#recover(node, code ?? '');
+    const fenced = this.fenced.some((fenced) => fenced.node === node.id);
+    if (excuse !== undefined && (fenced || node.stops >= STOPS_UNTIL_FENCED)) {
       node.state = 'fenced';
-      if (!again) this.fenced.push({ node: node.id, code: code ?? '', excuse });
+      if (!fenced) this.fenced.push({ node: node.id, code: code ?? '', excuse });
       return;
     }
     this.#restartAfter(node, Math.min(MAX_BACKOFF_US, FIRST_BACKOFF_US * (1 << Math.min(node.stops - 1, 8))));
+  }
+
+  /** The members can be asked to let one in again. */
+  get #recovers(): boolean {
+    return this.#settings.newestVersion >= VERSION_2;
+  }
+
+  /** An operator runs `kintsugi recover --emptied` on the directory, and starts it again. */
+  async #recover(node: Node, code: string): Promise<void> {
+    const world = this.#world;
+    const random = world.stream(`operator ${node.id} ${node.lives}`);
+    const life = node.lives;
+    await world.sleep(random.between(500_000, 8 * SECOND_US));
+    if (node.lives !== life || node.process !== undefined || node.state !== 'down') return;
+    const process: Process = { node: node.id, alive: true, stalledUntilUs: world.nowUs };
+    node.process = process;
+    const disk = this.#attach(node, process);
+    try {
+      await recoverDirectory(disk, node.member, random);
+      this.#coverage.branch(`readmission by an operator ${code}`);
+      node.recovers = true;
+    } catch (error) {
+      if (codeOf(error) === undefined) this.#report('crash', 'kintsugi recover ends with a typed error', error, node);
+      else this.#coverage.branch(`recover ${codeOf(error) ?? ''}`);
+    }
+    if (node.process !== process) return;
+    process.alive = false;
+    node.process = undefined;
+    node.disk.killed();
+    this.#restartAfter(node, FIRST_BACKOFF_US);
   }
 
   #restartAfter(node: Node, delayUs: number): void {
@@ -371,20 +383,4 @@ export function isPowerOff(error: unknown): boolean {
     if (at instanceof DiskError && at.data['powerOff'] === true) return true;
   }
   return false;
-}
-
-const QUIET = new Set<KintsugiEvent['type']>(['applied', 'log-sync']);
-
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : 'unknown';
-}
-
-function describe(event: KintsugiEvent): string {
-  const { type, ...data } = event;
-  const parts = Object.entries(data).map(([name, value]) => `${name}=${typeof value === 'object' ? JSON.stringify(value, bigintText) : String(value)}`);
-  return `${type} ${parts.join(' ')}`;
-}
-
-function bigintText(_key: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? String(value) : value;
 }

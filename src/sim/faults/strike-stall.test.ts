@@ -31,7 +31,8 @@ async function stall(seed: number, stalled: NodeId, endsUs = Infinity): Promise<
       });
       return Promise.resolve();
     };
-    return { id, state: 'up', running: { process: { alive: true }, store: { moveLeader }, replica: { leadership } } } as unknown as SimNode;
+    const running = { process: { alive: true }, store: { moveLeader }, replica: { leadership } };
+    return { id, member: id, state: 'up', running } as unknown as SimNode;
   };
   const nodes = [1, 2, 3].map(node);
   const context = { world, nodes, coverage: new Coverage(), untilUs: endsUs };

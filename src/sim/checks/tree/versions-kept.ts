@@ -21,6 +21,8 @@ export class VersionsKept {
 
   onEvent(node: WatchedNode, { message, data }: Extract<KintsugiEvent, { type: 'warning' }>): void {
     if (message !== VERSION_LOST) return;
+    // It begins with a peer's version.
+    if (String(data['why']).includes('this member was re-admitted')) return;
     const { ledger } = this.#oracle;
     if (ledger.forgets(node.id)) return;
     // A log that begins above the flushed index does not continue the tables: the node then takes

@@ -1,0 +1,57 @@
+/** A machine with what the cluster knows of it, and who looks on at its lives. */
+
+import type { KintsugiEvent } from '../../base/events.js';
+import type { SimDisk } from '../disk/sim-disk.js';
+import type { ViolationKind } from '../model/result.js';
+import type { Process } from '../world/world.js';
+import type { Identity } from './identity.js';
+import type { NodeState, Running, SimNode } from './sim-node.js';
+
+export interface ClusterWatcher {
+  onEvent(node: SimNode, event: KintsugiEvent): void;
+  /** The replica is there, and about to start. */
+  onOpen(node: SimNode): void;
+  /** It serves from now on. */
+  onStart(node: SimNode): void;
+  /** What was one member is another one from now on, with what its disk holds. */
+  onReborn(node: SimNode): void;
+  /** A life is over. */
+  onDeath(node: SimNode): void;
+  /**
+   * Why a typed stop is no fault of the store: damage that was done to this node. Undefined: it is
+   * one.
+   */
+  excuse(node: SimNode, error: unknown): string | undefined;
+  /** Some node has applied the removal of the member that lives there. */
+  isRemoved(node: SimNode): boolean;
+  report(kind: ViolationKind, check: string, message: string, node: number): void;
+}
+
+export class Node implements SimNode {
+  readonly id: number;
+  readonly disk: SimDisk;
+  identity: Identity | undefined;
+  state: NodeState;
+  lives = 0;
+  running: Running | undefined = undefined;
+  process: Process | undefined = undefined;
+  /** It is to be re-admitted, and was told to be opened again. */
+  recovers = false;
+  /** Stops in a row without having served in between. */
+  stops = 0;
+  /** Starts that are due after a fault that has not ended yet. */
+  holds = 0;
+  /** Called when the present life ends. */
+  ended: (() => void)[] = [];
+
+  constructor(id: number, disk: SimDisk, identity: Identity | undefined) {
+    this.id = id;
+    this.disk = disk;
+    this.identity = identity;
+    this.state = identity === undefined ? 'away' : 'down';
+  }
+
+  get member(): number {
+    return this.identity?.self ?? 0;
+  }
+}
