@@ -67,8 +67,13 @@ await runMain(HELP, async () => {
   if (left.length < all.length) say(`${all.length - left.length} of ${all.length} cases are there already`);
 
   let done = 0;
+  // A case whose members were killed because this command is to end says nothing of them.
+  let interrupted = false;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.prependListener(signal, () => (interrupted = true));
   await forAll(left, whole(values['at-once'], 'at-once', 1), async ({ server, scenario, seed }) => {
+    if (interrupted) return;
     const result = await runCase(server, scenario, seed);
+    if (interrupted) return;
     kept.get(server)?.add(scenario.name, seed, result);
     const words = result.words.join(' ') || 'OK';
     const mark = isForbidden(result, server.ours) ? bad(words) : result.words.length === 0 ? good(words) : words;

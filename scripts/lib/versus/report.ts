@@ -56,12 +56,14 @@ export function page(scenarios: readonly Scenario[], columns: readonly Column[],
 
 <!-- Made by \`${options.command}\`: do not edit. -->
 
-Made by \`${options.command}\` on ${options.date} (UTC), build ${options.build}, Node
-${process.versions.node}, real processes on one machine. Three members; ${keys} keys of ${valueBytes} B are acknowledged,
-all members are stopped, the files are damaged, the members start, and every key is read through
-every member, linearizable and serializable. Each cell is ${seeds} runs with other keys damaged and the
-members in other roles. In every run an intact copy of all that was acknowledged was on some
-member's disk, so that nothing was bound to be lost.
+Made by \`${options.command}\` on ${options.date} (UTC),
+build ${options.build}, Node ${process.versions.node}, real processes on one machine.
+
+Three members; ${keys} keys of ${valueBytes} B are acknowledged, all members are stopped, the files are
+damaged, the members start, and every key is read through every member, linearizable and
+serializable. Each cell is ${seeds} runs with other keys damaged and the members in other roles. In
+every run an intact copy of all that was acknowledged was on some member's disk, so that nothing was
+bound to be lost.
 
 ${line(['fault', ...columns.map(({ server }) => server.name)])}
 ${line(['---', ...columns.map(() => '---')])}
@@ -71,10 +73,10 @@ ${rows(scenarios, columns).map(line).join('\n')}
 - *LOST*: a linearizable read lacked an acknowledged key. *WRONG*: it gave another value.
 - *FORKED*: two members that serve differ, and stay so.
 - *unavailable*: no new write was taken, or no member served.
-- *member ended*, *member does not serve*: it did not come back by itself; the others may have served.
+- *member ended*, *member does not serve*: it did not come back by itself; the others may serve.
 
 For Kintsugi everything but *OK* is forbidden, and the command exits with 1. While m1 is down in the
-first scenario, the only intact copy of an acknowledged entry is on its disk: Kintsugi then serves no
-linearizable read and takes no write, and goes on by itself when m1 starts.
+first scenario, the only intact copy of an acknowledged entry is on its disk: Kintsugi then serves
+no linearizable read and takes no write, and goes on by itself when m1 starts.
 `;
 }
