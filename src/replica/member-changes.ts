@@ -124,8 +124,8 @@ export class MemberChanges {
     if (input.u8() === 1) return readMembers(input);
     const code = input.text();
     if (!(code in ETCD_MESSAGES)) throw new CodecError(`a change of the members was refused as ${code}`);
-    // The leader's patience is shorter than ours.
-    throw new EtcdError(code === 'TIMEOUT' ? 'NOT_LEADER' : (code as EtcdErrorCode), input.text());
+    // The leader's patience is shorter than ours, and its life may be, too: another one is asked.
+    throw new EtcdError(code === 'TIMEOUT' || code === 'STOPPED' ? 'NOT_LEADER' : (code as EtcdErrorCode), input.text());
   }
 
   async #lead(token: number, asked: MemberChange, deadline: number): Promise<Members> {

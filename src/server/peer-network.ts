@@ -218,6 +218,7 @@ export class PeerNetwork implements Network {
     if (url === '' || !URL.canParse(url) || !Number.isSafeInteger(from) || from <= 0 || from === this.#options.self) return false;
     if (this.#guests.size >= MAX_GUESTS || this.#stopped) return false;
     this.#guests.add(from);
+    this.#warn('a member that is not known here is let in on its word', { from: formatId(from), url, atMost: MAX_GUESTS });
     const link = this.#link(from, url);
     this.#links.set(from, link);
     link.start();

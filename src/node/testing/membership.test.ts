@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { codeOf } from '../../base/errors.js';
 import type { NodeId } from '../../base/ids.js';
 import { get, put } from '../../api/testing/requests.js';
+import { isJoint } from '../../replica/state/members.js';
 import type { MemberInfo } from '../store.js';
 import { Cluster } from './cluster.js';
 import type { ClusterNode } from './cluster-node.js';
@@ -128,6 +129,34 @@ describe('members that come and go', function () {
     assert.deepEqual(membership.confState.votersOutgoing, []);
     await load(cluster, 400, 500);
     await cluster.settled();
+  });
+
+  it('R1 a leader that dies between the two halves of a change leaves a configuration that the next one leaves', async () => {
+    await started(3);
+    const leader = await cluster.leader();
+    const learner = await join(leader, 4, true);
+    const [gone, stays] = cluster.nodes.filter((node) => node !== leader && node !== learner) as [ClusterNode, ClusterNode];
+    gone.leaves = true;
+    let dies: Promise<void> | undefined;
+    leader.replica.membership.subscribe(() => {
+      // Nothing that it proposes from here on leaves it.
+      if (isJoint(leader.replica.membership.confState)) dies ??= cluster.kill(leader);
+    });
+    const asked = stays.store.changeMembers({ kind: 'replace', id: learner.id, removed: gone.id });
+    await cluster.until('the leader to be in the joint configuration', () => dies);
+    await dies;
+    const members = await asked;
+    assert.deepEqual(members.map(({ id }) => id).sort((a, b) => a - b), [leader.id, stays.id, learner.id].sort((a, b) => a - b));
+    for (const node of [stays, learner]) {
+      await cluster.until('it to have left the joint configuration', () => !isJoint(node.replica.membership.confState));
+      assert.deepEqual(idsAt(node), [leader.id, stays.id, learner.id].sort((a, b) => a - b));
+    }
+    await cluster.until('the other one to be gone', () => codeOf(gone.removed) === 'REMOVED');
+    await cluster.without(gone);
+    await cluster.up(leader);
+    await load(cluster, 0, 100);
+    await cluster.settled();
+    assert.ok(!isJoint(leader.replica.membership.confState));
   });
 
   it('D1 a member that joins is sent a snapshot from before it was added, where the log is gone', async () => {

@@ -5,6 +5,7 @@ import { codeOf } from '../../base/errors.js';
 import { seededRandom } from '../../base/testing/seeded-random.js';
 import { tablePath } from '../../storage/table/table-meta.js';
 import { layoutOf } from '../../replica/log/segment-layout.js';
+import { PEERS_FOUND } from '../../replica/start/known-peers.js';
 import { VERSION_REGAINED } from '../../replica/start/regain-version.js';
 import { Chaos } from './chaos-env.js';
 import { Cluster } from './cluster.js';
@@ -74,6 +75,33 @@ describe('a member whose manifest cannot be read', function () {
     await cluster.up(node);
     assert.ok(!regained(node), 'what it took is durable');
     await cluster.settled(20_000);
+  });
+
+  it('D1 asks members that its log has added, when none of its flags is left', async () => {
+    await start(3);
+    let written = await longLog();
+    const [stays, ...origin] = cluster.nodes as [ClusterNode<CrashDisk>, ...ClusterNode<CrashDisk>[]];
+    for (const [at, old] of origin.entries()) {
+      const url = `http://m${at + 4}:2380`;
+      const leader = await cluster.leader();
+      const members = await leader.store.changeMembers({ kind: 'add', id: 0, peerUrls: [url], learner: false });
+      await cluster.up(cluster.machine(members.find(({ peerUrls }) => peerUrls[0] === url)?.id ?? 0, leader));
+      await cluster.settled(20_000);
+      old.leaves = true;
+      await (await cluster.leader()).store.changeMembers({ kind: 'remove', id: old.id });
+      await cluster.until('it to be gone', () => codeOf(old.removed) === 'REMOVED');
+      await cluster.without(old);
+    }
+    await load(cluster, written, (written += 20));
+    await cluster.settled(20_000);
+    assert.ok(stays.replica.log.firstIndex() > 1, 'without a version its log is of no use');
+    cluster.crash(stays);
+    await ruinManifest(stays);
+    await cluster.up(stays);
+    assert.ok(regained(stays));
+    assert.ok(stays.events.some((event) => event.type === 'warning' && event.message === PEERS_FOUND));
+    await cluster.settled(20_000);
+    await check(stays, written);
   });
 
   it('D1 waits for a peer, and power may go while it does', async () => {

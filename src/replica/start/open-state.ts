@@ -23,6 +23,7 @@ import { readIntent, writeIntent, type RecoverIntent } from '../readmission/inte
 import { setAside } from '../readmission/set-aside.js';
 import type { Life } from '../state/life.js';
 import type { Membership } from '../state/membership.js';
+import { KnownPeers } from './known-peers.js';
 import { LogOpener } from './log-opener.js';
 import type { ReplicaOptions } from './options.js';
 import { refuseForgottenLog, refuseForgottenPromises } from './promises-kept.js';
@@ -158,7 +159,9 @@ async function openVersion(
   }
   life.to({ s: 'regaining', why: cause.message });
   await early.listen();
-  const opened = await regainVersion({ env, membership, early, hardState, store, cause, logs, needsPeer: codeOf(cause) === 'READMISSION' });
+  const known = new KnownPeers(env, membership, options.clusterId);
+  await known.readLog();
+  const opened = await regainVersion({ env, membership: known, early, hardState, store, cause, logs, needsPeer: codeOf(cause) === 'READMISSION' });
   keep(opened.log);
   return { store, logEnd: logs.lastIndex, ...(await follow(opened, store.manifest)) };
 }

@@ -58,7 +58,9 @@ class Bench {
     );
     const env = this.#env();
     const opened = await regainVersion({
-      env, membership: { peers: PEERS }, early: new EarlyHandler(env.network), hardState, store, cause: LOST, needsPeer: false,
+      env, membership: { peers: PEERS, askWho: () => Promise.resolve() }, early: new EarlyHandler(env.network), hardState, store,
+      cause: LOST,
+      needsPeer: false,
       logs: { open: ({ flushed }) => this.#openLog(flushed.index), openMended: ({ flushed }) => this.#openLog(flushed.index) },
     });
     return { opened, store, hardState };

@@ -26,9 +26,9 @@ import { TableServer, type HeldTables } from '../fetch/table-server.js';
 import type { HardStateStore } from '../hard-state/hard-state.js';
 import type { OpenedLog } from '../log/durable-log.js';
 import { LogError } from '../log/errors.js';
-import type { Membership } from '../state/membership.js';
 import { giveUpReserve } from '../state/reserve.js';
 import { isNoSpace } from '../state/room.js';
+import type { KnownPeers } from './known-peers.js';
 import type { LogOpener } from './log-opener.js';
 import { askForVersions, newest, type PeerVersions } from '../snapshot/peer-versions.js';
 import { SnapshotReceiver } from '../snapshot/snapshot-receiver.js';
@@ -38,7 +38,7 @@ export const VERSION_REGAINED = 'the version here was lost: that of a peer is us
 
 export interface RegainParts {
   readonly env: Env;
-  readonly membership: Pick<Membership, 'peers'>;
+  readonly membership: Pick<KnownPeers, 'peers' | 'askWho'>;
   readonly early: EarlyHandler;
   readonly hardState: HardStateStore;
   /** Where the peer's version goes. */
@@ -65,12 +65,13 @@ const PATIENCE_ROUNDS = 4;
  */
 export async function regainVersion(parts: RegainParts): Promise<OpenedLog> {
   const { env, membership, cause } = parts;
-  const { peers } = membership;
   env.events.emit({ type: 'warning', message: VERSION_LOST, data: { why: cause.message } });
   const judged = new JudgedLog(parts);
   let pauseMs = FIRST_PAUSE_MS;
   try {
     for (let round = 0; ; round++) {
+      await membership.askWho();
+      const { peers } = membership;
       const versions = await askForVersions(env, peers);
       const all = versions.answered === peers.length;
       const fits = ({ manifest }: Offered): boolean => judged.mayFit(manifest);

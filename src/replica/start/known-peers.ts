@@ -1,0 +1,104 @@
+/**
+ * Whom a member can ask that has no state yet, and so does not know who the members are now: those
+ * of its flags, or that it was told of when it joined; those that its own log has added; and those
+ * that any of them name. Only for asking: who makes a majority is not decided by it.
+ */
+
+import { assert } from '../../base/assert.js';
+import { EMPTY } from '../../base/bytes.js';
+import type { Env } from '../../base/env.js';
+import { CodecError, codeOf } from '../../base/errors.js';
+import { formatId, type NodeId } from '../../base/ids.js';
+import { decodeMemberEntry } from '../entry/member-entry.js';
+import { logAtRest } from '../log/log-at-rest.js';
+import { decodeDescription, DESCRIBE_METHOD, type ClusterDescription } from '../state/description.js';
+import type { Membership } from '../state/membership.js';
+
+export const PEERS_FOUND = 'other members are asked than the flags name';
+
+const ASK_MS = 2_000;
+/** More than a cluster has members, and bounds what a peer can name. */
+const MAX_PEERS = 64;
+
+interface Addressed {
+  readonly id: NodeId;
+  readonly peerUrls: readonly string[];
+}
+
+export class KnownPeers {
+  readonly #env: Env;
+  readonly #self: NodeId;
+  readonly #clusterId: bigint;
+  readonly #addresses: Map<NodeId, readonly string[]>;
+  readonly #removed = new Set<NodeId>();
+
+  constructor(env: Env, membership: Pick<Membership, 'self' | 'addresses'>, clusterId: bigint) {
+    this.#env = env;
+    this.#self = membership.self;
+    this.#clusterId = clusterId;
+    this.#addresses = new Map(membership.addresses);
+    assert(!this.#addresses.has(this.#self), 'a member does not ask itself');
+  }
+
+  get peers(): readonly NodeId[] {
+    return [...this.#addresses.keys()];
+  }
+
+  /** What the log here says, as far as it can be read. Nothing of it is changed. */
+  async readLog(): Promise<void> {
+    const log = await logAtRest(this.#env.disk, { index: 0, term: 0 }, 0);
+    const found: Addressed[] = [];
+    for (let index = log.base.index + 1; index <= log.lastIndex; index++) {
+      if (log.isHole(index)) continue;
+      const entry = await log.read(index);
+      if (entry === undefined || entry.type === 'normal') continue;
+      try {
+        const member = decodeMemberEntry(entry.data);
+        if (member === undefined) continue;
+        found.push(...member.base);
+        const { change } = member;
+        if (change.kind === 'add' || change.kind === 'update') found.push(change);
+        if (change.kind === 'remove') this.#removed.add(change.id);
+        if (change.kind === 'replace') this.#removed.add(change.removed);
+      } catch (error) {
+        if (codeOf(error) === undefined) throw error;
+      }
+    }
+    this.#learn(found);
+  }
+
+  /** What those that are known say of the others; who does not answer says nothing. */
+  async askWho(): Promise<void> {
+    const answers = await Promise.all(this.peers.map((peer) => this.#describe(peer)));
+    for (const answer of answers) {
+      if (answer?.clusterId !== this.#clusterId) continue;
+      for (const id of answer.members.removed) this.#removed.add(id);
+      this.#learn(answer.members.list);
+    }
+  }
+
+  #learn(found: readonly Addressed[]): void {
+    const before = this.#text();
+    for (const { id, peerUrls } of found) {
+      if (id === this.#self || peerUrls.length === 0 || this.#addresses.size >= MAX_PEERS) continue;
+      this.#addresses.set(id, peerUrls);
+    }
+    for (const id of this.#removed) this.#addresses.delete(id);
+    if (this.#text() === before) return;
+    this.#env.network.setPeers(this.#addresses, []);
+    this.#env.events.emit({ type: 'warning', message: PEERS_FOUND, data: { peers: this.peers.map(formatId).join(', ') } });
+  }
+
+  #text(): string {
+    return JSON.stringify([...this.#addresses].sort(([a], [b]) => a - b));
+  }
+
+  async #describe(peer: NodeId): Promise<ClusterDescription | undefined> {
+    try {
+      return decodeDescription(await this.#env.network.call(peer, DESCRIBE_METHOD, EMPTY, ASK_MS));
+    } catch (error) {
+      if (codeOf(error) === undefined && !(error instanceof CodecError)) throw error;
+      return undefined;
+    }
+  }
+}
