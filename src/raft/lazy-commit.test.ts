@@ -98,4 +98,12 @@ describe('raft: a commit index that leaves with the next entries', () => {
     assert.deepEqual(group.member(2).reads.map(({ index }) => index), [2]);
     assert.deepEqual(appliedText(group.member(2)), ['a']);
   });
+
+  it('R1 a leader that goes by a change tells the others that it is committed, before it is none any more', () => {
+    const group = led();
+    group.node(1).proposeConfChange({ transition: 'auto', changes: [{ type: 'remove', nodeId: 1 }] });
+    group.settle();
+    assert.equal(group.node(1).role, 'follower');
+    assert.deepEqual([2, 3].map((id) => group.node(id).config.voters), [[2, 3], [2, 3]]);
+  });
 });

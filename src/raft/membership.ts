@@ -11,7 +11,7 @@ import { changeConfig, isSameConfig } from './confchange.js';
 import { RaftError } from './errors.js';
 import { proposeEncodedChange } from './proposals.js';
 import { confirmReads, releasePostponedReads } from './reads.js';
-import { advanceCommit, broadcastAppend, sendAppend } from './replication.js';
+import { advanceCommit, broadcastAppend, sendAppend, tellCommit } from './replication.js';
 import type { RaftState } from './state.js';
 import type { ConfChange, ConfState, Snapshot } from './types.js';
 
@@ -44,7 +44,10 @@ function leaderSwitched(raft: RaftState): void {
   if (own === undefined || own.isLearner) {
     // It may go on leading without counting itself until the change is known to all (Raft paper,
     // section 6).
-    if (raft.config.stepDownOnRemoval) raft.becomeFollower(raft.term, 0);
+    if (!raft.config.stepDownOnRemoval) return;
+    // Afterwards nobody could tell them: by what they know they may need its vote.
+    tellCommit(raft, raft.log.committed);
+    raft.becomeFollower(raft.term, 0);
     return;
   }
   if (tracker.config.voters.length === 0) return;
