@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { Members, memberRound } from '../scripts/lib/members.js';
+import { execPath } from 'node:process';
+import { KINTSUGI_MAIN } from '../scripts/lib/binary.js';
+import { Members, memberRound, peerUrlOf } from '../scripts/lib/members.js';
+import { freePorts } from '../src/server/free-ports.js';
 import { kintsugiOnly, withCluster } from './harness.js';
 
 /** As for a failover: a test shares its cores, and must only tell an exchange from a hang. */
@@ -69,6 +72,42 @@ describe('members of a cluster of real processes', function () {
     await node.waitReady(60_000);
     assert.equal(await members.idOf(node), id);
     assert.equal(BigInt((await node.status()).memberId), id);
+  });
+
+  it('ctl member replace that is killed after each of its steps goes on when it is run again', async () => {
+    const { cluster } = fixture;
+    const [old = assert.fail()] = await cluster.followers();
+    const removed = await members.idOf(old);
+    const endpoints = cluster.nodes.filter((node) => node !== old).map((node) => node.spec.clientUrl).join(',');
+    const ports = await freePorts(3);
+    /** Until it says so: then it is killed. Gives all that it said. */
+    const replace = (until: RegExp): Promise<string> => new Promise((resolve) => {
+      const process = spawn(execPath, [KINTSUGI_MAIN, 'ctl', '--endpoints', endpoints, 'member', 'replace', removed.toString(16), peerUrlOf(ports), '--name', 'r']);
+      let said = '';
+      const hear = (text: Buffer): void => {
+        said += text.toString();
+        if (until.test(said)) process.kill('SIGKILL');
+      };
+      process.stdout.on('data', hear);
+      process.stderr.on('data', hear);
+      process.on('close', () => resolve(said));
+    });
+    const learners = async (): Promise<number> => (await members.list()).filter(({ isLearner }) => isLearner).length;
+    assert.match(await replace(/Added learner/), /Added learner/);
+    assert.equal(await learners(), 1);
+    const waiting = await replace(/waiting for member/);
+    assert.match(waiting, /waiting for member/);
+    assert.doesNotMatch(waiting, /Added learner/);
+    assert.equal(await learners(), 1);
+    await old.stop('SIGKILL');
+    members.forget(old);
+    const node = await members.started(ports);
+    assert.match(await replace(/has taken the place/), /has taken the place of/);
+    assert.match(await replace(/nothing is left to do/), /nothing is left to do/);
+    await node.waitReady(60_000);
+    const now = await members.list();
+    assert.ok(now.every(({ id, isLearner }) => id !== removed && !isLearner));
+    assert.equal(now.length, cluster.nodes.length);
   });
 
   it("etcdctl 3.4's member commands do what they say", async function () {

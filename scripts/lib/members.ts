@@ -59,12 +59,18 @@ export class Members {
 
   /** Added, started, and it answers. */
   async add(learner: boolean): Promise<ClusterNode> {
+    const ports = await freePorts(3);
+    await this.with((client) => client.memberAdd([peerUrlOf(ports)], learner));
+    return this.started(ports);
+  }
+
+  /** One that was added at {@link peerUrlOf} these ports. It answers. */
+  async started(ports: readonly number[]): Promise<ClusterNode> {
     const [first] = this.#cluster.nodes;
     if (first === undefined) throw new Failure('there is no node');
-    const ports = await freePorts(3);
     const url = (at: number): string => `http://127.0.0.1:${ports[at]}`;
     const name = `n${++this.#last}`;
-    const { members } = await this.with((client) => client.memberAdd([url(1)], learner));
+    const members = await this.list();
     const nameOf = (m: Member): string => (m.peerUrls.includes(url(1)) ? name : m.name || `m${m.id}`);
     const initialCluster = members.map((member) => `${nameOf(member)}=${member.peerUrls[0]}`).join(',');
     const { dir } = this.#cluster;
@@ -119,6 +125,11 @@ export class Members {
       }
     });
   }
+}
+
+/** Of a node on these ports: client, peer, ops. */
+export function peerUrlOf(ports: readonly number[]): string {
+  return `http://127.0.0.1:${ports[1]}`;
 }
 
 async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
