@@ -1,9 +1,11 @@
 /**
  * Upgrade drill: a cluster of an older build is taken to this one, member by member, under load;
- * two members go back while the cluster's version is still the old one; and once it was raised, the
- * old build refuses a directory that it could not read, and harms nothing.
+ * two members go back while the cluster's version is still the old one; once it was raised, the old
+ * build refuses a directory that it could not read, and harms nothing; after `downgrade enable` all
+ * go back, and then forward again.
  */
 
+import { kintsugiCommand } from './lib/backup.js';
 import { kintsugi, type Binary } from './lib/binary.js';
 import { buildAt } from './lib/build-at.js';
 import { Cluster } from './lib/cluster.js';
@@ -57,6 +59,13 @@ async function raised(cluster: Cluster): Promise<number> {
     if (Date.now() > deadline) throw new Failure(`all members know version ${newest}, and the cluster's is ${lowest} after 30 s`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
+}
+
+/** The way back: it resolves when all members may be started with a program of that version. */
+async function lower(cluster: Cluster, target: number): Promise<void> {
+  const began = Date.now();
+  const said = await kintsugiCommand('ctl', '--endpoints', cluster.urls.join(','), 'downgrade', 'enable', String(target));
+  say(`${said.trim().split('\n').at(-1)}, ${Date.now() - began} ms after it was asked for`);
 }
 
 /** The old build must say why it ends, and leave everything as it was. */
@@ -114,6 +123,13 @@ await runMain(HELP, async () => {
   const now = await raised(cluster);
   say(`the cluster's version is ${now}, was ${before.lowest}`);
   if (now > before.newest) faults.push(...(await refusesNewer(first, old, current)));
+  if (now > before.newest) {
+    await lower(cluster, before.newest);
+    await run('all back after downgrade enable', 'c/', (await inOrder(cluster)).map((node) => ({ node, to: old })));
+    if ((await versions(cluster)).lowest !== before.lowest) faults.push('the old build does not have its version back');
+    await run('all to this build again', 'd/', (await inOrder(cluster)).map((node) => ({ node, to: current })));
+    if ((await raised(cluster)) !== now) faults.push(`the version is not ${now} again`);
+  }
   for (const { prefix, expected } of results) {
     const again = await readBackEverywhere(cluster, prefix, expected);
     if (again.missing + again.wrong + again.readErrors > 0) faults.push(`at the end: ${again.firstFault}`);

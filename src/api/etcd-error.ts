@@ -45,6 +45,11 @@ export const ETCD_MESSAGES = {
   CLUSTER_TOO_OLD: 'kintsugi: the version of the cluster does not allow this yet',
   /** Ours: only one that is gone is followed by another in its place. FAILED_PRECONDITION. */
   MEMBER_ACTIVE: 'kintsugi: the member in whose place another one is to be is active',
+  WRONG_DOWNGRADE_VERSION_FORMAT: 'etcdserver: wrong downgrade target version format',
+  INVALID_DOWNGRADE_TARGET_VERSION: 'etcdserver: invalid downgrade target version',
+  DOWNGRADE_IN_PROCESS: 'etcdserver: cluster has a downgrade job in progress',
+  /** Ours: what the cluster holds, or a member, stands in the way. FAILED_PRECONDITION. */
+  DOWNGRADE_REFUSED: 'kintsugi: the cluster cannot be downgraded',
   CORRUPT: 'etcdserver: corrupt cluster',
   /** Ours: every copy of a block is beyond repair. The message goes on to name the block. */
   DATA_LOSS: 'kintsugi: no good copy of a block is left',

@@ -23,7 +23,8 @@ import { Caller, type CallOptions } from './caller.js';
 import { badArgument } from './errors.js';
 import { HealClient } from './heal.js';
 import {
-  alarmCall, healthOf, moveLeader, statusOf, type ActiveAlarm, type AlarmList, type HealthStatus, type MemberStatus,
+  alarmCall, downgradeCall, healthOf, moveLeader, statusOf,
+  type ActiveAlarm, type AlarmList, type DowngradeAction, type HealthStatus, type MemberStatus,
 } from './maintenance.js';
 import {
   memberAdd, memberList, memberPromote, memberRemove, memberReplace, memberUpdate, type MemberAdded, type MemberList,
@@ -42,7 +43,7 @@ export type {
   HealClient, HealCounters, HealStatus, Hint, ScrubOptions, ScrubProgress, VerifiedTable, Verification,
 } from './heal.js';
 export type { BackupBlob, BackupOptions } from './backup.js';
-export type { ActiveAlarm, AlarmList, HealthStatus, MemberStatus } from './maintenance.js';
+export type { ActiveAlarm, AlarmList, DowngradeAction, HealthStatus, MemberStatus } from './maintenance.js';
 export type { Member, MemberAdded, MemberList } from './members.js';
 export type { Txn } from './txn.js';
 export type {
@@ -169,6 +170,11 @@ export class Client implements AsyncDisposable {
   }
 
   /** Must be asked of the leader: give its endpoint. */
+  /** The way back to programs of an older version of the cluster, which is asked for as "1". */
+  downgrade(action: DowngradeAction, version: string, options: CallOptions = {}): Promise<string> {
+    return downgradeCall(this.#caller, action, version, options);
+  }
+
   /** Active alarms. */
   alarms(options: CallOptions = {}): Promise<AlarmList> {
     return alarmCall(this.#caller, 'GET', {}, options);

@@ -19,6 +19,10 @@ export interface MemberStatus {
   readonly raftAppliedIndex: number;
   readonly errors: readonly string[];
   readonly isLearner: boolean;
+  /** Of the cluster: the lowest whose programs can read the member's files. Empty: not told. */
+  readonly storageVersion: string;
+  /** Empty: no downgrade is under way. */
+  readonly downgradeTarget: string;
 }
 
 export type HealthStatus = 'SERVING' | 'NOT_SERVING' | 'UNKNOWN' | 'SERVICE_UNKNOWN';
@@ -46,6 +50,8 @@ export async function statusOf(caller: Caller, options: CallOptions): Promise<Me
     raftAppliedIndex: numberOf(message, 'raftAppliedIndex'),
     errors: textsOf(message, 'errors'),
     isLearner: flagOf(message, 'isLearner'),
+    storageVersion: textOf(message, 'storageVersion'),
+    downgradeTarget: textOf(messageOf(message, 'downgradeInfo'), 'targetVersion'),
   };
 }
 
@@ -71,6 +77,14 @@ export async function alarmCall(
   const message = await callUnary(caller, rpc, { action, memberID: String(of.memberId ?? 0n), alarm: of.alarm ?? 'NONE' }, options);
   const alarms = messagesOf(message, 'alarms').map((alarm) => ({ memberId: bigOf(alarm, 'memberID'), alarm: textOf(alarm, 'alarm') }));
   return { header: headerOf(message), alarms };
+}
+
+export type DowngradeAction = 'VALIDATE' | 'ENABLE' | 'CANCEL';
+
+/** The version of the cluster afterwards. */
+export async function downgradeCall(caller: Caller, action: DowngradeAction, version: string, options: CallOptions): Promise<string> {
+  const rpc = new ReflectedRpc('etcdserverpb.Maintenance', 'Downgrade', action === 'VALIDATE' ? 'read' : 'write');
+  return textOf(await callUnary(caller, rpc, { action, version }, options), 'version');
 }
 
 export async function healthOf(caller: Caller, service: string, options: CallOptions): Promise<HealthStatus> {

@@ -26,7 +26,7 @@ import type {
 } from '../api/requests.js';
 import { EtcdError } from '../api/etcd-error.js';
 import { sleep } from '../base/env.js';
-import type { NodeId, Term } from '../base/ids.js';
+import type { ClusterVersion, NodeId, Term } from '../base/ids.js';
 import type { Healing } from '../healing/healing.js';
 import type { HintStatus } from '../healing/status/hint-status.js';
 import type { ScrubReport, ScrubStatus } from '../healing/status/scrub-status.js';
@@ -37,6 +37,7 @@ import { Backups, type BackupPiece } from '../replica/backup/backups.js';
 import type { Replica } from '../replica/replica.js';
 import { requestTimeoutMs } from '../replica/start/options.js';
 import type { MemberChange } from '../replica/state/members.js';
+import type { DowngradeAction } from '../replica/downgrades.js';
 import type { Alarm, AlarmChange } from '../replica/kv/alarms.js';
 import { AlarmControl } from './alarm-control.js';
 import { infosOf, memberInfos, nodeStatus } from './status.js';
@@ -125,6 +126,10 @@ export class NodeStore implements Store {
 
   changeAlarm(change: Omit<AlarmChange, 'byItself'>): Promise<void> {
     return this.#alarms.change(change);
+  }
+
+  downgrade(action: DowngradeAction, target: ClusterVersion): Promise<ClusterVersion> {
+    return this.#replica.downgrades.change(action, target);
   }
 
   hints(): readonly HintStatus[] {

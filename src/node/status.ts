@@ -13,6 +13,7 @@ export function nodeStatus(replica: Replica, healing: HealingStatus): NodeStatus
   const { options, membership, driver, progress, tree, log, kv, applier, receiver, sender, fetcher } = replica;
   const { node } = driver;
   const { pending } = replica.readmissions;
+  const downgrade = replica.downgrades.status;
   const tables = tree.materialized.levels.flatMap((level, number) =>
     level.map((table) => ({ id: table.id, level: number, bytes: table.bytes, digest: table.fileDigest, birth: table.birth })),
   );
@@ -37,6 +38,8 @@ export function nodeStatus(replica: Replica, healing: HealingStatus): NodeStatus
     lastLogIndex: log.lastIndex(),
     clusterVersion: replica.state.version,
     newestVersion: replica.state.newest,
+    storageVersion: replica.downgrades.storageVersion,
+    ...(downgrade ? { downgrade } : {}),
     revision: kv.revision,
     compactRevision: kv.compactRevision,
     memtableBytes: tree.memtableBytes,

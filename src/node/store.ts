@@ -10,6 +10,7 @@ import type { HintStatus } from '../healing/status/hint-status.js';
 import type { ScrubReport, ScrubStatus } from '../healing/status/scrub-status.js';
 import type { ClusterVersion, LogIndex, NodeId, Revision, TableId, Term } from '../base/ids.js';
 import type { MemberChange } from '../replica/state/members.js';
+import type { DowngradeAction, DowngradeStatus } from '../replica/downgrades.js';
 import type { Alarm, AlarmChange } from '../replica/kv/alarms.js';
 import type { KvApi } from '../api/services/kv.js';
 import type { TransferProgress } from '../replica/snapshot/incoming-transfer.js';
@@ -44,6 +45,10 @@ export interface NodeStatus {
   /** What all members can read, and what this one could. */
   readonly clusterVersion: ClusterVersion;
   readonly newestVersion: ClusterVersion;
+  /** The lowest version of the cluster whose programs can read this node's files. */
+  readonly storageVersion: ClusterVersion;
+  /** How far these files are on the way back to an older version, while one is asked for. */
+  readonly downgrade?: DowngradeStatus;
   readonly revision: Revision;
   readonly compactRevision: Revision;
   readonly memtableBytes: number;
@@ -98,6 +103,12 @@ export interface Store extends KvApi {
   alarms(): Promise<readonly Alarm[]>;
   /** Resolves when it holds. EtcdError TIMEOUT, UNHEALTHY. */
   changeAlarm(change: Omit<AlarmChange, 'byItself'>): Promise<void>;
+  /**
+   * Resolves with the version of the cluster. EtcdError DOWNGRADE_IN_PROCESS,
+   * INVALID_DOWNGRADE_TARGET_VERSION, DOWNGRADE_REFUSED, CLUSTER_TOO_OLD, TIMEOUT. See
+   * `replica/downgrades.ts`.
+   */
+  downgrade(action: DowngradeAction, target: ClusterVersion): Promise<ClusterVersion>;
   hints(): readonly HintStatus[];
   /**
    * Reads all of this node's tables past the caches and compares every byte; faults become hints.

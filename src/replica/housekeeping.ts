@@ -11,6 +11,7 @@ import type { ClusterVersionRaiser } from './consensus/cluster-version.js';
 import type { Gossip } from './consensus/gossip.js';
 import type { Proposals } from './consensus/proposals.js';
 import type { RaftDriver } from './consensus/raft-driver.js';
+import type { Downgrades } from './downgrades.js';
 import type { MemberChanges } from './member-changes.js';
 import type { RoomNews } from './consensus/room-news.js';
 import { transferWhenBlocked, transferWhenShort } from './leadership-transfer.js';
@@ -44,6 +45,7 @@ export interface HousekeepingParts {
   readonly bootstrap: Bootstrap;
   readonly announcement: Announcement;
   readonly clusterVersion: ClusterVersionRaiser;
+  readonly downgrades: Pick<Downgrades, 'tick'>;
   readonly memberChanges: MemberChanges;
   readonly readmissions: Readmissions;
   readonly room: Room;
@@ -59,8 +61,8 @@ export const REBUILT = 'what members flushed differs, and does so when they do i
 export class Housekeeping {
   readonly #parts: HousekeepingParts;
   #timer: Timer | undefined;
-  /** When it was last looked whether there is room. */
-  #roomAt = 0;
+  /** When it last was time for what is done once a second, however often gossip is said. */
+  #secondAt = 0;
 
   constructor(parts: HousekeepingParts) {
     this.#parts = parts;
@@ -85,25 +87,17 @@ export class Housekeeping {
   }
 
   #step(): void {
-    const { env, leadership, proposals, reads, machine, gossip, bootstrap, announcement } = this.#parts;
+    const { env, leadership, proposals, reads, machine, bootstrap, announcement } = this.#parts;
     proposals.tick();
     reads.tick();
     machine.planner.step();
     bootstrap.tick();
     if (leadership.leader !== 0) announcement.tick();
-    const now = env.clock.now();
-    if (now - this.#roomAt >= SECOND_MS) this.#lookAtRoom(now);
     this.#rebuildDoubted();
-    if (now - gossip.saidAt >= SECOND_MS) this.#eachSecond();
-  }
-
-  /** However often gossip is said for another reason. */
-  #lookAtRoom(now: number): void {
-    const { rooms, alarms } = this.#parts;
-    this.#roomAt = now;
-    rooms.say();
-    alarms.tick();
-    transferWhenShort(this.#parts);
+    const now = env.clock.now();
+    if (now - this.#secondAt < SECOND_MS) return;
+    this.#secondAt = now;
+    this.#eachSecond();
   }
 
   /** S6 A member whose memtable may be another one than the log leads to makes it anew. */
@@ -116,9 +110,14 @@ export class Housekeeping {
   }
 
   #eachSecond(): void {
-    const { env, life, driver, gossip, clusterVersion, memberChanges, readmissions, machine, sender, truncation, sweeper } = this.#parts;
+    const { env, life, driver, gossip, clusterVersion, downgrades, memberChanges, readmissions, rooms, alarms } = this.#parts;
+    const { machine, sender, truncation, sweeper } = this.#parts;
+    rooms.say();
+    alarms.tick();
+    transferWhenShort(this.#parts);
     gossip.say();
     clusterVersion.tick();
+    downgrades.tick();
     memberChanges.tick();
     readmissions.tick();
     for (const peer of sender.tick(driver.node.status().progress)) driver.reportSnapshot(peer, false);

@@ -22,6 +22,7 @@ function serving(): { handler: PeerHandler; stepped: Message[]; events: Kintsugi
     driver: { node: { term: 1, commit: 0 }, step: (message: Message) => void stepped.push(message) },
     heard: { note: () => undefined },
     gossip: { heard: () => assert.fail('it is refused') },
+    state: { version: 2 },
     machine: { onReport: () => assert.fail('it is refused'), onRedo: () => assert.fail('it is refused') },
   } as unknown as PeerHandlerParts;
   return { handler: new PeerHandler(parts), stepped, events, member };

@@ -13,10 +13,12 @@ import type { Message } from '../raft/types.js';
 import { decodeNews, type Gossip } from './consensus/gossip.js';
 import type { RoomNews } from './consensus/room-news.js';
 import type { RaftDriver } from './consensus/raft-driver.js';
+import { DOWNGRADE_METHOD, SHED_METHOD, type Downgrades } from './downgrades.js';
 import { EntryError } from './entry/errors.js';
 import { checkReceived } from './entry/received.js';
 import { isTableCall, type TableServer } from './fetch/table-server.js';
 import type { HealingHooks } from './hooks/healing-hooks.js';
+import type { ReplicatedState } from './kv/replicated-state.js';
 import type { Removal } from './removal.js';
 import { CHANGE_MEMBERS_METHOD, type MemberChanges } from './member-changes.js';
 import { LOG_ENTRIES_METHOD } from './log-recovery/entries-call.js';
@@ -51,8 +53,10 @@ export interface PeerHandlerParts {
   readonly logServer: LogServer;
   readonly peerMemory: PeerMemory;
   readonly membership: Membership;
+  readonly state: Pick<ReplicatedState, 'version'>;
   readonly memberChanges: Pick<MemberChanges, 'answer'>;
   readonly readmissions: Readmissions;
+  readonly downgrades: Pick<Downgrades, 'answer'>;
   readonly removal: Removal;
   readonly healing: HealingHooks;
 }
@@ -76,7 +80,8 @@ export class PeerHandler implements NetworkHandler {
   }
 
   onCall(from: NodeId, method: string, request: Uint8Array): Promise<Uint8Array> {
-    const { env, tableServer, logServer, peerMemory, sender, healing, clusterId, membership, memberChanges, readmissions } = this.#parts;
+    const { env, tableServer, logServer, peerMemory, sender, healing, clusterId, membership } = this.#parts;
+    const { memberChanges, readmissions, downgrades } = this.#parts;
     if (method === DESCRIBE_METHOD) return Promise.resolve(encodeDescription({ clusterId, members: membership.newest }));
     if (isTableCall(method)) return tableServer.answer(request);
     if (method === LOG_ENTRIES_METHOD) return logServer.answer(request);
@@ -85,6 +90,7 @@ export class PeerHandler implements NetworkHandler {
     if (method === VERSION_PART_METHOD) return servePart(env, sender, from, request);
     if (method === CHANGE_MEMBERS_METHOD) return memberChanges.answer(request);
     if (method === READMIT_METHOD) return readmissions.answer(request);
+    if (method === DOWNGRADE_METHOD || method === SHED_METHOD) return downgrades.answer(method, request);
     return healing.onCall(from, method, request);
   }
 
@@ -118,11 +124,11 @@ export class PeerHandler implements NetworkHandler {
   }
 
   #receiveMessage(from: NodeId, message: Message): void {
-    const { driver, receiver, heard } = this.#parts;
+    const { driver, receiver, heard, state } = this.#parts;
     if (message.from !== from && message.type !== 'MsgTransferLeader' && message.type !== 'MsgProp' && message.type !== 'MsgReadIndex') {
       throw new CodecError(`${message.type} claims to be from ${message.from}`);
     }
-    checkReceived(message);
+    checkReceived(message, state.version);
     heard.note(message);
     const { node } = driver;
     if (message.type === 'MsgSnap' && message.term >= node.term && (message.snapshot?.metadata.index ?? 0) > node.commit) receiver.offer(message);

@@ -42,6 +42,7 @@ import { TreeProposer } from './consensus/tree-proposer.js';
 import { ByteRate } from './fetch/byte-rate.js';
 import { TableFetcher } from './fetch/table-fetcher.js';
 import { TableServer } from './fetch/table-server.js';
+import { Downgrades } from './downgrades.js';
 import { Housekeeping } from './housekeeping.js';
 import type { KvMachine } from './kv/kv-machine.js';
 import { ReplicatedState } from './kv/replicated-state.js';
@@ -107,6 +108,7 @@ export class Replica {
   readonly applier: Applier;
   readonly changes: MemberChanges;
   readonly readmissions: Readmissions;
+  readonly downgrades: Downgrades;
   readonly sender: SnapshotSender;
   readonly receiver: SnapshotReceiver;
   readonly fetcher: TableFetcher;
@@ -125,7 +127,7 @@ export class Replica {
     this.membership = membership;
     this.#opened = opened;
     this.#early = early;
-    const { env, healing, clientUrls, electionMs } = options;
+    const { env, healing, clientUrls, electionMs, clusterId, transferBytesPerSecond = 64 * MiB } = options;
     const { tree, tables, log, store, incarnation, intent } = opened;
     const { clock, events } = env;
     const timeoutMs = requestTimeoutMs(options);
@@ -169,8 +171,8 @@ export class Replica {
     ));
 
     this.changes = new MemberChanges({ ...common, electionMs, driver, gossip, applier, clusterVersion, clientUrls, timeoutMs, strict });
-
-    this.readmissions = new Readmissions({ ...common, clusterId: options.clusterId, driver, changes: this.changes, timeoutMs });
+    const downgrades = (this.downgrades = new Downgrades({ ...common, driver, machine, clusterVersion, timeoutMs }));
+    const readmissions = (this.readmissions = new Readmissions({ ...common, clusterId, driver, changes: this.changes, timeoutMs }));
     const sender = (this.sender = new SnapshotSender({ clock, events, tree, membership }));
     const receiver = (this.receiver = new SnapshotReceiver({ ...common, fetcher, raft: { driver, life } }));
     const truncation = (this.#truncation = new LogTruncation({ life, log, tree, gossip, events, sender }));
@@ -179,17 +181,16 @@ export class Replica {
 
     const heard = new PromisesHeard();
     const peerMemory = new PeerMemory({ ...common, wasNew: opened.term === 0, gossip, heard, reads });
-    const rate = new ByteRate(clock, options.transferBytesPerSecond ?? 64 * MiB);
-    const tableServer = new TableServer(env, new MemberTables(tree, tables, sender), rate);
+    const tableServer = new TableServer(env, new MemberTables(tree, tables, sender), new ByteRate(clock, transferBytesPerSecond));
     const logServer = new LogServer(new ServingLog({ ...common, driver, hardState: opened.hardState }));
     this.#peers = new PeerHandler({
-      ...common, clusterId: options.clusterId, driver, gossip, rooms, heard, machine, sender, receiver, tableServer, logServer, peerMemory,
-      memberChanges: this.changes, readmissions: this.readmissions, removal,
+      ...common, clusterId, driver, gossip, rooms, heard, machine, sender, receiver, tableServer, logServer, peerMemory,
+      memberChanges: this.changes, readmissions, downgrades, removal,
     });
     const sweeper = new Sweeper({ env, life, tree, transfers: [receiver, this.#switch] });
     this.#housekeeping = new Housekeeping({
       ...common, electionMs, driver, proposals, gossip, reads, applier, machine, sender, truncation, sweeper, bootstrap, announcement,
-      clusterVersion, memberChanges: this.changes, readmissions: this.readmissions, rooms, alarms, versionSwitch: this.#switch,
+      clusterVersion, memberChanges: this.changes, readmissions, downgrades, rooms, alarms, versionSwitch: this.#switch,
     });
     life.subscribe((now) => {
       if (now.s === 'failed') this.#failed(now.error);

@@ -158,7 +158,7 @@ describe('kintsugi ctl', () => {
       member: member(id), endpoint: `h${id}:1`, heal: undefined, error: '',
       status: {
         header: { ...header, memberId: BigInt(id) }, version: '3.4.0', dbSize: 1, dbSizeInUse: 1, leader: 1n, raftIndex: applied, raftTerm: 2,
-        raftAppliedIndex: applied, errors: [], isLearner: false,
+        raftAppliedIndex: applied, errors: [], isLearner: false, storageVersion: '2', downgradeTarget: '',
       },
     });
     const down = (id: number): MemberView => ({ member: member(id), endpoint: `h${id}:1`, status: undefined, heal: undefined, error: 'refused' });

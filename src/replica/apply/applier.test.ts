@@ -66,7 +66,7 @@ class Bench {
     this.applier = new Applier(
       {
         env, log, mender: { seek: () => undefined }, life: this.member.life, membership: this.member.membership,
-        state: { kv, newest: 1, alarms: new Alarms() } as unknown as ReplicatedState, progress: { applied },
+        state: { kv, version: 2, newest: 2, alarms: new Alarms() } as unknown as ReplicatedState, progress: { applied },
         proposals: {
           waitsFor: () => this.duplicate, refused: (_id: unknown, error: unknown) => this.refusals.push(codeOf(error)),
         } as unknown as Proposals, machine: { apply: () => undefined },

@@ -32,6 +32,7 @@ import type { ProposalId } from '../kv/applied-ids.js';
 import type { EntryMender } from '../consensus/entry-mender.js';
 import type { Proposals } from '../consensus/proposals.js';
 import { applyMemberEntry } from './member-entries.js';
+import { applyVersionEntry, isAllowed } from './version-entries.js';
 
 export interface ApplierParts {
   readonly env: Env;
@@ -250,12 +251,13 @@ export class Applier {
     if (entry.data.length === 0) return undefined;
     const record = this.#decode(entry);
     if (typeof record === 'string') return this.#awaitUpgrade(entry, record);
+    if (!isAllowed(this.#parts, record.kind, entry.index)) return undefined;
     switch (record.kind) {
       case 'cluster-version':
-        if (record.version > this.#parts.state.newest) return this.#awaitUpgrade(entry, `version ${record.version} of the cluster is newer than this program`);
-        this.#parts.state.raise(record.version);
-        this.#parts.log.allow(record.version);
-        return undefined;
+      case 'downgrade': {
+        const why = applyVersionEntry(this.#parts, record, entry.index);
+        return why === undefined ? undefined : this.#awaitUpgrade(entry, why);
+      }
       case 'alarm':
         this.#parts.state.alarms.apply(record.change);
         return undefined;

@@ -13,17 +13,22 @@ import type { ReplicatedState } from '../kv/replicated-state.js';
 import type { DurableLog } from '../log/durable-log.js';
 import { changeMembers, leaveJoint } from '../state/members.js';
 import type { Membership } from '../state/membership.js';
+import { isAllowed } from './version-entries.js';
 
 export interface MemberEntryParts {
   readonly env: Pick<Env, 'events'>;
   readonly log: Pick<DurableLog, 'reread'>;
   readonly membership: Membership;
-  readonly state: Pick<ReplicatedState, 'kv'>;
+  readonly state: Pick<ReplicatedState, 'kv' | 'version' | 'passOver'>;
 }
 
 /** A string: why it waits for a newer program. Throws ReplicaError ENTRY_DAMAGED. */
 export function applyMemberEntry(parts: MemberEntryParts, { index, data }: Entry): string | undefined {
   const { membership, state, env } = parts;
+  if (!isAllowed(parts, 'members', index)) {
+    membership.apply(index, membership.applied);
+    return undefined;
+  }
   const entry = decode(parts, index, data);
   if (typeof entry === 'string') return entry;
   const before = membership.applied;

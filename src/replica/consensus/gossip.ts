@@ -75,17 +75,14 @@ export class Gossip {
   #saidAt = 0;
   /** See {@link slowest}. */
   #slowest: LogIndex = Infinity;
+  /** By version: when a member that knows no newer one was last heard. This program's are not. */
+  readonly #olderAt = new Map<ClusterVersion, number>();
 
   constructor(parts: GossipParts) {
     this.#parts = parts;
     parts.membership.subscribe(() => {
       for (const id of parts.membership.removed) this.#forget(id);
     });
-  }
-
-  /** When this member last told the others, by the clock of `Env`. */
-  get saidAt(): number {
-    return this.#saidAt;
   }
 
   /** Tells all others how things stand here, once this member is in a term. */
@@ -106,6 +103,7 @@ export class Gossip {
   heard(from: NodeId, news: MemberNews): void {
     if (this.#parts.membership.isRemoved(from)) return;
     const now = this.#parts.env.clock.now();
+    if (news.newest < this.#parts.state.newest) this.#olderAt.set(news.newest, now);
     const before = this.#known.get(from);
     const moved = before === undefined || news.applied > before.news.applied;
     this.#known.set(from, { news, heardAt: now, movedAt: moved ? now : before.movedAt });
@@ -115,6 +113,11 @@ export class Gossip {
   /** Something came from that member within so many milliseconds. */
   isFresh(member: NodeId, withinMs: number): boolean {
     return this.#parts.env.clock.now() - (this.#known.get(member)?.heardAt ?? -Infinity) <= withinMs;
+  }
+
+  /** Whether a member that knows nothing above `version` was heard since then. */
+  heardOlder(version: ClusterVersion, since: number): boolean {
+    return [...this.#olderAt].some(([newest, at]) => newest <= version && at >= since);
   }
 
   #forget(member: NodeId): void {

@@ -7,11 +7,10 @@
 import { CodecError } from '../../base/errors.js';
 import type { Env } from '../../base/env.js';
 import type { NodeId } from '../../base/ids.js';
-import { VERSION_2 } from '../base/protocol.js';
 import type { ReplicatedState } from '../kv/replicated-state.js';
 import type { Membership } from '../state/membership.js';
 import type { Room } from '../state/room.js';
-import { FRAME_ROOM, frame } from '../wire/frame.js';
+import { FRAME_ROOM, FRAME_SINCE, frame } from '../wire/frame.js';
 
 /** Of a member that said nothing for so long nothing is known. */
 const STALE_MS = 5_000;
@@ -45,7 +44,7 @@ export class RoomNews {
   /** A member of the first version could not read it. */
   say(): void {
     const { env, membership, room, state } = this.#parts;
-    if (state.version < VERSION_2) return;
+    if (state.version < FRAME_SINCE[FRAME_ROOM]) return;
     const body = frame(FRAME_ROOM, Uint8Array.of(room.short ? 1 : 0));
     for (const id of membership.addresses.keys()) env.network.send(id, body);
   }

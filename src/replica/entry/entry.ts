@@ -37,6 +37,8 @@ const TREE = 3;
 /** From version 2 of the cluster on. */
 const ALARM = 9;
 const CLUSTER_VERSION = 11;
+/** From version 2 of the cluster on. */
+const DOWNGRADE = 12;
 /** Of every kind so far. A later one is written only under the cluster version that brings it. */
 const FORMAT = 1;
 const CRC_AT = 2;
@@ -49,8 +51,13 @@ export type LogRecord =
   | { readonly kind: 'tree'; readonly op: TreeOp }
   /** An alarm is raised, or taken back. */
   | { readonly kind: 'alarm'; readonly change: AlarmChange }
-  /** All members can read this version: it may be written from here on. Never lowers it. */
-  | { readonly kind: 'cluster-version'; readonly version: ClusterVersion };
+  /**
+   * All members can read this version: it may be written from here on. Never lowers it; ends a
+   * downgrade if it raises it.
+   */
+  | { readonly kind: 'cluster-version'; readonly version: ClusterVersion }
+  /** An operator wants members of an older program: from here on only this version is written. */
+  | { readonly kind: 'downgrade'; readonly target: ClusterVersion };
 
 export function encodeBootstrap(settings: TreeSettings): Uint8Array {
   const out = begin(new ByteWriter(64), BOOTSTRAP);
@@ -127,6 +134,11 @@ export function encodeClusterVersion(version: ClusterVersion): Uint8Array {
   return readsBack(seal(begin(new ByteWriter(16), CLUSTER_VERSION).varint(version)), 'cluster-version');
 }
 
+export function encodeDowngrade(target: ClusterVersion): Uint8Array {
+  assert(target > 0, `S1 versions begin with 1, not ${target}`);
+  return readsBack(seal(begin(new ByteWriter(16), DOWNGRADE).varint(target)), 'downgrade');
+}
+
 export function encodeAlarm(change: AlarmChange): Uint8Array {
   const out = begin(new ByteWriter(16), ALARM);
   writeAlarmChange(out, change);
@@ -195,6 +207,8 @@ function readRecord(kind: number, input: ByteReader): LogRecord {
       return { kind: 'alarm', change: readAlarmChange(input) };
     case CLUSTER_VERSION:
       return { kind: 'cluster-version', version: input.varint() };
+    case DOWNGRADE:
+      return { kind: 'downgrade', target: input.varint() };
     default:
       throw unknown(`a log entry is of kind ${kind}`);
   }

@@ -12,14 +12,18 @@ import { readTreeSettings, writeTreeSettings, type TreeSettings } from '../../st
 import type { Tree } from '../../storage/tree/tree.js';
 import { codeOf } from '../../base/errors.js';
 import { ReplicaError } from '../base/errors.js';
-import { FIRST_VERSION, NEWEST_VERSION, VERSION_2 } from '../base/protocol.js';
-import type { Members } from '../state/members.js';
+import { FIRST_VERSION, NEWEST_VERSION } from '../base/protocol.js';
+import { asStatic, type Members } from '../state/members.js';
 import { readMembers, writeMembers } from '../state/members-codec.js';
 import type { Membership } from '../state/membership.js';
 import { Alarms } from './alarms.js';
 import { KvMachine } from './kv-machine.js';
+import { decodeLowered, encodeLowered, type Lowered } from './lowered.js';
 import { SLICE_KEYS } from './pace.js';
-import { SYSTEM_KEYS, systemKeysAtFounding, systemTombstone, systemWrite } from './system-keys.js';
+import { SYSTEM_KEYS, SYSTEM_KEY_SINCE, systemKeysAtFounding, systemTombstone, systemWrite, type SystemKey } from './system-keys.js';
+
+/** Sealed besides what the state machine over the keys says. */
+const OWN_KEYS = ['cluster', 'version', 'alarms', 'members', 'downgrade'] as const satisfies readonly SystemKey[];
 
 export class ReplicatedState {
   readonly newest: ClusterVersion;
@@ -28,8 +32,11 @@ export class ReplicatedState {
   readonly #membership: Membership | undefined;
   #kv: KvMachine;
   #settings: TreeSettings | undefined;
-  /** Only grows. */
+  /** Grows, but for {@link lower}. */
   #version: ClusterVersion = FIRST_VERSION;
+  #lowered: Lowered | undefined;
+  /** The next seal says of each key that has no value that it has none. */
+  #sweeps = false;
   #alarms = new Alarms();
 
   /**
@@ -64,10 +71,66 @@ export class ReplicatedState {
     return this.#alarms;
   }
 
+  /** Undefined: the version was not lowered, or was raised since. */
+  get lowered(): Lowered | undefined {
+    return this.#lowered;
+  }
+
   /** The entry that raises it is applied: one that comes late changes nothing. */
   raise(version: ClusterVersion): void {
     assert(version <= this.newest, `S1 version ${version} of the cluster is known here: up to ${this.newest}`);
-    this.#version = Math.max(this.#version, version);
+    if (version <= this.#version) return;
+    this.#version = version;
+    if (this.#lowered !== undefined) this.#sweeps = true;
+    this.#lowered = undefined;
+  }
+
+  /**
+   * The entry at `index` that lowers the version is applied. A string: why it changes nothing, by
+   * the state before it alone (S2).
+   */
+  lower(target: ClusterVersion, index: LogIndex): string | undefined {
+    if (target < FIRST_VERSION || target >= this.#version) return `version ${target} is not below version ${this.#version}`;
+    const obstacle = this.obstacle(target);
+    if (obstacle !== undefined) return obstacle;
+    this.#version = target;
+    this.#lowered = { target, at: index, through: index };
+    this.#sweeps = true;
+    const members = this.#membership?.applied;
+    if (members === undefined || members.isStatic || SYSTEM_KEY_SINCE.members <= target) return undefined;
+    this.#membership?.apply(index, must(asStatic(members), 'S1 what is lowered can be said in the older version'));
+    return undefined;
+  }
+
+  /** An entry was applied, without effect, that the version does not allow any more. */
+  passOver(index: LogIndex): void {
+    if (this.#lowered === undefined) return;
+    assert(index > this.#lowered.through, `S1 entry ${index} follows ${this.#lowered.through}`);
+    this.#lowered = { ...this.#lowered, through: index };
+    this.#sweeps = true;
+  }
+
+  /** What of the state a lower version could not say; undefined: nothing. */
+  obstacle(target: ClusterVersion): string | undefined {
+    for (const key of OWN_KEYS) {
+      const why = SYSTEM_KEY_SINCE[key] > target ? this.#untold(key) : undefined;
+      if (why !== undefined) return why;
+    }
+    return undefined;
+  }
+
+  #untold(key: (typeof OWN_KEYS)[number]): string | undefined {
+    switch (key) {
+      case 'members':
+        if (this.#membership === undefined || asStatic(this.#membership.applied) !== undefined) return undefined;
+        return 'members were added, removed or moved, and the older version knows only those that the cluster began with';
+      case 'alarms':
+        return this.#alarms.list().length === 0 ? undefined : 'an alarm is raised, which the older version does not know: kintsugi ctl alarm list';
+      case 'cluster':
+      case 'version':
+      case 'downgrade':
+        return undefined;
+    }
   }
 
   /** The bootstrap entry is applied: the first one counts. */
@@ -88,10 +151,13 @@ export class ReplicatedState {
     this.#settings = cluster ? readTreeSettings(new ByteReader(cluster.value, 'cluster settings')) : undefined;
     const version = versionIn(view, flushed);
     if (version > this.newest) throw tooOld(version, this.newest);
-    const members = version >= VERSION_2 ? membersIn(view, flushed) : undefined;
+    const members = version >= SYSTEM_KEY_SINCE.members ? membersIn(view, flushed) : undefined;
+    const lowered = valueIn(view, 'downgrade', flushed);
+    const alarms = version >= SYSTEM_KEY_SINCE.alarms ? valueIn(view, 'alarms', flushed) : undefined;
+    this.#lowered = lowered === undefined ? undefined : decodeLowered(lowered);
+    this.#alarms = alarms === undefined ? new Alarms() : Alarms.decode(alarms);
     this.#version = version;
-    const alarms = view.get(SYSTEM_SPACE, SYSTEM_KEYS.alarms, flushed);
-    this.#alarms = alarms !== undefined && !alarms.tombstone ? Alarms.decode(alarms.value) : new Alarms();
+    this.#sweeps = false;
     this.#membership?.load(flushed, members);
   }
 
@@ -103,7 +169,7 @@ export class ReplicatedState {
     if (flushed === 0) return;
     try {
       const view = this.#tree.current;
-      if (versionIn(view, flushed) >= VERSION_2) this.#membership?.load(flushed, membersIn(view, flushed));
+      if (versionIn(view, flushed) >= SYSTEM_KEY_SINCE.members) this.#membership?.load(flushed, membersIn(view, flushed));
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
     }
@@ -111,9 +177,10 @@ export class ReplicatedState {
 
   /**
    * What the memtable that is sealed at `index` must hold of it, so that a restart finds it again.
+   * {@link sealed} follows once it is written.
    */
   sealWrites(index: LogIndex): TreeWrite[] {
-    const writes = [...this.#kv.sealState(index), ...this.#settingsAsOf(index)];
+    const writes = [...this.#kv.sealState(index), ...this.#ownAsOf(index)];
     assert(writes.every(({ revision }) => revision === index), `S2 what is sealed at ${index} is found again as of it`);
     return writes;
   }
@@ -135,18 +202,48 @@ export class ReplicatedState {
     return writes;
   }
 
-  #settingsAsOf(index: LogIndex): TreeWrite[] {
+  #ownAsOf(index: LogIndex): TreeWrite[] {
     if (!this.#settings) return [];
-    const out = new ByteWriter(64);
-    writeTreeSettings(out, this.#settings);
-    const version = new ByteWriter(8).varint(this.#version).finish();
-    const writes = [systemWrite(index, SYSTEM_KEYS.cluster, out.finish()), systemWrite(index, SYSTEM_KEYS.version, version)];
-    if (this.#version >= VERSION_2) writes.push(systemWrite(index, SYSTEM_KEYS.alarms, this.#alarms.encode()));
-    const members = this.#membership?.applied;
-    if (members === undefined || members.isStatic) return writes;
-    assert(this.#version >= VERSION_2, `S1 members are state from version 2 on, not in version ${this.#version}`);
-    return [...writes, systemWrite(index, SYSTEM_KEYS.members, writeMembers(new ByteWriter(256), members).finish())];
+    const writes: TreeWrite[] = [];
+    for (const key of OWN_KEYS) {
+      const value = this.#valueOf(key);
+      assert(value === undefined || SYSTEM_KEY_SINCE[key] <= this.#version, `S1 version ${this.#version} does not seal ${key}`);
+      if (value !== undefined) writes.push(systemWrite(index, SYSTEM_KEYS[key], value));
+      else if (this.#sweeps) writes.push(systemTombstone(index, SYSTEM_KEYS[key]));
+    }
+    return writes;
   }
+
+  /** What the memtable was given at a seal speaks for all from there on. */
+  sealed(): void {
+    this.#sweeps = false;
+  }
+
+  /** Undefined: there is nothing to say. */
+  #valueOf(key: (typeof OWN_KEYS)[number]): Uint8Array | undefined {
+    switch (key) {
+      case 'cluster': {
+        const out = new ByteWriter(64);
+        writeTreeSettings(out, must(this.#settings, 'S1 settings come first'));
+        return out.finish();
+      }
+      case 'version':
+        return new ByteWriter(8).varint(this.#version).finish();
+      case 'alarms':
+        return this.#version >= SYSTEM_KEY_SINCE.alarms ? this.#alarms.encode() : undefined;
+      case 'members': {
+        const members = this.#membership?.applied;
+        return members === undefined || members.isStatic ? undefined : writeMembers(new ByteWriter(256), members).finish();
+      }
+      case 'downgrade':
+        return this.#sweeps && this.#lowered !== undefined ? encodeLowered(this.#lowered) : undefined;
+    }
+  }
+}
+
+function valueIn(view: ReadView, key: SystemKey, flushed: LogIndex): Uint8Array | undefined {
+  const found = view.get(SYSTEM_SPACE, SYSTEM_KEYS[key], flushed);
+  return found && !found.tombstone ? found.value : undefined;
 }
 
 function versionIn(view: ReadView, flushed: LogIndex): ClusterVersion {
@@ -156,8 +253,8 @@ function versionIn(view: ReadView, flushed: LogIndex): ClusterVersion {
 
 /** Undefined: they are those of the flags, as in a cluster that was restored from a backup. */
 function membersIn(view: ReadView, flushed: LogIndex): Members | undefined {
-  const found = view.get(SYSTEM_SPACE, SYSTEM_KEYS.members, flushed);
-  return found && !found.tombstone ? readMembers(new ByteReader(found.value, 'members')) : undefined;
+  const found = valueIn(view, 'members', flushed);
+  return found === undefined ? undefined : readMembers(new ByteReader(found, 'members'));
 }
 
 function tooOld(version: ClusterVersion, newest: ClusterVersion): ReplicaError {

@@ -8,6 +8,7 @@
 import { utf8 } from '../../base/bytes.js';
 import { SYSTEM_SPACE, type TreeWrite } from '../../storage/base/read-view.js';
 import type { LogIndex } from '../../base/ids.js';
+import { FIRST_VERSION, VERSION_2, type Since } from '../base/protocol.js';
 
 export const SYSTEM_KEYS = {
   /** Revision and compact revision. */
@@ -20,7 +21,25 @@ export const SYSTEM_KEYS = {
   version: utf8('meta/version'),
   members: utf8('meta/members'),
   alarms: utf8('meta/alarms'),
+  /** That the version of the cluster was lowered. */
+  downgrade: utf8('meta/downgrade'),
 } as const;
+
+export type SystemKey = keyof typeof SYSTEM_KEYS;
+
+/**
+ * From which version of the cluster on each is sealed. Of the first version is also what an older
+ * program passes over, and does not need.
+ */
+export const SYSTEM_KEY_SINCE: Since<SystemKey> = {
+  kv: FIRST_VERSION,
+  appliedIds: FIRST_VERSION,
+  cluster: FIRST_VERSION,
+  version: FIRST_VERSION,
+  members: VERSION_2,
+  alarms: VERSION_2,
+  downgrade: FIRST_VERSION,
+};
 
 /**
  * What becomes of it where a new cluster is founded on the state of another:
@@ -32,18 +51,19 @@ export const SYSTEM_KEYS = {
 type AtFounding = 'kept' | 'renewed' | 'forgotten';
 
 /** Every key has its word: one that is added without does not compile. */
-const AT_FOUNDING: Readonly<Record<keyof typeof SYSTEM_KEYS, AtFounding>> = {
+const AT_FOUNDING: Readonly<Record<SystemKey, AtFounding>> = {
   kv: 'renewed',
   appliedIds: 'renewed',
   cluster: 'kept',
   version: 'kept',
   members: 'forgotten',
   alarms: 'forgotten',
+  downgrade: 'forgotten',
 };
 
 /** All system keys, each with its word. */
 export function* systemKeysAtFounding(): Generator<{ readonly key: Uint8Array; readonly word: AtFounding }> {
-  for (const name of Object.keys(SYSTEM_KEYS) as (keyof typeof SYSTEM_KEYS)[]) yield { key: SYSTEM_KEYS[name], word: AT_FOUNDING[name] };
+  for (const name of Object.keys(SYSTEM_KEYS) as SystemKey[]) yield { key: SYSTEM_KEYS[name], word: AT_FOUNDING[name] };
 }
 
 /** One system key as of `index`. */

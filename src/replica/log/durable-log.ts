@@ -20,7 +20,6 @@ import type { EventSink } from '../../base/events.js';
 import type { ClusterVersion, LogIndex, Term } from '../../base/ids.js';
 import { MiB } from '../../base/bytes.js';
 import type { Entry } from '../../raft/types.js';
-import { VERSION_2 } from '../base/protocol.js';
 import { DamagedLog } from './damaged-log.js';
 import { EntryCache } from './entry-cache.js';
 import type { EntryTable } from './entry-table.js';
@@ -29,8 +28,9 @@ import type { LogOptions } from './log-options.js';
 import type { LogPoint } from './log-point.js';
 import { LogWriter } from './log-writer.js';
 import { examine, faultOf, openContents } from './open-log.js';
+import { leftover } from './leftover.js';
 import { LogReader } from './log-reader.js';
-import { DEFAULT_SEGMENT_BYTES } from './segment-layout.js';
+import { DEFAULT_SEGMENT_BYTES, formatOf } from './segment-layout.js';
 import { SegmentChain } from './segment-chain.js';
 import { SegmentStore } from './segment-store.js';
 
@@ -134,11 +134,23 @@ export class DurableLog {
   }
 
   /**
-   * The cluster is of `version`: what all its members can read may be written. Once is for good,
-   * after a restart too.
+   * The cluster is of `version`: what all its members can read is written from now on. A log that
+   * has segments of a newer version begins with theirs after a restart, until it is told.
    */
   allow(version: ClusterVersion): void {
-    if (version >= VERSION_2) this.#chain.stripe();
+    this.#chain.useFormat(formatOf(version));
+  }
+
+  /**
+   * On the way to a log without an entry up to `through`, and without a file of another format than
+   * today's: undefined once it is one. Else the index up to which entries must go by
+   * {@link truncateBefore}; if the last of them is the last that is here, another append must come
+   * first.
+   */
+  async shed(through: LogIndex): Promise<LogIndex | undefined> {
+    const isIdle = !this.#appending && this.#busy === undefined;
+    if (isIdle && !this.#chain.isUniform && this.#refusal() === undefined) await this.#exclusively(() => this.#chain.conform());
+    return leftover(this.#chain, this.#table, through);
   }
 
   /** Of the first entry that is here. */

@@ -223,14 +223,14 @@ export class LogWriter {
   }
 
   /**
-   * What is not yet full but of an older format is written no further if there is room for another
-   * segment, which is of the format that the cluster's version allows. One that was made for a
-   * large entry ends with it.
+   * What is not yet full but of another format, or is to be left, is written no further if there is
+   * room for another segment, which is of the format of the cluster's version. One that was made
+   * for a large entry ends with it.
    */
   async #renew(): Promise<void> {
     const { active, outdated } = this.#chain;
-    if (!outdated) return;
-    if (active.empty) return this.#chain.reformatActive();
+    if (!outdated && !active.closing) return;
+    if (active.empty) return outdated ? this.#chain.reformatActive() : undefined;
     try {
       await this.#rollOn();
     } catch (error) {

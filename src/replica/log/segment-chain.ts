@@ -9,7 +9,7 @@ import { assert, must } from '../../base/assert.js';
 import { codeOf, messageOf } from '../../base/errors.js';
 import type { EventSink } from '../../base/events.js';
 import { LogError } from './errors.js';
-import { STRIPED } from './segment-layout.js';
+import { STRIPED, type SegmentFormat } from './segment-layout.js';
 import type { Segment, SegmentStore } from './segment-store.js';
 
 const PREPARED = 2;
@@ -55,9 +55,9 @@ export class SegmentChain {
     return this.#segments[this.#segments.length - 1] as Segment;
   }
 
-  /** From now on segments are striped. */
-  stripe(): void {
-    this.#store.useFormat(STRIPED);
+  /** Of the segments that are made from now on. */
+  useFormat(format: SegmentFormat): void {
+    this.#store.useFormat(format);
   }
 
   /** The segment that is written to is of another format than those that are made now. */
@@ -83,7 +83,10 @@ export class SegmentChain {
     assert(next.generation > this.active.generation, `R6 generations grow: ${next.generation} after ${this.active.generation}`);
     this.#segments.push(next);
     this.#prepareAhead();
-    if (this.outdated) await this.reformatActive();
+    if (this.outdated) {
+      await this.#conformPrepared();
+      await this.reformatActive();
+    }
   }
 
   /**
@@ -119,6 +122,35 @@ export class SegmentChain {
       }
     } catch (error) {
       throw wantOfRoom(error);
+    }
+  }
+
+  /**
+   * The last segment that is not of the format of today, unless it is the one that is written to
+   * and nothing was written to it yet.
+   */
+  get lastForeign(): Segment | undefined {
+    const { format } = this.#store.layout;
+    return this.#segments.findLast((segment) => segment.layout.format !== format && !(segment === this.active && segment.empty));
+  }
+
+  /** Nothing of another format than today's is there, not even an empty file. */
+  get isUniform(): boolean {
+    return [...this.#segments, ...this.#prepared].every(({ layout }) => layout.format === this.#store.layout.format);
+  }
+
+  /** Empty files of another format are made anew. Nothing is appended meanwhile. */
+  async conform(): Promise<void> {
+    await this.#preparing?.catch(() => undefined);
+    await this.#conformPrepared();
+    if (this.outdated && this.active.empty) await this.reformatActive();
+  }
+
+  async #conformPrepared(): Promise<void> {
+    const { format } = this.#store.layout;
+    for (let i = 0; i < this.#prepared.length; i++) {
+      const segment = this.#prepared[i] as Segment;
+      if (segment.layout.format !== format) this.#prepared[i] = await this.#store.reformat(segment, format);
     }
   }
 

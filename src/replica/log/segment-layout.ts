@@ -42,6 +42,8 @@ import { assert } from '../../base/assert.js';
 import { ByteReader, ByteWriter, MiB } from '../../base/bytes.js';
 import { crc32c } from '../../base/crc32c.js';
 import { CodecError } from '../../base/errors.js';
+import type { ClusterVersion } from '../../base/ids.js';
+import { FIRST_VERSION, VERSION_2, type Since } from '../base/protocol.js';
 
 export const DEFAULT_SEGMENT_BYTES = 16 * MiB;
 export const HEADER_BYTES = 4096;
@@ -51,10 +53,17 @@ export const MAX_SEGMENT_BYTES = 1024 * MiB;
 const HEADER_MAGIC = 0x474c534b; // 'KSLG'
 const HEADER_USED = 28;
 
-/** 2 is written from version 2 of the cluster on. */
 export type SegmentFormat = 1 | 2;
 export const APART: SegmentFormat = 1;
 export const STRIPED: SegmentFormat = 2;
+
+/** From which version of the cluster on a segment of each format is made. */
+export const SEGMENT_SINCE: Since<SegmentFormat> = { 1: FIRST_VERSION, 2: VERSION_2 };
+
+/** The one that a cluster of `version` writes: the newest that it allows. */
+export function formatOf(version: ClusterVersion): SegmentFormat {
+  return SEGMENT_SINCE[STRIPED] <= version ? STRIPED : APART;
+}
 
 /** The first or the second. */
 export type AreaIndex = 0 | 1;

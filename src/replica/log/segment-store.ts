@@ -33,6 +33,8 @@ export class Segment {
    * page would fail.
    */
   worn = false;
+  /** What is written next goes to the next segment, though there is room in this one. */
+  closing = false;
 
   constructor(generation: number, layout: SegmentLayout, file: DiskFile) {
     this.generation = generation;

@@ -234,7 +234,7 @@ describe('striped log segments', () => {
     assert.equal(all.length, 480);
     await log.close();
     // As it was told once: it goes on striped before it is told again.
-    const { log: again } = await openLog(disk, { version: 1, cacheBytes: 1 });
+    const { log: again } = await openLog(disk, { cacheBytes: 1 });
     assert.deepEqual(show(allEntries(again)), all);
     await again.truncateBefore(400, 1);
     await appendTo(again, 30);
@@ -246,6 +246,39 @@ describe('striped log segments', () => {
     const { log: last } = await openLog(disk);
     assert.deepEqual(show(allEntries(last)), entries);
     await last.close();
+  });
+
+  it('S1 a log goes back to the older format: nothing of the newer one is left, not in files that nothing was written to yet', async () => {
+    const disk = new MemoryDisk();
+    const { log } = await openLog(disk, { version: 2, cacheBytes: 1 });
+    const append = async (rounds: number): Promise<void> => {
+      for (let i = 0; i < rounds; i++) await log.append(someEntries(log.lastIndex() + 1, 20, 1, 200), log.lastIndex());
+      await settled();
+    };
+    await append(12);
+    log.allow(1);
+    assert.equal(await log.shed(100), 240, 'segments go whole, the one that is written to as well');
+    await log.truncateBefore(240, 1);
+    assert.equal(await log.shed(100), 240, 'it takes another entry');
+    await append(1);
+    await log.truncateBefore(240, 1);
+    assert.deepEqual([await log.shed(100), log.firstIndex()], [undefined, 241]);
+    assert.deepEqual(new Set(formatsOf(await scansOf(disk, SMALL_SEGMENT))), new Set([APART]));
+    await log.close();
+    const { log: again } = await openLog(disk);
+    assert.deepEqual(show(allEntries(again)), show(someEntries(241, 20, 1, 200)));
+    await again.close();
+  });
+
+  it('S1 entries that are to go are left behind in a segment of the right format, too', async () => {
+    const { log } = await openLog(new MemoryDisk(), { version: 1, cacheBytes: 1 });
+    await log.append(someEntries(1, 20, 1), 20);
+    assert.equal(await log.shed(7), 20);
+    await log.append(someEntries(21, 5, 1), 20);
+    await log.truncateBefore(20, 1);
+    assert.equal(await log.shed(7), undefined);
+    assert.equal(log.firstIndex(), 21);
+    await log.close();
   });
 
   it('R6 a recycled file holds nothing of its earlier life, whichever formats the two lives have', async () => {

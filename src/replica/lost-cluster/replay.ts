@@ -21,6 +21,7 @@ import { noFaults } from '../../storage/table/block-faults.js';
 import { TableStore } from '../../storage/table/table-store.js';
 import { Tree } from '../../storage/tree/tree.js';
 import { applyMemberEntry } from '../apply/member-entries.js';
+import { applyVersionEntry, isAllowed } from '../apply/version-entries.js';
 import { ReplicaError } from '../base/errors.js';
 import { decodeLogRecord, type LogRecord } from '../entry/entry.js';
 import { ReplicatedState } from '../kv/replicated-state.js';
@@ -170,10 +171,15 @@ export class Replay {
 
   async #carryOut(index: LogIndex, record: LogRecord): Promise<void> {
     const { state } = this;
+    const env = { events: SILENT };
+    if (!isAllowed({ env, state }, record.kind, index)) return;
     switch (record.kind) {
       case 'cluster-version':
-        if (record.version > state.newest) throw tooOld(index, `version ${record.version} of the cluster`);
-        return state.raise(record.version);
+      case 'downgrade': {
+        const why = applyVersionEntry({ env, state, log: { allow: () => undefined } }, record, index);
+        if (why !== undefined) throw tooOld(index, why);
+        return;
+      }
       case 'alarm':
         return state.alarms.apply(record.change);
       case 'bootstrap':

@@ -85,6 +85,21 @@ export function staticMembers(members: readonly MemberConfig[]): Members {
   return { isStatic: true, list, removed: [], confState, origin, tokens: [] };
 }
 
+/**
+ * As the flags say them, for a version of the cluster that knows no change of the members;
+ * undefined: they are not those any more, or an id is used up, which it could not remember.
+ */
+export function asStatic(members: Members): Members | undefined {
+  const { isStatic, list, origin, removed, confState } = members;
+  if (isStatic) return members;
+  const asBegun = origin.length === list.length && origin.every(({ id, peerUrls }) => {
+    const now = list.find((member) => member.id === id);
+    return now !== undefined && JSON.stringify(now.peerUrls) === JSON.stringify(peerUrls);
+  });
+  const allVote = !isJoint(confState) && confState.learners.length === 0;
+  return asBegun && allVote && removed.length === 0 ? staticMembers(origin) : undefined;
+}
+
 export function isJoint({ votersOutgoing }: ConfState): boolean {
   return votersOutgoing.length > 0;
 }

@@ -48,6 +48,8 @@ export class Planner {
    */
   readonly #underway = new Set<string>();
   readonly #picker = new Picker();
+  /** See {@link flush}. */
+  #through: LogIndex = 0;
   /** By sequence: since when reports differ that none of the others has decided between. */
   readonly #open = new Map<LogIndex, number>();
 
@@ -115,10 +117,17 @@ export class Planner {
     }
   }
 
+  /** All data up to `through` is to be in tables soon, however little it is. */
+  flush(through: LogIndex): void {
+    this.#through = Math.max(this.#through, through);
+  }
+
   #seal(): void {
     const { tree, state, membership } = this.#parts;
     const current = state.settings;
-    if (!current || tree.memtableBytes < current.memtableBytes || tree.latest.seals.length >= MAX_SEALS) return;
+    const { seals, flushed } = tree.latest;
+    if (!current || seals.length >= MAX_SEALS) return;
+    if (tree.memtableBytes < current.memtableBytes && (seals.at(-1) ?? flushed).index >= this.#through) return;
     this.#propose({ kind: 'seal', proposer: membership.self, format: current.format });
   }
 

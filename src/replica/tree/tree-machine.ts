@@ -105,7 +105,7 @@ export class TreeMachine {
       return;
     }
     const { manifest, outcome } = applyTreeOp(tree.latest, op, at);
-    if (outcome.kind === 'sealed') tree.write(this.#parts.state.sealWrites(at.index));
+    if (outcome.kind === 'sealed') this.#seal(at.index);
     tree.advance(manifest, { op, index: at.index, term: at.term });
     assert(tree.latest.last.index === at.index, `S2 the op at ${at.index} is in the version now`);
     this.planner.applied(op);
@@ -151,10 +151,16 @@ export class TreeMachine {
     const seal = op.kind === 'seal' ? tree.latest.seal(index) : undefined;
     if (!seal) return;
     assert(index > tree.durable.flushed.index, `S1 the seal at ${index} is replayed because it is not flushed`);
-    tree.write(this.#parts.state.sealWrites(index));
+    this.#seal(index);
     tree.seal(index);
     assert(tree.sealed(index) !== undefined, `S1 the memtable sealed at ${index} waits for its flush`);
     this.executor.flush(seal);
+  }
+
+  #seal(index: LogIndex): void {
+    const { tree, state } = this.#parts;
+    tree.write(state.sealWrites(index));
+    state.sealed();
   }
 
   #follow(op: TreeOp, outcome: OpOutcome, index: LogIndex): void {

@@ -10,13 +10,13 @@ import type { Lane } from '../../base/env.js';
 import { CodecError } from '../../base/errors.js';
 import { writeMessages } from '../../raft/message-codec.js';
 import type { Entry, Message } from '../../raft/types.js';
+import { FIRST_VERSION, VERSION_2, type Since } from '../base/protocol.js';
 
 export const FRAME_RAFT = 1;
 export const FRAME_GOSSIP = 2;
 export const FRAME_REPORT = 3;
 export const FRAME_REDO = 4;
 export const FRAME_SNAPSHOT_ALIVE = 5;
-/** From version 2 of the cluster on. */
 export const FRAME_ROOM = 8;
 
 /** Of all kinds but Raft's, whose batches say their own. */
@@ -30,6 +30,16 @@ export type FrameKind =
   | typeof FRAME_REDO
   | typeof FRAME_SNAPSHOT_ALIVE
   | typeof FRAME_ROOM;
+
+/** From which version of the cluster on a frame of each kind is sent. */
+export const FRAME_SINCE: Since<FrameKind> = {
+  [FRAME_RAFT]: FIRST_VERSION,
+  [FRAME_GOSSIP]: FIRST_VERSION,
+  [FRAME_REPORT]: FIRST_VERSION,
+  [FRAME_REDO]: FIRST_VERSION,
+  [FRAME_SNAPSHOT_ALIVE]: FIRST_VERSION,
+  [FRAME_ROOM]: VERSION_2,
+};
 
 export function frame(kind: FrameKind, body: Uint8Array): Uint8Array {
   assert(kind > FRAME_RAFT && kind <= FRAME_ROOM, `a frame of kind ${kind} is made of messages, or not known`);

@@ -7,6 +7,7 @@ import { NodeId } from '../../base/ids.js';
 import { ETCD_MESSAGES, EtcdError } from '../../api/etcd-error.js';
 import type { Message } from '../../api/protos/reflected-rpc.js';
 import type { MemberInfo, Store } from '../../node/store.js';
+import { DOWNGRADE_ACTIONS } from '../../replica/downgrades.js';
 import { ALARM_TYPES, type Alarm, type AlarmType } from '../../replica/kv/alarms.js';
 import type { MemberChange } from '../../replica/state/members.js';
 import { checkUrl } from '../options/config.js';
@@ -89,6 +90,7 @@ export function addMaintenance(table: Map<string, Method>, store: Store): void {
     // The tree reclaims space by compaction as it goes.
     Defragment: () => ({}),
     Alarm: (request) => alarm(store, request),
+    Downgrade: (request) => downgrade(store, request),
     MoveLeader: async (request) => {
       const target = Number(request['targetID']);
       if (!Number.isSafeInteger(target)) throw new EtcdError('BAD_LEADER_TRANSFEREE');
@@ -114,7 +116,18 @@ function maintenanceStatus(store: Store): object {
     raftAppliedIndex: String(status.appliedIndex),
     errors: [...new Set(status.leader === 0 ? [ETCD_MESSAGES.NO_LEADER, ...status.errors] : status.errors)],
     isLearner: status.members.some((member) => member.id === status.memberId && member.isLearner),
+    storageVersion: String(status.storageVersion),
+    ...(status.downgrade ? { downgradeInfo: { enabled: true, targetVersion: String(status.downgrade.target) } } : {}),
   };
+}
+
+/** Versions of the cluster are whole numbers; what etcd's have behind those is 0 here. */
+async function downgrade(store: Store, request: Message): Promise<object> {
+  const action = DOWNGRADE_ACTIONS.find((each) => each.toUpperCase() === request['action']) ?? 'validate';
+  const [, number] = /^(\d{1,6})(?:\.0){0,2}$/.exec(String(request['version'] ?? '')) ?? [];
+  if (number === undefined && action !== 'cancel') throw new EtcdError('WRONG_DOWNGRADE_VERSION_FORMAT');
+  const version = await store.downgrade(action, Number(number ?? 0));
+  return { header: header(store, true), version: String(version) };
 }
 
 /** GET answers what is active, the others what they have changed; NONE changes nothing. */

@@ -15,6 +15,7 @@ import type {
   CompactionRequest, CompactionResponse, Compare, DeleteRangeRequest, DeleteRangeResponse, KeyValue, PutRequest,
   PutResponse, RangeRequest, RangeResponse, RequestOp, ResponseOp, TxnRequest, TxnResponse,
 } from '../../api/requests.js';
+import type { DowngradeAction } from '../../replica/downgrades.js';
 
 interface Version {
   readonly revision: number;
@@ -234,6 +235,17 @@ export class FakeStore implements Store {
     }
   }
 
+  lowered = false;
+
+  async downgrade(action: DowngradeAction, target: number): Promise<number> {
+    this.#check();
+    if (action === 'cancel') this.lowered = false;
+    else if (this.lowered) throw new EtcdError('DOWNGRADE_IN_PROCESS');
+    else if (target !== 1) throw new EtcdError('INVALID_DOWNGRADE_TARGET_VERSION');
+    else if (action === 'enable') this.lowered = true;
+    return this.lowered ? 1 : 2;
+  }
+
   async checkLinearizable(): Promise<void> {
     this.#check();
     if (this.leader === 0) throw new EtcdError('NO_LEADER');
@@ -243,7 +255,8 @@ export class FakeStore implements Store {
     const birth = { term: 1, proposer: 1, sequence: 1, ordinal: 0 };
     return {
       name: 'a', memberId: this.memberId, clusterId: 'c1', role: 'leader', term: this.term, leader: this.leader,
-      clusterVersion: 1, newestVersion: 1,
+      clusterVersion: 2, newestVersion: 2, storageVersion: 2,
+      ...(this.lowered ? { clusterVersion: 1, downgrade: { target: 1, ready: false, waitsFor: 'entry 7' } } : {}),
       commitIndex: 10, appliedIndex: 10, materializedIndex: 8, flushedIndex: 8, firstLogIndex: 1, lastLogIndex: 10,
       revision: this.#revision, compactRevision: this.#compacted, memtableBytes: 1, sealedMemtables: 0, owedTables: 0,
       pendingPlans: 0,

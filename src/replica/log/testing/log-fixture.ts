@@ -13,7 +13,7 @@ import type { LogOptions } from '../log-options.js';
 export const SMALL_SEGMENT = 32 * 1024;
 
 export interface TestLogOptions extends LogOptions {
-  /** Of the cluster. Default 1. */
+  /** Of the cluster. Default: it is not told. */
   readonly version?: ClusterVersion;
 }
 
@@ -21,10 +21,10 @@ export interface TestLogOptions extends LogOptions {
 export const VERSIONS: readonly ClusterVersion[] = [FIRST_VERSION, VERSION_2];
 
 export async function openLog(
-  disk: Disk, { version = FIRST_VERSION, ...options }: TestLogOptions = {}, clock: Clock = new ManualClock(),
+  disk: Disk, { version, ...options }: TestLogOptions = {}, clock: Clock = new ManualClock(),
 ): Promise<OpenedLog> {
   const opened = await DurableLog.open({ disk, clock, events: silent }, { segmentBytes: SMALL_SEGMENT, ...options });
-  opened.log.allow(version);
+  if (version !== undefined) opened.log.allow(version);
   return opened;
 }
 
