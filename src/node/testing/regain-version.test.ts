@@ -12,6 +12,7 @@ import { Cluster } from './cluster.js';
 import type { ClusterNode } from './cluster-node.js';
 import { bytesOf, replace, spoil } from './files.js';
 import { load, valueOf } from './load.js';
+import { resolved, rotEntries } from './log-damage.js';
 import { get, put } from '../../api/testing/requests.js';
 
 const SEGMENT_BYTES = 64 * 1024;
@@ -119,6 +120,23 @@ describe('a member whose manifest cannot be read', function () {
     await cluster.settled(20_000);
     assert.ok(regained(node));
     await check(node, written);
+  });
+
+  it('D1 R6 has the only good copy of a log entry: it gives it to those that cannot give it a version before', async () => {
+    await start(3);
+    const written = await longLog();
+    await cluster.settled(20_000);
+    const [node, ...others] = cluster.nodes as [ClusterNode<CrashDisk>, ...ClusterNode<CrashDisk>[]];
+    for (const each of cluster.nodes) await cluster.stop(each);
+    await ruinManifest(node);
+    for (const other of others) {
+      const { table } = await resolved(other.disk, SEGMENT_BYTES);
+      await rotEntries(other.disk, [table.lastIndex], SEGMENT_BYTES);
+    }
+    await cluster.upAll();
+    assert.ok(regained(node));
+    await cluster.settled(20_000);
+    for (const each of cluster.nodes) await check(each, written);
   });
 
   it('D1 has the only good copy of one block and lacks another: it gives and takes while it waits', async () => {

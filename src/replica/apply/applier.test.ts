@@ -3,6 +3,7 @@ import type { Env } from '../../base/env.js';
 import { codeOf } from '../../base/errors.js';
 import type { KintsugiEvent } from '../../base/events.js';
 import type { Entry } from '../../raft/types.js';
+import type { LogError } from '../log/errors.js';
 import { StorageError } from '../../storage/base/errors.js';
 import { Applier } from './applier.js';
 import { encodeClusterVersion, encodeKv } from '../entry/entry.js';
@@ -35,6 +36,10 @@ class Bench {
   warnings = 0;
   /** The log has entries as they were proposed. */
   onDisk = true;
+  /** The log gives them as they were proposed. */
+  given = true;
+  /** Asked of the others. */
+  readonly sought: unknown[] = [];
   /** A client waits for its proposal, which was applied before. */
   duplicate = false;
   readonly refusals: unknown[] = [];
@@ -56,7 +61,7 @@ class Bench {
     const log = {
       entries: (from: number, to: number) => {
         this.reads.push([from, to]);
-        return Array.from({ length: Math.min(1_000, to - from) }, (_, i) => entryAt(from + i));
+        return Array.from({ length: Math.min(1_000, to - from) }, (_, i) => (this.given ? entryAt : damagedAt)(from + i));
       },
       reread: (index: number) => (this.onDisk ? entryAt(index) : damagedAt(index)),
       allow: () => undefined,
@@ -65,7 +70,8 @@ class Bench {
     applied.subscribe((index) => this.seen.push(index));
     this.applier = new Applier(
       {
-        env, log, mender: { seek: () => undefined }, life: this.member.life, membership: this.member.membership,
+        env, log, mender: { seek: (error: LogError) => this.sought.push(error.data['index']) }, life: this.member.life,
+        membership: this.member.membership,
         state: { kv, version: 2, newest: 2, alarms: new Alarms() } as unknown as ReplicatedState, progress: { applied },
         proposals: {
           waitsFor: () => this.duplicate, refused: (_id: unknown, error: unknown) => this.refusals.push(codeOf(error)),
@@ -131,13 +137,22 @@ describe('applying', () => {
     });
   }
 
-  it('S1 a copy that is not what its proposer made is never carried out', async () => {
+  it('S1 C1 a copy that is not what its proposer made is asked of the others, and carried out as they have it', async () => {
     const bench = new Bench();
     bench.onDisk = false;
+    bench.given = false;
     bench.applier.enqueue([entryAt(1), damagedAt(2), entryAt(3)]);
     await turn();
-    assert.deepEqual(bench.failures.map(codeOf), ['ENTRY_DAMAGED']);
-    assert.deepEqual(bench.done, [1]);
+    assert.deepEqual([bench.done, bench.sought, bench.seen], [[1], [2], [1]]);
+    assert.match(bench.applier.blockedBy ?? '', /committed entry 2/);
+    bench.clock.advance(1_000);
+    await turn();
+    assert.deepEqual([bench.done, bench.sought], [[1], [2, 2]], 'never carried out as it is');
+    bench.given = true;
+    bench.clock.advance(1_000);
+    await turn();
+    assert.deepEqual([bench.done, bench.applier.blockedBy], [[1, 2, 3], undefined]);
+    assert.deepEqual(bench.failures, []);
   });
 
   it('C1 a copy that went bad in memory is read again from the log, and carried out', async () => {

@@ -15,7 +15,7 @@ import { sleep, type Env } from '../../base/env.js';
 import type { LogIndex } from '../../base/ids.js';
 import type { Entry } from '../../raft/types.js';
 import { StorageError } from '../../storage/base/errors.js';
-import { decodeLogRecord, type LogRecord } from '../entry/entry.js';
+import type { LogRecord } from '../entry/entry.js';
 import { ReplicaError } from '../base/errors.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import type { HealingHooks } from '../hooks/healing-hooks.js';
@@ -33,6 +33,7 @@ import type { EntryMender } from '../consensus/entry-mender.js';
 import type { Proposals } from '../consensus/proposals.js';
 import { applyMemberEntry } from './member-entries.js';
 import { applyVersionEntry, isAllowed } from './version-entries.js';
+import { readRecord, soundCopy } from './entry-copies.js';
 
 export interface ApplierParts {
   readonly env: Env;
@@ -217,7 +218,7 @@ export class Applier {
       let count = 0;
       let pause: Promise<void> | undefined;
       for (let entry = this.#queue.first; entry !== undefined && pause === undefined && !this.#work.paused; entry = this.#queue.first) {
-        const later = this.#apply(entry);
+        const later = this.#applyOrMend(entry);
         if (later) {
           // It may wait for long, or for ever: who needs no more than what came before goes on.
           if (count > 0) this.#parts.progress.applied.publish();
@@ -239,6 +240,36 @@ export class Applier {
     }
   }
 
+  /** S1 C1 A copy that is not what its proposer made is asked of the others, never passed over. */
+  #applyOrMend(entry: Entry): Promise<boolean> | undefined {
+    try {
+      return this.#apply(entry);
+    } catch (error) {
+      if (!(error instanceof ReplicaError) || error.code !== 'ENTRY_DAMAGED') throw error;
+      return this.#awaitCopy(entry, error);
+    }
+  }
+
+  /** False: stopped before it was applied. */
+  async #awaitCopy({ index, term }: Entry, bad: ReplicaError): Promise<boolean> {
+    const { mender, env } = this.#parts;
+    this.#waitingForRepair = bad.message;
+    this.#blockedSince ??= env.clock.now();
+    try {
+      while (!this.#work.paused) {
+        mender.seek(new LogError('ENTRY_UNREADABLE', bad.message, { index, term }, bad));
+        await sleep(env.clock, RETRY_MS);
+        const copy = soundCopy(this.#parts.log, index);
+        // The move that it ends must not find it waiting.
+        this.#waitingForRepair = copy === undefined ? bad.message : undefined;
+        if (copy !== undefined) return (await this.#apply(copy)) ?? true;
+      }
+    } finally {
+      this.#waitingForRepair = undefined;
+    }
+    return false;
+  }
+
   /** Undefined: applied at once. False: stopped before it was applied. */
   #apply(entry: Entry): Promise<boolean> | undefined {
     assert(entry.index === this.index + 1, 'R3 entries are applied in order');
@@ -249,7 +280,7 @@ export class Applier {
       return why === undefined ? undefined : this.#awaitUpgrade(entry, why);
     }
     if (entry.data.length === 0) return undefined;
-    const record = this.#decode(entry);
+    const record = readRecord(this.#parts, entry);
     if (typeof record === 'string') return this.#awaitUpgrade(entry, record);
     if (!isAllowed(this.#parts, record.kind, entry.index)) return undefined;
     switch (record.kind) {
@@ -269,32 +300,6 @@ export class Applier {
         return undefined;
       case 'kv':
         return this.#applyKv(entry.index, record);
-    }
-  }
-
-  /** A string: why it cannot be understood, although it is what its proposer made. */
-  #decode(entry: Entry): LogRecord | string {
-    try {
-      return decodeLogRecord(entry.data);
-    } catch (error) {
-      if (codeOf(error) === 'ENTRY_UNKNOWN') return messageOf(error);
-      return this.#decodeAgain(entry.index, messageOf(error));
-    }
-  }
-
-  /**
-   * S1 C1 Memory holds an entry that is not what its proposer made. The log may have it as it was;
-   * if it does not, this member stops, alone, and never goes on without it.
-   */
-  #decodeAgain(index: LogIndex, why: string): LogRecord | string {
-    const { log, env } = this.#parts;
-    try {
-      const record = decodeLogRecord(log.reread(index).data);
-      env.events.emit({ type: 'warning', message: 'a committed entry was bad in memory and good in the log', data: { index, why } });
-      return record;
-    } catch (error) {
-      if (codeOf(error) === 'ENTRY_UNKNOWN') return messageOf(error);
-      throw new ReplicaError('ENTRY_DAMAGED', `committed entry ${index}: ${messageOf(error)}`, { index }, error);
     }
   }
 

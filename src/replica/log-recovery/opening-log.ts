@@ -9,9 +9,11 @@ import type { Entry } from '../../raft/types.js';
 import type { HardStateStore } from '../hard-state/hard-state.js';
 import type { LogPoint } from '../log/log-point.js';
 import type { Membership } from '../state/membership.js';
-import type { MendingLog } from './mending-log.js';
 import type { PeerLog } from './peer-log.js';
 import { raises, type Place, type Witness } from './says.js';
+
+/** What is known of it so far. */
+export type KnownLog = Pick<PeerLog, 'base' | 'place' | 'term' | 'read'>;
 
 export interface OpeningLogParts {
   readonly membership: Pick<Membership, 'self' | 'standing'>;
@@ -21,10 +23,10 @@ export interface OpeningLogParts {
 }
 
 export class OpeningLog implements PeerLog {
-  readonly #log: MendingLog;
+  readonly #log: KnownLog;
   readonly #parts: OpeningLogParts;
 
-  constructor(log: MendingLog, parts: OpeningLogParts) {
+  constructor(log: KnownLog, parts: OpeningLogParts) {
     this.#log = log;
     this.#parts = parts;
   }

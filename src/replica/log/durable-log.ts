@@ -168,6 +168,11 @@ export class DurableLog {
     return this.#table.term(index);
   }
 
+  /** Of the segment that holds an entry: for who watches a log. */
+  generationOf(index: LogIndex): number {
+    return this.#table.place(index).generation;
+  }
+
   /**
    * The entries in [lo, hi): as many as fit into `maxBytes`, at least one. Throws LogError
    * ENTRY_UNREADABLE.

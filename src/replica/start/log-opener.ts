@@ -14,8 +14,9 @@ import { DurableLog, type OpenedLog } from '../log/durable-log.js';
 import type { LogOptions } from '../log/log-options.js';
 import { MendingLog } from '../log-recovery/mending-log.js';
 import { LogServer } from '../log-recovery/log-server.js';
-import { OpeningLog } from '../log-recovery/opening-log.js';
+import { OpeningLog, type KnownLog } from '../log-recovery/opening-log.js';
 import { LOG_DAMAGED, LogRecovery } from '../log-recovery/recover-log.js';
+import { WholeLog } from '../log-recovery/whole-log.js';
 import type { Life } from '../state/life.js';
 import type { Membership } from '../state/membership.js';
 import type { EarlyHandler } from './early-handler.js';
@@ -101,12 +102,26 @@ export class LogOpener {
     life.to({ s: 'recovering', why: damaged.error.message });
     await early.listen();
     const recovery = new LogRecovery(damaged, { env, membership, hardState, bound: term });
-    early.serveLog(new LogServer(new OpeningLog(recovery.log, { membership, hardState, wasInTerm: term > 0 })));
+    this.#serve(recovery.log);
     try {
       await recovery.run();
     } finally {
       early.endLog();
     }
+  }
+
+  /** Others are given what is in it, until `endService`. */
+  serve({ log }: OpenedLog): void {
+    this.#serve(new WholeLog(log));
+  }
+
+  endService(): void {
+    this.#parts.early.endLog();
+  }
+
+  #serve(log: KnownLog): void {
+    const { membership, early, hardState, term } = this.#parts;
+    early.serveLog(new LogServer(new OpeningLog(log, { membership, hardState, wasInTerm: term > 0 })));
   }
 
   #options({ flushed }: By, knownCommit: LogIndex): LogOptions {

@@ -61,7 +61,10 @@ class Bench {
       env, membership: { peers: PEERS, askWho: () => Promise.resolve() }, early: new EarlyHandler(env.network), hardState, store,
       cause: LOST,
       needsPeer: false,
-      logs: { open: ({ flushed }) => this.#openLog(flushed.index), openMended: ({ flushed }) => this.#openLog(flushed.index) },
+      logs: {
+        open: ({ flushed }) => this.#openLog(flushed.index), openMended: ({ flushed }) => this.#openLog(flushed.index),
+        serve: () => undefined, endService: () => undefined,
+      },
     });
     return { opened, store, hardState };
   }
@@ -131,7 +134,7 @@ describe('taking the version of a peer', () => {
     };
     const { store } = await bench.regain();
     assert.equal(store.manifest.flushed.index, 85);
-    assert.deepEqual(bench.judgedBy, [50, 50, 85]);
+    assert.deepEqual(bench.judgedBy, [0, 50, 50, 85]);
     bench.damagedTo = 95;
     await assert.rejects(bench.regain(), (error) => codeOf(error) === 'ENTRY_FAULTY');
   });

@@ -48,7 +48,7 @@ export interface RegainParts {
   /** Without a peer that answers it is of no use to begin. */
   readonly needsPeer: boolean;
   /** Its log, judged by a version. */
-  readonly logs: Pick<LogOpener, 'open' | 'openMended'>;
+  readonly logs: Pick<LogOpener, 'open' | 'openMended' | 'serve' | 'endService'>;
 }
 
 const FIRST_PAUSE_MS = 500;
@@ -69,6 +69,8 @@ export async function regainVersion(parts: RegainParts): Promise<OpenedLog> {
   const judged = new JudgedLog(parts);
   let pauseMs = FIRST_PAUSE_MS;
   try {
+    // Before anybody has a version: they may wait for what is in this log.
+    await unlessFull(env, () => judged.by(Version.empty(), false));
     for (let round = 0; ; round++) {
       await membership.askWho();
       const { peers } = membership;
@@ -81,7 +83,11 @@ export async function regainVersion(parts: RegainParts): Promise<OpenedLog> {
         const opened = version && fits(version) ? await judged.by(version.manifest, all) : undefined;
         return version && opened && fits(version) && (await take(parts, opened, version)) ? opened : undefined;
       });
-      if (taken !== undefined) return taken;
+      if (taken !== undefined) {
+        // From here on the log changes: the replica speaks for it.
+        parts.logs.endService();
+        return taken;
+      }
       if (peers.length === 0) throw cause;
       await sleep(env.clock, pauseMs);
       pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS);
@@ -151,6 +157,7 @@ class JudgedLog {
       if (final || !(error instanceof LogError && error.code === 'ENTRY_FAULTY')) throw error;
       return undefined;
     }
+    this.#parts.logs.serve(this.#opened);
     this.#flushed = flushed.index;
     this.#least = this.#opened.log.firstIndex() - 1;
     assert(this.#least >= 0, `R3 the log begins with entry ${this.#least + 1}`);
@@ -160,6 +167,7 @@ class JudgedLog {
   async close(): Promise<void> {
     const opened = this.#opened;
     this.#opened = undefined;
+    if (opened !== undefined) this.#parts.logs.endService();
     await opened?.log.close();
   }
 }

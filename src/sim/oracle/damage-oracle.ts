@@ -15,6 +15,7 @@ import { Census } from './census.js';
 import type { NodeFault } from './damage.js';
 import { Ledger } from './ledger.js';
 import { Roster } from './roster.js';
+import { generationOf } from '../../replica/log/segment-layout.js';
 import { Verdict } from './verdict.js';
 
 export interface DamageOracleOptions {
@@ -22,7 +23,6 @@ export interface DamageOracleOptions {
   readonly nodes: readonly WatchedNode[];
 }
 
-const SEGMENT = /^log\/[0-9a-f]+\.seg$/;
 
 export class DamageOracle {
   readonly ledger = new Ledger();
@@ -49,9 +49,10 @@ export class DamageOracle {
    */
   noteDamage(node: NodeId, path: string, offset: number, length: number, kind: DiskFault, grave = false): void {
     this.ledger.note(node, { atUs: this.#world.nowUs, path, offset, length, kind, grave });
-    if (kind !== 'sync-error' || !SEGMENT.test(path)) return;
+    const generation = kind === 'sync-error' && path.startsWith('log/') ? generationOf(path.slice('log/'.length)) : undefined;
     const watched = this.census.node(node);
-    if (watched?.running !== undefined) this.ledger.noteFailedSync(node, watched.lives, watched.running.replica.log.lastIndex());
+    if (generation === undefined || watched?.running === undefined) return;
+    this.ledger.noteFailedSync(node, watched.lives, { index: watched.running.replica.log.lastIndex(), generation });
   }
 
   /** Nothing of that node gives read errors any more. */

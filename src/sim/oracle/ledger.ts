@@ -15,16 +15,19 @@ export interface Extent {
   readonly length: number;
 }
 
+/** Nothing behind `index` is durable in this segment, nor in an earlier one. */
+export interface FailedSync {
+  readonly index: LogIndex;
+  readonly generation: number;
+}
+
 /** What was noted of one node, and what follows from it at present. */
 class Account {
   damage: Damage[] = [];
   /** `life`: which was running when it lost its directory; undefined: none was. */
   faults: { readonly what: NodeFault; readonly life: number | undefined }[] = [];
-  /**
-   * Where the durable log ended when a sync of it failed, and in which life: the first of each
-   * life.
-   */
-  readonly failedSyncs = new Map<number, LogIndex>();
+  /** By life. */
+  readonly failedSyncs = new Map<number, FailedSync[]>();
   /** Stretches that have given read errors since the disk was mended last. */
   unreadable: readonly Extent[] = [];
   /** When the newest life that is over ended: then the next one began. -1: none is over. */
@@ -50,13 +53,10 @@ export class Ledger {
     this.#account(node).faults.push({ what, life });
   }
 
-  /**
-   * A sync of its log failed in this life: nothing behind `index` is durable. The first counts: the
-   * log is not synced again.
-   */
-  noteFailedSync(node: NodeId, life: number, index: LogIndex): void {
+  /** A sync of a segment of its log failed in this life: that one is not synced again. */
+  noteFailedSync(node: NodeId, life: number, failed: FailedSync): void {
     const { failedSyncs } = this.#account(node);
-    if (!failedSyncs.has(life)) failedSyncs.set(life, index);
+    failedSyncs.set(life, [...(failedSyncs.get(life) ?? []), failed]);
   }
 
   /** Nothing of that node gives read errors any more. */
@@ -176,9 +176,9 @@ export class Ledger {
     return this.#accounts.get(node)?.faults.some((fault) => fault.life === life) === true;
   }
 
-  /** A sync of this node's log failed in that life: nothing behind this index is durable. */
-  failedSync(node: NodeId, life: number): LogIndex | undefined {
-    return this.#accounts.get(node)?.failedSyncs.get(life);
+  /** In that life, of this node's log. */
+  failedSyncs(node: NodeId, life: number): readonly FailedSync[] {
+    return this.#accounts.get(node)?.failedSyncs.get(life) ?? [];
   }
 
   /** When the life before the present one ended; -1: the present one is the first. */

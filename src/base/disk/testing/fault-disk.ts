@@ -32,6 +32,8 @@ export interface Fault {
   readonly to?: number;
   /** How often; default: always. */
   readonly times?: number;
+  /** So many that it would have met are let through first. Default 0. */
+  readonly after?: number;
 }
 
 interface InjectedFault {
@@ -43,6 +45,7 @@ interface InjectedFault {
 interface Rule {
   readonly fault: Fault;
   hits: number;
+  passed: number;
 }
 
 /** What is known of one file under all its names. */
@@ -60,13 +63,15 @@ export class FaultDisk implements Disk {
   readonly #states = new Map<string, FileState>();
   /** Opened and not closed. */
   openFiles = 0;
+  /** Writes and syncs of files of which a sync had failed before, by path. */
+  readonly retried: string[] = [];
 
   constructor(disk: Disk) {
     this.#disk = disk;
   }
 
   inject(fault: Fault): InjectedFault {
-    const rule: Rule = { fault, hits: 0 };
+    const rule: Rule = { fault, hits: 0, passed: 0 };
     this.#rules.push(rule);
     return {
       get hits() {
@@ -203,6 +208,7 @@ export class FaultDisk implements Disk {
       const { fault } = rule;
       const meets = offset < (fault.to ?? Infinity) && offset + length > (fault.from ?? 0);
       if (fault.kind !== kind || !meets || !live(rule) || !matches(fault, path)) continue;
+      if (rule.passed++ < (fault.after ?? 0)) continue;
       rule.hits++;
       return true;
     }
@@ -275,7 +281,7 @@ class FaultFile implements DiskFile {
   }
 
   async sync(): Promise<void> {
-    if (this.#state.poison !== undefined) throw this.#state.poison;
+    this.#checkPoison();
     if (this.#disk.strikes('sync-error', this.path, 0, Infinity)) {
       this.#state.poison = new DiskError('SYNC_FAILED', `${this.path}: EIO (injected)`, { path: this.path, errno: 'EIO' });
       this.#state.lost.push(...this.#state.undo.splice(0));
@@ -286,7 +292,7 @@ class FaultFile implements DiskFile {
   }
 
   async truncate(size: number): Promise<void> {
-    if (this.#state.poison !== undefined) throw this.#state.poison;
+    this.#checkPoison();
     await this.#file.truncate(size);
   }
 
@@ -295,8 +301,14 @@ class FaultFile implements DiskFile {
     this.#disk.openFiles--;
   }
 
+  #checkPoison(): void {
+    if (this.#state.poison === undefined) return;
+    this.#disk.retried.push(this.path);
+    throw this.#state.poison;
+  }
+
   #beforeWrite(offset: number, length: number): void {
-    if (this.#state.poison !== undefined) throw this.#state.poison;
+    this.#checkPoison();
     this.#disk.check('write-error', this.path, 'WRITE_FAILED', 'EIO', offset, length);
     const size = this.#file.size();
     if (offset + length > size) this.#disk.check('no-space', this.path, 'NO_SPACE', 'ENOSPC');

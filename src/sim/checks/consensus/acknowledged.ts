@@ -103,9 +103,10 @@ export class Acknowledged {
       this.#reporter.broken('acknowledged entries are durable', node.id, `R2 node ${node.id} acknowledges ${index} in term ${term}, its durable log ends at ${log.lastIndex()}`);
       return;
     }
-    const failed = this.#oracle.ledger.failedSync(node.id, node.lives);
-    if (failed !== undefined && index > failed) {
-      this.#reporter.broken('a failed sync is never retried', node.id, `R2 node ${node.id} acknowledges ${index} in term ${term}, after a sync of its log failed behind ${failed}`);
+    for (const failed of this.#oracle.ledger.failedSyncs(node.id, node.lives)) {
+      if (index <= failed.index || index < log.firstIndex() || log.generationOf(index) > failed.generation) continue;
+      this.#reporter.broken('a failed sync is never retried', node.id,
+        `R2 node ${node.id} acknowledges ${index} in term ${term}, after a sync of segment ${failed.generation} failed behind ${failed.index}`);
     }
     this.#asTheLeader(node, term, index);
     this.#tell(from, term, index);

@@ -25,6 +25,8 @@ export class FakeNode {
   readonly unnamed = new Set<string>();
   /** Of the log: the term of each entry from index 1 on. */
   terms: Term[] = [];
+  /** Of the segments that hold the entries; 1 where it does not say. */
+  generations: number[] = [];
   firstIndex: LogIndex = 1;
   applied: LogIndex = 0;
   commit: LogIndex = 0;
@@ -56,6 +58,7 @@ export class FakeNode {
     const log = {
       firstIndex: () => this.firstIndex,
       lastIndex: () => this.terms.length,
+      generationOf: (index: LogIndex) => this.generations[index - 1] ?? 1,
       term: (index: LogIndex) => (index === 0 ? 0 : this.terms[index - 1]),
       append: () => Promise.resolve(),
       expectSnapshot: () => Promise.resolve(),
