@@ -70,7 +70,7 @@ export async function regainVersion(parts: RegainParts): Promise<OpenedLog> {
   let pauseMs = FIRST_PAUSE_MS;
   try {
     // Before anybody has a version: they may wait for what is in this log.
-    await unlessFull(env, () => judged.by(Version.empty(), false));
+    if (!parts.needsPeer) await unlessFull(env, () => judged.by(Version.empty(), false));
     for (let round = 0; ; round++) {
       await membership.askWho();
       const { peers } = membership;
