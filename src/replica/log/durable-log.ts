@@ -55,10 +55,6 @@ export interface OpenedLog {
 /** failed: a write or a sync did, and what the files then hold is not known. */
 type LogState = { readonly s: 'open' } | { readonly s: 'failed'; readonly error: LogError } | { readonly s: 'closed' };
 
-interface Reset extends LogPoint {
-  readonly through: LogIndex;
-}
-
 /** An identity waits for this long at most twice. */
 const IDENTITY_DELAY_MS = 25;
 const DEFAULT_CACHE_BYTES = 32 * MiB;
@@ -80,7 +76,7 @@ export class DurableLog {
   #busy: Promise<void> | undefined;
   #state: LogState = { s: 'open' };
   /** A reset that failed: the log goes on with it. */
-  #resetting: Reset | undefined;
+  #resetting: (LogPoint & { readonly through: LogIndex }) | undefined;
   #timer: Timer | undefined;
 
   private constructor(env: LogEnv, chain: SegmentChain, writer: LogWriter, table: EntryTable, cacheBytes: number, commit: LogIndex) {
