@@ -87,9 +87,10 @@ export class Housekeeping {
   }
 
   #step(): void {
-    const { env, leadership, proposals, reads, machine, bootstrap, announcement } = this.#parts;
+    const { env, leadership, proposals, reads, machine, sender, bootstrap, announcement } = this.#parts;
     proposals.tick();
     reads.tick();
+    if (sender.takeNewerWanted()) machine.planner.sealEarly();
     machine.planner.step();
     bootstrap.tick();
     if (leadership.leader !== 0) announcement.tick();

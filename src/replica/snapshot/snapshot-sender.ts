@@ -63,6 +63,9 @@ const SILENCE_MS = 4_000;
 /** How long a transfer is kept before the core is asked whether it still goes on. */
 const SETTLE_MS = 1_000;
 
+/** A member that asks again within this has got a version that it cannot go on from, or none. */
+const ASKS_AGAIN_MS = 10_000;
+
 export class SnapshotSender {
   readonly #parts: SnapshotSenderParts;
   /** Snapshots of Raft's, at most one to a follower. The core says when one is over. */
@@ -79,6 +82,9 @@ export class SnapshotSender {
   readonly #offers: Offer[] = [];
   /** Whose snapshot has arrived, and who need the log after it. */
   readonly #catchingUp: CatchingUp;
+  /** When each member last asked for a version; as many as there are members. */
+  readonly #askedAt = new Map<NodeId, number>();
+  #newerWanted = false;
   #count = 0;
 
   constructor(parts: SnapshotSenderParts) {
@@ -122,10 +128,21 @@ export class SnapshotSender {
    * Undefined: nothing was flushed yet.
    */
   giveVersion(to: NodeId): Version | undefined {
-    const manifest = this.#parts.tree.durable;
+    const { tree, clock } = this.#parts;
+    const manifest = tree.durable;
+    const now = clock.now();
+    if (now - (this.#askedAt.get(to) ?? -Infinity) < ASKS_AGAIN_MS) this.#newerWanted = true;
+    this.#askedAt.set(to, now);
     if (manifest.flushed.index === 0) return undefined;
     this.#begin(this.#given, to, manifest, 'running');
     return manifest;
+  }
+
+  /** Whether somebody asked again since this was last called: what there is does not do. */
+  takeNewerWanted(): boolean {
+    const wanted = this.#newerWanted;
+    this.#newerWanted = false;
+    return wanted;
   }
 
   started(to: NodeId, snapshot: Snapshot): void {

@@ -6,7 +6,7 @@
  * for.
  *
  *   nobody     every call is refused
- *   tables     blocks of tables are served, while a lost version is regained
+ *   tables     blocks of tables are served, while a lost version is regained or the log is opened
  *   replica    it answers, from now on
  *
  * Besides, entries of the log are given while it is known what it holds.

@@ -6,7 +6,7 @@
 
 import type { Keep } from '../../base/acquiring.js';
 import { assert } from '../../base/assert.js';
-import { codeOf } from '../../base/errors.js';
+import { codeOf, DiskError } from '../../base/errors.js';
 import type { LogIndex, NodeId, Term } from '../../base/ids.js';
 import { BlockCache } from '../../storage/cache/block-cache.js';
 import { DEFAULT_TREE_SETTINGS } from '../../storage/base/settings.js';
@@ -24,6 +24,7 @@ import { setAside } from '../readmission/set-aside.js';
 import type { Life } from '../state/life.js';
 import type { Membership } from '../state/membership.js';
 import { KnownPeers } from './known-peers.js';
+import { servingTables } from './left-tables.js';
 import { LogOpener } from './log-opener.js';
 import type { ReplicaOptions } from './options.js';
 import { refuseForgottenLog, refuseForgottenPromises } from './promises-kept.js';
@@ -144,7 +145,7 @@ async function openVersion(
   let cause = lost;
   if (cause === undefined) {
     const { flushed, last } = store.manifest;
-    const opened = await logs.openMended({ flushed }, last.index);
+    const opened = await servingTables(env, early, store.manifest, () => logs.openMended({ flushed }, last.index));
     const first = opened.log.firstIndex();
     if (first <= flushed.index + 1) {
       keep(opened.log);
@@ -182,7 +183,7 @@ async function openManifest(
   try {
     return { store: await ManifestStore.open(of, named, Version.empty()) };
   } catch (error) {
-    if (!(error instanceof StorageError && error.code === 'MANIFEST_UNREADABLE') || named === undefined) throw error;
+    if (!(error instanceof Error) || !isManifestLost(error) || named === undefined) throw error;
     return { store: ManifestStore.lost(of, named, Version.empty()), lost: error };
   }
 }
@@ -195,6 +196,11 @@ async function openLeftTables(of: ManifestStoreOptions): Promise<OpenedManifest>
   const generation = Math.max(0, ...(await of.disk.list('manifest')).map(Number).filter(Number.isSafeInteger));
   const lost = new ReplicaError('READMISSION', 'this member was re-admitted: it begins with the version of another member, and keeps the tables of it that it has');
   return { store: ManifestStore.lost(of, { generation, digest: '0'.repeat(32) }, Version.empty()), lost };
+}
+
+/** A file that cannot be opened is as good as one that cannot be read. */
+function isManifestLost(error: Error): boolean {
+  return error instanceof StorageError ? error.code === 'MANIFEST_UNREADABLE' : error instanceof DiskError && error.code === 'READ_FAILED';
 }
 
 function manifestOptions({ env }: ReplicaOptions, hardState: HardStateStore): ManifestStoreOptions {

@@ -19,16 +19,16 @@ import { TableStore } from '../../storage/table/table-store.js';
 import { Tree } from '../../storage/tree/tree.js';
 import { Version } from '../../storage/version/version.js';
 import type { ManifestStore } from '../../storage/version/manifest-store.js';
-import type { TableMeta, TableName } from '../../storage/table/table-meta.js';
 import type { EarlyHandler } from './early-handler.js';
 import { TableFetcher } from '../fetch/table-fetcher.js';
-import { TableServer, type HeldTables } from '../fetch/table-server.js';
+import { TableServer } from '../fetch/table-server.js';
 import type { HardStateStore } from '../hard-state/hard-state.js';
 import type { OpenedLog } from '../log/durable-log.js';
 import { LogError } from '../log/errors.js';
 import { giveUpReserve } from '../state/reserve.js';
 import { isNoSpace } from '../state/room.js';
 import type { KnownPeers } from './known-peers.js';
+import { LeftTables, servingTables } from './left-tables.js';
 import type { LogOpener } from './log-opener.js';
 import { askForVersions, newest, type PeerVersions } from '../snapshot/peer-versions.js';
 import { SnapshotReceiver } from '../snapshot/snapshot-receiver.js';
@@ -54,8 +54,10 @@ export interface RegainParts {
 const FIRST_PAUSE_MS = 500;
 const MAX_PAUSE_MS = 5_000;
 /**
- * Rounds in which peers that cannot be asked are waited for, before a log that has everything is
- * used without them.
+ * Rounds in which peers that cannot be asked are waited for: one of them may have a later version,
+ * behind which less of the log is damaged. Then what there is has to do, as they may never come: a
+ * log that has everything without any version, and what is damaged behind one that fits is taken
+ * from the others.
  */
 const PATIENCE_ROUNDS = 4;
 
@@ -80,8 +82,10 @@ export async function regainVersion(parts: RegainParts): Promise<OpenedLog> {
       const patient = all || (round >= PATIENCE_ROUNDS && (versions.answered > 0 || !parts.needsPeer));
       const version = newest(versions.found, (manifest) => judged.mayFit(manifest)) ?? fromNothing(versions, patient);
       const taken = await unlessFull(env, async () => {
-        const opened = version && fits(version) ? await judged.by(version.manifest, all) : undefined;
-        return version && opened && fits(version) && (await take(parts, opened, version)) ? opened : undefined;
+        if (version === undefined || !fits(version)) return undefined;
+        const { manifest } = version;
+        const opened = await servingTables(env, parts.early, manifest, () => judged.by(manifest, patient));
+        return opened && fits(version) && (await take(parts, opened, version)) ? opened : undefined;
       });
       if (taken !== undefined) {
         // From here on the log changes: the replica speaks for it.
@@ -144,8 +148,8 @@ class JudgedLog {
   }
 
   /**
-   * Undefined: it is damaged behind the flushed index, and a peer that did not answer may have a
-   * version with a later one.
+   * Undefined: it is damaged behind the flushed index, and unless this is `final` a peer that did
+   * not answer is waited for, which may have a version with a later one.
    */
   async by({ flushed }: Version, final: boolean): Promise<OpenedLog | undefined> {
     // What was sound behind an earlier flushed index is so behind a later one.
@@ -204,27 +208,5 @@ async function obtain(
     early.endTables();
     receiver.stop();
     tables.close();
-  }
-}
-
-/**
- * Every file may hold the table whose id it is named by; what it gives is verified. Nothing is said
- * to be lost.
- */
-class LeftTables implements HeldTables {
-  readonly tables: TableStore;
-  readonly #manifest: Version;
-
-  constructor(manifest: Version, tables: TableStore) {
-    this.#manifest = manifest;
-    this.tables = tables;
-  }
-
-  find(name: TableName): readonly TableMeta[] {
-    return this.#manifest.named(name);
-  }
-
-  owed(): boolean {
-    return true;
   }
 }

@@ -82,6 +82,16 @@ export class Planner {
     this.#plan();
   }
 
+  /**
+   * A member that lost the beginning of its log cannot go on from any version that there is, and
+   * may wait for long until a memtable is full: what there is in it is flushed.
+   */
+  sealEarly(): void {
+    const { tree, state, leadership, membership } = this.#parts;
+    if (!leadership.mayShapeTree || !state.settings || tree.memtableBytes === 0 || tree.latest.seals.length > 0) return;
+    this.#propose({ kind: 'seal', proposer: membership.self, format: state.settings.format });
+  }
+
   #edits(): void {
     const { tree } = this.#parts;
     const { seals, plans } = tree.latest;

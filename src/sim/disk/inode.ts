@@ -33,6 +33,8 @@ export class Inode {
    * it restarts.
    */
   poison: DiskError | undefined;
+  /** It cannot be opened, whatever its name. */
+  locked = false;
   /** Changes that are not on the medium. */
   readonly pending = new PendingWrites();
   #medium: Uint8Array = NOTHING;

@@ -49,6 +49,7 @@ export class LifeDisk implements Disk {
     };
     return this.#life.later(begin, () => {
       const inode = state.names.needFile(name);
+      checkLock(inode, name, 'read');
       inode.path = name;
       checkRead(state, inode, offset, length, true);
       const bytes = inode.readDirect(offset, length);
@@ -138,6 +139,7 @@ export class LifeDisk implements Disk {
     const there = names.isDir(name) || names.file(name) !== undefined;
     if (!there && (mode === 'create' || mode === 'open-or-create')) return new SimFile(this.#life, path, this.#create(name), true);
     const inode = names.needFile(name);
+    checkLock(inode, name, mode);
     inode.path = name;
     if (mode === 'create') {
       inode.resize(0);
@@ -157,4 +159,10 @@ export class LifeDisk implements Disk {
     this.#life.changed();
     return inode;
   }
+}
+
+/** As the real disk says it: a file that cannot be opened for reading cannot be read. */
+function checkLock(inode: Inode, path: string, mode: OpenMode): void {
+  if (!inode.locked) return;
+  throw new DiskError(mode === 'read' ? 'READ_FAILED' : 'IO', `${path}: EACCES (injected)`, { path, errno: 'EACCES' });
 }

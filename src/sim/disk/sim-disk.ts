@@ -147,6 +147,21 @@ export class SimDisk {
     return this.#file(path)?.alter(offset, length, change, behindCache) ?? false;
   }
 
+  /** The sector at `offset` cannot be read until it is written, or {@link disarm} is called. */
+  spoil(path: string, offset: number): void {
+    this.#file(path)?.spoil(offset);
+  }
+
+  /** The file cannot be opened from now on; it is there, and its size can be told. */
+  lock(path: string): void {
+    const inode = this.#file(path);
+    if (inode !== undefined) inode.locked = true;
+  }
+
+  isLocked(path: string): boolean {
+    return this.#file(path)?.locked === true;
+  }
+
   /** The name is gone. False if there was none. */
   remove(path: string): boolean {
     if (this.#file(path) === undefined) return false;

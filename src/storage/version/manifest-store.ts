@@ -6,6 +6,7 @@
  */
 
 import { assert, must } from '../../base/assert.js';
+import { DiskError } from '../../base/errors.js';
 import { MiB } from '../../base/bytes.js';
 import { digest128InSlices } from '../../base/digest.js';
 import type { Disk, DiskFile } from '../../base/disk.js';
@@ -97,8 +98,18 @@ export class ManifestStore {
     store.#place = contents.place;
     await store.#dropOthers();
     if (contents.damaged) await store.replace(contents.manifest);
-    else store.#file = await options.disk.open(path, 'write');
+    else await store.#openForAppends(path);
     return store;
+  }
+
+  /** A file that can be read and not written to is left as it is: what comes goes to another. */
+  async #openForAppends(path: string): Promise<void> {
+    try {
+      this.#file = await this.#options.disk.open(path, 'write');
+    } catch (error) {
+      if (!(error instanceof DiskError && error.code === 'IO')) throw error;
+      this.#stale = true;
+    }
   }
 
   /**

@@ -1,0 +1,101 @@
+/**
+ * `npm run faults:NAME`: a campaign of faults on the disks of a simulated cluster of the shipping
+ * replica. Prints one line of JSON at the end; exits 1 unless every case came to what its oracle,
+ * which counts the copies that are left, says that it must. See SIMULATOR.md.
+ */
+
+import { build } from 'esbuild';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { CAMPAIGNS, MAY_WAIT, type CampaignName } from '../src/sim/campaigns/campaigns.js';
+import { isCorrect } from '../src/sim/campaigns/case-result.js';
+import { runCases } from './lib/faults/pool.js';
+import { DIR, Results } from './lib/faults/results.js';
+import { summary } from './lib/faults/summary.js';
+
+const HELP = `npm run faults:${Object.keys(CAMPAIGNS).join('|')} -- [options]
+
+  --seeds A..B     cases A to B alone, from 0 on (also --seeds A: one of them)
+  --sample N       so many of them, spread evenly
+  --workers N      processes (default: one for each core)
+  --anew           forget what was run before
+  --failures N     so many of the cases that failed are shown (10)
+
+Results are kept by commit in ${DIR}, and a further run goes on from there.
+
+  npm run faults:ctrl-4096                        all of it
+  npm run faults:ctrl-4096 -- --sample 200        about five percent
+  npm run faults:ctrl-4096 -- --seeds 273 --anew  one case again
+`;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seeds: { type: 'string' }, sample: { type: 'string' }, workers: { type: 'string', default: String(availableParallelism()) },
+    anew: { type: 'boolean', default: false }, failures: { type: 'string', default: '10' }, help: { type: 'boolean', short: 'h', default: false },
+  },
+});
+const name = positionals[0] as CampaignName;
+if (values.help || !(name in CAMPAIGNS)) {
+  process.stdout.write(HELP);
+  process.exit(values.help ? 0 : 2);
+}
+
+const wanted = wantedCases(CAMPAIGNS[name]);
+mkdirSync(DIR, { recursive: true });
+const module = resolve(DIR, `worker-${process.pid}.mjs`);
+// Plain JavaScript: what a loader adds to each function would be half of the time.
+await build({
+  entryPoints: [fileURLToPath(new URL('./lib/faults/worker.ts', import.meta.url))], outfile: module, bundle: true, format: 'esm', platform: 'node',
+  target: 'node20', packages: 'external', sourcemap: 'inline', logLevel: 'warning',
+});
+const results = new Results(name, readFileSync(module), values.anew);
+const left = wanted.filter((number) => results.get(number) === undefined);
+const began = performance.now();
+let said = began;
+let done = 0;
+let failed = 0;
+process.on('SIGINT', () => {
+  results.save();
+  rmSync(module, { force: true });
+  process.exit(130);
+});
+try {
+  await runCases(left, { module, campaign: name, workers: Number(values.workers) }, ({ number, result }) => {
+    results.set(number, result);
+    done++;
+    if (!isCorrect(result)) failed++;
+    if (performance.now() - said < 5_000 && done < left.length) return;
+    said = performance.now();
+    results.save();
+    process.stderr.write(`${done} of ${left.length}, ${failed} failed, ${Math.round((said - began) / 1000)} s\n`);
+  });
+} finally {
+  rmSync(module, { force: true });
+}
+const mayWait = MAY_WAIT[name];
+const { json, failures, waits } = summary(wanted.map((number) => ({ number, result: results.get(number) })));
+for (const { number, result } of failures.slice(0, Number(values.failures))) {
+  process.stderr.write(`${name} --seeds ${number}: must be ${result.expected}, is ${result.outcome}: ${result.why.slice(0, 2_000)}\n`);
+}
+process.stdout.write(`${JSON.stringify({ campaign: name, version: results.version, ...json })}\n`);
+const tooManyWait = mayWait !== undefined && waits > (mayWait * wanted.length) / CAMPAIGNS[name];
+if (tooManyWait) process.stderr.write(`${waits} of ${wanted.length} wait: of ${CAMPAIGNS[name]} ${mayWait} may\n`);
+process.exitCode = failures.length === 0 && !tooManyWait ? 0 : 1;
+
+function wantedCases(count: number): number[] {
+  const [from = '0', to = from] = (values.seeds ?? `0..${count - 1}`).split('..');
+  const [first, last] = [Number(from), Number(to)];
+  if (!(first >= 0 && first <= last && last < count)) {
+    process.stderr.write(`--seeds: ${name} has cases 0 to ${count - 1}\n`);
+    process.exit(2);
+  }
+  const every = values.sample === undefined ? 1 : Math.max(1, (last - first + 1) / Number(values.sample));
+  const cases = new Set<number>();
+  for (let at = first; at <= last; at += every) cases.add(Math.floor(at));
+  return [...cases];
+}
