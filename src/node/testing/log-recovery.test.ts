@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { must } from '../../base/assert.js';
 import { fromUtf8 } from '../../base/bytes.js';
 import type { CrashDisk } from '../../base/disk/testing/crash-disk.js';
 import { codeOf } from '../../base/errors.js';
@@ -35,6 +36,16 @@ describe('a member whose log is damaged', function () {
   /** All stop in order, so that all their entries are proven. */
   async function stopAll(): Promise<void> {
     for (const node of cluster.nodes) await cluster.stop(node);
+  }
+
+  async function join(n: number): Promise<Node> {
+    const url = `http://m${n}:2380`;
+    const members = await (await cluster.leader()).store.changeMembers({ kind: 'add', id: 0, peerUrls: [url], learner: false });
+    const node = cluster.machine(must(members.find(({ peerUrls }) => peerUrls[0] === url), 'it was added').id, await cluster.leader());
+    await cluster.up(node);
+    await cluster.until('the new member to know itself', () => node.replica.membership.has(node.id));
+    await cluster.settled(20_000);
+    return node;
   }
 
   afterEach(() => cluster.close());
@@ -139,6 +150,36 @@ describe('a member whose log is damaged', function () {
     await cluster.settled(20_000);
     await check(node, 0, written);
   });
+
+  for (const flushed of [false, true]) {
+    const where = flushed ? 'in tables' : 'in its log';
+    it(`R6 a majority of the members that the flags name cuts nothing, once there are more (${where})`, async () => {
+      await start();
+      const [a, b, c] = cluster.nodes as [Node, Node, Node];
+      await cluster.until('version 2', () => cluster.nodes.every((node) => node.store.status().clusterVersion === 2));
+      const grown = [await join(4), await join(5)];
+      const { index } = a.replica.tree.durable.flushed;
+      for (let i = 40; flushed && a.replica.tree.durable.flushed.index < index + 60; i += 100) await load(cluster, i, i + 100);
+      for (const far of [b, c]) for (const near of [a, ...grown]) cluster.hub.cut(far.id, near.id);
+      await cluster.until('a leader that has a majority', () => [a, ...grown].some(({ replica }) => replica.leadership.isLeader));
+      const from = Math.max(b.replica.log.lastIndex(), c.replica.log.lastIndex()) + 1;
+      await a.store.put(put('kept', 'x'));
+      await stopAll();
+      cluster.hub.heal();
+      const { table } = await resolved(a.disk);
+      await rotEntries(a.disk, Array.from({ length: table.lastIndex - from + 1 }, (_, i) => from + i));
+      const waiting = cluster.up(a);
+      await Promise.all([cluster.up(b), cluster.up(c)]);
+      await cluster.until('it says that it waits', () => said(a, LOG_WAITS));
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      assert.ok(!a.up, 'two of five prove nothing');
+      await Promise.all([waiting, ...grown.map((node) => cluster.up(node))]);
+      await cluster.settled(20_000);
+      for (const node of cluster.nodes) {
+        assert.equal((await node.store.range({ ...get('kept'), serializable: true })).kvs.length, 1);
+      }
+    });
+  }
 
   it('R6 alone it has nobody to ask, and stops as it is', async () => {
     await start(1);

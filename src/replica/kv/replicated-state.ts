@@ -163,15 +163,18 @@ export class ReplicatedState {
 
   /**
    * The members as of the flushed index, as far as they can be read without a peer's help: before
-   * there is a state, a member must know whom to ask. {@link load} says for certain.
+   * there is a state, a member must know whom to ask. {@link load} says for certain. False: they
+   * cannot be read.
    */
-  peekMembers(flushed: LogIndex): void {
-    if (flushed === 0) return;
+  peekMembers(flushed: LogIndex): boolean {
+    if (flushed === 0) return true;
     try {
       const view = this.#tree.current;
       if (versionIn(view, flushed) >= SYSTEM_KEY_SINCE.members) this.#membership?.load(flushed, membersIn(view, flushed));
+      return true;
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
+      return false;
     }
   }
 

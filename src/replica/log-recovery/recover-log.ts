@@ -6,7 +6,7 @@
  * that it never was committed, it waits, and asks again ever less often.
  */
 
-import { assert } from '../../base/assert.js';
+import { assert, must } from '../../base/assert.js';
 import { Deferred } from '../../base/deferred.js';
 import { codeOf, messageOf, NetworkError } from '../../base/errors.js';
 import { sleep, type Env } from '../../base/env.js';
@@ -17,10 +17,10 @@ import type { HardStateStore } from '../hard-state/hard-state.js';
 import type { DamagedLog } from '../log/damaged-log.js';
 import type { LogPoint } from '../log/log-point.js';
 import type { Membership } from '../state/membership.js';
-import { decide, type Heard } from './decide.js';
+import { Configurations, NO_MAJORITY, type MembersAsOf } from './configurations.js';
+import { decide, type Heard, type Quorum } from './decide.js';
 import { decodeEntriesAnswer, encodeEntriesRequest, LOG_ENTRIES_METHOD, MAX_WANTED, type EntriesAnswer, type Said, type WantedEntry } from './entries-call.js';
 import { MendingLog } from './mending-log.js';
-import { Voters } from './voters.js';
 
 export const LOG_DAMAGED = 'log entries are damaged: the other members are asked for them';
 export const LOG_WAITS = 'a damaged log entry is waited for';
@@ -29,10 +29,12 @@ export const LOG_MENDED = 'the damaged log is mended';
 
 export interface RecoverLogParts {
   readonly env: Env;
-  readonly membership: Membership;
+  readonly membership: Pick<Membership, 'peers'>;
   readonly hardState: HardStateStore;
   /** The newest term in which this member may have acknowledged anything. */
   readonly bound: Term;
+  /** Undefined: it is not known who they were at any index of this log. */
+  readonly known: MembersAsOf | undefined;
 }
 
 const CALL_MS = 5_000;
@@ -50,7 +52,7 @@ const SAY_AGAIN_MS = 30_000;
 export class LogRecovery {
   readonly log: MendingLog;
   readonly #parts: RecoverLogParts;
-  readonly #voters: Voters;
+  readonly #configurations: Configurations;
   /** Rounds that changed nothing, one after the other. */
   #vain = 0;
   #waitsFor: string | undefined;
@@ -59,7 +61,7 @@ export class LogRecovery {
   constructor(damaged: DamagedLog, parts: RecoverLogParts) {
     this.log = new MendingLog(damaged);
     this.#parts = parts;
-    this.#voters = new Voters(parts.membership);
+    this.#configurations = new Configurations(parts.known, this.log);
   }
 
   /** What it waits for; undefined: it goes on. */
@@ -115,7 +117,9 @@ export class LogRecovery {
     const wanted = this.log.wanted();
     const { taken } = this.log;
     const answers = await this.#ask(wanted);
-    if (this.#carryOut(wanted, answers) || this.log.taken > taken) {
+    const [first] = wanted;
+    const quorum = await this.#configurations.before(must(first, 'a round asks for something').index);
+    if (this.#carryOut(wanted, answers, quorum) || this.log.taken > taken) {
       this.#vain = 0;
       this.#waitsFor = undefined;
       return;
@@ -168,8 +172,11 @@ export class LogRecovery {
     });
   }
 
-  /** True: the log is another one now. */
-  #carryOut(wanted: readonly WantedEntry[], answers: ReadonlyMap<NodeId, EntriesAnswer>): boolean {
+  /**
+   * True: the log is another one now. `first`: whose word cuts the first that is wanted. Behind one
+   * that is missing nobody's does: that one may be a change of the members.
+   */
+  #carryOut(wanted: readonly WantedEntry[], answers: ReadonlyMap<NodeId, EntriesAnswer>, first: Quorum): boolean {
     const { membership, bound } = this.#parts;
     const patient = answers.size === membership.peers.length || this.#vain >= PATIENCE;
     let moved = false;
@@ -181,7 +188,7 @@ export class LogRecovery {
         const one = said[i];
         if (one && isUsable(one, want)) heard.push({ from, says: one.says, leads });
       }
-      const verdict = decide(heard, this.#voters, bound, patient);
+      const verdict = decide(heard, i === 0 ? first : NO_MAJORITY, bound, patient);
       const behind = want.index > this.log.lastIndex;
       switch (verdict.do) {
         case 'take':

@@ -15,11 +15,14 @@ import type { LogOptions } from '../log/log-options.js';
 import { MendingLog } from '../log-recovery/mending-log.js';
 import { LogServer } from '../log-recovery/log-server.js';
 import { OpeningLog, type KnownLog } from '../log-recovery/opening-log.js';
+import type { MembersAsOf } from '../log-recovery/configurations.js';
 import { LOG_DAMAGED, LogRecovery } from '../log-recovery/recover-log.js';
 import { WholeLog } from '../log-recovery/whole-log.js';
 import type { Life } from '../state/life.js';
 import type { Membership } from '../state/membership.js';
 import type { EarlyHandler } from './early-handler.js';
+import { KnownPeers } from './known-peers.js';
+import { membersAtRest } from './members-at-rest.js';
 
 export interface LogOpenerParts {
   readonly env: Env;
@@ -27,6 +30,7 @@ export interface LogOpenerParts {
   readonly membership: Membership;
   readonly early: EarlyHandler;
   readonly hardState: HardStateStore;
+  readonly clusterId: bigint;
   readonly segmentBytes: number;
   /** That hard state held at the start: this member has acknowledged nothing in a later one. */
   readonly term: Term;
@@ -59,21 +63,26 @@ export class LogOpener {
     return DurableLog.open(this.#parts.env, this.#options(by, knownCommit));
   }
 
-  /** As `open`, but resolves when the log is whole: what is damaged is taken from the others. */
-  async openMended(by: By, knownCommit: LogIndex): Promise<OpenedLog> {
+  /**
+   * As `open`, but resolves when the log is whole: what is damaged is taken from the others.
+   * `here`: the version, if its tables are those that lie here.
+   */
+  async openMended(by: By, knownCommit: LogIndex, here?: Version): Promise<OpenedLog> {
     const { env, membership } = this.#parts;
-    let keepsTorn = membership.peers.length > 0;
+    let known: MembersAsOf | undefined;
+    let keepsTorn = true;
     for (let times = 0; ; times++) {
       const found = await DurableLog.examine(env, { ...this.#options(by, knownCommit), keepsTorn });
       if (!(found instanceof DamagedLog)) return found;
       // More goes bad than can be mended.
       if (times >= MAX_TIMES) throw found.error;
+      if (times === 0) known = this.#members(by, here);
       this.#lastIndex = Math.max(this.#lastIndex, found.lastIndex);
-      if (!found.isWhole) await this.#mend(found);
+      if (!found.isWhole) await this.#mend(found, known);
       else if (found.error.code === 'WRITE_FAILED') await this.#move(found);
       else {
         keepsTorn = false;
-        await this.#askTail(found);
+        if (membership.peers.length > 0) await this.#askTail(found, known);
       }
     }
   }
@@ -85,23 +94,37 @@ export class LogOpener {
   }
 
   /** Once: nobody is waited for. */
-  async #askTail(torn: DamagedLog): Promise<void> {
+  async #askTail(torn: DamagedLog, known: MembersAsOf | undefined): Promise<void> {
     const { env, membership, early, hardState, term } = this.#parts;
     const entries = await torn.torn(term);
     if (entries.length === 0) return;
     await early.listen();
-    const recovery = new LogRecovery(torn, { env, membership, hardState, bound: term });
+    const recovery = new LogRecovery(torn, { env, membership, hardState, bound: term, known });
     if (await recovery.askTail(entries)) await recovery.run();
   }
 
-  async #mend(damaged: DamagedLog): Promise<void> {
-    const { env, life, membership, early, hardState, term } = this.#parts;
+  /**
+   * Undefined: that cannot be told here. R6 Before the log has said otherwise, they are those that
+   * the cluster began with.
+   */
+  #members({ flushed }: By, here: Version | undefined): MembersAsOf | undefined {
+    const { env, membership } = this.#parts;
+    if (flushed.index === 0) return { index: 0, members: membership.origin };
+    const known = here && membersAtRest(env.disk, here, membership);
+    env.network.setPeers(membership.addresses, membership.removed);
+    return known;
+  }
+
+  async #mend(damaged: DamagedLog, known: MembersAsOf | undefined): Promise<void> {
+    const { env, life, membership, early, hardState, term, clusterId } = this.#parts;
+    const peers = new KnownPeers(env, membership, clusterId);
+    await peers.readLog();
     // Nobody else can have it.
-    if (membership.peers.length === 0) throw damaged.error;
+    if (peers.peers.length === 0) throw damaged.error;
     env.events.emit({ type: 'warning', message: LOG_DAMAGED, data: { why: damaged.error.message, ...damaged.error.data } });
     life.to({ s: 'recovering', why: damaged.error.message });
     await early.listen();
-    const recovery = new LogRecovery(damaged, { env, membership, hardState, bound: term });
+    const recovery = new LogRecovery(damaged, { env, membership: peers, hardState, bound: term, known });
     this.#serve(recovery.log);
     try {
       await recovery.run();

@@ -139,13 +139,14 @@ async function openVersion(
 ): Promise<OpenedVersion> {
   const { env } = options;
   const term = hardState.current?.term ?? 0;
-  const logs = new LogOpener({ env, life, membership, early, hardState, segmentBytes: options.logSegmentBytes, term });
+  const { clusterId, logSegmentBytes: segmentBytes } = options;
+  const logs = new LogOpener({ env, life, membership, early, hardState, clusterId, segmentBytes, term });
   const { store, lost } = await openManifest(options, hardState, intent);
   keep(store);
   let cause = lost;
   if (cause === undefined) {
     const { flushed, last } = store.manifest;
-    const opened = await servingTables(env, early, store.manifest, () => logs.openMended({ flushed }, last.index));
+    const opened = await servingTables(env, early, store.manifest, () => logs.openMended({ flushed }, last.index, store.manifest));
     const first = opened.log.firstIndex();
     if (first <= flushed.index + 1) {
       keep(opened.log);

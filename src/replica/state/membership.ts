@@ -66,6 +66,11 @@ export class Membership {
     return this.#newest.confState;
   }
 
+  /** With whom the log began. */
+  get origin(): Members {
+    return this.#static;
+  }
+
   /** All that the log says of them. */
   get newest(): Members {
     return this.#newest;
