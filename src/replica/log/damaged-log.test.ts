@@ -100,6 +100,32 @@ describe('a log with holes', () => {
     assert.ok(damaged > 20, `${damaged} damaged`);
   });
 
+  it('R6 a log that begins after what tables hold is not whole, whatever else is wrong with it', async () => {
+    const disk = new FaultDisk(new MemoryDisk());
+    const { log } = await openLog(disk);
+    for (let last = 0; log.lastIndex() < 900; last = log.lastIndex()) await log.append(someEntries(last + 1, 30, 1), 0);
+    await log.truncateBefore(600, 1);
+    await settled();
+    await log.close();
+    let refused = 0;
+    for (const path of await segments(disk)) {
+      const found = [];
+      for (const at of [{ index: 600, term: 1 }, { index: 0, term: 0 }]) {
+        const fault = disk.inject({ kind: 'open-error', path, times: 1 });
+        const log = await examine(disk, at.index, at.term);
+        fault.remove();
+        if (!(log instanceof DamagedLog)) await log.log.close();
+        found.push(log);
+      }
+      const [after, behind] = found;
+      if (!(after instanceof DamagedLog) || after.error.code !== 'WRITE_FAILED') continue;
+      refused++;
+      assert.ok(after.isWhole, 'only the segment that is written to is bad');
+      assert.ok(behind instanceof DamagedLog && !behind.isWhole, 'entries before its first are missing, too');
+    }
+    assert.equal(refused, 1);
+  });
+
   it('R6 a segment file that is missing, empty, cut short, of zeros or a copy of another is holes, and mended like them', async function () {
     this.timeout(120_000);
     const memory = new MemoryDisk();

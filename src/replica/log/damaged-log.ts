@@ -87,7 +87,7 @@ export class DamagedLog {
 
   /** Nothing of it is missing but, perhaps, a tail that nothing proves. */
   get isWhole(): boolean {
-    return this.#bad.size === 0 && !this.endsOpen;
+    return this.#bad.size === 0 && !this.endsOpen && this.#examined.resolution.table.baseIndex <= this.base.index;
   }
 
   /**

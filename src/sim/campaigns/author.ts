@@ -46,10 +46,16 @@ export class Author {
     this.#settings = settings;
   }
 
-  /** All members are up, and one leads. */
+  /**
+   * All members are up, one leads, and all that the program knows is allowed: who loses its
+   * promises before that cannot be let in again.
+   */
   async begin(): Promise<void> {
-    this.trial.startAll();
+    const { trial } = this;
+    trial.startAll();
     await this.led();
+    const isNewest = (): boolean => trial.nodes.every(({ running }) => running?.store.status().clusterVersion === this.#settings.newestVersion);
+    assert(await trial.until(isNewest, REST_US), `the cluster's version is raised: ${trial.violations.join('; ')}`);
   }
 
   async led(): Promise<SimNode> {

@@ -57,6 +57,7 @@ export class Trial {
     this.#cluster.watch({
       onEvent: ({ id }, event) => {
         if (event.type === 'warning') this.warnings.set(id, `${event.message} ${JSON.stringify(event.data ?? {})}`);
+        if (event.type === 'readmission') this.warnings.set(id, `re-admission ${event.stage}: ${event.why}`);
       },
       onOpen: () => undefined,
       onStart: () => undefined,
