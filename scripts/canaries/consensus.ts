@@ -250,9 +250,9 @@ export const CONSENSUS: readonly Canary[] = [
     edits: [
       { file: 'replica/entry/received.ts', find: "  if (type === 'MsgApp') for", replace: "  if (type === 'MsgApp' && entries.length > 1e9) for" },
       {
-        file: 'replica/apply/applier.ts',
-        find: '      return this.#decodeAgain(entry.index, messageOf(error));',
-        replace: "      if (entry.index > 1e12) return this.#decodeAgain(entry.index, messageOf(error));\n      return { kind: 'cluster-version', version: 1 };",
+        file: 'replica/apply/entry-copies.ts',
+        find: '    return readAgain(parts, index, messageOf(error));',
+        replace: "    if (index > 1e12) return readAgain(parts, index, messageOf(error));\n    return { kind: 'cluster-version', version: 1 };",
       },
     ],
   },

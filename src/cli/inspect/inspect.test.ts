@@ -74,11 +74,11 @@ describe('kintsugi inspect', () => {
     assert.equal((await run('hardstate', dir)).err, '');
   });
 
-  it('its disk refuses to write', () => {
+  it('its disk refuses to write', async () => {
     const disk = new ReadOnlyDir(dir);
     assert.throws(() => disk.openSync('x', 'create'), { code: 'WRITE_FAILED' });
-    assert.throws(() => disk.unlink('x'), { code: 'WRITE_FAILED' });
-    assert.throws(() => disk.rename('x'), { code: 'WRITE_FAILED' });
+    await assert.rejects(disk.unlink('x'), { code: 'WRITE_FAILED' });
+    await assert.rejects(disk.rename('x'), { code: 'WRITE_FAILED' });
   });
 
   it('what is no table, no directory or no command is told so', async () => {

@@ -85,7 +85,7 @@ describe('the hard state', () => {
           for (const slot of [0, 1, 2, 3].filter((other) => !slots.includes(other)).slice(0, 2)) await disk.zero('hardstate', slotOffset(slot), SLOT_BYTES);
           assert.equal((await current(disk))?.term, 3, 'the first open mended what was bad');
         } else {
-          await assert.rejects(HardStateStore.open(disk), (error: Error) => hasCode('UNREADABLE')(error) && error.message.includes('`kintsugi recover`'));
+          await assert.rejects(HardStateStore.open(disk), (error: Error) => hasCode('UNREADABLE')(error) && error.message.includes('kintsugi recover --data-dir'));
         }
       }
     }

@@ -54,7 +54,8 @@ export class Author {
     const { trial } = this;
     trial.startAll();
     await this.led();
-    const isNewest = (): boolean => trial.nodes.every(({ running }) => running?.store.status().clusterVersion === this.#settings.newestVersion);
+    const { newestVersion } = this.#settings;
+    const isNewest = (): boolean => trial.nodes.every(({ running }) => running?.store.status().clusterVersion === newestVersion);
     assert(await trial.until(isNewest, REST_US), `the cluster's version is raised: ${trial.violations.join('; ')}`);
   }
 
