@@ -156,7 +156,7 @@ export class Checks {
     this.#ops.watch(node, replica);
     this.#kept.watch(node, replica);
     this.#recorded.watch(node, replica);
-    checkLogOnMedium(node, 'has opened its log', this.#reporter);
+    checkLogOnMedium(node, 'has opened its log', this.#options.oracle.ledger, this.#reporter);
     replica.applier.onApplied = (entry) => this.#onApplied(node, replica, entry);
   }
 
@@ -180,7 +180,7 @@ export class Checks {
         return;
       case 'log-sync':
         this.#votes.onLogSync(node);
-        checkLogOnMedium(node, 'has written entries', this.#reporter);
+        checkLogOnMedium(node, 'has written entries', oracle.ledger, this.#reporter);
         this.#log.commit(node);
         return;
       case 'applied':

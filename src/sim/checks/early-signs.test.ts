@@ -129,13 +129,17 @@ describe('early signs', () => {
       for (const name of ['1', '2', '3']) one.files.set(`log/000000000000000${name}.seg`, new Uint8Array(1));
       one.unnamed.add('log/0000000000000003.seg');
       one.dirty.add('log/new-4.tmp');
-      checkLogOnMedium(one, 'has written entries', w.reporter);
+      checkLogOnMedium(one, 'has written entries', w.oracle.ledger, w.reporter);
       assert.deepEqual(w.reported(), []);
       one.dirty.add('log/0000000000000002.seg');
-      checkLogOnMedium(one, 'has written entries', w.reporter);
+      w.oracle.ledger.note(1, { kind: 'write-error', path: 'log/0000000000000001.seg', offset: 0, length: 1, grave: false, atUs: 1 });
+      checkLogOnMedium(one, 'has written entries', w.oracle.ledger, w.reporter);
+      w.oracle.ledger.note(1, { kind: 'write-error', path: 'log/0000000000000002.seg', offset: 0, length: 1, grave: false, atUs: 1 });
+      checkLogOnMedium(one, 'has written entries', w.oracle.ledger, w.reporter);
       one.dirty.clear();
       one.unnamed.add('log/0000000000000001.seg');
-      checkLogOnMedium(one, 'has written entries', w.reporter);
+      w.oracle.ledger.noteDeath(1, 2);
+      checkLogOnMedium(one, 'has written entries', w.oracle.ledger, w.reporter);
       assert.deepEqual(w.reported(), ['the log is on the medium', 'the log is on the medium']);
     });
 

@@ -119,6 +119,11 @@ export class Ledger {
       damage.atUs > sinceUs && isRefusal(damage) && (area === undefined || areaOf(damage.path) === area));
   }
 
+  /** A write or a sync of this very file was refused, after a time. */
+  refusedAt(node: NodeId, path: string, sinceUs: number): boolean {
+    return this.of(node).some((damage) => damage.path === path && damage.atUs > sinceUs && isRefusal(damage));
+  }
+
   /** Bytes of that part were changed since a time. */
   changed(node: NodeId, area: Area, sinceUs = 0): Damage | undefined {
     return this.of(node).findLast((damage) => damage.atUs >= sinceUs && changesBytes(damage) && areaOf(damage.path) === area);
