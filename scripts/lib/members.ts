@@ -60,19 +60,23 @@ export class Members {
   /** Added, started, and it answers. */
   async add(learner: boolean): Promise<ClusterNode> {
     const ports = await freePorts(3);
-    await this.with((client) => client.memberAdd([peerUrlOf(ports)], learner));
-    return this.started(ports);
+    // Two members answer nothing linearizable before the second one is there.
+    const { members } = await this.with((client) => client.memberAdd([peerUrlOf(ports)], learner));
+    return this.started(ports, members);
   }
 
-  /** One that was added at {@link peerUrlOf} these ports. It answers. */
-  async started(ports: readonly number[]): Promise<ClusterNode> {
+  /**
+   * One that was added at {@link peerUrlOf} these ports, so that `members` are what they are now.
+   * It answers.
+   */
+  async started(ports: readonly number[], members?: readonly Member[]): Promise<ClusterNode> {
     const [first] = this.#cluster.nodes;
     if (first === undefined) throw new Failure('there is no node');
     const url = (at: number): string => `http://127.0.0.1:${ports[at]}`;
     const name = `n${++this.#last}`;
-    const members = await this.list();
+    const known = members ?? (await this.list());
     const nameOf = (m: Member): string => (m.peerUrls.includes(url(1)) ? name : m.name || `m${m.id}`);
-    const initialCluster = members.map((member) => `${nameOf(member)}=${member.peerUrls[0]}`).join(',');
+    const initialCluster = known.map((member) => `${nameOf(member)}=${member.peerUrls[0]}`).join(',');
     const { dir } = this.#cluster;
     const node = new ClusterNode({
       ...first.spec, name, initialCluster, existing: true,
