@@ -51,6 +51,7 @@ const CURED_BY: Readonly<Record<string, readonly [string, string]>> = {
   'an entry waits for a newer program': ['src/node/testing/upgrade.test.ts', 'a newer program goes on'],
   'there is no room on the disk': ['src/node/testing/full-disk.test.ts', 'comes back by itself'],
   ENTRY_FAULTY: [HERE, 'ENTRY_FAULTY'],
+  'committed entry N': ['src/replica/apply/applier.test.ts', 'a copy that is not what its proposer made is asked of the others'],
   'the log takes no entries': ['src/node/testing/log-failures.test.ts', 'goes on in a fresh segment without ending'],
   'the log cannot be written to where it ends': ['src/node/testing/log-failures.test.ts', 'cannot open the segment where its log ends'],
   WRITE_FAILED: ['src/replica/log/durable-log.crash.test.ts', 'where writes and syncs fail, and the log goes on in fresh segments'],
@@ -58,9 +59,9 @@ const CURED_BY: Readonly<Record<string, readonly [string, string]>> = {
 };
 
 /** Their cure is to start again once, to keep the member stopped, or to report. */
-const NOTHING_TO_DO = ['ENTRY_DAMAGED', 'invariant broken:'];
+const NOTHING_TO_DO = ['invariant broken:'];
 /** What a row names beside the error itself: events and fields. */
-const BESIDE = ['errors', '/status', 'disk-failed', 'the log goes on in a fresh segment'];
+const BESIDE = ['errors', '/status', 'apply waits for a repair', 'disk-failed', 'the log goes on in a fresh segment'];
 
 /** What the first column of the table of errors names. */
 function namedInTable(): string[] {

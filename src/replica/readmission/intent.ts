@@ -25,7 +25,7 @@ export type RecoverErrorCode =
   | 'OTHER_CLUSTER'
   /** Neither the directory nor the flags say who this member was. */
   | 'UNKNOWN_MEMBER'
-  /** The operator has to say that the directory was byName. */
+  /** The operator has to say that the directory was emptied. */
   | 'NOT_CONFIRMED'
   /** The file `recovering` cannot be read. */
   | 'INTENT_UNREADABLE';
