@@ -18,7 +18,8 @@ describe('campaigns of faults, a sample', function () {
       const run = await openCampaign(name, testPump);
       for (const number of numbers) {
         const result = await run(number);
-        assert.ok(isCorrect(result), `${number}: ${JSON.stringify(result)}`);
+        const { expected, allowed = expected } = result;
+        assert.ok(isCorrect({ ...result, expected: allowed }), `${number}: ${JSON.stringify(result)}`);
       }
     });
   }

@@ -55,7 +55,7 @@ export class Helix {
     const late = judged.outcome === 'recovered' && (!writable || upMs > WRITABLE_US / 1000);
     return {
       // All of it, whatever the oracle says.
-      expected: 'recovered', outcome: late ? 'waits' : judged.outcome, kind, upMs,
+      expected: 'recovered', allowed: expected, outcome: late ? 'waits' : judged.outcome, kind, upMs,
       why: `${late ? `writable after ${upMs} ms` : judged.why} [${kind}, turn ${turn}] ${expected === 'recovered' ? '' : `${expected}: ${why}`}`,
     };
   }
