@@ -10,6 +10,9 @@ const CASES: readonly (readonly [CampaignName, readonly number[]])[] = [
   ['helix', [3, 409, 806]],
 ];
 
+/** Open faults (SIMULATOR.md): less than is asked, not less than the bytes that are left allow. */
+const KNOWN_TO_WAIT: ReadonlySet<string> = new Set(['helix 3']);
+
 describe('campaigns of faults, a sample', function () {
   this.timeout(60_000);
 
@@ -19,7 +22,8 @@ describe('campaigns of faults, a sample', function () {
       for (const number of numbers) {
         const result = await run(number);
         const { expected, allowed = expected } = result;
-        assert.ok(isCorrect({ ...result, expected: allowed }), `${number}: ${JSON.stringify(result)}`);
+        const known = KNOWN_TO_WAIT.has(`${name} ${number}`) ? allowed : expected;
+        assert.ok(isCorrect({ ...result, expected: known }), `${number}: ${JSON.stringify(result)}`);
       }
     });
   }
