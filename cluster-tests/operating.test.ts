@@ -18,6 +18,7 @@ import { ClusterNode, type NodeSpec } from '../scripts/lib/node.js';
 import { flipBit } from '../scripts/lib/tables.js';
 import { scan } from '../scripts/lib/verify.js';
 import { mustFind } from '../scripts/lib/versus/files.js';
+import { NEWEST_VERSION } from '../src/replica/base/protocol.js';
 import { freePorts } from '../src/server/free-ports.js';
 import { kintsugiOnly, SMALL, withCluster } from './harness.js';
 
@@ -189,7 +190,7 @@ describe('an operator cures', function () {
     await ends(lonely, /NO_MEMBER_ANSWERS/);
     const member = other(node, { ...late, initialCluster: `late=${peerUrl},${node.spec.initialCluster}` });
     await refuses(member, /NOT_ADDED/);
-    for (const status of await Promise.all(cluster.nodes.map((each) => each.status()))) assert.equal(status.clusterVersion, 2);
+    for (const status of await Promise.all(cluster.nodes.map((each) => each.status()))) assert.equal(status.clusterVersion, NEWEST_VERSION);
     await ctl(cluster, 'member', 'add', 'late', `--peer-urls=${peerUrl}`, '--learner');
     member.start();
     await member.waitReady(30_000, true);

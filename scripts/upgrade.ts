@@ -61,11 +61,13 @@ async function raised(cluster: Cluster): Promise<number> {
   }
 }
 
-/** The way back: it resolves when all members may be started with a program of that version. */
-async function lower(cluster: Cluster, target: number): Promise<void> {
-  const began = Date.now();
-  const said = await kintsugiCommand('ctl', '--endpoints', cluster.urls.join(','), 'downgrade', 'enable', String(target));
-  say(`${said.trim().split('\n').at(-1)}, ${Date.now() - began} ms after it was asked for`);
+/** Version by version. It resolves when all may be started with a program of `target`. */
+async function lower(cluster: Cluster, from: number, target: number): Promise<void> {
+  for (let version = from - 1; version >= target; version--) {
+    const began = Date.now();
+    const said = await kintsugiCommand('ctl', '--endpoints', cluster.urls.join(','), 'downgrade', 'enable', String(version));
+    say(`${said.trim().split('\n').at(-1)}, ${Date.now() - began} ms after it was asked for`);
+  }
 }
 
 /** The old build must say why it ends, and leave everything as it was. */
@@ -124,7 +126,7 @@ await runMain(HELP, async () => {
   say(`the cluster's version is ${now}, was ${before.lowest}`);
   if (now > before.newest) faults.push(...(await refusesNewer(first, old, current)));
   if (now > before.newest) {
-    await lower(cluster, before.newest);
+    await lower(cluster, now, before.newest);
     await run('all back after downgrade enable', 'c/', (await inOrder(cluster)).map((node) => ({ node, to: old })));
     if ((await versions(cluster)).lowest !== before.lowest) faults.push('the old build does not have its version back');
     await run('all to this build again', 'd/', (await inOrder(cluster)).map((node) => ({ node, to: current })));

@@ -9,6 +9,7 @@ import type { KeyValue } from '../api/requests.js';
 import { backupNames, foldBackup, heldTables, INCOMING } from '../replica/backup/backup-folder.js';
 import { OpenBackup } from '../replica/backup/open-backup.js';
 import { restore, type Restored } from '../replica/backup/restore.js';
+import { NEWEST_VERSION } from '../replica/base/protocol.js';
 import { decodeKeyValue } from '../replica/kv/value-record.js';
 import { USER_SPACE } from '../storage/base/read-view.js';
 import { tablePath } from '../storage/table/table-meta.js';
@@ -239,7 +240,7 @@ describe('backup and restore of real members', function () {
 
   it('members that came and went, ids that are used up and alarms stay with the old cluster; the new one has those of its flags', async () => {
     const cluster = await begin();
-    await cluster.until('version 2', () => cluster.nodes.every(({ store }) => store.status().clusterVersion === 2));
+    await cluster.until('the newest version', () => cluster.nodes.every(({ store }) => store.status().clusterVersion === NEWEST_VERSION));
     const [node] = cluster.nodes;
     assert.ok(node);
     const url = 'http://m9:2380';

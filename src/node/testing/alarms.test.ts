@@ -4,6 +4,7 @@ import type { SmallDisk } from '../../base/disk/testing/small-disk.js';
 import { codeOf } from '../../base/errors.js';
 import { get, put } from '../../api/testing/requests.js';
 import type { DeleteRangeRequest, RequestOp, TxnRequest } from '../../api/requests.js';
+import { NEWEST_VERSION } from '../../replica/base/protocol.js';
 import { Cluster } from './cluster.js';
 import type { ClusterNode } from './cluster-node.js';
 import { load } from './load.js';
@@ -24,7 +25,7 @@ describe('alarms', function () {
 
   async function start(quotaBytes = 0): Promise<void> {
     cluster = await Cluster.start(smallDisks, { logSegmentBytes: 64 * 1024, quotaBytes });
-    await cluster.until('version 2', () => cluster.nodes.every(({ replica }) => replica.state.version === 2));
+    await cluster.until('the newest version', () => cluster.nodes.every(({ replica }) => replica.state.version === NEWEST_VERSION));
   }
 
   function alarmed(): boolean {

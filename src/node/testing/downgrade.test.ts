@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { utf8 } from '../../base/bytes.js';
 import { codeOf } from '../../base/errors.js';
 import { get, put } from '../../api/testing/requests.js';
+import { NEWEST_VERSION } from '../../replica/base/protocol.js';
 import { encodeAlarm } from '../../replica/entry/entry.js';
 import { decodeHeader, HEADER_BYTES } from '../../replica/log/segment-layout.js';
 import { Cluster } from './cluster.js';
@@ -20,9 +21,13 @@ describe('going back to an older version of the cluster', function () {
   const ready = (nodes = cluster.alive): Promise<true> =>
     cluster.until('the way back', () => nodes.every((node) => node.store.status().downgrade?.ready) || undefined, 20_000);
 
-  async function started(): Promise<Three> {
-    cluster = await Cluster.start(calm);
-    await allAre(2);
+  /** Members that know versions up to `newest`. */
+  async function started(newest = 2): Promise<Three> {
+    cluster = new Cluster(calm);
+    for (const node of cluster.nodes) node.newestVersion = newest;
+    await cluster.upAll();
+    await cluster.leader();
+    await allAre(newest);
     await load(cluster, 0, 200);
     return cluster.nodes as Three;
   }
@@ -115,6 +120,24 @@ describe('going back to an older version of the cluster', function () {
     await ready();
     await (await cluster.leader()).store.downgrade('cancel', 0);
     await allAre(2);
+    await cluster.settled();
+  });
+
+  it('S1 the way back goes one version at a time, and the way forward in one', async () => {
+    await started(NEWEST_VERSION);
+    const leader = await cluster.leader();
+    await refused('INVALID_DOWNGRADE_TARGET_VERSION', leader.store.downgrade('enable', NEWEST_VERSION - 2));
+    for (let version = NEWEST_VERSION - 1; version >= 1; version--) {
+      assert.equal(await leader.store.downgrade('enable', version), version);
+      await allAre(version);
+      await ready();
+    }
+    for (const node of cluster.nodes) assert.deepEqual(await formatsOf(node), new Set([1]), `formats of n${node.id}`);
+    for (const node of cluster.nodes) await restart(node, 1);
+    await load(cluster, 200, 400);
+    assert.ok(are(1));
+    for (const node of cluster.nodes) await restart(node, NEWEST_VERSION);
+    await allAre(NEWEST_VERSION);
     await cluster.settled();
   });
 

@@ -6,6 +6,7 @@ import { codeOf } from '../../base/errors.js';
 import { seededRandom } from '../../base/testing/seeded-random.js';
 import { LOG_MENDED, LOG_WAITS, TAIL_TAKEN } from '../../replica/log-recovery/recover-log.js';
 import { get, put } from '../../api/testing/requests.js';
+import { NEWEST_VERSION } from '../../replica/base/protocol.js';
 import { Chaos } from './chaos-env.js';
 import { Cluster } from './cluster.js';
 import type { ClusterNode } from './cluster-node.js';
@@ -156,7 +157,7 @@ describe('a member whose log is damaged', function () {
     it(`R6 a majority of the members that the flags name cuts nothing, once there are more (${where})`, async () => {
       await start();
       const [a, b, c] = cluster.nodes as [Node, Node, Node];
-      await cluster.until('version 2', () => cluster.nodes.every((node) => node.store.status().clusterVersion === 2));
+      await cluster.until('the newest version', () => cluster.nodes.every((node) => node.store.status().clusterVersion === NEWEST_VERSION));
       const grown = [await join(4), await join(5)];
       const { index } = a.replica.tree.durable.flushed;
       for (let i = 40; flushed && a.replica.tree.durable.flushed.index < index + 60; i += 100) await load(cluster, i, i + 100);

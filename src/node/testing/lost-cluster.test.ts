@@ -8,6 +8,7 @@ import { CrashDisk } from '../../base/disk/testing/crash-disk.js';
 import { codeOf } from '../../base/errors.js';
 import { seededRandom } from '../../base/testing/seeded-random.js';
 import { testClock, testRandom, testWorkers } from '../../base/testing/test-env.js';
+import { NEWEST_VERSION } from '../../replica/base/protocol.js';
 import { LostCluster, type Made, type NewCluster } from '../../replica/lost-cluster/force-new-cluster.js';
 import { goOn } from '../../replica/lost-cluster/takeover.js';
 import type { Findings } from '../../replica/lost-cluster/findings.js';
@@ -147,7 +148,7 @@ describe('a new cluster on what is left of another', function () {
     const { disk, before } = await lost(300);
     const one = kept(await cluster(await makeNew(disk), disk));
     const [node] = one.nodes as [ClusterNode];
-    await one.until('version 2', () => node.store.status().clusterVersion === 2);
+    await one.until('the newest version', () => node.store.status().clusterVersion === NEWEST_VERSION);
     for (const url of ['http://m8:2380', 'http://m9:2380']) {
       const members = await node.store.changeMembers({ kind: 'add', id: 0, peerUrls: [url], learner: false });
       const id = members.find(({ peerUrls }) => peerUrls[0] === url)?.id ?? 0;

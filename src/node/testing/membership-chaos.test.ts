@@ -5,6 +5,7 @@ import { seededRandom } from '../../base/testing/seeded-random.js';
 import type { Random } from '../../base/env.js';
 import { codeOf } from '../../base/errors.js';
 import { get, put } from '../../api/testing/requests.js';
+import { NEWEST_VERSION } from '../../replica/base/protocol.js';
 import type { MemberChange } from '../../replica/state/members.js';
 import { Chaos } from './chaos-env.js';
 import { Cluster } from './cluster.js';
@@ -36,7 +37,7 @@ class Exchange {
 
   async run(): Promise<void> {
     await this.cluster.upAll();
-    await this.cluster.until('version 2', () => this.cluster.nodes.every((node) => node.store.status().clusterVersion === 2));
+    await this.cluster.until('the newest version', () => this.cluster.nodes.every((node) => node.store.status().clusterVersion === NEWEST_VERSION));
     const clients = Array.from({ length: 6 }, () => this.#client());
     const end = performance.now() + CHAOS_MS;
     while (performance.now() < end) await this.#exchange();

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { codeOf } from '../../base/errors.js';
 import type { NodeId } from '../../base/ids.js';
 import { get, put } from '../../api/testing/requests.js';
+import { NEWEST_VERSION } from '../../replica/base/protocol.js';
 import { isJoint } from '../../replica/state/members.js';
 import type { MemberInfo } from '../store.js';
 import { Cluster } from './cluster.js';
@@ -17,7 +18,7 @@ describe('members that come and go', function () {
 
   async function started(members: number): Promise<void> {
     cluster = await Cluster.start(calm, { members });
-    await cluster.until('version 2', () => cluster.nodes.every((node) => node.store.status().clusterVersion === 2));
+    await cluster.until('the newest version', () => cluster.nodes.every((node) => node.store.status().clusterVersion === NEWEST_VERSION));
   }
 
   const urlOf = (n: number): string => `http://m${n}:2380`;

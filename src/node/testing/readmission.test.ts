@@ -3,6 +3,7 @@ import { get, put } from '../../api/testing/requests.js';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import { codeOf } from '../../base/errors.js';
 import { seededRandom } from '../../base/testing/seeded-random.js';
+import { NEWEST_VERSION } from '../../replica/base/protocol.js';
 import { beginRecovery, planRecovery } from '../../replica/readmission/begin.js';
 import { findEvidence } from '../../replica/readmission/evidence.js';
 import { Cluster } from './cluster.js';
@@ -18,7 +19,7 @@ describe('a member that is re-admitted', function () {
 
   async function started(members = 3, autoRecover = false): Promise<void> {
     cluster = await Cluster.start(calm, { members, autoRecover });
-    await cluster.until('version 2', () => cluster.nodes.every((node) => node.store.status().clusterVersion === 2));
+    await cluster.until('the newest version', () => cluster.nodes.every((node) => node.store.status().clusterVersion === NEWEST_VERSION));
     await load(cluster, 0, 600);
     await cluster.settled();
   }

@@ -6,7 +6,7 @@
 
 import { KiB } from '../../base/bytes.js';
 import type { ClusterVersion } from '../../base/ids.js';
-import { FIRST_VERSION, NEWEST_VERSION } from '../../replica/base/protocol.js';
+import { FIRST_VERSION, NEWEST_VERSION, VERSION_2 } from '../../replica/base/protocol.js';
 import { DEFAULT_TREE_SETTINGS, type TreeSettings } from '../../storage/base/settings.js';
 import type { Stream } from '../world/random.js';
 import type { World } from '../world/world.js';
@@ -54,7 +54,7 @@ export function runSettings(world: World): RunSettings {
     logSegmentBytes: random.pick([32, 64, 96, 128]) * KiB,
     cacheBytes: random.pick([16, 64, 256]) * KiB,
     tree: drawTree(random, memtableBytes),
-    newestVersion: random.chance(1, 5) ? FIRST_VERSION : NEWEST_VERSION,
+    newestVersion: random.chance(1, 5) ? random.pick([FIRST_VERSION, VERSION_2]) : NEWEST_VERSION,
     // From the first moment: while members meet for the first time, and nobody leads.
     faultsFromUs: random.chance(1, 3) ? 0 : 5 * SECOND_US,
     faultsUntilUs: 530 * SECOND_US,
