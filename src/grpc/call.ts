@@ -35,6 +35,8 @@ export abstract class Call extends Expiring implements ServerCall {
   protected concluded = false;
   /** Something will come back to this call: its handler, or the inflating of its request. */
   protected running = false;
+  readonly clientCommonName: string | undefined = undefined;
+  caller: object | undefined = undefined;
   deadline: number | undefined = undefined;
   /** Why nobody waits any more. */
   cancelCause: RpcStatus | undefined = undefined;
@@ -224,6 +226,7 @@ export abstract class Call extends Expiring implements ServerCall {
     this.concluded = false;
     this.#over = false;
     this.deadline = undefined;
+    this.caller = undefined;
     this.cancelCause = undefined;
     this.#onCancel = undefined;
     this.shared.calls--;

@@ -17,6 +17,10 @@ export interface ServerCall {
   metadata(name: string): string | undefined;
   /** The first value of a name that ends in `-bin`. */
   metadataBytes(name: string): Uint8Array | undefined;
+  /** Of the certificate that the client has proven to hold; undefined: none was asked for. */
+  readonly clientCommonName: string | undefined;
+  /** What the methods keep of who calls, from one look at the call to the next. */
+  caller: object | undefined;
   /** In milliseconds of the server's `Clock.now()`; undefined: none. */
   readonly deadline: number | undefined;
   /** Nobody waits for the answer any more. */

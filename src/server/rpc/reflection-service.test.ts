@@ -22,7 +22,8 @@ describe('reflection', () => {
       onCancel: () => undefined,
       write: (bytes: Uint8Array) => Promise.resolve(void answers.push(Buffer.from(bytes).toString('latin1'))),
     };
-    const call = { ...out, metadata: () => undefined, metadataBytes: () => undefined, deadline: undefined };
+    const none = () => undefined;
+    const call = { ...out, metadata: none, metadataBytes: none, clientCommonName: undefined, caller: undefined, deadline: undefined };
     await method.handle((async function* () {
       yield* requests;
     })(), out, call);

@@ -1,6 +1,7 @@
 /**
  * All methods of the client port in one table. What is served, reflected, counted and reported as
- * healthy follows from this table and from the `.proto` files.
+ * healthy follows from this table and from the `.proto` files. Each has a row in the table of
+ * permissions (`permissions.ts`): one without does not start.
  */
 
 import type { Store } from '../../node/store.js';
@@ -12,6 +13,7 @@ import type { RequestLimits } from './hot.js';
 import { addMembers } from './members-service.js';
 import { addReflection } from './reflection-service.js';
 import { addKv } from './kv-service.js';
+import { permissionOf } from './permissions.js';
 import type { Method, MethodTable } from '../../grpc/method.js';
 
 export function clientMethods(store: Store, health: Health, limits: RequestLimits): MethodTable {
@@ -24,5 +26,6 @@ export function clientMethods(store: Store, health: Health, limits: RequestLimit
   addMembers(table, store);
   addHealth(table, health);
   addReflection(table);
+  for (const path of table.keys()) permissionOf(path);
   return table;
 }

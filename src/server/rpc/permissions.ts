@@ -1,0 +1,91 @@
+/**
+ * What each method of the client port requires of its caller while auth is on. The table is
+ * complete by construction: a port with a method that has no row does not start
+ * (`services.ts`). How to add one: a row here, under the method's path.
+ *
+ *   anyone   nothing of the store is told or changed; no token is looked at
+ *   user     any user that is there
+ *   root     a user with the role `root`
+ *   store    what is asked for decides (keys that are read or written, a lease's keys, the user's
+ *            own record): the store checks where the request is carried out, against the state as
+ *            of then. A unary method that has not is not answered
+ *
+ * Every row is at least as strict as etcd 3.7's.
+ */
+
+import type { Message } from '../../api/protos/reflected-rpc.js';
+
+export type Permission = 'anyone' | 'user' | 'root' | 'store';
+
+/** A function looks at the request; for methods over reflection. */
+export type Row = Permission | ((request: Message) => Permission);
+
+export const PERMISSIONS: Readonly<Record<string, Row>> = {
+  '/etcdserverpb.KV/Range': 'store',
+  '/etcdserverpb.KV/RangeStream': 'store',
+  '/etcdserverpb.KV/Put': 'store',
+  '/etcdserverpb.KV/DeleteRange': 'store',
+  '/etcdserverpb.KV/Txn': 'store',
+  '/etcdserverpb.KV/Compact': 'store',
+
+  // Each watch at its create, and all of a stream again whenever auth changes.
+  '/etcdserverpb.Watch/Watch': 'store',
+
+  '/etcdserverpb.Lease/LeaseGrant': 'user',
+  '/etcdserverpb.Lease/LeaseRevoke': 'store',
+  '/etcdserverpb.Lease/LeaseKeepAlive': 'store',
+  '/etcdserverpb.Lease/LeaseTimeToLive': 'store',
+  '/etcdserverpb.Lease/LeaseLeases': 'store',
+
+  '/etcdserverpb.Cluster/MemberList': 'user',
+  '/etcdserverpb.Cluster/MemberAdd': 'root',
+  '/etcdserverpb.Cluster/MemberRemove': 'root',
+  '/etcdserverpb.Cluster/MemberUpdate': 'root',
+  '/etcdserverpb.Cluster/MemberPromote': 'root',
+
+  '/etcdserverpb.Maintenance/Alarm': (request) => (request['action'] === 'GET' ? 'user' : 'root'),
+  '/etcdserverpb.Maintenance/Status': 'user',
+  '/etcdserverpb.Maintenance/Defragment': 'root',
+  '/etcdserverpb.Maintenance/Hash': 'root',
+  '/etcdserverpb.Maintenance/HashKV': 'root',
+  '/etcdserverpb.Maintenance/Snapshot': 'root',
+  '/etcdserverpb.Maintenance/MoveLeader': 'root',
+  '/etcdserverpb.Maintenance/Downgrade': 'root',
+
+  '/etcdserverpb.Auth/Authenticate': 'anyone',
+  '/etcdserverpb.Auth/AuthStatus': 'anyone',
+  '/etcdserverpb.Auth/AuthEnable': 'store',
+  '/etcdserverpb.Auth/AuthDisable': 'store',
+  '/etcdserverpb.Auth/UserAdd': 'store',
+  '/etcdserverpb.Auth/UserGet': 'store',
+  '/etcdserverpb.Auth/UserList': 'store',
+  '/etcdserverpb.Auth/UserDelete': 'store',
+  '/etcdserverpb.Auth/UserChangePassword': 'store',
+  '/etcdserverpb.Auth/UserGrantRole': 'store',
+  '/etcdserverpb.Auth/UserRevokeRole': 'store',
+  '/etcdserverpb.Auth/RoleAdd': 'store',
+  '/etcdserverpb.Auth/RoleGet': 'store',
+  '/etcdserverpb.Auth/RoleList': 'store',
+  '/etcdserverpb.Auth/RoleDelete': 'store',
+  '/etcdserverpb.Auth/RoleGrantPermission': 'store',
+  '/etcdserverpb.Auth/RoleRevokePermission': 'store',
+
+  '/kintsugi.v1.Heal/Status': 'user',
+  '/kintsugi.v1.Heal/Hints': 'user',
+  '/kintsugi.v1.Heal/Verify': 'root',
+  '/kintsugi.v1.Heal/Scrub': 'root',
+  '/kintsugi.v1.Backup/Save': 'root',
+  '/kintsugi.v1.Members/Replace': 'root',
+
+  '/grpc.health.v1.Health/Check': 'anyone',
+  '/grpc.health.v1.Health/Watch': 'anyone',
+  '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo': 'anyone',
+  '/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo': 'anyone',
+};
+
+/** The row of a method; throws if it has none. */
+export function permissionOf(path: string): Row {
+  const row = Object.hasOwn(PERMISSIONS, path) ? PERMISSIONS[path] : undefined;
+  if (row === undefined) throw new Error(`${path} has no row in the table of permissions (permissions.ts)`);
+  return row;
+}
