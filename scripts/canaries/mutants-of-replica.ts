@@ -94,8 +94,8 @@ export const MUTANTS_OF_REPLICA: readonly Mutant[] = [
     edits: [
       {
         file: 'replica/kv/kv-machine.ts',
-        find: "        this.#finish(index, id);\n        return { kind: 'refused', error };\n      }\n      yield* this.#publish",
-        replace: "        this.#finish(index, undefined);\n        return { kind: 'refused', error };\n      }\n      yield* this.#publish",
+        find: "        this.#finish(index, id);\n        return { kind: 'refused', error };\n      }\n      yield* this.#publication.sliced",
+        replace: "        this.#finish(index, undefined);\n        return { kind: 'refused', error };\n      }\n      yield* this.#publication.sliced",
       },
     ],
   },

@@ -121,13 +121,13 @@ export const TABLES: readonly Canary[] = [
         replace: 'new TreeView(this.#state, this.#sequence + 1, version)',
       },
       {
-        file: 'replica/kv/kv-machine.ts',
+        file: 'replica/kv/publication.ts',
         find: '    this.#staging = true;\n    for',
-        replace: '    this.#staging = true;\n    this.#moved(changes.revision);\n    for',
+        replace: '    this.#staging = true;\n    this.#moved(changes.revision, undefined);\n    for',
       },
       {
-        file: 'replica/kv/kv-machine.ts',
-        find: '    this.#staging = false;\n    this.#moved(changes.revision);',
+        file: 'replica/kv/publication.ts',
+        find: '    this.#staging = false;\n    this.#moved(changes.revision, undefined);',
         replace: '    this.#staging = false;',
       },
     ],

@@ -20,8 +20,10 @@ import { VersionSlot } from '../../storage/base/version-slot.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import { AppliedIds, type ProposalId } from './applied-ids.js';
 import { deleteOne, deleteRange, keyValueOf, leaseCheck, put, recordOfPut, type LeaseSet, type WriteRules } from './operations.js';
-import { Overlay, tombstone, type Changes } from './overlay.js';
+import { Overlay, tombstone } from './overlay.js';
 import { Pace, SLICE_KEYS } from './pace.js';
+import { Publication } from './publication.js';
+import { RecentRevisions } from './recent-revisions.js';
 import type { StoreState } from './range.js';
 import { ResponseBudget } from './response-budget.js';
 import { SYSTEM_KEYS, systemWrite } from './system-keys.js';
@@ -46,6 +48,8 @@ export interface KvMachineOptions {
   readonly sliceKeys?: number;
   /** Must be replicated state. Default: there are no leases. */
   readonly leases?: LeaseSet;
+  /** Is told of each revision. Default: one that nobody reads. */
+  readonly recent?: RecentRevisions;
 }
 
 const FORMAT = 1;
@@ -63,8 +67,7 @@ export class KvMachine {
   readonly #tree: ReadableTree;
   readonly #sliceKeys: number;
   readonly #rules: WriteRules;
-  /** Only grows, by one with each entry that changes a key. */
-  #revision: Revision = 1;
+  readonly #publication: Publication;
   /**
    * -1 before the first compaction, as in etcd: revision 0 can be compacted once. Only grows, and
    * compacted <= revision.
@@ -75,21 +78,20 @@ export class KvMachine {
   #appliedIndex: LogIndex = 0;
   /** An entry is applied in slices: its overlay is not published yet. */
   #applying = false;
-  /** Changes of that entry are in the tree, and not all: it is not given up any more. */
-  #staging = false;
   /** What was looked up last. */
   readonly #found = new VersionSlot();
-  /** What {@link state} gave, until it changes. */
+  /** What {@link state} gave, until the compact revision changes; a newer revision shows. */
   #state: StoreState | undefined;
 
   constructor(tree: ReadableTree, options: KvMachineOptions = {}) {
     this.#tree = tree;
     this.#sliceKeys = options.sliceKeys ?? SLICE_KEYS;
     this.#rules = { leases: options.leases ?? new Set() };
+    this.#publication = new Publication(tree, this.#sliceKeys, options.recent ?? new RecentRevisions());
   }
 
   get revision(): Revision {
-    return this.#revision;
+    return this.#publication.revision;
   }
 
   /** 0 before the first compaction. What a plan's GC revision may be at most. */
@@ -109,7 +111,9 @@ export class KvMachine {
 
   /** What goes with a view pinned at the same moment. Never changes afterwards. */
   state(): StoreState {
-    return (this.#state ??= { revision: this.#revision, compactRevision: this.compactRevision });
+    const { revision } = this;
+    if (this.#state?.revision === revision) return this.#state;
+    return (this.#state = { revision, compactRevision: this.compactRevision });
   }
 
   /**
@@ -146,7 +150,7 @@ export class KvMachine {
     const view = this.#tree.view();
     this.#applying = true;
     try {
-      const overlay = new Overlay(view, this.#revision + 1);
+      const overlay = new Overlay(view, this.revision + 1);
       const budget = new ResponseBudget(wantResponse);
       const pace = new Pace(this.#sliceKeys);
       let outcome: ApplyOutcome;
@@ -157,11 +161,11 @@ export class KvMachine {
         this.#finish(index, id);
         return { kind: 'refused', error };
       }
-      yield* this.#publish(overlay.take(), pace);
+      yield* this.#publication.sliced(overlay.take(), pace);
       this.#finish(index, id);
       return outcome;
     } finally {
-      this.#applying = this.#staging;
+      this.#applying = this.#publication.staging;
       view.release();
     }
   }
@@ -213,44 +217,16 @@ export class KvMachine {
 
   #finish(index: LogIndex, id: ProposalId | undefined): void {
     assert(index > this.#appliedIndex, 'S2 an entry is applied once');
-    assert(this.#compacted <= this.#revision, 'S2 nothing is compacted that is yet to come');
+    assert(this.#compacted <= this.revision, 'S2 nothing is compacted that is yet to come');
     if (id !== undefined) this.#appliedIds.record(id);
     this.#appliedIndex = index;
   }
 
-  /** What is large goes in slices; readers see none of it before the end. */
-  *#publish(changes: Changes, pace: Pace): Generator<void, void> {
-    const few = changes.few(this.#sliceKeys);
-    if (few !== undefined) return this.#publishNow(few);
-    this.#staging = true;
-    for (const write of changes) {
-      this.#tree.stage(write);
-      if (pace.step(write.value.length)) yield;
-    }
-    this.#tree.publish();
-    this.#staging = false;
-    this.#moved(changes.revision);
-  }
-
-  #publishNow(writes: readonly TreeWrite[]): void {
-    const [first] = writes;
-    if (first === undefined) return;
-    assert(writes.at(-1)?.sub === writes.length - 1, 'S2 the changes of an entry are numbered from 0');
-    this.#tree.write(writes);
-    this.#moved(first.revision);
-  }
-
-  #moved(revision: Revision): void {
-    assert(revision === this.#revision + 1, 'S2 an entry has the next revision');
-    this.#revision = revision;
-    this.#state = undefined;
-  }
-
   #applyPut(request: PutRequest, wantResponse: boolean): ApplyOutcome {
     leaseCheck(request, this.#rules);
-    const revision = this.#revision + 1;
+    const revision = this.revision + 1;
     const prev = this.#live(request.key) ? this.#found : undefined;
-    this.#publishNow([
+    this.#publication.now([
       {
         space: USER_SPACE, key: request.key, revision, sub: 0, tombstone: false, liveDelta: prev === undefined ? 1 : 0,
         value: recordOfPut(request, prev, revision),
@@ -263,34 +239,34 @@ export class KvMachine {
 
   /** Is the key live? Its newest version is in {@link #found} then: until the next key is asked. */
   #live(key: Uint8Array): boolean {
-    return this.#tree.current.find(USER_SPACE, key, this.#revision, this.#found) && !this.#found.tombstone;
+    return this.#tree.current.find(USER_SPACE, key, this.revision, this.#found) && !this.#found.tombstone;
   }
 
   #applyDeleteOne(request: DeleteRangeRequest, wantResponse: boolean): ApplyOutcome {
     if (wantResponse && request.prevKv) return this.#applyDeleteWithPrev(request);
     const live = this.#live(request.key);
-    if (live) this.#publishNow([tombstone(request.key, this.#revision + 1, 0)]);
+    if (live) this.#publication.now([tombstone(request.key, this.revision + 1, 0)]);
     if (!wantResponse) return DONE;
-    const response = { revision: this.#revision, deleted: live ? 1 : 0, prevKvs: [] };
+    const response = { revision: this.revision, deleted: live ? 1 : 0, prevKvs: [] };
     return { kind: 'done', response: { kind: 'delete-range', response } };
   }
 
   #applyDeleteWithPrev(request: DeleteRangeRequest): ApplyOutcome {
-    const overlay = new Overlay(this.#tree.current, this.#revision + 1);
+    const overlay = new Overlay(this.#tree.current, this.revision + 1);
     const response = deleteOne(overlay, request, new ResponseBudget(true));
     const few = overlay.take().few(1);
     assert(few !== undefined, 'the delete of one key needs no slices');
-    this.#publishNow(few);
+    this.#publication.now(few);
     return response === undefined ? DONE : { kind: 'done', response: { kind: 'delete-range', response } };
   }
 
   #applyCompaction(request: CompactionRequest, wantResponse: boolean): ApplyOutcome {
     if (request.revision <= this.#compacted) throw new EtcdError('COMPACTED');
-    if (request.revision > this.#revision) throw new EtcdError('FUTURE_REVISION');
+    if (request.revision > this.revision) throw new EtcdError('FUTURE_REVISION');
     this.#compacted = request.revision;
     this.#state = undefined;
     if (!wantResponse) return DONE;
-    return { kind: 'done', response: { kind: 'compact', response: { revision: this.#revision } } };
+    return { kind: 'done', response: { kind: 'compact', response: { revision: this.revision } } };
   }
 
   *#evaluate(
@@ -326,7 +302,7 @@ export class KvMachine {
   *prefetch(view: ReadView, command: KvCommand): Generator<void, void> {
     if (this.tryPrefetchFast(view, command)) return;
     try {
-      const overlay = new Overlay(view, this.#revision + 1);
+      const overlay = new Overlay(view, this.revision + 1);
       yield* this.#evaluate(overlay, command, new ResponseBudget(true), new Pace(this.#sliceKeys));
     } catch (error) {
       if (!(error instanceof EtcdError)) throw error;
@@ -337,7 +313,7 @@ export class KvMachine {
   tryPrefetchFast(view: ReadView, command: KvCommand): boolean {
     if (command.kind === 'compact') return true;
     if (command.kind === 'txn' || (command.kind === 'delete-range' && command.request.rangeEnd.length > 0)) return false;
-    view.find(USER_SPACE, command.request.key, this.#revision, this.#found);
+    view.find(USER_SPACE, command.request.key, this.revision, this.#found);
     return true;
   }
 
@@ -347,7 +323,7 @@ export class KvMachine {
    */
   sealState(index: LogIndex): TreeWrite[] {
     assert(!this.#applying && index >= this.#appliedIndex, `S2 sealed at ${index}, applied ${this.#appliedIndex}`);
-    return stateWrites(index, this.#revision, this.#compacted, this.#appliedIds);
+    return stateWrites(index, this.revision, this.#compacted, this.#appliedIds);
   }
 
   /**
@@ -356,7 +332,7 @@ export class KvMachine {
    */
   foundingState(index: LogIndex, bump: number, compacted = bump > 0): TreeWrite[] {
     assert(!this.#applying && index >= this.#appliedIndex && bump >= 0, `S2 founded at ${index}, applied ${this.#appliedIndex}`);
-    const revision = this.#revision + bump;
+    const revision = this.revision + bump;
     return stateWrites(index, revision, compacted || bump > 0 ? revision : this.#compacted, new AppliedIds());
   }
 
@@ -384,7 +360,7 @@ export class KvMachine {
       appliedIds = AppliedIds.decode(idsInput);
       idsInput.end();
     }
-    this.#revision = revision;
+    this.#publication.load(revision);
     this.#compacted = compacted;
     this.#appliedIds = appliedIds;
     this.#appliedIndex = atIndex;

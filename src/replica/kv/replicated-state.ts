@@ -20,6 +20,7 @@ import { Alarms } from './alarms.js';
 import { KvMachine } from './kv-machine.js';
 import { decodeLowered, encodeLowered, type Lowered } from './lowered.js';
 import { SLICE_KEYS } from './pace.js';
+import { RecentRevisions } from './recent-revisions.js';
 import { SYSTEM_KEYS, SYSTEM_KEY_SINCE, systemKeysAtFounding, systemTombstone, systemWrite, type SystemKey } from './system-keys.js';
 
 /** Sealed besides what the state machine over the keys says. */
@@ -27,6 +28,8 @@ const OWN_KEYS = ['cluster', 'version', 'alarms', 'members', 'downgrade'] as con
 
 export class ReplicatedState {
   readonly newest: ClusterVersion;
+  /** Of the keys, for watches; the same one after each {@link load}. */
+  readonly recent = new RecentRevisions();
   readonly #tree: Tree;
   readonly #sliceKeys: number;
   readonly #membership: Membership | undefined;
@@ -48,7 +51,7 @@ export class ReplicatedState {
     this.#membership = membership;
     this.newest = newest;
     this.#sliceKeys = sliceKeys;
-    this.#kv = new KvMachine(tree, { sliceKeys });
+    this.#kv = new KvMachine(tree, { sliceKeys, recent: this.recent });
   }
 
   /** Another one after each {@link load}. */
@@ -143,7 +146,7 @@ export class ReplicatedState {
    * ReplicaError CLUSTER_NEWER: it is as if nothing were loaded.
    */
   load(flushed: LogIndex): void {
-    this.#kv = new KvMachine(this.#tree, { sliceKeys: this.#sliceKeys });
+    this.#kv = new KvMachine(this.#tree, { sliceKeys: this.#sliceKeys, recent: this.recent });
     const view = this.#tree.current;
     this.#kv.load(view, flushed);
     assert(this.#kv.appliedIndex === flushed, `S2 the state is as of ${flushed}, not ${this.#kv.appliedIndex}`);
