@@ -4,11 +4,20 @@ import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import { codeOf } from '../../base/errors.js';
 import { seededRandom } from '../../base/testing/seeded-random.js';
 import { NEWEST_VERSION } from '../../replica/base/protocol.js';
+import { TABLE_REGIONS_METHOD, decodeRegionsAnswer, encodeRegionsRequest } from '../../replica/fetch/table-wire.js';
+import { decodeEntriesAnswer, encodeEntriesRequest, LOG_ENTRIES_METHOD } from '../../replica/log-recovery/entries-call.js';
+import { LOG_MENDED } from '../../replica/log-recovery/recover-log.js';
 import { beginRecovery, planRecovery } from '../../replica/readmission/begin.js';
 import { findEvidence } from '../../replica/readmission/evidence.js';
+import { VERSION_METHOD } from '../../replica/snapshot/peer-versions.js';
+import { receiveVersion } from '../../replica/snapshot/version-message.js';
+import { EarlyHandler } from '../../replica/start/early-handler.js';
+import { giveLeftState } from '../../replica/start/left-state.js';
+import type { TableMeta } from '../../storage/table/table-meta.js';
 import { Cluster } from './cluster.js';
 import type { ClusterNode } from './cluster-node.js';
 import { load } from './load.js';
+import { resolved, rotEntries } from './log-damage.js';
 import { calm } from './surroundings.js';
 
 describe('a member that is re-admitted', function () {
@@ -100,6 +109,43 @@ describe('a member that is re-admitted', function () {
     const again = await lost('ROLLED_BACK', () => old, node);
     await recover(again);
     await inPlaceOf(again, await cluster.recovered(again));
+  });
+
+  it('D1 while it waits to be let in it gives the others entries that only it has', async () => {
+    await started();
+    const [a, b, c] = cluster.nodes as [ClusterNode, ClusterNode, ClusterNode];
+    for (const node of cluster.nodes) await cluster.stop(node);
+    const { table } = await resolved(a.disk);
+    for (const node of [a, b]) await rotEntries(node.disk, [table.lastIndex - 3, table.lastIndex - 1]);
+    await c.disk.unlink('hardstate');
+    await recover(c);
+    const [, , next] = await Promise.all([cluster.up(a), cluster.up(b), cluster.recovered(c)]);
+    assert.ok([a, b].every((node) => node.events.some((event) => event.type === 'warning' && event.message === LOG_MENDED)));
+    await inPlaceOf(c, next);
+  });
+
+  it('D1 R6 what it gives: entries, its version, blocks of its tables; and never that it lacks an entry', async () => {
+    await started();
+    const node = await cluster.follower();
+    await cluster.stop(node);
+    const { durable } = node.replica.tree;
+    const { table } = await resolved(node.disk);
+    await node.disk.unlink('hardstate');
+    const env = calm.env({ self: node.id, disk: node.disk, process: { alive: true }, hub: cluster.hub, emit: () => undefined });
+    const early = new EarlyHandler(env.network);
+    const left = await giveLeftState(env, early);
+    const ask = (method: string, request: Uint8Array): Promise<Uint8Array> => early.onCall(9, method, request);
+    const { lastIndex } = table;
+    const wanted = [{ index: lastIndex, term: table.term(lastIndex) }, { index: lastIndex + 1, term: table.term(lastIndex) + 1 }];
+    const entries = encodeEntriesRequest({ bound: 99, insists: true, beforeTerm: 0, wanted });
+    const { said, leads } = decodeEntriesAnswer(await ask(LOG_ENTRIES_METHOD, entries));
+    assert.deepEqual([said.map(({ says }) => says), said[0]?.entry?.index, leads], [['have', 'unsure'], lastIndex, 0]);
+    const { manifest } = await receiveVersion(env, node.id, await ask(VERSION_METHOD, new Uint8Array(0)));
+    assert.deepEqual([manifest.flushed, manifest.last], [durable.flushed, durable.last]);
+    const meta = durable.list()[0] as TableMeta;
+    const blocks = encodeRegionsRequest({ birth: meta.birth, fileDigest: meta.fileDigest, offset: 0, bytes: 1 });
+    assert.equal(decodeRegionsAnswer(await ask(TABLE_REGIONS_METHOD, blocks)).kind, 'pieces');
+    await left.close();
   });
 
   it('R5 D1 by itself, with autoRecover, and again when it loses its promises again', async () => {

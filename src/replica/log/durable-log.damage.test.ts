@@ -7,7 +7,7 @@ import type { ClusterVersion } from '../../base/ids.js';
 import type { Entry } from '../../raft/types.js';
 import type { LogError } from './errors.js';
 import { VERSION_2 } from '../base/protocol.js';
-import { APART, layoutOf, STRIPED } from './segment-layout.js';
+import { APART, HEADER_BYTES, HEADER_USED, layoutOf, middleOf, STRIPED } from './segment-layout.js';
 import { allEntries, openLog, settled, show, SMALL_SEGMENT, someEntries, VERSIONS } from './testing/log-fixture.js';
 
 interface Pristine {
@@ -162,6 +162,24 @@ for (const version of VERSIONS) describe(`the durable log over damage, in a clus
         await restore(log);
       }
     }
+  });
+
+  it('R6 a segment whose header is bad at both ends proves nothing to be lost while its copy in the middle is sound', async () => {
+    const { disk, entries } = await pristine(VERSION_2, true, 2);
+    const names = (await disk.list('log')).filter((name) => name.endsWith('.seg'));
+    const spoil = async (name: string, at: number): Promise<void> => {
+      const file = await disk.open(`log/${name}`, 'write');
+      file.writeSync(new Uint8Array(HEADER_USED).fill(9), at);
+      file.close();
+    };
+    for (const name of names) for (const at of [0, SMALL_SEGMENT - HEADER_BYTES]) await spoil(name, at);
+    const again = await openLog(disk);
+    assert.deepEqual(again.log.lastIndex(), entries.at(-1)?.index);
+    await again.log.close();
+    const last = names.at(-1) as string;
+    const middles = [APART, STRIPED].map((format) => middleOf(layoutOf(SMALL_SEGMENT, format)));
+    for (const at of [0, ...middles, SMALL_SEGMENT - HEADER_BYTES]) await spoil(last, at);
+    await assert.rejects(openLog(disk), { code: 'ENTRY_FAULTY' });
   });
 
   it('R3 a log that lost files whose entries durable tables cover is read, extended, truncated and opened again', async () => {

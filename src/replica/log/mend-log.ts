@@ -23,7 +23,7 @@ import { LogError } from './errors.js';
 import { LogWriter, type WrittenTo } from './log-writer.js';
 import type { Resolution } from './resolve.js';
 import { scanSegment, type SegmentScan } from './scan.js';
-import { APART, encodeHeader, layoutOf, MAX_SEGMENT_BYTES, segmentBytesFor, segmentName } from './segment-layout.js';
+import { APART, encodeHeader, layoutOf, MAX_SEGMENT_BYTES, middleCopy, middleOf, segmentBytesFor, segmentName } from './segment-layout.js';
 import { Segment, zeroRange, type SegmentStore } from './segment-store.js';
 
 /** Can be gone through again. */
@@ -94,6 +94,7 @@ async function newSegment(disk: Disk, path: string, generation: number, bytes: n
     const header = encodeHeader({ format: APART, generation, segmentBytes: bytes });
     await file.write(header, 0);
     await file.write(header, bytes - header.length);
+    await file.write(middleCopy(header), middleOf(layoutOf(bytes)));
   } catch (error) {
     file.close();
     throw error;

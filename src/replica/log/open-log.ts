@@ -16,7 +16,7 @@ import type { EntryTable } from './entry-table.js';
 import { LogError } from './errors.js';
 import { resolve, type Cut, type Evidence, type Fault, type Resolution } from './resolve.js';
 import { freeFrom, PAGE, scanSegment, type SegmentScan } from './scan.js';
-import { areaAt, encodeHeader, generationOf, HEADER_BYTES, segmentName } from './segment-layout.js';
+import { areaAt, encodeHeader, generationOf, HEADER_BYTES, middleCopy, middleOf, segmentName } from './segment-layout.js';
 import { Segment, zeroRange, type SegmentStore } from './segment-store.js';
 import { vouch } from './vouch.js';
 
@@ -203,6 +203,7 @@ async function restoreShape(file: DiskFile, scan: SegmentScan): Promise<void> {
   const header = encodeHeader({ format: scan.layout.format, generation: scan.generation, segmentBytes: bytes });
   await file.write(header, 0);
   await file.write(header, bytes - HEADER_BYTES);
+  await file.write(middleCopy(header), middleOf(scan.layout));
 }
 
 /**

@@ -11,8 +11,8 @@ import { BATCH_HEADER, BATCH_MAGIC, decodeBatchHeader, decodeRecordHead, RECORD_
 import { findIdentities } from './find-identities.js';
 import type { BatchIdentity } from './identity-codec.js';
 import {
-  align8, APART, areaAt, decodeHeader, generationSeed, HEADER_BYTES, layoutOf, MAX_SEGMENT_BYTES, STRIPED, type Area, type SegmentHeader,
-  type SegmentLayout,
+  align8, APART, areaAt, decodeHeader, encodeHeader, generationSeed, HEADER_BYTES, HEADER_USED, layoutOf, MAX_SEGMENT_BYTES, middleOf,
+  STRIPED, type Area, type SegmentHeader, type SegmentLayout,
 } from './segment-layout.js';
 
 export interface RecordFact {
@@ -47,8 +47,9 @@ export interface SegmentScan {
   readonly headersGood: boolean;
   readonly sizeGood: boolean;
   /**
-   * So little of the file is left that what is missing from it proves nothing: both headers are
-   * gone, or its end is.
+   * So little of the file is left that what is missing from it proves nothing: all three copies of
+   * its header are gone, or its end is. With one of them left its areas are as they were written,
+   * but for damage of less than 1 MiB (R6).
    */
   readonly wrecked: boolean;
 }
@@ -62,7 +63,7 @@ export async function scanSegment(disk: Disk, path: string, generation: number, 
   const layout = findLayout(bytes, generation, usualBytes);
   const headers = soundHeaders(bytes, generation, layout.bytes);
   const headersGood = headers.length === 2 && headers.every(({ format }) => format === layout.format);
-  const wrecked = headers.length === 0 || size < layout.identityEnd;
+  const wrecked = (headers.length === 0 && !hasMiddle(bytes, generation, layout.bytes)) || size < layout.identityEnd;
   if (headers.length < 2) oddities.push('a header is damaged');
   if (size !== layout.bytes) {
     oddities.push(`the file has ${size} bytes instead of ${layout.bytes}`);
@@ -154,6 +155,15 @@ function segmentBytesOf(bytes: Uint8Array, generation: number, usualBytes: numbe
 function soundHeaders(bytes: Uint8Array, generation: number, segmentBytes: number): SegmentHeader[] {
   const headers = [0, segmentBytes - HEADER_BYTES].map((at) => decodeHeader(bytes, at));
   return headers.filter((header) => header?.generation === generation) as SegmentHeader[];
+}
+
+/** In whichever format the file was made: one that was changed may still have that of the other. */
+function hasMiddle(bytes: Uint8Array, generation: number, segmentBytes: number): boolean {
+  return [APART, STRIPED].some((format) => {
+    const at = middleOf(layoutOf(segmentBytes, format));
+    const said = encodeHeader({ format, generation, segmentBytes }).subarray(0, HEADER_USED);
+    return said.every((byte, i) => bytes[at + i] === byte);
+  });
 }
 
 function sized(bytes: Uint8Array, size: number): Uint8Array {

@@ -31,7 +31,10 @@
  *
  * The figures are those of the default 16 MiB; other sizes scale them: small ones of tests, and the
  * larger one of format 1 that is made for an entry which an ordinary segment has no room for. Fixed
- * areas rather than two that grow towards each other, so that recovery knows where to look.
+ * areas rather than two that grow towards each other, so that recovery knows where to look. In the
+ * middle of the gap the header stands a third time: with both ends of the file bad, it still shows
+ * that what lies between is what was written there, or nothing (`SegmentScan.wrecked`). A program
+ * that does not know of it neither writes it nor looks at it.
  *
  * A file keeps its zero-filled blocks for life: it is recycled under a new name and a new
  * generation, and then in any format. The generation is part of every checksum in the file, so what
@@ -51,7 +54,9 @@ export const HEADER_BYTES = 4096;
 export const MIN_SEGMENT_BYTES = 32 * 1024;
 export const MAX_SEGMENT_BYTES = 1024 * MiB;
 const HEADER_MAGIC = 0x474c534b; // 'KSLG'
-const HEADER_USED = 28;
+/** What a header says; the rest of it is zero. */
+export const HEADER_USED = 28;
+const SECTOR_BYTES = 512;
 
 export type SegmentFormat = 1 | 2;
 export const APART: SegmentFormat = 1;
@@ -105,6 +110,13 @@ export function layoutOf(segmentBytes: number, format: SegmentFormat = APART): S
   return { format, bytes: segmentBytes, dataStart, dataEnd, identityStart, identityEnd, areas };
 }
 
+/** Where the header's third copy stands: only the sector of it that says something. */
+export function middleOf({ dataEnd, identityStart }: SegmentLayout): number {
+  const at = Math.floor((dataEnd + identityStart) / 2 / SECTOR_BYTES) * SECTOR_BYTES;
+  assert(at >= dataEnd && at + SECTOR_BYTES <= identityStart, `R6 nothing is written into the gap but at ${at}`);
+  return at;
+}
+
 /** In which area `offset` lies; what lies before the second one counts as the first. */
 export function areaAt(layout: SegmentLayout, offset: number): AreaIndex {
   return offset < layout.identityStart ? 0 : 1;
@@ -141,11 +153,15 @@ export interface SegmentHeader {
   readonly segmentBytes: number;
 }
 
-/** One page. Written twice, at both ends of the file. */
+/** One page. Written at both ends of the file; its first sector also in the middle. */
 export function encodeHeader(header: SegmentHeader): Uint8Array {
   const out = new ByteWriter(HEADER_BYTES).u32(HEADER_MAGIC).u32(0).u32(header.format).u53(header.generation).u53(header.segmentBytes);
   out.patchU32(4, crc32c(out.view(), 0, 8, HEADER_USED));
   return out.zeros(HEADER_BYTES - HEADER_USED).finish();
+}
+
+export function middleCopy(header: Uint8Array): Uint8Array {
+  return header.subarray(0, SECTOR_BYTES);
 }
 
 /**

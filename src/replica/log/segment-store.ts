@@ -12,7 +12,7 @@ import { MiB } from '../../base/bytes.js';
 import type { Disk, DiskFile } from '../../base/disk.js';
 import { codeOf } from '../../base/errors.js';
 import {
-  APART, encodeHeader, generationSeed, layoutOf, segmentBytesFor, segmentName, type SegmentFormat, type SegmentLayout,
+  APART, encodeHeader, generationSeed, layoutOf, middleCopy, middleOf, segmentBytesFor, segmentName, type SegmentFormat, type SegmentLayout,
 } from './segment-layout.js';
 
 /** Files kept for another life; what is beyond is deleted. */
@@ -102,6 +102,7 @@ export class SegmentStore {
     await file.write(header, layout.bytes - header.length);
     await file.sync();
     await file.write(header, 0);
+    await file.write(middleCopy(header), middleOf(layout));
     await file.sync();
     const segment = new Segment(generation, layout, file);
     segment.worn = empty.worn;
@@ -177,13 +178,15 @@ export class SegmentStore {
     }
   }
 
-  async #fill(path: string, fresh: boolean, generation: number, { format, bytes }: SegmentLayout): Promise<void> {
+  async #fill(path: string, fresh: boolean, generation: number, layout: SegmentLayout): Promise<void> {
+    const { format, bytes } = layout;
     const file = await this.#disk.open(path, fresh ? 'create' : 'write');
     try {
       if (fresh) await zeroRange(file, 0, bytes);
       const header = encodeHeader({ format, generation, segmentBytes: bytes });
       await file.write(header, 0);
       await file.write(header, bytes - header.length);
+      await file.write(middleCopy(header), middleOf(layout));
       await file.sync();
     } finally {
       file.close();

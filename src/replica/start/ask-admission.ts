@@ -1,8 +1,9 @@
 /**
- * A member with an intent asks the cluster to be let in as a new one. R5 It asks, and does nothing
- * else under its old id: no vote, no acknowledgement, no campaign. It goes on until it is let in or
- * told that it never will be; what it is told is durable before it is used, so a question may be
- * asked again at any time, and is answered the same.
+ * A member with an intent asks the cluster to be let in as a new one. R5 It asks, and promises
+ * nothing under its old id: no vote, no acknowledgement, no campaign. What it has left of log and
+ * tables it gives to the others (`left-state.ts`). It goes on until it is let in or told that it
+ * never will be; what it is told is durable before it is used, so a question may be asked again at
+ * any time, and is answered the same.
  *
  * It never resolves: with another identity on its disk a member is opened anew.
  */
@@ -16,6 +17,7 @@ import { decodeAdmissionAnswer, encodeAdmissionRequest, READMIT_METHOD, type Adm
 import { readIntent, writeIntent, type RecoverIntent } from '../readmission/intent.js';
 import { mayDo } from '../readmission/rules.js';
 import { writeJoined } from '../state/joined.js';
+import { giveLeftState } from './left-state.js';
 import type { OpeningParts } from './open-state.js';
 import { requestTimeoutMs } from './options.js';
 import { removedError } from './removed.js';
@@ -38,12 +40,22 @@ export async function askAdmissionFirst(parts: OpeningParts): Promise<void> {
 }
 
 async function askAdmission(parts: OpeningParts, intent: RecoverIntent): Promise<never> {
-  const { options, early, membership } = parts;
-  const { clock, random } = options.env;
+  const { options, early } = parts;
   assert(mayDo(intent.stage).asks && !mayDo(intent.stage).takesPart, 'R5 a member that asks takes no part');
   refuseOther(parts, intent);
   early.asks();
   await early.listen();
+  const left = await giveLeftState(options.env, early);
+  try {
+    return await askUntilAdmitted(parts, intent);
+  } finally {
+    await left.close();
+  }
+}
+
+async function askUntilAdmitted(parts: OpeningParts, intent: RecoverIntent): Promise<never> {
+  const { options, membership } = parts;
+  const { clock, random } = options.env;
   const told = new Telling(parts, intent);
   const began = clock.now();
   let heardAt = began;

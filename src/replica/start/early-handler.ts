@@ -6,10 +6,12 @@
  * for.
  *
  *   nobody     every call is refused
- *   tables     blocks of tables are served, while a lost version is regained or the log is opened
+ *   tables     blocks of tables are served, while a lost version is regained, the log is opened or
+ *              this member waits to be re-admitted
  *   replica    it answers, from now on
  *
- * Besides, entries of the log are given while it is known what it holds.
+ * Besides, entries of the log are given while it is known what it holds, and by a member that is to
+ * be re-admitted the version that it has left.
  */
 
 import type { Closeable } from '../../base/acquiring.js';
@@ -28,6 +30,12 @@ type Answering =
   | { readonly by: 'tables'; readonly server: TableServer }
   | { readonly by: 'replica'; readonly handler: NetworkHandler };
 
+/** Answers some methods. Rejects with CodecError. */
+export interface CallServer {
+  takes(method: string): boolean;
+  answer(method: string, request: Uint8Array): Promise<Uint8Array>;
+}
+
 const MOVES: Readonly<Record<Answering['by'], readonly Answering['by'][]>> = {
   nobody: ['tables', 'replica'],
   tables: ['nobody'],
@@ -39,6 +47,8 @@ export class EarlyHandler implements NetworkHandler, Closeable {
   #answering: Answering = { by: 'nobody' };
   /** Undefined: the log is not open. */
   #log: LogServer | undefined;
+  /** Undefined: none is given. */
+  #version: CallServer | undefined;
   /** It waits to be re-admitted: it cannot let in others, and says so. */
   #asks = false;
   /** The network was started with this handler; it is started once. */
@@ -74,6 +84,12 @@ export class EarlyHandler implements NetworkHandler, Closeable {
     this.#log = undefined;
   }
 
+  /** The version that is here is given, before there is a replica. */
+  serveVersion(server: CallServer): void {
+    assert(this.#answering.by !== 'replica', 'R5 the replica speaks for its versions');
+    this.#version = server;
+  }
+
   /** From now on others that ask to be re-admitted are told that this member does, too. */
   asks(): void {
     this.#asks = true;
@@ -99,6 +115,7 @@ export class EarlyHandler implements NetworkHandler, Closeable {
     if (answering.by === 'replica') return answering.handler.onCall(from, method, request);
     if (this.#log !== undefined && method === LOG_ENTRIES_METHOD) return this.#log.answer(request);
     if (answering.by === 'tables' && isTableCall(method)) return answering.server.answer(request);
+    if (this.#version?.takes(method) === true) return this.#version.answer(method, request);
     if (this.#asks && method === READMIT_METHOD) return Promise.resolve(encodeAdmissionAnswer({ says: 'asks' }));
     return Promise.reject(new NetworkError('CLOSED', 'this member is still opening its files'));
   }

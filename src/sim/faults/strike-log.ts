@@ -1,7 +1,7 @@
 /**
  * Damage to the log. What a node survives alone: records below the flushed index, of batches whose
- * identities are sound (the log then begins after them), identities of batches that are sound, one
- * of the two headers of a segment, the oldest segment once the flushed index is beyond it, a tail
+ * identities are sound (the log then begins after them), identities of batches that are sound, the
+ * headers at both ends of a segment, the oldest segment once the flushed index is beyond it, a tail
  * page cut off, junk behind the end, files that only wait to be used again. All else needs entries
  * from peers: profile `full` does it to one node while all others are whole, and to any number of
  * them where another has what goes (spare-entries.ts); and only to batches that the damaged log
@@ -30,7 +30,7 @@ export function strikeLog(strike: Strike, node: SimNode): boolean {
     case 'log-identity':
       return strikeIdentity(strike, node, segments);
     case 'log-header':
-      return strikeHeader(strike, node, segments, mayGo);
+      return strikeHeader(strike, node, segments);
     default:
       return strikeSegment(strike, node, segments, mayGo);
   }
@@ -170,13 +170,13 @@ function joins(a: BatchPlace | undefined, b: BatchPlace | undefined): boolean {
   return a !== undefined && b !== undefined && a.whole && b.whole && endOf(identityOf(a)) === b.identityAt;
 }
 
-function strikeHeader(strike: Strike, node: SimNode, segments: readonly SegmentPlaces[], mayGo: Going | undefined): boolean {
+function strikeHeader(strike: Strike, node: SimNode, segments: readonly SegmentPlaces[]): boolean {
   const { random, kind } = strike;
   const fitting = segments.filter(({ headerAt, sizeGood }) => sizeGood && headerAt.length === 2);
   if (fitting.length === 0) return false;
   const segment = random.pick(fitting);
   const { path, headerAt, layout, generation } = segment;
-  const both = mayGo?.segment(segment) === true && random.chance(1, 2);
+  const both = random.chance(1, 3);
   const stale = encodeHeader({ format: layout.format, generation: Math.max(1, generation - 1), segmentBytes: layout.bytes });
   let hits = 0;
   for (const at of both ? headerAt : [random.pick(headerAt)]) {
@@ -186,7 +186,7 @@ function strikeHeader(strike: Strike, node: SimNode, segments: readonly SegmentP
     const change = kind === 'stale' ? (bytes: Uint8Array): void => bytes.set(stale.subarray(0, bytes.length))
       : changeOf(kind === 'lost-write' || kind === 'misdirected-write' ? 'zeroed' : kind, random);
     if (kind === 'stale' && generation === 1) return false;
-    if (alter(strike, node, path, stretch, change, both)) hits++;
+    if (alter(strike, node, path, stretch, change, false)) hits++;
   }
   return hits > 0;
 }
