@@ -87,7 +87,8 @@ export class Housekeeping {
   }
 
   #step(): void {
-    const { env, leadership, proposals, reads, machine, sender, bootstrap, announcement } = this.#parts;
+    const { env, leadership, proposals, reads, machine, sender, bootstrap, announcement, gossip } = this.#parts;
+    gossip.tick();
     proposals.tick();
     reads.tick();
     if (sender.takeNewerWanted()) machine.planner.sealEarly();

@@ -1,6 +1,7 @@
 /**
- * What members tell each other once a second and whenever it moves: who they are, what version of
- * the cluster they know, and how far their durable tables reach. The log may be dropped only below
+ * What members tell each other once a second and whenever it moves, and to one that they hear of
+ * for the first time at once: who they are, what version of the cluster they know, and how far
+ * their durable tables reach. The log may be dropped only below
  * the flushed index that a quorum has made durable, and the version raised only to what all know,
  * so each member must know the others'. Nothing here is needed for safety beyond those two rules:
  * a member that was not heard of counts as one that flushed nothing and knows the first version.
@@ -73,6 +74,7 @@ export class Gossip {
   /** The last news of each other member. */
   readonly #known = new Map<NodeId, Known>();
   #saidAt = 0;
+  #hasSpoken = false;
   /** See {@link slowest}. */
   #slowest: LogIndex = Infinity;
   /** By version: when a member that knows no newer one was last heard. This program's are not. */
@@ -87,17 +89,31 @@ export class Gossip {
 
   /** Tells all others how things stand here, once this member is in a term. */
   say(): void {
-    const { env, membership, progress, clientUrls, state, hardState } = this.#parts;
+    const { env, membership } = this.#parts;
     const now = env.clock.now();
     assert(now >= this.#saidAt, `D1 time goes on: ${now} after ${this.#saidAt}`);
     this.#saidAt = now;
     this.#look(now);
-    if ((hardState.current?.term ?? 0) === 0) return;
-    const { newest } = state;
-    const name = membership.nameOf(membership.self);
-    const news = { name, clientUrls, durableFlushed: progress.flushed, applied: progress.applied.value, newest };
-    const body = frame(FRAME_GOSSIP, encodeNews(news));
+    if (!this.#inATerm) return;
+    this.#hasSpoken = true;
+    const body = this.#news();
     for (const id of membership.addresses.keys()) env.network.send(id, body);
+  }
+
+  /** Called often: the first news of a new member leave with its first term. */
+  tick(): void {
+    if (!this.#hasSpoken && this.#inATerm) this.say();
+  }
+
+  get #inATerm(): boolean {
+    return (this.#parts.hardState.current?.term ?? 0) > 0;
+  }
+
+  #news(): Uint8Array {
+    const { membership, progress, clientUrls, state } = this.#parts;
+    const name = membership.nameOf(membership.self);
+    const { newest } = state;
+    return frame(FRAME_GOSSIP, encodeNews({ name, clientUrls, durableFlushed: progress.flushed, applied: progress.applied.value, newest }));
   }
 
   heard(from: NodeId, news: MemberNews): void {
@@ -108,6 +124,7 @@ export class Gossip {
     const moved = before === undefined || news.applied > before.news.applied;
     this.#known.set(from, { news, heardAt: now, movedAt: moved ? now : before.movedAt });
     this.#look(now);
+    if (before === undefined && this.#hasSpoken) this.#parts.env.network.send(from, this.#news());
   }
 
   /** Something came from that member within so many milliseconds. */
