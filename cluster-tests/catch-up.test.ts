@@ -130,15 +130,14 @@ describe('drill:catchup, in short', function () {
   });
 
   // How fast the cluster goes on meanwhile is for a quiet machine: `npm run drill:catchup`.
-  it('S2 S4 one that was away for all writes fetches tables under load; one that has most of them, only the rest', async () => {
+  it('S2 S4 one that was away for all writes fetches tables under load; one that has nine in ten of them, only the rest', async () => {
     const drill = new CatchUpDrill(fixture.cluster, fixture.load, {
       keys: 20_000, valueBytes: 100, clients: 16, windowSeconds: 1, windows: 1, say: () => undefined,
     });
     const first = await drill.first();
     assert.ok(first.fetchedBytes > 0.6 * first.tableBytes && first.heldBytes === 0, JSON.stringify(first));
     const second = await drill.second(first.node);
-    // How many merges there are meanwhile is a matter of time: nine in ten is for the drill.
-    assert.ok(second.heldBytes > 0.4 * second.tableBytes, JSON.stringify(second));
+    assert.ok(second.heldBytes > 0.8 * second.tableBytes, JSON.stringify(second));
     assert.ok(second.fetchedBytes < 1.1 * (second.tableBytes - second.heldBytes), JSON.stringify(second));
     await drill.verify();
   });

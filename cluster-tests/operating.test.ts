@@ -133,7 +133,7 @@ describe('an operator cures', function () {
   /** Of a member that comes later: of client, peers, metrics, and one where nobody listens. */
   let urls: string[];
   let late: Partial<NodeSpec>;
-  /** It asks for half a minute, and does so while the other tests run. */
+  /** It asks for thirty election time-outs, and does so while the other tests run. */
   let lonely: ClusterNode;
 
   before(async function () {
@@ -143,7 +143,8 @@ describe('an operator cures', function () {
     const { dir } = fixture.cluster;
     const files = { dataDir: join(dir, 'late'), logFile: join(dir, 'late.log') };
     late = { ...files, name: 'late', existing: true, clientUrl, peerUrl, advertisedPeerUrl: peerUrl, metricsUrl };
-    lonely = other(fixture.cluster.node(0), { ...late, initialCluster: `late=${peerUrl},n1=${nobody}` });
+    const extraArgs = ['--election-timeout=200ms', '--heartbeat-interval=20ms'];
+    lonely = other(fixture.cluster.node(0), { ...late, initialCluster: `late=${peerUrl},n1=${nobody}`, extraArgs });
     lonely.start();
     await putPatiently(fixture.cluster.node(0).endpoint, 'k', Buffer.from('v'));
     [node] = (await fixture.cluster.followers()) as [ClusterNode];

@@ -20,10 +20,10 @@ import { hostPort } from './peer-network.js';
 
 const ASK_MS = 1_000;
 const PAUSE_MS = 250;
-/** How long the members are asked until one answers. */
-const PATIENCE_MS = 30_000;
-/** How long after one has answered until one knows of this one: it may just have been added. */
-const KNOWN_MS = 5_000;
+/** For how many election time-outs the members are asked until one answers: 30 s by default. */
+const PATIENCE_ELECTIONS = 30;
+/** For how many more until one knows of this one: it may just have been added. */
+const KNOWN_ELECTIONS = 5;
 
 /** Rejects with JoinError, RecoverError, ReplicaError TAKEOVER_UNFINISHED and DiskError. */
 export async function identityOf(config: NodeConfig, disk: Disk): Promise<Identity> {
@@ -78,11 +78,11 @@ async function askingIdentity(config: NodeConfig, disk: Disk, flags: Identity, i
 async function ask(config: NodeConfig): Promise<Joined> {
   const own = config.members.find(({ name }) => name === config.name)?.peerUrls ?? [];
   const others = config.members.filter(({ name }) => name !== config.name).flatMap(({ peerUrls }) => peerUrls);
-  let until = performance.now() + PATIENCE_MS;
+  let until = performance.now() + PATIENCE_ELECTIONS * config.electionMs;
   for (;;) {
     const answers = await Promise.all(others.map((url) => describe(url)));
     const described = answers.filter((answer) => typeof answer !== 'string');
-    if (described.length > 0) until = Math.min(until, performance.now() + KNOWN_MS);
+    if (described.length > 0) until = Math.min(until, performance.now() + KNOWN_ELECTIONS * config.electionMs);
     for (const description of described) {
       const self = description.members.list.find(({ peerUrls }) => peerUrls.some((url) => own.includes(url)))?.id;
       // Who is behind may still speak of a member that had this address before.

@@ -121,11 +121,12 @@ function maintenanceStatus(store: Store): object {
   };
 }
 
-/** Versions of the cluster are whole numbers; what etcd's have behind those is 0 here. */
+/** Versions of the cluster are whole numbers: none has anything but 0 behind it, as etcd's have. */
 async function downgrade(store: Store, request: Message): Promise<object> {
   const action = DOWNGRADE_ACTIONS.find((each) => each.toUpperCase() === request['action']) ?? 'validate';
-  const [, number] = /^(\d{1,6})(?:\.0){0,2}$/.exec(String(request['version'] ?? '')) ?? [];
+  const [, number, rest] = /^(\d{1,6})((?:\.\d{1,6}){0,2})$/.exec(String(request['version'] ?? '')) ?? [];
   if (number === undefined && action !== 'cancel') throw new EtcdError('WRONG_DOWNGRADE_VERSION_FORMAT');
+  if (/[1-9]/.test(rest ?? '')) throw new EtcdError('INVALID_DOWNGRADE_TARGET_VERSION');
   const version = await store.downgrade(action, Number(number ?? 0));
   return { header: header(store, true), version: String(version) };
 }

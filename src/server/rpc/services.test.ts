@@ -182,6 +182,18 @@ describe('client services over loopback', () => {
     assert.deepEqual(await alarm({}), []);
   });
 
+  it('Downgrade takes a version of the cluster, as it is or as etcd writes it, and nothing else', async () => {
+    const downgrade = (action: string, version: string): Promise<unknown> => call('etcdserverpb.Maintenance', 'Downgrade', { action, version });
+    for (const version of ['', 'one', '1.', '1.0.0.0', '-1']) {
+      await refused(downgrade('VALIDATE', version), 3, 'etcdserver: wrong downgrade target version format');
+    }
+    for (const version of ['9', '9.9.0', '1.0.1']) await refused(downgrade('VALIDATE', version), 3, 'etcdserver: invalid downgrade target version');
+    for (const version of ['1', '1.0', '1.0.0']) assert.equal((await downgrade('VALIDATE', version) as { version: string }).version, '2');
+    assert.equal((await downgrade('ENABLE', '1.0.0') as { version: string }).version, '1');
+    await refused(downgrade('ENABLE', '1.0.0'), 9, 'etcdserver: cluster has a downgrade job in progress');
+    assert.equal((await downgrade('CANCEL', '') as { version: string }).version, '2');
+  });
+
   it('health answers for the server and for each service, and follows the drain', async () => {
     assert.deepEqual(await call('grpc.health.v1.Health', 'Check', {}), { status: 'SERVING' });
     assert.deepEqual(await call('grpc.health.v1.Health', 'Check', { service: 'etcdserverpb.KV' }), { status: 'SERVING' });

@@ -1,0 +1,114 @@
+/** Auth: users, roles and tokens, off and on. */
+
+import { bytes, prefixEnd, put, range, type Case } from './case.js';
+import type { Peer } from './peer.js';
+
+async function login(peer: Peer, name: string, password: string): Promise<string | undefined> {
+  const reply = await peer.call('Auth', 'Authenticate', { name, password });
+  return reply?.['token'] as string | undefined;
+}
+
+const perm = (permType: string, key: string, range_end: Buffer = bytes('')): Record<string, unknown> => ({ permType, key: bytes(key), range_end });
+
+const off: Case = {
+  name: 'auth: users and roles, while it is off',
+  service: 'Auth',
+  async run(peer) {
+    await peer.call('Auth', 'AuthStatus');
+    await peer.call('Auth', 'Authenticate', { name: 'root', password: 'x' });
+    for (const method of ['AuthEnable', 'AuthDisable', 'UserList', 'RoleList']) await peer.call('Auth', method);
+    for (const request of [{ name: 'u1', password: 'p1' }, { name: 'u1', password: 'p1' }, { name: '', password: 'p' }, { name: 'u2' }, { name: 'u3', options: { no_password: true } }]) {
+      await peer.call('Auth', 'UserAdd', request);
+    }
+    for (const name of ['r1', 'r1', '', 'r2']) await peer.call('Auth', 'RoleAdd', { name });
+    for (const [user, role] of [['u1', 'r1'], ['u1', 'r1'], ['u1', 'none'], ['none', 'r1'], ['u1', 'r2']]) await peer.call('Auth', 'UserGrantRole', { user, role });
+    for (const request of [
+      { name: 'r1', perm: perm('READ', 'a/', prefixEnd('a/')) }, { name: 'r1', perm: perm('WRITE', 'b') }, { name: 'r1', perm: perm('READWRITE', 'b') },
+      { name: 'none', perm: perm('READ', 'a') }, { name: 'r1', perm: perm('READ', 'z', bytes('a')) }, { name: 'r1' }, { name: 'r2', perm: perm('READ', 'k', bytes('\0')) },
+    ]) {
+      await peer.call('Auth', 'RoleGrantPermission', request);
+    }
+    for (const name of ['u1', 'u3', 'none']) await peer.call('Auth', 'UserGet', { name });
+    for (const role of ['r1', 'r2', 'none']) await peer.call('Auth', 'RoleGet', { role });
+    for (const request of [{ role: 'r1', key: bytes('b') }, { role: 'r1', key: bytes('b') }, { role: 'none', key: bytes('b') }]) await peer.call('Auth', 'RoleRevokePermission', request);
+    for (const [name, role] of [['u1', 'r2'], ['u1', 'r2'], ['none', 'r1']]) await peer.call('Auth', 'UserRevokeRole', { name, role });
+    for (const name of ['u2', 'none']) await peer.call('Auth', 'UserChangePassword', { name, password: 'new' });
+    await peer.call('Auth', 'UserList');
+    await peer.call('Auth', 'RoleList');
+    for (const name of ['u2', 'u2']) await peer.call('Auth', 'UserDelete', { name });
+    for (const role of ['r2', 'r2']) await peer.call('Auth', 'RoleDelete', { role });
+    await peer.call('Auth', 'UserAdd', { name: 'root', password: 'rootpw' });
+    await peer.call('Auth', 'AuthEnable');
+    await peer.call('Auth', 'AuthStatus');
+  },
+};
+
+const on: Case = {
+  name: 'auth: who may do what, while it is on',
+  service: 'Auth',
+  async run(peer) {
+    await peer.quietly('Auth', 'UserAdd', { name: 'root', password: 'rootpw' });
+    await peer.quietly('Auth', 'RoleAdd', { name: 'root' });
+    await peer.quietly('Auth', 'UserGrantRole', { user: 'root', role: 'root' });
+    await peer.quietly('Auth', 'UserAdd', { name: 'alice', password: 'apw' });
+    await peer.quietly('Auth', 'RoleAdd', { name: 'reader' });
+    await peer.quietly('Auth', 'RoleGrantPermission', { name: 'reader', perm: perm('READ', 'a/', prefixEnd('a/')) });
+    await peer.quietly('Auth', 'RoleGrantPermission', { name: 'reader', perm: perm('WRITE', 'w') });
+    await peer.quietly('Auth', 'UserGrantRole', { user: 'alice', role: 'reader' });
+    await peer.call('Auth', 'AuthEnable');
+    await peer.call('Auth', 'AuthEnable');
+    for (const [name, password] of [['root', 'wrong'], ['nobody', 'x'], ['', ''], ['u3', '']]) await login(peer, name as string, password as string);
+    const root = await login(peer, 'root', 'rootpw');
+    const alice = await login(peer, 'alice', 'apw');
+    for (const token of [undefined, 'nonsense', alice, root]) {
+      peer.useToken(token);
+      await this.each(peer);
+    }
+    peer.useToken(root);
+    for (const request of [{ name: 'root' }]) await peer.call('Auth', 'UserDelete', request);
+    await peer.call('Auth', 'UserRevokeRole', { name: 'root', role: 'root' });
+    await peer.call('Auth', 'RoleDelete', { role: 'root' });
+    await peer.call('Auth', 'UserChangePassword', { name: 'alice', password: 'other' });
+    peer.useToken(alice);
+    await peer.call('KV', 'Range', range('a/1'));
+    peer.useToken(await login(peer, 'root', 'rootpw'));
+    await peer.call('Auth', 'AuthDisable');
+    peer.useToken(undefined);
+    await peer.call('KV', 'Put', put('free', 'again'));
+  },
+  async each(peer: Peer) {
+    await peer.call('KV', 'Range', range('a/1'));
+    await peer.call('KV', 'Range', range('a/', 'a0'));
+    await peer.call('KV', 'Range', range('a/', 'b0'));
+    await peer.call('KV', 'Range', range('w'));
+    await peer.call('KV', 'Put', put('a/1', 'x'));
+    await peer.call('KV', 'Put', put('w', 'x'));
+    await peer.call('KV', 'Put', put('w', 'x', { prev_kv: true }));
+    await peer.call('KV', 'DeleteRange', range('w'));
+    await peer.call('KV', 'DeleteRange', range('w', '', { prev_kv: true }));
+    await peer.call('KV', 'Txn', { success: [{ request_range: range('a/1') }] });
+    await peer.call('KV', 'Txn', { success: [{ request_range: range('c') }] });
+    await peer.call('KV', 'Txn', { compare: [{ key: bytes('c'), target: 'VERSION', result: 'EQUAL', version: '0' }], success: [{ request_put: put('w', 'y') }] });
+    await peer.call('KV', 'Txn', { success: [{ request_txn: { success: [{ request_put: put('c', 'y') }] } }] });
+    await peer.call('KV', 'Compact', { revision: '1' });
+    await peer.call('Lease', 'LeaseGrant', { TTL: '60' });
+    await peer.call('Lease', 'LeaseLeases');
+    await peer.call('Auth', 'UserList');
+    await peer.call('Auth', 'UserGet', { name: 'alice' });
+    await peer.call('Auth', 'RoleGet', { role: 'reader' });
+    await peer.call('Auth', 'UserAdd', { name: 'mallory', password: 'm' });
+    await peer.quietly('Auth', 'UserDelete', { name: 'mallory' });
+    await peer.call('Auth', 'AuthStatus');
+    await peer.call('Cluster', 'MemberList');
+    await peer.call('Maintenance', 'Alarm', { action: 'GET' });
+    await peer.call('Maintenance', 'Status');
+    await peer.call('Maintenance', 'Defragment');
+    await peer.call('Maintenance', 'HashKV', {});
+    const stream = peer.stream('Watch', 'Watch');
+    await stream.ask({ create_request: { key: bytes('a/1') } });
+    await stream.ask({ create_request: { key: bytes('c') } });
+    stream.end();
+  },
+} as Case & { each(peer: Peer): Promise<void> };
+
+export const AUTH_CASES: readonly Case[] = [off, on];

@@ -1,0 +1,44 @@
+/** What two servers said to the same calls, side by side; and which differences have a name. */
+
+import type { Told } from './peer.js';
+
+export interface Difference {
+  readonly case: string;
+  readonly call: string;
+  readonly theirs: string;
+  readonly ours: string;
+  /** Why it is as it should be; undefined: it is not known to be. */
+  readonly reason: string | undefined;
+}
+
+/** A difference that is meant: every call of that kind, in that case. */
+interface Known {
+  readonly call: RegExp;
+  readonly reason: string;
+}
+
+const KNOWN: readonly Known[] = [
+  {
+    call: /^members: .*: Cluster\/MemberRemove .*"ID":"\d{6,}"/,
+    reason: 'the last voter is not removed: ours answers FAILED_PRECONDITION, as etcd 3.4 and 3.5 do, not UNKNOWN',
+  },
+  {
+    call: /Maintenance\/Downgrade .*"version":"1"/,
+    reason: 'versions of our clusters are whole numbers, and 1 is one that there is',
+  },
+];
+
+/** Where one said less than the other, the rest counts as `nothing was said`. */
+export function differences(name: string, theirs: readonly Told[], ours: readonly Told[]): Difference[] {
+  const found: Difference[] = [];
+  for (let i = 0; i < Math.max(theirs.length, ours.length); i++) {
+    const their = theirs[i];
+    const our = ours[i];
+    // Ids that the server picked are part of later calls.
+    const call = (our ?? their)?.call ?? '';
+    if (their?.answer === our?.answer) continue;
+    const reason = KNOWN.find((known) => known.call.test(`${name}: ${call}`))?.reason;
+    found.push({ case: name, call, theirs: their?.answer ?? 'nothing was said', ours: our?.answer ?? 'nothing was said', reason });
+  }
+  return found;
+}

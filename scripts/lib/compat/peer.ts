@@ -1,0 +1,196 @@
+/**
+ * One server under comparison: calls go to it by reflection over our own `.proto` files, and what
+ * it answers is kept, call by call, in words that can be compared.
+ */
+
+import { Client, credentials, Metadata, status, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
+import { serviceMethods, type AnyMethod } from '../../../src/api/protos/protos.js';
+import { Normalizer } from './normalize.js';
+
+export interface Told {
+  readonly call: string;
+  readonly answer: string;
+}
+
+/** Field names as in the `.proto` files; bytes as text or Buffer, 64-bit numbers as strings. */
+export type Request = Readonly<Record<string, unknown>>;
+export type Reply = Readonly<Record<string, unknown>>;
+
+const DEADLINE_MS = 6_000;
+
+export class Peer {
+  readonly #client: Client;
+  #told: Told[] = [];
+  #words = new Normalizer(0n, '');
+  #token: string | undefined;
+
+  constructor(url: string) {
+    const options = { 'grpc.enable_http_proxy': 0, 'grpc.use_local_subchannel_pool': 1, 'grpc.max_receive_message_length': -1 };
+    this.#client = new Client(new URL(url).host, credentials.createInsecure(), options);
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+
+  /** Begins a case; gives what the one before has told. */
+  async begin(service: string): Promise<void> {
+    const { header } = (await this.#unary('KV', 'Range', { key: Buffer.from('\0'), serializable: true })) as { header?: { revision?: string } };
+    this.#words = new Normalizer(BigInt(header?.revision ?? '1'), service);
+    this.#told = [];
+  }
+
+  take(): readonly Told[] {
+    return this.#told;
+  }
+
+  /** Later calls bear this token; undefined: none. */
+  useToken(token: string | undefined): void {
+    this.#token = token;
+  }
+
+  /** An id of the caller's choice, told as it is. */
+  given(id: string): string {
+    this.#words.given(id);
+    return id;
+  }
+
+  /** Undefined: it was refused. Either is told. */
+  async call(service: string, method: string, request: Request = {}): Promise<Reply | undefined> {
+    try {
+      const reply = await this.#unary(service, method, request);
+      this.tell(`${service}/${method} ${show(request)}`, reply);
+      return reply;
+    } catch (error) {
+      this.tell(`${service}/${method} ${show(request)}`, error);
+      return undefined;
+    }
+  }
+
+  /** The same, untold: for what a case needs beside its claim. */
+  quietly(service: string, method: string, request: Request = {}): Promise<Reply | undefined> {
+    return this.#unary(service, method, request).catch(() => undefined);
+  }
+
+  tell(call: string, answer: unknown): void {
+    const { code, details } = answer as ServiceError;
+    const isError = answer instanceof Error;
+    const text = isError ? `${status[code] ?? code}: ${details}` : JSON.stringify(this.#words.of(answer));
+    this.#told.push({ call, answer: text });
+  }
+
+  /** A stream of requests and answers. */
+  stream(service: string, method: string): Dialogue {
+    const { path, requestSerialize, responseDeserialize } = methodOf(service, method);
+    return new Dialogue(this, `${service}/${method}`, this.#client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, this.#metadata()));
+  }
+
+  /** All messages of a stream of answers; what ends it early is told. */
+  async all(service: string, method: string, request: Request): Promise<Reply[]> {
+    const { path, requestSerialize, responseDeserialize } = methodOf(service, method);
+    const call = `${service}/${method} ${show(request)}`;
+    const options = { deadline: Date.now() + DEADLINE_MS };
+    const stream = this.#client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request, this.#metadata(), options);
+    const replies: Reply[] = [];
+    try {
+      for await (const reply of stream) replies.push(reply as Reply);
+    } catch (error) {
+      this.tell(call, error);
+    }
+    return replies;
+  }
+
+  #metadata(): Metadata {
+    const metadata = new Metadata();
+    if (this.#token !== undefined) metadata.set('token', this.#token);
+    return metadata;
+  }
+
+  #unary(service: string, method: string, request: Request): Promise<Reply> {
+    const { path, requestSerialize, responseDeserialize } = methodOf(service, method);
+    const options = { deadline: Date.now() + DEADLINE_MS };
+    return new Promise((resolve, reject) => {
+      this.#client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, this.#metadata(), options, (error, reply) => {
+        if (error) reject(error);
+        else resolve(reply as Reply);
+      });
+    });
+  }
+}
+
+/** What both sides of a stream say, in order. */
+export class Dialogue {
+  readonly #peer: Peer;
+  readonly #name: string;
+  readonly #stream: ClientDuplexStream<object, object>;
+  readonly #heard: unknown[] = [];
+  #wake: () => void = () => undefined;
+  #ended = false;
+
+  constructor(peer: Peer, name: string, stream: ClientDuplexStream<object, object>) {
+    this.#peer = peer;
+    this.#name = name;
+    this.#stream = stream;
+    stream.on('data', (reply: unknown) => this.#hear(reply));
+    stream.on('error', (error) => this.#hear(error));
+    stream.on('end', () => {
+      this.#ended = true;
+      this.#wake();
+    });
+  }
+
+  #hear(what: unknown): void {
+    this.#heard.push(what);
+    this.#wake();
+  }
+
+  send(request: Request): void {
+    if (!this.#ended) this.#stream.write(request);
+  }
+
+  /**
+   * Tells the next answer after `request` was sent; `nothing` if there is none in time. Gives what
+   * was heard.
+   */
+  async ask(request: Request, withinMs = 2_000): Promise<Reply | undefined> {
+    this.send(request);
+    return this.next(show(request), withinMs);
+  }
+
+  async next(why: string, withinMs = 2_000): Promise<Reply | undefined> {
+    const deadline = Date.now() + withinMs;
+    while (this.#heard.length === 0 && !this.#ended && Date.now() < deadline) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, deadline - Date.now());
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    const heard = this.#heard.shift();
+    this.#peer.tell(`${this.#name} ${why}`, heard ?? { nothing: true });
+    return heard instanceof Error ? undefined : (heard as Reply | undefined);
+  }
+
+  end(): void {
+    this.#stream.cancel();
+  }
+}
+
+function methodOf(service: string, name: string): AnyMethod {
+  const method = serviceMethods(service.includes('.') ? service : `etcdserverpb.${service}`)[name];
+  if (method === undefined) throw new Error(`no method ${service}/${name} in the protos`);
+  return method;
+}
+
+function show(request: Request): string {
+  return JSON.stringify(request, (_, value: unknown) => {
+    if (typeof value === 'object' && value !== null && 'type' in value && value.type === 'Buffer') {
+      const { data } = value as unknown as { data: number[] };
+      const text = Buffer.from(data).toString('latin1');
+      return text.length > 40 ? `${text.slice(0, 20)}... (${text.length} bytes)` : text;
+    }
+    return value;
+  });
+}
