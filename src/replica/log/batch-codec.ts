@@ -19,12 +19,16 @@ import { EMPTY } from '../../base/bytes.js';
 import { crc32c } from '../../base/crc32c.js';
 import type { LogIndex, Term } from '../../base/ids.js';
 import type { Entry, EntryType } from '../../raft/types.js';
+import { END_MARK_BYTES, putEndMark } from './end-mark.js';
+import { align8 } from './segment-layout.js';
 
 export const BATCH_MAGIC = 0x3142_4c4b; // 'KLB1'
 export const BATCH_HEADER = 80;
 export const RECORD_HEADER = 28;
 /** The log begins anew after the batch's previous index: everything before the batch is gone. */
 export const FLAG_RESET = 1;
+/** An end mark was written behind it: see `end-mark.ts`. */
+export const FLAG_ENDED = 2;
 const TWO_32 = 0x1_0000_0000;
 const MAX_HIGH = 0x20_0000;
 
@@ -38,6 +42,8 @@ export interface BatchHeader {
   /** Entries up to here came with a snapshot: their absence proves no damage. */
   readonly snapshotThrough: LogIndex;
   readonly reset: boolean;
+  /** An end mark was written behind it. */
+  readonly ended: boolean;
   readonly count: number;
   /** Of all records. */
   readonly length: number;
@@ -77,7 +83,7 @@ export class BatchEncoder {
     const start = front.length;
     let total = start + BATCH_HEADER;
     for (let i = from; i < to; i++) total += RECORD_HEADER + (entries[i] as Entry).data.length;
-    this.#room(total, to - from);
+    this.#room(align8(total) + END_MARK_BYTES, to - from);
     const bytes = this.#bytes;
     const view = this.#view;
     bytes.set(front);
@@ -96,6 +102,17 @@ export class BatchEncoder {
     assert(at === total, 'R3 the records of a batch fill it');
     this.#putHeader(start, context, seed, to - from, total - start - BATCH_HEADER);
     return bytes.subarray(0, total);
+  }
+
+  /**
+   * What was encoded last, of `length` bytes, with an end mark behind it: for `offset` of the
+   * segment. Valid until the next call of `encode`.
+   */
+  withEndMark(length: number, seed: number, offset: number): Uint8Array {
+    const at = align8(length);
+    this.#bytes.fill(0, length, at);
+    putEndMark(this.#view, at, seed, offset + at);
+    return this.#bytes.subarray(0, at + END_MARK_BYTES);
   }
 
   /** The checksum of a record so far that its data comes next: {@link crc32c} goes on from it. */
@@ -139,7 +156,7 @@ export class BatchEncoder {
     putU53(view, at + 48, context.previousTerm);
     putU53(view, at + 56, context.commit);
     putU53(view, at + 64, context.snapshotThrough);
-    view.setUint32(at + 72, context.reset ? FLAG_RESET : 0, true);
+    view.setUint32(at + 72, (context.reset ? FLAG_RESET : 0) | (context.ended ? FLAG_ENDED : 0), true);
     view.setUint32(at + 76, 0, true);
     view.setUint32(at + 4, crc32c(this.#bytes, seed, at + 8, at + BATCH_HEADER), true);
   }
@@ -172,6 +189,7 @@ export function decodeBatchHeader(
     commit: getU53(view, at + 56),
     snapshotThrough: getU53(view, at + 64),
     reset: (view.getUint32(at + 72, true) & FLAG_RESET) !== 0,
+    ended: (view.getUint32(at + 72, true) & FLAG_ENDED) !== 0,
     count: view.getUint32(at + 8, true),
     length: view.getUint32(at + 12, true),
   };

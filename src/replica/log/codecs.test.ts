@@ -6,7 +6,7 @@ import { someEntries } from './testing/log-fixture.js';
 
 const CONTEXT: BatchContext = {
   generation: 7, sequence: 2 ** 40 + 3, synced: 2 ** 40 + 2, previousIndex: 2 ** 52, previousTerm: 2 ** 33,
-  commit: 5, snapshotThrough: 9, reset: true,
+  commit: 5, snapshotThrough: 9, reset: true, ended: true,
 };
 
 describe('batches and identities', () => {

@@ -223,7 +223,7 @@ describe('the durable log over power losses', () => {
   it('D1 R2 R6 the same where writes and syncs fail, and the log goes on in fresh segments', async function () {
     this.timeout(60_000);
     let renewed = 0;
-    for (let seed = 1; seed <= 100; seed++) renewed += await oneLife(seed, 12, (['short', 'long', 'large'] as const)[seed % 3], true);
+    for (let seed = 1; seed <= 115; seed++) renewed += await oneLife(seed, 12, (['short', 'long', 'large'] as const)[seed % 3], true);
     assert.ok(renewed > 250, `${renewed} renewed`);
   });
 

@@ -8,7 +8,7 @@ import { codeOf } from '../../base/errors.js';
 import type { LogError } from './errors.js';
 import { decodeIdentities } from './identity-codec.js';
 import { DEFAULT_SEGMENT_BYTES, generationSeed, layoutOf } from './segment-layout.js';
-import { allEntries, openLog, settled, show, SMALL_SEGMENT, someEntries } from './testing/log-fixture.js';
+import { allEntries, loseSector, openLog, settled, show, SMALL_SEGMENT, someEntries } from './testing/log-fixture.js';
 
 const hasCode = (code: string) => (error: unknown) => codeOf(error) === code;
 const LAYOUT = layoutOf(SMALL_SEGMENT);
@@ -118,7 +118,7 @@ describe('the durable log', () => {
 
   it('R6 a torn tail is cut, zeroed and reported', async () => {
     const disk = await threeBatches(false);
-    await disk.flipBit(FIRST, 8 * (await find(disk, '25@1')));
+    await loseSector(disk, FIRST, await find(disk, '30@1'));
     const { log, recovered } = await openLog(disk);
     assert.deepEqual(recovered, { commit: 10, tornEntries: 10 });
     assert.equal(log.lastIndex(), 20);

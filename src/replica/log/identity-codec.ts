@@ -18,13 +18,16 @@ import { assert } from '../../base/assert.js';
 import { crc32c } from '../../base/crc32c.js';
 import type { LogIndex, Term } from '../../base/ids.js';
 import type { Entry } from '../../raft/types.js';
-import { FLAG_RESET, getU53, putU53, type BatchContext } from './batch-codec.js';
+import { FLAG_ENDED, FLAG_RESET, getU53, putU53, type BatchContext } from './batch-codec.js';
+import { END_MARK_BYTES, putEndMark } from './end-mark.js';
 import { align8 } from './segment-layout.js';
 
 export const IDENTITY_MAGIC = 0x3149_4c4b; // 'KLI1'
 export const IDENTITY_HEADER = 64;
 const RUN_BYTES = 12;
 const ENTRY_BYTES = 8;
+/** An end mark was written behind what the identity stands in. */
+const FLAG_MARKED = 4;
 
 export interface BatchIdentity {
   /** Where the identity itself begins and ends. */
@@ -37,6 +40,10 @@ export interface BatchIdentity {
   readonly previousTerm: Term;
   readonly snapshotThrough: LogIndex;
   readonly reset: boolean;
+  /** An end mark was written behind the batch. */
+  readonly ended: boolean;
+  /** One was written behind the identity, or behind the batch that it left in front of. */
+  readonly marked: boolean;
   readonly terms: readonly Term[];
   readonly lengths: readonly number[];
   readonly checksums: readonly number[];
@@ -65,6 +72,12 @@ export class IdentityEncoder {
     return this.#bytes.subarray(0, this.#length);
   }
 
+  /** As `view`, with an end mark behind it: for `offset` of the segment. */
+  viewWithEndMark(seed: number, offset: number): Uint8Array {
+    putEndMark(this.#view, this.#length, seed, offset + this.#length);
+    return this.#bytes.subarray(0, this.#length + END_MARK_BYTES);
+  }
+
   clear(): void {
     this.#length = 0;
   }
@@ -75,7 +88,7 @@ export class IdentityEncoder {
     lengths: Uint32Array, checksums: Uint32Array,
   ): void {
     const start = this.#length;
-    this.#room(start + identityBound(to - from));
+    this.#room(start + identityBound(to - from) + END_MARK_BYTES);
     const view = this.#view;
     let at = start + IDENTITY_HEADER;
     let runs = 0;
@@ -100,7 +113,7 @@ export class IdentityEncoder {
     putU53(view, start + 32, context.previousIndex);
     putU53(view, start + 40, context.previousTerm);
     putU53(view, start + 48, context.snapshotThrough);
-    view.setUint32(start + 56, context.reset ? FLAG_RESET : 0, true);
+    view.setUint32(start + 56, FLAG_MARKED | (context.reset ? FLAG_RESET : 0) | (context.ended ? FLAG_ENDED : 0), true);
     view.setUint32(start + 60, runs, true);
     view.setUint32(start + 4, crc32c(this.#bytes, seed, start + 8, at), true);
     const end = align8(at);
@@ -170,6 +183,8 @@ function decodeOne(view: DataView, start: number, end: number): BatchIdentity {
     previousTerm: getU53(view, start + 40),
     snapshotThrough: getU53(view, start + 48),
     reset: (view.getUint32(start + 56, true) & FLAG_RESET) !== 0,
+    ended: (view.getUint32(start + 56, true) & FLAG_ENDED) !== 0,
+    marked: (view.getUint32(start + 56, true) & FLAG_MARKED) !== 0,
     terms,
     lengths,
     checksums,

@@ -16,6 +16,7 @@ import type { EntryTable } from './entry-table.js';
 import { identityBound, IdentityEncoder } from './identity-codec.js';
 import type { SegmentChain } from './segment-chain.js';
 import { writeLarge } from './large-batch.js';
+import { hasRoomForMark } from './end-mark.js';
 import { align8, areaAt, otherArea, STRIPED, type AreaIndex } from './segment-layout.js';
 
 /** A batch holds at most this much unless a single entry is larger. */
@@ -140,7 +141,7 @@ export class LogWriter {
   #context(previousIndex: LogIndex, previousTerm: Term, commit: LogIndex, reset: boolean): BatchContext {
     return {
       generation: this.#chain.active.generation, sequence: this.#sequence + 1, synced: this.#synced,
-      previousIndex, previousTerm, commit, snapshotThrough: this.#snapshotThrough, reset,
+      previousIndex, previousTerm, commit, snapshotThrough: this.#snapshotThrough, reset, ended: true,
     };
   }
 
@@ -167,14 +168,14 @@ export class LogWriter {
   }
 
   /**
-   * Into which area the batches of the next sync go: in a striped segment to where the identities
-   * that wait belong, and else to where there is more room.
+   * Into which area the batches of the next sync go: in a striped segment by turns, beginning with
+   * the first. R6 so there is one place at which the next may stand, and one that says whether
+   * there is one (see `log-end.ts`).
    */
   #aim(): void {
-    const { layout, cursors } = this.#chain.active;
-    if (layout.format !== STRIPED) this.#target = 0;
-    else if (this.hasPending) this.#target = this.#pendingArea;
-    else this.#target = layout.dataEnd - cursors[0] >= layout.identityEnd - cursors[1] ? 0 : 1;
+    const { layout, lastArea } = this.#chain.active;
+    this.#target = layout.format !== STRIPED || lastArea === undefined ? 0 : otherArea(lastArea);
+    assert(layout.format !== STRIPED || !this.hasPending || this.#target === this.#pendingArea, 'R6 identities leave in front of the next batch');
   }
 
   /** The batch and, before it, what of identities waits: in a striped segment in one piece. */
@@ -193,11 +194,14 @@ export class LogWriter {
       end = offset + (await writeLarge(this.#encoder, segment, offset, context, large));
     } else {
       const bytes = this.#encoder.encode(context, segment.seed, entries, from, to, this.#pending.view());
-      segment.file.writeSync(bytes, cursors[target]);
       end = cursors[target] + bytes.length;
+      const isMarked = hasRoomForMark(layout.areas[target], align8(end));
+      const written = isMarked ? this.#encoder.withEndMark(bytes.length, segment.seed, cursors[target]) : bytes;
+      segment.file.writeSync(written, cursors[target]);
       this.#pending.clear();
     }
     cursors[target] = align8(end);
+    segment.lastArea = target;
     assert(cursors[target] <= layout.areas[target].end, 'R6 batches keep to their area');
     this.#sequence = context.sequence;
     this.#fresh.add(context, segment.seed, offset, entries, from, to, this.#encoder.lengths, this.#encoder.checksums);
@@ -205,10 +209,12 @@ export class LogWriter {
   }
 
   #putIdentities(area: AreaIndex): void {
-    const { layout, cursors, file } = this.#chain.active;
-    assert(cursors[area] + this.#pending.length <= layout.areas[area].end, 'R6 identities keep to their area');
-    file.writeSync(this.#pending.view(), cursors[area]);
-    cursors[area] += this.#pending.length;
+    const { layout, cursors, file, seed } = this.#chain.active;
+    const end = cursors[area] + this.#pending.length;
+    assert(end <= layout.areas[area].end, 'R6 identities keep to their area');
+    const isMarked = hasRoomForMark(layout.areas[area], end);
+    file.writeSync(isMarked ? this.#pending.viewWithEndMark(seed, cursors[area]) : this.#pending.view(), cursors[area]);
+    cursors[area] = end;
     this.#pending.clear();
   }
 

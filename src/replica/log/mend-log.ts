@@ -23,8 +23,8 @@ import { LogError } from './errors.js';
 import { LogWriter, type WrittenTo } from './log-writer.js';
 import type { Resolution } from './resolve.js';
 import { scanSegment, type SegmentScan } from './scan.js';
-import { APART, encodeHeader, layoutOf, MAX_SEGMENT_BYTES, middleCopy, middleOf, segmentBytesFor, segmentName } from './segment-layout.js';
-import { Segment, zeroRange, type SegmentStore } from './segment-store.js';
+import { layoutOf, MAX_SEGMENT_BYTES, segmentBytesFor, segmentName } from './segment-layout.js';
+import { Segment, writeFrame, zeroRange, type SegmentStore } from './segment-store.js';
 
 /** Can be gone through again. */
 export interface MendedEntries {
@@ -78,7 +78,8 @@ export async function writeMended(
  * a gap, or the last with entries be the last of all.
  */
 async function emptySegment(disk: Disk, store: SegmentStore, scans: readonly SegmentScan[]): Promise<number> {
-  const unused = ({ batches, oddities }: SegmentScan): boolean => batches.length === 0 && oddities.length === 0;
+  const unused = ({ batches, oddities, ends }: SegmentScan): boolean =>
+    batches.length === 0 && oddities.length === 0 && ends.every((end) => end === 'absent');
   const [first, second] = scans.slice(-2);
   if (first && second && unused(first) && unused(second) && second.generation === first.generation + 1) return first.generation;
   const generation = (scans.at(-1)?.generation ?? 0) + 1;
@@ -91,10 +92,7 @@ async function newSegment(disk: Disk, path: string, generation: number, bytes: n
   const file: DiskFile = await disk.open(path, 'create');
   try {
     await zeroRange(file, 0, bytes);
-    const header = encodeHeader({ format: APART, generation, segmentBytes: bytes });
-    await file.write(header, 0);
-    await file.write(header, bytes - header.length);
-    await file.write(middleCopy(header), middleOf(layoutOf(bytes)));
+    await writeFrame(file, generation, layoutOf(bytes));
   } catch (error) {
     file.close();
     throw error;

@@ -8,7 +8,7 @@
  */
 
 import type { Keep } from '../../base/acquiring.js';
-import { assert } from '../../base/assert.js';
+import { assert, must } from '../../base/assert.js';
 import type { Disk, DiskFile } from '../../base/disk.js';
 import { DiskError, messageOf } from '../../base/errors.js';
 import type { EventSink } from '../../base/events.js';
@@ -17,7 +17,7 @@ import { LogError } from './errors.js';
 import { resolve, type Cut, type Evidence, type Fault, type Resolution } from './resolve.js';
 import { freeFrom, PAGE, scanSegment, type SegmentScan } from './scan.js';
 import { areaAt, encodeHeader, generationOf, HEADER_BYTES, middleCopy, middleOf, segmentName } from './segment-layout.js';
-import { Segment, zeroRange, type SegmentStore } from './segment-store.js';
+import { blankArea, Segment, zeroRange, type SegmentStore } from './segment-store.js';
 import { vouch } from './vouch.js';
 
 export interface LogContents {
@@ -132,8 +132,14 @@ async function repair(
   }
   await zeroCut([...segments, ...prepared], scans, cut);
   const active = segments.at(-1);
-  const scan = scans.find(({ generation }) => generation === active?.generation);
-  if (active !== undefined && scan !== undefined) [active.cursors[0], active.cursors[1]] = freeFrom(scan, kept);
+  for (const segment of [...(active === undefined ? [] : [active]), ...prepared]) {
+    const scan = must(scans.find(({ generation }) => generation === segment.generation), 'it was scanned');
+    const free = freeFrom(scan, kept);
+    if (segment === active) [active.cursors[0], active.cursors[1]] = free;
+    await blankEnds(segment, scan, free, cut);
+  }
+  const lastBatch = kept.at(-1);
+  if (active !== undefined && lastBatch?.generation === active.generation) active.lastArea = areaAt(active.layout, lastBatch.offset);
   assert(prepared.every((segment) => segment.generation > last), `R6 what comes next lies behind segment ${last}`);
   for (const segment of segments) {
     if (segment === active) await segment.file.sync();
@@ -200,7 +206,7 @@ async function restoreShape(file: DiskFile, scan: SegmentScan): Promise<void> {
   const { bytes } = scan.layout;
   if (scan.sizeGood && scan.headersGood) return;
   if (!scan.sizeGood) await file.truncate(bytes);
-  const header = encodeHeader({ format: scan.layout.format, generation: scan.generation, segmentBytes: bytes });
+  const header = encodeHeader({ format: scan.layout.format, generation: scan.generation, segmentBytes: bytes, marked: scan.marked });
   await file.write(header, 0);
   await file.write(header, bytes - HEADER_BYTES);
   await file.write(middleCopy(header), middleOf(scan.layout));
@@ -225,11 +231,21 @@ async function zeroCut(segments: readonly Segment[], scans: readonly SegmentScan
   for (const segment of segments) {
     const used = scans.some(({ generation, batches }) => generation === segment.generation && batches.length > 0);
     if (segment.generation <= cut.generation || !used) continue;
-    for (const { start, end } of segment.layout.areas) await zeroRange(segment.file, start, end);
+    for (const area of segment.layout.areas) await blankArea(segment, area, area.start);
     await segment.file.sync();
   }
   const segment = segments.find(({ generation }) => generation === cut.generation);
   if (segment === undefined) return;
-  const { areas } = segment.layout;
-  await zeroRange(segment.file, cut.offset, areas[areaAt(segment.layout, cut.offset)].end);
+  await blankArea(segment, segment.layout.areas[areaAt(segment.layout, cut.offset)], cut.offset);
+}
+
+/**
+ * Where the next write of each area begins an end mark stands, and behind it nothing that could be
+ * taken for a record later. Where `cut` began that is so already.
+ */
+async function blankEnds(segment: Segment, { ends }: SegmentScan, free: readonly [number, number], cut: Cut | undefined): Promise<void> {
+  for (const area of [0, 1] as const) {
+    const isCut = cut?.generation === segment.generation && cut.offset === free[area];
+    if (ends[area] !== 'absent' && !isCut) await blankArea(segment, segment.layout.areas[area], free[area]);
+  }
 }

@@ -2,7 +2,8 @@
  * The judgement over a scanned log: every entry is good, *faulty* or *torn*.
  *
  * R6 a batch is torn, and may be cut, only if nothing proves that its sync ever returned. Proof is:
- * an identity of it or of a later batch, or a later batch whose header says so (`synced`). Batches
+ * an identity of it or of a later batch, a later batch whose header says so (`synced`), or what
+ * stands where only something later can (`log-end.ts`). Batches
  * leave in order and one sync at a time, so proof of one is proof of all before it. Bad bytes with
  * proof are faulty, and so is what is missing altogether although a later sequence number is there.
  * The materialized index of the manifest is proof for indexes: what was applied was once here.
@@ -27,6 +28,7 @@
 import { assert } from '../../base/assert.js';
 import type { LogIndex, Term } from '../../base/ids.js';
 import { EntryTable } from './entry-table.js';
+import { findLogEnd } from './log-end.js';
 import { freeFrom, type BatchFact, type SegmentScan } from './scan.js';
 import { areaAt } from './segment-layout.js';
 
@@ -125,9 +127,12 @@ class Resolver {
     let highest = 0;
     for (const { sequence, synced } of all) highest = Math.max(highest, sequence, synced);
     for (const batch of batches) proven = Math.max(proven, batch.synced, batch.identified ? batch.sequence : 0);
+    const { provesLast, open } = findLogEnd(this.#scans, batches);
+    if (provesLast) proven = Math.max(proven, batches.at(-1)?.sequence ?? 0);
     this.#walk(batches, proven);
     this.#checkFiles();
     this.#checkEvidence();
+    if (open !== undefined) this.#fault(this.#table.lastIndex + 1, 0, open.generation, -1, 0, 'what was written behind the last one is damaged');
     this.#skipCovered();
     return {
       table: this.#table,

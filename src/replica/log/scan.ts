@@ -7,12 +7,13 @@
 import type { Disk } from '../../base/disk.js';
 import { DiskError } from '../../base/errors.js';
 import type { Term } from '../../base/ids.js';
+import { readAreaEnd, type AreaEnd } from './area-end.js';
 import { BATCH_HEADER, BATCH_MAGIC, decodeBatchHeader, decodeRecordHead, RECORD_HEADER, type BatchContext, type BatchHeader } from './batch-codec.js';
 import { findIdentities } from './find-identities.js';
 import type { BatchIdentity } from './identity-codec.js';
 import {
-  align8, APART, areaAt, decodeHeader, encodeHeader, generationSeed, HEADER_BYTES, HEADER_USED, layoutOf, MAX_SEGMENT_BYTES, middleOf,
-  STRIPED, type Area, type SegmentHeader, type SegmentLayout,
+  align8, APART, areaAt, decodeHeader, encodeHeader, generationSeed, HEADER_BYTES, HEADER_USED, layoutOf, MARKED_USED, MAX_SEGMENT_BYTES,
+  middleOf, STRIPED, type Area, type SegmentHeader, type SegmentLayout,
 } from './segment-layout.js';
 
 export interface RecordFact {
@@ -40,6 +41,12 @@ export interface SegmentScan {
   readonly batches: readonly BatchFact[];
   /** By area: the end of the last identity there; where the area begins if there is none. */
   readonly identityEnds: readonly [number, number];
+  /** By area: what stands behind all that is known of it. */
+  readonly ends: readonly [AreaEnd, AreaEnd];
+  /** By area: of the batch whose identity is the last thing there; 0: it is something else. */
+  readonly lastIdentity: readonly [number, number];
+  /** Both areas began with an end mark when the file was made. */
+  readonly marked: boolean;
   /** What is wrong with the file as a whole, for people. */
   readonly oddities: readonly string[];
   /** Offsets of the pages that could not be read; they count as zero. */
@@ -63,16 +70,49 @@ export async function scanSegment(disk: Disk, path: string, generation: number, 
   const layout = findLayout(bytes, generation, usualBytes);
   const headers = soundHeaders(bytes, generation, layout.bytes);
   const headersGood = headers.length === 2 && headers.every(({ format }) => format === layout.format);
-  const wrecked = (headers.length === 0 && !hasMiddle(bytes, generation, layout.bytes)) || size < layout.identityEnd;
+  const copies = middleHeaders(bytes, generation, layout.bytes);
+  const wrecked = headers.length + copies.length === 0 || size < layout.identityEnd;
   if (headers.length < 2) oddities.push('a header is damaged');
   if (size !== layout.bytes) {
     oddities.push(`the file has ${size} bytes instead of ${layout.bytes}`);
     bytes = sized(bytes, layout.bytes);
   }
-  const { batches, identityEnds } = readAreas(bytes, layout, generation);
+  const { batches, identities, identityEnds } = readAreas(bytes, layout, generation);
+  const marked = [...headers, ...copies].some((header) => header.marked === true);
+  const { ends, lastIdentity } = endsOfAreas(bytes, { generation, layout, batches, identities, marked, unreadable });
   // A change of an empty segment's format that a crash cut off is no damage.
   if (headers.length === 2 && !headersGood && batches.length > 0) oddities.push('its headers differ');
-  return { generation, layout, batches, identityEnds, oddities, unreadable, headersGood, sizeGood: size === layout.bytes, wrecked };
+  return {
+    generation, layout, batches, identityEnds, ends, lastIdentity, marked, oddities, unreadable, headersGood, wrecked,
+    sizeGood: size === layout.bytes,
+  };
+}
+
+interface ReadAreas {
+  readonly batches: readonly BatchFact[];
+  readonly identities: readonly BatchIdentity[];
+  readonly identityEnds: readonly [number, number];
+}
+
+function endsOfAreas(
+  bytes: Uint8Array,
+  { generation, layout, batches, identities, marked, unreadable }: Omit<ReadAreas, 'identityEnds'> & Pick<SegmentScan, 'generation' | 'layout' | 'marked' | 'unreadable'>,
+): Pick<SegmentScan, 'ends' | 'lastIdentity'> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const lasts = layout.areas.map(({ start }) => ({ end: start, marked, identityOf: 0 }));
+  const sees = (at: number, end: number, isMarked: boolean, identityOf: number): void => {
+    const area = areaAt(layout, at);
+    if (end > (lasts[area]?.end ?? 0)) lasts[area] = { end, marked: isMarked, identityOf };
+  };
+  for (const { at, end, marked: isMarked, sequence } of identities) sees(at, end, isMarked, sequence);
+  for (const batch of batches) sees(batch.offset, endOf(batch), batch.ended, 0);
+  const seed = generationSeed(generation);
+  const [first, second] = layout.areas.map((area, i): AreaEnd => {
+    const { end: offset, marked: isMarked } = lasts[i] as (typeof lasts)[number];
+    const isUnreadable = unreadable.some((page) => page <= offset && offset < page + PAGE);
+    return readAreaEnd(view, area, { generation, seed, offset, marked: isMarked, unreadable: isUnreadable });
+  });
+  return { ends: [first as AreaEnd, second as AreaEnd], lastIdentity: [lasts[0]?.identityOf ?? 0, lasts[1]?.identityOf ?? 0] };
 }
 
 /**
@@ -157,12 +197,16 @@ function soundHeaders(bytes: Uint8Array, generation: number, segmentBytes: numbe
   return headers.filter((header) => header?.generation === generation) as SegmentHeader[];
 }
 
-/** In whichever format the file was made: one that was changed may still have that of the other. */
-function hasMiddle(bytes: Uint8Array, generation: number, segmentBytes: number): boolean {
-  return [APART, STRIPED].some((format) => {
+/**
+ * In whichever format the file was made: one that was changed may still have that of the other.
+ * What stands there may be a client's, and is compared, not read.
+ */
+function middleHeaders(bytes: Uint8Array, generation: number, segmentBytes: number): SegmentHeader[] {
+  return [APART, STRIPED].flatMap((format) => {
+    const said = encodeHeader({ format, generation, segmentBytes, marked: true });
     const at = middleOf(layoutOf(segmentBytes, format));
-    const said = encodeHeader({ format, generation, segmentBytes }).subarray(0, HEADER_USED);
-    return said.every((byte, i) => bytes[at + i] === byte);
+    const isThere = (from: number, to: number): boolean => said.subarray(from, to).every((byte, i) => bytes[at + from + i] === byte);
+    return isThere(0, HEADER_USED) ? [{ format, generation, segmentBytes, marked: isThere(HEADER_USED, MARKED_USED) }] : [];
   });
 }
 
@@ -173,14 +217,14 @@ function sized(bytes: Uint8Array, size: number): Uint8Array {
   return whole;
 }
 
-function readAreas(bytes: Uint8Array, layout: SegmentLayout, generation: number): Pick<SegmentScan, 'batches' | 'identityEnds'> {
+function readAreas(bytes: Uint8Array, layout: SegmentLayout, generation: number): ReadAreas {
   const seed = generationSeed(generation);
   const identities = findIdentities(bytes, layout, seed, generation);
   const identityEnds: [number, number] = [layout.dataStart, layout.identityStart];
   for (const { at, end } of identities) identityEnds[areaAt(layout, at)] = end;
   const holdBatches = layout.format === STRIPED ? layout.areas : [layout.areas[0]];
   const batches = holdBatches.flatMap((area) => scanBatches(bytes, area, generation, seed, identities));
-  return { batches: batches.sort((a, b) => a.sequence - b.sequence), identityEnds };
+  return { batches: batches.sort((a, b) => a.sequence - b.sequence), identities, identityEnds };
 }
 
 function scanBatches(
@@ -233,9 +277,9 @@ function fromIdentity(
       && head.dataLength + RECORD_HEADER === length && view.getUint32(start, true) === checksum;
     return { offset: start, length, term, checksum, good };
   });
-  const { sequence, previousIndex, previousTerm, snapshotThrough, reset } = identity;
+  const { sequence, previousIndex, previousTerm, snapshotThrough, reset, ended } = identity;
   return {
-    generation, offset, sequence, previousIndex, previousTerm, snapshotThrough, reset, records,
+    generation, offset, sequence, previousIndex, previousTerm, snapshotThrough, reset, ended, records,
     synced: header?.synced ?? 0, commit: header?.commit ?? 0, identified: true,
   };
 }

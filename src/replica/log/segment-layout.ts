@@ -57,6 +57,9 @@ const HEADER_MAGIC = 0x474c534b; // 'KSLG'
 /** What a header says; the rest of it is zero. */
 export const HEADER_USED = 28;
 const SECTOR_BYTES = 512;
+/** Behind what is summed up, with a checksum of its own: older programs read past it. */
+const MARKED_MAGIC = 0x314d_4c4b; // 'KLM1'
+export const MARKED_USED = HEADER_USED + 8;
 
 export type SegmentFormat = 1 | 2;
 export const APART: SegmentFormat = 1;
@@ -151,13 +154,18 @@ export interface SegmentHeader {
   readonly format: SegmentFormat;
   readonly generation: number;
   readonly segmentBytes: number;
+  /** Both areas began with an end mark when it was made: see `end-mark.ts`. */
+  readonly marked?: boolean;
 }
 
 /** One page. Written at both ends of the file; its first sector also in the middle. */
 export function encodeHeader(header: SegmentHeader): Uint8Array {
   const out = new ByteWriter(HEADER_BYTES).u32(HEADER_MAGIC).u32(0).u32(header.format).u53(header.generation).u53(header.segmentBytes);
   out.patchU32(4, crc32c(out.view(), 0, 8, HEADER_USED));
-  return out.zeros(HEADER_BYTES - HEADER_USED).finish();
+  if (header.marked === true) {
+    out.u32(MARKED_MAGIC).u32(crc32c(new ByteWriter(4).u32(MARKED_MAGIC).view(), generationSeed(header.generation)));
+  }
+  return out.zeros(HEADER_BYTES - out.view().length).finish();
 }
 
 export function middleCopy(header: Uint8Array): Uint8Array {
@@ -176,7 +184,14 @@ export function decodeHeader(bytes: Uint8Array, at: number): SegmentHeader | und
   if (version !== APART && version !== STRIPED) {
     throw new CodecError(`log segment of format ${version} is not supported: a newer program wrote it, start this member with that one`, { version });
   }
-  return { format: version, generation: input.u53(), segmentBytes: input.u53() };
+  const [generation, segmentBytes] = [input.u53(), input.u53()];
+  return { format: version, generation, segmentBytes, marked: isMarked(bytes, at + HEADER_USED, generation) };
+}
+
+function isMarked(bytes: Uint8Array, at: number, generation: number): boolean {
+  if (bytes.length < at + MARKED_USED - HEADER_USED) return false;
+  const input = new ByteReader(bytes.subarray(at, at + MARKED_USED - HEADER_USED), 'log segment header');
+  return input.u32() === MARKED_MAGIC && input.u32() === crc32c(bytes, generationSeed(generation), at, at + 4);
 }
 
 export function segmentName(dir: string, generation: number): string {

@@ -11,8 +11,10 @@ import { assert } from '../../base/assert.js';
 import { MiB } from '../../base/bytes.js';
 import type { Disk, DiskFile } from '../../base/disk.js';
 import { codeOf } from '../../base/errors.js';
+import { encodeEndMark, hasRoomForMark } from './end-mark.js';
 import {
-  APART, encodeHeader, generationSeed, layoutOf, middleCopy, middleOf, segmentBytesFor, segmentName, type SegmentFormat, type SegmentLayout,
+  APART, encodeHeader, generationSeed, layoutOf, middleCopy, middleOf, segmentBytesFor, segmentName, type Area, type AreaIndex,
+  type SegmentFormat, type SegmentLayout,
 } from './segment-layout.js';
 
 /** Files kept for another life; what is beyond is deleted. */
@@ -26,6 +28,8 @@ export class Segment {
   readonly file: DiskFile;
   /** By area: where the next record goes. They only grow. */
   readonly cursors: [number, number];
+  /** Where its last batch is. */
+  lastArea: AreaIndex | undefined;
   /** Whether one of its batches is known to be durable. */
   durable = false;
   /**
@@ -98,7 +102,8 @@ export class SegmentStore {
     const { generation, file } = empty;
     assert(empty.empty, `R6 segment ${generation} is empty`);
     const layout = layoutOf(empty.layout.bytes, format);
-    const header = encodeHeader({ format, generation, segmentBytes: layout.bytes });
+    const header = encodeHeader({ format, generation, segmentBytes: layout.bytes, marked: true });
+    await markAreas(file, generation, layout);
     await file.write(header, layout.bytes - header.length);
     await file.sync();
     await file.write(header, 0);
@@ -179,19 +184,38 @@ export class SegmentStore {
   }
 
   async #fill(path: string, fresh: boolean, generation: number, layout: SegmentLayout): Promise<void> {
-    const { format, bytes } = layout;
+    const { bytes } = layout;
     const file = await this.#disk.open(path, fresh ? 'create' : 'write');
     try {
       if (fresh) await zeroRange(file, 0, bytes);
-      const header = encodeHeader({ format, generation, segmentBytes: bytes });
-      await file.write(header, 0);
-      await file.write(header, bytes - header.length);
-      await file.write(middleCopy(header), middleOf(layout));
+      await writeFrame(file, generation, layout);
       await file.sync();
     } finally {
       file.close();
     }
   }
+}
+
+/** The headers, and an end mark where each area begins. */
+export async function writeFrame(file: DiskFile, generation: number, layout: SegmentLayout): Promise<void> {
+  await markAreas(file, generation, layout);
+  const header = encodeHeader({ format: layout.format, generation, segmentBytes: layout.bytes, marked: true });
+  await file.write(header, 0);
+  await file.write(header, layout.bytes - header.length);
+  await file.write(middleCopy(header), middleOf(layout));
+}
+
+async function markAreas(file: DiskFile, generation: number, { areas }: SegmentLayout): Promise<void> {
+  for (const { start } of areas) await file.write(encodeEndMark(generationSeed(generation), start), start);
+}
+
+/** Zeros from `start` to the end of the area, behind an end mark: in one write what fits in one. */
+export async function blankArea({ file, seed }: Segment, { end }: Area, start: number): Promise<void> {
+  if (!hasRoomForMark({ start, end }, start)) return zeroRange(file, start, end);
+  const first = new Uint8Array(Math.min(ZEROS_AT_ONCE, end - start));
+  first.set(encodeEndMark(seed, start));
+  await file.write(first, start);
+  await zeroRange(file, start + first.length, end);
 }
 
 /** Writes zeros into [start, end): allocates blocks, and makes what was there unreadable. */

@@ -7,6 +7,7 @@
  */
 
 import { assert } from '../../base/assert.js';
+import { hasRoomForMark } from './end-mark.js';
 import { identityBound, IdentityEncoder } from './identity-codec.js';
 import { endOf, type BatchFact } from './scan.js';
 import { areaAt, otherArea, type AreaIndex } from './segment-layout.js';
@@ -22,8 +23,12 @@ export async function vouch(active: Segment, kept: readonly BatchFact[]): Promis
     if (active.cursors[target] + waiting[target].length + identityBound(batch.records.length) > active.layout.areas[target].end) break;
     addTo(waiting[target], active, batch);
   }
-  for (const target of [0, 1] as const) write(active, target, waiting[target]);
-  if (waiting.some(({ length }) => length > 0)) await active.file.sync();
+  // One after the other: of two areas at most one may look torn.
+  for (const target of [0, 1] as const) {
+    if (waiting[target].length === 0) continue;
+    write(active, target, waiting[target]);
+    await active.file.sync();
+  }
 }
 
 function addTo(encoder: IdentityEncoder, { seed, layout, cursors }: Segment, batch: BatchFact): void {
@@ -34,8 +39,9 @@ function addTo(encoder: IdentityEncoder, { seed, layout, cursors }: Segment, bat
   encoder.add(batch, seed, offset, records, 0, records.length, lengths, checksums);
 }
 
-function write({ file, cursors }: Segment, target: AreaIndex, encoder: IdentityEncoder): void {
-  if (encoder.length === 0) return;
-  file.writeSync(encoder.view(), cursors[target]);
-  cursors[target] += encoder.length;
+function write({ file, cursors, layout, seed }: Segment, target: AreaIndex, encoder: IdentityEncoder): void {
+  const end = cursors[target] + encoder.length;
+  const isMarked = hasRoomForMark(layout.areas[target], end);
+  file.writeSync(isMarked ? encoder.viewWithEndMark(seed, cursors[target]) : encoder.view(), cursors[target]);
+  cursors[target] = end;
 }

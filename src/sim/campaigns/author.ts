@@ -14,7 +14,7 @@ import { readCopies } from '../faults/manifest-places.js';
 import type { RunSettings } from '../model/settings.js';
 import type { Stream } from '../world/random.js';
 import type { Pump } from '../world/world.js';
-import { entriesOf, filesOf, type Past } from './past.js';
+import { filesOf, logOf, type Past } from './past.js';
 import { SECOND_US, Trial } from './trial.js';
 
 const format = { ...DEFAULT_TREE_SETTINGS.format, blockBytes: KiB, tableBytes: 32 * KiB };
@@ -130,11 +130,11 @@ export class Author {
     const members = await Promise.all(trial.nodes.map(async ({ id, disk }) => {
       const image = disk.image();
       const files = filesOf(image);
-      const entries = await entriesOf(files, settings.logSegmentBytes);
+      const { entries, ends } = await logOf(files, settings.logSegmentBytes);
       const copies = readCopies(disk);
       const numbers = [...new Set(copies.map(({ frame }) => frame.record))];
       const records = numbers.map((number) => copies.filter(({ frame }) => frame.record === number));
-      return { image, files, entries, durable: trial.durable.get(id) ?? Version.empty(), records };
+      return { image, files, entries, ends, durable: trial.durable.get(id) ?? Version.empty(), records };
     }));
     return { settings, members, acked: this.#acked, unknown: this.#unknown, commit: this.#commit };
   }

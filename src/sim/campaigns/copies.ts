@@ -95,11 +95,13 @@ export class Copies {
   }
 
   /**
-   * What was the last entry of its log is there, or what says which one it was; and of the segments
-   * behind it enough is left to see that they hold nothing.
+   * What was the last entry of its log is there, or what says which one it was; what says that
+   * nothing follows is as it was; and of the segments behind it enough is left to see that they are
+   * all.
    */
   #knowsItsEnd(member: number): boolean {
-    const { entries, files } = this.#member(member);
+    const { entries, ends, files } = this.#member(member);
+    if (!ends.every((end) => this.#isIntact(member, end))) return false;
     const last = entries.at(-1);
     for (const [path, { length }] of files) {
       if (!path.startsWith('log/') || (last !== undefined && path < last.path)) continue;

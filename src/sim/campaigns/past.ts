@@ -10,8 +10,9 @@ import type { LogIndex, Term } from '../../base/ids.js';
 import { resolve } from '../../replica/log/resolve.js';
 import { BATCH_HEADER } from '../../replica/log/batch-codec.js';
 import { findIdentities } from '../../replica/log/find-identities.js';
-import { scanSegment, type SegmentScan } from '../../replica/log/scan.js';
-import { generationOf, generationSeed, segmentName } from '../../replica/log/segment-layout.js';
+import { END_MARK_BYTES, LEAST_BYTES } from '../../replica/log/end-mark.js';
+import { freeFrom, scanSegment, type SegmentScan } from '../../replica/log/scan.js';
+import { areaAt, generationOf, generationSeed, otherArea, segmentName, STRIPED } from '../../replica/log/segment-layout.js';
 import type { Version } from '../../storage/version/version.js';
 import type { DiskImage } from '../disk/sim-disk.js';
 import type { RunSettings } from '../model/settings.js';
@@ -37,6 +38,8 @@ export interface PastMember {
   readonly files: ReadonlyMap<string, Uint8Array>;
   /** In the log, ascending. */
   readonly entries: readonly EntryCopy[];
+  /** What says, byte by byte, that nothing follows in its log. */
+  readonly ends: readonly Stretch[];
   /** What its manifest holds. */
   readonly durable: Version;
   /** The copies of each record of the manifest. */
@@ -61,7 +64,7 @@ export function filesOf({ names, contents }: DiskImage): Map<string, Uint8Array>
 }
 
 /** As they lie in a log that nothing has happened to. */
-export async function entriesOf(files: ReadonlyMap<string, Uint8Array>, segmentBytes: number): Promise<EntryCopy[]> {
+export async function logOf(files: ReadonlyMap<string, Uint8Array>, segmentBytes: number): Promise<Pick<PastMember, 'entries' | 'ends'>> {
   const disk = new MemoryDisk();
   await disk.mkdir('log');
   const generations: number[] = [];
@@ -77,7 +80,7 @@ export async function entriesOf(files: ReadonlyMap<string, Uint8Array>, segmentB
   const scans = await Promise.all(generations.map((generation) => scanSegment(disk, segmentName('log', generation), generation, segmentBytes)));
   const { table } = resolve(scans, { knownCommit: 0, flushedIndex: 0 });
   const proofs = proofsOf(files, scans);
-  return Array.from({ length: table.lastIndex - table.baseIndex }, (_, i) => {
+  const entries = Array.from({ length: table.lastIndex - table.baseIndex }, (_, i) => {
     const index = table.baseIndex + 1 + i;
     const { generation, offset, length } = table.place(index);
     const path = segmentName('log', generation);
@@ -85,6 +88,27 @@ export async function entriesOf(files: ReadonlyMap<string, Uint8Array>, segmentB
     const both = identity === undefined ? [header] : [header, identity];
     return { index, term: table.term(index), path, offset, length, proofs: both, identity };
   });
+  return { entries, ends: endsOf(scans) };
+}
+
+/**
+ * The end marks where the next batch would stand: in the last segment that holds one, and in the
+ * one that follows it.
+ */
+function endsOf(scans: readonly SegmentScan[]): Stretch[] {
+  const at = scans.findLastIndex(({ batches }) => batches.length > 0);
+  const ends: Stretch[] = [];
+  const scan = scans[at];
+  const last = scan?.batches.at(-1);
+  if (scan !== undefined && last !== undefined) {
+    const { layout, generation, batches } = scan;
+    const area = layout.format === STRIPED ? otherArea(areaAt(layout, last.offset)) : 0;
+    const offset = freeFrom(scan, batches)[area];
+    if (offset + LEAST_BYTES <= layout.areas[area].end) ends.push({ path: segmentName('log', generation), offset, length: END_MARK_BYTES });
+  }
+  const next = scans[at + 1];
+  if (next !== undefined) ends.push({ path: segmentName('log', next.generation), offset: next.layout.dataStart, length: END_MARK_BYTES });
+  return ends;
 }
 
 interface Proofs {

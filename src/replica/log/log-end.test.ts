@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { FaultDisk } from '../../base/disk/testing/fault-disk.js';
+import { MemoryDisk } from '../../base/disk/memory-disk.js';
+import { must } from '../../base/assert.js';
+import { seededRandom } from '../../base/testing/seeded-random.js';
+import type { Disk } from '../../base/disk.js';
+import type { Random } from '../../base/env.js';
+import { findIdentities } from './find-identities.js';
+import { resolve, type Resolution } from './resolve.js';
+import { endOf, scanSegment, type SegmentScan } from './scan.js';
+import { generationOf, generationSeed, segmentName } from './segment-layout.js';
+import { openLog, settled, SMALL_SEGMENT, someEntries, VERSIONS } from './testing/log-fixture.js';
+
+const PAGE = 4096;
+
+interface Written {
+  readonly memory: MemoryDisk;
+  readonly last: number;
+}
+
+/** Segments that were recycled, and one that has just been begun, or has not. */
+async function written(version: number, random: Random, idle: boolean): Promise<Written> {
+  const memory = new MemoryDisk();
+  const { log } = await openLog(memory, { version });
+  const count = 1 + random.below(random.below(2) === 0 ? 12 : 400);
+  for (let i = 0; i < count; i++) {
+    await log.append(someEntries(log.lastIndex() + 1, 1 + random.below(2), 1, 8 + random.below(300)), log.lastIndex());
+    if (random.below(8) === 0) await log.flushIdentities();
+    if (i % 50 !== 49) continue;
+    await log.truncateBefore(log.lastIndex() - 20, 1);
+    await settled();
+  }
+  if (idle) await log.close();
+  else await settled();
+  return { memory, last: log.lastIndex() };
+}
+
+async function scansOf(disk: Disk): Promise<SegmentScan[]> {
+  const generations = (await disk.list('log')).map(generationOf).filter((generation) => generation !== undefined).sort((a, b) => a - b);
+  const scans: SegmentScan[] = [];
+  for (const generation of generations) scans.push(await scanSegment(disk, segmentName('log', generation), generation, SMALL_SEGMENT));
+  return scans;
+}
+
+async function judged(disk: Disk): Promise<Resolution> {
+  return resolve(await scansOf(disk), { knownCommit: 0, flushedIndex: 0 });
+}
+
+/** The pages that hold anything of the last batch and of its identity. */
+async function pagesOfLast(disk: Disk): Promise<{ path: string; pages: ReadonlySet<number> }> {
+  const scan = must((await scansOf(disk)).findLast(({ batches }) => batches.length > 0), 'there is a batch');
+  const path = segmentName('log', scan.generation);
+  const batch = must(scan.batches.at(-1), 'it is the last');
+  const { bytes } = await disk.readDirect(path, 0, SMALL_SEGMENT);
+  const identities = findIdentities(bytes, scan.layout, generationSeed(scan.generation), scan.generation);
+  const identity = identities.find(({ sequence }) => sequence === batch.sequence);
+  // The write began with them.
+  const before = identities.find(({ end }) => end === batch.offset);
+  const pages = new Set<number>();
+  const note = (from: number, to: number): void => {
+    for (let page = from - (from % PAGE); page < to; page += PAGE) pages.add(page);
+  };
+  note(before?.at ?? batch.offset, endOf(batch));
+  if (identity !== undefined) note(identity.at, identity.end);
+  return { path, pages };
+}
+
+const FILLS = ['zeros', 'junk', 'unreadable'] as const;
+
+async function spoil(disk: FaultDisk, path: string, page: number, fill: (typeof FILLS)[number], random: Random): Promise<void> {
+  if (fill === 'unreadable') return void disk.inject({ kind: 'read-error', path, from: page, to: page + PAGE, times: Infinity });
+  const file = await disk.open(path, 'write');
+  const bytes = new Uint8Array(PAGE);
+  if (fill === 'junk') bytes.forEach((_, i) => (bytes[i] = random.below(256)));
+  file.writeSync(bytes, page);
+  file.close();
+}
+
+for (const version of VERSIONS) {
+  describe(`the end of a log, in a cluster of version ${version}`, () => {
+    it('R6 of which the last batch and its identity are gone with their pages is not known: nobody says that nothing was there', async function () {
+      this.timeout(60_000);
+      let open = 0;
+      for (let seed = 1; seed <= 90; seed++) {
+        const random = seededRandom(seed);
+        const { memory, last } = await written(version, random, seed % 3 > 0);
+        assert.equal((await judged(memory)).table.lastIndex, last);
+        const fill = must(FILLS[seed % FILLS.length], 'one of three');
+        const disk = new FaultDisk(memory);
+        const { path, pages } = await pagesOfLast(memory);
+        for (const page of pages) await spoil(disk, path, page, fill, random);
+        const { table, endsOpen, faults } = await judged(disk);
+        assert.ok(endsOpen || (table.lastIndex === last && faults.length > 0), `seed ${seed}, ${fill}: ends with ${table.lastIndex} of ${last}`);
+        if (endsOpen) open++;
+      }
+      assert.ok(open > 40, `${open}`);
+    });
+
+    it('R6 is known where pages are sound behind the last batch, whatever is damaged before', async function () {
+      this.timeout(60_000);
+      for (let seed = 1; seed <= 60; seed++) {
+        const random = seededRandom(1000 + seed);
+        const { memory, last } = await written(version, random, true);
+        const { path, pages } = await pagesOfLast(memory);
+        const disk = new FaultDisk(memory);
+        const fill = must(FILLS[seed % FILLS.length], 'one of three');
+        const used = (await scansOf(memory)).find(({ generation }) => segmentName('log', generation) === path);
+        const ends = new Set(must(used, 'it is there').batches.map(({ offset }) => offset - (offset % PAGE)));
+        for (const page of ends) if (!pages.has(page) && !pages.has(page + PAGE)) await spoil(disk, path, page, fill, random);
+        const { table, endsOpen } = await judged(disk);
+        assert.deepEqual([table.lastIndex, endsOpen], [last, false], `seed ${seed}, ${fill}`);
+      }
+    });
+  });
+}
