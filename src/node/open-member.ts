@@ -9,11 +9,14 @@ import type { Env } from '../base/env.js';
 import { Healing, type HealingOptions } from '../healing/healing.js';
 import { Replica } from '../replica/replica.js';
 import type { ReplicaOptions } from '../replica/start/options.js';
+import { AutoCompaction, type AutoCompactionOptions } from './auto-compaction.js';
 import { NodeStore } from './node-store.js';
 
 export interface MemberOptions extends Omit<ReplicaOptions, 'env' | 'healing'> {
   /** Defaults: see {@link HealingOptions}. */
   readonly healing?: HealingOptions;
+  /** Default: history stays until a client compacts it. */
+  readonly autoCompaction?: AutoCompactionOptions | undefined;
 }
 
 export interface Member {
@@ -29,5 +32,10 @@ export interface Member {
 export async function openMember(env: Env, options: MemberOptions): Promise<Member> {
   const healing = new Healing(env, options.healing);
   const replica = await Replica.open({ ...options, env, healing });
-  return { replica, healing, store: new NodeStore(replica, healing) };
+  const store = new NodeStore(replica, healing);
+  if (options.autoCompaction !== undefined) {
+    const { life, leadership, state } = replica;
+    void new AutoCompaction({ env, life, leadership, state, store }, options.autoCompaction);
+  }
+  return { replica, healing, store };
 }

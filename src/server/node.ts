@@ -89,6 +89,7 @@ function openOnce(config: NodeConfig, hooks: NodeHooks, disk: NodeDisk): Promise
       cacheBytes: config.cacheBytes,
       transferBytesPerSecond: config.transferBytesPerSecond,
       quotaBytes: config.quotaBytes,
+      autoCompaction: config.autoCompaction,
       onFatal: hooks.onFatal,
     });
     keep({ close: () => member.replica.stop() });

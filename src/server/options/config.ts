@@ -10,9 +10,11 @@ import { must } from '../../base/assert.js';
 import { KiB, MiB } from '../../base/bytes.js';
 import { messageOf } from '../../base/errors.js';
 import type { NodeId } from '../../base/ids.js';
+import type { AutoCompactionOptions } from '../../node/auto-compaction.js';
 import { parseScheme, type EccScheme } from '../../ecc/scheme.js';
 import type { MemberConfig } from '../../replica/base/member-config.js';
 import { DEFAULT_TREE_SETTINGS, type TreeSettings } from '../../storage/base/settings.js';
+import { autoCompactionOf } from './auto-compaction.js';
 import { deriveLimits, limitNotices, MAX_BLOCK_BYTES, type LimitedOptions, type Limits } from './limits.js';
 import type { ParsedOptions, Resolved } from './parse.js';
 import { UsageError, type OptionValue } from './spec.js';
@@ -46,6 +48,8 @@ export interface NodeConfig {
   readonly transferBytesPerSecond: number;
   /** 0: none. */
   readonly quotaBytes: number;
+  /** Undefined: history stays until a client compacts it. */
+  readonly autoCompaction: AutoCompactionOptions | undefined;
   readonly settings: TreeSettings;
   readonly logLevel: string;
   readonly logOutputs: readonly string[];
@@ -273,6 +277,7 @@ export function buildConfig(parsed: ParsedOptions): NodeConfig {
     cacheBytes: limited.cacheBytes,
     transferBytesPerSecond: values.number('transfer-bytes-per-second', 4 * MiB),
     quotaBytes: values.number('quota-backend-bytes', 0),
+    autoCompaction: autoCompactionOf(values.text('auto-compaction-mode'), values.text('auto-compaction-retention')),
     logLevel: values.value('debug') === true ? 'debug' : values.text('log-level'),
     logOutputs: values.value('log-outputs') as readonly string[],
   };

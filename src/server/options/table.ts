@@ -67,9 +67,8 @@ const clustering = group('Clustering', [
   ['discovery-srv-name', 'text', '', NO_DISCOVERY, 'Suffix of the DNS service name.'],
   ['strict-reconfig-check', 'bool', true, here, 'Refuse changes that would cost the quorum.'],
   ['pre-vote', 'bool', true, moot('pre-vote is always on'), 'Ask before campaigning.'],
-  ['auto-compaction-retention', 'text', '0', refused('automatic compaction is not served yet; use `kintsugi ctl compaction`'),
-    'History to keep.'],
-  ['auto-compaction-mode', 'choice', 'periodic', moot('automatic compaction is not served yet'), 'How to read the retention.',
+  ['auto-compaction-retention', 'text', '0', here, 'History to keep: hours or a time (30m), or a number of revisions. 0: all.'],
+  ['auto-compaction-mode', 'choice', 'periodic', here, 'How to read the retention.',
     { choices: ['periodic', 'revision'] }],
   ['enable-v2', 'bool', false, NO_V2, 'Serve the v2 API.'],
 ]);
