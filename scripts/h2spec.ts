@@ -17,6 +17,7 @@ import type { Http2Stream } from '../src/http2/stream.js';
 import { nodeClock } from '../src/server/env/node-env.js';
 import { ClientPort } from '../src/server/transport/client-port.js';
 import { listenAddress } from '../src/server/transport/listen-address.js';
+import { openTls } from '../src/server/tls/testing/open-tls.js';
 import { TEST_CERTIFICATE, TEST_KEY } from '../src/server/transport/testing/test-certificate.js';
 
 const HELP = `usage: npm run h2spec
@@ -89,7 +90,7 @@ async function main(): Promise<number> {
   try {
     const anywhere = listenAddress('http://127.0.0.1:0');
     const plain = await clients.listen(anywhere);
-    const tls = await clients.listen(anywhere, { cert: TEST_CERTIFICATE, key: TEST_KEY });
+    const tls = await clients.listen(anywhere, await openTls({ cert: TEST_CERTIFICATE, key: TEST_KEY }));
     for (const [what, port, secure] of [['plain', plain, []], ['TLS', tls, ['-t', '-k']]] as const) {
       for (const strict of [[], ['-S']] as const) {
         const { code, out } = await run(tool, ['-h', '127.0.0.1', '-p', String(port), '-o', '2', ...secure, ...strict]);

@@ -42,6 +42,8 @@ export type KintsugiEvent =
   | { readonly type: 'disk-failed'; readonly what: string; readonly why: string }
   /** The disk has no room for what was to be written, or has room again. */
   | { readonly type: 'disk-room'; readonly short: boolean; readonly why: string }
+  /** Certificates, keys, authorities or revocation lists have changed, and are in use. */
+  | { readonly type: 'tls-reloaded'; readonly certFile: string; readonly revoked: number }
   | { readonly type: 'warning'; readonly message: string; readonly data: Readonly<Record<string, unknown>> };
 
 export interface EventSink {

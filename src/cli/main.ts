@@ -50,6 +50,8 @@ async function main(args: readonly string[]): Promise<number> {
   return (await command.load())(rest);
 }
 
+// For its developers: gRPC names hosts that are addresses to TLS, which Node then leaves out.
+process.noDeprecation = true;
 main(process.argv.slice(2)).then(
   (code) => {
     process.exitCode = code;

@@ -35,7 +35,6 @@ export abstract class Call extends Expiring implements ServerCall {
   protected concluded = false;
   /** Something will come back to this call: its handler, or the inflating of its request. */
   protected running = false;
-  readonly clientCommonName: string | undefined = undefined;
   caller: object | undefined = undefined;
   deadline: number | undefined = undefined;
   /** Why nobody waits any more. */
@@ -55,6 +54,10 @@ export abstract class Call extends Expiring implements ServerCall {
 
   get cancelled(): boolean {
     return this.cancelCause !== undefined;
+  }
+
+  get clientCommonName(): string | undefined {
+    return this.stream?.peerName;
   }
 
   metadata(name: string): string | undefined {

@@ -38,6 +38,8 @@ export interface ServerConnectionParts {
   readonly clock: Clock;
   /** Shared by all connections of a server. */
   readonly pool: Http2Pool;
+  /** Common name of the certificate that the peer has proven to hold, if it has. */
+  readonly peerName?: string | undefined;
 }
 
 /** What a connection holds; all zero once it is closed and its streams are released. */
@@ -98,7 +100,7 @@ export class ServerConnection implements Carried, ConnectionControl, OutletOwner
     const state = { budget: this.#budget, handshake: this.#handshake, drain: this.#drain };
     const shared = { connection: this, handler, limits, windows, encoder, ...out, ...state };
     const streams = (this.#streams = new Streams({ ...shared, pool: pool.streams }));
-    const responder = (this.#responder = new Responder({ ...shared, streams }));
+    const responder = (this.#responder = new Responder({ ...shared, streams, peerName: parts.peerName }));
     const requests = (this.#requests = new RequestReader({ ...shared, streams, responder }));
     const inbound = new Inbound({ ...shared, streams, responder, requests });
     this.#reader = new FrameReader(inbound, pool.frames);

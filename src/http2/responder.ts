@@ -35,9 +35,11 @@ export interface ResponderParts {
   readonly output: Output;
   readonly outlet: Outlet;
   readonly budget: FloodBudget;
+  readonly peerName: string | undefined;
 }
 
 export class Responder implements StreamOwner {
+  readonly peerName: string | undefined;
   readonly #handler: RequestHandler;
   readonly #streams: Streams;
   readonly #windows: SendWindows;
@@ -50,6 +52,7 @@ export class Responder implements StreamOwner {
   #pumping = false;
 
   constructor(parts: ResponderParts) {
+    this.peerName = parts.peerName;
     this.#handler = parts.handler;
     this.#streams = parts.streams;
     this.#windows = parts.windows;

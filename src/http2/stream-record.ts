@@ -18,6 +18,8 @@ export type ResponsePhase = 'none' | 'begun' | 'ended';
 export interface StreamOwner {
   /** Bytes of whole responses that wait to be sent. */
   readonly unsentBytes: number;
+  /** See {@link Http2Stream.peerName}. */
+  readonly peerName: string | undefined;
   respond(stream: StreamRecord, headers: HeaderList, prefix: Uint8Array, body: Uint8Array, trailers: HeaderList): void;
   respondOnly(stream: StreamRecord, headers: HeaderList): void;
   headers(stream: StreamRecord, list: HeaderList): void;
@@ -74,6 +76,10 @@ export class StreamRecord implements Http2Stream {
 
   get unsentBytes(): number {
     return this.payload.bytes;
+  }
+
+  get peerName(): string | undefined {
+    return this.owner?.peerName;
   }
 
   get unsentOfConnection(): number {

@@ -15,6 +15,8 @@ export interface Http2Stream {
   readonly unsentBytes: number;
   /** The same of whole responses, over all streams of its connection. */
   readonly unsentOfConnection: number;
+  /** Common name of the certificate that the peer has proven to hold; undefined: none. */
+  readonly peerName: string | undefined;
   /** Nothing can be sent any more. */
   readonly over: boolean;
 

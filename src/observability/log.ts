@@ -67,6 +67,7 @@ const EVENT_LEVELS: Readonly<Record<KintsugiEvent['type'], Level | undefined>> =
   'readmission': 'info',
   'disk-failed': 'error',
   'disk-room': 'warn',
+  'tls-reloaded': 'info',
   'warning': 'warn',
 };
 

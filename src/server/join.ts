@@ -5,7 +5,7 @@
  * (`replica/state/joined.ts`).
  */
 
-import { Client, credentials } from '@grpc/grpc-js';
+import { Client } from '@grpc/grpc-js';
 import { EMPTY } from '../base/bytes.js';
 import type { Disk } from '../base/disk.js';
 import { messageOf } from '../base/errors.js';
@@ -16,7 +16,8 @@ import { decodeDescription, type ClusterDescription } from '../replica/state/des
 import { identityOnDisk, JoinError, joinedIdentity, readJoined, writeJoined, type Identity, type Joined } from '../replica/state/joined.js';
 import { decodeReply, DESCRIBE_PATH } from './peer/peer-codec.js';
 import type { NodeConfig } from './options/config.js';
-import { hostPort } from './peer-network.js';
+import { hostPort, isSecure } from './peer/peer-url.js';
+import { credentialsOf, type ClientTls } from './tls/client-tls.js';
 
 const ASK_MS = 1_000;
 const PAUSE_MS = 250;
@@ -26,14 +27,14 @@ const PATIENCE_ELECTIONS = 30;
 const KNOWN_ELECTIONS = 5;
 
 /** Rejects with JoinError, RecoverError, ReplicaError TAKEOVER_UNFINISHED and DiskError. */
-export async function identityOf(config: NodeConfig, disk: Disk): Promise<Identity> {
+export async function identityOf(config: NodeConfig, disk: Disk, tls?: ClientTls): Promise<Identity> {
   const flags: Identity = { self: config.memberId, clusterId: config.clusterId, members: config.members, joins: [] };
   await refuseUnfinishedTakeover(disk);
   const intent = await readIntent(disk);
-  if (intent?.stage === 'asks') return askingIdentity(config, disk, flags, intent);
+  if (intent?.stage === 'asks') return askingIdentity(config, disk, flags, intent, tls);
   const known = await identityOnDisk(disk, flags);
   if (known !== flags || disk.sizeOf('hardstate') !== undefined) return known;
-  const joined = config.existing ? await ask(config) : await followed(config);
+  const joined = config.existing ? await ask(config, tls) : await followed(config, tls);
   if (joined === undefined) return flags;
   await writeJoined(disk, joined);
   return joinedIdentity(joined, config.name);
@@ -43,10 +44,10 @@ export async function identityOf(config: NodeConfig, disk: Disk): Promise<Identi
  * With an empty directory: who the member is now that its flags describe, if it was re-admitted
  * since they were written. Undefined: it was not, as far as anybody says.
  */
-async function followed(config: NodeConfig): Promise<Joined | undefined> {
+async function followed(config: NodeConfig, tls: ClientTls | undefined): Promise<Joined | undefined> {
   const own = config.members.find(({ id }) => id === config.memberId)?.peerUrls ?? [];
   const others = config.members.filter(({ id }) => id !== config.memberId).flatMap(({ peerUrls }) => peerUrls);
-  for (const answer of await Promise.all(others.map((url) => describe(url)))) {
+  for (const answer of await Promise.all(others.map((url) => describe(url, tls)))) {
     if (typeof answer === 'string' || answer.clusterId !== config.clusterId || !answer.members.removed.includes(config.memberId)) continue;
     const self = whoWas(answer.members, { shown: [], place: { name: config.name, peerUrls: own } });
     if (self !== 0) return { self, description: answer };
@@ -58,7 +59,9 @@ async function followed(config: NodeConfig): Promise<Joined | undefined> {
  * Who a member was that is to be re-admitted, and where the others are found now: as they say, or,
  * while none of them says anything, as its own files and flags do.
  */
-async function askingIdentity(config: NodeConfig, disk: Disk, flags: Identity, intent: RecoverIntent): Promise<Identity> {
+async function askingIdentity(
+  config: NodeConfig, disk: Disk, flags: Identity, intent: RecoverIntent, tls: ClientTls | undefined,
+): Promise<Identity> {
   const kept = await readJoined(disk).catch((error: unknown) => {
     if (error instanceof JoinError) return undefined;
     throw error;
@@ -66,7 +69,7 @@ async function askingIdentity(config: NodeConfig, disk: Disk, flags: Identity, i
   const known = kept === undefined ? flags : joinedIdentity(kept, config.name);
   const own = known.members.concat(known.joins).find(({ id }) => id === known.self)?.peerUrls ?? [];
   const urls = new Set([...known.members, ...known.joins].flatMap(({ peerUrls }) => peerUrls).filter((url) => !own.includes(url)));
-  for (const answer of await Promise.all([...urls].map((url) => describe(url)))) {
+  for (const answer of await Promise.all([...urls].map((url) => describe(url, tls)))) {
     if (typeof answer === 'string' || (intent.clusterId !== 0n && answer.clusterId !== intent.clusterId)) continue;
     const place = { name: config.name, peerUrls: own };
     const self = whoWas(answer.members, { shown: intent.shown, place: intent.byName ? place : undefined });
@@ -75,12 +78,12 @@ async function askingIdentity(config: NodeConfig, disk: Disk, flags: Identity, i
   return known;
 }
 
-async function ask(config: NodeConfig): Promise<Joined> {
+async function ask(config: NodeConfig, tls: ClientTls | undefined): Promise<Joined> {
   const own = config.members.find(({ name }) => name === config.name)?.peerUrls ?? [];
   const others = config.members.filter(({ name }) => name !== config.name).flatMap(({ peerUrls }) => peerUrls);
   let until = performance.now() + PATIENCE_ELECTIONS * config.electionMs;
   for (;;) {
-    const answers = await Promise.all(others.map((url) => describe(url)));
+    const answers = await Promise.all(others.map((url) => describe(url, tls)));
     const described = answers.filter((answer) => typeof answer !== 'string');
     if (described.length > 0) until = Math.min(until, performance.now() + KNOWN_ELECTIONS * config.electionMs);
     for (const description of described) {
@@ -107,8 +110,8 @@ function inVain(
 }
 
 /** A string: why not. */
-async function describe(url: string): Promise<ClusterDescription | string> {
-  const client = new Client(hostPort(url), credentials.createInsecure(), { 'grpc.enable_http_proxy': 0, 'grpc.use_local_subchannel_pool': 1 });
+async function describe(url: string, tls: ClientTls | undefined): Promise<ClusterDescription | string> {
+  const client = new Client(hostPort(url), credentialsOf(isSecure(url) ? tls : undefined), { 'grpc.enable_http_proxy': 0, 'grpc.use_local_subchannel_pool': 1 });
   const identity = (bytes: Buffer): Buffer => bytes;
   try {
     const reply = await new Promise<Buffer>((resolve, reject) => {

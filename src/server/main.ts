@@ -5,10 +5,11 @@
  */
 
 import { readFileSync } from 'node:fs';
-import type { Server as HttpServer } from 'node:http';
 import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
 import closeWithGrace from 'close-with-grace';
+import type { Closeable } from '../base/acquiring.js';
 import { codeOf } from '../base/errors.js';
+import type { EventSink } from '../base/events.js';
 import { formatId } from '../base/ids.js';
 import { logEvents, openLogger, type Logger } from '../observability/log.js';
 import { Metrics } from '../observability/metrics.js';
@@ -20,10 +21,14 @@ import { listenHttp, OpsPages, opsServer } from './ops-http.js';
 import type { NodeConfig } from './options/config.js';
 import { EventBus } from './env/event-bus.js';
 import { swapNotice } from './env/swap.js';
-import { clientPort } from './rpc/client-server.js';
+import { nodeClock } from './env/node-env.js';
+import { isSecure } from './options/tls.js';
+import { clientPort, type ClientServerOptions } from './rpc/client-server.js';
 import { Health } from './rpc/health-service.js';
 import { clientMethods } from './rpc/services.js';
 import type { ClientPort } from './transport/client-port.js';
+import { fixturesOf, PortTls } from './tls/open.js';
+import type { ServerTls } from './tls/server-tls.js';
 import { listenAddress } from './transport/listen-address.js';
 
 const STATUS_INTERVAL_MS = 60_000;
@@ -38,7 +43,8 @@ export function packageVersion(): string {
 interface Running {
   readonly node: OpenedNode;
   readonly clients: ClientPort;
-  readonly http: readonly HttpServer[];
+  readonly metrics: readonly Closeable[];
+  readonly tls: PortTls;
   readonly health: Health;
 }
 
@@ -80,6 +86,8 @@ export async function runNode(config: NodeConfig): Promise<void> {
 async function start(config: NodeConfig, logger: Logger, version: string): Promise<Running> {
   const metrics = new Metrics();
   const events = [metrics, logEvents(logger, () => performance.now())];
+  const bus = new EventBus(events);
+  const tls = await clientTls(config, bus);
   const node = await openNode(config, {
     events,
     onFatal: (error) => {
@@ -93,45 +101,65 @@ async function start(config: NodeConfig, logger: Logger, version: string): Promi
   metrics.attach(store, stats);
   const health = new Health();
   const ops = new OpsPages({ store, metrics, health, dataDir: config.dataDir, version });
-  const clients = clientPort(clientMethods(store, health, { maxRequestBytes: config.limits.request }), {
+  const options: ClientServerOptions = {
     maxReceiveBytes: config.limits.received,
     maxConcurrentStreams: config.maxConcurrentStreams,
     keepaliveIntervalMs: config.keepaliveIntervalMs,
     keepaliveTimeoutMs: config.keepaliveTimeoutMs,
     store,
     stats,
-    events: new EventBus(events),
-    http1: opsServer(ops),
-  });
-  for (const url of config.listenClientUrls) await clients.listen(listenAddress(url));
-  const http = await startHttp(config, ops);
+    events: bus,
+  };
+  const methods = clientMethods(store, health, { maxRequestBytes: config.limits.request });
+  const clients = clientPort(methods, { ...options, http1: opsServer(ops) });
+  for (const url of config.listenClientUrls) await clients.listen(listenAddress(url), isSecure(url) ? tls.server : undefined);
+  const http = await startMetrics(config.listenMetricsUrls, ops, tls.server, options);
   logger.info({
     clientUrls: config.listenClientUrls, peerUrls: config.listenPeerUrls, metricsUrls: config.listenMetricsUrls,
   }, 'serving');
   setInterval(() => logger.info(statusLine(store.status()), 'status'), STATUS_INTERVAL_MS).unref();
-  return { node, clients, http, health };
+  return { node, clients, metrics: http, health, tls };
 }
 
-async function startHttp(config: NodeConfig, pages: OpsPages): Promise<HttpServer[]> {
-  const servers: HttpServer[] = [];
-  for (const url of config.listenMetricsUrls) {
-    const server = opsServer(pages);
+/** Clients are shown a certificate also where they only ask for metrics, as by etcd. */
+function clientTls(config: NodeConfig, events: EventSink): Promise<PortTls> {
+  const { tls, dataDir } = config;
+  const urls = [...config.listenClientUrls, ...config.advertiseClientUrls, ...config.listenMetricsUrls];
+  const own = tls.auto.client ? { dir: fixturesOf(dataDir, 'client'), urls, days: tls.auto.days } : undefined;
+  return PortTls.open({ settings: tls.client, own, clock: nodeClock, events });
+}
+
+async function startMetrics(
+  urls: readonly string[], pages: OpsPages, tls: ServerTls, options: ClientServerOptions,
+): Promise<Closeable[]> {
+  const servers: Closeable[] = [];
+  for (const url of urls) {
+    const http1 = opsServer(pages);
+    if (isSecure(url)) {
+      const port = clientPort(new Map(), { ...options, http1 });
+      await port.listen(listenAddress(url), tls);
+      servers.push(port);
+      continue;
+    }
     const { hostname, port } = new URL(url);
-    await listenHttp(server, hostname, Number(port === '' ? 80 : port));
-    servers.push(server);
+    await listenHttp(http1, hostname, Number(port === '' ? 80 : port));
+    servers.push({
+      close: () => {
+        http1.close();
+        http1.closeAllConnections();
+      },
+    });
   }
   return servers;
 }
 
-async function shutDown({ node, clients, http, health }: Running, logger: Logger): Promise<void> {
+async function shutDown({ node, clients, metrics, health, tls }: Running, logger: Logger): Promise<void> {
   health.setServing(false);
   await transferLeadership(node, logger);
   await clients.drain(DRAIN_MS);
   await node.stop();
-  for (const server of http) {
-    server.close();
-    server.closeAllConnections();
-  }
+  for (const server of metrics) await server.close();
+  tls.close();
 }
 
 async function transferLeadership(node: OpenedNode, logger: Logger): Promise<void> {

@@ -16,7 +16,9 @@ import { nodeClock, NodeRandom, NodeWorkers } from './env/node-env.js';
 import { NodeDisk } from './node-disk.js';
 import { identityOf } from './join.js';
 import type { NodeConfig } from './options/config.js';
-import { hostPort, PeerNetwork } from './peer-network.js';
+import { PeerNetwork } from './peer-network.js';
+import { hostPort, isSecure } from './peer/peer-url.js';
+import { fixturesOf, PortTls } from './tls/open.js';
 
 export interface NodeHooks {
   /** They hear of everything that happens inside. */
@@ -74,8 +76,9 @@ export async function openNode(config: NodeConfig, hooks: NodeHooks): Promise<Op
 function openOnce(config: NodeConfig, hooks: NodeHooks, disk: NodeDisk): Promise<Member> {
   return acquiring(async (keep) => {
     const bus = new EventBus(hooks.events ?? []);
-    const identity = await identityOf(config, disk);
-    const network = peerNetwork(config, identity, bus);
+    const tls = keep(await peerTls(config, bus));
+    const identity = await identityOf(config, disk, tls.client);
+    const network = peerNetwork(config, identity, bus, tls);
     const env: Env = { clock: nodeClock, random: new NodeRandom(), disk, network, workers: new NodeWorkers(), events: bus };
     const member = await openMember(env, {
       ...identity,
@@ -98,14 +101,22 @@ function openOnce(config: NodeConfig, hooks: NodeHooks, disk: NodeDisk): Promise
   });
 }
 
-function peerNetwork(config: NodeConfig, { self, clusterId, members, joins }: Identity, events: EventSink): PeerNetwork {
+/** Made also where nothing is listened on with TLS: other members may be found at `https:`. */
+function peerTls({ tls, dataDir, listenPeerUrls, advertisePeerUrl }: NodeConfig, events: EventSink): Promise<PortTls> {
+  const own = tls.auto.peer ? { dir: fixturesOf(dataDir, 'peer'), urls: [...listenPeerUrls, advertisePeerUrl], days: tls.auto.days } : undefined;
+  return PortTls.open({ settings: tls.peer, own, clock: nodeClock, events });
+}
+
+function peerNetwork(config: NodeConfig, { self, clusterId, members, joins }: Identity, events: EventSink, tls: PortTls): PeerNetwork {
   const peers = (joins.length > 0 ? joins : members).filter(({ id }) => id !== self);
   return new PeerNetwork({
     self,
     clusterId,
     url: config.advertisePeerUrl,
     peers: new Map(peers.map((member) => [member.id, member.peerUrls[0] ?? ''])),
-    listen: config.listenPeerUrls.map(hostPort),
+    listen: config.listenPeerUrls.map((url) => (isSecure(url) ? url : hostPort(url))),
+    tls,
+    skipsSan: config.tls.skipsPeerSan,
     clock: nodeClock,
     random: new NodeRandom(),
     events,

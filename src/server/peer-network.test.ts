@@ -11,7 +11,8 @@ import { MAX_MESSAGE_BYTES } from '../replica/base/limits.js';
 import { FrameCutter } from './peer/chunks.js';
 import { encodeBatch, META_CLUSTER, META_FROM, META_TO, STREAM_PATH } from './peer/peer-codec.js';
 import type { LinkLimits } from './peer/peer-link.js';
-import { PeerNetwork, hostPort } from './peer-network.js';
+import { PeerNetwork } from './peer-network.js';
+import { hostPort } from './peer/peer-url.js';
 
 /** Passes bytes on, until it is cut or mute. */
 class Proxy {

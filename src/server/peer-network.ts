@@ -11,6 +11,7 @@
 
 import { Metadata, Server, ServerCredentials, status as Status } from '@grpc/grpc-js';
 import type { sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
+import { assert } from '../base/assert.js';
 import { MiB } from '../base/bytes.js';
 import type { Clock, Lane, Network, NetworkHandler, Random } from '../base/env.js';
 import { CodecError, NetworkError, messageOf } from '../base/errors.js';
@@ -26,7 +27,11 @@ import { InboundStream, type InStream } from './peer/inbound-stream.js';
 import { DEFAULT_LINK_LIMITS, grpcLimits, keepalive, PeerLink, type LinkCommons, type LinkLimits } from './peer/peer-link.js';
 import { forceClose } from './peer/force-close.js';
 import { PeerLosses } from './peer/peer-losses.js';
+import { PeerCertificates } from './peer/peer-certificates.js';
+import { isSecure } from './peer/peer-url.js';
 import { Refusals } from './peer/refusals.js';
+import { TlsDoor } from './peer/tls-door.js';
+import type { PortTls } from './tls/open.js';
 import { statusOf } from './rpc/status.js';
 
 export interface PeerNetworkOptions {
@@ -34,14 +39,21 @@ export interface PeerNetworkOptions {
   readonly clusterId: bigint;
   /** Where the others find this member: for those that do not know it yet. */
   readonly url?: string;
-  /** All other members: `http://host:port`. */
+  /** All other members: `http://host:port`, or `https:` for TLS. */
   readonly peers: ReadonlyMap<NodeId, string>;
-  /** `host:port` each; port 0 takes a free one, see {@link PeerNetwork.ports}. */
+  /**
+   * `host:port`, or for TLS `https://host:port`, each; port 0 takes a free one, see
+   * {@link PeerNetwork.ports}.
+   */
   readonly listen: readonly string[];
   readonly clock: Clock;
   readonly random: Random;
   readonly events: EventSink;
   readonly limits?: LinkLimits;
+  /** For what is listened on, and for members that are found, at `https:`. */
+  readonly tls?: PortTls | undefined;
+  /** Members need not show a certificate that is for where they are found. */
+  readonly skipsSan?: boolean;
   /**
    * Milliseconds: a peer from which nothing came for so long is pinged, and is gone when it does
    * not answer for as long: a machine that lost its power says no goodbye. Default 1000.
@@ -56,12 +68,6 @@ const MAX_GUESTS = 16;
 
 function removalOf(member: NodeId): string {
   return `${REMOVED_WORDS}: ${formatId(member)}`;
-}
-
-/** `host:port` of `http://host:port`. */
-export function hostPort(url: string): string {
-  const parsed = new URL(url);
-  return `${parsed.hostname}:${parsed.port === '' ? '80' : parsed.port}`;
 }
 
 export class PeerNetwork implements Network {
@@ -81,6 +87,8 @@ export class PeerNetwork implements Network {
   readonly #inbound = new Map<NodeId, InboundStream>();
   readonly #losses = new PeerLosses();
   readonly #refusals: Refusals;
+  readonly #certificates = new PeerCertificates();
+  readonly #doors: TlsDoor[] = [];
   readonly #server: Server;
   #ports: number[] = [];
   #handler: NetworkHandler | undefined;
@@ -100,7 +108,8 @@ export class PeerNetwork implements Network {
     const { clock, random } = options;
     const pool = new Http2Pool(clock);
     this.#limits = limits;
-    this.#commons = { clock, random, identity: own, losses: this.#losses, refusals: this.#refusals, pings, silentMs, pool };
+    const tls = options.tls?.client;
+    this.#commons = { clock, random, identity: own, losses: this.#losses, refusals: this.#refusals, pings, silentMs, pool, tls };
     for (const [peer, url] of options.peers) this.#links.set(peer, this.#link(peer, url));
     this.#server = new Server({
       ...pings,
@@ -114,7 +123,7 @@ export class PeerNetwork implements Network {
   }
 
   #link(peer: NodeId, url: string): PeerLink {
-    return new PeerLink(peer, hostPort(url), this.#commons, this.#limits);
+    return new PeerLink(peer, url, this.#commons, this.#limits);
   }
 
   /** The ports that are listened on, in the order of `listen`. */
@@ -154,7 +163,7 @@ export class PeerNetwork implements Network {
     for (const [peer, link] of this.#links) {
       if (this.#guests.has(peer)) continue;
       const url = peers.get(peer)?.[0];
-      if (url !== undefined && hostPort(url) === link.address) continue;
+      if (url !== undefined && url === link.url) continue;
       // What it has asked for is given back, and nothing comes from it any more.
       link.stop();
       this.#links.delete(peer);
@@ -171,6 +180,12 @@ export class PeerNetwork implements Network {
   }
 
   #listen(address: string): Promise<number> {
+    if (isSecure(address)) {
+      assert(this.#options.tls !== undefined, `${address} is listened on with certificates`);
+      const door = new TlsDoor(this.#server, this.#options.tls.server, address);
+      this.#doors.push(door);
+      return door.listen();
+    }
     return new Promise((resolve, reject) => {
       this.#server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
         if (error === null) resolve(port);
@@ -195,8 +210,8 @@ export class PeerNetwork implements Network {
   }
 
   /** The sender, or why it is refused. */
-  #sender(metadata: Metadata): NodeId | { readonly code: Status; readonly details: string } {
-    const first = (key: string): string => String(metadata.get(key)[0] ?? '');
+  #sender(call: InStream | ServerUnaryCall<Buffer, Buffer>): NodeId | { readonly code: Status; readonly details: string } {
+    const first = (key: string): string => String(call.metadata.get(key)[0] ?? '');
     const { clusterId, self } = this.#options;
     const cluster = first(META_CLUSTER);
     const from = Number(first(META_FROM));
@@ -210,7 +225,9 @@ export class PeerNetwork implements Network {
     }
     if (this.#removed.has(from)) return refuse(Status.PERMISSION_DENIED, removalOf(from));
     if (!this.#links.has(from) && !this.#admit(from, first(META_URL))) return refuse(Status.PERMISSION_DENIED, `member ${formatId(from)} is not known here`);
-    return from;
+    const shown = this.#options.skipsSan === true ? undefined : call.getAuthContext().sslPeerCertificate?.raw;
+    const why = this.#certificates.refusal(shown, this.#links.get(from)?.url ?? '');
+    return why === undefined ? from : refuse(Status.PERMISSION_DENIED, why);
   }
 
   /** A member that was added while this one was away: what it says brings this one up to date. */
@@ -226,7 +243,7 @@ export class PeerNetwork implements Network {
   }
 
   #onStream(call: InStream, callback: sendUnaryData<Buffer>): void {
-    const sender = this.#sender(call.metadata);
+    const sender = this.#sender(call);
     if (typeof sender !== 'number') {
       this.#refusals.warn(call.getPeer().replace(/:\d+$/, ''), 'a stream was refused', sender.details);
       callback(sender, null);
@@ -280,7 +297,7 @@ export class PeerNetwork implements Network {
   }
 
   #onCall(call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>): void {
-    const sender = this.#sender(call.metadata);
+    const sender = this.#sender(call);
     if (typeof sender !== 'number') {
       callback(sender, null);
       return;
@@ -308,6 +325,8 @@ export class PeerNetwork implements Network {
     this.#stopped = true;
     this.#losses.stop();
     for (const link of this.#links.values()) link.stop();
+    for (const door of this.#doors) door.close();
+    this.#options.tls?.close();
     forceClose(this.#server);
     return Promise.resolve();
   }

@@ -74,6 +74,7 @@ export class FakeStream implements Http2Stream {
   consumedBytes = 0;
   releases = 0;
   unsentOfConnection = 0;
+  readonly peerName: string | undefined = undefined;
   /** Bytes that the peer takes until it is told to take more. */
   window: number;
   /** Bytes that may wait before `data` says that it is enough. */

@@ -19,6 +19,7 @@ import { deriveLimits, limitNotices, MAX_BLOCK_BYTES, type LimitedOptions, type 
 import type { ParsedOptions, Resolved } from './parse.js';
 import { UsageError, type OptionValue } from './spec.js';
 import { MIN_BLOCK_BYTES } from './table.js';
+import { tlsConfig, type TlsConfig } from './tls.js';
 
 export interface NodeConfig {
   readonly name: string;
@@ -38,6 +39,7 @@ export interface NodeConfig {
   readonly advertiseClientUrls: readonly string[];
   readonly heartbeatMs: number;
   readonly electionMs: number;
+  readonly tls: TlsConfig;
   /** Derived from the others. */
   readonly limits: Limits;
   readonly maxConcurrentStreams: number;
@@ -78,15 +80,14 @@ export function clusterIdOf(token: string, members: readonly NodeId[]): bigint {
 
 /** `unix`: the path of a socket will do as well. Throws UsageError. */
 export function checkUrl(text: string, where: string, unix = false): string {
-  if (unix && /^unix:\/\/./.test(text)) return text;
+  if (unix && /^unixs?:\/\/./.test(text)) return text;
   let url: URL;
   try {
     url = new URL(text);
   } catch {
     throw new UsageError(`${where}: ${JSON.stringify(text)} is not a URL such as http://10.0.0.1:2380`);
   }
-  if (url.protocol === 'https:') throw new UsageError(`${where}: ${text} wants TLS, which is not served yet; use http://`);
-  if (url.protocol !== 'http:') throw new UsageError(`${where}: the scheme of ${JSON.stringify(text)} is not http`);
+  if (!/^https?:$/.test(url.protocol)) throw new UsageError(`${where}: the scheme of ${JSON.stringify(text)} is not http or https`);
   const bare = (url.pathname === '' || url.pathname === '/') && url.search === '' && url.hash === '' && url.username === '';
   if (!bare) throw new UsageError(`${where}: ${JSON.stringify(text)} has more than a host and a port`);
   if (!/:\d+\/?$/.test(text)) throw new UsageError(`${where}: ${JSON.stringify(text)} has no port`);
@@ -127,7 +128,10 @@ class Values {
   }
 }
 
-const PAIRS: readonly (readonly [string, string])[] = [['cert-file', 'key-file'], ['peer-cert-file', 'peer-key-file']];
+const PAIRS: readonly (readonly [string, string])[] = [
+  ['cert-file', 'key-file'], ['peer-cert-file', 'peer-key-file'], ['client-cert-file', 'client-key-file'],
+  ['peer-client-cert-file', 'peer-client-key-file'],
+];
 
 /**
  * Half a pair first, so that it is named as such; then what is refused; then what has no meaning.
@@ -259,8 +263,10 @@ export function buildConfig(parsed: ParsedOptions): NodeConfig {
   const limits = deriveLimits(limited);
   notices.push(...limitNotices(limited));
   checkDataDir(dataDir);
+  const listenMetricsUrls = values.urls('listen-metrics-urls');
+  const tls = tlsConfig(parsed.options, { client: listenClientUrls, metrics: listenMetricsUrls, peer: listenPeerUrls }, notices);
   return {
-    name, dataDir, notices, limits, settings, heartbeatMs, electionMs, listenPeerUrls, listenClientUrls,
+    tls, listenMetricsUrls, name, dataDir, notices, limits, settings, heartbeatMs, electionMs, listenPeerUrls, listenClientUrls,
     memberId: cluster.self.id,
     clusterId: cluster.clusterId,
     members: cluster.members,
@@ -268,7 +274,6 @@ export function buildConfig(parsed: ParsedOptions): NodeConfig {
     existing: values.text('initial-cluster-state') === 'existing',
     autoRecover: values.value('auto-recover') === true,
     strictReconfig: values.value('strict-reconfig-check') === true,
-    listenMetricsUrls: values.urls('listen-metrics-urls'),
     advertiseClientUrls: values.urls('advertise-client-urls', true),
     maxConcurrentStreams: values.number('max-concurrent-streams', 1, 0xffff_ffff),
     keepaliveIntervalMs: values.number('grpc-keepalive-interval', 0),

@@ -122,10 +122,32 @@ describe('options of start', () => {
     refused(['--max-txn-ops=256'], '--max-txn-ops: only the default of 128 is served');
   });
 
-  it('half a TLS pair is named as such, and TLS, auth and the rest of what is not kept is refused by name', () => {
+  it('TLS is what etcd makes of the same flags, and what does not go together is told', () => {
+    const pair = ['--cert-file=c', '--key-file=k'];
+    const at = ['--listen-client-urls=https://h:1,http://h:2', '--advertise-client-urls=https://h:1'];
+    const { client } = config(...pair, ...at, '--trusted-ca-file=a', '--client-crl-file=r', '--client-cert-allowed-hostname=x,y').tls;
+    assert.deepEqual([client.certFile, client.caFile, client.verifies, client.allowedHosts], ['c', 'a', true, ['x', 'y']]);
+    assert.deepEqual(config(...pair).notices, ['TLS for client connections is not used: no URL that is listened on begins with https://']);
+    const suites = config('--cipher-suites=TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256', '--tls-max-version=TLS1.2').tls.peer;
+    assert.match(suites.ciphers ?? '', /:ECDHE-RSA-AES128-GCM-SHA256$/);
+    assert.deepEqual([suites.minVersion, suites.maxVersion], ['TLSv1.2', 'TLSv1.2']);
+    assert.deepEqual(config('--auto-tls', ...at, '--self-signed-cert-validity=2').tls.auto, { client: true, peer: false, days: 730 });
+    refused([...pair, ...at, '--client-cert-auth'], '--client-cert-auth needs --trusted-ca-file: whose certificates are good?');
+    refused([...pair, ...at, '--client-crl-file=r'], 'what is asked of client certificates needs --client-cert-auth and --trusted-ca-file');
+    refused(['--listen-peer-urls=https://h:1'], 'https://h:1 wants TLS: give --peer-cert-file and --peer-key-file, or --peer-auto-tls');
+    refused(['--listen-metrics-urls=https://h:1'], 'https://h:1 wants TLS: give --cert-file and --key-file, or --auto-tls');
+    refused(['--tls-min-version=SSL3'], '--tls-min-version: "SSL3" is not TLS1.2 or TLS1.3');
+    refused(['--tls-min-version=TLS1.3', '--tls-max-version=TLS1.2'], '--tls-min-version TLS1.3 is above --tls-max-version TLS1.2');
+    refused(['--tls-min-version=TLS1.3', '--cipher-suites=TLS_AES_128_GCM_SHA256'], '--cipher-suites cannot be chosen when only TLS1.3 is served');
+    refused(['--auto-tls', '--trusted-ca-file=a', ...at],
+      '--auto-tls makes certificates of no authority: --client-cert-auth and --trusted-ca-file do not go with it');
+    assert.throws(() => config('--cipher-suites=RC4'), /--cipher-suites: "RC4" is not known; there are TLS_RSA/);
+    assert.throws(() => config('--peer-trusted-ca-file=a', '--peer-cert-allowed-cn=a', '--peer-cert-allowed-hostname=b'), /exclude each other/);
+  });
+
+  it('half a TLS pair is named as such, and auth and the rest of what is not kept is refused by name', () => {
     refused(['--cert-file=x'], '--cert-file needs --key-file: either both are set or neither');
     refused(['--peer-key-file=x'], '--peer-key-file needs --peer-cert-file: either both are set or neither');
-    refused(['--cert-file=x', '--key-file=y'], '--cert-file is refused: TLS is not served yet');
     refused(['--auth-token=jwt'], '--auth-token is refused: authentication is not served yet');
     refused(['--force-new-cluster'], '--force-new-cluster is refused: it would make another cluster at every start: ' +
       'run kintsugi recover --force-new-cluster once, and start without it');
@@ -160,9 +182,9 @@ describe('options of start', () => {
     refused(url('127.0.0.1:2379'), '--listen-client-urls: "127.0.0.1:2379" is not a URL such as http://10.0.0.1:2380');
     assert.deepEqual(config('--listen-client-urls', 'unix:///run/k.sock', '--advertise-client-urls', 'unix:///run/k.sock').listenClientUrls,
       ['unix:///run/k.sock']);
-    refused(['--listen-peer-urls', 'unix:///run/k.sock'], '--listen-peer-urls: the scheme of "unix:///run/k.sock" is not http');
-    refused(url('https://h:1'), '--listen-client-urls: https://h:1 wants TLS, which is not served yet; use http://');
-    refused(url('ftp://h:1'), '--listen-client-urls: the scheme of "ftp://h:1" is not http');
+    refused(['--listen-peer-urls', 'unix:///run/k.sock'], '--listen-peer-urls: the scheme of "unix:///run/k.sock" is not http or https');
+    refused(url('https://h:1'), 'https://h:1 wants TLS: give --cert-file and --key-file, or --auto-tls');
+    refused(url('ftp://h:1'), '--listen-client-urls: the scheme of "ftp://h:1" is not http or https');
     refused(url('http://h'), '--listen-client-urls: "http://h" has no port');
     refused(url('http://h:1/x'), '--listen-client-urls: "http://h:1/x" has more than a host and a port');
     refused(['--listen-client-urls=http://h:1'], '--advertise-client-urls is required when --listen-client-urls is set');

@@ -21,11 +21,11 @@ function group(name: string, rows: readonly Row[]): OptionSpec[] {
   }));
 }
 
-const NO_TLS = refused('TLS is not served yet');
 const NO_DISCOVERY = refused('discovery is not served; list the members with --initial-cluster');
 const NO_PROXY = moot('there is no v2 proxy');
 const NO_V2 = refused("etcd's v2 API is not served");
 const NO_CHECK = refused('corruption checks between members are not served yet; every read here is verified by its digest');
+const NO_GATEWAY_CALLS = moot('the JSON gateway needs no connection of its own');
 const TREE = 'the store is a log-structured tree of its own, without a bbolt backend';
 const GONE = moot('etcd itself ignores it since 3.0');
 const ms = { bareMs: 1 };
@@ -74,23 +74,32 @@ const clustering = group('Clustering', [
 ]);
 
 const security = group('Security', [
-  ['cert-file', 'text', '', NO_TLS, 'Certificate for clients.'],
-  ['key-file', 'text', '', NO_TLS, 'Key of that certificate.'],
-  ['client-cert-auth', 'bool', false, NO_TLS, 'Ask clients for a certificate.'],
-  ['client-crl-file', 'text', '', NO_TLS, 'Revoked client certificates.'],
-  ['client-cert-allowed-hostname', 'text', '', NO_TLS, 'Host name in client certificates.'],
-  ['trusted-ca-file', 'text', '', NO_TLS, 'Authority of client certificates.'],
-  ['auto-tls', 'bool', false, NO_TLS, 'Make certificates for clients.'],
-  ['peer-cert-file', 'text', '', NO_TLS, 'Certificate for members.'],
-  ['peer-key-file', 'text', '', NO_TLS, 'Key of that certificate.'],
-  ['peer-client-cert-auth', 'bool', false, NO_TLS, 'Ask members for a certificate.'],
-  ['peer-trusted-ca-file', 'text', '', NO_TLS, 'Authority of member certificates.'],
-  ['peer-cert-allowed-cn', 'text', '', NO_TLS, 'Common name in member certificates.'],
-  ['peer-cert-allowed-hostname', 'text', '', NO_TLS, 'Host name in member certificates.'],
-  ['peer-auto-tls', 'bool', false, NO_TLS, 'Make certificates for members.'],
-  ['peer-crl-file', 'text', '', NO_TLS, 'Revoked member certificates.'],
-  ['cipher-suites', 'list', [], NO_TLS, 'TLS cipher suites.'],
-  ['experimental-peer-skip-client-san-verification', 'bool', false, NO_TLS, 'Do not look at the SAN of member certificates.'],
+  ['cert-file', 'text', '', here, 'Certificate that clients are shown (PEM; with those between it and its authority).'],
+  ['key-file', 'text', '', here, 'Key of that certificate.'],
+  ['client-cert-file', 'text', '', NO_GATEWAY_CALLS, 'Certificate of the gateway.'],
+  ['client-key-file', 'text', '', NO_GATEWAY_CALLS, 'Key of that certificate.'],
+  ['client-cert-auth', 'bool', false, here, 'Clients must show a certificate of --trusted-ca-file.'],
+  ['client-crl-file', 'text', '', here, 'Revoked client certificates (PEM or DER).'],
+  ['client-cert-allowed-hostname', 'text', '', here, 'Client certificates must be for this host; several with commas between.'],
+  ['trusted-ca-file', 'text', '', here, 'Authorities of client certificates; with it clients must show one.'],
+  ['auto-tls', 'bool', false, here, 'Make a certificate for clients, in <data-dir>/fixtures/client.'],
+  ['peer-cert-file', 'text', '', here, 'Certificate that other members are shown, by either side.'],
+  ['peer-key-file', 'text', '', here, 'Key of that certificate.'],
+  ['peer-client-cert-file', 'text', '', here, 'Certificate for connections to other members. Default: --peer-cert-file'],
+  ['peer-client-key-file', 'text', '', here, 'Key of that certificate.'],
+  ['peer-client-cert-auth', 'bool', false, here, 'Members must show a certificate of --peer-trusted-ca-file.'],
+  ['peer-trusted-ca-file', 'text', '', here, 'Authorities of member certificates; with it members must show one.'],
+  ['peer-cert-allowed-cn', 'text', '', here, 'Common name in member certificates; several with commas between.'],
+  ['peer-cert-allowed-hostname', 'text', '', here, 'Member certificates must be for this host; several with commas between.'],
+  ['peer-auto-tls', 'bool', false, here, 'Make a certificate for members, in <data-dir>/fixtures/peer: encrypted, but nobody is verified.'],
+  ['peer-crl-file', 'text', '', here, 'Revoked member certificates (PEM or DER).'],
+  ['self-signed-cert-validity', 'int', 1, here, 'Years for which --auto-tls and --peer-auto-tls make certificates.'],
+  ['cipher-suites', 'list', [], here, 'TLS 1.2 cipher suites, by the names of IANA.'],
+  ['tls-min-version', 'text', '', here, 'TLS1.2 or TLS1.3. Default: TLS1.2'],
+  ['tls-max-version', 'text', '', here, 'TLS1.2 or TLS1.3. Default: TLS1.3'],
+  ['peer-skip-client-san-verification', 'bool', false, here,
+    'Do not compare the SAN of member certificates with the host of their peer URLs.'],
+  ['experimental-peer-skip-client-san-verification', 'bool', false, here, 'Old name of --peer-skip-client-san-verification.'],
   ['cors', 'list', ['*'], moot('there is no JSON gateway'), 'Origins for browsers.'],
   ['host-whitelist', 'list', ['*'], moot('there is no JSON gateway'), 'Host names in HTTP requests.'],
   ['auth-token', 'text', 'simple', refused('authentication is not served yet'), 'Kind of token.'],

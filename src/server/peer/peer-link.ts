@@ -6,7 +6,7 @@
  */
 
 import {
-  Client, credentials, status as Status, type ChannelOptions, type Metadata, type ServiceError,
+  Client, status as Status, type ChannelCredentials, type ChannelOptions, type Metadata, type ServiceError,
 } from '@grpc/grpc-js';
 import { assert } from '../../base/assert.js';
 import { KiB, MiB } from '../../base/bytes.js';
@@ -15,6 +15,8 @@ import { NetworkError, messageOf } from '../../base/errors.js';
 import { formatId, type NodeId } from '../../base/ids.js';
 import type { Http2Pool } from '../../http2/pool.js';
 import { MAX_MESSAGE_BYTES } from '../../replica/base/limits.js';
+import { hostPort, isSecure } from './peer-url.js';
+import { credentialsOf, type ClientTls } from '../tls/client-tls.js';
 import { CHUNK_FORMAT } from './chunks.js';
 import { Outgoing, WHOLE_BYTES } from './outgoing.js';
 import { CALL_PATH, META_TO, REMOVED_WORDS, decodeReply, encodeBatch, encodeCall } from './peer-codec.js';
@@ -62,6 +64,8 @@ export interface LinkCommons {
   /** See PeerNetworkOptions. */
   readonly silentMs: number;
   readonly pool: Http2Pool;
+  /** For peers whose URL begins with https. */
+  readonly tls: ClientTls | undefined;
 }
 
 /** Both ends of a connection ping, since either may be the one that is left over. */
@@ -76,8 +80,12 @@ const identity = (bytes: Buffer): Buffer => bytes;
 export class PeerLink implements PeerStreamOwner {
   readonly peer: NodeId;
   readonly #commons: LinkCommons;
+  /** Where it is found: `http://host:port`. */
+  readonly url: string;
   /** `host:port`. */
-  readonly address: string;
+  readonly #address: string;
+  readonly #tls: ClientTls | undefined;
+  #credentials: ChannelCredentials | undefined;
   readonly #limits: LinkLimits;
   #state: State = 'idle';
   #client: Client | undefined;
@@ -91,10 +99,12 @@ export class PeerLink implements PeerStreamOwner {
   /** The peer has said that this node was removed from the cluster. */
   #isRemoved = false;
 
-  constructor(peer: NodeId, address: string, commons: LinkCommons, limits: LinkLimits) {
+  constructor(peer: NodeId, url: string, commons: LinkCommons, limits: LinkLimits) {
     this.peer = peer;
     this.#commons = commons;
-    this.address = address;
+    this.url = url;
+    this.#address = hostPort(url);
+    this.#tls = isSecure(url) ? commons.tls : undefined;
     this.#limits = limits;
     assert(limits.queueBytes >= limits.frameBytes, `a queue of ${limits.queueBytes} bytes takes a frame of ${limits.frameBytes}`);
     this.#outgoing = new Outgoing(limits.queueBytes);
@@ -178,9 +188,18 @@ export class PeerLink implements PeerStreamOwner {
 
   #connect(): void {
     this.#state = 'connecting';
-    const { clock, pool, silentMs, pings } = this.#commons;
-    this.#client = new Client(this.address, credentials.createInsecure(), {
-      ...pings,
+    const { clock, pool, silentMs } = this.#commons;
+    this.#client = this.#newClient();
+    const identity = this.#metadata.getMap() as Record<string, string>;
+    const stream = new PeerStream(this.#address, { clock, pool, silentMs, identity, tls: this.#tls }, this);
+    this.#stream = stream;
+    this.#timer = clock.setTimer(CONNECT_TIMEOUT_MS, () => this.#tooSlow(stream));
+  }
+
+  #newClient(): Client {
+    this.#credentials = credentialsOf(this.#tls);
+    return new Client(this.#address, this.#credentials, {
+      ...this.#commons.pings,
       ...grpcLimits(this.#limits),
       'grpc.use_local_subchannel_pool': 1,
       'grpc.enable_http_proxy': 0,
@@ -188,10 +207,15 @@ export class PeerLink implements PeerStreamOwner {
       'grpc.enable_retries': 0,
       'grpc-node.flow_control_window': 4 * MiB,
     });
-    const identity = this.#metadata.getMap() as Record<string, string>;
-    const stream = new PeerStream(this.address, { clock, pool, silentMs, identity }, this);
-    this.#stream = stream;
-    this.#timer = clock.setTimer(CONNECT_TIMEOUT_MS, () => this.#tooSlow(stream));
+  }
+
+  /** For calls; another one once certificates have changed, since its connection may come anew. */
+  #callClient(): Client | undefined {
+    if (this.#client !== undefined && this.#tls !== undefined && this.#tls.credentials !== this.#credentials) {
+      this.#client.close();
+      this.#client = this.#newClient();
+    }
+    return this.#client;
   }
 
   #tooSlow(stream: PeerStream): void {
@@ -227,6 +251,9 @@ export class PeerLink implements PeerStreamOwner {
       this.#isRemoved = true;
       this.#commons.losses.removed(this.peer);
     }
+    if (this.#tls !== undefined && !wasUp && stream.failure !== undefined && !isUnreachable(stream.failure)) {
+      this.#commons.refusals.warn(`peer ${formatId(this.peer)}`, 'no TLS with a peer comes about', stream.failure.message);
+    }
     if (refused) this.#commons.refusals.warn(`peer ${formatId(this.peer)}`, 'a peer refuses this node', refusal.details);
     this.#state = 'waiting';
     this.#timer = this.#commons.clock.setTimer(refused ? REFUSED_RETRY_MS : this.#nextDelay(), () => this.#connect());
@@ -243,15 +270,15 @@ export class PeerLink implements PeerStreamOwner {
   }
 
   call(method: string, request: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
-    const client = this.#client;
     if (this.#state === 'stopped') return Promise.reject(new NetworkError('CLOSED', 'the network is stopped'));
-    if (this.#isRemoved) return Promise.reject(new NetworkError('REMOVED', `${this.address} says that this member was removed from the cluster`));
-    if (client === undefined) return Promise.reject(new NetworkError('UNREACHABLE', `no connection to ${this.address}`));
+    const client = this.#callClient();
+    if (this.#isRemoved) return Promise.reject(new NetworkError('REMOVED', `${this.#address} says that this member was removed from the cluster`));
+    if (client === undefined) return Promise.reject(new NetworkError('UNREACHABLE', `no connection to ${this.#address}`));
     if (request.length > this.#limits.frameBytes) return Promise.reject(new NetworkError('TOO_LARGE', `${method}: a request of ${request.length} bytes`));
     const options = { deadline: Date.now() + timeoutMs };
     return new Promise((resolve, reject) => {
       client.makeUnaryRequest(CALL_PATH, identity, identity, encodeCall(method, request), this.#metadata, options, (error, reply) => {
-        if (error !== null) reject(toNetworkError(error, method, this.address));
+        if (error !== null) reject(toNetworkError(error, method, this.#address));
         else if (reply === undefined) reject(new NetworkError('REMOTE', `${method}: no reply`));
         else settle(reply, resolve, reject);
       });
@@ -266,6 +293,11 @@ export class PeerLink implements PeerStreamOwner {
     this.#client?.close();
     this.#stream?.cancel();
   }
+}
+
+/** Nobody is there: what every start of a cluster sees. */
+function isUnreachable(error: NodeJS.ErrnoException): boolean {
+  return error.code === 'ECONNREFUSED' || error.code === 'ECONNRESET';
 }
 
 function isRemoval(refusal: Pick<StreamRefusal, 'code' | 'details'> | undefined): boolean {

@@ -52,7 +52,8 @@ describe('the stream to a peer', () => {
   it('that says nothing is over, and not for what this process was held up itself', () => {
     const time = new Time();
     const owner = new Owner();
-    const stream = new PeerStream(address, { clock: time.clock, pool: new Http2Pool(time.clock), silentMs: 100, identity: {} }, owner);
+    const parts = { clock: time.clock, pool: new Http2Pool(time.clock), silentMs: 100, identity: {}, tls: undefined };
+    const stream = new PeerStream(address, parts, owner);
     time.pass(10_000);
     time.pass(10_000);
     assert.deepEqual(owner.over, []);

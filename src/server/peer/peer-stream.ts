@@ -3,12 +3,12 @@
  * our own HTTP/2, so that what is sent leaves in the same turn and costs no objects on its way.
  */
 
-import { connect, type Socket } from 'node:net';
 import type { Clock, Timer } from '../../base/env.js';
 import { KiB } from '../../base/bytes.js';
 import { ClientStream, type ClientStreamOwner, type Fields } from '../../http2/client-stream.js';
 import { HeaderList } from '../../http2/hpack/header-list.js';
 import type { Http2Pool } from '../../http2/pool.js';
+import { connectTo, type ClientTls } from '../tls/client-tls.js';
 import { SocketTransport } from '../transport/socket-transport.js';
 import { META_CHUNKS, STREAM_PATH } from './peer-codec.js';
 
@@ -30,7 +30,10 @@ export interface PeerStreamOwner {
   streamUp(stream: PeerStream, chunks: string): void;
   /** Some of what waited has left. */
   streamRoom(stream: PeerStream): void;
-  /** Once. `refusal`: what the peer says of it, undefined if the connection was lost. */
+  /**
+   * Once. `refusal`: what the peer says of it, undefined if the connection was lost. Why that was,
+   * as far as it is known, is `stream.failure`.
+   */
   streamOver(stream: PeerStream, refusal: StreamRefusal | undefined): void;
 }
 
@@ -41,6 +44,8 @@ export interface PeerStreamParts {
   readonly silentMs: number;
   /** Cluster, sender and recipient. */
   readonly identity: Readonly<Record<string, string>>;
+  /** Undefined: in plain text. */
+  readonly tls: ClientTls | undefined;
 }
 
 export class PeerStream implements ClientStreamOwner {
@@ -52,23 +57,30 @@ export class PeerStream implements ClientStreamOwner {
   #time: number;
   #tickedAt: number;
   #over = false;
+  #failure: Error | undefined;
 
   /** `address`: `host:port`. */
   constructor(address: string, parts: PeerStreamParts, owner: PeerStreamOwner) {
-    const { clock, pool, silentMs, identity } = parts;
+    const { clock, pool, silentMs, identity, tls } = parts;
     this.#parts = parts;
     this.#owner = owner;
-    const socket = connectTo(address);
+    // That it is gone is told by 'close', whatever the reason.
+    const socket = connectTo(address, tls).on('error', (error) => (this.#failure = error));
     const transport = new SocketTransport(socket, { maxUnsentBytes: UNSENT_BYTES, stalledMs: 2 * silentMs });
     const limits = { keepaliveMs: silentMs, keepaliveTimeoutMs: silentMs };
     const head = HeaderList.of(
-      [':method', 'POST'], [':scheme', 'http'], [':path', STREAM_PATH], [':authority', address], ['te', 'trailers'],
+      [':method', 'POST'], [':scheme', tls === undefined ? 'http' : 'https'], [':path', STREAM_PATH], [':authority', address], ['te', 'trailers'],
       ['content-type', 'application/grpc'], ...Object.entries(identity),
     );
     this.#time = this.#tickedAt = clock.now();
     this.#http2 = new ClientStream({ transport, pool, limits, owner: this, now: this.#time }, head);
     transport.drive(this.#http2);
     this.#armTick();
+  }
+
+  /** What the connection was lost for. */
+  get failure(): Error | undefined {
+    return this.#failure;
   }
 
   /** Bytes of messages that are not on their way yet. */
@@ -135,13 +147,6 @@ export class PeerStream implements ClientStreamOwner {
 
 /** gRPC's UNKNOWN. */
 const UNKNOWN = 2;
-
-function connectTo(address: string): Socket {
-  const colon = address.lastIndexOf(':');
-  const socket = connect({ host: address.slice(0, colon).replace(/^\[(.*)\]$/, '$1'), port: Number(address.slice(colon + 1)), noDelay: true });
-  // That it is gone is told by 'close', whatever the reason.
-  return socket.on('error', () => undefined);
-}
 
 /** Of percent-encoded UTF-8; what is no such is taken as it is. */
 function decoded(message: string): string {

@@ -154,7 +154,7 @@ describe('client services over loopback', () => {
     const { member, members } = await call('etcdserverpb.Cluster', 'MemberAdd', { peerURLs: ['http://h:9/'], isLearner: true });
     assert.deepEqual(member, { ID: '4099', name: '', peerURLs: ['http://h:9'], clientURLs: [], isLearner: true });
     assert.equal((members as object[]).length, 3);
-    for (const peerURLs of [[], ['h:9'], ['https://h:9'], ['http://h:9/path'], ['http://h:9', 'http://h:9']]) {
+    for (const peerURLs of [[], ['h:9'], ['ftp://h:9'], ['http://h:9/path'], ['http://h:9', 'http://h:9']]) {
       await refused(call('etcdserverpb.Cluster', 'MemberAdd', { peerURLs }), 3, 'etcdserver: given member URLs are invalid');
     }
     await refused(call('etcdserverpb.Cluster', 'MemberRemove', { ID: '18446744073709551615' }), 5, 'etcdserver: member not found');

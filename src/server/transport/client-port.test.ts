@@ -19,10 +19,11 @@ import { Health } from '../rpc/health-service.js';
 import { FakeStore } from '../testing/fake-store.js';
 import type { ClientPort } from './client-port.js';
 import { listenAddress } from './listen-address.js';
+import { openTls } from '../tls/testing/open-tls.js';
 import { TEST_CERTIFICATE, TEST_KEY } from './testing/test-certificate.js';
 
 const ANY = listenAddress('http://127.0.0.1:0');
-const TLS = { cert: TEST_CERTIFICATE, key: TEST_KEY };
+const TLS = await openTls({ cert: TEST_CERTIFICATE, key: TEST_KEY });
 const ECHO = '/test.Echo/Echo';
 
 describe('the client port', () => {

@@ -12,7 +12,7 @@
 
 import type { Server as HttpServer } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type TLSSocket, type TlsOptions } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import type { Clock, Timer } from '../../base/env.js';
 import { messageOf } from '../../base/errors.js';
 import type { EventSink } from '../../base/events.js';
@@ -20,6 +20,7 @@ import { ServerConnection } from '../../http2/connection.js';
 import type { Http2Limits } from '../../http2/limits.js';
 import { Http2Pool } from '../../http2/pool.js';
 import type { RequestHandler } from '../../http2/request-handler.js';
+import type { ServerTls } from '../tls/server-tls.js';
 import { protocolOf } from './first-bytes.js';
 import { Http1Clients } from './http1-clients.js';
 import { removeStale, type ListenAddress } from './listen-address.js';
@@ -78,10 +79,10 @@ export class ClientPort {
   }
 
   /**
-   * Resolves to the port, which matters when 0 was asked for; 0 for a file. `tls`: certificates and
-   * the like; HTTP/2 is agreed on by ALPN. Rejects with an error that names the address.
+   * Resolves to the port, which matters when 0 was asked for; 0 for a file. With `tls`, HTTP/2 is
+   * agreed on by ALPN. Rejects with an error that names the address.
    */
-  async listen(address: ListenAddress, tls?: TlsOptions): Promise<number> {
+  async listen(address: ListenAddress, tls?: ServerTls): Promise<number> {
     await removeStale(address);
     const server = tls === undefined ? this.#plainServer() : this.#tlsServer(tls);
     this.#servers.push(server);
@@ -138,17 +139,15 @@ export class ClientPort {
     });
   }
 
-  #tlsServer(options: TlsOptions): Server {
+  #tlsServer(tls: ServerTls): Server {
     const { handshakeMs } = this.#parts.limits;
-    const own = { ALPNProtocols: ['h2', 'http/1.1'], handshakeTimeout: handshakeMs, allowHalfOpen: true };
-    const server = createTlsServer({ ...options, ...own }, (socket: TLSSocket) => {
-      this.#guard(socket);
-      if (socket.alpnProtocol === 'h2') this.#http2(socket);
-      else this.#listenFor(socket);
+    const server = tls.server({ handshakeMs, allowHalfOpen: true, protocols: ['h2', 'http/1.1'] }, (socket: TLSSocket) => {
+      const name = tls.commonNameOf(socket);
+      if (socket.alpnProtocol === 'h2') this.#http2(socket, undefined, name);
+      else this.#listenFor(socket, name);
     });
     // Counted from the first byte of the handshake on.
     server.on('connection', (raw: Socket) => void this.#admit(raw));
-    server.on('tlsClientError', (_error, socket) => socket.destroy());
     return server;
   }
 
@@ -183,7 +182,7 @@ export class ClientPort {
   }
 
   /** What it speaks is known by its first bytes. */
-  #listenFor(socket: Socket): void {
+  #listenFor(socket: Socket, peerName?: string): void {
     const { clock, limits } = this.#parts;
     this.#silent.set(socket, clock.now() + limits.handshakeMs);
     socket.on('close', () => this.#silent.delete(socket));
@@ -197,16 +196,16 @@ export class ClientPort {
       socket.off('data', onData).off('end', onEnd);
       this.#silent.delete(socket);
       if (protocol === 'http1') this.#http1(socket, first);
-      else this.#http2(socket, first);
+      else this.#http2(socket, first, peerName);
     };
     socket.on('data', onData);
   }
 
   /** What is no HTTP at all is refused in its words too. */
-  #http2(socket: Socket, first?: Buffer): void {
+  #http2(socket: Socket, first?: Buffer, peerName?: string): void {
     const { handler, limits, clock } = this.#parts;
     const transport = new SocketTransport(socket, limits);
-    const connection = new ServerConnection({ transport, handler, limits, clock, pool: this.#pool });
+    const connection = new ServerConnection({ transport, handler, limits, clock, pool: this.#pool, peerName });
     this.#connections.add(connection);
     socket.on('close', () => this.#connections.delete(connection));
     transport.drive(connection);

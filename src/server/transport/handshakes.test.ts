@@ -7,6 +7,7 @@ import { TestServer } from '../../grpc/testing/test-server.js';
 import { DEFAULT_HTTP2_LIMITS } from '../../http2/limits.js';
 import { ClientPort } from './client-port.js';
 import { listenAddress } from './listen-address.js';
+import { openTls } from '../tls/testing/open-tls.js';
 import { TEST_CERTIFICATE, TEST_KEY } from './testing/test-certificate.js';
 
 const HELLO_BEGINS = Buffer.from([0x16, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3]);
@@ -28,7 +29,7 @@ describe('a client that does not come further', () => {
 
   /** Resolves when the server has closed. */
   async function says(bytes: Uint8Array, tls: boolean): Promise<void> {
-    const number = await port.listen(listenAddress('http://127.0.0.1:0'), tls ? { cert: TEST_CERTIFICATE, key: TEST_KEY } : undefined);
+    const number = await port.listen(listenAddress('http://127.0.0.1:0'), tls ? await openTls({ cert: TEST_CERTIFICATE, key: TEST_KEY }) : undefined);
     socket = connect(number, '127.0.0.1').on('error', () => undefined).resume();
     if (bytes.length > 0) socket.write(bytes);
     await new Promise((resolve) => socket.on('close', resolve));

@@ -1,0 +1,153 @@
+/**
+ * TLS of what is listened on. Every way in goes through {@link ServerTls.server}, and so whoever is
+ * handed out has finished its handshake, was verified if the settings say so, is not revoked, and
+ * has a name that is allowed (GHSA-3wh4-j44w-pg92 was another path without that). There is no
+ * resumption of sessions: it would pass by all of it. Who is revoked while it is connected is
+ * disconnected once the list says so, which is stricter than etcd.
+ *
+ * Handshakes that do not end are bounded in number and time (GHSA-6vch-q96h-7gc3): above the bound
+ * the oldest goes, so that whoever does come to an end finds room.
+ */
+
+import { constants } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
+import type { EventSink } from '../../base/events.js';
+import { messageOf } from '../../base/errors.js';
+import { commonNameOf, isFor, serialsOf } from './certificate.js';
+import type { Reloaded, TlsMaterial } from './material.js';
+
+/** Of one port at a time. */
+export const MAX_HANDSHAKES = 512;
+/** A reason is told of once in so long, however many come. */
+const TELL_EVERY_MS = 10_000;
+
+export interface ListenLimits {
+  readonly handshakeMs: number;
+  readonly allowHalfOpen: boolean;
+  /** Of the application, the preferred one first. */
+  readonly protocols: readonly string[];
+}
+
+interface Verified {
+  readonly commonName: string;
+  /** Of its chain. */
+  readonly serials: readonly string[];
+}
+
+export class ServerTls implements Reloaded {
+  readonly #material: TlsMaterial;
+  readonly #events: EventSink;
+  readonly #servers: Server[] = [];
+  /** Those that were let in by a certificate. */
+  readonly #verified = new Map<TLSSocket, Verified>();
+  readonly #told = new Map<string, number>();
+
+  constructor(material: TlsMaterial, events: EventSink) {
+    this.#material = material;
+    this.#events = events;
+    material.attach(this);
+  }
+
+  /** It listens nowhere yet; `onSocket` gets who was let in. */
+  server(limits: ListenLimits, onSocket: (socket: TLSSocket) => void): Server {
+    const { settings } = this.#material;
+    const handshaking = new Map<string, Socket>();
+    const server = createServer({
+      ...this.#context(),
+      ALPNProtocols: [...limits.protocols],
+      handshakeTimeout: limits.handshakeMs,
+      allowHalfOpen: limits.allowHalfOpen,
+      honorCipherOrder: true,
+      ...(settings.verifies ? { requestCert: true, rejectUnauthorized: true } : {}),
+    }, (socket) => {
+      handshaking.delete(placeOf(socket));
+      socket.on('error', () => undefined);
+      const why = this.#refusal(socket);
+      if (why === undefined) onSocket(socket);
+      else this.#refuse(socket, why);
+    });
+    server.on('connection', (raw: Socket) => {
+      const place = placeOf(raw);
+      handshaking.set(place, raw);
+      raw.on('close', () => handshaking.delete(place));
+      const [oldest] = handshaking.values();
+      if (handshaking.size > MAX_HANDSHAKES) oldest?.destroy();
+    });
+    server.on('tlsClientError', (error, socket) => this.#refuse(socket, messageOf(error)));
+    this.#servers.push(server);
+    return server;
+  }
+
+  reloaded(): void {
+    for (const server of this.#servers) server.setSecureContext(this.#context());
+    const { revoked } = this.#material.current;
+    for (const [socket, { serials }] of this.#verified) {
+      const serial = serials.find((each) => revoked.has(each));
+      if (serial !== undefined) this.#refuse(socket, revokedWords(serial));
+    }
+  }
+
+  /** Of the certificate that whoever was let in has proven to hold; undefined: none was wanted. */
+  commonNameOf(socket: TLSSocket): string | undefined {
+    return this.#verified.get(socket)?.commonName;
+  }
+
+  #context(): object {
+    return { ...this.#material.current.server, secureOptions: constants.SSL_OP_NO_TICKET };
+  }
+
+  /** Why it is not let in. */
+  #refusal(socket: TLSSocket): string | undefined {
+    const { settings, current } = this.#material;
+    if (!settings.verifies) return undefined;
+    const certificate = socket.getPeerCertificate(true);
+    const leaf = socket.getPeerX509Certificate();
+    if (!socket.authorized || leaf === undefined) return 'it shows no certificate that is good here';
+    const serials = serialsOf(certificate);
+    const serial = serials.find((each) => current.revoked.has(each));
+    if (serial !== undefined) return revokedWords(serial);
+    const commonName = commonNameOf(certificate);
+    const why = unwanted(settings, commonName, (host) => isFor(leaf, host));
+    if (why !== undefined) return why;
+    this.#verified.set(socket, { commonName, serials });
+    socket.on('close', () => this.#verified.delete(socket));
+    return undefined;
+  }
+
+  #refuse(socket: TLSSocket, why: string): void {
+    const from = socket.remoteAddress ?? 'unknown';
+    socket.destroy();
+    const now = performance.now();
+    if (now - (this.#told.get(why) ?? -Infinity) < TELL_EVERY_MS) return;
+    if (this.#told.size >= 64) this.#told.clear();
+    this.#told.set(why, now);
+    this.#events.emit({ type: 'warning', message: 'a connection was refused by TLS', data: { from, why: hintOf(why) } });
+  }
+}
+
+export function revokedWords(serial: string): string {
+  return `its certificate is revoked: serial number ${serial}`;
+}
+
+/** By the names that are allowed; undefined: it is wanted. */
+export function unwanted(
+  { allowedNames, allowedHosts }: { readonly allowedNames: readonly string[]; readonly allowedHosts: readonly string[] },
+  name: string, isHost: (host: string) => boolean,
+): string | undefined {
+  if (allowedNames.length > 0 && !allowedNames.includes(name)) return `the common name ${JSON.stringify(name)} is not allowed`;
+  if (allowedHosts.length > 0 && !allowedHosts.some(isHost)) return 'its certificate is for none of the hosts that are allowed';
+  return undefined;
+}
+
+/** Connected from there. */
+function placeOf(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort}`;
+}
+
+/** What OpenSSL says, in the operator's words. */
+function hintOf(why: string): string {
+  if (/http request|wrong version number|packet length too long/i.test(why)) return `it does not speak TLS, which is wanted here (${why})`;
+  if (/peer did not return a certificate/i.test(why)) return `it shows no certificate (${why})`;
+  return why;
+}
