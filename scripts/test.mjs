@@ -35,7 +35,7 @@ const steps = [
   { name: 'unused', command: ['npm', 'run', '--silent', 'unused'] },
   { name: 'invariants', command: ['node', 'scripts/check-invariants.mjs'] },
   // Files share nothing, so as many run at a time as there are cores.
-  { name: 'unit', command: [bin('mocha'), '--parallel', '--jobs', String(availableParallelism()), 'src/**/*.test.ts'] },
+  { name: 'unit', command: [bin('mocha'), '--parallel', '--jobs', String(availableParallelism()), '--reporter', 'scripts/unit-reporter.cjs', 'src/**/*.test.ts'] },
   { name: 'build', command: ['node', 'scripts/build.mjs'] },
   { name: 'sim', command: ['node', 'scripts/sim-ci.mjs'] },
   { name: 'cluster', command: [bin('mocha'), '--timeout', '180000', '--reporter', 'spec', 'cluster-tests/**/*.test.ts'] },
@@ -53,6 +53,13 @@ const skip = new Set(picked('--skip'));
 let passed = 0;
 let failed = 0;
 let pending = 0;
+/** Repeated at the very end: whoever sees only that must know what to look at. */
+const failures = [];
+
+function failuresIn(output) {
+  const at = output.search(/^ *\d+ failing$/m);
+  return (at < 0 ? output : output.slice(at)).slice(at < 0 ? -3_000 : 0).slice(0, 6_000).trimEnd();
+}
 
 function run(step) {
   return new Promise((resolve) => {
@@ -75,6 +82,7 @@ function run(step) {
         if (code !== 0 && count('failing') === 0) failed += 1;
       } else if (code === 0) passed += 1;
       else failed += 1;
+      if (code !== 0) failures.push(`== ${step.name}\n${failuresIn(tail)}`);
       console.log(`== ${step.name}: ${code === 0 ? 'ok' : `FAILED (exit ${code})`} after ${seconds} s`);
       resolve(code);
     });
@@ -85,5 +93,6 @@ for (const step of steps) {
   if ((only.size > 0 && !only.has(step.name)) || skip.has(step.name)) continue;
   await run(step);
 }
+if (failures.length > 0) console.log(`\n== what failed\n\n${failures.join('\n\n')}`);
 console.log(`\n${passed} passed, ${failed} failed, ${pending} skipped`);
 process.exit(failed > 0 ? 1 : 0);
