@@ -7,6 +7,7 @@
 
 import { badArgument, ClientError } from './errors.js';
 import { Endpoint, type CallLimits } from './endpoint.js';
+import type { TlsOptions } from './tls.js';
 
 export interface CallOptions {
   /** Ms until DEADLINE_EXCEEDED, over all attempts. Default: the client's. */
@@ -21,6 +22,7 @@ export interface CallerOptions {
   readonly endpoints: readonly string[];
   readonly timeoutMs: number;
   readonly dialTimeoutMs: number;
+  readonly tls?: TlsOptions | undefined;
   readonly maxAttempts: number;
   readonly retryDelayMs: number;
   readonly maxRetryDelayMs: number;

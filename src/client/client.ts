@@ -32,6 +32,7 @@ import {
 import {
   deleteRequest, putRequest, rangeRequest, type Bytes, type DeleteOptions, type KeyRange, type PutOptions, type RangeOptions,
 } from './requests.js';
+import type { TlsOptions } from './tls.js';
 import { Txn } from './txn.js';
 
 export { ClientError, type ClientErrorCode } from './errors.js';
@@ -45,6 +46,7 @@ export type {
 export type { BackupBlob, BackupOptions } from './backup.js';
 export type { ActiveAlarm, AlarmList, DowngradeAction, HealthStatus, MemberStatus } from './maintenance.js';
 export type { Member, MemberAdded, MemberList } from './members.js';
+export type { TlsOptions } from './tls.js';
 export type { Txn } from './txn.js';
 export type {
   Compare, CompactionResponse, DeleteRangeResponse, KeyValue, PutResponse, RangeResponse, Reply, RequestOp, ResponseHeader,
@@ -53,10 +55,12 @@ export type {
 
 export interface ClientOptions {
   /**
-   * `host:port` or `http://host:port`, one per member; asked in this order until one answers, then
+   * `host:port`, `http://host:port` or `https://host:port`, one per member; asked in this order until one answers, then
    * that one.
    */
   readonly endpoints: readonly string[];
+  /** For endpoints with `https://`, and for those without a scheme. */
+  readonly tls?: TlsOptions;
   /** Ms until a call ends with DEADLINE_EXCEEDED, over all its attempts. Default 5000. */
   readonly timeoutMs?: number;
   /**
@@ -81,7 +85,7 @@ export class Client implements AsyncDisposable {
     for (const [name, value] of Object.entries({ timeoutMs, dialTimeoutMs, maxAttempts, retryDelayMs, maxRetryDelayMs })) {
       if (!(value > 0)) throw badArgument(`${name} is above 0, got ${value}`);
     }
-    this.#caller = new Caller({ endpoints, timeoutMs, dialTimeoutMs, maxAttempts, retryDelayMs, maxRetryDelayMs });
+    this.#caller = new Caller({ endpoints, timeoutMs, dialTimeoutMs, maxAttempts, retryDelayMs, maxRetryDelayMs, tls: options.tls });
     this.heal = new HealClient(this.#caller);
   }
 

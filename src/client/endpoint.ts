@@ -4,12 +4,14 @@
  * which is all that a retry needs to know.
  */
 
-import { Client as GrpcClient, connectivityState, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { Client as GrpcClient, connectivityState, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { badArgument, ClientError, codeOfStatus } from './errors.js';
+import { credentialsOf, type TlsOptions } from './tls.js';
 
 export interface EndpointOptions {
   /** How long a connection may take to come about before the next endpoint is tried. */
   readonly dialTimeoutMs: number;
+  readonly tls?: TlsOptions | undefined;
 }
 
 export interface CallLimits {
@@ -27,16 +29,21 @@ const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.
  */
 const NEVER_SENT = /^(No connection established|Name resolution failed)/;
 
-/** `host:port` of an endpoint as people write it. Throws ClientError INVALID_ARGUMENT. */
-export function addressOf(endpoint: string): string {
+interface Address {
+  /** `host:port`. */
+  readonly address: string;
+  readonly scheme: string | undefined;
+}
+
+/** An endpoint as people write it. Throws ClientError INVALID_ARGUMENT. */
+export function addressOf(endpoint: string): Address {
   const match = /^(?:(\w+):\/\/)?(\[[0-9a-fA-F:.]+\]|[^\s/:[\]]+):(\d{1,5})\/?$/.exec(endpoint.trim());
   const [, protocol, host, port] = match ?? [];
   if (host === undefined || port === undefined || Number(port) > 65_535) {
-    throw badArgument(`endpoint ${JSON.stringify(endpoint)} is not of the form host:port or http://host:port`);
+    throw badArgument(`endpoint ${JSON.stringify(endpoint)} is not of the form host:port, http://host:port or https://host:port`);
   }
-  if (protocol === 'https') throw badArgument(`endpoint ${endpoint}: TLS is not served yet, use http://`);
-  if (protocol !== undefined && protocol !== 'http') throw badArgument(`endpoint ${endpoint}: ${protocol}:// is not known, use http://`);
-  return `${host}:${port}`;
+  if (protocol !== undefined && !/^https?$/.test(protocol)) throw badArgument(`endpoint ${endpoint}: ${protocol}:// is not known, use http:// or https://`);
+  return { address: `${host}:${port}`, scheme: protocol };
 }
 
 export class Endpoint {
@@ -48,7 +55,8 @@ export class Endpoint {
   constructor(name: string, options: EndpointOptions) {
     this.name = name;
     this.#dialTimeoutMs = options.dialTimeoutMs;
-    this.#client = new GrpcClient(addressOf(name), credentials.createInsecure(), {
+    const { address, scheme } = addressOf(name);
+    this.#client = new GrpcClient(address, credentialsOf(scheme, options.tls), {
       'grpc.max_receive_message_length': -1,
       'grpc.max_send_message_length': -1,
       'grpc.initial_reconnect_backoff_ms': 100,

@@ -4,8 +4,11 @@
  * throw; {@link explain} makes the message.
  */
 
+import { readFileSync } from 'node:fs';
 import { addressOf } from '../../client/endpoint.js';
 import { ClientError, connect, type Client } from '../../client/client.js';
+import type { TlsOptions } from '../../client/tls.js';
+import { messageOf } from '../../base/errors.js';
 import { parseGoDuration } from '../render/go.js';
 
 /** The process as a command sees it; tests put their own in its place. */
@@ -47,6 +50,10 @@ export interface GlobalFlags {
   readonly hex?: boolean;
   readonly commandTimeout?: string;
   readonly dialTimeout?: string;
+  readonly cacert?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly insecureSkipTlsVerify?: boolean;
 }
 
 const DEFAULT_ENDPOINTS = '127.0.0.1:2379';
@@ -80,7 +87,12 @@ export class Context {
     } catch (error) {
       throw new UsageFault(error instanceof ClientError ? error.details : String(error));
     }
-    this.client = connect({ endpoints: this.endpoints, timeoutMs: this.timeoutMs, dialTimeoutMs });
+    const tls = this.#tls(flags);
+    try {
+      this.client = connect({ endpoints: this.endpoints, timeoutMs: this.timeoutMs, dialTimeoutMs, ...tls });
+    } catch (error) {
+      throw new UsageFault(error instanceof ClientError ? error.details : String(error));
+    }
   }
 
   #duration(flag: string, given: string | undefined, otherwise: string): number {
@@ -88,6 +100,24 @@ export class Context {
     const ms = parseGoDuration(text);
     if (ms === undefined || ms <= 0) throw new UsageFault(`--${flag} is a duration such as ${otherwise} or 500ms, got ${JSON.stringify(text)}`);
     return ms;
+  }
+
+  /** Empty: none of it is given, and endpoints without a scheme are in plain text. */
+  #tls(flags: GlobalFlags): { readonly tls?: TlsOptions } {
+    const file = (flag: 'cacert' | 'cert' | 'key'): Buffer | undefined => {
+      const path = flags[flag] ?? fromEnv(this.io.env, flag) ?? '';
+      if (path === '') return undefined;
+      try {
+        return readFileSync(path);
+      } catch (error) {
+        throw new UsageFault(`--${flag}: ${messageOf(error)}`);
+      }
+    };
+    const [ca, cert, key] = [file('cacert'), file('cert'), file('key')];
+    if ((cert === undefined) !== (key === undefined)) throw new UsageFault('--cert and --key go together: either both are set or neither');
+    const said = fromEnv(this.io.env, 'insecure-skip-tls-verify');
+    const insecureSkipVerify = flags.insecureSkipTlsVerify ?? (said === 'true' || said === '1');
+    return ca === undefined && cert === undefined && !insecureSkipVerify ? {} : { tls: { ca, cert, key, insecureSkipVerify } };
   }
 
   line(text: string): void {
@@ -113,6 +143,9 @@ export class Context {
 const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/required revision has been compacted/, 'ask for a newer --rev; without --rev you get the newest version'],
   [/required revision is a future revision/, 'the store has not come that far; `endpoint status -w fields` shows its revision'],
+  [/unable to (verify|get)|self.signed certificate/, 'is --cacert the authority of the members\' certificates?'],
+  [/alert (certificate required|bad certificate|unknown ca)|socket hang up/, 'the members want a certificate of their authority: --cert and --key'],
+  [/wrong version number|packet length too long/, 'the member does not speak TLS there: use http://, or no --cacert'],
   [/no leader/, 'no majority of members can reach each other; see `kintsugi ctl endpoint status --cluster`'],
   [/not leader/, 'ask the leader: give its endpoint, or all of them, in --endpoints'],
   [/bad leader transferee/, 'give a voting member\'s id in hex, as `kintsugi ctl member list` shows it'],

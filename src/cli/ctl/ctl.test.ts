@@ -61,7 +61,7 @@ describe('kintsugi ctl', () => {
   it('wrong usage is exit code 2 and changes nothing', async () => {
     const wrong = [
       [], ['nope'], ['get'], ['get', 'a', 'b', '--prefix'], ['get', 'a', '--nope'], ['get', 'a', '--limit=x'], ['-w', 'xml', 'get', 'a'], ['put'],
-      ['get', 'a', '--order=up'], ['get', 'a', '--prefix', '--from-key'], ['--endpoints=https://x:1', 'get', 'a'], ['--cert=x', 'get', 'a'], ['endpoint'],
+      ['get', 'a', '--order=up'], ['get', 'a', '--prefix', '--from-key'], ['--endpoints=ftp://x:1', 'get', 'a'], ['--cert=x', 'get', 'a'], ['endpoint'],
       ['move-leader', 'zz'], ['--command-timeout=5', 'get', 'a'], ['get', 'a', '-w', 'table'], ['put', 'a', 'b', '--lease=zz'],
     ];
     for (const args of wrong) {

@@ -22,9 +22,9 @@ import { addStatusCommand } from './status-command.js';
 import { addTxnCommand } from './txn-command.js';
 
 /** Flags of etcdctl that mean nothing here. */
-const IGNORED = ['--debug', '--insecure-transport', '--insecure-skip-tls-verify', '--insecure-discovery', '--keepalive-time <d>', '--keepalive-timeout <d>'];
+const IGNORED = ['--debug', '--insecure-transport', '--insecure-discovery', '--keepalive-time <d>', '--keepalive-timeout <d>'];
 /** Flags whose promise cannot be kept. */
-const REFUSED = ['--cacert <file>', '--cert <file>', '--key <file>', '--user <user>', '--password <password>', '--discovery-srv <domain>', '--discovery-srv-name <name>'];
+const REFUSED = ['--user <user>', '--password <password>', '--discovery-srv <domain>', '--discovery-srv-name <name>'];
 
 function globalFlags(program: Command): void {
   program
@@ -32,11 +32,15 @@ function globalFlags(program: Command): void {
     .option('-w, --write-out <format>', 'simple, json, table or fields (default simple)')
     .option('--hex', 'print bytes as \\x68\\x65\\x78')
     .option('--command-timeout <duration>', 'for the whole command, such as 500ms (default 5s)')
-    .option('--dial-timeout <duration>', 'for a connection (default 2s)');
+    .option('--dial-timeout <duration>', 'for a connection (default 2s)')
+    .option('--cacert <file>', 'authorities of the members\' certificates: https:// without a word (PEM)')
+    .option('--cert <file>', 'certificate to show, where members ask for one')
+    .option('--key <file>', 'key of that certificate')
+    .option('--insecure-skip-tls-verify', 'take any certificate of a member');
   for (const flags of IGNORED) program.addOption(new Option(flags).hideHelp());
   for (const flags of REFUSED) {
     const option = new Option(flags).hideHelp().argParser(() => {
-      throw new UsageFault(`${flags.split(' ')[0]} is not served yet: neither TLS nor users exist in this version`);
+      throw new UsageFault(`${flags.split(' ')[0]} is not served yet: users do not exist in this version`);
     });
     program.addOption(option);
   }

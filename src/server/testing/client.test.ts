@@ -107,8 +107,9 @@ describe('client', () => {
     });
     await rejects(client.put('', 'x'), { code: 'INVALID_ARGUMENT', details: 'etcdserver: key is not provided' });
     await rejects(client.moveLeader(9n), { code: 'FAILED_PRECONDITION', details: 'etcdserver: bad leader transferee' });
-    assert.throws(() => connect({ endpoints: ['https://127.0.0.1:1'] }), { code: 'INVALID_ARGUMENT' });
+    assert.throws(() => connect({ endpoints: ['ftp://127.0.0.1:1'] }), { code: 'INVALID_ARGUMENT' });
     assert.throws(() => connect({ endpoints: ['nonsense'] }), { code: 'INVALID_ARGUMENT' });
+    assert.throws(() => connect({ endpoints: ['https://a:1'], tls: { cert: 'x' } }), { code: 'INVALID_ARGUMENT', details: 'tls: cert and key go together' });
     assert.throws(() => connect({ endpoints: [] }), { code: 'INVALID_ARGUMENT' });
   });
 
