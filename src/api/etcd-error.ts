@@ -50,6 +50,28 @@ export const ETCD_MESSAGES = {
   DOWNGRADE_IN_PROCESS: 'etcdserver: cluster has a downgrade job in progress',
   /** Ours: what the cluster holds, or a member, stands in the way. FAILED_PRECONDITION. */
   DOWNGRADE_REFUSED: 'kintsugi: the cluster cannot be downgraded',
+  ROOT_USER_NOT_EXIST: 'etcdserver: root user does not exist',
+  ROOT_ROLE_NOT_EXIST: 'etcdserver: root user does not have root role',
+  USER_ALREADY_EXIST: 'etcdserver: user name already exists',
+  USER_EMPTY: 'etcdserver: user name is empty',
+  USER_NOT_FOUND: 'etcdserver: user name not found',
+  ROLE_ALREADY_EXIST: 'etcdserver: role name already exists',
+  ROLE_NOT_FOUND: 'etcdserver: role name not found',
+  ROLE_EMPTY: 'etcdserver: role name is empty',
+  AUTH_FAILED: 'etcdserver: authentication failed, invalid user ID or password',
+  PERMISSION_NOT_GIVEN: 'etcdserver: permission not given',
+  PERMISSION_DENIED: 'etcdserver: permission denied',
+  ROLE_NOT_GRANTED: 'etcdserver: role is not granted to the user',
+  PERMISSION_NOT_GRANTED: 'etcdserver: permission is not granted to the role',
+  AUTH_NOT_ENABLED: 'etcdserver: authentication is not enabled',
+  INVALID_AUTH_TOKEN: 'etcdserver: invalid auth token',
+  INVALID_AUTH_MGMT: 'etcdserver: invalid auth management',
+  AUTH_OLD_REVISION: 'etcdserver: revision of auth store is old',
+  /** Ours: users and roles are sealed whole. RESOURCE_EXHAUSTED. */
+  AUTH_TOO_LARGE: 'kintsugi: users and roles are too many or too large',
+  /** In bcrypt's words, as etcd passes them on: UNKNOWN. */
+  NO_PASSWORD_USER: 'auth: authentication failed, password was given for no password user',
+  PASSWORD_TOO_LONG: 'bcrypt: password length exceeds 72 bytes',
   CORRUPT: 'etcdserver: corrupt cluster',
   /** Ours: every copy of a block is beyond repair. The message goes on to name the block. */
   DATA_LOSS: 'kintsugi: no good copy of a block is left',

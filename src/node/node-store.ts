@@ -24,6 +24,7 @@ import type {
   CompactionRequest, CompactionResponse, DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, RangeRequest, RangeResponse,
   TxnRequest, TxnResponse,
 } from '../api/requests.js';
+import type { Caller } from '../api/caller.js';
 import { EtcdError } from '../api/etcd-error.js';
 import { sleep } from '../base/env.js';
 import type { ClusterVersion, NodeId, Term } from '../base/ids.js';
@@ -39,7 +40,9 @@ import { requestTimeoutMs } from '../replica/start/options.js';
 import type { MemberChange } from '../replica/state/members.js';
 import type { DowngradeAction } from '../replica/downgrades.js';
 import type { Alarm, AlarmChange } from '../replica/kv/alarms.js';
+import type { Access } from '../replica/auth/access.js';
 import { AlarmControl } from './alarm-control.js';
+import { AuthControl } from './auth-control.js';
 import { infosOf, memberInfos, nodeStatus } from './status.js';
 import type { MemberInfo, NodeStatus, Store } from './store.js';
 
@@ -49,6 +52,7 @@ export type HealingControl = Pick<Healing, 'hints' | 'counters' | 'scrubStatus' 
 export class NodeStore implements Store {
   readonly memberId: NodeId;
   readonly clusterId: bigint;
+  readonly auth: AuthControl;
   readonly #replica: Replica;
   readonly #healing: HealingControl;
   readonly #backups: Backups;
@@ -58,9 +62,14 @@ export class NodeStore implements Store {
     this.#replica = replica;
     this.#healing = healing;
     this.#alarms = new AlarmControl(replica);
+    this.auth = new AuthControl(replica);
     this.memberId = replica.options.self;
     this.clusterId = replica.options.clusterId;
     this.#backups = new Backups(replica.backupParts, requestTimeoutMs(replica.options));
+  }
+
+  get access(): Access {
+    return this.#replica.state.access;
   }
 
   get term(): Term {
@@ -71,27 +80,29 @@ export class NodeStore implements Store {
     return this.#replica.leadership.leader;
   }
 
-  async range(request: RangeRequest): Promise<RangeResponse> {
+  async range(request: RangeRequest, caller?: Caller): Promise<RangeResponse> {
     if (!request.serializable) this.#refuseLearner();
-    return this.#replica.reads.range(request);
+    if (request.serializable && caller?.token !== undefined) await this.auth.catchUp(caller);
+    return this.#replica.reads.range(request, caller);
   }
 
-  async put(request: PutRequest): Promise<PutResponse> {
-    const response = await this.#propose({ kind: 'put', request });
+  async put(request: PutRequest, caller?: Caller): Promise<PutResponse> {
+    const response = await this.#propose({ kind: 'put', request }, caller);
     return (response as Extract<KvResponse, { kind: 'put' }>).response;
   }
 
-  async deleteRange(request: DeleteRangeRequest): Promise<DeleteRangeResponse> {
-    const response = await this.#propose({ kind: 'delete-range', request });
+  async deleteRange(request: DeleteRangeRequest, caller?: Caller): Promise<DeleteRangeResponse> {
+    const response = await this.#propose({ kind: 'delete-range', request }, caller);
     return (response as Extract<KvResponse, { kind: 'delete-range' }>).response;
   }
 
-  txn(request: TxnRequest): Promise<TxnResponse> {
-    return isReadOnlyTxn(request) && !this.#isLearner ? this.#replica.reads.txn(request) : this.#writeTxn(request);
+  async txn(request: TxnRequest, caller?: Caller): Promise<TxnResponse> {
+    if (caller?.token !== undefined) await this.auth.catchUp(caller);
+    return isReadOnlyTxn(request) && !this.#isLearner ? this.#replica.reads.txn(request, caller) : this.#writeTxn(request, caller);
   }
 
-  async compact(request: CompactionRequest): Promise<CompactionResponse> {
-    const response = await this.#propose({ kind: 'compact', request });
+  async compact(request: CompactionRequest, caller?: Caller): Promise<CompactionResponse> {
+    const response = await this.#propose({ kind: 'compact', request }, caller);
     return (response as Extract<KvResponse, { kind: 'compact' }>).response;
   }
 
@@ -162,19 +173,30 @@ export class NodeStore implements Store {
     if (this.#isLearner) throw new EtcdError('LEARNER');
   }
 
-  async #propose(command: KvCommand): Promise<KvResponse> {
+  async #propose(command: KvCommand, caller: Caller | undefined): Promise<KvResponse> {
     validateCommand(command);
     this.#refuseLearner();
+    if (caller !== undefined) caller.checked = true;
     // It would be refused when it is applied: until then it would take space in the log.
-    const refusal = this.#replica.state.alarms.refusalOf(command);
+    const refusal = this.access.enabled ? await this.#authRefusal(command, caller) : this.#replica.state.alarms.refusalOf(command);
     if (refusal !== undefined) throw refusal;
     // What applying needs is read first: better this request fails than apply.
     if (this.#healing.anyBlockLost()) await this.#replica.reads.prefetch(command);
-    return this.#replica.proposals.propose(command);
+    return (await this.auth.propose(command, caller)) as KvResponse;
   }
 
-  async #writeTxn(request: TxnRequest): Promise<TxnResponse> {
-    const response = await this.#propose({ kind: 'txn', request });
+  /** This member may be behind: what it would refuse is looked at again as of now. */
+  async #authRefusal(command: KvCommand, caller: Caller | undefined): Promise<EtcdError | undefined> {
+    const { state, reads } = this.#replica;
+    await this.auth.catchUp(caller);
+    const refusal = state.refusalOf(command, this.access.principalOf(caller));
+    if (refusal === undefined) return undefined;
+    await reads.confirm();
+    return state.refusalOf(command, this.access.principalOf(caller));
+  }
+
+  async #writeTxn(request: TxnRequest, caller: Caller | undefined): Promise<TxnResponse> {
+    const response = await this.#propose({ kind: 'txn', request }, caller);
     return (response as Extract<KvResponse, { kind: 'txn' }>).response;
   }
 }

@@ -13,6 +13,10 @@ import type { MemberChange } from '../replica/state/members.js';
 import type { DowngradeAction, DowngradeStatus } from '../replica/downgrades.js';
 import type { Alarm, AlarmChange } from '../replica/kv/alarms.js';
 import type { KvApi } from '../api/services/kv.js';
+import type { Caller } from '../api/caller.js';
+import type { Access } from '../replica/auth/access.js';
+import type { AuthCommand, AuthResponse } from '../replica/auth/auth-command.js';
+import type { Role, User } from '../replica/auth/auth-state.js';
 import type { TransferProgress } from '../replica/snapshot/incoming-transfer.js';
 import type { BackupPiece } from '../replica/backup/backups.js';
 
@@ -84,7 +88,38 @@ export interface NodeStatus {
   readonly members: readonly MemberInfo[];
 }
 
+/** How auth is, linearizable. */
+export interface AuthStatus {
+  readonly enabled: boolean;
+  readonly revision: number;
+}
+
+export interface StoredPassword {
+  /** Undefined: there is no such user. */
+  readonly hash: string | undefined;
+  /** Of the auth state that has it. */
+  readonly revision: number;
+}
+
+/** Users, roles, and whether auth is on. Rejects with EtcdError, in etcd's words. */
+export interface AuthApi {
+  status(): Promise<AuthStatus>;
+  /** To be compared with. EtcdError AUTH_NOT_ENABLED, NO_PASSWORD_USER. */
+  password(user: string): Promise<StoredPassword>;
+  /** Resolves when it was applied here. EtcdError CLUSTER_TOO_OLD, and what etcd says. */
+  change(command: AuthCommand, caller?: Caller): Promise<AuthResponse>;
+  users(caller?: Caller): Promise<readonly User[]>;
+  roles(caller?: Caller): Promise<readonly Role[]>;
+  user(name: string, caller?: Caller): Promise<User>;
+  role(name: string, caller?: Caller): Promise<Role>;
+  /** Resolves when this member knows the caller's token, if it is a good one. */
+  catchUp(caller: Caller | undefined): Promise<void>;
+}
+
 export interface Store extends KvApi {
+  readonly auth: AuthApi;
+  /** What a caller may do on this member, as of now. */
+  readonly access: Access;
   readonly memberId: NodeId;
   readonly clusterId: bigint;
   /** As of now; cheap, because every response header has it. */

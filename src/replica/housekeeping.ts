@@ -17,6 +17,7 @@ import type { RoomNews } from './consensus/room-news.js';
 import { transferWhenBlocked, transferWhenShort } from './leadership-transfer.js';
 import type { Readmissions } from './readmissions.js';
 import type { Reads } from './reads/reads.js';
+import type { ReplicatedState } from './kv/replicated-state.js';
 import type { LogTruncation } from './snapshot/log-truncation.js';
 import type { VersionSwitch } from './snapshot/version-switch.js';
 import type { SnapshotSender } from './snapshot/snapshot-sender.js';
@@ -33,6 +34,7 @@ export interface HousekeepingParts {
   readonly life: Life;
   readonly electionMs: number;
   readonly leadership: Leadership;
+  readonly state: Pick<ReplicatedState, 'tokens'>;
   readonly driver: RaftDriver;
   readonly proposals: Proposals;
   readonly gossip: Gossip;
@@ -112,10 +114,11 @@ export class Housekeeping {
   }
 
   #eachSecond(): void {
-    const { env, life, driver, gossip, clusterVersion, downgrades, memberChanges, readmissions, rooms, alarms } = this.#parts;
+    const { env, life, state, driver, gossip, clusterVersion, downgrades, memberChanges, readmissions, rooms, alarms } = this.#parts;
     const { machine, sender, truncation, sweeper } = this.#parts;
     rooms.say();
     alarms.tick();
+    state.tokens.tick(env.clock.now());
     transferWhenShort(this.#parts);
     gossip.say();
     clusterVersion.tick();

@@ -246,7 +246,8 @@ export class Replica {
   }
 
   async #start(): Promise<void> {
-    const { env, healing } = this.options;
+    const { env, healing, authTokenTtlMs = 300_000 } = this.options;
+    this.state.tokens.begin(this.log.lastIndex(), authTokenTtlMs);
     const { life, membership, leadership, tree, fetcher, proposer } = this;
     const { incarnation, term, vote, log, logEnd, tables } = this.#opened;
     if (life.ended) return;

@@ -8,6 +8,7 @@ import type {
   CompactionRequest, CompactionResponse, DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, RangeRequest,
   RangeResponse, Reply, TxnRequest, TxnResponse,
 } from '../requests.js';
+import type { Caller } from '../caller.js';
 import type { Rpc } from '../rpc.js';
 import {
   decodeCompactionRequest, decodeDeleteRangeRequest, decodePutRequest, decodeRangeRequest, decodeTxnRequest,
@@ -22,13 +23,16 @@ import {
   encodeCompactionResponse, encodeDeleteRangeInSlices, encodeDeleteRangeResponse, encodePutResponse, encodeRangeResponse, encodeTxnResponse,
 } from '../wire/encode-response.js';
 
-/** What answers the service: a store, in requests and responses. Refusals are EtcdErrors. */
+/**
+ * What answers the service: a store, in requests and responses. Refusals are EtcdErrors. Without a
+ * caller it is the application that the store is part of, to which nothing is forbidden.
+ */
 export interface KvApi {
-  range(request: RangeRequest): Promise<RangeResponse>;
-  put(request: PutRequest): Promise<PutResponse>;
-  deleteRange(request: DeleteRangeRequest): Promise<DeleteRangeResponse>;
-  txn(request: TxnRequest): Promise<TxnResponse>;
-  compact(request: CompactionRequest): Promise<CompactionResponse>;
+  range(request: RangeRequest, caller?: Caller): Promise<RangeResponse>;
+  put(request: PutRequest, caller?: Caller): Promise<PutResponse>;
+  deleteRange(request: DeleteRangeRequest, caller?: Caller): Promise<DeleteRangeResponse>;
+  txn(request: TxnRequest, caller?: Caller): Promise<TxnResponse>;
+  compact(request: CompactionRequest, caller?: Caller): Promise<CompactionResponse>;
 }
 
 type KvRpc<Request, Response> = Rpc<Request, Response, Reply<Response>>;

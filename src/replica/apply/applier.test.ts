@@ -9,7 +9,6 @@ import { Applier } from './applier.js';
 import { encodeClusterVersion, encodeKv } from '../entry/entry.js';
 import { sealed } from '../entry/testing/sealed.js';
 import type { KvMachine } from '../kv/kv-machine.js';
-import { Alarms } from '../kv/alarms.js';
 import type { ReplicatedState } from '../kv/replicated-state.js';
 import { ByteWriter } from '../../base/bytes.js';
 import { crc32c } from '../../base/crc32c.js';
@@ -72,7 +71,7 @@ class Bench {
       {
         env, log, mender: { seek: (error: LogError) => this.sought.push(error.data['index']) }, life: this.member.life,
         membership: this.member.membership,
-        state: { kv, version: 2, newest: 2, alarms: new Alarms() } as unknown as ReplicatedState, progress: { applied },
+        state: { kv, version: 2, newest: 2, refusalOf: () => undefined } as unknown as ReplicatedState, progress: { applied },
         proposals: {
           waitsFor: () => this.duplicate, refused: (_id: unknown, error: unknown) => this.refusals.push(codeOf(error)),
         } as unknown as Proposals, machine: { apply: () => undefined },

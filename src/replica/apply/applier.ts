@@ -15,12 +15,10 @@ import { sleep, type Env } from '../../base/env.js';
 import type { LogIndex } from '../../base/ids.js';
 import type { Entry } from '../../raft/types.js';
 import { StorageError } from '../../storage/base/errors.js';
-import type { LogRecord } from '../entry/entry.js';
+import type { KvRecord, LogRecord } from '../entry/entry.js';
 import { ReplicaError } from '../base/errors.js';
-import { EtcdError } from '../../api/etcd-error.js';
 import type { HealingHooks } from '../hooks/healing-hooks.js';
-import type { ApplyOutcome } from '../kv/kv-machine.js';
-import { tooLarge } from '../kv/response-budget.js';
+import { NOBODY } from '../auth/principal.js';
 import type { ReplicatedState } from '../kv/replicated-state.js';
 import type { DurableLog } from '../log/durable-log.js';
 import { LogError } from '../log/errors.js';
@@ -28,9 +26,9 @@ import type { Life } from '../state/life.js';
 import type { Progress } from '../state/progress.js';
 import type { TreeMachine } from '../tree/tree-machine.js';
 import type { Membership } from '../state/membership.js';
-import type { ProposalId } from '../kv/applied-ids.js';
 import type { EntryMender } from '../consensus/entry-mender.js';
 import type { Proposals } from '../consensus/proposals.js';
+import { answer } from './answer.js';
 import { applyMemberEntry } from './member-entries.js';
 import { applyVersionEntry, isAllowed } from './version-entries.js';
 import { readRecord, soundCopy } from './entry-copies.js';
@@ -299,7 +297,9 @@ export class Applier {
         this.#parts.machine.apply(record.op, { index: entry.index, term: entry.term });
         return undefined;
       case 'kv':
-        return this.#applyKv(entry.index, record);
+        return this.#applyKv(entry.index, { ...record, who: NOBODY });
+      case 'auth':
+        return this.#applyAs(entry.index, record);
     }
   }
 
@@ -313,16 +313,24 @@ export class Applier {
     return Promise.resolve(false);
   }
 
-  #applyKv(index: LogIndex, record: Extract<LogRecord, { kind: 'kv' }>): Promise<boolean> | undefined {
+  #applyAs(index: LogIndex, { id, who, command }: Extract<LogRecord, { kind: 'auth' }>): Promise<boolean> | undefined {
+    if (command.kind !== 'auth') return this.#applyKv(index, { id, who, command });
+    const { proposals, state } = this.#parts;
+    const outcome = state.applyAuth(index, id, who, command.change);
+    if (proposals.waitsFor(id)) answer(proposals, id, outcome);
+    return undefined;
+  }
+
+  #applyKv(index: LogIndex, record: KvRecord): Promise<boolean> | undefined {
     const { proposals, state } = this.#parts;
     const wanted = proposals.waitsFor(record.id);
     try {
-      const refusal = state.alarms.refusalOf(record.command);
+      const refusal = state.refusalOf(record.command, record.who);
       const outcome = refusal
         ? state.kv.refuse(index, record.id, refusal)
         : state.kv.tryApplyFast(index, record.id, record.command, wanted);
       if (outcome) {
-        if (wanted) this.#answer(record.id, outcome);
+        if (wanted) answer(proposals, record.id, outcome);
         return undefined;
       }
     } catch (error) {
@@ -332,14 +340,14 @@ export class Applier {
     return this.#applySlowly(index, record);
   }
 
-  async #applySlowly(index: LogIndex, record: Extract<LogRecord, { kind: 'kv' }>): Promise<boolean> {
+  async #applySlowly(index: LogIndex, record: KvRecord): Promise<boolean> {
     const { env, state, proposals } = this.#parts;
     while (!this.#work.paused) {
       const wanted = proposals.waitsFor(record.id);
       try {
         const driven = drive(state.kv.apply(index, record.id, record.command, wanted), env.workers);
         const outcome = driven instanceof Promise ? await driven : driven;
-        if (wanted) this.#answer(record.id, outcome);
+        if (wanted) answer(proposals, record.id, outcome);
         return true;
       } catch (error) {
         if (!(error instanceof StorageError)) throw error;
@@ -365,29 +373,6 @@ export class Applier {
       await sleep(this.#parts.env.clock, RETRY_MS);
     } finally {
       this.#waitingForRepair = undefined;
-    }
-  }
-
-  #answer(id: ProposalId, outcome: ApplyOutcome): void {
-    const { proposals } = this.#parts;
-    if (!proposals.waitsFor(id)) return; // it timed out while the entry was applied
-    switch (outcome.kind) {
-      case 'done':
-        assert(outcome.response, 'a response is made when it is wanted');
-        proposals.applied(id, outcome.response);
-        return;
-      case 'refused':
-        proposals.refused(id, outcome.error);
-        return;
-      case 'unanswered':
-        proposals.refused(id, tooLarge(true));
-        return;
-      case 'duplicate':
-      case 'evicted':
-        // The first application of a proposal answers it, so somebody who still waits can only be
-        // told "unknown".
-        proposals.refused(id, new EtcdError('TIMEOUT'));
-        return;
     }
   }
 }

@@ -14,7 +14,7 @@
  *       sealed (`state/members-codec.ts`); log segments of format 2, striped
  *       (`log/segment-layout.ts`); alarms: entries of kind 9, the system key `meta/alarms`, frames
  *       that tell of room on disks; entries that lower the version
- *   3   leases, auth
+ *   3   leases; auth: entries of kind 8, the system key `meta/auth`
  *
  * and how it goes when the version is lowered. Each table is total by its type: what has no version
  * does not compile.
@@ -40,7 +40,7 @@ export const FIRST_VERSION: ClusterVersion = 1;
 
 export const VERSION_2: ClusterVersion = 2;
 
-const VERSION_3: ClusterVersion = 3;
+export const VERSION_3: ClusterVersion = 3;
 
 /** The newest that this program knows. */
-export const NEWEST_VERSION = VERSION_3;
+export const NEWEST_VERSION: ClusterVersion = 3;

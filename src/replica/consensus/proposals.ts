@@ -21,7 +21,8 @@ import type { Leadership } from '../state/leadership.js';
 import { encodeKv, encodeKvInSlices, isLong, sizeOfCommand } from '../entry/entry.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import { APPLIED_WINDOW, type ProposalId } from '../kv/applied-ids.js';
-import type { KvCommand, KvResponse } from '../kv/command.js';
+import { NOBODY, type Principal } from '../auth/principal.js';
+import type { ClientCommand, CommandResponse } from '../kv/command.js';
 import type { Load } from './load.js';
 import type { RaftDriver } from './raft-driver.js';
 
@@ -36,7 +37,7 @@ interface Pending {
    * slow.
    */
   retryMs: number;
-  readonly answer: Deferred<KvResponse>;
+  readonly answer: Deferred<CommandResponse>;
 }
 
 /** Where proposals go: the Raft driver. */
@@ -111,25 +112,25 @@ export class Proposals {
   }
 
   /**
-   * Resolves when the command was applied on this member. Rejects with EtcdError; TIMEOUT, and
-   * STOPPED of a proposal that was in flight, leave the outcome unknown.
+   * Resolves when the command was applied on this member, in the name of `who`. Rejects with
+   * EtcdError; TIMEOUT, and STOPPED of a proposal that was in flight, leave the outcome unknown.
    */
-  propose(command: KvCommand): Promise<KvResponse> {
+  propose(command: ClientCommand, who: Principal = NOBODY): Promise<CommandResponse> {
     const { incarnation, maxPending } = this.#options;
     if (this.#stopped) return Promise.reject(new EtcdError('STOPPED'));
     if (this.size >= maxPending || this.#bytes >= MAX_PENDING_BYTES) return Promise.reject(new EtcdError('TOO_MANY_REQUESTS'));
     const id = { member: this.#member, incarnation, sequence: ++this.#sequence };
     const bytes = sizeOfCommand(command);
-    if (isLong(bytes)) return this.#proposeLong(id, command, bytes);
-    return this.#add(id.sequence, encodeKv(id, command));
+    if (isLong(bytes)) return this.#proposeLong(id, command, who, bytes);
+    return this.#add(id.sequence, encodeKv(id, command, who));
   }
 
-  async #proposeLong(id: ProposalId, command: KvCommand, bytes: number): Promise<KvResponse> {
+  async #proposeLong(id: ProposalId, command: ClientCommand, who: Principal, bytes: number): Promise<CommandResponse> {
     this.#making++;
     this.#bytes += bytes;
     let data: Uint8Array;
     try {
-      const made = drive(encodeKvInSlices(id, command), this.#parts.workers);
+      const made = drive(encodeKvInSlices(id, command, who), this.#parts.workers);
       data = made instanceof Promise ? await made : made;
     } finally {
       this.#making--;
@@ -139,7 +140,7 @@ export class Proposals {
     return this.#add(id.sequence, data);
   }
 
-  #add(sequence: number, data: Uint8Array): Promise<KvResponse> {
+  #add(sequence: number, data: Uint8Array): Promise<CommandResponse> {
     // C1 Whatever the limit of the node's clients is: what does not fit further on is refused here.
     if (data.length > MAX_ENTRY_BYTES) return Promise.reject(new EtcdError('REQUEST_TOO_LARGE'));
     const { timeoutMs, maxPending, retryMs } = this.#options;
@@ -147,7 +148,7 @@ export class Proposals {
     assert(this.size < maxPending, 'S2 proposals in flight are bounded');
     const now = this.#parts.clock.now();
     this.#bytes += data.length;
-    const answer = new Deferred<KvResponse>();
+    const answer = new Deferred<CommandResponse>();
     const extraMs = extraMsFor(data);
     const deadline = now + timeoutMs + extraMs;
     const pending: Pending = { sequence, data, deadline, proposedAt: undefined, retryMs: retryMs + extraMs, answer };
@@ -162,7 +163,7 @@ export class Proposals {
     return this.#isOwn(id) && this.#pending.has(id.sequence);
   }
 
-  applied(id: ProposalId, response: KvResponse): void {
+  applied(id: ProposalId, response: CommandResponse): void {
     assert(this.#isOwn(id), 'S2 a proposal is answered by the life that made it');
     const pending = this.#pending.get(id.sequence);
     assert(pending, 'a response is made only for a proposal that waits');

@@ -4,7 +4,7 @@
  * version was lowered while it was on its way, changes nothing, alike on every member.
  */
 
-import { FIRST_VERSION, VERSION_2, type Since } from '../base/protocol.js';
+import { FIRST_VERSION, VERSION_2, VERSION_3, type Since } from '../base/protocol.js';
 import type { LogRecord } from './entry.js';
 
 /** `members`: the entries of the configuration, which are none of {@link LogRecord}'s. */
@@ -18,4 +18,5 @@ export const ENTRY_SINCE: Since<EntryKind> = {
   members: VERSION_2,
   alarm: VERSION_2,
   downgrade: VERSION_2,
+  auth: VERSION_3,
 };

@@ -20,20 +20,24 @@ import type { Entry } from '../../raft/types.js';
 import { readTreeSettings, writeTreeSettings, type TreeSettings } from '../../storage/base/settings.js';
 import type { TreeOp } from '../../storage/version/tree-op.js';
 import { readTreeOp, writeTreeOp } from '../../storage/version/manifest-codec.js';
+import { readAuthCommand, writeAuthCommand } from '../auth/auth-command.js';
+import { NOBODY, readPrincipal, writePrincipal, type Principal } from '../auth/principal.js';
 import { readAlarmChange, writeAlarmChange, type AlarmChange } from '../kv/alarms.js';
 import { decodeKvCommand, decodeProposalId, encodeKvCommand, encodeProposalId } from '../kv/command-codec.js';
 import type { ProposalId } from '../kv/applied-ids.js';
-import type { KvCommand } from '../kv/command.js';
+import type { ClientCommand, KvCommand } from '../kv/command.js';
 import { EntryError } from './errors.js';
 import { isMemberEntrySound } from './member-entry.js';
 
 /**
  * Kind bytes. Reserved for what later versions bring: 4 `Fail{k}`, 5 the cross-replica digest, 6 a
- * change of settings, 7 leases, 8 auth, 10 a member's announcement.
+ * change of settings, 7 leases, 10 a member's announcement.
  */
 const BOOTSTRAP = 1;
 const KV = 2;
 const TREE = 3;
+/** From version 3 of the cluster on. */
+const AUTH = 8;
 /** From version 2 of the cluster on. */
 const ALARM = 9;
 const CLUSTER_VERSION = 11;
@@ -44,11 +48,23 @@ const FORMAT = 1;
 const CRC_AT = 2;
 const ENVELOPE_BYTES = 6;
 
+/** A command on keys in somebody's name. */
+export interface KvRecord {
+  readonly id: ProposalId;
+  readonly who: Principal;
+  readonly command: KvCommand;
+}
+
 export type LogRecord =
   /** The first leader's: what the cluster's tree starts with. Later ones are no-ops. */
   | { readonly kind: 'bootstrap'; readonly settings: TreeSettings }
   | { readonly kind: 'kv'; readonly id: ProposalId; readonly command: KvCommand }
   | { readonly kind: 'tree'; readonly op: TreeOp }
+  /**
+   * A command in somebody's name: whether they may is decided at apply. One that has no name, while
+   * auth is on, is refused there, too.
+   */
+  | { readonly kind: 'auth'; readonly id: ProposalId; readonly who: Principal; readonly command: ClientCommand }
   /** An alarm is raised, or taken back. */
   | { readonly kind: 'alarm'; readonly change: AlarmChange }
   /**
@@ -74,31 +90,41 @@ const OWED_FROM = 64 * KiB;
 /** Holds the largest entry so far that was made here. */
 let scratch = new ByteWriter(4096);
 
-export function encodeKv(id: ProposalId, command: KvCommand): Uint8Array {
+/** What is in nobody's name needs no more than the first version of the cluster. */
+export function encodeKv(id: ProposalId, command: ClientCommand, who: Principal = NOBODY): Uint8Array {
   assert(id.incarnation > 0 && id.sequence > 0, 'S2 a proposal has a name');
-  const out = begin(scratch.reset(), KV);
-  encodeProposalId(out, id);
-  encodeKvCommand(out, command);
+  const out = scratch.reset();
+  writeCommandEntry(out, id, command, who);
   const data = seal(out);
   if (data.length > SCRATCH_BYTES) scratch = new ByteWriter(4096);
   return data;
 }
 
 /** The same, in slices: for what is of many bytes. The command stays as it is meanwhile. */
-export function* encodeKvInSlices(id: ProposalId, command: KvCommand): Generator<void, Uint8Array> {
+export function* encodeKvInSlices(id: ProposalId, command: ClientCommand, who: Principal = NOBODY): Generator<void, Uint8Array> {
   assert(id.incarnation > 0 && id.sequence > 0, 'S2 a proposal has a name');
-  const out = begin(new ByteWriter(sizeOfCommand(command)).owe(OWED_FROM), KV);
-  encodeProposalId(out, id);
-  encodeKvCommand(out, command);
+  const out = new ByteWriter(sizeOfCommand(command)).owe(OWED_FROM);
+  writeCommandEntry(out, id, command, who);
   yield* out.settle();
   const data = out.view();
   out.patchU32(CRC_AT, yield* crc32cInSlices(data, crc32c(data, 0, 0, CRC_AT), ENVELOPE_BYTES));
   return data;
 }
 
+function writeCommandEntry(out: ByteWriter, id: ProposalId, command: ClientCommand, who: Principal): void {
+  if (who.kind === 'nobody' && command.kind !== 'auth') {
+    encodeProposalId(begin(out, KV), id);
+    encodeKvCommand(out, command);
+    return;
+  }
+  writePrincipal(begin(out, AUTH), who);
+  encodeProposalId(out, id);
+  writeCommand(out, command);
+}
+
 /** Bytes of the entry that says `command`, or a little more. */
-export function sizeOfCommand(command: KvCommand): number {
-  return HEAD_BYTES + (command.kind === 'compact' ? 0 : sizeOfOp(command));
+export function sizeOfCommand(command: ClientCommand): number {
+  return HEAD_BYTES + (command.kind === 'compact' || command.kind === 'auth' ? 0 : sizeOfOp(command));
 }
 
 function sizeOfOp(op: RequestOp): number {
@@ -203,6 +229,10 @@ function readRecord(kind: number, input: ByteReader): LogRecord {
     }
     case TREE:
       return { kind: 'tree', op: readTreeOp(input) };
+    case AUTH: {
+      const who = readPrincipal(input);
+      return { kind: 'auth', id: decodeProposalId(input), who, command: readCommand(input) };
+    }
     case ALARM:
       return { kind: 'alarm', change: readAlarmChange(input) };
     case CLUSTER_VERSION:
@@ -212,6 +242,22 @@ function readRecord(kind: number, input: ByteReader): LogRecord {
     default:
       throw unknown(`a log entry is of kind ${kind}`);
   }
+}
+
+/** What a command in somebody's name is: a number before it. */
+const OF_KV = 1;
+const OF_AUTH = 2;
+
+function writeCommand(out: ByteWriter, command: ClientCommand): void {
+  if (command.kind === 'auth') writeAuthCommand(out.u8(OF_AUTH), command.change);
+  else encodeKvCommand(out.u8(OF_KV), command);
+}
+
+function readCommand(input: ByteReader): ClientCommand {
+  const kind = input.u8();
+  if (kind === OF_KV) return decodeKvCommand(input);
+  if (kind === OF_AUTH) return { kind: 'auth', change: readAuthCommand(input) };
+  throw unknown(`a command in somebody's name is of kind ${kind}`);
 }
 
 function unknown(what: string, cause?: unknown): EntryError {

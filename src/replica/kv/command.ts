@@ -1,5 +1,6 @@
 /** What a client asks for, as the log carries it, and what applying it answers. */
 
+import type { AuthCommand, AuthResponse } from '../auth/auth-command.js';
 import type {
   CompactionRequest, CompactionResponse, DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, TxnRequest, TxnResponse,
 } from '../../api/requests.js';
@@ -10,6 +11,11 @@ export type KvCommand =
   | { readonly kind: 'delete-range'; readonly request: DeleteRangeRequest }
   | { readonly kind: 'txn'; readonly request: TxnRequest }
   | { readonly kind: 'compact'; readonly request: CompactionRequest };
+
+/** What a client's request becomes in the log. */
+export type ClientCommand = KvCommand | { readonly kind: 'auth'; readonly change: AuthCommand };
+
+export type CommandResponse = KvResponse | { readonly kind: 'auth'; readonly response: AuthResponse };
 
 export type KvResponse =
   | { readonly kind: 'put'; readonly response: PutResponse }

@@ -28,12 +28,12 @@ import type { StoreState } from './range.js';
 import { ResponseBudget } from './response-budget.js';
 import { SYSTEM_KEYS, systemWrite } from './system-keys.js';
 import { TxnRun } from './txn.js';
-import type { KvCommand, KvResponse } from './command.js';
+import type { CommandResponse, KvCommand, KvResponse } from './command.js';
 import type { CompactionRequest, DeleteRangeRequest, PutRequest } from '../../api/requests.js';
 
 export type ApplyOutcome =
   /** `response` is undefined unless it was wanted. */
-  | { readonly kind: 'done'; readonly response: KvResponse | undefined }
+  | { readonly kind: 'done'; readonly response: CommandResponse | undefined }
   /** Carried out, but its response was too large to be gathered. */
   | { readonly kind: 'unanswered' }
   /** Refused alike on every replica; nothing was changed but that the id counts as applied. */
@@ -201,13 +201,28 @@ export class KvMachine {
     return outcome;
   }
 
-  /** Refused for what the log said before; it counts as applied, as every refusal does. */
-  refuse(index: LogIndex, id: ProposalId, error: EtcdError): ApplyOutcome {
+  /** Carries out once what changes other replicated state than keys; EtcdErrors refuse it. */
+  applyOther(index: LogIndex, id: ProposalId, work: () => CommandResponse): ApplyOutcome {
+    assert(!this.#applying, 'S2 entries are applied one after the other');
     assert(index > this.#appliedIndex, `S2 entries are applied in order: ${index} after ${this.#appliedIndex}`);
     const known = this.#appliedIds.classify(id);
     if (known !== 'new') return this.#skip(index, known);
+    let outcome: ApplyOutcome;
+    try {
+      outcome = { kind: 'done', response: work() };
+    } catch (error) {
+      if (!(error instanceof EtcdError)) throw error;
+      outcome = { kind: 'refused', error };
+    }
     this.#finish(index, id);
-    return { kind: 'refused', error };
+    return outcome;
+  }
+
+  /** Refused for what the log said before; it counts as applied, as every refusal does. */
+  refuse(index: LogIndex, id: ProposalId, error: EtcdError): ApplyOutcome {
+    return this.applyOther(index, id, () => {
+      throw error;
+    });
   }
 
   #skip(index: LogIndex, known: 'duplicate' | 'evicted'): ApplyOutcome {

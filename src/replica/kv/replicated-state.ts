@@ -16,15 +16,24 @@ import { FIRST_VERSION, NEWEST_VERSION } from '../base/protocol.js';
 import { asStatic, type Members } from '../state/members.js';
 import { readMembers, writeMembers } from '../state/members-codec.js';
 import type { Membership } from '../state/membership.js';
+import { Access } from '../auth/access.js';
+import { AuthState } from '../auth/auth-state.js';
+import { NoLeases, type LeasedKeys } from '../auth/lease-permit.js';
+import type { Principal } from '../auth/principal.js';
+import { SimpleTokens } from '../auth/simple-tokens.js';
+import { EtcdError } from '../../api/etcd-error.js';
 import { Alarms } from './alarms.js';
-import { KvMachine } from './kv-machine.js';
+import type { AuthCommand } from '../auth/auth-command.js';
+import type { ProposalId } from './applied-ids.js';
+import type { KvCommand } from './command.js';
+import { KvMachine, type ApplyOutcome } from './kv-machine.js';
 import { decodeLowered, encodeLowered, type Lowered } from './lowered.js';
 import { SLICE_KEYS } from './pace.js';
 import { RecentRevisions } from './recent-revisions.js';
 import { SYSTEM_KEYS, SYSTEM_KEY_SINCE, systemKeysAtFounding, systemTombstone, systemWrite, type SystemKey } from './system-keys.js';
 
 /** Sealed besides what the state machine over the keys says. */
-const OWN_KEYS = ['cluster', 'version', 'alarms', 'members', 'downgrade'] as const satisfies readonly SystemKey[];
+const OWN_KEYS = ['cluster', 'version', 'alarms', 'members', 'downgrade', 'auth'] as const satisfies readonly SystemKey[];
 
 export class ReplicatedState {
   readonly newest: ClusterVersion;
@@ -41,6 +50,12 @@ export class ReplicatedState {
   /** The next seal says of each key that has no value that it has none. */
   #sweeps = false;
   #alarms = new Alarms();
+  /** No replicated state; kept while one version takes another's place. */
+  readonly tokens = new SimpleTokens();
+  readonly leasedKeys: LeasedKeys = new NoLeases();
+  #auth = new AuthState(this.tokens);
+  /** What calls of clients may do. */
+  readonly access = new Access(this, this.tokens);
 
   /**
    * `newest`: what this program knows. `sliceKeys`: as the state machine has it. `membership`: is
@@ -74,6 +89,30 @@ export class ReplicatedState {
     return this.#alarms;
   }
 
+  /** Another one after each {@link load}. Written by the applier. */
+  get auth(): AuthState {
+    return this.#auth;
+  }
+
+  /** Why a command in that name is refused while auth and alarms are what they are. */
+  refusalOf(command: KvCommand, who: Principal): EtcdError | undefined {
+    if (this.#auth.enabled) {
+      try {
+        if (command.kind === 'compact') this.#auth.checkRoot(who);
+        else this.#auth.check(who, command, this.leasedKeys);
+      } catch (error) {
+        if (error instanceof EtcdError) return error;
+        throw error;
+      }
+    }
+    return this.#alarms.refusalOf(command);
+  }
+
+  /** An entry changes users, roles, or whether auth is on. */
+  applyAuth(index: LogIndex, id: ProposalId, who: Principal, change: AuthCommand): ApplyOutcome {
+    return this.#kv.applyOther(index, id, () => ({ kind: 'auth', response: this.#auth.apply(index, who, change) }));
+  }
+
   /** Undefined: the version was not lowered, or was raised since. */
   get lowered(): Lowered | undefined {
     return this.#lowered;
@@ -99,6 +138,8 @@ export class ReplicatedState {
     this.#version = target;
     this.#lowered = { target, at: index, through: index };
     this.#sweeps = true;
+    // What is left of it is its revision, which the older version could not keep.
+    if (SYSTEM_KEY_SINCE.auth > target) this.#auth = new AuthState(this.tokens);
     const members = this.#membership?.applied;
     if (members === undefined || members.isStatic || SYSTEM_KEY_SINCE.members <= target) return undefined;
     this.#membership?.apply(index, must(asStatic(members), 'S1 what is lowered can be said in the older version'));
@@ -129,6 +170,8 @@ export class ReplicatedState {
         return 'members were added, removed or moved, and the older version knows only those that the cluster began with';
       case 'alarms':
         return this.#alarms.list().length === 0 ? undefined : 'an alarm is raised, which the older version does not know: kintsugi ctl alarm list';
+      case 'auth':
+        return this.#auth.isEmpty ? undefined : 'there are users or roles, which the older version does not know: kintsugi ctl user list, role list';
       case 'cluster':
       case 'version':
       case 'downgrade':
@@ -157,6 +200,10 @@ export class ReplicatedState {
     const members = version >= SYSTEM_KEY_SINCE.members ? membersIn(view, flushed) : undefined;
     const lowered = valueIn(view, 'downgrade', flushed);
     const alarms = version >= SYSTEM_KEY_SINCE.alarms ? valueIn(view, 'alarms', flushed) : undefined;
+    const auth = version >= SYSTEM_KEY_SINCE.auth ? valueIn(view, 'auth', flushed) : undefined;
+    // Whoever lost a user or a password in between must not come in with an old token.
+    this.tokens.clear();
+    this.#auth = auth === undefined ? new AuthState(this.tokens) : AuthState.decode(auth, this.tokens);
     this.#lowered = lowered === undefined ? undefined : decodeLowered(lowered);
     this.#alarms = alarms === undefined ? new Alarms() : Alarms.decode(alarms);
     this.#version = version;
@@ -241,6 +288,8 @@ export class ReplicatedState {
         const members = this.#membership?.applied;
         return members === undefined || members.isStatic ? undefined : writeMembers(new ByteWriter(256), members).finish();
       }
+      case 'auth':
+        return this.#auth.isUnused ? undefined : this.#auth.encode();
       case 'downgrade':
         return this.#sweeps && this.#lowered !== undefined ? encodeLowered(this.#lowered) : undefined;
     }

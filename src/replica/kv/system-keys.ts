@@ -8,7 +8,7 @@
 import { utf8 } from '../../base/bytes.js';
 import { SYSTEM_SPACE, type TreeWrite } from '../../storage/base/read-view.js';
 import type { LogIndex } from '../../base/ids.js';
-import { FIRST_VERSION, VERSION_2, type Since } from '../base/protocol.js';
+import { FIRST_VERSION, VERSION_2, VERSION_3, type Since } from '../base/protocol.js';
 
 export const SYSTEM_KEYS = {
   /** Revision and compact revision. */
@@ -21,6 +21,8 @@ export const SYSTEM_KEYS = {
   version: utf8('meta/version'),
   members: utf8('meta/members'),
   alarms: utf8('meta/alarms'),
+  /** Users, roles, whether auth is on. */
+  auth: utf8('meta/auth'),
   /** That the version of the cluster was lowered. */
   downgrade: utf8('meta/downgrade'),
 } as const;
@@ -38,6 +40,7 @@ export const SYSTEM_KEY_SINCE: Since<SystemKey> = {
   version: FIRST_VERSION,
   members: VERSION_2,
   alarms: VERSION_2,
+  auth: VERSION_3,
   downgrade: FIRST_VERSION,
 };
 
@@ -58,6 +61,7 @@ const AT_FOUNDING: Readonly<Record<SystemKey, AtFounding>> = {
   version: 'kept',
   members: 'forgotten',
   alarms: 'forgotten',
+  auth: 'kept',
   downgrade: 'forgotten',
 };
 

@@ -20,10 +20,11 @@ import { StorageError } from '../../storage/base/errors.js';
 import { noFaults } from '../../storage/table/block-faults.js';
 import { TableStore } from '../../storage/table/table-store.js';
 import { Tree } from '../../storage/tree/tree.js';
+import { NOBODY } from '../auth/principal.js';
 import { applyMemberEntry } from '../apply/member-entries.js';
 import { applyVersionEntry, isAllowed } from '../apply/version-entries.js';
 import { ReplicaError } from '../base/errors.js';
-import { decodeLogRecord, type LogRecord } from '../entry/entry.js';
+import { decodeLogRecord, type KvRecord, type LogRecord } from '../entry/entry.js';
 import { ReplicatedState } from '../kv/replicated-state.js';
 import { Membership } from '../state/membership.js';
 import type { Directory } from './directory.js';
@@ -186,13 +187,21 @@ export class Replay {
         return state.bootstrap(record.settings);
       case 'tree':
         return undefined;
-      case 'kv': {
-        const { id, command } = record;
-        const refusal = state.alarms.refusalOf(command);
-        if (refusal !== undefined) state.kv.refuse(index, id, refusal);
-        else await drive(state.kv.apply(index, id, command, false), this.#workers);
+      case 'kv':
+        return this.#carryOutKv(index, { ...record, who: NOBODY });
+      case 'auth': {
+        const { id, who, command } = record;
+        if (command.kind === 'auth') state.applyAuth(index, id, who, command.change);
+        else await this.#carryOutKv(index, { id, who, command });
       }
     }
+  }
+
+  async #carryOutKv(index: LogIndex, { id, who, command }: KvRecord): Promise<void> {
+    const { state } = this;
+    const refusal = state.refusalOf(command, who);
+    if (refusal !== undefined) state.kv.refuse(index, id, refusal);
+    else await drive(state.kv.apply(index, id, command, false), this.#workers);
   }
 
   async #lookBehind(): Promise<void> {

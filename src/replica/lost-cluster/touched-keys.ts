@@ -5,7 +5,7 @@ import { compareBytes, EMPTY, toHex } from '../../base/bytes.js';
 import { codeOf } from '../../base/errors.js';
 import type { Entry } from '../../raft/types.js';
 import { decodeLogRecord } from '../entry/entry.js';
-import type { KvCommand } from '../kv/command.js';
+import type { ClientCommand } from '../kv/command.js';
 
 export interface KeyRange {
   readonly key: Uint8Array;
@@ -24,17 +24,17 @@ export class TouchedKeys {
   /** What cannot be understood has no keys that are known. */
   add(entry: Entry): void {
     if (entry.type !== 'normal' || entry.data.length === 0) return;
-    let command: KvCommand;
+    let command: ClientCommand;
     try {
       const record = decodeLogRecord(entry.data);
-      if (record.kind !== 'kv') return;
+      if (record.kind !== 'kv' && record.kind !== 'auth') return;
       ({ command } = record);
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
       return;
     }
     this.#entries++;
-    if (command.kind !== 'compact') this.#addOp(command);
+    if (command.kind !== 'compact' && command.kind !== 'auth') this.#addOp(command);
   }
 
   /** Ascending. */

@@ -12,6 +12,7 @@ import { rangeOf } from '../kv/testing/requests.js';
 import { MemberState } from '../state/testing/member-state.js';
 import { ReadIndex } from './read-index.js';
 import { Reads } from './reads.js';
+import { openAccess } from '../auth/testing/open-access.js';
 import { ServeGate } from './serve-gate.js';
 
 const ONE = rangeOf('a', '', { serializable: true });
@@ -36,7 +37,7 @@ class Serving {
     this.reads = new Reads({
       env: { workers: testWorkers },
       tree: Object.assign(tree, { materialized: Version.empty() }),
-      state: { kv: machine },
+      state: { kv: machine, access: openAccess() },
       progress: { applied: this.applied },
       healing: { repair: () => this.repair() },
       gate: this.gate,

@@ -15,7 +15,8 @@
  *      it fail, and only this read (D1).
  */
 
-import type { RangeRequest, RangeResponse, TxnRequest, TxnResponse } from '../../api/requests.js';
+import type { Caller } from '../../api/caller.js';
+import type { RangeRequest, RangeResponse, RequestOp, TxnRequest, TxnResponse } from '../../api/requests.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import { assert } from '../../base/assert.js';
 import { drive } from '../../base/drive.js';
@@ -38,7 +39,7 @@ import type { ServeGate } from './serve-gate.js';
 export interface ReadsParts {
   readonly env: Pick<Env, 'workers'>;
   readonly tree: Pick<ReadableTree, 'current' | 'view'> & Pick<Tree, 'materialized'>;
-  readonly state: Pick<ReplicatedState, 'kv'>;
+  readonly state: Pick<ReplicatedState, 'kv' | 'access'>;
   readonly progress: Pick<Progress, 'applied'>;
   readonly healing: Pick<HealingHooks, 'repair'>;
   readonly gate: ServeGate;
@@ -74,21 +75,25 @@ export class Reads {
     if (gate.isOpen) readIndex.applied(index);
   }
 
-  /** Rejects with EtcdError. */
-  async range(request: RangeRequest): Promise<RangeResponse> {
+  /**
+   * Whether the caller may is asked at the moment as of which it is read. Rejects with EtcdError.
+   */
+  async range(request: RangeRequest, caller?: Caller): Promise<RangeResponse> {
     validateRange(request);
     if (!request.serializable || !this.open) {
       do await this.#admitted(request.serializable);
       while (!this.open);
     }
-    if (request.rangeEnd.length > 0) return this.#sliced((view, state) => readRange(view, request, state));
+    const op: RequestOp = { kind: 'range', request };
+    if (request.rangeEnd.length > 0) return this.#sliced((view, state) => readRange(view, request, state), op, caller);
     const { tree, state } = this.#parts;
+    state.access.require(caller, op);
     try {
       return rangeOne(tree.current, request, state.kv.state());
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
       await this.#mend(error);
-      return this.#sliced((view, now) => readRange(view, request, now));
+      return this.#sliced((view, now) => readRange(view, request, now), op, caller);
     }
   }
 
@@ -101,12 +106,13 @@ export class Reads {
     while (!this.open);
   }
 
-  /** Of a transaction that only reads. Rejects with EtcdError. */
-  async txn(request: TxnRequest): Promise<TxnResponse> {
-    validateCommand({ kind: 'txn', request });
+  /** Of a transaction that only reads, as {@link range}. Rejects with EtcdError. */
+  async txn(request: TxnRequest, caller?: Caller): Promise<TxnResponse> {
+    const op: RequestOp & KvCommand = { kind: 'txn', request };
+    validateCommand(op);
     do await this.#admitted(isSerializableTxn(request));
     while (!this.open);
-    return this.#sliced((view, state) => readTxn(view, request, state));
+    return this.#sliced((view, state) => readTxn(view, request, state), op, caller);
   }
 
   /** What applying the command needs is read ahead: unreadable everywhere means DATA_LOSS. */
@@ -143,9 +149,10 @@ export class Reads {
   }
 
   /** Runs sliced work over a pinned view; from the start again after a repair. */
-  async #sliced<T>(make: (view: ReadView, state: StoreState) => Generator<void, T>): Promise<T> {
+  async #sliced<T>(make: (view: ReadView, state: StoreState) => Generator<void, T>, op?: RequestOp, caller?: Caller): Promise<T> {
     const { env, tree, state } = this.#parts;
     for (let attempt = 0; ; attempt++) {
+      if (op !== undefined) state.access.require(caller, op);
       const view = tree.view();
       try {
         const driven = drive(make(view, state.kv.state()), env.workers);

@@ -7,6 +7,7 @@
 
 import { assert } from '../../base/assert.js';
 import type { NodeId } from '../../base/ids.js';
+import { MEMBER, NOBODY } from '../auth/principal.js';
 import type { Proposals } from '../consensus/proposals.js';
 import type { KvCommand } from '../kv/command.js';
 import type { HardStateStore } from '../hard-state/hard-state.js';
@@ -39,6 +40,6 @@ export class Announcement {
     if (this.#state === 'proposed' || state.kv.incarnationOf(self) >= incarnation) return;
     this.#state = 'proposed';
     const again = (): void => void (this.#state = 'due');
-    proposals.propose(NOTHING).then(again, again);
+    proposals.propose(NOTHING, state.auth.enabled ? MEMBER : NOBODY).then(again, again);
   }
 }

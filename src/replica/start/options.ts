@@ -47,6 +47,8 @@ export interface ReplicaOptions {
   readonly transferBytesPerSecond?: number;
   /** What the store may grow to while this member leads; 0 or undefined: as large as disks are. */
   readonly quotaBytes?: number;
+  /** A token that was not used for so long is not good any more. Default five minutes. */
+  readonly authTokenTtlMs?: number;
   /** Of decoded blocks. */
   readonly cacheBytes: number;
   /** The node cannot go on: the process must end. Called once. */

@@ -5,7 +5,9 @@
 
 import { EMPTY, compareBytes } from '../../base/bytes.js';
 import { Deferred } from '../../base/deferred.js';
+import type { Caller } from '../../api/caller.js';
 import { EtcdError } from '../../api/etcd-error.js';
+import { FakeAuth } from './fake-auth.js';
 import type { BackupPiece } from '../../replica/backup/backups.js';
 import type { ScrubReport, ScrubStatus } from '../../healing/status/scrub-status.js';
 import type { MemberChange } from '../../replica/state/members.js';
@@ -27,6 +29,8 @@ const NO_KV: KeyValue = { key: EMPTY, createRevision: 0, modRevision: 0, version
 export class FakeStore implements Store {
   readonly memberId = 0x1001;
   readonly clusterId = 0xc1n;
+  readonly auth = new FakeAuth();
+  readonly access = this.auth.access;
   term = 3;
   leader = 0x1001;
   /** When set, every KV call is refused with it. */
@@ -54,12 +58,17 @@ export class FakeStore implements Store {
     return this.#keys(key, end).map((name) => this.#at(name, revision)).filter((kv) => kv !== undefined);
   }
 
-  #check(): void {
+  #check(caller: Caller | undefined, op: RequestOp): void {
+    this.access.require(caller, op);
+    this.#refuse();
+  }
+
+  #refuse(): void {
     if (this.refusal !== undefined) throw this.refusal;
   }
 
-  async range(q: RangeRequest): Promise<RangeResponse> {
-    this.#check();
+  async range(q: RangeRequest, caller?: Caller): Promise<RangeResponse> {
+    this.#check(caller, { kind: 'range', request: q });
     return this.#range(q);
   }
 
@@ -75,8 +84,8 @@ export class FakeStore implements Store {
     return { ...base, kvs: q.keysOnly ? kvs.map((kv) => ({ ...kv, value: EMPTY })) : kvs, more: kvs.length < all.length };
   }
 
-  async put(q: PutRequest): Promise<PutResponse> {
-    this.#check();
+  async put(q: PutRequest, caller?: Caller): Promise<PutResponse> {
+    this.#check(caller, { kind: 'put', request: q });
     const response = this.#put(q, this.#revision + 1);
     this.#revision++;
     return response;
@@ -105,8 +114,8 @@ export class FakeStore implements Store {
     this.#history.set(name, versions);
   }
 
-  async deleteRange(q: DeleteRangeRequest): Promise<DeleteRangeResponse> {
-    this.#check();
+  async deleteRange(q: DeleteRangeRequest, caller?: Caller): Promise<DeleteRangeResponse> {
+    this.#check(caller, { kind: 'delete-range', request: q });
     const response = this.#delete(q, this.#revision + 1);
     if (response.deleted > 0) this.#revision++;
     return { ...response, revision: this.#revision };
@@ -119,8 +128,8 @@ export class FakeStore implements Store {
     return { revision, deleted: gone.length, prevKvs: q.prevKv ? gone : [] };
   }
 
-  async txn(q: TxnRequest): Promise<TxnResponse> {
-    this.#check();
+  async txn(q: TxnRequest, caller?: Caller): Promise<TxnResponse> {
+    this.#check(caller, { kind: 'txn', request: q });
     const response = this.#txn(q, this.#revision + 1);
     if (response.writes > 0) this.#revision++;
     return { ...response.response, revision: this.#revision };
@@ -175,7 +184,8 @@ export class FakeStore implements Store {
     }
   }
 
-  async compact(q: CompactionRequest): Promise<CompactionResponse> {
+  async compact(q: CompactionRequest, caller?: Caller): Promise<CompactionResponse> {
+    this.access.requireRoot(caller);
     if (q.revision <= this.#compacted) throw new EtcdError('COMPACTED');
     if (q.revision > this.#revision) throw new EtcdError('FUTURE_REVISION');
     this.#compacted = q.revision;
@@ -193,7 +203,7 @@ export class FakeStore implements Store {
   readonly changes: MemberChange[] = [];
 
   async changeMembers(change: MemberChange): Promise<readonly MemberInfo[]> {
-    this.#check();
+    this.#refuse();
     this.changes.push(change);
     if (change.kind !== 'add') return this.members();
     return [...this.members(), { id: 0x1003, name: '', peerUrls: change.peerUrls, clientUrls: [], isLearner: change.learner }];
@@ -222,7 +232,7 @@ export class FakeStore implements Store {
   }
 
   async *backup(held?: ReadonlySet<string>): AsyncGenerator<BackupPiece, void, undefined> {
-    this.#check();
+    this.#refuse();
     this.backups.held = [...(held ?? [])];
     try {
       for (let left = this.backups.pieces; left > 0; left--) {
@@ -238,7 +248,7 @@ export class FakeStore implements Store {
   lowered = false;
 
   async downgrade(action: DowngradeAction, target: number): Promise<number> {
-    this.#check();
+    this.#refuse();
     if (action === 'cancel') this.lowered = false;
     else if (this.lowered) throw new EtcdError('DOWNGRADE_IN_PROCESS');
     else if (target !== 1) throw new EtcdError('INVALID_DOWNGRADE_TARGET_VERSION');
@@ -247,7 +257,7 @@ export class FakeStore implements Store {
   }
 
   async checkLinearizable(): Promise<void> {
-    this.#check();
+    this.#refuse();
     if (this.leader === 0) throw new EtcdError('NO_LEADER');
   }
 

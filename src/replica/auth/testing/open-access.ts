@@ -1,0 +1,11 @@
+/** For tests: auth is off. */
+
+import { Access } from '../access.js';
+import { AuthState } from '../auth-state.js';
+import { NoLeases } from '../lease-permit.js';
+import { SimpleTokens } from '../simple-tokens.js';
+
+export function openAccess(): Access {
+  const tokens = new SimpleTokens();
+  return new Access({ auth: new AuthState(tokens), leasedKeys: new NoLeases() }, tokens);
+}
