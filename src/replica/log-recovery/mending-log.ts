@@ -105,14 +105,18 @@ export class MendingLog {
     return this.#held.get(index) ?? (index <= this.#damaged.lastIndex ? this.#damaged.read(index) : undefined);
   }
 
-  /** What is asked for next; empty: nothing is missing. */
+  /**
+   * What is asked for next; empty: nothing is missing. Behind a hole whose term is not known the
+   * entry that follows it is named as well, if it is here: a log that has it has what was lost.
+   */
   wanted(): WantedEntry[] {
     const wanted: WantedEntry[] = [];
     while (this.#wholeBefore <= this.#lastIndex && !this.#isHole(this.#wholeBefore)) this.#wholeBefore++;
     let lower = this.term(this.#wholeBefore - 1);
     for (let index = this.#wholeBefore; index <= this.#lastIndex && wanted.length < MAX_WANTED; index++) {
       const term = this.term(index) || termBetween(lower, this.#nextTerm(index));
-      if (this.#isHole(index)) wanted.push({ index, term });
+      const last = wanted.at(-1);
+      if (this.#isHole(index) || (last?.index === index - 1 && last.term === 0)) wanted.push({ index, term });
       lower = Math.max(lower, term);
     }
     if (wanted.length > 0 || !this.#endsOpen) return wanted;
