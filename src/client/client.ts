@@ -32,6 +32,7 @@ import {
 import {
   deleteRequest, putRequest, rangeRequest, type Bytes, type DeleteOptions, type KeyRange, type PutOptions, type RangeOptions,
 } from './requests.js';
+import { rangeChunks, rangeKeys } from './range-stream.js';
 import type { TlsOptions } from './tls.js';
 import { Txn } from './txn.js';
 
@@ -109,6 +110,19 @@ export class Client implements AsyncDisposable {
    */
   getRange(range: KeyRange | Bytes, options: RangeOptions & CallOptions = {}): Promise<Reply<RangeResponse>> {
     return this.range(rangeRequest(range, options), options);
+  }
+
+  /**
+   * The same key by key, however many: `for await (const kv of client.stream({ prefix: 'a' }))`.
+   * All at one revision, and no more than a chunk is held.
+   */
+  stream(range: KeyRange | Bytes, options: RangeOptions & CallOptions = {}): AsyncGenerator<KeyValue, void, undefined> {
+    return rangeKeys(this.#caller, rangeRequest(range, options), options);
+  }
+
+  /** The same in chunks; the header and `count` of the whole range are those of the last. */
+  rangeStream(request: RangeRequest, options: CallOptions = {}): AsyncGenerator<Reply<RangeResponse>, void, undefined> {
+    return rangeChunks(this.#caller, request, options);
   }
 
   /** etcd's own request, every field. */

@@ -83,4 +83,7 @@ const Compact: KvRpc<CompactionRequest, CompactionResponse> = {
   decodeResponse: decodeCompactionResponse,
 };
 
+/** Its answers are `wire/range-stream.ts`. */
+export const RANGE_STREAM_PATH = '/etcdserverpb.KV/RangeStream';
+
 export const KV = { Range, Put, DeleteRange, Txn, Compact } as const;

@@ -171,6 +171,14 @@ export function encodeRangeResponse(prefix: Uint8Array, term: number, p: RangeRe
   return w.finish();
 }
 
+/** The `kvs` fields alone. */
+export function encodeRangeKvs(p: RangeResponse): Uint8Array {
+  if (p instanceof PackedRange) return p.body;
+  const w = new ProtoWriter(rangeBodySize(p) - tailSize(p));
+  for (const kv of p.kvs) writeKv(w, 18, kv);
+  return w.finish();
+}
+
 export function encodePutResponse(prefix: Uint8Array, term: number, p: PutResponse): Buffer {
   const w = start(prefix, p.revision, term, putBodySize(p));
   writePutBody(w, p);

@@ -40,6 +40,11 @@ describe('kintsugi ctl', () => {
     assert.equal((await run(['get', 'a', '--hex'])).out, '\\x61\n\\x32\n');
     assert.equal((await run(['get', '--prefix=true', '', '--keys-only'])).out, 'a\n\n');
     assert.equal((await run(['get', '', '--from-key', '--count-only'])).out, '1\n');
+    for (const flags of [[], ['-w=json'], ['-w=fields'], ['--count-only'], ['--print-value-only'], ['--keys-only'], ['--limit=1']]) {
+      const args = ['get', '', '--prefix', ...flags];
+      assert.deepEqual(await run([...args, '--stream']), await run(args), args.join(' '));
+    }
+    assert.equal((await run(['get', '', '--prefix', '--stream', '--order=DESCEND'])).code, 1);
     assert.equal((await run(['get', 'a', '-w=json'])).out,
       '{"header":{"cluster_id":193,"member_id":4097,"revision":3,"raft_term":3},"kvs":[{"key":"YQ==","create_revision":2,"mod_revision":3,"version":2,"value":"Mg=="}],"count":1}\n');
     assert.equal((await run(['del', 'a', '--prev-kv'])).out, '1\na\n2\n');

@@ -46,7 +46,7 @@ function globalFlags(program: Command): void {
   }
 }
 
-const BOOLEAN = /^--(prefix|from-key|keys-only|count-only|print-value-only|prev-kv|ignore-value|ignore-lease|learner|hex|cluster|physical|debug|insecure-transport|insecure-skip-tls-verify|insecure-discovery)=(true|false|1|0)$/;
+const BOOLEAN = /^--(prefix|from-key|keys-only|stream|count-only|print-value-only|prev-kv|ignore-value|ignore-lease|learner|hex|cluster|physical|debug|insecure-transport|insecure-skip-tls-verify|insecure-discovery)=(true|false|1|0)$/;
 
 /** Go's flags may be written `--prefix=true` and `-w=json`. */
 function goFlags(args: readonly string[]): string[] {

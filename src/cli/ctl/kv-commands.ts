@@ -6,9 +6,11 @@
 import type { Command } from 'commander';
 import type { KeyRange } from '../../client/client.js';
 import { deleteRequest, putRequest, rangeRequest } from '../../client/requests.js';
-import type { DeleteRangeRequest, PutRequest, RangeRequest, SortOrder, SortTarget } from '../../api/requests.js';
+import type {
+  DeleteRangeRequest, KeyValue, PutRequest, RangeRequest, RangeResponse, Reply, SortOrder, SortTarget,
+} from '../../api/requests.js';
 import { bytesOfRaw } from '../render/raw-text.js';
-import { UsageFault, type Context } from './context.js';
+import { Failed, UsageFault, type Context } from './context.js';
 import { printKv } from './print-kv.js';
 import type { Register } from './register.js';
 
@@ -23,6 +25,10 @@ export interface GetFlags {
   readonly keysOnly?: boolean;
   readonly countOnly?: boolean;
   readonly printValueOnly?: boolean;
+}
+
+interface StreamFlag {
+  readonly stream?: boolean;
 }
 
 export interface PutFlags {
@@ -129,13 +135,30 @@ export function delRequest(args: readonly string[], flags: DelFlags): DeleteRang
   return deleteRequest(keyRange(args, flags, 'del'), { prevKv: flags.prevKv ?? false });
 }
 
-async function get(context: Context, args: readonly string[], flags: GetFlags): Promise<void> {
+async function get(context: Context, args: readonly string[], flags: GetFlags & StreamFlag): Promise<void> {
   context.refuseTable();
   const valueOnly = flags.printValueOnly ?? false;
   if (valueOnly && context.format !== 'simple') throw new UsageFault('print-value-only is only for `--write-out=simple`');
-  const response = await context.client.range(getRequest(args, flags));
+  const request = getRequest(args, flags);
+  if (flags.stream === true && context.format === 'simple' && flags.countOnly !== true) {
+    for await (const response of context.client.rangeStream(request)) printKv(context, { kind: 'range', response }, valueOnly);
+    return;
+  }
+  const response = flags.stream === true ? await merged(context, request) : await context.client.range(request);
   if (flags.countOnly === true && context.format === 'simple') context.line(String(response.count));
   else printKv(context, { kind: 'range', response }, valueOnly);
+}
+
+/** As one answer: what the other formats print. */
+async function merged(context: Context, request: RangeRequest): Promise<Reply<RangeResponse>> {
+  const kvs: KeyValue[] = [];
+  let last: Reply<RangeResponse> | undefined;
+  for await (const chunk of context.client.rangeStream(request)) {
+    for (const kv of chunk.kvs) kvs.push(kv);
+    last = chunk;
+  }
+  if (last === undefined) throw new Failed('the stream ended without an answer');
+  return { ...last, kvs };
 }
 
 async function put(context: Context, args: readonly string[], flags: PutFlags): Promise<void> {
@@ -160,13 +183,14 @@ async function compaction(context: Context, args: readonly string[], flags: { re
 }
 
 export function addKvCommands(register: Register): void {
-  addGetFlags(register.command('get', '[key] [range_end]', 'read a key or a range of keys', get, `
+  const read = addGetFlags(register.command('get', '[key] [range_end]', 'read a key or a range of keys', get, `
   kintsugi ctl get greeting
   kintsugi ctl get user/ --prefix --limit=10 --keys-only
   kintsugi ctl get user/a user/m                   keys from user/a up to, not including, user/m
   kintsugi ctl get greeting --rev=4                as it was at revision 4
   kintsugi ctl get "" --prefix --count-only        how many keys there are
   kintsugi ctl get greeting -w json                keys and values in base64`));
+  read.option('--stream', 'take a large range piece by piece: neither side holds it whole');
   addPutFlags(register.command('put', '[key] [value]', 'set a key; without VALUE it is read from standard input', put, `
   kintsugi ctl put greeting hello
   kintsugi ctl put greeting hello --prev-kv        also prints what it replaced

@@ -2,6 +2,7 @@
 
 import { KV } from '../../api/services/kv.js';
 import type { Store } from '../../node/store.js';
+import { addRangeStream } from './range-stream.js';
 import { addHot, type RequestLimits } from './hot.js';
 import type { Method } from '../../grpc/method.js';
 
@@ -13,4 +14,5 @@ export function addKv(table: Map<string, Method>, store: Store, limits: RequestL
     Txn: (request) => store.txn(request),
     Compact: (request) => store.compact(request),
   }, store, limits);
+  addRangeStream(table, store, limits);
 }

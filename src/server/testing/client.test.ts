@@ -9,6 +9,8 @@ import { silent } from '../../base/testing/silent.js';
 import { Health } from '../rpc/health-service.js';
 import { clientMethods } from '../rpc/services.js';
 import { FakeStore } from './fake-store.js';
+import { RANGE_STREAM_PATH } from '../../api/services/kv.js';
+import { putRequest, rangeRequest } from '../../client/requests.js';
 import { ClientError, compare, connect, op, type Client, type ClientOptions } from '../../client/client.js';
 
 interface Served {
@@ -111,6 +113,30 @@ describe('client', () => {
     assert.throws(() => connect({ endpoints: ['nonsense'] }), { code: 'INVALID_ARGUMENT' });
     assert.throws(() => connect({ endpoints: ['https://a:1'], tls: { cert: 'x' } }), { code: 'INVALID_ARGUMENT', details: 'tls: cert and key go together' });
     assert.throws(() => connect({ endpoints: [] }), { code: 'INVALID_ARGUMENT' });
+  });
+
+  it('reads a range key by key, by a stream where there is one and in pages where there is none', async () => {
+    for (let n = 0; n < 1_050; n++) await first.store.put(putRequest(`k${String(n).padStart(4, '0')}`, 'v', {}));
+    const old = new Map(clientMethods(first.store, new Health(), { maxRequestBytes: 1_572_864 }));
+    old.delete(RANGE_STREAM_PATH);
+    const server = clientPort(old, {
+      maxReceiveBytes: 2_097_152, maxConcurrentStreams: 1000, keepaliveIntervalMs: 0, keepaliveTimeoutMs: 20_000,
+      store: { leader: 1 }, stats: new RpcStats(), events: silent,
+    });
+    const older = quick([`127.0.0.1:${await server.listen(listenAddress('http://127.0.0.1:0'))}`]);
+    const limit = 1_030;
+    for (const from of [quick([first.endpoint]), older]) {
+      const keys: string[] = [];
+      for await (const { key } of from.stream({ prefix: 'k' }, { limit })) keys.push(Buffer.from(key).toString());
+      const sorted = keys.every((key, i) => i === 0 || key > (keys[i - 1] as string));
+      assert.deepEqual([keys.length, keys[0], keys.at(-1), sorted], [limit, 'k0000', 'k1029', true]);
+      let last: object = {};
+      for await (const { count, more, revision } of from.rangeStream(rangeRequest({ prefix: 'k' }, { limit }))) last = { count, more, revision };
+      assert.deepEqual(last, { count: 1_050, more: true, revision: 1_051 });
+      await rejects(from.stream({ prefix: 'k' }, { order: 'descend' }).next(), { code: 'INVALID_ARGUMENT' });
+      from.close();
+    }
+    server.close();
   });
 
   it('moves to the next endpoint when one refuses connections, reads and writes alike, since nothing was sent', async () => {
