@@ -5,6 +5,8 @@
  * `.proto` files (`protos/reflected-rpc.ts`).
  */
 
+import type { Caller } from './caller.js';
+
 /**
  * A read may be asked again, and be refused after it was carried out. A write may not: it has
  * happened.
@@ -29,5 +31,6 @@ export interface Rpc<Request, Response, Answer = Response> {
 
 /** A handler for each method of a service: one that is missing does not compile. */
 export type Handlers<S> = {
-  readonly [M in keyof S]: S[M] extends Rpc<infer Request, infer Response, infer _> ? (request: Request) => Promise<Response> : never;
+  readonly [M in keyof S]: S[M] extends Rpc<infer Request, infer Response, infer _> 
+    ? (request: Request, caller: Caller) => Promise<Response> : never;
 };

@@ -6,6 +6,7 @@
 
 import type { Caller } from '../api/caller.js';
 import { EtcdError } from '../api/etcd-error.js';
+import { sleep } from '../base/env.js';
 import { codeOf } from '../base/errors.js';
 import type { Access } from '../replica/auth/access.js';
 import type { AuthCommand, AuthResponse } from '../replica/auth/auth-command.js';
@@ -15,6 +16,10 @@ import { VERSION_3 } from '../replica/base/protocol.js';
 import type { ClientCommand, CommandResponse } from '../replica/kv/command.js';
 import type { Replica } from '../replica/replica.js';
 import type { AuthApi, AuthStatus, StoredPassword } from './store.js';
+
+const POLL_MS = 20;
+/** Election time-outs. */
+const VERSION_ROUNDS = 3;
 
 export class AuthControl implements AuthApi {
   readonly #replica: Replica;
@@ -35,8 +40,8 @@ export class AuthControl implements AuthApi {
 
   async change(command: AuthCommand, caller?: Caller): Promise<AuthResponse> {
     if (caller !== undefined) caller.checked = true;
-    const { state, proposals } = this.#replica;
-    if (state.version < VERSION_3) throw new EtcdError('CLUSTER_TOO_OLD', 'auth needs all members to run a newer program');
+    await this.#allowed();
+    const { proposals } = this.#replica;
     if (command.kind === 'authenticate') return answerOf(await proposals.propose({ kind: 'auth', change: command }, NOBODY));
     return answerOf(await this.propose({ kind: 'auth', change: command }, caller));
   }
@@ -116,6 +121,16 @@ export class AuthControl implements AuthApi {
     if (caller !== undefined) caller.checked = true;
     const who = this.#access.principalOf(caller);
     return who.kind === 'user' ? who.name : undefined;
+  }
+
+  /** A new cluster raises its version a moment after it serves. */
+  async #allowed(): Promise<void> {
+    const { env, state, options } = this.#replica;
+    const deadline = env.clock.now() + VERSION_ROUNDS * options.electionMs;
+    while (state.version < VERSION_3) {
+      if (env.clock.now() >= deadline) throw new EtcdError('CLUSTER_TOO_OLD', 'auth needs all members to run a newer program');
+      await sleep(env.clock, POLL_MS);
+    }
   }
 
   #current(): Promise<void> {

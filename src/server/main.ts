@@ -24,6 +24,7 @@ import { swapNotice } from './env/swap.js';
 import { nodeClock } from './env/node-env.js';
 import { isSecure } from './options/tls.js';
 import { clientPort, type ClientServerOptions } from './rpc/client-server.js';
+import { Passwords } from './auth/passwords.js';
 import { Health } from './rpc/health-service.js';
 import { clientMethods } from './rpc/services.js';
 import type { ClientPort } from './transport/client-port.js';
@@ -110,7 +111,7 @@ async function start(config: NodeConfig, logger: Logger, version: string): Promi
     stats,
     events: bus,
   };
-  const methods = clientMethods(store, health, { maxRequestBytes: config.limits.request });
+  const methods = clientMethods(store, health, { maxRequestBytes: config.limits.request }, new Passwords(config.bcryptCost));
   const clients = clientPort(methods, { ...options, http1: opsServer(ops) });
   for (const url of config.listenClientUrls) await clients.listen(listenAddress(url), isSecure(url) ? tls.server : undefined);
   const http = await startMetrics(config.listenMetricsUrls, ops, tls.server, options);

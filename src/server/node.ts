@@ -92,6 +92,7 @@ function openOnce(config: NodeConfig, hooks: NodeHooks, disk: NodeDisk): Promise
       cacheBytes: config.cacheBytes,
       transferBytesPerSecond: config.transferBytesPerSecond,
       quotaBytes: config.quotaBytes,
+      authTokenTtlMs: config.authTokenTtlMs,
       autoCompaction: config.autoCompaction,
       onFatal: hooks.onFatal,
     });

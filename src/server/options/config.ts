@@ -50,6 +50,8 @@ export interface NodeConfig {
   readonly transferBytesPerSecond: number;
   /** 0: none. */
   readonly quotaBytes: number;
+  readonly bcryptCost: number;
+  readonly authTokenTtlMs: number;
   /** Undefined: history stays until a client compacts it. */
   readonly autoCompaction: AutoCompactionOptions | undefined;
   readonly settings: TreeSettings;
@@ -251,6 +253,7 @@ export function buildConfig(parsed: ParsedOptions): NodeConfig {
   if (electionMs < 5 * heartbeatMs) {
     throw new UsageError(`--election-timeout ${electionMs}ms must be at least 5 times --heartbeat-interval ${heartbeatMs}ms`);
   }
+  if (values.text('auth-token') !== 'simple') throw new UsageError('--auth-token: only simple tokens are served');
   if (values.number('max-txn-ops', 1) !== 128) throw new UsageError('--max-txn-ops: only the default of 128 is served');
   const settings = treeSettings(values);
   const { format, memtableBytes } = settings;
@@ -282,6 +285,8 @@ export function buildConfig(parsed: ParsedOptions): NodeConfig {
     cacheBytes: limited.cacheBytes,
     transferBytesPerSecond: values.number('transfer-bytes-per-second', 4 * MiB),
     quotaBytes: values.number('quota-backend-bytes', 0),
+    bcryptCost: values.number('bcrypt-cost', 4, 31),
+    authTokenTtlMs: 1000 * values.number('auth-token-ttl', 1, 1_000_000),
     autoCompaction: autoCompactionOf(values.text('auto-compaction-mode'), values.text('auto-compaction-retention')),
     logLevel: values.value('debug') === true ? 'debug' : values.text('log-level'),
     logOutputs: values.value('log-outputs') as readonly string[],

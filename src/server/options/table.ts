@@ -102,9 +102,9 @@ const security = group('Security', [
   ['experimental-peer-skip-client-san-verification', 'bool', false, here, 'Old name of --peer-skip-client-san-verification.'],
   ['cors', 'list', ['*'], moot('there is no JSON gateway'), 'Origins for browsers.'],
   ['host-whitelist', 'list', ['*'], moot('there is no JSON gateway'), 'Host names in HTTP requests.'],
-  ['auth-token', 'text', 'simple', refused('authentication is not served yet'), 'Kind of token.'],
-  ['bcrypt-cost', 'int', 10, moot('authentication is not served yet'), 'Cost of password hashes.'],
-  ['auth-token-ttl', 'int', 300, moot('authentication is not served yet'), 'Life of a token in seconds.'],
+  ['auth-token', 'text', 'simple', here, 'Kind of token: simple.'],
+  ['bcrypt-cost', 'int', 10, here, 'Cost of password hashes, 4 to 31.'],
+  ['auth-token-ttl', 'int', 300, here, 'Seconds after its last use for which a token is good.'],
 ]);
 
 const logging = group('Logging and monitoring', [

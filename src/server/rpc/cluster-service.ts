@@ -27,7 +27,7 @@ export const ETCD_VERSION = '3.4.0';
 const LINEARIZABLE_MS = 7_000;
 
 /** As in etcd 3.4, only Status tells the revision. */
-function header(store: Store, revision: boolean): object {
+export function header(store: Store, revision: boolean): object {
   return {
     cluster_id: store.clusterId.toString(),
     member_id: String(store.memberId),

@@ -10,7 +10,10 @@ import type { Handlers, Rpc } from '../../api/rpc.js';
 import { encodeHeaderPrefix } from '../../api/wire/encode-response.js';
 import { NodeWorkers } from '../env/node-env.js';
 import type { Store } from '../../node/store.js';
-import type { Method, UnaryMethod } from '../../grpc/method.js';
+import type { Caller } from '../../api/caller.js';
+import type { Method, ServerCall, UnaryMethod } from '../../grpc/method.js';
+import { callerOf } from './caller-of.js';
+import { mustBeChecked } from './permissions.js';
 
 /** All methods of the process share its turns. */
 const workers = new NodeWorkers();
@@ -24,14 +27,14 @@ class HotMethod<Request, Response> implements UnaryMethod {
   readonly kind = 'unary';
   readonly refusable: boolean;
   readonly #rpc: Rpc<Request, Response, unknown>;
-  readonly #answer: (request: Request) => Promise<Response>;
+  readonly #answer: (request: Request, caller: Caller) => Promise<Response>;
   readonly #store: Store;
   /** What the header of each response begins with. */
   readonly #prefix: Uint8Array;
   readonly #maxBytes: number;
 
   constructor(
-    rpc: Rpc<Request, Response, unknown>, answer: (request: Request) => Promise<Response>, store: Store, prefix: Uint8Array,
+    rpc: Rpc<Request, Response, unknown>, answer: (request: Request, caller: Caller) => Promise<Response>, store: Store, prefix: Uint8Array,
     limits: RequestLimits,
   ) {
     this.refusable = rpc.effect === 'read';
@@ -42,9 +45,11 @@ class HotMethod<Request, Response> implements UnaryMethod {
     this.#maxBytes = rpc.effect === 'write' ? limits.maxRequestBytes : Infinity;
   }
 
-  async handle(bytes: Uint8Array): Promise<Uint8Array> {
+  async handle(bytes: Uint8Array, call: ServerCall): Promise<Uint8Array> {
     if (bytes.length > this.#maxBytes) throw new EtcdError('REQUEST_TOO_LARGE');
-    const response = await this.#answer(this.#rpc.decodeRequest(bytes));
+    const caller = callerOf(call);
+    const response = await this.#answer(this.#rpc.decodeRequest(bytes), caller);
+    mustBeChecked(this.#rpc.path, caller);
     const { term } = this.#store;
     const slices = this.#rpc.encodeInSlices?.(this.#prefix, term, response);
     return slices === undefined ? this.#rpc.encodeResponse(this.#prefix, term, response) : drive(slices, workers);
@@ -56,7 +61,7 @@ export function addHot<S extends object>(
   table: Map<string, Method>, service: S, handlers: Handlers<S>, store: Store, limits: RequestLimits,
 ): void {
   const prefix = encodeHeaderPrefix(store.clusterId, BigInt(store.memberId));
-  const answers = new Map<string, (request: unknown) => Promise<unknown>>(Object.entries(handlers));
+  const answers = new Map<string, (request: unknown, caller: Caller) => Promise<unknown>>(Object.entries(handlers));
   for (const [name, rpc] of Object.entries(service) as [string, Rpc<unknown, unknown>][]) {
     table.set(rpc.path, new HotMethod(rpc, must(answers.get(name), `a handler of ${rpc.path}`), store, prefix, limits));
   }

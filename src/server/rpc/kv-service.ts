@@ -8,11 +8,11 @@ import type { Method } from '../../grpc/method.js';
 
 export function addKv(table: Map<string, Method>, store: Store, limits: RequestLimits): void {
   addHot(table, KV, {
-    Range: (request) => store.range(request),
-    Put: (request) => store.put(request),
-    DeleteRange: (request) => store.deleteRange(request),
-    Txn: (request) => store.txn(request),
-    Compact: (request) => store.compact(request),
+    Range: (request, caller) => store.range(request, caller),
+    Put: (request, caller) => store.put(request, caller),
+    DeleteRange: (request, caller) => store.deleteRange(request, caller),
+    Txn: (request, caller) => store.txn(request, caller),
+    Compact: (request, caller) => store.compact(request, caller),
   }, store, limits);
   addRangeStream(table, store, limits);
 }

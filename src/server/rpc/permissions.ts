@@ -13,6 +13,7 @@
  * Every row is at least as strict as etcd 3.7's.
  */
 
+import type { Caller } from '../../api/caller.js';
 import type { Message } from '../../api/protos/reflected-rpc.js';
 
 export type Permission = 'anyone' | 'user' | 'root' | 'store';
@@ -82,6 +83,11 @@ export const PERMISSIONS: Readonly<Record<string, Row>> = {
   '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo': 'anyone',
   '/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo': 'anyone',
 };
+
+/** A method that the store checks by the request, and did not, is not answered. */
+export function mustBeChecked(path: string, caller: Caller): void {
+  if (!caller.checked) throw new Error(`${path} was carried out without asking whether its caller may`);
+}
 
 /** The row of a method; throws if it has none. */
 export function permissionOf(path: string): Row {

@@ -13,10 +13,12 @@ import type { RequestLimits } from './hot.js';
 import { addMembers } from './members-service.js';
 import { addReflection } from './reflection-service.js';
 import { addKv } from './kv-service.js';
-import { permissionOf } from './permissions.js';
+import { Passwords } from '../auth/passwords.js';
+import { addAuth } from './auth-service.js';
+import { guarded } from './guarded.js';
 import type { Method, MethodTable } from '../../grpc/method.js';
 
-export function clientMethods(store: Store, health: Health, limits: RequestLimits): MethodTable {
+export function clientMethods(store: Store, health: Health, limits: RequestLimits, passwords = new Passwords(10)): MethodTable {
   const table = new Map<string, Method>();
   addKv(table, store, limits);
   addCluster(table, store);
@@ -26,6 +28,7 @@ export function clientMethods(store: Store, health: Health, limits: RequestLimit
   addMembers(table, store);
   addHealth(table, health);
   addReflection(table);
-  for (const path of table.keys()) permissionOf(path);
+  addAuth(table, store, passwords);
+  for (const [path, method] of table) table.set(path, guarded(path, method, store));
   return table;
 }

@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict';
+import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { ETCD_MESSAGES, type EtcdErrorCode } from '../../api/etcd-error.js';
+import { serviceMethods } from '../../api/protos/protos.js';
+import { silent } from '../../base/testing/silent.js';
+import { RpcStats } from '../../observability/rpc-stats.js';
+import { Passwords } from '../auth/passwords.js';
+import { FakeStore } from '../testing/fake-store.js';
+import { listenAddress } from '../transport/listen-address.js';
+import type { ClientPort } from '../transport/client-port.js';
+import { clientPort } from './client-server.js';
+import { Health } from './health-service.js';
+import { PERMISSIONS } from './permissions.js';
+import { clientMethods } from './services.js';
+import { ETCD_STATUS } from './status.js';
+
+const KEY = Buffer.from('a');
+const END = Buffer.from('b');
+const OPEN = Buffer.from([0]);
+
+/** What the two users are answered: the one that has a role for keys from `a` to `b`, and root. */
+const ALLOWED_BY_KEYS: Readonly<Record<string, object>> = {
+  '/etcdserverpb.KV/Range': { key: KEY, range_end: END },
+  '/etcdserverpb.KV/Put': { key: KEY, value: KEY, prev_kv: true },
+  '/etcdserverpb.KV/DeleteRange': { key: KEY, prev_kv: true },
+  '/etcdserverpb.KV/Txn': { compare: [{ key: KEY, target: 'VERSION', version: '1' }], success: [{ request_put: { key: KEY, value: KEY } }] },
+};
+
+describe('auth over loopback', () => {
+  let store: FakeStore;
+  let server: ClientPort;
+  let client: Client;
+  let methods: ReturnType<typeof clientMethods>;
+  const tokens: Record<string, string> = {};
+
+  before(async () => {
+    store = new FakeStore();
+    methods = clientMethods(store, new Health(), { maxRequestBytes: 1_572_864 }, new Passwords(4));
+    server = clientPort(methods, {
+      maxReceiveBytes: 2_097_152, maxConcurrentStreams: 100, keepaliveIntervalMs: 0, keepaliveTimeoutMs: 20_000,
+      store, stats: new RpcStats(), events: silent,
+    });
+    const port = await server.listen(listenAddress('http://127.0.0.1:0'));
+    client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
+    for (const name of ['root', 'right', 'wrong']) await auth('UserAdd', { name, password: `secret-${name}` });
+    await auth('UserGrantRole', { user: 'root', role: 'root' });
+    await auth('RoleAdd', { name: 'r' });
+    await auth('RoleGrantPermission', { name: 'r', perm: { permType: 'READWRITE', key: KEY, range_end: END } });
+    await auth('UserGrantRole', { user: 'right', role: 'r' });
+    await auth('AuthEnable', {});
+    for (const name of ['root', 'right', 'wrong']) tokens[name] = String((await auth('Authenticate', { name, password: `secret-${name}` }))['token']);
+  });
+
+  after(async () => {
+    client.close();
+    await server.drain(100);
+  });
+
+  /** The last answer of a call. `who`: whose token is sent; a text in `<>` is sent as it is. */
+  function call(path: string, request: object, who?: string): Promise<Record<string, unknown>> {
+    const [, service = '', name = ''] = path.split('/');
+    const method = serviceMethods(service)[name];
+    assert.ok(method, path);
+    const metadata = new Metadata();
+    if (who !== undefined) metadata.set('token', tokens[who] ?? who);
+    const { requestSerialize } = method;
+    const deserialize = method.responseDeserialize as (bytes: Buffer) => Record<string, unknown>;
+    if (!method.responseStream) {
+      return new Promise((resolve, reject) => {
+        client.makeUnaryRequest(path, requestSerialize, deserialize, request, metadata,
+          (error, response) => (error === null ? resolve(response ?? {}) : reject(error)));
+      });
+    }
+    return new Promise((resolve, reject) => {
+      const stream = client.makeServerStreamRequest(path, requestSerialize, deserialize, request, metadata);
+      let last: Record<string, unknown> = {};
+      stream.on('data', (answer: Record<string, unknown>) => (last = answer)).on('end', () => resolve(last)).on('error', reject);
+    });
+  }
+  const auth = (name: string, request: object, who?: string): Promise<Record<string, unknown>> => call(`/etcdserverpb.Auth/${name}`, request, who);
+
+  async function refused(code: EtcdErrorCode, promise: Promise<unknown>, what = ''): Promise<void> {
+    await assert.rejects(promise, (error: ServiceError) => {
+      assert.deepEqual([error.code, error.details], [ETCD_STATUS[code], ETCD_MESSAGES[code]], what);
+      return true;
+    });
+  }
+
+  /** Undefined: whatever it answered, it was let through. */
+  async function refusalOf(path: string, request: object, who?: string): Promise<string | undefined> {
+    const words = (['USER_EMPTY', 'PERMISSION_DENIED', 'INVALID_AUTH_TOKEN'] as const).map((code) => ETCD_MESSAGES[code] as string);
+    try {
+      await call(path, request, who);
+      return undefined;
+    } catch (error) {
+      const { details } = error as ServiceError;
+      return words.includes(details) ? details : undefined;
+    }
+  }
+
+  it('every RPC, for no token, a bad one, a user without and one with a role, and root, is as its row says', async () => {
+    const skipped = /Reflection|Health\/Watch|AuthDisable|UserDelete|RoleDelete|UserChangePassword|RevokePermission|RevokeRole/;
+    for (const path of methods.keys()) {
+      if (skipped.test(path)) continue;
+      const row = PERMISSIONS[path];
+      const request = ALLOWED_BY_KEYS[path] ?? { action: 'GET', name: 'x', password: 'x', user: 'x', role: 'x', key: KEY };
+      const kind = typeof row === 'function' ? row({ action: 'GET' }) : row;
+      const said = await Promise.all([undefined, 'none', 'wrong', 'right', 'root'].map((who) => refusalOf(path, request, who)));
+      const [none, bad] = [ETCD_MESSAGES.USER_EMPTY, ETCD_MESSAGES.INVALID_AUTH_TOKEN];
+      const denied = ETCD_MESSAGES.PERMISSION_DENIED;
+      const byKeys = path in ALLOWED_BY_KEYS;
+      const expected = kind === 'anyone' ? [undefined, undefined, undefined, undefined]
+        : [none, bad, kind === 'user' ? undefined : denied, kind === 'user' || byKeys ? undefined : denied];
+      assert.deepEqual(said, [...expected, undefined], path);
+    }
+  });
+
+  it('CVE-2026-33343: nested transactions, compares and prev_kv are checked, whatever branch is taken', async () => {
+    const other = Buffer.from('z');
+    const nest = (op: object, depth: number): object =>
+      depth === 0 ? op : { request_txn: { compare: [], success: [], failure: [nest(op, depth - 1)] } };
+    for (const op of [{ request_put: { key: other } }, { request_range: { key: other } }, { request_delete_range: { key: other } },
+      { request_txn: { compare: [{ key: other, target: 'VERSION' }] } }]) {
+      for (const depth of [0, 1, 5]) await refused('PERMISSION_DENIED', call('/etcdserverpb.KV/Txn', { success: [nest(op, depth)] }, 'right'));
+    }
+    await auth('RoleAdd', { name: 'w' }, 'root');
+    await auth('RoleGrantPermission', { name: 'w', perm: { permType: 'WRITE', key: other } }, 'root');
+    await auth('UserGrantRole', { user: 'wrong', role: 'w' }, 'root');
+    await call('/etcdserverpb.KV/Put', { key: other }, 'wrong');
+    await refused('PERMISSION_DENIED', call('/etcdserverpb.KV/Put', { key: other, prev_kv: true }, 'wrong'));
+    await refused('PERMISSION_DENIED', call('/etcdserverpb.KV/DeleteRange', { key: other, prev_kv: true }, 'wrong'));
+    await auth('UserRevokeRole', { name: 'wrong', role: 'w' }, 'root');
+  });
+
+  it('GHSA-xg4h-6gfc-h4m8: who may one range may no longer one', async () => {
+    await refused('PERMISSION_DENIED', call('/etcdserverpb.KV/Range', { key: KEY, range_end: OPEN }, 'right'));
+    await refused('PERMISSION_DENIED', call('/etcdserverpb.KV/Range', { key: KEY, range_end: Buffer.from('b\0') }, 'right'));
+    await call('/etcdserverpb.KV/Range', { key: KEY, range_end: END }, 'right');
+  });
+
+  it('CVE-2026-33413: alarms are raised, and members changed, by root alone', async () => {
+    await refused('PERMISSION_DENIED', call('/etcdserverpb.Maintenance/Alarm', { action: 'ACTIVATE', alarm: 'NOSPACE' }, 'right'));
+    await refused('USER_EMPTY', call('/etcdserverpb.Maintenance/Alarm', { action: 'GET' }));
+    await refused('PERMISSION_DENIED', call('/etcdserverpb.Cluster/MemberAdd', { peerURLs: ['http://x:1'] }, 'right'));
+    await refused('USER_EMPTY', call('/etcdserverpb.Cluster/MemberList', {}));
+  });
+
+  it("passwords are good or not, in etcd's words, and what is told has neither a password nor its hash", async () => {
+    await refused('AUTH_FAILED', auth('Authenticate', { name: 'right', password: 'wrong' }));
+    await refused('AUTH_FAILED', auth('Authenticate', { name: 'nobody', password: 'secret-right' }));
+    await refused('PASSWORD_TOO_LONG', auth('UserAdd', { name: 'long', password: 'p'.repeat(73) }, 'root'));
+    assert.deepEqual((await auth('UserGet', { name: 'right' }, 'root'))['roles'], ['r']);
+    assert.deepEqual((await auth('RoleGet', { role: 'r' }, 'root'))['perm'], [{ permType: 'READWRITE', key: KEY, range_end: END }]);
+    assert.match(store.auth.auth.user('right')?.hash ?? '', /^\$2[aby]\$04\$/);
+    assert.ok(!Buffer.from(store.auth.auth.encode()).includes('secret-'), 'no password in what is sealed');
+    const secret = tokens['root']?.split('.')[0] ?? '';
+    assert.equal(store.auth.tokens.userOf(secret), undefined, 'what is kept of a token is its digest');
+    assert.equal((await auth('AuthStatus', {}))['enabled'], true);
+  });
+
+  it('C1 a flood of Authenticate leaves the event loop to others, and is refused beyond a bound', async () => {
+    const passwords = new Passwords(4);
+    const asked = Array.from({ length: 200 }, () => passwords.hash('x').then(() => 'done', (error: Error) => error.message));
+    const said = await Promise.all(asked);
+    assert.equal(said.filter((each) => each === 'done').length, 64);
+    assert.ok(said.includes(`TOO_MANY_REQUESTS: ${ETCD_MESSAGES.TOO_MANY_REQUESTS}`), said.at(-1));
+  });
+});
