@@ -84,6 +84,8 @@ export interface NodeStatus {
   readonly dbBytes: number;
   /** This member was re-admitted, and has not yet the vote of whose place it takes (0: none). */
   readonly readmission?: { readonly memberId: NodeId; readonly replaces: NodeId; readonly past: LogIndex };
+  /** It takes no part until others give it an entry of its log, or say that it is of no use. */
+  readonly waitsFor?: string;
   readonly errors: readonly string[];
   readonly members: readonly MemberInfo[];
 }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { get, put } from '../api/testing/requests.js';
 import { ReplicaError } from '../replica/base/errors.js';
 import { freePorts } from './free-ports.js';
 import { openNode, type OpenedNode } from './node.js';
@@ -49,6 +50,39 @@ describe('a node in this process', () => {
     assert.deepEqual(held(dir), []);
   });
 
+  it('D1 that waits for its log can be asked all the same, can be stopped, and serves writes once an entry is back', async () => {
+    const ports = await freePorts(3);
+    const configs = ports.map((_, i) => oneOf(join(dir, String(i)), ports, i));
+    let nodes = await Promise.all(configs.map(open));
+    const [{ store }] = nodes as [OpenedNode];
+    await until(() => store.status().leader !== 0);
+    for (const key of ['first', 'second', 'a']) await store.put(put(key, 'a1 value of the last put'));
+    await Promise.all(nodes.map((node) => node.stop()));
+    const paths = configs.map(({ dataDir }) => join(dataDir, 'log', '0000000000000001.seg'));
+    const whole = paths.map((path) => readFileSync(path));
+    // The header of the batch stays, and says what it held.
+    for (const [i, path] of paths.entries()) {
+      const bytes = Buffer.from(whole[i] as Buffer);
+      writeFileSync(path, bytes.fill(0xff, ...lastEntry(bytes)));
+    }
+    nodes = await Promise.all(configs.map(open));
+    try {
+      for (const node of nodes) {
+        assert.match(node.store.status().waitsFor ?? '', /log entry/);
+        assert.equal((await node.store.range({ ...get('first'), serializable: true })).kvs.length, 1);
+        await assert.rejects(node.store.put(put('b', '2')), { code: 'NO_LEADER' });
+      }
+      await nodes[0]?.stop();
+      assert.deepEqual(held(configs[0]?.dataDir ?? ''), []);
+      writeFileSync(paths[0] as string, whole[0] as Buffer);
+      nodes[0] = await open(configs[0] as NodeConfig);
+      await until(() => nodes.every((node) => node.store.status().leader !== 0));
+      for (const node of nodes) assert.equal((await node.store.range(get('a'))).kvs.length, 1);
+    } finally {
+      await Promise.all(nodes.map((node) => node.stop()));
+    }
+  }).timeout(30_000);
+
   it('that is refused while it joins answers nobody any more', async () => {
     const ports = await freePorts(3);
     const configs = ports.map((_, i) => oneOf(join(dir, String(i)), ports, i));
@@ -85,6 +119,13 @@ function oneOf(dir: string, ports: readonly number[], i: number): NodeConfig {
   const url = `http://127.0.0.1:${ports[i]}`;
   const urls = ['--listen-peer-urls', url, '--initial-advertise-peer-urls', url];
   return buildConfig(parseOptions(['--name', `n${i}`, '--data-dir', dir, ...urls, '--initial-cluster', cluster], {}));
+}
+
+/** From its first byte to its last, in the first segment of a log. */
+function lastEntry(segment: Buffer): [number, number] {
+  const at = segment.lastIndexOf('a1 value of the last put');
+  assert.ok(at > 0);
+  return [at, at + 8];
 }
 
 async function until(holds: () => boolean): Promise<void> {

@@ -5,11 +5,15 @@
  */
 
 import { acquiring } from '../base/acquiring.js';
+import { Deferred } from '../base/deferred.js';
 import type { Env } from '../base/env.js';
 import type { EventSink } from '../base/events.js';
 import { openMember, type Member } from '../node/open-member.js';
 import type { Store } from '../node/store.js';
+import { WaitingMember } from '../node/waiting-member.js';
+import { WaitingStore } from '../node/waiting-store.js';
 import { ReplicaError } from '../replica/base/errors.js';
+import type { Outlook } from '../replica/log-recovery/outlook.js';
 import type { Identity } from '../replica/state/joined.js';
 import { EventBus } from './env/event-bus.js';
 import { nodeClock, NodeRandom, NodeWorkers } from './env/node-env.js';
@@ -18,6 +22,7 @@ import { identityOf } from './join.js';
 import type { NodeConfig } from './options/config.js';
 import { PeerNetwork } from './peer-network.js';
 import { hostPort, isSecure } from './peer/peer-url.js';
+import { SwitchedStore } from './switched-store.js';
 import { fixturesOf, PortTls } from './tls/open.js';
 
 export interface NodeHooks {
@@ -28,16 +33,40 @@ export interface NodeHooks {
 }
 
 export class OpenedNode {
-  readonly #member: Member;
+  readonly store: Store;
+  readonly #opening: Opening;
   readonly #disk: NodeDisk;
+  /** Undefined while it waits for entries of its log. */
+  #member: Member | undefined;
+  #stopping = false;
 
-  constructor(member: Member, disk: NodeDisk) {
-    this.#member = member;
+  private constructor(store: Store, opening: Opening, disk: NodeDisk) {
+    this.store = store;
+    this.#opening = opening;
     this.#disk = disk;
   }
 
-  get store(): Store {
-    return this.#member.store;
+  static serving(member: Member, opening: Opening, disk: NodeDisk): OpenedNode {
+    const node = new OpenedNode(member.store, opening, disk);
+    node.#member = member;
+    return node;
+  }
+
+  /** Its store is another one once it takes part; `onFatal` is told if it never does. */
+  static waiting(store: Store, opening: Opening, disk: NodeDisk, hooks: NodeHooks): OpenedNode {
+    const switched = new SwitchedStore(store);
+    const node = new OpenedNode(switched.store, opening, disk);
+    opening.member.then(
+      (member) => {
+        node.#member = member;
+        switched.use(member.store);
+        opening.waiting.close();
+      },
+      (error: unknown) => {
+        if (!node.#stopping) hooks.onFatal(error);
+      },
+    );
+    return node;
   }
 
   /**
@@ -45,27 +74,36 @@ export class OpenedNode {
    * True if another member leads now, or did all along.
    */
   transferLeadership(): Promise<boolean> {
-    return this.#member.replica.transferLeadership();
+    return this.#member?.replica.transferLeadership() ?? Promise.resolve(true);
   }
 
   /** Leadership should have been handed over before. */
   async stop(): Promise<void> {
-    await this.#member.replica.stop();
+    this.#stopping = true;
+    const { outlook } = this.#opening.waiting;
+    outlook.abandon();
+    const member = await this.#opening.member.catch(() => undefined);
+    await member?.replica.stop();
+    this.#opening.waiting.close();
     await this.#disk.close();
   }
 }
 
 /**
- * Opens the data directory, joins the others and serves. Rejects as `openMember` and
- * `Replica.start` do, and with JoinError, and DiskError LOCKED; nothing is open then, and nobody is
- * answered. A member that is to be re-admitted is opened again under the identity that it gets.
+ * Opens the data directory, joins the others and serves; resolves earlier if the member waits for
+ * entries of its log (`WaitingStore`). Rejects as `openMember` and `Replica.start` do, and with
+ * JoinError, and DiskError LOCKED; nothing is open then, and nobody is answered. A member that is
+ * to be re-admitted is opened again under the identity that it gets.
  */
 export async function openNode(config: NodeConfig, hooks: NodeHooks): Promise<OpenedNode> {
   return acquiring(async (keep) => {
     const disk = keep(await NodeDisk.open(config.dataDir));
     for (;;) {
+      const opening = begin(config, hooks, disk);
       try {
-        return new OpenedNode(await openOnce(config, hooks, disk), disk);
+        const first = await Promise.race([opening.member, opening.waiting.store]);
+        if (first instanceof WaitingStore) return OpenedNode.waiting(first, opening, disk, hooks);
+        return OpenedNode.serving(first, opening, disk);
       } catch (error) {
         if (!(error instanceof ReplicaError && error.code === 'READMISSION')) throw error;
       }
@@ -73,15 +111,39 @@ export async function openNode(config: NodeConfig, hooks: NodeHooks): Promise<Op
   });
 }
 
-function openOnce(config: NodeConfig, hooks: NodeHooks, disk: NodeDisk): Promise<Member> {
+/** A start that is under way. */
+interface Opening {
+  readonly member: Promise<Member>;
+  readonly waiting: WaitingMember;
+}
+
+function begin(config: NodeConfig, hooks: NodeHooks, disk: NodeDisk): Opening {
+  const identity = new Deferred<Identity>();
+  const workers = new NodeWorkers();
+  const waiting = new WaitingMember({ disk, workers }, identity.promise);
+  return { waiting, member: openOnce(config, hooks, { disk, workers, identity, outlook: waiting.outlook }) };
+}
+
+interface Start {
+  readonly disk: NodeDisk;
+  readonly workers: NodeWorkers;
+  /** To be told. */
+  readonly identity: Deferred<Identity>;
+  readonly outlook: Outlook;
+}
+
+function openOnce(config: NodeConfig, hooks: NodeHooks, start: Start): Promise<Member> {
+  const { disk, workers, outlook } = start;
   return acquiring(async (keep) => {
     const bus = new EventBus(hooks.events ?? []);
     const tls = keep(await peerTls(config, bus));
     const identity = await identityOf(config, disk, tls.client);
+    start.identity.resolve(identity);
     const network = peerNetwork(config, identity, bus, tls);
-    const env: Env = { clock: nodeClock, random: new NodeRandom(), disk, network, workers: new NodeWorkers(), events: bus };
+    const env: Env = { clock: nodeClock, random: new NodeRandom(), disk, network, workers, events: bus };
     const member = await openMember(env, {
       ...identity,
+      outlook,
       strictReconfig: config.strictReconfig,
       autoRecover: config.autoRecover,
       clientUrls: config.advertiseClientUrls,

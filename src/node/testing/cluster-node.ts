@@ -15,6 +15,8 @@ import type { MemberConfig } from '../../replica/base/member-config.js';
 import type { Replica } from '../../replica/replica.js';
 import type { NodeStore } from '../node-store.js';
 import type { Member } from '../open-member.js';
+import type { WaitingMember } from '../waiting-member.js';
+import type { WaitingStore } from '../waiting-store.js';
 import type { TestProcess } from './surroundings.js';
 
 /** opening: its files are being opened, or it waits for its peers. */
@@ -49,6 +51,7 @@ export class ClusterNode<D extends Disk = MemoryDisk> {
   #member: Member | undefined;
   #running: Member | undefined;
   #opening: Promise<void> | undefined;
+  #waiting: WaitingMember | undefined;
 
   constructor(id: NodeId, disk: D) {
     this.id = id;
@@ -87,6 +90,11 @@ export class ClusterNode<D extends Disk = MemoryDisk> {
     return this.#opening;
   }
 
+  /** What it serves while it waits for its log; undefined: it does not. */
+  get waitingStore(): WaitingStore | undefined {
+    return this.#waiting?.present;
+  }
+
   get replica(): Replica {
     return this.#last.replica;
   }
@@ -108,8 +116,12 @@ export class ClusterNode<D extends Disk = MemoryDisk> {
     return (this.#life = new OneLife());
   }
 
-  opens(opening: Promise<void>): void {
+  promises(opening: Promise<void>): void {
     this.#opening = opening;
+  }
+
+  opens(waiting: WaitingMember): void {
+    this.#waiting = waiting;
   }
 
   opened(member: Member): void {
@@ -118,6 +130,7 @@ export class ClusterNode<D extends Disk = MemoryDisk> {
 
   started(): void {
     this.#state = 'up';
+    this.#waiting?.close();
     this.#opening = undefined;
   }
 
@@ -132,6 +145,8 @@ export class ClusterNode<D extends Disk = MemoryDisk> {
    */
   ended(): void {
     this.#state = 'down';
+    this.#waiting?.outlook.abandon();
+    this.#waiting?.close();
     this.#running = this.#opening = undefined;
     this.#life.over.resolve();
   }

@@ -18,6 +18,7 @@ import { DEFAULT_TREE_SETTINGS, type TreeSettings } from '../../storage/base/set
 import type { NodeId } from '../../base/ids.js';
 import type { MemberConfig } from '../../replica/base/member-config.js';
 import { identityOnDisk } from '../../replica/state/joined.js';
+import { WaitingMember } from '../waiting-member.js';
 import { openMember, type MemberOptions } from '../open-member.js';
 import { ClusterNode, type OneLife } from './cluster-node.js';
 import { describeNode, MemberFailure } from './describe-node.js';
@@ -112,7 +113,7 @@ export class Cluster<D extends Disk = MemoryDisk> {
   up(node: ClusterNode<D>): Promise<void> {
     const life = node.begin();
     const opening = this.#open(node, life);
-    node.opens(opening);
+    node.promises(opening);
     return opening;
   }
 
@@ -272,7 +273,10 @@ export class Cluster<D extends Disk = MemoryDisk> {
     };
     try {
       const env = this.#surroundings.env({ self: node.id, disk: node.disk, process: life, hub, emit });
-      const member = await Promise.race([openMember(env, this.#memberOptions(node, life)), over]);
+      const options = this.#memberOptions(node, life);
+      const waiting = new WaitingMember(env, options);
+      node.opens(waiting);
+      const member = await Promise.race([openMember(env, { ...options, outlook: waiting.outlook }), over]);
       if (member === undefined || !node.lives(life)) return;
       node.opened(member);
       this.#watcher.onOpen?.(node);

@@ -95,11 +95,34 @@ describe('a member whose log is damaged', function () {
     for (const node of [a, b]) await rotEntries(node.disk, [table.lastIndex - 3]);
     const waiting = [cluster.up(a), cluster.up(b)];
     await cluster.until('both say that they wait', () => said(a, LOG_WAITS) && said(b, LOG_WAITS));
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await cluster.until('both serve what was applied before', () => a.waitingStore !== undefined && b.waitingStore !== undefined);
     assert.ok(!a.up && !b.up, 'neither takes part');
     await Promise.all([...waiting, cluster.up(c)]);
+    assert.ok(a.waitingStore === undefined && b.waitingStore === undefined);
     await cluster.settled(20_000);
     for (const node of cluster.nodes) await check(node, 0, 40);
+  });
+
+  it('D1 R4 while it waits it serves what was applied before, says what it waits for, and refuses all else', async () => {
+    await start();
+    await stopAll();
+    const { table } = await resolved(must(cluster.nodes[0], 'there are three').disk);
+    for (const node of cluster.nodes) await rotEntries(node.disk, [table.lastIndex - 3]);
+    for (const node of cluster.nodes) cluster.up(node).catch(() => undefined);
+    await cluster.until('all to serve what was applied before', () => cluster.nodes.every(({ waitingStore }) => waitingStore !== undefined));
+    for (const { waitingStore } of cluster.nodes) {
+      const store = must(waitingStore, 'it waits');
+      const { kvs } = await store.range({ ...get('key0'), serializable: true });
+      assert.equal(kvs[0] && fromUtf8(kvs[0].value), valueOf(0));
+      assert.deepEqual((await store.range({ ...get('key39'), serializable: true })).kvs, [], 'it lies behind the entry');
+      await assert.rejects(store.range(get('key0')), { code: 'NO_LEADER' });
+      await assert.rejects(store.put(), { code: 'NO_LEADER' });
+      await assert.rejects(store.checkLinearizable(), { code: 'NO_LEADER' });
+      const { leader, waitsFor, members, appliedIndex } = store.status();
+      assert.deepEqual([leader, members.length], [0, 3]);
+      assert.ok(appliedIndex > 0 && appliedIndex < table.lastIndex - 3, `${appliedIndex} of ${table.lastIndex}`);
+      assert.match(waitsFor ?? '', new RegExp(`log entry ${table.lastIndex - 3} of term .* have lost it, too`));
+    }
   });
 
   it('R6 a leader\'s last entry that reached nobody else is cut once the others lead without it', async () => {

@@ -16,6 +16,8 @@ export type ReplicaErrorCode =
   | 'READMISSION'
   /** The cluster has removed this member; its id is never used again. */
   | 'REMOVED'
+  /** Not a fault: whoever runs this member stopped it while it opened. */
+  | 'ABANDONED'
   /** The log of a member that was in a term is gone. */
   | 'LOG_MISSING'
   /** A restore was cut short: what the data directory holds is not whole. */

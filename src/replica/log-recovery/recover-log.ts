@@ -21,6 +21,7 @@ import { Configurations, NO_MAJORITY, type MembersAsOf } from './configurations.
 import { decide, type Heard, type Quorum } from './decide.js';
 import { decodeEntriesAnswer, encodeEntriesRequest, LOG_ENTRIES_METHOD, MAX_WANTED, type EntriesAnswer, type Said, type WantedEntry } from './entries-call.js';
 import { MendingLog } from './mending-log.js';
+import type { Outlook } from './outlook.js';
 
 export const LOG_DAMAGED = 'log entries are damaged: the other members are asked for them';
 export const LOG_WAITS = 'a damaged log entry is waited for';
@@ -35,6 +36,8 @@ export interface RecoverLogParts {
   readonly bound: Term;
   /** Undefined: it is not known who they were at any index of this log. */
   readonly known: MembersAsOf | undefined;
+  /** Told when others were asked in vain. */
+  readonly outlook: Outlook | undefined;
 }
 
 const CALL_MS = 5_000;
@@ -70,7 +73,8 @@ export class LogRecovery {
   }
 
   /**
-   * Resolves when the log on the disk is whole. Rejects with LogError, HardStateError, DiskError.
+   * Resolves when the log on the disk is whole. Rejects with LogError, HardStateError, DiskError,
+   * ReplicaError ABANDONED.
    */
   async run(): Promise<void> {
     const { env, hardState } = this.#parts;
@@ -124,10 +128,12 @@ export class LogRecovery {
       this.#waitsFor = undefined;
       return;
     }
-    const { clock, random } = this.#parts.env;
+    const { env: { clock, random }, outlook } = this.#parts;
+    if (this.#vain >= PATIENCE && this.#waitsFor !== undefined) outlook?.waits();
     const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** this.#vain, MAX_PAUSE_MS);
     this.#vain++;
-    await sleep(clock, pauseMs * (0.5 + random.float() / 2));
+    const pause = sleep(clock, pauseMs * (0.5 + random.float() / 2));
+    await (outlook?.unlessAbandoned(pause) ?? pause);
   }
 
   /**

@@ -40,6 +40,13 @@ export interface Stop {
   readonly why: string;
 }
 
+export interface ReplayOptions {
+  /** Entries up to here. Default: all. */
+  readonly through?: LogIndex;
+  /** Those with whom the log began; it follows the entries. Default: not known. */
+  readonly membership?: Membership;
+}
+
 export class Replay {
   readonly directory: Directory;
   readonly tree: Tree;
@@ -53,17 +60,17 @@ export class Replay {
   readonly #workers: Workers;
   #index: LogIndex;
   #stop: Stop | undefined;
+  readonly #through: LogIndex;
   #soundBehind = 0;
 
-  private constructor(disk: Disk, workers: Workers, directory: Directory) {
-    const { version, hardState } = directory;
+  private constructor(disk: Disk, workers: Workers, directory: Directory, { through, membership }: Required<ReplayOptions>) {
+    const { version } = directory;
     this.directory = directory;
+    this.#through = through;
     this.#workers = workers;
     this.#tables = new TableStore(disk, new BlockCache(CACHE_BYTES), noFaults);
     this.tree = new Tree({ disk, tables: this.#tables, durable: version });
-    const self: NodeId = hardState?.memberId ?? 1;
-    // Those of the flags are not known here.
-    this.membership = new Membership(self, [{ id: self, name: '', peerUrls: [] }]);
+    this.membership = membership;
     this.state = new ReplicatedState(this.tree, undefined, undefined, this.membership);
     this.#index = version.flushed.index;
   }
@@ -71,8 +78,9 @@ export class Replay {
   /**
    * Rejects with LostClusterError STATE_LOST, NOTHING_HERE, ReplicaError CLUSTER_NEWER, DiskError.
    */
-  static async run(disk: Disk, workers: Workers, directory: Directory): Promise<Replay> {
-    const replay = new Replay(disk, workers, directory);
+  static async run(disk: Disk, workers: Workers, directory: Directory, options: ReplayOptions = {}): Promise<Replay> {
+    const { through = directory.log.lastIndex, membership = alone(directory) } = options;
+    const replay = new Replay(disk, workers, directory, { through, membership });
     try {
       replay.#load();
       await replay.#run();
@@ -130,7 +138,7 @@ export class Replay {
 
   async #run(): Promise<void> {
     const { log } = this.directory;
-    while (this.#index < log.lastIndex) {
+    while (this.#index < this.#through) {
       const why = await this.#next(this.#index + 1);
       if (why !== undefined) {
         this.#stop = { index: this.#index + 1, why };
@@ -214,6 +222,11 @@ export class Replay {
       await this.#workers.breathe();
     }
   }
+}
+
+function alone({ hardState }: Directory): Membership {
+  const self: NodeId = hardState?.memberId ?? 1;
+  return new Membership(self, [{ id: self, name: '', peerUrls: [] }]);
 }
 
 function tooOld(index: LogIndex, why: string, cause?: unknown): ReplicaError {

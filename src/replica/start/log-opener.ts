@@ -14,6 +14,7 @@ import { DurableLog, type OpenedLog } from '../log/durable-log.js';
 import type { LogOptions } from '../log/log-options.js';
 import { MendingLog } from '../log-recovery/mending-log.js';
 import { LogServer } from '../log-recovery/log-server.js';
+import type { Outlook } from '../log-recovery/outlook.js';
 import { OpeningLog, type KnownLog } from '../log-recovery/opening-log.js';
 import type { MembersAsOf } from '../log-recovery/configurations.js';
 import { LOG_DAMAGED, LogRecovery } from '../log-recovery/recover-log.js';
@@ -34,6 +35,7 @@ export interface LogOpenerParts {
   readonly segmentBytes: number;
   /** That hard state held at the start: this member has acknowledged nothing in a later one. */
   readonly term: Term;
+  readonly outlook: Outlook | undefined;
 }
 
 export const LOG_MOVED = 'the log cannot be written to where it ends: it goes on in a fresh segment';
@@ -78,7 +80,7 @@ export class LogOpener {
       if (times >= MAX_TIMES) throw found.error;
       if (times === 0) known = this.#members(by, here);
       this.#lastIndex = Math.max(this.#lastIndex, found.lastIndex);
-      if (!found.isWhole) await this.#mend(found, known);
+      if (!found.isWhole) await this.#mend(found, known, here);
       else if (found.error.code === 'WRITE_FAILED') await this.#move(found);
       else {
         keepsTorn = false;
@@ -99,7 +101,7 @@ export class LogOpener {
     const entries = await torn.torn(term);
     if (entries.length === 0) return;
     await early.listen();
-    const recovery = new LogRecovery(torn, { env, membership, hardState, bound: term, known });
+    const recovery = new LogRecovery(torn, { env, membership, hardState, bound: term, known, outlook: undefined });
     if (await recovery.askTail(entries)) await recovery.run();
   }
 
@@ -115,8 +117,8 @@ export class LogOpener {
     return known;
   }
 
-  async #mend(damaged: DamagedLog, known: MembersAsOf | undefined): Promise<void> {
-    const { env, life, membership, early, hardState, term, clusterId } = this.#parts;
+  async #mend(damaged: DamagedLog, known: MembersAsOf | undefined, version: Version | undefined): Promise<void> {
+    const { env, life, membership, early, hardState, term, clusterId, outlook } = this.#parts;
     const peers = new KnownPeers(env, membership, clusterId);
     await peers.readLog();
     // Nobody else can have it.
@@ -124,7 +126,8 @@ export class LogOpener {
     env.events.emit({ type: 'warning', message: LOG_DAMAGED, data: { why: damaged.error.message, ...damaged.error.data } });
     life.to({ s: 'recovering', why: damaged.error.message });
     await early.listen();
-    const recovery = new LogRecovery(damaged, { env, membership: peers, hardState, bound: term, known });
+    const recovery = new LogRecovery(damaged, { env, membership: peers, hardState, bound: term, known, outlook });
+    outlook?.offer({ version, log: damaged, term: hardState.current?.term ?? 0, recovery });
     this.#serve(recovery.log);
     try {
       await recovery.run();

@@ -139,8 +139,8 @@ async function openVersion(
 ): Promise<OpenedVersion> {
   const { env } = options;
   const term = hardState.current?.term ?? 0;
-  const { clusterId, logSegmentBytes: segmentBytes } = options;
-  const logs = new LogOpener({ env, life, membership, early, hardState, clusterId, segmentBytes, term });
+  const { clusterId, logSegmentBytes: segmentBytes, outlook } = options;
+  const logs = new LogOpener({ env, life, membership, early, hardState, clusterId, segmentBytes, term, outlook });
   const { store, lost } = await openManifest(options, hardState, intent);
   keep(store);
   let cause = lost;

@@ -7,6 +7,7 @@ import type { Env } from '../../base/env.js';
 import type { ClusterVersion, NodeId } from '../../base/ids.js';
 import type { TreeSettings } from '../../storage/base/settings.js';
 import type { MemberConfig } from '../base/member-config.js';
+import type { Outlook } from '../log-recovery/outlook.js';
 import type { HealingHooks } from '../hooks/healing-hooks.js';
 
 export interface ReplicaOptions {
@@ -51,6 +52,8 @@ export interface ReplicaOptions {
   readonly authTokenTtlMs?: number;
   /** Of decoded blocks. */
   readonly cacheBytes: number;
+  /** Who runs the member sees there that it waits. Default: nobody looks. */
+  readonly outlook?: Outlook;
   /** The node cannot go on: the process must end. Called once. */
   readonly onFatal: (error: unknown) => void;
 }

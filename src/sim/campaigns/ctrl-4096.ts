@@ -35,7 +35,7 @@ export class CtrlPlacements {
   private constructor(past: Past) {
     this.#past = past;
     this.#copies = past.members.map(({ entries, files }) =>
-      Array.from({ length: ENTRIES }, (_, i) => must(entries.find((copy) => puts(copy, files, utf8(`key 00000${i + 1}`))), `entry ${i} is in the log`)));
+      Array.from({ length: ENTRIES }, (_, i) => must(entries.find((copy) => puts(copy, files, utf8(keyOf(i)))), `entry ${i} is in the log`)));
   }
 
   static async prepare(pump: Pump): Promise<CtrlPlacements> {
@@ -64,7 +64,24 @@ export class CtrlPlacements {
     await trial.pass(WAIT_US);
     const judged = await waits(trial, past);
     if (judged.outcome !== 'waits') return { expected: 'waits', ...judged };
+    const withheld = await this.#withheld(trial, placement);
+    if (withheld !== undefined) return { expected: 'waits', outcome: 'wrong', why: withheld };
     return { expected: 'waits', ...((await this.#resumes(trial, placement, lostEntries(placement))) ?? judged) };
+  }
+
+  /**
+   * D1 Who waits serves what was applied before: all before the first entry that is bad here.
+   * Undefined: it does.
+   */
+  async #withheld(trial: Trial, placement: number): Promise<string | undefined> {
+    for (const [member, node] of trial.nodes.entries()) {
+      const served = await trial.all(node, true);
+      if (!('value' in served)) return `node ${node.id}, which is ${node.state}, serves no serializable read: ${served.refused}`;
+      for (let entry = 0; entry < ENTRIES && !isBad(placement, member, entry); entry++) {
+        if (!served.value.has(keyOf(entry))) return `node ${node.id} serves no ${keyOf(entry)}`;
+      }
+    }
+    return undefined;
   }
 
   /** One member's copies of what was lost are good again. */
@@ -83,6 +100,11 @@ export class CtrlPlacements {
     if (outcome === 'recovered') return undefined;
     return { outcome: outcome === 'waits' ? 'wrong' : outcome, why: `a copy is good again: ${why}` };
   }
+}
+
+/** Of the write that is its payload. */
+function keyOf(entry: number): string {
+  return `key 00000${entry + 1}`;
 }
 
 /** Bit `ENTRIES * member + entry` of the placement: that copy is bad. */

@@ -8,6 +8,7 @@ import { codeOf, messageOf } from '../../base/errors.js';
 import { utf8, fromUtf8 } from '../../base/bytes.js';
 import type { PutRequest, RangeRequest } from '../../api/requests.js';
 import type { NodeId } from '../../base/ids.js';
+import type { Store } from '../../node/store.js';
 import type { Version } from '../../storage/version/version.js';
 import { isPowerOff, SimCluster } from '../cluster/sim-cluster.js';
 import type { SimNode } from '../cluster/sim-node.js';
@@ -147,7 +148,7 @@ export class Trial {
     this.world.schedule(0, () => void running?.store.put(putRequest(key, value)).catch(() => undefined), running?.process);
   }
 
-  /** Everything that the member holds, as text. */
+  /** Everything that the member holds, as text; serializable also of one that waits for its log. */
   async all(node: SimNode, serializable: boolean): Promise<Answer<ReadonlyMap<string, string>>> {
     return this.#ask(node, async (store) => {
       const { kvs } = await store.range({ ...EVERYTHING, serializable });
@@ -155,12 +156,13 @@ export class Trial {
     });
   }
 
-  async #ask<T>(node: SimNode, request: (store: NonNullable<SimNode['running']>['store']) => Promise<T>): Promise<Answer<T>> {
-    const { running } = node;
-    if (running === undefined || node.state === 'down') return { refused: 'DOWN' };
+  async #ask<T>(node: SimNode, request: (store: Store) => Promise<T>): Promise<Answer<T>> {
+    const { running, process } = node;
+    const store = node.waitingStore ?? running?.store;
+    if (store === undefined || node.state === 'down') return { refused: 'DOWN' };
     let answer: Answer<T> | undefined;
     this.world.schedule(0, () => {
-      request(running.store).then(
+      request(store).then(
         (value) => (answer = { value }),
         (error: unknown) => {
           if (isPowerOff(error)) return;
@@ -168,7 +170,7 @@ export class Trial {
           answer = { refused: codeOf(error) ?? 'UNTYPED' };
         },
       );
-    }, running.process);
+    }, process);
     await this.until(() => answer !== undefined, ASK_US);
     return answer ?? { refused: 'NO_ANSWER' };
   }

@@ -53,7 +53,7 @@ export async function recovers(trial: Trial, past: Past, withinUs: number, ready
 
 /** Nobody writes, nobody serves a linearizable read; what is served is what once was. */
 export async function waits(trial: Trial, past: Past): Promise<Judged> {
-  for (const node of trial.up) {
+  for (const node of trial.nodes) {
     const read = await trial.all(node, false);
     if ('value' in read) return { outcome: 'lost', why: `node ${node.id} serves a linearizable read` };
     const written = await trial.put(node, 'too early', 'x');

@@ -1,6 +1,8 @@
 /** A machine with what the cluster knows of it, and who looks on at its lives. */
 
 import type { KintsugiEvent } from '../../base/events.js';
+import type { WaitingMember } from '../../node/waiting-member.js';
+import type { WaitingStore } from '../../node/waiting-store.js';
 import type { SimDisk } from '../disk/sim-disk.js';
 import type { ViolationKind } from '../model/result.js';
 import type { Process } from '../world/world.js';
@@ -35,6 +37,7 @@ export class Node implements SimNode {
   lives = 0;
   running: Running | undefined = undefined;
   process: Process | undefined = undefined;
+  waiting: WaitingMember | undefined = undefined;
   /** It is to be re-admitted, and was told to be opened again. */
   recovers = false;
   /** Stops in a row without having served in between. */
@@ -49,6 +52,15 @@ export class Node implements SimNode {
     this.disk = disk;
     this.identity = identity;
     this.state = identity === undefined ? 'away' : 'down';
+  }
+
+  get waitingStore(): WaitingStore | undefined {
+    return this.waiting?.present;
+  }
+
+  stopsWaiting(): void {
+    this.waiting?.close();
+    this.waiting = undefined;
   }
 
   get member(): number {

@@ -13,6 +13,7 @@ import type { Env } from '../../base/env.js';
 import { codeOf, DiskError, messageOf } from '../../base/errors.js';
 import type { KintsugiEvent } from '../../base/events.js';
 import { openMember } from '../../node/open-member.js';
+import { WaitingMember } from '../../node/waiting-member.js';
 import type { Coverage } from '../model/coverage.js';
 import { SimDisk } from '../disk/sim-disk.js';
 import type { SimNetwork } from '../network/sim-network.js';
@@ -207,6 +208,7 @@ export class SimCluster {
       () => {
         if (!process.alive) return;
         node.state = 'up';
+        node.stopsWaiting();
         node.stops = 0;
         node.recovers = false;
         this.#unfence(node);
@@ -234,8 +236,10 @@ export class SimCluster {
     }
     const env = this.#env(node, process, identity, disk);
     const autoRecover = this.#recovers && this.#world.stream(`recovers ${node.id} ${node.lives}`).chance(1, 2);
+    const waiting = new WaitingMember(env, identity);
+    node.waiting = waiting;
     const member = await openMember(env, {
-      ...identity, autoRecover: autoRecover || node.recovers,
+      ...identity, outlook: waiting.outlook, autoRecover: autoRecover || node.recovers,
       clientUrls: [], settings: tree, heartbeatMs, electionMs, logSegmentBytes, cacheBytes, newestVersion,
       // Entries are small: so other things happen in the middle of them, and elsewhere on each.
       sliceKeys: 1 + (node.id % 3),
@@ -363,6 +367,7 @@ export class SimCluster {
       this.#watcher?.onDeath(node);
       node.process = undefined;
       node.running = undefined;
+      node.stopsWaiting();
       node.state = 'down';
       this.#network.died(node.id);
       for (const resolve of node.ended.splice(0)) resolve();

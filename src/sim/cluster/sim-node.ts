@@ -5,6 +5,7 @@
  */
 
 import type { NodeId } from '../../base/ids.js';
+import type { WaitingStore } from '../../node/waiting-store.js';
 import type { Member } from '../../node/open-member.js';
 import type { SimDisk } from '../disk/sim-disk.js';
 import type { Process } from '../world/world.js';
@@ -37,6 +38,8 @@ export interface SimNode {
   readonly lives: number;
   /** While up, and while opening once the replica is there. */
   readonly running: Running | undefined;
+  /** While it waits for entries of its log. */
+  readonly waitingStore: WaitingStore | undefined;
   /** Of the present life; undefined while down. */
   readonly process: Process | undefined;
 }
