@@ -138,7 +138,8 @@ async function startMetrics(
     const http1 = opsServer(pages);
     if (isSecure(url)) {
       const port = clientPort(new Map(), { ...options, http1 });
-      await port.listen(listenAddress(url), tls);
+      // Pages are HTTP/1.1: whoever could speak HTTP/2 as well must not choose it.
+      await port.listen(listenAddress(url), tls, ['http/1.1']);
       servers.push(port);
       continue;
     }

@@ -147,7 +147,7 @@ function placeOf(socket: Socket): string {
 
 /** What OpenSSL says, in the operator's words. */
 function hintOf(why: string): string {
-  if (/http request|wrong version number|packet length too long/i.test(why)) return `it does not speak TLS, which is wanted here (${why})`;
-  if (/peer did not return a certificate/i.test(why)) return `it shows no certificate (${why})`;
+  if (/http request|wrong version number|packet length too long/i.test(why)) return 'it does not speak TLS, which is wanted here';
+  if (/peer did not return a certificate/i.test(why)) return 'it shows no certificate';
   return why;
 }

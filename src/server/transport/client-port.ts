@@ -79,12 +79,12 @@ export class ClientPort {
   }
 
   /**
-   * Resolves to the port, which matters when 0 was asked for; 0 for a file. With `tls`, HTTP/2 is
-   * agreed on by ALPN. Rejects with an error that names the address.
+   * Resolves to the port, which matters when 0 was asked for; 0 for a file. With `tls`, one of the
+   * `protocols` is agreed on by ALPN. Rejects with an error that names the address.
    */
-  async listen(address: ListenAddress, tls?: ServerTls): Promise<number> {
+  async listen(address: ListenAddress, tls?: ServerTls, protocols: readonly string[] = ['h2', 'http/1.1']): Promise<number> {
     await removeStale(address);
-    const server = tls === undefined ? this.#plainServer() : this.#tlsServer(tls);
+    const server = tls === undefined ? this.#plainServer() : this.#tlsServer(tls, protocols);
     this.#servers.push(server);
     return new Promise((resolve, reject) => {
       const failed = (error: Error): void => reject(new Error(`cannot listen on ${address.text}: ${messageOf(error)}`, { cause: error }));
@@ -139,9 +139,9 @@ export class ClientPort {
     });
   }
 
-  #tlsServer(tls: ServerTls): Server {
+  #tlsServer(tls: ServerTls, protocols: readonly string[]): Server {
     const { handshakeMs } = this.#parts.limits;
-    const server = tls.server({ handshakeMs, allowHalfOpen: true, protocols: ['h2', 'http/1.1'] }, (socket: TLSSocket) => {
+    const server = tls.server({ handshakeMs, allowHalfOpen: true, protocols }, (socket: TLSSocket) => {
       const name = tls.commonNameOf(socket);
       if (socket.alpnProtocol === 'h2') this.#http2(socket, undefined, name);
       else this.#listenFor(socket, name);
