@@ -21,6 +21,7 @@ const OPEN = Buffer.from([0]);
 /** What the two users are answered: the one that has a role for keys from `a` to `b`, and root. */
 const ALLOWED_BY_KEYS: Readonly<Record<string, object>> = {
   '/etcdserverpb.KV/Range': { key: KEY, range_end: END },
+  '/etcdserverpb.KV/RangeStream': { key: KEY, range_end: END },
   '/etcdserverpb.KV/Put': { key: KEY, value: KEY, prev_kv: true },
   '/etcdserverpb.KV/DeleteRange': { key: KEY, prev_kv: true },
   '/etcdserverpb.KV/Txn': { compare: [{ key: KEY, target: 'VERSION', version: '1' }], success: [{ request_put: { key: KEY, value: KEY } }] },

@@ -9,7 +9,6 @@ import { ReflectedRpc, type Message } from '../../api/protos/reflected-rpc.js';
 import type { Caller } from '../../api/caller.js';
 import type { Method, Sender, ServerCall, ServerStreamMethod, UnaryMethod } from '../../grpc/method.js';
 import { callerOf } from './caller-of.js';
-import { mustBeChecked, permissionOf } from './permissions.js';
 
 type UnaryHandler = (request: Message, caller: Caller) => object | Promise<object>;
 type StreamHandler = (request: Message, out: ColdSender) => Promise<void>;
@@ -43,11 +42,8 @@ class ColdUnary implements UnaryMethod {
   readonly refusable = false;
   readonly #rpc: ReflectedRpc;
   readonly #answer: UnaryHandler;
-  /** By the store. */
-  readonly #isChecked: boolean;
 
   constructor(rpc: ReflectedRpc, answer: UnaryHandler) {
-    this.#isChecked = permissionOf(rpc.path) === 'store';
     this.#rpc = rpc;
     this.#answer = answer;
   }
@@ -55,7 +51,6 @@ class ColdUnary implements UnaryMethod {
   async handle(bytes: Uint8Array, call: ServerCall): Promise<Uint8Array> {
     const caller = callerOf(call);
     const answer = await this.#answer(this.#rpc.decodeRequest(bytes), caller);
-    if (this.#isChecked) mustBeChecked(this.#rpc.path, caller);
     return this.#rpc.encodeResponse(EMPTY, 0, answer);
   }
 }

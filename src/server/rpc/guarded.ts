@@ -7,10 +7,11 @@
 
 import type { Caller } from '../../api/caller.js';
 import { ReflectedRpc } from '../../api/protos/reflected-rpc.js';
-import type { Method, Sender, ServerCall, ServerStreamMethod, UnaryMethod } from '../../grpc/method.js';
+import type { Method, RequestStreamMethod, Sender, ServerCall, ServerStreamMethod, UnaryMethod } from '../../grpc/method.js';
 import type { Store } from '../../node/store.js';
 import { callerOf } from './caller-of.js';
-import { permissionOf, type Permission, type Row } from './permissions.js';
+import { HotMethod } from './hot.js';
+import { mustBeChecked, permissionOf, type Permission, type Row } from './permissions.js';
 
 type Guards = Pick<Store, 'access' | 'auth'>;
 
@@ -101,10 +102,106 @@ class GuardedStream implements ServerStreamMethod {
   }
 }
 
+/** What the store checks by the request, and did not, is not answered while auth is on. */
+class CheckedUnary implements UnaryMethod {
+  readonly kind = 'unary';
+  readonly refusable: boolean;
+  readonly #path: string;
+  readonly #method: UnaryMethod;
+  readonly #store: Guards;
+
+  constructor(path: string, method: UnaryMethod, store: Guards) {
+    this.refusable = method.refusable;
+    this.#path = path;
+    this.#method = method;
+    this.#store = store;
+  }
+
+  async handle(request: Uint8Array, call: ServerCall): Promise<Uint8Array> {
+    const caller = callerOf(call);
+    const answer = await this.#method.handle(request, call);
+    if (this.#store.access.enabled) mustBeChecked(this.#path, caller);
+    return answer;
+  }
+}
+
+/** The same of each answer of a stream. */
+class CheckedSender implements Sender {
+  readonly #path: string;
+  readonly #out: Sender;
+  readonly #store: Guards;
+  readonly #caller: Caller;
+
+  constructor(path: string, out: Sender, store: Guards, caller: Caller) {
+    this.#path = path;
+    this.#out = out;
+    this.#store = store;
+    this.#caller = caller;
+  }
+
+  get cancelled(): boolean {
+    return this.#out.cancelled;
+  }
+
+  onCancel(fn: () => void): void {
+    this.#out.onCancel(fn);
+  }
+
+  async write(message: Uint8Array): Promise<void> {
+    if (this.#store.access.enabled) mustBeChecked(this.#path, this.#caller);
+    return this.#out.write(message);
+  }
+}
+
+class CheckedServerStream implements ServerStreamMethod {
+  readonly kind = 'server-stream';
+  readonly #path: string;
+  readonly #method: ServerStreamMethod;
+  readonly #store: Guards;
+
+  constructor(path: string, method: ServerStreamMethod, store: Guards) {
+    this.#path = path;
+    this.#method = method;
+    this.#store = store;
+  }
+
+  handle(request: Uint8Array, out: Sender, call: ServerCall): Promise<void> {
+    return this.#method.handle(request, new CheckedSender(this.#path, out, this.#store, callerOf(call)), call);
+  }
+}
+
+class CheckedRequestStream implements RequestStreamMethod {
+  readonly kind: RequestStreamMethod['kind'];
+  readonly #path: string;
+  readonly #method: RequestStreamMethod;
+  readonly #store: Guards;
+
+  constructor(path: string, method: RequestStreamMethod, store: Guards) {
+    this.kind = method.kind;
+    this.#path = path;
+    this.#method = method;
+    this.#store = store;
+  }
+
+  handle(requests: AsyncIterable<Uint8Array>, out: Sender, call: ServerCall): Promise<void> {
+    return this.#method.handle(requests, new CheckedSender(this.#path, out, this.#store, callerOf(call)), call);
+  }
+}
+
+function checked(path: string, method: Method, store: Guards): Method {
+  switch (method.kind) {
+    case 'unary': return method instanceof HotMethod ? method : new CheckedUnary(path, method, store);
+    case 'server-stream': return new CheckedServerStream(path, method, store);
+    case 'client-stream':
+    case 'bidi': return new CheckedRequestStream(path, method, store);
+  }
+}
+
 /** Throws if the method has no row, or one that cannot be kept for a method of its kind. */
 export function guarded(path: string, method: Method, store: Guards): Method {
   const row = permissionOf(path);
-  if (row === 'anyone' || row === 'store') return method;
+  if (row === 'anyone') return method;
+  if (row === 'store') return checked(path, method, store);
   if (method.kind === 'unary') return new GuardedUnary(path, method, store, row);
   if (method.kind === 'server-stream' && typeof row !== 'function') return new GuardedStream(method, store, row);
   throw new Error(`${path}: a ${method.kind} method is checked by the store, by each request`);

@@ -23,7 +23,8 @@ export interface RequestLimits {
   readonly maxRequestBytes: number;
 }
 
-class HotMethod<Request, Response> implements UnaryMethod {
+/** Asks itself whether what it answers was checked. */
+export class HotMethod<Request, Response> implements UnaryMethod {
   readonly kind = 'unary';
   readonly refusable: boolean;
   readonly #rpc: Rpc<Request, Response, unknown>;

@@ -8,7 +8,7 @@
  *   root     a user with the role `root`
  *   store    what is asked for decides (keys that are read or written, a lease's keys, the user's
  *            own record): the store checks where the request is carried out, against the state as
- *            of then. A unary method that has not is not answered
+ *            of then. What it did not check is not answered
  *
  * Every row is at least as strict as etcd 3.7's.
  */

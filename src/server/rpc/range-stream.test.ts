@@ -16,7 +16,7 @@ const ALL: RangeRequest = {
   key: utf8('\0'), rangeEnd: utf8('\0'), limit: 0, revision: 0, sortOrder: 'none', sortTarget: 'key', serializable: false, keysOnly: false,
   countOnly: false, minModRevision: 0, maxModRevision: 0, minCreateRevision: 0, maxCreateRevision: 0,
 };
-const CALL = undefined as unknown as ServerCall;
+const CALL = { metadata: () => undefined } as unknown as ServerCall;
 
 const putOf = (key: Uint8Array, value: Uint8Array): PutRequest =>
   ({ key, value, lease: 0n, prevKv: false, ignoreValue: false, ignoreLease: false });

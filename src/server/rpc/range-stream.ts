@@ -13,7 +13,8 @@ import { decodeRangeRequest } from '../../api/wire/decode-request.js';
 import { encodeHeaderPrefix } from '../../api/wire/encode-response.js';
 import { encodeLastRangeChunk, encodeRangeChunk } from '../../api/wire/range-stream.js';
 import { Code } from '../../grpc/code.js';
-import type { Method, Sender, ServerStreamMethod } from '../../grpc/method.js';
+import type { Method, Sender, ServerCall, ServerStreamMethod } from '../../grpc/method.js';
+import { callerOf } from './caller-of.js';
 import { RpcError } from '../../grpc/status.js';
 import type { Store } from '../../node/store.js';
 import type { RequestLimits } from './hot.js';
@@ -35,12 +36,13 @@ class RangeStream implements ServerStreamMethod {
     this.#bytes = maxRequestBytes;
   }
 
-  async handle(bytes: Uint8Array, out: Sender): Promise<void> {
+  async handle(bytes: Uint8Array, out: Sender, call: ServerCall): Promise<void> {
+    const caller = callerOf(call);
     const request = decodeRangeRequest(bytes);
     refuseOthers(request);
     let keys = FIRST_KEYS;
     let left = request.limit > 0 ? request.limit : Infinity;
-    const first = await this.#store.range({ ...request, limit: request.countOnly ? request.limit : Math.min(keys, left) });
+    const first = await this.#store.range({ ...request, limit: request.countOnly ? request.limit : Math.min(keys, left) }, caller);
     const revision = request.revision > 0 ? request.revision : first.revision;
     let chunk = first;
     for (;;) {
@@ -52,7 +54,7 @@ class RangeStream implements ServerStreamMethod {
       else if (message.length > 2 * this.#bytes) keys = Math.max(1, keys >> 1);
       const key = successor(last.key);
       await out.write(message);
-      chunk = await this.#store.range({ ...request, key, revision, limit: Math.min(keys, left), serializable: true });
+      chunk = await this.#store.range({ ...request, key, revision, limit: Math.min(keys, left), serializable: true }, caller);
     }
     if (chunk !== first) {
       await out.write(encodeRangeChunk(chunk));
