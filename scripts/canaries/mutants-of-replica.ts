@@ -53,7 +53,7 @@ export const MUTANTS_OF_REPLICA: readonly Mutant[] = [
     killedBy: { file: 'replica/apply/applier.test.ts', title: 'D1 who still waits for a proposal that was applied before is told that its outcome is unknown' },
     edits: [
       {
-        file: 'replica/apply/applier.ts',
+        file: 'replica/apply/answer.ts',
         find: "proposals.refused(id, new EtcdError('TIMEOUT'));",
         replace: "proposals.refused(id, new EtcdError('TOO_MANY_REQUESTS'));",
       },
