@@ -127,7 +127,7 @@ export const TABLES: readonly Canary[] = [
       },
       {
         file: 'replica/kv/publication.ts',
-        find: '    this.#staging = false;\n    this.#moved(changes.revision, undefined);',
+        find: '    this.#staging = false;\n    if (changes.size > 0) this.#moved(changes.revision, few);',
         replace: '    this.#staging = false;',
       },
     ],

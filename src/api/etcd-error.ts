@@ -17,6 +17,8 @@ export const ETCD_MESSAGES = {
   FUTURE_REVISION: 'etcdserver: mvcc: required revision is a future revision',
   NO_SPACE: 'etcdserver: mvcc: database space exceeded',
   LEASE_NOT_FOUND: 'etcdserver: requested lease not found',
+  LEASE_EXISTS: 'etcdserver: lease already exists',
+  LEASE_TTL_TOO_LARGE: 'etcdserver: too large lease TTL',
   /** Ours: etcd bounds the request only. INVALID_ARGUMENT. */
   KEY_TOO_LONG: 'kintsugi: key is too long',
   REQUEST_TOO_LARGE: 'etcdserver: request is too large',

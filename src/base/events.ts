@@ -10,6 +10,8 @@ export type KintsugiEvent =
   | { readonly type: 'leader-lost'; readonly term: Term; readonly why: string }
   | { readonly type: 'log-sync'; readonly durationMs: number; readonly bytes: number; readonly entries: number }
   | { readonly type: 'applied'; readonly count: number; readonly index: LogIndex }
+  /** The leader has let so many end. */
+  | { readonly type: 'leases-expired'; readonly count: number }
   | { readonly type: 'proposal-reproposed'; readonly count: number; readonly leader: NodeId }
   | { readonly type: 'proposal-failed'; readonly code: string }
   | { readonly type: 'sealed'; readonly index: LogIndex; readonly bytes: number }

@@ -26,14 +26,13 @@ import type {
 } from '../api/requests.js';
 import type { Caller } from '../api/caller.js';
 import { EtcdError } from '../api/etcd-error.js';
+import type { LeaseApi } from '../api/services/lease.js';
 import { sleep } from '../base/env.js';
 import type { ClusterVersion, NodeId, Term } from '../base/ids.js';
 import type { Healing } from '../healing/healing.js';
 import type { HintStatus } from '../healing/status/hint-status.js';
 import type { ScrubReport, ScrubStatus } from '../healing/status/scrub-status.js';
-import type { KvCommand, KvResponse } from '../replica/kv/command.js';
 import { isReadOnlyTxn } from '../replica/kv/txn.js';
-import { validateCommand } from '../replica/kv/validate.js';
 import { Backups, type BackupPiece } from '../replica/backup/backups.js';
 import type { Replica } from '../replica/replica.js';
 import { requestTimeoutMs } from '../replica/start/options.js';
@@ -43,8 +42,10 @@ import type { Alarm, AlarmChange } from '../replica/kv/alarms.js';
 import type { Access } from '../replica/auth/access.js';
 import { AlarmControl } from './alarm-control.js';
 import { AuthControl } from './auth-control.js';
+import { LeaseStore } from './lease-store.js';
 import { infosOf, memberInfos, nodeStatus } from './status.js';
 import type { MemberInfo, NodeStatus, Store } from './store.js';
+import { Writes } from './writes.js';
 
 /** The part of healing that the store reports and starts. */
 export type HealingControl = Pick<Healing, 'hints' | 'counters' | 'scrubStatus' | 'scrub' | 'anyBlockLost'>;
@@ -57,12 +58,16 @@ export class NodeStore implements Store {
   readonly #healing: HealingControl;
   readonly #backups: Backups;
   readonly #alarms: AlarmControl;
+  readonly #writes: Writes;
+  readonly lease: LeaseApi;
 
   constructor(replica: Replica, healing: HealingControl) {
     this.#replica = replica;
     this.#healing = healing;
     this.#alarms = new AlarmControl(replica);
     this.auth = new AuthControl(replica);
+    this.#writes = new Writes(replica, healing, this.auth);
+    this.lease = new LeaseStore(replica, this.#writes, this.auth);
     this.memberId = replica.options.self;
     this.clusterId = replica.options.clusterId;
     this.#backups = new Backups(replica.backupParts, requestTimeoutMs(replica.options));
@@ -81,29 +86,26 @@ export class NodeStore implements Store {
   }
 
   async range(request: RangeRequest, caller?: Caller): Promise<RangeResponse> {
-    if (!request.serializable) this.#refuseLearner();
+    if (!request.serializable) this.#writes.refuseLearner();
     if (request.serializable && caller?.token !== undefined) await this.auth.catchUp(caller);
     return this.#replica.reads.range(request, caller);
   }
 
   async put(request: PutRequest, caller?: Caller): Promise<PutResponse> {
-    const response = await this.#propose({ kind: 'put', request }, caller);
-    return (response as Extract<KvResponse, { kind: 'put' }>).response;
+    return (await this.#writes.propose({ kind: 'put', request }, caller)).response;
   }
 
   async deleteRange(request: DeleteRangeRequest, caller?: Caller): Promise<DeleteRangeResponse> {
-    const response = await this.#propose({ kind: 'delete-range', request }, caller);
-    return (response as Extract<KvResponse, { kind: 'delete-range' }>).response;
+    return (await this.#writes.propose({ kind: 'delete-range', request }, caller)).response;
   }
 
   async txn(request: TxnRequest, caller?: Caller): Promise<TxnResponse> {
     if (caller?.token !== undefined) await this.auth.catchUp(caller);
-    return isReadOnlyTxn(request) && !this.#isLearner ? this.#replica.reads.txn(request, caller) : this.#writeTxn(request, caller);
+    return isReadOnlyTxn(request) && !this.#writes.isLearner ? this.#replica.reads.txn(request, caller) : this.#writeTxn(request, caller);
   }
 
   async compact(request: CompactionRequest, caller?: Caller): Promise<CompactionResponse> {
-    const response = await this.#propose({ kind: 'compact', request }, caller);
-    return (response as Extract<KvResponse, { kind: 'compact' }>).response;
+    return (await this.#writes.propose({ kind: 'compact', request }, caller)).response;
   }
 
   status(): NodeStatus {
@@ -162,41 +164,7 @@ export class NodeStore implements Store {
     await Promise.race([this.#replica.reads.confirm(), timeout]);
   }
 
-  /** It has no vote, or does not know yet that it has one: it may be far behind. */
-  get #isLearner(): boolean {
-    const { membership } = this.#replica;
-    const standing = membership.standing(membership.self);
-    return standing === 'learner' || standing === 'none';
-  }
-
-  #refuseLearner(): void {
-    if (this.#isLearner) throw new EtcdError('LEARNER');
-  }
-
-  async #propose(command: KvCommand, caller: Caller | undefined): Promise<KvResponse> {
-    validateCommand(command);
-    this.#refuseLearner();
-    if (caller !== undefined) caller.checked = true;
-    // It would be refused when it is applied: until then it would take space in the log.
-    const refusal = this.access.enabled ? await this.#authRefusal(command, caller) : this.#replica.state.alarms.refusalOf(command);
-    if (refusal !== undefined) throw refusal;
-    // What applying needs is read first: better this request fails than apply.
-    if (this.#healing.anyBlockLost()) await this.#replica.reads.prefetch(command);
-    return (await this.auth.propose(command, caller)) as KvResponse;
-  }
-
-  /** This member may be behind: what it would refuse is looked at again as of now. */
-  async #authRefusal(command: KvCommand, caller: Caller | undefined): Promise<EtcdError | undefined> {
-    const { state, reads } = this.#replica;
-    await this.auth.catchUp(caller);
-    const refusal = state.refusalOf(command, this.access.principalOf(caller));
-    if (refusal === undefined) return undefined;
-    await reads.confirm();
-    return state.refusalOf(command, this.access.principalOf(caller));
-  }
-
   async #writeTxn(request: TxnRequest, caller: Caller | undefined): Promise<TxnResponse> {
-    const response = await this.#propose({ kind: 'txn', request }, caller);
-    return (response as Extract<KvResponse, { kind: 'txn' }>).response;
+    return (await this.#writes.propose({ kind: 'txn', request }, caller)).response;
   }
 }

@@ -42,6 +42,7 @@ export function nodeStatus(replica: Replica, healing: HealingStatus): NodeStatus
     ...(downgrade ? { downgrade } : {}),
     revision: kv.revision,
     compactRevision: kv.compactRevision,
+    leases: kv.leases.count,
     memtableBytes: tree.memtableBytes,
     sealedMemtables: tree.sealedMemtables,
     owedTables: tree.owed().length,

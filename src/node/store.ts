@@ -13,6 +13,7 @@ import type { MemberChange } from '../replica/state/members.js';
 import type { DowngradeAction, DowngradeStatus } from '../replica/downgrades.js';
 import type { Alarm, AlarmChange } from '../replica/kv/alarms.js';
 import type { KvApi } from '../api/services/kv.js';
+import type { LeaseApi } from '../api/services/lease.js';
 import type { Caller } from '../api/caller.js';
 import type { Access } from '../replica/auth/access.js';
 import type { AuthCommand, AuthResponse } from '../replica/auth/auth-command.js';
@@ -55,6 +56,7 @@ export interface NodeStatus {
   readonly downgrade?: DowngradeStatus;
   readonly revision: Revision;
   readonly compactRevision: Revision;
+  readonly leases: number;
   readonly memtableBytes: number;
   readonly sealedMemtables: number;
   readonly owedTables: number;
@@ -127,6 +129,7 @@ export interface Store extends KvApi {
   /** As of now; cheap, because every response header has it. */
   readonly term: Term;
   readonly leader: NodeId;
+  readonly lease: LeaseApi;
   status(): NodeStatus;
   members(): readonly MemberInfo[];
   /**

@@ -40,6 +40,7 @@ const EVENT_LEVELS: Readonly<Record<KintsugiEvent['type'], Level | undefined>> =
   'leader-lost': 'warn',
   'log-sync': undefined,
   'applied': undefined,
+  'leases-expired': undefined,
   'proposal-reproposed': 'info',
   'proposal-failed': 'debug',
   'sealed': 'debug',

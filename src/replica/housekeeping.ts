@@ -15,6 +15,7 @@ import type { Downgrades } from './downgrades.js';
 import type { MemberChanges } from './member-changes.js';
 import type { RoomNews } from './consensus/room-news.js';
 import { transferWhenBlocked, transferWhenShort } from './leadership-transfer.js';
+import type { LeaseRouter } from './lease/lease-router.js';
 import type { Readmissions } from './readmissions.js';
 import type { Reads } from './reads/reads.js';
 import type { ReplicatedState } from './kv/replicated-state.js';
@@ -53,6 +54,7 @@ export interface HousekeepingParts {
   readonly room: Room;
   readonly rooms: RoomNews;
   readonly alarms: AlarmKeeper;
+  readonly leaseRouter: Pick<LeaseRouter, 'step'>;
   readonly versionSwitch: Pick<VersionSwitch, 'busy' | 'rebuild'>;
 }
 
@@ -89,10 +91,11 @@ export class Housekeeping {
   }
 
   #step(): void {
-    const { env, leadership, proposals, reads, machine, sender, bootstrap, announcement, gossip } = this.#parts;
+    const { env, leadership, proposals, reads, machine, sender, bootstrap, announcement, gossip, leaseRouter } = this.#parts;
     gossip.tick();
     proposals.tick();
     reads.tick();
+    leaseRouter.step();
     if (sender.takeNewerWanted()) machine.planner.sealEarly();
     machine.planner.step();
     bootstrap.tick();

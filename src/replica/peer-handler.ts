@@ -19,6 +19,8 @@ import { checkReceived } from './entry/received.js';
 import { isTableCall, type TableServer } from './fetch/table-server.js';
 import type { HealingHooks } from './hooks/healing-hooks.js';
 import type { ReplicatedState } from './kv/replicated-state.js';
+import { KEEP_ALIVE_METHOD, TIME_LEFT_METHOD } from './lease/lease-calls.js';
+import type { LeaseRouter } from './lease/lease-router.js';
 import type { Removal } from './removal.js';
 import { CHANGE_MEMBERS_METHOD, type MemberChanges } from './member-changes.js';
 import { LOG_ENTRIES_METHOD } from './log-recovery/entries-call.js';
@@ -57,6 +59,7 @@ export interface PeerHandlerParts {
   readonly memberChanges: Pick<MemberChanges, 'answer'>;
   readonly readmissions: Readmissions;
   readonly downgrades: Pick<Downgrades, 'answer'>;
+  readonly leaseRouter: Pick<LeaseRouter, 'answer'>;
   readonly removal: Removal;
   readonly healing: HealingHooks;
 }
@@ -81,7 +84,7 @@ export class PeerHandler implements NetworkHandler {
 
   onCall(from: NodeId, method: string, request: Uint8Array): Promise<Uint8Array> {
     const { env, tableServer, logServer, peerMemory, sender, healing, clusterId, membership } = this.#parts;
-    const { memberChanges, readmissions, downgrades } = this.#parts;
+    const { memberChanges, readmissions, downgrades, leaseRouter } = this.#parts;
     if (method === DESCRIBE_METHOD) return Promise.resolve(encodeDescription({ clusterId, members: membership.newest }));
     if (isTableCall(method)) return tableServer.answer(request);
     if (method === LOG_ENTRIES_METHOD) return logServer.answer(request);
@@ -90,6 +93,7 @@ export class PeerHandler implements NetworkHandler {
     if (method === VERSION_PART_METHOD) return servePart(env, sender, from, request);
     if (method === CHANGE_MEMBERS_METHOD) return memberChanges.answer(request);
     if (method === READMIT_METHOD) return readmissions.answer(request);
+    if (method === KEEP_ALIVE_METHOD || method === TIME_LEFT_METHOD) return leaseRouter.answer(method, request);
     if (method === DOWNGRADE_METHOD || method === SHED_METHOD) return downgrades.answer(method, request);
     return healing.onCall(from, method, request);
   }

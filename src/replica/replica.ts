@@ -45,6 +45,7 @@ import { TableServer } from './fetch/table-server.js';
 import { Downgrades } from './downgrades.js';
 import { Housekeeping } from './housekeeping.js';
 import type { KvMachine } from './kv/kv-machine.js';
+import { LeaseRouter } from './lease/lease-router.js';
 import { ReplicatedState } from './kv/replicated-state.js';
 import { transferLeadership } from './leadership-transfer.js';
 import type { DurableLog } from './log/durable-log.js';
@@ -106,6 +107,7 @@ export class Replica {
   readonly reads: Reads;
   readonly machine: TreeMachine;
   readonly applier: Applier;
+  readonly leaseRouter: LeaseRouter;
   readonly changes: MemberChanges;
   readonly readmissions: Readmissions;
   readonly downgrades: Downgrades;
@@ -146,9 +148,8 @@ export class Replica {
     const proposer = (this.proposer = new TreeProposer(leadership, driver));
     const gossip = (this.gossip = new Gossip({ env, membership, progress, clientUrls, state, hardState: opened.hardState }));
     const bootstrap = new Bootstrap({ ...common, driver, settings: options.settings });
-    const load = new Load({ ...common, driver, gossip });
     const proposals = (this.proposals = new Proposals(
-      { events, clock, workers: env.workers, leadership, load, driver },
+      { events, clock, workers: env.workers, leadership, load: new Load({ ...common, driver, gossip }), driver },
       { incarnation, timeoutMs, maxPending: MAX_PENDING, retryMs: RETRY_MS },
     ));
     const clusterVersion = new ClusterVersionRaiser({ ...common, gossip, driver });
@@ -170,6 +171,7 @@ export class Replica {
       { ...common, proposals, machine }, { unrepaired: (error, cause) => this.#seekNewer(error, cause) },
     ));
 
+    const leaseRouter = (this.leaseRouter = new LeaseRouter({ ...common, reads, driver }, { electionMs, timeoutMs }));
     this.changes = new MemberChanges({ ...common, electionMs, driver, gossip, applier, clusterVersion, clientUrls, timeoutMs, strict });
     const downgrades = (this.downgrades = new Downgrades({ ...common, driver, machine, clusterVersion, timeoutMs }));
     const readmissions = (this.readmissions = new Readmissions({ ...common, clusterId, driver, changes: this.changes, timeoutMs }));
@@ -185,12 +187,12 @@ export class Replica {
     const logServer = new LogServer(new ServingLog({ ...common, driver, hardState: opened.hardState }));
     this.#peers = new PeerHandler({
       ...common, clusterId, driver, gossip, rooms, heard, machine, sender, receiver, tableServer, logServer, peerMemory,
-      memberChanges: this.changes, readmissions, downgrades, removal,
+      memberChanges: this.changes, readmissions, downgrades, removal, leaseRouter,
     });
     const sweeper = new Sweeper({ env, life, tree, transfers: [receiver, this.#switch] });
     this.#housekeeping = new Housekeeping({
       ...common, electionMs, driver, proposals, gossip, reads, applier, machine, sender, truncation, sweeper, bootstrap, announcement,
-      clusterVersion, memberChanges: this.changes, readmissions, downgrades, rooms, alarms, versionSwitch: this.#switch,
+      clusterVersion, memberChanges: this.changes, readmissions, downgrades, rooms, alarms, leaseRouter, versionSwitch: this.#switch,
     });
     life.subscribe((now) => {
       if (now.s === 'failed') this.#failed(now.error);

@@ -4,7 +4,7 @@ import { assert } from '../../base/assert.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import type { Proposals } from '../consensus/proposals.js';
 import type { ProposalId } from '../kv/applied-ids.js';
-import type { ApplyOutcome } from '../kv/kv-machine.js';
+import type { ApplyOutcome } from '../kv/apply-outcome.js';
 import { tooLarge } from '../kv/response-budget.js';
 
 export function answer(proposals: Proposals, id: ProposalId, outcome: ApplyOutcome): void {

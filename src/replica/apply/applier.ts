@@ -18,7 +18,7 @@ import { StorageError } from '../../storage/base/errors.js';
 import type { KvRecord, LogRecord } from '../entry/entry.js';
 import { ReplicaError } from '../base/errors.js';
 import type { HealingHooks } from '../hooks/healing-hooks.js';
-import { NOBODY } from '../auth/principal.js';
+import { MEMBER, NOBODY } from '../auth/principal.js';
 import type { ReplicatedState } from '../kv/replicated-state.js';
 import type { DurableLog } from '../log/durable-log.js';
 import { LogError } from '../log/errors.js';
@@ -54,6 +54,9 @@ export interface ApplyHooks {
    */
   unrepaired(error: StorageError, cause: unknown): void;
 }
+
+/** What the state machine over the keys applies; what a leader says of leases has no id. */
+type CommandRecord = Omit<KvRecord, 'id'> & { readonly id: KvRecord['id'] | undefined };
 
 const RETRY_MS = 200;
 /**
@@ -296,6 +299,10 @@ export class Applier {
       case 'tree':
         this.#parts.machine.apply(record.op, { index: entry.index, term: entry.term });
         return undefined;
+      case 'lease':
+        return this.#applyKv(entry.index, record);
+      case 'lease-time':
+        return this.#applyKv(entry.index, { id: undefined, who: MEMBER, command: record.command });
       case 'kv':
         return this.#applyKv(entry.index, { ...record, who: NOBODY });
       case 'auth':
@@ -321,16 +328,17 @@ export class Applier {
     return undefined;
   }
 
-  #applyKv(index: LogIndex, record: KvRecord): Promise<boolean> | undefined {
+  #applyKv(index: LogIndex, record: CommandRecord): Promise<boolean> | undefined {
     const { proposals, state } = this.#parts;
-    const wanted = proposals.waitsFor(record.id);
+    const { id, who, command } = record;
+    const wanted = id !== undefined && proposals.waitsFor(id);
     try {
-      const refusal = state.refusalOf(record.command, record.who);
-      const outcome = refusal
-        ? state.kv.refuse(index, record.id, refusal)
-        : state.kv.tryApplyFast(index, record.id, record.command, wanted);
+      const refusal = state.refusalOf(command, who);
+      const outcome = refusal && id
+        ? state.kv.refuse(index, id, refusal)
+        : state.kv.tryApplyFast(index, id, command, wanted);
       if (outcome) {
-        if (wanted) answer(proposals, record.id, outcome);
+        if (wanted) answer(proposals, id, outcome);
         return undefined;
       }
     } catch (error) {
@@ -340,14 +348,17 @@ export class Applier {
     return this.#applySlowly(index, record);
   }
 
-  async #applySlowly(index: LogIndex, record: KvRecord): Promise<boolean> {
+  async #applySlowly(index: LogIndex, record: CommandRecord): Promise<boolean> {
     const { env, state, proposals } = this.#parts;
+    const { id, who, command } = record;
     while (!this.#work.paused) {
-      const wanted = proposals.waitsFor(record.id);
+      const wanted = id !== undefined && proposals.waitsFor(id);
       try {
-        const driven = drive(state.kv.apply(index, record.id, record.command, wanted), env.workers);
+        // A block may have been mended without which this could not be said.
+        const refusal = state.refusalOf(command, who);
+        const driven = refusal && id ? state.kv.refuse(index, id, refusal) : drive(state.kv.apply(index, id, command, wanted), env.workers);
         const outcome = driven instanceof Promise ? await driven : driven;
-        if (wanted) answer(proposals, record.id, outcome);
+        if (wanted) answer(proposals, id, outcome);
         return true;
       } catch (error) {
         if (!(error instanceof StorageError)) throw error;

@@ -4,7 +4,7 @@ import { codeOf } from '../../base/errors.js';
 import { put } from '../../api/testing/requests.js';
 import type { AuthCommand } from './auth-command.js';
 import { AuthState } from './auth-state.js';
-import { NoLeases } from './lease-permit.js';
+import { NoLeases } from './testing/no-leases.js';
 import { MEMBER, NOBODY, type Principal } from './principal.js';
 import { SimpleTokens } from './simple-tokens.js';
 

@@ -11,13 +11,6 @@ export interface LeasedKeys {
   keysOf(lease: LeaseId): Iterable<Uint8Array>;
 }
 
-/** There are no leases. */
-export class NoLeases implements LeasedKeys {
-  keysOf(): Iterable<Uint8Array> {
-    return [];
-  }
-}
-
 export class LeasePermit extends Permit {
   readonly #read: KeyRanges;
   readonly #write: KeyRanges;

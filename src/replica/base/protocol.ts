@@ -14,7 +14,9 @@
  *       sealed (`state/members-codec.ts`); log segments of format 2, striped
  *       (`log/segment-layout.ts`); alarms: entries of kind 9, the system key `meta/alarms`, frames
  *       that tell of room on disks; entries that lower the version
- *   3   leases; auth: entries of kind 8, the system key `meta/auth`
+ *   3   auth: entries of kind 8, the system key `meta/auth`; leases: entries of kinds 7 and 13, the
+ *       system key `meta/leases`, and one of each lease and of each key that is attached to one
+ *       (`kv/lease-keys.ts`), of which tombstones may stay
  *
  * and how it goes when the version is lowered. Each table is total by its type: what has no version
  * does not compile.

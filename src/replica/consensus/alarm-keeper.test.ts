@@ -20,7 +20,7 @@ class Bench {
     const parts: AlarmKeeperParts = {
       env: { clock: this.clock },
       leadership: { self: 1, get mayShapeTree() { return self().leads; } },
-      state: { alarms: this.alarms, kv: { compactRevision: 0 } as AlarmKeeperParts['state']['kv'], get version() { return self().version; } },
+      state: { alarms: this.alarms, kv: { compactRevision: 0, leases: { systemKeys: 0 } } as AlarmKeeperParts['state']['kv'], get version() { return self().version; } },
       rooms: {
         short: () => known(true), subscribe: () => undefined,
         get quorumHasRoom() { return known(false).length >= 2; },

@@ -62,17 +62,21 @@ export class AlarmKeeper {
 
   /** Whose alarm is due, and not there. */
   #missing(): NodeId[] {
-    const { rooms, size, state, leadership } = this.#parts;
+    const { rooms, state, leadership } = this.#parts;
     const due = new Set(rooms.quorumIsShort ? rooms.short() : []);
-    if (this.#quotaBytes > 0 && size.bytes(state.kv.compactRevision) >= this.#quotaBytes) due.add(leadership.self);
+    if (this.#quotaBytes > 0 && this.#sizeBytes >= this.#quotaBytes) due.add(leadership.self);
     // One is enough for the quota, whoever leads by now.
     if (state.alarms.noSpace && !rooms.quorumIsShort) return [];
     return [...due].filter((member) => state.alarms.of(member, 'NOSPACE') === undefined);
   }
 
   #isOver(): boolean {
-    const { rooms, size, state } = this.#parts;
-    return rooms.quorumHasRoom && (this.#quotaBytes === 0 || size.bytes(state.kv.compactRevision) < BACK_SHARE * this.#quotaBytes);
+    return this.#parts.rooms.quorumHasRoom && (this.#quotaBytes === 0 || this.#sizeBytes < BACK_SHARE * this.#quotaBytes);
+  }
+
+  get #sizeBytes(): number {
+    const { size, state } = this.#parts;
+    return size.bytes(state.kv.compactRevision, state.kv.leases.systemKeys);
   }
 
   #propose(change: AlarmChange): void {

@@ -19,4 +19,6 @@ export const ENTRY_SINCE: Since<EntryKind> = {
   alarm: VERSION_2,
   downgrade: VERSION_2,
   auth: VERSION_3,
+  lease: VERSION_3,
+  'lease-time': VERSION_3,
 };

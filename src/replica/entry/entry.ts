@@ -25,17 +25,20 @@ import { NOBODY, readPrincipal, writePrincipal, type Principal } from '../auth/p
 import { readAlarmChange, writeAlarmChange, type AlarmChange } from '../kv/alarms.js';
 import { decodeKvCommand, decodeProposalId, encodeKvCommand, encodeProposalId } from '../kv/command-codec.js';
 import type { ProposalId } from '../kv/applied-ids.js';
-import type { ClientCommand, KvCommand } from '../kv/command.js';
+import { isLeaseCommand, type ClientCommand, type KvCommand, type LeaseCommand } from '../kv/command.js';
+import { decodeLeaseCommand, encodeLeaseCommand } from '../kv/lease-codec.js';
 import { EntryError } from './errors.js';
 import { isMemberEntrySound } from './member-entry.js';
 
 /**
  * Kind bytes. Reserved for what later versions bring: 4 `Fail{k}`, 5 the cross-replica digest, 6 a
- * change of settings, 7 leases, 10 a member's announcement.
+ * change of settings, 10 a member's announcement.
  */
 const BOOTSTRAP = 1;
 const KV = 2;
 const TREE = 3;
+/** From version 3 of the cluster on. */
+const LEASE = 7;
 /** From version 3 of the cluster on. */
 const AUTH = 8;
 /** From version 2 of the cluster on. */
@@ -43,6 +46,8 @@ const ALARM = 9;
 const CLUSTER_VERSION = 11;
 /** From version 2 of the cluster on. */
 const DOWNGRADE = 12;
+/** From version 3 of the cluster on. */
+const LEASE_TIME = 13;
 /** Of every kind so far. A later one is written only under the cluster version that brings it. */
 const FORMAT = 1;
 const CRC_AT = 2;
@@ -59,6 +64,13 @@ export type LogRecord =
   /** The first leader's: what the cluster's tree starts with. Later ones are no-ops. */
   | { readonly kind: 'bootstrap'; readonly settings: TreeSettings }
   | { readonly kind: 'kv'; readonly id: ProposalId; readonly command: KvCommand }
+  /** A client grants or revokes a lease, in somebody's name. */
+  | { readonly kind: 'lease'; readonly id: ProposalId; readonly who: Principal; readonly command: LeaseCommand }
+  /**
+   * The leader's alone: a lease has ended and is revoked, or how much time is left of some. It has
+   * no id: it is never forwarded nor proposed again, and who comes next begins anew.
+   */
+  | { readonly kind: 'lease-time'; readonly command: LeaseCommand }
   | { readonly kind: 'tree'; readonly op: TreeOp }
   /**
    * A command in somebody's name: whether they may is decided at apply. One that has no name, while
@@ -112,9 +124,15 @@ export function* encodeKvInSlices(id: ProposalId, command: ClientCommand, who: P
 }
 
 function writeCommandEntry(out: ByteWriter, id: ProposalId, command: ClientCommand, who: Principal): void {
-  if (who.kind === 'nobody' && command.kind !== 'auth') {
+  if (who.kind === 'nobody' && command.kind !== 'auth' && !isLeaseCommand(command)) {
     encodeProposalId(begin(out, KV), id);
     encodeKvCommand(out, command);
+    return;
+  }
+  if (command.kind !== 'auth' && isLeaseCommand(command)) {
+    writePrincipal(begin(out, LEASE), who);
+    encodeProposalId(out, id);
+    encodeLeaseCommand(out, command);
     return;
   }
   writePrincipal(begin(out, AUTH), who);
@@ -124,7 +142,7 @@ function writeCommandEntry(out: ByteWriter, id: ProposalId, command: ClientComma
 
 /** Bytes of the entry that says `command`, or a little more. */
 export function sizeOfCommand(command: ClientCommand): number {
-  return HEAD_BYTES + (command.kind === 'compact' || command.kind === 'auth' ? 0 : sizeOfOp(command));
+  return HEAD_BYTES + (command.kind === 'compact' || command.kind === 'auth' || isLeaseCommand(command) ? 0 : sizeOfOp(command));
 }
 
 function sizeOfOp(op: RequestOp): number {
@@ -147,6 +165,13 @@ function sizeOfOp(op: RequestOp): number {
 /** Whether an entry of so many bytes is made in slices. */
 export function isLong(bytes: number): boolean {
   return bytes > SCRATCH_BYTES;
+}
+
+export function encodeLeaseTime(command: LeaseCommand): Uint8Array {
+  assert(command.kind !== 'lease-grant', 'S1 only clients grant leases');
+  const out = begin(new ByteWriter(64), LEASE_TIME);
+  encodeLeaseCommand(out, command);
+  return seal(out);
 }
 
 export function encodeTreeOp(op: TreeOp): Uint8Array {
@@ -227,6 +252,12 @@ function readRecord(kind: number, input: ByteReader): LogRecord {
       const id = decodeProposalId(input);
       return { kind: 'kv', id, command: decodeKvCommand(input) };
     }
+    case LEASE: {
+      const who = readPrincipal(input);
+      return { kind: 'lease', id: decodeProposalId(input), who, command: decodeLeaseCommand(input) };
+    }
+    case LEASE_TIME:
+      return { kind: 'lease-time', command: decodeLeaseCommand(input) };
     case TREE:
       return { kind: 'tree', op: readTreeOp(input) };
     case AUTH: {

@@ -22,7 +22,9 @@ export function checkReceived({ type, from, entries }: Message, version: Cluster
 function checkProposal(from: number, { type, data }: Entry, version: ClusterVersion): void {
   if (type !== 'normal') throw new CodecError(`member ${formatId(from)} proposes a change of the configuration`);
   const { kind } = decodeLogRecord(data);
-  if (kind !== 'kv' && kind !== 'alarm' && kind !== 'auth') throw new CodecError(`member ${formatId(from)} forwards an entry of kind ${kind}, which only a leader proposes`);
+  if (kind !== 'kv' && kind !== 'alarm' && kind !== 'auth' && kind !== 'lease') {
+    throw new CodecError(`member ${formatId(from)} forwards an entry of kind ${kind}, which only a leader proposes`);
+  }
   // S1 Whoever forwards it may not have applied yet that the version was lowered.
   if (ENTRY_SINCE[kind] > version) throw new CodecError(`member ${formatId(from)} forwards an entry of kind ${kind}, which version ${version} does not allow`);
 }

@@ -12,7 +12,7 @@ import { CodecError } from '../../base/errors.js';
 import type { NodeId } from '../../base/ids.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import type { RequestOp } from '../../api/requests.js';
-import type { KvCommand } from './command.js';
+import { isLeaseCommand, type KvCommand } from './command.js';
 
 /** In etcd's numbers. */
 export const ALARM_TYPES = { NOSPACE: 1, CORRUPT: 2 } as const;
@@ -66,7 +66,8 @@ export class Alarms {
 
   /** Why a command is refused while the alarms are what they are. */
   refusalOf(command: KvCommand): EtcdError | undefined {
-    return this.noSpace && command.kind !== 'compact' && grows(command) ? new EtcdError('NO_SPACE') : undefined;
+    if (!this.noSpace || command.kind === 'compact') return undefined;
+    return (isLeaseCommand(command) ? command.kind === 'lease-grant' : grows(command)) ? new EtcdError('NO_SPACE') : undefined;
   }
 
   encode(): Uint8Array {

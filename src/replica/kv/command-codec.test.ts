@@ -6,7 +6,8 @@ import { TXN_DEPTH_MAX, decodeKvCommand, decodeProposalId, encodeKvCommand, enco
 import { kvCommand } from './testing/arbitraries.js';
 import { bytes, command, compareOf, op, putOf, txnOf } from './testing/requests.js';
 import { decodeKeyValue, encodeRecord } from './value-record.js';
-import type { KvCommand } from './command.js';
+import { isLeaseCommand, type KvCommand } from './command.js';
+import { decodeLeaseCommand } from './lease-codec.js';
 import type { TxnRequest } from '../../api/requests.js';
 
 function encode(what: KvCommand, capacity = 256): Uint8Array {
@@ -15,9 +16,10 @@ function encode(what: KvCommand, capacity = 256): Uint8Array {
   return out.finish();
 }
 
-function decode(encoded: Uint8Array): KvCommand {
+/** `like`: of leases, or of keys. */
+function decode(encoded: Uint8Array, like?: KvCommand): KvCommand {
   const input = new ByteReader(encoded, 'command');
-  const decoded = decodeKvCommand(input);
+  const decoded = like !== undefined && isLeaseCommand(like) ? decodeLeaseCommand(input) : decodeKvCommand(input);
   input.end();
   return decoded;
 }
@@ -31,18 +33,18 @@ function nested(depth: number): TxnRequest {
 describe('command codec', () => {
   it('gives back every command, from a buffer of any first size', () => {
     fc.assert(fc.property(kvCommand, fc.integer({ min: 1, max: 64 }), (what, capacity) => {
-      assert.deepEqual(decode(encode(what, capacity)), what);
+      assert.deepEqual(decode(encode(what, capacity), what), what);
     }), { numRuns: 500 });
   });
 
   it('refuses every truncation and survives every damaged byte with CodecError or another command', () => {
     fc.assert(fc.property(kvCommand, fc.nat(), fc.integer({ min: 1, max: 255 }), (what, where, flip) => {
       const encoded = encode(what);
-      assert.throws(() => decode(encoded.subarray(0, where % encoded.length)), CodecError);
+      assert.throws(() => decode(encoded.subarray(0, where % encoded.length), what), CodecError);
       const damaged = encoded.slice();
       damaged[where % encoded.length] = (damaged[where % encoded.length] as number) ^ flip;
       try {
-        decode(damaged);
+        decode(damaged, what);
       } catch (error) {
         assert.ok(error instanceof CodecError, String(error));
       }

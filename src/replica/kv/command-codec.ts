@@ -10,6 +10,7 @@ import { assert, unreachable } from '../../base/assert.js';
 import { CodecError } from '../../base/errors.js';
 import type { ProposalId } from './applied-ids.js';
 import type { KvCommand } from './command.js';
+import { encodeLeaseCommand } from './lease-codec.js';
 import type {
   Compare, CompareResult, CompareTarget, DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, SortOrder, SortTarget,
   TxnRequest,
@@ -229,11 +230,14 @@ export function encodeKvCommand(out: ByteWriter, command: KvCommand): void {
     case 'compact':
       out.u8(COMPACT).u8(command.request.physical ? 1 : 0);
       return writeSigned(out, command.request.revision);
+    case 'lease-grant':
+    case 'lease-revoke':
+    case 'lease-checkpoint': return encodeLeaseCommand(out, command);
     default: return unreachable(command);
   }
 }
 
-/** Reads one command and leaves the reader behind it. */
+/** Reads one command, of keys, and leaves the reader behind it. */
 export function decodeKvCommand(input: ByteReader): KvCommand {
   const kind = input.u8();
   switch (kind) {

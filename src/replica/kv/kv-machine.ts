@@ -19,7 +19,11 @@ import {
 import { VersionSlot } from '../../storage/base/version-slot.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import { AppliedIds, type ProposalId } from './applied-ids.js';
-import { deleteOne, deleteRange, keyValueOf, leaseCheck, put, recordOfPut, type LeaseSet, type WriteRules } from './operations.js';
+import { DONE, DUPLICATE, EVICTED, outcomeOf, type ApplyOutcome } from './apply-outcome.js';
+import type { LeaseChanges } from './lease-changes.js';
+import type { LeaseNews } from './lease-news.js';
+import { Leases, revoke, type LeaseUpdate } from './leases.js';
+import { deleteOne, deleteRange, keyValueOf, leaseChangesOfPut, leaseCheck, put, recordOfPut, type WriteRules } from './operations.js';
 import { Overlay, tombstone } from './overlay.js';
 import { Pace, SLICE_KEYS } from './pace.js';
 import { Publication } from './publication.js';
@@ -28,44 +32,24 @@ import type { StoreState } from './range.js';
 import { ResponseBudget } from './response-budget.js';
 import { SYSTEM_KEYS, systemWrite } from './system-keys.js';
 import { TxnRun } from './txn.js';
+import { isLeased } from './value-record.js';
 import type { CommandResponse, KvCommand, KvResponse } from './command.js';
 import type { CompactionRequest, DeleteRangeRequest, PutRequest } from '../../api/requests.js';
-
-export type ApplyOutcome =
-  /** `response` is undefined unless it was wanted. */
-  | { readonly kind: 'done'; readonly response: CommandResponse | undefined }
-  /** Carried out, but its response was too large to be gathered. */
-  | { readonly kind: 'unanswered' }
-  /** Refused alike on every replica; nothing was changed but that the id counts as applied. */
-  | { readonly kind: 'refused'; readonly error: EtcdError }
-  /** Was applied before, by an earlier entry; nothing was changed. */
-  | { readonly kind: 'duplicate' }
-  /** Too old to know whether it was applied before; nothing was changed. */
-  | { readonly kind: 'evicted' };
 
 export interface KvMachineOptions {
   /** Keys looked at between two yields. Default {@link SLICE_KEYS}. */
   readonly sliceKeys?: number;
-  /** Must be replicated state. Default: there are no leases. */
-  readonly leases?: LeaseSet;
+  /** Is told of what entries do to leases. Default: one that nobody reads. */
+  readonly leaseNews?: LeaseNews;
   /** Is told of each revision. Default: one that nobody reads. */
   readonly recent?: RecentRevisions;
 }
 
 const FORMAT = 1;
-const DONE: ApplyOutcome = { kind: 'done', response: undefined };
-const UNANSWERED: ApplyOutcome = { kind: 'unanswered' };
-const DUPLICATE: ApplyOutcome = { kind: 'duplicate' };
-const EVICTED: ApplyOutcome = { kind: 'evicted' };
-
-function outcomeOf(response: KvResponse | undefined, budget: ResponseBudget): ApplyOutcome {
-  if (budget.exceeded) return UNANSWERED;
-  return response === undefined ? DONE : { kind: 'done', response };
-}
-
 export class KvMachine {
   readonly #tree: ReadableTree;
   readonly #sliceKeys: number;
+  readonly leases: Leases;
   readonly #rules: WriteRules;
   readonly #publication: Publication;
   /**
@@ -86,7 +70,8 @@ export class KvMachine {
   constructor(tree: ReadableTree, options: KvMachineOptions = {}) {
     this.#tree = tree;
     this.#sliceKeys = options.sliceKeys ?? SLICE_KEYS;
-    this.#rules = { leases: options.leases ?? new Set() };
+    this.leases = new Leases(tree, options.leaseNews);
+    this.#rules = { leases: this.leases };
     this.#publication = new Publication(tree, this.#sliceKeys, options.recent ?? new RecentRevisions());
   }
 
@@ -161,7 +146,8 @@ export class KvMachine {
         this.#finish(index, id);
         return { kind: 'refused', error };
       }
-      yield* this.#publication.sliced(overlay.take(), pace);
+      yield* this.#publication.sliced(overlay.take(), pace, overlay.leases, index);
+      this.leases.published(overlay.leases);
       this.#finish(index, id);
       return outcome;
     } finally {
@@ -171,8 +157,8 @@ export class KvMachine {
   }
 
   /**
-   * Applies at once what needs no slices: a put, the delete of one key, a compaction. Undefined:
-   * use {@link apply}.
+   * Applies at once what needs no slices: a put, the delete of one key, a compaction, a grant and
+   * checkpoints of leases. Undefined: use {@link apply}.
    */
   tryApplyFast(
     index: LogIndex,
@@ -188,10 +174,11 @@ export class KvMachine {
     }
     let outcome: ApplyOutcome;
     try {
-      if (command.kind === 'put') outcome = this.#applyPut(command.request, wantResponse);
+      if (command.kind === 'put') outcome = this.#applyPut(index, command.request, wantResponse);
       else if (command.kind === 'delete-range' && command.request.rangeEnd.length === 0) {
-        outcome = this.#applyDeleteOne(command.request, wantResponse);
+        outcome = this.#applyDeleteOne(index, command.request, wantResponse);
       } else if (command.kind === 'compact') outcome = this.#applyCompaction(command.request, wantResponse);
+      else if (command.kind === 'lease-grant' || command.kind === 'lease-checkpoint') outcome = this.#applyLease(index, command, wantResponse);
       else return undefined;
     } catch (error) {
       if (!(error instanceof EtcdError)) throw error;
@@ -237,16 +224,14 @@ export class KvMachine {
     this.#appliedIndex = index;
   }
 
-  #applyPut(request: PutRequest, wantResponse: boolean): ApplyOutcome {
+  #applyPut(index: LogIndex, request: PutRequest, wantResponse: boolean): ApplyOutcome {
     leaseCheck(request, this.#rules);
     const revision = this.revision + 1;
     const prev = this.#live(request.key) ? this.#found : undefined;
-    this.#publication.now([
-      {
-        space: USER_SPACE, key: request.key, revision, sub: 0, tombstone: false, liveDelta: prev === undefined ? 1 : 0,
-        value: recordOfPut(request, prev, revision),
-      },
-    ]);
+    const value = recordOfPut(request, prev, revision);
+    const liveDelta = prev === undefined ? 1 : 0;
+    const write = { space: USER_SPACE, key: request.key, revision, sub: 0, tombstone: false, liveDelta, value } as const;
+    this.#publishWith(leaseChangesOfPut(request, prev), [write], index);
     if (!wantResponse) return DONE;
     const prevKv = request.prevKv && prev !== undefined ? keyValueOf(request.key, prev) : undefined;
     return { kind: 'done', response: { kind: 'put', response: { revision, prevKv } } };
@@ -257,21 +242,32 @@ export class KvMachine {
     return this.#tree.current.find(USER_SPACE, key, this.revision, this.#found) && !this.#found.tombstone;
   }
 
-  #applyDeleteOne(request: DeleteRangeRequest, wantResponse: boolean): ApplyOutcome {
-    if (wantResponse && request.prevKv) return this.#applyDeleteWithPrev(request);
+  #publishWith(changes: LeaseChanges | undefined, writes: readonly TreeWrite[], index: LogIndex): void {
+    this.#publication.now(writes, changes, index);
+    if (changes !== undefined) this.leases.published(changes);
+  }
+
+  #applyLease(index: LogIndex, command: LeaseUpdate, wantResponse: boolean): ApplyOutcome {
+    this.#publishWith(this.leases.changesOf(command), [], index);
+    return wantResponse ? { kind: 'done', response: { kind: command.kind, response: { revision: this.revision } } } : DONE;
+  }
+
+  #applyDeleteOne(index: LogIndex, request: DeleteRangeRequest, wantResponse: boolean): ApplyOutcome {
     const live = this.#live(request.key);
+    const { valueBytes, valueAt } = this.#found;
+    if (live && (request.prevKv || isLeased(valueBytes, valueAt))) return this.#applyDeleteWithPrev(index, request, wantResponse);
     if (live) this.#publication.now([tombstone(request.key, this.revision + 1, 0)]);
     if (!wantResponse) return DONE;
     const response = { revision: this.revision, deleted: live ? 1 : 0, prevKvs: [] };
     return { kind: 'done', response: { kind: 'delete-range', response } };
   }
 
-  #applyDeleteWithPrev(request: DeleteRangeRequest): ApplyOutcome {
+  #applyDeleteWithPrev(index: LogIndex, request: DeleteRangeRequest, wantResponse: boolean): ApplyOutcome {
     const overlay = new Overlay(this.#tree.current, this.revision + 1);
-    const response = deleteOne(overlay, request, new ResponseBudget(true));
+    const response = deleteOne(overlay, request, new ResponseBudget(wantResponse));
     const few = overlay.take().few(1);
     assert(few !== undefined, 'the delete of one key needs no slices');
-    this.#publication.now(few);
+    this.#publishWith(overlay.leases, few, index);
     return response === undefined ? DONE : { kind: 'done', response: { kind: 'delete-range', response } };
   }
 
@@ -304,7 +300,12 @@ export class KvMachine {
         const response = yield* run.run(command.request);
         return response && { kind: 'txn', response };
       }
-      case 'compact': return undefined;
+      case 'lease-revoke':
+        yield* revoke(overlay, this.leases, command.request.id, pace);
+        return { kind: 'lease-revoke', response: { revision: overlay.changed ? overlay.revision : this.revision } };
+      case 'compact':
+      case 'lease-grant':
+      case 'lease-checkpoint': return undefined;
       default: return unreachable(command);
     }
   }
@@ -326,8 +327,8 @@ export class KvMachine {
 
   /** True: read at once, nothing more to do. Throws StorageError. */
   tryPrefetchFast(view: ReadView, command: KvCommand): boolean {
-    if (command.kind === 'compact') return true;
-    if (command.kind === 'txn' || (command.kind === 'delete-range' && command.request.rangeEnd.length > 0)) return false;
+    if (command.kind === 'compact' || command.kind === 'lease-grant' || command.kind === 'lease-checkpoint') return true;
+    if (command.kind === 'txn' || command.kind === 'lease-revoke' || (command.kind === 'delete-range' && command.request.rangeEnd.length > 0)) return false;
     view.find(USER_SPACE, command.request.key, this.revision, this.#found);
     return true;
   }

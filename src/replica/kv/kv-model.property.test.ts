@@ -10,17 +10,25 @@ import { kvCommand, rangeRequest, txnRequest } from './testing/arbitraries.js';
 import { Harness, outcome, plain, refusal } from './testing/harness.js';
 import { Oracle } from './testing/oracle.js';
 import { isReadOnlyTxn } from './txn.js';
+import { decodeLeaseCommand } from './lease-codec.js';
+import { assertLeases } from './testing/leases.js';
 import { validateCommand } from './validate.js';
-import type { KvCommand } from './command.js';
+import { isLeaseCommand, type KvCommand } from './command.js';
 import type { RangeRequest, TxnRequest } from '../../api/requests.js';
 
 function throughTheLog(command: KvCommand): KvCommand {
   const out = new ByteWriter();
   encodeKvCommand(out, command);
   const input = new ByteReader(out.finish(), 'command');
-  const decoded = decodeKvCommand(input);
+  const decoded = isLeaseCommand(command) ? decodeLeaseCommand(input) : decodeKvCommand(input);
   input.end();
   return decoded;
+}
+
+/** Leases, and keys that have one. */
+function newestOf({ tree }: Harness): unknown {
+  const system = tree.spaces[0].map(({ versions }) => versions.at(-1));
+  return system.filter((write) => write !== undefined && !write.tombstone && Buffer.from(write.key).toString('latin1').startsWith('lease'));
 }
 
 const history = fc.array(kvCommand, { minLength: 1, maxLength: 30, size: 'max' });
@@ -41,6 +49,7 @@ describe('the key-value machine against the model', () => {
             view.release();
             assert.equal(outcome(() => kv.run(throughTheLog(command))), expected);
             assert.equal(kv.machine.revision, oracle.revision);
+            assertLeases(kv.tree.current, kv.machine.leases, oracle);
           }
           for (const read of reads) {
             assert.equal(outcome(() => kv.read(read)), outcome(() => oracle.range(read)));
@@ -67,13 +76,17 @@ describe('the key-value machine against the model', () => {
           one.apply(command, id, true);
           if (at === restartAt) {
             other.tree.write(machine.sealState(other.index));
+            const leases = machine.leases.encode();
             machine = new KvMachine(other.tree);
             machine.load(other.tree.current, other.index);
+            machine.leases.load(leases);
           }
           runToEnd(machine.apply(++other.index, id, command, false));
         });
         assert.equal(plain(machine.sealState(one.index)), plain(one.machine.sealState(one.index)));
         assert.equal(plain(other.tree.spaces[1]), plain(one.tree.spaces[1]));
+        assert.equal(plain(newestOf(other)), plain(newestOf(one)));
+        assert.deepEqual(machine.leases.encode(), one.machine.leases.encode());
       }),
       { numRuns: 200 },
     );

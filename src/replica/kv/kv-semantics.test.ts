@@ -187,7 +187,8 @@ describe('etcd puts and deletes', () => {
   });
 
   it('a put without a lease detaches the old one, ignore_lease keeps it', () => {
-    const leased = Harness.onMemory({ leases: new Set([0x7fff_ffff_ffff_ffffn]) });
+    const leased = Harness.onMemory();
+    leased.run({ kind: 'lease-grant', request: { id: 0x7fff_ffff_ffff_ffffn, ttl: 10 } });
     leased.put('a', '1', { lease: 0x7fff_ffff_ffff_ffffn });
     assert.equal(show(leased.range('a').kvs[0]), 'a=1 c2 m2 v1 l9223372036854775807');
     leased.put('a', '2', { ignoreLease: true });

@@ -12,7 +12,10 @@ import { kvCommand, rangeRequest } from './testing/arbitraries.js';
 import { outcome } from './testing/harness.js';
 import { Oracle } from './testing/oracle.js';
 import { StorageTree } from './testing/storage-tree.js';
+import { assertLeases } from './testing/leases.js';
 import { validateCommand } from './validate.js';
+import { SYSTEM_KEYS, systemWrite } from './system-keys.js';
+import { SYSTEM_SPACE } from '../../storage/base/read-view.js';
 import type { KvCommand } from './command.js';
 import type { RangeRequest } from '../../api/requests.js';
 
@@ -33,7 +36,7 @@ async function play(steps: readonly Step[]): Promise<void> {
     switch (one.kind) {
       case 'flush':
       case 'restart':
-        await storage.flush(++index, machine.sealState(index));
+        await storage.flush(++index, [...machine.sealState(index), systemWrite(index, SYSTEM_KEYS.leases, machine.leases.encode())]);
         index += 1;
         if (one.kind === 'flush') break;
         {
@@ -41,6 +44,7 @@ async function play(steps: readonly Step[]): Promise<void> {
           const sealed = machine.state();
           machine = new KvMachine(storage.tree, { sliceKeys: 2 });
           machine.load(storage.tree.current, at);
+          machine.leases.load(storage.tree.current.get(SYSTEM_SPACE, SYSTEM_KEYS.leases, at)?.value);
           assert.deepEqual(machine.state(), sealed);
         }
         break;
@@ -66,6 +70,7 @@ async function play(steps: readonly Step[]): Promise<void> {
         assert.equal(got, expected);
       }
     }
+    assertLeases(storage.tree.current, machine.leases, oracle);
   }
 }
 

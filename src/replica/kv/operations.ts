@@ -9,11 +9,12 @@ import { USER_SPACE, type VersionedEntry } from '../../storage/base/read-view.js
 import { VersionSlot } from '../../storage/base/version-slot.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import { KeyRun } from './key-run.js';
+import { LeaseChanges } from './lease-changes.js';
 import type { Overlay } from './overlay.js';
 import type { Pace } from './pace.js';
 import { rangeTo, toKeyValue } from './range.js';
 import type { ResponseBudget } from './response-budget.js';
-import { RecordHead, decodeKeyValue, encodeRecord, readHeadWithin } from './value-record.js';
+import { RecordHead, decodeKeyValue, encodeRecord, isLeased, readHeadWithin, readRecordHead } from './value-record.js';
 import type { DeleteRangeRequest, DeleteRangeResponse, KeyValue, PutRequest, PutResponse } from '../../api/requests.js';
 
 /** Which leases there are. */
@@ -50,6 +51,20 @@ export function recordOfPut(request: PutRequest, prev: VersionSlot | undefined, 
   return encodeRecord(head.createRevision, revision, head.version + 1, lease, value);
 }
 
+/** The lease of the version before the put whose record was made last; 0: none. */
+function leaseBefore(prev: VersionSlot | undefined): LeaseId {
+  return prev === undefined ? 0n : head.lease;
+}
+
+/** Of the put whose record was made last; undefined: its key keeps its lease, or has none. */
+export function leaseChangesOfPut({ key, lease, ignoreLease }: PutRequest, prev: VersionSlot | undefined): LeaseChanges | undefined {
+  const before = leaseBefore(prev);
+  if (ignoreLease || before === lease) return undefined;
+  const changes = new LeaseChanges();
+  changes.move(key, before, lease);
+  return changes;
+}
+
 export function put(
   overlay: Overlay,
   request: PutRequest,
@@ -58,7 +73,10 @@ export function put(
 ): PutResponse | undefined {
   leaseCheck(request, rules);
   const prev = overlay.find(USER_SPACE, request.key, overlay.revision, slot) && !slot.tombstone ? slot : undefined;
-  overlay.put(request.key, recordOfPut(request, prev, overlay.revision), prev === undefined ? 1 : 0);
+  const record = recordOfPut(request, prev, overlay.revision);
+  const before = leaseBefore(prev);
+  overlay.leases.move(request.key, before, request.ignoreLease ? before : request.lease);
+  overlay.put(request.key, record, prev === undefined ? 1 : 0);
   if (!budget.wanted) return undefined;
   const prevKv = request.prevKv && prev !== undefined ? keyValueOf(request.key, prev) : undefined;
   if (prevKv !== undefined) budget.take(prevKv);
@@ -81,6 +99,7 @@ export function* deleteRange(
     for (const entry of overlay.scan(USER_SPACE, { ...range, atRevision: overlay.revision, tombstones: true })) {
       if (!entry.tombstone) {
         keys.add(entry.key);
+        detach(overlay, entry);
         if (request.prevKv) keepPrev(prevKvs, entry, budget);
       }
       if (pace.step(entry.value.length)) yield;
@@ -97,9 +116,17 @@ export function deleteOne(overlay: Overlay, request: DeleteRangeRequest, budget:
   const live = entry !== undefined && !entry.tombstone;
   if (live) {
     overlay.deleteKey(request.key);
+    detach(overlay, entry);
     if (request.prevKv) keepPrev(prevKvs, entry, budget);
   }
   return deleted(overlay, live ? 1 : 0, prevKvs, budget);
+}
+
+/** A live version that is deleted. */
+function detach({ leases }: Overlay, { key, value, revision }: VersionedEntry): void {
+  if (!isLeased(value)) return;
+  readRecordHead(value, revision, head);
+  if (head.lease !== 0n) leases.detach(head.lease, key);
 }
 
 function keepPrev(prevKvs: KeyValue[], entry: VersionedEntry, budget: ResponseBudget): void {

@@ -20,6 +20,7 @@ import type { VersionSlot } from '../../storage/base/version-slot.js';
 import { EntriesWalk, fillFrom } from '../../storage/iterator/entries-walk.js';
 import { DeletedRanges, type KeyRange } from './deleted-ranges.js';
 import type { KeyRun } from './key-run.js';
+import { LeaseChanges } from './lease-changes.js';
 
 /** Of values that are written at once. */
 const FEW_BYTES = 512 * KiB;
@@ -91,6 +92,8 @@ export class Overlay implements ReadView {
   readonly base: ReadView;
   /** Of the entry: one above the store's. */
   readonly revision: Revision;
+  /** What the entry changes about leases. */
+  readonly leases = new LeaseChanges();
   readonly #changes: Changes;
   /** It was published: nothing is added any more. */
   #taken = false;
@@ -188,6 +191,12 @@ export class Overlay implements ReadView {
     const from = this.#lowerBound(range.from);
     const end = this.#upperEnd(range.to);
     if (from < end) this.#points.splice(from, end - from);
+  }
+
+  /** Live keys of the base, in key order; nothing is read through the overlay afterwards. */
+  deleteAtLast(keys: KeyRun): void {
+    assert(!this.#taken && !this.changed, 'S2 they are all that the entry changes');
+    if (keys.size > 0) this.#changes.addDeleted(keys);
   }
 
   #point(write: TreeWrite): void {

@@ -6,8 +6,9 @@
  */
 
 import { assert } from '../../base/assert.js';
-import type { Revision } from '../../base/ids.js';
+import type { LogIndex, Revision } from '../../base/ids.js';
 import type { ReadableTree, TreeWrite } from '../../storage/base/read-view.js';
+import type { LeaseChanges } from './lease-changes.js';
 import type { Changes } from './overlay.js';
 import type { Pace } from './pace.js';
 import type { RecentRevisions } from './recent-revisions.js';
@@ -45,25 +46,29 @@ export class Publication {
   }
 
   /** What is large goes in slices; readers see none of it before the end. */
-  *sliced(changes: Changes, pace: Pace): Generator<void, void> {
+  *sliced(changes: Changes, pace: Pace, leases: LeaseChanges, index: LogIndex): Generator<void, void> {
     const few = changes.few(this.#sliceKeys);
-    if (few !== undefined) return this.now(few);
+    if (few !== undefined && leases.size <= this.#sliceKeys) return this.now(few, leases, index);
     this.#staging = true;
-    for (const write of changes) {
-      this.#tree.stage(write);
-      if (pace.step(write.value.length)) yield;
+    for (const writes of [changes, leases.writes(index)]) {
+      for (const write of writes) {
+        this.#tree.stage(write);
+        if (pace.step(write.value.length)) yield;
+      }
     }
     this.#tree.publish();
     this.#staging = false;
-    this.#moved(changes.revision, undefined);
+    if (changes.size > 0) this.#moved(changes.revision, few);
   }
 
-  now(writes: readonly TreeWrite[]): void {
+  /** Changes of leases alone make no revision. */
+  now(writes: readonly TreeWrite[], leases?: LeaseChanges, index = 0): void {
     const [first] = writes;
-    if (first === undefined) return;
-    assert(writes.at(-1)?.sub === writes.length - 1, 'S2 the changes of an entry are numbered from 0');
-    this.#tree.write(writes);
-    this.#moved(first.revision, writes);
+    const system = leases === undefined || leases.size === 0 ? undefined : [...leases.writes(index)];
+    assert(first === undefined || writes.at(-1)?.sub === writes.length - 1, 'S2 the changes of an entry are numbered from 0');
+    if (system !== undefined) this.#tree.write(first === undefined ? system : [...writes, ...system]);
+    else if (first !== undefined) this.#tree.write(writes);
+    if (first !== undefined) this.#moved(first.revision, writes);
   }
 
   #moved(revision: Revision, writes: readonly TreeWrite[] | undefined): void {

@@ -18,27 +18,32 @@ import { readMembers, writeMembers } from '../state/members-codec.js';
 import type { Membership } from '../state/membership.js';
 import { Access } from '../auth/access.js';
 import { AuthState } from '../auth/auth-state.js';
-import { NoLeases, type LeasedKeys } from '../auth/lease-permit.js';
+import type { LeasedKeys } from '../auth/lease-permit.js';
 import type { Principal } from '../auth/principal.js';
 import { SimpleTokens } from '../auth/simple-tokens.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import { Alarms } from './alarms.js';
 import type { AuthCommand } from '../auth/auth-command.js';
 import type { ProposalId } from './applied-ids.js';
-import type { KvCommand } from './command.js';
-import { KvMachine, type ApplyOutcome } from './kv-machine.js';
+import { isLeaseCommand, type KvCommand, type LeaseCommand } from './command.js';
+import type { ApplyOutcome } from './apply-outcome.js';
+import { KvMachine } from './kv-machine.js';
+import { TreeLeasedKeys } from './leased-keys.js';
+import { LeaseNews } from './lease-news.js';
 import { decodeLowered, encodeLowered, type Lowered } from './lowered.js';
 import { SLICE_KEYS } from './pace.js';
 import { RecentRevisions } from './recent-revisions.js';
 import { SYSTEM_KEYS, SYSTEM_KEY_SINCE, systemKeysAtFounding, systemTombstone, systemWrite, type SystemKey } from './system-keys.js';
 
 /** Sealed besides what the state machine over the keys says. */
-const OWN_KEYS = ['cluster', 'version', 'alarms', 'members', 'downgrade', 'auth'] as const satisfies readonly SystemKey[];
+const OWN_KEYS = ['cluster', 'version', 'alarms', 'members', 'leases', 'downgrade', 'auth'] as const satisfies readonly SystemKey[];
 
 export class ReplicatedState {
   readonly newest: ClusterVersion;
   /** Of the keys, for watches; the same one after each {@link load}. */
   readonly recent = new RecentRevisions();
+  /** Of leases, for the leader; the same one after each {@link load}. */
+  readonly leaseNews = new LeaseNews();
   readonly #tree: Tree;
   readonly #sliceKeys: number;
   readonly #membership: Membership | undefined;
@@ -52,7 +57,7 @@ export class ReplicatedState {
   #alarms = new Alarms();
   /** No replicated state; kept while one version takes another's place. */
   readonly tokens = new SimpleTokens();
-  readonly leasedKeys: LeasedKeys = new NoLeases();
+  readonly leasedKeys: LeasedKeys = new TreeLeasedKeys(this);
   #auth = new AuthState(this.tokens);
   /** What calls of clients may do. */
   readonly access = new Access(this, this.tokens);
@@ -66,7 +71,7 @@ export class ReplicatedState {
     this.#membership = membership;
     this.newest = newest;
     this.#sliceKeys = sliceKeys;
-    this.#kv = new KvMachine(tree, { sliceKeys, recent: this.recent });
+    this.#kv = new KvMachine(tree, { sliceKeys, recent: this.recent, leaseNews: this.leaseNews });
   }
 
   /** Another one after each {@link load}. */
@@ -99,6 +104,7 @@ export class ReplicatedState {
     if (this.#auth.enabled) {
       try {
         if (command.kind === 'compact') this.#auth.checkRoot(who);
+        else if (isLeaseCommand(command)) this.#checkLease(command, who);
         else this.#auth.check(who, command, this.leasedKeys);
       } catch (error) {
         if (error instanceof EtcdError) return error;
@@ -106,6 +112,12 @@ export class ReplicatedState {
       }
     }
     return this.#alarms.refusalOf(command);
+  }
+
+  /** Anybody grants; who revokes a lease deletes its keys. */
+  #checkLease(command: LeaseCommand, who: Principal): void {
+    const permit = this.#auth.permit(who, this.leasedKeys);
+    if (command.kind === 'lease-revoke') permit?.lease(command.request.id);
   }
 
   /** An entry changes users, roles, or whether auth is on. */
@@ -172,6 +184,9 @@ export class ReplicatedState {
         return this.#alarms.list().length === 0 ? undefined : 'an alarm is raised, which the older version does not know: kintsugi ctl alarm list';
       case 'auth':
         return this.#auth.isEmpty ? undefined : 'there are users or roles, which the older version does not know: kintsugi ctl user list, role list';
+      case 'leases':
+        if (this.#kv.leases.count === 0) return undefined;
+        return `there are leases (${this.#kv.leases.count}), which the older version does not know: kintsugi ctl lease list`;
       case 'cluster':
       case 'version':
       case 'downgrade':
@@ -189,7 +204,7 @@ export class ReplicatedState {
    * ReplicaError CLUSTER_NEWER: it is as if nothing were loaded.
    */
   load(flushed: LogIndex): void {
-    this.#kv = new KvMachine(this.#tree, { sliceKeys: this.#sliceKeys, recent: this.recent });
+    this.#kv = new KvMachine(this.#tree, { sliceKeys: this.#sliceKeys, recent: this.recent, leaseNews: this.leaseNews });
     const view = this.#tree.current;
     this.#kv.load(view, flushed);
     assert(this.#kv.appliedIndex === flushed, `S2 the state is as of ${flushed}, not ${this.#kv.appliedIndex}`);
@@ -204,6 +219,7 @@ export class ReplicatedState {
     // Whoever lost a user or a password in between must not come in with an old token.
     this.tokens.clear();
     this.#auth = auth === undefined ? new AuthState(this.tokens) : AuthState.decode(auth, this.tokens);
+    this.#kv.leases.load(version >= SYSTEM_KEY_SINCE.leases ? valueIn(view, 'leases', flushed) : undefined);
     this.#lowered = lowered === undefined ? undefined : decodeLowered(lowered);
     this.#alarms = alarms === undefined ? new Alarms() : Alarms.decode(alarms);
     this.#version = version;
@@ -247,10 +263,11 @@ export class ReplicatedState {
     const sealed = this.sealWrites(index);
     const renewed = this.#kv.foundingState(index, bump, compacted);
     const writes: TreeWrite[] = [];
-    for (const { key, word } of systemKeysAtFounding()) {
+    for (const { key, word, since } of systemKeysAtFounding()) {
       const write = (word === 'renewed' ? renewed : sealed).find((one) => equalBytes(one.key, key));
-      if (word !== 'forgotten') writes.push(must(write, `S2 ${fromUtf8(key)} is part of a state with settings`));
-      else if (write ?? this.#tree.current.get(SYSTEM_SPACE, key, index)) writes.push(systemTombstone(index, key));
+      if (word !== 'forgotten' && (write !== undefined || since <= this.#version)) {
+        writes.push(must(write, `S2 ${fromUtf8(key)} is part of a state with settings`));
+      } else if (write ?? this.#tree.current.get(SYSTEM_SPACE, key, index)) writes.push(systemTombstone(index, key));
     }
     return writes;
   }
@@ -290,6 +307,8 @@ export class ReplicatedState {
       }
       case 'auth':
         return this.#auth.isUnused ? undefined : this.#auth.encode();
+      case 'leases':
+        return this.#version >= SYSTEM_KEY_SINCE.leases ? this.#kv.leases.encode() : undefined;
       case 'downgrade':
         return this.#sweeps && this.#lowered !== undefined ? encodeLowered(this.#lowered) : undefined;
     }

@@ -2,12 +2,13 @@
  * Names in the system space of the tree. Everything that restarts and snapshots must find again as
  * of the flushed index, and that is not a user's key, lives under one of these: written at a seal,
  * sequenced by log index, newest only. They are kept in one place so that no two owners take the
- * same name.
+ * same name. What there may be very much of is not: each lease, and each key that has one, is a
+ * system key of its own, written by the entry that changes it (`lease-keys.ts`).
  */
 
 import { utf8 } from '../../base/bytes.js';
 import { SYSTEM_SPACE, type TreeWrite } from '../../storage/base/read-view.js';
-import type { LogIndex } from '../../base/ids.js';
+import type { ClusterVersion, LogIndex } from '../../base/ids.js';
 import { FIRST_VERSION, VERSION_2, VERSION_3, type Since } from '../base/protocol.js';
 
 export const SYSTEM_KEYS = {
@@ -23,6 +24,8 @@ export const SYSTEM_KEYS = {
   alarms: utf8('meta/alarms'),
   /** Users, roles, whether auth is on. */
   auth: utf8('meta/auth'),
+  /** Numbers of leases, and of keys that have one. */
+  leases: utf8('meta/leases'),
   /** That the version of the cluster was lowered. */
   downgrade: utf8('meta/downgrade'),
 } as const;
@@ -41,6 +44,7 @@ export const SYSTEM_KEY_SINCE: Since<SystemKey> = {
   members: VERSION_2,
   alarms: VERSION_2,
   auth: VERSION_3,
+  leases: VERSION_3,
   downgrade: FIRST_VERSION,
 };
 
@@ -62,12 +66,21 @@ const AT_FOUNDING: Readonly<Record<SystemKey, AtFounding>> = {
   members: 'forgotten',
   alarms: 'forgotten',
   auth: 'kept',
+  leases: 'kept',
   downgrade: 'forgotten',
 };
 
-/** All system keys, each with its word. */
-export function* systemKeysAtFounding(): Generator<{ readonly key: Uint8Array; readonly word: AtFounding }> {
-  for (const name of Object.keys(SYSTEM_KEYS) as SystemKey[]) yield { key: SYSTEM_KEYS[name], word: AT_FOUNDING[name] };
+interface KeyAtFounding {
+  readonly key: Uint8Array;
+  readonly word: AtFounding;
+  readonly since: ClusterVersion;
+}
+
+/** All of them, each with its word, and the version from which on it is sealed. */
+export function* systemKeysAtFounding(): Generator<KeyAtFounding> {
+  for (const name of Object.keys(SYSTEM_KEYS) as SystemKey[]) {
+    yield { key: SYSTEM_KEYS[name], word: AT_FOUNDING[name], since: SYSTEM_KEY_SINCE[name] };
+  }
 }
 
 /** One system key as of `index`. */

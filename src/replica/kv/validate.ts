@@ -10,7 +10,7 @@ import { EtcdError } from '../../api/etcd-error.js';
 import { MAX_TXN_OPS_TOTAL } from '../../api/wire/decode-request.js';
 import { TXN_DEPTH_MAX } from './command-codec.js';
 import { checkIntervals } from './txn-intervals.js';
-import type { KvCommand } from './command.js';
+import type { KvCommand, LeaseGrant } from './command.js';
 import type { DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest } from '../../api/requests.js';
 
 /**
@@ -25,6 +25,8 @@ export const MAX_KEY_BYTES = 60 * KiB;
 const MAX_BOUND_BYTES = MAX_KEY_BYTES + KiB;
 /** `--max-txn-ops` */
 export const MAX_TXN_OPS = 128;
+/** Seconds. etcd's. */
+export const MAX_LEASE_TTL = 9_000_000_000;
 function checkKey(key: Uint8Array, max: number): void {
   if (key.length === 0) throw new EtcdError('EMPTY_KEY');
   checkLength(key, max);
@@ -93,12 +95,20 @@ function checkOp(op: RequestOp, budget: number, depth: number): void {
   }
 }
 
+function validateGrant({ id, ttl }: LeaseGrant): void {
+  if (id === 0n) throw new EtcdError('LEASE_NOT_FOUND');
+  if (ttl > MAX_LEASE_TTL) throw new EtcdError('LEASE_TTL_TOO_LARGE');
+}
+
 /** What a node checks before it proposes. A compaction needs the store's state to be judged. */
 export function validateCommand(command: KvCommand, maxTxnOps = MAX_TXN_OPS): void {
   switch (command.kind) {
     case 'put': return validatePut(command.request);
     case 'delete-range': return validateDeleteRange(command.request);
     case 'txn': return validateTxn(command.request, maxTxnOps);
+    case 'lease-grant': return validateGrant(command.request);
+    case 'lease-revoke':
+    case 'lease-checkpoint':
     case 'compact': return;
     default: return unreachable(command);
   }

@@ -121,6 +121,11 @@ function read32(bytes: Uint8Array, at: number): number {
   return (low | ((bytes[at + 3] as number) << 24)) >>> 0;
 }
 
+/** Whether a record names a lease: cheap, and no more than that is known of it. */
+export function isLeased(bytes: Uint8Array, at = 0): boolean {
+  return at < bytes.length && ((bytes[at] as number) & HAS_LEASE) !== 0;
+}
+
 const scratch = new RecordHead();
 
 /** A live version as a client sees it; `withValue` false leaves the value empty (keys_only). */

@@ -195,6 +195,11 @@ export class Replay {
         return state.bootstrap(record.settings);
       case 'tree':
         return undefined;
+      case 'lease-time':
+        await drive(state.kv.apply(index, undefined, record.command, false), this.#workers);
+        return;
+      case 'lease':
+        return this.#carryOutKv(index, record);
       case 'kv':
         return this.#carryOutKv(index, { ...record, who: NOBODY });
       case 'auth': {

@@ -5,7 +5,7 @@ import { compareBytes, EMPTY, toHex } from '../../base/bytes.js';
 import { codeOf } from '../../base/errors.js';
 import type { Entry } from '../../raft/types.js';
 import { decodeLogRecord } from '../entry/entry.js';
-import type { ClientCommand } from '../kv/command.js';
+import { isLeaseCommand, type ClientCommand } from '../kv/command.js';
 
 export interface KeyRange {
   readonly key: Uint8Array;
@@ -27,14 +27,14 @@ export class TouchedKeys {
     let command: ClientCommand;
     try {
       const record = decodeLogRecord(entry.data);
-      if (record.kind !== 'kv' && record.kind !== 'auth') return;
+      if (record.kind !== 'kv' && record.kind !== 'auth' && record.kind !== 'lease') return;
       ({ command } = record);
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
       return;
     }
     this.#entries++;
-    if (command.kind !== 'compact' && command.kind !== 'auth') this.#addOp(command);
+    if (command.kind !== 'compact' && command.kind !== 'auth' && !isLeaseCommand(command)) this.#addOp(command);
   }
 
   /** Ascending. */

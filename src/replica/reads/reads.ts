@@ -106,6 +106,16 @@ export class Reads {
     while (!this.open);
   }
 
+  /**
+   * Of what is applied here, once it may be read, from a pinned view; from the beginning again
+   * after a repair. Rejects with EtcdError.
+   */
+  async local<T>(make: (view: ReadView) => Generator<void, T>): Promise<T> {
+    do await this.#admitted(true);
+    while (!this.open);
+    return this.#sliced(make);
+  }
+
   /** Of a transaction that only reads, as {@link range}. Rejects with EtcdError. */
   async txn(request: TxnRequest, caller?: Caller): Promise<TxnResponse> {
     const op: RequestOp & KvCommand = { kind: 'txn', request };

@@ -23,13 +23,13 @@ export class StoreSize {
   }
 
   /** `gcRevision`: the compact revision. Counted anew when the tree or that has changed. */
-  bytes(gcRevision: number): number {
+  bytes(gcRevision: number, systemKeys = 0): number {
     const { tree } = this.#parts;
     const { levels } = tree.latest;
     if (levels !== this.#of || gcRevision !== this.#gcRevision) {
       let bytes = 0;
       for (const level of levels) for (const table of level) bytes += table.bytes;
-      this.#tableBytes = Math.max(0, bytes - garbageBytes(tree.latest, gcRevision));
+      this.#tableBytes = Math.max(0, bytes - garbageBytes(tree.latest, gcRevision, systemKeys));
       this.#of = levels;
       this.#gcRevision = gcRevision;
     }

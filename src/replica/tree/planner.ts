@@ -147,6 +147,7 @@ export class Planner {
     if (!current || tree.latest.plans.length >= MAX_PLANS || this.#underway.has('plan')) return;
     const choice = this.#picker.pick({
       manifest: tree.latest, settings: current, proposer: membership.self, gcRevision: state.kv.compactRevision,
+      systemKeys: state.kv.leases.systemKeys,
       blocked: { has: (table) => healing.blocked(table) },
     });
     if (choice.kind !== 'plan') return;

@@ -125,7 +125,7 @@ describe('client services over loopback', () => {
   it('unknown methods and services, and declared services not served yet, answer as etcd does', async () => {
     await refused(raw('/etcdserverpb.KV/Nope', Buffer.alloc(0)), 12, 'unknown method Nope for service etcdserverpb.KV');
     await refused(raw('/no.such.Service/X', Buffer.alloc(0)), 12, 'unknown service no.such.Service');
-    await refused(call('etcdserverpb.Lease', 'LeaseLeases', {}), 12, 'unknown service etcdserverpb.Lease');
+    await refused(raw('/v3lockpb.Lock/Lock', Buffer.alloc(0)), 12, 'unknown service v3lockpb.Lock');
     await refused(call('etcdserverpb.Maintenance', 'HashKV', {}), 12,
       'unknown method HashKV for service etcdserverpb.Maintenance');
   });

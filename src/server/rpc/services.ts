@@ -16,11 +16,14 @@ import { addKv } from './kv-service.js';
 import { Passwords } from '../auth/passwords.js';
 import { addAuth } from './auth-service.js';
 import { guarded } from './guarded.js';
+import { addLease } from './lease-service.js';
+import { permissionOf } from './permissions.js';
 import type { Method, MethodTable } from '../../grpc/method.js';
 
 export function clientMethods(store: Store, health: Health, limits: RequestLimits, passwords = new Passwords(10)): MethodTable {
   const table = new Map<string, Method>();
   addKv(table, store, limits);
+  addLease(table, store);
   addCluster(table, store);
   addMaintenance(table, store);
   addHeal(table, store);

@@ -18,6 +18,7 @@ import type {
   PutResponse, RangeRequest, RangeResponse, RequestOp, ResponseOp, TxnRequest, TxnResponse,
 } from '../../api/requests.js';
 import type { DowngradeAction } from '../../replica/downgrades.js';
+import { FakeLeases } from './fake-leases.js';
 
 interface Version {
   readonly revision: number;
@@ -33,6 +34,7 @@ export class FakeStore implements Store {
   readonly access = this.auth.access;
   term = 3;
   leader = 0x1001;
+  readonly lease = new FakeLeases();
   /** When set, every KV call is refused with it. */
   refusal: EtcdError | undefined;
   /** Of {@link backup}: how long it is, and what came of it. */
@@ -268,7 +270,7 @@ export class FakeStore implements Store {
       clusterVersion: 2, newestVersion: 2, storageVersion: 2,
       ...(this.lowered ? { clusterVersion: 1, downgrade: { target: 1, ready: false, waitsFor: 'entry 7' } } : {}),
       commitIndex: 10, appliedIndex: 10, materializedIndex: 8, flushedIndex: 8, firstLogIndex: 1, lastLogIndex: 10,
-      revision: this.#revision, compactRevision: this.#compacted, memtableBytes: 1, sealedMemtables: 0, owedTables: 0,
+      revision: this.#revision, compactRevision: this.#compacted, leases: 0, memtableBytes: 1, sealedMemtables: 0, owedTables: 0,
       pendingPlans: 0,
       flushes: 0,
       compactions: 0, manifest: { tables: [{ id: 7, level: 0, bytes: 100, digest: 'ab', birth }] }, hints: this.hints(),

@@ -17,14 +17,17 @@ import type { Version } from '../version/version.js';
 
 /** Tables are compacted to drop what may go when that is at least this share of their entries. */
 const GARBAGE_DUE = 1 / 4;
-/** System keys have no live delta; there are fewer. */
+/**
+ * System keys have no live delta; there are fewer, besides those whose number the caller gives
+ * (`systemKeys`: of leases and of keys that have one).
+ */
 const SYSTEM_ENTRIES = 16;
 
 /**
  * Entries that go if these tables are compacted into one level below which nothing lies: none may
  * hold anything above the GC revision.
  */
-function garbageIn(tables: readonly TableMeta[]): number {
+function garbageIn(tables: readonly TableMeta[], systemKeys: number): number {
   let entries = 0;
   let live = 0;
   let tombstones = 0;
@@ -33,19 +36,19 @@ function garbageIn(tables: readonly TableMeta[]): number {
     entries += table.entries;
     live += table.liveDelta;
     tombstones += table.tombstones;
-    if (spaceOf(table.smallest) !== USER_SPACE) system = SYSTEM_ENTRIES;
+    if (spaceOf(table.smallest) !== USER_SPACE) system = SYSTEM_ENTRIES + systemKeys;
   }
   return Math.min(entries, Math.max(tombstones, entries - live - system));
 }
 
 /** So much of them may go that it is worth a compaction. */
-export function isGarbageDue(tables: readonly TableMeta[], gcRevision: number): boolean {
+export function isGarbageDue(tables: readonly TableMeta[], gcRevision: number, systemKeys = 0): boolean {
   let entries = 0;
   for (const table of tables) {
     if (table.maxRevision > gcRevision) return false;
     entries += table.entries;
   }
-  return garbageIn(tables) >= entries * GARBAGE_DUE;
+  return garbageIn(tables, systemKeys) >= entries * GARBAGE_DUE;
 }
 
 /** Nothing that shares keys with `span` lies below `level`. */
@@ -54,12 +57,12 @@ export function isBottom(manifest: Version, level: number, span: KeySpan): boole
 }
 
 /** About how many bytes go by themselves: at most what does. */
-export function garbageBytes(manifest: Version, gcRevision: number): number {
+export function garbageBytes(manifest: Version, gcRevision: number, systemKeys = 0): number {
   let bytes = 0;
   for (let level = 1; level < manifest.levels.length; level++) {
     for (const table of manifest.level(level)) {
-      if (!isGarbageDue([table], gcRevision) || !isBottom(manifest, level, table)) continue;
-      bytes += table.bytes * (garbageIn([table]) / Math.max(1, table.entries));
+      if (!isGarbageDue([table], gcRevision, systemKeys) || !isBottom(manifest, level, table)) continue;
+      bytes += table.bytes * (garbageIn([table], systemKeys) / Math.max(1, table.entries));
     }
   }
   return Math.floor(bytes);

@@ -26,6 +26,8 @@ export interface PickerInput {
   readonly proposer: NodeId;
   /** Versions that are not the newest at or below it may go: the compact revision. */
   readonly gcRevision: number;
+  /** System keys that there may be besides the few of the state itself. Default: none. */
+  readonly systemKeys?: number;
   /** Tables that must not be inputs (their blocks are lost): a set, or what answers for one. */
   readonly blocked: Pick<ReadonlySet<TableId>, 'has'>;
 }
@@ -135,7 +137,7 @@ function planGarbage(
 ): PlanOp | undefined {
   if (outputLevel >= LEVELS) return undefined;
   const inputs = inputsInto(input, tables, outputLevel);
-  if (!isGarbageDue(inputs, input.gcRevision)) return undefined;
+  if (!isGarbageDue(inputs, input.gcRevision, input.systemKeys)) return undefined;
   if (!isBottom(input.manifest, outputLevel, must(spanOf(inputs), 'S3 a plan has inputs'))) return undefined;
   return planInto(input, tables, outputLevel, free);
 }

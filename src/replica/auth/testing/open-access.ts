@@ -2,7 +2,7 @@
 
 import { Access } from '../access.js';
 import { AuthState } from '../auth-state.js';
-import { NoLeases } from '../lease-permit.js';
+import { NoLeases } from './no-leases.js';
 import { SimpleTokens } from '../simple-tokens.js';
 
 export function openAccess(): Access {

@@ -24,11 +24,28 @@ const rare = (n: number): fc.Arbitrary<boolean> => fc.nat(n).map((x) => x === 0)
 const revision = fc.oneof({ weight: 5, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: -1, max: 20 }) });
 const filter = fc.oneof({ weight: 25, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: -1, max: 12 }) });
 
+/** Of both signs, and with zeros in between. */
+const leaseId = fc.constantFrom(1n, 256n, 2n ** 63n - 1n, -7n);
+
+/** Grants are the most, so that there are some. */
+const leaseCommand: fc.Arbitrary<KvCommand> = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc.record({ id: leaseId, ttl: fc.constantFrom(1, 2, 60) }, plain).map((request) => ({ kind: 'lease-grant' as const, request })),
+  },
+  { weight: 1, arbitrary: leaseId.map((id) => ({ kind: 'lease-revoke' as const, request: { id } })) },
+  {
+    weight: 1,
+    arbitrary: fc.array(fc.record({ id: leaseId, remainingMs: fc.constantFrom(0, 500, 1_500, 60_001) }, plain), { maxLength: 2 })
+      .map((checkpoints) => ({ kind: 'lease-checkpoint' as const, request: { checkpoints } })),
+  },
+);
+
 export const putRequest: fc.Arbitrary<PutRequest> = fc
   .record({
     key,
     value,
-    lease: rare(29).map((leased) => (leased ? 9n : 0n)),
+    lease: fc.oneof({ weight: 3, arbitrary: fc.constant(0n) }, { weight: 2, arbitrary: leaseId }),
     prevKv: fc.boolean(),
     ignoreValue: rare(19),
     ignoreLease: rare(19),
@@ -81,6 +98,7 @@ export const { txnRequest } = fc.letrec<{ txnRequest: TxnRequest; op: RequestOp 
 }));
 
 export const kvCommand: fc.Arbitrary<KvCommand> = fc.oneof(
+  { weight: 4, arbitrary: leaseCommand },
   { weight: 5, arbitrary: putRequest.map((request) => ({ kind: 'put' as const, request })) },
   { weight: 2, arbitrary: deleteRequest.map((request) => ({ kind: 'delete-range' as const, request })) },
   { weight: 5, arbitrary: txnRequest.map((request) => ({ kind: 'txn' as const, request })) },

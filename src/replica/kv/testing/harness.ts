@@ -1,6 +1,7 @@
 /** A machine on a tree with consecutive log indices, for tests. */
 
-import { KvMachine, type ApplyOutcome, type KvMachineOptions } from '../kv-machine.js';
+import type { ApplyOutcome } from '../apply-outcome.js';
+import { KvMachine, type KvMachineOptions } from '../kv-machine.js';
 import { runToEnd } from './run-to-end.js';
 import { range } from '../range.js';
 import { readTxn } from '../txn.js';

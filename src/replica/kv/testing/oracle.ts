@@ -23,6 +23,8 @@ export class Oracle {
   /** `#states[r]` is what revision r shows; 0 is unused. */
   readonly #states: State[] = [[], []];
   #compacted = -1;
+  /** TTL, and the milliseconds that the log says are left. */
+  readonly leases = new Map<bigint, { ttl: number; remainingMs: number }>();
 
   get revision(): number {
     return this.#states.length - 1;
@@ -33,7 +35,7 @@ export class Oracle {
       case 'put':
       case 'delete-range': {
         const op: RequestOp = command;
-        if (op.kind === 'put' && op.request.lease !== 0n) throw new EtcdError('LEASE_NOT_FOUND');
+        if (op.kind === 'put') this.#checkLease(op.request.lease);
         this.#checkPuts([op]);
         const { next, response } = this.#run([op], []);
         this.#publish(next);
@@ -46,6 +48,26 @@ export class Oracle {
         if (at > this.revision) throw new EtcdError('FUTURE_REVISION');
         this.#compacted = at;
         return { kind: 'compact', response: { revision: this.revision } };
+      }
+      case 'lease-grant': {
+        const { id, ttl } = command.request;
+        if (this.leases.has(id)) throw new EtcdError('LEASE_EXISTS');
+        this.leases.set(id, { ttl, remainingMs: 0 });
+        return { kind: command.kind, response: { revision: this.revision } };
+      }
+      case 'lease-revoke': {
+        const { id } = command.request;
+        if (!this.leases.delete(id)) throw new EtcdError('LEASE_NOT_FOUND');
+        const left = this.#live().filter((kv) => kv.lease !== id);
+        if (left.length < this.#live().length) this.#publish(left);
+        return { kind: command.kind, response: { revision: this.revision } };
+      }
+      case 'lease-checkpoint': {
+        for (const { id, remainingMs } of command.request.checkpoints) {
+          const lease = this.leases.get(id);
+          if (lease !== undefined && remainingMs <= lease.ttl * 1000) lease.remainingMs = remainingMs;
+        }
+        return { kind: command.kind, response: { revision: this.revision } };
       }
       default: throw new Error('unknown command');
     }
@@ -155,8 +177,17 @@ export class Oracle {
       if (op.kind !== 'put') continue;
       const missing = !this.#live().some((kv) => text(kv.key) === text(op.request.key));
       if ((op.request.ignoreValue || op.request.ignoreLease) && missing) throw new EtcdError('KEY_NOT_FOUND');
-      if (op.request.lease !== 0n) throw new EtcdError('LEASE_NOT_FOUND');
+      this.#checkLease(op.request.lease);
     }
+  }
+
+  #checkLease(lease: bigint): void {
+    if (lease !== 0n && !this.leases.has(lease)) throw new EtcdError('LEASE_NOT_FOUND');
+  }
+
+  /** In their order. */
+  keysOf(lease: bigint): string[] {
+    return this.#live().filter((kv) => kv.lease === lease).map((kv) => text(kv.key));
   }
 
   #run(ops: readonly RequestOp[], path: boolean[]): { next: State | undefined; response: ResponseOp[] } {

@@ -1,0 +1,43 @@
+/**
+ * What applied entries have done to leases, in log order, for the member that leads: written by the
+ * state machine over the keys, taken by who keeps the time of leases. Nothing is kept while nobody
+ * listens. It changes nothing that is replicated.
+ */
+
+import type { LeaseId } from '../../base/ids.js';
+import type { LeaseRecord } from './lease-keys.js';
+
+export type LeaseChange =
+  | { readonly kind: 'granted'; readonly id: LeaseId; readonly record: LeaseRecord }
+  | { readonly kind: 'gone'; readonly id: LeaseId }
+  /** Another state has taken the place of the one before: what was told of that is void. */
+  | { readonly kind: 'reset' };
+
+export class LeaseNews {
+  #listening = false;
+  #changes: LeaseChange[] = [];
+
+  /** The writer's. */
+  tell(change: LeaseChange): void {
+    if (this.#listening) this.#changes.push(change);
+  }
+
+  /** From now on, without what was before. */
+  listen(): void {
+    this.#listening = true;
+    this.#changes = [];
+  }
+
+  stop(): void {
+    this.#listening = false;
+    this.#changes = [];
+  }
+
+  /** All since the last call. */
+  take(): readonly LeaseChange[] {
+    if (this.#changes.length === 0) return this.#changes;
+    const changes = this.#changes;
+    this.#changes = [];
+    return changes;
+  }
+}

@@ -1,0 +1,242 @@
+/**
+ * The leader's part in leases: it alone lets them end, through the log, and answers keep-alives.
+ *
+ *   1. A leader that has applied an entry of its own term (so that nothing of earlier leaders is
+ *      still to come) reads all leases, and gives each the time that the log says is left, and a
+ *      little more: a change of leader does not shorten a lease. While nobody keeps one alive, the
+ *      time that is left is written into the log, so that changes of leader do not renew it.
+ *   2. A keep-alive counts from the moment at which it is here, before anything ends; a lease that
+ *      is due gets a whole tour more for what had been waiting (`deadlines.ts`), and after a pause
+ *      nothing ends for a while (`lease-clock.ts`).
+ *   3. It is answered only when a round of heartbeats has confirmed that this member still led
+ *      (R4), and all is applied that was committed then: so never after a revoke, and never by a
+ *      leader that does not know that it was deposed. If the log says that less than the TTL is
+ *      left, an entry takes that back first.
+ *   4. What ends is an entry of this term, never forwarded and never proposed again: the next
+ *      leader either applies it before it answers anything, or it is gone.
+ */
+
+import { Deferred } from '../../base/deferred.js';
+import { codeOf } from '../../base/errors.js';
+import type { Env } from '../../base/env.js';
+import type { LeaseId, LogIndex, Term } from '../../base/ids.js';
+import { EtcdError } from '../../api/etcd-error.js';
+import { VERSION_3 } from '../base/protocol.js';
+import type { RaftDriver } from '../consensus/raft-driver.js';
+import { encodeLeaseTime } from '../entry/entry.js';
+import type { LeaseCheckpoint, LeaseCommand } from '../kv/command.js';
+import { leasesIn } from '../kv/leases.js';
+import { Pace } from '../kv/pace.js';
+import type { ReplicatedState } from '../kv/replicated-state.js';
+import type { Reads } from '../reads/reads.js';
+import type { Leadership } from '../state/leadership.js';
+import type { Life } from '../state/life.js';
+import type { Progress } from '../state/progress.js';
+import { Deadlines, Lease } from './deadlines.js';
+import { LeaseClock } from './lease-clock.js';
+
+export interface LessorParts {
+  readonly env: Pick<Env, 'clock' | 'events'>;
+  readonly life: Life;
+  readonly leadership: Leadership;
+  readonly state: Pick<ReplicatedState, 'version' | 'leaseNews'>;
+  readonly progress: Pick<Progress, 'applied'>;
+  readonly reads: Pick<Reads, 'confirm' | 'local'>;
+  readonly driver: Pick<RaftDriver, 'proposeAsLeader' | 'node'>;
+}
+
+/** Steps, of 50 ms, of a tour over all leases. */
+const TOUR_STEPS = 5;
+/** In one step: 1,000 a second, as in etcd. */
+const REVOKES = 50;
+const CHECKPOINTS = 200;
+/** Entries that are not applied yet: beyond, nothing more ends for now. */
+const MAX_BEHIND = 4_096;
+
+/** What is left of a lease. */
+export interface TimeLeft {
+  /** Seconds. */
+  readonly granted: number;
+  /** Milliseconds, not below 0. */
+  readonly leftMs: number;
+}
+
+export class Lessor {
+  readonly #parts: LessorParts;
+  readonly #extraMs: number;
+  readonly #clock = new LeaseClock();
+  readonly #leases = new Deadlines();
+  /** In which it has read all leases, or does so; 0: none. */
+  #term: Term = 0;
+  #ready = false;
+  #waiting: Deferred<void>[] = [];
+
+  constructor(parts: LessorParts, electionMs: number) {
+    this.#parts = parts;
+    this.#extraMs = electionMs / 2;
+    parts.leadership.subscribe(({ role, term }) => {
+      if (role !== 'leader' || term !== this.#term) this.#demote();
+    });
+    parts.life.subscribe(() => {
+      if (parts.life.ended) this.#demote();
+    });
+    parts.progress.applied.subscribe(() => this.#wake());
+  }
+
+  /** Called each 50 ms. */
+  step(): void {
+    const { env, leadership, state } = this.#parts;
+    this.#clock.step(env.clock.now());
+    if (!leadership.mayShapeTree || state.version < VERSION_3) return;
+    if (this.#term !== leadership.term) return this.#promote();
+    if (!this.#ready) return;
+    this.#catchUp();
+    if (this.#ready) this.#tour();
+  }
+
+  /**
+   * Keeps leases alive: of each the TTL in seconds, or 0: there is none. Rejects with EtcdError
+   * NOT_LEADER, and what reads reject with.
+   */
+  async renew(ids: readonly LeaseId[]): Promise<number[]> {
+    const { leadership, reads, progress } = this.#parts;
+    const { term } = leadership;
+    this.#checkTerm(term);
+    if (this.#ready) this.#touch(ids);
+    await reads.confirm();
+    for (;;) {
+      this.#checkTerm(term);
+      const needed = this.#ready ? this.#touch(ids) : undefined;
+      if (needed !== undefined && progress.applied.value >= needed) break;
+      await this.#next();
+    }
+    return ids.map((id) => (this.#leases.get(id)?.ttlMs ?? 0) / 1000);
+  }
+
+  /** Undefined: there is no such lease. Rejects as {@link renew}. */
+  async timeLeft(id: LeaseId): Promise<TimeLeft | undefined> {
+    const { leadership, reads } = this.#parts;
+    const { term } = leadership;
+    this.#checkTerm(term);
+    await reads.confirm();
+    for (this.#checkTerm(term); !this.#ready; this.#checkTerm(term)) await this.#next();
+    this.#catchUp();
+    const lease = this.#leases.get(id);
+    return lease && { granted: lease.ttlMs / 1000, leftMs: Math.max(0, lease.deadline - this.#clock.now) };
+  }
+
+  #checkTerm(term: Term): void {
+    const { leadership, life } = this.#parts;
+    if (life.ended) throw new EtcdError('STOPPED');
+    if (!leadership.isLeader || leadership.term !== term) throw new EtcdError('NOT_LEADER');
+  }
+
+  #promote(): void {
+    const { leadership, life } = this.#parts;
+    this.#demote();
+    const term = (this.#term = leadership.term);
+    this.#load(term).catch((error: unknown) => {
+      // What cannot be read is read again at the next step.
+      if (this.#term === term) this.#demote();
+      if (codeOf(error) === undefined) life.fail(error);
+    });
+  }
+
+  async #load(term: Term): Promise<void> {
+    const { state, reads } = this.#parts;
+    state.leaseNews.listen();
+    const all = await reads.local((view) => leasesIn(view, new Pace()));
+    if (this.#term !== term) return;
+    for (const { id, record } of all) this.#leases.put(new Lease(id, record, this.#clock.now, this.#extraMs));
+    this.#ready = true;
+    this.#catchUp();
+    this.#wake();
+  }
+
+  #demote(): void {
+    this.#term = 0;
+    this.#ready = false;
+    this.#leases.clear();
+    this.#parts.state.leaseNews.stop();
+    this.#wake();
+  }
+
+  /** What was applied since. */
+  #catchUp(): void {
+    for (const change of this.#parts.state.leaseNews.take()) {
+      if (change.kind === 'reset') return this.#demote();
+      if (change.kind === 'gone') this.#leases.remove(change.id);
+      else this.#leases.put(new Lease(change.id, change.record, this.#clock.now, 0));
+    }
+  }
+
+  /** Renews them, and gives the index that is to be applied before that may be said. */
+  #touch(ids: readonly LeaseId[]): LogIndex | undefined {
+    this.#catchUp();
+    if (!this.#ready) return undefined;
+    let needed = 0;
+    const resets: Lease[] = [];
+    for (const id of ids) {
+      const lease = this.#leases.get(id);
+      if (lease === undefined) continue;
+      if (lease.revokedAt !== 0) needed = Math.max(needed, lease.revokedAt);
+      else {
+        lease.renew(this.#clock.now);
+        if (lease.loggedMs !== 0) resets.push(lease);
+        needed = Math.max(needed, lease.loggedAt);
+      }
+    }
+    return resets.length === 0 ? needed : Math.max(needed, this.#checkpoint(resets.map((lease) => ({ lease, leftMs: 0 }))));
+  }
+
+  #tour(): void {
+    const { progress, driver, env } = this.#parts;
+    const { now, calm } = this.#clock;
+    const keepsUp = driver.node.lastIndex - progress.applied.value < MAX_BEHIND;
+    let revokes = 0;
+    const checkpoints: { lease: Lease; leftMs: number }[] = [];
+    for (const lease of this.#leases.visit(TOUR_STEPS)) {
+      if (lease.revokedAt !== 0 || !keepsUp) continue;
+      if (lease.deadline > now) {
+        const leftMs = checkpoints.length < CHECKPOINTS ? lease.checkpointDue(now) : undefined;
+        if (leftMs !== undefined) checkpoints.push({ lease, leftMs });
+      } else if (calm && lease.due && revokes < REVOKES) {
+        if (!this.#propose({ kind: 'lease-revoke', request: { id: lease.id } })) return;
+        lease.revokedAt = driver.node.lastIndex;
+        revokes++;
+      } else lease.due = calm;
+    }
+    if (revokes > 0) env.events.emit({ type: 'leases-expired', count: revokes });
+    if (checkpoints.length > 0) this.#checkpoint(checkpoints);
+  }
+
+  /** One entry says it; gives its index. Throws EtcdError NOT_LEADER. */
+  #checkpoint(all: readonly { readonly lease: Lease; readonly leftMs: number }[]): LogIndex {
+    const checkpoints: LeaseCheckpoint[] = all.map(({ lease, leftMs }) => ({ id: lease.id, remainingMs: leftMs }));
+    if (!this.#propose({ kind: 'lease-checkpoint', request: { checkpoints } })) throw new EtcdError('NOT_LEADER');
+    const index = this.#parts.driver.node.lastIndex;
+    for (const { lease, leftMs } of all) {
+      lease.loggedMs = leftMs;
+      lease.loggedAt = index;
+    }
+    return index;
+  }
+
+  #propose(command: LeaseCommand): boolean {
+    return this.#parts.driver.proposeAsLeader(encodeLeaseTime(command));
+  }
+
+  /** Resolves when something was applied, or who leads has changed. */
+  #next(): Promise<void> {
+    const waiting = new Deferred<void>();
+    this.#waiting.push(waiting);
+    return waiting.promise;
+  }
+
+  #wake(): void {
+    if (this.#waiting.length === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const one of waiting) one.resolve();
+  }
+}
