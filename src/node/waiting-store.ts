@@ -8,6 +8,7 @@
 import type { Caller } from '../api/caller.js';
 import { EtcdError } from '../api/etcd-error.js';
 import type { RangeRequest, RangeResponse, RequestOp, TxnRequest, TxnResponse } from '../api/requests.js';
+import type { LeaseApi } from '../api/services/lease.js';
 import { drive } from '../base/drive.js';
 import { codeOf, messageOf } from '../base/errors.js';
 import type { Env } from '../base/env.js';
@@ -37,6 +38,9 @@ const NO_AUTH: AuthApi = {
   status: refuse, password: refuse, change: refuse, users: refuse, roles: refuse, user: refuse, role: refuse, catchUp: refuse,
 };
 
+/** Nobody keeps the time of leases, or knows of them for sure, without a leader. */
+const NO_LEASES: LeaseApi = { grant: refuse, revoke: refuse, keepAlive: refuse, timeToLive: refuse, list: refuse };
+
 /** Whether auth is on is not known: whoever asks is refused. */
 const UNKNOWN: AuthHolder = {
   get auth(): never {
@@ -49,6 +53,7 @@ const UNKNOWN: AuthHolder = {
 
 export class WaitingStore implements Store {
   readonly auth = NO_AUTH;
+  readonly lease = NO_LEASES;
   /** As of what was applied. */
   readonly access: Access;
   readonly memberId: NodeId;
@@ -146,6 +151,7 @@ export class WaitingStore implements Store {
       storageVersion: replay?.state.version ?? 1,
       revision: replay?.state.kv.revision ?? 0,
       compactRevision: replay?.state.kv.compactRevision ?? 0,
+      leases: replay?.state.kv.leases.count ?? 0,
       memtableBytes: replay?.tree.memtableBytes ?? 0,
       sealedMemtables: 0, owedTables: 0, pendingPlans: 0, flushes: 0, compactions: 0,
       manifest: { tables },

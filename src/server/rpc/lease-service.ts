@@ -4,6 +4,7 @@
  * stream goes on; what cannot be answered ends it, and its client asks again.
  */
 
+import type { Caller } from '../../api/caller.js';
 import type { LeaseApi } from '../../api/services/lease.js';
 import type { Message } from '../../api/protos/reflected-rpc.js';
 import { encodeHeaderPrefix } from '../../api/wire/encode-response.js';
@@ -11,8 +12,9 @@ import { ProtoReader } from '../../api/wire/proto-reader.js';
 import { bigFieldSize, int64FieldSize, messageFieldSize, ProtoWriter } from '../../api/wire/proto-writer.js';
 import { Deferred } from '../../base/deferred.js';
 import type { LeaseId } from '../../base/ids.js';
-import type { Method, RequestStreamMethod, Sender } from '../../grpc/method.js';
+import type { Method, RequestStreamMethod, Sender, ServerCall } from '../../grpc/method.js';
 import type { Store } from '../../node/store.js';
+import { callerOf } from './caller-of.js';
 import { addCold } from './cold.js';
 
 /** Keep-alives of one stream that are under way; its next ones wait unread. */
@@ -24,18 +26,18 @@ export function addLease(table: Map<string, Method>, store: Store): void {
     cluster_id: store.clusterId.toString(), member_id: String(store.memberId), raft_term: String(store.term), revision: String(revision),
   });
   addCold(table, 'etcdserverpb.Lease', {
-    LeaseGrant: async (request) => {
-      const { revision, id, ttl } = await lease.grant({ id: idOf(request), ttl: Number(request['TTL']) });
+    LeaseGrant: async (request, caller) => {
+      const { revision, id, ttl } = await lease.grant({ id: idOf(request), ttl: Number(request['TTL']) }, caller);
       return { header: header(revision), ID: id.toString(), TTL: String(ttl) };
     },
-    LeaseRevoke: async (request) => ({ header: header((await lease.revoke(idOf(request))).revision) }),
-    LeaseTimeToLive: async (request) => {
+    LeaseRevoke: async (request, caller) => ({ header: header((await lease.revoke(idOf(request), caller)).revision) }),
+    LeaseTimeToLive: async (request, caller) => {
       const id = idOf(request);
-      const { revision, ttl, grantedTtl, keys } = await lease.timeToLive(id, request['keys'] === true);
+      const { revision, ttl, grantedTtl, keys } = await lease.timeToLive(id, request['keys'] === true, caller);
       return { header: header(revision), ID: id.toString(), TTL: String(ttl), grantedTTL: String(grantedTtl), keys };
     },
-    LeaseLeases: async () => {
-      const { revision, ids } = await lease.list();
+    LeaseLeases: async (_request, caller) => {
+      const { revision, ids } = await lease.list(caller);
       return { header: header(revision), leases: ids.map((id) => ({ ID: id.toString() })) };
     },
   });
@@ -58,21 +60,21 @@ class KeepAlives implements RequestStreamMethod {
     this.#prefix = encodeHeaderPrefix(store.clusterId, BigInt(store.memberId));
   }
 
-  async handle(requests: AsyncIterable<Uint8Array>, out: Sender): Promise<void> {
+  async handle(requests: AsyncIterable<Uint8Array>, out: Sender, call: ServerCall): Promise<void> {
     const failed = new Deferred<never>();
     failed.promise.catch(() => undefined);
-    const all = this.#readAll(requests, out, failed);
+    const all = this.#readAll(requests, out, callerOf(call), failed);
     // It ends by itself once the call has.
     all.catch(() => undefined);
     await Promise.race([all, failed.promise]);
   }
 
-  async #readAll(requests: AsyncIterable<Uint8Array>, out: Sender, failed: Deferred<never>): Promise<void> {
+  async #readAll(requests: AsyncIterable<Uint8Array>, out: Sender, caller: Caller, failed: Deferred<never>): Promise<void> {
     let underWay = 0;
     let last = Promise.resolve();
     for await (const bytes of requests) {
       const id = decodeKeepAlive(bytes);
-      const answer = this.#lease.keepAlive(id);
+      const answer = this.#lease.keepAlive(id, caller);
       answer.catch((error: unknown) => failed.reject(error));
       underWay++;
       last = last.then(async () => {

@@ -17,7 +17,6 @@ import { Passwords } from '../auth/passwords.js';
 import { addAuth } from './auth-service.js';
 import { guarded } from './guarded.js';
 import { addLease } from './lease-service.js';
-import { permissionOf } from './permissions.js';
 import type { Method, MethodTable } from '../../grpc/method.js';
 
 export function clientMethods(store: Store, health: Health, limits: RequestLimits, passwords = new Passwords(10)): MethodTable {
