@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { explore } from './testing/explore.js';
-import { RecoveryModel, Violation, type ModelOptions } from './testing/recovery-model.js';
+import { Violation, type ModelOptions } from './testing/model-options.js';
+import { RecoveryModel } from './testing/recovery-model.js';
 import type { State } from './testing/state.js';
 
 const SMALL: ModelOptions = { nodes: 3, entries: 2, terms: 2, crashes: 1, unknownTerms: true };
@@ -69,6 +70,11 @@ describe('the model of log recovery', () => {
   it('R6 a minority\'s "do not have" loses an acknowledged entry', function () {
     this.timeout(60_000);
     assert.match(all({ ...SMALL, quorumLowered: true }).violation?.message ?? '', /without the committed entry/);
+  });
+
+  it('R6 a log whose last entries are gone with their proof, and that is taken for whole, loses an acknowledged entry', function () {
+    this.timeout(60_000);
+    assert.match(all({ ...SMALL, openTakenForEnd: true }).violation?.message ?? '', /without the committed entry/);
   });
 
   it('R6 a term above that of the entry alone is not enough for "do not have"', () => {

@@ -27,7 +27,7 @@ import { LogError } from './errors.js';
 import type { LogOptions } from './log-options.js';
 import type { LogPoint } from './log-point.js';
 import { LogWriter } from './log-writer.js';
-import { examine, faultOf, openContents } from './open-log.js';
+import { examine, openContents, reasonToAsk } from './open-log.js';
 import { leftover } from './leftover.js';
 import { LogReader } from './log-reader.js';
 import { DEFAULT_SEGMENT_BYTES, formatOf } from './segment-layout.js';
@@ -110,10 +110,7 @@ export class DurableLog {
     await disk.mkdir(store.dir);
     await disk.syncDir('');
     const examined = await examine(disk, store, { knownCommit, flushedIndex });
-    const { table, torn: tail } = examined.resolution;
-    const goesOn = flushedIndex >= table.baseIndex && flushedIndex <= table.lastIndex && table.term(flushedIndex) === flushedTerm;
-    const torn = options.keepsTorn === true && tail.length > 0 && goesOn;
-    const fault = faultOf(store.dir, examined.resolution) ?? (torn ? new LogError('TAIL_TORN', 'the end of the log was not proven to be durable') : undefined);
+    const fault = reasonToAsk(store.dir, examined.resolution, options);
     if (fault !== undefined) return new DamagedLog(disk, store, examined, fault, { index: flushedIndex, term: flushedTerm });
     try {
       return await acquiring(async (keep) => {

@@ -29,4 +29,6 @@ export interface LogOptions {
   readonly flushedTerm?: Term;
   /** A log with a torn tail is not opened but given as it is. Default false. */
   readonly keepsTorn?: boolean;
+  /** A log that begins later than what tables hold is damaged: not opened but given as it is. */
+  readonly fillsGap?: boolean;
 }

@@ -14,6 +14,7 @@ import { DiskError, messageOf } from '../../base/errors.js';
 import type { EventSink } from '../../base/events.js';
 import type { EntryTable } from './entry-table.js';
 import { LogError } from './errors.js';
+import type { LogOptions } from './log-options.js';
 import { resolve, type Cut, type Evidence, type Fault, type Resolution } from './resolve.js';
 import { freeFrom, PAGE, scanSegment, type SegmentScan } from './scan.js';
 import { areaAt, encodeHeader, generationOf, HEADER_BYTES, middleCopy, middleOf, segmentName } from './segment-layout.js';
@@ -74,6 +75,21 @@ export function faultOf(dir: string, { faults }: Resolution): LogError | undefin
   return faults[0] && faulty(dir, faults[0], faults);
 }
 
+/** Undefined: it is opened as it is. What the others may still have is asked for first. */
+export function reasonToAsk(dir: string, resolution: Resolution, options: LogOptions): LogError | undefined {
+  const { table, torn } = resolution;
+  const { flushedIndex = 0, flushedTerm = 0, keepsTorn = false, fillsGap = false } = options;
+  const fault = faultOf(dir, resolution);
+  if (fault !== undefined) return fault;
+  if (fillsGap && table.baseIndex > flushedIndex) {
+    const first = { index: flushedIndex + 1, term: 0, generation: 0, offset: -1, length: 0, why: 'the log goes on behind it' };
+    return faulty(dir, first, [first]);
+  }
+  const goesOn = flushedIndex >= table.baseIndex && flushedIndex <= table.lastIndex && table.term(flushedIndex) === flushedTerm;
+  if (!keepsTorn || torn.length === 0 || !goesOn) return undefined;
+  return new LogError('TAIL_TORN', 'the end of the log was not proven to be durable');
+}
+
 function faulty(dir: string, fault: Fault, faults: readonly Fault[]): LogError {
   const file = fault.generation === 0 ? `a segment file in ${dir}` : segmentName(dir, fault.generation);
   const where = fault.offset < 0 ? file : `${file}, bytes ${fault.offset} to ${fault.offset + fault.length}`;
@@ -120,6 +136,9 @@ async function repair(
   const prepared: Segment[] = [];
   for (const scan of scans) {
     if (scan.generation <= last) {
+      const isLive = scan.generation === last || resolution.table.lastIn(scan.generation) > resolution.table.lastIn(scan.generation - 1);
+      // What is needed no more, and cannot be opened at all, stays where it is.
+      if (!isLive && !(await isReadable(disk, store, scan))) continue;
       const segment = await (scan.generation < last ? openOlder : openWritten)(disk, store, scan, keep);
       segment.durable = holding.has(scan.generation);
       segments.push(segment);
@@ -153,6 +172,10 @@ async function repair(
   for (const { file } of prepared.slice(next.length)) file.close();
   if (active !== undefined) await vouch(active, kept);
   return { segments, prepared: next, table: resolution.table, resolution };
+}
+
+async function isReadable(disk: Disk, { dir }: SegmentStore, { generation }: SegmentScan): Promise<boolean> {
+  return isDone(disk.open(segmentName(dir, generation), 'read').then((file) => file.close()));
 }
 
 /** All of it was synced before the next one was written to: it need not be writable any more. */

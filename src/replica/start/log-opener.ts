@@ -73,16 +73,21 @@ export class LogOpener {
     const { env, membership } = this.#parts;
     let known: MembersAsOf | undefined;
     let keepsTorn = true;
+    // If the others have dropped those entries, a version of theirs is asked for.
+    let fillsGap = here !== undefined && membership.peers.length > 0;
     for (let times = 0; ; times++) {
-      const found = await DurableLog.examine(env, { ...this.#options(by, knownCommit), keepsTorn });
+      const found = await DurableLog.examine(env, { ...this.#options(by, knownCommit), keepsTorn, fillsGap });
       if (!(found instanceof DamagedLog)) return found;
       // More goes bad than can be mended.
       if (times >= MAX_TIMES) throw found.error;
       if (times === 0) known = this.#members(by, here);
       this.#lastIndex = Math.max(this.#lastIndex, found.lastIndex);
-      if (!found.isWhole) await this.#mend(found, known, here);
-      else if (found.error.code === 'WRITE_FAILED') await this.#move(found);
-      else {
+      if (!found.isWhole) {
+        await this.#mend(found, known, here);
+        fillsGap = false;
+      } else if (found.error.code === 'WRITE_FAILED') {
+        await this.#move(found);
+      } else {
         keepsTorn = false;
         if (membership.peers.length > 0) await this.#askTail(found, known);
       }

@@ -8,7 +8,7 @@ import { FileSystemFaults, FSMETA_CASES, FSMETA_WAITS } from './fsmeta.js';
 import { Helix, HELIX_CASES } from './helix.js';
 
 export const CAMPAIGNS = { 'ctrl-4096': PLACEMENTS, 'ctrl-random': RANDOM_CASES, fsmeta: FSMETA_CASES, helix: HELIX_CASES } as const;
-/** Of a campaign whose oracle lets some wait: so many at most. */
+/** So many may wait although the bytes that are left allow more; none may lose anything. */
 export const MAY_WAIT: Partial<Record<CampaignName, number>> = { fsmeta: FSMETA_WAITS };
 export type CampaignName = keyof typeof CAMPAIGNS;
 

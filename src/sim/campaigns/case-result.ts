@@ -13,8 +13,6 @@ export interface CaseResult {
   /** From bytes that are left, not from what the code under test says. */
   readonly expected: Expected;
   readonly outcome: Outcome;
-  /** What the bytes that are left allow, where a campaign expects more than that. */
-  readonly allowed?: Expected;
   readonly why: string;
   /** What kind of case it was, for the sums. */
   readonly kind?: string;

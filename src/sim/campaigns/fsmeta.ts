@@ -14,7 +14,7 @@ import { SECOND_US, Trial } from './trial.js';
 import { limps, recovers } from './verdict.js';
 
 export const FSMETA_CASES = 1_000;
-/** What may wait: no published store does with less than 434. */
+/** What may wait in vain: no published store does with less than 434. */
 export const FSMETA_WAITS = 20;
 
 const CASES_PER_PAST = 20;
@@ -48,6 +48,13 @@ export class FileSystemFaults {
     const first = await recovers(trial, past, UP_US);
     const judged = first.outcome === 'waits' ? await limps(trial, past, first.why) : first;
     const upMs = Math.round(trial.world.nowUs / 1000);
-    return { expected, outcome: judged.outcome, why: `${judged.why} [${what.join('; ')}] ${why}`, kind: `${expected} ${judged.outcome}`, upMs };
+    const came = `${expected} ${judged.outcome}${judged.outcome === 'waits' && (await isWritable(trial)) ? ', a majority writes' : ''}`;
+    return { expected, outcome: judged.outcome, why: `${judged.why} [${what.join('; ')}] ${why}`, kind: came, upMs };
   }
+}
+
+/** Not all of it is up, and it goes on all the same. */
+async function isWritable(trial: Trial): Promise<boolean> {
+  const leader = trial.leader();
+  return leader !== undefined && 'value' in (await trial.put(leader, 'in the end', 'in the end'));
 }

@@ -5,8 +5,9 @@
 
 import { assert } from '../../../base/assert.js';
 import { Packing } from './packing.js';
-import { Violation, type RecoveryModel } from './recovery-model.js';
-import { FOLLOWER, LEADER, RECOVERING, type State } from './state.js';
+import { Violation } from './model-options.js';
+import type { RecoveryModel } from './recovery-model.js';
+import { FOLLOWER, LEADER, type State } from './state.js';
 
 export interface Explored {
   /** That were reached. */
@@ -65,17 +66,21 @@ export function* explore(model: RecoveryModel, limit = Infinity): Generator<Prog
  */
 function waits(model: RecoveryModel, from: State): boolean {
   const all = Array.from({ length: model.options.nodes }, (_, i) => i);
-  if (model.crashesLeft(from) > 0 || !all.some((i) => model.mode(from, i) === RECOVERING)) return false;
+  if (model.crashesLeft(from) > 0 || !all.some((i) => model.recovers(from, i))) return false;
   let s = from;
   for (let round = 0; round < 2 * model.options.entries + 2; round++) {
     s = askAll(model, s, all);
-    if (all.every((i) => model.mode(s, i) !== RECOVERING)) return false;
+    if (all.every((i) => !model.recovers(s, i))) return false;
     s = lead(model, s, all);
   }
   for (const i of all) {
-    if (model.mode(s, i) !== RECOVERING) continue;
+    if (!model.recovers(s, i)) continue;
     const holes = holesOf(model, s, i);
     assert(holes.length > 0, 'a node recovers because something is missing');
+    if (!holes.some((k) => model.isBad(s, i, k))) {
+      if (model.canLead(s)) throw new Violation(`node ${i} waits to hear where its log ends, and the others can lead`);
+      continue;
+    }
     if (!holes.some((k) => model.isLost(s, i, k))) throw new Violation(`node ${i} waits for ${holes.map((k) => k + 1).join(', ')}, of which there are copies`);
   }
   return true;
@@ -87,7 +92,10 @@ function askAll(model: RecoveryModel, from: State, all: readonly number[]): Stat
   for (const _ of [0, 1]) {
     for (const i of all) {
       for (const k of holesOf(model, s, i)) {
-        for (const j of all) if (j !== i && model.mode(s, i) === RECOVERING && model.isBad(s, i, k)) s = model.ask(s, i, j, k);
+        for (const j of all) {
+          const isMissing = model.recovers(s, i) && (model.isBad(s, i, k) || model.firstHole(s, i) === k);
+          if (j !== i && isMissing) s = model.ask(s, i, j, k);
+        }
       }
     }
   }
@@ -109,7 +117,8 @@ function lead(model: RecoveryModel, from: State, all: readonly number[]): State 
 
 function holesOf(model: RecoveryModel, s: State, i: number): number[] {
   const holes: number[] = [];
-  for (let k = 0; k < model.options.entries; k++) if (model.mode(s, i) === RECOVERING && model.isBad(s, i, k)) holes.push(k);
+  if (!model.recovers(s, i)) return holes;
+  for (let k = 0; k < model.options.entries; k++) if (model.isBad(s, i, k) || model.firstHole(s, i) === k) holes.push(k);
   return holes;
 }
 

@@ -5,47 +5,19 @@
  *
  * What may happen, in any order: an election, a leader's append, the replication of one entry or
  * of all to one follower, a crash that leaves some of a node's entries bad (their terms known or
- * not), one question about one hole to one peer, answered at that moment. Answers come one by one,
- * so that anything may happen between two of them. A node that is away is one that does nothing and
- * is asked nothing.
+ * not), or takes its last ones without a trace, so that the end of its log is not known (also where
+ * none was lost), one question about one hole to one peer, answered at that moment. Answers come
+ * one by one, so that anything may happen between two of them. A node that is away is one that does
+ * nothing and is asked nothing.
  */
 
 import { assert } from '../../../base/assert.js';
-import type { NodeId } from '../../../base/ids.js';
 import { decide, type Heard, type Quorum, type Verdict } from '../decide.js';
 import { raises, says, SAYINGS, type Place } from '../says.js';
 import { termBetween } from '../terms.js';
 import { Voters } from '../voters.js';
-import { BAD, BOUND, FOLLOWER, HEARD, LEADER, LOG, MODE, RECOVERING, TERM, UNKNOWN, type State } from './state.js';
-
-export interface ModelOptions {
-  readonly nodes: number;
-  readonly entries: number;
-  /** The highest term that an election may reach. */
-  readonly terms: number;
-  readonly crashes: number;
-  /** Terms of bad entries may be unknown, too. */
-  readonly unknownTerms: boolean;
-  /** A planted mistake: "do not have" counts from one voter less on. */
-  readonly quorumLowered?: boolean;
-  /** A planted mistake: "do not have" needs a term above that of the entry alone. */
-  readonly boundOfEntry?: boolean;
-}
-
-/** What must never be. */
-export class Violation extends Error {}
-
-class Lowered implements Quorum {
-  readonly #voters: number;
-
-  constructor(voters: number) {
-    this.#voters = voters;
-  }
-
-  isMajority(members: ReadonlySet<NodeId>): boolean {
-    return members.size >= Math.floor(this.#voters / 2);
-  }
-}
+import { Lowered, subsets, Violation, type ModelOptions } from './model-options.js';
+import { BAD, BOUND, FOLLOWER, HEARD, LEADER, LOG, MODE, OPEN, RECOVERING, TERM, UNKNOWN, type State } from './state.js';
 
 export class RecoveryModel {
   readonly options: ModelOptions;
@@ -85,13 +57,24 @@ export class RecoveryModel {
       if (this.crashesLeft(s) > 0) this.#crashAll(s, i, out);
       if (this.#serves(s, i)) this.#electAll(s, i, out);
       if (this.mode(s, i) === LEADER) this.#leadAll(s, i, out);
-      if (this.mode(s, i) === RECOVERING) this.#askAll(s, i, out);
+      if (this.recovers(s, i)) this.#askAll(s, i, out);
     }
     return out;
   }
 
   mode(s: State, i: number): number {
     return s[i * this.#node + MODE] as number;
+  }
+
+  recovers(s: State, i: number): boolean {
+    return this.mode(s, i) === RECOVERING || this.mode(s, i) === OPEN;
+  }
+
+  /** So many nodes serve that they can choose a leader. */
+  canLead(s: State): boolean {
+    let serving = 0;
+    for (let i = 0; i < this.options.nodes; i++) if (this.#serves(s, i)) serving++;
+    return serving >= this.#majority;
   }
 
   term(s: State, i: number): number {
@@ -132,6 +115,18 @@ export class RecoveryModel {
     return termBetween(before < 0 ? 0 : this.entry(s, i, before), after < this.length(s, i) ? this.entry(s, i, after) : 0) !== 0;
   }
 
+  /** What may have followed a log whose end is not known comes after all else. */
+  firstHole(s: State, i: number): number {
+    const end = this.mode(s, i) === OPEN ? this.length(s, i) : this.options.entries;
+    let k = 0;
+    while (k < this.options.entries && !this.isBad(s, i, k) && (k !== end || this.#hasBad(s, i))) k++;
+    return k;
+  }
+
+  #hasBad(s: State, i: number): boolean {
+    return s[i * this.#node + BAD] !== 0;
+  }
+
   /** Nobody has a good copy of what is bad there that can be told to be one. */
   isLost(s: State, i: number, k: number): boolean {
     for (let j = 0; j < this.options.nodes; j++) {
@@ -148,11 +143,27 @@ export class RecoveryModel {
     assert(bad !== 0, 'a crash that spoils nothing is as good as a node that does nothing');
     const t = s.slice();
     const at = i * this.#node;
-    t[at + MODE] = RECOVERING;
+    if (this.mode(s, i) !== OPEN) t[at + MODE] = RECOVERING;
     t[at + BAD] = (t[at + BAD] as number) | bad;
     t[at + UNKNOWN] = ((t[at + UNKNOWN] as number) | unknown) & (t[at + BAD] as number);
     this.#forget(t, i);
     t[at + BOUND] = this.term(s, i);
+    t[this.#crashes] = this.crashesLeft(s) - 1;
+    return t;
+  }
+
+  /** What follows the first `to` entries is gone, and nothing says that it was there. */
+  crashOpen(s: State, i: number, to: number): State {
+    const { entries, openTakenForEnd = false } = this.options;
+    const t = s.slice();
+    const at = i * this.#node;
+    for (let k = to; k < entries; k++) t[at + LOG + k] = 0;
+    const left = (1 << to) - 1;
+    t[at + BAD] = (t[at + BAD] as number) & left;
+    t[at + UNKNOWN] = (t[at + UNKNOWN] as number) & left;
+    t[at + MODE] = openTakenForEnd ? (t[at + BAD] === 0 ? FOLLOWER : RECOVERING) : OPEN;
+    this.#forget(t, i);
+    t[at + BOUND] = t[at + MODE] === FOLLOWER ? 0 : this.term(s, i);
     t[this.#crashes] = this.crashesLeft(s) - 1;
     return t;
   }
@@ -209,7 +220,7 @@ export class RecoveryModel {
     const what = says(this.#place(s, j, k), wanted, bound, witness);
     if (what === 'unsure') return this.#raise(s, j, bound);
     const heard: Heard = { from: j + 1, says: what, leads: witness.leads };
-    const first = this.#firstHole(s, i) === k;
+    const first = this.firstHole(s, i) === k;
     const already = first ? (s[at + HEARD] as number) : 0;
     const verdict = this.#decide(heard, bound, already);
     const t = s.slice();
@@ -258,6 +269,10 @@ export class RecoveryModel {
   #crashAll(s: State, i: number, out: State[]): void {
     const length = this.length(s, i);
     const already = s[i * this.#node + BAD] as number;
+    for (let to = 0; to <= Math.min(length, this.options.entries - 1); to++) {
+      // The term of the last one is always known.
+      if (to === 0 || (((s[i * this.#node + UNKNOWN] as number) >> (to - 1)) & 1) === 0) out.push(this.crashOpen(s, i, to));
+    }
     for (let bad = 1; bad < 1 << length; bad++) {
       if ((bad & already) !== 0) continue;
       out.push(this.crash(s, i, bad, 0));
@@ -286,7 +301,7 @@ export class RecoveryModel {
 
   #askAll(s: State, i: number, out: State[]): void {
     for (let k = 0; k < this.options.entries; k++) {
-      if (!this.isBad(s, i, k)) continue;
+      if (!this.isBad(s, i, k) && k !== this.firstHole(s, i)) continue;
       for (let j = 0; j < this.options.nodes; j++) if (j !== i) out.push(this.ask(s, i, j, k));
     }
   }
@@ -297,15 +312,10 @@ export class RecoveryModel {
     return this.mode(s, i) === FOLLOWER || this.mode(s, i) === LEADER;
   }
 
-  #firstHole(s: State, i: number): number {
-    let k = 0;
-    while (k < this.options.entries && !this.isBad(s, i, k)) k++;
-    return k;
-  }
 
   #place(s: State, j: number, k: number): Place {
     const term = this.entry(s, j, k);
-    if (term === 0) return { at: 'nothing' };
+    if (term === 0) return { at: this.mode(s, j) === OPEN ? 'hole' : 'nothing' };
     return this.isBad(s, j, k) ? { at: 'hole' } : { at: 'entry', term };
   }
 
@@ -357,7 +367,9 @@ export class RecoveryModel {
       t[at + UNKNOWN] = (t[at + UNKNOWN] as number) & ~(1 << k);
     }
     t[at + HEARD] = 0;
-    if (t[at + BAD] !== 0) return;
+    // What a leader has, or nobody, is the end.
+    const isOpen = t[at + MODE] === OPEN && to < this.options.entries;
+    if (t[at + BAD] !== 0 || isOpen) return;
     t[at + MODE] = FOLLOWER;
     t[at + BOUND] = 0;
   }
@@ -377,14 +389,4 @@ export class RecoveryModel {
       return;
     }
   }
-}
-
-/** Of so many of the nodes from 0 on, without one of them. */
-function subsets(nodes: number, size: number, without: number): number[][] {
-  const out: number[][] = [];
-  for (let set = 0; set < 1 << nodes; set++) {
-    const members = Array.from({ length: nodes }, (_, j) => j).filter((j) => j !== without && ((set >> j) & 1) === 1);
-    if (members.length === size && ((set >> without) & 1) === 0) out.push(members);
-  }
-  return out;
 }

@@ -9,6 +9,8 @@ export type State = Uint8Array;
 export const FOLLOWER = 1;
 export const LEADER = 2;
 export const RECOVERING = 3;
+/** As RECOVERING, and where its log ended is not known. */
+export const OPEN = 0;
 
 export const MODE = 0;
 export const TERM = 1;
