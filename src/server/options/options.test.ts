@@ -84,6 +84,17 @@ describe('options of start', () => {
       assert.deepEqual(c.notices, ['environment variable KINTSUGI_NONSENSE names no option']);
     });
 
+    it("etcd's names in the environment do as well, and ours beat them", () => {
+      const file = join(dir, 'etcd.yaml');
+      writeFileSync(file, 'name: file\nheartbeat-interval: 20\n');
+      const of = (env: Record<string, string>): NodeConfig => buildConfig(parseOptions([], env));
+      assert.equal(of({ ETCD_NAME: 'etcd' }).name, 'etcd');
+      assert.equal(of({ ETCD_NAME: 'etcd', KINTSUGI_NAME: 'ours' }).name, 'ours');
+      assert.deepEqual([of({ ETCD_CONFIG_FILE: file, ETCD_NAME: 'etcd' }).heartbeatMs, of({ ETCD_CONFIG_FILE: file }).name], [20, 'file']);
+      assert.equal(of({ ETCD_UNKNOWN: '1' }).notices.length, 0, 'other programs have such names');
+      refused([], 'ETCD_HEARTBEAT_INTERVAL: "x" is not a duration such as 250ms, 5s or 10m', { ETCD_HEARTBEAT_INTERVAL: 'x' });
+    });
+
     it('what is wrong in a file is told with its name', () => {
       const file = join(dir, 'bad.yaml');
       writeFileSync(file, 'listen_client_urls: x\n');

@@ -1,6 +1,7 @@
 /**
  * From flags, environment and file to one value per option, each with its source. A flag beats the
- * environment, that beats the file, that beats the default; nobody silences the others.
+ * environment, that beats the file, that beats the default; nobody silences the others. In the
+ * environment etcd's names do as well as ours, which beat them.
  */
 
 import { readFileSync } from 'node:fs';
@@ -99,13 +100,14 @@ function fileValue(path: string, key: string, value: unknown): string {
 
 export function parseOptions(args: readonly string[], env: Readonly<Record<string, string | undefined>>): ParsedOptions {
   const flags = parseFlags(args);
-  const configFile = flags.configFile ?? env['KINTSUGI_CONFIG_FILE'];
+  const configFile = flags.configFile ?? env['KINTSUGI_CONFIG_FILE'] ?? env['ETCD_CONFIG_FILE'];
   const file = configFile === undefined || configFile === '' ? new Map<string, string>() : readFileValues(configFile);
   const options = new Map<string, Resolved>();
   const known = new Set(['KINTSUGI_CONFIG_FILE']);
   for (const spec of OPTIONS) {
     known.add(envName(spec.name));
-    options.set(spec.name, resolve(spec, flags.values.get(spec.name), env[envName(spec.name)], file.get(spec.name), configFile));
+    const variable = [envName(spec.name), envName(spec.name, 'ETCD')].find((name) => env[name] !== undefined) ?? '';
+    options.set(spec.name, resolve(spec, flags.values.get(spec.name), [variable, env[variable]], file.get(spec.name), configFile));
   }
   return {
     options,
@@ -117,10 +119,11 @@ export function parseOptions(args: readonly string[], env: Readonly<Record<strin
 }
 
 function resolve(
-  spec: OptionSpec, flag: string | undefined, variable: string | undefined, key: string | undefined, path: string | undefined,
+  spec: OptionSpec, flag: string | undefined, [name, variable]: readonly [string, string | undefined], key: string | undefined,
+  path: string | undefined,
 ): Resolved {
   if (flag !== undefined) return { spec, source: 'flag', value: parseOption(spec, flag, `--${spec.name}`) };
-  if (variable !== undefined) return { spec, source: 'env', value: parseOption(spec, variable, envName(spec.name)) };
+  if (variable !== undefined) return { spec, source: 'env', value: parseOption(spec, variable, name) };
   if (key !== undefined) return { spec, source: 'file', value: parseOption(spec, key, `${path}: ${spec.name}`) };
   return { spec, source: 'default', value: spec.default };
 }

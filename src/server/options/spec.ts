@@ -91,7 +91,7 @@ export function parseOption(spec: OptionSpec, text: string, where: string): Opti
   }
 }
 
-/** The name of an option in the environment. */
-export function envName(name: string): string {
-  return `KINTSUGI_${name.toUpperCase().replaceAll('-', '_')}`;
+/** The name of an option in the environment; `prefix` ETCD: as etcd has it. */
+export function envName(name: string, prefix: 'KINTSUGI' | 'ETCD' = 'KINTSUGI'): string {
+  return `${prefix}_${name.toUpperCase().replaceAll('-', '_')}`;
 }
