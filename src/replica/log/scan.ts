@@ -219,12 +219,18 @@ function sized(bytes: Uint8Array, size: number): Uint8Array {
 
 function readAreas(bytes: Uint8Array, layout: SegmentLayout, generation: number): ReadAreas {
   const seed = generationSeed(generation);
-  const identities = findIdentities(bytes, layout, seed, generation);
+  const identities = findIdentities(bytes, layout, seed, generation).filter((identity) => isOf(layout, identity));
   const identityEnds: [number, number] = [layout.dataStart, layout.identityStart];
   for (const { at, end } of identities) identityEnds[areaAt(layout, at)] = end;
   const holdBatches = layout.format === STRIPED ? layout.areas : [layout.areas[0]];
   const batches = holdBatches.flatMap((area) => scanBatches(bytes, area, generation, seed, identities));
   return { batches: batches.sort((a, b) => a.sequence - b.sequence), identities, identityEnds };
+}
+
+/** What it vouches for lies in one area. If not, the segment was written in another format. */
+function isOf(layout: SegmentLayout, { offset, lengths }: BatchIdentity): boolean {
+  const end = lengths.reduce((sum, length) => sum + length, offset + BATCH_HEADER);
+  return offset >= layout.dataStart && end <= layout.areas[areaAt(layout, offset)].end;
 }
 
 function scanBatches(
