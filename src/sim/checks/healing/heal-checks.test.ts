@@ -215,7 +215,11 @@ describe('checks of healing', () => {
       check.onEvent(w.nodes[2] as FakeNode, lost);
       w.oracle.noteDamage(1, 'manifest/1', 0, 4096, 'zeroed', false);
       w.oracle.noteDamage(1, 'log/0000000000000001.seg', 0, 4096, 'zeroed', false);
-      assert.deepEqual(w.reported(), []);
+      const asks = { type: 'warning', message: 'log entries are damaged: the other members are asked for them', data: {} } as const;
+      check.onEvent(one, asks);
+      check.onEvent(one, lost);
+      assert.deepEqual(w.reported(), [], 'it asked for entries in this life');
+      one.lives++;
       check.onEvent(one, lost);
       assert.deepEqual(w.reported(), ['the durable version is kept']);
     });
