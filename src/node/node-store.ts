@@ -33,9 +33,11 @@ import type { Healing } from '../healing/healing.js';
 import type { HintStatus } from '../healing/status/hint-status.js';
 import type { ScrubReport, ScrubStatus } from '../healing/status/scrub-status.js';
 import { isReadOnlyTxn } from '../replica/kv/txn.js';
+import type { WatchOptions, WatchSession } from '../api/services/watch.js';
 import { Backups, type BackupPiece } from '../replica/backup/backups.js';
 import type { Replica } from '../replica/replica.js';
 import { requestTimeoutMs } from '../replica/start/options.js';
+import { WatchHub } from '../replica/watch/watch-hub.js';
 import type { MemberChange } from '../replica/state/members.js';
 import type { DowngradeAction } from '../replica/downgrades.js';
 import type { Alarm, AlarmChange } from '../replica/kv/alarms.js';
@@ -50,6 +52,11 @@ import { Writes } from './writes.js';
 /** The part of healing that the store reports and starts. */
 export type HealingControl = Pick<Healing, 'hints' | 'counters' | 'scrubStatus' | 'scrub' | 'anyBlockLost'>;
 
+export interface NodeStoreOptions {
+  /** How often a quiet watcher that asked for it hears how far it is. Default ten minutes. */
+  readonly progressNotifyMs?: number;
+}
+
 export class NodeStore implements Store {
   readonly memberId: NodeId;
   readonly clusterId: bigint;
@@ -60,8 +67,9 @@ export class NodeStore implements Store {
   readonly #alarms: AlarmControl;
   readonly #writes: Writes;
   readonly lease: LeaseApi;
+  readonly #watches: WatchHub;
 
-  constructor(replica: Replica, healing: HealingControl) {
+  constructor(replica: Replica, healing: HealingControl, options: NodeStoreOptions = {}) {
     this.#replica = replica;
     this.#healing = healing;
     this.#alarms = new AlarmControl(replica);
@@ -70,6 +78,9 @@ export class NodeStore implements Store {
     this.lease = new LeaseStore(replica, this.#writes, this.auth);
     this.memberId = replica.options.self;
     this.clusterId = replica.options.clusterId;
+    const { env, life, tree, state, reads, progress, leadership } = replica;
+    const { electionMs, healing: hooks } = replica.options;
+    this.#watches = new WatchHub({ env, life, tree, state, reads, progress, leadership, healing: hooks }, { ...options, electionMs });
     this.#backups = new Backups(replica.backupParts, requestTimeoutMs(replica.options));
   }
 
@@ -106,6 +117,11 @@ export class NodeStore implements Store {
 
   async compact(request: CompactionRequest, caller?: Caller): Promise<CompactionResponse> {
     return (await this.#writes.propose({ kind: 'compact', request }, caller)).response;
+  }
+
+  watch(options?: WatchOptions): WatchSession {
+    this.#writes.refuseLearner();
+    return this.#watches.open(options);
   }
 
   status(): NodeStatus {

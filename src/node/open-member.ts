@@ -10,13 +10,15 @@ import { Healing, type HealingOptions } from '../healing/healing.js';
 import { Replica } from '../replica/replica.js';
 import type { ReplicaOptions } from '../replica/start/options.js';
 import { AutoCompaction, type AutoCompactionOptions } from './auto-compaction.js';
-import { NodeStore } from './node-store.js';
+import { NodeStore, type NodeStoreOptions } from './node-store.js';
 
 export interface MemberOptions extends Omit<ReplicaOptions, 'env' | 'healing'> {
   /** Defaults: see {@link HealingOptions}. */
   readonly healing?: HealingOptions;
   /** Default: history stays until a client compacts it. */
   readonly autoCompaction?: AutoCompactionOptions | undefined;
+  /** See {@link NodeStoreOptions}. */
+  readonly watch?: NodeStoreOptions;
 }
 
 export interface Member {
@@ -32,7 +34,7 @@ export interface Member {
 export async function openMember(env: Env, options: MemberOptions): Promise<Member> {
   const healing = new Healing(env, options.healing);
   const replica = await Replica.open({ ...options, env, healing });
-  const store = new NodeStore(replica, healing);
+  const store = new NodeStore(replica, healing, options.watch);
   if (options.autoCompaction !== undefined) {
     const { life, leadership, state } = replica;
     void new AutoCompaction({ env, life, leadership, state, store }, options.autoCompaction);

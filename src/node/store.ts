@@ -18,6 +18,7 @@ import type { Caller } from '../api/caller.js';
 import type { Access } from '../replica/auth/access.js';
 import type { AuthCommand, AuthResponse } from '../replica/auth/auth-command.js';
 import type { Role, User } from '../replica/auth/auth-state.js';
+import type { WatchApi } from '../api/services/watch.js';
 import type { TransferProgress } from '../replica/snapshot/incoming-transfer.js';
 import type { BackupPiece } from '../replica/backup/backups.js';
 
@@ -120,7 +121,7 @@ export interface AuthApi {
   catchUp(caller: Caller | undefined): Promise<void>;
 }
 
-export interface Store extends KvApi {
+export interface Store extends KvApi, WatchApi {
   readonly auth: AuthApi;
   /** What a caller may do on this member, as of now. */
   readonly access: Access;

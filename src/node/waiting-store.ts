@@ -98,6 +98,11 @@ export class WaitingStore implements Store {
     return this.#read(isReadOnlyTxn(request) && isSerializableTxn(request), (view, state) => readTxn(view, request, state));
   }
 
+  /** No change comes, and nobody is told of one. */
+  watch(): never {
+    throw new EtcdError('NO_LEADER');
+  }
+
   put = refuse;
   deleteRange = refuse;
   compact = refuse;

@@ -155,6 +155,7 @@ function openOnce(config: NodeConfig, hooks: NodeHooks, start: Start): Promise<M
       transferBytesPerSecond: config.transferBytesPerSecond,
       quotaBytes: config.quotaBytes,
       authTokenTtlMs: config.authTokenTtlMs,
+      watch: { progressNotifyMs: config.progressNotifyMs },
       autoCompaction: config.autoCompaction,
       onFatal: hooks.onFatal,
     });

@@ -48,14 +48,14 @@ function writeInnerHeader(w: ProtoWriter, revision: number): void {
   w.int64Field(24, revision);
 }
 
-function kvSize(kv: KeyValue): number {
+export function kvSize(kv: KeyValue): number {
   return (
     bytesFieldSize(kv.key) + int64FieldSize(kv.createRevision) + int64FieldSize(kv.modRevision) +
     int64FieldSize(kv.version) + bytesFieldSize(kv.value) + bigFieldSize(kv.lease)
   );
 }
 
-function writeKv(w: ProtoWriter, tag: number, kv: KeyValue): void {
+export function writeKv(w: ProtoWriter, tag: number, kv: KeyValue): void {
   w.message(tag, kvSize(kv));
   w.bytesField(10, kv.key);
   w.int64Field(16, kv.createRevision);

@@ -116,6 +116,11 @@ export class Reads {
     return this.#sliced(make);
   }
 
+  /** Resolves when what is here may be read, at this very moment. Rejects with EtcdError. */
+  async serializable(): Promise<void> {
+    while (!this.open) await this.#admitted(true);
+  }
+
   /** Of a transaction that only reads, as {@link range}. Rejects with EtcdError. */
   async txn(request: TxnRequest, caller?: Caller): Promise<TxnResponse> {
     const op: RequestOp & KvCommand = { kind: 'txn', request };

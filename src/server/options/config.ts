@@ -54,6 +54,8 @@ export interface NodeConfig {
   readonly authTokenTtlMs: number;
   /** Undefined: history stays until a client compacts it. */
   readonly autoCompaction: AutoCompactionOptions | undefined;
+  /** Between two messages to a quiet watcher that asked how far it is. */
+  readonly progressNotifyMs: number;
   readonly settings: TreeSettings;
   readonly logLevel: string;
   readonly logOutputs: readonly string[];
@@ -128,6 +130,12 @@ class Values {
   urls(name: string, unix = false): readonly string[] {
     return (this.value(name) as readonly string[]).map((url) => checkUrl(url, `--${name}`, unix));
   }
+}
+
+/** Either name, as in etcd; the new one counts. */
+function progressNotifyOf(values: Values): number {
+  const name = 'watch-progress-notify-interval';
+  return values.number(values.isSet(name) ? name : `experimental-${name}`, 1);
 }
 
 const PAIRS: readonly (readonly [string, string])[] = [
@@ -287,6 +295,7 @@ export function buildConfig(parsed: ParsedOptions): NodeConfig {
     quotaBytes: values.number('quota-backend-bytes', 0),
     bcryptCost: values.number('bcrypt-cost', 4, 31),
     authTokenTtlMs: 1000 * values.number('auth-token-ttl', 1, 1_000_000),
+    progressNotifyMs: progressNotifyOf(values),
     autoCompaction: autoCompactionOf(values.text('auto-compaction-mode'), values.text('auto-compaction-retention')),
     logLevel: values.value('debug') === true ? 'debug' : values.text('log-level'),
     logOutputs: values.value('log-outputs') as readonly string[],

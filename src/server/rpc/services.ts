@@ -17,12 +17,14 @@ import { Passwords } from '../auth/passwords.js';
 import { addAuth } from './auth-service.js';
 import { guarded } from './guarded.js';
 import { addLease } from './lease-service.js';
+import { addWatch } from './watch-service.js';
 import type { Method, MethodTable } from '../../grpc/method.js';
 
 export function clientMethods(store: Store, health: Health, limits: RequestLimits, passwords = new Passwords(10)): MethodTable {
   const table = new Map<string, Method>();
   addKv(table, store, limits);
   addLease(table, store);
+  addWatch(table, store);
   addCluster(table, store);
   addMaintenance(table, store);
   addHeal(table, store);

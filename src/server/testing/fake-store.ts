@@ -17,8 +17,10 @@ import type {
   CompactionRequest, CompactionResponse, Compare, DeleteRangeRequest, DeleteRangeResponse, KeyValue, PutRequest,
   PutResponse, RangeRequest, RangeResponse, RequestOp, ResponseOp, TxnRequest, TxnResponse,
 } from '../../api/requests.js';
+import type { WatchOptions, WatchSession } from '../../api/services/watch.js';
 import type { DowngradeAction } from '../../replica/downgrades.js';
 import { FakeLeases } from './fake-leases.js';
+import { FakeWatch } from './fake-watch.js';
 
 interface Version {
   readonly revision: number;
@@ -39,10 +41,18 @@ export class FakeStore implements Store {
   refusal: EtcdError | undefined;
   /** Of {@link backup}: how long it is, and what came of it. */
   readonly backups = { pieces: 2, sent: 0, held: [] as string[], over: new Deferred() };
+  readonly watches: FakeWatch[] = [];
   readonly #history = new Map<string, Version[]>();
   readonly #alarms = new Alarms();
   #revision = 1;
   #compacted = 0;
+
+  watch(options: WatchOptions = {}): WatchSession {
+    if (this.refusal !== undefined) throw this.refusal;
+    const watch = new FakeWatch(options);
+    this.watches.push(watch);
+    return watch;
+  }
 
   #keys(key: Uint8Array, end: Uint8Array): string[] {
     const names = [...this.#history.keys()].map((name) => Buffer.from(name, 'hex'));

@@ -24,10 +24,12 @@ const GARBAGE_DUE = 1 / 4;
 const SYSTEM_ENTRIES = 16;
 
 /**
- * Entries that go if these tables are compacted into one level below which nothing lies: none may
- * hold anything above the GC revision.
+ * Entries that surely go if these tables are compacted into one level below which nothing lies:
+ * none may hold anything above the GC revision. Tombstones at the GC revision stay (`mvcc-gc.ts`):
+ * where some may be, none is counted.
  */
-function garbageIn(tables: readonly TableMeta[], systemKeys: number): number {
+function garbageIn(tables: readonly TableMeta[], gcRevision: number, systemKeys: number): number {
+  const stay = tables.some((table) => table.maxRevision === gcRevision);
   let entries = 0;
   let live = 0;
   let tombstones = 0;
@@ -38,6 +40,7 @@ function garbageIn(tables: readonly TableMeta[], systemKeys: number): number {
     tombstones += table.tombstones;
     if (spaceOf(table.smallest) !== USER_SPACE) system = SYSTEM_ENTRIES + systemKeys;
   }
+  if (stay) return Math.max(0, entries - live - tombstones - system);
   return Math.min(entries, Math.max(tombstones, entries - live - system));
 }
 
@@ -48,7 +51,7 @@ export function isGarbageDue(tables: readonly TableMeta[], gcRevision: number, s
     if (table.maxRevision > gcRevision) return false;
     entries += table.entries;
   }
-  return garbageIn(tables, systemKeys) >= entries * GARBAGE_DUE;
+  return garbageIn(tables, gcRevision, systemKeys) >= entries * GARBAGE_DUE;
 }
 
 /** Nothing that shares keys with `span` lies below `level`. */
@@ -62,7 +65,7 @@ export function garbageBytes(manifest: Version, gcRevision: number, systemKeys =
   for (let level = 1; level < manifest.levels.length; level++) {
     for (const table of manifest.level(level)) {
       if (!isGarbageDue([table], gcRevision, systemKeys) || !isBottom(manifest, level, table)) continue;
-      bytes += table.bytes * (garbageIn([table], systemKeys) / Math.max(1, table.entries));
+      bytes += table.bytes * (garbageIn([table], gcRevision, systemKeys) / Math.max(1, table.entries));
     }
   }
   return Math.floor(bytes);

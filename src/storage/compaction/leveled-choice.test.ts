@@ -136,7 +136,11 @@ class Reference {
     const sum = (of: (table: TableMeta) => number): number => all.reduce((total, table) => total + of(table), 0);
     const entries = sum((table) => table.entries);
     const system = all.some(({ smallest }) => smallest[0] !== USER_SPACE) ? 16 : 0;
-    const garbage = Math.max(sum((table) => table.tombstones), entries - sum((table) => table.liveDelta) - system);
+    const deletes = sum((table) => table.tombstones);
+    const replaced = entries - sum((table) => table.liveDelta) - system;
+    // A delete at the GC revision itself stays.
+    const stay = all.some(({ maxRevision }) => maxRevision === this.#input.gcRevision);
+    const garbage = stay ? Math.max(0, replaced - deletes) : Math.max(deletes, replaced);
     if (all.some(({ maxRevision }) => maxRevision > this.#input.gcRevision)) return undefined;
     if (garbage < entries / 4 || this.#below(all, outputLevel)) return undefined;
     return this.#into(tables, outputLevel);

@@ -134,7 +134,7 @@ describe('pickLeveled', () => {
     assert.equal(choice.op.inputs.length, 3);
   });
 
-  it('collects tombstones that GC covers, once', async () => {
+  it('collects tombstones below the GC revision, once, and what they deleted at once', async () => {
     const harness = await TreeHarness.open();
     await fill(harness, 3, 60);
     let revision = 1000;
@@ -144,15 +144,17 @@ describe('pickLeveled', () => {
     }
     harness.seal();
     await harness.flush();
-    let plans = 0;
-    for (;;) {
-      const choice = pickLeveled(input(harness, { gcRevision: revision }));
-      if (choice.kind === 'none') break;
-      assert(++plans < 20);
-      harness.apply(choice.op);
-      await harness.compact(harness.lastIndex);
-    }
-    assert.equal(harness.manifest.list().reduce((sum, t) => sum + t.entries, 0), 0);
+    const settle = async (gcRevision: number): Promise<number> => {
+      for (let plans = 0; ; plans++) {
+        const choice = pickLeveled(input(harness, { gcRevision }));
+        if (choice.kind === 'none') return harness.manifest.list().reduce((sum, t) => sum + t.entries, 0);
+        assert(plans < 20);
+        harness.apply(choice.op);
+        await harness.compact(harness.lastIndex);
+      }
+    };
+    assert.equal(await settle(revision), 1, 'a watch may begin at the last delete');
+    assert.equal(await settle(revision + 1), 0);
     assert.equal(harness.tree.current.countLive(new Uint8Array(0), undefined), 0);
   });
 

@@ -1,8 +1,9 @@
 /**
  * Which MVCC versions a compaction keeps: above the GC revision all; at or below it the newest of
- * each key, and not even that if it is a tombstone with nothing older below. The live deltas of
- * what goes are added to what stays, so that the sums over any range at the newest revision are
- * what they were. Of system keys only the newest stays.
+ * each key, and not even that if it is a tombstone below the GC revision with nothing older below.
+ * At the GC revision itself a tombstone stays: a watch may begin there, and must see the delete.
+ * The live deltas of what goes are added to what stays, so that the sums over any range at the
+ * newest revision are what they were. Of system keys only the newest stays.
  */
 
 import { assert } from '../../base/assert.js';
@@ -75,7 +76,9 @@ export class MvccGc {
   #settle(out: Output): void {
     this.#hasBase = false;
     // With all of a deleted key's history at hand its deltas cancel out.
-    const gone = this.#base.tombstone && this.#rules.bottommost && this.#base.liveDelta === 0;
-    if (!gone) out.add(this.#base);
+    const base = this.#base;
+    const told = base.userSpace && base.revision === this.#rules.gcRevision;
+    const gone = base.tombstone && !told && this.#rules.bottommost && base.liveDelta === 0;
+    if (!gone) out.add(base);
   }
 }

@@ -32,6 +32,8 @@ import { borrowSeekKey, encodePrefix, encodeSeekKey, prefixOf, spaceEnd } from '
 import type { Memtable } from '../memtable/memtable.js';
 import { USER_SPACE, type KeyWalk, type ReadView, type ScanOptions, type Space, type VersionedEntry } from '../base/read-view.js';
 import { VersionSlot } from '../base/version-slot.js';
+import type { HistorySink } from '../base/history-sink.js';
+import { memtableHistory, tablesHistory } from './history.js';
 import { memtableCountAt, tableCount, tablesCountAt } from './live-count.js';
 import type { Version } from '../version/version.js';
 import type { TreeVersion } from './tree-version.js';
@@ -134,6 +136,20 @@ export class TreeView implements ReadView {
     const { memtables, version } = this.#state;
     for (const memtable of memtables) yield* memtableCountAt(memtable, this.#sequence, start, end, atRevision);
     yield* tablesCountAt(version, start, end, atRevision);
+  }
+
+  /**
+   * All versions of a range of user keys within the bounds of `sink`, in no order; undefined: to
+   * the end of the space. See `history.ts`.
+   */
+  *history(from: Uint8Array, to: Uint8Array | undefined, sink: HistorySink): Generator<void, void> {
+    assert(!this.#released, 'S5 a released view is not read');
+    const start = encodePrefix(USER_SPACE, from);
+    const end = to === undefined ? spaceEnd(USER_SPACE) : encodePrefix(USER_SPACE, to);
+    if (compareBytes(start, end) >= 0) return;
+    const { memtables, version } = this.#state;
+    for (const memtable of memtables) yield* memtableHistory(memtable, this.#sequence, start, end, sink);
+    yield* tablesHistory(version, start, end, sink);
   }
 
   /** What it shows, for who copies all of it: see {@link Frozen}. */

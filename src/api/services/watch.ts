@@ -1,0 +1,31 @@
+/**
+ * etcd's Watch service: one stream, many watchers. A store offers it as a session, which is asked
+ * for one answer after the other: nothing is pushed, so that who is slow holds nothing but a bound.
+ */
+
+import type { Caller } from '../caller.js';
+import type { WatchRequest, WatchResponse } from '../watch.js';
+
+export const WATCH_PATH = '/etcdserverpb.Watch/Watch';
+
+/** One stream of a store, with its watchers. */
+export interface WatchSession {
+  /** Resolves when the next request may be given. Rejects with EtcdError. */
+  handle(request: WatchRequest): Promise<void>;
+  /** The next answer; undefined once the session is closed. Rejects with EtcdError. */
+  next(): Promise<WatchResponse | undefined>;
+  close(): void;
+}
+
+export interface WatchOptions {
+  /** The session ends with NO_LEADER when the member has known no leader for a while. */
+  readonly requireLeader?: boolean;
+  /** What it may not read it may not watch. Undefined: the member itself asks. */
+  readonly caller?: Caller | undefined;
+}
+
+/** What answers the service. */
+export interface WatchApi {
+  /** Throws EtcdError. Whoever opens a session closes it. */
+  watch(options?: WatchOptions): WatchSession;
+}

@@ -1,0 +1,101 @@
+/** The server's half of the Watch codecs, by hand: each event of each watcher goes through it. */
+
+import { EMPTY, utf8 } from '../../base/bytes.js';
+import { SLICE_BYTES } from '../../base/drive.js';
+import type { WatchCreateRequest, WatchRequest, WatchResponse } from '../watch.js';
+import { bytesFieldSize, int64FieldSize, messageFieldSize, ProtoWriter } from './proto-writer.js';
+import { ProtoReader } from './proto-reader.js';
+import { eventBytes } from './watch-event.js';
+
+const NO_PUT = 0;
+const NO_DELETE = 1;
+
+/** The last of several counts, as in protobuf. Throws CodecError. */
+export function decodeWatchRequest(bytes: Uint8Array): WatchRequest {
+  const r = new ProtoReader(bytes);
+  const end = bytes.length;
+  let request: WatchRequest = { kind: 'nothing' };
+  while (r.at < end) {
+    const tag = r.tag(end);
+    switch (tag) {
+      case 10: request = { kind: 'create', create: readCreate(r, r.lengthEnd(end)) }; break;
+      case 18: request = { kind: 'cancel', watchId: readCancel(r, r.lengthEnd(end)) }; break;
+      case 26:
+        r.skip(tag, end);
+        request = { kind: 'progress' };
+        break;
+      default: r.skip(tag, end);
+    }
+  }
+  return request;
+}
+
+function readCreate(r: ProtoReader, end: number): WatchCreateRequest {
+  let key: Uint8Array = EMPTY;
+  let rangeEnd: Uint8Array = EMPTY;
+  let startRevision = 0;
+  let watchId = 0;
+  const flags = { progressNotify: false, prevKv: false, fragment: false };
+  const filters = new Set<number>();
+  while (r.at < end) {
+    const tag = r.tag(end);
+    switch (tag) {
+      case 10: key = r.view(end); break;
+      case 18: rangeEnd = r.view(end); break;
+      case 24: startRevision = r.int64(end); break;
+      case 32: flags.progressNotify = r.bool(end); break;
+      case 40: filters.add(r.uint32(end)); break;
+      case 42:
+        for (const to = r.lengthEnd(end); r.at < to;) filters.add(r.uint32(to));
+        break;
+      case 48: flags.prevKv = r.bool(end); break;
+      case 56: watchId = r.int64(end); break;
+      case 64: flags.fragment = r.bool(end); break;
+      default: r.skip(tag, end);
+    }
+  }
+  return { key, rangeEnd, startRevision, watchId, ...flags, noPut: filters.has(NO_PUT), noDelete: filters.has(NO_DELETE) };
+}
+
+function readCancel(r: ProtoReader, end: number): number {
+  let watchId = 0;
+  while (r.at < end) {
+    const tag = r.tag(end);
+    if (tag === 8) watchId = r.int64(end);
+    else r.skip(tag, end);
+  }
+  return watchId;
+}
+
+const boolSize = (value: boolean): number => (value ? 2 : 0);
+
+/** In slices: a message may hold very many events. */
+export function* encodeWatchResponse(prefix: Uint8Array, term: number, response: WatchResponse): Generator<void, Uint8Array> {
+  const { revision, watchId, created, canceled, compactRevision, cancelReason, fragment, events } = response;
+  const reason = utf8(cancelReason);
+  const header = prefix.length + int64FieldSize(revision) + int64FieldSize(term);
+  let size = messageFieldSize(header) + int64FieldSize(watchId) + boolSize(created) + boolSize(canceled);
+  size += int64FieldSize(compactRevision) + bytesFieldSize(reason) + boolSize(fragment);
+  for (const event of events) size += eventBytes(event).length;
+  const w = new ProtoWriter(size);
+  w.message(10, header);
+  w.raw(prefix);
+  w.int64Field(24, revision);
+  w.int64Field(32, term);
+  w.int64Field(16, watchId);
+  w.boolField(24, created);
+  w.boolField(32, canceled);
+  w.int64Field(40, compactRevision);
+  w.bytesField(50, reason);
+  w.boolField(56, fragment);
+  let written = 0;
+  for (const event of events) {
+    const bytes = eventBytes(event);
+    w.raw(bytes);
+    written += bytes.length;
+    if (written < SLICE_BYTES) continue;
+    written = 0;
+    yield;
+  }
+  return w.finish();
+}

@@ -1,0 +1,43 @@
+/**
+ * An event of a watch, as all watchers of it share it: its bytes are made once, however many
+ * messages it goes into.
+ */
+
+import type { KeyValue } from '../requests.js';
+import type { WatchEvent } from '../watch.js';
+import { kvSize, writeKv } from './encode-response.js';
+import { messageFieldSize, ProtoWriter } from './proto-writer.js';
+
+export class SharedEvent implements WatchEvent {
+  readonly type: 'put' | 'delete';
+  readonly kv: KeyValue;
+  readonly prevKv: KeyValue | undefined;
+  #encoded: Uint8Array | undefined;
+
+  constructor(type: 'put' | 'delete', kv: KeyValue, prevKv: KeyValue | undefined) {
+    this.type = type;
+    this.kv = kv;
+    this.prevKv = prevKv;
+  }
+
+  /** As a field of a WatchResponse, with its tag and length. */
+  get encoded(): Uint8Array {
+    return (this.#encoded ??= encodeEvent(this));
+  }
+}
+
+/** Any event's bytes: those that are kept, if there are. */
+export function eventBytes(event: WatchEvent): Uint8Array {
+  return event instanceof SharedEvent ? event.encoded : encodeEvent(event);
+}
+
+function encodeEvent({ type, kv, prevKv }: WatchEvent): Uint8Array {
+  const prevBytes = prevKv === undefined ? 0 : messageFieldSize(kvSize(prevKv));
+  const size = (type === 'delete' ? 2 : 0) + messageFieldSize(kvSize(kv)) + prevBytes;
+  const w = new ProtoWriter(messageFieldSize(size));
+  w.message(90, size);
+  if (type === 'delete') w.int64Field(8, 1);
+  writeKv(w, 18, kv);
+  if (prevKv !== undefined) writeKv(w, 26, prevKv);
+  return w.finish();
+}

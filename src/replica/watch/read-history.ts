@@ -1,0 +1,49 @@
+/** The next part of history of a range of keys, from a pinned view: in slices. */
+
+import { assert } from '../../base/assert.js';
+import type { Revision } from '../../base/ids.js';
+import { EtcdError } from '../../api/etcd-error.js';
+import { USER_SPACE } from '../../storage/base/read-view.js';
+import { VersionSlot } from '../../storage/base/version-slot.js';
+import type { TreeView } from '../../storage/tree/tree-view.js';
+import type { KeyValue } from '../../api/requests.js';
+import type { StoreState } from '../kv/range.js';
+import { Pace } from '../kv/pace.js';
+import { decodeKeyValue } from '../kv/value-record.js';
+import { HistoryWindow, WINDOW_BYTES, type HistoryPart, type Place } from './history-window.js';
+
+/**
+ * All changes of keys in [key, to) from `from` on, as many as fit; `state` is the view's. Nothing
+ * is there yet: from.revision > state.revision. Throws EtcdError COMPACTED, and what the view
+ * throws (StorageError): nothing was given then.
+ */
+export function* readHistory(
+  view: TreeView, state: StoreState, range: { readonly key: Uint8Array; readonly to: Uint8Array | undefined }, from: Place,
+  bytesMax = WINDOW_BYTES,
+): Generator<void, HistoryPart> {
+  const { revision, compactRevision } = state;
+  if (from.revision < compactRevision) throw new EtcdError('COMPACTED');
+  if (from.revision > revision) return { changes: [], end: from };
+  const window = new HistoryWindow(from, revision, bytesMax);
+  const pace = new Pace();
+  for (const _ of view.history(range.key, range.to, window)) {
+    if (window.overfull) yield* window.trim(pace);
+    yield;
+  }
+  return yield* window.take(pace);
+}
+
+const found = new VersionSlot();
+
+/**
+ * The value of `key` before `revision`, if it had one. As in etcd, there is none where it may be
+ * collected already. Throws StorageError.
+ */
+export function previousValue(
+  view: Pick<TreeView, 'find'>, key: Uint8Array, revision: Revision, { compactRevision }: Pick<StoreState, 'compactRevision'>,
+): KeyValue | undefined {
+  assert(revision > 0, 'W1 a change has a revision');
+  if (revision - 1 < compactRevision) return undefined;
+  if (!view.find(USER_SPACE, key, revision - 1, found) || found.tombstone) return undefined;
+  return decodeKeyValue(key, found.revision, found.valueBytes.subarray(found.valueAt, found.valueEnd));
+}

@@ -1,0 +1,269 @@
+/**
+ * What one stream has yet to send: answers in their order, and for each watcher its events in
+ * theirs. The consumer takes one message after the other. A revision goes into one message of a
+ * watcher, whole, however large, unless the watcher takes fragments; several that wait may share
+ * one. What may wait is bounded: beyond, the stream is full, and its watchers read later, from the
+ * tree, what they have missed.
+ */
+
+import { assert } from '../../base/assert.js';
+import { KiB, MiB } from '../../base/bytes.js';
+import { Deferred } from '../../base/deferred.js';
+import type { Revision } from '../../base/ids.js';
+import { Fifo } from '../../base/fifo.js';
+import type { Caller } from '../../api/caller.js';
+import type { WatchSession } from '../../api/services/watch.js';
+import type { WatchRequest, WatchResponse } from '../../api/watch.js';
+import type { SharedEvent } from '../../api/wire/watch-event.js';
+import type { Watcher, WatcherStream } from './watcher.js';
+
+/** A watcher that takes fragments gets messages of no more than this, or of one event. */
+const FRAGMENT_BYTES = 2 * MiB;
+/** Events of later revisions join a message that waits up to here. */
+const MERGE_BYTES = 256 * KiB;
+/** Requests are not taken while so many answers wait. */
+const ANSWERS_MAX = 1_024;
+
+/** Events of a watcher: whole revisions, but for `open`: more of the last one is to come. */
+interface Batch {
+  readonly watcher: Watcher;
+  readonly events: SharedEvent[];
+  bytes: number;
+  revision: Revision;
+  open: boolean;
+  /** What waits before an answer is not added to once the answer waits. */
+  readonly epoch: number;
+}
+
+interface Answer {
+  readonly answer: WatchResponse;
+}
+
+/** Of the revision at hand, until it is whole. */
+interface Partial {
+  readonly revision: Revision;
+  events: SharedEvent[];
+  bytes: number;
+}
+
+/** What a stream tells of itself, and asks. */
+export interface StreamOwner {
+  handle(stream: WatchStream, request: WatchRequest): Promise<void>;
+  closed(stream: WatchStream): void;
+  /** So many bytes more, or less, wait in it. */
+  counted(stream: WatchStream, bytes: number): void;
+  /** Up to where a watcher has all: for a header. 0: only what was sent. */
+  toldTo(watcher: Watcher): Revision;
+}
+
+export class WatchStream implements WatchSession, WatcherStream {
+  readonly requireLeader: boolean;
+  readonly caller: Caller | undefined;
+  readonly watchers = new Map<number, Watcher>();
+  readonly #hub: StreamOwner;
+  readonly #queue = new Fifo<Batch | Answer>();
+  /** The last batch of a watcher that waits. */
+  readonly #last = new Map<Watcher, Batch>();
+  readonly #partial = new Map<Watcher, Partial>();
+  #epoch = 0;
+  /** Of events in #queue, and of those in #partial. */
+  #queued = 0;
+  #held = 0;
+  #nextId = 0;
+  #closed = false;
+  #error: Error | undefined;
+  #wake: Deferred | undefined;
+  #room: Deferred | undefined;
+  /** A request for progress waits until all watchers are told all. */
+  progressWanted = false;
+  /** It was full: its watchers wait until half of that is sent. */
+  blocked = false;
+
+  constructor(hub: StreamOwner, requireLeader: boolean, caller: Caller | undefined) {
+    this.#hub = hub;
+    this.requireLeader = requireLeader;
+    this.caller = caller;
+  }
+
+  /** Bytes of events that wait to be taken. */
+  get queued(): number {
+    return this.#queued;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  async handle(request: WatchRequest): Promise<void> {
+    await this.#hub.handle(this, request);
+    while (this.#queue.length > ANSWERS_MAX && !this.#closed) await (this.#room ??= new Deferred()).promise;
+  }
+
+  async next(): Promise<WatchResponse | undefined> {
+    for (;;) {
+      if (this.#error !== undefined) throw this.#error;
+      if (this.#closed) return undefined;
+      const taken = this.#take();
+      if (taken !== undefined) return taken;
+      await (this.#wake ??= new Deferred()).promise;
+    }
+  }
+
+  close(): void {
+    this.end(undefined);
+  }
+
+  /** With an error: the consumer is told. */
+  end(error: Error | undefined): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#error = error;
+    this.#hub.closed(this);
+    this.#queue.clear();
+    this.#last.clear();
+    this.#partial.clear();
+    this.#count(-this.#queued, -this.#held);
+    this.#awake();
+  }
+
+  /** An id that no watcher of the stream has. */
+  freeId(): number {
+    while (this.watchers.has(this.#nextId)) this.#nextId++;
+    return this.#nextId++;
+  }
+
+  answer(answer: WatchResponse): void {
+    this.#queue.push({ answer });
+    this.#epoch++;
+    this.#awake();
+  }
+
+  /** One event more of `revision`, which {@link complete} ends. */
+  add(watcher: Watcher, revision: Revision, event: SharedEvent): void {
+    let partial = this.#partial.get(watcher);
+    if (partial?.revision !== revision) {
+      assert(partial === undefined, 'W1 a revision is queued whole before the next begins');
+      partial = { revision, events: [], bytes: 0 };
+      this.#partial.set(watcher, partial);
+    }
+    const bytes = event.encoded.length;
+    partial.events.push(event);
+    partial.bytes += bytes;
+    this.#count(0, bytes);
+  }
+
+  /** Bytes of the revision that is not whole yet. */
+  partialBytes(watcher: Watcher): number {
+    return this.#partial.get(watcher)?.bytes ?? 0;
+  }
+
+  /** All up to `revision` is there: if one was begun, and is not later, it is whole. */
+  complete(watcher: Watcher, revision: Revision): void {
+    const partial = this.#partial.get(watcher);
+    if (partial === undefined || partial.revision > revision) return;
+    this.#partial.delete(watcher);
+    this.#push(watcher, partial, false);
+  }
+
+  /**
+   * More of the revision that was begun comes later: what is there may be sent as fragments, but
+   * for the last event, so that something is left to end the message with.
+   */
+  flushFragments(watcher: Watcher): void {
+    const partial = this.#partial.get(watcher);
+    if (partial === undefined || partial.events.length < 2) return;
+    assert(watcher.fragment, 'W1 only who asked for it gets a revision in pieces');
+    const last = partial.events.pop() as SharedEvent;
+    const held = last.encoded.length;
+    this.#push(watcher, { ...partial, bytes: partial.bytes - held }, true);
+    partial.events = [last];
+    partial.bytes = held;
+  }
+
+  #push(watcher: Watcher, { revision, events, bytes }: Partial, open: boolean): void {
+    watcher.quiet = false;
+    this.#count(bytes, -bytes);
+    const last = this.#last.get(watcher);
+    if (last !== undefined) assert(revision >= last.revision, 'W1 revisions of a watcher never go back');
+    if (last?.epoch === this.#epoch && !last.open && !open && last.bytes + bytes <= MERGE_BYTES) {
+      for (const event of events) last.events.push(event);
+      last.bytes += bytes;
+      last.revision = revision;
+    } else {
+      const batch: Batch = { watcher, events, bytes, revision, open, epoch: this.#epoch };
+      this.#queue.push(batch);
+      this.#last.set(watcher, batch);
+    }
+    this.#awake();
+  }
+
+  /** The watcher has ended: what is not whole of it will not be. */
+  forget(watcher: Watcher): void {
+    this.watchers.delete(watcher.id);
+    const partial = this.#partial.get(watcher);
+    if (partial !== undefined) this.#count(0, -partial.bytes);
+    this.#partial.delete(watcher);
+    this.#last.delete(watcher);
+  }
+
+  #take(): WatchResponse | undefined {
+    const { first } = this.#queue;
+    if (first === undefined) return undefined;
+    if ('watcher' in first) return this.#message(first);
+    this.#shift();
+    return first.answer;
+  }
+
+  #message(batch: Batch): WatchResponse {
+    const { watcher } = batch;
+    const { events, bytes } = watcher.fragment ? cut(batch) : batch;
+    batch.bytes -= bytes;
+    const more = batch.bytes > 0;
+    if (!more) {
+      this.#shift();
+      if (this.#last.get(watcher) === batch) this.#last.delete(watcher);
+    }
+    this.#count(-bytes, 0);
+    const fragment = more || batch.open;
+    const told = fragment || this.#last.has(watcher) || this.#partial.has(watcher) ? 0 : this.#hub.toldTo(watcher);
+    const revision = Math.max(batch.revision, told);
+    return { revision, watchId: watcher.id, created: false, canceled: false, compactRevision: 0, cancelReason: '', fragment, events };
+  }
+
+  #shift(): void {
+    this.#queue.shift();
+    if (this.#queue.length > ANSWERS_MAX) return;
+    const room = this.#room;
+    this.#room = undefined;
+    room?.resolve();
+  }
+
+  #count(queued: number, held: number): void {
+    this.#queued += queued;
+    this.#held += held;
+    assert(this.#queued >= 0 && this.#held >= 0, 'W1 what is sent was waiting');
+    this.#hub.counted(this, queued + held);
+  }
+
+  #awake(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.resolve();
+    if (!this.#closed) return;
+    const room = this.#room;
+    this.#room = undefined;
+    room?.resolve();
+  }
+}
+
+/** Takes as many of the first events as fit into a message, one at least. */
+function cut(batch: Batch): { readonly events: SharedEvent[]; readonly bytes: number } {
+  let bytes = (batch.events[0] as SharedEvent).encoded.length;
+  let n = 1;
+  for (; n < batch.events.length; n++) {
+    const more = (batch.events[n] as SharedEvent).encoded.length;
+    if (bytes + more >= FRAGMENT_BYTES) break;
+    bytes += more;
+  }
+  return { events: batch.events.splice(0, n), bytes };
+}
