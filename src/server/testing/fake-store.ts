@@ -34,9 +34,9 @@ export class FakeStore implements Store {
   readonly clusterId = 0xc1n;
   readonly auth = new FakeAuth();
   readonly access = this.auth.access;
+  readonly lease = new FakeLeases(this.access);
   term = 3;
   leader = 0x1001;
-  readonly lease = new FakeLeases();
   /** When set, every KV call is refused with it. */
   refusal: EtcdError | undefined;
   /** Of {@link backup}: how long it is, and what came of it. */
