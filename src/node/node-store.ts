@@ -28,7 +28,7 @@ import type { Caller } from '../api/caller.js';
 import { EtcdError } from '../api/etcd-error.js';
 import type { LeaseApi } from '../api/services/lease.js';
 import { sleep } from '../base/env.js';
-import type { ClusterVersion, NodeId, Term } from '../base/ids.js';
+import type { ClusterVersion, NodeId, Revision, Term } from '../base/ids.js';
 import type { Healing } from '../healing/healing.js';
 import type { HintStatus } from '../healing/status/hint-status.js';
 import type { ScrubReport, ScrubStatus } from '../healing/status/scrub-status.js';
@@ -40,6 +40,7 @@ import { requestTimeoutMs } from '../replica/start/options.js';
 import { WatchHub } from '../replica/watch/watch-hub.js';
 import type { MemberChange } from '../replica/state/members.js';
 import type { DowngradeAction } from '../replica/downgrades.js';
+import { hashKv, type KvHash } from '../replica/kv/hash-kv.js';
 import type { Alarm, AlarmChange } from '../replica/kv/alarms.js';
 import type { Access } from '../replica/auth/access.js';
 import { AlarmControl } from './alarm-control.js';
@@ -134,6 +135,10 @@ export class NodeStore implements Store {
 
   async changeMembers(change: MemberChange): Promise<readonly MemberInfo[]> {
     return infosOf(this.#replica, await this.#replica.changes.change(change));
+  }
+
+  hashKv(revision: Revision): Promise<KvHash> {
+    return this.#replica.reads.local((view, state) => hashKv(view, state, revision));
   }
 
   async moveLeader(to: NodeId): Promise<void> {

@@ -55,6 +55,7 @@ export function nodeStatus(replica: Replica, healing: HealingStatus): NodeStatus
     snapshots: { ...receiver.totals, sent: sender.sent, ...(receiver.receiving ? { receiving: receiver.receiving } : {}) },
     fetchedTableBytes: fetcher.fetchedBytes,
     dbBytes: tables.reduce((sum, table) => sum + table.bytes, 0) + tree.memtableBytes + tree.sealedBytes,
+    quotaBytes: replica.options.quotaBytes ?? 0,
     ...(pending === undefined ? {} : { readmission: { memberId: pending.id, replaces: pending.replaces, past: pending.past } }),
     errors,
     members: memberInfos(replica),

@@ -12,6 +12,7 @@ import type { ClusterVersion, LogIndex, NodeId, Revision, TableId, Term } from '
 import type { MemberChange } from '../replica/state/members.js';
 import type { DowngradeAction, DowngradeStatus } from '../replica/downgrades.js';
 import type { Alarm, AlarmChange } from '../replica/kv/alarms.js';
+import type { KvHash } from '../replica/kv/hash-kv.js';
 import type { KvApi } from '../api/services/kv.js';
 import type { LeaseApi } from '../api/services/lease.js';
 import type { Caller } from '../api/caller.js';
@@ -85,6 +86,8 @@ export interface NodeStatus {
   /** Table bytes fetched from peers for any reason (snapshot, owed tables, repair) since start. */
   readonly fetchedTableBytes: number;
   readonly dbBytes: number;
+  /** Bytes of it at which puts are refused; 0: none. */
+  readonly quotaBytes: number;
   /** This member was re-admitted, and has not yet the vote of whose place it takes (0: none). */
   readonly readmission?: { readonly memberId: NodeId; readonly replaces: NodeId; readonly past: LogIndex };
   /** It takes no part until others give it an entry of its log, or say that it is of no use. */
@@ -140,6 +143,11 @@ export interface Store extends KvApi, WatchApi {
   changeMembers(change: MemberChange): Promise<readonly MemberInfo[]>;
   /** EtcdError NOT_LEADER, BAD_LEADER_TRANSFEREE, TIMEOUT. */
   moveLeader(to: NodeId): Promise<void>;
+  /**
+   * Of all that can be read of this member at the revision, and since the compact one; 0: the
+   * newest. Equal on members that hold the same. EtcdError COMPACTED, FUTURE_REVISION, UNHEALTHY.
+   */
+  hashKv(revision: Revision): Promise<KvHash>;
   /** Active ones, linearizable. */
   alarms(): Promise<readonly Alarm[]>;
   /** Resolves when it holds. EtcdError TIMEOUT, UNHEALTHY. */

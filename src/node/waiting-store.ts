@@ -108,6 +108,7 @@ export class WaitingStore implements Store {
   compact = refuse;
   changeMembers = refuse;
   moveLeader = refuse;
+  hashKv = refuse;
   alarms = refuse;
   changeAlarm = refuse;
   downgrade = refuse;
@@ -164,6 +165,7 @@ export class WaitingStore implements Store {
       snapshots: { received: 0, fetchedBytes: 0, reusedBytes: 0, sent: 0 },
       fetchedTableBytes: 0,
       dbBytes: tables.reduce((sum, table) => sum + table.bytes, 0),
+      quotaBytes: 0,
       waitsFor,
       errors: [new EtcdError('NO_LEADER').wireMessage, `this member waits for its log: ${waitsFor}`],
       members: this.members(),

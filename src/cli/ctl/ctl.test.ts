@@ -89,7 +89,7 @@ describe('kintsugi ctl', () => {
   it('endpoint, member and move-leader speak of members in hex', async () => {
     assert.equal((await run(['member', 'list'])).out,
       '1001, started, a, http://127.0.0.1:1, http://127.0.0.1:2, false\n1002, started, b, http://127.0.0.1:3, , false\n');
-    assert.equal((await run(['endpoint', 'status'])).out, `${endpoint}, 1001, 3.4.0, 100 B, true, false, 3, 10, 10, \n`);
+    assert.equal((await run(['endpoint', 'status'])).out, `${endpoint}, 1001, 3.7.0, 100 B, true, false, 3, 10, 10, \n`);
     assert.match((await run(['endpoint', 'health'])).err, /is healthy: successfully committed proposal: took = /);
     assert.equal((await run(['move-leader', '1002'])).out, 'Leadership transferred from 1001 to 1002\n');
     assert.match((await run(['move-leader', '1001'])).err, /no leader endpoint given/);
@@ -162,7 +162,7 @@ describe('kintsugi ctl', () => {
     const up = (id: number, applied = 10): MemberView => ({
       member: member(id), endpoint: `h${id}:1`, heal: undefined, error: '',
       status: {
-        header: { ...header, memberId: BigInt(id) }, version: '3.4.0', dbSize: 1, dbSizeInUse: 1, leader: 1n, raftIndex: applied, raftTerm: 2,
+        header: { ...header, memberId: BigInt(id) }, version: '3.7.0', dbSize: 1, dbSizeInUse: 1, leader: 1n, raftIndex: applied, raftTerm: 2,
         raftAppliedIndex: applied, errors: [], isLearner: false, storageVersion: '2', downgradeTarget: '',
       },
     });

@@ -11,7 +11,7 @@ import { Harness } from '../kv/testing/harness.js';
 import { rangeOf } from '../kv/testing/requests.js';
 import { MemberState } from '../state/testing/member-state.js';
 import { ReadIndex } from './read-index.js';
-import { Reads } from './reads.js';
+import { Reads, type ReadsParts } from './reads.js';
 import { openAccess } from '../auth/testing/open-access.js';
 import { ServeGate } from './serve-gate.js';
 
@@ -36,7 +36,7 @@ class Serving {
     const { tree, machine } = this.kv;
     this.reads = new Reads({
       env: { workers: testWorkers },
-      tree: Object.assign(tree, { materialized: Version.empty() }),
+      tree: Object.assign(tree, { materialized: Version.empty() }) as unknown as ReadsParts['tree'],
       state: { kv: machine, access: openAccess() },
       progress: { applied: this.applied },
       healing: { repair: () => this.repair() },

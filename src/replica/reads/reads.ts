@@ -24,8 +24,8 @@ import { codeOf, messageOf } from '../../base/errors.js';
 import type { Env } from '../../base/env.js';
 import type { LogIndex, TableId } from '../../base/ids.js';
 import { StorageError } from '../../storage/base/errors.js';
-import type { ReadableTree, ReadView } from '../../storage/base/read-view.js';
 import type { Tree } from '../../storage/tree/tree.js';
+import type { TreeView } from '../../storage/tree/tree-view.js';
 import type { HealingHooks } from '../hooks/healing-hooks.js';
 import type { KvCommand } from '../kv/command.js';
 import { rangeOne, readRange, type StoreState } from '../kv/range.js';
@@ -38,7 +38,7 @@ import type { ServeGate } from './serve-gate.js';
 
 export interface ReadsParts {
   readonly env: Pick<Env, 'workers'>;
-  readonly tree: Pick<ReadableTree, 'current' | 'view'> & Pick<Tree, 'materialized'>;
+  readonly tree: Pick<Tree, 'current' | 'view' | 'materialized'>;
   readonly state: Pick<ReplicatedState, 'kv' | 'access'>;
   readonly progress: Pick<Progress, 'applied'>;
   readonly healing: Pick<HealingHooks, 'repair'>;
@@ -110,7 +110,7 @@ export class Reads {
    * Of what is applied here, once it may be read, from a pinned view; from the beginning again
    * after a repair. Rejects with EtcdError.
    */
-  async local<T>(make: (view: ReadView) => Generator<void, T>): Promise<T> {
+  async local<T>(make: (view: TreeView, state: StoreState) => Generator<void, T>): Promise<T> {
     do await this.#admitted(true);
     while (!this.open);
     return this.#sliced(make);
@@ -164,7 +164,7 @@ export class Reads {
   }
 
   /** Runs sliced work over a pinned view; from the start again after a repair. */
-  async #sliced<T>(make: (view: ReadView, state: StoreState) => Generator<void, T>, op?: RequestOp, caller?: Caller): Promise<T> {
+  async #sliced<T>(make: (view: TreeView, state: StoreState) => Generator<void, T>, op?: RequestOp, caller?: Caller): Promise<T> {
     const { env, tree, state } = this.#parts;
     for (let attempt = 0; ; attempt++) {
       if (op !== undefined) state.access.require(caller, op);

@@ -17,11 +17,10 @@ import { addCold } from './cold.js';
 import type { Method } from '../../grpc/method.js';
 
 /**
- * The API level that clients see. They parse it as semver and compare: everything of KV in 3.4.0 is
- * served, nothing that came later is promised. The product's own version is on the ops port, at
- * /version.
+ * The API level that clients see. They parse it as semver and compare. The product's own version is
+ * on the ops port, at /version.
  */
-export const ETCD_VERSION = '3.4.0';
+export const ETCD_VERSION = '3.7.0';
 
 /** As long as any request may take. */
 const LINEARIZABLE_MS = 7_000;
@@ -89,6 +88,11 @@ export function addMaintenance(table: Map<string, Method>, store: Store): void {
     Status: () => maintenanceStatus(store),
     // The tree reclaims space by compaction as it goes.
     Defragment: () => ({}),
+    Hash: async () => {
+      const { hash } = await store.hashKv(0);
+      return { header: header(store, true), hash };
+    },
+    HashKV: (request) => hashKv(store, Number(request['revision'])),
     Alarm: (request) => alarm(store, request),
     Downgrade: (request) => downgrade(store, request),
     MoveLeader: async (request) => {
@@ -117,8 +121,16 @@ function maintenanceStatus(store: Store): object {
     errors: [...new Set(status.leader === 0 ? [ETCD_MESSAGES.NO_LEADER, ...status.errors] : status.errors)],
     isLearner: status.members.some((member) => member.id === status.memberId && member.isLearner),
     storageVersion: String(status.storageVersion),
-    ...(status.downgrade ? { downgradeInfo: { enabled: true, targetVersion: String(status.downgrade.target) } } : {}),
+    dbSizeQuota: String(status.quotaBytes),
+    downgradeInfo: status.downgrade ? { enabled: true, targetVersion: String(status.downgrade.target) } : { enabled: false },
   };
+}
+
+/** Of what is applied here, as in etcd; -1: nothing was compacted yet. */
+async function hashKv(store: Store, revision: number): Promise<object> {
+  const { hash, revision: of, compactRevision } = await store.hashKv(revision);
+  const compacted = String(compactRevision === 0 ? -1 : compactRevision);
+  return { header: header(store, true), hash, compact_revision: compacted, hash_revision: String(of) };
 }
 
 /** Versions of the cluster are whole numbers: none has anything but 0 behind it, as etcd's have. */

@@ -122,12 +122,18 @@ describe('client services over loopback', () => {
     assert.equal(all.kvs[5]?.value[77], 5);
   });
 
-  it('unknown methods and services, and declared services not served yet, answer as etcd does', async () => {
+  it('unknown methods and services answer as etcd does', async () => {
     await refused(raw('/etcdserverpb.KV/Nope', Buffer.alloc(0)), 12, 'unknown method Nope for service etcdserverpb.KV');
     await refused(raw('/no.such.Service/X', Buffer.alloc(0)), 12, 'unknown service no.such.Service');
     await refused(raw('/v3lockpb.Lock/Lock', Buffer.alloc(0)), 12, 'unknown service v3lockpb.Lock');
-    await refused(call('etcdserverpb.Maintenance', 'HashKV', {}), 12,
-      'unknown method HashKV for service etcdserverpb.Maintenance');
+  });
+
+  it('Hash and HashKV tell what was hashed, and refuse what is yet to come', async () => {
+    await kv('Put', { key: Buffer.from('k'), value: Buffer.from('v') });
+    assert.equal((await call('etcdserverpb.Maintenance', 'Hash', {}))['hash'], 7);
+    const told = await call('etcdserverpb.Maintenance', 'HashKV', { revision: '1' });
+    assert.deepEqual([told['hash'], told['compact_revision'], told['hash_revision']], [7, '-1', '1']);
+    await refused(call('etcdserverpb.Maintenance', 'HashKV', { revision: '99' }), 11, 'etcdserver: mvcc: required revision is a future revision');
   });
 
   it('hasleader is refused without a leader and everything else is served', async () => {

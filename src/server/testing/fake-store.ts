@@ -11,6 +11,7 @@ import { FakeAuth } from './fake-auth.js';
 import type { BackupPiece } from '../../replica/backup/backups.js';
 import type { ScrubReport, ScrubStatus } from '../../healing/status/scrub-status.js';
 import type { MemberChange } from '../../replica/state/members.js';
+import type { KvHash } from '../../replica/kv/hash-kv.js';
 import { Alarms, type Alarm, type AlarmChange } from '../../replica/kv/alarms.js';
 import type { MemberInfo, NodeStatus, Store } from '../../node/store.js';
 import type {
@@ -229,6 +230,12 @@ export class FakeStore implements Store {
     this.#alarms.apply({ ...change, byItself: false });
   }
 
+  async hashKv(revision: number): Promise<KvHash> {
+    this.#refuse();
+    if (revision > this.#revision) throw new EtcdError('FUTURE_REVISION');
+    return { hash: 7, revision: revision > 0 ? revision : this.#revision, compactRevision: this.#compacted };
+  }
+
   async moveLeader(to: number): Promise<void> {
     if (!this.members().some((m) => m.id === to)) throw new EtcdError('BAD_LEADER_TRANSFEREE');
     this.leader = to;
@@ -293,7 +300,7 @@ export class FakeStore implements Store {
         pastCache: true,
       },
       snapshots: { received: 0, fetchedBytes: 0, reusedBytes: 0, sent: 0 },
-      fetchedTableBytes: 0, dbBytes: 100, errors: [], members: this.members(),
+      fetchedTableBytes: 0, dbBytes: 100, quotaBytes: 0, errors: [], members: this.members(),
     };
   }
 }
