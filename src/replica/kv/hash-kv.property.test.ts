@@ -24,8 +24,9 @@ class Member {
 
   async flushAndMerge(): Promise<void> {
     const { machine, storage } = this;
-    await storage.flush(++this.index, [...machine.sealState(this.index), systemWrite(this.index, SYSTEM_KEYS.leases, machine.leases.encode())]);
-    await storage.compact((this.index += 2), machine.compactRevision);
+    const at = ++this.index;
+    await storage.flush(at, [...machine.sealState(at), systemWrite(at, SYSTEM_KEYS.leases, machine.leases.encode())]);
+    await storage.compact((this.index = at + 2), machine.compactRevision);
     this.index += 1;
   }
 

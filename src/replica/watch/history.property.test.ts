@@ -6,10 +6,11 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { EMPTY } from '../../base/bytes.js';
-import { USER_SPACE, type TreeWrite } from '../../storage/base/read-view.js';
+import { SYSTEM_SPACE, USER_SPACE, type TreeWrite } from '../../storage/base/read-view.js';
 import { codeOf } from '../../base/errors.js';
 import { KvMachine } from '../kv/kv-machine.js';
 import { rangeTo } from '../kv/range.js';
+import { SYSTEM_KEYS, systemWrite } from '../kv/system-keys.js';
 import { kvCommand } from '../kv/testing/arbitraries.js';
 import { bytes, command, op } from '../kv/testing/requests.js';
 import { outcome } from '../kv/testing/harness.js';
@@ -69,7 +70,8 @@ class Recorded {
 
   async flush(): Promise<void> {
     this.index += 1;
-    await this.storage.flush(this.index, this.machine.sealState(this.index));
+    const { index, machine } = this;
+    await this.storage.flush(index, [...machine.sealState(index), systemWrite(index, SYSTEM_KEYS.leases, machine.leases.encode())]);
     this.index += 1;
   }
 
@@ -77,7 +79,9 @@ class Recorded {
     await this.flush();
     const at = this.storage.restart();
     this.machine = this.fresh();
-    this.machine.load(this.storage.tree.current, at);
+    const { current } = this.storage.tree;
+    this.machine.load(current, at);
+    this.machine.leases.load(current.get(SYSTEM_SPACE, SYSTEM_KEYS.leases, at)?.value);
   }
 
   async merge(): Promise<void> {
@@ -189,7 +193,7 @@ describe('history read from the tree', () => {
       await recorded.merge();
       assert.deepEqual(recorded.history({ revision: 4, sub: 0 }, bytes('\0'), undefined, 1).map(told), recorded.writes.slice(2).map(told));
     }
-    assert.equal(recorded.storage.tree.latest.list().reduce((sum, { entries }) => sum + entries, 0), 4, 'two deletes, and two system keys');
+    assert.equal(recorded.storage.tree.latest.list().reduce((sum, { entries }) => sum + entries, 0), 5, 'two deletes, and three system keys');
     recorded.apply(command.put('c', '1'));
     recorded.apply(command.compact(5));
     await recorded.flush();

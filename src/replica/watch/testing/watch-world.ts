@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { ManualClock } from '../../../base/testing/manual-clock.js';
 import { compareBytes } from '../../../base/bytes.js';
 import { Watermark } from '../../../base/watermark.js';
-import { USER_SPACE, type TreeWrite } from '../../../storage/base/read-view.js';
+import { SYSTEM_SPACE, USER_SPACE, type TreeWrite } from '../../../storage/base/read-view.js';
 import { Access } from '../../auth/access.js';
 import { AuthState } from '../../auth/auth-state.js';
 import { SimpleTokens } from '../../auth/simple-tokens.js';
@@ -15,6 +15,7 @@ import { Life } from '../../state/life.js';
 import { KvMachine } from '../../kv/kv-machine.js';
 import { RecentRevisions } from '../../kv/recent-revisions.js';
 import { rangeTo } from '../../kv/range.js';
+import { SYSTEM_KEYS, systemWrite } from '../../kv/system-keys.js';
 import { runToEnd } from '../../kv/testing/run-to-end.js';
 import { StorageTree } from '../../kv/testing/storage-tree.js';
 import { decodeKeyValue } from '../../kv/value-record.js';
@@ -91,7 +92,8 @@ export class WatchWorld {
 
   async flush(): Promise<void> {
     this.index += 1;
-    await this.storage.flush(this.index, this.machine.sealState(this.index));
+    const { index, machine } = this;
+    await this.storage.flush(index, [...machine.sealState(index), systemWrite(index, SYSTEM_KEYS.leases, machine.leases.encode())]);
     this.index += 1;
   }
 
@@ -103,17 +105,23 @@ export class WatchWorld {
     await this.flush();
     this.open = false;
     const there = this.#fresh(new RecentRevisions());
-    there.load(this.storage.tree.current, this.index - 1);
+    this.#load(there, this.index - 1);
     this.machine = there;
     for (const what of commands) runToEnd(there.apply(++this.index, undefined, what, false));
     await this.flush();
     const at = this.storage.restart();
     await turn();
     this.machine = this.#fresh();
-    this.machine.load(this.storage.tree.current, at);
+    this.#load(this.machine, at);
     await turn();
     this.open = true;
     this.applied.advance(this.index);
+  }
+
+  #load(machine: KvMachine, at: number): void {
+    const { current } = this.storage.tree;
+    machine.load(current, at);
+    machine.leases.load(current.get(SYSTEM_SPACE, SYSTEM_KEYS.leases, at)?.value);
   }
 
   async merge(): Promise<void> {
