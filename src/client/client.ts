@@ -10,6 +10,8 @@
  *     const all = await client.getRange({ prefix: 'user/' }, { limit: 100 });
  *     await client.txn().if(compare.version('lock', '=', 0))
  *       .then(op.put('lock', 'mine')).else(op.get('lock')).commit();
+ *     await using lease = await client.lease.hold({ ttl: 10 });   // keeps itself alive
+ *     await client.put('services/a', 'up', { lease: lease.id });
  */
 
 import { KV } from '../api/services/kv.js';
@@ -22,6 +24,7 @@ import { callUnary } from './call.js';
 import { Caller, type CallOptions } from './caller.js';
 import { badArgument } from './errors.js';
 import { HealClient } from './heal.js';
+import { LeaseClient } from './leases.js';
 import {
   alarmCall, downgradeCall, healthOf, moveLeader, statusOf,
   type ActiveAlarm, type AlarmList, type DowngradeAction, type HealthStatus, type MemberStatus,
@@ -45,6 +48,9 @@ export type {
   HealClient, HealCounters, HealStatus, Hint, ScrubOptions, ScrubProgress, VerifiedTable, Verification,
 } from './heal.js';
 export type { BackupBlob, BackupOptions } from './backup.js';
+export type { Lease } from './lease.js';
+export type { LeaseGranted, LeaseList, LeaseOptions, LeaseRevoked, LeaseTimeToLive } from './lease-calls.js';
+export type { LeaseClient } from './leases.js';
 export type { ActiveAlarm, AlarmList, DowngradeAction, HealthStatus, MemberStatus } from './maintenance.js';
 export type { Member, MemberAdded, MemberList } from './members.js';
 export type { TlsOptions } from './tls.js';
@@ -79,6 +85,7 @@ export interface ClientOptions {
 export class Client implements AsyncDisposable {
   readonly #caller: Caller;
   readonly heal: HealClient;
+  readonly lease: LeaseClient;
 
   /** Use {@link connect}. */
   constructor(options: ClientOptions) {
@@ -88,6 +95,7 @@ export class Client implements AsyncDisposable {
     }
     this.#caller = new Caller({ endpoints, timeoutMs, dialTimeoutMs, maxAttempts, retryDelayMs, maxRetryDelayMs, tls: options.tls });
     this.heal = new HealClient(this.#caller);
+    this.lease = new LeaseClient(this.#caller);
   }
 
   get endpoints(): readonly string[] {
@@ -217,8 +225,12 @@ export class Client implements AsyncDisposable {
     return healthOf(this.#caller, service, options);
   }
 
-  /** Ends calls that are still open with CANCELLED. */
+  /**
+   * Ends calls that are still open with CANCELLED. Leases that are held are given up: each ends
+   * after its TTL.
+   */
   close(): void {
+    this.lease.close();
     this.#caller.close();
   }
 

@@ -39,6 +39,7 @@ export interface RangeOptions {
 }
 
 export interface PutOptions {
+  /** The id of a lease: the key is deleted when that ends. 0n: none, as without it. */
   readonly lease?: bigint;
   /** The answer holds what the key was before. */
   readonly prevKv?: boolean;

@@ -3,30 +3,14 @@ import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import { RpcStats } from '../../observability/rpc-stats.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import { clientPort } from '../rpc/client-server.js';
-import type { ClientPort } from '../transport/client-port.js';
 import { listenAddress } from '../transport/listen-address.js';
 import { silent } from '../../base/testing/silent.js';
 import { Health } from '../rpc/health-service.js';
 import { clientMethods } from '../rpc/services.js';
-import { FakeStore } from './fake-store.js';
+import { serve, type Served } from './serve.js';
 import { RANGE_STREAM_PATH } from '../../api/services/kv.js';
 import { putRequest, rangeRequest } from '../../client/requests.js';
 import { ClientError, compare, connect, op, type Client, type ClientOptions } from '../../client/client.js';
-
-interface Served {
-  readonly store: FakeStore;
-  readonly server: ClientPort;
-  readonly endpoint: string;
-}
-
-async function serve(): Promise<Served> {
-  const store = new FakeStore();
-  const server = clientPort(clientMethods(store, new Health(), { maxRequestBytes: 1_572_864 }), {
-    maxReceiveBytes: 2_097_152, maxConcurrentStreams: 1000, keepaliveIntervalMs: 0, keepaliveTimeoutMs: 20_000,
-    store: { leader: 1 }, stats: new RpcStats(), events: silent,
-  });
-  return { store, server, endpoint: `127.0.0.1:${await server.listen(listenAddress('http://127.0.0.1:0'))}` };
-}
 
 /** Nobody listens there: it was given to a server that is closed again. */
 async function deadEndpoint(): Promise<string> {

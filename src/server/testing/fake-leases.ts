@@ -1,6 +1,6 @@
 /**
- * Leases of a store that is not one: they never end by themselves, and no key has one, so that any
- * user may do anything to them.
+ * Leases of a store that is not one: they never end by themselves, and do not take their keys with
+ * them; any user may do anything to them. A test may look on, and stand in the way.
  */
 
 import { EtcdError } from '../../api/etcd-error.js';
@@ -10,8 +10,13 @@ import type { LeaseApi, LeaseGranted, LeaseTimeToLive } from '../../api/services
 
 export class FakeLeases implements LeaseApi {
   readonly #ttls = new Map<bigint, number>();
+  readonly #keys = new Map<bigint, Uint8Array[]>();
   readonly #access: Access;
   #last = 0x7000_0000_0000_0000n;
+  /** What a keep-alive waits for before it is looked at. */
+  gate: Promise<void> = Promise.resolve();
+  /** Keep-alives that were answered. */
+  renewed = 0;
 
   constructor(access: Access) {
     this.#access = access;
@@ -28,18 +33,27 @@ export class FakeLeases implements LeaseApi {
   async revoke(id: bigint, caller?: Caller): Promise<{ readonly revision: number }> {
     this.#access.requireUser(caller);
     if (!this.#ttls.delete(id)) throw new EtcdError('LEASE_NOT_FOUND');
+    this.#keys.delete(id);
     return { revision: 1 };
   }
 
   async keepAlive(id: bigint, caller?: Caller): Promise<{ readonly revision: number; readonly ttl: number }> {
     this.#access.requireUser(caller);
+    await this.gate;
+    this.renewed++;
     return { revision: 1, ttl: this.#ttls.get(id) ?? 0 };
   }
 
-  async timeToLive(id: bigint, _keys: boolean, caller?: Caller): Promise<LeaseTimeToLive> {
+  async timeToLive(id: bigint, withKeys: boolean, caller?: Caller): Promise<LeaseTimeToLive> {
     this.#access.requireUser(caller);
     const ttl = this.#ttls.get(id);
-    return { revision: 1, ttl: ttl === undefined ? -1 : ttl - 1, grantedTtl: ttl ?? 0, keys: [] };
+    return { revision: 1, ttl: ttl === undefined ? -1 : ttl - 1, grantedTtl: ttl ?? 0, keys: withKeys ? (this.#keys.get(id) ?? []) : [] };
+  }
+
+  /** The store's: throws EtcdError LEASE_NOT_FOUND. */
+  attach(id: bigint, key: Uint8Array): void {
+    if (!this.#ttls.has(id)) throw new EtcdError('LEASE_NOT_FOUND');
+    this.#keys.set(id, [...(this.#keys.get(id) ?? []), key]);
   }
 
   async list(caller?: Caller): Promise<{ readonly revision: number; readonly ids: readonly bigint[] }> {

@@ -106,7 +106,7 @@ export class FakeStore implements Store {
 
   #put(q: PutRequest, revision: number): PutResponse {
     if (q.key.length === 0) throw new EtcdError('EMPTY_KEY');
-    if (q.lease !== 0n) throw new EtcdError('LEASE_NOT_FOUND');
+    if (q.lease !== 0n) this.lease.attach(q.lease, Uint8Array.from(q.key));
     const name = Buffer.from(q.key).toString('hex');
     const old = this.#at(name, revision);
     const kv: KeyValue = {
@@ -115,7 +115,7 @@ export class FakeStore implements Store {
       modRevision: revision,
       version: (old?.version ?? 0) + 1,
       value: Uint8Array.from(q.value),
-      lease: 0n,
+      lease: q.lease,
     };
     this.#add(name, { revision, kv });
     return { revision, prevKv: q.prevKv ? old : undefined };

@@ -1,0 +1,26 @@
+/** A client port on loopback over a {@link FakeStore}: what clients and commands are tested against. */
+
+import { silent } from '../../base/testing/silent.js';
+import { RpcStats } from '../../observability/rpc-stats.js';
+import { clientPort } from '../rpc/client-server.js';
+import { Health } from '../rpc/health-service.js';
+import { clientMethods } from '../rpc/services.js';
+import type { ClientPort } from '../transport/client-port.js';
+import { listenAddress } from '../transport/listen-address.js';
+import { FakeStore } from './fake-store.js';
+
+export interface Served {
+  readonly store: FakeStore;
+  readonly server: ClientPort;
+  /** `host:port`. */
+  readonly endpoint: string;
+}
+
+export async function serve(): Promise<Served> {
+  const store = new FakeStore();
+  const server = clientPort(clientMethods(store, new Health(), { maxRequestBytes: 1_572_864 }), {
+    maxReceiveBytes: 2_097_152, maxConcurrentStreams: 1000, keepaliveIntervalMs: 0, keepaliveTimeoutMs: 20_000,
+    store: { leader: 1 }, stats: new RpcStats(), events: silent,
+  });
+  return { store, server, endpoint: `127.0.0.1:${await server.listen(listenAddress('http://127.0.0.1:0'))}` };
+}
