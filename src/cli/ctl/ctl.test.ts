@@ -149,6 +149,7 @@ describe('kintsugi ctl', () => {
 
   it('help is exit code 0 and has examples for every command', async () => {
     for (const words of [[], ['get'], ['put'], ['del'], ['txn'], ['compaction'], ['endpoint', 'status'], ['endpoint', 'health'], ['member', 'list'],
+      ['lease', 'grant'], ['lease', 'revoke'], ['lease', 'timetolive'], ['lease', 'list'], ['lease', 'keep-alive'],
       ['member', 'add'], ['member', 'promote'], ['member', 'remove'], ['member', 'update'], ['member', 'replace'],
       ['move-leader'], ['heal', 'status'], ['heal', 'hints'], ['heal', 'verify'], ['scrub'], ['status']]) {
       const { code, out } = await run([...words, '--help']);

@@ -13,6 +13,7 @@ import { addDowngradeCommands } from './downgrade-commands.js';
 import { addEndpointCommands } from './endpoint-commands.js';
 import { addHealCommands } from './heal-commands.js';
 import { addKvCommands } from './kv-commands.js';
+import { addLeaseCommands } from './lease-commands.js';
 import { addMemberCommands } from './member-commands.js';
 import { rawArguments } from '../render/raw-text.js';
 import { processIo } from './process-io.js';
@@ -46,7 +47,7 @@ function globalFlags(program: Command): void {
   }
 }
 
-const BOOLEAN = /^--(prefix|from-key|keys-only|stream|count-only|print-value-only|prev-kv|ignore-value|ignore-lease|learner|hex|cluster|physical|debug|insecure-transport|insecure-skip-tls-verify|insecure-discovery)=(true|false|1|0)$/;
+const BOOLEAN = /^--(prefix|from-key|keys-only|stream|count-only|print-value-only|prev-kv|ignore-value|ignore-lease|learner|hex|cluster|physical|keys|once|debug|insecure-transport|insecure-skip-tls-verify|insecure-discovery)=(true|false|1|0)$/;
 
 /** Go's flags may be written `--prefix=true` and `-w=json`. */
 function goFlags(args: readonly string[]): string[] {
@@ -86,6 +87,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage. Each command has --help.`);
   const register = new Register(io, program);
   addKvCommands(register);
   addTxnCommand(register);
+  addLeaseCommands(register);
   addEndpointCommands(register);
   addMemberCommands(register);
   addAlarmCommands(register);

@@ -11,6 +11,7 @@ import type {
 } from '../../api/requests.js';
 import { bytesOfRaw } from '../render/raw-text.js';
 import { Failed, UsageFault, type Context } from './context.js';
+import { leaseIdOf } from './lease-id.js';
 import { printKv } from './print-kv.js';
 import type { Register } from './register.js';
 
@@ -108,11 +109,6 @@ export function addPutFlags(command: Command): Command {
     .option('--ignore-lease', 'keep the lease');
 }
 
-function leaseOf(text: string): bigint {
-  if (!/^[0-9a-fA-F]{1,16}$/.test(text)) throw new UsageFault(`bad lease ID ${JSON.stringify(text)}, expecting ID in Hex`);
-  return BigInt(`0x${text}`);
-}
-
 /** `value` is undefined where it must come from elsewhere. */
 export function putRequestOf(args: readonly string[], flags: PutFlags, stdin?: Buffer): PutRequest {
   const [key, value] = args.map(bytesOfRaw);
@@ -121,7 +117,7 @@ export function putRequestOf(args: readonly string[], flags: PutFlags, stdin?: B
   const content = flags.ignoreValue === true ? '' : (value ?? stdin);
   if (content === undefined) throw new UsageFault('put command needs 1 argument and input from stdin or 2 arguments');
   const { prevKv = false, ignoreValue = false, ignoreLease = false } = flags;
-  return putRequest(key, content, { lease: leaseOf(flags.lease), prevKv, ignoreValue, ignoreLease });
+  return putRequest(key, content, { lease: leaseIdOf(flags.lease), prevKv, ignoreValue, ignoreLease });
 }
 
 export function addDelFlags(command: Command): Command {
@@ -194,6 +190,7 @@ export function addKvCommands(register: Register): void {
   addPutFlags(register.command('put', '[key] [value]', 'set a key; without VALUE it is read from standard input', put, `
   kintsugi ctl put greeting hello
   kintsugi ctl put greeting hello --prev-kv        also prints what it replaced
+  kintsugi ctl put services/a up --lease=32695410dcc0ca06
   kintsugi ctl put photo < photo.jpg`));
   addDelFlags(register.command('del', '[key] [range_end]', 'delete a key or a range of keys; prints how many went', del, `
   kintsugi ctl del greeting

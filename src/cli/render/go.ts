@@ -8,7 +8,7 @@ import { bytesOfRaw } from './raw-text.js';
 
 /** What {@link goJson} writes: numbers of 64 bits as bigint, bytes as base64. */
 export type GoValue =
-  | string | number | boolean | bigint | Uint8Array | readonly GoValue[]
+  | null | string | number | boolean | bigint | Uint8Array | readonly GoValue[]
   | { readonly [name: string]: GoValue | undefined };
 
 const ESCAPED: Readonly<Record<string, string>> = { '<': '\\u003c', '>': '\\u003e', '&': '\\u0026', '\u2028': '\\u2028', '\u2029': '\\u2029' };
@@ -20,7 +20,7 @@ function jsonText(text: string): string {
 /** Fields that are undefined are left out. */
 export function goJson(value: GoValue): string {
   if (typeof value === 'string') return jsonText(value);
-  if (typeof value === 'object') {
+  if (typeof value === 'object' && value !== null) {
     if (value instanceof Uint8Array) return `"${Buffer.from(value.buffer, value.byteOffset, value.length).toString('base64')}"`;
     if (Array.isArray(value)) return `[${(value as readonly GoValue[]).map(goJson).join(',')}]`;
     const fields: string[] = [];
@@ -34,7 +34,7 @@ export function goJson(value: GoValue): string {
 
 /** protobuf's `omitempty`: undefined for what is zero, false or empty. */
 export function nonZero<T extends GoValue>(value: T): T | undefined {
-  if (typeof value === 'object') return ('length' in value ? (value as { length: number }).length : 1) === 0 ? undefined : value;
+  if (typeof value === 'object' && value !== null) return ('length' in value ? (value as { length: number }).length : 1) === 0 ? undefined : value;
   return value === 0 || value === 0n || value === '' || value === false ? undefined : value;
 }
 
