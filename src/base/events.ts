@@ -10,6 +10,10 @@ export type KintsugiEvent =
   | { readonly type: 'leader-lost'; readonly term: Term; readonly why: string }
   | { readonly type: 'log-sync'; readonly durationMs: number; readonly bytes: number; readonly entries: number }
   | { readonly type: 'applied'; readonly count: number; readonly index: LogIndex }
+  /** Were granted and revoked by entries that this member has applied. */
+  | { readonly type: 'leases-changed'; readonly granted: number; readonly revoked: number }
+  /** The leader has answered so many keep-alives. */
+  | { readonly type: 'leases-renewed'; readonly count: number }
   /** The leader has let so many end. */
   | { readonly type: 'leases-expired'; readonly count: number }
   | { readonly type: 'proposal-reproposed'; readonly count: number; readonly leader: NodeId }

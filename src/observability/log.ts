@@ -40,6 +40,8 @@ const EVENT_LEVELS: Readonly<Record<KintsugiEvent['type'], Level | undefined>> =
   'leader-lost': 'warn',
   'log-sync': undefined,
   'applied': undefined,
+  'leases-changed': undefined,
+  'leases-renewed': undefined,
   'leases-expired': undefined,
   'proposal-reproposed': 'info',
   'proposal-failed': 'debug',

@@ -81,6 +81,16 @@ export class Metrics implements EventSink {
     this.#on('digest-disagreed', () => disagreed.inc());
     const snapshotBytes = counter('kintsugi_snapshot_fetched_bytes_total', 'Table bytes fetched for snapshots.');
     this.#on('snapshot-received', (event) => snapshotBytes.inc(event.fetchedBytes));
+    const granted = counter('etcd_debugging_lease_granted_total', 'Leases granted.');
+    const revoked = counter('etcd_debugging_lease_revoked_total', 'Leases that went, expired ones too.');
+    this.#on('leases-changed', (event) => {
+      granted.inc(event.granted);
+      revoked.inc(event.revoked);
+    });
+    const renewed = counter('etcd_debugging_lease_renewed_total', 'Keep-alives that this member answered as leader.');
+    this.#on('leases-renewed', (event) => renewed.inc(event.count));
+    const expired = counter('etcd_debugging_server_lease_expired_total', 'Leases that this member let end as leader.');
+    this.#on('leases-expired', (event) => expired.inc(event.count));
     const diskFailures = counter('kintsugi_disk_failures_total', 'Writes and syncs that the disk refused.');
     this.#on('disk-failed', () => diskFailures.inc());
   }
@@ -116,6 +126,7 @@ export class Metrics implements EventSink {
     gauge('etcd_server_proposals_pending', 'Entries committed and not applied.', (s) => s.commitIndex - s.appliedIndex);
     gauge('etcd_mvcc_db_total_size_in_bytes', 'Bytes of live tables and memtables.', (s) => s.dbBytes);
     gauge('etcd_debugging_mvcc_current_revision', 'Revision of the store.', (s) => s.revision);
+    gauge('kintsugi_leases', 'Leases that there are.', (s) => s.leases);
     gauge('kintsugi_lsm_owed_tables', 'Tables of the manifest that are not local yet.', (s) => s.owedTables);
     gauge('kintsugi_lsm_pending_plans', 'Compactions decided and not done.', (s) => s.pendingPlans);
     gauge('kintsugi_lsm_memtable_bytes', 'Bytes in memtables.', (s) => s.memtableBytes);

@@ -38,7 +38,8 @@ export interface CoverageReport {
  * which is not simulated.
  */
 const EVENTS: Readonly<Record<Exclude<KintsugiEvent['type'], 'tls-reloaded'>, true>> = {
-  'role-changed': true, 'leader-lost': true, 'log-sync': true, applied: true, 'leases-expired': true,
+  'role-changed': true, 'leader-lost': true, 'log-sync': true, applied: true,
+  'leases-changed': true, 'leases-renewed': true, 'leases-expired': true,
   'proposal-reproposed': true, 'proposal-failed': true, sealed: true,
   plan: true, produced: true, 'digest-disagreed': true, edit: true, 'edit-refused': true, materialized: true, 'snapshot-sent': true,
   'snapshot-received': true, 'snapshot-progress': true, 'log-truncated': true, 'block-corrected': true, 'block-unreadable': true,

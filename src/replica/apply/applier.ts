@@ -236,6 +236,8 @@ export class Applier {
         pause = workers.breathe();
       }
       events.emit({ type: 'applied', count, index: this.index });
+      const leases = this.#parts.state.leaseNews.counted();
+      if (leases !== undefined) events.emit({ type: 'leases-changed', ...leases });
       this.#parts.progress.applied.publish();
       if (pause) await pause;
     }

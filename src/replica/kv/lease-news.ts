@@ -1,7 +1,7 @@
 /**
  * What applied entries have done to leases, in log order, for the member that leads: written by the
  * state machine over the keys, taken by who keeps the time of leases. Nothing is kept while nobody
- * listens. It changes nothing that is replicated.
+ * listens, but their numbers. It changes nothing that is replicated.
  */
 
 import type { LeaseId } from '../../base/ids.js';
@@ -16,9 +16,13 @@ export type LeaseChange =
 export class LeaseNews {
   #listening = false;
   #changes: LeaseChange[] = [];
+  #granted = 0;
+  #gone = 0;
 
   /** The writer's. */
   tell(change: LeaseChange): void {
+    if (change.kind === 'granted') this.#granted++;
+    else if (change.kind === 'gone') this.#gone++;
     if (this.#listening) this.#changes.push(change);
   }
 
@@ -39,5 +43,13 @@ export class LeaseNews {
     const changes = this.#changes;
     this.#changes = [];
     return changes;
+  }
+
+  /** How many were granted and revoked since the last call; undefined: none. */
+  counted(): { readonly granted: number; readonly revoked: number } | undefined {
+    if (this.#granted === 0 && this.#gone === 0) return undefined;
+    const counts = { granted: this.#granted, revoked: this.#gone };
+    this.#granted = this.#gone = 0;
+    return counts;
   }
 }

@@ -99,7 +99,7 @@ export class Lessor {
    * NOT_LEADER, and what reads reject with.
    */
   async renew(ids: readonly LeaseId[]): Promise<number[]> {
-    const { leadership, reads, progress } = this.#parts;
+    const { env, leadership, reads, progress } = this.#parts;
     const { term } = leadership;
     this.#checkTerm(term);
     if (this.#ready) this.#touch(ids);
@@ -110,7 +110,10 @@ export class Lessor {
       if (needed !== undefined && progress.applied.value >= needed) break;
       await this.#next();
     }
-    return ids.map((id) => (this.#leases.get(id)?.ttlMs ?? 0) / 1000);
+    const ttls = ids.map((id) => (this.#leases.get(id)?.ttlMs ?? 0) / 1000);
+    const count = ttls.reduce((sum, ttl) => sum + (ttl > 0 ? 1 : 0), 0);
+    if (count > 0) env.events.emit({ type: 'leases-renewed', count });
+    return ttls;
   }
 
   /** Undefined: there is no such lease. Rejects as {@link renew}. */
