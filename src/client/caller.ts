@@ -77,7 +77,7 @@ export class Caller {
         // That the time was up says less than why the attempts before it failed.
         if (error.code !== 'DEADLINE_EXCEEDED' || !failures.has(endpoint.name)) failures.set(endpoint.name, error.details);
         const again = error.transient && (spec.idempotent || error.unsent) && !this.#closed;
-        // Whoever does not answer in time is not asked next, either. Others may have moved on already.
+        // Whoever does not answer in time is not asked next, either. Others may have moved on.
         const elsewhere = error.transient || error.code === 'DEADLINE_EXCEEDED';
         if (elsewhere && pinned === undefined && index === this.#current) this.#current = (index + 1) % around;
         const delay = this.#delay(attempt, around);

@@ -57,7 +57,9 @@ export class LeaseClient {
     return leaseList(this.#caller, options);
   }
 
-  /** Grants one that keeps itself alive: `await using lease = await client.lease.hold({ ttl: 10 })`. */
+  /**
+   * Grants one that keeps itself alive: `await using lease = await client.lease.hold({ ttl: 10 })`.
+   */
   async hold(lease: LeaseOptions, options: CallOptions = {}): Promise<Lease> {
     const sentAt = this.#clock.now();
     return this.#hold(await leaseGrant(this.#caller, lease, options), sentAt);

@@ -1,4 +1,6 @@
-/** A client port on loopback over a {@link FakeStore}: what clients and commands are tested against. */
+/**
+ * A client port on loopback over a {@link FakeStore}: what clients and commands are tested against.
+ */
 
 import { silent } from '../../base/testing/silent.js';
 import { RpcStats } from '../../observability/rpc-stats.js';
