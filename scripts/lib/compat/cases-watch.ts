@@ -80,8 +80,7 @@ const past: Case = {
       for (const n of [0, 1, 2, 3]) {
         await on(peer, async (stream) => {
           await stream.ask(create('h/', 'h0', { start_revision: at(n), ...more }));
-          await stream.next('history');
-          await stream.next('no more', QUIET_MS);
+          await stream.events('history', QUIET_MS);
         });
       }
     }
@@ -91,14 +90,13 @@ const past: Case = {
       await stream.next('too early', QUIET_MS);
       await peer.quietly('KV', 'Put', put('h/d', '2'));
       await peer.quietly('KV', 'Put', put('h/d', '3'));
-      await stream.next('in time');
+      await stream.events('in time', QUIET_MS);
     });
     await peer.quietly('KV', 'Compact', { revision: at(2) });
     for (const n of [1, 2, 3]) {
       await on(peer, async (stream) => {
         await stream.ask(create('h/', 'h0', { start_revision: at(n) }));
-        await stream.next('compacted or history');
-        await stream.next('after that', QUIET_MS);
+        await stream.events('compacted or history', QUIET_MS);
       });
     }
   },
@@ -128,7 +126,7 @@ const fragments: Case = {
     for (const fragment of [true, false]) {
       await on(peer, async (stream) => {
         await stream.ask(create('f/', 'f0', { start_revision: String(base), fragment }));
-        for (const part of ['first', 'second', 'third']) await stream.next(part, 1_000);
+        await stream.events('large values', 1_000);
       });
     }
   },

@@ -10,6 +10,8 @@ const OWN = new Set([
   'cluster_id', 'member_id', 'raft_term', 'version', 'dbSize', 'dbSizeInUse', 'raftIndex', 'raftTerm', 'raftAppliedIndex', 'storageVersion',
   'dbSizeQuota', 'remaining_bytes', 'blob', 'hash', 'token', 'name', 'peerURLs', 'clientURLs',
 ]);
+/** In an order that etcd leaves open: by hash, or as ids fell out. */
+const UNORDERED = new Set(['leases', 'keys', 'members']);
 /** Where these words name what the caller chose. */
 const CHOSEN = new Set(['version:KeyValue', 'name:Auth', 'version:Downgrade']);
 
@@ -34,6 +36,7 @@ export class Normalizer {
   /** Field by field, without what is empty, in the order of the names. */
   of(value: unknown, field = '', within = this.#service): unknown {
     if (Buffer.isBuffer(value)) return OWN.has(field) ? '*' : printable(value);
+    if (Array.isArray(value) && UNORDERED.has(field)) return value.map((item) => JSON.stringify(this.of(item, field, within))).sort();
     if (Array.isArray(value)) return value.length > 0 && OWN.has(field) && !this.#isChosen(field, within) ? '*' : value.map((item) => this.of(item, field, within));
     if (typeof value === 'object' && value !== null) return this.#message(value, field);
     if (value === '' || value === '0' || value === 0 || value === false || value === undefined || value === null) return undefined;

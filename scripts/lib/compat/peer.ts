@@ -158,6 +158,12 @@ export class Dialogue {
   }
 
   async next(why: string, withinMs = 2_000): Promise<Reply | undefined> {
+    const heard = await this.#hears(withinMs);
+    this.#peer.tell(`${this.#name} ${why}`, heard ?? { nothing: true });
+    return heard instanceof Error ? undefined : (heard as Reply | undefined);
+  }
+
+  async #hears(withinMs: number): Promise<unknown> {
     const deadline = Date.now() + withinMs;
     while (this.#heard.length === 0 && !this.#ended && Date.now() < deadline) {
       await new Promise<void>((resolve) => {
@@ -168,9 +174,22 @@ export class Dialogue {
         };
       });
     }
-    const heard = this.#heard.shift();
-    this.#peer.tell(`${this.#name} ${why}`, heard ?? { nothing: true });
-    return heard instanceof Error ? undefined : (heard as Reply | undefined);
+    return this.#heard.shift();
+  }
+
+  /**
+   * All events that come until it has been quiet for so long, as one: history may come in any
+   * number of messages of whole revisions.
+   */
+  async events(why: string, quietMs: number): Promise<void> {
+    const events: unknown[] = [];
+    const others: unknown[] = [];
+    for (let heard = await this.#hears(quietMs); heard !== undefined; heard = await this.#hears(quietMs)) {
+      const { events: told = [] } = heard as { events?: unknown[] };
+      events.push(...told);
+      if (told.length === 0) others.push(heard);
+    }
+    this.#peer.tell(`${this.#name} ${why}`, { events, others });
   }
 
   end(): void {

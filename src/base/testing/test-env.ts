@@ -48,6 +48,8 @@ export class TestHub {
   readonly #cut = new Set<string>();
   /** Whom a member takes nothing from any more. */
   readonly #removed = new Map<NodeId, readonly NodeId[]>();
+  /** Of calls that wait for an answer, by who is to give it: ends one. */
+  readonly #waiting = new Map<NodeId, Set<(error: NetworkError) => void>>();
   /** Payload bytes of calls' replies, by the node that received them. */
   readonly fetched = new Map<NodeId, number>();
 
@@ -62,7 +64,31 @@ export class TestHub {
   /** As kill -9 would: no goodbye, and the peers notice at once. */
   kill(id: NodeId): void {
     this.#handlers.delete(id);
+    this.#break(id);
     for (const handler of this.#handlers.values()) setImmediate(() => handler.onDisconnect(id));
+  }
+
+  /** Who is gone answers no call, and its callers notice, as they do of a connection. */
+  #break(id: NodeId): void {
+    const calls = this.#waiting.get(id) ?? [];
+    this.#waiting.delete(id);
+    for (const end of calls) end(new NetworkError('CLOSED', `member ${id} went away before it answered`));
+  }
+
+  /** What `to` answers, unless it goes away before, or the time is over. */
+  async #answered(to: NodeId, answer: Promise<Uint8Array>, timeoutMs: number): Promise<Uint8Array> {
+    const calls = this.#waiting.get(to) ?? new Set();
+    this.#waiting.set(to, calls);
+    let end: (error: NetworkError) => void = () => undefined;
+    const gone = new Promise<never>((_, reject) => (end = reject));
+    calls.add(end);
+    const timer = setTimeout(() => end(new NetworkError('TIMEOUT', `member ${to} has not answered in ${timeoutMs} ms`)), timeoutMs);
+    try {
+      return await Promise.race([answer, gone]);
+    } finally {
+      clearTimeout(timer);
+      calls.delete(end);
+    }
   }
 
   network(self: NodeId): Network {
@@ -82,21 +108,21 @@ export class TestHub {
         return Promise.resolve();
       },
       send: (to, bytes) => void setImmediate(() => deliver(to, bytes)),
-      call: async (to, method, request) => {
+      call: async (to, method, request, timeoutMs) => {
         await new Promise((resolve) => setImmediate(resolve));
         const handler = reach(to);
         if (!handler) throw new NetworkError('UNREACHABLE', `member ${to} cannot be reached`);
         if (isRemoved(to)) throw new NetworkError('REMOVED', `member ${self} was removed from the cluster`);
-        try {
-          const reply = await handler.onCall(self, method, request);
-          this.fetched.set(self, (this.fetched.get(self) ?? 0) + reply.length);
-          return reply;
-        } catch (error) {
+        const answer = handler.onCall(self, method, request).catch((error: unknown) => {
           throw new NetworkError('REMOTE', messageOf(error));
-        }
+        });
+        const reply = await this.#answered(to, answer, timeoutMs);
+        this.fetched.set(self, (this.fetched.get(self) ?? 0) + reply.length);
+        return reply;
       },
       setPeers: (_peers, removed) => void this.#removed.set(self, removed),
       stop: () => {
+        this.#break(self);
         if (this.#handlers.delete(self)) for (const handler of this.#handlers.values()) setImmediate(() => handler.onDisconnect(self));
         return Promise.resolve();
       },

@@ -265,7 +265,8 @@ export class ReplicatedState {
     const writes: TreeWrite[] = [];
     for (const { key, word, since } of systemKeysAtFounding()) {
       const write = (word === 'renewed' ? renewed : sealed).find((one) => equalBytes(one.key, key));
-      if (word !== 'forgotten' && (write !== undefined || since <= this.#version)) {
+      const isNeeded = (word === 'kept' || word === 'renewed') && since <= this.#version;
+      if (isNeeded || (word !== 'forgotten' && write !== undefined)) {
         writes.push(must(write, `S2 ${fromUtf8(key)} is part of a state with settings`));
       } else if (write ?? this.#tree.current.get(SYSTEM_SPACE, key, index)) writes.push(systemTombstone(index, key));
     }

@@ -52,10 +52,11 @@ export const SYSTEM_KEY_SINCE: Since<SystemKey> = {
  * What becomes of it where a new cluster is founded on the state of another:
  *
  *   kept        the keys and tables that stay are to be understood by it
+ *   kept-if-any the same, of what there may be none
  *   renewed     written anew, without what belonged to the old members
  *   forgotten   it belonged to them alone; a tombstone says that there is nothing
  */
-type AtFounding = 'kept' | 'renewed' | 'forgotten';
+type AtFounding = 'kept' | 'kept-if-any' | 'renewed' | 'forgotten';
 
 /** Every key has its word: one that is added without does not compile. */
 const AT_FOUNDING: Readonly<Record<SystemKey, AtFounding>> = {
@@ -65,7 +66,7 @@ const AT_FOUNDING: Readonly<Record<SystemKey, AtFounding>> = {
   version: 'kept',
   members: 'forgotten',
   alarms: 'forgotten',
-  auth: 'kept',
+  auth: 'kept-if-any',
   leases: 'kept',
   downgrade: 'forgotten',
 };

@@ -201,7 +201,7 @@ function soundHeaders(bytes: Uint8Array, generation: number, segmentBytes: numbe
  * In whichever format the file was made: one that was changed may still have that of the other.
  * What stands there may be a client's, and is compared, not read.
  */
-function middleHeaders(bytes: Uint8Array, generation: number, segmentBytes: number): SegmentHeader[] {
+export function middleHeaders(bytes: Uint8Array, generation: number, segmentBytes: number): SegmentHeader[] {
   return [APART, STRIPED].flatMap((format) => {
     const said = encodeHeader({ format, generation, segmentBytes, marked: true });
     const at = middleOf(layoutOf(segmentBytes, format));

@@ -8,7 +8,7 @@ import type { Term } from '../../base/ids.js';
 import { BATCH_HEADER, decodeBatchHeader, decodeRecordHead } from '../../replica/log/batch-codec.js';
 import { findIdentities } from '../../replica/log/find-identities.js';
 import type { BatchIdentity } from '../../replica/log/identity-codec.js';
-import { findLayout } from '../../replica/log/scan.js';
+import { findLayout, middleHeaders } from '../../replica/log/scan.js';
 import {
   align8, areaAt, decodeHeader, generationOf, generationSeed, HEADER_BYTES, type SegmentLayout,
 } from '../../replica/log/segment-layout.js';
@@ -39,6 +39,8 @@ export interface SegmentPlaces {
   readonly sizeGood: boolean;
   /** Of the sound ones of the two headers. */
   readonly headerAt: readonly number[];
+  /** One of these is sound, or the third copy in the middle: what lies between counts. */
+  readonly headed: boolean;
   /** In the order of their offsets. */
   readonly batches: readonly BatchPlace[];
 }
@@ -64,7 +66,8 @@ function readSegment(path: string, generation: number, bytes: Uint8Array, segmen
   const sizeGood = bytes.length === layout.bytes;
   const headerAt = [0, layout.identityEnd].filter((at) =>
     at + HEADER_BYTES <= bytes.length && decodeHeader(bytes, at)?.generation === generation);
-  return { path, generation, layout, sizeGood, headerAt, batches: sizeGood ? readBatches(bytes, generation, layout) : [] };
+  const headed = headerAt.length > 0 || middleHeaders(bytes, generation, layout.bytes).length > 0;
+  return { path, generation, layout, sizeGood, headerAt, headed, batches: sizeGood ? readBatches(bytes, generation, layout) : [] };
 }
 
 function readBatches(bytes: Uint8Array, generation: number, layout: SegmentLayout): BatchPlace[] {

@@ -12,7 +12,7 @@ import { readSegments, type BatchPlace, type SegmentPlaces } from './log-places.
 /** What is proven to be good on the medium: index to term. */
 export function entriesOn(segments: readonly SegmentPlaces[]): Map<LogIndex, Term> {
   const entries = new Map<LogIndex, Term>();
-  const batches = segments.flatMap((segment) => segment.batches.map((batch) => ({ ...batch, headed: segment.headerAt.length > 0 })));
+  const batches = segments.flatMap((segment) => segment.batches.map((batch) => ({ ...batch, headed: segment.headed })));
   let last = 0;
   for (const { previousIndex, whole, terms, headed } of batches.sort((a, b) => a.sequence - b.sequence)) {
     for (let index = previousIndex + 1; index <= last; index++) entries.delete(index);

@@ -57,6 +57,15 @@ describe('checks of the members', () => {
     assert.ok(w.configurations.isQuorum(two, has(1, 2)), 'node 2 knows of no change');
   });
 
+  it('R4 what a node did before it ended is held against the configuration that it went by', () => {
+    now = conf([1, 4, 5]);
+    tell();
+    w.world.nowUs += 1_000_000;
+    one.down = true;
+    assert.ok(w.configurations.isQuorum(one, has(1, 4)), 'members 2 and 3 were replaced');
+    assert.ok(!w.configurations.isQuorum(one, has(2, 3)));
+  });
+
   it('R1 a leader that only its old configuration would elect is reported', () => {
     const check = new Elections(w.reporter, new Committed(w.reporter), () => undefined, w.configurations);
     now = conf([1, 2, 3, 4]);

@@ -62,7 +62,8 @@ export class Configurations {
 
   #lately(node: WatchedNode | undefined, withinUs: number): readonly Voters[] {
     const held = node === undefined ? undefined : this.#held.get(node);
-    if (node === undefined || held === undefined || held.replica !== node.running?.replica) return [this.#origin];
+    // One that has ended since goes by what it went by: what it did counts on.
+    if (held === undefined || (node?.running !== undefined && held.replica !== node.running.replica)) return [this.#origin];
     const sinceUs = this.#now() - withinUs;
     const first = Math.max(0, held.list.findLastIndex(({ fromUs }) => fromUs <= sinceUs));
     return held.list.slice(first).map(({ confState }) => confState);
