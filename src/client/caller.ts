@@ -1,144 +1,61 @@
 /**
- * Which endpoint a call goes to, and what happens when it does not answer. A read is asked again
- * elsewhere while its answer is UNAVAILABLE; a write only if it provably never left this process,
- * since a second put is another revision. Every retry is bounded by a count and by the call's
- * deadline, and waits longer each round, with jitter.
+ * A call of the client: through its endpoints, in the name of whoever it has logged in as. One that
+ * is refused for its token changed nothing, and is made once more with a new one; of a stream only
+ * if nothing of it has come yet.
  */
 
-import { badArgument, ClientError } from './errors.js';
-import { Endpoint, type CallLimits } from './endpoint.js';
-import type { TlsOptions } from './tls.js';
+import type { CallLimits } from './endpoint.js';
+import { Endpoints, type CallOptions, type CallSpec, type EndpointsOptions } from './endpoints.js';
+import { isRefusedToken, Login, type AuthOptions } from './login.js';
 
-export interface CallOptions {
-  /** Ms until DEADLINE_EXCEEDED, over all attempts. Default: the client's. */
-  readonly timeoutMs?: number;
-  /** Asks this endpoint and no other. One of the client's, or a further one. */
-  readonly endpoint?: string;
-  /** Ends the call with CANCELLED. */
-  readonly signal?: AbortSignal;
-}
-
-export interface CallerOptions {
-  readonly endpoints: readonly string[];
-  readonly timeoutMs: number;
-  readonly dialTimeoutMs: number;
-  readonly tls?: TlsOptions | undefined;
-  readonly maxAttempts: number;
-  readonly retryDelayMs: number;
-  readonly maxRetryDelayMs: number;
-}
-
-/** Further endpoints that calls named; beyond this many the oldest is closed. */
-const MAX_EXTRA = 64;
-
-/** One unary method, bytes in and bytes out. */
-export interface CallSpec {
-  readonly path: string;
-  readonly request: Uint8Array;
-  /** Asking twice changes nothing. */
-  readonly idempotent: boolean;
-}
+export type { CallOptions } from './endpoints.js';
 
 export class Caller {
-  readonly #options: CallerOptions;
-  readonly #endpoints: readonly Endpoint[];
-  readonly #extra = new Map<string, Endpoint>();
-  #current = 0;
-  #closed = false;
+  readonly #endpoints: Endpoints;
+  readonly #login: Login | undefined;
 
-  constructor(options: CallerOptions) {
-    if (options.endpoints.length === 0) throw badArgument('at least one endpoint is needed');
-    this.#options = options;
-    this.#endpoints = options.endpoints.map((name) => new Endpoint(name, options));
+  constructor(options: EndpointsOptions, auth?: AuthOptions) {
+    this.#endpoints = new Endpoints(options);
+    this.#login = auth === undefined ? undefined : new Login(auth, this.#endpoints);
   }
 
   get endpoints(): readonly string[] {
-    return this.#endpoints.map((endpoint) => endpoint.name);
+    return this.#endpoints.names;
   }
 
   close(): void {
-    this.#closed = true;
-    for (const endpoint of [...this.#endpoints, ...this.#extra.values()]) endpoint.close();
-    this.#extra.clear();
+    this.#endpoints.close();
   }
 
   async unary(spec: CallSpec, options: CallOptions): Promise<Buffer> {
-    const limits = this.#limits(options);
-    const pinned = options.endpoint;
-    const around = pinned === undefined ? this.#endpoints.length : 1;
-    const failures = new Map<string, string>();
-    for (let attempt = 1; ; attempt++) {
-      const index = this.#current;
-      const endpoint = pinned === undefined ? (this.#endpoints[index] as Endpoint) : this.#named(pinned);
-      try {
-        return await endpoint.unary(spec.path, spec.request, limits);
-      } catch (error) {
-        if (!(error instanceof ClientError)) throw error;
-        // That the time was up says less than why the attempts before it failed.
-        if (error.code !== 'DEADLINE_EXCEEDED' || !failures.has(endpoint.name)) failures.set(endpoint.name, error.details);
-        const again = error.transient && (spec.idempotent || error.unsent) && !this.#closed;
-        // Whoever does not answer in time is not asked next, either. Others may have moved on.
-        const elsewhere = error.transient || error.code === 'DEADLINE_EXCEEDED';
-        if (elsewhere && pinned === undefined && index === this.#current) this.#current = (index + 1) % around;
-        const delay = this.#delay(attempt, around);
-        const over = attempt >= this.#options.maxAttempts || Date.now() + delay >= limits.deadline;
-        if (!again || over) throw withAttempts(error, attempt, failures);
-        await pause(delay, limits.signal);
+    const limits = await this.#named(this.#endpoints.limits(options));
+    try {
+      return await this.#endpoints.unary(spec, limits, options.endpoint);
+    } catch (error) {
+      if (!isRefusedToken(error, limits.token)) throw error;
+      return this.#endpoints.unary(spec, await this.#named(limits), options.endpoint);
+    }
+  }
+
+  /** No deadline unless one is given. */
+  async *stream(path: string, request: Uint8Array, options: CallOptions): AsyncGenerator<Buffer, void, undefined> {
+    let limits = await this.#named(this.#endpoints.limits({ timeoutMs: Infinity, ...options }));
+    let begun = false;
+    try {
+      for await (const message of this.#endpoints.stream(path, request, limits, options.endpoint)) {
+        begun = true;
+        yield message;
       }
+      return;
+    } catch (error) {
+      if (begun || !isRefusedToken(error, limits.token)) throw error;
+      limits = await this.#named(limits);
     }
+    yield* this.#endpoints.stream(path, request, limits, options.endpoint);
   }
 
-  /**
-   * A stream is never resumed: only its consumer knows what it has seen. No deadline unless one is
-   * given.
-   */
-  stream(path: string, request: Uint8Array, options: CallOptions): AsyncGenerator<Buffer, void, undefined> {
-    const endpoint = options.endpoint === undefined ? (this.#endpoints[this.#current] as Endpoint) : this.#named(options.endpoint);
-    return endpoint.serverStream(path, request, this.#limits({ timeoutMs: Infinity, ...options }));
+  /** With a token, and another one than it has. */
+  async #named(limits: CallLimits): Promise<CallLimits> {
+    return this.#login === undefined ? limits : { ...limits, token: await this.#login.token(limits) };
   }
-
-  #limits({ timeoutMs = this.#options.timeoutMs, signal }: CallOptions): CallLimits {
-    if (this.#closed) throw new ClientError('CANCELLED', { details: 'the client is closed', unsent: true });
-    if (!(timeoutMs > 0)) throw badArgument(`timeoutMs is above 0, got ${timeoutMs}`);
-    return { deadline: Date.now() + timeoutMs, signal };
-  }
-
-  #named(name: string): Endpoint {
-    const known = this.#endpoints.find((endpoint) => endpoint.name === name) ?? this.#extra.get(name);
-    if (known !== undefined) return known;
-    const endpoint = new Endpoint(name, this.#options);
-    this.#extra.set(name, endpoint);
-    const [oldest] = this.#extra;
-    if (this.#extra.size > MAX_EXTRA && oldest !== undefined) {
-      this.#extra.delete(oldest[0]);
-      oldest[1].close();
-    }
-    return endpoint;
-  }
-
-  /** The first round over all endpoints does not wait. */
-  #delay(attempt: number, around: number): number {
-    if (attempt < around) return 0;
-    const { retryDelayMs, maxRetryDelayMs } = this.#options;
-    const most = Math.min(maxRetryDelayMs, retryDelayMs * 2 ** Math.floor(attempt / around - 1));
-    return most * (0.5 + Math.random() / 2);
-  }
-}
-
-function withAttempts(error: ClientError, attempts: number, failures: ReadonlyMap<string, string>): ClientError {
-  const { code, details, endpoint, unsent } = error;
-  return attempts === 1 ? error : new ClientError(code, { details, endpoint, unsent, attempts, failures, cause: error });
-}
-
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  if (ms === 0 || signal?.aborted === true) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal?.addEventListener('abort', done, { once: true });
-  });
 }

@@ -19,6 +19,7 @@ import type {
   CompactionResponse, DeleteRangeResponse, KeyValue, PutResponse, RangeRequest, RangeResponse, Reply, RequestOp, TxnRequest,
   TxnResponse,
 } from '../api/requests.js';
+import { AuthClient } from './auth.js';
 import { backupOf, type BackupBlob, type BackupOptions } from './backup.js';
 import { callUnary } from './call.js';
 import { Caller, type CallOptions } from './caller.js';
@@ -36,6 +37,7 @@ import {
   deleteRequest, putRequest, rangeRequest, type Bytes, type DeleteOptions, type KeyRange, type PutOptions, type RangeOptions,
 } from './requests.js';
 import { rangeChunks, rangeKeys } from './range-stream.js';
+import type { AuthOptions } from './login.js';
 import type { TlsOptions } from './tls.js';
 import { Txn } from './txn.js';
 
@@ -47,6 +49,10 @@ export type { CallOptions } from './caller.js';
 export type {
   HealClient, HealCounters, HealStatus, Hint, ScrubOptions, ScrubProgress, VerifiedTable, Verification,
 } from './heal.js';
+export type {
+  AuthAnswer, AuthClient, AuthStatus, Permission, PermissionType, RoleNames, RolePermissions, UserAddOptions, UserNames,
+} from './auth.js';
+export type { AuthOptions } from './login.js';
 export type { BackupBlob, BackupOptions } from './backup.js';
 export type { Lease } from './lease.js';
 export type { LeaseGranted, LeaseList, LeaseOptions, LeaseRevoked, LeaseTimeToLive } from './lease-calls.js';
@@ -68,6 +74,8 @@ export interface ClientOptions {
   readonly endpoints: readonly string[];
   /** For endpoints with `https://`, and for those without a scheme. */
   readonly tls?: TlsOptions;
+  /** Who calls, where auth is on: authenticates by itself, and again when its token has expired. */
+  readonly auth?: AuthOptions;
   /** Ms until a call ends with DEADLINE_EXCEEDED, over all its attempts. Default 5000. */
   readonly timeoutMs?: number;
   /**
@@ -84,6 +92,7 @@ export interface ClientOptions {
 
 export class Client implements AsyncDisposable {
   readonly #caller: Caller;
+  readonly auth: AuthClient;
   readonly heal: HealClient;
   readonly lease: LeaseClient;
 
@@ -93,7 +102,9 @@ export class Client implements AsyncDisposable {
     for (const [name, value] of Object.entries({ timeoutMs, dialTimeoutMs, maxAttempts, retryDelayMs, maxRetryDelayMs })) {
       if (!(value > 0)) throw badArgument(`${name} is above 0, got ${value}`);
     }
-    this.#caller = new Caller({ endpoints, timeoutMs, dialTimeoutMs, maxAttempts, retryDelayMs, maxRetryDelayMs, tls: options.tls });
+    const { tls, auth } = options;
+    this.#caller = new Caller({ endpoints, timeoutMs, dialTimeoutMs, maxAttempts, retryDelayMs, maxRetryDelayMs, tls }, auth);
+    this.auth = new AuthClient(this.#caller);
     this.heal = new HealClient(this.#caller);
     this.lease = new LeaseClient(this.#caller);
   }

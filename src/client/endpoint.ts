@@ -18,6 +18,14 @@ export interface CallLimits {
   /** In ms since 1970; Infinity: none. */
   readonly deadline: number;
   readonly signal?: AbortSignal | undefined;
+  /** In whose name, as the metadata `token`; undefined or empty: in nobody's. */
+  readonly token: string | undefined;
+}
+
+function metadataOf({ token }: CallLimits): Metadata {
+  const metadata = new Metadata();
+  if (token !== undefined && token !== '') metadata.set('token', token);
+  return metadata;
 }
 
 const identity = (bytes: Buffer): Buffer => bytes;
@@ -85,7 +93,7 @@ export class Endpoint {
         else reject(this.#errorOf(error));
       };
       const bytes = asBuffer(request);
-      const call = this.#client.makeUnaryRequest(path, identity, identity, bytes, new Metadata(), options, onAnswer);
+      const call = this.#client.makeUnaryRequest(path, identity, identity, bytes, metadataOf(limits), options, onAnswer);
       const cancel = (): void => call.cancel();
       limits.signal?.addEventListener('abort', cancel, { once: true });
     });
@@ -96,7 +104,7 @@ export class Endpoint {
     if (limits.signal?.aborted === true) throw this.#cancelled();
     await this.#dialled(limits.deadline);
     const options = { deadline: limits.deadline };
-    const call = this.#client.makeServerStreamRequest(path, identity, identity, asBuffer(request), new Metadata(), options);
+    const call = this.#client.makeServerStreamRequest(path, identity, identity, asBuffer(request), metadataOf(limits), options);
     const cancel = (): void => call.cancel();
     limits.signal?.addEventListener('abort', cancel, { once: true });
     try {

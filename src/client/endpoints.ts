@@ -1,0 +1,142 @@
+/**
+ * Which endpoint a call goes to, and what happens when it does not answer. A read is asked again
+ * elsewhere while its answer is UNAVAILABLE; a write only if it provably never left this process,
+ * since a second put is another revision. Every retry is bounded by a count and by the call's
+ * deadline, and waits longer each round, with jitter.
+ */
+
+import { badArgument, ClientError } from './errors.js';
+import { Endpoint, type CallLimits } from './endpoint.js';
+import type { TlsOptions } from './tls.js';
+
+export interface CallOptions {
+  /** Ms until DEADLINE_EXCEEDED, over all attempts. Default: the client's. */
+  readonly timeoutMs?: number;
+  /** Asks this endpoint and no other. One of the client's, or a further one. */
+  readonly endpoint?: string;
+  /** Ends the call with CANCELLED. */
+  readonly signal?: AbortSignal;
+}
+
+export interface EndpointsOptions {
+  readonly endpoints: readonly string[];
+  readonly timeoutMs: number;
+  readonly dialTimeoutMs: number;
+  readonly tls?: TlsOptions | undefined;
+  readonly maxAttempts: number;
+  readonly retryDelayMs: number;
+  readonly maxRetryDelayMs: number;
+}
+
+/** Further endpoints that calls named; beyond this many the oldest is closed. */
+const MAX_EXTRA = 64;
+
+/** One unary method, bytes in and bytes out. */
+export interface CallSpec {
+  readonly path: string;
+  readonly request: Uint8Array;
+  /** Asking twice changes nothing. */
+  readonly idempotent: boolean;
+}
+
+export class Endpoints {
+  readonly #options: EndpointsOptions;
+  readonly #endpoints: readonly Endpoint[];
+  readonly #extra = new Map<string, Endpoint>();
+  #current = 0;
+  #closed = false;
+
+  constructor(options: EndpointsOptions) {
+    if (options.endpoints.length === 0) throw badArgument('at least one endpoint is needed');
+    this.#options = options;
+    this.#endpoints = options.endpoints.map((name) => new Endpoint(name, options));
+  }
+
+  /** As they were given. */
+  get names(): readonly string[] {
+    return this.#endpoints.map((endpoint) => endpoint.name);
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const endpoint of [...this.#endpoints, ...this.#extra.values()]) endpoint.close();
+    this.#extra.clear();
+  }
+
+  /** `pinned`: asks this one and no other. */
+  async unary(spec: CallSpec, limits: CallLimits, pinned: string | undefined): Promise<Buffer> {
+    const around = pinned === undefined ? this.#endpoints.length : 1;
+    const failures = new Map<string, string>();
+    for (let attempt = 1; ; attempt++) {
+      const index = this.#current;
+      const endpoint = pinned === undefined ? (this.#endpoints[index] as Endpoint) : this.#named(pinned);
+      try {
+        return await endpoint.unary(spec.path, spec.request, limits);
+      } catch (error) {
+        if (!(error instanceof ClientError)) throw error;
+        // That the time was up says less than why the attempts before it failed.
+        if (error.code !== 'DEADLINE_EXCEEDED' || !failures.has(endpoint.name)) failures.set(endpoint.name, error.details);
+        const again = error.transient && (spec.idempotent || error.unsent) && !this.#closed;
+        // Whoever does not answer in time is not asked next, either. Others may have moved on.
+        const elsewhere = error.transient || error.code === 'DEADLINE_EXCEEDED';
+        if (elsewhere && pinned === undefined && index === this.#current) this.#current = (index + 1) % around;
+        const delay = this.#delay(attempt, around);
+        const over = attempt >= this.#options.maxAttempts || Date.now() + delay >= limits.deadline;
+        if (!again || over) throw withAttempts(error, attempt, failures);
+        await pause(delay, limits.signal);
+      }
+    }
+  }
+
+  /** A stream is never resumed: only its consumer knows what it has seen. */
+  stream(path: string, request: Uint8Array, limits: CallLimits, pinned: string | undefined): AsyncGenerator<Buffer, void, undefined> {
+    const endpoint = pinned === undefined ? (this.#endpoints[this.#current] as Endpoint) : this.#named(pinned);
+    return endpoint.serverStream(path, request, limits);
+  }
+
+  /** Of a call that begins now. Throws ClientError if the client is closed. */
+  limits({ timeoutMs = this.#options.timeoutMs, signal }: CallOptions): CallLimits {
+    if (this.#closed) throw new ClientError('CANCELLED', { details: 'the client is closed', unsent: true });
+    if (!(timeoutMs > 0)) throw badArgument(`timeoutMs is above 0, got ${timeoutMs}`);
+    return { deadline: Date.now() + timeoutMs, signal, token: undefined };
+  }
+
+  #named(name: string): Endpoint {
+    const known = this.#endpoints.find((endpoint) => endpoint.name === name) ?? this.#extra.get(name);
+    if (known !== undefined) return known;
+    const endpoint = new Endpoint(name, this.#options);
+    this.#extra.set(name, endpoint);
+    const [oldest] = this.#extra;
+    if (this.#extra.size > MAX_EXTRA && oldest !== undefined) {
+      this.#extra.delete(oldest[0]);
+      oldest[1].close();
+    }
+    return endpoint;
+  }
+
+  /** The first round over all endpoints does not wait. */
+  #delay(attempt: number, around: number): number {
+    if (attempt < around) return 0;
+    const { retryDelayMs, maxRetryDelayMs } = this.#options;
+    const most = Math.min(maxRetryDelayMs, retryDelayMs * 2 ** Math.floor(attempt / around - 1));
+    return most * (0.5 + Math.random() / 2);
+  }
+}
+
+function withAttempts(error: ClientError, attempts: number, failures: ReadonlyMap<string, string>): ClientError {
+  const { code, details, endpoint, unsent } = error;
+  return attempts === 1 ? error : new ClientError(code, { details, endpoint, unsent, attempts, failures, cause: error });
+}
+
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  if (ms === 0 || signal?.aborted === true) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal?.addEventListener('abort', done, { once: true });
+  });
+}
