@@ -113,6 +113,10 @@ class Said implements Io {
   stdin(): Promise<Buffer> {
     return Promise.resolve(Buffer.alloc(0));
   }
+
+  secret(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
 }
 
 export interface FlipResult {

@@ -6,7 +6,7 @@
 
 import { readFileSync } from 'node:fs';
 import { addressOf } from '../../client/endpoint.js';
-import { ClientError, connect, type Client } from '../../client/client.js';
+import { ClientError, connect, type AuthOptions, type Client } from '../../client/client.js';
 import type { TlsOptions } from '../../client/tls.js';
 import { messageOf } from '../../base/errors.js';
 import { parseGoDuration } from '../render/go.js';
@@ -17,6 +17,8 @@ export interface Io {
   err(text: string): void;
   /** All of standard input. */
   stdin(): Promise<Buffer>;
+  /** A line of the terminal, which does not show it; undefined: there is none. */
+  secret(question: string): Promise<string | undefined>;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Standard output is a terminal. */
   readonly tty: boolean;
@@ -54,11 +56,14 @@ export interface GlobalFlags {
   readonly cert?: string;
   readonly key?: string;
   readonly insecureSkipTlsVerify?: boolean;
+  readonly user?: string;
+  readonly password?: string;
 }
 
 const DEFAULT_ENDPOINTS = '127.0.0.1:2379';
 
-function fromEnv(env: Io['env'], flag: string): string | undefined {
+/** Of a flag, by its name. */
+export function fromEnv(env: Io['env'], flag: string): string | undefined {
   const name = flag.replaceAll('-', '_').toUpperCase();
   return env[`KINTSUGI_${name}`] ?? env[`ETCDCTL_${name}`];
 }
@@ -71,7 +76,7 @@ export class Context {
   readonly timeoutMs: number;
   readonly client: Client;
 
-  constructor(io: Io, flags: GlobalFlags) {
+  constructor(io: Io, flags: GlobalFlags, auth?: AuthOptions) {
     this.io = io;
     const listed = flags.endpoints ?? fromEnv(io.env, 'endpoints') ?? DEFAULT_ENDPOINTS;
     this.endpoints = [...new Set(listed.split(',').map((e) => e.trim()).filter((e) => e !== ''))];
@@ -89,7 +94,8 @@ export class Context {
     }
     const tls = this.#tls(flags);
     try {
-      this.client = connect({ endpoints: this.endpoints, timeoutMs: this.timeoutMs, dialTimeoutMs, ...tls });
+      const who = auth === undefined ? {} : { auth };
+      this.client = connect({ endpoints: this.endpoints, timeoutMs: this.timeoutMs, dialTimeoutMs, ...tls, ...who });
     } catch (error) {
       throw new UsageFault(error instanceof ClientError ? error.details : String(error));
     }
@@ -162,6 +168,16 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/duplicate key given/, 'write each key at most once in a txn'],
   [/requested lease not found/, 'the lease expired or never existed'],
   [/key is not provided/, 'the empty key does not exist; for all keys use `get "" --prefix`'],
+  [/user name is empty/, 'auth is on: say who you are with --user NAME[:PASSWORD] (or KINTSUGI_USER)'],
+  [/invalid user ID or password/, 'name and password of --user do not fit; root changes a password: `kintsugi ctl --user root user passwd NAME`'],
+  [/for no password user/, 'this user has no password: it is known by its certificate (--cert and --key, without --user)'],
+  [/permission denied/, 'the user has no role that allows it; as root: `kintsugi ctl --user root user get NAME --detail`'],
+  [/root user does not exist/, 'add it first: `kintsugi ctl user add root`'],
+  [/root user does not have root role/, 'grant it first: `kintsugi ctl user grant-role root root`'],
+  [/invalid auth management/, 'while auth is on, the user root and its role stay; a permission has a key, and an end behind it'],
+  [/user name not found/, '`kintsugi ctl user list` shows the users'],
+  [/role name not found/, '`kintsugi ctl role list` shows the roles'],
+  [/permission is not granted to the role/, 'give a range as it was granted: `kintsugi ctl role get ROLE` shows them'],
   [/unknown service kintsugi/, 'this endpoint is not a Kintsugi member'],
   [/unknown (service|method)/, 'this server does not have this command'],
 ];

@@ -9,6 +9,7 @@ import { BackupError } from '../../replica/backup/errors.js';
 import { ClientError } from '../../client/client.js';
 import { explain, Failed, UsageFault, type Io } from './context.js';
 import { addAlarmCommands } from './alarm-commands.js';
+import { addAuthCommands } from './auth-commands.js';
 import { addDowngradeCommands } from './downgrade-commands.js';
 import { addEndpointCommands } from './endpoint-commands.js';
 import { addHealCommands } from './heal-commands.js';
@@ -18,14 +19,16 @@ import { addMemberCommands } from './member-commands.js';
 import { rawArguments } from '../render/raw-text.js';
 import { processIo } from './process-io.js';
 import { Register } from './register.js';
+import { addRoleCommands } from './role-commands.js';
 import { addSnapshotCommands } from './snapshot-commands.js';
 import { addStatusCommand } from './status-command.js';
 import { addTxnCommand } from './txn-command.js';
+import { addUserCommands } from './user-commands.js';
 
 /** Flags of etcdctl that mean nothing here. */
 const IGNORED = ['--debug', '--insecure-transport', '--insecure-discovery', '--keepalive-time <d>', '--keepalive-timeout <d>'];
 /** Flags whose promise cannot be kept. */
-const REFUSED = ['--user <user>', '--password <password>', '--discovery-srv <domain>', '--discovery-srv-name <name>'];
+const REFUSED = ['--discovery-srv <domain>', '--discovery-srv-name <name>'];
 
 function globalFlags(program: Command): void {
   program
@@ -37,17 +40,19 @@ function globalFlags(program: Command): void {
     .option('--cacert <file>', 'authorities of the members\' certificates: https:// without a word (PEM)')
     .option('--cert <file>', 'certificate to show, where members ask for one')
     .option('--key <file>', 'key of that certificate')
-    .option('--insecure-skip-tls-verify', 'take any certificate of a member');
+    .option('--insecure-skip-tls-verify', 'take any certificate of a member')
+    .option('--user <name[:password]>', 'who you are, where auth is on; a password that is missing is asked for (env KINTSUGI_USER, ETCDCTL_USER)')
+    .option('--password <password>', 'of that user (env KINTSUGI_PASSWORD, ETCDCTL_PASSWORD)');
   for (const flags of IGNORED) program.addOption(new Option(flags).hideHelp());
   for (const flags of REFUSED) {
     const option = new Option(flags).hideHelp().argParser(() => {
-      throw new UsageFault(`${flags.split(' ')[0]} is not served yet: users do not exist in this version`);
+      throw new UsageFault(`${flags.split(' ')[0]} is not served: name the members in --endpoints`);
     });
     program.addOption(option);
   }
 }
 
-const BOOLEAN = /^--(prefix|from-key|keys-only|stream|count-only|print-value-only|prev-kv|ignore-value|ignore-lease|learner|hex|cluster|physical|keys|once|debug|insecure-transport|insecure-skip-tls-verify|insecure-discovery)=(true|false|1|0)$/;
+const BOOLEAN = /^--(prefix|from-key|keys-only|stream|count-only|print-value-only|prev-kv|ignore-value|ignore-lease|learner|detail|no-password|interactive|hex|cluster|physical|keys|once|debug|insecure-transport|insecure-skip-tls-verify|insecure-discovery)=(true|false|1|0)$/;
 
 /** Go's flags may be written `--prefix=true` and `-w=json`. */
 function goFlags(args: readonly string[]): string[] {
@@ -57,7 +62,9 @@ function goFlags(args: readonly string[]): string[] {
     const boolean = rest ? null : BOOLEAN.exec(arg);
     rest ||= arg === '--';
     if (boolean !== null) {
-      if (boolean[2] === 'true' || boolean[2] === '1') out.push(`--${boolean[1]}`);
+      const isOn = boolean[2] === 'true' || boolean[2] === '1';
+      if (boolean[1] === 'interactive') out.push(...(isOn ? [] : ['--no-interactive']));
+      else if (isOn) out.push(`--${boolean[1]}`);
     } else if (!rest && arg.startsWith('-w=')) {
       out.push('-w', arg.slice(3));
     } else {
@@ -80,6 +87,7 @@ Examples:
   kintsugi ctl put greeting hello
   kintsugi ctl get user/ --prefix -w json
   kintsugi ctl --endpoints=127.0.0.1:2379,127.0.0.1:22379 endpoint status -w table
+  kintsugi ctl --user web get /app/ --prefix
   kintsugi ctl status                     is the cluster well, and what to do if not
   kintsugi ctl scrub --cluster            read every block of every member, heal what is rotten
 
@@ -92,6 +100,9 @@ Exit codes: 0 done, 1 failed, 2 wrong usage. Each command has --help.`);
   addMemberCommands(register);
   addAlarmCommands(register);
   addDowngradeCommands(register);
+  addAuthCommands(register);
+  addUserCommands(register);
+  addRoleCommands(register);
   addHealCommands(register);
   addSnapshotCommands(register);
   addStatusCommand(register);

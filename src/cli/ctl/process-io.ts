@@ -4,6 +4,7 @@
  */
 
 import type { Io } from './context.js';
+import { secretFrom } from './terminal-secret.js';
 
 /** Only passes if something keeps the process alive; begins when all output has left. */
 const GRACE_MS = 300;
@@ -25,6 +26,15 @@ export function processIo(): Io {
       const parts: Buffer[] = [];
       for await (const part of process.stdin) parts.push(part as Buffer);
       return Buffer.concat(parts);
+    },
+    secret: async (question) => {
+      if (!process.stdin.isTTY) return undefined;
+      process.stderr.write(question);
+      try {
+        return await secretFrom(process.stdin);
+      } finally {
+        process.stderr.write('\n');
+      }
     },
     env: process.env,
     tty: process.stdout.isTTY === true,

@@ -5,6 +5,7 @@
 
 import type { Command } from 'commander';
 import { Context, type GlobalFlags, type Io } from './context.js';
+import { loginOf } from './passwords.js';
 
 /** Arguments are checked by the commands: they have etcdctl's words for what is missing. */
 export type Body<F> = (context: Context, args: readonly string[], flags: F) => Promise<void>;
@@ -25,7 +26,8 @@ export class Register {
     command.allowExcessArguments(true).argument('[args...]').addHelpText('after', `\nExamples:${examples}`);
     command.configureHelp({ visibleArguments: () => [], sortOptions: true });
     command.action(async (given: readonly string[], flags: F) => {
-      const context = new Context(this.#io, this.#root.opts<GlobalFlags>());
+      const globals = this.#root.opts<GlobalFlags>();
+      const context = new Context(this.#io, globals, await loginOf(this.#io, globals));
       try {
         await body(context, given, flags);
       } finally {

@@ -8,9 +8,13 @@ export class FakeIo implements Io {
   readonly #stdin: string | Buffer;
   readonly #out: Uint8Array[] = [];
   errors = '';
+  /** What is typed when a secret is asked for; undefined: there is no terminal. */
+  readonly #secrets: string[] | undefined;
+  readonly questions: string[] = [];
 
-  constructor(env: Readonly<Record<string, string | undefined>> = {}, stdin: string | Buffer = '') {
+  constructor(env: Readonly<Record<string, string | undefined>> = {}, stdin: string | Buffer = '', secrets?: readonly string[]) {
     this.env = env;
+    this.#secrets = secrets === undefined ? undefined : [...secrets];
     this.#stdin = stdin;
   }
 
@@ -28,5 +32,10 @@ export class FakeIo implements Io {
 
   stdin(): Promise<Buffer> {
     return Promise.resolve(typeof this.#stdin === 'string' ? Buffer.from(this.#stdin) : this.#stdin);
+  }
+
+  secret(question: string): Promise<string | undefined> {
+    this.questions.push(question);
+    return Promise.resolve(this.#secrets?.shift());
   }
 }
