@@ -80,6 +80,12 @@ export class Access {
     note(caller);
   }
 
+  /** One that is sent must be good. Throws EtcdError INVALID_AUTH_TOKEN. */
+  requireGoodToken(caller: Caller): void {
+    if (this.enabled) this.principalOf(caller);
+    note(caller);
+  }
+
   /** All that the request reads and writes. Throws EtcdError. */
   require(caller: Caller | undefined, request: RequestOp): void {
     this.permit(caller)?.request(request);

@@ -112,7 +112,7 @@ describe('auth over loopback', () => {
       const [none, bad] = [ETCD_MESSAGES.USER_EMPTY, ETCD_MESSAGES.INVALID_AUTH_TOKEN];
       const denied = ETCD_MESSAGES.PERMISSION_DENIED;
       const byKeys = path in ALLOWED_BY_KEYS;
-      const expected = kind === 'anyone' ? [undefined, undefined, undefined, undefined]
+      const expected = kind === 'anyone' || kind === 'token' ? [undefined, kind === 'token' ? bad : undefined, undefined, undefined]
         : [none, bad, kind === 'user' ? undefined : denied, kind === 'user' || byKeys ? undefined : denied];
       assert.deepEqual(said, [...expected, undefined], path);
     }

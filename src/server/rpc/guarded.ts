@@ -18,6 +18,7 @@ type Guards = Pick<Store, 'access' | 'auth'>;
 function require({ access }: Guards, permission: Permission, caller: Caller): void {
   if (permission === 'root') access.requireRoot(caller);
   if (permission === 'user') access.requireUser(caller);
+  if (permission === 'token') access.requireGoodToken(caller);
 }
 
 async function admit(store: Guards, permission: Permission, call: ServerCall): Promise<Caller> {

@@ -4,6 +4,7 @@
  * (`services.ts`). How to add one: a row here, under the method's path.
  *
  *   anyone   nothing of the store is told or changed; no token is looked at
+ *   token    whoever sends none is answered, and nobody with one that is not good
  *   user     any user that is there
  *   root     a user with the role `root`
  *   store    what is asked for decides (keys that are read or written, a lease's keys, the user's
@@ -16,7 +17,7 @@
 import type { Caller } from '../../api/caller.js';
 import type { Message } from '../../api/protos/reflected-rpc.js';
 
-export type Permission = 'anyone' | 'user' | 'root' | 'store';
+export type Permission = 'anyone' | 'token' | 'user' | 'root' | 'store';
 
 /** A function looks at the request; for methods over reflection. */
 export type Row = Permission | ((request: Message) => Permission);
@@ -54,7 +55,7 @@ export const PERMISSIONS: Readonly<Record<string, Row>> = {
   '/etcdserverpb.Maintenance/Downgrade': 'root',
 
   '/etcdserverpb.Auth/Authenticate': 'anyone',
-  '/etcdserverpb.Auth/AuthStatus': 'anyone',
+  '/etcdserverpb.Auth/AuthStatus': 'token',
   '/etcdserverpb.Auth/AuthEnable': 'store',
   '/etcdserverpb.Auth/AuthDisable': 'store',
   '/etcdserverpb.Auth/UserAdd': 'store',
