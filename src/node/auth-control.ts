@@ -11,7 +11,7 @@ import { codeOf } from '../base/errors.js';
 import type { Access } from '../replica/auth/access.js';
 import type { AuthCommand, AuthResponse } from '../replica/auth/auth-command.js';
 import type { Role, User } from '../replica/auth/auth-state.js';
-import { NOBODY } from '../replica/auth/principal.js';
+import { NOBODY, type Principal } from '../replica/auth/principal.js';
 import { VERSION_3 } from '../replica/base/protocol.js';
 import type { ClientCommand, CommandResponse } from '../replica/kv/command.js';
 import type { Replica } from '../replica/replica.js';
@@ -20,6 +20,8 @@ import type { AuthApi, AuthStatus, StoredPassword } from './store.js';
 const POLL_MS = 20;
 /** Election time-outs. */
 const VERSION_ROUNDS = 3;
+/** So often it is said in whose name, while users and roles change on the way. */
+const ATTEMPTS = 4;
 
 export class AuthControl implements AuthApi {
   readonly #replica: Replica;
@@ -47,8 +49,8 @@ export class AuthControl implements AuthApi {
   }
 
   /**
-   * In the caller's name, as auth is when it is asked. If it was turned on before the entry was
-   * applied, the refusal changed nothing, and who said who it is is asked for again.
+   * In the caller's name, as auth is when it is asked. If auth was turned on or changed before the
+   * entry was applied, the refusal changed nothing, and is known here: it is asked for again.
    */
   propose(command: ClientCommand, caller: Caller | undefined): Promise<CommandResponse> {
     const isPlain = caller?.isAnonymous === true && !this.#access.enabled;
@@ -58,13 +60,13 @@ export class AuthControl implements AuthApi {
   async #proposeAs(command: ClientCommand, caller: Caller | undefined): Promise<CommandResponse> {
     const { proposals } = this.#replica;
     await this.catchUp(caller);
-    const who = this.#access.principalOf(caller);
-    try {
-      return await proposals.propose(command, who);
-    } catch (error) {
-      const wasOff = who.kind === 'nobody' && codeOf(error) === 'USER_EMPTY' && caller?.isAnonymous !== true;
-      if (!wasOff) throw error;
-      return proposals.propose(command, this.#access.principalOf(caller));
+    for (let attempt = 1; ; attempt++) {
+      const who = this.#access.principalOf(caller);
+      try {
+        return await proposals.propose(command, who);
+      } catch (error) {
+        if (attempt >= ATTEMPTS || !hasMoved(error, who, caller)) throw error;
+      }
     }
   }
 
@@ -140,4 +142,11 @@ export class AuthControl implements AuthApi {
 
 function answerOf(response: CommandResponse): AuthResponse {
   return (response as Extract<CommandResponse, { kind: 'auth' }>).response;
+}
+
+/** It was refused for what this member did not know when it said in whose name. */
+function hasMoved(error: unknown, who: Principal, caller: Caller | undefined): boolean {
+  if (who.kind === 'nobody') return codeOf(error) === 'USER_EMPTY' && caller?.isAnonymous !== true;
+  // A signed token says itself of which revision it is.
+  return codeOf(error) === 'AUTH_OLD_REVISION' && caller?.claims === undefined;
 }

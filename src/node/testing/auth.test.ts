@@ -116,6 +116,25 @@ describe('auth in a cluster', function () {
     await refused('PERMISSION_DENIED', c.store.auth.users(token));
   });
 
+  it('a write that was on its way when its roles were changed is judged by what they are then, as of any member', async () => {
+    await start();
+    const [leader, behind] = [await cluster.leader(), await cluster.follower()];
+    await leader.store.auth.change({ kind: 'enable' });
+    const token = await log(leader, 'u', 'one');
+    await behind.store.put(put('key', 'v'), token);
+    for (const { id } of cluster.nodes) if (id !== behind.id) cluster.hub.cut(behind.id, id);
+    await leader.store.auth.change({ kind: 'role-add', role: 'another' });
+    const allowed = behind.store.put(put('key', 'w'), token);
+    cluster.hub.heal();
+    await allowed;
+    for (const { id } of cluster.nodes) if (id !== behind.id) cluster.hub.cut(behind.id, id);
+    await leader.store.auth.change({ kind: 'user-revoke', user: 'u', role: 'keys' });
+    const denied = refused('PERMISSION_DENIED', behind.store.put(put('key', 'x'), token));
+    cluster.hub.heal();
+    await denied;
+    await same();
+  });
+
   it('S2 restarts, tables and a version without auth keep users and roles; a member that starts again knows no token of before', async () => {
     const [a, b] = await start();
     await a.store.auth.change({ kind: 'enable' });
@@ -134,6 +153,8 @@ describe('auth in a cluster', function () {
     for (const user of ['root', 'u']) await a.store.auth.change({ kind: 'user-delete', user });
     await a.store.auth.change({ kind: 'role-delete', role: 'keys' });
     assert.equal(await a.store.downgrade('enable', NEWEST_VERSION - 1), NEWEST_VERSION - 1);
+    // Who has not heard of it would ask for what changes nothing any more, until its time is up.
+    await cluster.until('the older version', () => cluster.nodes.every(({ replica }) => replica.state.version < NEWEST_VERSION));
     await refused('CLUSTER_TOO_OLD', a.store.auth.change({ kind: 'role-add', role: 'x' }));
     await a.store.put({ ...put('key', 'v'), lease: 0n, value: EMPTY }, ANONYMOUS);
     await same();
