@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { EMPTY, utf8 } from '../../base/bytes.js';
 import { codeOf } from '../../base/errors.js';
+import type { RequestOp } from '../../api/requests.js';
 import { put } from '../../api/testing/requests.js';
 import type { AuthCommand } from './auth-command.js';
 import { AuthState } from './auth-state.js';
+import type { LeasedKeys } from './lease-permit.js';
 import { NoLeases } from './testing/no-leases.js';
 import { MEMBER, NOBODY, type Principal } from './principal.js';
 import { SimpleTokens } from './simple-tokens.js';
@@ -31,8 +33,12 @@ class World {
 
   /** What a put of the key by the user is refused with. */
   put(key: string, who: Principal): string | undefined {
+    return this.code({ kind: 'put', request: put(key, 'v') }, who);
+  }
+
+  code(request: RequestOp, who: Principal, leases: LeasedKeys = new NoLeases()): string | undefined {
     try {
-      this.auth.check(who, { kind: 'put', request: put(key, 'v') }, new NoLeases());
+      this.auth.check(who, request, leases);
       return undefined;
     } catch (error) {
       return codeOf(error);
@@ -105,6 +111,45 @@ describe('the auth state', () => {
     assert.equal(world.put('a', world.as('u')), 'PERMISSION_DENIED');
     world.apply({ kind: 'user-delete', user: 'u' }, world.as('root'));
     assert.equal(world.put('a', world.as('u')), 'PERMISSION_DENIED');
+  });
+
+  it('etcd#21681: who may only write is not told by prev_kv what was there, wherever in a transaction it is asked for', () => {
+    const world = new World().begin();
+    const root = world.as('root');
+    world.apply({ kind: 'role-add', role: 'w' }, root);
+    world.apply({ kind: 'role-grant', role: 'w', permission: { type: 'write', key: utf8('s'), rangeEnd: EMPTY } }, root);
+    world.apply({ kind: 'user-grant', user: 'u', role: 'w' }, root);
+    const code = (request: RequestOp): string | undefined => world.code(request, world.as('u'));
+    for (const prevKv of [false, true]) {
+      const expected = prevKv ? 'PERMISSION_DENIED' : undefined;
+      const writes: readonly RequestOp[] = [
+        { kind: 'put', request: { ...put('s', 'v'), prevKv } }, { kind: 'delete-range', request: { key: utf8('s'), rangeEnd: EMPTY, prevKv } },
+      ];
+      for (const write of writes) {
+        assert.equal(code(write), expected);
+        for (const part of ['success', 'failure'] as const) {
+          const nested = (op: RequestOp): RequestOp => ({ kind: 'txn', request: { compare: [], success: [], failure: [], [part]: [op] } });
+          assert.equal(code(nested(write)), expected, part);
+          assert.equal(code(nested(nested(write))), expected, `${part} of ${part}`);
+        }
+      }
+    }
+  });
+
+  it('etcd#21685: whoever attaches a key to a lease, or revokes it, may write all that hangs on it; to be told its keys is to read them', () => {
+    const world = new World().begin();
+    const leases = { keysOf: (id: bigint) => (id === 1n ? [utf8('a')] : [utf8('a'), utf8('z')]) };
+    const code = (request: RequestOp): string | undefined => world.code(request, world.as('u'), leases);
+    const attach = (lease: bigint): RequestOp => ({ kind: 'put', request: { ...put('b', 'v'), lease } });
+    assert.equal(code(attach(1n)), undefined);
+    assert.equal(code(attach(2n)), 'PERMISSION_DENIED');
+    assert.equal(code({ kind: 'txn', request: { compare: [], success: [], failure: [attach(2n)] } }), 'PERMISSION_DENIED');
+    const permit = world.auth.permit(world.as('u'), leases);
+    assert.ok(permit);
+    permit.lease(1n);
+    permit.readLease(1n);
+    assert.throws(() => permit.lease(2n), { code: 'PERMISSION_DENIED' });
+    assert.throws(() => permit.readLease(2n), { code: 'PERMISSION_DENIED' });
   });
 
   it('a token is given out only while the password that was compared is the one that is there', () => {

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client as GrpcClient, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { ETCD_MESSAGES, type EtcdErrorCode } from '../../api/etcd-error.js';
+import { KV } from '../../api/services/kv.js';
+import { utf8 } from '../../base/bytes.js';
+import { silent } from '../../base/testing/silent.js';
+import { connect, type AuthOptions, type Client, type TlsOptions } from '../../client/client.js';
+import { rangeRequest } from '../../client/requests.js';
+import { RpcStats } from '../../observability/rpc-stats.js';
+import { Passwords } from '../auth/passwords.js';
+import { nodeClock } from '../env/node-env.js';
+import { FakeStore } from '../testing/fake-store.js';
+import { PortTls } from '../tls/open.js';
+import { Authority, type Issued } from '../tls/testing/authority.js';
+import { PLAIN_SETTINGS } from '../tls/testing/plain-settings.js';
+import { listenAddress } from '../transport/listen-address.js';
+import { clientPort } from './client-server.js';
+import { Health } from './health-service.js';
+import { clientMethods } from './services.js';
+
+const ROOT: AuthOptions = { name: 'root', password: 'secret-root' };
+
+describe('users by their certificates', () => {
+  const open: { close(): void }[] = [];
+  let dir: string;
+  let ca: Authority;
+  let alice: Issued;
+  let stranger: Issued;
+  let passwords: Passwords;
+  let store: FakeStore;
+
+  before(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'kintsugi-cn-users-'));
+    passwords = new Passwords(4);
+    ca = await Authority.create();
+    const own = await ca.issue();
+    [alice, stranger] = [await ca.issue({ cn: 'alice', hosts: [] }), await ca.issue({ cn: 'stranger', hosts: [] })];
+    for (const [name, text] of Object.entries({ ca: ca.pem, cert: own.cert, key: own.key })) writeFileSync(join(dir, name), text);
+  });
+
+  after(() => rmSync(dir, { recursive: true }));
+
+  beforeEach(async () => {
+    store = new FakeStore();
+    const { auth } = store;
+    await auth.change({ kind: 'user-add', user: 'root', hash: await passwords.hash(ROOT.password) });
+    await auth.change({ kind: 'user-grant', user: 'root', role: 'root' });
+    await auth.change({ kind: 'user-add', user: 'alice', hash: undefined });
+    await auth.change({ kind: 'role-add', role: 'r' });
+    await auth.change({ kind: 'role-grant', role: 'r', permission: { type: 'readwrite', key: utf8('a'), rangeEnd: utf8('b') } });
+    await auth.change({ kind: 'user-grant', user: 'alice', role: 'r' });
+    await auth.change({ kind: 'enable' });
+  });
+
+  afterEach(() => {
+    for (const each of open.splice(0)) each.close();
+  });
+
+  /** `verifies`: with --client-cert-auth. */
+  async function serve(verifies: boolean): Promise<string> {
+    const settings = { ...PLAIN_SETTINGS, certFile: join(dir, 'cert'), keyFile: join(dir, 'key'), caFile: join(dir, 'ca'), verifies };
+    const tls = await PortTls.open({ settings, clock: nodeClock, events: silent });
+    const server = clientPort(clientMethods(store, new Health(), { maxRequestBytes: 1_572_864 }, passwords), {
+      maxReceiveBytes: 2_097_152, maxConcurrentStreams: 1000, keepaliveIntervalMs: 0, keepaliveTimeoutMs: 20_000,
+      store: { leader: 1 }, stats: new RpcStats(), events: silent,
+    });
+    open.push(server, tls);
+    return `127.0.0.1:${await server.listen(listenAddress('https://127.0.0.1:0'), tls.server)}`;
+  }
+
+  function as(address: string, own: Issued | undefined, auth?: AuthOptions): Client {
+    const tls: TlsOptions = { ca: ca.pem, ...(own === undefined ? {} : { cert: own.cert, key: own.key }) };
+    const client = connect({ endpoints: [`https://${address}`], tls, ...(auth === undefined ? {} : { auth }) });
+    open.push(client);
+    return client;
+  }
+
+  const refused = (promise: Promise<unknown>, code: EtcdErrorCode): Promise<void> =>
+    assert.rejects(promise, (error: { details?: string }) => error.details === ETCD_MESSAGES[code], code);
+
+  /** A read of `a` by alice, with this metadata. */
+  function reads(address: string, entries: Readonly<Record<string, string>>): Promise<unknown> {
+    const client = new GrpcClient(address, credentials.createSsl(Buffer.from(ca.pem), Buffer.from(alice.key), Buffer.from(alice.cert)));
+    open.push(client);
+    const metadata = new Metadata();
+    for (const [name, value] of Object.entries(entries)) metadata.set(name, value);
+    const bytes = (each: Buffer): Buffer => each;
+    return new Promise((resolve, reject) => {
+      client.makeUnaryRequest(KV.Range.path, bytes, bytes, Buffer.from(KV.Range.encodeRequest(rangeRequest('a'))), metadata,
+        (error: ServiceError | null, answer) => (error === null ? resolve(answer) : reject(error)));
+    });
+  }
+
+  it('the common name of a certificate that was verified is the user, and may what its roles may', async () => {
+    const address = await serve(true);
+    const client = as(address, alice);
+    await client.put('a', '1');
+    assert.equal((await client.getRange({ prefix: 'a' })).count, 1);
+    await refused(client.get('b'), 'PERMISSION_DENIED');
+    await refused(client.auth.userList(), 'PERMISSION_DENIED');
+    await refused(as(address, stranger).get('a'), 'PERMISSION_DENIED');
+    await refused(as(address, stranger).auth.userList(), 'USER_NOT_FOUND');
+    await store.auth.change({ kind: 'user-revoke', user: 'alice', role: 'r' });
+    await refused(client.get('a'), 'PERMISSION_DENIED');
+  });
+
+  it('a token that is sent decides, a bad one too, and the certificate of a gateway is not its clients', async () => {
+    const address = await serve(true);
+    await as(address, alice, ROOT).put('z', '1');
+    await refused(as(address, alice).put('z', '1'), 'PERMISSION_DENIED');
+    await reads(address, {});
+    await refused(reads(address, { token: 'nonsense' }), 'INVALID_AUTH_TOKEN');
+    await refused(reads(address, { authorization: 'Bearer nonsense' }), 'INVALID_AUTH_TOKEN');
+    await refused(reads(address, { 'grpcgateway-accept': 'application/json' }), 'USER_EMPTY');
+  });
+
+  it('a certificate that nobody asked for is nobody', async () => {
+    const address = await serve(false);
+    await refused(as(address, alice).get('a'), 'USER_EMPTY');
+    await as(address, undefined, ROOT).get('a');
+  });
+});
