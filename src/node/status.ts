@@ -43,6 +43,7 @@ export function nodeStatus(replica: Replica, healing: HealingStatus): NodeStatus
     revision: kv.revision,
     compactRevision: kv.compactRevision,
     leases: kv.leases.count,
+    authRevision: replica.state.auth.revision,
     memtableBytes: tree.memtableBytes,
     sealedMemtables: tree.sealedMemtables,
     owedTables: tree.owed().length,

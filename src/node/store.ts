@@ -59,6 +59,8 @@ export interface NodeStatus {
   readonly revision: Revision;
   readonly compactRevision: Revision;
   readonly leases: number;
+  /** Grows with each change of users, roles and permissions. */
+  readonly authRevision: number;
   readonly memtableBytes: number;
   readonly sealedMemtables: number;
   readonly owedTables: number;

@@ -158,6 +158,7 @@ export class WaitingStore implements Store {
       revision: replay?.state.kv.revision ?? 0,
       compactRevision: replay?.state.kv.compactRevision ?? 0,
       leases: replay?.state.kv.leases.count ?? 0,
+      authRevision: replay?.state.auth.revision ?? 0,
       memtableBytes: replay?.tree.memtableBytes ?? 0,
       sealedMemtables: 0, owedTables: 0, pendingPlans: 0, flushes: 0, compactions: 0,
       manifest: { tables },

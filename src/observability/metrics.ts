@@ -127,6 +127,7 @@ export class Metrics implements EventSink {
     gauge('etcd_mvcc_db_total_size_in_bytes', 'Bytes of live tables and memtables.', (s) => s.dbBytes);
     gauge('etcd_debugging_mvcc_current_revision', 'Revision of the store.', (s) => s.revision);
     gauge('kintsugi_leases', 'Leases that there are.', (s) => s.leases);
+    gauge('etcd_debugging_auth_revision', 'Grows with each change of users, roles and permissions.', (s) => s.authRevision);
     gauge('kintsugi_lsm_owed_tables', 'Tables of the manifest that are not local yet.', (s) => s.owedTables);
     gauge('kintsugi_lsm_pending_plans', 'Compactions decided and not done.', (s) => s.pendingPlans);
     gauge('kintsugi_lsm_memtable_bytes', 'Bytes in memtables.', (s) => s.memtableBytes);

@@ -288,7 +288,7 @@ export class FakeStore implements Store {
       ...(this.lowered ? { clusterVersion: 1, downgrade: { target: 1, ready: false, waitsFor: 'entry 7' } } : {}),
       commitIndex: 10, appliedIndex: 10, materializedIndex: 8, flushedIndex: 8, firstLogIndex: 1, lastLogIndex: 10,
       revision: this.#revision, compactRevision: this.#compacted, leases: 0, memtableBytes: 1, sealedMemtables: 0, owedTables: 0,
-      pendingPlans: 0,
+      authRevision: this.auth.auth.revision, pendingPlans: 0,
       flushes: 0,
       compactions: 0, manifest: { tables: [{ id: 7, level: 0, bytes: 100, digest: 'ab', birth }] }, hints: this.hints(),
       heal: {
