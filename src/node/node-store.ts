@@ -126,7 +126,7 @@ export class NodeStore implements Store {
   }
 
   status(): NodeStatus {
-    return nodeStatus(this.#replica, this.#healing);
+    return nodeStatus(this.#replica, this.#healing, this.#watches.counts);
   }
 
   members(): readonly MemberInfo[] {

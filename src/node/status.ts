@@ -5,11 +5,12 @@
 import type { Healing } from '../healing/healing.js';
 import type { Replica } from '../replica/replica.js';
 import type { Members } from '../replica/state/members.js';
+import type { WatchCounts } from '../api/services/watch.js';
 import type { MemberInfo, NodeStatus } from './store.js';
 
 export type HealingStatus = Pick<Healing, 'hints' | 'counters' | 'scrubStatus'>;
 
-export function nodeStatus(replica: Replica, healing: HealingStatus): NodeStatus {
+export function nodeStatus(replica: Replica, healing: HealingStatus, watches: WatchCounts): NodeStatus {
   const { options, membership, driver, progress, tree, log, kv, applier, receiver, sender, fetcher } = replica;
   const { node } = driver;
   const { pending } = replica.readmissions;
@@ -44,6 +45,7 @@ export function nodeStatus(replica: Replica, healing: HealingStatus): NodeStatus
     compactRevision: kv.compactRevision,
     leases: kv.leases.count,
     authRevision: replica.state.auth.revision,
+    watches,
     memtableBytes: tree.memtableBytes,
     sealedMemtables: tree.sealedMemtables,
     owedTables: tree.owed().length,

@@ -19,7 +19,7 @@ import type { Caller } from '../api/caller.js';
 import type { Access } from '../replica/auth/access.js';
 import type { AuthCommand, AuthResponse } from '../replica/auth/auth-command.js';
 import type { Role, User } from '../replica/auth/auth-state.js';
-import type { WatchApi } from '../api/services/watch.js';
+import type { WatchApi, WatchCounts } from '../api/services/watch.js';
 import type { TransferProgress } from '../replica/snapshot/incoming-transfer.js';
 import type { BackupPiece } from '../replica/backup/backups.js';
 
@@ -61,6 +61,8 @@ export interface NodeStatus {
   readonly leases: number;
   /** Grows with each change of users, roles and permissions. */
   readonly authRevision: number;
+  /** Streams of watches, their watchers, and those of them that lag behind. */
+  readonly watches: WatchCounts;
   readonly memtableBytes: number;
   readonly sealedMemtables: number;
   readonly owedTables: number;

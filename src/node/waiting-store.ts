@@ -9,6 +9,7 @@ import type { Caller } from '../api/caller.js';
 import { EtcdError } from '../api/etcd-error.js';
 import type { RangeRequest, RangeResponse, RequestOp, TxnRequest, TxnResponse } from '../api/requests.js';
 import type { LeaseApi } from '../api/services/lease.js';
+import { NO_WATCHES } from '../api/services/watch.js';
 import { drive } from '../base/drive.js';
 import { codeOf, messageOf } from '../base/errors.js';
 import type { Env } from '../base/env.js';
@@ -159,6 +160,7 @@ export class WaitingStore implements Store {
       compactRevision: replay?.state.kv.compactRevision ?? 0,
       leases: replay?.state.kv.leases.count ?? 0,
       authRevision: replay?.state.auth.revision ?? 0,
+      watches: NO_WATCHES,
       memtableBytes: replay?.tree.memtableBytes ?? 0,
       sealedMemtables: 0, owedTables: 0, pendingPlans: 0, flushes: 0, compactions: 0,
       manifest: { tables },

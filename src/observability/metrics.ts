@@ -128,6 +128,9 @@ export class Metrics implements EventSink {
     gauge('etcd_debugging_mvcc_current_revision', 'Revision of the store.', (s) => s.revision);
     gauge('kintsugi_leases', 'Leases that there are.', (s) => s.leases);
     gauge('etcd_debugging_auth_revision', 'Grows with each change of users, roles and permissions.', (s) => s.authRevision);
+    gauge('etcd_debugging_mvcc_watch_stream_total', 'Streams of watches.', (s) => s.watches.streams);
+    gauge('etcd_debugging_mvcc_watcher_total', 'Watchers.', (s) => s.watches.watchers);
+    gauge('etcd_debugging_mvcc_slow_watcher_total', 'Watchers that lag behind.', (s) => s.watches.slow);
     gauge('kintsugi_lsm_owed_tables', 'Tables of the manifest that are not local yet.', (s) => s.owedTables);
     gauge('kintsugi_lsm_pending_plans', 'Compactions decided and not done.', (s) => s.pendingPlans);
     gauge('kintsugi_lsm_memtable_bytes', 'Bytes in memtables.', (s) => s.memtableBytes);

@@ -79,6 +79,7 @@ describe('ops HTTP', () => {
     const [, text] = await get('/metrics');
     for (const line of [
       'etcd_server_has_leader 1', 'etcd_server_is_leader 1', 'etcd_mvcc_db_total_size_in_bytes 100',
+      'etcd_debugging_mvcc_watch_stream_total 0', 'etcd_debugging_mvcc_watcher_total 3', 'etcd_debugging_mvcc_slow_watcher_total 2',
       'kintsugi_heal_blocks_corrected_total{scheme="rs(8,2)"} 1', 'kintsugi_heal_tables_pending 1',
       'kintsugi_lsm_level_bytes{level="0"} 100', 'etcd_disk_wal_fsync_duration_seconds_count 1',
       'grpc_server_handled_total{grpc_type="unary",grpc_service="etcdserverpb.KV",grpc_method="Put",grpc_code="OK"} 1',

@@ -24,6 +24,16 @@ export interface WatchOptions {
   readonly caller?: Caller | undefined;
 }
 
+/** Of one member, at this moment. */
+export interface WatchCounts {
+  readonly streams: number;
+  readonly watchers: number;
+  /** Of the watchers: those that have yet to read of what has happened. */
+  readonly slow: number;
+}
+
+export const NO_WATCHES: WatchCounts = { streams: 0, watchers: 0, slow: 0 };
+
 /** What answers the service. */
 export interface WatchApi {
   /** Throws EtcdError. Whoever opens a session closes it. */

@@ -15,9 +15,9 @@ import type {
 /** Field 2 of a RangeResponse. */
 const KVS_TAG = 18;
 
-const NO_HEADER: ResponseHeader = { clusterId: 0n, memberId: 0n, revision: 0, raftTerm: 0 };
+export const NO_HEADER: ResponseHeader = { clusterId: 0n, memberId: 0n, revision: 0, raftTerm: 0 };
 
-function readHeader(r: ProtoReader, end: number): ResponseHeader {
+export function readHeader(r: ProtoReader, end: number): ResponseHeader {
   let clusterId = 0n;
   let memberId = 0n;
   let revision = 0;
@@ -35,7 +35,7 @@ function readHeader(r: ProtoReader, end: number): ResponseHeader {
   return { clusterId, memberId, revision, raftTerm };
 }
 
-function readKv(r: ProtoReader, end: number): KeyValue {
+export function readKv(r: ProtoReader, end: number): KeyValue {
   let key: Uint8Array = EMPTY;
   let createRevision = 0;
   let modRevision = 0;

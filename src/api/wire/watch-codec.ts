@@ -7,8 +7,9 @@ import { bytesFieldSize, int64FieldSize, messageFieldSize, ProtoWriter } from '.
 import { ProtoReader } from './proto-reader.js';
 import { eventBytes } from './watch-event.js';
 
-const NO_PUT = 0;
-const NO_DELETE = 1;
+/** etcd's filters. */
+export const NO_PUT = 0;
+export const NO_DELETE = 1;
 
 /** The last of several counts, as in protobuf. Throws CodecError. */
 export function decodeWatchRequest(bytes: Uint8Array): WatchRequest {
@@ -67,7 +68,7 @@ function readCancel(r: ProtoReader, end: number): number {
   return watchId;
 }
 
-const boolSize = (value: boolean): number => (value ? 2 : 0);
+export const boolSize = (value: boolean): number => (value ? 2 : 0);
 
 /** In slices: a message may hold very many events. */
 export function* encodeWatchResponse(prefix: Uint8Array, term: number, response: WatchResponse): Generator<void, Uint8Array> {

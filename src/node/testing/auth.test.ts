@@ -3,6 +3,7 @@ import { Caller } from '../../api/caller.js';
 import { EMPTY, utf8 } from '../../base/bytes.js';
 import type { Disk } from '../../base/disk.js';
 import { codeOf } from '../../base/errors.js';
+import type { WatchSession } from '../../api/services/watch.js';
 import { get, put } from '../../api/testing/requests.js';
 import type { AuthCommand } from '../../replica/auth/auth-command.js';
 import { NEWEST_VERSION } from '../../replica/base/protocol.js';
@@ -133,6 +134,41 @@ describe('auth in a cluster', function () {
     cluster.hub.heal();
     await denied;
     await same();
+  });
+
+  it('auth that is turned on ends the open watches of every member that nobody may have, and a revoked permission those of its user', async () => {
+    const nodes = await start();
+    const watched = async (node: ClusterNode<Disk>, caller?: Caller): Promise<WatchSession> => {
+      const session = node.store.watch({ caller });
+      const key = { key: utf8('key'), rangeEnd: EMPTY, startRevision: 0, watchId: 0 };
+      await session.handle({ kind: 'create', create: { ...key, progressNotify: false, noPut: false, noDelete: false, prevKv: false, fragment: false } });
+      assert.equal((await session.next())?.created, true);
+      return session;
+    };
+    const ended = async (sessions: readonly WatchSession[], reason: string): Promise<void> => {
+      for (const session of sessions) {
+        let answer = await session.next();
+        for (; answer?.canceled === false; answer = await session.next()) {
+          for (const { kv } of answer.events) assert.equal(Buffer.from(kv.value).toString(), 'for u', 'what was written before');
+        }
+        assert.equal(answer?.cancelReason, reason);
+      }
+    };
+    const anonymous = await Promise.all(nodes.map((node) => watched(node, ANONYMOUS)));
+    const own = await Promise.all(nodes.map((node) => watched(node)));
+    await nodes[0].store.auth.change({ kind: 'enable' });
+    const token = await log(nodes[1], 'u', 'one');
+    await Promise.all(nodes.map(({ store }) => store.put(put('key', 'for u'), token)));
+    await ended(anonymous, 'rpc error: code = InvalidArgument desc = etcdserver: user name is empty');
+    const users = await Promise.all(nodes.map((node) => watched(node, token)));
+    await nodes[2].store.auth.change({ kind: 'user-revoke', user: 'u', role: 'keys' });
+    await Promise.all(nodes.map(({ store }) => store.put(put('key', 'for nobody'))));
+    await ended(users, 'rpc error: code = PermissionDenied desc = etcdserver: permission denied');
+    for (const session of own) {
+      let heard = 0;
+      while (heard < 6) heard += (await session.next())?.events.length ?? 0;
+      session.close();
+    }
   });
 
   it('S2 restarts, tables and a version without auth keep users and roles; a member that starts again knows no token of before', async () => {

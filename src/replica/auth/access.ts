@@ -19,6 +19,13 @@ export interface AuthHolder {
   readonly leasedKeys: LeasedKeys;
 }
 
+/** In whose name somebody was let in. */
+export interface Admission {
+  readonly who: Principal;
+  /** Of the user's password as of then: another one, or another user of that name, has another. */
+  readonly hash: string | undefined;
+}
+
 export class Access {
   readonly tokens: SimpleTokens;
   readonly #holder: AuthHolder;
@@ -91,12 +98,41 @@ export class Access {
     this.permit(caller)?.request(request);
   }
 
+  /**
+   * Who the caller is that is let in now and stays, as a watcher does: to ask later whether it may
+   * still. Undefined: auth is off, and nobody said who it is. Throws EtcdError.
+   */
+  admit(caller: Caller | undefined): Admission | undefined {
+    if (!this.enabled) return undefined;
+    const who = this.principalOf(caller);
+    return { who, hash: hashOf(this.#holder.auth, who) };
+  }
+
+  /**
+   * What somebody who was let in may do now. That its token runs out ends nothing: it was good when
+   * it was shown, and an unrelated change of auth is no reason to throw anybody out. Who has shown
+   * a password or a token that was taken back is out. Throws EtcdError.
+   */
+  permitAdmitted(caller: Caller | undefined, admission: Admission | undefined): LeasePermit | undefined {
+    if (!this.enabled || admission === undefined) return this.permit(caller);
+    const { auth, leasedKeys } = this.#holder;
+    const { who, hash } = admission;
+    if (who.kind !== 'user') return auth.permit(who, leasedKeys);
+    const isByPassword = caller?.hasToken === true;
+    if (isByPassword && hashOf(auth, who) !== hash) throw new EtcdError('INVALID_AUTH_TOKEN');
+    return auth.permit({ ...who, revision: auth.revision }, leasedKeys);
+  }
+
   /** To ask of single ranges and leases; undefined: nothing is refused. Throws EtcdError. */
   permit(caller: Caller | undefined): LeasePermit | undefined {
     note(caller);
     if (!this.enabled) return undefined;
     return this.#holder.auth.permit(this.principalOf(caller), this.#holder.leasedKeys);
   }
+}
+
+function hashOf(auth: AuthState, who: Principal): string | undefined {
+  return who.kind === 'user' ? auth.user(who.name)?.hash : undefined;
 }
 
 function note(caller: Caller | undefined): void {

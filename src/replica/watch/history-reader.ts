@@ -20,6 +20,7 @@ import { deliver, type FullStreams, type PreviousValues } from './deliver.js';
 import { comparePlaces, type HistoryPart, type Place } from './history-window.js';
 import type { WatchHubParts } from './hub-parts.js';
 import { previousValue, readHistory } from './read-history.js';
+import type { WatchPermits } from './watch-permits.js';
 import { TO_END, type Watcher } from './watcher.js';
 import type { WatcherIndex } from './watcher-index.js';
 
@@ -42,6 +43,7 @@ export interface Laggards extends FullStreams {
   advance(watcher: Watcher, place: Place): void;
   /** It cannot go on: what waits of it is sent, and then why. */
   cancel(watcher: Watcher, reason: string, compactRevision?: Revision): void;
+  readonly permits: WatchPermits;
   /** Some may go on. */
   catchUp(): void;
 }
@@ -144,6 +146,8 @@ export class HistoryReader {
   async #step(changes: readonly KeyChange[], members: readonly Watcher[], round: number, values: PreviousValues): Promise<void> {
     const { parts, lagging } = this.#hub;
     for (;;) {
+      const checking = this.#hub.permits.recheck();
+      if (checking) await checking;
       try {
         await drive(deliver(this.#hub, changes, lagging, round, values), parts.env.workers);
         const pause = parts.env.workers.breathe();

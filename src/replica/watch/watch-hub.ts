@@ -20,7 +20,7 @@ import type { Timer } from '../../base/env.js';
 import { KintsugiError } from '../../base/errors.js';
 import type { Revision } from '../../base/ids.js';
 import { EtcdError } from '../../api/etcd-error.js';
-import type { WatchOptions } from '../../api/services/watch.js';
+import type { WatchCounts, WatchOptions } from '../../api/services/watch.js';
 import type { WatchRequest } from '../../api/watch.js';
 import { deliver, type FullStreams } from './deliver.js';
 import type { WatchHubParts } from './hub-parts.js';
@@ -28,6 +28,7 @@ import { comparePlaces, type Place } from './history-window.js';
 import { HistoryReader, type Laggards } from './history-reader.js';
 import { PresentValues } from './present-values.js';
 import { canceled, handleRequest, progressOf, type Watchers } from './watch-requests.js';
+import { WatchPermits, type PermittedStreams } from './watch-permits.js';
 import { WatchStream, type StreamOwner } from './watch-stream.js';
 import type { Watcher, WatcherStream } from './watcher.js';
 import { WatcherIndex } from './watcher-index.js';
@@ -53,10 +54,11 @@ const LEADERLESS_MAX = 3;
 const TURN = 64;
 const CATCH_UP_TURN = 512;
 
-export class WatchHub implements StreamOwner, FullStreams, Laggards, Watchers {
+export class WatchHub implements StreamOwner, FullStreams, Laggards, Watchers, PermittedStreams {
   readonly parts: WatchHubParts;
+  readonly permits: WatchPermits;
   readonly #options: WatchHubOptions;
-  readonly #streams = new Set<WatchStream>();
+  readonly streams = new Set<WatchStream>();
   readonly synced = new WatcherIndex();
   readonly lagging = new WatcherIndex();
   /** All up to here was told to those that are synced. */
@@ -79,6 +81,7 @@ export class WatchHub implements StreamOwner, FullStreams, Laggards, Watchers {
 
   constructor(parts: WatchHubParts, options: WatchHubOptions) {
     this.parts = parts;
+    this.permits = new WatchPermits(this);
     this.#options = options;
     const fail = (error: unknown): void => parts.life.fail(error);
     this.#pump = new Coalesced(() => this.#run(), fail);
@@ -89,6 +92,7 @@ export class WatchHub implements StreamOwner, FullStreams, Laggards, Watchers {
       if (parts.life.ended) this.#stop();
     });
     parts.progress.applied.subscribe(() => {
+      if (this.watchers > 0 && this.permits.stale) this.#pump.kick();
       if (!this.#stalled || !parts.reads.open) return;
       this.#stalled = false;
       this.catchUp();
@@ -99,10 +103,14 @@ export class WatchHub implements StreamOwner, FullStreams, Laggards, Watchers {
     return this.synced.size + this.lagging.size;
   }
 
+  get counts(): WatchCounts {
+    return { streams: this.streams.size, watchers: this.watchers, slow: this.lagging.size };
+  }
+
   open({ requireLeader = false, caller }: WatchOptions = {}): WatchStream {
     if (this.parts.life.ended) throw new EtcdError('STOPPED');
     const stream = new WatchStream(this, requireLeader, caller);
-    this.#streams.add(stream);
+    this.streams.add(stream);
     if (requireLeader) this.#watchLeader();
     return stream;
   }
@@ -115,11 +123,11 @@ export class WatchHub implements StreamOwner, FullStreams, Laggards, Watchers {
   #stop(): void {
     this.#leaderTimer?.cancel();
     this.#notifyTimer?.cancel();
-    for (const stream of [...this.#streams]) stream.end(new EtcdError('STOPPED'));
+    for (const stream of [...this.streams]) stream.end(new EtcdError('STOPPED'));
   }
 
   closed(stream: WatchStream): void {
-    this.#streams.delete(stream);
+    this.streams.delete(stream);
     for (const watcher of [...stream.watchers.values()]) this.#end(watcher);
   }
 
@@ -239,6 +247,8 @@ export class WatchHub implements StreamOwner, FullStreams, Laggards, Watchers {
     const { state, life } = this.parts;
     for (let busy = true; busy && !life.ended && this.watchers > 0 && this.mayRead();) {
       busy = false;
+      const checking = this.permits.recheck();
+      if (checking) await checking;
       for (let n = 0; n < TURN && this.#told < state.recent.newest && this.watchers > 0; n++) {
         await this.#tell(this.#told + 1);
         busy = true;
@@ -254,6 +264,8 @@ export class WatchHub implements StreamOwner, FullStreams, Laggards, Watchers {
 
   async #tell(revision: Revision): Promise<void> {
     const { recent } = this.parts.state;
+    const checking = this.permits.recheck();
+    if (checking) await checking;
     const found = recent.at(revision);
     if (found?.changes === undefined) {
       // Not in memory: who waits for it reads it from the tree.
@@ -302,6 +314,8 @@ export class WatchHub implements StreamOwner, FullStreams, Laggards, Watchers {
     for (let n = 0; n < CATCH_UP_TURN && revision <= this.#told; n++) {
       const changes = recent.at(revision)?.changes;
       if (changes === undefined) break;
+      const checking = this.permits.recheck();
+      if (checking) await checking;
       try {
         const told = deliver(this, changes, this.lagging, round, this.#present);
         for (const watcher of await this.#driven(told)) if (!watcher.ended) watcher.stream.complete(watcher, revision);
@@ -327,7 +341,7 @@ export class WatchHub implements StreamOwner, FullStreams, Laggards, Watchers {
   // Progress.
 
   #answerProgress(): void {
-    for (const stream of this.#streams) if (stream.progressWanted) this.#answerProgressOf(stream);
+    for (const stream of this.streams) if (stream.progressWanted) this.#answerProgressOf(stream);
   }
 
   /** One answer, once all of the stream's watchers are told all up to it; with none, no answer. */
@@ -352,7 +366,7 @@ export class WatchHub implements StreamOwner, FullStreams, Laggards, Watchers {
     this.#notifyTimer ??= this.parts.env.clock.setTimer(this.#options.progressNotifyMs ?? PROGRESS_NOTIFY_MS, () => {
       this.#notifyTimer = undefined;
       let any = false;
-      for (const stream of this.#streams) {
+      for (const stream of this.streams) {
         for (const watcher of stream.watchers.values()) {
           if (!watcher.progressNotify) continue;
           any = true;
@@ -368,7 +382,7 @@ export class WatchHub implements StreamOwner, FullStreams, Laggards, Watchers {
   #watchLeader(): void {
     this.#leaderTimer ??= this.parts.env.clock.setTimer(this.#options.electionMs, () => {
       this.#leaderTimer = undefined;
-      const strict = [...this.#streams].filter((stream) => stream.requireLeader);
+      const strict = [...this.streams].filter((stream) => stream.requireLeader);
       this.#leaderless = this.parts.leadership.leader === 0 ? this.#leaderless + 1 : 0;
       if (this.#leaderless >= LEADERLESS_MAX) for (const stream of strict) stream.end(new EtcdError('NO_LEADER'));
       else if (strict.length > 0) this.#watchLeader();

@@ -1,17 +1,19 @@
 /** What a stream's requests do, and how its answers look that are not events: as etcd has them. */
 
 import type { Revision } from '../../base/ids.js';
-import { EtcdError } from '../../api/etcd-error.js';
+import { ETCD_MESSAGES } from '../../api/etcd-error.js';
 import { compareBytes } from '../../base/bytes.js';
 import { unreachable } from '../../base/assert.js';
 import { NO_WATCH_ID, type WatchCreateRequest, type WatchRequest, type WatchResponse } from '../../api/watch.js';
 import type { WatchHubParts } from './hub-parts.js';
+import type { WatchPermits } from './watch-permits.js';
 import type { WatchStream } from './watch-stream.js';
 import { Watcher } from './watcher.js';
 
 /** All of a member's. */
 export interface Watchers {
   readonly parts: WatchHubParts;
+  readonly permits: WatchPermits;
   /** How many there are. */
   readonly watchers: number;
   add(watcher: Watcher): void;
@@ -66,25 +68,14 @@ function create(hub: Watchers, stream: WatchStream, request: WatchCreateRequest)
 }
 
 function refusalOf(hub: Watchers, stream: WatchStream, { key, rangeEnd, startRevision, watchId }: WatchCreateRequest): string | undefined {
-  const forbidden = forbiddenTo(hub, stream, key, rangeEnd);
+  const forbidden = hub.permits.refusal(stream, key, rangeEnd);
   if (forbidden !== undefined) return forbidden;
   const toEnd = rangeEnd.length === 1 && rangeEnd[0] === 0;
   if (rangeEnd.length > 0 && !toEnd && compareBytes(rangeEnd, key) <= 0) return 'mvcc: watcher range is empty';
   if (watchId !== 0 && stream.watchers.has(watchId)) return 'mvcc: duplicate watch ID provided on the WatchStream';
-  if (startRevision < 0) return `kintsugi: a watch begins at a revision, or at 0 for what comes from now on, not at ${startRevision}`;
+  if (startRevision < 0) return ETCD_MESSAGES.COMPACTED;
   if (hub.watchers >= WATCHERS_MAX) return `kintsugi: this member has ${WATCHERS_MAX} watchers, and takes no more: watch through another one`;
   return undefined;
-}
-
-/** All that it would hear of must be the caller's to read, at the moment when it begins. */
-function forbiddenTo({ parts }: Watchers, { caller }: WatchStream, key: Uint8Array, rangeEnd: Uint8Array): string | undefined {
-  try {
-    parts.state.access.permit(caller)?.read({ key: key.length === 0 ? Uint8Array.of(0) : key, rangeEnd });
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof EtcdError)) throw error;
-    return error.wireMessage;
-  }
 }
 
 /** One that is not known gets no answer. */

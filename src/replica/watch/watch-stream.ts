@@ -12,6 +12,7 @@ import { Deferred } from '../../base/deferred.js';
 import type { Revision } from '../../base/ids.js';
 import { Fifo } from '../../base/fifo.js';
 import type { Caller } from '../../api/caller.js';
+import type { Admission } from '../auth/access.js';
 import type { WatchSession } from '../../api/services/watch.js';
 import type { WatchRequest, WatchResponse } from '../../api/watch.js';
 import type { SharedEvent } from '../../api/wire/watch-event.js';
@@ -59,6 +60,8 @@ export interface StreamOwner {
 export class WatchStream implements WatchSession, WatcherStream {
   readonly requireLeader: boolean;
   readonly caller: Caller | undefined;
+  /** As whom the caller was let in last. */
+  admission: Admission | undefined;
   readonly watchers = new Map<number, Watcher>();
   readonly #hub: StreamOwner;
   readonly #queue = new Fifo<Batch | Answer>();

@@ -8,6 +8,8 @@ import { ManualClock } from '../../../base/testing/manual-clock.js';
 import { compareBytes } from '../../../base/bytes.js';
 import { Watermark } from '../../../base/watermark.js';
 import { SYSTEM_SPACE, USER_SPACE, type TreeWrite } from '../../../storage/base/read-view.js';
+import type { AuthCommand } from '../../auth/auth-command.js';
+import { MEMBER } from '../../auth/principal.js';
 import { Access } from '../../auth/access.js';
 import { AuthState } from '../../auth/auth-state.js';
 import { SimpleTokens } from '../../auth/simple-tokens.js';
@@ -23,6 +25,7 @@ import { WatchHub, type WatchHubOptions } from '../watch-hub.js';
 import type { KvCommand } from '../../kv/command.js';
 import type { WatchStream } from '../watch-stream.js';
 import type { WatchCreateRequest, WatchEvent, WatchResponse } from '../../../api/watch.js';
+import type { Caller } from '../../../api/caller.js';
 import { EMPTY } from '../../../base/bytes.js';
 
 export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -40,7 +43,8 @@ export class WatchWorld {
   readonly life = new Life();
   readonly leadership = { leader: 1 };
   readonly tokens = new SimpleTokens();
-  readonly access = new Access({ auth: new AuthState(this.tokens), leasedKeys: { keysOf: () => [] } }, this.tokens);
+  readonly auth = new AuthState(this.tokens);
+  readonly access = new Access({ auth: this.auth, leasedKeys: { keysOf: () => [] } }, this.tokens);
   readonly applied = new Watermark('applied', 0);
   readonly hub: WatchHub;
   readonly streams: WatchedStream[] = [];
@@ -90,6 +94,12 @@ export class WatchWorld {
     this.applied.advance(this.index);
   }
 
+  /** Told later, with what comes after it: as apply does with what it takes in one stretch. */
+  applyAuth(...commands: readonly AuthCommand[]): void {
+    for (const one of commands) this.auth.apply(++this.index, MEMBER, one);
+    this.applied.move(this.index);
+  }
+
   async flush(): Promise<void> {
     this.index += 1;
     const { index, machine } = this;
@@ -130,8 +140,8 @@ export class WatchWorld {
     this.index += 1;
   }
 
-  stream(): WatchedStream {
-    const stream = new WatchedStream(this, this.hub.open());
+  stream(caller?: Caller): WatchedStream {
+    const stream = new WatchedStream(this, this.hub.open({ caller }));
     this.streams.push(stream);
     return stream;
   }
