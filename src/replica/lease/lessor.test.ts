@@ -83,6 +83,25 @@ describe('the lessor', () => {
     assert.equal(one.isThere(ID), false);
   });
 
+  it('R4 the same of a lease whose time was never written down, because apply could not keep up', async () => {
+    const [world, one] = await led();
+    world.grant(ID, 2);
+    one.slow = true;
+    for (let i = 0; i < 5_000; i++) world.commit({ kind: 'lease-checkpoint', request: { checkpoints: [] } });
+    await world.run(5_000);
+    assert.deepEqual([one.proposed, world.endedAt.size], [[], 0], 'nothing more ends for now');
+    one.slow = false;
+    one.catchUp();
+    world.prompt = false;
+    while (one.proposed.length === 0) await world.run(50);
+    assert.equal(one.proposed[0]?.kind, 'lease-revoke');
+    const answer = one.lessor.renew([ID]);
+    one.confirm();
+    assert.equal(await settled(answer), false);
+    world.flush();
+    assert.deepEqual(await answer, [0]);
+  });
+
   it('R4 a keep-alive whose round comes back after a client\'s revoke was applied is answered with 0', async () => {
     const [world, one] = await led();
     world.grant(ID, 60);

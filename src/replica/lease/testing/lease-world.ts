@@ -46,6 +46,8 @@ export class LeaseMember {
     const leaseNews = new LeaseNews();
     const harness = (this.#harness = Harness.onMemory({ leaseNews }));
     const { proposed } = this;
+    // Who is cut has none of what others commit.
+    const logged = (): number => (this.cut ? harness.index : log.length);
     const { leadership, life } = this.state;
     const parts = {
       env: { clock, events: silent },
@@ -68,7 +70,7 @@ export class LeaseMember {
         },
         node: {
           get lastIndex() {
-            return harness.index + proposed.length;
+            return logged() + proposed.length;
           },
         },
       },
