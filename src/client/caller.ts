@@ -23,6 +23,16 @@ export class Caller {
     return this.#endpoints.names;
   }
 
+  /** For a call that its consumer resumes, with {@link limits}. */
+  get through(): Endpoints {
+    return this.#endpoints;
+  }
+
+  /** Of a call that begins now, with a token; another one than it had when it was refused. */
+  async limits(options: CallOptions, refused?: CallLimits): Promise<CallLimits> {
+    return this.#named({ ...this.#endpoints.limits(options), token: refused?.token });
+  }
+
   close(): void {
     this.#endpoints.close();
   }

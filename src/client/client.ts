@@ -12,9 +12,11 @@
  *       .then(op.put('lock', 'mine')).else(op.get('lock')).commit();
  *     await using lease = await client.lease.hold({ ttl: 10 });   // keeps itself alive
  *     await client.put('services/a', 'up', { lease: lease.id });
+ *     for await (const { type, kv } of client.watchEvents({ prefix: 'user/' })) heard(type, kv);
  */
 
 import { KV } from '../api/services/kv.js';
+import type { WatchEvent } from '../api/watch.js';
 import type {
   CompactionResponse, DeleteRangeResponse, KeyValue, PutResponse, RangeRequest, RangeResponse, Reply, RequestOp, TxnRequest,
   TxnResponse,
@@ -40,8 +42,9 @@ import { rangeChunks, rangeKeys } from './range-stream.js';
 import type { AuthOptions } from './login.js';
 import type { TlsOptions } from './tls.js';
 import { Txn } from './txn.js';
+import { Watch, watchEvents, type WatchOptions } from './watch.js';
 
-export { ClientError, type ClientErrorCode } from './errors.js';
+export { ClientError, CompactedError, type ClientErrorCode } from './errors.js';
 export {
   compare, op, type Bytes, type CompareOperator, type DeleteOptions, type KeyRange, type PutOptions, type RangeOptions,
 } from './requests.js';
@@ -61,6 +64,8 @@ export type { ActiveAlarm, AlarmList, DowngradeAction, HealthStatus, MemberStatu
 export type { Member, MemberAdded, MemberList } from './members.js';
 export type { TlsOptions } from './tls.js';
 export type { Txn } from './txn.js';
+export type { Watch, WatchBatch, WatchOptions } from './watch.js';
+export type { WatchEvent } from '../api/watch.js';
 export type {
   Compare, CompactionResponse, DeleteRangeResponse, KeyValue, PutResponse, RangeResponse, Reply, RequestOp, ResponseHeader,
   ResponseOp, TxnRequest, TxnResponse,
@@ -144,6 +149,20 @@ export class Client implements AsyncDisposable {
     return rangeChunks(this.#caller, request, options);
   }
 
+  /**
+   * Changes as they are made, batch by batch, each once and in order, whatever becomes of the
+   * member that is asked: `for await (const { events } of client.watch({ prefix: 'a' }))`.
+   * Begins when it is iterated over; each has a call of its own.
+   */
+  watch(range: KeyRange | Bytes, options: WatchOptions = {}): Watch {
+    return new Watch(this.#caller, range, options);
+  }
+
+  /** The same change by change, until the consumer stops. */
+  watchEvents(range: KeyRange | Bytes, options: WatchOptions = {}): AsyncGenerator<WatchEvent, void, undefined> {
+    return watchEvents(this.watch(range, options));
+  }
+
   /** etcd's own request, every field. */
   range(request: RangeRequest, options: CallOptions = {}): Promise<Reply<RangeResponse>> {
     return callUnary(this.#caller, KV.Range, request, options);
@@ -206,7 +225,6 @@ export class Client implements AsyncDisposable {
     return memberUpdate(this.#caller, id, peerUrls, options);
   }
 
-  /** Must be asked of the leader: give its endpoint. */
   /** The way back to programs of an older version of the cluster, which is asked for as "1". */
   downgrade(action: DowngradeAction, version: string, options: CallOptions = {}): Promise<string> {
     return downgradeCall(this.#caller, action, version, options);
@@ -222,6 +240,7 @@ export class Client implements AsyncDisposable {
     return alarmCall(this.#caller, 'DEACTIVATE', alarm, options);
   }
 
+  /** Must be asked of the leader: give its endpoint. */
   moveLeader(target: bigint, options: CallOptions = {}): Promise<void> {
     return moveLeader(this.#caller, target, options);
   }

@@ -4,7 +4,7 @@
  * which is all that a retry needs to know.
  */
 
-import { Client as GrpcClient, connectivityState, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { Client as GrpcClient, connectivityState, Metadata, type ClientDuplexStream, type ClientReadableStream, type ServiceError } from '@grpc/grpc-js';
 import { badArgument, ClientError, codeOfStatus } from './errors.js';
 import { credentialsOf, type TlsOptions } from './tls.js';
 
@@ -27,6 +27,9 @@ function metadataOf({ token }: CallLimits): Metadata {
   if (token !== undefined && token !== '') metadata.set('token', token);
   return metadata;
 }
+
+/** A call with a stream in each direction. */
+export type DuplexCall = ClientDuplexStream<Buffer, Buffer>;
 
 const identity = (bytes: Buffer): Buffer => bytes;
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -105,8 +108,23 @@ export class Endpoint {
     await this.#dialled(limits.deadline);
     const options = { deadline: limits.deadline };
     const call = this.#client.makeServerStreamRequest(path, identity, identity, asBuffer(request), metadataOf(limits), options);
+    yield* this.messages(call, limits);
+  }
+
+  /** Whoever opens it takes its {@link messages}, which end it. */
+  async duplex(path: string, limits: CallLimits, requireLeader: boolean): Promise<DuplexCall> {
+    if (limits.signal?.aborted === true) throw this.#cancelled();
+    await this.#dialled(limits.deadline);
+    const metadata = metadataOf(limits);
+    if (requireLeader) metadata.set('hasleader', 'true');
+    return this.#client.makeBidiStreamRequest(path, identity, identity, metadata, { deadline: limits.deadline });
+  }
+
+  /** Ends the call when the consumer stops early. */
+  async *messages(call: ClientReadableStream<Buffer> | DuplexCall, limits: CallLimits): AsyncGenerator<Buffer, void, undefined> {
     const cancel = (): void => call.cancel();
     limits.signal?.addEventListener('abort', cancel, { once: true });
+    if (limits.signal?.aborted === true) cancel();
     try {
       for await (const message of call) yield message as Buffer;
     } catch (error) {

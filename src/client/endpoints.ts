@@ -5,6 +5,7 @@
  * deadline, and waits longer each round, with jitter.
  */
 
+import { setMaxListeners } from 'node:events';
 import { badArgument, ClientError } from './errors.js';
 import { Endpoint, type CallLimits } from './endpoint.js';
 import type { TlsOptions } from './tls.js';
@@ -43,12 +44,14 @@ export class Endpoints {
   readonly #options: EndpointsOptions;
   readonly #endpoints: readonly Endpoint[];
   readonly #extra = new Map<string, Endpoint>();
+  readonly #closing = new AbortController();
   #current = 0;
-  #closed = false;
 
   constructor(options: EndpointsOptions) {
     if (options.endpoints.length === 0) throw badArgument('at least one endpoint is needed');
     this.#options = options;
+    // Each watch listens to it while it runs.
+    setMaxListeners(0, this.#closing.signal);
     this.#endpoints = options.endpoints.map((name) => new Endpoint(name, options));
   }
 
@@ -57,8 +60,17 @@ export class Endpoints {
     return this.#endpoints.map((endpoint) => endpoint.name);
   }
 
+  get maxAttempts(): number {
+    return this.#options.maxAttempts;
+  }
+
+  /** The client is closed. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
+  }
+
   close(): void {
-    this.#closed = true;
+    this.#closing.abort();
     for (const endpoint of [...this.#endpoints, ...this.#extra.values()]) endpoint.close();
     this.#extra.clear();
   }
@@ -76,7 +88,7 @@ export class Endpoints {
         if (!(error instanceof ClientError)) throw error;
         // That the time was up says less than why the attempts before it failed.
         if (error.code !== 'DEADLINE_EXCEEDED' || !failures.has(endpoint.name)) failures.set(endpoint.name, error.details);
-        const again = error.transient && (spec.idempotent || error.unsent) && !this.#closed;
+        const again = error.transient && (spec.idempotent || error.unsent) && !this.#closing.signal.aborted;
         // Whoever does not answer in time is not asked next, either. Others may have moved on.
         const elsewhere = error.transient || error.code === 'DEADLINE_EXCEEDED';
         if (elsewhere && pinned === undefined && index === this.#current) this.#current = (index + 1) % around;
@@ -94,9 +106,21 @@ export class Endpoints {
     return endpoint.serverStream(path, request, limits);
   }
 
+  /** Whom a call goes to that its consumer resumes, once `failed` did not answer. */
+  pick(pinned: string | undefined, failed: Endpoint | undefined): Endpoint {
+    if (pinned !== undefined) return this.#named(pinned);
+    if (this.#endpoints[this.#current] === failed) this.#current = (this.#current + 1) % this.#endpoints.length;
+    return this.#endpoints[this.#current] as Endpoint;
+  }
+
+  /** Waits before the attempt after this one; shorter if the signal ends. */
+  backOff(attempt: number, { endpoint, signal }: CallOptions): Promise<void> {
+    return pause(this.#delay(attempt, endpoint === undefined ? this.#endpoints.length : 1), signal);
+  }
+
   /** Of a call that begins now. Throws ClientError if the client is closed. */
   limits({ timeoutMs = this.#options.timeoutMs, signal }: CallOptions): CallLimits {
-    if (this.#closed) throw new ClientError('CANCELLED', { details: 'the client is closed', unsent: true });
+    if (this.#closing.signal.aborted) throw new ClientError('CANCELLED', { details: 'the client is closed', unsent: true });
     if (!(timeoutMs > 0)) throw badArgument(`timeoutMs is above 0, got ${timeoutMs}`);
     return { deadline: Date.now() + timeoutMs, signal, token: undefined };
   }

@@ -59,6 +59,17 @@ export class ClientError extends KintsugiError<ClientErrorCode> {
   }
 }
 
+/** What a watch has yet to tell was compacted: read the keys anew, and watch from there. */
+export class CompactedError extends ClientError {
+  /** The oldest revision that a watch may begin at now. */
+  readonly compactRevision: number;
+
+  constructor(compactRevision: number, endpoint: string) {
+    super('OUT_OF_RANGE', { details: `etcdserver: mvcc: required revision has been compacted: up to ${compactRevision}`, endpoint });
+    this.compactRevision = compactRevision;
+  }
+}
+
 /** An argument that no server needs to see. */
 export function badArgument(details: string): ClientError {
   return new ClientError('INVALID_ARGUMENT', { details, unsent: true });
@@ -67,4 +78,9 @@ export function badArgument(details: string): ClientError {
 export function codeOfStatus(status: number): ClientErrorCode {
   const code = GRPC_CODES[status];
   return code === undefined || code === 'OK' ? 'UNKNOWN' : code;
+}
+
+/** Of a status as Go writes it: `PermissionDenied`. */
+export function codeOfStatusName(name: string): ClientErrorCode {
+  return codeOfStatus(GRPC_CODES.indexOf(name.replaceAll(/(?!^)[A-Z]/g, '_$&').toUpperCase() as ClientErrorCode));
 }

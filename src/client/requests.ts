@@ -60,7 +60,8 @@ export function bytesOf(value: Bytes): Uint8Array {
   return typeof value === 'string' ? utf8(value) : value;
 }
 
-function whole(value: number | undefined, what: string): number {
+/** Throws ClientError INVALID_ARGUMENT. */
+export function whole(value: number | undefined, what: string): number {
   if (value === undefined) return 0;
   if (!Number.isSafeInteger(value)) throw badArgument(`${what} is a whole number, got ${value}`);
   return value;

@@ -11,6 +11,7 @@ import { clientMethods } from '../rpc/services.js';
 import type { ClientPort } from '../transport/client-port.js';
 import { listenAddress } from '../transport/listen-address.js';
 import { FakeStore } from './fake-store.js';
+import type { FakeWatch } from './fake-watch.js';
 
 const ROOT: AuthOptions = { name: 'root', password: 'secret-root' };
 const ALICE: AuthOptions = { name: 'alice', password: 'secret-alice' };
@@ -125,6 +126,31 @@ describe('the client with auth', () => {
     const cancelled = root.put('a', '1', { signal: abort.signal }).catch((reason: unknown) => reason);
     abort.abort();
     assert.equal((await cancelled as ClientError).code, 'CANCELLED');
+  });
+
+  it('a watch logs in, goes on with another token where it was once its own is refused, and ends when that one is, too', async () => {
+    const batches = as(ALICE).watch('a')[Symbol.asyncIterator]();
+    const session = async (n: number): Promise<FakeWatch> => {
+      while (store.watches.length <= n) await new Promise((resolve) => setImmediate(resolve));
+      const fake = store.watches[n] as FakeWatch;
+      await fake.until(() => fake.requests.length > 0);
+      return fake;
+    };
+    const first = batches.next();
+    const one = await session(0);
+    one.answer({ created: true, revision: 4 });
+    await first;
+    const cancelReason = `rpc error: code = Unauthenticated desc = ${ETCD_MESSAGES.INVALID_AUTH_TOKEN}`;
+    one.answer({ canceled: true, cancelReason });
+    const asked = batches.next();
+    const two = await session(1);
+    const [again] = two.requests;
+    assert.ok(again?.kind === 'create');
+    assert.equal(again.create.startRevision, 5);
+    const [old, fresh] = [one, two].map(({ options }) => options.caller?.token?.digest);
+    assert.ok(old !== undefined && fresh !== undefined && old !== fresh);
+    two.answer({ canceled: true, cancelReason });
+    assert.equal((await refused(asked, 'INVALID_AUTH_TOKEN')).code, 'UNAUTHENTICATED');
   });
 
   it('tells users, roles and permissions as they are, and changes each', async () => {
