@@ -171,6 +171,24 @@ describe('auth in a cluster', function () {
     }
   });
 
+  it('GHSA-xg4h-6gfc-h4m8: a watch of one key hears of that key alone, and no range beyond what its caller may read is watched', async () => {
+    const [a, , c] = await start();
+    await a.store.auth.change({ kind: 'enable' });
+    const token = await log(c, 'u', 'one');
+    const session = c.store.watch({ caller: token });
+    const plain = { startRevision: 0, progressNotify: false, noPut: false, noDelete: false, prevKv: false, watchId: 0, fragment: false };
+    for (const [key, rangeEnd] of [['key', Uint8Array.of(0)], ['key', utf8('kez\0')], ['kez', EMPTY], ['', Uint8Array.of(0)]] as const) {
+      await session.handle({ kind: 'create', create: { ...plain, key: utf8(key), rangeEnd } });
+      const answer = await session.next();
+      assert.deepEqual([answer?.canceled, answer?.cancelReason], [true, 'rpc error: code = PermissionDenied desc = etcdserver: permission denied']);
+    }
+    await session.handle({ kind: 'create', create: { ...plain, key: utf8('key'), rangeEnd: EMPTY } });
+    assert.equal((await session.next())?.canceled, false);
+    for (const key of ['key0', 'kez', 'key']) await a.store.put(put(key, 'v'));
+    assert.deepEqual((await session.next())?.events.map(({ kv }) => Buffer.from(kv.key).toString()), ['key']);
+    session.close();
+  });
+
   it('S2 restarts, tables and a version without auth keep users and roles; a member that starts again knows no token of before', async () => {
     const [a, b] = await start();
     await a.store.auth.change({ kind: 'enable' });
