@@ -50,6 +50,7 @@ export class FakeStore implements Store {
 
   watch(options: WatchOptions = {}): WatchSession {
     if (this.refusal !== undefined) throw this.refusal;
+    this.access.requireUser(options.caller);
     const watch = new FakeWatch(options);
     this.watches.push(watch);
     return watch;
