@@ -19,6 +19,8 @@ export interface Io {
   stdin(): Promise<Buffer>;
   /** A line of the terminal, which does not show it; undefined: there is none. */
   secret(question: string): Promise<string | undefined>;
+  /** Standard input line by line, as it comes, without line ends. Undefined: there is none. */
+  lines?(): AsyncIterable<Buffer>;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Standard output is a terminal. */
   readonly tty: boolean;

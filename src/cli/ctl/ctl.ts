@@ -24,6 +24,8 @@ import { addSnapshotCommands } from './snapshot-commands.js';
 import { addStatusCommand } from './status-command.js';
 import { addTxnCommand } from './txn-command.js';
 import { addUserCommands } from './user-commands.js';
+import { addWatchCommand } from './watch-command.js';
+import { withMark } from './words.js';
 
 /** Flags of etcdctl that mean nothing here. */
 const IGNORED = ['--debug', '--insecure-transport', '--insecure-discovery', '--keepalive-time <d>', '--keepalive-timeout <d>'];
@@ -52,7 +54,7 @@ function globalFlags(program: Command): void {
   }
 }
 
-const BOOLEAN = /^--(prefix|from-key|keys-only|stream|count-only|print-value-only|prev-kv|ignore-value|ignore-lease|learner|detail|no-password|interactive|hex|cluster|physical|keys|once|debug|insecure-transport|insecure-skip-tls-verify|insecure-discovery)=(true|false|1|0)$/;
+const BOOLEAN = /^--(prefix|from-key|keys-only|stream|count-only|print-value-only|prev-kv|progress-notify|ignore-value|ignore-lease|learner|detail|no-password|interactive|hex|cluster|physical|keys|once|debug|insecure-transport|insecure-skip-tls-verify|insecure-discovery)=(true|false|1|0)$/;
 
 /** Go's flags may be written `--prefix=true` and `-w=json`. */
 function goFlags(args: readonly string[]): string[] {
@@ -96,6 +98,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage. Each command has --help.`);
   addKvCommands(register);
   addTxnCommand(register);
   addLeaseCommands(register);
+  addWatchCommand(register);
   addEndpointCommands(register);
   addMemberCommands(register);
   addAlarmCommands(register);
@@ -121,7 +124,7 @@ async function run(args: readonly string[], io: Io): Promise<number> {
   const program = build(io);
   try {
     if (args.length === 0) throw new UsageFault('no command is given; see kintsugi ctl --help');
-    await program.parseAsync(goFlags(args), { from: 'user' });
+    await program.parseAsync(withMark(goFlags(args)), { from: 'user' });
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) {

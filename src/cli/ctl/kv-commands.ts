@@ -50,13 +50,15 @@ const TARGETS: Readonly<Record<string, SortTarget>> = {
   '': 'key', CREATE: 'create', KEY: 'key', MODIFY: 'mod', VALUE: 'value', VERSION: 'version',
 };
 
-function wholeFlag(text: string, flag: string): number {
+export function wholeFlag(text: string, flag: string): number {
   const n = /^-?\d+$/.test(text) ? Number(text) : Number.NaN;
   if (!Number.isSafeInteger(n)) throw new UsageFault(`${flag} is a whole number, got ${JSON.stringify(text)}`);
   return n;
 }
 
-function keyRange(args: readonly string[], flags: { readonly prefix?: boolean; readonly fromKey?: boolean }, command: string): KeyRange {
+export function keyRange(
+  args: readonly string[], flags: { readonly prefix?: boolean; readonly fromKey?: boolean }, command: string,
+): KeyRange {
   const [key, end] = args.map(bytesOfRaw);
   if (key === undefined || args.length > 2) {
     throw new UsageFault(`${command} command needs one argument as key and an optional argument as range_end`);

@@ -83,7 +83,7 @@ export function jsonHeader(header: ResponseHeader): GoValue {
   };
 }
 
-function jsonKv(kv: KeyValue): GoValue {
+export function jsonKv(kv: KeyValue): GoValue {
   return {
     key: nonZero(kv.key),
     create_revision: nonZero(kv.createRevision),
@@ -128,7 +128,7 @@ export function headerFields(header: ResponseHeader): string {
   return `"ClusterID" : ${header.clusterId}\n"MemberID" : ${header.memberId}\n"Revision" : ${header.revision}\n"RaftTerm" : ${header.raftTerm}\n`;
 }
 
-function kvFields(kv: KeyValue, prefix: string): string {
+export function kvFields(kv: KeyValue, prefix: string): string {
   return `"${prefix}Key" : ${goQuote(kv.key)}\n"${prefix}CreateRevision" : ${kv.createRevision}\n"${prefix}ModRevision" : ${kv.modRevision}\n` +
     `"${prefix}Version" : ${kv.version}\n"${prefix}Value" : ${goQuote(kv.value)}\n"${prefix}Lease" : ${kv.lease}\n`;
 }
@@ -149,6 +149,14 @@ function fieldsOf(answer: KvAnswer): string {
     case 'txn':
       return `${header}"Succeeded" : ${answer.response.succeeded}\n${answer.response.responses.map(fieldsOf).join('')}`;
   }
+}
+
+/** A line, and below it keys and values. */
+export function printPairs({ io, hex }: Context, head: string, kvs: readonly KeyValue[]): void {
+  const lines = new Lines();
+  lines.text(head);
+  for (const kv of kvs) simpleKv(lines, kv, { hex, valueOnly: false });
+  io.out(lines.join());
 }
 
 export function printKv(context: Context, answer: KvAnswer, valueOnly = false): void {

@@ -3,6 +3,7 @@
  * command without a word.
  */
 
+import { createInterface } from 'node:readline';
 import type { Io } from './context.js';
 import { secretFrom } from './terminal-secret.js';
 
@@ -36,6 +37,7 @@ export function processIo(): Io {
         process.stderr.write('\n');
       }
     },
+    lines: linesOfStdin,
     env: process.env,
     tty: process.stdout.isTTY === true,
     get columns() {
@@ -44,4 +46,10 @@ export function processIo(): Io {
     // A slow reader gets all of it first.
     done: (code) => void process.stdout.write('', () => void setTimeout(() => process.exit(code), GRACE_MS).unref()),
   };
+}
+
+async function* linesOfStdin(): AsyncGenerator<Buffer, void, undefined> {
+  // One character per byte: lines are bytes.
+  process.stdin.setEncoding('latin1');
+  for await (const line of createInterface({ input: process.stdin, terminal: false })) yield Buffer.from(line, 'latin1');
 }

@@ -22,6 +22,11 @@ export class Register {
   }
 
   command<F>(name: string, args: string, help: string, body: Body<F>, examples: string): Command {
+    return this.marked<F>(name, args, help, (context, given, flags) => body(context, withoutMark(given), flags), examples);
+  }
+
+  /** One that looks for `--` among its arguments. */
+  marked<F>(name: string, args: string, help: string, body: Body<F>, examples: string): Command {
     const command = this.#parent.command(name).description(help).usage(`[flags] ${args}`.trim());
     command.allowExcessArguments(true).argument('[args...]').addHelpText('after', `\nExamples:${examples}`);
     command.configureHelp({ visibleArguments: () => [], sortOptions: true });
@@ -42,4 +47,10 @@ export class Register {
     const command = this.#parent.command(name).description(help).addHelpText('after', `\nExamples:${examples}`);
     return new Register(this.#io, this.#root, command);
   }
+}
+
+/** The second of the two that `withMark` made of the first. */
+function withoutMark(given: readonly string[]): readonly string[] {
+  const at = given.indexOf('--');
+  return at < 0 ? given : [...given.slice(0, at), ...given.slice(at + 1)];
 }

@@ -3,14 +3,15 @@
  * the other branch, an empty line.
  */
 
-import { Command } from 'commander';
 import { utf8 } from '../../base/bytes.js';
 import type { Compare, CompareResult, CompareTarget, RequestOp, TxnRequest } from '../../api/requests.js';
 import { goUnquote } from '../render/go.js';
-import { rawText } from '../render/raw-text.js';
 import { UsageFault } from './context.js';
 import { addDelFlags, addGetFlags, addPutFlags, delRequest, getRequest, putRequestOf, type DelFlags, type GetFlags, type PutFlags } from './kv-commands.js';
+import { parsed, wordsOf } from './words.js';
 
+/** What a line is part of. */
+const TXN = 'txn request';
 const QUOTED = '"(?:[^"\\\\]|\\\\.)*"|`[^`]*`';
 const COMPARE = new RegExp(`^\\s*(\\w+)\\s*\\(\\s*(${QUOTED})\\s*\\)\\s*(=|!=|<|>)\\s*(${QUOTED})\\s*$`);
 const RESULTS: Readonly<Record<string, CompareResult>> = { '=': 'equal', '!=': 'not-equal', '<': 'less', '>': 'greater' };
@@ -57,40 +58,19 @@ function parseCompare(line: string): Compare {
   return { result, key, rangeEnd: utf8(''), target: targetOf(name, value, line) };
 }
 
-/** Words, quoted where they have blanks: "..." with Go's escapes, '...' as it is. */
-function wordsOf(line: string): string[] {
-  return (line.match(/"(?:[^"\\]|\\.)*"|'[^']*'|[^'"\s]\S*/g) ?? []).map((word) => {
-    if (word.startsWith("'")) return word.slice(1, -1);
-    if (!word.startsWith('"')) return word;
-    const bytes = goUnquote(word);
-    if (bytes === undefined) throw new UsageFault(`invalid txn request: ${line} (bad quoting in ${word})`);
-    return rawText(Buffer.from(bytes));
-  });
-}
-
-function parsed<F>(add: (command: Command) => Command, words: readonly string[], line: string): { args: readonly string[]; flags: F } {
-  const command = add(new Command()).argument('[args...]').exitOverride().configureOutput({ writeErr: () => undefined });
-  try {
-    command.parse([...words], { from: 'user' });
-  } catch (error) {
-    throw new UsageFault(`invalid txn request: ${line} (${error instanceof Error ? error.message : String(error)})`);
-  }
-  return { args: command.args, flags: command.opts() as F };
-}
-
 function parseOp(line: string): RequestOp {
-  const [name, ...words] = wordsOf(line);
+  const [name, ...words] = wordsOf(line, TXN);
   switch (name) {
     case 'get': {
-      const { args, flags } = parsed<GetFlags>(addGetFlags, words, line);
+      const { args, flags } = parsed<GetFlags>(addGetFlags, words, line, TXN);
       return { kind: 'range', request: getRequest(args, flags) };
     }
     case 'put': {
-      const { args, flags } = parsed<PutFlags>(addPutFlags, words, line);
+      const { args, flags } = parsed<PutFlags>(addPutFlags, words, line, TXN);
       return { kind: 'put', request: putRequestOf(args, flags) };
     }
     case 'del': {
-      const { args, flags } = parsed<DelFlags>(addDelFlags, words, line);
+      const { args, flags } = parsed<DelFlags>(addDelFlags, words, line, TXN);
       return { kind: 'delete-range', request: delRequest(args, flags) };
     }
     default:

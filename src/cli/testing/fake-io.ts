@@ -1,5 +1,6 @@
 /** Standard input and output of a command under test. */
 
+import { Deferred } from '../../base/deferred.js';
 import type { Io } from '../ctl/context.js';
 
 export class FakeIo implements Io {
@@ -28,6 +29,12 @@ export class FakeIo implements Io {
 
   err(text: string): void {
     this.errors += text;
+  }
+
+  /** As from a terminal: they do not end. */
+  async *lines(): AsyncGenerator<Buffer, void, undefined> {
+    for (const line of (await this.stdin()).toString().split('\n')) if (line !== '') yield Buffer.from(line);
+    await new Deferred().promise;
   }
 
   stdin(): Promise<Buffer> {
