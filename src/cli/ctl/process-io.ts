@@ -28,15 +28,7 @@ export function processIo(): Io {
       for await (const part of process.stdin) parts.push(part as Buffer);
       return Buffer.concat(parts);
     },
-    secret: async (question) => {
-      if (!process.stdin.isTTY) return undefined;
-      process.stderr.write(question);
-      try {
-        return await secretFrom(process.stdin);
-      } finally {
-        process.stderr.write('\n');
-      }
-    },
+    secret: async (question) => (process.stdin.isTTY ? secretFrom(process.stdin, question, process.stderr) : undefined),
     lines: linesOfStdin,
     env: process.env,
     tty: process.stdout.isTTY === true,

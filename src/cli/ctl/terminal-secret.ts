@@ -15,8 +15,11 @@ export interface Terminal {
   unshift(chunk: Uint8Array): void;
 }
 
-/** Throws Failed: it was cancelled, or the terminal is gone. */
-export function secretFrom(terminal: Terminal): Promise<string> {
+/**
+ * Nothing is shown of what is typed from the moment on at which the question stands there. Throws
+ * Failed: it was cancelled, or the terminal is gone.
+ */
+export function secretFrom(terminal: Terminal, question: string, out: { write(text: string): unknown }): Promise<string> {
   return new Promise((resolve, reject) => {
     const line = new SecretLine();
     const leave = (): void => {
@@ -24,6 +27,7 @@ export function secretFrom(terminal: Terminal): Promise<string> {
       terminal.off('end', onEnd);
       terminal.setRawMode(false);
       terminal.pause();
+      out.write('\n');
     };
     const onEnd = (): void => {
       leave();
@@ -41,5 +45,6 @@ export function secretFrom(terminal: Terminal): Promise<string> {
     terminal.on('data', onData);
     terminal.on('end', onEnd);
     terminal.resume();
+    out.write(question);
   });
 }
