@@ -201,6 +201,29 @@ describe('the lessor', () => {
     assert.ok(longest > 1_000, 'a death costs something');
   });
 
+  it('each further death of a leader adds no more than 2 s to that', async () => {
+    for (const ttl of [5, 10, 15]) {
+      for (let death = 0; death < 1000 * (ttl - 3); death += ttl * 50) {
+        const [world, one, two] = await led();
+        const from = world.clock.now();
+        world.grant(ID, ttl);
+        await world.run(death);
+        one.dead = true;
+        await world.run(ELECTED_MS);
+        world.elect(two);
+        await world.run(1_500);
+        two.dead = true;
+        await world.run(ELECTED_MS);
+        one.dead = false;
+        one.catchUp();
+        world.elect(one);
+        const took = await ends(world, from, 1000 * ttl + 5_000);
+        const when = `with deaths after ${death} ms and 2.5 s later`;
+        assert.ok(took >= 1000 * ttl && took <= 1000 * ttl + 5_000, `${took} ms of ${ttl} s, ${when}`);
+      }
+    }
+  });
+
   it('a longer one ends within one and a half TTLs, whenever its leader dies', async () => {
     for (const ttl of [30, 120]) {
       for (const share of [0.1, 0.39, 0.41, 0.7, 0.99]) {
