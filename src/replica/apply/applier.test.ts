@@ -65,13 +65,14 @@ class Bench {
       reread: (index: number) => (this.onDisk ? entryAt(index) : damagedAt(index)),
       allow: () => undefined,
     };
+    const state = { kv, version: 2, newest: 2, refusalOf: () => undefined, leaseNews: { counted: () => undefined } };
     const applied = new Watermark('the applied index', 0);
     applied.subscribe((index) => this.seen.push(index));
     this.applier = new Applier(
       {
         env, log, mender: { seek: (error: LogError) => this.sought.push(error.data['index']) }, life: this.member.life,
         membership: this.member.membership,
-        state: { kv, version: 2, newest: 2, refusalOf: () => undefined } as unknown as ReplicatedState, progress: { applied },
+        state: state as unknown as ReplicatedState, progress: { applied },
         proposals: {
           waitsFor: () => this.duplicate, refused: (_id: unknown, error: unknown) => this.refusals.push(codeOf(error)),
         } as unknown as Proposals, machine: { apply: () => undefined },
