@@ -2,7 +2,7 @@
  * Entries in the log of a member that is down, as they lie on its disk, and bytes of them spoiled.
  */
 
-import { must } from '../../base/assert.js';
+import { assert, must } from '../../base/assert.js';
 import type { Disk } from '../../base/disk.js';
 import { resolve, type Resolution } from '../../replica/log/resolve.js';
 import { scanSegment } from '../../replica/log/scan.js';
@@ -27,4 +27,17 @@ export async function rotEntries(disk: Disk, indexes: readonly number[], segment
     must(offset >= 0, `entry ${index} has a place`);
     await rot(disk, segmentName('log', generation), offset, offset + length);
   }
+}
+
+const SECTOR_BYTES = 512;
+
+/** A sector in the middle of the entry never came to the disk: as a write that power loss tore. */
+export async function tearEntry(disk: Disk, index: number, segmentBytes = SEGMENT_BYTES): Promise<void> {
+  const { table } = await resolved(disk, segmentBytes);
+  const { generation, offset, length } = table.place(index);
+  assert(offset >= 0 && length >= 2 * SECTOR_BYTES, `entry ${index} has a whole sector of its own`);
+  const file = await disk.open(segmentName('log', generation), 'write');
+  file.writeSync(new Uint8Array(SECTOR_BYTES), Math.ceil(offset / SECTOR_BYTES) * SECTOR_BYTES);
+  await file.sync();
+  file.close();
 }

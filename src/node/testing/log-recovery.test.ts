@@ -3,6 +3,7 @@ import { must } from '../../base/assert.js';
 import { fromUtf8 } from '../../base/bytes.js';
 import type { CrashDisk } from '../../base/disk/testing/crash-disk.js';
 import { codeOf } from '../../base/errors.js';
+import type { KintsugiEvent } from '../../base/events.js';
 import { seededRandom } from '../../base/testing/seeded-random.js';
 import { LOG_MENDED, LOG_WAITS, TAIL_TAKEN } from '../../replica/log-recovery/recover-log.js';
 import { get, put } from '../../api/testing/requests.js';
@@ -11,7 +12,7 @@ import { Chaos } from './chaos-env.js';
 import { Cluster } from './cluster.js';
 import type { ClusterNode } from './cluster-node.js';
 import { load, valueOf } from './load.js';
-import { resolved, rotEntries } from './log-damage.js';
+import { resolved, rotEntries, tearEntry } from './log-damage.js';
 
 type Node = ClusterNode<CrashDisk>;
 
@@ -219,19 +220,28 @@ describe('a log whose end was never proven to be durable', function () {
   this.timeout(60_000);
 
   it('R6 is asked of the others before it is cut, and a start does not wait for them', async () => {
-    const cluster: Cluster<CrashDisk> = await Cluster.start(new Chaos(seededRandom(9)), { members: 3 });
+    let victim: Node | undefined;
+    const watcher = {
+      // At once: 50 ms later its identity would be there, too.
+      onEvent: (at: Node, { type }: KintsugiEvent): void => {
+        if (at !== victim || type !== 'log-sync' || at.replica.log.lastIndex() <= before) return;
+        victim = undefined;
+        queueMicrotask(() => cluster.crash(at));
+      },
+    };
+    const cluster: Cluster<CrashDisk> = await Cluster.start(new Chaos(seededRandom(9)), { members: 3, watcher });
+    let before = Infinity;
     try {
       await load(cluster, 0, 20);
       await cluster.settled(20_000);
       const node = await cluster.follower();
-      // No identity of its last batch: it is killed before the log is idle for long.
-      const before = node.replica.log.lastIndex();
-      void cluster.nodes.find((each) => each !== node)?.store.put(put('last', 'x'.repeat(300)));
-      await cluster.until('it is on its disk', () => node.replica.log.lastIndex() > before);
-      cluster.crash(node);
+      before = node.replica.log.lastIndex();
+      victim = node;
+      void cluster.nodes.find((each) => each !== node)?.store.put(put('last', 'x'.repeat(2_000)));
+      await cluster.until('it has lost its power', () => !node.up);
       const { table, torn } = await resolved(node.disk);
       assert.deepEqual([table.lastIndex > before, torn], [true, []]);
-      await rotEntries(node.disk, [table.lastIndex]);
+      await tearEntry(node.disk, table.lastIndex);
       const after = await resolved(node.disk);
       assert.equal(after.torn.length, 1, 'nothing proves that it was synced');
       await cluster.up(node);
