@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { EMPTY, utf8 } from '../../base/bytes.js';
 import { codeOf } from '../../base/errors.js';
 import { put } from '../../api/testing/requests.js';
 import { hashKv, type KvHash } from './hash-kv.js';
@@ -67,5 +68,17 @@ describe('HashKV', () => {
       return member.hash(0).hash;
     });
     assert.equal(new Set(hashes).size, 3);
+  });
+
+  it('S2 keys that were last written before the compact revision count, also where nothing came after', () => {
+    const hashes = ['b', 'c', undefined].map((value) => {
+      const member = new Member();
+      member.apply({ kind: 'put', request: put('k', 'a') });
+      if (value === undefined) member.apply({ kind: 'delete-range', request: { key: utf8('k'), rangeEnd: EMPTY, prevKv: false } });
+      else member.apply({ kind: 'put', request: put('k', value) });
+      member.apply({ kind: 'compact', request: { revision: 3, physical: false } });
+      return member.hash(0).hash;
+    });
+    assert.equal(new Set(hashes).size, 3, String(hashes));
   });
 });
