@@ -62,6 +62,8 @@ export class LeaseStore implements LeaseApi {
     await reads.linearizable();
     this.#replica.state.access.permit(caller)?.readLease(id);
     const { there, keys } = await reads.local((view) => readLease(view, id, withKeys));
+    // Keys may have come to it, or auth have changed, until it was read.
+    this.#replica.state.access.permit(caller)?.readLease(id);
     const { revision } = this.#replica.kv;
     if (left === undefined || !there) return { revision, ttl: -1, grantedTtl: 0, keys: [] };
     return { revision, ttl: Math.floor(left.leftMs / 1000), grantedTtl: left.granted, keys };

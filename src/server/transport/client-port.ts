@@ -19,6 +19,7 @@ import type { EventSink } from '../../base/events.js';
 import { ServerConnection } from '../../http2/connection.js';
 import type { Http2Limits } from '../../http2/limits.js';
 import { Http2Pool } from '../../http2/pool.js';
+import type { GrpcServer } from '../../grpc/server.js';
 import type { RequestHandler } from '../../http2/request-handler.js';
 import type { ServerTls } from '../tls/server-tls.js';
 import { protocolOf } from './first-bytes.js';
@@ -27,7 +28,8 @@ import { removeStale, type ListenAddress } from './listen-address.js';
 import { SocketTransport } from './socket-transport.js';
 
 export interface ClientPortParts {
-  readonly handler: RequestHandler;
+  /** Told to stop once no client is left and none comes any more. */
+  readonly handler: RequestHandler & Partial<Pick<GrpcServer, 'stop'>>;
   readonly limits: Http2Limits;
   readonly clock: Clock;
   readonly events: EventSink;
@@ -120,6 +122,7 @@ export class ClientPort {
     this.#state = 'closed';
     this.#timer.cancel();
     for (const socket of this.#sockets) socket.destroy();
+    if (this.#sockets.size === 0) this.#parts.handler.stop?.();
   }
 
   #empty(withinMs: number): Promise<void> {
@@ -178,7 +181,9 @@ export class ClientPort {
 
   #left(socket: Socket): void {
     this.#sockets.delete(socket);
-    if (this.#sockets.size === 0) for (const done of this.#idle.splice(0)) done();
+    if (this.#sockets.size > 0) return;
+    for (const done of this.#idle.splice(0)) done();
+    if (this.#state === 'closed') this.#parts.handler.stop?.();
   }
 
   /** What it speaks is known by its first bytes. */
