@@ -184,7 +184,8 @@ const files: CtlCase = {
     const dir = mkdtempSync(join(tmpdir(), 'compat-'));
     try {
       await ctl.run(['snapshot', 'save', join(dir, 'backup')], { codeOnly: true });
-      await ctl.run(['put', 'saved', String(statSync(join(dir, 'backup')).size % 512)]);
+      const size = statSync(join(dir, 'backup'), { throwIfNoEntry: false })?.size;
+      await ctl.run(['put', 'saved', size === undefined ? 'nothing' : String(size % 512)]);
     } finally {
       rmSync(dir, { recursive: true });
     }

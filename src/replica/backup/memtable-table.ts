@@ -58,6 +58,25 @@ class WrittenEntries implements Entries {
   }
 }
 
+/** Both, in key order. A memtable holds system keys, too: leases, and which keys have one. */
+function* inOrder(written: Entries, memtable: Entries | undefined): Generator<EntrySlot, void> {
+  let hasWritten = written.next();
+  let hasMemtable = memtable?.next() === true;
+  while (hasWritten || (hasMemtable && memtable !== undefined)) {
+    if (hasWritten && !(hasMemtable && memtable !== undefined && isBefore(memtable.slot, written.slot))) {
+      yield written.slot;
+      hasWritten = written.next();
+    } else if (memtable !== undefined) {
+      yield memtable.slot;
+      hasMemtable = memtable.next();
+    }
+  }
+}
+
+function isBefore(a: EntrySlot, b: EntrySlot): boolean {
+  return compareBytes(a.key.subarray(0, a.keyEnd), b.key.subarray(0, b.keyEnd)) < 0;
+}
+
 interface Made {
   readonly table: ProducedTable;
   /** What stands at its beginning, and is known last. */
@@ -65,7 +84,7 @@ interface Made {
 }
 
 export interface TableContent {
-  /** In front of the memtable's; none of them in it. */
+  /** Beside the memtable's; none of them is in it. */
   readonly writes: readonly TreeWrite[];
   readonly memtable: Memtable | undefined;
   /** Of the view: nothing above is in the table. */
@@ -119,16 +138,12 @@ async function* make(
 ): AsyncGenerator<Uint8Array, Made | undefined, undefined> {
   const { writes, memtable, sequence } = content;
   const writer = new TableWriter(format, birth);
-  const sources: Entries[] = [new WrittenEntries(writes)];
-  if (memtable !== undefined) sources.push(new MemtableEntries(memtable, sequence));
   let sliced = 0;
-  for (const entries of sources) {
-    while (entries.next()) {
-      writer.add(entries.slot);
-      if (writer.unsettled) await drive(writer.settle(), workers);
-      if (writer.hasChunks) yield* writer.takeChunks();
-      if (++sliced % SLICE_ENTRIES === 0) await workers.breathe();
-    }
+  for (const slot of inOrder(new WrittenEntries(writes), memtable && new MemtableEntries(memtable, sequence))) {
+    writer.add(slot);
+    if (writer.unsettled) await drive(writer.settle(), workers);
+    if (writer.hasChunks) yield* writer.takeChunks();
+    if (++sliced % SLICE_ENTRIES === 0) await workers.breathe();
   }
   if (writer.entries === 0) return undefined;
   await drive(writer.prepare(), workers);
