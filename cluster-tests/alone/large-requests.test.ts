@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { Client } from '../src/client/client.js';
-import { waitQuiet } from '../scripts/lib/heal.js';
-import type { ClusterNode } from '../scripts/lib/node.js';
-import { kintsugiOnly, withCluster } from './harness.js';
+import { Client } from '../../src/client/client.js';
+import { waitQuiet } from '../../scripts/lib/heal.js';
+import type { ClusterNode } from '../../scripts/lib/node.js';
+import { kintsugiOnly, withCluster } from '../harness.js';
 
 const MIB = 1024 * 1024;
 const LIMIT = 64 * MIB;
