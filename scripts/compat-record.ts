@@ -9,6 +9,7 @@ import { Failure, flags, onExit, runMain, UsageError } from './lib/command.js';
 import type { Case } from './lib/compat/case.js';
 import { AUTH_CASES } from './lib/compat/cases-auth.js';
 import { CLUSTER_CASES } from './lib/compat/cases-cluster.js';
+import { CONCURRENCY_CASES } from './lib/compat/cases-concurrency.js';
 import { KV_CASES } from './lib/compat/cases-kv.js';
 import { LEASE_CASES } from './lib/compat/cases-lease.js';
 import { TXN_CASES } from './lib/compat/cases-txn.js';
@@ -35,7 +36,9 @@ ENDPOINT and --etcd, every etcd on the PATH is started and compared; with none o
 Exit 0 if every difference is one that is known and has its reason, 1 if not.
 `;
 
-const CASES: readonly Case[] = [...KV_CASES, ...TXN_CASES, ...WATCH_CASES, ...LEASE_CASES, ...CLUSTER_CASES, ...AUTH_CASES];
+const CASES: readonly Case[] = [
+  ...KV_CASES, ...TXN_CASES, ...WATCH_CASES, ...LEASE_CASES, ...CLUSTER_CASES, ...CONCURRENCY_CASES, ...AUTH_CASES,
+];
 
 type Record = ReadonlyMap<string, readonly Told[]>;
 

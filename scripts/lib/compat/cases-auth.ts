@@ -55,6 +55,7 @@ const on: Case = {
     await peer.quietly('Auth', 'RoleGrantPermission', { name: 'reader', perm: perm('READ', 'a/', prefixEnd('a/')) });
     await peer.quietly('Auth', 'RoleGrantPermission', { name: 'reader', perm: perm('WRITE', 'w') });
     await peer.quietly('Auth', 'UserGrantRole', { user: 'alice', role: 'reader' });
+    await peer.quietly('Lease', 'LeaseGrant', { ID: peer.given('815'), TTL: '600' });
     await peer.call('Auth', 'AuthEnable');
     await peer.call('Auth', 'AuthEnable');
     for (const [name, password] of [['root', 'wrong'], ['nobody', 'x'], ['', ''], ['u3', '']]) await login(peer, name as string, password as string);
@@ -104,6 +105,17 @@ const on: Case = {
     await peer.call('Maintenance', 'Status');
     await peer.call('Maintenance', 'Defragment');
     await peer.call('Maintenance', 'HashKV', {});
+    for (const name of ['a/q', 'c']) {
+      await peer.call('v3lockpb.Lock', 'Lock', { name: bytes(name), lease: peer.given('815') });
+      await peer.call('v3lockpb.Lock', 'Unlock', { key: bytes(`${name}/32f`) });
+      await peer.call('v3electionpb.Election', 'Campaign', { name: bytes(name), lease: '815' });
+      await peer.call('v3electionpb.Election', 'Leader', { name: bytes(name) });
+      await peer.call('v3electionpb.Election', 'Proclaim', { leader: { name: bytes(name), key: bytes(`${name}/32f`), rev: '7', lease: '815' } });
+      await peer.call('v3electionpb.Election', 'Resign', { leader: { name: bytes(name), key: bytes(`${name}/32f`), rev: '7', lease: '815' } });
+      const observed = peer.listen('v3electionpb.Election', 'Observe', { name: bytes(name) });
+      await observed.next(`of ${name}`, 500);
+      observed.end();
+    }
     const stream = peer.stream('Watch', 'Watch');
     await stream.ask({ create_request: { key: bytes('a/1') } });
     await stream.ask({ create_request: { key: bytes('c') } });

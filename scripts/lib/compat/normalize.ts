@@ -4,7 +4,7 @@
  * revisions are told from the one with which the case began. Everything else stays.
  */
 
-const REVISIONS = new Set(['revision', 'create_revision', 'mod_revision', 'compact_revision', 'hash_revision']);
+const REVISIONS = new Set(['revision', 'create_revision', 'mod_revision', 'compact_revision', 'hash_revision', 'rev']);
 /** Of one server and moment. */
 const OWN = new Set([
   'cluster_id', 'member_id', 'raft_term', 'version', 'dbSize', 'dbSizeInUse', 'raftIndex', 'raftTerm', 'raftAppliedIndex', 'storageVersion',
@@ -13,7 +13,7 @@ const OWN = new Set([
 /** In an order that etcd leaves open: by hash, or as ids fell out. */
 const UNORDERED = new Set(['leases', 'keys', 'members']);
 /** Where these words name what the caller chose. */
-const CHOSEN = new Set(['version:KeyValue', 'name:Auth', 'version:Downgrade']);
+const CHOSEN = new Set(['version:KeyValue', 'name:Auth', 'version:Downgrade', 'name:Election']);
 
 export class Normalizer {
   /** The revision of the store when the case began. */

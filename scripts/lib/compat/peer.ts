@@ -3,7 +3,7 @@
  * it answers is kept, call by call, in words that can be compared.
  */
 
-import { Client, credentials, Metadata, status, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
+import { Client, credentials, Metadata, status, type ClientDuplexStream, type ClientReadableStream, type ServiceError } from '@grpc/grpc-js';
 import { serviceMethods, type AnyMethod } from '../../../src/api/protos/protos.js';
 import { Normalizer } from './normalize.js';
 
@@ -56,9 +56,14 @@ export class Peer {
   }
 
   /** Undefined: it was refused. Either is told. */
-  async call(service: string, method: string, request: Request = {}): Promise<Reply | undefined> {
+  call(service: string, method: string, request: Request = {}): Promise<Reply | undefined> {
+    return this.callFor(DEADLINE_MS, service, method, request);
+  }
+
+  /** The same, given up after so long. */
+  async callFor(withinMs: number, service: string, method: string, request: Request): Promise<Reply | undefined> {
     try {
-      const reply = await this.#unary(service, method, request);
+      const reply = await this.#unary(service, method, request, withinMs);
       this.tell(`${service}/${method} ${show(request)}`, reply);
       return reply;
     } catch (error) {
@@ -72,10 +77,20 @@ export class Peer {
     return this.#unary(service, method, request).catch(() => undefined);
   }
 
+  /** Resolves when the key is there, or is not; what comes next tells, if that takes too long. */
+  async until(key: string, there = true): Promise<void> {
+    for (const deadline = Date.now() + DEADLINE_MS; Date.now() < deadline;) {
+      const reply = await this.quietly('KV', 'Range', { key: Buffer.from(key), count_only: true });
+      if ((String(reply?.['count'] ?? '0') !== '0') === there) return;
+    }
+  }
+
   tell(call: string, answer: unknown): void {
     const { code, details } = answer as ServiceError;
     const isError = answer instanceof Error;
-    const text = isError ? `${status[code] ?? code}: ${details}` : JSON.stringify(this.#words.of(answer));
+    const isGivenUp = isError && (code === status.DEADLINE_EXCEEDED || code === status.CANCELLED);
+    // Whose clock was first is chance.
+    const text = isGivenUp ? 'given up' : isError ? `${status[code] ?? code}: ${details}` : JSON.stringify(this.#words.of(answer));
     this.#told.push({ call, answer: text });
   }
 
@@ -83,6 +98,12 @@ export class Peer {
   stream(service: string, method: string): Dialogue {
     const { path, requestSerialize, responseDeserialize } = methodOf(service, method);
     return new Dialogue(this, `${service}/${method}`, this.#client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, this.#metadata()));
+  }
+
+  /** A stream of answers, one by one. */
+  listen(service: string, method: string, request: Request): Dialogue {
+    const { path, requestSerialize, responseDeserialize } = methodOf(service, method);
+    return new Dialogue(this, `${service}/${method}`, this.#client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request, this.#metadata()));
   }
 
   /** All messages of a stream of answers; what ends it early is told. */
@@ -106,9 +127,9 @@ export class Peer {
     return metadata;
   }
 
-  #unary(service: string, method: string, request: Request): Promise<Reply> {
+  #unary(service: string, method: string, request: Request, withinMs = DEADLINE_MS): Promise<Reply> {
     const { path, requestSerialize, responseDeserialize } = methodOf(service, method);
-    const options = { deadline: Date.now() + DEADLINE_MS };
+    const options = { deadline: Date.now() + withinMs };
     return new Promise((resolve, reject) => {
       this.#client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, this.#metadata(), options, (error, reply) => {
         if (error) reject(error);
@@ -122,12 +143,12 @@ export class Peer {
 export class Dialogue {
   readonly #peer: Peer;
   readonly #name: string;
-  readonly #stream: ClientDuplexStream<object, object>;
+  readonly #stream: ClientDuplexStream<object, object> | ClientReadableStream<object>;
   readonly #heard: unknown[] = [];
   #wake: () => void = () => undefined;
   #ended = false;
 
-  constructor(peer: Peer, name: string, stream: ClientDuplexStream<object, object>) {
+  constructor(peer: Peer, name: string, stream: ClientDuplexStream<object, object> | ClientReadableStream<object>) {
     this.#peer = peer;
     this.#name = name;
     this.#stream = stream;
@@ -145,7 +166,7 @@ export class Dialogue {
   }
 
   send(request: Request): void {
-    if (!this.#ended) this.#stream.write(request);
+    if (!this.#ended && 'write' in this.#stream) this.#stream.write(request);
   }
 
   /**

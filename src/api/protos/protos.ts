@@ -16,6 +16,8 @@ export const CLIENT_PROTOS: readonly string[] = [
   'kintsugi/v1/heal.proto',
   'kintsugi/v1/backup.proto',
   'kintsugi/v1/members.proto',
+  'v3lockpb/v3lock.proto',
+  'v3electionpb/v3election.proto',
   'grpc/health/v1/health.proto',
 ];
 

@@ -25,7 +25,16 @@ const ALLOWED_BY_KEYS: Readonly<Record<string, object>> = {
   '/etcdserverpb.KV/Put': { key: KEY, value: KEY, prev_kv: true },
   '/etcdserverpb.KV/DeleteRange': { key: KEY, prev_kv: true },
   '/etcdserverpb.KV/Txn': { compare: [{ key: KEY, target: 'VERSION', version: '1' }], success: [{ request_put: { key: KEY, value: KEY } }] },
+  '/v3lockpb.Lock/Lock': { name: KEY },
+  '/v3lockpb.Lock/Unlock': { key: KEY },
+  '/v3electionpb.Election/Campaign': { name: KEY },
+  '/v3electionpb.Election/Proclaim': { leader: { key: KEY, rev: '1' } },
+  '/v3electionpb.Election/Leader': { name: KEY },
+  '/v3electionpb.Election/Observe': { name: KEY },
+  '/v3electionpb.Election/Resign': { leader: { key: KEY, rev: '1' } },
 };
+/** Whoever is let in waits there. */
+const WAITING = /Lock\/Lock|Campaign|Observe/;
 
 describe('auth over loopback', () => {
   let store: FakeStore;
@@ -65,15 +74,16 @@ describe('auth over loopback', () => {
     const metadata = new Metadata();
     if (who !== undefined) metadata.set('token', tokens[who] ?? who);
     const { requestSerialize } = method;
+    const options = { deadline: Date.now() + (WAITING.test(path) ? 300 : 20_000) };
     const deserialize = method.responseDeserialize as (bytes: Buffer) => Record<string, unknown>;
     if (!method.responseStream) {
       return new Promise((resolve, reject) => {
-        client.makeUnaryRequest(path, requestSerialize, deserialize, request, metadata,
+        client.makeUnaryRequest(path, requestSerialize, deserialize, request, metadata, options,
           (error, response) => (error === null ? resolve(response ?? {}) : reject(error)));
       });
     }
     return new Promise((resolve, reject) => {
-      const stream = client.makeServerStreamRequest(path, requestSerialize, deserialize, request, metadata);
+      const stream = client.makeServerStreamRequest(path, requestSerialize, deserialize, request, metadata, options);
       let last: Record<string, unknown> = {};
       stream.on('data', (answer: Record<string, unknown>) => (last = answer)).on('end', () => resolve(last)).on('error', reject);
     });

@@ -10,8 +10,8 @@ import type { Caller } from '../../api/caller.js';
 import type { Method, Sender, ServerCall, ServerStreamMethod, UnaryMethod } from '../../grpc/method.js';
 import { callerOf } from './caller-of.js';
 
-type UnaryHandler = (request: Message, caller: Caller) => object | Promise<object>;
-type StreamHandler = (request: Message, out: ColdSender) => Promise<void>;
+type UnaryHandler = (request: Message, caller: Caller, call: ServerCall) => object | Promise<object>;
+type StreamHandler = (request: Message, out: ColdSender, caller: Caller, call: ServerCall) => Promise<void>;
 
 /** The sending side of a stream of messages. */
 export class ColdSender {
@@ -50,7 +50,7 @@ class ColdUnary implements UnaryMethod {
 
   async handle(bytes: Uint8Array, call: ServerCall): Promise<Uint8Array> {
     const caller = callerOf(call);
-    const answer = await this.#answer(this.#rpc.decodeRequest(bytes), caller);
+    const answer = await this.#answer(this.#rpc.decodeRequest(bytes), caller, call);
     return this.#rpc.encodeResponse(EMPTY, 0, answer);
   }
 }
@@ -65,8 +65,8 @@ class ColdStream implements ServerStreamMethod {
     this.#answer = answer;
   }
 
-  async handle(bytes: Uint8Array, out: Sender): Promise<void> {
-    await this.#answer(this.#rpc.decodeRequest(bytes), new ColdSender(this.#rpc, out));
+  async handle(bytes: Uint8Array, out: Sender, call: ServerCall): Promise<void> {
+    await this.#answer(this.#rpc.decodeRequest(bytes), new ColdSender(this.#rpc, out), callerOf(call), call);
   }
 }
 

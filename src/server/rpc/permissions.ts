@@ -72,6 +72,15 @@ export const PERMISSIONS: Readonly<Record<string, Row>> = {
   '/etcdserverpb.Auth/RoleGrantPermission': 'store',
   '/etcdserverpb.Auth/RoleRevokePermission': 'store',
 
+  // Of the keys that stand for a place in a queue, as if they were put, read and deleted as such.
+  '/v3lockpb.Lock/Lock': 'store',
+  '/v3lockpb.Lock/Unlock': 'store',
+  '/v3electionpb.Election/Campaign': 'store',
+  '/v3electionpb.Election/Proclaim': 'store',
+  '/v3electionpb.Election/Leader': 'store',
+  '/v3electionpb.Election/Observe': 'store',
+  '/v3electionpb.Election/Resign': 'store',
+
   '/kintsugi.v1.Heal/Status': 'user',
   '/kintsugi.v1.Heal/Hints': 'user',
   '/kintsugi.v1.Heal/Verify': 'root',

@@ -125,7 +125,6 @@ describe('client services over loopback', () => {
   it('unknown methods and services answer as etcd does', async () => {
     await refused(raw('/etcdserverpb.KV/Nope', Buffer.alloc(0)), 12, 'unknown method Nope for service etcdserverpb.KV');
     await refused(raw('/no.such.Service/X', Buffer.alloc(0)), 12, 'unknown service no.such.Service');
-    await refused(raw('/v3lockpb.Lock/Lock', Buffer.alloc(0)), 12, 'unknown service v3lockpb.Lock');
   });
 
   it('Hash and HashKV tell what was hashed, and refuse what is yet to come', async () => {

@@ -15,6 +15,9 @@ import { addReflection } from './reflection-service.js';
 import { addKv } from './kv-service.js';
 import { Passwords } from '../auth/passwords.js';
 import { addAuth } from './auth-service.js';
+import { addElection } from './election-service.js';
+import { addLock } from './lock-service.js';
+import { Places } from '../concurrency/places.js';
 import { guarded } from './guarded.js';
 import { addLease } from './lease-service.js';
 import { addWatch } from './watch-service.js';
@@ -33,6 +36,9 @@ export function clientMethods(store: Store, health: Health, limits: RequestLimit
   addHealth(table, health);
   addReflection(table);
   addAuth(table, store, passwords);
+  const places = new Places(store);
+  addLock(table, places, limits);
+  addElection(table, places, limits);
   for (const [path, method] of table) table.set(path, guarded(path, method, store));
   return table;
 }

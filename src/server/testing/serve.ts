@@ -3,7 +3,9 @@
  */
 
 import { silent } from '../../base/testing/silent.js';
+import type { Store } from '../../node/store.js';
 import { RpcStats } from '../../observability/rpc-stats.js';
+import { Passwords } from '../auth/passwords.js';
 import { clientPort } from '../rpc/client-server.js';
 import { Health } from '../rpc/health-service.js';
 import { clientMethods } from '../rpc/services.js';
@@ -20,9 +22,14 @@ export interface Served {
 
 export async function serve(): Promise<Served> {
   const store = new FakeStore();
-  const server = clientPort(clientMethods(store, new Health(), { maxRequestBytes: 1_572_864 }), {
+  return { store, ...(await serveStore(store)) };
+}
+
+/** The same of any store. */
+export async function serveStore(store: Store): Promise<Omit<Served, 'store'>> {
+  const server = clientPort(clientMethods(store, new Health(), { maxRequestBytes: 1_572_864 }, new Passwords(4)), {
     maxReceiveBytes: 2_097_152, maxConcurrentStreams: 1000, keepaliveIntervalMs: 0, keepaliveTimeoutMs: 20_000,
-    store: { leader: 1 }, stats: new RpcStats(), events: silent,
+    store, stats: new RpcStats(), events: silent,
   });
-  return { store, server, endpoint: `127.0.0.1:${await server.listen(listenAddress('http://127.0.0.1:0'))}` };
+  return { server, endpoint: `127.0.0.1:${await server.listen(listenAddress('http://127.0.0.1:0'))}` };
 }
