@@ -69,6 +69,23 @@ describe('the lessor', () => {
     assert.ok(one.isThere(ID));
   });
 
+  it('C1 a leader that is handing over lets nothing end and writes nothing down, and goes on if it keeps its office', async () => {
+    const [world, one] = await led();
+    world.grant(ID, 2);
+    await world.run(900);
+    assert.ok(one.proposed.length === 0 && world.log.some(({ kind }) => kind === 'lease-checkpoint'));
+    one.handsOver = true;
+    await world.run(600);
+    const renewed = one.lessor.renew([ID]);
+    one.confirm();
+    await assert.rejects(renewed, (error: unknown) => codeOf(error) === 'NOT_LEADER');
+    await world.run(3_000);
+    assert.ok(one.isThere(ID));
+    one.handsOver = false;
+    const from = world.clock.now();
+    assert.ok((await ends(world, from, 5_000)) < 1_000);
+  });
+
   it('R4 a keep-alive is not acknowledged once the revoke is on its way, and waits until that is applied', async () => {
     const [world, one] = await led();
     world.grant(ID, 2);

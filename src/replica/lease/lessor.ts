@@ -173,7 +173,10 @@ export class Lessor {
     }
   }
 
-  /** Renews them, and gives the index that is to be applied before that may be said. */
+  /**
+   * Renews them, and gives the index that is to be applied before that may be said. Throws
+   * EtcdError NOT_LEADER.
+   */
   #touch(ids: readonly LeaseId[]): LogIndex | undefined {
     this.#catchUp();
     if (!this.#ready) return undefined;
@@ -189,7 +192,10 @@ export class Lessor {
         needed = Math.max(needed, lease.loggedAt);
       }
     }
-    return resets.length === 0 ? needed : Math.max(needed, this.#checkpoint(resets.map((lease) => ({ lease, leftMs: 0 }))));
+    if (resets.length === 0) return needed;
+    const index = this.#checkpoint(resets.map((lease) => ({ lease, leftMs: 0 })));
+    if (index === undefined) throw new EtcdError('NOT_LEADER');
+    return Math.max(needed, index);
   }
 
   #tour(): void {
@@ -213,10 +219,10 @@ export class Lessor {
     if (checkpoints.length > 0) this.#checkpoint(checkpoints);
   }
 
-  /** One entry says it; gives its index. Throws EtcdError NOT_LEADER. */
-  #checkpoint(all: readonly { readonly lease: Lease; readonly leftMs: number }[]): LogIndex {
+  /** One entry says it; gives its index. Undefined: a leader that hands over proposes nothing. */
+  #checkpoint(all: readonly { readonly lease: Lease; readonly leftMs: number }[]): LogIndex | undefined {
     const checkpoints: LeaseCheckpoint[] = all.map(({ lease, leftMs }) => ({ id: lease.id, remainingMs: leftMs }));
-    if (!this.#propose({ kind: 'lease-checkpoint', request: { checkpoints } })) throw new EtcdError('NOT_LEADER');
+    if (!this.#propose({ kind: 'lease-checkpoint', request: { checkpoints } })) return undefined;
     const index = this.#parts.driver.node.lastIndex;
     for (const { lease, leftMs } of all) {
       lease.loggedMs = leftMs;

@@ -33,6 +33,8 @@ export class LeaseMember {
   /** It takes no part, or hears nothing of the others and does not know it. */
   dead = false;
   cut = false;
+  /** It leads, and is handing over: it proposes nothing. */
+  handsOver = false;
   /** It applies nothing for now. */
   slow = false;
   readonly #harness: Harness;
@@ -64,7 +66,7 @@ export class LeaseMember {
       driver: {
         proposeAsLeader: (data: Uint8Array) => {
           const record = decodeLogRecord(data);
-          if (record.kind !== 'lease-time' || !leadership.isLeader) return false;
+          if (record.kind !== 'lease-time' || !leadership.isLeader || this.handsOver) return false;
           proposed.push(record.command);
           return true;
         },
