@@ -6,7 +6,7 @@
  * unnoticed.
  */
 
-import type { FaultProfile } from '../../src/sim/model/fault.js';
+import type { SimProfile } from '../../src/sim/model/profile.js';
 
 export interface Edit {
   /** Below src/. */
@@ -40,7 +40,7 @@ export interface NamedTest {
 }
 
 export interface Canary extends Planted {
-  readonly profile: FaultProfile;
+  readonly profile: SimProfile;
   /** One of them must be what finds it. Default: any check. */
   readonly expectedChecks?: readonly string[];
 }

@@ -3,7 +3,7 @@
  * time in all.
  */
 
-import type { FaultProfile } from '../../src/sim/model/fault.js';
+import type { SimProfile } from '../../src/sim/model/profile.js';
 import type { Violation } from '../../src/sim/model/result.js';
 import type { Pool, PoolOptions } from '../../src/cli/sim/pool.js';
 import type { BROKEN } from '../../src/cli/sim/run-seed.js';
@@ -69,7 +69,7 @@ export class Runs {
    * A run that may have been made before: many canaries show at the same seeds, each of which must
    * pass without them.
    */
-  once(seed: number, profile: FaultProfile): Promise<Outcome> {
+  once(seed: number, profile: SimProfile): Promise<Outcome> {
     const key = `${seed} ${profile}`;
     let known = this.#known.get(key);
     if (known === undefined) this.#known.set(key, (known = this.run(seed, profile)));
@@ -77,7 +77,7 @@ export class Runs {
   }
 
   /** Rejects with CanaryError if the run says nothing about the store. */
-  async run(seed: number, profile: FaultProfile): Promise<Outcome> {
+  async run(seed: number, profile: SimProfile): Promise<Outcome> {
     const { result, wallMs } = await this.#slots.use(() => this.#pool.run({ seed, profile }));
     const [first] = result.violations;
     if (!result.passed && first === undefined) throw new CanaryError(`seed ${seed} failed and does not say why`);

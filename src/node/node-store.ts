@@ -37,7 +37,7 @@ import type { WatchOptions, WatchSession } from '../api/services/watch.js';
 import { Backups, type BackupPiece } from '../replica/backup/backups.js';
 import type { Replica } from '../replica/replica.js';
 import { requestTimeoutMs } from '../replica/start/options.js';
-import { WatchHub } from '../replica/watch/watch-hub.js';
+import { WatchHub, type WatchHubOptions } from '../replica/watch/watch-hub.js';
 import type { MemberChange } from '../replica/state/members.js';
 import type { DowngradeAction } from '../replica/downgrades.js';
 import { hashKv, type KvHash } from '../replica/kv/hash-kv.js';
@@ -53,10 +53,8 @@ import { Writes } from './writes.js';
 /** The part of healing that the store reports and starts. */
 export type HealingControl = Pick<Healing, 'hints' | 'counters' | 'scrubStatus' | 'scrub' | 'anyBlockLost'>;
 
-export interface NodeStoreOptions {
-  /** How often a quiet watcher that asked for it hears how far it is. Default ten minutes. */
-  readonly progressNotifyMs?: number;
-}
+/** Of its watches. */
+export type NodeStoreOptions = Omit<WatchHubOptions, 'electionMs'>;
 
 export class NodeStore implements Store {
   readonly memberId: NodeId;

@@ -137,7 +137,7 @@ export class Replica {
     const room = (this.room = new Room({ env, life, reserve: new Reserve(env.disk, options.logSegmentBytes) }));
     const leadership = (this.leadership = new Leadership(membership.self, life));
     const progress = (this.progress = new Progress(tree));
-    const state = (this.state = new ReplicatedState(tree, options.newestVersion, options.sliceKeys, membership));
+    const state = (this.state = new ReplicatedState(tree, options.newestVersion, options.sliceKeys, membership, options.recentBytes));
     membership.subscribe(() => env.network.setPeers(membership.addresses, membership.removed));
     state.peekMembers(progress.flushed);
     const removal = new Removal({ env, life, membership, electionMs });

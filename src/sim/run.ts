@@ -12,7 +12,7 @@ import { isPowerOff, SimCluster } from './cluster/sim-cluster.js';
 import type { SimNode } from './cluster/sim-node.js';
 import { Coverage } from './model/coverage.js';
 import { mayDoom, openDiskContext } from './faults/context.js';
-import { DISK_FAULTS, type FaultAction } from './model/fault.js';
+import { DISK_FAULTS, type FaultAction, type FaultProfile } from './model/fault.js';
 import { planFaults } from './faults/plan.js';
 import { flipInMemory } from './faults/strike-memory.js';
 import { cutOffLoneCopy } from './faults/strike-lone-copy.js';
@@ -23,7 +23,10 @@ import { Operator } from './operator/operator.js';
 import { calm, strikeNetwork } from './network/strike.js';
 import { PATHS } from './model/paths.js';
 import type { SimOptions, SimResult, Violation, ViolationKind } from './model/result.js';
+import { faultsOf, hasStreams } from './model/profile.js';
 import { runSettings, type RunSettings } from './model/settings.js';
+import { streamSettings } from './model/stream-settings.js';
+import { Streams } from './streams/streams.js';
 import type { OpRecord } from './workload/history/history.js';
 import { LogWitness } from './workload/log-witness.js';
 import { Workload } from './workload/workload.js';
@@ -64,9 +67,11 @@ class Run {
   readonly oracle: DamageOracle;
   readonly checks: Checks;
   readonly workload: Workload;
+  readonly streams: Streams | undefined;
   readonly operator: Operator;
   readonly witness = new LogWitness();
   readonly plan: readonly FaultAction[];
+  readonly #faults: FaultProfile;
   readonly #pump: Pump;
   readonly #struck = { network: 0, process: 0, members: 0 };
 
@@ -78,7 +83,9 @@ class Run {
     });
     this.world = world;
     const drawn = runSettings(world);
-    const settings = options.profile !== 'table' ? { ...drawn, newestVersion: NEWEST_VERSION } : drawn;
+    const faults = (this.#faults = faultsOf(options.profile));
+    const newest = options.profile === 'table' ? drawn : { ...drawn, newestVersion: NEWEST_VERSION };
+    const settings: RunSettings = hasStreams(options.profile) ? { ...newest, streams: streamSettings(world) } : newest;
     this.settings = settings;
     const { coverage } = this;
     this.network = new SimNetwork(world, Array.from({ length: settings.nodes }, (_, i) => i + 1), coverage);
@@ -88,12 +95,16 @@ class Run {
     this.oracle = new DamageOracle({ world, nodes });
     this.checks = new Checks({
       world, nodes, settings, coverage, oracle: this.oracle, report,
-      applied: (node, replica, entry) => this.witness.applied(node, replica, entry),
+      applied: (node, replica, entry) => {
+        this.witness.applied(node, replica, entry);
+        this.streams?.applied(node, replica, entry);
+      },
     });
     const { clients: links } = this.network;
     const dataLoss = (record: OpRecord, error: unknown): void => this.#dataLoss(record, error);
     this.workload = new Workload({ world, settings, nodes, links, coverage, report, dataLoss });
-    this.plan = planFaults(world, options.profile, settings);
+    this.streams = this.#streamsOf(settings);
+    this.plan = planFaults(world, faults, settings);
     const untilUs = Math.min(settings.faultsUntilUs, options.faultsUntilUs ?? Infinity);
     this.operator = new Operator({ world, cluster: this.cluster, network: this.network, oracle: this.oracle, coverage, settings, untilUs });
     this.network.onFrame = (from, to, frame) => this.checks.onFrame(from, to, frame);
@@ -106,6 +117,17 @@ class Run {
       excuse: (node, error) => this.oracle.verdict.excuse(node.id, error),
       isRemoved: (node) => this.checks.isRemoved(node.member),
       report: (kind, check, message, node) => this.report(kind, check, message, node),
+    });
+  }
+
+  #streamsOf({ streams, clients }: RunSettings): Streams | undefined {
+    if (streams === undefined) return undefined;
+    const { world, coverage, network, cluster, workload } = this;
+    const { history, access, keys, values } = workload;
+    return new Streams({
+      world, settings: streams, machines: clients, nodes: cluster.nodes, links: network.clients, coverage, history, access, keys, values,
+      report: (kind, check, message, node) => this.report(kind, check, message, node),
+      dataLoss: (node, message) => this.#dataLoss({ node }, message),
     });
   }
 
@@ -128,13 +150,19 @@ class Run {
     this.#everySecond();
     this.cluster.startAll();
     world.schedule(CLIENTS_FROM_US, () => workload.start());
+    world.schedule(CLIENTS_FROM_US, () => this.streams?.start());
     await this.#until(Math.min(settings.faultsUntilUs, options.faultsUntilUs ?? Infinity));
     if (!this.failed) await this.#comeToRest();
     if (!this.failed) await this.#readBack();
     if (!this.failed) await this.#until(settings.endUs);
     if (!this.failed) this.#enoughAreLeft();
     if (!this.failed) this.checks.finalCheck();
-    if (!this.failed) workload.verdict(this.witness);
+    if (!this.failed) this.#verdict();
+  }
+
+  #verdict(): void {
+    const { model } = this.workload.verdict(this.witness, this.streams?.seen());
+    if (model !== undefined) this.streams?.verdict(model);
   }
 
   result(): SimResult {
@@ -155,7 +183,7 @@ class Run {
     const only = options.only === undefined ? undefined : new Set(options.only);
     const untilUs = Math.min(settings.faultsUntilUs, options.faultsUntilUs ?? Infinity);
     const { nodes } = cluster;
-    const { profile } = options;
+    const profile = this.#faults;
     const disks = openDiskContext({ world, nodes, profile, settings, untilUs, oracle, coverage });
     for (const action of plan) {
       if (action.atUs >= untilUs || only?.has(action.id) === false) continue;
@@ -231,6 +259,7 @@ class Run {
     cluster.revive();
     await this.#until(world.nowUs + REST_US, () => workload.done);
     workload.stop();
+    this.streams?.settle();
     const deadline = world.nowUs + REST_US;
     const areUp = (): boolean => this.#standing().length > 0 && this.#standing().every((node) => node.state === 'up');
     await this.#until(deadline, () => operator.tasks.length === 0 && areUp());
@@ -238,7 +267,7 @@ class Run {
     let left: string[];
     do {
       await this.#until(world.nowUs + REST_POLL_US);
-      left = [...checks.atRest(), ...operator.tasks.map((task) => `an operator is not done with ${task}`)];
+      left = [...checks.atRest(), ...operator.tasks.map((task) => `an operator is not done with ${task}`), ...(this.streams?.notAtRest() ?? [])];
       if (!workload.idle) left.push('clients wait for answers');
     } while (left.length > 0 && world.nowUs < deadline && !this.failed);
     if (left.length > 0) this.report('liveness', 'a healed cluster comes to rest', left.join('; '));
@@ -269,7 +298,7 @@ class Run {
    */
   #enoughAreLeft(): void {
     const { fenced, nodes } = this.cluster;
-    const most = this.options.profile === 'table' ? 0 : Math.floor((this.cluster.members.length - 1) / 2);
+    const most = this.#faults === 'table' ? 0 : Math.floor((this.cluster.members.length - 1) / 2);
     if (fenced.length <= most) return;
     const who = fenced.map(({ node, code, excuse }) => `node ${node} by ${code} (${excuse})`).join(', ');
     this.report('liveness', 'no more nodes stop for good than may', `${who}: at most ${most} of ${nodes.length} may`);
@@ -294,7 +323,7 @@ class Run {
   }
 
   /** The error names the block; where it does not, any block that is gone everywhere will do. */
-  #dataLoss({ node }: OpRecord, error: unknown): void {
+  #dataLoss({ node }: Pick<OpRecord, 'node'>, error: unknown): void {
     const text = messageOf(error);
     const named = /table (\d+), block at (\d+)/.exec(text);
     const { census, verdict } = this.oracle;

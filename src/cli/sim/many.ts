@@ -3,7 +3,7 @@
  * shrinking of one seed.
  */
 
-import type { FaultProfile } from '../../sim/model/fault.js';
+import type { SimProfile } from '../../sim/model/profile.js';
 import type { SimOptions } from '../../sim/model/result.js';
 import type { Io } from '../ctl/context.js';
 import { formatSeconds, plainTable } from '../render/table.js';
@@ -37,7 +37,7 @@ async function withPool<T>(tools: ManyTools, jobs: number, body: (pool: Pool) =>
 
 const printJson = (io: Io, value: unknown): void => io.out(`${JSON.stringify(value)}\n`);
 
-function* optionsFor(seeds: readonly number[], profile: FaultProfile): Generator<SimOptions> {
+function* optionsFor(seeds: readonly number[], profile: SimProfile): Generator<SimOptions> {
   for (const seed of seeds) yield { seed, profile };
 }
 
@@ -51,7 +51,7 @@ interface Ran {
   readonly wallMs: number;
 }
 
-async function runRange(tools: ManyTools, seeds: readonly number[], profile: FaultProfile, flags: RangeFlags): Promise<Ran> {
+async function runRange(tools: ManyTools, seeds: readonly number[], profile: SimProfile, flags: RangeFlags): Promise<Ran> {
   const began = performance.now();
   const summary = new Summary(profile);
   const progress = new Progress(seeds.length, tools.host.tty, (text) => tools.io.err(text));
@@ -67,7 +67,7 @@ async function runRange(tools: ManyTools, seeds: readonly number[], profile: Fau
 }
 
 export async function runMany(
-  tools: ManyTools, seeds: readonly number[], profile: FaultProfile, flags: RangeFlags & { readonly digests: boolean },
+  tools: ManyTools, seeds: readonly number[], profile: SimProfile, flags: RangeFlags & { readonly digests: boolean },
 ): Promise<number> {
   const { summary, wallMs } = await runRange(tools, seeds, profile, flags);
   if (tools.json) printJson(tools.io, summary.toObject(wallMs, flags.digests));
@@ -80,7 +80,7 @@ export async function runMany(
  * that `table` must spare).
  */
 export async function runCoverage(
-  tools: ManyTools, seeds: readonly number[], profile: FaultProfile | undefined, failFast: boolean,
+  tools: ManyTools, seeds: readonly number[], profile: SimProfile | undefined, failFast: boolean,
 ): Promise<number> {
   const { io, host } = tools;
   const impossible = await host.impossible();

@@ -34,6 +34,8 @@ describe('the words of kintsugi sim', () => {
     assert.throws(() => parseWhole('--workers', '0', 1), UsageFault);
     assert.throws(() => parseWhole('--seed', '7x', 0), UsageFault);
     assert.throws(() => parseProfile('half'), UsageFault);
+    assert.throws(() => parseProfile('streams'), UsageFault);
+    assert.equal(parseProfile('full+streams'), 'full+streams');
   });
 
   it('the command that replays a case says all of it', () => {

@@ -1,6 +1,6 @@
 /** The words of the command line: seeds, action ids, profiles, seconds. */
 
-import { PROFILES, type FaultProfile } from '../../sim/model/fault.js';
+import { SIM_PROFILES, type SimProfile } from '../../sim/model/profile.js';
 
 /** The command line makes no sense: exit code 2. */
 export class UsageFault extends Error {
@@ -36,9 +36,9 @@ export function parseIds(text: string): readonly number[] {
   return [...new Set(text.split(',').map((part) => parseWhole('--only', part.trim(), 0)))].sort((a, b) => a - b);
 }
 
-export function parseProfile(text: string): FaultProfile {
-  const profile = PROFILES.find((each) => each === text);
-  if (profile === undefined) throw new UsageFault(`--profile is table, full or members, got ${JSON.stringify(text)}`);
+export function parseProfile(text: string): SimProfile {
+  const profile = SIM_PROFILES.find((each) => each === text);
+  if (profile === undefined) throw new UsageFault(`--profile is table, full or members, or one of them with +streams, got ${JSON.stringify(text)}`);
   return profile;
 }
 

@@ -5,12 +5,13 @@
 
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { SIM_PROFILES } from '../../sim/model/profile.js';
 import type { SimOptions } from '../../sim/model/result.js';
 import { UsageFault } from './options.js';
 
 const ENTRY = z.strictObject({
   seed: z.number().int().nonnegative(),
-  profile: z.enum(['table', 'full']),
+  profile: z.enum(SIM_PROFILES),
   /** `Violation.check` as it was. */
   check: z.string().min(1),
   /** What went wrong, in a sentence. */

@@ -46,14 +46,15 @@ Examples:
 
 Profiles: table (default): all that the store must survive without fetching its log from peers. full: also damage to log and
 hard state after which a node may stop with its typed error, and changes of the members; every safety check stays on. members:
-as full, and members come and go all the time. See SIMULATOR.md.`;
+as full, and members come and go all the time. With +streams (table+streams) clients also watch, and hold leases. See
+SIMULATOR.md.`;
 
 function build(io: Io): Command {
   const program = new Command('kintsugi sim').description('run a whole cluster under faults in virtual time; the same seed is the same run');
   program
     .option('--seed <n>', 'one seed')
     .option('--seeds <range>', 'many: A..B, both included, or a list such as 7,9,20..30')
-    .option('--profile <name>', 'table, full or members (default table; with --coverage table and full)')
+    .option('--profile <name>', 'table, full or members, each also with +streams (default table; with --coverage table and full)')
     .option('--twice', 'run each seed twice and compare the traces')
     .option('--tape [file]', 'print what happens, or write it to a file (one seed)')
     .option('--only <ids>', 'only these faults of the plan, such as 3,7,9, or none (one seed)')

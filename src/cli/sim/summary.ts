@@ -3,7 +3,7 @@
  * seeds can be run.
  */
 
-import type { FaultProfile } from '../../sim/model/fault.js';
+import type { SimProfile } from '../../sim/model/profile.js';
 import type { SimOptions, SimResult, Violation } from '../../sim/model/result.js';
 import { formatSeconds, plainTable, type Cell } from '../render/table.js';
 import { replayCommand } from './replay.js';
@@ -28,7 +28,7 @@ export interface FailedSeed {
 }
 
 export class Summary {
-  readonly profile: FaultProfile;
+  readonly profile: SimProfile;
   readonly coverage = new Map<string, number>();
   readonly failed: FailedSeed[] = [];
   #runs = 0;
@@ -47,7 +47,7 @@ export class Summary {
   readonly #digests = new Map<number, string>();
   #slowest: SeedRun[] = [];
 
-  constructor(profile: FaultProfile) {
+  constructor(profile: SimProfile) {
     this.profile = profile;
   }
 

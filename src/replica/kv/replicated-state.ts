@@ -41,7 +41,7 @@ const OWN_KEYS = ['cluster', 'version', 'alarms', 'members', 'leases', 'downgrad
 export class ReplicatedState {
   readonly newest: ClusterVersion;
   /** Of the keys, for watches; the same one after each {@link load}. */
-  readonly recent = new RecentRevisions();
+  readonly recent: RecentRevisions;
   /** Of leases, for the leader; the same one after each {@link load}. */
   readonly leaseNews = new LeaseNews();
   readonly #tree: Tree;
@@ -64,9 +64,10 @@ export class ReplicatedState {
 
   /**
    * `newest`: what this program knows. `sliceKeys`: as the state machine has it. `membership`: is
-   * kept over restarts too.
+   * kept over restarts too. `recentBytes`: of revisions that are kept in memory for watches.
    */
-  constructor(tree: Tree, newest: ClusterVersion = NEWEST_VERSION, sliceKeys = SLICE_KEYS, membership?: Membership) {
+  constructor(tree: Tree, newest: ClusterVersion = NEWEST_VERSION, sliceKeys = SLICE_KEYS, membership?: Membership, recentBytes?: number) {
+    this.recent = new RecentRevisions(recentBytes);
     this.#tree = tree;
     this.#membership = membership;
     this.newest = newest;

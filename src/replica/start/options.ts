@@ -50,6 +50,8 @@ export interface ReplicaOptions {
   readonly quotaBytes?: number;
   /** A token that was not used for so long is not good any more. Default five minutes. */
   readonly authTokenTtlMs?: number;
+  /** Of the newest revisions, for watches; further back they read the tree. Default 8 MiB. */
+  readonly recentBytes?: number | undefined;
   /** Of decoded blocks. */
   readonly cacheBytes: number;
   /** Who runs the member sees there that it waits. Default: nobody looks. */

@@ -222,7 +222,7 @@ export class SimCluster {
   }
 
   async #open(node: Node, process: Process): Promise<void> {
-    const { heartbeatMs, electionMs, logSegmentBytes, newestVersion } = this.#settings;
+    const { heartbeatMs, electionMs, logSegmentBytes, newestVersion, streams } = this.#settings;
     const { tree, cacheBytes } = flagsOf(this.#world, this.#settings, node.id, node.lives);
     if (tree !== this.#settings.tree) this.#coverage.branch(PATHS.otherFlags);
     const disk = this.#attach(node, process);
@@ -241,6 +241,7 @@ export class SimCluster {
     const member = await openMember(env, {
       ...identity, outlook: waiting.outlook, autoRecover: autoRecover || node.recovers,
       clientUrls: [], settings: tree, heartbeatMs, electionMs, logSegmentBytes, cacheBytes, newestVersion,
+      ...(streams === undefined ? {} : { watch: streams, recentBytes: streams.recentBytes }),
       // Entries are small: so other things happen in the middle of them, and elsewhere on each.
       sliceKeys: 1 + (node.id % 3),
       onFatal: (error) => {

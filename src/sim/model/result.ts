@@ -1,6 +1,7 @@
 /** What a run says. Plain data: it crosses processes and is printed as JSON. */
 
-import type { FaultAction, FaultProfile } from './fault.js';
+import type { FaultAction } from './fault.js';
+import type { SimProfile } from './profile.js';
 
 /**
  * crash: an event threw, an assertion broke, a node stopped without a fault that excuses it.
@@ -24,7 +25,7 @@ export interface Violation {
 
 export interface SimOptions {
   readonly seed: number;
-  readonly profile: FaultProfile;
+  readonly profile: SimProfile;
   /** Only these actions of the plan happen. Default: all. */
   readonly only?: readonly number[];
   /** No faults after this time: a shorter run of the same seed. Microseconds. */
@@ -33,7 +34,7 @@ export interface SimOptions {
 
 export interface SimResult {
   readonly seed: number;
-  readonly profile: FaultProfile;
+  readonly profile: SimProfile;
   readonly passed: boolean;
   /** The first is the cause as far as anybody can tell. At most 16. */
   readonly violations: readonly Violation[];

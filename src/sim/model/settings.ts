@@ -10,6 +10,7 @@ import { FIRST_VERSION, NEWEST_VERSION, VERSION_2 } from '../../replica/base/pro
 import { DEFAULT_TREE_SETTINGS, type TreeSettings } from '../../storage/base/settings.js';
 import type { Stream } from '../world/random.js';
 import type { World } from '../world/world.js';
+import type { StreamSettings } from './stream-settings.js';
 
 export interface RunSettings {
   /** 3 or 5. */
@@ -23,6 +24,8 @@ export interface RunSettings {
   readonly tree: TreeSettings;
   /** Of the cluster, as far as the programs of all members know: now and then an older one. */
   readonly newestVersion: ClusterVersion;
+  /** Of a run whose clients watch and hold leases. */
+  readonly streams?: StreamSettings;
   /** Faults may begin here. */
   readonly faultsFromUs: number;
   /** From here on everything is whole again and must come to rest. */

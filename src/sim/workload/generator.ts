@@ -142,7 +142,7 @@ export class Generator {
   }
 
   #put(key: string): Extract<Op, { kind: 'put' }> {
-    return { kind: 'put', key, value: this.#value(), prevKv: this.#random.chance(1, 4) };
+    return { kind: 'put', key, value: this.#value(), prevKv: this.#random.chance(1, 4), lease: 0 };
   }
 
   #range(): RangeOp {

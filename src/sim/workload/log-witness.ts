@@ -41,7 +41,7 @@ export class LogWitness {
     if (data === undefined) return undefined;
     if (!this.#texts.has(revision)) {
       const record = decodeLogRecord(data);
-      this.#texts.set(revision, record.kind === 'kv' ? commandText(record.command) : undefined);
+      this.#texts.set(revision, record.kind === 'kv' || record.kind === 'lease' || record.kind === 'lease-time' ? commandText(record.command) : undefined);
     }
     return this.#texts.get(revision);
   }

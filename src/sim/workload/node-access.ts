@@ -83,7 +83,7 @@ export class NodeAccess {
     const code = codeOf(error);
     coverage.branch(`answer ${code ?? 'UNTYPED'}`);
     if (code === 'DATA_LOSS') dataLoss?.(record, error);
-    const meaning = meaningOf(code);
+    const meaning = meaningOf(code, record.op);
     if (meaning === 'undeserved') {
       const kind = code === undefined ? 'crash' : 'correctness';
       this.#report(record, kind, 'typed answers', `a ${record.op.kind} was answered with ${messageOf(error)}`);

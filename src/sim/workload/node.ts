@@ -3,11 +3,12 @@
  * and its store, and nothing else.
  */
 
+import type { LeaseApi } from '../../api/services/lease.js';
 import type { NodeId } from '../../base/ids.js';
 import type { NodeStore } from '../../node/node-store.js';
 import type { Process } from '../world/world.js';
 
-export type WorkloadStore = Pick<NodeStore, 'range' | 'put' | 'deleteRange' | 'txn' | 'compact'>;
+export type WorkloadStore = Pick<NodeStore, 'range' | 'put' | 'deleteRange' | 'txn' | 'compact'> & { readonly lease: Pick<LeaseApi, 'revoke'> };
 
 export interface WorkloadNode {
   readonly id: NodeId;

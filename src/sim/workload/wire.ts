@@ -15,7 +15,7 @@ export function keyBytes(key: string): Uint8Array {
   return bytes;
 }
 
-function keyText(bytes: Uint8Array): string {
+export function keyText(bytes: Uint8Array): string {
   let text = '';
   for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i] as number);
   return text;
@@ -44,6 +44,7 @@ export class Wire {
         const { revision, succeeded, responses } = await store.txn(this.#txn(op));
         return { kind: 'txn', revision, succeeded, responses: responses.map(innerAnswer) };
       }
+      case 'revoke': return { kind: 'revoke', revision: (await store.lease.revoke(BigInt(op.lease))).revision };
       case 'compact': return { kind: 'compact', revision: (await store.compact({ revision: op.revision, physical: false })).revision };
     }
   }
@@ -55,13 +56,14 @@ export class Wire {
       case 'put': return { kind: 'put', request: this.#put(op) };
       case 'delete': return { kind: 'delete-range', request: deleteRequest(op) };
       case 'txn': return { kind: 'txn', request: this.#txn(op) };
+      case 'revoke': return { kind: 'lease-revoke', request: { id: BigInt(op.lease) } };
       case 'compact': return { kind: 'compact', request: { revision: op.revision, physical: false } };
     }
   }
 
   #put(op: PutOp): Parameters<WorkloadStore['put']>[0] {
-    const { key, value, prevKv } = op;
-    return { key: keyBytes(key), value: this.#valueBytes(value), lease: 0n, prevKv, ignoreValue: false, ignoreLease: false };
+    const { key, value, prevKv, lease } = op;
+    return { key: keyBytes(key), value: this.#valueBytes(value), lease: BigInt(lease), prevKv, ignoreValue: false, ignoreLease: false };
   }
 
   #txn(op: TxnOp): TxnRequest {
@@ -105,8 +107,11 @@ function rangeRequest(op: RangeOp): RangeRequest {
   };
 }
 
-function kvOf(kv: KeyValue): Kv {
-  return { key: keyText(kv.key), value: decodeValue(kv.value), create: kv.createRevision, mod: kv.modRevision, version: kv.version };
+export function kvOf(kv: KeyValue): Kv {
+  return {
+    key: keyText(kv.key), value: decodeValue(kv.value), create: kv.createRevision, mod: kv.modRevision, version: kv.version,
+    lease: Number(kv.lease),
+  };
 }
 
 function rangeAnswer({ revision, kvs, more, count }: RangeResponse): InnerAnswer {

@@ -42,11 +42,12 @@ const MAX_REPORTS = 16;
 
 export class Workload {
   readonly history = new History();
+  readonly keys: readonly string[];
+  readonly values = new Values();
+  readonly access: NodeAccess;
   readonly #options: WorkloadOptions;
   readonly #due: Float64Array;
-  readonly #keys: readonly string[];
   readonly #clients: Client[] = [];
-  readonly #access: NodeAccess;
   #running = false;
   #timer: Timer | undefined;
   #turn = 0;
@@ -55,16 +56,15 @@ export class Workload {
     this.#options = options;
     const { world, settings, nodes, links, coverage } = options;
     this.#due = dueTimes(world.stream('workload pace'), settings.faultsUntilUs);
-    this.#keys = keysOf(settings.keys);
+    this.keys = keysOf(settings.keys);
     const mix = mixOf(world.stream('workload mix'));
-    const values = new Values();
-    const { history } = this;
+    const { history, keys, values } = this;
     const access = new NodeAccess({ ...options, history, values });
-    this.#access = access;
+    this.access = access;
     const free = (): void => this.#pump();
     for (let client = 1; client <= settings.clients; client++) {
       const random = world.stream(`client ${client}`);
-      const generator = new Generator({ random, mix, keys: this.#keys, values });
+      const generator = new Generator({ random, mix, keys, values });
       this.#clients.push(new Client({ client, world, nodes, links, access, generator, history, coverage, random, free }));
     }
   }
@@ -105,21 +105,24 @@ export class Workload {
    */
   async finalReads(node: WorkloadNode, excused: (code: string) => boolean = () => false): Promise<void> {
     const { world, report } = this.#options;
-    const failed = await finalReads(node, { world, access: this.#access, history: this.history, keys: this.#keys });
+    const failed = await finalReads(node, { world, access: this.access, history: this.history, keys: this.keys });
     const worst = failed.find((code) => !excused(code));
     if (worst === undefined) return;
     const message = `${failed.length} reads of node ${node.id} at rest failed, with ${[...new Set(failed)].join(', ')}`;
     report({ kind: 'liveness', check: 'reads at rest', message, atUs: world.nowUs, node: node.id });
   }
 
-  /** Judges all that happened, and reports what is wrong with it. */
-  verdict(witness = new LogWitness()): Judgement {
+  /**
+   * Judges all that happened, and reports what is wrong with it. `seen`: changes that watchers were
+   * told of.
+   */
+  verdict(witness = new LogWitness(), seen: readonly OpRecord[] = []): Judgement {
     const texts = new Map<OpRecord, string | undefined>();
     const judgement = judge(this.history.records, (revision, record) => {
-      if (!texts.has(record)) texts.set(record, this.#access.commandTextOf(record));
+      if (!texts.has(record)) texts.set(record, this.access.commandTextOf(record));
       const text = texts.get(record);
       return text !== undefined && text === witness.commandAt(revision);
-    });
+    }, seen);
     const { report, world, coverage } = this.#options;
     for (const [name, count] of Object.entries(judgement.stats)) coverage.branch(`judge ${name}`, count);
     for (const { check, message, atUs, node } of judgement.faults.slice(0, MAX_REPORTS)) {

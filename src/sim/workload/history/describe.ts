@@ -20,7 +20,8 @@ function ops(list: readonly InnerOp[]): string {
 
 export function describeOp(op: Op): string {
   switch (op.kind) {
-    case 'put': return `put ${keyName(op.key)} = #${op.value}`;
+    case 'put': return `put ${keyName(op.key)} = #${op.value}${op.lease === 0 ? '' : ` of lease ${op.lease}`}`;
+    case 'revoke': return `revoke lease ${op.lease}`;
     case 'delete': return `delete ${span(op.key, op.end)}`;
     case 'compact': return `compact ${op.revision}`;
     case 'range': {
@@ -38,7 +39,7 @@ export function describeOp(op: Op): string {
 }
 
 export function describeKv(kv: Kv): string {
-  return `${keyName(kv.key)}=#${kv.value} mod ${kv.mod} create ${kv.create} version ${kv.version}`;
+  return `${keyName(kv.key)}=#${kv.value} mod ${kv.mod} create ${kv.create} version ${kv.version}${kv.lease === 0 ? '' : ` lease ${kv.lease}`}`;
 }
 
 function kvs(list: readonly Kv[]): string {
@@ -53,6 +54,7 @@ export function describeAnswer(answer: Answer): string {
     case 'put': return `${at}${answer.prevKv === undefined ? '' : ` previous ${describeKv(answer.prevKv)}`}`;
     case 'delete': return `${at} deleted ${answer.deleted}${answer.prevKvs.length > 0 ? ` ${kvs(answer.prevKvs)}` : ''}`;
     case 'txn': return `${at} ${answer.succeeded ? 'then' : 'else'} (${answer.responses.map(describeAnswer).join('; ')})`;
+    case 'revoke':
     case 'compact': return at;
   }
 }

@@ -28,6 +28,9 @@ export interface OpRecord {
   readonly atRest: boolean;
 }
 
+/** Clients from this number on have work of their own: nobody waits for so many answers of it. */
+export const OWN_WORK = 2_000;
+
 export interface Counts {
   readonly acknowledged: number;
   readonly unknown: number;
@@ -65,14 +68,11 @@ export class History {
   settle(record: OpRecord, outcome: Outcome, nowUs: number): void {
     if (record.outcome !== undefined) return;
     record.outcome = outcome;
+    if (outcome.kind !== 'unknown') record.retUs = nowUs;
+    if (outcome.kind === 'answered' && outcome.answer.revision > this.#newest) this.#newest = outcome.answer.revision;
+    if (record.client >= OWN_WORK) return;
     if (outcome.kind === 'unknown') this.#unknown++;
-    else {
-      record.retUs = nowUs;
-      if (outcome.kind === 'refused') this.#refused++;
-      else {
-        this.#acknowledged++;
-        if (outcome.answer.revision > this.#newest) this.#newest = outcome.answer.revision;
-      }
-    }
+    else if (outcome.kind === 'refused') this.#refused++;
+    else this.#acknowledged++;
   }
 }

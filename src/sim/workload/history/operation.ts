@@ -30,6 +30,8 @@ export interface PutOp {
   readonly key: string;
   readonly value: number;
   readonly prevKv: boolean;
+  /** It goes with this lease; 0: with none. */
+  readonly lease: number;
 }
 
 export interface DeleteOp {
@@ -63,8 +65,14 @@ export interface CompactOp {
   readonly revision: number;
 }
 
+/** All keys of a lease go, and the lease: a client asks for it, or its time is up. */
+export interface RevokeOp {
+  readonly kind: 'revoke';
+  readonly lease: number;
+}
+
 export type InnerOp = RangeOp | PutOp | DeleteOp | TxnOp;
-export type Op = InnerOp | CompactOp;
+export type Op = InnerOp | CompactOp | RevokeOp;
 
 /** One version of a key as a client saw it. */
 export interface Kv {
@@ -74,6 +82,8 @@ export interface Kv {
   readonly create: number;
   readonly mod: number;
   readonly version: number;
+  /** 0: none. */
+  readonly lease: number;
 }
 
 export const NO_VALUE = -1;
@@ -114,22 +124,29 @@ export interface CompactAnswer {
   readonly revision: number;
 }
 
+/** It does not say whether the lease had keys: only then the revision is its own. */
+export interface RevokeAnswer {
+  readonly kind: 'revoke';
+  readonly revision: number;
+}
+
 export type InnerAnswer = RangeAnswer | PutAnswer | DeleteAnswer | TxnAnswer;
-export type Answer = InnerAnswer | CompactAnswer;
+export type Answer = InnerAnswer | CompactAnswer | RevokeAnswer;
 
 /** Whether `op` can change a key. */
 export function mayWrite(op: Op): boolean {
   if (op.kind === 'txn') return op.success.some(mayWrite) || op.failure.some(mayWrite);
-  return op.kind === 'put' || op.kind === 'delete';
+  return op.kind === 'put' || op.kind === 'delete' || op.kind === 'revoke';
 }
 
-/** Whether the answer says that keys were changed. */
+/** Whether the answer says that keys were changed. That of a revoke does not tell. */
 export function changed(answer: Answer): boolean {
   switch (answer.kind) {
     case 'put': return true;
     case 'delete': return answer.deleted > 0;
     case 'txn': return answer.responses.some(changed);
     case 'range':
+    case 'revoke':
     case 'compact': return false;
   }
 }
@@ -164,6 +181,7 @@ export function kvsOf(answer: Answer, visit: (kv: Kv) => void): void {
     case 'txn':
       for (const response of answer.responses) kvsOf(response, visit);
       return;
+    case 'revoke':
     case 'compact':
   }
 }

@@ -3,10 +3,11 @@
 import { describeAnswer, describeKv } from '../history/describe.js';
 import type { Answer, Kv } from '../history/operation.js';
 
-function sameKv(a: Kv | undefined, b: Kv | undefined): boolean {
+export function sameKv(a: Kv | undefined, b: Kv | undefined): boolean {
   if (a === b) return true;
   if (a === undefined || b === undefined) return false;
-  return a.key === b.key && a.value === b.value && a.mod === b.mod && a.create === b.create && a.version === b.version;
+  const { key, value, mod, create, version, lease } = a;
+  return key === b.key && value === b.value && mod === b.mod && create === b.create && version === b.version && lease === b.lease;
 }
 
 function kvsDiffer(expected: readonly Kv[], actual: readonly Kv[]): string | undefined {

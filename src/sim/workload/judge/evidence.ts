@@ -28,6 +28,10 @@ export interface Evidence {
   /** Unknown writes of which nobody saw anything: they may have taken effect all the same. */
   readonly untraced: readonly OpRecord[];
   readonly keys: ReadonlySet<string>;
+  /** The keys that were ever put with a lease, by lease. */
+  readonly leased: ReadonlyMap<number, ReadonlySet<string>>;
+  /** What was seen besides the answers: see {@link gather}. */
+  readonly seen: readonly OpRecord[];
   readonly faults: readonly Fault[];
 }
 
@@ -40,19 +44,25 @@ export function isUnknownWrite({ op, outcome }: OpRecord): boolean {
   return (outcome === undefined || outcome.kind === 'unknown') && mayWrite(op);
 }
 
-export function gather(records: readonly OpRecord[]): Evidence {
+/**
+ * `seen`: changes that somebody was told of, as answers to reads of one key at the revision of the
+ * change. They tell who took a revision, and nothing about real time.
+ */
+export function gather(records: readonly OpRecord[], seen: readonly OpRecord[] = []): Evidence {
   const owners = new Map<number, Owner>();
   const keys = new Set<string>();
+  const leased = new Map<number, Set<string>>();
   for (const record of records) {
-    putsOf(record.op, ({ key, value }) => {
+    putsOf(record.op, ({ key, value, lease }) => {
       keys.add(key);
+      if (lease !== 0) leased.set(lease, (leased.get(lease) ?? new Set()).add(key));
       owners.set(value, { record, key });
     });
   }
   const answered = records.filter(({ outcome }) => outcome?.kind === 'answered');
   const traced = new Map<OpRecord, Trace>();
   const faults: Fault[] = [];
-  for (const record of answered) {
+  for (const record of [...answered, ...seen]) {
     if (record.outcome?.kind !== 'answered') continue;
     kvsOf(record.outcome.answer, (kv) => {
       const fault = examine(record, kv, owners.get(kv.value), traced);
@@ -60,7 +70,7 @@ export function gather(records: readonly OpRecord[]): Evidence {
     });
   }
   const untraced = records.filter((record) => isUnknownWrite(record) && !traced.has(record));
-  return { answered, traced, untraced, keys, faults };
+  return { answered, traced, untraced, keys, leased, seen, faults };
 }
 
 function examine(record: OpRecord, kv: Kv, owner: Owner | undefined, traced: Map<OpRecord, Trace>): Fault | undefined {

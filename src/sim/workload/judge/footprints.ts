@@ -8,10 +8,13 @@ import { holdsKey, type Op } from '../history/operation.js';
 
 export class Footprints {
   readonly #keys: readonly string[];
+  readonly #leased: ReadonlyMap<number, ReadonlySet<string>>;
   readonly #cache = new Map<OpRecord, readonly string[]>();
 
-  constructor(keys: ReadonlySet<string>) {
+  /** `leased`: the keys that were ever put with a lease. */
+  constructor(keys: ReadonlySet<string>, leased: ReadonlyMap<number, ReadonlySet<string>>) {
     this.#keys = [...keys];
+    this.#leased = leased;
   }
 
   of(record: OpRecord): readonly string[] {
@@ -36,6 +39,9 @@ export class Footprints {
         for (const { key, end } of op.compare) this.#span(key, end, keys);
         for (const inner of op.success) this.#collect(inner, keys);
         for (const inner of op.failure) this.#collect(inner, keys);
+        return;
+      case 'revoke':
+        for (const each of this.#leased.get(op.lease) ?? []) keys.add(each);
         return;
       case 'compact':
     }

@@ -8,10 +8,11 @@
 import { searchByKey } from '../../../checker/check.js';
 import type { SearchLimits } from '../../../checker/model.js';
 import type { OpRecord } from '../history/history.js';
-import { gather } from './evidence.js';
+import { gather, type Evidence } from './evidence.js';
 import type { Fault } from './fault.js';
 import { projectToKeys } from './projection.js';
 import { checkRealTime, checkSessions, NewestBefore } from './real-time.js';
+import type { ReferenceStore } from './reference-store.js';
 import { replay, type Likely } from './replay.js';
 import { checkRevisionErrors } from './revision-errors.js';
 import { describeRecord, keyName } from '../history/describe.js';
@@ -21,6 +22,8 @@ export interface Judgement {
   /** The first is the most telling. */
   readonly faults: readonly Fault[];
   readonly stats: Readonly<Record<string, number>>;
+  /** Holds all that happened, in its order; undefined if nothing explains it. */
+  readonly model: ReferenceStore | undefined;
 }
 
 /** Of one kind: the rest follows from the first. */
@@ -37,10 +40,10 @@ function limits(keys: number): SearchLimits {
 
 /**
  * `likely`: that a write of unknown outcome took a revision of which nobody was told, as far as
- * anything but answers shows.
+ * anything but answers shows. `seen`: see {@link gather}.
  */
-export function judge(records: readonly OpRecord[], likely: Likely = () => false): Judgement {
-  const evidence = gather(records);
+export function judge(records: readonly OpRecord[], likely: Likely = () => false, seen: readonly OpRecord[] = []): Judgement {
+  const evidence = gather(records, seen);
   const { answered, traced, untraced } = evidence;
   const newest = new NewestBefore(answered);
   const replayed = replay(evidence, newest, likely);
@@ -51,12 +54,13 @@ export function judge(records: readonly OpRecord[], likely: Likely = () => false
   ]) {
     faults.push(...list.slice(0, MAX_OF_A_KIND));
   }
-  const search = secondOpinion(records, evidence.keys);
+  const search = secondOpinion(records, evidence);
   if (search.fault !== undefined) faults.push(search.fault);
   const undecided = search.undecided ? 1 : 0;
   return {
     passed: faults.length === 0,
     faults,
+    model: replayed.model,
     stats: {
       operations: records.length, answered: answered.length, traced: traced.size, untraced: untraced.length,
       revisions: replayed.revisions, inferred: replayed.inferred, steps: replayed.steps, undecided,
@@ -64,8 +68,8 @@ export function judge(records: readonly OpRecord[], likely: Likely = () => false
   };
 }
 
-function secondOpinion(records: readonly OpRecord[], keys: ReadonlySet<string>): { fault: Fault | undefined; undecided: boolean } {
-  const { intervals, sources } = projectToKeys(records, [...keys].sort((a, b) => (a < b ? -1 : 1)));
+function secondOpinion(records: readonly OpRecord[], { keys, leased }: Evidence): { fault: Fault | undefined; undecided: boolean } {
+  const { intervals, sources } = projectToKeys(records, { keys: [...keys].sort((a, b) => (a < b ? -1 : 1)), leased });
   const verdict = searchByKey(intervals, limits(keys.size));
   if (verdict.kind !== 'illegal') return { fault: undefined, undecided: verdict.kind === 'unknown' };
   const stuck = verdict.stuck.flatMap((i) => sources[i] ?? []);

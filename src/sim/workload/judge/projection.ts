@@ -22,8 +22,14 @@ export interface Projection {
   readonly sources: readonly OpRecord[];
 }
 
-/** `keys`: all that any write names, sorted. */
-export function projectToKeys(records: readonly OpRecord[], keys: readonly string[]): Projection {
+export interface Known {
+  /** All that any write names, sorted. */
+  readonly keys: readonly string[];
+  /** Those that were ever put with a lease, by lease. */
+  readonly leased: ReadonlyMap<number, ReadonlySet<string>>;
+}
+
+export function projectToKeys(records: readonly OpRecord[], known: Known): Projection {
   const intervals: Interval<KeyOp>[] = [];
   const sources: OpRecord[] = [];
   for (const record of records) {
@@ -33,8 +39,8 @@ export function projectToKeys(records: readonly OpRecord[], keys: readonly strin
       intervals.push({ op: { kind, client, key, value, revision, modRevision, expected, ok }, call: callUs, ret: open ? Infinity : retUs });
       sources.push(record);
     };
-    if (isUnknownWrite(record)) addUnknown(op, keys, add);
-    else if (outcome?.kind === 'answered' && !mayBeStale(record)) addAnswered(op, outcome.answer, keys, add);
+    if (isUnknownWrite(record) || (op.kind === 'revoke' && outcome?.kind === 'answered')) addUnknown(op, known, add);
+    else if (outcome?.kind === 'answered' && !mayBeStale(record)) addAnswered(op, outcome.answer, known.keys, add);
   }
   return { intervals, sources };
 }
@@ -43,13 +49,15 @@ function keysIn(keys: readonly string[], key: string, end: string): readonly str
   return end === '' ? [key] : keys.filter((each) => each >= key && (end === '\0' || each < end));
 }
 
-function addUnknown(op: Op, keys: readonly string[], add: Add): void {
+function addUnknown(op: Op, { keys, leased }: Known, add: Add): void {
   const cas = asCas(op);
   if (cas !== undefined) return add(cas.key, { kind: 'cas', value: String(cas.value), expected: cas.expected }, true);
   putsOf(op, ({ key, value }) => add(key, { kind: 'put', value: String(value) }, true));
   deletesOf(op, (key, end) => {
     for (const each of keysIn(keys, key, end)) add(each, { kind: 'delete' }, true);
   });
+  // Whether it had keys, and which, no answer says.
+  if (op.kind === 'revoke') for (const each of leased.get(op.lease) ?? []) add(each, { kind: 'delete' }, true);
 }
 
 function deletesOf(op: Op, visit: (key: string, end: string) => void): void {

@@ -8,11 +8,17 @@
 import { assert } from '../../../base/assert.js';
 import {
   NO_VALUE, type Answer, type CompareOp, type InnerAnswer, type InnerOp, type Kv, type Op, type PutOp, type RangeAnswer, type RangeOp,
-  type TxnAnswer, type TxnOp, type DeleteOp,
+  type RevokeAnswer, type RevokeOp, type TxnAnswer, type TxnOp, type DeleteOp,
 } from '../history/operation.js';
 
 /** `version` 0: deleted. */
 type Version = Kv;
+
+export interface Change {
+  /** `version` 0: it was deleted. */
+  readonly now: Kv;
+  readonly before: Kv | undefined;
+}
 
 export class ReferenceStore {
   /** Sorted. */
@@ -51,10 +57,10 @@ export class ReferenceStore {
     if (this.#readsAhead(op, [...path])) return undefined;
     this.#changed = false;
     this.#journalAt[this.#revision + 1] = this.#journal.length;
-    const answer = this.#run(op, path);
+    const answer = op.kind === 'revoke' ? this.#revoke(op) : this.#run(op, path);
     const revision = this.#shown();
     if (this.#changed) this.#revision++;
-    return answer.kind === 'txn' ? { ...answer, revision } : answer;
+    return answer.kind === 'txn' || answer.kind === 'revoke' ? { ...answer, revision } : answer;
   }
 
   /** Takes back everything after `revision`. */
@@ -69,6 +75,23 @@ export class ReferenceStore {
   /** The versions that the newest revision made. */
   newestChanges(): readonly Kv[] {
     return this.#journal.slice(this.#journalAt[this.#revision]).map((i) => this.#versions[i]?.at(-1) as Kv);
+  }
+
+  /** What a revision changed, in order, each with what was there before. */
+  changesAt(revision: number): readonly Change[] {
+    if (revision < 2 || revision > this.#revision) return [];
+    const end = revision === this.#revision ? this.#journal.length : this.#journalAt[revision + 1];
+    return this.#journal.slice(this.#journalAt[revision], end).map((position) => {
+      const versions = this.#versions[position] as Version[];
+      const at = versions.findIndex(({ mod }) => mod === revision);
+      const before = versions[at - 1];
+      return { now: versions[at] as Version, before: before === undefined || before.version === 0 ? undefined : before };
+    });
+  }
+
+  /** Every version of every key, oldest first. */
+  get histories(): readonly (readonly Kv[])[] {
+    return this.#versions;
   }
 
   /** What a key holds now, for messages. */
@@ -153,12 +176,12 @@ export class ReferenceStore {
     return { kind: 'txn', revision: 0, succeeded, responses };
   }
 
-  #put({ key, value, prevKv }: PutOp): InnerAnswer {
+  #put({ key, value, prevKv, lease }: PutOp): InnerAnswer {
     const position = this.#position.get(key);
     assert(position !== undefined, 'the reference store knows every key that is put');
     const old = this.#live(position, 0);
     const mod = this.#revision + 1;
-    this.#write(position, { key, value, create: old?.create ?? mod, mod, version: (old?.version ?? 0) + 1 });
+    this.#write(position, { key, value, create: old?.create ?? mod, mod, version: (old?.version ?? 0) + 1, lease });
     return { kind: 'put', revision: mod, prevKv: prevKv ? old : undefined };
   }
 
@@ -169,9 +192,19 @@ export class ReferenceStore {
       const old = this.#live(i, 0);
       if (old === undefined) continue;
       gone.push(old);
-      this.#write(i, { key: old.key, value: NO_VALUE, create: 0, mod: this.#revision + 1, version: 0 });
+      this.#remove(i);
     }
     return { kind: 'delete', revision: this.#shown(), deleted: gone.length, prevKvs: prevKv ? gone : [] };
+  }
+
+  #revoke({ lease }: RevokeOp): RevokeAnswer {
+    for (let i = 0; i < this.#keys.length; i++) if (this.#live(i, 0)?.lease === lease) this.#remove(i);
+    return { kind: 'revoke', revision: 0 };
+  }
+
+  #remove(position: number): void {
+    const key = this.#keys[position] as string;
+    this.#write(position, { key, value: NO_VALUE, create: 0, mod: this.#revision + 1, version: 0, lease: 0 });
   }
 
   #write(position: number, version: Version): void {

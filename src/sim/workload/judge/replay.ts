@@ -25,6 +25,8 @@ export interface ReplayResult {
   /** Revisions given to writes that nobody saw. */
   readonly inferred: number;
   readonly steps: number;
+  /** After all revisions; undefined: nothing explains them. */
+  readonly model: ReferenceStore | undefined;
 }
 
 /** Operations carried out in the search for writes that nobody saw. */
@@ -95,7 +97,7 @@ export type Likely = (revision: number, record: OpRecord) => boolean;
 
 export function replay(evidence: Evidence, newest: NewestBefore, likely: Likely): ReplayResult {
   const plan = schedule(evidence);
-  if (plan.faults.length > 0) return { faults: plan.faults, revisions: plan.last, inferred: 0, steps: 0 };
+  if (plan.faults.length > 0) return { faults: plan.faults, revisions: plan.last, inferred: 0, steps: 0, model: undefined };
   return new Replay(evidence, plan, newest, likely).run();
 }
 
@@ -123,7 +125,7 @@ class Replay {
     this.#plan = plan;
     this.#newest = newest;
     this.#store = new ReferenceStore(evidence.keys);
-    this.#footprints = new Footprints(evidence.keys);
+    this.#footprints = new Footprints(evidence.keys, evidence.leased);
   }
 
   run(): ReplayResult {
@@ -136,7 +138,7 @@ class Replay {
       else revision = again;
     }
     const faults = fits || this.#fault === undefined ? [] : [this.#fault];
-    return { faults, revisions: last, inferred: this.#choices.length, steps: this.#steps };
+    return { faults, revisions: last, inferred: this.#choices.length, steps: this.#steps, model: fits ? this.#store : undefined };
   }
 
   /**
@@ -195,7 +197,8 @@ class Replay {
    * store is as before it.
    */
   #tryNext(choice: Choice): boolean {
-    const observations = (this.#observations ??= new Observations(this.#evidence.answered, this.#evidence.keys));
+    const { answered, seen, keys } = this.#evidence;
+    const observations = (this.#observations ??= new Observations([...answered, ...seen], keys));
     this.#release(choice);
     while (choice.next < choice.candidates.length) {
       const candidate = choice.candidates[choice.next++] as OpRecord;
@@ -228,7 +231,13 @@ class Replay {
       .filter((record) => record.callUs <= latest && this.#newest.revisionAt(record.callUs) < revision)
       .sort((a, b) => b.callUs - a.callUs);
     const first = eligible.filter((record) => this.#likely(revision, record));
-    return first.length === 0 ? eligible : [...first, ...eligible.filter((record) => !first.includes(record))];
+    const rest = first.length === 0 ? eligible : eligible.filter((record) => !first.includes(record));
+    return [...this.#revokesAt(revision), ...first, ...rest];
+  }
+
+  /** That were answered with the revision, which is one of them's if that lease had keys. */
+  #revokesAt(revision: number): readonly OpRecord[] {
+    return (this.#plan.reads[revision] ?? NO_READS).filter(({ op }) => op.kind === 'revoke');
   }
 
   /** By revision: when somebody was first told of it or of a later one. */
@@ -277,6 +286,7 @@ class Replay {
 
   #readsFit(revision: number): boolean {
     for (const record of this.#plan.reads[revision] ?? NO_READS) {
+      if (this.#used.has(record)) continue;
       this.#steps++;
       const expected = this.#store.apply(record.op);
       if (this.#store.revision !== revision) {

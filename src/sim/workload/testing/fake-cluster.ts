@@ -172,6 +172,7 @@ export class FakeCluster {
       },
       put: async (request: PutRequest) => (await write({ kind: 'put', request })) as PutResponse,
       deleteRange: async (request: DeleteRangeRequest) => (await write({ kind: 'delete-range', request })) as DeleteRangeResponse,
+      lease: { revoke: async (id) => (await write({ kind: 'lease-revoke', request: { id } })) as { revision: number } },
       compact: async (request: CompactionRequest) => (await write({ kind: 'compact', request })) as CompactionResponse,
       txn: async (request: TxnRequest): Promise<TxnResponse> => {
         if (!isReadOnlyTxn(request)) return (await write({ kind: 'txn', request })) as TxnResponse;
