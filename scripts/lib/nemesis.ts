@@ -45,9 +45,8 @@ export class Nemesis {
     return ms;
   }
 
-  /** Does one thing and undoes it; resolves when it is undone. */
-  async strike(): Promise<void> {
-    const deed = this.#pickDeed();
+  /** Does one thing, if none is given one of its choice; resolves when it is undone. */
+  async strike(deed = this.#pickDeed()): Promise<void> {
     this.done.set(deed, (this.done.get(deed) ?? 0) + 1);
     const node = this.#pick(this.#cluster.nodes);
     switch (deed) {

@@ -1,0 +1,60 @@
+/** The parent's side of the process of writers and watchers. */
+
+import { fork, type ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { Failure, onExit } from '../command.js';
+
+export interface DrillSpec {
+  readonly urls: readonly string[];
+  readonly seed: number;
+  readonly writers: number;
+  /** Transactions. */
+  readonly perSecond: number;
+}
+
+/** Waits until everybody has heard all, so long. */
+export interface DrillOrder {
+  readonly patienceMs: number;
+}
+
+export interface DrillEnd {
+  readonly type: 'finished';
+  /** Revision. */
+  readonly last: number;
+  readonly counts: readonly (readonly [string, string | number])[];
+}
+
+export type DrillReport = { readonly type: 'state'; readonly told: string; readonly faults: readonly string[] } | DrillEnd;
+
+const WORKER = fileURLToPath(new URL('./worker.ts', import.meta.url));
+
+export class WatchDrillProcess {
+  readonly #child: ChildProcess;
+  readonly #end: Promise<DrillEnd>;
+  /** A fraction of a second old. */
+  told = 'nothing told yet';
+  faults: readonly string[] = [];
+
+  constructor(spec: DrillSpec) {
+    const child = (this.#child = fork(WORKER, [JSON.stringify(spec)], { execArgv: ['--import', 'tsx'], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }));
+    this.#end = new Promise((resolve, reject) => {
+      child.on('message', (report: DrillReport) => {
+        if (report.type === 'finished') return resolve(report);
+        this.told = report.told;
+        this.faults = report.faults;
+      });
+      child.on('exit', (code) => {
+        const failure = new Failure(`the process of the watchers ended with code ${code}`);
+        this.faults = [...this.faults, failure.message];
+        reject(failure);
+      });
+    });
+    this.#end.catch(() => undefined);
+    onExit(() => void child.kill('SIGKILL'));
+  }
+
+  finish(patienceMs: number): Promise<DrillEnd> {
+    this.#child.send({ patienceMs });
+    return this.#end;
+  }
+}
