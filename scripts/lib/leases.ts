@@ -32,11 +32,6 @@ export interface LeaseFaults {
 }
 
 const POLL_MS = 50;
-/**
- * What a leader's death may cost, after the first: an election, what had not been written down of
- * the time that is left, and what the next leader adds.
- */
-const FURTHER_DEATH_MS = 2_000;
 /** Grants under way at a time. */
 const AT_ONCE = 50;
 
@@ -53,17 +48,11 @@ export class LeaseDrill {
   readonly #client: Client;
   readonly #graceMs: number;
   readonly #random: () => number;
-  readonly #deaths: number[] = [];
 
   constructor(client: Client, seed: number, graceMs: number) {
     this.#client = client;
     this.#graceMs = graceMs;
     this.#random = seededRandom(seed);
-  }
-
-  /** A leader is killed now. */
-  killed(): void {
-    this.#deaths.push(Date.now());
   }
 
   hold(prefix: string, count: number): Promise<Held[]> {
@@ -111,8 +100,7 @@ export class LeaseDrill {
       }
       if (goneAt !== undefined && goneAt - sentAt < 1000 * ttl) faults.early.push(say(goneAt - sentAt));
       const late = (goneAt === undefined ? Date.now() : seenAt) - idleFrom;
-      const deaths = this.#deaths.filter((at) => at >= idleFrom && at <= idleFrom + late).length;
-      if (late > 1000 * ttl + this.#graceMs + FURTHER_DEATH_MS * Math.max(0, deaths - 1)) faults.late.push(say(late));
+      if (late > 1000 * ttl + this.#graceMs) faults.late.push(say(late));
     }
   }
 

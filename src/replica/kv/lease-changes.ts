@@ -41,6 +41,7 @@ export class LeaseChanges {
   /** Of one that exists. */
   update(id: LeaseId, record: LeaseRecord): void {
     this.#set(leaseKey(id), encodeLease(record));
+    this.news.push({ kind: 'left', id, leftMs: record.remainingMs });
   }
 
   remove(id: LeaseId): void {

@@ -1,7 +1,7 @@
 /**
- * What applied entries have done to leases, in log order, for the member that leads: written by the
- * state machine over the keys, taken by who keeps the time of leases. Nothing is kept while nobody
- * listens, but their numbers. It changes nothing that is replicated.
+ * What applied entries have done to leases, in log order, for who leads, or may one day: written
+ * by the state machine over the keys, taken by who keeps the time of leases. Nothing is kept while
+ * nobody listens, but their numbers. It changes nothing that is replicated.
  */
 
 import type { LeaseId } from '../../base/ids.js';
@@ -9,6 +9,8 @@ import type { LeaseRecord } from './lease-keys.js';
 
 export type LeaseChange =
   | { readonly kind: 'granted'; readonly id: LeaseId; readonly record: LeaseRecord }
+  /** The log says that so much of its TTL is left; 0: all. */
+  | { readonly kind: 'left'; readonly id: LeaseId; readonly leftMs: number }
   | { readonly kind: 'gone'; readonly id: LeaseId }
   /** Another state has taken the place of the one before: what was told of that is void. */
   | { readonly kind: 'reset' };

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { Deadlines, Lease } from './deadlines.js';
 
-const lease = (id: bigint, ttl = 10, remainingMs = 0, now = 0, extraMs = 0): Lease => new Lease(id, { ttl, remainingMs }, now, extraMs);
+const lease = (id: bigint, ttl = 10, remainingMs = 0, now = 0, passedMs = 0, atLeastMs = 0): Lease =>
+  new Lease(id, { ttl, remainingMs }, now, passedMs, atLeastMs);
 
 /** What the log is told of a lease that nobody keeps alive, looked at each 250 ms. */
 function checkpoints(one: Lease): { readonly at: number; readonly left: number }[] {
@@ -16,10 +17,12 @@ function checkpoints(one: Lease): { readonly at: number; readonly left: number }
 }
 
 describe('the deadlines of leases', () => {
-  it('a lease has its TTL, or what the log says is left of it, and never more than both and what a new leader adds', () => {
+  it('a lease has its TTL, or what is left of that by now, and enough for a keep-alive', () => {
     assert.equal(lease(1n, 10).deadline, 10_000);
     assert.equal(lease(1n, 10, 4_000, 100).deadline, 4_100);
-    assert.equal(lease(1n, 10, 4_000, 100, 500).deadline, 4_600);
+    assert.equal(lease(1n, 10, 4_000, 100, 500).deadline, 3_600);
+    assert.equal(lease(1n, 10, 0, 100, 500).deadline, 9_600);
+    assert.equal(lease(1n, 10, 4_000, 100, 3_500, 1_000).deadline, 1_100);
     assert.equal(lease(1n, 10, 99_000).deadline, 10_000);
   });
 

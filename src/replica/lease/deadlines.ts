@@ -7,7 +7,8 @@
 import type { LeaseId, LogIndex } from '../../base/ids.js';
 import type { LeaseRecord } from '../kv/lease-keys.js';
 
-/** Of the time that is left, in the log: of short leases every step counts. */
+/** Of the time that is left, in the log: of short leases every step counts, the first most. */
+const FIRST_STEP_MS = 250;
 const MIN_STEP_MS = 500;
 const MAX_STEP_MS = 300_000;
 /** A share of the TTL. */
@@ -29,11 +30,12 @@ export class Lease {
   /** The entry that ends it; 0: none. */
   revokedAt: LogIndex = 0;
 
-  constructor(id: LeaseId, { ttl, remainingMs }: LeaseRecord, now: number, extraMs: number) {
+  /** `passedMs`: since the log said so; `atLeastMs`: is left all the same. */
+  constructor(id: LeaseId, { ttl, remainingMs }: LeaseRecord, now: number, passedMs = 0, atLeastMs = 0) {
     this.id = id;
     this.ttlMs = ttl * 1000;
     this.loggedMs = remainingMs;
-    this.deadline = now + Math.min(this.ttlMs, remainingMs || this.ttlMs) + extraMs;
+    this.deadline = now + Math.max(atLeastMs, Math.min(this.ttlMs, remainingMs || this.ttlMs) - passedMs);
   }
 
   renew(now: number): void {
@@ -43,7 +45,8 @@ export class Lease {
 
   /** What the log is to say is left; undefined: what it says will do. */
   checkpointDue(now: number): number | undefined {
-    const step = Math.min(MAX_STEP_MS, Math.max(MIN_STEP_MS, this.ttlMs * STEP_SHARE));
+    const least = this.loggedMs === 0 ? FIRST_STEP_MS : MIN_STEP_MS;
+    const step = Math.min(MAX_STEP_MS, Math.max(least, this.ttlMs * STEP_SHARE));
     const left = Math.ceil(this.deadline - now);
     if (left <= 0 || left > (this.loggedMs || this.ttlMs) - step) return undefined;
     return this.ttlMs > SHORT_MS && left > this.ttlMs * MISSED_SHARE ? undefined : left;

@@ -2,9 +2,11 @@
  * The leader's part in leases: it alone lets them end, through the log, and answers keep-alives.
  *
  *   1. A leader that has applied an entry of its own term (so that nothing of earlier leaders is
- *      still to come) reads all leases, and gives each the time that the log says is left, and a
- *      little more: a change of leader does not shorten a lease. While nobody keeps one alive, the
- *      time that is left is written into the log, so that changes of leader do not renew it.
+ *      still to come) reads all leases, and gives each the time that the log says is left. While
+ *      nobody keeps one alive, that is written into the log, and every member remembers when it
+ *      heard so (`logged-times.ts`): what has passed since, and without a leader, has passed for
+ *      the lease. So changes of leader neither renew it nor shorten it; each has enough left for a
+ *      keep-alive that waits for a leader to come first.
  *   2. A keep-alive counts from the moment at which it is here, before anything ends; a lease that
  *      is due gets a whole tour more for what had been waiting (`deadlines.ts`), and after a pause
  *      nothing ends for a while (`lease-clock.ts`).
@@ -25,6 +27,8 @@ import { VERSION_3 } from '../base/protocol.js';
 import type { RaftDriver } from '../consensus/raft-driver.js';
 import { encodeLeaseTime } from '../entry/entry.js';
 import type { LeaseCheckpoint, LeaseCommand } from '../kv/command.js';
+import type { LeaseRecord } from '../kv/lease-keys.js';
+import type { LeaseChange } from '../kv/lease-news.js';
 import { leasesIn } from '../kv/leases.js';
 import { Pace } from '../kv/pace.js';
 import type { ReplicatedState } from '../kv/replicated-state.js';
@@ -34,6 +38,7 @@ import type { Life } from '../state/life.js';
 import type { Progress } from '../state/progress.js';
 import { Deadlines, Lease } from './deadlines.js';
 import { LeaseClock } from './lease-clock.js';
+import { LoggedTimes } from './logged-times.js';
 
 export interface LessorParts {
   readonly env: Pick<Env, 'clock' | 'events'>;
@@ -50,6 +55,8 @@ const TOUR_STEPS = 5;
 /** In one step: 1,000 a second, as in etcd. */
 const REVOKES = 50;
 const CHECKPOINTS = 200;
+/** Of elections: a longer time without a leader is no fault of who keeps a lease alive. */
+const OUTAGE_MAX = 2;
 /** Entries that are not applied yet: beyond, nothing more ends for now. */
 const MAX_BEHIND = 4_096;
 
@@ -63,9 +70,13 @@ export interface TimeLeft {
 
 export class Lessor {
   readonly #parts: LessorParts;
-  readonly #extraMs: number;
+  readonly #electionMs: number;
   readonly #clock = new LeaseClock();
   readonly #leases = new Deadlines();
+  readonly #logged = new LoggedTimes();
+  #listening = false;
+  /** Since when no leader keeps leases alive; undefined: one does. */
+  #leaderlessFrom: number | undefined = 0;
   /** In which it has read all leases, or does so; 0: none. */
   #term: Term = 0;
   #ready = false;
@@ -73,12 +84,16 @@ export class Lessor {
 
   constructor(parts: LessorParts, electionMs: number) {
     this.#parts = parts;
-    this.#extraMs = electionMs / 2;
-    parts.leadership.subscribe(({ role, term }) => {
+    this.#electionMs = electionMs;
+    parts.leadership.subscribe(({ role, leader, term }) => {
+      if (leader === 0) this.#leaderlessFrom ??= this.#clock.now;
+      else if (role !== 'leader') this.#leaderlessFrom = undefined;
       if (role !== 'leader' || term !== this.#term) this.#demote();
     });
     parts.life.subscribe(() => {
-      if (parts.life.ended) this.#demote();
+      if (!parts.life.ended) return;
+      parts.state.leaseNews.stop();
+      this.#demote();
     });
     parts.progress.applied.subscribe(() => this.#wake());
   }
@@ -87,10 +102,9 @@ export class Lessor {
   step(): void {
     const { env, leadership, state } = this.#parts;
     this.#clock.step(env.clock.now());
+    this.#hear();
     if (!leadership.mayShapeTree || state.version < VERSION_3) return;
     if (this.#term !== leadership.term) return this.#promote();
-    if (!this.#ready) return;
-    this.#catchUp();
     if (this.#ready) this.#tour();
   }
 
@@ -123,7 +137,7 @@ export class Lessor {
     this.#checkTerm(term);
     await reads.confirm();
     for (this.#checkTerm(term); !this.#ready; this.#checkTerm(term)) await this.#next();
-    this.#catchUp();
+    this.#hear();
     const lease = this.#leases.get(id);
     return lease && { granted: lease.ttlMs / 1000, leftMs: Math.max(0, lease.deadline - this.#clock.now) };
   }
@@ -146,30 +160,55 @@ export class Lessor {
   }
 
   async #load(term: Term): Promise<void> {
-    const { state, reads } = this.#parts;
-    state.leaseNews.listen();
+    const { reads } = this.#parts;
     const all = await reads.local((view) => leasesIn(view, new Pace()));
     if (this.#term !== term) return;
-    for (const { id, record } of all) this.#leases.put(new Lease(id, record, this.#clock.now, this.#extraMs));
+    const changes = this.#takeNews();
+    for (const { id, record } of all) this.#leases.put(this.#inherited(id, record));
+    this.#leaderlessFrom = undefined;
     this.#ready = true;
-    this.#catchUp();
+    this.#follow(changes);
     this.#wake();
+  }
+
+  /** As the leader before has left it. */
+  #inherited(id: LeaseId, record: LeaseRecord): Lease {
+    const { now } = this.#clock;
+    const outage = now - (this.#leaderlessFrom ?? now);
+    const since = record.remainingMs === 0 ? undefined : this.#logged.since(id);
+    const forgiven = Math.max(0, outage - OUTAGE_MAX * this.#electionMs);
+    const passed = Math.max(0, (since === undefined ? outage : now - since) - forgiven);
+    return new Lease(id, record, now, passed, this.#electionMs);
   }
 
   #demote(): void {
     this.#term = 0;
     this.#ready = false;
     this.#leases.clear();
-    this.#parts.state.leaseNews.stop();
     this.#wake();
   }
 
-  /** What was applied since. */
-  #catchUp(): void {
-    for (const change of this.#parts.state.leaseNews.take()) {
+  /** What was applied by now, whoever leads. While the leases are read it waits for that. */
+  #hear(): void {
+    if (!this.#listening) {
+      this.#listening = true;
+      this.#parts.state.leaseNews.listen();
+    }
+    if (this.#term === 0 || this.#ready) this.#follow(this.#takeNews());
+  }
+
+  #takeNews(): readonly LeaseChange[] {
+    const changes = this.#parts.state.leaseNews.take();
+    for (const change of changes) this.#logged.hear(change, this.#clock.now);
+    return changes;
+  }
+
+  #follow(changes: readonly LeaseChange[]): void {
+    if (!this.#ready) return;
+    for (const change of changes) {
       if (change.kind === 'reset') return this.#demote();
       if (change.kind === 'gone') this.#leases.remove(change.id);
-      else this.#leases.put(new Lease(change.id, change.record, this.#clock.now, 0));
+      else if (change.kind === 'granted') this.#leases.put(new Lease(change.id, change.record, this.#clock.now));
     }
   }
 
@@ -178,7 +217,7 @@ export class Lessor {
    * EtcdError NOT_LEADER.
    */
   #touch(ids: readonly LeaseId[]): LogIndex | undefined {
-    this.#catchUp();
+    this.#hear();
     if (!this.#ready) return undefined;
     let needed = 0;
     const resets: Lease[] = [];
