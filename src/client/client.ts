@@ -26,8 +26,10 @@ import { backupOf, type BackupBlob, type BackupOptions } from './backup.js';
 import { callUnary } from './call.js';
 import { Caller, type CallOptions } from './caller.js';
 import { badArgument } from './errors.js';
+import { Election } from './election.js';
 import { HealClient } from './heal.js';
 import { LeaseClient } from './leases.js';
+import { acquireLock, type Lock, type LockOptions } from './lock.js';
 import {
   alarmCall, downgradeCall, healthOf, moveLeader, statusOf,
   type ActiveAlarm, type AlarmList, type DowngradeAction, type HealthStatus, type MemberStatus,
@@ -57,7 +59,9 @@ export type {
 } from './auth.js';
 export type { AuthOptions } from './login.js';
 export type { BackupBlob, BackupOptions } from './backup.js';
+export type { Election, Leadership, ObserveOptions } from './election.js';
 export type { Lease } from './lease.js';
+export type { Lock, LockOptions } from './lock.js';
 export type { LeaseGranted, LeaseList, LeaseOptions, LeaseRevoked, LeaseTimeToLive } from './lease-calls.js';
 export type { LeaseClient } from './leases.js';
 export type { ActiveAlarm, AlarmList, DowngradeAction, HealthStatus, MemberStatus } from './maintenance.js';
@@ -161,6 +165,16 @@ export class Client implements AsyncDisposable {
   /** The same change by change, until the consumer stops. */
   watchEvents(range: KeyRange | Bytes, options: WatchOptions = {}): AsyncGenerator<WatchEvent, void, undefined> {
     return watchEvents(this.watch(range, options));
+  }
+
+  /** Resolves when it is held: `await using lock = await client.lock('jobs', { ttl: 10 })`. */
+  lock(name: Bytes, options: LockOptions = {}): Promise<Lock> {
+    return acquireLock({ caller: this.#caller, leases: this.lease }, name, options);
+  }
+
+  /** `election.campaign(value)`, `leader()`, `observe()`. */
+  election(name: Bytes): Election {
+    return new Election({ caller: this.#caller, leases: this.lease }, name);
   }
 
   /** etcd's own request, every field. */

@@ -22,6 +22,8 @@ export interface Io {
   /** Standard input line by line, as it comes, without line ends. Undefined: there is none. */
   lines?(): AsyncIterable<Buffer>;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Aborted when the operator wants the command to end (^C, SIGTERM). From then on it is heard. */
+  interrupted?(): AbortSignal;
   /** Standard output is a terminal. */
   readonly tty: boolean;
   /** Width of that terminal; undefined: not known. */
@@ -43,6 +45,17 @@ export class UsageFault extends Error {
  */
 export class Failed extends Error {
   override readonly name = 'Failed';
+}
+
+/** A command that was run for the operator ended with this exit code: so does this one. */
+export class Exited extends Error {
+  override readonly name = 'Exited';
+  readonly exitCode: number;
+
+  constructor(exitCode: number) {
+    super(`exit status ${exitCode}`);
+    this.exitCode = exitCode;
+  }
 }
 
 export const FORMATS = ['simple', 'json', 'table', 'fields'] as const;
@@ -101,6 +114,11 @@ export class Context {
     } catch (error) {
       throw new UsageFault(error instanceof ClientError ? error.details : String(error));
     }
+  }
+
+  /** Aborted on ^C, which ends the command itself from then on no more. */
+  get interrupted(): AbortSignal {
+    return this.io.interrupted?.() ?? new AbortController().signal;
   }
 
   #duration(flag: string, given: string | undefined, otherwise: string): number {

@@ -7,7 +7,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { DiskError } from '../../base/errors.js';
 import { BackupError } from '../../replica/backup/errors.js';
 import { ClientError } from '../../client/client.js';
-import { explain, Failed, UsageFault, type Io } from './context.js';
+import { Exited, explain, Failed, UsageFault, type Io } from './context.js';
 import { addAlarmCommands } from './alarm-commands.js';
 import { addAuthCommands } from './auth-commands.js';
 import { addDowngradeCommands } from './downgrade-commands.js';
@@ -15,6 +15,7 @@ import { addEndpointCommands } from './endpoint-commands.js';
 import { addHealCommands } from './heal-commands.js';
 import { addKvCommands } from './kv-commands.js';
 import { addLeaseCommands } from './lease-commands.js';
+import { addLockCommands } from './lock-commands.js';
 import { addMemberCommands } from './member-commands.js';
 import { rawArguments } from '../render/raw-text.js';
 import { processIo } from './process-io.js';
@@ -54,7 +55,7 @@ function globalFlags(program: Command): void {
   }
 }
 
-const BOOLEAN = /^--(prefix|from-key|keys-only|stream|count-only|print-value-only|prev-kv|progress-notify|ignore-value|ignore-lease|learner|detail|no-password|interactive|hex|cluster|physical|keys|once|debug|insecure-transport|insecure-skip-tls-verify|insecure-discovery)=(true|false|1|0)$/;
+const BOOLEAN = /^--(prefix|from-key|keys-only|stream|count-only|print-value-only|prev-kv|progress-notify|ignore-value|ignore-lease|learner|detail|no-password|interactive|hex|cluster|physical|keys|once|listen|debug|insecure-transport|insecure-skip-tls-verify|insecure-discovery)=(true|false|1|0)$/;
 
 /** Go's flags may be written `--prefix=true` and `-w=json`. */
 function goFlags(args: readonly string[]): string[] {
@@ -99,6 +100,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage. Each command has --help.`);
   addTxnCommand(register);
   addLeaseCommands(register);
   addWatchCommand(register);
+  addLockCommands(register);
   addEndpointCommands(register);
   addMemberCommands(register);
   addAlarmCommands(register);
@@ -136,6 +138,10 @@ async function run(args: readonly string[], io: Io): Promise<number> {
     if (error instanceof UsageFault) {
       io.err(`Error: ${error.message}\n`);
       return 2;
+    }
+    if (error instanceof Exited) {
+      io.err(`Error: ${error.message}\n`);
+      return error.exitCode;
     }
     if (error instanceof Failed) {
       if (error.message !== '') io.err(`Error: ${error.message}\n`);

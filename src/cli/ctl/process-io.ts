@@ -30,6 +30,7 @@ export function processIo(): Io {
     },
     secret: async (question) => (process.stdin.isTTY ? secretFrom(process.stdin, question, process.stderr) : undefined),
     lines: linesOfStdin,
+    interrupted: interruptedByOperator,
     env: process.env,
     tty: process.stdout.isTTY === true,
     get columns() {
@@ -38,6 +39,17 @@ export function processIo(): Io {
     // A slow reader gets all of it first.
     done: (code) => void process.stdout.write('', () => void setTimeout(() => process.exit(code), GRACE_MS).unref()),
   };
+}
+
+/** The first signal; a second one ends the process. */
+function interruptedByOperator(): AbortSignal {
+  const abort = new AbortController();
+  const stop = (): void => {
+    process.off('SIGINT', stop).off('SIGTERM', stop);
+    abort.abort();
+  };
+  process.on('SIGINT', stop).on('SIGTERM', stop);
+  return abort.signal;
 }
 
 async function* linesOfStdin(): AsyncGenerator<Buffer, void, undefined> {

@@ -12,6 +12,8 @@ export class FakeIo implements Io {
   /** What is typed when a secret is asked for; undefined: there is no terminal. */
   readonly #secrets: string[] | undefined;
   readonly questions: string[] = [];
+  /** ^C is its abort. */
+  readonly interrupt = new AbortController();
 
   constructor(env: Readonly<Record<string, string | undefined>> = {}, stdin: string | Buffer = '', secrets?: readonly string[]) {
     this.env = env;
@@ -39,6 +41,10 @@ export class FakeIo implements Io {
 
   stdin(): Promise<Buffer> {
     return Promise.resolve(typeof this.#stdin === 'string' ? Buffer.from(this.#stdin) : this.#stdin);
+  }
+
+  interrupted(): AbortSignal {
+    return this.interrupt.signal;
   }
 
   secret(question: string): Promise<string | undefined> {
