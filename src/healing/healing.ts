@@ -137,6 +137,10 @@ export class Healing implements HealingHooks {
     return Promise.resolve(encodeHintsAck({ leads }));
   }
 
+  get hasLost(): boolean {
+    return this.#parts?.lost.anyForCertain ?? false;
+  }
+
   blocked(table: TableId): boolean {
     return this.#parts?.lost.has(table) ?? false;
   }

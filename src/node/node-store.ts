@@ -156,6 +156,10 @@ export class NodeStore implements Store {
     return this.#alarms.list();
   }
 
+  activeAlarms(): readonly Alarm[] {
+    return this.#replica.state.alarms.list();
+  }
+
   changeAlarm(change: Omit<AlarmChange, 'byItself'>): Promise<void> {
     return this.#alarms.change(change);
   }

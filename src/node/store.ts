@@ -154,6 +154,8 @@ export interface Store extends KvApi, WatchApi {
   hashKv(revision: Revision): Promise<KvHash>;
   /** Active ones, linearizable. */
   alarms(): Promise<readonly Alarm[]>;
+  /** As far as this member knows: of use without a quorum. */
+  activeAlarms(): readonly Alarm[];
   /** Resolves when it holds. EtcdError TIMEOUT, UNHEALTHY. */
   changeAlarm(change: Omit<AlarmChange, 'byItself'>): Promise<void>;
   /**

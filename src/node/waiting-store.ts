@@ -21,6 +21,7 @@ import { Access, type AuthHolder } from '../replica/auth/access.js';
 import { SimpleTokens } from '../replica/auth/simple-tokens.js';
 import type { BackupPiece } from '../replica/backup/backups.js';
 import { NEWEST_VERSION } from '../replica/base/protocol.js';
+import type { Alarm } from '../replica/kv/alarms.js';
 import { readRange, type StoreState } from '../replica/kv/range.js';
 import { isReadOnlyTxn, isSerializableTxn, readTxn } from '../replica/kv/txn.js';
 import { validateCommand, validateRange } from '../replica/kv/validate.js';
@@ -111,6 +112,7 @@ export class WaitingStore implements Store {
   moveLeader = refuse;
   hashKv = refuse;
   alarms = refuse;
+  activeAlarms = (): readonly Alarm[] => [];
   changeAlarm = refuse;
   downgrade = refuse;
   checkLinearizable = refuse;

@@ -64,6 +64,9 @@ describe('ops HTTP', () => {
     assert.deepEqual(await get('/health'), [200, '{"health":"true","reason":""}\n']);
     store.leader = 0;
     assert.deepEqual(await get('/health'), [503, '{"health":"false","reason":"RAFT NO LEADER"}\n']);
+    await store.changeAlarm({ action: 'raise', member: 1, type: 'CORRUPT' });
+    assert.deepEqual(await get('/health'), [503, '{"health":"false","reason":"ALARM CORRUPT"}\n']);
+    assert.deepEqual(await get('/health?exclude=CORRUPT'), [503, '{"health":"false","reason":"RAFT NO LEADER"}\n']);
   });
 
   it('status is the JSON of the node, also without a leader', async () => {

@@ -90,6 +90,9 @@ async function runChecks(checks: readonly Check[], query: URLSearchParams): Prom
 /** etcd's shape. */
 async function health(subject: OpsSubject, query: URLSearchParams): Promise<Answer> {
   try {
+    const excluded = new Set(query.getAll('exclude'));
+    const alarm = subject.store.activeAlarms().find(({ type }) => !excluded.has(type));
+    if (alarm !== undefined) throw new Error(`ALARM ${alarm.type}`);
     if (subject.store.leader === 0) throw new Error('RAFT NO LEADER');
     if (query.get('serializable') !== 'true') await subject.store.checkLinearizable(LINEARIZABLE_TIMEOUT_MS);
     return json(200, { health: 'true', reason: '' });

@@ -123,7 +123,7 @@ export class Repairer {
       return;
     }
     if (outcome.kind !== 'unknown' && isReadable(env, meta, block)) return lost.found(meta.id, block.offset);
-    lost.mark(meta.id, block.offset);
+    lost.mark(meta.id, block.offset, outcome.kind === 'lost');
     const where = `table ${meta.id}, block at ${block.offset}`;
     if (outcome.kind === 'lost') throw new EtcdError('DATA_LOSS', where);
     const gone = outcome.kind === 'gone';
@@ -147,7 +147,7 @@ export class Repairer {
       });
       if (restored === undefined) return;
     } catch (error) {
-      lost.mark(meta.id, 0);
+      lost.mark(meta.id, 0, codeOf(error) === 'DATA_LOSS');
       throw error;
     }
     lost.clear(meta.id);

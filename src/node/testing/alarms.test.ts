@@ -5,6 +5,7 @@ import { codeOf } from '../../base/errors.js';
 import { get, put } from '../../api/testing/requests.js';
 import type { DeleteRangeRequest, RequestOp, TxnRequest } from '../../api/requests.js';
 import { NEWEST_VERSION } from '../../replica/base/protocol.js';
+import { tablePath } from '../../storage/table/table-meta.js';
 import { Cluster } from './cluster.js';
 import type { ClusterNode } from './cluster-node.js';
 import { load } from './load.js';
@@ -77,6 +78,39 @@ describe('alarms', function () {
     await cluster.settled();
     assert.deepEqual(node.replica.state.alarms.list(), [{ member: 3, type: 'CORRUPT', byItself: false }]);
     await node.store.put(put('x', 'y'));
+  });
+
+  it('D1 CORRUPT comes by itself when a block has no copy left, refuses nothing else, and goes when one comes back', async () => {
+    await start();
+    await load(cluster, 0, 600, 300);
+    await cluster.settled();
+    const [reader] = cluster.nodes as [ClusterNode<SmallDisk>];
+    const [table] = [...reader.replica.tree.materialized.list()].sort((a, b) => b.bytes - a.bytes);
+    assert.ok(table && table.bytes > 16_000, 'a table of many blocks');
+    const from = Math.floor(table.bytes / 4);
+    const good = new Uint8Array(Math.floor(table.bytes / 2));
+    for (const { disk } of cluster.nodes) {
+      const file = await disk.open(tablePath(table.id), 'write');
+      file.readSync(good, from);
+      file.writeSync(good.map((byte) => byte ^ 0xff), from);
+      await file.sync();
+      file.close();
+    }
+    const all = { ...get('key', true), rangeEnd: utf8('kez') };
+    await assert.rejects(reader.store.range(all), { code: 'DATA_LOSS' });
+    const corrupt = (): boolean => cluster.nodes.every(({ replica }) => replica.state.alarms.of(reader.id, 'CORRUPT')?.byItself === true);
+    await cluster.until('all to know', corrupt);
+    for (const { store } of cluster.nodes) await store.put(put('x', 'y'));
+
+    for (const { disk } of cluster.nodes) {
+      const file = await disk.open(tablePath(table.id), 'write');
+      file.writeSync(good, from);
+      await file.sync();
+      file.close();
+    }
+    assert.ok((await reader.store.range(all)).count > 0);
+    await cluster.until('the alarms to go', () => cluster.nodes.every(({ replica }) => replica.state.alarms.list().length === 0));
+    assert.deepEqual(cluster.failures, []);
   });
 
   it('C1 comes by itself when a quorum is short of room, lets deletes through, and goes by itself when there is room', async () => {

@@ -13,6 +13,8 @@ class Bench {
   bytes = 0;
   /** By member, of three; undefined: nothing is known. */
   short: (boolean | undefined)[] = [false, false, false];
+  /** By member, as above. */
+  lost: (boolean | undefined)[] = [false, false, false];
 
   constructor(quotaBytes: number) {
     const known = (what: boolean): number[] => [1, 2, 3].filter((id) => this.short[id - 1] === what);
@@ -23,6 +25,8 @@ class Bench {
       state: { alarms: this.alarms, kv: { compactRevision: 0, leases: { systemKeys: 0 } } as AlarmKeeperParts['state']['kv'], get version() { return self().version; } },
       rooms: {
         short: () => known(true), subscribe: () => undefined,
+        withLosses: () => [1, 2, 3].filter((id) => this.lost[id - 1] === true),
+        hasLost: (id) => (id <= 3 ? this.lost[id - 1] : false),
         get quorumHasRoom() { return known(false).length >= 2; },
         get quorumIsShort() { return known(true).length >= 2; },
       },
@@ -76,6 +80,21 @@ describe('the alarm keeper', () => {
     assert.deepEqual(bench.look(), [1]);
     bench.bytes = 899;
     assert.deepEqual(bench.look(), []);
+  });
+
+  it('D1 raises CORRUPT for each member that knows of a lost block, takes it back when that says otherwise, and refuses nothing for it', () => {
+    const bench = new Bench(0);
+    bench.lost = [false, true, undefined];
+    assert.deepEqual([bench.look(), bench.look()], [[2], [2]]);
+    assert.ok(!bench.alarms.noSpace);
+    bench.lost = [true, undefined, undefined];
+    assert.deepEqual(bench.look(), [1, 2], 'who says nothing has not said that a copy came back');
+    bench.lost = [true, false, undefined];
+    assert.deepEqual(bench.look(), [1]);
+    bench.alarms.apply({ action: 'raise', member: 3, type: 'CORRUPT', byItself: false });
+    bench.alarms.apply({ action: 'raise', member: 9, type: 'CORRUPT', byItself: true });
+    bench.lost = [false, false, false];
+    assert.deepEqual(bench.look(), [3], 'an operator\'s stays; that of a removed member goes');
   });
 
   it('an operator\'s alarm stays, whatever there is room for', () => {

@@ -1,5 +1,11 @@
 /**
- * Raises NOSPACE and takes it back: the leader's part. C1 all members have the same data, so their
+ * Raises NOSPACE and CORRUPT and takes them back: the leader's part.
+ *
+ * CORRUPT (D1) is of a member that knows of a block of which no member has a good copy: reads that
+ * need it fail, and nothing else. It goes when that member says that a copy came back or the table
+ * went, if no operator had a hand in it.
+ *
+ * NOSPACE: C1 all members have the same data, so their
  * disks are full at the same time; then writes that make the store larger are refused while there
  * is still room for what makes it smaller.
  *
@@ -25,7 +31,7 @@ export interface AlarmKeeperParts {
   readonly env: Pick<Env, 'clock'>;
   readonly leadership: Pick<Leadership, 'mayShapeTree' | 'self'>;
   readonly state: Pick<ReplicatedState, 'version' | 'alarms' | 'kv'>;
-  readonly rooms: Pick<RoomNews, 'short' | 'quorumHasRoom' | 'quorumIsShort' | 'subscribe'>;
+  readonly rooms: Pick<RoomNews, 'short' | 'quorumHasRoom' | 'quorumIsShort' | 'withLosses' | 'hasLost' | 'subscribe'>;
   readonly size: Pick<StoreSize, 'bytes'>;
   readonly driver: Pick<RaftDriver, 'proposeAsLeader'>;
 }
@@ -52,6 +58,7 @@ export class AlarmKeeper {
   tick(): void {
     const { env, leadership, state } = this.#parts;
     if (!leadership.mayShapeTree || state.version < VERSION_2 || env.clock.now() - this.#proposedAt < AGAIN_MS) return;
+    this.#tickLosses();
     const raise = this.#missing();
     if (raise.length > 0) return raise.forEach((member) => this.#propose({ action: 'raise', member, type: 'NOSPACE', byItself: true }));
     if (!state.alarms.noSpace || !this.#isOver()) return;
@@ -60,7 +67,16 @@ export class AlarmKeeper {
     }
   }
 
-  /** Whose alarm is due, and not there. */
+  #tickLosses(): void {
+    const { rooms, state } = this.#parts;
+    const members = rooms.withLosses().filter((member) => state.alarms.of(member, 'CORRUPT') === undefined);
+    for (const member of members) this.#propose({ action: 'raise', member, type: 'CORRUPT', byItself: true });
+    for (const { member, type, byItself } of state.alarms.list()) {
+      if (type === 'CORRUPT' && byItself && rooms.hasLost(member) === false) this.#propose({ action: 'lower', member, type, byItself });
+    }
+  }
+
+  /** Whose NOSPACE is due, and not there. */
   #missing(): NodeId[] {
     const { rooms, state, leadership } = this.#parts;
     const due = new Set(rooms.quorumIsShort ? rooms.short() : []);

@@ -54,6 +54,8 @@ export interface HealingHooks {
   durableMoved(): void;
   /** Calls from peers that no part of the replica answers. Rejects with CodecError. */
   onCall(from: NodeId, method: string, request: Uint8Array): Promise<Uint8Array>;
+  /** Every member said of some block that it has no good copy, and none came back. */
+  readonly hasLost: boolean;
   /** Tables that no compaction may choose, because blocks of theirs are lost for now. */
   blocked(table: TableId): boolean;
   stop(): Promise<void>;

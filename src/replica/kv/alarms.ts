@@ -1,7 +1,7 @@
 /**
  * etcd's alarms: replicated state, so that all members refuse the same writes from the same entry
  * on (S2). NOSPACE refuses what makes the store larger; reads, deletes and compaction go on.
- * CORRUPT is kept and told, and refuses nothing yet.
+ * CORRUPT is told, and refuses nothing: what is damaged fails by itself, nothing else does (D1).
  *
  * An alarm that a leader raised by itself goes by itself when its cause has gone; one that an
  * operator activated, or activated again, goes only by an operator.

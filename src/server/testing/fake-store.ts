@@ -227,6 +227,10 @@ export class FakeStore implements Store {
     return this.#alarms.list();
   }
 
+  activeAlarms(): readonly Alarm[] {
+    return this.#alarms.list();
+  }
+
   async changeAlarm(change: Omit<AlarmChange, 'byItself'>): Promise<void> {
     this.#alarms.apply({ ...change, byItself: false });
   }
