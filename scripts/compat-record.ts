@@ -14,7 +14,7 @@ import { KV_CASES } from './lib/compat/cases-kv.js';
 import { LEASE_CASES } from './lib/compat/cases-lease.js';
 import { TXN_CASES } from './lib/compat/cases-txn.js';
 import { WATCH_CASES } from './lib/compat/cases-watch.js';
-import { differences, type Difference } from './lib/compat/compare.js';
+import { differences, RECORD_KNOWN, type Difference } from './lib/compat/compare.js';
 import { Peer, type Told } from './lib/compat/peer.js';
 import { ensureBuilt } from './lib/ensure-built.mjs';
 import { bad, dim, good, say, table, verdictMark } from './lib/print.js';
@@ -67,7 +67,7 @@ async function record(url: string, cases: readonly Case[]): Promise<Record> {
 }
 
 function report(peer: string, theirs: Record, ours: Record): number {
-  const found: Difference[] = [...theirs].flatMap(([name, told]) => differences(name, told, ours.get(name) ?? []));
+  const found: Difference[] = [...theirs].flatMap(([name, told]) => differences(name, told, ours.get(name) ?? [], RECORD_KNOWN));
   const calls = [...theirs.values()].reduce((sum, told) => sum + told.length, 0);
   const open = found.filter(({ reason }) => reason === undefined);
   for (const { case: name, call, theirs: their, ours: our, reason } of found) {

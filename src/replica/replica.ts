@@ -155,7 +155,6 @@ export class Replica {
     const clusterVersion = new ClusterVersionRaiser({ ...common, gossip, driver });
     const strict = options.strictReconfig ?? true;
     const rooms = new RoomNews(common);
-    const alarms = new AlarmKeeper({ ...common, rooms, size: new StoreSize(common), driver }, options.quotaBytes ?? 0);
     const announcement = new Announcement({ self: membership.self, incarnation, state, hardState: opened.hardState, proposals });
 
     progress.applied.subscribe((index) => this.#noteOwnTerm(index));
@@ -167,6 +166,7 @@ export class Replica {
 
     const fetcher = (this.fetcher = new TableFetcher(env));
     const machine = (this.machine = new TreeMachine({ ...common, proposer, store, fetcher }, { durableMoved: () => this.#durableMoved() }));
+    const alarms = new AlarmKeeper({ ...common, rooms, size: new StoreSize(common), driver, planner: machine.planner }, options.quotaBytes);
     const applier = (this.applier = new Applier(
       { ...common, proposals, machine }, { unrepaired: (error, cause) => this.#seekNewer(error, cause) },
     ));

@@ -12,14 +12,16 @@ export interface Difference {
 }
 
 /** A difference that is meant: every call of that kind, in that case. */
-interface Known {
+export interface Known {
   readonly call: RegExp;
   /** What ours says. */
   readonly ours?: RegExp;
   readonly reason: string;
+  /** Versions of etcd of which it holds; default: all. */
+  readonly etcd?: RegExp;
 }
 
-const KNOWN: readonly Known[] = [
+export const RECORD_KNOWN: readonly Known[] = [
   {
     call: /^members: .*: Cluster\/MemberRemove .*"ID":"\d{6,}"/,
     reason: 'the last voter is not removed: ours answers FAILED_PRECONDITION, as etcd 3.4 and 3.5 do, not UNKNOWN',
@@ -49,7 +51,7 @@ const KNOWN: readonly Known[] = [
 ];
 
 /** Where one said less than the other, the rest counts as `nothing was said`. */
-export function differences(name: string, theirs: readonly Told[], ours: readonly Told[]): Difference[] {
+export function differences(name: string, theirs: readonly Told[], ours: readonly Told[], known: readonly Known[]): Difference[] {
   const found: Difference[] = [];
   for (let i = 0; i < Math.max(theirs.length, ours.length); i++) {
     const their = theirs[i];
@@ -57,7 +59,7 @@ export function differences(name: string, theirs: readonly Told[], ours: readonl
     // Ids that the server picked are part of later calls.
     const call = (our ?? their)?.call ?? '';
     if (their?.answer === our?.answer) continue;
-    const reason = KNOWN.find((known) => known.call.test(`${name}: ${call}`) && (known.ours?.test(our?.answer ?? '') ?? true))?.reason;
+    const reason = known.find((each) => each.call.test(`${name}: ${call}`) && (each.ours?.test(our?.answer ?? '') ?? true))?.reason;
     found.push({ case: name, call, theirs: their?.answer ?? 'nothing was said', ours: our?.answer ?? 'nothing was said', reason });
   }
   return found;

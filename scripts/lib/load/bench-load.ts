@@ -5,26 +5,25 @@
 
 import { performance } from 'node:perf_hooks';
 import { requests, type Request } from './bench-requests.js';
-import { Histogram } from './histogram.js';
 import { LeanEndpoint } from './lean.js';
-import { monotonicMs, type BenchResult, type BenchSpec } from './protocol.js';
+import { Meter } from './meter.js';
+import { isStreamed, type BenchResult, type BenchSpec, type RequestSpec } from './protocol.js';
+import { runStreams } from './stream-load.js';
+
+type OnMark = (what: 'measuring' | 'measured') => void;
 
 class BenchRun {
-  readonly #spec: BenchSpec;
+  readonly #spec: RequestSpec;
   readonly #next: () => Request | undefined;
   readonly #endpoints: LeanEndpoint[];
-  readonly #onMark: (what: 'measuring' | 'measured') => void;
-  #latency = new Histogram();
-  #operations = 0;
-  #errors = 0;
-  #wrong = 0;
-  #firstError = '';
+  readonly #onMark: OnMark;
+  readonly #meter = new Meter();
   #running = 0;
   #measuring = false;
   #stop = false;
   #idle: () => void = () => undefined;
 
-  constructor(spec: BenchSpec, onMark: (what: 'measuring' | 'measured') => void) {
+  constructor(spec: RequestSpec, onMark: OnMark) {
     this.#spec = spec;
     this.#next = requests(spec);
     this.#endpoints = spec.endpoints.map((url) => new LeanEndpoint(url, spec.sessionsPerEndpoint));
@@ -39,27 +38,16 @@ class BenchRun {
     }
     const began = performance.now();
     endpoint.call(request.path, request.body, (error, answer) => {
-      if (error) this.#failed(error.message);
-      else if (request.verify(answer)) {
-        this.#operations++;
-        this.#latency.record(performance.now() - began);
-      } else {
-        this.#wrong++;
-        this.#failed('wrong answer');
-      }
+      if (error) this.#meter.failed(error.message);
+      else if (request.verify(answer)) this.#meter.done(performance.now() - began);
+      else this.#meter.wrong();
       if (error) setTimeout(() => this.#step(endpoint), 10);
       else this.#step(endpoint);
     });
   }
 
-  #failed(message: string): void {
-    this.#errors++;
-    this.#firstError ||= message;
-  }
-
-  #reset(): void {
-    this.#latency = new Histogram();
-    this.#operations = this.#errors = 0;
+  #begin(): void {
+    this.#meter.begin();
     this.#measuring = true;
     this.#onMark('measuring');
   }
@@ -69,25 +57,15 @@ class BenchRun {
     const fill = spec.kind === 'fill' || spec.kind === 'more';
     this.#running = spec.clients;
     const done = new Promise<void>((resolve) => (this.#idle = resolve));
-    if (fill || spec.warmupSeconds === 0) this.#reset();
+    if (fill || spec.warmupSeconds === 0) this.#begin();
     for (let i = 0; i < spec.clients; i++) this.#step(this.#endpoints[i % this.#endpoints.length] as LeanEndpoint);
     if (!this.#measuring) {
       await new Promise((resolve) => setTimeout(resolve, spec.warmupSeconds * 1000));
-      this.#reset();
+      this.#begin();
     }
-    const cpu = process.cpuUsage();
-    const fromMs = monotonicMs();
     if (!fill) await Promise.race([done, new Promise((resolve) => setTimeout(resolve, spec.seconds * 1000))]);
     else await done;
-    const toMs = monotonicMs();
-    const used = process.cpuUsage(cpu);
-    const { count, maxMs } = this.#latency;
-    const seconds = (toMs - fromMs) / 1000;
-    const result: BenchResult = {
-      operations: count, seconds, opsPerSecond: count / seconds, p50Ms: this.#latency.percentile(0.5),
-      p99Ms: this.#latency.percentile(0.99), maxMs, errors: this.#errors, wrong: this.#wrong, firstError: this.#firstError,
-      clientCpuSeconds: (used.user + used.system) / 1e6, fromMs, toMs,
-    };
+    const result = this.#meter.end();
     this.#onMark('measured');
     this.#stop = true;
     await Promise.race([done, new Promise((resolve) => setTimeout(resolve, 10_000))]);
@@ -96,6 +74,6 @@ class BenchRun {
   }
 }
 
-export function runBench(spec: BenchSpec, onMark: (what: 'measuring' | 'measured') => void): Promise<BenchResult> {
-  return new BenchRun(spec, onMark).run();
+export function runBench(spec: BenchSpec, onMark: OnMark): Promise<BenchResult> {
+  return isStreamed(spec) ? runStreams(spec, onMark) : new BenchRun(spec as RequestSpec, onMark).run();
 }

@@ -4,7 +4,7 @@
  */
 
 import { METHODS } from './grpc.js';
-import type { BenchSpec } from './protocol.js';
+import type { BenchSpec, RequestSpec } from './protocol.js';
 import { RangeCheck } from './range-check.js';
 import { KeyList, makeValue, scatteredKey } from './values.js';
 import { deleteRequest, Fields, putIfExistsRequest, putRequest, rangeRequest, revisionOf, txnReply } from './wire.js';
@@ -136,7 +136,7 @@ class Requests {
 }
 
 /** Requests of one kind: endless, but for fills and for deletes, which end with the keys. */
-export function requests(spec: BenchSpec): () => Request | undefined {
+export function requests(spec: RequestSpec): () => Request | undefined {
   const make = new Requests(spec);
   switch (spec.kind) {
     case 'fill':

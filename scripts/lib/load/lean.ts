@@ -24,6 +24,16 @@ const NO_BODY = Buffer.alloc(0);
 interface Call extends GrpcStatus {
   readonly answer: Answer;
   body: Buffer | undefined;
+  /** Of a stream: each message as it comes, instead of one body at the end. */
+  readonly onMessage?: (message: Buffer) => void;
+  /** Of a stream: bytes that its window was not given back yet. */
+  taken: number;
+}
+
+/** A call that stays open. */
+export interface LeanStream {
+  /** `message`: with the five bytes of its head. */
+  send(message: Buffer): void;
 }
 
 function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
@@ -129,8 +139,26 @@ class LeanSession {
     out[at + 4] = END_STREAM;
     out.writeUInt32BE(stream, at + 5);
     body.copy(out, at + FRAME_HEAD);
-    this.#calls.set(stream, { answer, body: undefined, status: undefined, message: '' });
+    this.#calls.set(stream, { answer, body: undefined, status: undefined, message: '', taken: 0 });
     this.#send(out);
+  }
+
+  /** Few and small messages go out on it: they do not wait for a window. */
+  stream(path: string, onMessage: (message: Buffer) => void, onEnd: (why: string) => void): LeanStream {
+    if (this.#socket === undefined) this.#open();
+    const stream = this.#nextStream;
+    this.#nextStream += 2;
+    const head = Buffer.from(this.#headerFrame(path));
+    head.writeUInt32BE(stream, 5);
+    const answer: Answer = (error) => onEnd(error?.message ?? 'the stream ended');
+    this.#calls.set(stream, { answer, onMessage, body: undefined, status: undefined, message: '', taken: 0 });
+    this.#send(head);
+    return {
+      send: (message) => {
+        this.#sendWindow -= message.length;
+        this.#send(frame(TYPE.data, 0, stream, message));
+      },
+    };
   }
 
   #send(bytes: Buffer): void {
@@ -203,7 +231,24 @@ class LeanSession {
     if (call === undefined) return;
     const part = (flags & PADDED) === 0 ? bytes.subarray(from, to) : bytes.subarray(from + 1, to - (bytes[from] as number));
     call.body = call.body === undefined ? part : Buffer.concat([call.body, part]);
+    if (call.onMessage !== undefined) this.#onMessages(stream, call, call.onMessage, to - from);
     if ((flags & END_STREAM) !== 0) this.#finish(stream, 'ended without a status');
+  }
+
+  #onMessages(stream: number, call: Call, onMessage: (message: Buffer) => void, taken: number): void {
+    const body = call.body as Buffer;
+    let at = 0;
+    while (body.length - at >= 5) {
+      const end = at + 5 + body.readUInt32BE(at + 1);
+      if (end > body.length) break;
+      onMessage(body.subarray(at + 5, end));
+      at = end;
+    }
+    call.body = at === body.length ? undefined : body.subarray(at);
+    call.taken += taken;
+    if (call.taken < STREAM_WINDOW / 2) return;
+    this.#send(windowUpdate(stream, call.taken));
+    call.taken = 0;
   }
 
   #onHeaders(type: number, flags: number, stream: number, bytes: Buffer, from: number, to: number): void {
@@ -244,6 +289,10 @@ export class LeanEndpoint {
 
   call(path: string, body: Buffer, answer: Answer): void {
     (this.#sessions[this.#turn++ % this.#sessions.length] as LeanSession).call(path, body, answer);
+  }
+
+  stream(path: string, onMessage: (message: Buffer) => void, onEnd: (why: string) => void): LeanStream {
+    return (this.#sessions[this.#turn++ % this.#sessions.length] as LeanSession).stream(path, onMessage, onEnd);
   }
 
   close(): void {

@@ -1,6 +1,9 @@
 /** What the load process and its parent say to each other over the IPC channel. */
 
-export type BenchKind = 'fill' | 'more' | 'put' | 'get' | 'sget' | 'range' | 'rangelim' | 'mixed' | 'cas' | 'delete';
+export type RequestKind = 'fill' | 'more' | 'put' | 'get' | 'sget' | 'range' | 'rangelim' | 'mixed' | 'cas' | 'delete';
+/** Over streams that stay open: see `stream-load.ts`. */
+export type StreamKind = 'watch' | 'keepalive';
+export type BenchKind = RequestKind | StreamKind;
 
 /** A closed loop of `clients` over all endpoints; everything read is verified. */
 export interface BenchSpec {
@@ -20,6 +23,13 @@ export interface BenchSpec {
   readonly seed: number;
   /** Makes the keys of one run's new puts different from those of another. */
   readonly run: number;
+}
+
+export type RequestSpec = BenchSpec & { readonly kind: RequestKind };
+export type StreamSpec = BenchSpec & { readonly kind: StreamKind };
+
+export function isStreamed(spec: BenchSpec): spec is StreamSpec {
+  return spec.kind === 'watch' || spec.kind === 'keepalive';
 }
 
 export interface BenchResult {

@@ -338,3 +338,45 @@ export function prefixEnd(prefix: Uint8Array): Buffer {
   }
   return Buffer.from([0]);
 }
+
+/** Creates a watcher of the keys [key, end), from now on. */
+export function watchRequest(key: Uint8Array, end: Uint8Array): Buffer {
+  const create = inner.begin().bytes(1, key).bytes(2, end).body();
+  return outer.begin().message(1, create).finish();
+}
+
+function eventOf(event: Fields, onPut: (revision: number, value: Buffer) => void): void {
+  while (event.next()) {
+    if (event.field !== 2) event.skip();
+    else {
+      const { modRevision, value } = keyValue(event.message());
+      onPut(modRevision, value);
+    }
+  }
+}
+
+/** Each event of a WatchResponse, in order. True: it says that the watcher was created. */
+export function watchEvents(body: Buffer, onPut: (revision: number, value: Buffer) => void): boolean {
+  let created = false;
+  const fields = new Fields(body);
+  while (fields.next()) {
+    if (fields.field === 11) eventOf(fields.message(), onPut);
+    else if (fields.field === 3) created = fields.number() !== 0;
+    else fields.skip();
+  }
+  return created;
+}
+
+export const grantRequest = (id: number, ttlSeconds: number): Buffer => outer.begin().number(1, ttlSeconds).number(2, id).finish();
+export const keepAliveRequest = (id: number): Buffer => outer.begin().number(1, id).finish();
+
+export function keepAliveReply(body: Buffer): { readonly id: number; readonly ttl: number } {
+  let [id, ttl] = [0, 0];
+  const fields = new Fields(body);
+  while (fields.next()) {
+    if (fields.field === 2) id = fields.number();
+    else if (fields.field === 3) ttl = fields.number();
+    else fields.skip();
+  }
+  return { id, ttl };
+}

@@ -11,6 +11,10 @@ class Bench {
   version = 2;
   leads = true;
   bytes = 0;
+  compactRevision = 0;
+  applied = 0;
+  /** Up to where data was asked to be flushed, each time. */
+  readonly flushed: number[] = [];
   /** By member, of three; undefined: nothing is known. */
   short: (boolean | undefined)[] = [false, false, false];
   /** By member, as above. */
@@ -22,7 +26,7 @@ class Bench {
     const parts: AlarmKeeperParts = {
       env: { clock: this.clock },
       leadership: { self: 1, get mayShapeTree() { return self().leads; } },
-      state: { alarms: this.alarms, kv: { compactRevision: 0, leases: { systemKeys: 0 } } as AlarmKeeperParts['state']['kv'], get version() { return self().version; } },
+      state: { alarms: this.alarms, kv: kvOf(this), get version() { return self().version; } },
       rooms: {
         short: () => known(true), subscribe: () => undefined,
         withLosses: () => [1, 2, 3].filter((id) => this.lost[id - 1] === true),
@@ -31,6 +35,8 @@ class Bench {
         get quorumIsShort() { return known(true).length >= 2; },
       },
       size: { bytes: () => this.bytes },
+      progress: { applied: { get value() { return self().applied; } } },
+      planner: { flush: (through) => this.flushed.push(through) },
       driver: {
         proposeAsLeader: (data) => {
           assert.ok(data instanceof Uint8Array);
@@ -49,6 +55,10 @@ class Bench {
     this.keeper.tick();
     return this.alarms.list().map(({ member }) => member);
   }
+}
+
+function kvOf(bench: Bench): AlarmKeeperParts['state']['kv'] {
+  return { get compactRevision() { return bench.compactRevision; }, leases: { systemKeys: 0 } } as AlarmKeeperParts['state']['kv'];
 }
 
 describe('the alarm keeper', () => {
@@ -95,6 +105,25 @@ describe('the alarm keeper', () => {
     bench.alarms.apply({ action: 'raise', member: 9, type: 'CORRUPT', byItself: true });
     bench.lost = [false, false, false];
     assert.deepEqual(bench.look(), [3], 'an operator\'s stays; that of a removed member goes');
+  });
+
+  it('C1 under the alarm each Compact has what was deleted flushed: nothing else would fill the memtable that keeps it', () => {
+    const bench = new Bench(1_000);
+    bench.bytes = 1_000;
+    bench.compactRevision = 3;
+    bench.applied = 7;
+    bench.look();
+    bench.look();
+    assert.deepEqual(bench.flushed, [7], 'of what was compacted before, too, and once');
+    [bench.compactRevision, bench.applied] = [5, 9];
+    bench.look();
+    bench.look();
+    assert.deepEqual(bench.flushed, [7, 9]);
+    bench.bytes = 0;
+    bench.look();
+    bench.compactRevision = 6;
+    bench.look();
+    assert.deepEqual(bench.flushed, [7, 9], 'without an alarm writes fill it up');
   });
 
   it('an operator\'s alarm stays, whatever there is room for', () => {

@@ -13,11 +13,14 @@
  * large as the quota, for the leader. Taken back, if no operator had a hand in it, when a quorum is
  * known to have room again and the store is well below the quota. Both waits are longer than the
  * way back, so that an alarm does not come and go with every write.
+ *
+ * Under the alarm nothing fills up a memtable: what was deleted since the last one would keep its
+ * space for good. So each Compact has it flushed.
  */
 
 import { assert } from '../../base/assert.js';
 import type { Env } from '../../base/env.js';
-import type { NodeId } from '../../base/ids.js';
+import type { LogIndex, NodeId } from '../../base/ids.js';
 import { VERSION_2 } from '../base/protocol.js';
 import { encodeAlarm } from '../entry/entry.js';
 import type { AlarmChange } from '../kv/alarms.js';
@@ -27,6 +30,11 @@ import type { StoreSize } from '../state/store-size.js';
 import type { RaftDriver } from './raft-driver.js';
 import type { RoomNews } from './room-news.js';
 
+/** Has all data up to an index in tables soon, however little it is. */
+export interface Flusher {
+  flush(through: LogIndex): void;
+}
+
 export interface AlarmKeeperParts {
   readonly env: Pick<Env, 'clock'>;
   readonly leadership: Pick<Leadership, 'mayShapeTree' | 'self'>;
@@ -34,6 +42,8 @@ export interface AlarmKeeperParts {
   readonly rooms: Pick<RoomNews, 'short' | 'quorumHasRoom' | 'quorumIsShort' | 'withLosses' | 'hasLost' | 'subscribe'>;
   readonly size: Pick<StoreSize, 'bytes'>;
   readonly driver: Pick<RaftDriver, 'proposeAsLeader'>;
+  readonly progress: { readonly applied: { readonly value: LogIndex } };
+  readonly planner: Flusher;
 }
 
 /** What was proposed may take this long to be applied. */
@@ -46,8 +56,10 @@ export class AlarmKeeper {
   /** 0: there is none. */
   readonly #quotaBytes: number;
   #proposedAt = -Infinity;
+  /** The compact revision for which the memtable was flushed last. */
+  #flushedFor = 0;
 
-  constructor(parts: AlarmKeeperParts, quotaBytes: number) {
+  constructor(parts: AlarmKeeperParts, quotaBytes = 0) {
     assert(quotaBytes >= 0, `C1 a quota is not negative: ${quotaBytes}`);
     this.#parts = parts;
     this.#quotaBytes = quotaBytes;
@@ -58,6 +70,7 @@ export class AlarmKeeper {
   tick(): void {
     const { env, leadership, state } = this.#parts;
     if (!leadership.mayShapeTree || state.version < VERSION_2 || env.clock.now() - this.#proposedAt < AGAIN_MS) return;
+    this.#flushDeletes();
     this.#tickLosses();
     const raise = this.#missing();
     if (raise.length > 0) return raise.forEach((member) => this.#propose({ action: 'raise', member, type: 'NOSPACE', byItself: true }));
@@ -65,6 +78,14 @@ export class AlarmKeeper {
     for (const { member, type, byItself } of state.alarms.list()) {
       if (type === 'NOSPACE' && byItself) this.#propose({ action: 'lower', member, type, byItself });
     }
+  }
+
+  #flushDeletes(): void {
+    const { state, planner, progress } = this.#parts;
+    const { compactRevision } = state.kv;
+    if (!state.alarms.noSpace || compactRevision === this.#flushedFor) return;
+    this.#flushedFor = compactRevision;
+    planner.flush(progress.applied.value);
   }
 
   #tickLosses(): void {

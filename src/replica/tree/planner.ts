@@ -11,6 +11,7 @@ import type { LogIndex, NodeId } from '../../base/ids.js';
 import { Picker } from '../../storage/compaction/picker.js';
 import type { Tree } from '../../storage/tree/tree.js';
 import type { TreeOp } from '../../storage/version/tree-op.js';
+import type { Flusher } from '../consensus/alarm-keeper.js';
 import type { TreeProposer } from '../consensus/tree-proposer.js';
 import type { HealingHooks } from '../hooks/healing-hooks.js';
 import type { ReplicatedState } from '../kv/replicated-state.js';
@@ -40,7 +41,7 @@ const MAX_PLANS = 1;
 /** How long members that have not reported yet may decide between reports that differ. */
 const PATIENCE_MS = 1_000;
 
-export class Planner {
+export class Planner implements Flusher {
   readonly #parts: PlannerParts;
   /**
    * Ops in the log that are not applied yet: not to be proposed twice. What the last leader had in

@@ -8,10 +8,11 @@ import type { Store } from '../../node/store.js';
 import type { Method } from '../../grpc/method.js';
 import { addCold, type ColdSender } from './cold.js';
 
-export async function sendBackup(pieces: AsyncGenerator<BackupPiece, void, undefined>, out: ColdSender): Promise<void> {
+/** `more`: further fields of each message. */
+export async function sendBackup(pieces: AsyncGenerator<BackupPiece, void, undefined>, out: ColdSender, more: object = {}): Promise<void> {
   for await (const { bytes, remaining } of pieces) {
     // Whoever is gone is told by the write: it rejects, and the generator lets go of what it holds.
-    await out.write({ remaining_bytes: String(remaining), blob: bytes });
+    await out.write({ ...more, remaining_bytes: String(remaining), blob: bytes });
   }
 }
 

@@ -103,7 +103,7 @@ export function addMaintenance(table: Map<string, Method>, store: Store): void {
       return {};
     },
   }, {
-    Snapshot: (_request, out) => sendBackup(store.backup(), out),
+    Snapshot: (_request, out) => sendBackup(store.backup(), out, { version: String(store.status().storageVersion) }),
   });
 }
 
@@ -112,8 +112,9 @@ function maintenanceStatus(store: Store): object {
   return {
     header: header(store, true),
     version: ETCD_VERSION,
-    dbSize: String(status.dbBytes),
-    dbSizeInUse: String(status.dbBytes),
+    // etcdctl 3.7 divides by it.
+    dbSize: String(Math.max(1, status.dbBytes)),
+    dbSizeInUse: String(Math.max(1, status.dbBytes)),
     leader: String(status.leader),
     raftIndex: String(status.commitIndex),
     raftTerm: String(status.term),
