@@ -186,6 +186,24 @@ describe('the lessor', () => {
     }
   });
 
+  it('R4 a keep-alive that was acknowledged counts for all of its TTL with a next leader that had been cut off from that one', async () => {
+    for (const ttl of [3, 10]) {
+      const [world, one, two] = await led();
+      world.grant(ID, ttl);
+      // It hears of no leader; the others do, and are a majority.
+      two.state.lead(0, 1);
+      for (let left = 6; left > 0; left--) {
+        await world.run((1000 * ttl) / 3);
+        assert.equal(await world.keepAlive(one, ID), ttl);
+      }
+      const from = world.clock.now();
+      one.dead = true;
+      world.elect(two);
+      const took = await ends(world, from, 1000 * ttl + 3_000);
+      assert.ok(took >= 1000 * ttl && took <= 1000 * ttl + 3_000, `${took} ms of ${ttl} s`);
+    }
+  });
+
   it('changes of leader do not renew a lease for ever', async () => {
     const [world, one, two] = await led();
     const from = world.clock.now();

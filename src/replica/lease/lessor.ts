@@ -4,9 +4,9 @@
  *   1. A leader that has applied an entry of its own term (so that nothing of earlier leaders is
  *      still to come) reads all leases, and gives each the time that the log says is left. While
  *      nobody keeps one alive, that is written into the log, and every member remembers when it
- *      heard so (`logged-times.ts`): what has passed since, and without a leader, has passed for
- *      the lease. So changes of leader neither renew it nor shorten it; each has enough left for a
- *      keep-alive that waits for a leader to come first.
+ *      heard so (`logged-times.ts`): what has passed since, has passed for the lease. So changes of
+ *      leader neither renew it nor shorten it; each has enough left for a keep-alive that waits for
+ *      a leader to come first.
  *   2. A keep-alive counts from the moment at which it is here, before anything ends; a lease that
  *      is due gets a whole tour more for what had been waiting (`deadlines.ts`), and after a pause
  *      nothing ends for a while (`lease-clock.ts`).
@@ -171,13 +171,16 @@ export class Lessor {
     this.#wake();
   }
 
-  /** As the leader before has left it. */
+  /**
+   * As the leader before has left it. Only what the log says to be running out has done so: who
+   * hears of no leader does not know whether the others had one, which kept leases alive.
+   */
   #inherited(id: LeaseId, record: LeaseRecord): Lease {
     const { now } = this.#clock;
     const outage = now - (this.#leaderlessFrom ?? now);
     const since = record.remainingMs === 0 ? undefined : this.#logged.since(id);
     const forgiven = Math.max(0, outage - OUTAGE_MAX * this.#electionMs);
-    const passed = Math.max(0, (since === undefined ? outage : now - since) - forgiven);
+    const passed = since === undefined ? 0 : Math.max(0, now - since - forgiven);
     return new Lease(id, record, now, passed, this.#electionMs);
   }
 
