@@ -27,6 +27,8 @@ progress notification was true, and whoever wanted what is compacted was told by
 const SMALL = ['--experimental-memtable-bytes=524288', '--experimental-table-bytes=524288', '--experimental-log-segment-bytes=1048576'];
 const BETWEEN: readonly Deed[] = ['isolate', 'deafen', 'mute', 'cut pair', 'pause', 'restart', 'kill'];
 const PATIENCE_MS = 120_000;
+/** How long a member may take to come back is not judged here. */
+const READY_MS = 300_000;
 
 await runMain(HELP, async () => {
   const { values } = flags({
@@ -50,7 +52,7 @@ await runMain(HELP, async () => {
   for (let kill = 0; kill < kills; kill++) {
     for (const deed of ['kill leader', BETWEEN[Math.floor(random() * BETWEEN.length)] as Deed]) {
       await nemesis.strike(deed as Deed);
-      await Promise.all(cluster.nodes.map((node) => node.waitReady(60_000)));
+      await Promise.all(cluster.nodes.map((node) => node.waitReady(READY_MS)));
     }
     if (drill.faults.length > 0) break;
   }

@@ -21,6 +21,8 @@ export interface ClusterOptions {
   readonly ports?: readonly number[];
   /** What the others dial instead of a node's peer port, once that is known. */
   readonly peerProxy?: (node: number, peerPort: number) => Promise<number>;
+  /** Both ports speak TLS, by certificates that the members make for themselves. */
+  readonly autoTls?: boolean;
   /** The processes outlive this command. */
   readonly keepRunning?: boolean;
 }
@@ -115,9 +117,11 @@ async function layOut(options: ClusterOptions, dir: string): Promise<NodeSpec[]>
   const ports = options.ports ?? (await freePorts(3 * size));
   const port = (node: number, which: number): number => ports[3 * node + which] as number;
   const advertised: string[] = [];
+  const scheme = options.autoTls === true ? 'https' : 'http';
+  const tlsArgs = options.autoTls === true ? ['--auto-tls', '--peer-auto-tls'] : [];
   for (let i = 0; i < size; i++) {
     const peerPort = options.peerProxy ? await options.peerProxy(i, port(i, 1)) : port(i, 1);
-    advertised.push(`http://127.0.0.1:${peerPort}`);
+    advertised.push(`${scheme}://127.0.0.1:${peerPort}`);
   }
   const initialCluster = advertised.map((url, i) => `n${i + 1}=${url}`).join(',');
   return advertised.map((advertisedPeerUrl, i) => ({
@@ -125,12 +129,12 @@ async function layOut(options: ClusterOptions, dir: string): Promise<NodeSpec[]>
     binary: options.binary,
     dataDir: join(dir, `n${i + 1}`),
     logFile: join(dir, `n${i + 1}.log`),
-    clientUrl: `http://127.0.0.1:${port(i, 0)}`,
-    peerUrl: `http://127.0.0.1:${port(i, 1)}`,
+    clientUrl: `${scheme}://127.0.0.1:${port(i, 0)}`,
+    peerUrl: `${scheme}://127.0.0.1:${port(i, 1)}`,
     advertisedPeerUrl,
     metricsUrl: `http://127.0.0.1:${port(i, 2)}`,
     initialCluster,
     token: `local-${ports[0]}`,
-    extraArgs: options.extraArgs ?? [],
+    extraArgs: [...tlsArgs, ...(options.extraArgs ?? [])],
   }));
 }

@@ -54,6 +54,11 @@ export function isAlive(pid: number): boolean {
   return !/^State:\s+Z/m.test(read(pid, 'status'));
 }
 
+/** Bytes that a process has read by system calls, from the page cache, too; 0 if not Linux. */
+export function readBytesOf(pid: number | undefined): number {
+  return pid === undefined ? 0 : Number(/^rchar: (\d+)/m.exec(read(pid, 'io'))?.[1] ?? '0');
+}
+
 /**
  * The command line of a process; empty if there is none. Pids are reused: look before you signal
  * one that was written down.

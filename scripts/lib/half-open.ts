@@ -1,0 +1,61 @@
+/**
+ * Connections that begin something and never end it, and are opened again as soon as they are
+ * closed: what a port must bear from anybody who can reach it.
+ */
+
+import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+
+/** `tls-` kinds finish the handshake first. */
+export type HalfOpenKind = 'silent' | 'half hello' | 'half preface' | 'half request' | 'tls-half preface' | 'tls-half request';
+
+export const PLAIN_KINDS: readonly HalfOpenKind[] = ['silent', 'half hello', 'half preface', 'half request'];
+export const TLS_KINDS: readonly HalfOpenKind[] = ['silent', 'half hello', 'tls-half preface', 'tls-half request'];
+
+/** The head of a TLS record of a ClientHello of 512 bytes, and the first of those. */
+const HALF_HELLO = Buffer.concat([Buffer.from('1603010200010001fc0303', 'hex'), Buffer.alloc(100, 7)]);
+const HALF_PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nS');
+const HALF_REQUEST = Buffer.from('GET /health HTTP/1.1\r\nHost: nowhere\r\n');
+const AGAIN_MS = 250;
+
+export class HalfOpen {
+  readonly #port: number;
+  readonly #sockets = new Set<Socket>();
+  #closed = false;
+  /** Since the start. */
+  opened = 0;
+
+  constructor(port: number, kinds: readonly HalfOpenKind[], count: number) {
+    this.#port = port;
+    for (let i = 0; i < count; i++) this.#open(kinds[i % kinds.length] as HalfOpenKind);
+  }
+
+  get open(): number {
+    return this.#sockets.size;
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #open(kind: HalfOpenKind): void {
+    if (this.#closed) return;
+    const where = { port: this.#port, host: '127.0.0.1' };
+    const secure = kind.startsWith('tls-');
+    const socket = secure ? connectTls({ ...where, rejectUnauthorized: false, ALPNProtocols: ['h2', 'http/1.1'] }) : connectTcp(where);
+    socket.on(secure ? 'secureConnect' : 'connect', () => {
+      this.opened++;
+      this.#sockets.add(socket);
+      if (kind.endsWith('hello')) socket.write(HALF_HELLO);
+      else if (kind.endsWith('preface')) socket.write(HALF_PREFACE);
+      else if (kind.endsWith('request')) socket.write(HALF_REQUEST);
+    });
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => {
+      this.#sockets.delete(socket);
+      setTimeout(() => this.#open(kind), AGAIN_MS);
+    });
+    socket.resume();
+  }
+}
