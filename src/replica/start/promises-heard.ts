@@ -18,6 +18,12 @@ export interface Promised {
   readonly votedForMe: boolean;
 }
 
+/** What else it told. */
+export interface Told {
+  /** Up to here it had applied the log, whatever term that was in: durable there, and committed. */
+  readonly applied: LogIndex;
+}
+
 /** What a member's own files say. */
 export interface Kept {
   readonly term: Term;
@@ -62,9 +68,10 @@ export class PromisesHeard {
 
 /**
  * What of the promise is not in those files; undefined: all of it is. A later term may have cut off
- * what an earlier one acknowledged.
+ * what an earlier one acknowledged, but nothing that was applied.
  */
-export function forgotten(promised: Promised, kept: Kept, to: NodeId): string | undefined {
+export function forgotten(promised: Promised & Pick<Told, 'applied'>, kept: Kept, to: NodeId): string | undefined {
+  if (promised.applied > kept.lastIndex) return `was told that entry ${promised.applied} is applied, and the log ends at ${kept.lastIndex}`;
   if (promised.term < kept.term) return undefined;
   if (promised.term > kept.term) return `was in term ${promised.term} with it, and the files end in term ${kept.term}`;
   if (promised.votedForMe && kept.vote !== to) return `had its vote in term ${promised.term}, and the files hold none for it`;

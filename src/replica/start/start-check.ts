@@ -26,7 +26,7 @@ import type { Leadership } from '../state/leadership.js';
 import type { Life } from '../state/life.js';
 import type { Membership } from '../state/membership.js';
 import { removedError } from './removed.js';
-import { forgotten, type Kept, type Promised, type PromisesHeard } from './promises-heard.js';
+import { forgotten, type Kept, type Promised, type PromisesHeard, type Told } from './promises-heard.js';
 
 export const REMEMBERED_METHOD = 'member.remembered';
 
@@ -54,7 +54,7 @@ export interface Remembered {
    * What it told this member before: shows a copy of its files that is older although no start came
    * between.
    */
-  readonly promised: Promised;
+  readonly promised: Promised & Told;
 }
 
 /** What this member remembers of its peers, for a peer that asks before it takes part. */
@@ -88,10 +88,11 @@ export class PeerMemory {
     const settled = asked && (await Promise.race([this.#confirm().then(() => true, () => false), late()]));
     const state = settled ? 'settled' : this.#isNew ? 'new' : 'unsure';
     const { term, acknowledged, votedForMe } = heard.of(from);
-    // A leader acknowledges to nobody but itself; but what it has applied is durable in its log.
-    const durable = Math.max(acknowledged, gossip.of(from)?.applied ?? 0);
-    const out = new ByteWriter(40).u8(STATES.indexOf(state)).u53(this.#met(from));
-    return out.u53(term).u53(durable).u8(Number(votedForMe)).finish();
+    // A leader acknowledges to nobody but itself, and others acknowledge to the leader alone; but
+    // what they have applied is durable in their logs.
+    const applied = gossip.of(from)?.applied ?? 0;
+    const out = new ByteWriter(48).u8(STATES.indexOf(state)).u53(this.#met(from));
+    return out.u53(term).u53(Math.max(acknowledged, applied)).u8(Number(votedForMe)).u53(applied).finish();
   }
 
   get #isNew(): boolean {
@@ -189,7 +190,9 @@ async function ask({ env, isNew, membership }: StartCheck, peer: NodeId, first: 
     const reply = new ByteReader(await env.network.call(peer, REMEMBERED_METHOD, request, ASK_MS), 'what a member remembers');
     const state = STATES[reply.u8()];
     const incarnation = reply.u53();
-    const promised = { term: reply.u53(), acknowledged: reply.u53(), votedForMe: reply.u8() !== 0 };
+    const said = { term: reply.u53(), acknowledged: reply.u53(), votedForMe: reply.u8() !== 0 };
+    // An older program ends here.
+    const promised = { ...said, applied: reply.remaining > 0 ? reply.u53() : 0 };
     return { state: state ?? 'unsure', incarnation, promised };
   } catch (error) {
     if (codeOf(error) === undefined) throw error;
