@@ -11,6 +11,19 @@ export const MUTANTS_OF_REPLICA: readonly Mutant[] = [
     edits: [{ file: 'replica/kv/replicated-state.ts', find: 'this.#settings ??= settings;', replace: 'this.#settings = settings;' }],
   },
   {
+    name: 'rest-not-withdrawn',
+    what: 'A log that goes on after a rest leaves the record that says where it ended: what follows and is lost is taken for never written.',
+    breaks: 'R6',
+    killedBy: {
+      file: 'replica/log/rest-record.test.ts',
+      title: 'R6 is withdrawn before an append is acknowledged: what was lost behind it is not taken for the end',
+    },
+    edits: [
+      { file: 'replica/log/durable-log.ts', find: 'await (this.#rest.stands ? allDone(writing, this.#rest.withdraw()) : writing);', replace: 'await allDone(writing);' },
+      { file: 'replica/log/durable-log.ts', find: "assert(!this.#rest.stands, 'R6 nothing says", replace: "assert(this.#rest !== undefined, 'R6 nothing says" },
+    ],
+  },
+  {
     name: 'silent-transfer-kept',
     what: 'A transfer whose receiver is gone keeps its tables and the log for ever.',
     breaks: 'S5',

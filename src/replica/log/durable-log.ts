@@ -12,10 +12,10 @@
  */
 
 import { acquiring } from '../../base/acquiring.js';
+import { allDone } from '../../base/all-done.js';
 import { assert } from '../../base/assert.js';
 import type { Disk } from '../../base/disk.js';
-import type { Clock, Timer } from '../../base/env.js';
-import { codeOf, messageOf } from '../../base/errors.js';
+import type { Clock } from '../../base/env.js';
 import type { EventSink } from '../../base/events.js';
 import type { ClusterVersion, LogIndex, Term } from '../../base/ids.js';
 import { MiB } from '../../base/bytes.js';
@@ -24,12 +24,15 @@ import { DamagedLog } from './damaged-log.js';
 import { EntryCache } from './entry-cache.js';
 import type { EntryTable } from './entry-table.js';
 import { LogError } from './errors.js';
+import { IdleWork } from './idle-work.js';
+import { LogHealth } from './log-health.js';
 import type { LogOptions } from './log-options.js';
 import type { LogPoint } from './log-point.js';
 import { LogWriter } from './log-writer.js';
 import { examine, openContents, reasonToAsk } from './open-log.js';
 import { leftover } from './leftover.js';
 import { LogReader } from './log-reader.js';
+import type { RestRecord } from './rest-record.js';
 import { DEFAULT_SEGMENT_BYTES, formatOf } from './segment-layout.js';
 import { SegmentChain } from './segment-chain.js';
 import { SegmentStore } from './segment-store.js';
@@ -52,17 +55,13 @@ export interface OpenedLog {
   readonly recovered: Recovered;
 }
 
-/** failed: a write or a sync did, and what the files then hold is not known. */
-type LogState = { readonly s: 'open' } | { readonly s: 'failed'; readonly error: LogError } | { readonly s: 'closed' };
-
-/** An identity waits for this long at most twice. */
-const IDENTITY_DELAY_MS = 25;
 const DEFAULT_CACHE_BYTES = 32 * MiB;
 
 export class DurableLog {
-  readonly #clock: Clock;
   readonly #chain: SegmentChain;
   readonly #writer: LogWriter;
+  readonly #rest: RestRecord;
+  readonly #idle: IdleWork;
   readonly #table: EntryTable;
   readonly #cache: EntryCache;
   readonly #reader: LogReader;
@@ -74,15 +73,17 @@ export class DurableLog {
   #appendingFrom = Infinity;
   /** What else writes: an append waits for it. */
   #busy: Promise<void> | undefined;
-  #state: LogState = { s: 'open' };
+  readonly #health = new LogHealth();
   /** A reset that failed: the log goes on with it. */
   #resetting: (LogPoint & { readonly through: LogIndex }) | undefined;
-  #timer: Timer | undefined;
 
-  private constructor(env: LogEnv, chain: SegmentChain, writer: LogWriter, table: EntryTable, cacheBytes: number, commit: LogIndex) {
-    this.#clock = env.clock;
+  private constructor(
+    { clock }: LogEnv, chain: SegmentChain, writer: LogWriter, rest: RestRecord, table: EntryTable, cacheBytes: number, commit: LogIndex,
+  ) {
     this.#chain = chain;
     this.#writer = writer;
+    this.#rest = rest;
+    this.#idle = new IdleWork(clock, this);
     this.#table = table;
     this.#cache = new EntryCache(cacheBytes);
     this.#reader = new LogReader(chain, table, this.#cache);
@@ -117,7 +118,8 @@ export class DurableLog {
         const { segments, prepared, table, resolution } = await openContents(disk, events, store, examined, keep);
         const chain = await SegmentChain.open(store, events, segments, prepared, keep);
         const writer = new LogWriter(chain, resolution.lastSequence, resolution.snapshotThrough);
-        const log = new DurableLog(env, chain, writer, table, options.cacheBytes ?? DEFAULT_CACHE_BYTES, resolution.commit);
+        const log = new DurableLog(env, chain, writer, examined.rest, table, options.cacheBytes ?? DEFAULT_CACHE_BYTES, resolution.commit);
+        log.#idle.arm();
         return { log, recovered: { commit: resolution.commit, tornEntries: resolution.cut?.entries ?? 0 } };
       });
     } catch (error) {
@@ -142,7 +144,7 @@ export class DurableLog {
    */
   async shed(through: LogIndex): Promise<LogIndex | undefined> {
     const isIdle = !this.#appending && this.#busy === undefined;
-    if (isIdle && !this.#chain.isUniform && this.#refusal() === undefined) await this.#exclusively(() => this.#chain.conform());
+    if (isIdle && !this.#chain.isUniform && this.#health.refusal === undefined) await this.#exclusively(() => this.#chain.conform());
     return leftover(this.#chain, this.#table, through);
   }
 
@@ -196,7 +198,7 @@ export class DurableLog {
    * is recorded with them.
    */
   append(entries: readonly Entry[], commit: LogIndex): Promise<void> {
-    const refusal = this.#refusal();
+    const refusal = this.#health.refusal;
     if (refusal !== undefined) return Promise.reject(refusal);
     const previous = this.#commit;
     this.#commit = Math.max(previous, commit);
@@ -219,22 +221,24 @@ export class DurableLog {
     const before = (entries[0] as Entry).index - 1;
     try {
       while (this.#busy !== undefined) await this.#busy;
-      const refusal = this.#refusal();
+      const refusal = this.#health.refusal;
       if (refusal !== undefined) throw refusal;
       this.#appendingFrom = this.#chain.active.generation;
-      await this.#writer.write(entries, before, this.#table.term(before), this.#commit);
+      const writing = this.#writer.write(entries, before, this.#table.term(before), this.#commit);
+      await (this.#rest.stands ? allDone(writing, this.#rest.withdraw()) : writing);
+      assert(!this.#rest.stands, 'R6 nothing says that this log ended before what is acknowledged');
       this.#table.truncateAfter(before);
       this.#writer.place(entries, this.#table);
       for (const entry of entries) this.#cache.push(entry);
       assert(this.lastIndex() === before + entries.length, `R3 the log ends with what was appended, not at ${this.lastIndex()}`);
-      this.#armTimer();
+      this.#idle.arm();
     } catch (error) {
       // What they were to replace may be gone from the disk, and is of no use to anybody.
       this.#table.truncateAfter(before);
       this.#cache.truncateAfter(before);
       // What is committed is in the log, and it ends where it ended.
       this.#commit = Math.min(this.#commit, Math.max(previous, this.lastIndex()));
-      throw this.#fail(error);
+      throw this.#health.fail(error);
     } finally {
       this.#appending = false;
       this.#appendingFrom = Infinity;
@@ -243,8 +247,35 @@ export class DurableLog {
 
   /** Makes the identities that wait durable; the log does so by itself within 50 ms when idle. */
   flushIdentities(): Promise<void> {
-    if (this.#appending || this.#busy !== undefined || !this.#writer.hasPending || this.#refusal() !== undefined) return Promise.resolve();
+    if (this.#appending || this.#busy !== undefined || !this.#writer.hasPending || this.#health.refusal !== undefined) return Promise.resolve();
     return this.#exclusively(() => this.#writer.flush());
+  }
+
+  /** Says on the disk that the log ends here: does so by itself when nothing was appended for a second. */
+  restHere(): Promise<void> {
+    const { sequence } = this.#writer;
+    const isQuiet = !this.#appending && this.#busy === undefined && !this.#writer.hasPending && this.#health.refusal === undefined;
+    if (!isQuiet || this.isAtRest) return Promise.resolve();
+    const { lastIndex } = this.#table;
+    return this.#exclusively(() => this.#rest.put({ sequence, index: lastIndex, term: this.#table.term(lastIndex), commit: this.#commit }));
+  }
+
+  /** Of the last batch. */
+  get sequence(): number {
+    return this.#writer.sequence;
+  }
+
+  get isAppending(): boolean {
+    return this.#appending;
+  }
+
+  get hasPending(): boolean {
+    return this.#writer.hasPending;
+  }
+
+  /** Nothing is left to do while nothing is appended. */
+  get isAtRest(): boolean {
+    return this.#rest.stands || this.#writer.sequence === 0;
   }
 
   /**
@@ -262,8 +293,8 @@ export class DurableLog {
    * nothing while the log waits to be renewed.
    */
   async truncateBefore(index: LogIndex, term: Term): Promise<void> {
-    const refusal = this.#refusal();
-    if (this.#state.s === 'failed') return;
+    const refusal = this.#health.refusal;
+    if (this.#health.isFailed) return;
     if (refusal !== undefined) throw refusal;
     if (index <= this.#table.baseIndex) return;
     assert(index <= this.#table.lastIndex && this.#table.term(index) === term, `R3 entry ${index} is of term ${term}`);
@@ -284,7 +315,7 @@ export class DurableLog {
    * or that segment failed, too; then it may be renewed again, in another one.
    */
   async renew(): Promise<void> {
-    if (this.#state.s !== 'failed') return;
+    if (!this.#health.isFailed) return;
     const reset = this.#resetting;
     await (reset ? this.resetTo(reset.index, reset.term, reset.through) : this.#exclusively(() => this.#markEnd(0), true));
   }
@@ -317,18 +348,20 @@ export class DurableLog {
   /** Of an empty log the mark says where it begins: nothing that failed did. */
   #markEnd(through: LogIndex): Promise<void> {
     const { lastIndex, baseIndex } = this.#table;
-    return this.#mark(lastIndex, this.#table.term(lastIndex), through, lastIndex === baseIndex && this.#state.s === 'failed');
+    return this.#mark(lastIndex, this.#table.term(lastIndex), through, lastIndex === baseIndex && this.#health.isFailed);
   }
 
   /** In a segment of its own if the one before failed: then the log is as good as any again. */
   async #mark(index: LogIndex, term: Term, through: LogIndex, reset: boolean): Promise<void> {
-    if (this.#state.s === 'failed') {
+    await this.#rest.withdraw();
+    if (this.#health.isFailed) {
       await this.#chain.abandonActive();
       this.#writer.forgetUnsynced();
     }
     await this.#writer.writeMark(index, term, this.#commit, through, reset);
     this.#chain.dropUndurable();
-    if (this.#state.s === 'failed') this.#state = { s: 'open' };
+    this.#health.renewed();
+    this.#idle.arm();
   }
 
   /**
@@ -336,7 +369,7 @@ export class DurableLog {
    * afterwards.
    */
   async close(): Promise<void> {
-    assert(this.#state.s !== 'closed', 'the log is closed once');
+    assert(!this.#health.isClosed, 'the log is closed once');
     assert(!this.#appending, 'the log is closed when its append is done');
     try {
       while (this.#busy !== undefined) await this.#busy;
@@ -344,8 +377,8 @@ export class DurableLog {
     } catch {
       // The log has failed: what could be saved is on the disk, and the next open judges it.
     }
-    this.#state = { s: 'closed' };
-    this.#timer?.cancel();
+    this.#health.closed();
+    this.#idle.stop();
     await this.#chain.close();
   }
 
@@ -353,45 +386,10 @@ export class DurableLog {
   async #exclusively(run: () => Promise<void>, marks = false): Promise<void> {
     assert(!this.#appending, 'one write at a time');
     while (this.#busy !== undefined) await this.#busy;
-    const refusal = this.#refusal();
-    if (refusal !== undefined && !(marks && this.#state.s === 'failed')) throw refusal;
-    const running = run().catch((error: unknown) => Promise.reject(this.#fail(error)));
+    const refusal = this.#health.refusal;
+    if (refusal !== undefined && !(marks && this.#health.isFailed)) throw refusal;
+    const running = run().catch((error: unknown) => Promise.reject(this.#health.fail(error)));
     this.#busy = running.then(() => undefined, () => undefined).finally(() => (this.#busy = undefined));
     await running;
-  }
-
-  #armTimer(): void {
-    if (this.#timer !== undefined || !this.#writer.hasPending || this.#state.s === 'closed') return;
-    const { sequence } = this.#writer;
-    this.#timer = this.#clock.setTimer(IDENTITY_DELAY_MS, () => {
-      this.#timer = undefined;
-      // A busy log carries them with its next batch.
-      if (this.#appending || sequence !== this.#writer.sequence) this.#armTimer();
-      // A failure is kept and tells the next caller.
-      else void this.flushIdentities().catch(() => undefined);
-    });
-  }
-
-  #refusal(): LogError | undefined {
-    switch (this.#state.s) {
-      case 'open':
-        return undefined;
-      case 'failed':
-        return this.#state.error;
-      case 'closed':
-        return new LogError('CLOSED', 'the log is closed');
-    }
-  }
-
-  /** Anything but a want of room is for good. */
-  #fail(error: unknown): unknown {
-    const known = this.#state.s === 'failed' ? this.#state.error : undefined;
-    if (error instanceof LogError && (error.code === 'NO_SPACE' || error === known)) return error;
-    if (codeOf(error) === undefined) return error;
-    const code = codeOf(error) === 'SYNC_FAILED' ? 'SYNC_FAILED' : 'WRITE_FAILED';
-    assert(this.#state.s !== 'closed', 'R2 nothing is written to a log that is closed');
-    const failure = new LogError(code, `the log takes nothing more in this segment: ${messageOf(error)}`, {}, error);
-    this.#state = { s: 'failed', error: failure };
-    return failure;
   }
 }

@@ -22,6 +22,7 @@ import type { LogPoint } from './log-point.js';
 import { LogError } from './errors.js';
 import { LogWriter, type WrittenTo } from './log-writer.js';
 import type { Resolution } from './resolve.js';
+import { removeRest } from './rest-record.js';
 import { scanSegment, type SegmentScan } from './scan.js';
 import { layoutOf, MAX_SEGMENT_BYTES, segmentBytesFor, segmentName } from './segment-layout.js';
 import { Segment, writeFrame, zeroRange, type SegmentStore } from './segment-store.js';
@@ -69,6 +70,8 @@ export async function writeMended(
     }
   }
   await proveWritten(disk, temporary, generation, bytes, mend);
+  // It may end elsewhere now.
+  await removeRest(disk, store.dir);
   await disk.rename(temporary, segmentName(store.dir, generation));
   await disk.syncDir(store.dir);
 }

@@ -15,6 +15,7 @@ import type { EventSink } from '../../base/events.js';
 import type { EntryTable } from './entry-table.js';
 import { LogError } from './errors.js';
 import type { LogOptions } from './log-options.js';
+import { RestRecord } from './rest-record.js';
 import { resolve, type Cut, type Evidence, type Fault, type Resolution } from './resolve.js';
 import { freeFrom, PAGE, scanSegment, type SegmentScan } from './scan.js';
 import { areaAt, encodeHeader, generationOf, HEADER_BYTES, middleCopy, middleOf, segmentName } from './segment-layout.js';
@@ -36,16 +37,18 @@ export interface Examined {
   /** In ascending order of generation. */
   readonly scans: readonly SegmentScan[];
   readonly resolution: Resolution;
+  readonly rest: RestRecord;
 }
 
-export async function examine(disk: Disk, { dir, layout }: SegmentStore, evidence: Evidence): Promise<Examined> {
+export async function examine(disk: Disk, { dir, layout }: SegmentStore, evidence: Omit<Evidence, 'rest'>): Promise<Examined> {
   const names = await disk.list(dir);
   const generations = names.map(generationOf).filter((generation) => generation !== undefined).sort((a, b) => a - b);
   const scans: SegmentScan[] = [];
   for (const generation of generations) {
     scans.push(await scanSegment(disk, segmentName(dir, generation), generation, layout.bytes));
   }
-  return { names, scans, resolution: resolve(scans, evidence) };
+  const rest = await RestRecord.open(disk, dir);
+  return { names, scans, resolution: resolve(scans, { ...evidence, rest: rest.found }), rest };
 }
 
 /**
@@ -144,8 +147,9 @@ async function repair(
       segments.push(segment);
       continue;
     }
-    const opening = openWritten(disk, store, scan, keep);
     // One that nothing was written to yet is made anew, and so is what follows.
+    if (scan.batches.length === 0 && scan.generation !== (prepared.at(-1)?.generation ?? last) + 1) break;
+    const opening = openWritten(disk, store, scan, keep);
     if (scan.batches.length === 0 && !(await isDone(opening.then(() => undefined)))) break;
     prepared.push(await opening);
   }

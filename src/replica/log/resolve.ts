@@ -22,13 +22,15 @@
  * A log that was renewed after a failure begins its fresh segment with a mark that says which batch
  * was the last one synced before: those between the two were given up, whatever is left of them.
  *
- * What lies behind the last row may be missing, too: a fault there has no end (`endsOpen`).
+ * What lies behind the last row may be missing, too: a fault there has no end (`endsOpen`). A log
+ * that was at rest (`rest-record.ts`) says itself where it ended.
  */
 
 import { assert } from '../../base/assert.js';
 import type { LogIndex, Term } from '../../base/ids.js';
 import { EntryTable } from './entry-table.js';
-import { findLogEnd } from './log-end.js';
+import { findLogEnd, type LogEnd } from './log-end.js';
+import type { RestPoint } from './rest-record.js';
 import { freeFrom, type BatchFact, type SegmentScan } from './scan.js';
 import { areaAt } from './segment-layout.js';
 
@@ -69,6 +71,8 @@ export interface Resolution {
   readonly lastSequence: number;
   /** Of any batch that was seen, or that another one speaks of. */
   readonly highestSequence: number;
+  /** It ends where it was at rest. */
+  readonly rests: boolean;
   /** The batches that stay, in order. */
   readonly kept: readonly BatchFact[];
   /** What nothing proves, to be zeroed. */
@@ -90,6 +94,8 @@ export interface Evidence {
   readonly knownCommit: LogIndex;
   /** Of the manifest: up to here tables have what the entries did. */
   readonly flushedIndex: LogIndex;
+  /** Where the log ended when it was at rest, if that is known. */
+  readonly rest?: RestPoint | undefined;
 }
 
 /** More missing entries than this are reported as one. */
@@ -127,10 +133,12 @@ class Resolver {
     let highest = 0;
     for (const { sequence, synced } of all) highest = Math.max(highest, sequence, synced);
     for (const batch of batches) proven = Math.max(proven, batch.synced, batch.identified ? batch.sequence : 0);
-    const { provesLast, open } = findLogEnd(this.#scans, batches);
+    const rest = restOf(this.#evidence.rest, batches, highest);
+    const { provesLast, open } = rest === undefined ? findLogEnd(this.#scans, batches) : AT_REST;
     if (provesLast) proven = Math.max(proven, batches.at(-1)?.sequence ?? 0);
-    this.#walk(batches, proven);
-    this.#checkFiles();
+    this.#walk(batches, Math.max(proven, rest?.sequence ?? 0));
+    if (rest === undefined) this.#checkFiles();
+    else this.#endAt(rest);
     this.#checkEvidence();
     if (open !== undefined) this.#fault(this.#table.lastIndex + 1, 0, open.generation, -1, 0, 'what was written behind the last one is damaged');
     this.#skipCovered();
@@ -138,8 +146,9 @@ class Resolver {
       table: this.#table,
       commit: Math.max(this.#table.baseIndex, Math.min(this.#commit, this.#table.lastIndex)),
       snapshotThrough: this.#snapshotThrough,
-      lastSequence: this.#kept.at(-1)?.sequence ?? 0,
-      highestSequence: highest,
+      lastSequence: Math.max(this.#kept.at(-1)?.sequence ?? 0, rest?.sequence ?? 0),
+      highestSequence: Math.max(highest, rest?.sequence ?? 0),
+      rests: rest !== undefined,
       kept: this.#kept,
       cut: this.#cut,
       torn: this.#torn,
@@ -251,6 +260,17 @@ class Resolver {
     this.#fault(table.lastIndex, term, 0, -1, 0, 'the batch that held it is unreadable');
   }
 
+  /** The log ended there, whatever is left of it: nothing else needs to say so. */
+  #endAt({ sequence, index, term, commit }: RestPoint): void {
+    const last = this.#kept.at(-1);
+    const end: BatchFact = {
+      generation: last?.generation ?? 0, offset: -1, sequence: sequence + 1, synced: sequence, previousIndex: index, previousTerm: term, commit,
+      snapshotThrough: 0, reset: false, ended: false, identified: false, records: [],
+    };
+    this.#apply(end, last?.sequence !== sequence);
+    assert(this.#table.lastIndex === index, `R6 a log that was at rest ends with ${index}, not with ${this.#table.lastIndex}`);
+  }
+
   /** Entries up to `to` were in a batch of which nothing is left. */
   #fillGap(to: LogIndex, term: Term): void {
     const from = this.#table.lastIndex + 1;
@@ -312,6 +332,20 @@ class Resolver {
   #fault(index: LogIndex, term: Term, generation: number, offset: number, length: number, why: string): void {
     this.#bad.set(index, { index, term, generation, offset, length, why });
   }
+}
+
+const AT_REST: LogEnd = { provesLast: true, open: undefined };
+
+/**
+ * Undefined: unknown, or it is not the end of this log, which has gone on since then or was another
+ * one.
+ */
+function restOf(rest: RestPoint | undefined, batches: readonly BatchFact[], highest: number): RestPoint | undefined {
+  if (rest === undefined || rest.sequence < highest) return undefined;
+  const last = batches.at(-1);
+  if (last?.sequence !== rest.sequence) return rest;
+  const isThis = last.previousIndex + last.records.length === rest.index && (last.records.at(-1)?.term ?? last.previousTerm) === rest.term;
+  return isThis ? rest : undefined;
 }
 
 function proofOf(batch: BatchFact): string {

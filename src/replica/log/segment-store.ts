@@ -12,6 +12,7 @@ import { MiB } from '../../base/bytes.js';
 import type { Disk, DiskFile } from '../../base/disk.js';
 import { codeOf } from '../../base/errors.js';
 import { encodeEndMark, hasRoomForMark } from './end-mark.js';
+import { REST_NAME } from './rest-record.js';
 import {
   APART, encodeHeader, generationSeed, layoutOf, middleCopy, middleOf, segmentBytesFor, segmentName, type Area, type AreaIndex,
   type SegmentFormat, type SegmentLayout,
@@ -80,7 +81,7 @@ export class SegmentStore {
 
   /** Files that a crash left on their way in or out. */
   async sweep(names: readonly string[]): Promise<void> {
-    for (const name of names) if (name.endsWith('.tmp')) await this.#disk.unlink(`${this.dir}/${name}`);
+    for (const name of names) if (name.endsWith('.tmp') && name !== REST_NAME) await this.#disk.unlink(`${this.dir}/${name}`);
   }
 
   /** A durable segment file, ready to be written. */

@@ -14,7 +14,7 @@ import { readCopies } from '../faults/manifest-places.js';
 import type { RunSettings } from '../model/settings.js';
 import type { Stream } from '../world/random.js';
 import type { Pump } from '../world/world.js';
-import { filesOf, logOf, type Past } from './past.js';
+import { filesOf, logOf, restOf, type Past, type Written } from './past.js';
 import { SECOND_US, Trial } from './trial.js';
 
 const format = { ...DEFAULT_TREE_SETTINGS.format, blockBytes: KiB, tableBytes: 32 * KiB };
@@ -87,12 +87,22 @@ export class Author {
     const leader = await this.led();
     const others = trial.up.filter((node) => node !== leader);
     for (const node of others) trial.end(node);
-    for (let i = 0; i < count; i++) this.#asked(this.#next(this.random.between(40, 200)), leader);
+    this.asks(count, leader);
     await trial.pass(SECOND_US / 2);
     trial.end(leader);
     for (const node of others) trial.restart(node);
     // Two of them can go on.
     if (others.length < 2 || this.random.chance(1, 2)) trial.restart(leader);
+  }
+
+  /** Writes whose answers nobody waits for. */
+  asks(count: number, at: SimNode): void {
+    for (let i = 0; i < count; i++) this.#asked(this.#next(this.random.between(40, 200)), at);
+  }
+
+  /** So far. */
+  get written(): Written {
+    return { acked: this.#acked, unknown: this.#unknown };
   }
 
   #next(bytes: number): readonly [key: string, value: string] {
@@ -106,8 +116,11 @@ export class Author {
     this.trial.ask(at, key, value);
   }
 
-  /** Those that are up have applied the same, and have nothing to do. */
-  async rest(): Promise<void> {
+  /**
+   * Those that are up have applied the same, and have nothing to do. `long`: their logs say so by
+   * then, too.
+   */
+  async rest(long = true): Promise<void> {
     const { trial } = this;
     const isAtRest = (): boolean => {
       const statuses = trial.up.flatMap(({ running }) => (running === undefined ? [] : [running.store.status()]));
@@ -117,7 +130,7 @@ export class Author {
     };
     assert(await trial.until(isAtRest, REST_US), `the past comes to rest: ${trial.violations.join('; ')}`);
     // The last batch of the log is identified, and the manifest written.
-    await trial.pass(SECOND_US);
+    await trial.pass(long ? 2 * SECOND_US : SECOND_US / 2);
   }
 
   /** Ends all members: in order, unless they are to be killed. */
@@ -134,7 +147,7 @@ export class Author {
       const copies = readCopies(disk);
       const numbers = [...new Set(copies.map(({ frame }) => frame.record))];
       const records = numbers.map((number) => copies.filter(({ frame }) => frame.record === number));
-      return { image, files, entries, ends, durable: trial.durable.get(id) ?? Version.empty(), records };
+      return { image, files, entries, ends, rest: restOf(files), durable: trial.durable.get(id) ?? Version.empty(), records };
     }));
     return { settings, members, acked: this.#acked, unknown: this.#unknown, commit: this.#commit };
   }

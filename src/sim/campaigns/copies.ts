@@ -21,6 +21,7 @@ import type { EntryCopy, Past, PastMember, Stretch } from './past.js';
 
 /** Slots of the newest record that a start needs. */
 const SLOTS_NEEDED = 2;
+const COPIES_OF_REST_NEEDED = 2;
 
 export interface Expectation {
   readonly expected: Expected;
@@ -100,6 +101,7 @@ export class Copies {
    * all.
    */
   #knowsItsEnd(member: number): boolean {
+    if (this.#rests(member)) return true;
     const { entries, ends, files } = this.#member(member);
     if (!ends.every((end) => this.#isIntact(member, end))) return false;
     const last = entries.at(-1);
@@ -110,6 +112,12 @@ export class Copies {
     }
     if (last === undefined || this.#covers(member, last.index)) return true;
     return this.#hasEntry(member, last) || (last.identity !== undefined && this.#isIntact(member, last.identity));
+  }
+
+  /** What says where the log ended when it was at rest is left in as many copies as are needed. */
+  #rests(member: number): boolean {
+    const { rest } = this.#member(member);
+    return rest !== undefined && rest.slots.filter((slot) => this.#isIntact(member, slot)).length >= COPIES_OF_REST_NEEDED;
   }
 
   /** The index is in tables there, and its manifest says so. */
@@ -161,9 +169,12 @@ export class Copies {
     return copy !== undefined && this.#isIntact(member, copy) && copy.proofs.some((proof) => this.#isIntact(member, proof));
   }
 
-  /** A later entry, or the identity of its batch, is left with somebody who had it. */
+  /**
+   * A later entry, or the identity of its batch, or what says where the log ended, is left with
+   * somebody who had it.
+   */
   #isProven(index: LogIndex, holders: readonly number[]): boolean {
-    return holders.some((member) => this.#member(member).entries.some((copy) => {
+    return holders.some((member) => this.#rests(member) || this.#member(member).entries.some((copy) => {
       if (copy.index < index) return false;
       const identified = copy.identity !== undefined && this.#isIntact(member, copy.identity);
       return identified || (copy.index > index && this.#hasEntry(member, copy));

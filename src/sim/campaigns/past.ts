@@ -8,6 +8,7 @@ import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import { must } from '../../base/assert.js';
 import type { LogIndex, Term } from '../../base/ids.js';
 import { resolve } from '../../replica/log/resolve.js';
+import { readRest, REST_NAME, REST_SLOTS } from '../../replica/log/rest-record.js';
 import { BATCH_HEADER } from '../../replica/log/batch-codec.js';
 import { findIdentities } from '../../replica/log/find-identities.js';
 import { END_MARK_BYTES, LEAST_BYTES } from '../../replica/log/end-mark.js';
@@ -40,19 +41,25 @@ export interface PastMember {
   readonly entries: readonly EntryCopy[];
   /** What says, byte by byte, that nothing follows in its log. */
   readonly ends: readonly Stretch[];
+  /** Where its log was at rest when it ended, and what says so; undefined: it was not. */
+  readonly rest: { readonly index: LogIndex; readonly slots: readonly Stretch[] } | undefined;
   /** What its manifest holds. */
   readonly durable: Version;
   /** The copies of each record of the manifest. */
   readonly records: readonly (readonly Stretch[])[];
 }
 
-export interface Past {
-  readonly settings: RunSettings;
-  readonly members: readonly PastMember[];
+/** What clients wrote. */
+export interface Written {
   /** Acknowledged, and nothing else was asked for. */
   readonly acked: ReadonlyMap<string, string>;
   /** Keys of writes whose outcome nobody knows, with what they would have written. */
   readonly unknown: ReadonlyMap<string, string>;
+}
+
+export interface Past extends Written {
+  readonly settings: RunSettings;
+  readonly members: readonly PastMember[];
   /** The entry of the last acknowledged write is at most this. */
   readonly commit: LogIndex;
 }
@@ -61,6 +68,12 @@ export function filesOf({ names, contents }: DiskImage): Map<string, Uint8Array>
   const files = new Map<string, Uint8Array>();
   for (const [path, content] of names) if (content !== 'dir') files.set(path, must(contents[content], `${path} has bytes`));
   return files;
+}
+
+export function restOf(files: ReadonlyMap<string, Uint8Array>): PastMember['rest'] {
+  const path = `log/${REST_NAME}`;
+  const point = readRest(files.get(path) ?? new Uint8Array());
+  return point && { index: point.index, slots: REST_SLOTS.map(({ offset, length }) => ({ path, offset, length })) };
 }
 
 /** As they lie in a log that nothing has happened to. */

@@ -8,9 +8,9 @@ import type { Past } from './past.js';
 import { SECOND_US } from './trial.js';
 
 /**
- *   even       all have the same, in logs and tables
+ *   even       all have the same, in logs and tables; half of them are at rest for long
  *   lagging    members were away, leaders changed, and entries are left that one member has alone
- *   wide       as even, in log segments of a size at which stripes are small beside them
+ *   wide       as even, all at rest for long, in log segments of a size at which stripes are small beside them
  *   snapshot   the log is whole, or dropped behind tables; a member may need a snapshot
  */
 export type PastKind = 'even' | 'wide' | 'lagging' | 'snapshot';
@@ -52,7 +52,7 @@ async function even(seed: number, pump: Pump, logSegmentBytes: number): Promise<
   await author.rest();
   // What follows is in no table yet.
   await author.writes(random.between(2, 12), 40, 120);
-  await author.rest();
+  await author.rest(logSegmentBytes > 64 * KiB || random.chance(1, 2));
   return author.end(random.pick(['stop', 'kill']));
 }
 
@@ -86,8 +86,8 @@ async function snapshot(seed: number, pump: Pump): Promise<Past> {
     await author.led();
   }
   await author.writes(random.pick([30, 150, 300]), 100, 700);
-  await author.rest();
-  await trial.pass(random.between(1, 20) * SECOND_US);
+  await author.rest(false);
+  await trial.pass(random.between(0, 20) * SECOND_US);
   if (away !== undefined && random.chance(1, 4)) {
     // In the middle of what it is sent.
     trial.restart(away);

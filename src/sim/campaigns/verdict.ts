@@ -5,7 +5,7 @@
  */
 
 import type { SimNode } from '../cluster/sim-node.js';
-import type { Past } from './past.js';
+import type { Written } from './past.js';
 import { SECOND_US, type Trial } from './trial.js';
 
 /**
@@ -33,7 +33,7 @@ export function isUp(trial: Trial): boolean {
  * Waits so long for the cluster to be up, then writes and reads through every member that is.
  * `among`: members that are expected up; the others were taken down. Undefined: not up by then.
  */
-export async function recovers(trial: Trial, past: Past, withinUs: number, ready = (): boolean => isUp(trial)): Promise<Judged> {
+export async function recovers(trial: Trial, past: Written, withinUs: number, ready = (): boolean => isUp(trial)): Promise<Judged> {
   if (!(await trial.until(ready, withinUs))) return broken(trial) ?? { outcome: 'waits', why: `not up: ${describe(trial)}` };
   for (const node of trial.up) {
     const key = `probe ${node.id} at ${trial.world.nowUs}`;
@@ -52,7 +52,7 @@ export async function recovers(trial: Trial, past: Past, withinUs: number, ready
 }
 
 /** Nobody writes, nobody serves a linearizable read; what is served is what once was. */
-export async function waits(trial: Trial, past: Past): Promise<Judged> {
+export async function waits(trial: Trial, past: Written): Promise<Judged> {
   for (const node of trial.nodes) {
     const read = await trial.all(node, false);
     if ('value' in read) return { outcome: 'lost', why: `node ${node.id} serves a linearizable read` };
@@ -71,7 +71,7 @@ export async function waits(trial: Trial, past: Past): Promise<Judged> {
  * It is not up as a whole, and may serve what it can: whatever it serves as linearizable has all
  * that was acknowledged.
  */
-export async function limps(trial: Trial, past: Past, why: string): Promise<Judged> {
+export async function limps(trial: Trial, past: Written, why: string): Promise<Judged> {
   for (const node of trial.up) {
     const all = await trial.all(node, false);
     if (!('value' in all)) continue;
