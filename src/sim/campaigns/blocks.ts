@@ -1,10 +1,11 @@
 /** Blocks of 4 KiB of the files of a member, and how each may go bad. */
 
 import { must } from '../../base/assert.js';
+import { END_MARK_BYTES } from '../../replica/log/end-mark.js';
 import type { SimNode } from '../cluster/sim-node.js';
 import { SECTOR } from '../disk/inode.js';
 import type { Stream } from '../world/random.js';
-import type { PastMember } from './past.js';
+import type { PastMember, Stretch } from './past.js';
 
 export const BLOCK = 4096;
 
@@ -18,16 +19,28 @@ export function isStructure(path: string): boolean {
   return path.startsWith('log/') || path.startsWith('manifest/') || path.startsWith('tables/') || path === 'hardstate';
 }
 
-/** Those that hold something, in the order of their paths. */
-export function usedBlocks({ files }: PastMember, of: (path: string) => boolean = isStructure): BlockPlace[] {
+/**
+ * Those that hold something, in the order of their paths, but for what no store can tell from a
+ * write that never finished: the last group commit of the log, where no identity followed it.
+ */
+export function usedBlocks(member: PastMember, of: (path: string) => boolean = isStructure): BlockPlace[] {
+  const { files } = member;
+  const unproven = unprovenOf(member);
   const places: BlockPlace[] = [];
   for (const path of [...files.keys()].filter(of).sort()) {
     const bytes = must(files.get(path), 'it is one of them');
     for (let offset = 0; offset < bytes.length; offset += BLOCK) {
+      if (unproven.some((one) => one.path === path && one.offset < offset + BLOCK && offset < one.offset + one.length)) continue;
       if (bytes.subarray(offset, offset + BLOCK).some((byte) => byte !== 0)) places.push({ path, offset });
     }
   }
   return places;
+}
+
+/** What the last group commit wrote, if its identities did not get to the disk. */
+function unprovenOf({ entries }: PastMember): Stretch[] {
+  const proven = entries.findLastIndex(({ identity }) => identity !== undefined);
+  return entries.slice(proven + 1).flatMap(({ path, offset, length, proofs }) => [...proofs, { path, offset, length: length + END_MARK_BYTES }]);
 }
 
 export type BlockFault = 'zeros' | 'junk' | 'bit' | 'unreadable';

@@ -8,6 +8,8 @@ const CASES: readonly (readonly [CampaignName, readonly number[]])[] = [
   ['ctrl-random', [4160, 7733, 120, 5320, 10050, 12130, 15120]],
   ['fsmeta', [80, 960, 7, 431, 162, 191]],
   ['helix', [3, 409, 806]],
+  ['wipe', [7, 14]],
+  ['rollback', [2, 8]],
 ];
 
 describe('campaigns of faults, a sample', function () {
