@@ -24,7 +24,7 @@ import { DamagedLog } from './damaged-log.js';
 import { EntryCache } from './entry-cache.js';
 import type { EntryTable } from './entry-table.js';
 import { LogError } from './errors.js';
-import { IdleWork } from './idle-work.js';
+import { IdleWork, type IdleLog } from './idle-work.js';
 import { LogHealth } from './log-health.js';
 import type { LogOptions } from './log-options.js';
 import type { LogPoint } from './log-point.js';
@@ -57,7 +57,7 @@ export interface OpenedLog {
 
 const DEFAULT_CACHE_BYTES = 32 * MiB;
 
-export class DurableLog {
+export class DurableLog implements IdleLog {
   readonly #chain: SegmentChain;
   readonly #writer: LogWriter;
   readonly #rest: RestRecord;
@@ -247,17 +247,19 @@ export class DurableLog {
 
   /** Makes the identities that wait durable; the log does so by itself within 50 ms when idle. */
   flushIdentities(): Promise<void> {
-    if (this.#appending || this.#busy !== undefined || !this.#writer.hasPending || this.#health.refusal !== undefined) return Promise.resolve();
+    const isQuiet = !this.#appending && this.#busy === undefined && this.#health.refusal === undefined;
+    if (!isQuiet || !this.#writer.hasPending) return Promise.resolve();
     return this.#exclusively(() => this.#writer.flush());
   }
 
-  /** Says on the disk that the log ends here: does so by itself when nothing was appended for a second. */
+  /** Says on the disk that the log ends here; it does so by itself after a second in quiet. */
   restHere(): Promise<void> {
     const { sequence } = this.#writer;
     const isQuiet = !this.#appending && this.#busy === undefined && !this.#writer.hasPending && this.#health.refusal === undefined;
     if (!isQuiet || this.isAtRest) return Promise.resolve();
     const { lastIndex } = this.#table;
-    return this.#exclusively(() => this.#rest.put({ sequence, index: lastIndex, term: this.#table.term(lastIndex), commit: this.#commit }));
+    const point = { sequence, index: lastIndex, term: this.#table.term(lastIndex), commit: this.#commit };
+    return this.#exclusively(() => this.#rest.put(point));
   }
 
   /** Of the last batch. */

@@ -264,8 +264,8 @@ class Resolver {
   #endAt({ sequence, index, term, commit }: RestPoint): void {
     const last = this.#kept.at(-1);
     const end: BatchFact = {
-      generation: last?.generation ?? 0, offset: -1, sequence: sequence + 1, synced: sequence, previousIndex: index, previousTerm: term, commit,
-      snapshotThrough: 0, reset: false, ended: false, identified: false, records: [],
+      generation: last?.generation ?? 0, offset: -1, sequence: sequence + 1, synced: sequence, previousIndex: index, previousTerm: term,
+      commit, snapshotThrough: 0, reset: false, ended: false, identified: false, records: [],
     };
     this.#apply(end, last?.sequence !== sequence);
     assert(this.#table.lastIndex === index, `R6 a log that was at rest ends with ${index}, not with ${this.#table.lastIndex}`);

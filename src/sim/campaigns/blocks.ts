@@ -5,7 +5,7 @@ import { END_MARK_BYTES } from '../../replica/log/end-mark.js';
 import type { SimNode } from '../cluster/sim-node.js';
 import { SECTOR } from '../disk/inode.js';
 import type { Stream } from '../world/random.js';
-import type { PastMember, Stretch } from './past.js';
+import type { EntryCopy, PastMember, Stretch } from './past.js';
 
 export const BLOCK = 4096;
 
@@ -40,7 +40,9 @@ export function usedBlocks(member: PastMember, of: (path: string) => boolean = i
 /** What the last group commit wrote, if its identities did not get to the disk. */
 function unprovenOf({ entries }: PastMember): Stretch[] {
   const proven = entries.findLastIndex(({ identity }) => identity !== undefined);
-  return entries.slice(proven + 1).flatMap(({ path, offset, length, proofs }) => [...proofs, { path, offset, length: length + END_MARK_BYTES }]);
+  const written = ({ path, offset, length, proofs }: EntryCopy): Stretch[] =>
+    [...proofs, { path, offset, length: length + END_MARK_BYTES }];
+  return entries.slice(proven + 1).flatMap(written);
 }
 
 export type BlockFault = 'zeros' | 'junk' | 'bit' | 'unreadable';

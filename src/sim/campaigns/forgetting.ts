@@ -62,7 +62,7 @@ export class Forgetting {
     return this.#judged(author, victims, `${this.#how} of ${struck.length} of ${nodes}: ${moment}`);
   }
 
-  /** Older copies are made while their members run, and outlived by writes; now and then by a start. */
+  /** Older copies are made while their members run, and outlived by writes; some by a start. */
   async #copies(author: Author, struck: readonly SimNode[], moment: Moment): Promise<Victim[]> {
     const { trial, random } = author;
     if (this.#how === 'wipe') return struck.map((node) => ({ node, member: node.member, copy: undefined }));

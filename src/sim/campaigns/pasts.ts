@@ -10,7 +10,7 @@ import { SECOND_US } from './trial.js';
 /**
  *   even       all have the same, in logs and tables; half of them are at rest for long
  *   lagging    members were away, leaders changed, and entries are left that one member has alone
- *   wide       as even, all at rest for long, in log segments of a size at which stripes are small beside them
+ *   wide       as even, all at rest for long, in log segments beside which stripes are small
  *   snapshot   the log is whole, or dropped behind tables; a member may need a snapshot
  */
 export type PastKind = 'even' | 'wide' | 'lagging' | 'snapshot';
