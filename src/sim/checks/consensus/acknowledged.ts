@@ -166,7 +166,7 @@ export class Acknowledged {
     const holds = (of: Term | undefined, id: NodeId): boolean =>
       id === from ? own : of !== undefined && (this.#told.get(id)?.get(of) ?? 0) >= commit;
     // Alone it needs nobody's word.
-    if ([undefined, ...terms].some((of) => this.#configurations.isQuorum(node, (id) => holds(of, id), CHANGED_US))) return;
+    if ([undefined, ...terms].some((of) => this.#configurations.hasCommitted(node, commit, (id) => holds(of, id), CHANGED_US))) return;
     const told = [...terms].map((of) => this.#configurations.count(node, (id) => holds(of, id))).sort().at(-1);
     this.#reporter.broken('committed entries are durable on a majority', node.id,
       `D1 node ${node.id} says in term ${term} that ${commit} is committed; ${told ?? 'none'} needed nodes have said that it is durable`);

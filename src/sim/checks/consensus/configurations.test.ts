@@ -57,6 +57,17 @@ describe('checks of the members', () => {
     assert.ok(w.configurations.isQuorum(two, has(1, 2)), 'node 2 knows of no change');
   });
 
+  it('D1 what was committed by the configuration from before may be told late', () => {
+    one.commit = 390;
+    now = conf([2, 3]);
+    tell();
+    w.world.nowUs += 1_000_000;
+    assert.ok(!w.configurations.isQuorum(one, has(1, 2), 500));
+    assert.ok(w.configurations.hasCommitted(one, 390, has(1, 2), 500), 'with the word of member 1, before it was removed');
+    assert.ok(!w.configurations.hasCommitted(one, 391, has(1, 2), 500), 'that is decided by members 2 and 3 alone');
+    assert.ok(w.configurations.hasCommitted(one, 391, has(2, 3), 500));
+  });
+
   it('R4 what a node did before it ended is held against the configuration that it went by', () => {
     now = conf([1, 4, 5]);
     tell();

@@ -5,7 +5,7 @@
  * just after a change was applied that it knows nothing of.
  */
 
-import type { NodeId } from '../../../base/ids.js';
+import type { LogIndex, NodeId } from '../../../base/ids.js';
 import type { ConfState } from '../../../raft/types.js';
 import type { Replica } from '../../../replica/replica.js';
 import type { WatchedNode } from '../../cluster/watched-node.js';
@@ -13,6 +13,8 @@ import type { WatchedNode } from '../../cluster/watched-node.js';
 interface Held {
   readonly fromUs: number;
   readonly confState: ConfState;
+  /** What the node knew to be committed when the next one took its place. */
+  commit: LogIndex;
 }
 
 type Voters = Pick<ConfState, 'voters' | 'votersOutgoing'>;
@@ -34,12 +36,14 @@ export class Configurations {
   /** Follows what this replica goes by, from now on. */
   watch(node: WatchedNode, replica: Replica): void {
     const { membership } = replica;
-    const list: Held[] = [{ fromUs: 0, confState: membership.confState }];
+    const list: Held[] = [{ fromUs: 0, confState: membership.confState, commit: 0 }];
     this.#held.set(node, { replica, list });
     membership.subscribe(() => {
       const { confState } = membership;
-      if (list.at(-1)?.confState === confState) return;
-      list.push({ fromUs: this.#now(), confState });
+      const before = list.at(-1);
+      if (before === undefined || before.confState === confState) return;
+      before.commit = replica.driver.node.commit;
+      list.push({ fromUs: this.#now(), confState, commit: 0 });
       if (list.length > KEPT) list.shift();
     });
   }
@@ -47,6 +51,14 @@ export class Configurations {
   /** These are a quorum by a configuration that the node has gone by within so long. */
   isQuorum(node: WatchedNode | undefined, has: (id: NodeId) => boolean, withinUs = 0): boolean {
     return this.#lately(node, withinUs).some((confState) => isQuorum(confState, has));
+  }
+
+  /**
+   * The same, or by one that it went by while it did not know more than that this is committed: by
+   * that it may have been decided, whenever it is told.
+   */
+  hasCommitted(node: WatchedNode, commit: LogIndex, has: (id: NodeId) => boolean, withinUs: number): boolean {
+    return this.#lately(node, withinUs, commit).some((confState) => isQuorum(confState, has));
   }
 
   /** As it is now. */
@@ -60,13 +72,14 @@ export class Configurations {
     return [voters, votersOutgoing].filter((half) => half.length > 0).map((half) => `${half.filter(has).length} of ${needed(half)}`).join(' and ');
   }
 
-  #lately(node: WatchedNode | undefined, withinUs: number): readonly Voters[] {
+  #lately(node: WatchedNode | undefined, withinUs: number, commit = Infinity): readonly Voters[] {
     const held = node === undefined ? undefined : this.#held.get(node);
     // One that has ended since goes by what it went by: what it did counts on.
     if (held === undefined || (node?.running !== undefined && held.replica !== node.running.replica)) return [this.#origin];
     const sinceUs = this.#now() - withinUs;
     const first = Math.max(0, held.list.findLastIndex(({ fromUs }) => fromUs <= sinceUs));
-    return held.list.slice(first).map(({ confState }) => confState);
+    const decided = held.list.findIndex(({ commit: known }) => known >= commit);
+    return held.list.slice(decided >= 0 ? Math.min(decided, first) : first).map(({ confState }) => confState);
   }
 }
 
