@@ -23,6 +23,7 @@ import { memberConfChange, readChange, writeChange } from './entry/member-entry.
 import type { ReplicatedState } from './kv/replicated-state.js';
 import { transferLeadership, type TransferParts } from './leadership-transfer.js';
 import { isInSync, quorumAtRisk, type Health } from './member-rules.js';
+import type { RemovedMembers } from './removed-members.js';
 import type { Life } from './state/life.js';
 import { goneBy, isJoint, refusalOf, rivalsOf, type MemberChange, type Members } from './state/members.js';
 import { readMembers, writeMembers } from './state/members-codec.js';
@@ -36,6 +37,7 @@ export interface MemberChangesParts extends TransferParts {
   readonly membership: Membership;
   readonly state: ReplicatedState;
   readonly clusterVersion: ClusterVersionRaiser;
+  readonly removed: Pick<RemovedMembers, 'areTold'>;
   /** What this member tells the others and its clients. */
   readonly clientUrls: readonly string[];
   readonly timeoutMs: number;
@@ -139,7 +141,7 @@ export class MemberChanges {
   }
 
   async #carryOut(token: number, asked: MemberChange, deadline: number): Promise<Members> {
-    const { env, leadership, membership, driver } = this.#parts;
+    const { env, leadership, membership, driver, removed } = this.#parts;
     assert(token > 0, 'S2 a change has a name');
     const since = env.clock.now();
     const newId = this.#freeId();
@@ -148,9 +150,11 @@ export class MemberChanges {
       this.#checkTime(deadline);
       const { applied } = membership;
       if (leadership.mayShapeTree && !driver.node.isChangingConfig && !isJoint(applied.confState)) {
-        if (applied.tokens.includes(token) || isCarriedOut(applied, asked)) return applied;
+        const isDone = applied.tokens.includes(token) || isCarriedOut(applied, asked);
+        // Who is told that a member is gone takes its machine away.
+        if (isDone && removed.areTold) return applied;
         const change = whole(asked, applied, newId);
-        if (this.#isAllowed(change, since)) {
+        if (!isDone && this.#isAllowed(change, since)) {
           await this.#handOver(change);
           const base = applied.isStatic ? applied.origin : [];
           driver.proposeAsLeader(memberConfChange({ token, base, change }));

@@ -12,8 +12,7 @@
  *      files do (R5);
  *   4. the state machine is loaded as of the flushed index;
  *   5. Raft runs from there, and the log is applied again. Nothing is served before the
- *      materialized index is applied: tables may already be gone that an older state would need
- *      (`reads/serve-gate.ts`).
+ *      materialized index is applied: older tables may be gone (`reads/serve-gate.ts`).
  *
  * The rooms, from the floor up: see ARCHITECTURE.md. A room gets the objects that it reads.
  */
@@ -59,6 +58,7 @@ import { ServeGate } from './reads/serve-gate.js';
 import { unmarkRefused } from './readmission/evidence.js';
 import { Readmissions } from './readmissions.js';
 import { Removal } from './removal.js';
+import { RemovedMembers } from './removed-members.js';
 import { removedError } from './start/removed.js';
 import { LogTruncation } from './snapshot/log-truncation.js';
 import { NewerVersion } from './snapshot/newer-version.js';
@@ -138,13 +138,13 @@ export class Replica {
     const leadership = (this.leadership = new Leadership(membership.self, life));
     const progress = (this.progress = new Progress(tree));
     const state = (this.state = new ReplicatedState(tree, options.newestVersion, options.sliceKeys, membership, options.recentBytes));
-    membership.subscribe(() => env.network.setPeers(membership.addresses, membership.removed));
     state.peekMembers(progress.flushed);
     const removal = new Removal({ env, life, membership, electionMs });
     const mender = (this.mender = new EntryMender({ env, life, membership, log }));
     const common = { env, life, room, membership, leadership, progress, state, healing, tree, tables, log, mender, intent };
 
     const driver = (this.driver = this.#makeDriver());
+    const removed = new RemovedMembers({ ...common, driver });
     const proposer = (this.proposer = new TreeProposer(leadership, driver));
     const gossip = (this.gossip = new Gossip({ env, membership, progress, clientUrls, state, hardState: opened.hardState }));
     const bootstrap = new Bootstrap({ ...common, driver, settings: options.settings });
@@ -172,7 +172,7 @@ export class Replica {
     ));
 
     const leaseRouter = (this.leaseRouter = new LeaseRouter({ ...common, reads, driver }, { electionMs, timeoutMs }));
-    this.changes = new MemberChanges({ ...common, electionMs, driver, gossip, applier, clusterVersion, clientUrls, timeoutMs, strict });
+    this.changes = new MemberChanges({ ...common, electionMs, driver, removed, gossip, applier, clusterVersion, clientUrls, timeoutMs, strict });
     const downgrades = (this.downgrades = new Downgrades({ ...common, driver, machine, clusterVersion, timeoutMs }));
     const readmissions = (this.readmissions = new Readmissions({ ...common, clusterId, driver, changes: this.changes, timeoutMs }));
     const sender = (this.sender = new SnapshotSender({ clock, events, tree, membership }));

@@ -123,6 +123,10 @@ export class RaftDriver implements Candidate, FencedLogOwner, NewsOwner, WriteOw
     return this.#node;
   }
 
+  get recordedCommit(): LogIndex {
+    return this.#writes.recordedCommit;
+  }
+
   get leadership(): Leadership {
     return this.#parts.leadership;
   }

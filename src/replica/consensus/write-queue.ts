@@ -55,6 +55,7 @@ export class WriteQueue {
    * stays.
    */
   #durable: { readonly term: Term; readonly vote: NodeId };
+  #recorded: LogIndex = 0;
   #stopped = false;
   #idle: (() => void) | undefined;
 
@@ -70,6 +71,11 @@ export class WriteQueue {
   /** The term that hard state holds. */
   get durableTerm(): Term {
     return this.#durable.term;
+  }
+
+  /** The disk says that the entries up to here are committed; 0: that was not written by this one. */
+  get recordedCommit(): LogIndex {
+    return this.#recorded;
   }
 
   /** Milliseconds that the write in flight has taken so far; 0 if there is none. */
@@ -166,6 +172,7 @@ export class WriteQueue {
     const { log, env } = this.#parts;
     const started = this.#clock.now();
     await log.append(entries, commit);
+    this.#recorded = commit;
     assert(log.lastIndex() === entries.at(-1)?.index, `R2 the log ends with what was written, not at ${log.lastIndex()}`);
     let bytes = 0;
     for (const { data } of entries) bytes += data.length;
