@@ -72,6 +72,11 @@ export interface Network {
    */
   call(to: NodeId, method: string, request: Uint8Array, timeoutMs: number): Promise<Uint8Array>;
   /**
+   * What whoever is found at that URL says of his cluster, whichever member he is: everybody may
+   * ask, as a member may that was away while all others became other ones. Rejects as `call` does.
+   */
+  describe(url: string, timeoutMs: number): Promise<Uint8Array>;
+  /**
    * With whom this member talks from now on, and where they are found (`http://host:port`), instead
    * of those from before. Who is among the `removed` is told so, and is not heard any more.
    */

@@ -5,8 +5,6 @@
  * (`replica/state/joined.ts`).
  */
 
-import { Client } from '@grpc/grpc-js';
-import { EMPTY } from '../base/bytes.js';
 import type { Disk } from '../base/disk.js';
 import { messageOf } from '../base/errors.js';
 import { readIntent, type RecoverIntent } from '../replica/readmission/intent.js';
@@ -14,10 +12,9 @@ import { whoWas } from '../replica/readmission/rules.js';
 import { refuseUnfinishedTakeover } from '../replica/start/unfinished-takeover.js';
 import { decodeDescription, type ClusterDescription } from '../replica/state/description.js';
 import { identityOnDisk, JoinError, joinedIdentity, readJoined, writeJoined, type Identity, type Joined } from '../replica/state/joined.js';
-import { decodeReply, DESCRIBE_PATH } from './peer/peer-codec.js';
+import { describeAt } from './peer/describe-at.js';
 import type { NodeConfig } from './options/config.js';
-import { hostPort, isSecure } from './peer/peer-url.js';
-import { credentialsOf, type ClientTls } from './tls/client-tls.js';
+import type { ClientTls } from './tls/client-tls.js';
 
 const ASK_MS = 1_000;
 const PAUSE_MS = 250;
@@ -111,19 +108,9 @@ function inVain(
 
 /** A string: why not. */
 async function describe(url: string, tls: ClientTls | undefined): Promise<ClusterDescription | string> {
-  const client = new Client(hostPort(url), credentialsOf(isSecure(url) ? tls : undefined), { 'grpc.enable_http_proxy': 0, 'grpc.use_local_subchannel_pool': 1 });
-  const identity = (bytes: Buffer): Buffer => bytes;
   try {
-    const reply = await new Promise<Buffer>((resolve, reject) => {
-      client.makeUnaryRequest(DESCRIBE_PATH, identity, identity, Buffer.from(EMPTY), { deadline: Date.now() + ASK_MS }, (error, bytes) => {
-        if (error !== null) reject(new Error(error.details));
-        else resolve(bytes ?? Buffer.alloc(0));
-      });
-    });
-    return decodeDescription(decodeReply(reply));
+    return decodeDescription(await describeAt(url, ASK_MS, tls));
   } catch (error) {
     return messageOf(error);
-  } finally {
-    client.close();
   }
 }

@@ -18,6 +18,7 @@ import { CodecError, NetworkError, messageOf } from '../base/errors.js';
 import type { EventSink } from '../base/events.js';
 import { formatId, type NodeId } from '../base/ids.js';
 import { DESCRIBE_METHOD } from '../replica/state/description.js';
+import { describeAt } from './peer/describe-at.js';
 import { Http2Pool } from '../http2/pool.js';
 import {
   CALL_PATH, DESCRIBE_PATH, META_CHUNKS, META_CLUSTER, META_FROM, META_TO, META_URL, REMOVED_WORDS, STREAM_PATH, decodeCall, encodeReply,
@@ -207,6 +208,12 @@ export class PeerNetwork implements Network {
     const link = this.#links.get(to);
     if (link === undefined) return Promise.reject(new NetworkError('UNREACHABLE', `no member ${formatId(to)}`));
     return link.call(method, request, timeoutMs);
+  }
+
+  async describe(url: string, timeoutMs: number): Promise<Uint8Array> {
+    // Who is found here is this member.
+    if (this.#stopped || url === this.#options.url) throw new NetworkError('CLOSED', `nobody else is asked at ${url}`);
+    return describeAt(url, timeoutMs, this.#options.tls?.client);
   }
 
   /** The sender, or why it is refused. */

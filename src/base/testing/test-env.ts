@@ -120,6 +120,7 @@ export class TestHub {
         this.fetched.set(self, (this.fetched.get(self) ?? 0) + reply.length);
         return reply;
       },
+      describe: (url) => Promise.reject(new NetworkError('UNREACHABLE', `nobody is asked at ${url}`)),
       setPeers: (_peers, removed) => void this.#removed.set(self, removed),
       stop: () => {
         this.#break(self);

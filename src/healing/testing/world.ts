@@ -84,6 +84,7 @@ export class TestNetwork {
       maxFrameBytes: 1 << 20,
       start: (_handler: NetworkHandler) => Promise.resolve(),
       send: () => undefined,
+      describe: () => Promise.reject(new NetworkError('UNREACHABLE', 'nobody is asked at a URL')),
       setPeers: () => undefined,
       stop: () => Promise.resolve(),
       call: async (to, method, request) => {

@@ -80,6 +80,7 @@ function shakyNetwork(inner: Network, random: Random, life: TestProcess, weather
       if (!life.alive) throw down();
       return reply;
     },
+    describe: (url, timeoutMs) => inner.describe(url, timeoutMs),
     setPeers: (peers, removed) => inner.setPeers(peers, removed),
     stop: () => (life.alive ? inner.stop() : Promise.resolve()),
   };

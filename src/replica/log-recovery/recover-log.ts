@@ -16,7 +16,6 @@ import { isCopySound } from '../entry/entry.js';
 import type { HardStateStore } from '../hard-state/hard-state.js';
 import type { DamagedLog } from '../log/damaged-log.js';
 import type { LogPoint } from '../log/log-point.js';
-import type { Membership } from '../state/membership.js';
 import { Configurations, NO_MAJORITY, type MembersAsOf } from './configurations.js';
 import { decide, type Heard, type Quorum } from './decide.js';
 import { decodeEntriesAnswer, encodeEntriesRequest, LOG_ENTRIES_METHOD, MAX_WANTED, type EntriesAnswer, type Said, type WantedEntry } from './entries-call.js';
@@ -28,9 +27,16 @@ export const LOG_WAITS = 'a damaged log entry is waited for';
 export const TAIL_TAKEN = 'the end of the log was not proven to be durable: another member has it';
 export const LOG_MENDED = 'the damaged log is mended';
 
+/** Who can be asked. */
+export interface AskedPeers {
+  readonly peers: readonly NodeId[];
+  /** Finds out who they are now. */
+  askWho(): Promise<void>;
+}
+
 export interface RecoverLogParts {
   readonly env: Env;
-  readonly membership: Pick<Membership, 'peers'>;
+  readonly membership: AskedPeers;
   readonly hardState: HardStateStore;
   /** The newest term in which this member may have acknowledged anything. */
   readonly bound: Term;
@@ -128,7 +134,8 @@ export class LogRecovery {
       this.#waitsFor = undefined;
       return;
     }
-    const { env: { clock, random }, outlook } = this.#parts;
+    const { env: { clock, random }, membership, outlook } = this.#parts;
+    if (answers.size < membership.peers.length) await membership.askWho();
     if (this.#vain >= PATIENCE && this.#waitsFor !== undefined) outlook?.waits();
     const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** this.#vain, MAX_PAUSE_MS);
     this.#vain++;

@@ -17,6 +17,7 @@ import { decodeAdmissionAnswer, encodeAdmissionRequest, READMIT_METHOD, type Adm
 import { readIntent, writeIntent, type RecoverIntent } from '../readmission/intent.js';
 import { mayDo } from '../readmission/rules.js';
 import { writeJoined } from '../state/joined.js';
+import { KnownPeers } from './known-peers.js';
 import { giveLeftState } from './left-state.js';
 import type { OpeningParts } from './open-state.js';
 import { requestTimeoutMs } from './options.js';
@@ -56,12 +57,13 @@ async function askAdmission(parts: OpeningParts, intent: RecoverIntent): Promise
 async function askUntilAdmitted(parts: OpeningParts, intent: RecoverIntent): Promise<never> {
   const { options, membership } = parts;
   const { clock, random } = options.env;
+  const known = new KnownPeers(options.env, membership, options.clusterId);
   const told = new Telling(parts, intent);
   const began = clock.now();
   let heardAt = began;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
     const answers = new Map<NodeId, AdmissionAnswer | string>();
-    for (const peer of membership.peers) {
+    for (const peer of known.peers) {
       const answer = await ask(parts, intent, peer);
       answers.set(peer, answer);
       if (typeof answer === 'string') continue;
@@ -70,6 +72,7 @@ async function askUntilAdmitted(parts: OpeningParts, intent: RecoverIntent): Pro
       if (answer.says === 'removed') throw removedError(options.self, `member ${formatId(peer)} says so`);
     }
     told.say(answers);
+    if ([...answers.values()].every((answer) => typeof answer === 'string')) await known.askWho();
     if (clock.now() - heardAt > PATIENCE_MS) {
       throw new ReplicaError('READMISSION', 'no member has answered for a while: it is looked anew where they are found');
     }

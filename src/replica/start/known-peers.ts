@@ -2,6 +2,9 @@
  * Whom a member can ask that has no state yet, and so does not know who the members are now: those
  * of its flags, or that it was told of when it joined; those that its own log has added; and those
  * that any of them name. Only for asking: who makes a majority is not decided by it.
+ *
+ * While this member was away, all others may have been re-admitted or replaced: who does not answer
+ * under the id that is known is asked at his URL, as whoever is found there.
  */
 
 import { assert } from '../../base/assert.js';
@@ -69,9 +72,9 @@ export class KnownPeers {
 
   /** What those that are known say of the others; who does not answer says nothing. */
   async askWho(): Promise<void> {
-    const answers = await Promise.all(this.peers.map((peer) => this.#describe(peer)));
+    const answers = await Promise.all([...this.#addresses].map(([peer, urls]) => this.#describe(peer, urls)));
     for (const answer of answers) {
-      if (answer?.clusterId !== this.#clusterId) continue;
+      if (answer === undefined) continue;
       for (const id of answer.members.removed) this.#removed.add(id);
       this.#learn(answer.members.list);
     }
@@ -93,9 +96,16 @@ export class KnownPeers {
     return JSON.stringify([...this.#addresses].sort(([a], [b]) => a - b));
   }
 
-  async #describe(peer: NodeId): Promise<ClusterDescription | undefined> {
+  async #describe(peer: NodeId, [url]: readonly string[]): Promise<ClusterDescription | undefined> {
+    const { network } = this.#env;
+    const told = await this.#described(() => network.call(peer, DESCRIBE_METHOD, EMPTY, ASK_MS));
+    return told ?? (url === undefined ? undefined : this.#described(() => network.describe(url, ASK_MS)));
+  }
+
+  async #described(ask: () => Promise<Uint8Array>): Promise<ClusterDescription | undefined> {
     try {
-      return decodeDescription(await this.#env.network.call(peer, DESCRIBE_METHOD, EMPTY, ASK_MS));
+      const answer = decodeDescription(await ask());
+      return answer.clusterId === this.#clusterId ? answer : undefined;
     } catch (error) {
       if (codeOf(error) === undefined && !(error instanceof CodecError)) throw error;
       return undefined;

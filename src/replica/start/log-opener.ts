@@ -102,11 +102,12 @@ export class LogOpener {
 
   /** Once: nobody is waited for. */
   async #askTail(torn: DamagedLog, known: MembersAsOf | undefined): Promise<void> {
-    const { env, membership, early, hardState, term } = this.#parts;
+    const { env, membership, early, hardState, term, clusterId } = this.#parts;
     const entries = await torn.torn(term);
     if (entries.length === 0) return;
     await early.listen();
-    const recovery = new LogRecovery(torn, { env, membership, hardState, bound: term, known, outlook: undefined });
+    const peers = new KnownPeers(env, membership, clusterId);
+    const recovery = new LogRecovery(torn, { env, membership: peers, hardState, bound: term, known, outlook: undefined });
     if (await recovery.askTail(entries)) await recovery.run();
   }
 

@@ -95,6 +95,18 @@ describe('peers that come and go while the network runs', () => {
     await rc.until((r) => r.removedBy.length > 0);
   });
 
+  it('D1 whoever is found at a URL says what his cluster is, as whomever he was known', async () => {
+    const [pa = 0, pb = 0] = await freePorts(2);
+    const a = network(1, pa, [[2, pb]]);
+    const b = network(9, pb, []);
+    await Promise.all([a.start(new Recorder()), b.start(new Recorder())]);
+    await assert.rejects(a.call(2, 'echo', utf8('x'), 5_000), { name: 'NetworkError' }, 'member 9 is there now');
+    assert.equal(fromUtf8(await a.describe(`http://127.0.0.1:${pb}`, 5_000)), 'here');
+    await assert.rejects(a.describe(`http://127.0.0.1:${pa}`, 5_000), { code: 'CLOSED' }, 'it does not ask itself');
+    await b.stop();
+    await assert.rejects(a.describe(`http://127.0.0.1:${pb}`, 5_000), { code: 'UNREACHABLE' });
+  });
+
   it('peers come, and are found elsewhere, while the network runs', async () => {
     const [pa = 0, pb = 0, pc = 0] = await freePorts(3);
     const a = network(1, pa, []);

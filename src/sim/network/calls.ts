@@ -10,6 +10,7 @@ import { AssertionError } from '../../base/assert.js';
 import { NetworkError, messageOf, type NetworkErrorCode } from '../../base/errors.js';
 import type { NodeId } from '../../base/ids.js';
 import { MAX_MESSAGE_BYTES } from '../../replica/base/limits.js';
+import { DESCRIBE_METHOD } from '../../replica/state/description.js';
 import type { Coverage } from '../model/coverage.js';
 import type { Stream } from '../world/random.js';
 import type { World } from '../world/world.js';
@@ -104,6 +105,21 @@ export class Calls {
           if (error instanceof AssertionError) this.#later(callee, 0, () => raise(error));
         },
       );
+    });
+  }
+
+  /** The same for a life that waits no longer than it says. */
+  describeFor(caller: SimEndpoint, place: NodeId, timeoutMs: number): Promise<Uint8Array> {
+    if (caller.isStopped) return Promise.reject(new NetworkError('CLOSED', 'the network is stopped'));
+    if (!caller.process.alive) return new Promise(() => undefined);
+    return new Promise((resolve, reject) => {
+      const timer = this.#world.schedule(timeoutMs * 1000, () => reject(new NetworkError('TIMEOUT', `${DESCRIBE_METHOD} at ${place}`)), caller.process);
+      this.describe(caller.id, place, DESCRIBE_METHOD, (reply) => {
+        this.#later(caller, 0, () => {
+          timer.cancel();
+          resolve(reply);
+        });
+      });
     });
   }
 

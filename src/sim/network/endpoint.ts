@@ -8,6 +8,7 @@
  */
 
 import type { Network, NetworkHandler } from '../../base/env.js';
+import { NetworkError } from '../../base/errors.js';
 import type { NodeId } from '../../base/ids.js';
 import { MAX_MESSAGE_BYTES } from '../../replica/base/limits.js';
 import type { Process } from '../world/world.js';
@@ -41,6 +42,8 @@ export interface EndpointHost {
   repeered(endpoint: SimEndpoint, removed: readonly NodeId[]): void;
   send(endpoint: SimEndpoint, to: NodeId, frame: Uint8Array): void;
   call(endpoint: SimEndpoint, to: NodeId, method: string, request: Uint8Array, timeoutMs: number): Promise<Uint8Array>;
+  /** What whoever stands at that place says of his cluster. */
+  describe(endpoint: SimEndpoint, place: NodeId, timeoutMs: number): Promise<Uint8Array>;
 }
 
 export class SimEndpoint implements Network {
@@ -85,6 +88,12 @@ export class SimEndpoint implements Network {
 
   call(to: NodeId, method: string, request: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
     return this.#host.call(this, to, method, request, timeoutMs);
+  }
+
+  describe(url: string, timeoutMs: number): Promise<Uint8Array> {
+    const place = placeAt(url);
+    if (place === undefined || place === this.id) return Promise.reject(new NetworkError('UNREACHABLE', `nobody else is asked at ${url}`));
+    return this.#host.describe(this, place, timeoutMs);
   }
 
   /** Where it finds that member. */

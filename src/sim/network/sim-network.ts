@@ -64,6 +64,7 @@ export class SimNetwork {
       },
       send: (endpoint, to, frame) => this.#send(endpoint, to, frame),
       call: (endpoint, to, method, request, timeoutMs) => this.#calls.call(endpoint, to, method, request, timeoutMs),
+      describe: (endpoint, place, timeoutMs) => this.#calls.describeFor(endpoint, place, timeoutMs),
     };
   }
 

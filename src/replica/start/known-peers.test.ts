@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import type { Network } from '../../base/env.js';
+import { NetworkError } from '../../base/errors.js';
+import type { NodeId } from '../../base/ids.js';
+import { MemoryDisk } from '../../base/disk/memory-disk.js';
+import { testEnv, TestHub } from '../../base/testing/test-env.js';
+import { encodeDescription } from '../state/description.js';
+import { changeMembers, staticMembers, type Members } from '../state/members.js';
+import { Membership } from '../state/membership.js';
+import { KnownPeers } from './known-peers.js';
+
+const CLUSTER = 7n;
+const urlOf = (n: number): string => `http://n${n}:2380`;
+const FOUNDERS = [1, 2, 3].map((id) => ({ id, name: `n${id}`, peerUrls: [urlOf(id)] }));
+
+/** Of `who`, a new member at its place is in its place. */
+function readmitted(before: Members, who: NodeId, token: number): Members {
+  const base = before.isStatic ? before.origin : [];
+  const admitted = changeMembers(before, token, { kind: 'readmit', id: 10 * who, of: who, dropped: [] }, base);
+  const joint = changeMembers(admitted, token + 1, { kind: 'replace', id: 10 * who, removed: who }, []);
+  assert.deepEqual(joint.confState.votersOutgoing.includes(who), true);
+  return joint;
+}
+
+describe('whom a member asks that has no state yet', () => {
+  const self = 1;
+  let told: ReadonlyMap<NodeId, readonly string[]> | undefined;
+  let at: Map<string, Uint8Array>;
+  let peers: KnownPeers;
+
+  beforeEach(() => {
+    told = undefined;
+    at = new Map();
+    const env = testEnv(self, new MemoryDisk(), new TestHub(), () => undefined);
+    const network: Network = {
+      ...env.network,
+      call: (to) => Promise.reject(new NetworkError('REMOTE', `this is not member ${to}`)),
+      describe: (url) => {
+        const answer = at.get(url);
+        return answer === undefined ? Promise.reject(new NetworkError('UNREACHABLE', url)) : Promise.resolve(answer);
+      },
+      setPeers: (addresses) => void (told = addresses),
+    };
+    peers = new KnownPeers({ ...env, network }, new Membership(self, FOUNDERS), CLUSTER);
+  });
+
+  it('R5 finds the others by their URLs when they are other members now', async () => {
+    const members = readmitted(staticMembers(FOUNDERS), 2, 100);
+    at.set(urlOf(2), encodeDescription({ clusterId: CLUSTER, members }));
+    assert.deepEqual(peers.peers, [2, 3]);
+    await peers.askWho();
+    assert.ok(peers.peers.includes(20), 'the new member at the place of member 2');
+    assert.deepEqual(told?.get(20), [urlOf(2)]);
+  });
+
+  it('R5 takes no word of another cluster that is found there', async () => {
+    at.set(urlOf(2), encodeDescription({ clusterId: CLUSTER + 1n, members: readmitted(staticMembers(FOUNDERS), 2, 100) }));
+    await peers.askWho();
+    assert.deepEqual(peers.peers, [2, 3]);
+    assert.equal(told, undefined);
+  });
+});
