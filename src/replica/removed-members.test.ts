@@ -11,7 +11,7 @@ const FOUNDERS = [1, 2].map((id) => ({ id, name: `n${id}`, peerUrls: [`http://n$
 
 /** Of member 1; the index is that of the removal of member 2. */
 const REMOVAL: LogIndex = 9;
-const withoutTwo: Members = changeMembers(staticMembers(FOUNDERS), 1, { kind: 'remove', id: 2 }, FOUNDERS);
+const withoutTwo = changeMembers(staticMembers(FOUNDERS), 1, { kind: 'remove', id: 2 }, FOUNDERS) as Members;
 
 describe('members that were removed', () => {
   let membership: Membership;
@@ -31,9 +31,8 @@ describe('members that were removed', () => {
       },
       proposeAsLeader: () => ++proposed > 0,
     };
-    removed = new RemovedMembers({
-      env: { clock: testClock, network: { setPeers } as Network }, life: { ended: false }, membership, driver, tree: { durable: Version.empty() },
-    });
+    const env = { clock: testClock, network: { setPeers } as Network };
+    removed = new RemovedMembers({ env, life: { ended: false }, membership, driver, tree: { durable: Version.empty() } });
   });
 
   it('R1 D1 are talked to as before until the disk says that the removal is committed', async () => {

@@ -8,13 +8,12 @@
  *      tables), log (what follows): each says what the next must be (`start/open-state.ts`); a
  *      version that is lost is taken from a peer;
  *   2. peers can reach this member, and it them: what it still needs may have to come from them;
- *   3. it asks the others what they remember of it, and is refused if they remember more than its
- *      files do (R5);
+ *   3. it asks the others, and is refused if they remember more of it than its files do (R5);
  *   4. the state machine is loaded as of the flushed index;
  *   5. Raft runs from there, and the log is applied again. Nothing is served before the
  *      materialized index is applied: older tables may be gone (`reads/serve-gate.ts`).
  *
- * The rooms, from the floor up: see ARCHITECTURE.md. A room gets the objects that it reads.
+ * The rooms: see ARCHITECTURE.md. A room gets the objects that it reads.
  */
 
 import { acquiring } from '../base/acquiring.js';
@@ -144,7 +143,6 @@ export class Replica {
     const common = { env, life, room, membership, leadership, progress, state, healing, tree, tables, log, mender, intent };
 
     const driver = (this.driver = this.#makeDriver());
-    const removed = new RemovedMembers({ ...common, driver });
     const proposer = (this.proposer = new TreeProposer(leadership, driver));
     const gossip = (this.gossip = new Gossip({ env, membership, progress, clientUrls, state, hardState: opened.hardState }));
     const bootstrap = new Bootstrap({ ...common, driver, settings: options.settings });
@@ -172,7 +170,8 @@ export class Replica {
     ));
 
     const leaseRouter = (this.leaseRouter = new LeaseRouter({ ...common, reads, driver }, { electionMs, timeoutMs }));
-    this.changes = new MemberChanges({ ...common, electionMs, driver, removed, gossip, applier, clusterVersion, clientUrls, timeoutMs, strict });
+    const changing = { ...common, electionMs, driver, removed: new RemovedMembers({ ...common, driver }), gossip, applier, clusterVersion };
+    this.changes = new MemberChanges({ ...changing, clientUrls, timeoutMs, strict });
     const downgrades = (this.downgrades = new Downgrades({ ...common, driver, machine, clusterVersion, timeoutMs }));
     const readmissions = (this.readmissions = new Readmissions({ ...common, clusterId, driver, changes: this.changes, timeoutMs }));
     const sender = (this.sender = new SnapshotSender({ clock, events, tree, membership }));

@@ -56,7 +56,8 @@ class Member {
   constructor() {
     const done = (): Promise<void> => Promise.resolve();
     const call = (): Promise<Uint8Array> => Promise.resolve(EMPTY);
-    const network = { maxFrameBytes: 1e9, start: done, send: this.#sent.bind(this), call, describe: call, setPeers: () => undefined, stop: done };
+    const send = this.#sent.bind(this);
+    const network = { maxFrameBytes: 1e9, start: done, send, call, describe: call, setPeers: () => undefined, stop: done };
     this.env = { clock: testClock, random: testRandom, disk: this.disk, network, workers: testWorkers, events: silent };
     this.life.to({ s: 'joining' });
     this.life.subscribe((now) => {

@@ -73,7 +73,7 @@ export class WriteQueue {
     return this.#durable.term;
   }
 
-  /** The disk says that the entries up to here are committed; 0: that was not written by this one. */
+  /** The disk says that the entries up to here are committed; 0: this one wrote nothing yet. */
   get recordedCommit(): LogIndex {
     return this.#recorded;
   }

@@ -16,9 +16,9 @@ const FOUNDERS = [1, 2, 3].map((id) => ({ id, name: `n${id}`, peerUrls: [urlOf(i
 /** Of `who`, a new member at its place is in its place. */
 function readmitted(before: Members, who: NodeId, token: number): Members {
   const base = before.isStatic ? before.origin : [];
-  const admitted = changeMembers(before, token, { kind: 'readmit', id: 10 * who, of: who, dropped: [] }, base);
-  const joint = changeMembers(admitted, token + 1, { kind: 'replace', id: 10 * who, removed: who }, []);
-  assert.deepEqual(joint.confState.votersOutgoing.includes(who), true);
+  const admitted = changeMembers(before, token, { kind: 'readmit', id: 10 * who, of: who, dropped: [] }, base) as Members;
+  const joint = changeMembers(admitted, token + 1, { kind: 'replace', id: 10 * who, removed: who }, []) as Members;
+  assert.ok(joint.confState.votersOutgoing.includes(who));
   return joint;
 }
 

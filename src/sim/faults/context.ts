@@ -124,9 +124,10 @@ export function mayDoom({ profile, nodes, oracle }: DiskContext, node: SimNode):
 }
 
 /**
- * Whether this node may lose its manifest. It takes the version of another, so all must be up, and
- * nobody may lack entries that the tables of this version make up for. Some others may have lost
- * theirs as well if one that has not reaches as far as all of those.
+ * Whether this node may lose its manifest. It takes the version of another, so all must be up, one
+ * of them must have a version that reaches to its log, and nobody may lack entries that the tables
+ * of this version make up for. Some others may have lost theirs as well if one that has not reaches
+ * as far as all of those.
  */
 export function mayLoseVersion({ nodes, oracle, profile }: DiskContext, node: SimNode): boolean {
   const { verdict, census } = oracle;
@@ -135,8 +136,10 @@ export function mayLoseVersion({ nodes, oracle, profile }: DiskContext, node: Si
   if (verdict.doomed(node.id) || !others.every(counted)) return false;
   const flushed = ({ id }: SimNode): LogIndex => census.durableOf(id)?.flushed.index ?? 0;
   const lost = others.filter(({ id }) => verdict.lostManifest(id));
-  const needed = Math.max(...[node, ...lost].map(flushed));
-  return lost.length === 0 || (profile === 'full' && others.some((each) => !lost.includes(each) && flushed(each) >= needed));
+  if (lost.length > 0 && profile !== 'full') return false;
+  const begins = node.running === undefined ? flushed(node) : node.running.replica.log.firstIndex() - 1;
+  const needed = lost.length === 0 ? begins : Math.max(...[node, ...lost].map(flushed));
+  return others.some((each) => !lost.includes(each) && flushed(each) >= needed);
 }
 
 /**
