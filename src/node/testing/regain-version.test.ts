@@ -5,7 +5,7 @@ import { codeOf } from '../../base/errors.js';
 import { seededRandom } from '../../base/testing/seeded-random.js';
 import { tablePath } from '../../storage/table/table-meta.js';
 import { layoutOf } from '../../replica/log/segment-layout.js';
-import { PEERS_FOUND } from '../../replica/start/known-peers.js';
+import { PEERS_FOUND } from '../../replica/log-recovery/known-peers.js';
 import { VERSION_REGAINED } from '../../replica/start/regain-version.js';
 import { Chaos } from './chaos-env.js';
 import { Cluster } from './cluster.js';

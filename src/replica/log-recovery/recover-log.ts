@@ -16,6 +16,7 @@ import { isCopySound } from '../entry/entry.js';
 import type { HardStateStore } from '../hard-state/hard-state.js';
 import type { DamagedLog } from '../log/damaged-log.js';
 import type { LogPoint } from '../log/log-point.js';
+import type { KnownPeers } from './known-peers.js';
 import { Configurations, NO_MAJORITY, type MembersAsOf } from './configurations.js';
 import { decide, type Heard, type Quorum } from './decide.js';
 import { decodeEntriesAnswer, encodeEntriesRequest, LOG_ENTRIES_METHOD, MAX_WANTED, type EntriesAnswer, type Said, type WantedEntry } from './entries-call.js';
@@ -27,16 +28,10 @@ export const LOG_WAITS = 'a damaged log entry is waited for';
 export const TAIL_TAKEN = 'the end of the log was not proven to be durable: another member has it';
 export const LOG_MENDED = 'the damaged log is mended';
 
-/** Who can be asked. */
-export interface AskedPeers {
-  readonly peers: readonly NodeId[];
-  /** Finds out who they are now. */
-  askWho(): Promise<void>;
-}
-
 export interface RecoverLogParts {
   readonly env: Env;
-  readonly membership: AskedPeers;
+  /** Who can be asked, and who they are now. */
+  readonly membership: Pick<KnownPeers, 'peers' | 'askWho'>;
   readonly hardState: HardStateStore;
   /** The newest term in which this member may have acknowledged anything. */
   readonly bound: Term;

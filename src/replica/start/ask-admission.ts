@@ -17,7 +17,7 @@ import { decodeAdmissionAnswer, encodeAdmissionRequest, READMIT_METHOD, type Adm
 import { readIntent, writeIntent, type RecoverIntent } from '../readmission/intent.js';
 import { mayDo } from '../readmission/rules.js';
 import { writeJoined } from '../state/joined.js';
-import { KnownPeers } from './known-peers.js';
+import { KnownPeers } from '../log-recovery/known-peers.js';
 import { giveLeftState } from './left-state.js';
 import type { OpeningParts } from './open-state.js';
 import { requestTimeoutMs } from './options.js';

@@ -22,7 +22,7 @@ import { WholeLog } from '../log-recovery/whole-log.js';
 import type { Life } from '../state/life.js';
 import type { Membership } from '../state/membership.js';
 import type { EarlyHandler } from './early-handler.js';
-import { KnownPeers } from './known-peers.js';
+import { KnownPeers } from '../log-recovery/known-peers.js';
 import { membersAtRest } from './members-at-rest.js';
 
 export interface LogOpenerParts {

@@ -23,7 +23,7 @@ import { readIntent, writeIntent, type RecoverIntent } from '../readmission/inte
 import { setAside } from '../readmission/set-aside.js';
 import type { Life } from '../state/life.js';
 import type { Membership } from '../state/membership.js';
-import { KnownPeers } from './known-peers.js';
+import { KnownPeers } from '../log-recovery/known-peers.js';
 import { servingTables } from './left-tables.js';
 import { LogOpener } from './log-opener.js';
 import type { ReplicaOptions } from './options.js';

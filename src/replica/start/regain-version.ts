@@ -27,7 +27,7 @@ import type { OpenedLog } from '../log/durable-log.js';
 import { LogError } from '../log/errors.js';
 import { giveUpReserve } from '../state/reserve.js';
 import { isNoSpace } from '../state/room.js';
-import type { KnownPeers } from './known-peers.js';
+import type { KnownPeers } from '../log-recovery/known-peers.js';
 import { LeftTables, servingTables } from './left-tables.js';
 import type { LogOpener } from './log-opener.js';
 import { askForVersions, newest, type PeerVersions } from '../snapshot/peer-versions.js';

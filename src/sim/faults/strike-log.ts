@@ -52,15 +52,17 @@ class Going {
   }
 
   /**
-   * Of batches whose identity is damaged nothing is known but the entries that are not in others,
-   * and the last segment has some that are not proven yet. One stays: a log without any is gone.
+   * Of batches whose identity is damaged nothing is known but the entries that are not in others.
+   * The last that is in use stays: without it nobody knows where this log ended, and that a
+   * majority must know who has not lost its promises.
    */
   segment(segment: SegmentPlaces): boolean {
     if (this.#spare === undefined) return true;
-    if (this.#segments.length < 2 || !segment.batches.every((batch) => this.batch(batch))) return false;
+    if (!segment.batches.every((batch) => this.batch(batch))) return false;
     const at = this.#segments.indexOf(segment);
     const before = this.#segments.slice(0, at).flatMap(({ batches }) => batches.map(({ last }) => last));
     const after = this.#segments.slice(at + 1).flatMap(({ batches }) => batches.map(({ previousIndex }) => previousIndex));
+    if (after.length === 0) return false;
     const own = segment.batches.map(({ previousIndex }) => previousIndex);
     return this.#spare.mayGoBetween(Math.min(...own, Math.max(0, ...before)), Math.min(...after));
   }
