@@ -41,7 +41,8 @@ function seconds(us: number): string {
   return `${(us / 1e6).toFixed(3)} s`;
 }
 
-function judgeEnd(lease: LeaseRecord, ended: Ended | undefined): LeaseFault | undefined {
+/** Whether it may have ended then, by the answers that came so far. */
+export function judgeEnd(lease: LeaseRecord, ended: Ended | undefined): LeaseFault | undefined {
   if (ended === undefined) {
     if (lease.grantedUs === Infinity) return undefined;
     return { check: LEASE_LOST, why: `${String(lease)}: no entry of the log ends it, and it is gone`, node: 0 };

@@ -20,16 +20,19 @@ export class LeaseEnds {
   readonly #ended = new Map<number, Ended>();
   #index = 0;
 
-  /** Called with each entry that a node has applied. */
-  applied(node: number, replica: { readonly kv: { readonly revision: number } }, { index, type, data }: Entry, nowUs: number): void {
-    if (index <= this.#index) return;
+  /** Called with each entry that a node has applied. Gives the lease that it ends. */
+  applied(
+    node: number, replica: { readonly kv: { readonly revision: number } }, { index, type, data }: Entry, nowUs: number,
+  ): number | undefined {
+    if (index <= this.#index) return undefined;
     this.#index = index;
-    if (type !== 'normal' || data.length === 0) return;
+    if (type !== 'normal' || data.length === 0) return undefined;
     const record = decodeLogRecord(data);
-    if ((record.kind !== 'lease' && record.kind !== 'lease-time') || record.command.kind !== 'lease-revoke') return;
+    if ((record.kind !== 'lease' && record.kind !== 'lease-time') || record.command.kind !== 'lease-revoke') return undefined;
     const id = Number(record.command.request.id);
-    if (this.#ended.has(id)) return;
+    if (this.#ended.has(id)) return undefined;
     this.#ended.set(id, { atUs: nowUs, revision: replica.kv.revision, by: record.kind === 'lease' ? 'client' : 'time', node });
+    return id;
   }
 
   of(id: number): Ended | undefined {

@@ -4,7 +4,7 @@ import type { Entry } from '../../../raft/types.js';
 import type { OpRecord } from '../../workload/history/history.js';
 import type { Kv } from '../../workload/history/operation.js';
 import type { StreamParts } from '../base/parts.js';
-import { judgeLease } from './judge-lease.js';
+import { judgeEnd, judgeLease } from './judge-lease.js';
 import { LateLeases, LEASE_LATE } from './late-leases.js';
 import { LeaseClient } from './lease-client.js';
 import { LeaseEnds } from './lease-ends.js';
@@ -40,7 +40,10 @@ export class LeaseHolders {
 
   /** A node has applied an entry. */
   applied(node: number, replica: { readonly kv: { readonly revision: number } }, entry: Entry): void {
-    this.#ends.applied(node, replica, entry, this.#parts.world.nowUs);
+    const id = this.#ends.applied(node, replica, entry, this.#parts.world.nowUs);
+    const lease = id === undefined ? undefined : this.#leases.find((each) => each.id === id);
+    const early = lease && judgeEnd(lease, this.#ends.of(lease.id));
+    if (early !== undefined) this.#parts.report('correctness', early.check, early.why, early.node);
   }
 
   #look(): void {

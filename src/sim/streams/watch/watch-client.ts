@@ -158,7 +158,9 @@ export class WatchClient implements StreamEnd {
     this.#stream = stream;
     this.#created.clear();
     this.#heardUs = this.#askedUs = world.nowUs;
-    stream.open([...this.#watches].map(([id, log]) => createOf(id, log)), this.#random.chance(1, 2));
+    // At once, while watches that begin in the past have yet to read it.
+    const requests = [...[...this.#watches].map(([id, log]) => createOf(id, log)), { kind: 'progress' } as const];
+    stream.open(requests, this.#random.chance(1, 2));
   }
 
   // What it hears.
