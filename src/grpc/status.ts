@@ -5,8 +5,9 @@
  * response: one header block that ends the stream ("trailers-only").
  */
 
+import { must } from '../base/assert.js';
 import { utf8 } from '../base/bytes.js';
-import { HeaderList } from '../http2/hpack/header-list.js';
+import { HeaderList, type Pair } from '../http2/hpack/header-list.js';
 import { Code, type StatusCode } from './code.js';
 
 export interface RpcStatus {
@@ -72,8 +73,6 @@ function encodeCharacter(character: string): string {
   return out;
 }
 
-type Pair = readonly [name: string, value: string];
-
 const HTTP_OK: Pair = [':status', '200'];
 const CONTENT_TYPE: Pair = ['content-type', 'application/grpc'];
 
@@ -95,6 +94,13 @@ function toBase64(bytes: Uint8Array): string {
   let text = '';
   for (const byte of bytes) text += String.fromCharCode(byte);
   return btoa(text).replace(/=+$/, '');
+}
+
+/** The status that a list of this process says: for who carries calls otherwise than by HTTP/2. */
+export function statusIn(list: HeaderList): RpcStatus {
+  const fields = new Map(list.pairs);
+  const code = must(fields.get('grpc-status'), 'the end of a response says its status');
+  return { code: Number(code) as StatusCode, details: decodeURIComponent(fields.get('grpc-message') ?? '') };
 }
 
 /** Ends a response that has begun. */

@@ -52,6 +52,11 @@ export class FrameWriter {
     this.#output.frameHeader(bytes, FrameType.DATA, 0, id);
   }
 
+  /** Ends a stream behind its payload, without trailers. */
+  end(id: number): void {
+    this.#start(0, FrameType.DATA, Flag.END_STREAM, id);
+  }
+
   reset(id: number, code: number): void {
     this.#start(4, FrameType.RST_STREAM, 0, id);
     this.#output.u32(code);

@@ -11,7 +11,7 @@ import type { FloodBudget } from './flood-budget.js';
 import { MAX_FRAME_BYTES } from './frame.js';
 import type { FrameWriter } from './frame-writer.js';
 import type { HpackEncoder } from './hpack/encoder.js';
-import type { HeaderList } from './hpack/header-list.js';
+import { NO_TRAILERS, type HeaderList } from './hpack/header-list.js';
 import type { Outlet } from './outlet.js';
 import type { Output } from './output.js';
 import type { RequestHandler } from './request-handler.js';
@@ -84,8 +84,7 @@ export class Responder implements StreamOwner {
     this.#writer.headers(stream.id, this.#encoder.encode(headers), false);
     this.#windows.take(stream, size);
     this.#writer.data(stream.id, prefix, body);
-    this.#writer.headers(stream.id, this.#encoder.encode(trailers), true);
-    this.#finish(stream);
+    this.#end(stream, trailers);
     this.#outlet.flushIfLarge();
   }
 
@@ -210,9 +209,9 @@ export class Responder implements StreamOwner {
       }
     }
     if (stream.trailersWaiting !== undefined) {
-      this.#writer.headers(stream.id, this.#encoder.encode(stream.trailersWaiting), true);
+      const trailers = stream.trailersWaiting;
       stream.trailersWaiting = undefined;
-      return this.#finish(stream);
+      return this.#end(stream, trailers);
     }
     this.#tellWritable(stream);
   }
@@ -241,6 +240,12 @@ export class Responder implements StreamOwner {
     if (!stream.wantsWritable || stream.payload.bytes > GO_ON_AT_BYTES) return;
     stream.wantsWritable = false;
     this.#handler.writable(stream);
+  }
+
+  #end(stream: StreamRecord, trailers: HeaderList): void {
+    if (trailers === NO_TRAILERS) this.#writer.end(stream.id);
+    else this.#writer.headers(stream.id, this.#encoder.encode(trailers), true);
+    this.#finish(stream);
   }
 
   /** The response is in the output. */

@@ -36,7 +36,7 @@ export interface Http2Stream {
    * tells when more may come. What is given all the same waits, too.
    */
   data(prefix: Uint8Array, body: Uint8Array): boolean;
-  /** Ends it, after all of its payload. */
+  /** Ends it, after all of its payload; with NO_TRAILERS by nothing but the end. */
   trailers(list: HeaderList): void;
 
   /** Ends the stream at once with an error code of `Http2Code`; what waits is dropped. */

@@ -112,7 +112,7 @@ async function start(config: NodeConfig, logger: Logger, version: string): Promi
     events: bus,
   };
   const methods = clientMethods(store, health, { maxRequestBytes: config.limits.request }, new Passwords(config.bcryptCost));
-  const clients = clientPort(methods, { ...options, http1: opsServer(ops) });
+  const clients = clientPort(methods, { ...options, site: { pages: ops, store, gateway: config.gateway, access: config.access } });
   for (const url of config.listenClientUrls) await clients.listen(listenAddress(url), isSecure(url) ? tls.server : undefined);
   const http = await startMetrics(config.listenMetricsUrls, ops, tls.server, options);
   logger.info({

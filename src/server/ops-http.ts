@@ -16,8 +16,11 @@ import type { Metrics } from '../observability/metrics.js';
 import { jsonPieces, toJson } from '../observability/status-json.js';
 import type { Store } from '../node/store.js';
 import { nodeClock } from './env/node-env.js';
-import { pace } from './paced-socket.js';
 import { PageReaders } from './page-readers.js';
+import type { Exchange } from './web/exchange.js';
+import { Http1Exchange } from './web/http1-exchange.js';
+import { answersHalfClosed, pace } from './web/paced-socket.js';
+import type { Pages } from './web/site.js';
 import { ETCD_VERSION } from './rpc/cluster-service.js';
 import type { Health } from './rpc/health-service.js';
 import { SharedPage } from './shared-page.js';
@@ -124,7 +127,7 @@ async function statusPage(store: Store): Promise<string> {
 }
 
 /** What is served of one node, however many servers serve it. */
-export class OpsPages {
+export class OpsPages implements Pages {
   readonly subject: OpsSubject;
   readonly readers: PageReaders;
   readonly metrics: SharedPage;
@@ -137,6 +140,18 @@ export class OpsPages {
     this.metrics = new SharedPage(nodeClock, METRICS_FRESH_MS, () => metrics.page());
     this.status = new SharedPage(nodeClock, 0, () => statusPage(store));
   }
+
+  /** One page, or the word that there is none. */
+  serve(exchange: Exchange): void {
+    const { readers } = this;
+    if (!readers.admit(exchange)) return;
+    answer(this, exchange)
+      .catch((error: unknown) => text(500, `${messageOf(error)}\n`))
+      .then(({ status, type, body }) => {
+        readers.answered(exchange, exchange.method === 'HEAD' ? 0 : body.length);
+        exchange.answer(status, [['content-type', type], ['cache-control', 'no-store']], body);
+      }, () => exchange.abort());
+  }
 }
 
 const PAGES: Readonly<Record<string, (pages: OpsPages, query: URLSearchParams) => Promise<Answer>>> = {
@@ -148,39 +163,22 @@ const PAGES: Readonly<Record<string, (pages: OpsPages, query: URLSearchParams) =
   '/metrics': async ({ subject, metrics }) => ({ status: 200, type: subject.metrics.registry.contentType, body: await metrics.get() }),
 };
 
-async function answer(pages: OpsPages, request: IncomingMessage): Promise<Answer> {
-  if (request.method !== 'GET' && request.method !== 'HEAD') return text(405, 'only GET is served\n');
-  const [path = '', query = ''] = (request.url ?? '').split('?', 2);
+async function answer(pages: OpsPages, { method, target }: Exchange): Promise<Answer> {
+  if (method !== 'GET' && method !== 'HEAD') return text(405, 'only GET is served\n');
+  const [path = '', query = ''] = target.split('?', 2);
   const page = Object.hasOwn(PAGES, path) ? PAGES[path] : undefined;
   if (page === undefined) return text(404, `not found; there are ${Object.keys(PAGES).join(' ')}\n`);
   return page(pages, new URLSearchParams(query));
 }
 
 export function opsServer(pages: OpsPages): Server {
-  const { readers } = pages;
   const server = createServer((request: IncomingMessage, response: ServerResponse) => {
-    if (!readers.admit(request.socket, response)) return;
-    answer(pages, request)
-      .catch((error: unknown) => text(500, `${messageOf(error)}\n`))
-      .then(({ status, type, body }) => {
-        response.writeHead(status, { 'content-type': type, 'content-length': body.length, 'cache-control': 'no-store' });
-        const sent = request.method === 'HEAD' ? undefined : body;
-        readers.answered(response, sent?.length ?? 0);
-        response.end(sent);
-      }, () => response.destroy());
+    pages.serve(new Http1Exchange(request, response));
   });
   answersHalfClosed(server);
   server.timeout = IDLE_MS;
   server.maxConnections = MAX_CONNECTIONS;
   return pace(server);
-}
-
-/**
- * Who closes its side behind a request is answered all the same. What Node calls it is not in its
- * types; without it, its server drops such a request.
- */
-function answersHalfClosed(server: Server & { httpAllowHalfOpen?: boolean }): void {
-  server.httpAllowHalfOpen = true;
 }
 
 /** Resolves to the port. */

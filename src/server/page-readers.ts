@@ -5,10 +5,9 @@
  * read, and who reads is gone in milliseconds.
  */
 
-import type { ServerResponse } from 'node:http';
-import type { Duplex } from 'node:stream';
 import { assert } from '../base/assert.js';
 import { MiB } from '../base/bytes.js';
+import type { Exchange } from './web/exchange.js';
 
 export interface PageLimits {
   readonly requests: number;
@@ -19,16 +18,14 @@ export interface PageLimits {
 
 const LIMITS: PageLimits = { requests: 64, perConnection: 4, bytes: 16 * MiB };
 
-interface Waiting {
-  readonly socket: Duplex;
-  bytes: number;
-}
+/** A request, as it is counted here. */
+type PageReader = Pick<Exchange, 'connection' | 'isOver' | 'onOver' | 'abort'>;
 
 export class PageReaders {
   readonly #limits: PageLimits;
   /** Oldest first. */
-  readonly #waiting = new Map<ServerResponse, Waiting>();
-  readonly #ofSocket = new Map<Duplex, Set<ServerResponse>>();
+  readonly #waiting = new Map<PageReader, number>();
+  readonly #ofConnection = new Map<object, Set<PageReader>>();
   #bytes = 0;
   #closed = 0;
 
@@ -50,68 +47,55 @@ export class PageReaders {
   }
 
   /** False: the connection has more than its share, and is closed. */
-  admit(socket: Duplex, response: ServerResponse): boolean {
-    if (socket.destroyed) return false;
+  admit(reader: PageReader): boolean {
+    if (reader.isOver) return false;
     const { requests, perConnection } = this.#limits;
-    const own = this.#requestsOf(socket);
+    const { connection } = reader;
+    const own = this.#ofConnection.get(connection) ?? new Set();
     if (own.size >= perConnection) {
-      this.#close(socket);
+      this.#close(reader);
       return false;
     }
-    if (this.#waiting.size >= requests) this.#closeOldest(socket);
-    own.add(response);
-    this.#waiting.set(response, { socket, bytes: 0 });
-    response.once('close', () => this.#drop(response));
+    if (this.#waiting.size >= requests) this.#closeOldest(connection);
+    this.#ofConnection.set(connection, own.add(reader));
+    this.#waiting.set(reader, 0);
+    reader.onOver(() => this.#drop(reader));
     return true;
   }
 
   /** The answer is so large, and goes out now. */
-  answered(response: ServerResponse, bytes: number): void {
-    const waiting = this.#waiting.get(response);
-    if (waiting === undefined) return; // its connection is closed
-    waiting.bytes += bytes;
+  answered(reader: PageReader, bytes: number): void {
+    const counted = this.#waiting.get(reader);
+    if (counted === undefined) return; // its connection is closed
+    this.#waiting.set(reader, counted + bytes);
     this.#bytes += bytes;
-    while (this.#bytes > this.#limits.bytes && this.#closeOldest(waiting.socket));
-  }
-
-  #requestsOf(socket: Duplex): Set<ServerResponse> {
-    const known = this.#ofSocket.get(socket);
-    if (known !== undefined) return known;
-    const own = new Set<ServerResponse>();
-    this.#ofSocket.set(socket, own);
-    // An answer that waits behind another one hears of no end of its connection.
-    socket.once('close', () => this.#dropAll(socket));
-    return own;
+    while (this.#bytes > this.#limits.bytes && this.#closeOldest(reader.connection));
   }
 
   /** But for `but`. False: there is no other. */
-  #closeOldest(but: Duplex): boolean {
-    for (const { socket } of this.#waiting.values()) {
-      if (socket === but) continue;
-      this.#close(socket);
+  #closeOldest(but: object): boolean {
+    for (const reader of this.#waiting.keys()) {
+      if (reader.connection === but) continue;
+      this.#close(reader);
       return true;
     }
     return false;
   }
 
-  #close(socket: Duplex): void {
+  #close(reader: PageReader): void {
     this.#closed++;
-    this.#dropAll(socket);
-    socket.destroy();
+    for (const own of [...(this.#ofConnection.get(reader.connection) ?? [])]) this.#drop(own);
+    reader.abort();
   }
 
-  #dropAll(socket: Duplex): void {
-    const own = this.#ofSocket.get(socket);
-    this.#ofSocket.delete(socket);
-    if (own !== undefined) for (const response of own) this.#drop(response);
-  }
-
-  #drop(response: ServerResponse): void {
-    const waiting = this.#waiting.get(response);
-    if (waiting === undefined) return;
-    this.#waiting.delete(response);
-    this.#ofSocket.get(waiting.socket)?.delete(response);
-    this.#bytes -= waiting.bytes;
+  #drop(reader: PageReader): void {
+    const bytes = this.#waiting.get(reader);
+    if (bytes === undefined) return;
+    this.#waiting.delete(reader);
+    this.#bytes -= bytes;
+    const own = this.#ofConnection.get(reader.connection);
+    own?.delete(reader);
+    if (own?.size === 0) this.#ofConnection.delete(reader.connection);
     assert(this.#bytes >= 0 && (this.#waiting.size > 0 || this.#bytes === 0), 'bytes are given back with their answer');
   }
 }

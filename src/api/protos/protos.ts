@@ -4,6 +4,7 @@
  * come as strings, fields keep their names.
  */
 
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadSync } from '@grpc/proto-loader';
 import type { MethodDefinition, PackageDefinition, ServiceDefinition } from '@grpc/proto-loader';
@@ -29,6 +30,11 @@ export function clientPackage(): PackageDefinition {
     includeDirs: [ROOT], keepCase: true, longs: String, enums: String, defaults: true, oneofs: true,
   });
   return loaded;
+}
+
+/** Where a file is that is called so in an import, or in {@link CLIENT_PROTOS}. */
+export function protoPath(name: string): string {
+  return join(ROOT, name);
 }
 
 export type AnyMethod = MethodDefinition<object, object>;

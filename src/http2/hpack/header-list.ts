@@ -13,7 +13,7 @@ import { FORGOTTEN, INDEXED, writeInteger, writeString } from './block-writer.js
 import { Field } from './field.js';
 import { staticIndex, staticNameIndex } from './static-table.js';
 
-type Pair = readonly [name: string, value: string];
+export type Pair = readonly [name: string, value: string];
 
 /** What this process sends is its own: a wrong name or value is a bug. */
 const NAME = /^:?[!#$%&'*+\-.^_`|~0-9a-z]+$/;
@@ -35,8 +35,11 @@ export class HeaderList {
   readonly fields: readonly HeaderField[];
   /** Of a list for one answer: its block, on every connection. */
   readonly block: Uint8Array | undefined;
+  /** What it says. */
+  readonly pairs: readonly Pair[];
 
-  private constructor(fields: readonly HeaderField[], block: Uint8Array | undefined) {
+  private constructor(pairs: readonly Pair[], fields: readonly HeaderField[], block: Uint8Array | undefined) {
+    this.pairs = pairs;
     this.fields = fields;
     this.block = block;
   }
@@ -46,14 +49,17 @@ export class HeaderList {
    * characters of a value are bytes: no control characters but tabs, none above 0xff.
    */
   static of(...pairs: readonly Pair[]): HeaderList {
-    return new HeaderList(pairs.map(headerField), undefined);
+    return new HeaderList(pairs, pairs.map(headerField), undefined);
   }
 
   /** A list for one answer, with texts of its own: nothing of it is indexed or kept. */
   static once(...pairs: readonly Pair[]): HeaderList {
-    return new HeaderList([], blockOf(pairs));
+    return new HeaderList(pairs, [], blockOf(pairs));
   }
 }
+
+/** Stands for the trailers of a response that has none: its payload ends it. */
+export const NO_TRAILERS = HeaderList.of();
 
 function headerField([name, value]: Pair): HeaderField {
   check(name, value);

@@ -19,7 +19,9 @@ import { deriveLimits, limitNotices, MAX_BLOCK_BYTES, type LimitedOptions, type 
 import type { ParsedOptions, Resolved } from './parse.js';
 import { UsageError, type OptionValue } from './spec.js';
 import { MIN_BLOCK_BYTES } from './table.js';
+import type { AccessRules } from '../web/access.js';
 import { tlsConfig, type TlsConfig } from './tls.js';
+import { accessOf } from './web.js';
 
 export interface NodeConfig {
   readonly name: string;
@@ -42,6 +44,9 @@ export interface NodeConfig {
   readonly tls: TlsConfig;
   /** Derived from the others. */
   readonly limits: Limits;
+  /** Whether JSON is served over HTTP, and to whom anything is. */
+  readonly gateway: boolean;
+  readonly access: AccessRules;
   readonly maxConcurrentStreams: number;
   readonly keepaliveIntervalMs: number;
   readonly keepaliveTimeoutMs: number;
@@ -286,6 +291,8 @@ export function buildConfig(parsed: ParsedOptions): NodeConfig {
     autoRecover: values.value('auto-recover') === true,
     strictReconfig: values.value('strict-reconfig-check') === true,
     advertiseClientUrls: values.urls('advertise-client-urls', true),
+    gateway: values.value('enable-grpc-gateway') === true,
+    access: accessOf(values.value('cors') as readonly string[], values.value('host-whitelist') as readonly string[]),
     maxConcurrentStreams: values.number('max-concurrent-streams', 1, 0xffff_ffff),
     keepaliveIntervalMs: values.number('grpc-keepalive-interval', 0),
     keepaliveTimeoutMs: values.number('grpc-keepalive-timeout', 0),

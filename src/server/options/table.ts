@@ -25,7 +25,7 @@ const NO_DISCOVERY = refused('discovery is not served; list the members with --i
 const NO_PROXY = moot('there is no v2 proxy');
 const NO_V2 = refused("etcd's v2 API is not served");
 const NO_CHECK = refused('corruption checks between members are not served yet; every read here is verified by its digest');
-const NO_GATEWAY_CALLS = moot('the JSON gateway needs no connection of its own');
+const NO_GATEWAY_CALLS = moot('the JSON gateway makes its calls within the process');
 const TREE = 'the store is a log-structured tree of its own, without a bbolt backend';
 const GONE = moot('etcd itself ignores it since 3.0');
 const ms = { bareMs: 1 };
@@ -101,8 +101,8 @@ const security = group('Security', [
   ['peer-skip-client-san-verification', 'bool', false, here,
     'Do not compare the SAN of member certificates with the host of their peer URLs.'],
   ['experimental-peer-skip-client-san-verification', 'bool', false, here, 'Old name of --peer-skip-client-san-verification.'],
-  ['cors', 'list', ['*'], moot('there is no JSON gateway'), 'Origins for browsers.'],
-  ['host-whitelist', 'list', ['*'], moot('there is no JSON gateway'), 'Host names in HTTP requests.'],
+  ['cors', 'list', ['*'], here, 'Origins whose pages may read what is answered over HTTP; * or none: all.'],
+  ['host-whitelist', 'list', ['*'], here, 'Host names in HTTP requests without TLS; others are refused. * or none: all.'],
   ['auth-token', 'text', 'simple', here, 'Kind of token: simple.'],
   ['bcrypt-cost', 'int', 10, here, 'Cost of password hashes, 4 to 31.'],
   ['auth-token-ttl', 'int', 300, here, 'Seconds after its last use for which a token is good.'],
@@ -127,7 +127,7 @@ const other = group('Other', [
   ['proxy-dial-timeout', 'int', 1000, NO_PROXY, 'v2 proxy.'],
   ['proxy-write-timeout', 'int', 5000, NO_PROXY, 'v2 proxy.'],
   ['proxy-read-timeout', 'int', 0, NO_PROXY, 'v2 proxy.'],
-  ['enable-grpc-gateway', 'bool', true, moot('there is no JSON gateway'), 'Serve JSON over HTTP.'],
+  ['enable-grpc-gateway', 'bool', true, here, 'Serve JSON over HTTP on the client port, under /v3/.'],
   ['experimental-initial-corrupt-check', 'bool', false, NO_CHECK, 'Compare with the others before serving.'],
   ['experimental-corrupt-check-time', 'duration', 0, NO_CHECK, 'Time between comparisons with the others.'],
   ['experimental-enable-v2v3', 'text', '', NO_V2, 'v2 API over v3.'],

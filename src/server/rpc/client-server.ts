@@ -10,16 +10,22 @@ import type { EventSink } from '../../base/events.js';
 import { ETCD_MESSAGES } from '../../api/etcd-error.js';
 import type { CallGuard, ErrorMapper } from '../../grpc/hooks.js';
 import { Code } from '../../grpc/code.js';
+import type { GrpcLimits } from '../../grpc/limits.js';
 import type { ServerCall, MethodTable } from '../../grpc/method.js';
 import { GrpcServer } from '../../grpc/server.js';
 import type { RpcStatus } from '../../grpc/status.js';
 import { DEFAULT_HTTP2_LIMITS } from '../../http2/limits.js';
 import type { Store } from '../../node/store.js';
 import type { RpcStats } from '../../observability/rpc-stats.js';
-import { nodeClock } from '../env/node-env.js';
+import { nodeClock, NodeWorkers } from '../env/node-env.js';
+import { Gateway } from '../gateway/gateway.js';
 import { ClientPort } from '../transport/client-port.js';
 import { maxConnections } from '../transport/descriptor-limit.js';
 import { ZlibInflater } from '../transport/inflater.js';
+import { Access, ALL_WELCOME, type AccessRules } from '../web/access.js';
+import { siteServer } from '../web/http1-server.js';
+import { Http2Door } from '../web/http2-door.js';
+import { Site, type Pages } from '../web/site.js';
 import { statusOf } from './status.js';
 
 export interface ClientServerOptions {
@@ -33,7 +39,9 @@ export interface ClientServerOptions {
   readonly store: Pick<Store, 'leader'>;
   readonly stats: RpcStats;
   readonly events: EventSink;
-  /** Serves HTTP/1.1 on the same port; it listens nowhere itself. */
+  /** What is served over HTTP on the same port beside gRPC. */
+  readonly site?: SiteOptions;
+  /** Instead of a site: serves HTTP/1.1; it listens nowhere itself. */
   readonly http1?: HttpServer;
   /**
    * Bytes of large answers that callers may leave unread, over all calls; of all answers twice as
@@ -48,6 +56,15 @@ export interface ClientServerOptions {
   readonly maxConnections?: number;
 }
 
+export interface SiteOptions {
+  readonly pages: Pages;
+  readonly store: Pick<Store, 'access'>;
+  /** Whether there is a JSON gateway. */
+  readonly gateway: boolean;
+  /** Default: whoever asks. */
+  readonly access?: AccessRules;
+}
+
 const MAX_UNREAD_BYTES = 512 * MiB;
 const MAX_UNREAD_OF_CONNECTION = 128 * MiB;
 /** Of requests that have come in part, over all calls. */
@@ -57,6 +74,13 @@ const RECEIVE_MS = 60_000;
 
 /** It listens nowhere yet: see {@link ClientPort.listen}. */
 export function clientPort(methods: MethodTable, options: ClientServerOptions): ClientPort {
+  const limits = {
+    maxReceiveBytes: options.maxReceiveBytes,
+    maxUnfinishedBytes: Math.max(MAX_UNFINISHED_BYTES, 4 * options.maxReceiveBytes),
+    receiveMs: RECEIVE_MS,
+    maxUnreadBytes: options.maxUnreadBytes ?? MAX_UNREAD_BYTES,
+    maxUnreadOfConnection: options.maxUnreadOfConnection ?? MAX_UNREAD_OF_CONNECTION,
+  };
   const handler = new GrpcServer({
     methods,
     guard: new LeaderGuard(options.store),
@@ -64,19 +88,16 @@ export function clientPort(methods: MethodTable, options: ClientServerOptions): 
     stats: options.stats,
     inflater: new ZlibInflater(),
     clock: nodeClock,
-    limits: {
-      maxReceiveBytes: options.maxReceiveBytes,
-      maxUnfinishedBytes: Math.max(MAX_UNFINISHED_BYTES, 4 * options.maxReceiveBytes),
-      receiveMs: RECEIVE_MS,
-      maxUnreadBytes: options.maxUnreadBytes ?? MAX_UNREAD_BYTES,
-      maxUnreadOfConnection: options.maxUnreadOfConnection ?? MAX_UNREAD_OF_CONNECTION,
-    },
+    limits,
   });
-  const { maxConcurrentStreams, keepaliveIntervalMs, keepaliveTimeoutMs, http1 } = options;
+  const site = options.site === undefined ? undefined : siteOf(options.site, methods, handler, limits);
+  const { maxConcurrentStreams, keepaliveIntervalMs, keepaliveTimeoutMs } = options;
+  const http1 = site === undefined ? options.http1 : siteServer(site);
   // A server that does not listen itself keeps no other time of its connections.
   if (http1 !== undefined && http1.timeout === 0) http1.timeout = RECEIVE_MS;
   return new ClientPort({
     handler,
+    secureHandler: site === undefined ? handler : new Http2Door(handler, site),
     limits: {
       ...DEFAULT_HTTP2_LIMITS,
       maxConcurrentStreams: Math.min(maxConcurrentStreams, MAX_STREAMS),
@@ -90,6 +111,15 @@ export function clientPort(methods: MethodTable, options: ClientServerOptions): 
     http1,
     maxConnections: options.maxConnections ?? maxConnections(),
   });
+}
+
+/** All gateways of the process share its turns. */
+const workers = new NodeWorkers();
+
+function siteOf(options: SiteOptions, methods: MethodTable, calls: GrpcServer, limits: GrpcLimits): Site {
+  const { pages, store, gateway, access = ALL_WELCOME } = options;
+  const json = gateway ? new Gateway({ methods, calls, workers, clock: nodeClock, ...limits }) : undefined;
+  return new Site({ access: new Access(access), pages, gateway: json, store });
 }
 
 /** etcd's default is 2^32-1; what one connection may hold is bounded here all the same. */

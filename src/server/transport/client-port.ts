@@ -30,6 +30,8 @@ import { SocketTransport } from './socket-transport.js';
 export interface ClientPortParts {
   /** Told to stop once no client is left and none comes any more. */
   readonly handler: RequestHandler & Partial<Pick<GrpcServer, 'stop'>>;
+  /** Of what comes over TLS. Default: the same. */
+  readonly secureHandler?: RequestHandler;
   readonly limits: Http2Limits;
   readonly clock: Clock;
   readonly events: EventSink;
@@ -146,8 +148,8 @@ export class ClientPort {
     const { handshakeMs } = this.#parts.limits;
     const server = tls.server({ handshakeMs, allowHalfOpen: true, protocols }, (socket: TLSSocket) => {
       const name = tls.commonNameOf(socket);
-      if (socket.alpnProtocol === 'h2') this.#http2(socket, undefined, name);
-      else this.#listenFor(socket, name);
+      if (socket.alpnProtocol === 'h2') this.#http2(socket, undefined, true, name);
+      else this.#listenFor(socket, true, name);
     });
     // Counted from the first byte of the handshake on.
     server.on('connection', (raw: Socket) => void this.#admit(raw));
@@ -187,7 +189,7 @@ export class ClientPort {
   }
 
   /** What it speaks is known by its first bytes. */
-  #listenFor(socket: Socket, peerName?: string): void {
+  #listenFor(socket: Socket, secure = false, peerName?: string): void {
     const { clock, limits } = this.#parts;
     this.#silent.set(socket, clock.now() + limits.handshakeMs);
     socket.on('close', () => this.#silent.delete(socket));
@@ -201,14 +203,15 @@ export class ClientPort {
       socket.off('data', onData).off('end', onEnd);
       this.#silent.delete(socket);
       if (protocol === 'http1') this.#http1(socket, first);
-      else this.#http2(socket, first, peerName);
+      else this.#http2(socket, first, secure, peerName);
     };
     socket.on('data', onData);
   }
 
   /** What is no HTTP at all is refused in its words too. */
-  #http2(socket: Socket, first?: Buffer, peerName?: string): void {
-    const { handler, limits, clock } = this.#parts;
+  #http2(socket: Socket, first: Buffer | undefined, secure: boolean, peerName: string | undefined): void {
+    const { limits, clock } = this.#parts;
+    const handler = (secure ? this.#parts.secureHandler : undefined) ?? this.#parts.handler;
     const transport = new SocketTransport(socket, limits);
     const connection = new ServerConnection({ transport, handler, limits, clock, pool: this.#pool, peerName });
     this.#connections.add(connection);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer as createHttpServer, type ServerResponse } from 'node:http';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { ManualClock } from '../../base/testing/manual-clock.js';
+import { pace } from '../web/paced-socket.js';
 import { Http1Clients } from './http1-clients.js';
 
 const HEAD = 'GET / HTTP/1.1\r\nhost: a\r\n\r\n';
@@ -19,7 +20,7 @@ describe('clients of HTTP/1.1', () => {
   beforeEach(async () => {
     heard = '';
     answer = (response) => response.end('fine');
-    const http1 = createHttpServer((_request, response) => answer(response));
+    const http1 = pace(createHttpServer((_request, response) => answer(response)));
     clients = new Http1Clients(http1, clock, { headMs: 1_000, answerMs: 5_000 });
     const taken = new Promise<void>((resolve) => {
       net = createServer((accepted) => {
@@ -78,6 +79,27 @@ describe('clients of HTTP/1.1', () => {
     pass(4_999);
     assert.equal(socket.closed, false);
     pass(1);
+    await closed;
+  });
+
+  it('whose answer takes long are waited for, as long as they take what there is of it', async () => {
+    let begun: ServerResponse | undefined;
+    answer = (response) => (begun = response);
+    socket.write(HEAD.slice(3));
+    await until(() => begun !== undefined);
+    begun?.emit('long');
+    for (let i = 0; i < 10; i++) pass(5_000);
+    begun?.write('first');
+    await until(() => heard.includes('first'));
+    pass(5_000);
+    assert.equal(socket.closed, false);
+    socket.pause();
+    begun?.write(Buffer.alloc(16 * 1024 * 1024));
+    for (let i = 0; i < 200; i++) await new Promise((resolve) => setImmediate(resolve));
+    pass(5_000);
+    pass(5_000);
+    pass(5_000);
+    socket.resume();
     await closed;
   });
 });

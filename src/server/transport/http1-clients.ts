@@ -3,11 +3,15 @@
  * answered whole. Node's server keeps these times only for sockets that it has accepted itself;
  * those of the client port are handed to it, so a client that sends or reads a byte now and then
  * would stay for ever. A socket is forgotten when it is closed.
+ *
+ * An answer that says that it takes long ('long', of the response) may, as long as what there is
+ * of it is taken: a watch may be quiet for hours.
  */
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Clock } from '../../base/env.js';
+import { socketOf } from '../web/paced-socket.js';
 
 export interface Http1Limits {
   /** Milliseconds from the first byte, or the answer before, to the end of a request's head. */
@@ -16,24 +20,32 @@ export interface Http1Limits {
   readonly answerMs: number;
 }
 
+interface Client {
+  /** By when it must have come further. */
+  until: number;
+  /** The answer that takes long. */
+  long: ServerResponse | undefined;
+  /** Of the connection, when it was last looked at. */
+  written: number;
+}
+
 export class Http1Clients {
   readonly #server: Server;
   readonly #clock: Clock;
   readonly #limits: Http1Limits;
-  /** By when each must have come further. */
-  readonly #until = new Map<Socket, number>();
+  readonly #clients = new Map<Socket, Client>();
 
   constructor(server: Server, clock: Clock, limits: Http1Limits) {
     this.#server = server;
     this.#clock = clock;
     this.#limits = limits;
-    server.on('request', (request: IncomingMessage, response: ServerResponse) => this.#began(request.socket, response));
+    server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => this.#began(socketOf(request.socket), response));
   }
 
   /** `first`: what it has said already. */
   take(socket: Socket, first: Buffer): void {
-    this.#until.set(socket, this.#clock.now() + this.#limits.headMs);
-    socket.on('close', () => this.#until.delete(socket));
+    this.#clients.set(socket, { until: this.#clock.now() + this.#limits.headMs, long: undefined, written: 0 });
+    socket.on('close', () => this.#clients.delete(socket));
     socket.pause();
     socket.unshift(first);
     this.#server.emit('connection', socket);
@@ -42,7 +54,11 @@ export class Http1Clients {
 
   /** Closes those that have not come further in time. */
   tick(now: number): void {
-    for (const [socket, until] of this.#until) if (now >= until) socket.destroy();
+    for (const [socket, client] of this.#clients) {
+      if (now < client.until) continue;
+      if (client.long !== undefined && isTaken(client, client.long, socket)) client.until = now + this.#limits.answerMs;
+      else socket.destroy();
+    }
   }
 
   /** Between two requests: they are not waited for. */
@@ -51,10 +67,24 @@ export class Http1Clients {
   }
 
   #began(socket: Socket, response: ServerResponse): void {
-    if (!this.#until.has(socket)) return;
-    this.#until.set(socket, this.#clock.now() + this.#limits.answerMs);
+    const client = this.#clients.get(socket);
+    if (client === undefined) return;
+    client.until = this.#clock.now() + this.#limits.answerMs;
+    response.on('long', () => {
+      client.long = response;
+      client.written = socket.bytesWritten;
+    });
     response.on('finish', () => {
-      if (this.#until.has(socket)) this.#until.set(socket, this.#clock.now() + this.#limits.headMs);
+      if (client.long === response) client.long = undefined;
+      client.until = this.#clock.now() + this.#limits.headMs;
     });
   }
+}
+
+/** Nothing waits to be taken, or some of it was. */
+function isTaken(client: Client, response: ServerResponse, socket: Socket): boolean {
+  const moved = socket.bytesWritten - socket.writableLength;
+  const taken = moved > client.written || response.writableLength + socket.writableLength === 0;
+  client.written = moved;
+  return taken;
 }

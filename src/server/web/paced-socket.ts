@@ -8,7 +8,7 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
-import { KiB } from '../base/bytes.js';
+import { KiB } from '../../base/bytes.js';
 
 /** A usual request is one piece; of the smallest there are some forty in it. */
 const PIECE_BYTES = KiB;
@@ -19,6 +19,7 @@ class PacedSocket extends Duplex {
   readonly #socket: Socket;
   /** Somebody wants the next piece. */
   #wanted = false;
+  #held = false;
 
   constructor(socket: Socket) {
     super({ readableHighWaterMark: PIECE_BYTES, writableHighWaterMark: socket.writableHighWaterMark, allowHalfOpen: true });
@@ -28,6 +29,16 @@ class PacedSocket extends Duplex {
     socket.on('timeout', () => this.emit('timeout'));
     socket.on('error', (error) => this.destroy(error));
     socket.on('close', () => this.destroy());
+  }
+
+  get socket(): Socket {
+    return this.#socket;
+  }
+
+  /** While it is held nothing arrives. */
+  hold(is: boolean): void {
+    this.#held = is;
+    if (!is) this.#pull();
   }
 
   /** As a socket's: the server asks for it. */
@@ -64,12 +75,22 @@ class PacedSocket extends Duplex {
   }
 
   #pull(): void {
-    if (!this.#wanted || this.destroyed) return;
+    if (!this.#wanted || this.#held || this.destroyed) return;
     const piece = this.#socket.read(Math.min(PIECE_BYTES, this.#socket.readableLength)) as Buffer | null;
     if (piece === null) return;
     this.#wanted = false;
     this.push(piece);
   }
+}
+
+/** What carries its bytes. */
+export function socketOf(duplex: Duplex): Socket {
+  return duplex instanceof PacedSocket ? duplex.socket : (duplex as Socket);
+}
+
+/** Nothing more arrives on it, or again what has come. */
+export function holdSocket(duplex: Duplex, is: boolean): void {
+  if (duplex instanceof PacedSocket) duplex.hold(is);
 }
 
 /** From now on the server gets its connections so, also those that others hand to it. */
@@ -81,4 +102,12 @@ export function pace(server: Server): Server {
     for (const listener of listeners) listener.call(server, paced);
   });
   return server;
+}
+
+/**
+ * Who closes its side behind a request is answered all the same. What Node calls it is not in its
+ * types; without it, its server drops such a request.
+ */
+export function answersHalfClosed(server: Server & { httpAllowHalfOpen?: boolean }): void {
+  server.httpAllowHalfOpen = true;
 }
