@@ -28,6 +28,7 @@ export interface CallerParts {
   readonly claims?: Claims | undefined;
   /** Of the client's certificate, which is good. */
   readonly commonName?: string | undefined;
+  readonly isOwner?: boolean;
 }
 
 export class Caller {
@@ -35,6 +36,8 @@ export class Caller {
   readonly token: SimpleToken | undefined;
   readonly claims: Claims | undefined;
   readonly commonName: string | undefined;
+  /** It is the application that the member is part of: nothing is forbidden to it. */
+  readonly isOwner: boolean;
   /** What it asks for was compared with what it may do, or is when its entry is applied. */
   checked = false;
 
@@ -43,10 +46,16 @@ export class Caller {
     this.token = parts.token;
     this.claims = parts.claims;
     this.commonName = parts.commonName;
+    this.isOwner = parts.isOwner ?? false;
+  }
+
+  /** Only code of this process can say so: nothing that comes over a connection does. */
+  static owner(): Caller {
+    return new Caller({ hasToken: false, isOwner: true });
   }
 
   /** Nothing is said of who calls. */
   get isAnonymous(): boolean {
-    return !this.hasToken && this.commonName === undefined;
+    return !this.hasToken && this.commonName === undefined && !this.isOwner;
   }
 }

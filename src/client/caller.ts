@@ -4,7 +4,7 @@
  * if nothing of it has come yet.
  */
 
-import type { CallLimits } from './endpoint.js';
+import type { CallLimits, Dialer } from './connection.js';
 import { Endpoints, type CallOptions, type CallSpec, type EndpointsOptions } from './endpoints.js';
 import { isRefusedToken, Login, type AuthOptions } from './login.js';
 
@@ -14,8 +14,8 @@ export class Caller {
   readonly #endpoints: Endpoints;
   readonly #login: Login | undefined;
 
-  constructor(options: EndpointsOptions, auth?: AuthOptions) {
-    this.#endpoints = new Endpoints(options);
+  constructor(options: EndpointsOptions, dialer: Dialer, auth?: AuthOptions) {
+    this.#endpoints = new Endpoints(options, dialer);
     this.#login = auth === undefined ? undefined : new Login(auth, this.#endpoints);
   }
 
@@ -37,7 +37,7 @@ export class Caller {
     this.#endpoints.close();
   }
 
-  async unary(spec: CallSpec, options: CallOptions): Promise<Buffer> {
+  async unary(spec: CallSpec, options: CallOptions): Promise<Uint8Array> {
     const limits = await this.#named(this.#endpoints.limits(options));
     try {
       return await this.#endpoints.unary(spec, limits, options.endpoint);
@@ -48,7 +48,7 @@ export class Caller {
   }
 
   /** No deadline unless one is given. */
-  async *stream(path: string, request: Uint8Array, options: CallOptions): AsyncGenerator<Buffer, void, undefined> {
+  async *stream(path: string, request: Uint8Array, options: CallOptions): AsyncGenerator<Uint8Array, void, undefined> {
     let limits = await this.#named(this.#endpoints.limits({ timeoutMs: Infinity, ...options }));
     let begun = false;
     try {

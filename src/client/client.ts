@@ -15,6 +15,7 @@
  *     for await (const { type, kv } of client.watchEvents({ prefix: 'user/' })) heard(type, kv);
  */
 
+import type { Clock } from '../base/env.js';
 import { KV } from '../api/services/kv.js';
 import type { WatchEvent } from '../api/watch.js';
 import type {
@@ -25,6 +26,8 @@ import { AuthClient } from './auth.js';
 import { backupOf, type BackupBlob, type BackupOptions } from './backup.js';
 import { callUnary } from './call.js';
 import { Caller, type CallOptions } from './caller.js';
+import type { Dialer } from './connection.js';
+import { GrpcDialer } from './endpoint.js';
 import { badArgument } from './errors.js';
 import { Election } from './election.js';
 import { HealClient } from './heal.js';
@@ -99,6 +102,14 @@ export interface ClientOptions {
   readonly maxRetryDelayMs?: number;
 }
 
+/** What a client in a member's own process has of that. */
+export interface ClientWorld {
+  /** Where endpoints are found. Default: on the network. */
+  readonly dialer?: Dialer;
+  /** By which leases that are held are kept alive. Default: the process's. */
+  readonly clock?: Clock;
+}
+
 export class Client implements AsyncDisposable {
   readonly #caller: Caller;
   readonly auth: AuthClient;
@@ -106,16 +117,17 @@ export class Client implements AsyncDisposable {
   readonly lease: LeaseClient;
 
   /** Use {@link connect}. */
-  constructor(options: ClientOptions) {
+  constructor(options: ClientOptions, world: ClientWorld = {}) {
     const { endpoints, timeoutMs = 5000, dialTimeoutMs = 2000, maxAttempts = 10, retryDelayMs = 25, maxRetryDelayMs = 1000 } = options;
     for (const [name, value] of Object.entries({ timeoutMs, dialTimeoutMs, maxAttempts, retryDelayMs, maxRetryDelayMs })) {
       if (!(value > 0)) throw badArgument(`${name} is above 0, got ${value}`);
     }
     const { tls, auth } = options;
-    this.#caller = new Caller({ endpoints, timeoutMs, dialTimeoutMs, maxAttempts, retryDelayMs, maxRetryDelayMs, tls }, auth);
+    const dialer = world.dialer ?? new GrpcDialer({ dialTimeoutMs, tls });
+    this.#caller = new Caller({ endpoints, timeoutMs, maxAttempts, retryDelayMs, maxRetryDelayMs }, dialer, auth);
     this.auth = new AuthClient(this.#caller);
     this.heal = new HealClient(this.#caller);
-    this.lease = new LeaseClient(this.#caller);
+    this.lease = new LeaseClient(this.#caller, world.clock);
   }
 
   get endpoints(): readonly string[] {

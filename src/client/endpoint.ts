@@ -5,6 +5,7 @@
  */
 
 import { Client as GrpcClient, connectivityState, Metadata, type ClientDuplexStream, type ClientReadableStream, type ServiceError } from '@grpc/grpc-js';
+import type { CallLimits, Connection, Dialer, DuplexCall } from './connection.js';
 import { badArgument, ClientError, codeOfStatus } from './errors.js';
 import { credentialsOf, type TlsOptions } from './tls.js';
 
@@ -14,22 +15,11 @@ export interface EndpointOptions {
   readonly tls?: TlsOptions | undefined;
 }
 
-export interface CallLimits {
-  /** In ms since 1970; Infinity: none. */
-  readonly deadline: number;
-  readonly signal?: AbortSignal | undefined;
-  /** In whose name, as the metadata `token`; undefined or empty: in nobody's. */
-  readonly token: string | undefined;
-}
-
 function metadataOf({ token }: CallLimits): Metadata {
   const metadata = new Metadata();
   if (token !== undefined && token !== '') metadata.set('token', token);
   return metadata;
 }
-
-/** A call with a stream in each direction. */
-export type DuplexCall = ClientDuplexStream<Buffer, Buffer>;
 
 const identity = (bytes: Buffer): Buffer => bytes;
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -57,7 +47,7 @@ export function addressOf(endpoint: string): Address {
   return { address: `${host}:${port}`, scheme: protocol };
 }
 
-export class Endpoint {
+export class Endpoint implements Connection {
   /** As it was given. */
   readonly name: string;
   readonly #client: GrpcClient;
@@ -102,7 +92,6 @@ export class Endpoint {
     });
   }
 
-  /** Ends the call when the consumer stops early. */
   async *serverStream(path: string, request: Uint8Array, limits: CallLimits): AsyncGenerator<Buffer, void, undefined> {
     if (limits.signal?.aborted === true) throw this.#cancelled();
     await this.#dialled(limits.deadline);
@@ -111,17 +100,17 @@ export class Endpoint {
     yield* this.messages(call, limits);
   }
 
-  /** Whoever opens it takes its {@link messages}, which end it. */
   async duplex(path: string, limits: CallLimits, requireLeader: boolean): Promise<DuplexCall> {
     if (limits.signal?.aborted === true) throw this.#cancelled();
     await this.#dialled(limits.deadline);
     const metadata = metadataOf(limits);
     if (requireLeader) metadata.set('hasleader', 'true');
-    return this.#client.makeBidiStreamRequest(path, identity, identity, metadata, { deadline: limits.deadline });
+    const call = this.#client.makeBidiStreamRequest(path, identity, identity, metadata, { deadline: limits.deadline });
+    return new GrpcDuplex(this, call, limits);
   }
 
   /** Ends the call when the consumer stops early. */
-  async *messages(call: ClientReadableStream<Buffer> | DuplexCall, limits: CallLimits): AsyncGenerator<Buffer, void, undefined> {
+  async *messages(call: ClientReadableStream<Buffer>, limits: CallLimits): AsyncGenerator<Buffer, void, undefined> {
     const cancel = (): void => call.cancel();
     limits.signal?.addEventListener('abort', cancel, { once: true });
     if (limits.signal?.aborted === true) cancel();
@@ -167,5 +156,38 @@ export class Endpoint {
     // "... Last error: Error: connect ECONNREFUSED 127.0.0.1:2379. Resolution note: "
     const reason = /Last error: (?:Error: )?(.+?)\.? Resolution note:/.exec(text)?.[1];
     return new ClientError(code, { details: unsent && reason !== undefined ? reason : text, endpoint: this.name, unsent, cause: error });
+  }
+}
+
+class GrpcDuplex implements DuplexCall {
+  readonly #endpoint: Endpoint;
+  readonly #call: ClientDuplexStream<Buffer, Buffer>;
+  readonly #limits: CallLimits;
+
+  constructor(endpoint: Endpoint, call: ClientDuplexStream<Buffer, Buffer>, limits: CallLimits) {
+    this.#endpoint = endpoint;
+    this.#call = call;
+    this.#limits = limits;
+  }
+
+  write(bytes: Uint8Array): void {
+    this.#call.write(asBuffer(bytes));
+  }
+
+  messages(): AsyncGenerator<Uint8Array, void, undefined> {
+    return this.#endpoint.messages(this.#call, this.#limits);
+  }
+}
+
+/** To members on the network. */
+export class GrpcDialer implements Dialer {
+  readonly #options: EndpointOptions;
+
+  constructor(options: EndpointOptions) {
+    this.#options = options;
+  }
+
+  dial(name: string): Connection {
+    return new Endpoint(name, this.#options);
   }
 }

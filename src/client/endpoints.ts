@@ -6,9 +6,8 @@
  */
 
 import { setMaxListeners } from 'node:events';
+import type { CallLimits, Connection, Dialer } from './connection.js';
 import { badArgument, ClientError } from './errors.js';
-import { Endpoint, type CallLimits } from './endpoint.js';
-import type { TlsOptions } from './tls.js';
 
 export interface CallOptions {
   /** Ms until DEADLINE_EXCEEDED, over all attempts. Default: the client's. */
@@ -22,8 +21,6 @@ export interface CallOptions {
 export interface EndpointsOptions {
   readonly endpoints: readonly string[];
   readonly timeoutMs: number;
-  readonly dialTimeoutMs: number;
-  readonly tls?: TlsOptions | undefined;
   readonly maxAttempts: number;
   readonly retryDelayMs: number;
   readonly maxRetryDelayMs: number;
@@ -42,17 +39,19 @@ export interface CallSpec {
 
 export class Endpoints {
   readonly #options: EndpointsOptions;
-  readonly #endpoints: readonly Endpoint[];
-  readonly #extra = new Map<string, Endpoint>();
+  readonly #dialer: Dialer;
+  readonly #endpoints: readonly Connection[];
+  readonly #extra = new Map<string, Connection>();
   readonly #closing = new AbortController();
   #current = 0;
 
-  constructor(options: EndpointsOptions) {
+  constructor(options: EndpointsOptions, dialer: Dialer) {
     if (options.endpoints.length === 0) throw badArgument('at least one endpoint is needed');
     this.#options = options;
+    this.#dialer = dialer;
     // Each watch listens to it while it runs.
     setMaxListeners(0, this.#closing.signal);
-    this.#endpoints = options.endpoints.map((name) => new Endpoint(name, options));
+    this.#endpoints = options.endpoints.map((name) => dialer.dial(name));
   }
 
   /** As they were given. */
@@ -76,12 +75,12 @@ export class Endpoints {
   }
 
   /** `pinned`: asks this one and no other. */
-  async unary(spec: CallSpec, limits: CallLimits, pinned: string | undefined): Promise<Buffer> {
+  async unary(spec: CallSpec, limits: CallLimits, pinned: string | undefined): Promise<Uint8Array> {
     const around = pinned === undefined ? this.#endpoints.length : 1;
     const failures = new Map<string, string>();
     for (let attempt = 1; ; attempt++) {
       const index = this.#current;
-      const endpoint = pinned === undefined ? (this.#endpoints[index] as Endpoint) : this.#named(pinned);
+      const endpoint = pinned === undefined ? (this.#endpoints[index] as Connection) : this.#named(pinned);
       try {
         return await endpoint.unary(spec.path, spec.request, limits);
       } catch (error) {
@@ -101,16 +100,16 @@ export class Endpoints {
   }
 
   /** A stream is never resumed: only its consumer knows what it has seen. */
-  stream(path: string, request: Uint8Array, limits: CallLimits, pinned: string | undefined): AsyncGenerator<Buffer, void, undefined> {
-    const endpoint = pinned === undefined ? (this.#endpoints[this.#current] as Endpoint) : this.#named(pinned);
+  stream(path: string, request: Uint8Array, limits: CallLimits, pinned: string | undefined): AsyncGenerator<Uint8Array, void, undefined> {
+    const endpoint = pinned === undefined ? (this.#endpoints[this.#current] as Connection) : this.#named(pinned);
     return endpoint.serverStream(path, request, limits);
   }
 
   /** Whom a call goes to that its consumer resumes, once `failed` did not answer. */
-  pick(pinned: string | undefined, failed: Endpoint | undefined): Endpoint {
+  pick(pinned: string | undefined, failed: Connection | undefined): Connection {
     if (pinned !== undefined) return this.#named(pinned);
     if (this.#endpoints[this.#current] === failed) this.#current = (this.#current + 1) % this.#endpoints.length;
-    return this.#endpoints[this.#current] as Endpoint;
+    return this.#endpoints[this.#current] as Connection;
   }
 
   /** Waits before the attempt after this one; shorter if the signal ends. */
@@ -125,10 +124,10 @@ export class Endpoints {
     return { deadline: Date.now() + timeoutMs, signal, token: undefined };
   }
 
-  #named(name: string): Endpoint {
+  #named(name: string): Connection {
     const known = this.#endpoints.find((endpoint) => endpoint.name === name) ?? this.#extra.get(name);
     if (known !== undefined) return known;
-    const endpoint = new Endpoint(name, this.#options);
+    const endpoint = this.#dialer.dial(name);
     this.#extra.set(name, endpoint);
     const [oldest] = this.#extra;
     if (this.#extra.size > MAX_EXTRA && oldest !== undefined) {

@@ -8,7 +8,7 @@
 import { ETCD_MESSAGES } from '../api/etcd-error.js';
 import { ReflectedRpc } from '../api/protos/reflected-rpc.js';
 import { CodecError } from '../base/errors.js';
-import type { CallLimits } from './endpoint.js';
+import type { CallLimits } from './connection.js';
 import type { Endpoints } from './endpoints.js';
 import { badArgument, ClientError } from './errors.js';
 import { textOf } from './message.js';

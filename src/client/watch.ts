@@ -14,7 +14,7 @@ import type { WatchCreateRequest, WatchEvent } from '../api/watch.js';
 import { decodeWatchResponse, encodeWatchRequest, type WatchAnswer } from '../api/wire/watch-client-codec.js';
 import { CodecError } from '../base/errors.js';
 import type { Caller, CallOptions } from './caller.js';
-import type { CallLimits, DuplexCall, Endpoint } from './endpoint.js';
+import type { CallLimits, Connection, DuplexCall } from './connection.js';
 import { badArgument, ClientError, CompactedError, codeOfStatusName } from './errors.js';
 import { isRefusedToken } from './login.js';
 import { boundsOf, whole, type Bytes, type KeyRange } from './requests.js';
@@ -80,7 +80,7 @@ export class Watch implements AsyncIterable<WatchBatch> {
    * Nothing if there is no connection at the moment.
    */
   requestProgress(): void {
-    this.#call?.write(Buffer.from(encodeWatchRequest({ kind: 'progress' })));
+    this.#call?.write(encodeWatchRequest({ kind: 'progress' }));
   }
 
   /**
@@ -94,7 +94,7 @@ export class Watch implements AsyncIterable<WatchBatch> {
     if (this.#taken) throw badArgument('a watch is iterated over once: begin another one');
     this.#taken = true;
     const { through } = this.#caller;
-    let failed: Endpoint | undefined;
+    let failed: Connection | undefined;
     let refused: CallLimits | undefined;
     for (let attempt = 1; ; attempt++) {
       const endpoint = through.pick(this.#options.endpoint, failed);
@@ -120,20 +120,20 @@ export class Watch implements AsyncIterable<WatchBatch> {
     }
   }
 
-  async *#answers(endpoint: Endpoint, limits: CallLimits): AsyncGenerator<WatchAnswer, void, undefined> {
+  async *#answers(endpoint: Connection, limits: CallLimits): AsyncGenerator<WatchAnswer, void, undefined> {
     const call = await endpoint.duplex(WATCH_PATH, limits, this.#requireLeader);
     const create = { ...this.#request, startRevision: this.#next };
-    call.write(Buffer.from(encodeWatchRequest({ kind: 'create', create })));
+    call.write(encodeWatchRequest({ kind: 'create', create }));
     this.#known = this.#given;
     this.#call = call;
     try {
-      for await (const bytes of endpoint.messages(call, limits)) yield answerOf(bytes);
+      for await (const bytes of call.messages()) yield answerOf(bytes);
     } finally {
       this.#call = undefined;
     }
   }
 
-  *#batches(answer: WatchAnswer, endpoint: Endpoint): Generator<WatchBatch, void> {
+  *#batches(answer: WatchAnswer, endpoint: Connection): Generator<WatchBatch, void> {
     if (answer.canceled) throw endOf(answer, endpoint.name);
     if (answer.created) {
       if (this.#begun) return;

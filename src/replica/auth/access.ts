@@ -56,13 +56,13 @@ export class Access {
   }
 
   /**
-   * In whose name the caller acts; without one it is the member itself. Throws EtcdError
-   * INVALID_AUTH_TOKEN.
+   * In whose name the caller acts; without one it is the member itself, as for the application that
+   * it is part of. Throws EtcdError INVALID_AUTH_TOKEN.
    */
   principalOf(caller: Caller | undefined): Principal {
     const { auth } = this.#holder;
     if (!auth.enabled) return NOBODY;
-    if (caller === undefined) return MEMBER;
+    if (caller === undefined || caller.isOwner) return MEMBER;
     if (caller.claims !== undefined) return { kind: 'user', name: caller.claims.user, revision: caller.claims.revision };
     if (caller.hasToken) {
       const name = caller.token === undefined ? undefined : this.tokens.userOf(caller.token.digest);

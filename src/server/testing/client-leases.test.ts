@@ -3,6 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { ManualClock } from '../../base/testing/manual-clock.js';
 import { Caller } from '../../client/caller.js';
 import { ClientError, connect, type Client } from '../../client/client.js';
+import { GrpcDialer } from '../../client/endpoint.js';
 import { LeaseClient } from '../../client/leases.js';
 import { serve, type Served } from './serve.js';
 
@@ -27,8 +28,8 @@ describe('client.lease', () => {
     clock = new ManualClock();
     caller = new Caller({
       endpoints: [first.endpoint, second.endpoint],
-      timeoutMs: 5_000, dialTimeoutMs: 2_000, maxAttempts: 4, retryDelayMs: 1, maxRetryDelayMs: 2,
-    });
+      timeoutMs: 5_000, maxAttempts: 4, retryDelayMs: 1, maxRetryDelayMs: 2,
+    }, new GrpcDialer({ dialTimeoutMs: 2_000 }));
     leases = new LeaseClient(caller, clock);
   });
 
