@@ -46,12 +46,21 @@ import {
 import { rangeChunks, rangeKeys } from './range-stream.js';
 import type { AuthOptions } from './login.js';
 import type { TlsOptions } from './tls.js';
+import { stm, type StmOptions, type StmTransaction } from './stm.js';
 import { Txn } from './txn.js';
+import { update, type Update, type Updated, type UpdateOptions } from './update.js';
 import { Watch, watchEvents, type WatchOptions } from './watch.js';
 
-export { ClientError, CompactedError, type ClientErrorCode } from './errors.js';
+export { ClientError, CompactedError, ConflictError, type ClientErrorCode } from './errors.js';
+export { createRevision, exists, leaseOf, missing, modRevision, value, version, type Condition } from './conditions.js';
 export {
-  compare, op, type Bytes, type CompareOperator, type DeleteOptions, type KeyRange, type PutOptions, type RangeOptions,
+  op, type DeleteOp, type GetOp, type NestedTxnOp, type PutOp, type RangeOp, type ResultOf, type ResultsOf, type TxnOutcome, type TypedOp,
+  type TypedTxnRequest,
+} from './operations.js';
+export type { Isolation, StmOptions, StmTransaction } from './stm.js';
+export type { Update, Updated, UpdateOptions } from './update.js';
+export {
+  compare, type Bytes, type CompareOperator, type DeleteOptions, type KeyRange, type PutOptions, type RangeOptions,
 } from './requests.js';
 export type { CallOptions } from './caller.js';
 export type {
@@ -84,6 +93,11 @@ export interface ClientOptions {
    * that one.
    */
   readonly endpoints: readonly string[];
+  /**
+   * `last`: calls go to the endpoint that answered last. `round-robin`: each goes to the next one
+   * that answers. Default `last`.
+   */
+  readonly balance?: 'last' | 'round-robin';
   /** For endpoints with `https://`, and for those without a scheme. */
   readonly tls?: TlsOptions;
   /** Who calls, where auth is on: authenticates by itself, and again when its token has expired. */
@@ -122,9 +136,10 @@ export class Client implements AsyncDisposable {
     for (const [name, value] of Object.entries({ timeoutMs, dialTimeoutMs, maxAttempts, retryDelayMs, maxRetryDelayMs })) {
       if (!(value > 0)) throw badArgument(`${name} is above 0, got ${value}`);
     }
-    const { tls, auth } = options;
+    const { tls, auth, balance = 'last' } = options;
+    if (balance !== 'last' && balance !== 'round-robin') throw badArgument(`balance is last or round-robin, got ${String(balance)}`);
     const dialer = world.dialer ?? new GrpcDialer({ dialTimeoutMs, tls });
-    this.#caller = new Caller({ endpoints, timeoutMs, maxAttempts, retryDelayMs, maxRetryDelayMs }, dialer, auth);
+    this.#caller = new Caller({ endpoints, timeoutMs, maxAttempts, retryDelayMs, maxRetryDelayMs, roundRobin: balance === 'round-robin' }, dialer, auth);
     this.auth = new AuthClient(this.#caller);
     this.heal = new HealClient(this.#caller);
     this.lease = new LeaseClient(this.#caller, world.clock);
@@ -204,6 +219,23 @@ export class Client implements AsyncDisposable {
    */
   txn(): Txn {
     return new Txn((request, options) => this.commit(request, options));
+  }
+
+  /**
+   * Writes what `fn` makes of what the key holds, if nobody changed that meanwhile; else `fn` is
+   * asked again. Of undefined: the key does not exist, or is to be deleted. Rejects with
+   * ConflictError, and with `outcomeUnknown` where it may have been carried out.
+   */
+  update(key: Bytes, fn: Update, options: UpdateOptions = {}): Promise<Updated> {
+    return update(this, key, fn, options);
+  }
+
+  /**
+   * Runs `fn`, which reads and writes keys through its `tx`, as if nobody else were there; again if
+   * somebody was. Rejects with ConflictError, with `outcomeUnknown`, and as `fn` does.
+   */
+  stm<T>(fn: (tx: StmTransaction) => T | Promise<T>, options: StmOptions = {}): Promise<T> {
+    return stm(this, fn, options);
   }
 
   /** etcd's own request. One that only reads is retried like a read. */

@@ -7,7 +7,8 @@
 
 import { setMaxListeners } from 'node:events';
 import type { CallLimits, Connection, Dialer } from './connection.js';
-import { badArgument, ClientError } from './errors.js';
+import { badArgument, ClientError, type ClientErrorCode } from './errors.js';
+import { pause } from './pause.js';
 
 export interface CallOptions {
   /** Ms until DEADLINE_EXCEEDED, over all attempts. Default: the client's. */
@@ -24,6 +25,8 @@ export interface EndpointsOptions {
   readonly maxAttempts: number;
   readonly retryDelayMs: number;
   readonly maxRetryDelayMs: number;
+  /** Each call goes to the next endpoint, not to the one that answered last. */
+  readonly roundRobin: boolean;
 }
 
 /** Further endpoints that calls named; beyond this many the oldest is closed. */
@@ -44,6 +47,8 @@ export class Endpoints {
   readonly #extra = new Map<string, Connection>();
   readonly #closing = new AbortController();
   #current = 0;
+  /** In round robin: when an endpoint that did not answer has its turn again, of `Date.now()`. */
+  readonly #restsUntil = new Map<Connection, number>();
 
   constructor(options: EndpointsOptions, dialer: Dialer) {
     if (options.endpoints.length === 0) throw badArgument('at least one endpoint is needed');
@@ -79,8 +84,7 @@ export class Endpoints {
     const around = pinned === undefined ? this.#endpoints.length : 1;
     const failures = new Map<string, string>();
     for (let attempt = 1; ; attempt++) {
-      const index = this.#current;
-      const endpoint = pinned === undefined ? (this.#endpoints[index] as Connection) : this.#named(pinned);
+      const endpoint = this.#asked(pinned);
       try {
         return await endpoint.unary(spec.path, spec.request, limits);
       } catch (error) {
@@ -90,10 +94,10 @@ export class Endpoints {
         const again = error.transient && (spec.idempotent || error.unsent) && !this.#closing.signal.aborted;
         // Whoever does not answer in time is not asked next, either. Others may have moved on.
         const elsewhere = error.transient || error.code === 'DEADLINE_EXCEEDED';
-        if (elsewhere && pinned === undefined && index === this.#current) this.#current = (index + 1) % around;
+        if (elsewhere && pinned === undefined) this.#avoid(endpoint);
         const delay = this.#delay(attempt, around);
         const over = attempt >= this.#options.maxAttempts || Date.now() + delay >= limits.deadline;
-        if (!again || over) throw withAttempts(error, attempt, failures);
+        if (!again || over) throw told(error, spec, attempt, failures);
         await pause(delay, limits.signal);
       }
     }
@@ -101,15 +105,13 @@ export class Endpoints {
 
   /** A stream is never resumed: only its consumer knows what it has seen. */
   stream(path: string, request: Uint8Array, limits: CallLimits, pinned: string | undefined): AsyncGenerator<Uint8Array, void, undefined> {
-    const endpoint = pinned === undefined ? (this.#endpoints[this.#current] as Connection) : this.#named(pinned);
-    return endpoint.serverStream(path, request, limits);
+    return this.#asked(pinned).serverStream(path, request, limits);
   }
 
   /** Whom a call goes to that its consumer resumes, once `failed` did not answer. */
   pick(pinned: string | undefined, failed: Connection | undefined): Connection {
-    if (pinned !== undefined) return this.#named(pinned);
-    if (this.#endpoints[this.#current] === failed) this.#current = (this.#current + 1) % this.#endpoints.length;
-    return this.#endpoints[this.#current] as Connection;
+    if (pinned === undefined && failed !== undefined) this.#avoid(failed);
+    return this.#asked(pinned);
   }
 
   /** Waits before the attempt after this one; shorter if the signal ends. */
@@ -122,6 +124,29 @@ export class Endpoints {
     if (this.#closing.signal.aborted) throw new ClientError('CANCELLED', { details: 'the client is closed', unsent: true });
     if (!(timeoutMs > 0)) throw badArgument(`timeoutMs is above 0, got ${timeoutMs}`);
     return { deadline: Date.now() + timeoutMs, signal, token: undefined };
+  }
+
+  /** Who is asked next: the pinned one, the one that answered last, or whose turn it is. */
+  #asked(pinned: string | undefined): Connection {
+    if (pinned !== undefined) return this.#named(pinned);
+    const endpoint = this.#endpoints[this.#current] as Connection;
+    if (!this.#options.roundRobin) return endpoint;
+    const now = Date.now();
+    const all = this.#endpoints.length;
+    for (let i = 0; i < all; i++) {
+      const turn = this.#endpoints[this.#current] as Connection;
+      this.#current = (this.#current + 1) % all;
+      if ((this.#restsUntil.get(turn) ?? 0) <= now) return turn;
+    }
+    // All of them failed lately.
+    this.#current = (this.#current + 1) % all;
+    return endpoint;
+  }
+
+  /** It did not answer: others are asked first. */
+  #avoid(endpoint: Connection): void {
+    if (this.#options.roundRobin) this.#restsUntil.set(endpoint, Date.now() + this.#options.maxRetryDelayMs);
+    else if (this.#endpoints[this.#current] === endpoint) this.#current = (this.#current + 1) % this.#endpoints.length;
   }
 
   #named(name: string): Connection {
@@ -146,20 +171,13 @@ export class Endpoints {
   }
 }
 
-function withAttempts(error: ClientError, attempts: number, failures: ReadonlyMap<string, string>): ClientError {
-  const { code, details, endpoint, unsent } = error;
-  return attempts === 1 ? error : new ClientError(code, { details, endpoint, unsent, attempts, failures, cause: error });
-}
+/** After them a write that was sent may have been carried out. Everything else is a refusal. */
+const UNKNOWN_OUTCOMES: ReadonlySet<ClientErrorCode> = new Set(['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'CANCELLED', 'UNKNOWN', 'INTERNAL']);
 
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  if (ms === 0 || signal?.aborted === true) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal?.addEventListener('abort', done, { once: true });
-  });
+function told(error: ClientError, { idempotent }: CallSpec, attempts: number, failures: ReadonlyMap<string, string>): ClientError {
+  const { code, details, endpoint, unsent } = error;
+  const outcomeUnknown = !idempotent && !unsent && UNKNOWN_OUTCOMES.has(code);
+  if (attempts === 1 && !outcomeUnknown) return error;
+  const known = attempts === 1 ? {} : { failures };
+  return new ClientError(code, { details, endpoint, unsent, outcomeUnknown, attempts, ...known, cause: error });
 }

@@ -22,6 +22,8 @@ export interface ClientErrorInit {
   readonly endpoint?: string | undefined;
   /** Nothing was sent: whatever was asked for did not happen. */
   readonly unsent?: boolean;
+  /** It was a write, and whether it was carried out is not known. */
+  readonly outcomeUnknown?: boolean;
   readonly attempts?: number;
   /** What each endpoint that was tried said last. */
   readonly failures?: ReadonlyMap<string, string>;
@@ -33,22 +35,27 @@ export class ClientError extends KintsugiError<ClientErrorCode> {
   override readonly name = 'ClientError';
   readonly details: string;
   readonly endpoint: string | undefined;
-  /**
-   * True: the request never left this process. False: a write may or may not have happened; read
-   * before you write again, or use a txn whose compare tells the two apart.
-   */
+  /** True: the request never left this process. */
   readonly unsent: boolean;
+  /**
+   * True: a write may or may not have been carried out, and may yet be. Read before you write
+   * again, or write by a txn whose compare tells the two apart. False: it was not.
+   */
+  readonly outcomeUnknown: boolean;
   /** How often the call was tried, at any endpoint. */
   readonly attempts: number;
   /** What each endpoint that was tried said last; empty after a single attempt. */
   readonly failures: ReadonlyMap<string, string>;
 
   constructor(code: ClientErrorCode, init: ClientErrorInit) {
-    const { details, endpoint, unsent = false, attempts = 1, failures = new Map(), cause } = init;
-    super(code, endpoint === undefined ? details : `${details} (from ${endpoint})`, { endpoint, unsent, attempts }, cause);
+    const { details, endpoint, unsent = false, outcomeUnknown = false, attempts = 1, failures = new Map(), cause } = init;
+    const from = endpoint === undefined ? '' : ` (from ${endpoint})`;
+    const unknown = outcomeUnknown ? '; whether it was carried out is not known' : '';
+    super(code, `${details}${from}${unknown}`, { endpoint, unsent, attempts }, cause);
     this.details = details;
     this.endpoint = endpoint;
     this.unsent = unsent;
+    this.outcomeUnknown = outcomeUnknown;
     this.attempts = attempts;
     this.failures = failures;
   }
@@ -56,6 +63,13 @@ export class ClientError extends KintsugiError<ClientErrorCode> {
   /** Asking again may help. */
   get transient(): boolean {
     return this.code === 'UNAVAILABLE';
+  }
+}
+
+/** Others changed what was read, so often that it was given up. Nothing was written. */
+export class ConflictError extends ClientError {
+  constructor(details: string, attempts: number) {
+    super('ABORTED', { details, attempts });
   }
 }
 

@@ -6,7 +6,7 @@
 import { EMPTY, prefixEnd, utf8 } from '../base/bytes.js';
 import { badArgument } from './errors.js';
 import type {
-  Compare, CompareResult, CompareTarget, DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, SortOrder, SortTarget, TxnRequest,
+  Compare, CompareResult, CompareTarget, DeleteRangeRequest, PutRequest, RangeRequest, SortOrder, SortTarget,
 } from '../api/requests.js';
 
 /** Text is encoded as UTF-8. */
@@ -112,15 +112,6 @@ export function putRequest(key: Bytes, value: Bytes, options: PutOptions = {}): 
 export function deleteRequest(range: KeyRange | Bytes, options: DeleteOptions = {}): DeleteRangeRequest {
   return { ...boundsOf(range), prevKv: options.prevKv ?? false };
 }
-
-/** Operations of a txn. */
-export const op = {
-  get: (range: KeyRange | Bytes, options?: RangeOptions): RequestOp => ({ kind: 'range', request: rangeRequest(range, options) }),
-  put: (key: Bytes, value: Bytes, options?: PutOptions): RequestOp => ({ kind: 'put', request: putRequest(key, value, options) }),
-  delete: (range: KeyRange | Bytes, options?: DeleteOptions): RequestOp =>
-    ({ kind: 'delete-range', request: deleteRequest(range, options) }),
-  txn: (request: TxnRequest): RequestOp => ({ kind: 'txn', request }),
-} as const;
 
 const RESULTS = { '=': 'equal', '==': 'equal', '!=': 'not-equal', '>': 'greater', '<': 'less' } as const satisfies Record<string, CompareResult>;
 

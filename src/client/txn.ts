@@ -1,15 +1,22 @@
 /**
  * `client.txn().if(...).then(...).else(...).commit()`: nothing is sent before `commit`, and each
- * part is given once.
+ * part is given once. The result has a place for each operation of the branch that was carried out:
+ *
+ *     const swap = await client.txn().if(value('lock').equals('free'))
+ *       .then(op.put('lock', 'mine'), op.get('owner'))
+ *       .else(op.get('lock'))
+ *       .commit();
+ *     if (swap.succeeded) swap.results[1];        // KeyValue | undefined
  */
 
 import { badArgument } from './errors.js';
 import type { CallOptions } from './caller.js';
 import type { Compare, Reply, RequestOp, TxnRequest, TxnResponse } from '../api/requests.js';
+import { resultsOf, type TxnOutcome, type TypedTxnRequest } from './operations.js';
 
 type Commit = (request: TxnRequest, options: CallOptions) => Promise<Reply<TxnResponse>>;
 
-export class Txn {
+export class Txn<T extends readonly RequestOp[] = readonly [], E extends readonly RequestOp[] = readonly []> {
   readonly #commit: Commit;
   #compare: readonly Compare[] | undefined;
   #success: readonly RequestOp[] | undefined;
@@ -25,26 +32,29 @@ export class Txn {
     return this;
   }
 
-  then(...ops: readonly RequestOp[]): this {
+  then<const O extends readonly RequestOp[]>(...ops: O): Txn<O, E> {
     // `await` would call this with two functions, and the txn would silently never be sent.
     if (ops.some((op) => typeof op !== 'object')) throw badArgument('a txn is sent by commit(), not by await');
     this.#success = once(this.#success, ops, 'then');
-    return this;
+    return this as unknown as Txn<O, E>;
   }
 
-  else(...ops: readonly RequestOp[]): this {
+  else<const O extends readonly RequestOp[]>(...ops: O): Txn<T, O> {
     this.#failure = once(this.#failure, ops, 'else');
-    return this;
+    return this as unknown as Txn<T, O>;
   }
 
   /** The request, for nesting it: `op.txn(inner.toRequest())`. */
-  toRequest(): TxnRequest {
-    return { compare: this.#compare ?? [], success: this.#success ?? [], failure: this.#failure ?? [] };
+  toRequest(): TypedTxnRequest<T, E> {
+    return { compare: this.#compare ?? [], success: (this.#success ?? []) as unknown as T, failure: (this.#failure ?? []) as unknown as E };
   }
 
   /** Carried out at once and as a whole, or not at all. */
-  commit(options: CallOptions = {}): Promise<Reply<TxnResponse>> {
-    return this.#commit(this.toRequest(), options);
+  async commit(options: CallOptions = {}): Promise<Reply<TxnOutcome<T, E>>> {
+    const request = this.toRequest();
+    const answer = await this.#commit(request, options);
+    const results = resultsOf(answer.succeeded ? request.success : request.failure, answer.responses);
+    return { ...answer, results } as unknown as Reply<TxnOutcome<T, E>>;
   }
 }
 

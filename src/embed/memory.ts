@@ -139,7 +139,9 @@ export async function openMemory({ seed = 1, maxRequestBytes = MAX_REQUEST_BYTES
   const inFlight = new InFlight();
   const clock = new VirtualClock(inFlight);
   const events = { emit: () => undefined };
-  const env: Env = { clock, random: new SeededRandom(seed), disk: new MemoryDisk(), network: new NoNetwork(), workers: new CountingWorkers(), events };
+  const env: Env = {
+    clock, random: new SeededRandom(seed), disk: new MemoryDisk(), network: new NoNetwork(), workers: new CountingWorkers(), events,
+  };
   let fatal: unknown;
   const member = await openMember(env, {
     self: SELF,

@@ -28,7 +28,7 @@ describe('client.lease', () => {
     clock = new ManualClock();
     caller = new Caller({
       endpoints: [first.endpoint, second.endpoint],
-      timeoutMs: 5_000, maxAttempts: 4, retryDelayMs: 1, maxRetryDelayMs: 2,
+      timeoutMs: 5_000, maxAttempts: 4, retryDelayMs: 1, maxRetryDelayMs: 2, roundRobin: false,
     }, new GrpcDialer({ dialTimeoutMs: 2_000 }));
     leases = new LeaseClient(caller, clock);
   });

@@ -78,7 +78,7 @@ describe('client', () => {
   });
 
   it('carries out one branch of a txn, and refuses to be awaited instead of committed', async () => {
-    const lock = (): ReturnType<Client['txn']> => client.txn().if(compare.version('lock', '=', 0)).then(op.put('lock', 'mine')).else(op.get('lock'));
+    const lock = () => client.txn().if(compare.version('lock', '=', 0)).then(op.put('lock', 'mine')).else(op.get('lock'));
     assert.equal((await lock().commit()).succeeded, true);
     const lost = await lock().commit();
     assert.equal(lost.succeeded, false);
@@ -129,6 +129,16 @@ describe('client', () => {
     assert.equal((await both.getRange('a')).count, 1);
     assert.equal(first.store.status().revision, 2, 'the put was carried out once');
     both.close();
+  });
+
+  it('in round robin each call goes to the next endpoint, past those that do not answer', async () => {
+    await using round = quick([first.endpoint, second.endpoint], { balance: 'round-robin' });
+    for (let i = 0; i < 4; i++) await round.put('a', String(i));
+    assert.deepEqual([first.store.status().revision, second.store.status().revision], [3, 3]);
+    await using gap = quick([await deadEndpoint(), first.endpoint, second.endpoint], { balance: 'round-robin', maxRetryDelayMs: 60_000 });
+    for (let i = 0; i < 4; i++) await gap.put('a', String(i));
+    assert.deepEqual([first.store.status().revision, second.store.status().revision], [5, 5]);
+    assert.throws(() => quick([first.endpoint], { balance: 'sideways' as 'last' }), { code: 'INVALID_ARGUMENT' });
   });
 
   it('a read that is answered UNAVAILABLE is asked elsewhere; a write is not, since it may have happened', async () => {
