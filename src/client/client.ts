@@ -25,6 +25,8 @@ import type {
 import { AuthClient } from './auth.js';
 import { backupOf, type BackupBlob, type BackupOptions } from './backup.js';
 import { callUnary } from './call.js';
+import { textKeys, type Codec, type KeyCodec } from './codec.js';
+import { Collection } from './collection.js';
 import { Caller, type CallOptions } from './caller.js';
 import type { Dialer } from './connection.js';
 import { GrpcDialer } from './endpoint.js';
@@ -52,6 +54,15 @@ import { update, type Update, type Updated, type UpdateOptions } from './update.
 import { Watch, watchEvents, type WatchOptions } from './watch.js';
 
 export { ClientError, CompactedError, ConflictError, type ClientErrorCode } from './errors.js';
+export { Collection, type PutAnswer, type UpdatedEntry } from './collection.js';
+export type { CollectionOps } from './collection-ops.js';
+export type { CollectionTransaction } from './collection-stm.js';
+export type { CollectionEvent, CollectionWatch } from './collection-watch.js';
+export {
+  bytes, InvalidValue, json, number, text, textKeys, tuple, type Codec, type Issue, type KeyCodec, type TuplePrefix,
+} from './codec.js';
+export { ValidationError, type CollectionRange, type Entry } from './entries.js';
+export { decodeTuple, encodeTuple, type Tuple, type TupleElement } from './tuple.js';
 export { createRevision, exists, leaseOf, missing, modRevision, value, version, type Condition } from './conditions.js';
 export {
   op, type DeleteOp, type GetOp, type NestedTxnOp, type PutOp, type RangeOp, type ResultOf, type ResultsOf, type TxnOutcome, type TypedOp,
@@ -202,6 +213,16 @@ export class Client implements AsyncDisposable {
   /** `election.campaign(value)`, `leader()`, `observe()`. */
   election(name: Bytes): Election {
     return new Election({ caller: this.#caller, leases: this.lease }, name);
+  }
+
+  /**
+   * Keys with this prefix as typed values: `client.collection('user/', json(UserSchema))`. Keys are
+   * text, or what a further codec makes of them: `tuple<[string, number]>()`.
+   */
+  collection<Out, In = Out>(prefix: Bytes, values: Codec<Out, In>): Collection<string, Out, In>;
+  collection<K, Prefix, Out, In = Out>(prefix: Bytes, values: Codec<Out, In>, keys: KeyCodec<K, Prefix>): Collection<K, Out, In, Prefix>;
+  collection<Out, In>(prefix: Bytes, values: Codec<Out, In>, keys: KeyCodec<string> = textKeys): Collection<string, Out, In> {
+    return new Collection(this, prefix, values, keys);
   }
 
   /** etcd's own request, every field. */

@@ -48,12 +48,13 @@ export interface WatchBatch {
   readonly more: boolean;
 }
 
-export class Watch implements AsyncIterable<WatchBatch> {
+export class Watch implements AsyncIterable<WatchBatch>, AsyncDisposable {
   readonly #caller: Caller;
   readonly #request: Omit<WatchCreateRequest, 'startRevision'>;
   readonly #options: CallOptions;
   readonly #requireLeader: boolean;
   readonly #signal: AbortSignal;
+  readonly #closing = new AbortController();
   /** All changes before it were given out, and `#given` of its own. 0: what comes from now on. */
   #next: number;
   #given = 0;
@@ -71,7 +72,8 @@ export class Watch implements AsyncIterable<WatchBatch> {
     if (this.#next < 0) throw badArgument(`startRevision is a revision, or 0 for what comes from now on, got ${this.#next}`);
     this.#request = { ...boundsOf(range), prevKv, noPut, noDelete, progressNotify, watchId: 0, fragment: true };
     this.#requireLeader = requireLeader;
-    this.#signal = signal === undefined ? caller.through.closing : AbortSignal.any([signal, caller.through.closing]);
+    const ends = [this.#closing.signal, caller.through.closing];
+    this.#signal = AbortSignal.any(signal === undefined ? ends : [...ends, signal]);
     this.#options = { signal: this.#signal, timeoutMs: Infinity, ...(endpoint === undefined ? {} : { endpoint }) };
   }
 
@@ -81,6 +83,16 @@ export class Watch implements AsyncIterable<WatchBatch> {
    */
   requestProgress(): void {
     this.#call?.write(encodeWatchRequest({ kind: 'progress' }));
+  }
+
+  /** Ends the iteration, or keeps it from beginning. */
+  close(): void {
+    this.#closing.abort();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    return Promise.resolve();
   }
 
   /**
@@ -109,6 +121,7 @@ export class Watch implements AsyncIterable<WatchBatch> {
         throw new ClientError('UNAVAILABLE', { details: 'the member has ended the watch', endpoint: endpoint.name });
       } catch (error) {
         if (!(error instanceof ClientError)) throw error;
+        if (this.#closing.signal.aborted) return;
         if (refused === undefined && isRefusedToken(error, limits?.token)) {
           refused = limits;
           continue;
