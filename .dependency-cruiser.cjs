@@ -14,6 +14,7 @@ const MAY_IMPORT = {
   observability: ['base', 'api', 'grpc', 'raft', 'ecc', 'storage', 'replica', 'healing', 'node'],
   server: ['base', 'api', 'http2', 'grpc', 'raft', 'ecc', 'storage', 'replica', 'healing', 'node', 'observability'],
   client: ['base', 'api'],
+  drivers: ['base', 'client'],
   embed: ['base', 'api', 'grpc', 'storage', 'replica', 'node', 'server', 'client'],
   sim: ['base', 'api', 'checker', 'raft', 'storage', 'replica', 'healing', 'node'],
 };

@@ -33,6 +33,7 @@ import { GrpcDialer } from './endpoint.js';
 import { badArgument } from './errors.js';
 import { Election } from './election.js';
 import { HealClient } from './heal.js';
+import type { KvClient } from './kv-client.js';
 import { LeaseClient } from './leases.js';
 import { acquireLock, type Lock, type LockOptions } from './lock.js';
 import {
@@ -135,7 +136,7 @@ export interface ClientWorld {
   readonly clock?: Clock;
 }
 
-export class Client implements AsyncDisposable {
+export class Client implements KvClient, AsyncDisposable {
   readonly #caller: Caller;
   readonly auth: AuthClient;
   readonly heal: HealClient;

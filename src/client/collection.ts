@@ -9,7 +9,7 @@
 
 import type { DeleteRangeResponse, KeyValue, PutResponse, Reply } from '../api/requests.js';
 import type { CallOptions } from './caller.js';
-import type { Client } from './client.js';
+import type { KvClient } from './kv-client.js';
 import type { Codec, KeyCodec } from './codec.js';
 import { CollectionOps } from './collection-ops.js';
 import { CollectionTransaction } from './collection-stm.js';
@@ -37,11 +37,11 @@ export interface UpdatedEntry<K, Out> {
 export class Collection<K, Out, In = Out, Prefix = K> {
   /** Parts of a txn, with typed results. */
   readonly op: CollectionOps<K, Out, In, Prefix>;
-  readonly #client: Client;
+  readonly #client: KvClient;
   readonly #entries: Entries<K, Out, In, Prefix>;
 
   /** Use `client.collection`. */
-  constructor(client: Client, prefix: Bytes, values: Codec<Out, In>, keys: KeyCodec<K, Prefix>) {
+  constructor(client: KvClient, prefix: Bytes, values: Codec<Out, In>, keys: KeyCodec<K, Prefix>) {
     this.#client = client;
     this.#entries = new Entries(prefix, values, keys);
     this.op = new CollectionOps(this.#entries);

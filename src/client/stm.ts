@@ -16,7 +16,7 @@
 import type { Compare, KeyValue, RequestOp } from '../api/requests.js';
 import { ETCD_MESSAGES } from '../api/etcd-error.js';
 import type { CallOptions } from './caller.js';
-import type { Client } from './client.js';
+import type { KvClient } from './kv-client.js';
 import { modRevision } from './conditions.js';
 import { badArgument, ClientError, ConflictError } from './errors.js';
 import { op } from './operations.js';
@@ -49,7 +49,7 @@ const nameOf = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffs
 
 /** One attempt. It is good for nothing once `fn` has come back. */
 export class StmTransaction {
-  readonly #client: Client;
+  readonly #client: KvClient;
   readonly #isolation: Isolation;
   readonly #call: CallOptions;
   readonly #known: ReadonlyMap<string, KeyValue | undefined>;
@@ -61,7 +61,7 @@ export class StmTransaction {
   #over = false;
 
   /** Use `client.stm`. */
-  constructor(client: Client, isolation: Isolation, call: CallOptions, snapshot: Snapshot | undefined) {
+  constructor(client: KvClient, isolation: Isolation, call: CallOptions, snapshot: Snapshot | undefined) {
     this.#client = client;
     this.#isolation = isolation;
     this.#call = call;
@@ -155,7 +155,7 @@ export class StmTransaction {
   }
 }
 
-export async function stm<T>(client: Client, fn: (tx: StmTransaction) => T | Promise<T>, options: StmOptions): Promise<T> {
+export async function stm<T>(client: KvClient, fn: (tx: StmTransaction) => T | Promise<T>, options: StmOptions): Promise<T> {
   const { isolation = 'serializable-snapshot', retries = DEFAULT_RETRIES, ...call } = options;
   checkRetries(retries);
   let snapshot: Snapshot | undefined;

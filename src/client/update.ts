@@ -8,7 +8,7 @@
 import { equalBytes } from '../base/bytes.js';
 import type { KeyValue } from '../api/requests.js';
 import type { CallOptions } from './caller.js';
-import type { Client } from './client.js';
+import type { KvClient } from './kv-client.js';
 import { modRevision } from './conditions.js';
 import { badArgument, ConflictError } from './errors.js';
 import { op } from './operations.js';
@@ -39,7 +39,7 @@ export function checkRetries(retries: number): number {
   return retries;
 }
 
-export async function update(client: Client, key: Bytes, fn: Update, options: UpdateOptions): Promise<Updated> {
+export async function update(client: KvClient, key: Bytes, fn: Update, options: UpdateOptions): Promise<Updated> {
   const { retries = DEFAULT_RETRIES, lease, ...call } = options;
   checkRetries(retries);
   let current = await client.get(key, call);
