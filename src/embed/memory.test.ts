@@ -62,6 +62,7 @@ describe('a store in memory', () => {
   it('leases end when their time has come and not before, and those that are held go on', async () => {
     const { client } = store;
     const { id } = await client.lease.grant({ ttl: 5 });
+    assert.equal((await client.lease.timeToLive(id)).ttl, 5);
     const held = await client.lease.hold({ ttl: 5 });
     await client.put('let go', 'x', { lease: id });
     await client.put('held', 'x', { lease: held.id });

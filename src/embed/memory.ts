@@ -159,10 +159,17 @@ export async function openMemory({ seed = 1, maxRequestBytes = MAX_REQUEST_BYTES
     },
   });
   await member.replica.start();
-  while (!serves(member)) {
-    if (fatal !== undefined || clock.now() > START_MS) throw new Error('the store in memory does not start', { cause: fatal });
-    await clock.advance(STEP_MS);
-  }
+  const until = async (condition: () => boolean): Promise<void> => {
+    while (!condition()) {
+      if (fatal !== undefined || clock.now() > START_MS) throw new Error('the store in memory does not start', { cause: fatal });
+      await clock.advance(STEP_MS);
+    }
+  };
+  await until(() => serves(member));
+  // A new leader answers for leases a step later.
+  let knowsLeases = false;
+  void member.store.lease.timeToLive(1n, false).then(() => (knowsLeases = true));
+  await until(() => knowsLeases);
   return new MemoryStore(member, new LocalClients(member.store, { maxRequestBytes, bcryptCost: BCRYPT_COST, clock }, inFlight), clock);
 }
 
