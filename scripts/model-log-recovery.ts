@@ -2,11 +2,13 @@
  * `npm run model:log-recovery`: every state that three nodes with three entries can come to by
  * elections, appends, crashes and damage, while damaged logs are recovered by the functions that
  * ship. Exits 1 if an acknowledged entry can be lost, two entries be committed at one index, a
- * wrong one be taken, or a node wait although there is a copy of what it lost. Takes minutes: 22.4
- * million states, of which 3.8 million are not the same but for the names of the nodes.
+ * wrong one be taken, or a node wait although there is a copy of what it lost. States that are the
+ * same but for the names of the nodes are looked at once: of 2.6 million 0.4, in some ten seconds of
+ * a processor.
  *
+ *   --whole              three crashes, not two: 22.4 million states, in minutes
  *   --terms N            elections reach term N (2)
- *   --crashes N          crashes, each of which may leave any entries bad (3)
+ *   --crashes N          crashes, each of which may leave any entries bad (2)
  *   --quorum-lowered     a planted mistake: "do not have" counts from one voter less on
  */
 
@@ -17,11 +19,13 @@ import { RecoveryModel } from '../src/replica/log-recovery/testing/recovery-mode
 
 const { values } = parseArgs({
   options: {
-    terms: { type: 'string', default: '2' }, crashes: { type: 'string', default: '3' }, 'quorum-lowered': { type: 'boolean', default: false },
+    terms: { type: 'string', default: '2' }, crashes: { type: 'string' }, whole: { type: 'boolean', default: false },
+    'quorum-lowered': { type: 'boolean', default: false },
   },
 });
+const crashes = Number(values.crashes ?? (values.whole ? 3 : 2));
 const model = new RecoveryModel({
-  nodes: 3, entries: 3, terms: Number(values.terms), crashes: Number(values.crashes), unknownTerms: true, quorumLowered: values['quorum-lowered'],
+  nodes: 3, entries: 3, terms: Number(values.terms), crashes, unknownTerms: true, quorumLowered: values['quorum-lowered'],
 });
 const began = performance.now();
 let said = began;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { get, put } from '../../api/testing/requests.js';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import { codeOf } from '../../base/errors.js';
+import type { KintsugiEvent } from '../../base/events.js';
 import { seededRandom } from '../../base/testing/seeded-random.js';
 import { NEWEST_VERSION } from '../../replica/base/protocol.js';
 import { TABLE_REGIONS_METHOD, decodeRegionsAnswer, encodeRegionsRequest } from '../../replica/fetch/table-wire.js';
@@ -11,6 +12,7 @@ import { beginRecovery, planRecovery } from '../../replica/readmission/begin.js'
 import { findEvidence } from '../../replica/readmission/evidence.js';
 import { VERSION_METHOD } from '../../replica/snapshot/peer-versions.js';
 import { receiveVersion } from '../../replica/snapshot/version-message.js';
+import { NOBODY_CAN_ADMIT } from '../../replica/start/ask-admission.js';
 import { EarlyHandler } from '../../replica/start/early-handler.js';
 import { giveLeftState } from '../../replica/start/left-state.js';
 import type { TableMeta } from '../../storage/table/table-meta.js';
@@ -146,6 +148,27 @@ describe('a member that is re-admitted', function () {
     const blocks = encodeRegionsRequest({ birth: meta.birth, fileDigest: meta.fileDigest, offset: 0, bytes: 1 });
     assert.equal(decodeRegionsAnswer(await ask(TABLE_REGIONS_METHOD, blocks)).kind, 'pieces');
     await left.close();
+  });
+
+  it('R5 D1 is told when nobody can let it in, and is let in once another directory is put back', async () => {
+    await started();
+    const [a, b, c] = cluster.nodes as [ClusterNode, ClusterNode, ClusterNode];
+    for (const node of cluster.nodes) await cluster.stop(node);
+    const whole = copyOf(b.disk);
+    for (const node of [a, b]) {
+      await node.disk.unlink('hardstate');
+      await recover(node);
+    }
+    const comes = cluster.recovered(a);
+    const others = [cluster.up(c), cluster.recovered(b).catch(() => undefined)];
+    const isTold = (event: KintsugiEvent): boolean =>
+      event.type === 'warning' && event.message === NOBODY_CAN_ADMIT && /force-new-cluster/.test(String(event.data?.['remedy']));
+    await cluster.until('both to be told', () => [a, b].every((node) => node.events.some(isTold)), 20_000);
+    await cluster.kill(b);
+    b.disk = whole;
+    await cluster.up(b);
+    await inPlaceOf(a, await comes);
+    await Promise.all(others);
   });
 
   it('R5 D1 by itself, with autoRecover, and again when it loses its promises again', async () => {
