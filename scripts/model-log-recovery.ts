@@ -3,8 +3,8 @@
  * elections, appends, crashes and damage, while damaged logs are recovered by the functions that
  * ship. Exits 1 if an acknowledged entry can be lost, two entries be committed at one index, a
  * wrong one be taken, or a node wait although there is a copy of what it lost. States that are the
- * same but for the names of the nodes are looked at once: of 2.6 million 0.4, in some ten seconds of
- * a processor.
+ * same but for the names of the nodes are looked at once: of 2.6 million 0.4, in some ten seconds
+ * of a processor.
  *
  *   --whole              three crashes, not two: 22.4 million states, in minutes
  *   --terms N            elections reach term N (2)
