@@ -15,6 +15,7 @@ import { parseScheme, type EccScheme } from '../../ecc/scheme.js';
 import type { MemberConfig } from '../../replica/base/member-config.js';
 import { DEFAULT_TREE_SETTINGS, type TreeSettings } from '../../storage/base/settings.js';
 import { autoCompactionOf } from './auto-compaction.js';
+import { featureGateNotices } from './feature-gates.js';
 import { deriveLimits, limitNotices, MAX_BLOCK_BYTES, type LimitedOptions, type Limits } from './limits.js';
 import type { ParsedOptions, Resolved } from './parse.js';
 import { UsageError, type OptionValue } from './spec.js';
@@ -277,7 +278,7 @@ export function buildConfig(parsed: ParsedOptions): NodeConfig {
     cacheBytes: values.number('cache-bytes', MiB),
   };
   const limits = deriveLimits(limited);
-  notices.push(...limitNotices(limited));
+  notices.push(...limitNotices(limited), ...featureGateNotices(values.text('feature-gates')));
   checkDataDir(dataDir);
   const listenMetricsUrls = values.urls('listen-metrics-urls');
   const tls = tlsConfig(parsed.options, { client: listenClientUrls, metrics: listenMetricsUrls, peer: listenPeerUrls }, notices);

@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildConfig, clusterIdOf, memberIdOf, type NodeConfig } from './config.js';
-import { describeOptions, helpText, parseOptions } from './parse.js';
+import { FEATURE_GATES } from './feature-gates.js';
+import { describeOptions, helpText, parseOptions, type ParsedOptions } from './parse.js';
 import { parseDuration, parseSize, UsageError } from './spec.js';
 import { OPTIONS } from './table.js';
 
@@ -23,6 +24,34 @@ const ETCD_FLAGS = `name data-dir wal-dir snapshot-count heartbeat-interval elec
   experimental-watch-progress-notify-interval experimental-warning-apply-duration force-new-cluster debug log-package-levels
   experimental-enable-lease-checkpoint-persist enable-grpc-gateway unsafe-no-fsync log-output snapshot v vv config`.split(/\s+/);
 
+/** What `etcd --help` of 3.7.3 lists, but for `config-file`, `version` and `help`. */
+const ETCD_37_FLAGS = `
+  advertise-client-urls auth-token auth-token-ttl auto-compaction-mode auto-compaction-retention auto-tls
+  backend-batch-interval backend-batch-limit backend-bbolt-freelist-type bcrypt-cost
+  bootstrap-defrag-threshold-megabytes cert-file cipher-suites client-cert-allowed-hostname client-cert-auth
+  client-cert-file client-crl-file client-key-file compact-hash-check-time compaction-batch-limit
+  compaction-sleep-interval corrupt-check-time cors data-dir discovery discovery-cacert discovery-cert
+  discovery-dial-timeout discovery-endpoints discovery-fallback discovery-insecure-skip-tls-verify
+  discovery-insecure-transport discovery-keepalive-time discovery-keepalive-timeout discovery-key
+  discovery-password discovery-proxy discovery-request-timeout discovery-srv discovery-srv-name discovery-token
+  discovery-user distributed-tracing-address distributed-tracing-instance-id distributed-tracing-sampling-rate
+  distributed-tracing-service-name downgrade-check-time election-timeout enable-distributed-tracing
+  enable-grpc-gateway enable-log-rotation enable-pprof feature-gates force-new-cluster grpc-keepalive-interval
+  grpc-keepalive-min-time grpc-keepalive-timeout heartbeat-interval host-whitelist initial-advertise-peer-urls
+  initial-cluster initial-cluster-state initial-cluster-token initial-election-tick-advance key-file
+  listen-client-http-urls listen-client-urls listen-metrics-urls listen-peer-urls log-format log-level log-outputs
+  log-rotation-config-json logger max-concurrent-streams max-learners max-request-bytes max-snapshots max-txn-ops
+  max-wals memory-mlock metrics name peer-auto-tls peer-cert-allowed-cn peer-cert-allowed-hostname peer-cert-file
+  peer-client-cert-auth peer-client-cert-file peer-client-key-file peer-crl-file peer-key-file
+  peer-skip-client-san-verification peer-trusted-ca-file pre-vote quota-backend-bytes raft-read-timeout
+  raft-write-timeout self-signed-cert-validity snapshot-catchup-entries snapshot-count socket-reuse-address
+  socket-reuse-port strict-reconfig-check tls-max-version tls-min-version trusted-ca-file unsafe-no-fsync
+  v2-deprecation wal-dir warning-apply-duration warning-unary-request-duration watch-progress-notify-interval`.trim().split(/\s+/);
+
+/** The gates that it lists. */
+const ETCD_37_GATES = `AllAlpha AllBeta CompactHashCheck FastLeaseKeepAlive InitialCorruptCheck LeaseCheckpoint LeaseCheckpointPersist
+  PriorityRequest SetMemberLocalAddr StopGRPCServiceOnDefrag TxnModeWriteWithSharedBuffer`.split(/\s+/);
+
 const THREE = 'a=http://127.0.0.1:1,b=http://127.0.0.1:2,c=http://127.0.0.1:3';
 
 function config(...args: string[]): NodeConfig {
@@ -38,9 +67,10 @@ function refused(args: string[], message: string, env: Record<string, string> = 
 }
 
 describe('options of start', () => {
-  it('every flag of etcd 3.4 is known', () => {
+  it('every flag of etcd 3.4 and of 3.7 is known, and every gate', () => {
     const known = new Set(OPTIONS.map((spec) => spec.name));
-    assert.deepEqual(ETCD_FLAGS.filter((flag) => !known.has(flag)), []);
+    assert.deepEqual([...ETCD_FLAGS, ...ETCD_37_FLAGS].filter((flag) => !known.has(flag)), []);
+    assert.deepEqual(Object.keys(FEATURE_GATES).sort(), ETCD_37_GATES);
     assert.equal(known.size, OPTIONS.length, 'and none stands twice in the table');
   });
 
@@ -224,5 +254,69 @@ describe('options of start', () => {
   it('the help names every option', () => {
     const help = helpText();
     for (const { name } of OPTIONS) assert.ok(help.includes(`--${name} `), name);
+  });
+
+  it('gates of features are kept, said to have no effect, or refused with the reason', () => {
+    assert.deepEqual(config('--feature-gates', 'LeaseCheckpoint=true,LeaseCheckpointPersist=T,InitialCorruptCheck=false').notices, []);
+    assert.deepEqual(config('--feature-gates=LeaseCheckpoint=false, StopGRPCServiceOnDefrag=true').notices, [
+      '--feature-gates LeaseCheckpoint=false has no effect: the remaining time of leases is always written to the log',
+      '--feature-gates StopGRPCServiceOnDefrag=true has no effect: Defragment stops nothing',
+    ]);
+    const why = 'corruption checks between members are not served yet; every read here is verified by its digest';
+    refused(['--feature-gates', 'InitialCorruptCheck=true'], `--feature-gates: InitialCorruptCheck=true is refused: ${why}`);
+    refused(['--feature-gates', 'AllAlpha'], '--feature-gates: "AllAlpha" is not Name=true or Name=false');
+    refused(['--feature-gates', 'Magic=true'], `--feature-gates: there is no gate "Magic"; there are ${ETCD_37_GATES.join(', ')}`);
+  });
+
+  it("who may come over HTTP is checked when it is read", () => {
+    assert.deepEqual(config('--cors', 'https://a.example,http://b:8080', '--host-whitelist=a,b.example').access, {
+      origins: ['https://a.example', 'http://b:8080'], hosts: ['a', 'b.example'],
+    });
+    assert.deepEqual([config().access, config().gateway], [{ origins: ['*'], hosts: ['*'] }, true]);
+    assert.equal(config('--enable-grpc-gateway=false').gateway, false);
+    refused(['--cors', 'a.example'], '--cors: "a.example" is not an origin such as https://page.example or http://page.example:8080, nor *');
+    refused(['--host-whitelist', 'http://a'], '--host-whitelist: "http://a" is not a host name such as db.example, nor *');
+  });
+
+  it("the file of etcd 3.7 is read: maps for TLS and sockets, durations in nanoseconds, lists as text", () => {
+    const dir = mkdtempSync(join(tmpdir(), 'kintsugi-file-'));
+    const path = join(dir, 'etcd.yml');
+    const read = (text: string): ParsedOptions => {
+      writeFileSync(path, text);
+      return parseOptions(['--config-file', path], {});
+    };
+    try {
+      const { options } = read(`name: a
+heartbeat-interval: 100
+watch-progress-notify-interval: 600000000000
+grpc-keepalive-timeout: 20000000000
+listen-client-urls: https://127.0.0.1:2379,http://127.0.0.1:2381
+log-outputs: [stderr]
+client-transport-security:
+  cert-file: /c.pem
+  key-file: /k.pem
+  client-cert-auth: true
+  trusted-ca-file: /ca.pem
+  allowed-hostname: [a, b]
+peer-transport-security:
+  auto-tls: true
+  allowed-cn: [m]
+  skip-client-san-verification: true
+socket-options:
+  reuse-address: true
+feature-gates: LeaseCheckpoint=true
+`);
+      const value = (name: string): unknown => options.get(name)?.value;
+      assert.deepEqual(['heartbeat-interval', 'watch-progress-notify-interval', 'grpc-keepalive-timeout'].map(value), [100, 600_000, 20_000]);
+      assert.deepEqual(['cert-file', 'client-cert-auth', 'trusted-ca-file', 'client-cert-allowed-hostname'].map(value), ['/c.pem', true, '/ca.pem', 'a,b']);
+      assert.deepEqual(['peer-auto-tls', 'peer-cert-allowed-cn', 'peer-skip-client-san-verification', 'socket-reuse-address'].map(value), [true, 'm', true, true]);
+      assert.deepEqual(value('listen-client-urls'), ['https://127.0.0.1:2379', 'http://127.0.0.1:2381']);
+      const wrong = (text: string, message: RegExp): void => assert.throws(() => read(text), { name: 'UsageError', message });
+      wrong('client-transport-security:\n  cert: x\n', /: unknown key cert in client-transport-security; there are cert-file, /);
+      wrong('client-transport-security: x\n', /: client-transport-security is a map of cert-file, /);
+      wrong('cert-file: x\nclient-transport-security:\n  cert-file: y\n', /: cert-file is set twice$/);
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
   });
 });

@@ -4,10 +4,8 @@
  * environment etcd's names do as well as ours, which beat them.
  */
 
-import { readFileSync } from 'node:fs';
-import { parseDocument } from 'yaml';
-import { messageOf } from '../../base/errors.js';
-import { UsageError, envName, parseOption, type OptionSpec, type OptionValue } from './spec.js';
+import { readConfigFile } from './config-file.js';
+import { envName, parseOption, suggestion, UsageError, type OptionSpec, type OptionValue } from './spec.js';
 import { OPTIONS } from './table.js';
 
 export type Source = 'flag' | 'env' | 'file' | 'default';
@@ -51,7 +49,7 @@ function parseFlags(args: readonly string[]): Flags {
       continue;
     }
     const spec = BY_NAME.get(name);
-    if (spec === undefined && name !== 'config-file') throw new UsageError(`unknown flag --${name}${suggestion(name)}`);
+    if (spec === undefined && name !== 'config-file') throw new UsageError(`unknown flag --${name}${suggestion(name, BY_NAME.keys())}`);
     let value = given;
     if (value === undefined && spec?.kind === 'bool') value = 'true';
     if (value === undefined) {
@@ -64,44 +62,10 @@ function parseFlags(args: readonly string[]): Flags {
   return flags;
 }
 
-function suggestion(name: string): string {
-  const near = OPTIONS.find((spec) => spec.name.replaceAll('-', '') === name.toLowerCase().replaceAll(/[-_]/g, ''));
-  return near === undefined ? '' : `; did you mean --${near.name}?`;
-}
-
-/** The file's keys are the flags' names; lists may be YAML lists. */
-function readFileValues(path: string): Map<string, string> {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new UsageError(`--config-file: ${messageOf(error)}`);
-  }
-  const document = parseDocument(text);
-  const [error] = document.errors;
-  if (error !== undefined) throw new UsageError(`${path}: ${error.message.split('\n')[0]}`);
-  const content: unknown = document.toJS();
-  if (content === null || content === undefined) return new Map();
-  if (typeof content !== 'object' || Array.isArray(content)) throw new UsageError(`${path}: not a map of options`);
-  const values = new Map<string, string>();
-  for (const [key, value] of Object.entries(content)) {
-    if (!BY_NAME.has(key)) throw new UsageError(`${path}: unknown key ${key}${suggestion(key)}`);
-    values.set(key, fileValue(path, key, value));
-  }
-  return values;
-}
-
-function fileValue(path: string, key: string, value: unknown): string {
-  if (Array.isArray(value)) return value.map(String).join(',');
-  if (value === null || value === undefined) return '';
-  if (typeof value === 'object') throw new UsageError(`${path}: ${key} is a map, one value is wanted`);
-  return String(value as string | number | boolean);
-}
-
 export function parseOptions(args: readonly string[], env: Readonly<Record<string, string | undefined>>): ParsedOptions {
   const flags = parseFlags(args);
   const configFile = flags.configFile ?? env['KINTSUGI_CONFIG_FILE'] ?? env['ETCD_CONFIG_FILE'];
-  const file = configFile === undefined || configFile === '' ? new Map<string, string>() : readFileValues(configFile);
+  const file = configFile === undefined || configFile === '' ? new Map<string, string>() : readConfigFile(configFile, BY_NAME);
   const options = new Map<string, Resolved>();
   const known = new Set(['KINTSUGI_CONFIG_FILE']);
   for (const spec of OPTIONS) {

@@ -91,6 +91,12 @@ export function parseOption(spec: OptionSpec, text: string, where: string): Opti
   }
 }
 
+/** For a name that is none: the option that is meant, to be put behind the error. */
+export function suggestion(name: string, options: Iterable<string>): string {
+  const near = [...options].find((option) => option.replaceAll('-', '') === name.toLowerCase().replaceAll(/[-_]/g, ''));
+  return near === undefined ? '' : `; did you mean --${near}?`;
+}
+
 /** The name of an option in the environment; `prefix` ETCD: as etcd has it. */
 export function envName(name: string, prefix: 'KINTSUGI' | 'ETCD' = 'KINTSUGI'): string {
   return `${prefix}_${name.toUpperCase().replaceAll('-', '_')}`;

@@ -1,7 +1,7 @@
 /**
- * Every option of `kintsugi start`: all that etcd 3.4's server takes, and our own. A script that
- * starts etcd starts Kintsugi: what has no meaning here is accepted and named in the log, what
- * promises something that is not kept is refused.
+ * Every option of `kintsugi start`: all that etcd's server takes, of 3.4 and of 3.7, and our own. A
+ * script that starts etcd starts Kintsugi: what has no meaning here is accepted and named in the
+ * log, what promises something that is not kept is refused.
  */
 
 import { DEFAULT_SCHEME, formatScheme } from '../../ecc/scheme.js';
@@ -28,6 +28,8 @@ const NO_CHECK = refused('corruption checks between members are not served yet; 
 const NO_GATEWAY_CALLS = moot('the JSON gateway makes its calls within the process');
 const TREE = 'the store is a log-structured tree of its own, without a bbolt backend';
 const GONE = moot('etcd itself ignores it since 3.0');
+const NO_TRACES = moot('traces are not sent');
+const IGNORED_DISCOVERY = moot('discovery is not served');
 const ms = { bareMs: 1 };
 
 const member = group('Member', [
@@ -46,6 +48,14 @@ const member = group('Member', [
   ['backend-batch-interval', 'duration', 0, moot(TREE), 'Time between backend commits.', ms],
   ['backend-batch-limit', 'int', 0, moot(TREE), 'Operations between backend commits.'],
   ['watch-progress-notify-interval', 'duration', 600_000, here, 'Time between messages to quiet watchers that ask how far they are.'],
+  ['backend-bbolt-freelist-type', 'choice', 'map', moot(TREE), 'Backend detail.', { choices: ['array', 'map'] }],
+  ['memory-mlock', 'bool', false, moot('no file is mapped into memory; keep the machine from swapping instead'), 'Keep pages in memory.'],
+  ['listen-client-http-urls', 'list', [], refused('HTTP is served on --listen-client-urls'), 'URLs for HTTP alone.'],
+  ['socket-reuse-port', 'bool', false, refused('Node cannot set SO_REUSEPORT'), 'Listen on a port that another process listens on.'],
+  ['socket-reuse-address', 'bool', false, moot('it is always set'), 'Listen on an address in TIME_WAIT.'],
+  ['raft-read-timeout', 'duration', 5_000, moot('streams of members have their own'), 'Time-out of reads from members.'],
+  ['raft-write-timeout', 'duration', 5_000, moot('streams of members have their own'), 'Time-out of writes to members.'],
+  ['feature-gates', 'text', '', here, 'Features by name: Name=true,Name=false; each is kept, moot or refused.'],
   ['max-txn-ops', 'int', 128, here, 'Operations in one txn; only etcd\'s default of 128 is served.'],
   ['max-request-bytes', 'size', 1_572_864, here, 'Largest write request.'],
   ['max-concurrent-streams', 'int', 0xffff_ffff, here, 'Streams that one client connection may have open.'],
@@ -66,6 +76,14 @@ const clustering = group('Clustering', [
   ['discovery-proxy', 'text', '', NO_DISCOVERY, 'Proxy for discovery.'],
   ['discovery-srv', 'text', '', NO_DISCOVERY, 'DNS domain for discovery.'],
   ['discovery-srv-name', 'text', '', NO_DISCOVERY, 'Suffix of the DNS service name.'],
+  ...['token', 'endpoints', 'user', 'password', 'cert', 'key', 'cacert']
+    .map((name): Row => [`discovery-${name}`, name === 'endpoints' ? 'list' : 'text', name === 'endpoints' ? [] : '', NO_DISCOVERY, 'Discovery.']),
+  ...([['dial-timeout', 2_000], ['request-timeout', 5_000], ['keepalive-time', 2_000], ['keepalive-timeout', 6_000]] as const)
+    .map(([name, value]): Row => [`discovery-${name}`, 'duration', value, IGNORED_DISCOVERY, 'Discovery.']),
+  ['discovery-insecure-transport', 'bool', true, IGNORED_DISCOVERY, 'Discovery.'],
+  ['discovery-insecure-skip-tls-verify', 'bool', false, IGNORED_DISCOVERY, 'Discovery.'],
+  ['v2-deprecation', 'text', 'write-only', moot('there is no v2 store'), 'Phase of the v2 store.'],
+  ['max-learners', 'int', 1, refused('one learner at a time is let in'), 'Learners that a cluster may have.'],
   ['strict-reconfig-check', 'bool', true, here, 'Refuse changes that would cost the quorum.'],
   ['pre-vote', 'bool', true, moot('pre-vote is always on'), 'Ask before campaigning.'],
   ['auto-compaction-retention', 'text', '0', here, 'History to keep: hours or a time (30m), or a number of revisions. 0: all.'],
@@ -116,6 +134,16 @@ const logging = group('Logging and monitoring', [
   ['log-outputs', 'list', ['default'], here, 'default (stderr), stderr, stdout, or files.'],
   ['log-output', 'list', [], moot('it is --log-outputs now'), 'Old name of --log-outputs.'],
   ['log-level', 'choice', 'info', here, 'Least level that is logged.', { choices: ['debug', 'info', 'warn', 'error', 'panic', 'fatal'] }],
+  ['log-format', 'choice', 'json', refused('the log is always JSON lines'), 'Form of the log.', { choices: ['json', 'console'] }],
+  ['enable-log-rotation', 'bool', false, refused('have the files of --log-outputs rotated by the system'), 'Rotate the log.'],
+  ['log-rotation-config-json', 'text', '', moot('the log is not rotated here'), 'How to rotate it.'],
+  ['warning-unary-request-duration', 'duration', 300, moot('see the metrics instead'), 'Calls slower than this are logged.'],
+  ['warning-apply-duration', 'duration', 100, moot('see the metrics instead'), 'Applies slower than this are logged.'],
+  ['enable-distributed-tracing', 'bool', false, refused('traces are not sent'), 'Send traces.'],
+  ['distributed-tracing-address', 'text', 'localhost:4317', NO_TRACES, 'Where to.'],
+  ['distributed-tracing-service-name', 'text', 'etcd', NO_TRACES, 'Of the cluster.'],
+  ['distributed-tracing-instance-id', 'text', '', NO_TRACES, 'Of the member.'],
+  ['distributed-tracing-sampling-rate', 'int', 0, NO_TRACES, 'Of a million spans.'],
   ['log-package-levels', 'text', '', moot('--log-level holds for all'), 'Level per package.'],
   ['debug', 'bool', false, here, 'Same as --log-level debug.'],
 ]);
@@ -128,12 +156,19 @@ const other = group('Other', [
   ['proxy-write-timeout', 'int', 5000, NO_PROXY, 'v2 proxy.'],
   ['proxy-read-timeout', 'int', 0, NO_PROXY, 'v2 proxy.'],
   ['enable-grpc-gateway', 'bool', true, here, 'Serve JSON over HTTP on the client port, under /v3/.'],
+  ['corrupt-check-time', 'duration', 0, NO_CHECK, 'Time between comparisons with the others.'],
+  ['compact-hash-check-time', 'duration', 60_000, moot('the gate CompactHashCheck is off'), 'Time between comparisons of compactions.'],
+  ['compaction-batch-limit', 'int', 1000, moot(TREE), 'Revisions per compaction batch.'],
+  ['compaction-sleep-interval', 'duration', 10, moot(TREE), 'Time between compaction batches.'],
+  ['bootstrap-defrag-threshold-megabytes', 'int', 0, moot('nothing needs defragmenting'), 'Space that a start frees.'],
+  ['downgrade-check-time', 'duration', 5_000, moot('a downgrade is seen when it is applied'), 'Time between looks at a downgrade.'],
+  ['snapshot-catchup-entries', 'int', 5_000, moot('what of the log is kept follows from what is durable'), 'Entries kept for slow followers.'],
   ['experimental-initial-corrupt-check', 'bool', false, NO_CHECK, 'Compare with the others before serving.'],
   ['experimental-corrupt-check-time', 'duration', 0, NO_CHECK, 'Time between comparisons with the others.'],
   ['experimental-enable-v2v3', 'text', '', NO_V2, 'v2 API over v3.'],
   ['experimental-backend-bbolt-freelist-type', 'text', 'array', moot(TREE), 'Backend detail.'],
-  ['experimental-enable-lease-checkpoint', 'bool', false, moot('leases are not served yet'), 'Keep remaining lease time.'],
-  ['experimental-enable-lease-checkpoint-persist', 'bool', false, moot('leases are not served yet'), 'Keep remaining lease time.'],
+  ['experimental-enable-lease-checkpoint', 'bool', false, moot('the remaining time of leases is always kept'), 'Keep remaining lease time.'],
+  ['experimental-enable-lease-checkpoint-persist', 'bool', false, moot('the remaining time of leases is always kept'), 'Keep remaining lease time.'],
   ['experimental-compaction-batch-limit', 'int', 1000, moot(TREE), 'Revisions per compaction batch.'],
   ['experimental-watch-progress-notify-interval', 'duration', 600_000, here, 'Old name of --watch-progress-notify-interval.'],
   ['experimental-warning-apply-duration', 'duration', 100, moot('see the metrics instead'), 'Applies slower than this are logged.'],
