@@ -17,10 +17,15 @@ import type { ClusterNode } from './node.js';
 export type CutKind = 'silent' | 'reset';
 
 interface Link {
-  readonly from: number;
+  /**
+   * Who dialled; undefined: nobody has asked yet. To find out costs a walk over all connections of
+   * the machine, which a busy one has no time for at each dial.
+   */
+  from: number | undefined;
   readonly to: number;
   readonly near: Socket;
   readonly far: Socket;
+  silent: boolean;
 }
 
 function inodeOfLocalPort(port: number): string | undefined {
@@ -79,7 +84,7 @@ export class PeerProxies {
   #accept(near: Socket, to: number, peerPort: number): void {
     near.on('error', () => near.destroy());
     near.setNoDelay(true);
-    const from = this.#whoDialled(near.remotePort ?? 0);
+    const from = this.#cuts.size === 0 ? undefined : this.#whoDialled(near.remotePort ?? 0);
     const cut = this.#cuts.get(`${from}>${to}`);
     if (cut === 'reset') {
       near.destroy();
@@ -87,7 +92,7 @@ export class PeerProxies {
     }
     const far = connect(peerPort, '127.0.0.1');
     far.setNoDelay(true);
-    const link: Link = { from, to, near, far };
+    const link: Link = { from, to, near, far, silent: cut === 'silent' };
     this.#links.add(link);
     const end = (): void => {
       near.destroy();
@@ -97,28 +102,32 @@ export class PeerProxies {
     far.on('error', end);
     near.on('close', end);
     far.on('close', end);
-    this.#pump(near, far, `${from}>${to}`);
-    this.#pump(far, near, `${from}>${to}`);
+    this.#pump(near, far, link);
+    this.#pump(far, near, link);
   }
 
-  #pump(source: Socket, sink: Socket, name: string): void {
+  #pump(source: Socket, sink: Socket, link: Link): void {
     source.on('data', (chunk: Buffer) => {
-      if (!sink.write(chunk)) source.pause();
-      if (this.#cuts.get(name) === 'silent') source.pause();
+      if (!sink.write(chunk) || link.silent) source.pause();
     });
     sink.on('drain', () => {
-      if (this.#cuts.get(name) !== 'silent') source.resume();
+      if (!link.silent) source.resume();
     });
-    if (this.#cuts.get(name) === 'silent') source.pause();
+    if (link.silent) source.pause();
+  }
+
+  #fromOf(link: Link): number {
+    return (link.from ??= this.#whoDialled(link.near.remotePort ?? 0));
   }
 
   /** Cuts what `from` says to `to`. */
   cut(from: number, to: number, kind: CutKind): void {
     this.#cuts.set(`${from}>${to}`, kind);
     for (const link of this.#links) {
-      if (link.from !== from || link.to !== to) continue;
+      if (link.to !== to || this.#fromOf(link) !== from) continue;
       if (kind === 'reset') link.near.destroy();
       else {
+        link.silent = true;
         link.near.pause();
         link.far.pause();
       }
@@ -127,14 +136,15 @@ export class PeerProxies {
 
   healAll(): void {
     this.#cuts.clear();
-    for (const { near, far } of this.#links) {
-      near.resume();
-      far.resume();
+    for (const link of this.#links) {
+      link.silent = false;
+      link.near.resume();
+      link.far.resume();
     }
   }
 
   get links(): string[] {
-    return [...this.#links].map(({ from, to }) => `${from}>${to}`).sort();
+    return [...this.#links].map((link) => `${this.#fromOf(link)}>${link.to}`).sort();
   }
 
   close(): void {
