@@ -61,9 +61,37 @@ const WATCHES: readonly Canary[] = [
       },
     ],
   },
+  {
+    name: 'slow-watch-without-a-bound',
+    what: 'A stream takes events without end for a client that does not read.',
+    breaks: 'C1',
+    profile: 'table+streams',
+    expectedChecks: ['a slow watch holds a bound'],
+    edits: [
+      {
+        file: 'replica/watch/watch-hub.ts',
+        find: '    if (!stream.blocked && stream.queued < this.#streamBytes) return false;',
+        replace: '    if (!stream.blocked && stream.queued < this.#streamBytes * 1_000) return false;',
+      },
+    ],
+  },
 ];
 
 const LEASES: readonly Canary[] = [
+  {
+    name: 'lease-shortened-by-a-change-of-leader',
+    what: 'A new leader gives each lease one second, whatever is left of it.',
+    breaks: 'R4',
+    profile: 'table+streams',
+    expectedChecks: ['a lease that is kept alive does not end'],
+    edits: [
+      {
+        file: 'replica/lease/lessor.ts',
+        find: 'return new Lease(id, record, now, passed, this.#electionMs);',
+        replace: 'return new Lease(id, { ...record, remainingMs: 1_000 }, now, passed);',
+      },
+    ],
+  },
   {
     name: 'lease-never-ends',
     what: 'Nobody proposes the end of a lease whose time is up.',

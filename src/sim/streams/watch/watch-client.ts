@@ -68,6 +68,11 @@ export class WatchClient implements StreamEnd {
     return this.#stream;
   }
 
+  /** Watches on its stream. */
+  get watching(): number {
+    return this.#watches.size;
+  }
+
   /** Why it does not know yet of all up to `revision`. */
   behind(revision: number): string[] {
     return [...this.#watches.values()]

@@ -7,7 +7,10 @@ import { judgeWatch, type Past } from './judge-watch.js';
 import { Sightings } from './sightings.js';
 import { WatchClient } from './watch-client.js';
 
-/** More than a revision of the workload has, with what was there before. */
+/**
+ * More than a revision of the workload has, with what was there before: each watch of a stream that
+ * is not full takes one.
+ */
 const REVISION_BYTES = 48 * KiB;
 const MAX_MISFITS = 4;
 
@@ -32,9 +35,9 @@ export class Watches {
   /** Each second: what a stream holds of a slow client is bounded. */
   look(): void {
     const { settings, report } = this.#parts;
-    for (const { stream } of this.#clients) {
+    for (const { stream, watching } of this.#clients) {
       const queued = stream?.queued ?? 0;
-      if (queued <= settings.streamBytes + REVISION_BYTES) continue;
+      if (queued <= settings.streamBytes + watching * REVISION_BYTES) continue;
       report('correctness', 'a slow watch holds a bound', `${queued} bytes wait in a stream that takes ${settings.streamBytes}`, stream?.node.id ?? 0);
     }
   }
