@@ -54,6 +54,11 @@ export class Caller {
     return new Caller({ hasToken: false, isOwner: true });
   }
 
+  /** What it shows may be good only where more of the log was applied. */
+  get mayBeAhead(): boolean {
+    return this.token !== undefined || this.claims !== undefined;
+  }
+
   /** Nothing is said of who calls. */
   get isAnonymous(): boolean {
     return !this.hasToken && this.commonName === undefined && !this.isOwner;

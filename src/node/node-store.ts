@@ -97,7 +97,7 @@ export class NodeStore implements Store {
 
   async range(request: RangeRequest, caller?: Caller): Promise<RangeResponse> {
     if (!request.serializable) this.#writes.refuseLearner();
-    if (request.serializable && caller?.token !== undefined) await this.auth.catchUp(caller);
+    if (request.serializable && caller?.mayBeAhead === true) await this.auth.catchUp(caller);
     return this.#replica.reads.range(request, caller);
   }
 
@@ -110,7 +110,7 @@ export class NodeStore implements Store {
   }
 
   async txn(request: TxnRequest, caller?: Caller): Promise<TxnResponse> {
-    if (caller?.token !== undefined) await this.auth.catchUp(caller);
+    if (caller?.mayBeAhead === true) await this.auth.catchUp(caller);
     return isReadOnlyTxn(request) && !this.#writes.isLearner ? this.#replica.reads.txn(request, caller) : this.#writeTxn(request, caller);
   }
 

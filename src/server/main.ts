@@ -24,6 +24,7 @@ import { swapNotice } from './env/swap.js';
 import { nodeClock } from './env/node-env.js';
 import { isSecure } from './options/tls.js';
 import { clientPort, type ClientServerOptions } from './rpc/client-server.js';
+import { JwtTokens } from './auth/jwt.js';
 import { Passwords } from './auth/passwords.js';
 import { Health } from './rpc/health-service.js';
 import { clientMethods } from './rpc/services.js';
@@ -102,16 +103,18 @@ async function start(config: NodeConfig, logger: Logger, version: string): Promi
   metrics.attach(store, stats);
   const health = new Health();
   const ops = new OpsPages({ store, metrics, health, dataDir: config.dataDir, version });
+  const jwt = config.jwt === undefined ? undefined : new JwtTokens(config.jwt, nodeClock);
   const options: ClientServerOptions = {
     maxReceiveBytes: config.limits.received,
     maxConcurrentStreams: config.maxConcurrentStreams,
     keepaliveIntervalMs: config.keepaliveIntervalMs,
     keepaliveTimeoutMs: config.keepaliveTimeoutMs,
     store,
+    jwt,
     stats,
     events: bus,
   };
-  const methods = clientMethods(store, health, { maxRequestBytes: config.limits.request }, new Passwords(config.bcryptCost));
+  const methods = clientMethods(store, health, { maxRequestBytes: config.limits.request }, new Passwords(config.bcryptCost), jwt);
   const clients = clientPort(methods, { ...options, site: { pages: ops, store, gateway: config.gateway, access: config.access } });
   for (const url of config.listenClientUrls) await clients.listen(listenAddress(url), isSecure(url) ? tls.server : undefined);
   const http = await startMetrics(config.listenMetricsUrls, ops, tls.server, options);

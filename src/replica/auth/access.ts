@@ -50,8 +50,9 @@ export class Access {
     return this.#holder.auth.revision;
   }
 
-  /** The caller's token is good only where more of the log was applied than here. */
+  /** What the caller shows is good only where more of the log was applied than here. */
   isAhead(caller: Caller | undefined, applied: LogIndex): boolean {
+    if (caller?.claims !== undefined) return caller.claims.revision > this.revision;
     return caller?.token !== undefined && caller.token.index > applied;
   }
 
@@ -83,6 +84,8 @@ export class Access {
     if (this.enabled) {
       const who = this.principalOf(caller);
       if (who.kind === 'nobody') throw new EtcdError('USER_EMPTY');
+      // A simple token goes with its user; a signed one stays as it is.
+      if (caller?.claims !== undefined) this.#holder.auth.checkUser(who);
     }
     note(caller);
   }

@@ -28,7 +28,7 @@ export class Asker {
 
   /** Rejects with EtcdError INVALID_AUTH_TOKEN. */
   static async admit(store: Store, caller: Caller): Promise<Asker> {
-    if (caller.token !== undefined) await store.auth.catchUp(caller);
+    if (caller.mayBeAhead) await store.auth.catchUp(caller);
     return new Asker(store, caller);
   }
 

@@ -3,6 +3,7 @@
  * each with one sentence that says what to change; what passes can be started.
  */
 
+import { jwtOf, type JwtSettings } from './auth-token.js';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -58,6 +59,8 @@ export interface NodeConfig {
   readonly quotaBytes: number;
   readonly bcryptCost: number;
   readonly authTokenTtlMs: number;
+  /** Undefined: tokens are simple ones. */
+  readonly jwt: JwtSettings | undefined;
   /** Undefined: history stays until a client compacts it. */
   readonly autoCompaction: AutoCompactionOptions | undefined;
   /** Between two messages to a quiet watcher that asked how far it is. */
@@ -267,7 +270,6 @@ export function buildConfig(parsed: ParsedOptions): NodeConfig {
   if (electionMs < 5 * heartbeatMs) {
     throw new UsageError(`--election-timeout ${electionMs}ms must be at least 5 times --heartbeat-interval ${heartbeatMs}ms`);
   }
-  if (values.text('auth-token') !== 'simple') throw new UsageError('--auth-token: only simple tokens are served');
   if (values.number('max-txn-ops', 1) !== 128) throw new UsageError('--max-txn-ops: only the default of 128 is served');
   const settings = treeSettings(values);
   const { format, memtableBytes } = settings;
@@ -302,6 +304,7 @@ export function buildConfig(parsed: ParsedOptions): NodeConfig {
     transferBytesPerSecond: values.number('transfer-bytes-per-second', 4 * MiB),
     quotaBytes: values.number('quota-backend-bytes', 0),
     bcryptCost: values.number('bcrypt-cost', 4, 31),
+    jwt: jwtOf(values.text('auth-token')),
     authTokenTtlMs: 1000 * values.number('auth-token-ttl', 1, 1_000_000),
     progressNotifyMs: progressNotifyOf(values),
     autoCompaction: autoCompactionOf(values.text('auto-compaction-mode'), values.text('auto-compaction-retention')),

@@ -189,7 +189,7 @@ describe('options of start', () => {
   it('half a TLS pair is named as such, and auth and the rest of what is not kept is refused by name', () => {
     refused(['--cert-file=x'], '--cert-file needs --key-file: either both are set or neither');
     refused(['--peer-key-file=x'], '--peer-key-file needs --peer-cert-file: either both are set or neither');
-    refused(['--auth-token=jwt'], '--auth-token: only simple tokens are served');
+    refused(['--auth-token=other'], '--auth-token: "other" is neither simple nor jwt,sign-method=...');
     refused(['--force-new-cluster'], '--force-new-cluster is refused: it would make another cluster at every start: ' +
       'run kintsugi recover --force-new-cluster once, and start without it');
     refused(['--discovery=http://x'], '--discovery is refused: discovery is not served; list the members with --initial-cluster');

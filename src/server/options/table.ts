@@ -121,7 +121,7 @@ const security = group('Security', [
   ['experimental-peer-skip-client-san-verification', 'bool', false, here, 'Old name of --peer-skip-client-san-verification.'],
   ['cors', 'list', ['*'], here, 'Origins whose pages may read what is answered over HTTP; * or none: all.'],
   ['host-whitelist', 'list', ['*'], here, 'Host names in HTTP requests without TLS; others are refused. * or none: all.'],
-  ['auth-token', 'text', 'simple', here, 'Kind of token: simple.'],
+  ['auth-token', 'text', 'simple', here, 'simple, or jwt,sign-method=RS256,pub-key=FILE,priv-key=FILE,ttl=5m.'],
   ['bcrypt-cost', 'int', 10, here, 'Cost of password hashes, 4 to 31.'],
   ['auth-token-ttl', 'int', 300, here, 'Seconds after its last use for which a token is good.'],
 ]);

@@ -9,8 +9,9 @@ import type { Method } from '../../grpc/method.js';
 import type { Store } from '../../node/store.js';
 import { ACCESS_TYPES, type AccessType, type AuthCommand, type RolePermission } from '../../replica/auth/auth-command.js';
 import { ROOT, type Role } from '../../replica/auth/auth-state.js';
+import type { JwtTokens } from '../auth/jwt.js';
 import type { Passwords } from '../auth/passwords.js';
-import { digestOf } from './caller-of.js';
+import { digestOf } from '../auth/token-digest.js';
 import { header } from './cluster-service.js';
 import { addCold } from './cold.js';
 
@@ -38,11 +39,20 @@ function permissionsOf({ name, permissions }: Role): object[] {
   return told.map(({ type, key, rangeEnd }) => ({ permType: type.toUpperCase(), key: Buffer.from(key), range_end: Buffer.from(rangeEnd) }));
 }
 
-async function authenticate(store: Store, passwords: Passwords, request: Message): Promise<string> {
+/** What secrets are made and compared with. */
+export interface Secrets {
+  readonly passwords: Passwords;
+  /** Undefined: tokens are simple ones. */
+  readonly jwt?: JwtTokens | undefined;
+}
+
+async function authenticate(store: Store, { passwords, jwt }: Secrets, request: Message): Promise<string> {
   const user = text(request, 'name');
   for (let attempt = 1; ; attempt++) {
     const { hash, revision } = await store.auth.password(user);
     if (!(await passwords.isGood(text(request, 'password'), hash))) throw new EtcdError('AUTH_FAILED');
+    // Of that auth state: if users and roles change meanwhile it is refused as an old one.
+    if (jwt !== undefined) return jwt.sign({ user, revision });
     const secret = randomBytes(16).toString('hex');
     try {
       const { index } = await store.auth.change({ kind: 'authenticate', user, revision, token: digestOf(secret) });
@@ -53,7 +63,8 @@ async function authenticate(store: Store, passwords: Passwords, request: Message
   }
 }
 
-export function addAuth(table: Map<string, Method>, store: Store, passwords: Passwords): void {
+export function addAuth(table: Map<string, Method>, store: Store, secrets: Secrets): void {
+  const { passwords } = secrets;
   const answer = (more: object = {}): object => ({ header: header(store, true), ...more });
   const change = async (command: AuthCommand, caller: Caller): Promise<object> => {
     await store.auth.change(command, caller);
@@ -73,7 +84,7 @@ export function addAuth(table: Map<string, Method>, store: Store, passwords: Pas
       const { enabled, revision } = await store.auth.status();
       return answer({ enabled, authRevision: String(revision) });
     },
-    Authenticate: async (request) => answer({ token: await authenticate(store, passwords, request) }),
+    Authenticate: async (request) => answer({ token: await authenticate(store, secrets, request) }),
     AuthEnable: (_request, caller) => change({ kind: 'enable' }, caller),
     AuthDisable: (_request, caller) => change({ kind: 'disable' }, caller),
     UserAdd: async (request, caller) => {

@@ -26,6 +26,8 @@ import { Access, ALL_WELCOME, type AccessRules } from '../web/access.js';
 import { siteServer } from '../web/http1-server.js';
 import { Http2Door } from '../web/http2-door.js';
 import { Site, type Pages } from '../web/site.js';
+import type { JwtTokens } from '../auth/jwt.js';
+import { readCaller } from './caller-of.js';
 import { statusOf } from './status.js';
 
 export interface ClientServerOptions {
@@ -37,6 +39,8 @@ export interface ClientServerOptions {
   readonly keepaliveTimeoutMs: number;
   /** Calls with the metadata `hasleader: true` are refused while it knows no leader. */
   readonly store: Pick<Store, 'leader'>;
+  /** Undefined: tokens are simple ones, which the store knows. */
+  readonly jwt?: JwtTokens | undefined;
   readonly stats: RpcStats;
   readonly events: EventSink;
   /** What is served over HTTP on the same port beside gRPC. */
@@ -83,7 +87,7 @@ export function clientPort(methods: MethodTable, options: ClientServerOptions): 
   };
   const handler = new GrpcServer({
     methods,
-    guard: new LeaderGuard(options.store),
+    guard: new ClientGuard(options.store, options.jwt),
     errors: new StatusTable(),
     stats: options.stats,
     inflater: new ZlibInflater(),
@@ -125,16 +129,19 @@ function siteOf(options: SiteOptions, methods: MethodTable, calls: GrpcServer, l
 /** etcd's default is 2^32-1; what one connection may hold is bounded here all the same. */
 const MAX_STREAMS = 100_000;
 
-class LeaderGuard implements CallGuard {
+class ClientGuard implements CallGuard {
   readonly crowded: RpcStatus = { code: Code.RESOURCE_EXHAUSTED, details: ETCD_MESSAGES.TOO_MANY_REQUESTS };
   readonly #noLeader: RpcStatus = { code: Code.UNAVAILABLE, details: ETCD_MESSAGES.NO_LEADER };
   readonly #store: Pick<Store, 'leader'>;
+  readonly #jwt: JwtTokens | undefined;
 
-  constructor(store: Pick<Store, 'leader'>) {
+  constructor(store: Pick<Store, 'leader'>, jwt: JwtTokens | undefined) {
     this.#store = store;
+    this.#jwt = jwt;
   }
 
   refuse(call: ServerCall): RpcStatus | undefined {
+    if (this.#jwt !== undefined) readCaller(call, this.#jwt);
     return this.#store.leader === 0 && call.metadata('hasleader') === 'true' ? this.#noLeader : undefined;
   }
 }

@@ -23,7 +23,7 @@ function require({ access }: Guards, permission: Permission, caller: Caller): vo
 
 async function admit(store: Guards, permission: Permission, call: ServerCall): Promise<Caller> {
   const caller = callerOf(call);
-  if (caller.token !== undefined) await store.auth.catchUp(caller);
+  if (caller.mayBeAhead) await store.auth.catchUp(caller);
   require(store, permission, caller);
   return caller;
 }

@@ -13,6 +13,7 @@ import type { RequestLimits } from './hot.js';
 import { addMembers } from './members-service.js';
 import { addReflection } from './reflection-service.js';
 import { addKv } from './kv-service.js';
+import type { JwtTokens } from '../auth/jwt.js';
 import { Passwords } from '../auth/passwords.js';
 import { addAuth } from './auth-service.js';
 import { addElection } from './election-service.js';
@@ -23,7 +24,9 @@ import { addLease } from './lease-service.js';
 import { addWatch } from './watch-service.js';
 import type { Method, MethodTable } from '../../grpc/method.js';
 
-export function clientMethods(store: Store, health: Health, limits: RequestLimits, passwords = new Passwords(10)): MethodTable {
+export function clientMethods(
+  store: Store, health: Health, limits: RequestLimits, passwords = new Passwords(10), jwt?: JwtTokens,
+): MethodTable {
   const table = new Map<string, Method>();
   addKv(table, store, limits);
   addLease(table, store);
@@ -35,7 +38,7 @@ export function clientMethods(store: Store, health: Health, limits: RequestLimit
   addMembers(table, store);
   addHealth(table, health);
   addReflection(table);
-  addAuth(table, store, passwords);
+  addAuth(table, store, { passwords, jwt });
   const places = new Places(store);
   addLock(table, places, limits);
   addElection(table, places, limits);

@@ -28,7 +28,7 @@ class WatchMethod implements RequestStreamMethod {
 
   async handle(requests: AsyncIterable<Uint8Array>, out: Sender, call: ServerCall): Promise<void> {
     const caller = callerOf(call);
-    if (caller.token !== undefined) await this.#store.auth.catchUp(caller);
+    if (caller.mayBeAhead) await this.#store.auth.catchUp(caller);
     const session = this.#store.watch({ requireLeader: call.metadata('hasleader') === 'true', caller });
     out.onCancel(() => session.close());
     // A client that has said all goes on listening, as with etcd.

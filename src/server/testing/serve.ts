@@ -5,6 +5,7 @@
 import { silent } from '../../base/testing/silent.js';
 import type { Store } from '../../node/store.js';
 import { RpcStats } from '../../observability/rpc-stats.js';
+import type { JwtTokens } from '../auth/jwt.js';
 import { Passwords } from '../auth/passwords.js';
 import { clientPort } from '../rpc/client-server.js';
 import { Health } from '../rpc/health-service.js';
@@ -26,10 +27,10 @@ export async function serve(): Promise<Served> {
 }
 
 /** The same of any store. */
-export async function serveStore(store: Store): Promise<Omit<Served, 'store'>> {
-  const server = clientPort(clientMethods(store, new Health(), { maxRequestBytes: 1_572_864 }, new Passwords(4)), {
+export async function serveStore(store: Store, jwt?: JwtTokens): Promise<Omit<Served, 'store'>> {
+  const server = clientPort(clientMethods(store, new Health(), { maxRequestBytes: 1_572_864 }, new Passwords(4), jwt), {
     maxReceiveBytes: 2_097_152, maxConcurrentStreams: 1000, keepaliveIntervalMs: 0, keepaliveTimeoutMs: 20_000,
-    store, stats: new RpcStats(), events: silent,
+    store, jwt, stats: new RpcStats(), events: silent,
   });
   return { server, endpoint: `127.0.0.1:${await server.listen(listenAddress('http://127.0.0.1:0'))}` };
 }
