@@ -122,11 +122,13 @@ class KeepingAlive extends Streams {
     for (let client = 0; client < this.spec.clients; client++) this.#keep(client);
   }
 
-  #grant(client: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const request = grantRequest(FIRST_LEASE + client, TTL_SECONDS);
-      this.endpoint(client).call(METHODS.leaseGrant, request, (error) => (error ? reject(error) : resolve()));
+  /** Asked again until it is there: a server that has just begun may be slow. */
+  async #grant(client: number): Promise<void> {
+    const request = grantRequest(FIRST_LEASE + client, TTL_SECONDS);
+    const granted = (): Promise<boolean> => new Promise((resolve) => {
+      this.endpoint(client).call(METHODS.leaseGrant, request, (error) => resolve(!error || error.message.includes('already exists')));
     });
+    while (!(await granted()) && !this.stopped) await pause(100);
   }
 
   #keep(client: number): void {
