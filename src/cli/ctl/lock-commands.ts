@@ -105,7 +105,7 @@ export function addLockCommands(register: Register): void {
   register.command('lock', '<name> [command [args...]]', 'hold a lock, until interrupted or for as long as a command runs', lock, `
   kintsugi ctl lock nightly                       prints its key once it is held; ^C gives it up
   kintsugi ctl lock nightly ./backup.sh           runs the command while it is held, and ends with its exit code
-  kintsugi ctl lock nightly --ttl 30 -- ./backup.sh --all
+  kintsugi ctl lock nightly --ttl 30 -- ./backup.sh
 
 The command has ETCD_LOCK_KEY and ETCD_LOCK_REV in its environment.`)
     .option('--ttl <seconds>', 'how long it stays held if this process dies', '10');
