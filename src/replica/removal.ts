@@ -9,7 +9,7 @@
 
 import type { Env } from '../base/env.js';
 import type { LogIndex } from '../base/ids.js';
-import { removedError } from './start/removed.js';
+import { removedError } from './base/removed.js';
 import type { Life } from './state/life.js';
 import type { Membership } from './state/membership.js';
 

@@ -58,7 +58,7 @@ import { unmarkRefused } from './readmission/evidence.js';
 import { Readmissions } from './readmissions.js';
 import { Removal } from './removal.js';
 import { RemovedMembers } from './removed-members.js';
-import { removedError } from './start/removed.js';
+import { removedError } from './base/removed.js';
 import { LogTruncation } from './snapshot/log-truncation.js';
 import { NewerVersion } from './snapshot/newer-version.js';
 import { SnapshotReceiver } from './snapshot/snapshot-receiver.js';

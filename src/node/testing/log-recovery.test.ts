@@ -5,7 +5,7 @@ import type { CrashDisk } from '../../base/disk/testing/crash-disk.js';
 import { codeOf } from '../../base/errors.js';
 import type { KintsugiEvent } from '../../base/events.js';
 import { seededRandom } from '../../base/testing/seeded-random.js';
-import { LOG_MENDED, LOG_WAITS, TAIL_TAKEN } from '../../replica/log-recovery/recover-log.js';
+import { LOG_DAMAGED, LOG_MENDED, LOG_WAITS, TAIL_TAKEN } from '../../replica/log-recovery/recover-log.js';
 import { get, put } from '../../api/testing/requests.js';
 import { NEWEST_VERSION } from '../../replica/base/protocol.js';
 import { Chaos } from './chaos-env.js';
@@ -205,6 +205,18 @@ describe('a member whose log is damaged', function () {
       }
     });
   }
+
+  it('one that was removed meanwhile is told so: nobody gives it what it lost', async () => {
+    await start();
+    await cluster.until('the newest version', () => cluster.nodes.every(({ replica }) => replica.state.version === NEWEST_VERSION));
+    const gone = await cluster.follower();
+    await cluster.stop(gone);
+    const { table } = await resolved(gone.disk);
+    await rotEntries(gone.disk, [table.lastIndex - 3]);
+    await (await cluster.leader()).store.changeMembers({ kind: 'remove', id: gone.id });
+    await assert.rejects(cluster.up(gone), (error) => codeOf(error) === 'REMOVED');
+    assert.ok(said(gone, LOG_DAMAGED) && !said(gone, LOG_MENDED));
+  });
 
   it('R6 alone it has nobody to ask, and stops as it is', async () => {
     await start(1);

@@ -30,17 +30,17 @@ interface Addressed {
 
 export class KnownPeers {
   readonly #env: Env;
-  readonly #self: NodeId;
+  readonly self: NodeId;
   readonly #clusterId: bigint;
   readonly #addresses: Map<NodeId, readonly string[]>;
   readonly #removed = new Set<NodeId>();
 
   constructor(env: Env, membership: Pick<Membership, 'self' | 'addresses'>, clusterId: bigint) {
     this.#env = env;
-    this.#self = membership.self;
+    this.self = membership.self;
     this.#clusterId = clusterId;
     this.#addresses = new Map(membership.addresses);
-    assert(!this.#addresses.has(this.#self), 'a member does not ask itself');
+    assert(!this.#addresses.has(this.self), 'a member does not ask itself');
   }
 
   get peers(): readonly NodeId[] {
@@ -83,7 +83,7 @@ export class KnownPeers {
   #learn(found: readonly Addressed[]): void {
     const before = this.#text();
     for (const { id, peerUrls } of found) {
-      if (id === this.#self || peerUrls.length === 0 || this.#addresses.size >= MAX_PEERS) continue;
+      if (id === this.self || peerUrls.length === 0 || this.#addresses.size >= MAX_PEERS) continue;
       this.#addresses.set(id, peerUrls);
     }
     for (const id of this.#removed) this.#addresses.delete(id);

@@ -10,8 +10,9 @@ import { assert, must } from '../../base/assert.js';
 import { Deferred } from '../../base/deferred.js';
 import { codeOf, messageOf, NetworkError } from '../../base/errors.js';
 import { sleep, type Env } from '../../base/env.js';
-import type { NodeId, Term } from '../../base/ids.js';
+import { formatId, type NodeId, type Term } from '../../base/ids.js';
 import type { Entry } from '../../raft/types.js';
+import { removedError } from '../base/removed.js';
 import { isCopySound } from '../entry/entry.js';
 import type { HardStateStore } from '../hard-state/hard-state.js';
 import type { DamagedLog } from '../log/damaged-log.js';
@@ -31,7 +32,7 @@ export const LOG_MENDED = 'the damaged log is mended';
 export interface RecoverLogParts {
   readonly env: Env;
   /** Who can be asked, and who they are now. */
-  readonly membership: Pick<KnownPeers, 'peers' | 'askWho'>;
+  readonly membership: Pick<KnownPeers, 'self' | 'peers' | 'askWho'>;
   readonly hardState: HardStateStore;
   /** The newest term in which this member may have acknowledged anything. */
   readonly bound: Term;
@@ -166,6 +167,8 @@ export class LogRecovery {
       return decodeEntriesAnswer(await network.call(peer, LOG_ENTRIES_METHOD, request, timeoutMs));
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
+      // What its log lacks nobody gives to a member that is none any more.
+      if (codeOf(error) === 'REMOVED') throw removedError(this.#parts.membership.self, `member ${formatId(peer)} says so`);
       if (!(error instanceof NetworkError)) {
         events.emit({ type: 'warning', message: 'a peer sent log entries that do not parse', data: { from: peer, why: messageOf(error) } });
       }

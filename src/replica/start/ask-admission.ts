@@ -13,6 +13,7 @@ import { codeOf, messageOf, NetworkError } from '../../base/errors.js';
 import { sleep } from '../../base/env.js';
 import { formatId, type NodeId } from '../../base/ids.js';
 import { ReplicaError } from '../base/errors.js';
+import { removedError } from '../base/removed.js';
 import { decodeAdmissionAnswer, encodeAdmissionRequest, READMIT_METHOD, type AdmissionAnswer } from '../readmission/call.js';
 import { readIntent, writeIntent, type RecoverIntent } from '../readmission/intent.js';
 import { mayDo } from '../readmission/rules.js';
@@ -21,7 +22,6 @@ import { KnownPeers } from '../log-recovery/known-peers.js';
 import { giveLeftState } from './left-state.js';
 import type { OpeningParts } from './open-state.js';
 import { requestTimeoutMs } from './options.js';
-import { removedError } from './removed.js';
 
 const FIRST_PAUSE_MS = 250;
 const MAX_PAUSE_MS = 2_000;

@@ -18,6 +18,7 @@ import { codeOf, messageOf } from '../../base/errors.js';
 import { sleep, type Env } from '../../base/env.js';
 import { formatId, type NodeId } from '../../base/ids.js';
 import { ReplicaError } from '../base/errors.js';
+import { removedError } from '../base/removed.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import type { Gossip } from '../consensus/gossip.js';
 import type { ReplicatedState } from '../kv/replicated-state.js';
@@ -25,7 +26,6 @@ import type { Reads } from '../reads/reads.js';
 import type { Leadership } from '../state/leadership.js';
 import type { Life } from '../state/life.js';
 import type { Membership } from '../state/membership.js';
-import { removedError } from './removed.js';
 import { forgotten, type Kept, type Promised, type PromisesHeard, type Told } from './promises-heard.js';
 
 export const REMEMBERED_METHOD = 'member.remembered';

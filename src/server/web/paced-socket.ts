@@ -24,6 +24,8 @@ class PacedSocket extends Duplex {
   constructor(socket: Socket) {
     super({ readableHighWaterMark: PIECE_BYTES, writableHighWaterMark: socket.writableHighWaterMark, allowHalfOpen: true });
     this.#socket = socket;
+    // Each exchange that waits for its turn listens.
+    this.setMaxListeners(0);
     socket.on('readable', () => this.#pull());
     socket.on('end', () => this.push(null));
     socket.on('timeout', () => this.emit('timeout'));

@@ -1,7 +1,7 @@
 /** What a member is told that the cluster has removed. */
 
 import { formatId, type NodeId } from '../../base/ids.js';
-import { ReplicaError } from '../base/errors.js';
+import { ReplicaError } from './errors.js';
 
 export function removedError(self: NodeId, how: string): ReplicaError {
   return new ReplicaError(
