@@ -81,20 +81,10 @@ async function equality(requests: number, seed: number): Promise<Check[]> {
 
 const told = ({ ms, keys, growth, readBytes }: Cost): string => `${keys} keys in ${ms} ms, memory +${bytes(growth)}, ${bytes(readBytes)} read`;
 
-/**
- * At most three times: what a range makes the loop do it does each time, and what else the process
- * does at that moment, in other threads, too, is no fault of it. Memory is the first time's.
- */
-async function leastTurn(node: ClusterNode, maxTurnMs: number, read: () => Promise<number>): Promise<Cost & { readonly turnMs: number }> {
-  let first: Cost | undefined;
-  let turnMs = Infinity;
-  for (let n = 0; n < 3 && turnMs > maxTurnMs; n++) {
-    const before = await turnsOf(node);
-    const cost = await costOf(node, read);
-    first ??= cost;
-    turnMs = Math.min(turnMs, longestTurn(before, await turnsOf(node)));
-  }
-  return { ...(first as Cost), turnMs };
+async function withTurn(node: ClusterNode, read: () => Promise<number>): Promise<Cost & { readonly turnMs: number }> {
+  const before = await turnsOf(node);
+  const cost = await costOf(node, read);
+  return { ...cost, turnMs: longestTurn(before, await turnsOf(node)) };
 }
 
 async function costs(mib: number, keys: number, maxGrowth: number, maxTurnMs: number): Promise<Check[]> {
@@ -116,12 +106,12 @@ async function costs(mib: number, keys: number, maxGrowth: number, maxTurnMs: nu
   checks.push({ what: 'keys alone', how: told(keysOnly), holds: keysOnly.keys === counted.keys });
   const warm = await costOf(node, () => streamAll(client, LARGE, WARM_BYTES));
   say(`warm: ${told(warm)}`);
-  const stream = await leastTurn(node, maxTurnMs, () => streamAll(client, LARGE));
+  const stream = await withTurn(node, () => streamAll(client, LARGE));
   if (stream.keys !== counted.keys) throw new Failure(`${stream.keys} of ${counted.keys} keys were streamed`);
   const small = stream.growth < maxGrowth && stream.turnMs <= maxTurnMs;
   checks.push({ what: `${mib} MiB streamed`, how: `${told(stream)}, no turn above ${stream.turnMs} ms`, holds: small });
   const read = async (): Promise<number> => (await client.getRange({ prefix: MANY })).kvs.length;
-  const many = await leastTurn(node, maxTurnMs, read);
+  const many = await withTurn(node, read);
   const right = many.keys === keys && many.turnMs <= maxTurnMs;
   checks.push({ what: `Range of ${keys} keys`, how: `${told(many)}, no turn above ${many.turnMs} ms`, holds: right });
   return checks;

@@ -27,8 +27,7 @@ progress notification was true, and whoever wanted what is compacted was told by
 const SMALL = ['--experimental-memtable-bytes=524288', '--experimental-table-bytes=524288', '--experimental-log-segment-bytes=1048576'];
 const BETWEEN: readonly Deed[] = ['isolate', 'deafen', 'mute', 'cut pair', 'pause', 'restart', 'kill'];
 const PATIENCE_MS = 120_000;
-/** How long a member may take to come back is not judged here. */
-const READY_MS = 300_000;
+const READY_MS = 60_000;
 
 await runMain(HELP, async () => {
   const { values } = flags({
