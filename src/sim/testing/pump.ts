@@ -1,6 +1,6 @@
 /**
- * The pump of tests. Many steps in one round of the event loop, each with a turn of its own: a round
- * costs system calls, and on a busy machine a turn of others, too.
+ * The pump of tests. Many steps in one round of the event loop, each with a turn of its own: a
+ * round costs system calls, and on a busy machine a turn of others, too.
  */
 
 import { setImmediate } from 'node:timers/promises';
