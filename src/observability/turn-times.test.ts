@@ -1,14 +1,42 @@
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
-import { TurnTimes, workOf } from './turn-times.js';
+import { TurnMeter, TurnTimes } from './turn-times.js';
 
 describe('the work of a turn', () => {
+  function turns(): { at: { now: number; slept: number; cpu: number }; asked: () => number; end: () => number } {
+    const at = { now: 1_000, slept: 400, cpu: 300 };
+    let asked = 0;
+    const cpu = (): number => {
+      asked++;
+      return at.cpu;
+    };
+    const meter = new TurnMeter(at.now, at.slept, at.cpu);
+    return { at, asked: () => asked, end: () => meter.end(at.now, at.slept, cpu) };
+  }
+
   it('is what the loop did not sleep, and no more than the CPU time that was used', () => {
-    const before = { now: 1_000, slept: 400, cpu: 300 };
-    assert.equal(workOf(before, { now: 1_100, slept: 490, cpu: 310 }), 10);
-    assert.equal(workOf(before, { now: 1_100, slept: 400, cpu: 303 }), 3, 'the system gave the time to others');
-    assert.equal(workOf(before, { now: 1_100, slept: 495, cpu: 390 }), 5, 'threads worked while the loop slept');
-    assert.equal(workOf(before, { now: 1_000, slept: 400.001, cpu: 300 }), 0);
+    const { at, end } = turns();
+    Object.assign(at, { now: 1_100, slept: 490, cpu: 310 });
+    assert.equal(end(), 10);
+    Object.assign(at, { now: 1_200, cpu: 313 });
+    assert.equal(end(), 3, 'the system gave the time to others');
+    Object.assign(at, { now: 1_300, slept: 585, cpu: 390 });
+    assert.equal(end(), 5, 'threads worked while the loop slept');
+    Object.assign(at, { slept: 585.001 });
+    assert.equal(end(), 0);
+  });
+
+  it('asks for the CPU time once in a millisecond, however many turns there are', () => {
+    const { at, asked, end } = turns();
+    for (let i = 0; i < 1_000; i++) {
+      at.now += 1 / 128;
+      at.cpu += 1 / 128;
+      assert.equal(end(), 1 / 128);
+    }
+    assert.equal(asked(), Math.floor(1_000 / 128));
+    Object.assign(at, { now: at.now + 50, cpu: at.cpu + 40 });
+    const work = end();
+    assert.ok(work >= 40 && work < 41, `${work} ms: of the turns before, a millisecond at most`);
   });
 
   it('is counted once for each turn', async () => {
