@@ -144,4 +144,30 @@ export const MUTANTS_OF_REPLICA: readonly Mutant[] = [
     killedBy: { file: 'replica/hard-state/hard-state.test.ts', title: 'R5 damage to any two slots is survived and mended' },
     edits: [{ file: 'replica/hard-state/hard-state.ts', find: '    if (whole) return;\n', replace: '    if (whole || record.sequence > 0) return;\n' }],
   },
+  {
+    name: 'removal-told-before-recorded',
+    what: 'A removed member is told so as soon as the removal is applied, before the disk says that it is committed.',
+    breaks: 'R1',
+    killedBy: { file: 'replica/removed-members.test.ts', title: 'R1 D1 are talked to as before until the disk says that the removal is committed' },
+    edits: [
+      {
+        file: 'replica/removed-members.ts',
+        find: 'if (index <= recorded) this.#untold.delete(id);',
+        replace: 'if (index <= recorded || index > 0) this.#untold.delete(id);',
+      },
+    ],
+  },
+  {
+    name: 'asks-former-ids',
+    what: 'A member without state asks the others only under the ids that they had, and not whoever is found at their URLs now.',
+    breaks: 'R5',
+    killedBy: { file: 'replica/log-recovery/known-peers.test.ts', title: 'R5 finds the others by their URLs when they are other members now' },
+    edits: [
+      {
+        file: 'replica/log-recovery/known-peers.ts',
+        find: '(url === undefined ? undefined',
+        replace: "(url === undefined || url !== '' ? undefined",
+      },
+    ],
+  },
 ];

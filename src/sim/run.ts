@@ -293,12 +293,14 @@ class Run {
   }
 
   /**
-   * In `table` no fault is one that a node may stop for; in `full` the planner dooms at most a
-   * minority.
+   * No fault is one that a node may stop for, for good, as long as every block has a copy; when one
+   * has none, which `table` spares, at most a minority may.
    */
   #enoughAreLeft(): void {
     const { fenced, nodes } = this.cluster;
-    const most = this.#faults === 'table' ? 0 : Math.floor((this.cluster.members.length - 1) / 2);
+    if (fenced.length === 0) return;
+    const isLost = this.#faults !== 'table' && this.oracle.verdict.lostBlock(true) !== undefined;
+    const most = isLost ? Math.floor((this.cluster.members.length - 1) / 2) : 0;
     if (fenced.length <= most) return;
     const who = fenced.map(({ node, code, excuse }) => `node ${node} by ${code} (${excuse})`).join(', ');
     this.report('liveness', 'no more nodes stop for good than may', `${who}: at most ${most} of ${nodes.length} may`);

@@ -42,6 +42,18 @@ describe('the damage oracle', () => {
     assert.match(w.oracle.verdict.lostBlock() ?? '', /data block/);
   });
 
+  it('D1 what is only on the disk of one that stopped cannot be served, and is no excuse to stop', () => {
+    const { offset, length } = dataBlock(w, TABLE);
+    rot(one, PATH, offset, length);
+    rot(two, PATH, offset, length);
+    three.state = 'fenced';
+    const { verdict } = w.oracle;
+    assert.match(verdict.lostBlock() ?? '', /data block/);
+    assert.equal(verdict.lostBlock(true), undefined);
+    rot(three, PATH, offset, length);
+    assert.match(verdict.lostBlock(true) ?? '', /data block/);
+  });
+
   it('D1 spares a voter only while a majority of the others has all that was committed', () => {
     const { verdict, ledger } = w.oracle;
     assert.ok(verdict.maySpare(1) && verdict.maySpare(1, true));

@@ -145,16 +145,17 @@ export class Verdict {
 
   /**
    * A block of a table that some node still needs, and no node has: excuses DATA_LOSS, and that
-   * healing does not end.
+   * healing does not end. Of those that stopped for good nothing counts, unless it is asked whether
+   * one may have stopped: what is only on its disk is not lost.
    */
-  lostBlock(): string | undefined {
+  lostBlock(countsStopped = false): string | undefined {
     const seen = new Set<Digest128>();
     for (const { id } of this.#census.nodes) {
       for (const meta of this.#census.tablesOf(id)) {
         if (seen.has(meta.fileDigest)) continue;
         seen.add(meta.fileDigest);
         const pristine = this.#census.pristine(meta.fileDigest);
-        const lost = pristine?.regions.find((region) => !this.#isAnywhere(pristine, region));
+        const lost = pristine?.regions.find((region) => !this.#isAnywhere(pristine, region, countsStopped));
         if (lost !== undefined) return `every copy of the ${lost.kind} block at ${lost.offset} of table ${meta.id} is gone`;
       }
     }
@@ -198,9 +199,9 @@ export class Verdict {
     return undefined;
   }
 
-  #isAnywhere(pristine: PristineTable, region: SpecifiedRegion): boolean {
+  #isAnywhere(pristine: PristineTable, region: SpecifiedRegion, countsStopped = false): boolean {
     for (const node of this.#census.nodes) {
-      if (isOut(node)) continue;
+      if (isOut(node) && !(countsStopped && node.state === 'fenced')) continue;
       if (this.#census.goodPath(node, this.#census.tablesOf(node.id), pristine, region) !== undefined) return true;
     }
     return false;
