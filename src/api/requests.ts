@@ -27,6 +27,11 @@ export interface RangeRequest {
   readonly maxModRevision: Revision;
   readonly minCreateRevision: Revision;
   readonly maxCreateRevision: Revision;
+  /**
+   * No field of etcd's, and not on the wire: nobody looks at `count`, and it need not be that of
+   * the whole range where keys are left out.
+   */
+  readonly uncounted?: boolean;
 }
 
 export interface KeyValue {

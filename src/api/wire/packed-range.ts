@@ -9,6 +9,7 @@
  */
 
 import { assert } from '../../base/assert.js';
+import { EMPTY } from '../../base/bytes.js';
 import type { Revision } from '../../base/ids.js';
 import type { KeyValue, RangeResponse } from '../requests.js';
 import { decodeKvs } from './decode-response.js';
@@ -27,22 +28,32 @@ export function chunkOf(bytes: number): Buffer {
   return Buffer.allocUnsafeSlow(bytes);
 }
 
+/** How far an answer goes. */
+export interface Extent {
+  readonly keys: number;
+  /** Empty if there is none. */
+  readonly lastKey: Uint8Array;
+}
+
 export class PackedRange implements RangeResponse {
   readonly revision: Revision;
   readonly more: boolean;
   readonly count: number;
+  /** Undefined: what is packed has to be decoded for it. */
+  readonly extent: Extent | undefined;
   readonly #bytes: Buffer;
   #kvs: readonly KeyValue[] | undefined;
   /** The room is used: what was framed belongs to whoever has it. */
   #framed = false;
 
   /** Takes the buffer: HEADER_ROOM, the fields, TAIL_ROOM. */
-  constructor(bytes: Buffer, revision: Revision, more: boolean, count: number) {
+  constructor(bytes: Buffer, revision: Revision, more: boolean, count: number, extent?: Extent) {
     assert(bytes.length >= HEADER_ROOM + TAIL_ROOM, 'packed with room around it');
     this.#bytes = bytes;
     this.revision = revision;
     this.more = more;
     this.count = count;
+    this.extent = extent;
   }
 
   /** Views of the packed bytes. */
@@ -76,4 +87,11 @@ export class PackedRange implements RangeResponse {
     this.#framed = true;
     return this.#bytes.subarray(HEADER_ROOM - before, this.#bytes.length - TAIL_ROOM + behind);
   }
+}
+
+/** Of a range that was packed nothing is decoded for it. */
+export function extentOf(response: RangeResponse): Extent {
+  if (response instanceof PackedRange && response.extent !== undefined) return response.extent;
+  const { kvs } = response;
+  return { keys: kvs.length, lastKey: kvs.at(-1)?.key ?? EMPTY };
 }

@@ -7,13 +7,24 @@ import { CodecError } from '../../base/errors.js';
 import type { RangeResponse, Reply } from '../requests.js';
 import { decodeRangeResponse } from './decode-response.js';
 import { encodeRangeKvs, encodeRangeResponse } from './encode-response.js';
+import { PackedRange } from './packed-range.js';
 import { ProtoReader } from './proto-reader.js';
 import { messageFieldSize, ProtoWriter } from './proto-writer.js';
 
 const RANGE_RESPONSE = 10;
 
-/** Keys and values, and nothing else of the response. */
+/** Keys and values, and nothing else of the response. Of a packed one they are not copied. */
 export function encodeRangeChunk(response: RangeResponse): Buffer {
+  if (response instanceof PackedRange) {
+    const { bodyBytes } = response;
+    const frame = response.frame(messageFieldSize(bodyBytes) - bodyBytes, 0);
+    if (frame !== undefined) {
+      const inPlace = new ProtoWriter(frame);
+      inPlace.message(RANGE_RESPONSE, bodyBytes);
+      inPlace.skip(bodyBytes);
+      return inPlace.finish();
+    }
+  }
   return wrapped(encodeRangeKvs(response));
 }
 

@@ -33,6 +33,10 @@ export class RangePacker {
   /** Full ones, oldest first. */
   readonly #full: WireBytes[] = [];
   #fullBytes = 0;
+  #keys = 0;
+  /** Of the key that was added last, in the current chunk. */
+  #keyAt = 0;
+  #keyEnd = 0;
 
   constructor() {
     this.#chunk = spare ?? chunkOf(FIRST_CHUNK_BYTES);
@@ -50,6 +54,7 @@ export class RangePacker {
       const again = this.#put(slot, head, valueEnd, keyBytes);
       assert(again === keyBytes, 'a key has one length');
     }
+    this.#keys += 1;
     return this.#fullBytes + this.#at - before;
   }
 
@@ -65,6 +70,8 @@ export class RangePacker {
     const at = putRest(out, keyEnd, slot, head, valueEnd);
     assert(at === this.#at + need, `a field of ${need} bytes was filled to ${at - this.#at}`);
     this.#at = at;
+    this.#keyAt = keyAt;
+    this.#keyEnd = keyEnd;
     return keyBytes;
   }
 
@@ -85,8 +92,9 @@ export class RangePacker {
       yield;
     }
     bytes.set(this.#chunk.subarray(0, this.#at), at);
+    const lastKey = Uint8Array.prototype.slice.call(this.#chunk, this.#keyAt, this.#keyEnd);
     if (this.#chunk.length === FIRST_CHUNK_BYTES) spare = this.#chunk;
-    return new PackedRange(bytes, revision, more, count);
+    return new PackedRange(bytes, revision, more, count, { keys: this.#keys, lastKey });
   }
 }
 

@@ -134,7 +134,7 @@ export function* range(
   let walked = 0;
   let matched = 0;
   while (matched < plan.wanted && walk.next()) {
-    if (pace.step()) yield;
+    if (pace.step(walk.visible ? slot.valueEnd - slot.valueAt : 0)) yield;
     if (!walk.visible) continue;
     walked += 1;
     const wanted = matched < limit;
@@ -149,7 +149,8 @@ export function* range(
     if (budget.exceeded) return { revision, kvs: NO_KVS, more: false, count: 0 };
   }
   assert(matched <= walked && matched <= plan.wanted, 'no key is given that was not looked at');
-  const count = matched < plan.wanted ? walked : yield* countOf(counted);
+  const isWhole = matched < plan.wanted || request.uncounted === true;
+  const count = isWhole ? walked : yield* countOf(counted);
   if (rows !== undefined) yield* packSorted(rows, plan, limit, !request.keysOnly, packer, pace);
   return yield* packer.finish(revision, matched > limit, count);
 }
@@ -200,6 +201,6 @@ function* packSorted(
     const { slot } = sorted[i] as Row;
     readHead(slot, head);
     packer.add(slot, head, withValue);
-    if (pace.step()) yield;
+    if (pace.step(slot.valueEnd - slot.valueAt)) yield;
   }
 }

@@ -2,15 +2,19 @@
  * etcd's KV.RangeStream: what Range would answer, in chunks whose size goes by bytes, at one
  * revision: that of the first chunk, or the one asked for. No more than a chunk is held at a time,
  * and the next is read when the caller has taken what was sent. Each chunk is a range of the store,
- * which checks it like any other.
+ * which checks it like any other; all of the range is counted once, with the first.
  *
- * As in etcd, keys come in their order and unfiltered, or not at all.
+ * As in etcd, keys come in their order and unfiltered, or not at all. A target to sort by without
+ * an order is no order: etcd takes it, and sorts what goes into one chunk. So does this as long as
+ * one chunk holds all that is asked for; a longer range comes in the order of its keys. (etcd goes
+ * on behind the key that was sorted last: it gives some keys twice, and others not at all.)
  */
 
 import type { RangeRequest, RangeResponse } from '../../api/requests.js';
 import { RANGE_STREAM_PATH } from '../../api/services/kv.js';
 import { decodeRangeRequest } from '../../api/wire/decode-request.js';
 import { encodeHeaderPrefix } from '../../api/wire/encode-response.js';
+import { extentOf } from '../../api/wire/packed-range.js';
 import { encodeLastRangeChunk, encodeRangeChunk } from '../../api/wire/range-stream.js';
 import { Code } from '../../grpc/code.js';
 import type { Method, Sender, ServerCall, ServerStreamMethod } from '../../grpc/method.js';
@@ -38,23 +42,31 @@ class RangeStream implements ServerStreamMethod {
 
   async handle(bytes: Uint8Array, out: Sender, call: ServerCall): Promise<void> {
     const caller = callerOf(call);
-    const request = decodeRangeRequest(bytes);
+    let request = decodeRangeRequest(bytes);
     refuseOthers(request);
-    let keys = FIRST_KEYS;
     let left = request.limit > 0 ? request.limit : Infinity;
-    const first = await this.#store.range({ ...request, limit: request.countOnly ? request.limit : Math.min(keys, left) }, caller);
+    let keys = FIRST_KEYS;
+    const begin = (): Promise<RangeResponse> =>
+      this.#store.range({ ...request, limit: request.countOnly ? request.limit : Math.min(keys, left) }, caller);
+    let first = await begin();
+    if (request.sortTarget !== 'key' && first.more && left > keys) {
+      request = { ...request, sortTarget: 'key' };
+      first = await begin();
+    }
     const revision = request.revision > 0 ? request.revision : first.revision;
     let chunk = first;
     for (;;) {
-      left -= chunk.kvs.length;
-      const last = chunk.kvs.at(-1);
-      if (!chunk.more || left <= 0 || last === undefined) break;
+      const { keys: given, lastKey } = extentOf(chunk);
+      left -= given;
+      if (!chunk.more || left <= 0 || given === 0) break;
       const message = encodeRangeChunk(chunk);
       if (message.length < this.#bytes / 2) keys = Math.min(MOST_KEYS, 2 * keys);
       else if (message.length > 2 * this.#bytes) keys = Math.max(1, keys >> 1);
-      const key = successor(last.key);
+      const key = successor(lastKey);
       await out.write(message);
-      chunk = await this.#store.range({ ...request, key, revision, limit: Math.min(keys, left), serializable: true }, caller);
+      chunk = await this.#store.range(
+        { ...request, key, revision, limit: Math.min(keys, left), serializable: true, uncounted: true }, caller,
+      );
     }
     if (chunk !== first) {
       await out.write(encodeRangeChunk(chunk));
@@ -77,7 +89,7 @@ function successor(key: Uint8Array): Uint8Array {
 
 function refuseOthers(request: RangeRequest): void {
   const { sortOrder, sortTarget } = request;
-  const isPlain = sortTarget === 'key' ? sortOrder !== 'descend' : false;
+  const isPlain = sortOrder === 'none' || (sortOrder === 'ascend' && sortTarget === 'key');
   const isUnknown = sortOrder === 'unknown' || sortTarget === 'unknown';
   if (!isUnknown && !isPlain) throw new RpcError(Code.UNIMPLEMENTED, 'RangeStream does not support custom sort orders');
   const { minModRevision, maxModRevision, minCreateRevision, maxCreateRevision } = request;

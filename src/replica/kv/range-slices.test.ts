@@ -1,0 +1,82 @@
+/**
+ * What a range costs between two yields, and what it does not look at: whoever drives it may let
+ * others in after half a megabyte at most, however few keys that is.
+ */
+
+import assert from 'node:assert/strict';
+import { MiB } from '../../base/bytes.js';
+import { extentOf } from '../../api/wire/packed-range.js';
+import type { RangeRequest } from '../../api/requests.js';
+import type { ReadView } from '../../storage/base/read-view.js';
+import { range } from './range.js';
+import { Harness } from './testing/harness.js';
+import { rangeOf } from './testing/requests.js';
+
+const KEYS = 64;
+const VALUE_BYTES = MiB / 4;
+
+function filled(keys: number, value: string): Harness {
+  const harness = Harness.onMemory();
+  for (let n = 0; n < keys; n++) harness.put(`k${String(n).padStart(3, '0')}`, value);
+  return harness;
+}
+
+interface Driven {
+  readonly yields: number;
+  readonly keys: number;
+  readonly lastKey: string;
+}
+
+/** Yields of one request, and what it gave. */
+function driven(harness: Harness, request: RangeRequest): Driven {
+  const work = range(harness.tree.view(), request, harness.machine.state());
+  for (let yields = 0; ; yields++) {
+    const step = work.next();
+    if (step.done !== true) continue;
+    const { keys, lastKey } = extentOf(step.value);
+    assert.deepEqual([keys, Buffer.from(lastKey)], [step.value.kvs.length, Buffer.from(step.value.kvs.at(-1)?.key ?? [])]);
+    return { yields, keys, lastKey: Buffer.from(lastKey).toString() };
+  }
+}
+
+describe('a range of large values', () => {
+  it('yields after half a megabyte, in the order of keys and sorted by something else', () => {
+    const harness = filled(KEYS, 'v'.repeat(VALUE_BYTES));
+    const slices = (KEYS * VALUE_BYTES) / (MiB / 2);
+    for (const request of [rangeOf('k', 'l'), rangeOf('k', 'l', { sortTarget: 'version', sortOrder: 'descend' })]) {
+      const { yields, keys } = driven(harness, request);
+      assert.equal(keys, KEYS);
+      assert.ok(yields >= slices - 1, `${yields} yields for ${KEYS} values of ${VALUE_BYTES} bytes`);
+    }
+  });
+
+  it('knows how far it went without decoding, and that of nothing is nothing', () => {
+    const harness = filled(300, 'v');
+    assert.deepEqual(driven(harness, rangeOf('k', 'l', { limit: 7 })).lastKey, 'k006');
+    assert.deepEqual(driven(harness, rangeOf('x', 'y')).keys, 0);
+    // A key with zeros is written twice, and counted once.
+    harness.put('k0\0\0', 'v');
+    assert.deepEqual(driven(harness, rangeOf('k0\0', 'k00')).keys, 1);
+  });
+
+  it('that nobody counts asks for no count, and reads what it was asked for', () => {
+    const harness = filled(50, 'v');
+    const counted: string[] = [];
+    const view = harness.tree.view();
+    const watched: ReadView = {
+      get: (...args) => view.get(...args), find: (...args) => view.find(...args), walk: (...args) => view.walk(...args),
+      scan: (...args) => view.scan(...args), release: () => view.release(),
+      countLive: (...args) => (counted.push('newest'), view.countLive(...args)),
+      countLiveAt: (...args) => (counted.push('older'), view.countLiveAt(...args)),
+    };
+    const read = (more: Partial<RangeRequest>): number => {
+      const work = range(watched, rangeOf('k', 'l', { limit: 5, ...more }), harness.machine.state());
+      for (;;) {
+        const step = work.next();
+        if (step.done === true) return step.value.kvs.length;
+      }
+    };
+    assert.deepEqual([read({ uncounted: true }), read({ uncounted: true, revision: 40 }), counted], [5, 5, []]);
+    assert.deepEqual([read({}), read({ revision: 40 }), counted], [5, 5, ['newest', 'older']]);
+  });
+});
