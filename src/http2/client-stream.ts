@@ -136,9 +136,13 @@ export class ClientStream implements FrameSink, Carried {
     this.#end(undefined);
   }
 
-  /** Several times in `keepaliveMs`. */
+  /**
+   * Several times in `keepaliveMs`. How long a peer may take until its first word is the owner's to
+   * say: only silence after that is judged here.
+   */
   tick(now: number): void {
     if (this.#over) return;
+    if (!this.#begun) this.#keepalive.heard();
     switch (this.#keepalive.tick(now)) {
       case 'ping':
         this.#writer.ping(PING);

@@ -50,7 +50,15 @@ const FIRST_RETRY_MS = 20;
 const MAX_RETRY_MS = 1_000;
 /** A peer that refuses us, for a wrong cluster say, is not asked much. */
 const REFUSED_RETRY_MS = 5_000;
+/** For a machine that takes no connection. */
 const CONNECT_TIMEOUT_MS = 2_000;
+/**
+ * One that takes them, and whose process does not answer yet, is given twice as long with each
+ * attempt, up to this: if it takes longer than that, then because it is held up, and an attempt
+ * that is always given up before its answer comes would keep both apart, and keep it busy, for as
+ * long as that lasts.
+ */
+const MAX_ANSWER_MS = 16_000;
 
 /** What all links of a node have in common. */
 export interface LinkCommons {
@@ -96,6 +104,8 @@ export class PeerLink implements PeerStreamOwner {
   #flushing = false;
   #timer: Timer | undefined;
   #attempt = 0;
+  /** For the attempt at hand. */
+  #patienceMs = CONNECT_TIMEOUT_MS;
   /** The peer has said that this node was removed from the cluster. */
   #isRemoved = false;
 
@@ -193,7 +203,7 @@ export class PeerLink implements PeerStreamOwner {
     const identity = this.#metadata.getMap() as Record<string, string>;
     const stream = new PeerStream(this.#address, { clock, pool, silentMs, identity, tls: this.#tls }, this);
     this.#stream = stream;
-    this.#timer = clock.setTimer(CONNECT_TIMEOUT_MS, () => this.#tooSlow(stream));
+    this.#timer = clock.setTimer(this.#patienceMs, () => this.#tooSlow(stream));
   }
 
   #newClient(): Client {
@@ -220,8 +230,10 @@ export class PeerLink implements PeerStreamOwner {
 
   #tooSlow(stream: PeerStream): void {
     if (stream !== this.#stream || this.#state !== 'connecting') return;
+    const nextMs = stream.isTaken ? Math.min(MAX_ANSWER_MS, 2 * this.#patienceMs) : CONNECT_TIMEOUT_MS;
     stream.cancel();
     this.streamOver(stream, undefined);
+    this.#patienceMs = nextMs;
   }
 
   streamUp(stream: PeerStream, chunks: string): void {
@@ -246,6 +258,7 @@ export class PeerLink implements PeerStreamOwner {
     this.#client?.close();
     this.#client = undefined;
     this.#outgoing.clear();
+    this.#patienceMs = CONNECT_TIMEOUT_MS;
     const refused = refusal?.code === Status.FAILED_PRECONDITION || refusal?.code === Status.PERMISSION_DENIED;
     if (isRemoval(refusal)) {
       this.#isRemoved = true;

@@ -3,6 +3,7 @@
  * our own HTTP/2, so that what is sent leaves in the same turn and costs no objects on its way.
  */
 
+import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../../base/env.js';
 import { KiB } from '../../base/bytes.js';
 import { ClientStream, type ClientStreamOwner, type Fields } from '../../http2/client-stream.js';
@@ -51,6 +52,7 @@ export interface PeerStreamParts {
 export class PeerStream implements ClientStreamOwner {
   readonly #parts: PeerStreamParts;
   readonly #owner: PeerStreamOwner;
+  readonly #socket: Socket;
   readonly #http2: ClientStream;
   #timer: Timer | undefined;
   /** Of the clock, without what this process was held up for: the peer was not silent then. */
@@ -66,6 +68,7 @@ export class PeerStream implements ClientStreamOwner {
     this.#owner = owner;
     // That it is gone is told by 'close', whatever the reason.
     const socket = connectTo(address, tls).on('error', (error) => (this.#failure = error));
+    this.#socket = socket;
     const transport = new SocketTransport(socket, { maxUnsentBytes: UNSENT_BYTES, stalledMs: 2 * silentMs });
     const limits = { keepaliveMs: silentMs, keepaliveTimeoutMs: silentMs };
     const head = HeaderList.of(
@@ -76,6 +79,13 @@ export class PeerStream implements ClientStreamOwner {
     this.#http2 = new ClientStream({ transport, pool, limits, owner: this, now: this.#time }, head);
     transport.drive(this.#http2);
     this.#armTick();
+  }
+
+  /**
+   * The peer's machine has taken the connection; its process, which is to answer, may be held up.
+   */
+  get isTaken(): boolean {
+    return !this.#socket.connecting && !this.#socket.destroyed;
   }
 
   /** What the connection was lost for. */
