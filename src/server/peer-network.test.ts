@@ -221,6 +221,29 @@ describe('peer network over loopback', () => {
     assert.deepEqual(rb.frames, ['1:x', `1:${MiB}`]);
   }).timeout(20_000);
 
+  it('a stream that its sender gave up and that comes late does not keep the one in use half heard', async () => {
+    const { a, rb, ports } = await pair(1_000, LARGEST);
+    a.send(2, utf8('x'));
+    await rb.until((r) => r.frames.length === 1);
+    const client = new Client(`127.0.0.1:${ports[1]}`, credentials.createInsecure());
+    const metadata = new Metadata();
+    for (const [key, value] of [[META_CLUSTER, '7'], [META_FROM, '1'], [META_TO, '2']] as const) metadata.set(key, value);
+    const same = (bytes: Buffer): Buffer => bytes;
+    const late = client.makeClientStreamRequest(STREAM_PATH, same, same, metadata, () => undefined);
+    await new Promise((resolve) => late.on('metadata', resolve));
+    late.cancel();
+    client.close();
+    const large = filled(2 * MiB);
+    // Raft repeats what is not acknowledged.
+    const timer = setInterval(() => a.queuedBytes(2) === 0 && a.send(2, large, 'bulk'), 50);
+    try {
+      await rb.until((r) => r.largest.length === large.length);
+    } finally {
+      clearInterval(timer);
+    }
+    assert.ok(Buffer.from(rb.largest).equals(large));
+  });
+
   it('refuses what is no chunk: that stream ends with the reason, and holds nothing', async () => {
     const [port = 0] = await freePorts(1);
     const ours = network(2, port, [[1, (await freePorts(1))[0] ?? 0]]);

@@ -259,9 +259,12 @@ export class PeerNetwork implements Network {
     const answer = new Metadata();
     answer.set(META_CHUNKS, String(CHUNK_FORMAT));
     call.sendMetadata(answer);
-    this.#inbound.get(sender)?.release();
+    const older = this.#inbound.get(sender);
     const stream = new InboundStream(sender, call, this.maxFrameBytes);
     this.#inbound.set(sender, stream);
+    // The newer may be one that its sender gave up long ago and that was late. Whichever is in use
+    // is begun anew; one that went on half heard would never bring a frame in chunks again.
+    older?.end(Status.ABORTED, 'another stream of this member has taken its place');
     this.#losses.connected(sender);
     this.#links.get(sender)?.hurry();
     let over = false;

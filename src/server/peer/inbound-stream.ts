@@ -28,7 +28,7 @@ export class InboundStream {
     return this.#assembler?.heldBytes ?? 0;
   }
 
-  /** It is over, or a newer one has taken its place: nothing more is put together. */
+  /** It is over: nothing more is put together. */
   release(): void {
     this.#assembler = undefined;
   }
