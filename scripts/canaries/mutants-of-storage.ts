@@ -12,20 +12,33 @@ export const MUTANTS_OF_STORAGE: readonly Mutant[] = [
   },
   {
     name: 'manifest-one-sync',
-    what: 'Both copies of a manifest record are written before either is synced: one power loss tears both.',
+    what: 'The copies of a manifest record are written before any of them is synced: one power loss tears all.',
     breaks: 'S5',
     killedBy: { file: 'storage/version/manifest-store.test.ts', title: 'a crash between any two writes leaves the last durable version' },
     edits: [
       {
-        file: 'storage/version/manifest-store.ts',
-        find: '      await file.sync();\n      this.#offset += bytes.length;\n    }\n',
-        replace: '      this.#offset += bytes.length;\n    }\n    await file.sync();\n',
+        file: 'storage/version/manifest-files.ts',
+        find: '    await written(this.#main, first, offset);\n    const others = await Promise.allSettled([\n      ',
+        replace: '    const others = await Promise.allSettled([\n      written(this.#main, first, offset), ',
+      },
+    ],
+  },
+  {
+    name: 'third-copy-proves-nothing',
+    what: 'A record of which only a damaged third copy is left counts as never written: an older manifest is taken for the newest.',
+    breaks: 'S4',
+    killedBy: { file: 'storage/version/manifest-files.test.ts', title: 'S4 what is left of the third copy of the last record, and nothing of the others, gives it or an error' },
+    edits: [
+      {
+        file: 'storage/version/manifest-reader.ts',
+        find: '    ?? thirdCopyProof(third, offset, place, claimsFrom(third, offset, scheme), scheme);',
+        replace: '    ?? (place.record > 0 ? undefined : thirdCopyProof(third, offset, place, claimsFrom(third, offset, scheme), scheme));',
       },
     ],
   },
   {
     name: 'manifest-damage-kept',
-    what: 'A manifest file in which damage was met goes on being used: with the next damage both copies of a record are gone.',
+    what: 'A manifest file in which damage was met goes on being used: with the next damage all copies of a record are gone.',
     breaks: 'D1',
     killedBy: { file: 'storage/version/manifest-store.test.ts', title: 'D1 any one zeroed page and any flipped byte is made up for, and the file replaced' },
     edits: [{ file: 'storage/version/manifest-store.ts', find: 'if (contents.damaged) await', replace: 'if (contents.damaged && contents.offset === 0) await' }],

@@ -14,7 +14,7 @@ import { DEFAULT_SEGMENT_BYTES, generationOf, segmentName } from '../../replica/
 import { locateBlock } from '../../storage/block/header.js';
 import { readManifestFile, type ManifestContents } from '../../storage/version/manifest-reader.js';
 import { PAGE_BYTES, readFrame } from '../../storage/version/manifest-record.js';
-import { pathOf } from '../../storage/version/manifest-store.js';
+import { pathOf } from '../../storage/version/manifest-files.js';
 import { SCHEMES_TO_TRY } from './schemes.js';
 
 export interface HardStateView {

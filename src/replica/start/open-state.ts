@@ -14,6 +14,7 @@ import { StorageError } from '../../storage/base/errors.js';
 import { TableStore } from '../../storage/table/table-store.js';
 import { Tree } from '../../storage/tree/tree.js';
 import { Version } from '../../storage/version/version.js';
+import { manifestGenerations } from '../../storage/version/manifest-files.js';
 import { ManifestStore, type ManifestStoreOptions } from '../../storage/version/manifest-store.js';
 import type { EarlyHandler } from './early-handler.js';
 import { ReplicaError } from '../base/errors.js';
@@ -194,7 +195,7 @@ async function openManifest(
  * that a peer's version names need not be fetched.
  */
 async function openLeftTables(of: ManifestStoreOptions): Promise<OpenedManifest> {
-  const generation = Math.max(0, ...(await of.disk.list('manifest')).map(Number).filter(Number.isSafeInteger));
+  const generation = (await manifestGenerations(of.disk)).at(-1) ?? 0;
   const lost = new ReplicaError('READMISSION', 'this member was re-admitted: it begins with the version of another member, and keeps the tables of it that it has');
   return { store: ManifestStore.lost(of, { generation, digest: '0'.repeat(32) }, Version.empty()), lost };
 }

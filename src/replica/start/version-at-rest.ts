@@ -12,7 +12,7 @@ import { DEFAULT_TREE_SETTINGS } from '../../storage/base/settings.js';
 import { tablePath } from '../../storage/table/table-meta.js';
 import { readManifestFile } from '../../storage/version/manifest-reader.js';
 import type { ManifestName } from '../../storage/version/manifest-record.js';
-import { pathOf } from '../../storage/version/manifest-store.js';
+import { manifestGenerations, pathOf } from '../../storage/version/manifest-files.js';
 import { Version } from '../../storage/version/version.js';
 import { viewHardState } from '../hard-state/hard-state.js';
 import type { HardStateRecord } from '../hard-state/slots.js';
@@ -24,7 +24,7 @@ export interface VersionAtRest {
   readonly version: Version;
   /** 0: none can be read. */
   readonly generation: number;
-  /** Files of manifests. */
+  /** Of which there are files. */
   readonly manifests: number;
   /** What is wrong, for people. */
   readonly problems: readonly string[];
@@ -34,7 +34,7 @@ export interface VersionAtRest {
 export async function versionAtRest(disk: Disk, workers: Pick<Workers, 'breathe'>): Promise<VersionAtRest> {
   const problems: string[] = [];
   const { record, certain } = await hardStateOf(disk, problems);
-  const generations = (await disk.list('manifest')).map(Number).filter((n) => Number.isSafeInteger(n) && n > 0);
+  const generations = await manifestGenerations(disk);
   const { manifestGeneration: generation = 0, manifestDigest: digest = '' } = record ?? {};
   const named = generation > 0 ? { generation, digest } : undefined;
   const found = await newestOf(disk, workers, certain ? named : undefined, generations, problems);

@@ -2,8 +2,8 @@
 
 import { DEFAULT_TREE_SETTINGS } from '../../storage/base/settings.js';
 import { decodeSlot, SLOT_BYTES, SLOT_PAGES, slotOffset, type HardStateRecord } from '../../replica/hard-state/slots.js';
+import { pathOf, THIRD_COPY_AT, thirdCopyPath } from '../../storage/version/manifest-files.js';
 import { copyBytes, PAGE_BYTES, readCopy, readFrame, type Frame } from '../../storage/version/manifest-record.js';
-import { pathOf } from '../../storage/version/manifest-store.js';
 import type { SimDisk } from '../disk/sim-disk.js';
 
 export interface CopyPlace {
@@ -30,13 +30,24 @@ export function manifestPath(disk: SimDisk): string | undefined {
   return newest === undefined || newest.manifestGeneration === 0 ? undefined : pathOf(newest.manifestGeneration);
 }
 
-/** In file order. Copies whose frame is bad are not among them. */
+/** Both files of the generation that counts. */
+export function manifestPaths(disk: SimDisk): string[] {
+  const path = manifestPath(disk);
+  return path === undefined ? [] : [path, thirdCopyPath(path)];
+}
+
+/** The first and second ones, then the third ones. Copies whose frame is bad are not among them. */
 export function readCopies(disk: SimDisk): CopyPlace[] {
   const path = manifestPath(disk);
-  const bytes = path === undefined ? undefined : disk.medium(path);
-  if (path === undefined || bytes === undefined) return [];
+  return path === undefined ? [] : [...copiesIn(disk, path, 0), ...copiesIn(disk, thirdCopyPath(path), THIRD_COPY_AT)];
+}
+
+/** In file order. */
+function copiesIn(disk: SimDisk, path: string, from: number): CopyPlace[] {
+  const bytes = disk.medium(path);
+  if (bytes === undefined) return [];
   const copies: CopyPlace[] = [];
-  for (let at = 0; at + PAGE_BYTES <= bytes.length; ) {
+  for (let at = from; at + PAGE_BYTES <= bytes.length; ) {
     const frame = readFrame(bytes, at);
     const length = frame === undefined ? PAGE_BYTES : copyBytes(frame.payloadBytes, DEFAULT_TREE_SETTINGS.format.scheme);
     if (frame !== undefined && at + length <= bytes.length) copies.push({ path, offset: at, length, frame });
@@ -53,8 +64,20 @@ export function isClean(disk: SimDisk, { path, offset, frame }: CopyPlace): bool
   return readCopy(bytes, offset, place, DEFAULT_TREE_SETTINGS.format.scheme)?.clean === true;
 }
 
-/** The other copy of the same record. */
-export function spareOf(copies: readonly CopyPlace[], copy: CopyPlace): CopyPlace | undefined {
-  const { generation, record, copy: number } = copy.frame;
-  return copies.find(({ frame }) => frame.record === record && frame.copy !== number && frame.generation === generation);
+/** The other copies of the same record. */
+export function othersOf(copies: readonly CopyPlace[], copy: CopyPlace): CopyPlace[] {
+  const { generation, record } = copy.frame;
+  return copies.filter((other) => other !== copy && other.frame.record === record && other.frame.generation === generation);
+}
+
+/** Another copy of the same record that is whole. */
+export function spareOf(disk: SimDisk, copies: readonly CopyPlace[], copy: CopyPlace): CopyPlace | undefined {
+  return othersOf(copies, copy).find((other) => isClean(disk, other));
+}
+
+/** Of each record there is a whole copy in another file than the one at `path`. */
+export function isWholeWithout(disk: SimDisk, path: string): boolean {
+  const copies = readCopies(disk);
+  const left = copies.filter((copy) => copy.path !== path && isClean(disk, copy));
+  return left.length > 0 && copies.every(({ frame: { record } }) => left.some(({ frame }) => frame.record === record));
 }

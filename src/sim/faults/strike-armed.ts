@@ -14,7 +14,7 @@ import { clip, endOf, type Stretch } from './change.js';
 import { keepLooking, struck, type Part, type Strike } from './context.js';
 import type { Spread, Structure } from '../model/fault.js';
 import { readSegments, type SegmentPlaces } from './log-places.js';
-import { isClean, manifestPath, readCopies, spareOf } from './manifest-places.js';
+import { manifestPaths, readCopies, spareOf } from './manifest-places.js';
 import { coveredThrough, identityOf, identityRun, isCovered, runsOf } from './strike-log.js';
 import { smallFiles } from './strike-small.js';
 import { moveLeaderMeanwhile } from './strike-stall.js';
@@ -192,17 +192,18 @@ function atSlot(strike: Strike, node: SimNode): Aim | undefined {
 
 function atManifestRecord(strike: Strike, node: SimNode): Aim | undefined {
   const { random, kind } = strike;
-  if (!isRead(strike)) return { matches: (path, _offset, length) => path.startsWith('manifest/') && length > 0, part: 'manifest' };
+  if (!isRead(strike)) {
+    // With one of the files gone the other may have the only copy of what is written.
+    const areThere = (): boolean => manifestPaths(node.disk).every((path) => node.disk.sizeOf(path) !== undefined);
+    return { matches: (path, _offset, length) => path.startsWith('manifest/') && length > 0 && areThere(), part: 'manifest' };
+  }
   const copies = readCopies(node.disk);
-  const copy = random.shuffled(copies).slice(0, 6).find((each) => {
-    const spare = spareOf(copies, each);
-    return spare !== undefined && isClean(node.disk, spare);
-  });
+  const copy = random.shuffled(copies).slice(0, 6).find((each) => spareOf(node.disk, copies, each) !== undefined);
   if (copy === undefined) return undefined;
   const sector = copy.offset + random.below(Math.max(1, Math.floor(copy.length / SECTOR))) * SECTOR;
   const wanted = kind === 'sticky-read-error' ? { offset: sector, length: SECTOR } : copy;
   return {
-    matches: (path, offset, length) => path === copy.path && path === manifestPath(node.disk) && overlap({ offset, length }, wanted),
+    matches: (path, offset, length) => path === copy.path && manifestPaths(node.disk).includes(path) && overlap({ offset, length }, wanted),
     flipAt: () => copy.offset + random.below(copy.length),
     part: 'manifest',
     atOpen: true,

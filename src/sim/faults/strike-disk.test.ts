@@ -80,7 +80,7 @@ for (const version of [FIRST_VERSION, NEWEST_VERSION]) describe(`a strike on dis
     assert.ok(segments.every(({ batches }) => batches.every(({ whole }) => whole)));
     assert.equal(readSlots(disk).length, 4);
     const copies = readCopies(disk);
-    assert.ok(copies.length >= 4 && copies.length % 2 === 0 && copies.every((copy) => isClean(disk, copy)));
+    assert.ok(copies.length >= 6 && copies.length % 3 === 0 && copies.every((copy) => isClean(disk, copy)));
     assert.ok(tablesOf(trial.context, node).length >= 2);
     for (const structure of ['table-data', 'table-parity', 'table-index', 'table-filter', 'table-properties', 'table-footer'] as const) {
       const places = placesOf(trial.context, node, structure);

@@ -1,9 +1,9 @@
 /**
  * Damage to hard state and manifest. What a node survives alone: one or two slots of four as long
- * as the others agree, one of the two copies of a manifest record, an end that is cut off or has
- * junk behind it, files of generations that nobody names. In profile `full` a minority may also
- * lose more than that, but never so that an older state looks like the present one: a hard state
- * that went back as a whole is the roll-back of a node, which no file shows.
+ * as the others agree, one of the copies of a manifest record, one of the two files, an end that is
+ * cut off or has junk behind it, files of generations that nobody names. In profile `full` a
+ * minority may also lose more than that, but never so that an older state looks like the present
+ * one: a hard state that went back as a whole is the roll-back of a node, which no file shows.
  */
 
 import { FILE_BYTES, SLOT_BYTES, SLOT_PAGES, slotOffset } from '../../replica/hard-state/slots.js';
@@ -11,7 +11,9 @@ import { PAGE_BYTES } from '../../storage/version/manifest-record.js';
 import type { SimNode } from '../cluster/sim-node.js';
 import { changeOf, changing, stretchFor, type Stretch } from './change.js';
 import { keepLooking, mayDoom, mayLoseVersion, struck, type Strike } from './context.js';
-import { isClean, manifestPath, readCopies, readSlots, spareOf, type CopyPlace } from './manifest-places.js';
+import {
+  isClean, isWholeWithout, manifestPath, manifestPaths, othersOf, readCopies, readSlots, spareOf, type CopyPlace,
+} from './manifest-places.js';
 
 const PATH = 'hardstate';
 /** For an older state of a slot the next update is waited for; each start is one. */
@@ -79,16 +81,11 @@ export function strikeHardStateFile(strike: Strike, node: SimNode): boolean {
   return true;
 }
 
-/** A copy whose spare is whole. */
-function spared(
-  strike: Strike, node: SimNode,
-): { readonly copy: CopyPlace; readonly spare: CopyPlace; readonly all: readonly CopyPlace[] } | undefined {
+/** A copy that has a spare, which is whole. */
+function spared(strike: Strike, node: SimNode): { readonly copy: CopyPlace; readonly all: readonly CopyPlace[] } | undefined {
   const all = readCopies(node.disk);
-  for (const copy of strike.random.shuffled(all).slice(0, 6)) {
-    const spare = spareOf(all, copy);
-    if (spare !== undefined && isClean(node.disk, spare)) return { copy, spare, all };
-  }
-  return undefined;
+  const copy = strike.random.shuffled(all).slice(0, 6).find((each) => spareOf(node.disk, all, each) !== undefined);
+  return copy && { copy, all };
 }
 
 export function strikeManifestRecord(strike: Strike, node: SimNode): boolean {
@@ -96,7 +93,7 @@ export function strikeManifestRecord(strike: Strike, node: SimNode): boolean {
   if (context.pending.has(node.id, 'manifest')) return false;
   const found = spared(strike, node);
   if (found === undefined) return false;
-  const { copy, spare, all } = found;
+  const { copy, all } = found;
   const grave = kind !== 'stale' && mayLoseVersion(context, node) && random.chance(1, 2);
   if (kind === 'stale') {
     const older = random.pick(all);
@@ -105,7 +102,7 @@ export function strikeManifestRecord(strike: Strike, node: SimNode): boolean {
     return older.frame.record !== copy.frame.record && bytes !== undefined
       && alter(strike, node, copy.path, stretch, (old) => old.set(bytes.subarray(0, old.length)), false);
   }
-  return (grave ? [copy, spare] : [copy]).filter((place) => {
+  return (grave ? [copy, ...othersOf(all, copy)] : [copy]).filter((place) => {
     // A frame has no parity: even one bit in each copy may be too much.
     const stretch = grave ? place : stretchFor(kind, random, place, place);
     return alter(strike, node, place.path, stretch, changeOf(kind, random), grave);
@@ -121,15 +118,15 @@ export function strikeManifestFile(strike: Strike, node: SimNode): boolean {
   switch (kind) {
     case 'missing':
     case 'misnamed':
-      if (!mayLoseVersion(context, node)) return false;
-      struck(strike, node.id, path, 0, size, true);
-      return kind === 'missing' ? disk.remove(path) : disk.rename(path, `manifest/${1_000_000 + random.below(1_000_000)}`);
+      return takeName(strike, node);
     case 'stale':
       return putLeftover(strike, node, path);
     case 'extended': {
+      const longer = random.pick(manifestPaths(disk));
+      const from = disk.medium(longer)?.length;
       const more = random.pick([1, 100, PAGE_BYTES, 2 * PAGE_BYTES, 1 + random.below(3 * PAGE_BYTES)]);
-      if (!disk.resize(path, size + more)) return false;
-      struck(strike, node.id, path, size, more);
+      if (from === undefined || !disk.resize(longer, from + more)) return false;
+      struck(strike, node.id, longer, from, more);
       return true;
     }
     default:
@@ -137,13 +134,28 @@ export function strikeManifestFile(strike: Strike, node: SimNode): boolean {
   }
 }
 
+/** One of the files is gone, or both, if the node may lose its version. */
+function takeName(strike: Strike, node: SimNode): boolean {
+  const { context, random, kind } = strike;
+  const { disk } = node;
+  const there = manifestPaths(disk).filter((path) => disk.sizeOf(path) !== undefined);
+  const grave = mayLoseVersion(context, node) && random.chance(1, 2);
+  const one = random.shuffled(there).find((path) => isWholeWithout(disk, path) && !disk.isDirty(path));
+  for (const path of grave ? there : one === undefined ? [] : [one]) {
+    struck(strike, node.id, path, 0, disk.medium(path)?.length ?? 0, grave);
+    if (kind === 'missing') disk.remove(path);
+    else disk.rename(path, `manifest/${1_000_000 + random.below(1_000_000)}`);
+  }
+  return grave || one !== undefined;
+}
+
 /** The end of the file goes, up to all of the last record's second copy. */
 function cutSecondCopy(strike: Strike, node: SimNode, path: string, size: number): boolean {
-  const copies = readCopies(node.disk);
+  const copies = readCopies(node.disk).filter((copy) => copy.path === path);
   const last = copies.at(-1);
-  const spare = last === undefined ? undefined : spareOf(copies, last);
-  if (last === undefined || spare === undefined || last.frame.copy !== 1) return false;
-  if (!isClean(node.disk, spare) || node.disk.isDirty(path)) return false;
+  const first = last && othersOf(copies, last)[0];
+  if (last === undefined || first === undefined || last.frame.copy !== 1) return false;
+  if (!isClean(node.disk, first) || node.disk.isDirty(path)) return false;
   const to = last.offset + strike.random.below(last.length);
   if (to >= size || !node.disk.resize(path, to)) return false;
   struck(strike, node.id, path, to, size - to);

@@ -10,7 +10,7 @@ import type { EccScheme } from '../../ecc/scheme.js';
 import { decodeBlock } from '../block/block-codec.js';
 import { BLOCK_MAGIC, readHeader } from '../block/header.js';
 import { blockLayout } from '../block/layout.js';
-import { copyBytes, FRAME_BYTES, isAt, PAGE_BYTES, placeOf, type RecordPlace } from './manifest-record.js';
+import { copyBytes, FRAME_BYTES, isAt, PAGE_BYTES, placeOf, readFrame, type RecordPlace } from './manifest-record.js';
 
 export interface Claim {
   /** Where the copy begins. */
@@ -72,6 +72,28 @@ export function proofIn(
     const payload = payloadOf(file, claim, scheme);
     const other = payload && placeOf(payload);
     if (other?.generation === place.generation && other.record > place.record) return `record ${other.record} follows it`;
+  }
+  return undefined;
+}
+
+/**
+ * The same, by what is left of third copies, of which each begins where the first copy of its
+ * record does: none is begun before that one is durable. What says itself that it is of an earlier
+ * record, or of another generation, was put there by the disk.
+ */
+export function thirdCopyProof(
+  third: Uint8Array, offset: number, place: RecordPlace, claims: readonly Claim[], scheme: EccScheme,
+): string | undefined {
+  const isOfIt = ({ generation, record }: Pick<RecordPlace, 'generation' | 'record'>): boolean =>
+    generation === place.generation && record >= place.record;
+  for (let at = offset; at < third.length; at += PAGE_BYTES) {
+    const frame = readFrame(third, at);
+    if (frame !== undefined && isOfIt(frame)) return `the third copy of record ${frame.record} was begun`;
+  }
+  for (const claim of claims) {
+    const payload = payloadOf(third, claim, scheme);
+    const said = payload && placeOf(payload);
+    if (said === undefined || isOfIt(said)) return 'a third copy was begun';
   }
   return undefined;
 }

@@ -1,103 +1,19 @@
 import { strict as assert } from 'node:assert';
 import fc from 'fast-check';
-import { toHex, utf8 } from '../../base/bytes.js';
 import { FaultDisk } from '../../base/disk/testing/fault-disk.js';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import { digest128 } from '../../base/digest.js';
-import type { Disk } from '../../base/disk.js';
 import { codeOf } from '../../base/errors.js';
-import { encodeInternalKey } from '../base/key.js';
-import { applyTreeOp } from './apply-tree-op.js';
 import { Version } from './version.js';
 import { encodeManifest } from './manifest-codec.js';
+import { THIRD_COPY_AT, thirdCopyPath } from './manifest-files.js';
 import { FRAME_BYTES, type ManifestName } from './manifest-record.js';
-import { ManifestStore, type ManifestStoreOptions, type PositionedOp } from './manifest-store.js';
 import { largeVersion } from './testing/large-version.js';
+import { damage, damageAll, hex, Host, nextStep, steps, written } from './testing/manifest-host.js';
 import { RecordingDisk } from './testing/recording-disk.js';
-import { SMALL_FORMAT } from '../testing/tree-harness.js';
-
-const SCHEME = { kind: 'rs', k: 8, m: 2 } as const;
-const hex = (manifest: Version): string => toHex(encodeManifest(manifest));
-
-/** Flushes: each step is a seal and its edit; one of a table that is too small is refused. */
-function steps(count: number, bytes = 10): { ops: PositionedOp[]; manifest: Version }[] {
-  let manifest = Version.empty();
-  return Array.from({ length: count }, (_, i) => {
-    const index = 2 * i + 1;
-    const at = { term: 1, index };
-    const table = {
-      birth: { term: 1, proposer: 7, sequence: index, ordinal: 0 },
-      bytes, rootDigest: 'a'.repeat(32), fileDigest: i.toString(16).padStart(32, '0'),
-      smallest: encodeInternalKey(1, utf8('a'), 3, 0), largest: encodeInternalKey(1, utf8('b'), 3, 0),
-      entries: 2, tombstones: 0, minRevision: 3, maxRevision: 3, liveDelta: 2, scheme: SMALL_FORMAT.scheme,
-    };
-    const ops: PositionedOp[] = [
-      { ...at, op: { kind: 'seal', proposer: 7, format: SMALL_FORMAT } },
-      { term: 1, index: index + 1, op: { kind: 'edit', plan: index, removed: [], added: [table] } },
-    ];
-    for (const { op, ...position } of ops) manifest = applyTreeOp(manifest, op, position).manifest;
-    return { ops, manifest };
-  });
-}
-
-/** A seal behind all of it. */
-function nextStep(version: Version): { ops: PositionedOp[]; manifest: Version } {
-  const at = { term: version.last.term, index: version.last.index + 1 };
-  const op = { kind: 'seal', proposer: 7, format: SMALL_FORMAT } as const;
-  return { ops: [{ ...at, op }], manifest: applyTreeOp(version, op, at).manifest };
-}
-
-class Host {
-  readonly disk: Disk;
-  name: ManifestName | undefined;
-  rotateBytes: number | undefined;
-  recordBytes: number | undefined;
-  workers: ManifestStoreOptions['workers'] = { breathe: () => undefined };
-
-  constructor(disk: Disk, name?: ManifestName) {
-    this.disk = disk;
-    this.name = name;
-  }
-
-  open(): Promise<ManifestStore> {
-    const options: ManifestStoreOptions = {
-      disk: this.disk,
-      workers: this.workers,
-      scheme: SCHEME,
-      commitGeneration: async (name) => void (this.name = name),
-      ...(this.recordBytes === undefined ? {} : { recordBytes: this.recordBytes }),
-      ...(this.rotateBytes === undefined ? {} : { rotateBytes: this.rotateBytes }),
-    };
-    return ManifestStore.open(options, this.name, Version.empty());
-  }
-}
-
-/** With `recordBytes` the last of it is a snapshot, in parts. */
-async function written(count: number, recordBytes?: number): Promise<{ host: Host; path: string; history: ReturnType<typeof steps> }> {
-  const host = new Host(new MemoryDisk());
-  const store = await host.open();
-  const history = steps(count, recordBytes === undefined ? 10 : 100_000);
-  for (const { ops, manifest } of history) await store.append(ops, manifest);
-  store.close();
-  if (recordBytes === undefined) return { host, path: store.path, history };
-  host.recordBytes = recordBytes;
-  const again = await host.open();
-  await again.replace(again.manifest);
-  again.close();
-  return { host, path: again.path, history };
-}
-
-async function damage(disk: Disk, path: string, change: (bytes: Uint8Array) => void): Promise<void> {
-  const file = await disk.open(path, 'write');
-  const bytes = new Uint8Array(file.size());
-  await file.read(bytes, 0);
-  change(bytes);
-  await file.write(bytes, 0);
-  file.close();
-}
 
 describe('ManifestStore', () => {
-  it('gives back what was appended, over rotations, and keeps one file', async () => {
+  it('gives back what was appended, over rotations, and keeps one generation', async () => {
     const host = new Host(new MemoryDisk());
     host.rotateBytes = 40_000;
     let store = await host.open();
@@ -110,7 +26,7 @@ describe('ManifestStore', () => {
       assert.equal(hex(store.manifest), hex(manifest));
     }
     assert(store.name.generation > 2, `rotated to ${store.name.generation}`);
-    assert.deepEqual(await host.disk.list('manifest'), [String(store.name.generation)]);
+    assert.deepEqual(await host.disk.list('manifest'), [String(store.name.generation), `${store.name.generation}.copy`]);
   });
 
   it('a sector that cannot be read costs one copy of a record, not the manifest', async () => {
@@ -205,18 +121,19 @@ describe('ManifestStore', () => {
     );
   }
 
-  it('S4 damage beyond both copies is an error, never silently an older manifest', async () => {
+  it('S4 damage beyond all copies is an error, never silently an older manifest', async () => {
     const { host, path } = await written(4);
     const size = host.disk.sizeOf(path) as number;
     const pages = size / 4096;
-    // Of each record but the last, both copies; of the last, the first copy and all of the second
+    // Of each record but the last, all copies; of the last, the first copy and all of the second
     // but its frame.
     for (let page = 0; page + 2 < pages; page += 2) {
       const twin = await written(4);
-      await damage(twin.host.disk, path, (bytes) => bytes.fill(0, page * 4096, (page + 2) * 4096));
+      await damageAll(twin.host.disk, path, page * 4096, (page + 2) * 4096);
       await assert.rejects(twin.host.open(), (error) => codeOf(error) === 'MANIFEST_UNREADABLE', `pages ${page}, ${page + 1}`);
     }
     const twin = await written(4);
+    await damageAll(twin.host.disk, path, size - 8192, size - 4096);
     await damage(twin.host.disk, path, (bytes) => bytes.fill(0xee, size - 8192, size - 4096).fill(0xee, size - 4096 + 64, size));
     await assert.rejects(twin.host.open(), (error) => codeOf(error) === 'MANIFEST_UNREADABLE');
   });
@@ -231,6 +148,10 @@ describe('ManifestStore', () => {
         await damage(twin.host.disk, path, (bytes) => {
           for (const each of [first, second]) bytes[each] = (bytes[each] as number) ^ (1 << at % 8);
         });
+        await damage(twin.host.disk, thirdCopyPath(path), (bytes) => {
+          const third = THIRD_COPY_AT + record * 8192 + ((at * 5) % FRAME_BYTES);
+          bytes[third] = (bytes[third] as number) ^ (1 << at % 8);
+        });
         const store = await twin.host.open();
         assert.equal(hex(store.manifest), hex(history.at(-1)?.manifest as Version), `bytes ${first} and ${second}`);
         assert.equal(store.name.generation, (host.name as ManifestName).generation + 1, 'a new generation');
@@ -239,7 +160,7 @@ describe('ManifestStore', () => {
     }
   });
 
-  it('S4 of the last record any damage to both copies that leaves a frame, header or mirror gives it or an error, never an older manifest', async () => {
+  it('S4 of the last record any damage to all copies that leaves a frame, header or mirror gives it or an error, never an older manifest', async () => {
     const { host, path, history } = await written(4);
     const size = host.disk.sizeOf(path) as number;
     const page = new Uint8Array(4096);
@@ -248,6 +169,7 @@ describe('ManifestStore', () => {
     file.close();
     // Padding says nothing.
     const used = page.findLastIndex((byte) => byte !== 0) + 1;
+    const third = THIRD_COPY_AT + size - 8192;
     const stretches = [[0, 64], [0, 100], [0, 200], [64, used], [100, used], [0, used - 80], [140, used], [300, used]] as const;
     const read = { whole: 0, refused: 0 };
     for (const [from, to] of stretches) {
@@ -255,6 +177,9 @@ describe('ManifestStore', () => {
         for (const fill of [0, 0xee]) {
           const twin = await written(4);
           const what = `${from} to ${to}, ${otherFrom} to ${otherTo}, ${fill}`;
+          // As an earlier build left it, or as lost as the first copy.
+          if (fill === 0) await twin.host.disk.unlink(thirdCopyPath(path));
+          else await damage(twin.host.disk, thirdCopyPath(path), (bytes) => bytes.fill(fill, third + from, third + to));
           await damage(twin.host.disk, path, (bytes) => {
             bytes.fill(fill, size - 8192 + from, size - 8192 + to).fill(fill, size - 4096 + otherFrom, size - 4096 + otherTo);
           });
@@ -279,6 +204,9 @@ describe('ManifestStore', () => {
       const twin = await written(4);
       const file = await twin.host.disk.open(path, 'write');
       await file.truncate(size - 4096);
+      const third = await twin.host.disk.open(thirdCopyPath(path), 'write');
+      await third.truncate(THIRD_COPY_AT + size - 8192);
+      third.close();
       if (kept < 4096) await file.write(new Uint8Array(4096 - kept), size - 8192 + kept);
       file.close();
       const store = await twin.host.open();
@@ -295,11 +223,13 @@ describe('ManifestStore', () => {
     assert(pages > 6, `${pages} pages`);
     for (let page = 0; page + 1 < pages; page += 2) {
       const twin = await written(6, 120);
-      await damage(twin.host.disk, path, (bytes) => bytes.fill(0, page * 4096, (page + 2) * 4096));
+      await damageAll(twin.host.disk, path, page * 4096, (page + 2) * 4096);
       await assert.rejects(twin.host.open(), (error) => codeOf(error) === 'MANIFEST_UNREADABLE', `pages ${page}, ${page + 1}`);
     }
     const twin = await written(6, 120);
     await damage(twin.host.disk, path, (bytes) => bytes.copyWithin(2 * 4096, 4 * 4096, 6 * 4096));
+    const third = THIRD_COPY_AT + 2 * 4096;
+    await damage(twin.host.disk, thirdCopyPath(path), (bytes) => bytes.copyWithin(third, third + 2 * 4096, third + 4 * 4096));
     await assert.rejects(twin.host.open(), (error) => codeOf(error) === 'MANIFEST_UNREADABLE');
   });
 

@@ -1,15 +1,16 @@
 /**
- * The durable manifest: `manifest/<generation>`, a chain of records that begins with a snapshot. It
- * is durable before any file that it no longer names is deleted, and before the log that it stands
- * for is cut. A new generation is complete and synced before hard state names it, and the old one
- * goes only after that: at every moment the one that hard state names is whole.
+ * The durable manifest: `manifest/<generation>` and its third copies, a chain of records that
+ * begins with a snapshot. It is durable before any file that it no longer names is deleted, and
+ * before the log that it stands for is cut. A new generation is complete and synced before hard
+ * state names it, and the old one goes only after that: at every moment the one that hard state
+ * names is whole.
  */
 
 import { assert, must } from '../../base/assert.js';
 import { DiskError } from '../../base/errors.js';
 import { MiB } from '../../base/bytes.js';
 import { digest128InSlices } from '../../base/digest.js';
-import type { Disk, DiskFile } from '../../base/disk.js';
+import type { Disk } from '../../base/disk.js';
 import { drive } from '../../base/drive.js';
 import type { Workers } from '../../base/env.js';
 import type { Digest128 } from '../../base/ids.js';
@@ -17,10 +18,10 @@ import type { EccScheme } from '../../ecc/scheme.js';
 import { applyTreeOp } from './apply-tree-op.js';
 import type { Version } from './version.js';
 import { encodeManifestInSlices, manifestPieces } from './manifest-codec.js';
+import { dropFiles, MANIFEST_DIR, ManifestFiles, pathOf, thirdCopyPath } from './manifest-files.js';
 import { readManifestFile } from './manifest-reader.js';
 import {
-  CHAIN_START, chainAfter, encodeCopy, encodeRecord, PAGE_BYTES, secondCopy, SNAPSHOT_BYTES_MAX,
-  type ManifestName, type PositionedOp, type RecordPlace,
+  CHAIN_START, chainAfter, encodeCopy, encodeRecord, secondCopy, SNAPSHOT_BYTES_MAX, type ManifestName, type PositionedOp, type RecordPlace,
 } from './manifest-record.js';
 
 export type { PositionedOp } from './manifest-record.js';
@@ -44,7 +45,6 @@ export interface ManifestStoreOptions {
   readonly recordBytes?: number;
 }
 
-const DIR = 'manifest';
 /**
  * What is appended before a snapshot is written again, as a share of it. So a byte that is appended
  * costs at most five, however many tables there are, and a start has few ops to apply: each of them
@@ -58,7 +58,7 @@ export class ManifestStore {
   readonly #options: ManifestStoreOptions;
   #manifest: Version;
   #name: ManifestName = { generation: 0, digest: CHAIN_START };
-  #file: DiskFile | undefined;
+  #files: ManifestFiles | undefined;
   #offset = 0;
   /** Of the file, its first record. */
   #snapshotBytes = 0;
@@ -83,7 +83,7 @@ export class ManifestStore {
    * the version of a peer, see {@link lost}.
    */
   static async open(options: ManifestStoreOptions, expected: ManifestName | undefined, initial: Version): Promise<ManifestStore> {
-    await options.disk.mkdir(DIR);
+    await options.disk.mkdir(MANIFEST_DIR);
     if (expected === undefined) {
       const store = new ManifestStore(options, initial);
       await store.replace(initial);
@@ -98,14 +98,14 @@ export class ManifestStore {
     store.#place = contents.place;
     await store.#dropOthers();
     if (contents.damaged) await store.replace(contents.manifest);
-    else await store.#openForAppends(path);
+    else await store.#openForAppends();
     return store;
   }
 
   /** A file that can be read and not written to is left as it is: what comes goes to another. */
-  async #openForAppends(path: string): Promise<void> {
+  async #openForAppends(): Promise<void> {
     try {
-      this.#file = await this.#options.disk.open(path, 'write');
+      this.#files = await ManifestFiles.open(this.#options.disk, this.#name.generation);
     } catch (error) {
       if (!(error instanceof DiskError && error.code === 'IO')) throw error;
       this.#stale = true;
@@ -149,12 +149,12 @@ export class ManifestStore {
     const digest = await this.#sliced(digest128InSlices(manifestPieces(result)));
     const reached = await this.#sliced(digest128InSlices(manifestPieces(applied)));
     assert(reached === digest, 'S2 the ops lead to the manifest that is recorded');
-    if (this.#stale || this.#file === undefined || this.#outgrown) return this.replace(result);
+    if (this.#stale || this.#files === undefined || this.#outgrown) return this.replace(result);
     const payload = await this.#sliced(encodeRecord(this.#place, { kind: 'ops', ops, result: digest }));
     // C1 Edits name bounds that may be long, and many of them may wait for one that is owed.
     if (payload.length > this.#recordBytes) return this.replace(result);
     await this.#exclusive(async () => {
-      await this.#write(this.#file as DiskFile, payload);
+      await this.#write(this.#files as ManifestFiles, payload);
       this.#manifest = result;
     });
   }
@@ -177,46 +177,44 @@ export class ManifestStore {
       const generation = Math.max(this.#name.generation, this.#lastGeneration) + 1;
       assert(generation > this.#name.generation && generation > this.#lastGeneration, 'S4 no generation is written twice');
       this.#lastGeneration = generation;
-      const path = pathOf(generation);
-      await this.#options.disk.unlink(path);
-      const file = await this.#options.disk.open(path, 'create');
+      const files = await ManifestFiles.create(this.#options.disk, generation);
       let named = false;
       this.#offset = 0;
       this.#place = { generation, record: 0, chain: CHAIN_START };
       try {
-        const digest = await this.#writeSnapshot(file, manifest);
+        const digest = await this.#writeSnapshot(files, manifest);
         this.#snapshotBytes = this.#offset;
-        await this.#options.disk.syncDir(DIR);
+        await this.#options.disk.syncDir(MANIFEST_DIR);
         // From here on hard state may name it, whatever becomes of that write.
         named = true;
         const name = { generation, digest };
         await this.#options.commitGeneration(name);
         this.#name = name;
       } catch (error) {
-        file.close();
-        // On a full disk it would be in the way of the next try.
-        if (!named) await this.#options.disk.unlink(path).catch(() => undefined);
+        files.close();
+        // On a full disk they would be in the way of the next try.
+        if (!named) await dropFiles(this.#options.disk, generation).catch(() => undefined);
         throw error;
       }
-      this.#file?.close();
-      this.#file = file;
+      this.#files?.close();
+      this.#files = files;
       this.#manifest = manifest;
       await this.#dropOthers();
     });
   }
 
   close(): void {
-    this.#file?.close();
-    this.#file = undefined;
+    this.#files?.close();
+    this.#files = undefined;
     this.#stale = true;
   }
 
   /** In one record, or in parts; gives the digest of its first record: a generation's name. */
-  async #writeSnapshot(file: DiskFile, manifest: Version): Promise<Digest128> {
+  async #writeSnapshot(files: ManifestFiles, manifest: Version): Promise<Digest128> {
     const bytes = await this.#sliced(encodeManifestInSlices(manifest));
     assert(this.#place.record === 0, 'S4 a generation is named by its first record');
     if (bytes.length <= this.#recordBytes) {
-      await this.#write(file, await this.#sliced(encodeRecord(this.#place, { kind: 'snapshot', bytes })));
+      await this.#write(files, await this.#sliced(encodeRecord(this.#place, { kind: 'snapshot', bytes })));
       return this.#place.chain;
     }
     const digest = await this.#sliced(digest128InSlices([bytes]));
@@ -224,21 +222,17 @@ export class ManifestStore {
     const partBytes = Math.min(PART_BYTES, this.#recordBytes);
     for (let at = 0; at < bytes.length; at += partBytes) {
       const part = { kind: 'part', total: bytes.length, digest, at, bytes: bytes.subarray(at, at + partBytes) } as const;
-      await this.#write(file, await this.#sliced(encodeRecord(this.#place, part)));
+      await this.#write(files, await this.#sliced(encodeRecord(this.#place, part)));
       first ??= this.#place.chain;
     }
     return must(first, 'S4 a snapshot in parts has a first one');
   }
 
-  /** Both copies, each synced before anything else happens. */
-  async #write(file: DiskFile, payload: Uint8Array): Promise<void> {
+  /** All copies of the next record. */
+  async #write(files: ManifestFiles, payload: Uint8Array): Promise<void> {
     const first = await this.#sliced(encodeCopy(this.#place, 0, payload, this.#options.scheme));
-    for (const bytes of [first, await this.#sliced(secondCopy(first))]) {
-      assert(this.#offset % PAGE_BYTES === 0 && bytes.length % PAGE_BYTES === 0, 'a copy of a record is whole pages: damage of one page hits one copy');
-      await file.write(bytes, this.#offset);
-      await file.sync();
-      this.#offset += bytes.length;
-    }
+    await files.write(first, await this.#sliced(secondCopy(first)), this.#offset);
+    this.#offset += 2 * first.length;
     const chain = await this.#sliced(chainAfter(payload));
     this.#place = { generation: this.#place.generation, record: this.#place.record + 1, chain };
   }
@@ -261,12 +255,10 @@ export class ManifestStore {
 
   /** Only the generation that hard state names counts; others are leftovers. */
   async #dropOthers(): Promise<void> {
-    const own = String(this.#name.generation);
-    for (const name of await this.#options.disk.list(DIR)) if (name !== own) await this.#options.disk.unlink(`${DIR}/${name}`);
+    const own = [this.path, thirdCopyPath(this.path)];
+    for (const name of await this.#options.disk.list(MANIFEST_DIR)) {
+      const path = `${MANIFEST_DIR}/${name}`;
+      if (!own.includes(path)) await this.#options.disk.unlink(path);
+    }
   }
-}
-
-/** `manifest/<generation>`. */
-export function pathOf(generation: number): string {
-  return `${DIR}/${generation}`;
 }
