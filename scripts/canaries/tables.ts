@@ -205,6 +205,6 @@ export const TABLES: readonly Canary[] = [
     breaks: 'S5',
     profile: 'table',
     expectedChecks: ['the durable version is kept'],
-    edits: [{ file: 'storage/version/manifest-store.ts', find: '        await this.#options.disk.syncDir(DIR);\n', replace: '' }],
+    edits: [{ file: 'storage/version/manifest-store.ts', find: '        await this.#options.disk.syncDir(MANIFEST_DIR);\n', replace: '' }],
   },
 ];

@@ -11,6 +11,7 @@ import type { Disk } from '../../base/disk.js';
 import type { Env } from '../../base/env.js';
 import { codeOf } from '../../base/errors.js';
 import { formatId } from '../../base/ids.js';
+import { RepairStore } from '../../healing/repair/repair-store.js';
 import type { Findings } from '../../replica/lost-cluster/findings.js';
 import { LostCluster, type Made, type NewCluster } from '../../replica/lost-cluster/force-new-cluster.js';
 import { goOn, STAGE } from '../../replica/lost-cluster/takeover.js';
@@ -19,6 +20,7 @@ import { readJoined } from '../../replica/state/joined.js';
 import { nodeClock, NodeRandom, NodeWorkers } from '../../server/env/node-env.js';
 import { NodeDisk } from '../../server/node-disk.js';
 import { clusterOf } from '../../server/options/config.js';
+import type { TableMeta } from '../../storage/table/table-meta.js';
 import { UsageFault, Failed, type Io } from '../ctl/context.js';
 import { holderOf, ReadOnlyDir } from '../files/read-only-disk.js';
 import { goJson } from '../render/go.js';
@@ -77,7 +79,9 @@ async function open(io: Io, disk: Disk): Promise<LostCluster> {
   };
   const line = new ProgressLine(io, 'read tables');
   try {
-    return await LostCluster.open(env, (bytes) => line.add(bytes));
+    const kept = new RepairStore(env);
+    const repairs = { patch: ({ fileDigest }: TableMeta, offset: number) => kept.get(fileDigest, offset) };
+    return await LostCluster.open(env, repairs, (bytes) => line.add(bytes));
   } finally {
     line.clear();
   }

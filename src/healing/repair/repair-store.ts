@@ -60,8 +60,10 @@ function decodeRepair(bytes: Uint8Array): { fileDigest: Digest128; offset: numbe
   return { fileDigest, offset, payload };
 }
 
+type RepairEnv = Pick<Env, 'disk' | 'clock' | 'events'>;
+
 export class RepairStore {
-  readonly #env: Env;
+  readonly #env: RepairEnv;
   readonly #maxDiskBytes: number;
   readonly #maxMemoryBytes: number;
   /** Bytes on disk by key. */
@@ -78,7 +80,7 @@ export class RepairStore {
    */
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(env: Env, options: RepairStoreOptions = {}) {
+  constructor(env: RepairEnv, options: RepairStoreOptions = {}) {
     this.#env = env;
     this.#maxDiskBytes = options.maxDiskBytes ?? 256 * MiB;
     this.#maxMemoryBytes = options.maxMemoryBytes ?? 16 * MiB;
@@ -86,7 +88,8 @@ export class RepairStore {
   }
 
   /**
-   * Takes stock of what this node kept. Reads find it without that; bounds and clean-up need it.
+   * Takes stock of what this node kept. Reads find it without that, and change nothing; bounds and
+   * clean-up need it.
    */
   async load(): Promise<void> {
     const { disk } = this.#env;

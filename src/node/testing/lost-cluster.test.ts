@@ -13,6 +13,10 @@ import { LostCluster, type Made, type NewCluster } from '../../replica/lost-clus
 import { goOn } from '../../replica/lost-cluster/takeover.js';
 import type { Findings } from '../../replica/lost-cluster/findings.js';
 import { readJoined } from '../../replica/state/joined.js';
+import { RepairStore } from '../../healing/repair/repair-store.js';
+import { versionAtRest } from '../../replica/start/version-at-rest.js';
+import { decodeBlock } from '../../storage/block/block-codec.js';
+import { TableImage } from '../../storage/table/table-image.js';
 import { tablePath } from '../../storage/table/table-meta.js';
 import { Cluster } from './cluster.js';
 import type { ClusterNode } from './cluster-node.js';
@@ -27,14 +31,19 @@ const NAMED: NewCluster = {
 
 const envOf = (disk: Disk) => ({ disk, clock: testClock, workers: testWorkers, random: testRandom, events: { emit: () => undefined } });
 
+function openLost(disk: Disk): Promise<LostCluster> {
+  const kept = new RepairStore(envOf(disk));
+  return LostCluster.open(envOf(disk), { patch: ({ fileDigest }, offset) => kept.get(fileDigest, offset) });
+}
+
 async function lookAt(disk: Disk): Promise<Findings> {
-  const lost = await LostCluster.open(envOf(disk));
+  const lost = await openLost(disk);
   lost.close();
   return lost.findings;
 }
 
 async function makeNew(disk: Disk, options: Partial<NewCluster> = {}): Promise<Made> {
-  const lost = await LostCluster.open(envOf(disk));
+  const lost = await openLost(disk);
   try {
     return await lost.makeNew({ ...NAMED, ...options });
   } finally {
@@ -248,6 +257,26 @@ describe('a new cluster on what is left of another', function () {
     const { badTables } = await lookAt(disk);
     assert.equal(badTables.length, 1);
     await assert.rejects(makeNew(disk), { code: 'LOSS_NOT_ACCEPTED' });
+  });
+
+  it('D1 blocks that others had repaired are not lost, whatever block of a table it is, and are healed from there', async () => {
+    const { disk, before } = await lost();
+    const [table] = (await versionAtRest(disk, testWorkers)).version.list();
+    assert.ok(table !== undefined);
+    const image = new TableImage(disk, tablePath(table.id), table, {});
+    const store = new RepairStore(envOf(disk));
+    for (const { offset, length, spec } of await image.regions()) {
+      const decoded = decodeBlock((await image.read(offset, length)).bytes, spec);
+      assert.ok(decoded.kind !== 'unreadable');
+      await store.put(table.fileDigest, offset, decoded.payload);
+    }
+    image.close();
+    await spoil(disk, tablePath(table.id), 0, table.bytes);
+    const untouched = new Untouched(disk);
+    assert.deepEqual((await lookAt(untouched)).badTables, []);
+    const one = kept(await cluster(await makeNew(disk), disk));
+    const [node] = one.nodes as [ClusterNode];
+    assert.deepEqual(shown((await all(node)).kvs), shown(before.kvs));
   });
 
   it('--bump-revision: revisions go on above, and all older ones are compacted', async () => {

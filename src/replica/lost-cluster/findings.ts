@@ -6,12 +6,15 @@
 import type { Disk } from '../../base/disk.js';
 import type { Workers } from '../../base/env.js';
 import type { ClusterVersion, LogIndex, NodeId, Revision, TableId, Term } from '../../base/ids.js';
+import { StorageError } from '../../storage/base/errors.js';
+import { TableImage, type FetchPayload } from '../../storage/table/table-image.js';
+import type { SpecifiedRegion } from '../../storage/table/table-layout.js';
 import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
-import { verifyTable } from '../../storage/table/verify-table.js';
+import { verifyTable, type TableFault } from '../../storage/table/verify-table.js';
 import type { LogPoint } from '../log/log-point.js';
 import type { MemberRecord } from '../state/members.js';
 import { highestTerm } from './directory.js';
-import type { Replay } from './replay.js';
+import type { Repairs, Replay } from './replay.js';
 import type { KeyRange, TouchedKeys } from './touched-keys.js';
 
 export interface Keys {
@@ -39,7 +42,7 @@ export interface LostEntries extends Span {
 
 export interface BadTable {
   readonly table: TableMeta;
-  /** Stretches that are beyond parity. */
+  /** Stretches that are beyond parity, and were not repaired by another member. */
   readonly stretches: number;
   readonly why: string;
 }
@@ -86,7 +89,7 @@ export function isLossy({ lost, badTables, historyLost }: Findings): boolean {
 
 /** Reads every table, too. `onProgress`: bytes of tables. Rejects with DiskError. */
 export async function findingsOf(
-  disk: Disk, workers: Workers, replay: Replay, onProgress?: (bytes: number) => void,
+  disk: Disk, workers: Workers, replay: Replay, repairs: Repairs, onProgress?: (bytes: number) => void,
 ): Promise<Findings> {
   const { directory, state, membership, committed, index, stop, unsure } = replay;
   const { hardState, version, generation, log, problems } = directory;
@@ -108,7 +111,7 @@ export async function findingsOf(
       sound: replay.soundBehind, keys: keysOf(replay.lost),
     },
     torn: (await log.torn(highestTerm(directory))).length,
-    badTables: await badTables(disk, workers, list, onProgress),
+    badTables: await badTables(disk, workers, list, repairs, onProgress),
     historyLost,
   };
 }
@@ -118,17 +121,46 @@ function keysOf({ entries, ranges, more }: TouchedKeys): Keys {
 }
 
 async function badTables(
-  disk: Disk, workers: Workers, tables: readonly TableMeta[], onProgress?: (bytes: number) => void,
+  disk: Disk, workers: Workers, tables: readonly TableMeta[], repairs: Repairs, onProgress?: (bytes: number) => void,
 ): Promise<BadTable[]> {
   const bad: BadTable[] = [];
   for (const table of tables) {
-    const { faults } = await verifyTable(disk, tablePath(table.id), table, { pace: workers });
-    const beyond = faults.filter(({ kind }) => kind === 'unreadable' || kind === 'missing');
+    const path = tablePath(table.id);
+    const fetch: FetchPayload = async ({ offset }) => repairs.patch(table, offset);
+    const { faults } = await verifyTable(disk, path, table, { pace: workers, fetch });
+    const beyond = await unrepaired(
+      new TableImage(disk, path, table, { fetch }), faults.filter(({ kind }) => kind === 'unreadable' || kind === 'missing'),
+    );
     const [first] = beyond;
     if (first !== undefined) bad.push({ table, stretches: beyond.length, why: first.why });
     onProgress?.(table.bytes);
   }
   return bad;
+}
+
+/** Those for which there is no other copy of the block. */
+async function unrepaired(image: TableImage, faults: readonly TableFault[]): Promise<TableFault[]> {
+  if (faults.length === 0) return [];
+  try {
+    const regions = await regionsOf(image);
+    const left: TableFault[] = [];
+    for (const fault of faults) {
+      const region = regions.find(({ kind, offset }) => kind === fault.region && offset === fault.offset);
+      if (region === undefined || (await image.fetch(region)) === undefined) left.push(fault);
+    }
+    return left;
+  } finally {
+    image.close();
+  }
+}
+
+async function regionsOf(image: TableImage): Promise<readonly SpecifiedRegion[]> {
+  try {
+    return await image.regions();
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    return [];
+  }
 }
 
 /** Ids of tables that lie here or are spoken of: a new one has none of them. */

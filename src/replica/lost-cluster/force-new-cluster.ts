@@ -22,7 +22,7 @@ import { refuseUnfinishedRestore } from '../start/unfinished-restore.js';
 import { readDirectory } from './directory.js';
 import { LostClusterError } from './errors.js';
 import { findingsOf, isLossy, nextTableId, type Findings } from './findings.js';
-import { Replay } from './replay.js';
+import { Replay, type Repairs } from './replay.js';
 import { emptyStage, STAGE, takeOver } from './takeover.js';
 
 type LostEnv = Pick<Env, 'disk' | 'clock' | 'events' | 'workers' | 'random'>;
@@ -65,12 +65,12 @@ export class LostCluster {
    * Only reads. `onProgress`: bytes of tables. Rejects with LostClusterError NOTHING_HERE and
    * STATE_LOST, ReplicaError RESTORE_UNFINISHED and CLUSTER_NEWER, DiskError.
    */
-  static async open(env: LostEnv, onProgress?: (bytes: number) => void): Promise<LostCluster> {
+  static async open(env: LostEnv, repairs: Repairs, onProgress?: (bytes: number) => void): Promise<LostCluster> {
     const { disk, workers } = env;
     await refuseUnfinishedRestore(disk);
-    const replay = await Replay.run(disk, workers, await readDirectory(disk, workers));
+    const replay = await Replay.run(disk, workers, await readDirectory(disk, workers), { repairs });
     try {
-      return new LostCluster(env, replay, await findingsOf(disk, workers, replay, onProgress));
+      return new LostCluster(env, replay, await findingsOf(disk, workers, replay, repairs, onProgress));
     } catch (error) {
       replay.close();
       throw error;

@@ -17,7 +17,7 @@ import type { LogIndex, NodeId, Term } from '../../base/ids.js';
 import type { Entry } from '../../raft/types.js';
 import { BlockCache } from '../../storage/cache/block-cache.js';
 import { StorageError } from '../../storage/base/errors.js';
-import { noFaults } from '../../storage/table/block-faults.js';
+import { noFaults, type BlockFaults } from '../../storage/table/block-faults.js';
 import { TableStore } from '../../storage/table/table-store.js';
 import { Tree } from '../../storage/tree/tree.js';
 import { NOBODY } from '../auth/principal.js';
@@ -40,11 +40,16 @@ export interface Stop {
   readonly why: string;
 }
 
+/** Blocks that a member had from others while it lived, and keeps. */
+export type Repairs = Pick<BlockFaults, 'patch'>;
+
 export interface ReplayOptions {
   /** Entries up to here. Default: all. */
   readonly through?: LogIndex;
   /** Those with whom the log began; it follows the entries. Default: not known. */
   readonly membership?: Membership;
+  /** Default: none. */
+  readonly repairs?: Repairs;
 }
 
 export class Replay {
@@ -63,12 +68,12 @@ export class Replay {
   readonly #through: LogIndex;
   #soundBehind = 0;
 
-  private constructor(disk: Disk, workers: Workers, directory: Directory, { through, membership }: Required<ReplayOptions>) {
+  private constructor(disk: Disk, workers: Workers, directory: Directory, { through, membership, repairs }: Required<ReplayOptions>) {
     const { version } = directory;
     this.directory = directory;
     this.#through = through;
     this.#workers = workers;
-    this.#tables = new TableStore(disk, new BlockCache(CACHE_BYTES), noFaults);
+    this.#tables = new TableStore(disk, new BlockCache(CACHE_BYTES), { ...noFaults, patch: (meta, offset) => repairs.patch(meta, offset) });
     this.tree = new Tree({ disk, tables: this.#tables, durable: version });
     this.membership = membership;
     this.state = new ReplicatedState(this.tree, undefined, undefined, this.membership);
@@ -79,8 +84,8 @@ export class Replay {
    * Rejects with LostClusterError STATE_LOST, NOTHING_HERE, ReplicaError CLUSTER_NEWER, DiskError.
    */
   static async run(disk: Disk, workers: Workers, directory: Directory, options: ReplayOptions = {}): Promise<Replay> {
-    const { through = directory.log.lastIndex, membership = alone(directory) } = options;
-    const replay = new Replay(disk, workers, directory, { through, membership });
+    const { through = directory.log.lastIndex, membership = alone(directory), repairs = noFaults } = options;
+    const replay = new Replay(disk, workers, directory, { through, membership, repairs });
     try {
       replay.#load();
       await replay.#run();
