@@ -101,6 +101,18 @@ describe('checks of elections', () => {
       check.leads(one, 5);
       assert.deepEqual(w.reported(), ['leaders have what is committed', 'leaders have what is committed']);
     });
+
+    it('R3 a leader whose votes came late need not have what a leader of a later term has committed', () => {
+      asks(0, 0);
+      answers();
+      committed.applied(3, 2);
+      one.terms = [1, 2, 2];
+      two.terms = [1, 2];
+      for (const voter of [2, 3]) check.onMessage(two, message(MSG_VOTE_RESP, voter, 2, 4));
+      check.leads(one, 5);
+      check.leads(two, 4);
+      assert.deepEqual(w.reported(), []);
+    });
   });
 
   describe('what a leader is told', () => {

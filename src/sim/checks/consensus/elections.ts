@@ -29,6 +29,8 @@ export class Elections {
   readonly #configurations: Configurations;
   /** By term: who voted for whom. A candidate votes for itself. */
   readonly #votes = new Map<Term, Map<NodeId, NodeId>>();
+  /** In which somebody has led. */
+  #newest: Term = 0;
   /** By candidate: what it says of its log in the newest term that it asked for votes in. */
   readonly #asked = new Map<NodeId, { readonly in: Term; readonly end: LogEnd }>();
 
@@ -59,6 +61,9 @@ export class Elections {
       const count = this.#configurations.count(node, votesFor);
       this.#reporter.broken('leaders are elected by a majority', node.id, `R1 node ${node.id} leads in term ${term} with ${count} needed votes`);
     }
+    // Votes may come late: what a leader of a later term has committed this one need not have.
+    if (term < this.#newest) return;
+    this.#newest = term;
     this.#hasCommitted(node, term);
   }
 
