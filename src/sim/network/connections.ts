@@ -135,12 +135,19 @@ export class Connections {
     this.#carrier.attached(back);
   }
 
-  /** What is sent on this link is not taken, because its sender was removed: it is told. */
+  /**
+   * What is sent on this link is not taken, because its sender was removed: it is told; where it
+   * cannot be reached, when it connects again.
+   */
   #refuse(link: Link, by: SimEndpoint): void {
     const sender = this.#topology.endpoint(link.from);
     if (sender === undefined) return;
+    const { pair } = link;
+    const { epoch } = pair;
     this.#world.schedule(this.#delayUs(link), () => {
-      if (sender.listens && link.cuts === 0) sender.handler?.onRemoved(by.member);
+      if (!sender.listens) return;
+      if (link.cuts === 0 && this.#topology.back(link).cuts === 0) sender.handler?.onRemoved(by.member);
+      else if (pair.up && pair.epoch === epoch) this.break(link, 'who was removed could not be told');
     }, sender.process);
   }
 

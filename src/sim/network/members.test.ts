@@ -90,6 +90,18 @@ describe('members at places of the simulated network', () => {
     assert.deepEqual(one.lost, [], 'who is no peer is not missed');
   });
 
+  it('who was removed while it could not be reached is told afterwards, though nobody was restarted', async () => {
+    const one = await live(1, 1, [[2, 2]]);
+    const two = await live(2, 2, [[1, 1]]);
+    const mend = network.cuts.cut(1, 2);
+    one.network.setPeers(at([]), [2]);
+    await run(1);
+    assert.deepEqual(two.toldBy, []);
+    mend();
+    await run(1);
+    assert.deepEqual(two.toldBy, [1]);
+  });
+
   it('who asks as no member is told what the cluster is', async () => {
     await live(1, 1, []);
     network.add(3);
