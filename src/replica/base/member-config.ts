@@ -6,4 +6,6 @@ export interface MemberConfig {
   readonly id: NodeId;
   readonly name: string;
   readonly peerUrls: readonly string[];
+  /** It does not vote, as far as whoever told of it knew. Missing: it may. */
+  readonly learner?: boolean;
 }

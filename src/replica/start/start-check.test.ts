@@ -14,7 +14,7 @@ import { checkStart, PeerMemory } from './start-check.js';
 describe('what the others say of a member that starts', () => {
   /** Of five members this is number 1; the others answer in turn, `undefined` being silence. */
   async function starts(
-    isNew: boolean, incarnation: number, answers: readonly (Told | undefined)[], joins = false,
+    isNew: boolean, incarnation: number, answers: readonly (Told | undefined)[], joins = false, learner?: number,
   ): Promise<'begins' | 'waits' | string> {
     let waits = 0;
     const life = new Life();
@@ -30,7 +30,7 @@ describe('what the others say of a member that starts', () => {
       return answer === undefined ? Promise.reject(new NetworkError('UNREACHABLE', 'nobody listens')) : Promise.resolve(remembers(answer));
     };
     const env = { clock: { setTimer }, network: { call }, events: silent } as unknown as Env;
-    const membership = joins ? new Membership(1, members.slice(1), members) : new Membership(1, members);
+    const membership = joins ? new Membership(1, members.slice(1), members.map((member) => ({ ...member, learner: member.id === learner }))) : new Membership(1, members);
     const kept = { term: isNew ? 0 : 5, vote: 0, lastIndex: isNew ? 0 : 9 };
     try {
       await checkStart({ env, life, membership, incarnation, isNew, kept });
@@ -62,6 +62,14 @@ describe('what the others say of a member that starts', () => {
     assert.equal(await joins(unsure, unsure, unsure, asNew), 'waits');
     assert.equal(await joins(unsure, unsure, unsure, { ...unsure, incarnation: 1 }), 'EMPTIED');
     assert.equal(await joins(unsure, unsure, unsure, { ...unsure, term: 3 }), 'EMPTIED');
+  });
+
+  it('R1 one that joins does not wait for one that does not vote, which may itself be waiting for it', async () => {
+    const joins = (...answers: (Told | undefined)[]): Promise<string> => starts(true, 1, answers, true, 5);
+    assert.equal(await joins(unsure, unsure, unsure, asNew), 'begins');
+    assert.equal(await joins(unsure, unsure, unsure, undefined), 'begins');
+    assert.equal(await joins(unsure, unsure, asNew, unsure), 'waits');
+    assert.equal(await joins(unsure, unsure, unsure, { ...unsure, incarnation: 1 }), 'EMPTIED');
   });
 
   it('R5 a member with a memory begins at once, unless somebody has met this start or a later one, or was promised more', async () => {

@@ -144,13 +144,17 @@ export async function checkStart(check: StartCheck): Promise<void> {
 /**
  * One that joins is in no cluster that does not exist yet. Where the others cannot confirm anything
  * without it, because it is to be the second voter, or they lost their leader meanwhile, it is
- * enough that all of them answer: each would know what it was promised.
+ * enough that all voters of them answer: each would know what it was promised. Who does not vote was
+ * promised nothing, and may itself be waiting for this one.
  */
 function mayBegin(membership: Membership, answers: readonly (Remembered | undefined)[]): boolean {
   const { self, peers, isJoining } = membership;
   const states = answers.map((answer) => answer?.state);
   if (states.includes('settled')) return true;
-  if (isJoining) return peers.length > 0 && states.every((state) => state === 'unsure');
+  if (isJoining) {
+    const voters = states.filter((_, i) => !membership.isToldLearner(peers[i] as NodeId));
+    return voters.length > 0 && voters.every((state) => state === 'unsure');
+  }
   return !states.includes('unsure') && membership.isQuorum(new Set([self, ...peers.filter((_, i) => states[i] === 'new')]));
 }
 

@@ -52,7 +52,9 @@ export function joinedIdentity({ self, description }: Joined, name: string): Ide
   const { clusterId, members } = description;
   const own = members.list.find(({ id }) => id === self)?.peerUrls ?? [];
   const others = members.list.filter(({ id, peerUrls }) => id === self || !peerUrls.some((url) => own.includes(url)));
-  const joins = others.map(({ id, name: known, peerUrls }) => ({ id, name: id === self ? name : known, peerUrls }));
+  const { learners } = members.confState;
+  const joins = others.map(({ id, name: known, peerUrls }) =>
+    ({ id, name: id === self ? name : known, peerUrls, ...(learners.includes(id) ? { learner: true } : {}) }));
   return { self, clusterId, members: members.origin, joins };
 }
 

@@ -161,6 +161,11 @@ export class Membership {
     return this.#told.length > 0 && !this.has(this.self) && !this.isRemoved(this.self);
   }
 
+  /** Told as one that does not vote, when this member joined. */
+  isToldLearner(id: NodeId): boolean {
+    return this.#told.some((member) => member.id === id && member.learner === true);
+  }
+
   /** Empty: not known by name. */
   nameOf(id: NodeId): string {
     return [...this.members, ...this.#told].find((member) => member.id === id && member.name !== '')?.name ?? '';
