@@ -178,7 +178,7 @@ export class Replica {
     const receiver = (this.receiver = new SnapshotReceiver({ ...common, fetcher, raft: { driver, life } }));
     const truncation = (this.#truncation = new LogTruncation({ life, log, tree, gossip, events, sender }));
     this.#switch = new VersionSwitch({ ...common, store, reads, gate, applier, machine, truncation });
-    this.#newer = new NewerVersion({ ...common, receiver });
+    this.#newer = new NewerVersion({ ...common, clusterId: options.clusterId, receiver });
 
     const heard = new PromisesHeard();
     const peerMemory = new PeerMemory({ ...common, wasNew: opened.term === 0, gossip, heard, reads });

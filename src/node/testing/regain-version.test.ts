@@ -105,6 +105,33 @@ describe('a member whose manifest cannot be read', function () {
     await check(stays, written);
   });
 
+  it('D1 finds who the members are now when the state that it starts from cannot be read, and all that it names are gone', async () => {
+    await start(3);
+    let written = await longLog();
+    const [stays, ...origin] = cluster.nodes as [ClusterNode<CrashDisk>, ...ClusterNode<CrashDisk>[]];
+    const urls = [4, 5].map((n) => `http://m${n}:2380`);
+    for (const [at, url] of urls.entries()) {
+      const leader = await cluster.leader();
+      const members = await leader.store.changeMembers({ kind: 'add', id: 0, peerUrls: [url], learner: false });
+      await cluster.up(cluster.machine(members.find(({ peerUrls }) => peerUrls[0] === url)?.id ?? 0, leader));
+      await cluster.settled(20_000);
+      if (at === 0) await load(cluster, written, (written += 20));
+    }
+    // It has their additions in its log, and was away for all that came then.
+    cluster.crash(stays);
+    for (const old of origin) {
+      old.leaves = true;
+      await (await cluster.leader()).store.changeMembers({ kind: 'remove', id: old.id });
+      await cluster.until('it to be gone', () => codeOf(old.removed) === 'REMOVED');
+      await cluster.without(old);
+    }
+    for (const name of await stays.disk.list('tables')) await spoil(stays.disk, `tables/${name}`, 0, stays.disk.sizeOf(`tables/${name}`) ?? 0);
+    await cluster.up(stays);
+    assert.ok(stays.events.some((event) => event.type === 'warning' && event.message === PEERS_FOUND));
+    await cluster.settled(20_000);
+    await check(stays, written);
+  });
+
   it('D1 waits for a peer, and power may go while it does', async () => {
     await start(3);
     const written = await longLog();

@@ -63,6 +63,7 @@ describe('asking for a newer version', () => {
       env: { clock, network, events: silent } as unknown as Env,
       life: member.life,
       membership: member.membership,
+      clusterId: 1n,
       tree: { meta: (id: number) => (id === 3 ? table(3, 30) : undefined), materialized: version(60) } as unknown as Tree,
       log: { firstIndex: () => 1, lastIndex: () => 100, term: () => 1 } as unknown as DurableLog,
       receiver: {

@@ -15,6 +15,7 @@ import type { Version } from '../../storage/version/version.js';
 import type { TableMeta } from '../../storage/table/table-meta.js';
 import type { DurableLog } from '../log/durable-log.js';
 import { joins } from '../log/joins.js';
+import { KnownPeers } from '../log-recovery/known-peers.js';
 import type { Life } from '../state/life.js';
 import type { Membership } from '../state/membership.js';
 import { askForVersions, newest, type PeerVersion } from './peer-versions.js';
@@ -25,7 +26,8 @@ export const NEWER_VERSION_USED = 'a block is lost here and the others need it n
 export interface NewerVersionParts {
   readonly env: Env;
   readonly life: Life;
-  readonly membership: Pick<Membership, 'peers'>;
+  readonly membership: Pick<Membership, 'self' | 'peers' | 'addresses' | 'find'>;
+  readonly clusterId: bigint;
   readonly tree: Tree;
   readonly log: DurableLog;
   readonly receiver: SnapshotReceiver;
@@ -44,6 +46,7 @@ export class NewerVersion {
   #pauseMs = FIRST_PAUSE_MS;
   #notBefore = 0;
   #state: 'idle' | 'asking' = 'idle';
+  #known: KnownPeers | undefined;
 
   constructor(parts: NewerVersionParts) {
     this.#parts = parts;
@@ -55,7 +58,9 @@ export class NewerVersion {
    * this. Rejects with what `use` rejects with.
    */
   async seek(error: StorageError, cause: unknown, use: (manifest: Version) => Promise<boolean>): Promise<boolean> {
-    const { clock } = this.#parts.env;
+    const { env, life } = this.#parts;
+    const { clock } = env;
+    if (!life.serving) await this.#findMembers();
     if (this.#state === 'asking' || !this.#due(error, cause)) return false;
     this.#state = 'asking';
     try {
@@ -69,6 +74,20 @@ export class NewerVersion {
       assert(this.#state === 'asking', 'D1 peers are asked for newer versions once at a time');
       this.#state = 'idle';
     }
+  }
+
+  /**
+   * Before a start has a state, the members are those of an older one, and all of them may have been
+   * removed while this member was away: those are asked that its log and others know of.
+   */
+  async #findMembers(): Promise<void> {
+    const { env, membership, clusterId } = this.#parts;
+    if (this.#known === undefined) {
+      this.#known = new KnownPeers(env, membership, clusterId);
+      await this.#known.readLog();
+    }
+    await this.#known.askWho();
+    membership.find(this.#known.peers);
   }
 
   #due(error: StorageError, cause: unknown): boolean {

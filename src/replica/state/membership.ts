@@ -37,6 +37,8 @@ export class Membership {
    * that it is a member.
    */
   readonly #told: readonly MemberConfig[];
+  /** Asked while the state here is not known; empty: as the newest configuration says. */
+  #found: readonly NodeId[] = [];
   #applied: Members;
   #newest: Members;
   /** The index of the entry that led to `#newest`, or of a later version that has it. */
@@ -103,6 +105,7 @@ export class Membership {
 
   /** All but itself that it talks to: voters (ascending), learners. */
   get peers(): readonly NodeId[] {
+    if (this.#found.length > 0) return this.#found;
     const known = this.isJoining ? this.#told.map(({ id }) => id) : [...this.voters, ...this.confState.learners];
     return known.filter((id) => id !== this.self);
   }
@@ -181,8 +184,15 @@ export class Membership {
 
   // Writers.
 
+  /** Others are members by now than is known here: they are asked until a state is loaded. */
+  find(peers: readonly NodeId[]): void {
+    assert(!peers.includes(this.self), 'a member does not ask itself');
+    this.#found = peers;
+  }
+
   /** Apply's: the entry at `index` has led to `members`, which may be those from before. */
   apply(index: LogIndex, members: Members): void {
+    this.#found = [];
     this.#applied = members;
     if (index > this.#index) this.#move(index, members);
     this.#tell(index);
@@ -193,6 +203,7 @@ export class Membership {
    * members.
    */
   load(index: LogIndex, members: Members = this.#static): void {
+    this.#found = [];
     this.#applied = members;
     if (members.isStatic && this.#newest.isStatic) return;
     if (index >= this.#index) {
