@@ -5,10 +5,10 @@
  */
 
 import { messageOf } from '../base/errors.js';
-import { NEWEST_VERSION } from '../replica/base/protocol.js';
 import { Checks } from './checks/checks.js';
 import { DamageOracle } from './oracle/damage-oracle.js';
-import { isPowerOff, SimCluster } from './cluster/sim-cluster.js';
+import { isPowerOff } from './cluster/power-off.js';
+import { SimCluster } from './cluster/sim-cluster.js';
 import type { SimNode } from './cluster/sim-node.js';
 import { Coverage } from './model/coverage.js';
 import { mayDoom, openDiskContext } from './faults/context.js';
@@ -20,11 +20,12 @@ import { strikeDisk } from './faults/strike-disk.js';
 import { strikeProcess } from './faults/strike-process.js';
 import { SimNetwork } from './network/sim-network.js';
 import { Operator } from './operator/operator.js';
+import { Upgrades } from './operator/upgrades.js';
 import { calm, strikeNetwork } from './network/strike.js';
 import { PATHS } from './model/paths.js';
 import type { SimOptions, SimResult, Violation, ViolationKind } from './model/result.js';
 import { faultsOf, hasStreams } from './model/profile.js';
-import { runSettings, type RunSettings } from './model/settings.js';
+import { programsOf, runSettings, type RunSettings } from './model/settings.js';
 import { streamSettings } from './model/stream-settings.js';
 import { Streams } from './streams/streams.js';
 import type { OpRecord } from './workload/history/history.js';
@@ -69,6 +70,7 @@ class Run {
   readonly workload: Workload;
   readonly streams: Streams | undefined;
   readonly operator: Operator;
+  readonly upgrades: Upgrades;
   readonly witness = new LogWitness();
   readonly plan: readonly FaultAction[];
   readonly #faults: FaultProfile;
@@ -84,7 +86,7 @@ class Run {
     this.world = world;
     const drawn = runSettings(world);
     const faults = (this.#faults = faultsOf(options.profile));
-    const newest = options.profile === 'table' ? drawn : { ...drawn, newestVersion: NEWEST_VERSION };
+    const newest = { ...drawn, ...programsOf(world, faults, drawn.newestVersion) };
     const settings: RunSettings = hasStreams(options.profile) ? { ...newest, streams: streamSettings(world) } : newest;
     this.settings = settings;
     const { coverage } = this;
@@ -107,6 +109,7 @@ class Run {
     this.plan = planFaults(world, faults, settings);
     const untilUs = Math.min(settings.faultsUntilUs, options.faultsUntilUs ?? Infinity);
     this.operator = new Operator({ world, cluster: this.cluster, network: this.network, oracle: this.oracle, coverage, settings, untilUs });
+    this.upgrades = new Upgrades({ world, cluster: this.cluster, coverage, settings, untilUs });
     this.network.onFrame = (from, to, frame) => this.checks.onFrame(from, to, frame);
     this.cluster.watch({
       onEvent: (node, event) => this.checks.onEvent(node, event),
@@ -149,6 +152,7 @@ class Run {
     this.#schedulePlan();
     this.#everySecond();
     this.cluster.startAll();
+    this.upgrades.begin();
     world.schedule(CLIENTS_FROM_US, () => workload.start());
     world.schedule(CLIENTS_FROM_US, () => this.streams?.start());
     await this.#until(Math.min(settings.faultsUntilUs, options.faultsUntilUs ?? Infinity));
@@ -249,7 +253,7 @@ class Run {
    * they are done.
    */
   async #comeToRest(): Promise<void> {
-    const { world, cluster, workload, checks, operator } = this;
+    const { world, cluster, workload, checks, operator, upgrades } = this;
     calm(this.network);
     for (const { disk, id } of cluster.nodes) {
       disk.disarm();
@@ -262,12 +266,13 @@ class Run {
     this.streams?.settle();
     const deadline = world.nowUs + REST_US;
     const areUp = (): boolean => this.#standing().length > 0 && this.#standing().every((node) => node.state === 'up');
-    await this.#until(deadline, () => operator.tasks.length === 0 && areUp());
+    const tasks = (): readonly string[] => [...operator.tasks, ...upgrades.tasks];
+    await this.#until(deadline, () => tasks().length === 0 && areUp());
     await this.#scrubAll(deadline);
     let left: string[];
     do {
       await this.#until(world.nowUs + REST_POLL_US);
-      left = [...checks.atRest(), ...operator.tasks.map((task) => `an operator is not done with ${task}`), ...(this.streams?.notAtRest() ?? [])];
+      left = [...checks.atRest(), ...tasks().map((task) => `an operator is not done with ${task}`), ...(this.streams?.notAtRest() ?? [])];
       if (!workload.idle) left.push('clients wait for answers');
     } while (left.length > 0 && world.nowUs < deadline && !this.failed);
     if (left.length > 0) this.report('liveness', 'a healed cluster comes to rest', left.join('; '));

@@ -8,7 +8,7 @@ import { messageOf } from '../../../src/base/errors.js';
 import { nodePump } from '../../../src/cli/sim/pump.js';
 import { openCampaign, type CampaignName } from '../../../src/sim/campaigns/campaigns.js';
 import type { CaseResult } from '../../../src/sim/campaigns/case-result.js';
-import { isPowerOff } from '../../../src/sim/cluster/sim-cluster.js';
+import { isPowerOff } from '../../../src/sim/cluster/power-off.js';
 
 export interface Done {
   readonly number: number;

@@ -29,6 +29,7 @@ export function reasonsNotAtRest(nodes: readonly WatchedNode[], oracle: DamageOr
   reasons.push(...(oracle.roster.members?.confState.learners ?? []).map((id) => `member ${id} is still a learner`));
   reasons.push(...members.filter(({ id }) => !nodes.some((node) => node.member === id)).map(({ id }) => `no machine has member ${id}`));
   reasons.push(...unequal(taking), ...taking.flatMap(busy));
+  if (taking.length === nodes.filter(({ state }) => state !== 'away').length) reasons.push(...belowPrograms(taking));
   if (reasons.length === 0) reasons.push(...taking.flatMap((node) => unhealed(node, oracle)));
   return reasons.slice(0, MAX_REASONS);
 }
@@ -52,8 +53,16 @@ function unequal(nodes: readonly WatchedNode[]): string[] {
     if (replica.kv.revision !== wanted.kv.revision) reasons.push(`node ${id} is at revision ${replica.kv.revision}, node ${first.id} at ${wanted.kv.revision}`);
     if (replica.kv.compactRevision !== wanted.kv.compactRevision) reasons.push(`nodes ${id} and ${first.id} are compacted at different revisions`);
     if (digest128(encodeManifest(replica.tree.latest)) !== manifest) reasons.push(`nodes ${id} and ${first.id} have different manifests`);
+    if (replica.state.version !== wanted.state.version) reasons.push(`nodes ${id} and ${first.id} know different versions of the cluster`);
   }
   return reasons;
+}
+
+/** Once all run a newer program, the cluster writes what all can read. */
+function belowPrograms(nodes: readonly WatchedNode[]): string[] {
+  const states = nodes.flatMap(({ running }) => (running === undefined ? [] : [running.replica.state]));
+  const newest = Math.min(...states.map((state) => state.newest));
+  return states.some(({ version }) => version < newest) ? [`the cluster is of version ${states[0]?.version ?? 0}, and all programs know ${newest}`] : [];
 }
 
 function membersOf({ membership }: Replica): Digest128 | undefined {

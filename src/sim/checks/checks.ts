@@ -17,6 +17,7 @@ import { Acknowledged } from './consensus/acknowledged.js';
 import { reasonsNotAtRest } from './at-rest.js';
 import { checkBounds, checkFiles } from './bounds.js';
 import { ClusterSettings } from './tree/cluster-settings.js';
+import { ClusterVersions } from './consensus/cluster-versions.js';
 import { Committed } from './consensus/committed.js';
 import { CommitRecorded } from './consensus/commit-recorded.js';
 import { Configurations } from './consensus/configurations.js';
@@ -94,6 +95,7 @@ export class Checks {
   readonly #readers: ReadersKept;
   readonly #versions: VersionsKept;
   readonly #settings: ClusterSettings;
+  readonly #programs: ClusterVersions;
   readonly #served: ServedState;
   readonly #paths: PathsSeen;
   /** Whose entries are watched. */
@@ -133,6 +135,7 @@ export class Checks {
     this.#readers = new ReadersKept(reporter);
     this.#versions = new VersionsKept(reporter, oracle);
     this.#settings = new ClusterSettings(reporter);
+    this.#programs = new ClusterVersions(reporter);
     this.#served = new ServedState(reporter);
     this.#paths = new PathsSeen(coverage, settings.logSegmentBytes);
   }
@@ -156,6 +159,7 @@ export class Checks {
     this.#ops.watch(node, replica);
     this.#kept.watch(node, replica);
     this.#recorded.watch(node, replica);
+    this.#programs.watch(node, replica);
     checkLogOnMedium(node, 'has opened its log', this.#options.oracle.ledger, this.#reporter);
     replica.applier.onApplied = (entry) => this.#onApplied(node, replica, entry);
   }
@@ -315,6 +319,7 @@ export class Checks {
     const entry = isCopySound(handed) ? handed : (replica.log.entries(handed.index, handed.index + 1)[0] as Entry);
     this.#log.onApplied(node, entry);
     this.#recorded.onApplied(node, entry);
+    this.#programs.applied(node, replica, entry.index);
     this.#options.applied?.(node.id, replica, entry);
     const { latest } = replica.tree;
     if (latest.last.index !== entry.index) return;

@@ -1,6 +1,7 @@
 /** A machine with what the cluster knows of it, and who looks on at its lives. */
 
 import type { KintsugiEvent } from '../../base/events.js';
+import type { ClusterVersion } from '../../base/ids.js';
 import type { WaitingMember } from '../../node/waiting-member.js';
 import type { WaitingStore } from '../../node/waiting-store.js';
 import type { SimDisk } from '../disk/sim-disk.js';
@@ -34,6 +35,7 @@ export class Node implements SimNode {
   readonly disk: SimDisk;
   identity: Identity | undefined;
   state: NodeState;
+  program: ClusterVersion;
   lives = 0;
   running: Running | undefined = undefined;
   process: Process | undefined = undefined;
@@ -47,10 +49,11 @@ export class Node implements SimNode {
   /** Called when the present life ends. */
   ended: (() => void)[] = [];
 
-  constructor(id: number, disk: SimDisk, identity: Identity | undefined) {
+  constructor(id: number, disk: SimDisk, identity: Identity | undefined, program: ClusterVersion) {
     this.id = id;
     this.disk = disk;
     this.identity = identity;
+    this.program = program;
     this.state = identity === undefined ? 'away' : 'down';
   }
 

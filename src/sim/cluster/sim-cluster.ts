@@ -10,8 +10,9 @@
 import { assert, AssertionError, must } from '../../base/assert.js';
 import type { Disk } from '../../base/disk.js';
 import type { Env } from '../../base/env.js';
-import { codeOf, DiskError, messageOf } from '../../base/errors.js';
+import { codeOf, messageOf } from '../../base/errors.js';
 import type { KintsugiEvent } from '../../base/events.js';
+import type { ClusterVersion } from '../../base/ids.js';
 import { openMember } from '../../node/open-member.js';
 import { WaitingMember } from '../../node/waiting-member.js';
 import type { Coverage } from '../model/coverage.js';
@@ -27,6 +28,7 @@ import { identityOnDisk } from '../../replica/state/joined.js';
 import { describeEvent, nameOf, QUIET } from './describe-event.js';
 import { founder, speakerOf, type Identity } from './identity.js';
 import { Node, type ClusterWatcher } from './node.js';
+import { isPowerOff } from './power-off.js';
 import { CURED, recoverDirectory } from './recover.js';
 import type { SimNode } from './sim-node.js';
 
@@ -56,12 +58,14 @@ export class SimCluster {
   readonly #network: SimNetwork;
   readonly #coverage: Coverage;
   #watcher: ClusterWatcher | undefined;
+  #program: ClusterVersion;
 
   constructor(world: World, settings: RunSettings, network: SimNetwork, coverage: Coverage) {
     this.#world = world;
     this.#settings = settings;
     this.#network = network;
     this.#coverage = coverage;
+    this.#program = settings.newestVersion;
     this.#nodes = Array.from({ length: settings.nodes }, (_, i) => this.#newNode(i + 1, founder(i + 1, settings.nodes)));
     this.nodes = this.#nodes;
   }
@@ -115,6 +119,12 @@ export class SimCluster {
     if (node.state !== 'away' || node.identity === undefined) return;
     node.state = 'down';
     if (node.holds <= 0) this.#start(node);
+  }
+
+  /** Another program is put on the machine: its next life runs it. New ones have the newest. */
+  install(target: SimNode, program: ClusterVersion): void {
+    (target as Node).program = program;
+    this.#program = Math.max(this.#program, program);
   }
 
   /** Machines on which a member lives. */
@@ -193,7 +203,7 @@ export class SimCluster {
   }
 
   #newNode(id: number, identity: Identity | undefined): Node {
-    return new Node(id, new SimDisk(this.#world, id, this.#coverage), identity);
+    return new Node(id, new SimDisk(this.#world, id, this.#coverage), identity, this.#program);
   }
 
   #start(node: Node): void {
@@ -222,7 +232,7 @@ export class SimCluster {
   }
 
   async #open(node: Node, process: Process): Promise<void> {
-    const { heartbeatMs, electionMs, logSegmentBytes, newestVersion, streams } = this.#settings;
+    const { heartbeatMs, electionMs, logSegmentBytes, streams } = this.#settings;
     const { tree, cacheBytes } = flagsOf(this.#world, this.#settings, node.id, node.lives);
     if (tree !== this.#settings.tree) this.#coverage.branch(PATHS.otherFlags);
     const disk = this.#attach(node, process);
@@ -240,7 +250,7 @@ export class SimCluster {
     node.waiting = waiting;
     const member = await openMember(env, {
       ...identity, outlook: waiting.outlook, autoRecover: autoRecover || node.recovers,
-      clientUrls: [], settings: tree, heartbeatMs, electionMs, logSegmentBytes, cacheBytes, newestVersion,
+      clientUrls: [], settings: tree, heartbeatMs, electionMs, logSegmentBytes, cacheBytes, newestVersion: node.program,
       ...(streams === undefined ? {} : { watch: streams, recentBytes: streams.recentBytes }),
       // Entries are small: so other things happen in the middle of them, and elsewhere on each.
       sliceKeys: 1 + (node.id % 3),
@@ -297,7 +307,9 @@ export class SimCluster {
     if (this.#world.trace.taping) this.#world.trace.row(this.#world.nowUs, node.id, `stops: ${messageOf(error)}`);
     const removed = code === 'REMOVED' && this.#watcher?.isRemoved(node) === true;
     const again = code === 'READMISSION' && node.recovers;
-    const excuse = removed ? 'it was removed' : again ? 'it is to be re-admitted' : typed ? this.#watcher?.excuse(node, error) : undefined;
+    // It says what to do about it, and stays down until an operator has done so.
+    const old = code === 'CLUSTER_NEWER' && node.program < (this.#settings.upgradesTo ?? 0);
+    const excuse = removed ? 'it was removed' : again ? 'it is to be re-admitted' : old ? 'its program is too old' : typed ? this.#watcher?.excuse(node, error) : undefined;
     if (!reported && !typed) this.#report('crash', 'a node stops only with a typed error', error, node);
     if (!reported && typed && excuse === undefined) this.#report('crash', `no stop without a fault that excuses it: ${code}`, error, node);
     this.#end(node, 'kill');
@@ -305,6 +317,7 @@ export class SimCluster {
       this.#away(node);
       return;
     }
+    if (old) return this.#restartAfter(node, MAX_BACKOFF_US);
     if (code === 'READMISSION') {
       if (!node.recovers) this.#coverage.branch(`readmission by itself ${codeOf(error instanceof Error ? error.cause : undefined) ?? 'unknown'}`);
       node.recovers = true;
@@ -381,12 +394,4 @@ export class SimCluster {
     const text = error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
     this.#watcher?.report(kind, check, text, node?.id ?? 0);
   }
-}
-
-/** What a dead life still runs into. */
-export function isPowerOff(error: unknown): boolean {
-  for (let at = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) {
-    if (at instanceof DiskError && at.data['powerOff'] === true) return true;
-  }
-  return false;
 }

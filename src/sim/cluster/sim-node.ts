@@ -4,7 +4,7 @@
  * that lives there may be another one later: it was removed, and the machine was added again.
  */
 
-import type { NodeId } from '../../base/ids.js';
+import type { ClusterVersion, NodeId } from '../../base/ids.js';
 import type { WaitingStore } from '../../node/waiting-store.js';
 import type { Member } from '../../node/open-member.js';
 import type { SimDisk } from '../disk/sim-disk.js';
@@ -34,6 +34,8 @@ export interface SimNode {
   readonly member: NodeId;
   readonly disk: SimDisk;
   readonly state: NodeState;
+  /** The newest version of the cluster that the next life's program knows. */
+  readonly program: ClusterVersion;
   /** Starts so far. */
   readonly lives: number;
   /** While up, and while opening once the replica is there. */

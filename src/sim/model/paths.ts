@@ -21,4 +21,8 @@ export const PATHS = {
   struckBeforeLeader: 'path a fault before there is a leader',
   /** A life was started with other flags than the cluster was begun with. */
   otherFlags: 'path a later life with other flags',
+  /** All members run the newer program, which came to one after the other. */
+  upgraded: 'path all members upgraded',
+  /** One that had the newer program got the older one again. */
+  takenBack: 'path an upgraded member taken back',
 } as const;

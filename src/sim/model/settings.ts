@@ -10,6 +10,7 @@ import { FIRST_VERSION, NEWEST_VERSION, VERSION_2 } from '../../replica/base/pro
 import { DEFAULT_TREE_SETTINGS, type TreeSettings } from '../../storage/base/settings.js';
 import type { Stream } from '../world/random.js';
 import type { World } from '../world/world.js';
+import type { FaultProfile } from './fault.js';
 import type { StreamSettings } from './stream-settings.js';
 
 export interface RunSettings {
@@ -22,8 +23,13 @@ export interface RunSettings {
   readonly logSegmentBytes: number;
   readonly cacheBytes: number;
   readonly tree: TreeSettings;
-  /** Of the cluster, as far as the programs of all members know: now and then an older one. */
+  /**
+   * Of the cluster, as far as the programs of all members know in the beginning: now and then an
+   * older one.
+   */
   readonly newestVersion: ClusterVersion;
+  /** What the program knows to which operators upgrade the members. Missing: they do not. */
+  readonly upgradesTo?: ClusterVersion;
   /** Of a run whose clients watch and hold leases. */
   readonly streams?: StreamSettings;
   /** Faults may begin here. */
@@ -89,4 +95,14 @@ export function flagsOf(world: World, { tree, cacheBytes }: RunSettings, node: n
   const random = world.stream(`flags ${node} ${life}`);
   if (life === 1 || !random.chance(1, 3)) return { tree, cacheBytes };
   return { tree: drawTree(random, random.pick([8, 12, 16, 24, 32]) * KiB), cacheBytes: random.pick([16, 64, 256]) * KiB };
+}
+
+/**
+ * The programs of a run. `drawn`: what all members may know in the beginning where nothing asks for
+ * more: members come, go and are re-admitted from the second version on.
+ */
+export function programsOf(world: World, profile: FaultProfile, drawn: ClusterVersion): Pick<RunSettings, 'newestVersion' | 'upgradesTo'> {
+  const upgrades = world.stream('programs').chance(1, 2);
+  const first = profile === 'table' ? drawn : profile === 'members' && upgrades ? VERSION_2 : NEWEST_VERSION;
+  return upgrades && first < NEWEST_VERSION ? { newestVersion: first, upgradesTo: NEWEST_VERSION } : { newestVersion: first };
 }
