@@ -77,8 +77,8 @@ export class NewerVersion {
   }
 
   /**
-   * Before a start has a state, the members are those of an older one, and all of them may have been
-   * removed while this member was away: those are asked that its log and others know of.
+   * Before a start has a state, the members are those of an older one, and all of them may have
+   * been removed while this member was away: those are asked that its log and others know of.
    */
   async #findMembers(): Promise<void> {
     const { env, membership, clusterId } = this.#parts;

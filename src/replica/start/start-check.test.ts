@@ -30,7 +30,8 @@ describe('what the others say of a member that starts', () => {
       return answer === undefined ? Promise.reject(new NetworkError('UNREACHABLE', 'nobody listens')) : Promise.resolve(remembers(answer));
     };
     const env = { clock: { setTimer }, network: { call }, events: silent } as unknown as Env;
-    const membership = joins ? new Membership(1, members.slice(1), members.map((member) => ({ ...member, learner: member.id === learner }))) : new Membership(1, members);
+    const told = members.map((member) => ({ ...member, learner: member.id === learner }));
+    const membership = joins ? new Membership(1, members.slice(1), told) : new Membership(1, members);
     const kept = { term: isNew ? 0 : 5, vote: 0, lastIndex: isNew ? 0 : 9 };
     try {
       await checkStart({ env, life, membership, incarnation, isNew, kept });

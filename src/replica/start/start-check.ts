@@ -144,8 +144,8 @@ export async function checkStart(check: StartCheck): Promise<void> {
 /**
  * One that joins is in no cluster that does not exist yet. Where the others cannot confirm anything
  * without it, because it is to be the second voter, or they lost their leader meanwhile, it is
- * enough that all voters of them answer: each would know what it was promised. Who does not vote was
- * promised nothing, and may itself be waiting for this one.
+ * enough that all voters of them answer: each would know what it was promised. Who does not vote
+ * was promised nothing, and may itself be waiting for this one.
  */
 function mayBegin(membership: Membership, answers: readonly (Remembered | undefined)[]): boolean {
   const { self, peers, isJoining } = membership;

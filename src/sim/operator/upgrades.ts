@@ -2,9 +2,9 @@
  * Operators who bring a newer program to the members, one after the other, while everything else
  * goes on, and who now and then take it back from one. They are careful as they are told to be: one
  * machine at a time, and back only while another member still runs the older program, so that the
- * version of the cluster was not raised (`replica/base/protocol.ts`). What the cluster has not heard
- * of in time may be raised over all the same: that member stops, and waits for the newer program.
- * When the faults are over, all have it.
+ * version of the cluster was not raised (`replica/base/protocol.ts`). What the cluster has not
+ * heard of in time may be raised over all the same: that member stops, and waits for the newer
+ * program. When the faults are over, all have it.
  */
 
 import type { ClusterVersion } from '../../base/ids.js';

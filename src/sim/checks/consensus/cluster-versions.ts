@@ -1,6 +1,6 @@
 /**
- * S1, C1: the version of the cluster is raised by one entry of the log, after which it is the same on
- * every node, and only to what the program of each member has known in some life: whoever cannot
+ * S1, C1: the version of the cluster is raised by one entry of the log, after which it is the same
+ * on every node, and only to what the program of each member has known in some life: whoever cannot
  * read what is written then was taken back to an older program, by an operator. It never falls,
  * because no operator of the simulator lowers it.
  */
