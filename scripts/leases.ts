@@ -1,7 +1,8 @@
 /**
  * Lease drill: a thousand leases of 2 to 10 s, half of them held by a client that keeps them alive,
  * half left alone, while leaders are killed with kill -9. Holds only if none ends that is kept
- * alive, none ends before its TTL, and all others end within their TTL and a grace.
+ * alive, none ends before its TTL, and all others end within their TTL and a grace. What its holder
+ * gives up because nothing was answered for its TTL is counted by itself.
  */
 
 import { connect } from '../src/client/client.js';
@@ -18,10 +19,11 @@ const HELP = `A thousand leases through kills of leaders: what is kept alive sta
   npm run drill:leases -- --target etcd           the same against an etcd on the PATH
 
 Exit code 0 only if no lease that is kept alive ends, none ends before its TTL is over, and each that nobody keeps alive
-ends within its TTL and --grace (3000 ms).
+ends within its TTL and --grace (3000 ms). A lease whose holder heard nothing for its TTL is lost, too, unless reads went
+unanswered meanwhile: then nobody kept it alive, and it is counted as unanswered.
 `;
 
-const HEAD = ['#', 'leases', 'kills', 'lost while kept alive', 'too early', 'too late', 'latest after its TTL, ms', ''];
+const HEAD = ['#', 'leases', 'kills', 'lost while kept alive', 'unanswered', 'too early', 'too late', 'latest after its TTL, ms', ''];
 const MAX_TTL_MS = 10_000;
 const SLACK_MS = 10_000;
 
@@ -71,7 +73,7 @@ await runMain(HELP, async () => {
     await watching;
     // Those that are held, after the last kill.
     await drill.watch(prefix, all, Date.now() + SLACK_MS);
-    const faults: LeaseFaults = { early: [], late: [], lost: [] };
+    const faults: LeaseFaults = { early: [], late: [], lost: [], unanswered: [] };
     drill.judge(all, faults);
     for (const one of held) {
       one.lease.abandon();
@@ -79,11 +81,12 @@ await runMain(HELP, async () => {
     }
     await drill.watch(prefix, held, Date.now() + MAX_TTL_MS + graceMs + SLACK_MS);
     drill.judge(held, faults);
-    const { early, late, lost } = faults;
+    const { early, late, lost, unanswered } = faults;
+    for (const one of unanswered.slice(0, 3)) say(one);
     for (const fault of [...lost, ...early, ...late].slice(0, 10)) say(bad(fault));
     const holds = early.length + late.length + lost.length === 0;
     passed &&= holds;
-    const counts = [round, all.length, kills, lost.length, early.length, late.length, latest(all)];
+    const counts = [round, all.length, kills, lost.length, unanswered.length, early.length, late.length, latest(all)];
     rows.push([...counts.map(String), verdictMark(holds)]);
   }
   console.log(table(HEAD, rows));

@@ -1,10 +1,13 @@
 /**
  * Leases under leader kills: some are held and keep themselves alive, the others are left alone,
  * each with one key whose end is watched from outside, by linearizable reads. What is called early
- * or late is so beyond doubt, whatever a read took.
+ * or late is so beyond doubt, whatever a read took. A holder that hears no answer for a whole TTL
+ * gives its lease up, and nobody keeps it alive from then on: that is no fault of the cluster's if
+ * reads went unanswered meanwhile, too.
  */
 
 import { ClientError, type Client, type Lease } from '../../src/client/client.js';
+import { Answers } from './answers.js';
 import { seededRandom } from './random.js';
 
 /** Nobody keeps it alive since `idleFrom`. */
@@ -22,18 +25,24 @@ export interface Watched {
 }
 
 export interface Held extends Watched {
-  readonly lease: Lease;
+  readonly lease: Pick<Lease, 'lost' | 'abandon'>;
+  /** When its holder gave it up. */
+  givenUpAt: number | undefined;
 }
 
 export interface LeaseFaults {
   early: string[];
   late: string[];
   lost: string[];
+  /** Given up for want of an answer, while nothing else was answered either. */
+  unanswered: string[];
 }
 
 const POLL_MS = 50;
 /** Grants under way at a time. */
 const AT_ONCE = 50;
+/** Of a TTL: a holder asks each third of it, so less than this keeps none from an answer. */
+const OUTAGE_SHARE = 0.5;
 
 async function inGroups<T>(count: number, make: (i: number) => Promise<T>): Promise<T[]> {
   const out: T[] = [];
@@ -48,6 +57,8 @@ export class LeaseDrill {
   readonly #client: Client;
   readonly #graceMs: number;
   readonly #random: () => number;
+  /** Of reads and of writes. */
+  readonly answers = new Answers();
 
   constructor(client: Client, seed: number, graceMs: number) {
     this.#client = client;
@@ -59,7 +70,11 @@ export class LeaseDrill {
     return inGroups(count, async (i) => {
       const sentAt = Date.now();
       const lease = await this.#client.lease.hold({ ttl: this.#ttl() });
-      return { ...(await this.#watched(`${prefix}held/${i}`, lease, sentAt)), lease };
+      const held: Held = { ...(await this.#watched(`${prefix}held/${i}`, lease, sentAt)), lease, givenUpAt: undefined };
+      const giveUp = (): number => (held.givenUpAt = Date.now());
+      if (lease.lost.aborted) giveUp();
+      else lease.lost.addEventListener('abort', giveUp, { once: true });
+      return held;
     });
   }
 
@@ -81,6 +96,7 @@ export class LeaseDrill {
       const askedAt = Date.now();
       const keys = await this.#keys(prefix);
       answered = keys !== undefined;
+      if (answered) this.answers.add(Date.now());
       for (const one of answered ? all : []) {
         if (keys?.has(one.key) === true) one.seenAt = askedAt;
         else one.goneAt ??= Date.now();
@@ -94,14 +110,26 @@ export class LeaseDrill {
       const { key, ttl, sentAt, idleFrom, seenAt, goneAt } = one;
       const say = (ms: number): string => `${key}: ${ms} ms of ${ttl} s`;
       if ('lease' in one && idleFrom === Infinity) {
-        if (one.lease.lost.aborted) faults.lost.push(`${key}: ${String(one.lease.lost.reason)}`);
-        if (goneAt !== undefined) faults.lost.push(`${key}: its key is gone`);
+        this.#judgeHeld(one, faults);
         continue;
       }
       if (goneAt !== undefined && goneAt - sentAt < 1000 * ttl) faults.early.push(say(goneAt - sentAt));
       const late = (goneAt === undefined ? Date.now() : seenAt) - idleFrom;
       if (late > 1000 * ttl + this.#graceMs) faults.late.push(say(late));
     }
+  }
+
+  #judgeHeld({ key, ttl, goneAt, givenUpAt, lease }: Held, faults: LeaseFaults): void {
+    if (givenUpAt === undefined) {
+      if (goneAt !== undefined) faults.lost.push(`${key}: its key is gone`);
+      return;
+    }
+    const reason = String(lease.lost.reason);
+    const outageMs = this.answers.longestGap(givenUpAt - 1000 * ttl, givenUpAt);
+    const isCut = lease.lost.reason instanceof ClientError && lease.lost.reason.code !== 'NOT_FOUND' && outageMs >= OUTAGE_SHARE * 1000 * ttl;
+    // What is seen gone afterwards may have ended because nobody keeps it alive any more.
+    if (isCut && (goneAt === undefined || goneAt >= givenUpAt)) faults.unanswered.push(`${key}: ${reason}; no read was answered for ${outageMs} ms`);
+    else faults.lost.push(`${key}: ${reason}; reads were answered but for ${outageMs} ms`);
   }
 
   #ttl(): number {
@@ -111,6 +139,7 @@ export class LeaseDrill {
   async #watched(key: string, lease: Pick<Lease, 'id' | 'ttl'>, sentAt: number, idleFrom = Infinity): Promise<Watched> {
     const { id, ttl } = lease;
     await this.#client.put(key, 'v', { lease: id });
+    this.answers.add(Date.now());
     return { key, ttl, sentAt, idleFrom, seenAt: Date.now(), goneAt: undefined };
   }
 
