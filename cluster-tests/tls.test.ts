@@ -98,5 +98,6 @@ describe('three members with mutual TLS', function () {
     const bob = open(await ca.issue({ cn: 'bob', hosts: [] }));
     assert.equal(Buffer.from((await bob.get('a'))?.value ?? []).toString(), '1');
     bob.close();
+    for (const node of nodes) assert.doesNotMatch(node.logTail(10_000), /DEP0123|Warning/, 'Node warns of what its member does');
   });
 });

@@ -7,6 +7,7 @@
 
 import { credentials, type ChannelCredentials } from '@grpc/grpc-js';
 import { createSecureContext } from 'node:tls';
+import { TlsCredentials } from '../dial/tls-credentials.js';
 import { badArgument } from './errors.js';
 
 /** PEM, as text or as bytes. */
@@ -31,7 +32,7 @@ export function credentialsOf(scheme: string | undefined, tls: TlsOptions | unde
   try {
     const context = createSecureContext({ ...own, ...(ca === undefined ? {} : { ca: bufferOf(ca) }) });
     const any = { rejectUnauthorized: false, checkServerIdentity: () => undefined };
-    return credentials.createFromSecureContext(context, insecureSkipVerify ? any : {});
+    return new TlsCredentials(context, insecureSkipVerify ? any : {});
   } catch (error) {
     throw badArgument(`tls: certificate, key and authorities do not fit together: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -10,7 +10,8 @@ import {
   checkServerIdentity, connect as connectTls, createSecureContext, type DetailedPeerCertificate, type PeerCertificate,
   type SecureContext,
 } from 'node:tls';
-import { ChannelCredentials, credentials, type VerifyOptions } from '@grpc/grpc-js';
+import { credentials, type ChannelCredentials, type VerifyOptions } from '@grpc/grpc-js';
+import { serverName, TlsCredentials } from '../../dial/tls-credentials.js';
 import { commonNameOf, isFor, serialsOf } from './certificate.js';
 import type { Loaded, TlsMaterial } from './material.js';
 import { revokedWords, unwanted } from './server-tls.js';
@@ -35,7 +36,7 @@ export class ClientTls {
   connect(host: string, port: number): Socket {
     this.#renew();
     return connectTls({
-      ...this.#verification, secureContext: this.#context as SecureContext, host, port, servername: serverNameOf(host), ALPNProtocols: ['h2'],
+      ...this.#verification, secureContext: this.#context as SecureContext, host, port, servername: serverName(host), ALPNProtocols: ['h2'],
     }).setNoDelay(true);
   }
 
@@ -44,7 +45,7 @@ export class ClientTls {
     if (this.#from === current) return;
     this.#from = current;
     this.#context = createSecureContext(current.client);
-    this.#credentials = ChannelCredentials.createFromSecureContext(this.#context, this.#verification);
+    this.#credentials = new TlsCredentials(this.#context, this.#verification);
   }
 
   readonly #verify = (host: string, certificate: PeerCertificate): Error | undefined => {
@@ -61,11 +62,6 @@ export class ClientTls {
     if (this.#material.settings.trustsAll) return { rejectUnauthorized: false, checkServerIdentity: () => undefined };
     return { rejectUnauthorized: true, checkServerIdentity: this.#verify };
   }
-}
-
-/** SNI has no addresses. */
-function serverNameOf(host: string): string {
-  return /^[\d.]+$|:/.test(host) ? '' : host;
 }
 
 /** `tls` undefined: in plain text. `address`: `host:port`. */
