@@ -14,6 +14,8 @@ export interface WatchSession {
   handle(request: WatchRequest): Promise<void>;
   /** The next answer; undefined once the session is closed. Rejects with EtcdError. */
   next(): Promise<WatchResponse | undefined>;
+  /** The same, if it waits already; undefined: it does not. Throws EtcdError. */
+  take(): WatchResponse | undefined;
   close(): void;
 }
 

@@ -73,7 +73,7 @@ export const boolSize = (value: boolean): number => (value ? 2 : 0);
 /** In slices: a message may hold very many events. */
 export function* encodeWatchResponse(prefix: Uint8Array, term: number, response: WatchResponse): Generator<void, Uint8Array> {
   const { revision, watchId, created, canceled, compactRevision, cancelReason, fragment, events } = response;
-  const reason = utf8(cancelReason);
+  const reason = cancelReason === '' ? EMPTY : utf8(cancelReason);
   const header = prefix.length + int64FieldSize(revision) + int64FieldSize(term);
   let size = messageFieldSize(header) + int64FieldSize(watchId) + boolSize(created) + boolSize(canceled);
   size += int64FieldSize(compactRevision) + bytesFieldSize(reason) + boolSize(fragment);

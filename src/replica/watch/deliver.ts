@@ -29,6 +29,40 @@ interface Match {
 }
 
 /**
+ * A revision that changed one key, as nearly all do: what is queued of it is whole at once. As
+ * {@link deliver}, and nothing is left to complete.
+ */
+function* deliverOne(
+  hub: FullStreams, change: KeyChange, index: WatcherIndex, round: number, previous: PreviousValues,
+): Generator<void, void> {
+  const pace = new Pace();
+  const { revision, sub } = change;
+  const found: Watcher[] = [];
+  index.matching(keyText(change.key), found);
+  const events = new ChangeEvents(change);
+  const wantsPrev = (watcher: Watcher): boolean => watcher.prevKv && takesPart(watcher, round) && watcher.wants(change);
+  if (found.some(wantsPrev) && events.needsPrev) events.prev(previous.read(change.key, revision));
+  for (const watcher of found) {
+    if (pace.step()) yield;
+    if (!takesPart(watcher, round) || !watcher.wants(change)) continue;
+    if (hub.isFull(watcher.stream)) hub.fallBehind(watcher, { revision, sub });
+    else watcher.stream.put(watcher, revision, events.of(watcher));
+  }
+}
+
+const NOBODY: ReadonlySet<Watcher> = new Set();
+
+/** All that changed at a revision, as {@link deliver}. */
+export function* deliverWhole(
+  hub: FullStreams, changes: readonly KeyChange[], index: WatcherIndex, round: number, previous: PreviousValues,
+): Generator<void, ReadonlySet<Watcher>> {
+  const [first] = changes;
+  if (first === undefined || changes.length > 1) return yield* deliver(hub, changes, index, round, previous);
+  yield* deliverOne(hub, first, index, round, previous);
+  return NOBODY;
+}
+
+/**
  * `round`: only to watchers that take part in it; 0: to those that are told of each revision. Gives
  * those that got something: their revision is theirs to complete. One whose stream is full falls
  * behind.

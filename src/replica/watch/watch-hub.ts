@@ -22,13 +22,14 @@ import type { Revision } from '../../base/ids.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import type { WatchCounts, WatchOptions } from '../../api/services/watch.js';
 import type { WatchRequest } from '../../api/watch.js';
-import { deliver, type FullStreams } from './deliver.js';
+import { deliverWhole, type FullStreams } from './deliver.js';
 import type { WatchHubParts } from './hub-parts.js';
 import { comparePlaces, type Place } from './history-window.js';
 import { HistoryReader, type Laggards } from './history-reader.js';
 import { PresentValues } from './present-values.js';
 import { canceled, handleRequest, progressOf, type Watchers } from './watch-requests.js';
 import { WatchPermits, type PermittedStreams } from './watch-permits.js';
+import { Wakes } from './wakes.js';
 import { WatchStream, type StreamOwner } from './watch-stream.js';
 import type { Watcher, WatcherStream } from './watcher.js';
 import { WatcherIndex } from './watcher-index.js';
@@ -75,6 +76,7 @@ export class WatchHub implements StreamOwner, FullStreams, Laggards, Watchers, P
   readonly #pump: Coalesced;
   readonly #history: HistoryReader;
   readonly #present: PresentValues;
+  readonly #wakes = new Wakes();
   #leaderTimer: Timer | undefined;
   #notifyTimer: Timer | undefined;
   #leaderless = 0;
@@ -230,6 +232,10 @@ export class WatchHub implements StreamOwner, FullStreams, Laggards, Watchers, P
     this.catchUp();
   }
 
+  due(stream: WatchStream): void {
+    this.#wakes.due(stream);
+  }
+
   /** False: who wanted to is called again when it may. */
   mayRead(): boolean {
     this.#stalled ||= !this.parts.reads.open;
@@ -250,9 +256,11 @@ export class WatchHub implements StreamOwner, FullStreams, Laggards, Watchers, P
       const checking = this.permits.recheck();
       if (checking) await checking;
       for (let n = 0; n < TURN && this.#told < state.recent.newest && this.watchers > 0; n++) {
+        this.#wakes.gather();
         await this.#tell(this.#told + 1);
         busy = true;
       }
+      this.#wakes.release();
       if (this.#ready) {
         this.#ready = false;
         if (await this.#catchUpNear()) busy = this.#ready = true;
@@ -265,7 +273,7 @@ export class WatchHub implements StreamOwner, FullStreams, Laggards, Watchers, P
   async #tell(revision: Revision): Promise<void> {
     const { recent } = this.parts.state;
     const checking = this.permits.recheck();
-    if (checking) await checking;
+    if (checking) await this.#wakes.before(checking);
     const found = recent.at(revision);
     if (found?.changes === undefined) {
       // Not in memory: who waits for it reads it from the tree.
@@ -278,7 +286,7 @@ export class WatchHub implements StreamOwner, FullStreams, Laggards, Watchers, P
     this.#telling = revision;
     for (;;) {
       try {
-        const told = deliver(this, found.changes, this.synced, 0, this.#present);
+        const told = deliverWhole(this, found.changes, this.synced, 0, this.#present);
         for (const watcher of await this.#driven(told)) if (!watcher.ended) watcher.stream.complete(watcher, revision);
         break;
       } catch (error) {
@@ -317,7 +325,7 @@ export class WatchHub implements StreamOwner, FullStreams, Laggards, Watchers, P
       const checking = this.permits.recheck();
       if (checking) await checking;
       try {
-        const told = deliver(this, changes, this.lagging, round, this.#present);
+        const told = deliverWhole(this, changes, this.lagging, round, this.#present);
         for (const watcher of await this.#driven(told)) if (!watcher.ended) watcher.stream.complete(watcher, revision);
         for (const watcher of inside) if (watcher.round === round) watcher.stream.complete(watcher, revision);
         revision++;
@@ -332,9 +340,10 @@ export class WatchHub implements StreamOwner, FullStreams, Laggards, Watchers, P
 
   async #driven<T>(work: Generator<void, T>): Promise<T> {
     const { workers } = this.parts.env;
-    const result = await drive(work, workers);
+    const driven = drive(work, workers);
+    const result = driven instanceof Promise ? await this.#wakes.before(driven) : driven;
     const pause = workers.breathe();
-    if (pause) await pause;
+    if (pause) await this.#wakes.before(pause);
     return result;
   }
 

@@ -20,6 +20,11 @@ async function turns(): Promise<void> {
   for (let n = 0; n < 40; n++) await turn();
 }
 
+/** Takes each answer at once, until it has so many events. */
+async function hears(stream: WatchedStream, events: number): Promise<void> {
+  for (let heard = 0; heard < events;) heard += (await stream.take()).events.length;
+}
+
 /** Nothing has come by now. */
 async function waits(stream: WatchedStream): Promise<boolean> {
   const none = Symbol('none');
@@ -122,5 +127,39 @@ describe('streams of watches', () => {
     const revisions: number[] = [];
     while (revisions.length < 3) revisions.push(...(await stream.take()).events.map(({ kv }) => kv.modRevision));
     assert.deepEqual(revisions, [5, 6, 7]);
+  });
+
+  it('what was applied in one stretch is told in one message, to each watcher, whole and in order', async () => {
+    for (const unpaused of [true, false]) {
+      const world = new WatchWorld({ unpaused });
+      const streams = [await begun(world.stream(), 'a'), await begun(world.stream(), 'a'), await begun(world.stream(), 'b')];
+      const [first, second, other] = streams as [WatchedStream, WatchedStream, WatchedStream];
+      const before = streams.map(({ answers }) => answers.length);
+      const taking = Promise.all([hears(first, 30), hears(second, 30), hears(other, 1)]);
+      for (let n = 0; n < 30; n++) world.apply(command.put('a', String(n)));
+      world.apply(command.put('b', 'x'));
+      await taking;
+      const messages = streams.map(({ answers }, at) => answers.length - (before[at] as number));
+      if (unpaused) assert.deepEqual(messages, [1, 1, 1]);
+      const values = second.answers.flatMap(({ events }) => events.map(({ kv }) => Number(Buffer.from(kv.value).toString())));
+      assert.deepEqual(values, [...Array(30).keys()]);
+      assert.equal(other.answers.at(-1)?.events.length, 1);
+    }
+  });
+
+  it('C1 a stream is woken before it is full of what is told in one stretch', async () => {
+    const world = new WatchWorld({ unpaused: true });
+    const { hub } = world;
+    const stream = await begun(world.stream(), 'a');
+    let fell = 0;
+    const fallBehind = hub.fallBehind.bind(hub);
+    hub.fallBehind = (watcher, place) => {
+      fell++;
+      fallBehind(watcher, place);
+    };
+    const taking = hears(stream, 40);
+    for (let n = 0; n < 40; n++) world.apply(command.put('a', 'x'.repeat(100 * 1024)));
+    await taking;
+    assert.equal(fell, 0);
   });
 });

@@ -16,6 +16,7 @@ import type { Admission } from '../auth/access.js';
 import type { WatchSession } from '../../api/services/watch.js';
 import type { WatchRequest, WatchResponse } from '../../api/watch.js';
 import type { SharedEvent } from '../../api/wire/watch-event.js';
+import type { Sleeper } from './wakes.js';
 import type { Watcher, WatcherStream } from './watcher.js';
 
 /** A watcher that takes fragments gets messages of no more than this, or of one event. */
@@ -51,13 +52,15 @@ interface Partial {
 export interface StreamOwner {
   handle(stream: WatchStream, request: WatchRequest): Promise<void>;
   closed(stream: WatchStream): void;
+  /** Events wait in it: it is to be woken. */
+  due(stream: WatchStream): void;
   /** So many bytes more, or less, wait in it. */
   counted(stream: WatchStream, bytes: number): void;
   /** Up to where a watcher has all: for a header. 0: only what was sent. */
   toldTo(watcher: Watcher): Revision;
 }
 
-export class WatchStream implements WatchSession, WatcherStream {
+export class WatchStream implements WatchSession, WatcherStream, Sleeper {
   readonly requireLeader: boolean;
   readonly caller: Caller | undefined;
   /** As whom the caller was let in last. */
@@ -104,12 +107,15 @@ export class WatchStream implements WatchSession, WatcherStream {
 
   async next(): Promise<WatchResponse | undefined> {
     for (;;) {
-      if (this.#error !== undefined) throw this.#error;
-      if (this.#closed) return undefined;
-      const taken = this.#take();
-      if (taken !== undefined) return taken;
+      const taken = this.take();
+      if (taken !== undefined || this.#closed) return taken;
       await (this.#wake ??= new Deferred()).promise;
     }
+  }
+
+  take(): WatchResponse | undefined {
+    if (this.#error !== undefined) throw this.#error;
+    return this.#closed ? undefined : this.#take();
   }
 
   close(): void {
@@ -155,6 +161,14 @@ export class WatchStream implements WatchSession, WatcherStream {
     this.#count(0, bytes);
   }
 
+  /** The one event of `revision`. */
+  put(watcher: Watcher, revision: Revision, event: SharedEvent): void {
+    assert(!this.#partial.has(watcher), 'W1 a revision is queued whole before the next begins');
+    const bytes = event.encoded.length;
+    this.#count(0, bytes);
+    this.#push(watcher, { revision, events: [event], bytes }, false);
+  }
+
   /** Bytes of the revision that is not whole yet. */
   partialBytes(watcher: Watcher): number {
     return this.#partial.get(watcher)?.bytes ?? 0;
@@ -197,7 +211,7 @@ export class WatchStream implements WatchSession, WatcherStream {
       this.#queue.push(batch);
       this.#last.set(watcher, batch);
     }
-    this.#awake();
+    this.#hub.due(this);
   }
 
   /** The watcher has ended: what is not whole of it will not be. */
@@ -248,10 +262,15 @@ export class WatchStream implements WatchSession, WatcherStream {
     this.#hub.counted(this, queued + held);
   }
 
-  #awake(): void {
+  /** Whoever waits for the next answer looks again. */
+  wake(): void {
     const wake = this.#wake;
     this.#wake = undefined;
     wake?.resolve();
+  }
+
+  #awake(): void {
+    this.wake();
     if (!this.#closed) return;
     const room = this.#room;
     this.#room = undefined;

@@ -34,6 +34,7 @@ export interface WatcherStream {
   blocked: boolean;
   answer(answer: WatchResponse): void;
   add(watcher: Watcher, revision: Revision, event: SharedEvent): void;
+  put(watcher: Watcher, revision: Revision, event: SharedEvent): void;
   complete(watcher: Watcher, revision: Revision): void;
   partialBytes(watcher: Watcher): number;
   flushFragments(watcher: Watcher): void;

@@ -148,8 +148,12 @@ class CheckedSender implements Sender {
     this.#out.onCancel(fn);
   }
 
-  async write(message: Uint8Array): Promise<void> {
-    if (this.#store.access.enabled) mustBeChecked(this.#path, this.#caller);
+  write(message: Uint8Array): Promise<void> {
+    try {
+      if (this.#store.access.enabled) mustBeChecked(this.#path, this.#caller);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
     return this.#out.write(message);
   }
 }

@@ -4,14 +4,14 @@
  * nothing but its own stream.
  */
 
-import { drive } from '../../base/drive.js';
-import { decodeWatchRequest, encodeWatchResponse } from '../../api/wire/watch-codec.js';
+import { decodeWatchRequest } from '../../api/wire/watch-codec.js';
 import { encodeHeaderPrefix } from '../../api/wire/encode-response.js';
 import { WATCH_PATH, type WatchSession } from '../../api/services/watch.js';
 import type { Method, RequestStreamMethod, Sender, ServerCall } from '../../grpc/method.js';
 import type { Store } from '../../node/store.js';
 import { NodeWorkers } from '../env/node-env.js';
 import { callerOf } from './caller-of.js';
+import { WatchMessages } from './watch-messages.js';
 
 /** All streams of the process share its turns. */
 const workers = new NodeWorkers();
@@ -19,11 +19,11 @@ const workers = new NodeWorkers();
 class WatchMethod implements RequestStreamMethod {
   readonly kind = 'bidi';
   readonly #store: Store;
-  readonly #prefix: Uint8Array;
+  readonly #messages: WatchMessages;
 
   constructor(store: Store) {
     this.#store = store;
-    this.#prefix = encodeHeaderPrefix(store.clusterId, BigInt(store.memberId));
+    this.#messages = new WatchMessages(encodeHeaderPrefix(store.clusterId, BigInt(store.memberId)), workers);
   }
 
   async handle(requests: AsyncIterable<Uint8Array>, out: Sender, call: ServerCall): Promise<void> {
@@ -39,8 +39,9 @@ class WatchMethod implements RequestStreamMethod {
       session.close();
     });
     try {
-      for (let answer = await session.next(); answer !== undefined; answer = await session.next()) {
-        await out.write(await drive(encodeWatchResponse(this.#prefix, this.#store.term, answer), workers));
+      for (let answer = await session.next(); answer !== undefined; answer = session.take() ?? (await session.next())) {
+        const message = this.#messages.of(answer, this.#store.term);
+        await out.write(message instanceof Promise ? await message : message);
       }
     } finally {
       session.close();

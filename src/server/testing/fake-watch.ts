@@ -32,12 +32,22 @@ export class FakeWatch implements WatchSession {
   async next(): Promise<WatchResponse | undefined> {
     this.asked += 1;
     for (;;) {
-      const answer = this.#answers.shift();
-      if (answer instanceof Error) throw answer;
+      const answer = this.#shift();
       if (answer !== undefined) return answer;
       if (this.closed) return undefined;
       await this.#wake.promise;
     }
+  }
+
+  take(): WatchResponse | undefined {
+    if (this.#answers.length > 0) this.asked += 1;
+    return this.#shift();
+  }
+
+  #shift(): WatchResponse | undefined {
+    const answer = this.#answers.shift();
+    if (answer instanceof Error) throw answer;
+    return answer;
   }
 
   close(): void {

@@ -33,6 +33,8 @@ export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(r
 export interface WorldOptions extends Partial<WatchHubOptions> {
   readonly recentBytes?: number;
   readonly sliceKeys?: number;
+  /** Nothing that is done in slices waits between them. */
+  readonly unpaused?: boolean;
 }
 
 export class WatchWorld {
@@ -53,7 +55,7 @@ export class WatchWorld {
   open = true;
   index = 0;
 
-  constructor({ recentBytes, sliceKeys = 128, ...options }: WorldOptions = {}) {
+  constructor({ recentBytes, sliceKeys = 128, unpaused = false, ...options }: WorldOptions = {}) {
     this.recent = new RecentRevisions(recentBytes);
     this.#sliceKeys = sliceKeys;
     this.machine = this.#fresh();
@@ -64,7 +66,7 @@ export class WatchWorld {
     });
     const world = this;
     this.hub = new WatchHub({
-      env: { clock: this.clock, workers: { breathe: () => turn() } },
+      env: { clock: this.clock, workers: { breathe: () => (unpaused ? undefined : turn()) } },
       life: this.life,
       get tree() { return world.storage.tree; },
       state: { get kv() { return world.machine; }, recent: this.recent, access: this.access },
