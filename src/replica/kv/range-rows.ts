@@ -7,18 +7,23 @@ import type { SortTarget } from '../../api/requests.js';
 /** Of a row besides its key and value. */
 const ROW_BYTES = 256;
 
-/** A version with what it is sorted by. Its value is not copied. */
+/** A version with what it is sorted by. Its value is not copied; if none is asked for, let go. */
 export interface Row {
   readonly slot: VersionSlot;
   /** Version, create or mod revision; where the value begins in the slot's bytes, for `value`. */
   readonly rank: number;
 }
 
-export function rowOf(at: VersionSlot, head: RecordHead, by: SortTarget | undefined): Row {
+export function rowOf(at: VersionSlot, head: RecordHead, by: SortTarget | undefined, keysOnly: boolean): Row {
   const slot = new VersionSlot();
   slot.keyBytes = at.keyBytes.slice(0, at.keyEnd);
   slot.keyEnd = at.keyEnd;
-  slot.set(at.revision, at.sub, at.tombstone, at.liveDelta, at.valueBytes, at.valueAt, at.valueEnd);
+  if (keysOnly) {
+    const record = at.valueBytes.slice(at.valueAt, head.valueAt);
+    slot.set(at.revision, at.sub, at.tombstone, at.liveDelta, record, 0, record.length);
+  } else {
+    slot.set(at.revision, at.sub, at.tombstone, at.liveDelta, at.valueBytes, at.valueAt, at.valueEnd);
+  }
   return { slot, rank: rankOf(at, head, by) };
 }
 

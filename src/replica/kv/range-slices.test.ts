@@ -8,9 +8,11 @@ import { MiB } from '../../base/bytes.js';
 import { extentOf } from '../../api/wire/packed-range.js';
 import type { RangeRequest } from '../../api/requests.js';
 import type { ReadView } from '../../storage/base/read-view.js';
-import { range } from './range.js';
+import { range, readRange } from './range.js';
+import { ResponseBudget } from './response-budget.js';
 import { Harness } from './testing/harness.js';
 import { rangeOf } from './testing/requests.js';
+import { runToEnd } from './testing/run-to-end.js';
 
 const KEYS = 64;
 const VALUE_BYTES = MiB / 4;
@@ -57,6 +59,18 @@ describe('a range of large values', () => {
     // A key with zeros is written twice, and counted once.
     harness.put('k0\0\0', 'v');
     assert.deepEqual(driven(harness, rangeOf('k0\0', 'k00')).keys, 1);
+  });
+
+  it('of which only keys are wanted holds none of them, also while it is sorted', () => {
+    const harness = filled(KEYS, 'v'.repeat(VALUE_BYTES));
+    for (const sortTarget of ['key', 'create', 'version', 'mod'] as const) {
+      const budget = new ResponseBudget(true, MiB / 8);
+      const request = rangeOf('k', 'l', { keysOnly: true, sortTarget, sortOrder: 'descend' });
+      const { kvs, count } = runToEnd(readRange(harness.tree.view(), request, harness.machine.state(), budget));
+      assert.deepEqual([kvs.length, count, kvs.every(({ value, version }) => value.length === 0 && version === 1)], [KEYS, KEYS, true]);
+      // Keys that tie stay in their order.
+      assert.equal(Buffer.from(kvs[0]?.key ?? []).toString(), sortTarget === 'version' ? 'k000' : 'k063');
+    }
   });
 
   it('that nobody counts asks for no count, and reads what it was asked for', () => {

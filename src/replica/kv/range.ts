@@ -127,7 +127,8 @@ export function* range(
   const plan = planOf(request);
   const filtered = isFiltered(request);
   const limit = request.limit > 0 ? request.limit : Infinity;
-  const walk = view.walk(USER_SPACE, { from, to, atRevision: at, reverse: plan.reverse });
+  const keysOnly = request.keysOnly && plan.sortBy !== 'value';
+  const walk = view.walk(USER_SPACE, { from, to, atRevision: at, reverse: plan.reverse, keysOnly });
   const { slot } = walk;
   const packer = new RangePacker();
   const rows: Row[] | undefined = plan.sortBy === undefined ? undefined : [];
@@ -142,7 +143,7 @@ export function* range(
     if (filtered && !passes(request, slot.revision, head.createRevision)) continue;
     matched += 1;
     if (rows !== undefined) {
-      const row = rowOf(slot, head, plan.sortBy);
+      const row = rowOf(slot, head, plan.sortBy, keysOnly);
       rows.push(row);
       budget.takeBytes(rowBytes(row));
     } else if (wanted) budget.takeBytes(packer.add(slot, head, !request.keysOnly));

@@ -44,6 +44,10 @@ export interface ScanOptions {
   readonly atRevision: number;
   /** Highest key first. */
   readonly reverse?: boolean;
+  /**
+   * Nobody asks for values: those that are large are not kept in memory on the way. Default false.
+   */
+  readonly keysOnly?: boolean;
   /** Also give tombstones (as the newest version of their key). Default false. */
   readonly tombstones?: boolean;
 }

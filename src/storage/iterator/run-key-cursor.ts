@@ -7,7 +7,7 @@
  */
 
 import { assert, must } from '../../base/assert.js';
-import { compareBytes, EMPTY } from '../../base/bytes.js';
+import { compareBytes, EMPTY, KiB } from '../../base/bytes.js';
 import { afterKey, MAX_SUB, revisionIn, subIn, withRevision } from '../base/key.js';
 import type { VersionSlot } from '../base/version-slot.js';
 import { SEQUENCE_BYTES } from '../base/table-entry.js';
@@ -17,6 +17,11 @@ import type { KeyCursor } from './key-cursor.js';
 
 /** Steps before a seek is cheaper. */
 const STEPS_MAX = 8;
+/**
+ * Bytes of a payload. A block is closed by the entry that fills it, so that a larger one is a large
+ * value and little else: whoever wants only keys keeps no such block.
+ */
+const LARGE_BLOCK_BYTES = 64 * KiB;
 
 /** A table of the run. */
 interface RunTable {
@@ -28,6 +33,7 @@ export class RunKeyCursor implements KeyCursor {
   readonly #tables: readonly RunTable[];
   readonly #low: number;
   readonly #high: number;
+  readonly #keysOnly: boolean;
   readonly #block = new DataBlockCursor();
   /** What #block has open. */
   #payload: Uint8Array | undefined;
@@ -37,11 +43,12 @@ export class RunKeyCursor implements KeyCursor {
   /** Walking forward: it has gone past the key that it was asked to resolve. */
   #passed = false;
 
-  constructor(tables: readonly RunTable[], low: number, high: number) {
+  constructor(tables: readonly RunTable[], low: number, high: number, keysOnly = false) {
     assert(low < high && high <= tables.length, 'a run has tables');
     this.#tables = tables;
     this.#low = low;
     this.#high = high;
+    this.#keysOnly = keysOnly;
   }
 
   get valid(): boolean {
@@ -199,7 +206,8 @@ export class RunKeyCursor implements KeyCursor {
     this.#block.close();
     const reader = this.#reader(at);
     if (ordinal < 0 || ordinal >= reader.index.count) return false;
-    const payload = reader.block(ordinal);
+    const same = this.#table === at && this.#ordinal === ordinal ? this.#payload : undefined;
+    const payload = same ?? this.#read(reader, ordinal);
     if (payload !== this.#payload) {
       this.#payload = undefined;
       this.#block.open(payload);
@@ -208,6 +216,11 @@ export class RunKeyCursor implements KeyCursor {
     this.#table = at;
     this.#ordinal = ordinal;
     return true;
+  }
+
+  #read(reader: TableReader, ordinal: number): Uint8Array {
+    const passing = this.#keysOnly && reader.index.payloadBytes(ordinal) > LARGE_BLOCK_BYTES;
+    return passing ? reader.blockOnce(ordinal) : reader.block(ordinal);
   }
 
   /** First table of the run whose largest key is at or above `target`. */

@@ -102,17 +102,17 @@ export class TreeView implements ReadView {
     assert(!this.#released, 'S5 a released view is not read');
     const from = encodePrefix(space, options.from);
     const to = options.to === undefined ? spaceEnd(space) : encodePrefix(space, options.to);
-    const { atRevision, reverse = false, tombstones = false } = options;
-    const sources = compareBytes(from, to) < 0 ? this.#sources(from, to) : [];
+    const { atRevision, reverse = false, tombstones = false, keysOnly = false } = options;
+    const sources = compareBytes(from, to) < 0 ? this.#sources(from, to, keysOnly) : [];
     return new MergedWalk({ sources, from, to, atRevision, reverse, tombstones });
   }
 
   /** Newest first. */
-  #sources(from: Uint8Array, to: Uint8Array): KeyCursor[] {
+  #sources(from: Uint8Array, to: Uint8Array, keysOnly: boolean): KeyCursor[] {
     const { memtables, version } = this.#state;
     const sources: KeyCursor[] = [];
     for (const memtable of memtables) if (!memtable.empty) sources.push(new MemtableKeyCursor(memtable, this.#sequence));
-    version.addCursors(from, to, sources);
+    version.addCursors(from, to, sources, keysOnly);
     return sources;
   }
 

@@ -107,7 +107,7 @@ export class Etcdctl {
   /** On a terminal of its own, which `script` makes. */
   async onTerminal(args: readonly string[], typed: string): Promise<void> {
     const env = { PATH: process.env['PATH'], ETCDCTL_API: '3', ETCDCTL_ENDPOINTS: this.urls[0] };
-    const child = spawn('script', ['-qec', [this.#command, ...args].join(' '), '/dev/null'], { env, stdio: 'pipe' });
+    const child = deaf(spawn('script', ['-qec', [this.#command, ...args].join(' '), '/dev/null'], { env, stdio: 'pipe' }));
     const printed = collect(child);
     const lines = typed.split(/(?<=\n)/);
     for (let i = 0; i < lines.length; i++) {
@@ -136,7 +136,7 @@ export class Etcdctl {
   #start(args: readonly string[], at: 'all' | number | string, more: Readonly<Record<string, string>> = {}): ChildProcess {
     const endpoints = at === 'all' ? this.urls.join(',') : typeof at === 'string' ? at : (this.urls[at] ?? '');
     const endpointsOf = args.some((arg) => /^--endpoints|^--discovery-srv/.test(arg)) ? {} : { ETCDCTL_ENDPOINTS: endpoints };
-    return spawn(this.#command, args, { env: { PATH: process.env['PATH'], ETCDCTL_API: '3', ...endpointsOf, ...more }, stdio: 'pipe' });
+    return deaf(spawn(this.#command, args, { env: { PATH: process.env['PATH'], ETCDCTL_API: '3', ...endpointsOf, ...more }, stdio: 'pipe' }));
   }
 }
 
@@ -184,6 +184,14 @@ export class Running {
     await ended(this.#child, TIMEOUT_MS);
     this.#tell(this.#printed());
   }
+}
+
+/** A command may end before it has read what it is given: that is no fault of either. */
+function deaf<T extends ChildProcess>(child: T): T {
+  child.stdin?.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+  return child;
 }
 
 /** Standard output, then standard error: which comes first is a matter of moments. */
