@@ -10,6 +10,7 @@ import type { Case } from './lib/compat/case.js';
 import { AUTH_CASES } from './lib/compat/cases-auth.js';
 import { CLUSTER_CASES } from './lib/compat/cases-cluster.js';
 import { CONCURRENCY_CASES } from './lib/compat/cases-concurrency.js';
+import { JSON_AUTH_CASES, JSON_CASES } from './lib/compat/cases-json.js';
 import { KV_CASES } from './lib/compat/cases-kv.js';
 import { LEASE_CASES } from './lib/compat/cases-lease.js';
 import { TXN_CASES } from './lib/compat/cases-txn.js';
@@ -37,7 +38,8 @@ Exit 0 if every difference is one that is known and has its reason, 1 if not.
 `;
 
 const CASES: readonly Case[] = [
-  ...KV_CASES, ...TXN_CASES, ...WATCH_CASES, ...LEASE_CASES, ...CLUSTER_CASES, ...CONCURRENCY_CASES, ...AUTH_CASES,
+  ...KV_CASES, ...TXN_CASES, ...WATCH_CASES, ...LEASE_CASES, ...CLUSTER_CASES, ...CONCURRENCY_CASES,
+  ...JSON_CASES, ...AUTH_CASES, ...JSON_AUTH_CASES,
 ];
 
 type Record = ReadonlyMap<string, readonly Told[]>;
@@ -58,7 +60,12 @@ async function record(url: string, cases: readonly Case[]): Promise<Record> {
   for (const { name, service, run } of cases) {
     await peer.begin(service);
     const one = cases.find((each) => each.name === name) as Case;
-    await run.call(one, peer);
+    try {
+      await run.call(one, peer);
+    } catch (error) {
+      const last = peer.take().at(-1);
+      throw new Failure(`${name}: cannot go on at ${url}: ${(error as Error).message}; the last call was ${last?.call}: ${last?.answer}`);
+    }
     peer.useToken(undefined);
     out.set(name, peer.take());
   }

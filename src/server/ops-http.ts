@@ -164,10 +164,10 @@ const PAGES: Readonly<Record<string, (pages: OpsPages, query: URLSearchParams) =
 };
 
 async function answer(pages: OpsPages, { method, target }: Exchange): Promise<Answer> {
-  if (method !== 'GET' && method !== 'HEAD') return text(405, 'only GET is served\n');
   const [path = '', query = ''] = target.split('?', 2);
   const page = Object.hasOwn(PAGES, path) ? PAGES[path] : undefined;
   if (page === undefined) return text(404, `not found; there are ${Object.keys(PAGES).join(' ')}\n`);
+  if (method !== 'GET' && method !== 'HEAD') return text(405, 'only GET is served\n');
   return page(pages, new URLSearchParams(query));
 }
 

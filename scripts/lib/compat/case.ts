@@ -1,4 +1,7 @@
-/** A case: some calls whose answers belong together, on keys of its own. */
+/**
+ * A case: some calls whose answers belong together, on keys of its own. Its leases outlive the
+ * longest run, unless that they end is what it asks: how long the calls take is chance.
+ */
 
 import type { Peer } from './peer.js';
 

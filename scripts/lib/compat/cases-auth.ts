@@ -55,7 +55,7 @@ const on: Case = {
     await peer.quietly('Auth', 'RoleGrantPermission', { name: 'reader', perm: perm('READ', 'a/', prefixEnd('a/')) });
     await peer.quietly('Auth', 'RoleGrantPermission', { name: 'reader', perm: perm('WRITE', 'w') });
     await peer.quietly('Auth', 'UserGrantRole', { user: 'alice', role: 'reader' });
-    await peer.quietly('Lease', 'LeaseGrant', { ID: peer.given('815'), TTL: '600' });
+    await peer.quietly('Lease', 'LeaseGrant', { ID: peer.given('815'), TTL: '6000' });
     await peer.call('Auth', 'AuthEnable');
     await peer.call('Auth', 'AuthEnable');
     for (const [name, password] of [['root', 'wrong'], ['nobody', 'x'], ['', ''], ['u3', '']]) await login(peer, name as string, password as string);
@@ -92,7 +92,7 @@ const on: Case = {
     await peer.call('KV', 'Txn', { compare: [{ key: bytes('c'), target: 'VERSION', result: 'EQUAL', version: '0' }], success: [{ request_put: put('w', 'y') }] });
     await peer.call('KV', 'Txn', { success: [{ request_txn: { success: [{ request_put: put('c', 'y') }] } }] });
     await peer.call('KV', 'Compact', { revision: '1' });
-    await peer.call('Lease', 'LeaseGrant', { TTL: '60' });
+    await peer.call('Lease', 'LeaseGrant', { TTL: '6000' });
     await peer.call('Lease', 'LeaseLeases');
     await peer.call('Auth', 'UserList');
     await peer.call('Auth', 'UserGet', { name: 'alice' });
@@ -105,7 +105,7 @@ const on: Case = {
     await peer.call('Maintenance', 'Status');
     await peer.call('Maintenance', 'Defragment');
     await peer.call('Maintenance', 'HashKV', {});
-    for (const name of ['a/q', 'c']) {
+    for (const name of ['a/q', 'cq']) {
       await peer.call('v3lockpb.Lock', 'Lock', { name: bytes(name), lease: peer.given('815') });
       await peer.call('v3lockpb.Lock', 'Unlock', { key: bytes(`${name}/32f`) });
       await peer.call('v3electionpb.Election', 'Campaign', { name: bytes(name), lease: '815' });

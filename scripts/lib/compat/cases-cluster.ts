@@ -52,7 +52,7 @@ const maintenance: Case = {
     await peer.call('KV', 'Txn', { success: [{ request_range: range('m/a') }] });
     await peer.call('KV', 'DeleteRange', range('m/none'));
     await peer.call('KV', 'Range', range('m/a'));
-    await peer.call('Lease', 'LeaseGrant', { TTL: '60' });
+    await peer.call('Lease', 'LeaseGrant', { TTL: '6000' });
     for (const request of [{ action: 'DEACTIVATE', memberID: self, alarm: 'NOSPACE' }, { action: 'DEACTIVATE', memberID: self, alarm: 'NOSPACE' }, { action: 'GET' }]) {
       await peer.call('Maintenance', 'Alarm', request);
     }

@@ -10,8 +10,8 @@ const granting: Case = {
   name: 'lease: grants, ids, the least and the longest time',
   service: 'Lease',
   async run(peer) {
-    for (const ttl of ['60', '1', '0', '-5', '2', '9000000000', '9000000001']) await grant(peer, ttl);
-    for (const id of ['77', '77', '-4']) await grant(peer, '60', id);
+    for (const ttl of ['6000', '1', '0', '-5', '2', '9000000000', '9000000001']) await grant(peer, ttl);
+    for (const id of ['77', '77', '-4']) await grant(peer, '6000', id);
     for (const ID of ['77', '77', '12345', '0']) await peer.call('Lease', 'LeaseRevoke', { ID: peer.given(ID) });
     await peer.call('Lease', 'LeaseLeases');
     for (const ID of ['77', '0', '999']) await peer.call('Lease', 'LeaseTimeToLive', { ID: peer.given(ID), keys: true });
@@ -22,8 +22,8 @@ const keys: Case = {
   name: 'lease: its keys, and that they go with it',
   service: 'Lease',
   async run(peer) {
-    const first = idOf(await grant(peer, '100'));
-    const second = idOf(await grant(peer, '200'));
+    const first = idOf(await grant(peer, '1000'));
+    const second = idOf(await grant(peer, '2000'));
     await peer.call('KV', 'Put', put('l/a', '1', { lease: first }));
     await peer.call('KV', 'Put', put('l/b', '1', { lease: first, prev_kv: true }));
     await peer.call('KV', 'Put', put('l/c', '1', { lease: second }));
@@ -52,7 +52,7 @@ const alive: Case = {
   name: 'lease: kept alive, and expired',
   service: 'Lease',
   async run(peer) {
-    const id = idOf(await grant(peer, '60'));
+    const id = idOf(await grant(peer, '6000'));
     const stream = peer.stream('Lease', 'LeaseKeepAlive');
     for (const ID of [id, id, '424242', '0']) await stream.ask({ ID: ID === id ? ID : peer.given(ID) });
     await peer.call('Lease', 'LeaseRevoke', { ID: id });

@@ -126,7 +126,7 @@ const fragments: Case = {
     for (const fragment of [true, false]) {
       await on(peer, async (stream) => {
         await stream.ask(create('f/', 'f0', { start_revision: String(base), fragment }));
-        await stream.events('large values', 1_000);
+        await stream.events('large values', 1_000, 4);
       });
     }
   },

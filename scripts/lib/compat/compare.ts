@@ -31,7 +31,7 @@ export const RECORD_KNOWN: readonly Known[] = [
     reason: 'versions of our clusters are whole numbers, and 1 is one that there is',
   },
   {
-    call: /Maintenance\/Status /,
+    call: /Maintenance\/Status |\/v3\/maintenance\/status /,
     reason: 'etcd has a quota of 2 GiB unless told otherwise; ours has none: dbSizeQuota is 0',
   },
   {
@@ -47,6 +47,16 @@ export const RECORD_KNOWN: readonly Known[] = [
     call: /v3electionpb.Election\/Observe /,
     ours: /^UNKNOWN: etcdserver: (permission denied|user name is empty)/,
     reason: 'whoever may not observe is told so; etcd ends the stream as if all were well',
+  },
+  {
+    call: /json: .*: POST \/v3\/(lease\/keepalive|watch) /,
+    ours: /"error":\{"code":3,"message":"(invalid character|proto: )|the end$/,
+    reason: 'a stream whose request cannot be read is told so; etcd stops reading it and says nothing',
+  },
+  {
+    call: /json: .*: POST \/(v3alpha|v4|etcdserverpb)/,
+    ours: /^404 .* not found; there are /,
+    reason: 'the words of a 404 name the pages that there are',
   },
 ];
 

@@ -22,6 +22,7 @@ export class Normalizer {
   readonly #given = new Set<string>();
   /** `KeyValue`, `Auth`: whose words these are. */
   readonly #service: string;
+  #isExact = false;
 
   constructor(base: bigint, service: string) {
     this.#base = base;
@@ -33,13 +34,23 @@ export class Normalizer {
     this.#given.add(id);
   }
 
+  /** The same, with what is empty and in the order that it has: what was written as JSON. */
+  exactly(value: unknown): unknown {
+    this.#isExact = true;
+    try {
+      return this.of(value);
+    } finally {
+      this.#isExact = false;
+    }
+  }
+
   /** Field by field, without what is empty, in the order of the names. */
   of(value: unknown, field = '', within = this.#service): unknown {
     if (Buffer.isBuffer(value)) return OWN.has(field) ? '*' : printable(value);
     if (Array.isArray(value) && UNORDERED.has(field)) return value.map((item) => JSON.stringify(this.of(item, field, within))).sort();
     if (Array.isArray(value)) return value.length > 0 && OWN.has(field) && !this.#isChosen(field, within) ? '*' : value.map((item) => this.of(item, field, within));
     if (typeof value === 'object' && value !== null) return this.#message(value, field);
-    if (value === '' || value === '0' || value === 0 || value === false || value === undefined || value === null) return undefined;
+    if (isEmpty(value)) return this.#isExact ? value : undefined;
     if (REVISIONS.has(field)) return this.#revision(String(value));
     if (field === 'ID' || field === 'lease' || field === 'leader' || field === 'memberID') return this.#id(String(value));
     if (OWN.has(field) && !this.#isChosen(field, within)) return '*';
@@ -50,9 +61,10 @@ export class Normalizer {
   #message(value: object, field: string): unknown {
     const within = field === 'kv' || field === 'kvs' || field === 'prev_kv' || field === 'prev_kvs' ? 'KeyValue' : this.#service;
     const out: Record<string, unknown> = {};
-    for (const name of Object.keys(value).sort()) {
+    const names = Object.keys(value);
+    for (const name of this.#isExact ? names : names.sort()) {
       const told = this.of((value as Record<string, unknown>)[name], name, within);
-      if (told !== undefined && !(Array.isArray(told) && told.length === 0)) out[name] = told;
+      if (told !== undefined && (this.#isExact || !(Array.isArray(told) && told.length === 0))) out[name] = told;
     }
     const { TTL, grantedTTL } = out;
     // Seconds that are left: some may have passed.
@@ -75,6 +87,10 @@ export class Normalizer {
     if (name === undefined) this.#ids.set(id, (name = `id#${this.#ids.size + 1}`));
     return name;
   }
+}
+
+function isEmpty(value: unknown): boolean {
+  return value === '' || value === '0' || value === 0 || value === false || value === undefined || value === null;
 }
 
 function printable(bytes: Buffer): string | undefined {

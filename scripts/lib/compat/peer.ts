@@ -19,12 +19,14 @@ export type Reply = Readonly<Record<string, unknown>>;
 const DEADLINE_MS = 6_000;
 
 export class Peer {
+  readonly url: string;
   readonly #client: Client;
   #told: Told[] = [];
   #words = new Normalizer(0n, '');
   #token: string | undefined;
 
   constructor(url: string) {
+    this.url = url;
     const options = { 'grpc.enable_http_proxy': 0, 'grpc.use_local_subchannel_pool': 1, 'grpc.max_receive_message_length': -1 };
     this.#client = new Client(new URL(url).host, credentials.createInsecure(), options);
   }
@@ -62,12 +64,16 @@ export class Peer {
 
   /** The same, given up after so long. */
   async callFor(withinMs: number, service: string, method: string, request: Request): Promise<Reply | undefined> {
+    const call = `${service}/${method} ${show(request)}`;
+    // Of calls at a time, either may be answered first: they are told in the order of asking.
+    const place = this.#told.push({ call, answer: 'no answer yet' }) - 1;
+    const told = this.#told;
     try {
       const reply = await this.#unary(service, method, request, withinMs);
-      this.tell(`${service}/${method} ${show(request)}`, reply);
+      told[place] = { call, answer: this.#worded(reply) };
       return reply;
     } catch (error) {
-      this.tell(`${service}/${method} ${show(request)}`, error);
+      told[place] = { call, answer: this.#worded(error) };
       return undefined;
     }
   }
@@ -86,12 +92,22 @@ export class Peer {
   }
 
   tell(call: string, answer: unknown): void {
+    this.#told.push({ call, answer: this.#worded(answer) });
+  }
+
+  #worded(answer: unknown): string {
     const { code, details } = answer as ServiceError;
     const isError = answer instanceof Error;
     const isGivenUp = isError && (code === status.DEADLINE_EXCEEDED || code === status.CANCELLED);
     // Whose clock was first is chance.
-    const text = isGivenUp ? 'given up' : isError ? `${status[code] ?? code}: ${details}` : JSON.stringify(this.#words.of(answer));
-    this.#told.push({ call, answer: text });
+    return isGivenUp ? 'given up' : isError ? `${status[code] ?? code}: ${details}` : JSON.stringify(this.#words.of(answer));
+  }
+
+  /** What came over HTTP: its status and, unless it is a text, every field that is there. */
+  tellBody(call: string, status: string, body: unknown): void {
+    // Go's decoder writes one blank or another, as its build fell out.
+    const text = typeof body === 'string' ? body : JSON.stringify(this.#words.exactly(body));
+    this.#told.push({ call, answer: `${status} ${text.replaceAll('\u00a0', ' ')}` });
   }
 
   /** A stream of requests and answers. */
@@ -200,12 +216,13 @@ export class Dialogue {
 
   /**
    * All events that come until it has been quiet for so long, as one: history may come in any
-   * number of messages of whole revisions.
+   * number of messages of whole revisions. Before there were `atLeast`, quiet is not the end.
    */
-  async events(why: string, quietMs: number): Promise<void> {
+  async events(why: string, quietMs: number, atLeast = 0): Promise<void> {
     const events: unknown[] = [];
     const others: unknown[] = [];
-    for (let heard = await this.#hears(quietMs); heard !== undefined; heard = await this.#hears(quietMs)) {
+    const next = (): Promise<unknown> => this.#hears(events.length < atLeast ? DEADLINE_MS : quietMs);
+    for (let heard = await next(); heard !== undefined; heard = await next()) {
       const { events: told = [] } = heard as { events?: unknown[] };
       events.push(...told);
       if (told.length === 0) others.push(heard);

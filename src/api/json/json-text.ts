@@ -12,8 +12,10 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COLON = 0x3a;
 const COMMA = 0x2c;
-const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
-const CONTROL = /[\0-\x1f]/;
+/** As far as it may be one: a sign, whole digits, a point, its digits, an exponent, its digits. */
+const NUMBER = /^(-?)(?:(0|[1-9]\d*)(?:(\.)(\d*))?(?:([eE][+-]?)(\d*))?)?/;
+/** What must not be in a string: a control character, or the escape of nothing. */
+const BAD_IN_STRING = /[\0-\x1f]|\\(?:[^"\\/bfnrtu]|u(?![\da-fA-F]{4}))|\\["\\/bfnrtu]/g;
 const LITERALS = ['true', 'false', 'null'] as const;
 
 export type Token = '{' | '}' | '[' | ']' | 'string' | 'number' | 'true' | 'false' | 'null';
@@ -53,7 +55,7 @@ export class JsonText {
       case '}':
       case '[':
       case ']':
-          if (first === '}' || first === ']') this.#unexpected('looking for beginning of value');
+        if (first === '}' || first === ']') this.#unexpected('looking for beginning of value');
         this.#at++;
         return first;
       case '"':
@@ -93,17 +95,26 @@ export class JsonText {
 
   /** The last string: what it means. */
   text(): string {
+    this.checkString();
     const { raw } = this;
-    if (CONTROL.test(raw)) throw new JsonError('invalid character in string literal');
-    let text = raw;
-    if (raw.includes('\\')) {
-      try {
-        text = JSON.parse(`"${raw}"`) as string;
-      } catch {
-        throw new JsonError('invalid character in string escape code');
-      }
+    if (/[\x80-\xff]/.test(raw)) return this.#wideText();
+    if (!raw.includes('\\')) return raw;
+    const text = JSON.parse(`"${raw}"`) as string;
+    this.#checkPairs(text);
+    return text;
+  }
+
+  /** Throws JsonError if the last token is a string with what none may have. */
+  checkString(): void {
+    if (this.#bytes[this.#from] !== QUOTE) return;
+    for (const { 0: found, index } of this.raw.matchAll(BAD_IN_STRING)) {
+      if (found.length === 1) this.#unexpected('in string literal', this.#from + 1 + index);
+      const code = this.raw[index + 1] as string;
+      if (!ESCAPES.has(code)) this.#unexpected('in string escape code', this.#from + 2 + index);
+      if (code !== 'u') continue;
+      const digits = /^[\da-fA-F]*/.exec(this.raw.slice(index + 2, index + 6))?.[0].length ?? 0;
+      if (digits < 4) this.#unexpected('in \\u hexadecimal character escape', this.#from + 3 + index + digits);
     }
-    return /[\x80-\xff]/.test(raw) ? this.#wideText() : text;
   }
 
   /** Where the last token, or the last name, began. */
@@ -126,10 +137,25 @@ export class JsonText {
   /** Not latin1 after all: it is read again, as UTF-8. */
   #wideText(): string {
     const end = this.#at - 1;
+    let text: string;
     try {
-      return JSON.parse(fatal.decode(this.#bytes.subarray(this.#from, end + 1))) as string;
+      text = JSON.parse(fatal.decode(this.#bytes.subarray(this.#from, end + 1))) as string;
     } catch {
       throw this.fault('syntax error % invalid UTF-8 in string');
+    }
+    this.#checkPairs(text);
+    return text;
+  }
+
+  /** Half a pair of surrogates is no character. */
+  #checkPairs(text: string): void {
+    if (!LONE_SURROGATE.test(text)) return;
+    for (const { 0: found, index } of this.raw.matchAll(PAIR_OR_ESCAPE)) {
+      if (!/^\\u[dD][89a-fA-F]..$/.test(found)) continue;
+      const at = this.#from + 1 + index + found.length;
+      const next = this.#bytes.toString('latin1', at, at + found.length);
+      if (next.length < found.length) throw new JsonError('proto: unexpected EOF');
+      throw this.fault(`syntax error % invalid escape code ${JSON.stringify(next)} in string`);
     }
   }
 
@@ -151,32 +177,33 @@ export class JsonText {
   }
 
   #number(): Token {
-    const bytes = this.#bytes;
-    let end = this.#at;
-    while (end < bytes.length && /[-+.eE\d]/.test(String.fromCharCode(bytes[end] as number)) && end - this.#at <= MAX_NUMBER) end++;
-    this.raw = bytes.toString('latin1', this.#at, end);
-    if (!NUMBER.test(this.raw)) throw new JsonError(end >= bytes.length ? 'unexpected EOF' : 'invalid character in numeric literal');
-    this.#at = end;
+    const text = this.#bytes.toString('latin1', this.#at, this.#at + MAX_NUMBER);
+    const [raw = '', sign = '', whole, point = '', fraction = '', exponent = '', power = ''] = NUMBER.exec(text) ?? [];
+    const wholeEnd = sign.length + (whole?.length ?? 0);
+    if (whole === undefined) this.#unexpected('in numeric literal', this.#at + wholeEnd);
+    if (point !== '' && fraction === '') this.#unexpected('after decimal point in numeric literal', this.#at + wholeEnd + 1);
+    if (exponent !== '' && power === '') this.#unexpected('in exponent of numeric literal', this.#at + raw.length);
+    this.raw = raw;
+    this.#at += raw.length;
     return 'number';
   }
 
   #literal(): Token {
-    const text = this.#bytes.toString('latin1', this.#at, this.#at + 5);
-    for (const literal of LITERALS) {
-      if (!text.startsWith(literal)) continue;
-      this.#at += literal.length;
-      return literal;
+    const first = String.fromCharCode(this.#bytes[this.#at] as number);
+    const literal = LITERALS.find((each) => each.startsWith(first));
+    if (literal === undefined) this.#unexpected('looking for beginning of value');
+    for (let i = 1; i < literal.length; i++) {
+      if (this.#bytes[this.#at + i] !== literal.charCodeAt(i)) this.#unexpected(`in literal ${literal} (expecting '${literal[i]}')`, this.#at + i);
     }
-    if (LITERALS.some((literal) => literal.startsWith(text))) throw new JsonError('unexpected EOF');
-    return this.#unexpected('looking for beginning of value');
+    this.#at += literal.length;
+    return literal;
   }
 
-  #unexpected(where: string): never {
-    const byte = this.#bytes[this.#at] as number;
-    const size = byte < 0x80 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
-    const text = this.#bytes.toString('utf8', this.#at, this.#at + size);
-    const shown = text === "'" ? "'\\''" : text === '"' ? `'"'` : `'${text}'`;
-    throw new JsonError(`invalid character ${shown} ${where}`);
+  /** As Go says it, which looks at bytes. */
+  #unexpected(where: string, at = this.#at): never {
+    const byte = this.#bytes[at];
+    if (byte === undefined) throw new JsonError('unexpected EOF');
+    throw new JsonError(`invalid character ${quoted(byte)} ${where}`);
   }
 
   #place(from: number): string {
@@ -195,6 +222,23 @@ const MAX_WRITTEN = 256;
 /** Digits of a number; no field takes one as long. */
 const MAX_NUMBER = 512;
 const fatal = new TextDecoder('utf-8', { fatal: true });
+
+const LONE_SURROGATE = /[\ud800-\udfff]/u;
+/** Pairs are taken whole: a surrogate that is found alone is alone. */
+const PAIR_OR_ESCAPE = /\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\./g;
+const ESCAPES = new Set('"\\/bfnrtu');
+/** Go's own escapes. */
+const NAMED: Readonly<Record<number, string>> = { 7: 'a', 8: 'b', 9: 't', 10: 'n', 11: 'v', 12: 'f', 13: 'r', 39: "'", 92: '\\' };
+/** Of latin1: what Go does not print. */
+const HIDDEN = /[\x80-\xa0\xad]/;
+
+function quoted(byte: number): string {
+  const char = String.fromCharCode(byte);
+  const hex = byte.toString(16).padStart(2, '0');
+  if (NAMED[byte] !== undefined) return `'\\${NAMED[byte]}'`;
+  if (byte < 0x20 || byte === 0x7f) return `'\\x${hex}'`;
+  return HIDDEN.test(char) ? `'\\u00${hex}'` : `'${char}'`;
+}
 
 /** An odd number of backslashes stands before the quote. */
 function isEscaped(bytes: Uint8Array, from: number, quote: number): boolean {

@@ -154,7 +154,7 @@ describe('JSON of messages', () => {
       assert.match(why(`{"limit":${limit}}`), /^proto: \(line 1:10\): invalid value for int64 field limit: /, limit);
     }
     assert.equal(why('{"serializable":"true"}'), 'proto: (line 1:17): invalid value for bool field serializable: "true"');
-    assert.equal(why('{"sort_order":2147483648}'), 'proto: (line 1:15): invalid value for enum field sort_order: 2147483648');
+    assert.equal(why('{"sort_order":2147483648}'), 'proto: (line 1:15): invalid value for enum field sortOrder: 2147483648');
   });
 
   it('is refused in the words of etcd where it is none, or says a thing twice', () => {
@@ -176,6 +176,33 @@ describe('JSON of messages', () => {
     assert.match(why(`{"x":${'['.repeat(100_000)}`), /exceeded max recursion depth/);
     const nested = `{"success":[{"request_txn":`.repeat(60) + '{}' + '}]}'.repeat(60);
     assert.match(why(nested, txn.schemas.request), /exceeded max recursion depth/);
+  });
+
+  it('is refused where it is no JSON in the words of Go, byte by byte, before what it means is asked', () => {
+    const refused: Readonly<Record<string, string>> = {
+      'nonsense': "invalid character 'o' in literal null (expecting 'u')",
+      '{"limit":nulL}': "invalid character 'L' in literal null (expecting 'l')",
+      '{"limit":tru': 'unexpected EOF',
+      '{"limit":01}': "invalid character '1' after object key:value pair",
+      '{"limit":-}': "invalid character '}' in numeric literal",
+      '{"limit":1.}': "invalid character '}' after decimal point in numeric literal",
+      '{"limit":1e+}': "invalid character '}' in exponent of numeric literal",
+      '{"limit":1.5.2}': "invalid character '.' after object key:value pair",
+      '{"key":7,}': "invalid character '}' looking for beginning of object key string",
+      '{"key":"\\x"}': "invalid character 'x' in string escape code",
+      '{"key":"\\u00g0"}': "invalid character 'g' in \\u hexadecimal character escape",
+      '{"key":"YQ==\n"}': "invalid character '\\n' in string literal",
+      '{"key":"YQ\x01=="}': "invalid character '\\x01' in string literal",
+      '{"x":"\\q"}': "invalid character 'q' in string escape code",
+      '{"key":\x7f}': "invalid character '\\x7f' looking for beginning of value",
+      '{"key":\xad}': "invalid character 'Â' looking for beginning of value",
+      '\ufeff{}': "invalid character 'ï' looking for beginning of value",
+      '{"key":"\\ud800"}': 'proto: unexpected EOF',
+      '{"key":"\\ud800\\u0041"}': 'proto: syntax error (line 1:8): invalid escape code "\\\\u0041" in string',
+      '{"key":"\\udc00\\ud800"}': 'proto: syntax error (line 1:8): invalid escape code "\\\\ud800" in string',
+    };
+    for (const [json, words] of Object.entries(refused)) assert.equal(why(json), words, json);
+    assert.equal(why('{"min_mod_revision":"x"}'), 'proto: (line 1:21): invalid value for int64 field minModRevision: "x"');
   });
 
   it('of a large answer is written in pieces, and of a large request read in slices', () => {

@@ -6,7 +6,7 @@
  * Nesting is bounded, numbers are exact, and what is held is no more than the text is long.
  */
 
-import type { JsonError } from './json-error.js';
+import { JsonError } from './json-error.js';
 import { JsonText, type Token } from './json-text.js';
 import { MessageBuilder } from './message-builder.js';
 import { parseInteger } from './integers.js';
@@ -22,8 +22,13 @@ const SLICE_VALUES = 512;
  * Returns the message; throws JsonError. Whoever drives it lets others in when it yields.
  */
 export function* readJson(schema: MessageSchema, text: Uint8Array): Generator<void, Uint8Array> {
-  const reader = new JsonReader(text);
-  return yield* reader.root(schema);
+  try {
+    return yield* new JsonReader(text).root(schema);
+  } catch (error) {
+    // Whether it is JSON at all is asked before what it means.
+    if (error instanceof JsonError && error.message.startsWith('proto:')) yield* new JsonReader(text).value();
+    throw error;
+  }
 }
 
 class JsonReader {
@@ -38,6 +43,11 @@ class JsonReader {
     if (this.#text.ended) return new Uint8Array(0);
     this.#expect('{', this.#text.value());
     return yield* this.#message(schema, 0);
+  }
+
+  /** To the end of the value, whatever it means: throws JsonError if it is no JSON. */
+  *value(): Generator<void, void> {
+    yield* this.#skip();
   }
 
   /** Behind its `{`. */
@@ -150,7 +160,10 @@ class JsonReader {
   #enter(token: Token, open: ('}' | ']')[]): boolean {
     if (token === '{') open.push('}');
     else if (token === '[') open.push(']');
-    else return false;
+    else {
+      this.#text.checkString();
+      return false;
+    }
     if (open.length > MAX_DEPTH) throw this.#text.fault('% exceeded max recursion depth');
     return true;
   }
@@ -160,7 +173,8 @@ class JsonReader {
   }
 
   #invalid(field: FieldSchema): JsonError {
-    return this.#text.fault(`% invalid value for ${field.kind} field ${field.name}: ${this.#text.written}`);
+    this.#text.checkString();
+    return this.#text.fault(`% invalid value for ${field.kind} field ${field.jsonName}: ${this.#text.written}`);
   }
 }
 

@@ -9,6 +9,8 @@ export type FieldKind = 'int32' | 'uint32' | 'int64' | 'uint64' | 'bool' | 'stri
 export interface FieldSchema {
   /** As in the `.proto` file. */
   readonly name: string;
+  /** The same in camelCase. */
+  readonly jsonName: string;
   readonly number: number;
   readonly kind: FieldKind;
   readonly repeated: boolean;

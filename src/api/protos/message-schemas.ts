@@ -61,14 +61,14 @@ export class MessageSchemas {
     for (const field of type.fieldsArray) {
       const schema = this.#fieldOf(field);
       byNumber.set(schema.number, schema);
-      byName.set(camelCase(schema.name), schema).set(schema.name, schema);
+      byName.set(schema.jsonName, schema).set(schema.name, schema);
     }
     return made;
   }
 
   #fieldOf(field: protobuf.Field): FieldSchema {
     const { name, id: number, repeated, resolvedType, type } = field;
-    const base = { name, number, repeated, oneof: field.partOf?.name };
+    const base = { name, jsonName: camelCase(name), number, repeated, oneof: field.partOf?.name };
     if (resolvedType instanceof protobuf.Type && !field.map) {
       return { ...base, kind: 'message', names: NO_NAMES, numbers: NO_NUMBERS, message: this.#messageOf(resolvedType) };
     }

@@ -165,6 +165,9 @@ describe('the JSON gateway', () => {
     assert.deepEqual(await refused('/v3/kv/nope', {}), [404, { code: 5, message: 'Not Found' }]);
     assert.deepEqual(await refused('/v3/kv/range/', {}), [404, { code: 5, message: 'Not Found' }]);
     assert.deepEqual(await refused('/v3/kv/range', {}, { 'grpc-timeout': 'soon' }), [400, { code: 3, message: 'invalid grpc-timeout: soon' }]);
+    const instead = { 'x-http-method-override': 'GET' };
+    assert.equal((await post('/v3/kv/range', { key: FOO }, instead)).status, 200, 'only a form means another method');
+    assert.equal((await post('/v3/kv/range', { key: FOO }, { ...instead, 'content-type': 'application/x-www-form-urlencoded' })).status, 501);
     store.refusal = new EtcdError('NO_SPACE');
     assert.deepEqual(await refused('/v3/kv/put', { key: FOO }), [429, { code: 8, message: 'etcdserver: mvcc: database space exceeded' }]);
     store.refusal = new EtcdError('NO_LEADER');

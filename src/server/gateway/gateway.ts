@@ -34,6 +34,7 @@ export interface GatewayParts {
 
 /** Base64 takes a third more; names and escapes are given the rest. */
 const JSON_FACTOR = 2;
+const FORM_TYPE = 'application/x-www-form-urlencoded';
 const NO_PATH: RpcStatus = { code: Code.NOT_FOUND, details: 'Not Found' };
 const NOT_POST: RpcStatus = { code: Code.UNIMPLEMENTED, details: 'Method Not Allowed' };
 
@@ -65,7 +66,7 @@ export class Gateway implements Calls {
   serve(exchange: Exchange, path: string): void {
     const route = this.#routes.get(path);
     if (route === undefined) return refuse(exchange, NO_PATH);
-    if (exchange.method !== 'POST' || exchange.header('x-http-method-override') === 'GET') return refuse(exchange, NOT_POST);
+    if (methodOf(exchange) !== 'POST') return refuse(exchange, NOT_POST);
     let head: RequestHead;
     try {
       head = callHead(route.path, exchange);
@@ -83,4 +84,10 @@ export class Gateway implements Calls {
     request.begin();
     exchange.use(request);
   }
+}
+
+/** A form may say that it means another method. */
+function methodOf(exchange: Exchange): string {
+  const instead = exchange.header('content-type') === FORM_TYPE ? exchange.header('x-http-method-override') : undefined;
+  return instead === undefined || instead === '' ? exchange.method : instead.toUpperCase();
 }
