@@ -31,6 +31,7 @@ import { PeerLosses } from './peer/peer-losses.js';
 import { PeerCertificates } from './peer/peer-certificates.js';
 import { isSecure } from './peer/peer-url.js';
 import { Refusals } from './peer/refusals.js';
+import { SessionPings } from './peer/session-pings.js';
 import { TlsDoor } from './peer/tls-door.js';
 import type { PortTls } from './tls/open.js';
 import { statusOf } from './rpc/status.js';
@@ -91,6 +92,7 @@ export class PeerNetwork implements Network {
   readonly #certificates = new PeerCertificates();
   readonly #doors: TlsDoor[] = [];
   readonly #server: Server;
+  readonly #pings: SessionPings;
   #ports: number[] = [];
   #handler: NetworkHandler | undefined;
   #stopped = false;
@@ -113,11 +115,11 @@ export class PeerNetwork implements Network {
     this.#commons = { clock, random, identity: own, losses: this.#losses, refusals: this.#refusals, pings, silentMs, pool, tls };
     for (const [peer, url] of options.peers) this.#links.set(peer, this.#link(peer, url));
     this.#server = new Server({
-      ...pings,
       ...grpcLimits(limits),
       'grpc.enable_channelz': 0,
       'grpc-node.flow_control_window': 4 * MiB,
     });
+    this.#pings = new SessionPings(this.#server, clock, silentMs);
     this.#server.register(STREAM_PATH, this.#onStream.bind(this), identity, identity, 'clientStream');
     this.#server.register(CALL_PATH, this.#onCall.bind(this), identity, identity, 'unary');
     this.#server.register(DESCRIBE_PATH, this.#onDescribe.bind(this), identity, identity, 'unary');
@@ -154,6 +156,8 @@ export class PeerNetwork implements Network {
     this.#losses.start(handler);
     if (this.#stopped) return;
     this.#ports = await Promise.all(this.#options.listen.map((address) => this.#listen(address)));
+    if (this.#stopped) return;
+    this.#pings.start();
     for (const link of this.#links.values()) link.start();
   }
 
@@ -334,6 +338,7 @@ export class PeerNetwork implements Network {
     if (this.#stopped) return Promise.resolve();
     this.#stopped = true;
     this.#losses.stop();
+    this.#pings.stop();
     for (const link of this.#links.values()) link.stop();
     for (const door of this.#doors) door.close();
     this.#options.tls?.close();

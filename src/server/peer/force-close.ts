@@ -5,15 +5,11 @@
  */
 
 import type { Server } from '@grpc/grpc-js';
-
-interface WithSessions {
-  readonly http2Servers: ReadonlyMap<unknown, { readonly sessions: ReadonlySet<{ destroy(): void }> }>;
-}
+import { sessionsOf } from './grpc-sessions.js';
 
 /** Cuts every connection and stops listening, at once. */
 export function forceClose(server: Server): void {
-  const { http2Servers } = server as unknown as WithSessions;
-  const sessions = [...http2Servers.values()].flatMap((entry) => [...entry.sessions]);
+  const sessions = sessionsOf(server);
   server.forceShutdown();
   for (const session of sessions) session.destroy();
 }

@@ -76,7 +76,7 @@ export interface LinkCommons {
   readonly tls: ClientTls | undefined;
 }
 
-/** Both ends of a connection ping, since either may be the one that is left over. */
+/** For calls. Both ends of a connection ping, since either may be the one that is left over. */
 export function keepalive(silentMs: number): ChannelOptions {
   return { 'grpc.keepalive_time_ms': silentMs, 'grpc.keepalive_timeout_ms': silentMs, 'grpc.keepalive_permit_without_calls': 1 };
 }

@@ -12,6 +12,7 @@ import type { Http2Pool } from '../../http2/pool.js';
 import { connectTo, type ClientTls } from '../tls/client-tls.js';
 import { SocketTransport } from '../transport/socket-transport.js';
 import { META_CHUNKS, STREAM_PATH } from './peer-codec.js';
+import { UnheldTime } from './unheld-time.js';
 
 /** What the socket may hold while the peer does not read. */
 const UNSENT_BYTES = 256 * KiB;
@@ -55,9 +56,7 @@ export class PeerStream implements ClientStreamOwner {
   readonly #socket: Socket;
   readonly #http2: ClientStream;
   #timer: Timer | undefined;
-  /** Of the clock, without what this process was held up for: the peer was not silent then. */
-  #time: number;
-  #tickedAt: number;
+  readonly #time: UnheldTime;
   #over = false;
   #failure: Error | undefined;
 
@@ -75,8 +74,8 @@ export class PeerStream implements ClientStreamOwner {
       [':method', 'POST'], [':scheme', tls === undefined ? 'http' : 'https'], [':path', STREAM_PATH], [':authority', address], ['te', 'trailers'],
       ['content-type', 'application/grpc'], ...Object.entries(identity),
     );
-    this.#time = this.#tickedAt = clock.now();
-    this.#http2 = new ClientStream({ transport, pool, limits, owner: this, now: this.#time }, head);
+    this.#time = new UnheldTime(clock, silentMs / TICKS);
+    this.#http2 = new ClientStream({ transport, pool, limits, owner: this, now: this.#time.now }, head);
     transport.drive(this.#http2);
     this.#armTick();
   }
@@ -144,12 +143,8 @@ export class PeerStream implements ClientStreamOwner {
 
   #armTick(): void {
     const { clock, silentMs } = this.#parts;
-    const everyMs = silentMs / TICKS;
-    this.#timer = clock.setTimer(everyMs, () => {
-      const now = clock.now();
-      this.#time += Math.min(now - this.#tickedAt, 2 * everyMs);
-      this.#tickedAt = now;
-      this.#http2.tick(this.#time);
+    this.#timer = clock.setTimer(silentMs / TICKS, () => {
+      this.#http2.tick(this.#time.look());
       if (!this.#over) this.#armTick();
     });
   }
