@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { op, type Client } from '../../../src/client/client.js';
 import { rangeRequest } from '../../../src/client/requests.js';
+import { Failure } from '../command.js';
 import type { ClusterNode } from '../node.js';
 import { endProgress, progress } from '../print.js';
 import { readBytesOf } from '../proc.js';
@@ -12,6 +13,8 @@ const PUTS_AT_ONCE = 8;
 const SMALL_VALUE = 'v'.repeat(100);
 const TXN_PUTS = 128;
 const SAMPLE_MS = 50;
+/** For so long a member may hand out the same page of metrics again. */
+const PAGE_FRESH_MS = 1_000;
 const MiB = 1024 * 1024;
 
 export const LARGE = 'large/';
@@ -85,13 +88,17 @@ export async function streamAll(client: Client, prefix: string, bytes = Infinity
 /** Upper bounds of the histogram of turns, in seconds, with how many turns took no longer. */
 export type Turns = readonly (readonly [number, number])[];
 
+/** All turns up to now: a page that may have been made before is waited out. */
 export async function turnsOf(node: ClusterNode): Promise<Turns> {
+  await new Promise((resolve) => setTimeout(resolve, PAGE_FRESH_MS + 100));
   const text = await (await fetch(`${node.spec.metricsUrl}/metrics`)).text();
   const buckets = text.matchAll(/^kintsugi_event_loop_turn_seconds_bucket\{le="([^"]+)"\} (\d+)/gm);
-  return [...buckets].map(([, le, n]) => [le === '+Inf' ? Infinity : Number(le), Number(n)] as const);
+  const turns = [...buckets].map(([, le, n]) => [le === '+Inf' ? Infinity : Number(le), Number(n)] as const);
+  if (turns.at(-1)?.[0] !== Infinity) throw new Failure('the member does not tell its turns');
+  return turns;
 }
 
-/** The upper bound, in ms, of the longest turn between the two. */
+/** The upper bound, in ms, of the longest turn between the two. Throws Failure if there is none. */
 export function longestTurn(before: Turns, after: Turns): number {
   let longest = 0;
   let counted = 0;
@@ -100,5 +107,6 @@ export function longestTurn(before: Turns, after: Turns): number {
     if (here > counted) longest = bound;
     counted = here;
   }
+  if (counted === 0) throw new Failure('no turn was counted: the page of metrics is an old one');
   return 1000 * longest;
 }
