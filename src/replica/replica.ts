@@ -257,7 +257,7 @@ export class Replica {
     if (life.ended) return;
     await this.#early.replaceBy(this.#peers);
     const kept = { term, vote, lastIndex: Math.max(log.lastIndex(), logEnd) };
-    await checkStart({ env, life, membership, incarnation, isNew: term === 0, kept });
+    await checkStart({ env, life, membership, clusterId: this.options.clusterId, incarnation, isNew: term === 0, kept });
     if (life.ended) return;
     await unmarkRefused(env.disk);
     await this.#switch.loadMended((error, cause) => this.#openNewer(error, cause));

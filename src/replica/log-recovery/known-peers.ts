@@ -34,6 +34,7 @@ export class KnownPeers {
   readonly #clusterId: bigint;
   readonly #addresses: Map<NodeId, readonly string[]>;
   readonly #removed = new Set<NodeId>();
+  readonly #voters = new Set<NodeId>();
 
   constructor(env: Env, membership: Pick<Membership, 'self' | 'addresses'>, clusterId: bigint) {
     this.#env = env;
@@ -45,6 +46,11 @@ export class KnownPeers {
 
   get peers(): readonly NodeId[] {
     return [...this.#addresses.keys()];
+  }
+
+  /** Somebody has said that it votes. */
+  isVoter(id: NodeId): boolean {
+    return this.#voters.has(id);
   }
 
   /** What the log here says, as far as it can be read. Nothing of it is changed. */
@@ -75,7 +81,9 @@ export class KnownPeers {
     const answers = await Promise.all([...this.#addresses].map(([peer, urls]) => this.#describe(peer, urls)));
     for (const answer of answers) {
       if (answer === undefined) continue;
-      for (const id of answer.members.removed) this.#removed.add(id);
+      const { removed, confState } = answer.members;
+      for (const id of removed) this.#removed.add(id);
+      for (const id of [...confState.voters, ...confState.votersOutgoing]) this.#voters.add(id);
       this.#learn(answer.members.list);
     }
   }

@@ -7,6 +7,8 @@ import { ManualClock } from '../../base/testing/manual-clock.js';
 import type { Gossip } from '../consensus/gossip.js';
 import type { ReplicatedState } from '../kv/replicated-state.js';
 import { Life } from '../state/life.js';
+import { DESCRIBE_METHOD, encodeDescription } from '../state/description.js';
+import { changeMembers, staticMembers } from '../state/members.js';
 import { Membership } from '../state/membership.js';
 import { PromisesHeard } from './promises-heard.js';
 import { checkStart, PeerMemory } from './start-check.js';
@@ -14,27 +16,30 @@ import { checkStart, PeerMemory } from './start-check.js';
 describe('what the others say of a member that starts', () => {
   /** Of five members this is number 1; the others answer in turn, `undefined` being silence. */
   async function starts(
-    isNew: boolean, incarnation: number, answers: readonly (Told | undefined)[], joins = false, learner?: number,
+    isNew: boolean, incarnation: number, answers: readonly (Told | undefined)[],
+    joins = false, learner?: number, gone: readonly number[] = [],
   ): Promise<'begins' | 'waits' | string> {
     let waits = 0;
     const life = new Life();
     life.to({ s: 'joining' });
-    const members = [1, 2, 3, 4, 5].map((id) => ({ id, name: `n${id}`, peerUrls: [] }));
+    const members = [1, 2, 3, 4, 5].map((id) => ({ id, name: `n${id}`, peerUrls: [`http://m${id}:2380`] }));
     const setTimer = (_ms: number, fn: () => void): Timer => {
       if (++waits > 3) life.stop();
       setImmediate(fn);
       return { cancel: () => undefined };
     };
-    const call = (peer: number): Promise<Uint8Array> => {
+    const call = (peer: number, method: string): Promise<Uint8Array> => {
       const answer = answers[peer - 2];
+      if (method === DESCRIBE_METHOD && answer !== undefined && gone.length > 0) return Promise.resolve(describeWithout(gone));
       return answer === undefined ? Promise.reject(new NetworkError('UNREACHABLE', 'nobody listens')) : Promise.resolve(remembers(answer));
     };
-    const env = { clock: { setTimer }, network: { call }, events: silent } as unknown as Env;
+    const env = { clock: { setTimer }, network: { call, describe: () => Promise.reject(new NetworkError('UNREACHABLE', 'nobody listens')), setPeers: () => undefined }, events: silent } as unknown as Env;
     const told = members.map((member) => ({ ...member, learner: member.id === learner }));
     const membership = joins ? new Membership(1, members.slice(1), told) : new Membership(1, members);
+    const clusterId = 1n;
     const kept = { term: isNew ? 0 : 5, vote: 0, lastIndex: isNew ? 0 : 9 };
     try {
-      await checkStart({ env, life, membership, incarnation, isNew, kept });
+      await checkStart({ env, life, membership, clusterId, incarnation, isNew, kept });
       return life.ended ? 'waits' : 'begins';
     } catch (error) {
       return codeOf(error) ?? String(error);
@@ -71,6 +76,14 @@ describe('what the others say of a member that starts', () => {
     assert.equal(await joins(unsure, unsure, unsure, undefined), 'begins');
     assert.equal(await joins(unsure, unsure, asNew, unsure), 'waits');
     assert.equal(await joins(unsure, unsure, unsure, { ...unsure, incarnation: 1 }), 'EMPTIED');
+  });
+
+  it('R1 one that joins does not wait for who was removed since it was told of them, once somebody says so', async () => {
+    const joins = (gone: readonly number[], ...answers: (Told | undefined)[]): Promise<string> =>
+      starts(true, 1, answers, true, undefined, gone);
+    assert.equal(await joins([3, 4, 5], unsure, undefined, undefined, undefined), 'begins');
+    assert.equal(await joins([3, 4], unsure, undefined, undefined, undefined), 'waits');
+    assert.equal(await joins([3, 4, 5], { ...unsure, incarnation: 1 }, undefined, undefined, undefined), 'EMPTIED');
   });
 
   it('R5 a member with a memory begins at once, unless somebody has met this start or a later one, or was promised more', async () => {
@@ -115,6 +128,18 @@ describe('what a member says of another that starts', () => {
     }
   });
 });
+
+/** What is said of the members 1 to 5 by one that knows that these are removed. */
+function describeWithout(gone: readonly number[]): Uint8Array {
+  const origin = [1, 2, 3, 4, 5].map((id) => ({ id, name: `n${id}`, peerUrls: [`http://m${id}:2380`] }));
+  let members = staticMembers(origin);
+  for (const [at, id] of gone.entries()) {
+    const changed = changeMembers(members, at + 1, { kind: 'remove', id }, origin);
+    assert.ok(typeof changed !== 'string');
+    members = changed;
+  }
+  return encodeDescription({ clusterId: 1n, members });
+}
 
 interface Told {
   /** 0 new, 1 settled, 2 unsure. */

@@ -20,6 +20,7 @@ import { formatId, type NodeId } from '../../base/ids.js';
 import { ReplicaError } from '../base/errors.js';
 import { removedError } from '../base/removed.js';
 import { EtcdError } from '../../api/etcd-error.js';
+import { KnownPeers } from '../log-recovery/known-peers.js';
 import type { Gossip } from '../consensus/gossip.js';
 import type { ReplicatedState } from '../kv/replicated-state.js';
 import type { Reads } from '../reads/reads.js';
@@ -115,6 +116,7 @@ export interface StartCheck {
   readonly env: Env;
   readonly life: Life;
   readonly membership: Membership;
+  readonly clusterId: bigint;
   /** Of this start. */
   readonly incarnation: number;
   /** This member's files hold no promise. */
@@ -126,13 +128,20 @@ export interface StartCheck {
 /** Resolves when this member may take part. Rejects with ReplicaError EMPTIED or ROLLED_BACK. */
 export async function checkStart(check: StartCheck): Promise<void> {
   const { env, life, membership } = check;
-  const { peers } = membership;
   assert(!life.serving, 'R5 a member takes part only after the others were asked');
   assert(check.incarnation > 0, 'R5 a life has a number');
+  const known = check.isNew && membership.isJoining ? new KnownPeers(env, membership, check.clusterId) : undefined;
   for (let round = 0; !life.ended; round++) {
+    const { peers } = membership;
     const answers = await Promise.all(peers.map((peer) => ask(check, peer, round === 0)));
     answers.forEach((answer, i) => refuse(check, peers[i] as NodeId, answer));
-    if (!check.isNew || mayBegin(membership, answers)) return;
+    const states = new Map(peers.map((peer, i) => [peer, answers[i]?.state]));
+    if (!check.isNew || [...states.values()].includes('settled')) return;
+    if (known !== undefined) {
+      await known.askWho();
+      membership.find(known.peers);
+    }
+    if (known === undefined ? mayFound(membership, states) : mayJoin(membership, known, states)) return;
     if (round === 0) {
       const data = { asked: peers.length };
       env.events.emit({ type: 'warning', message: 'this member is new: it waits until the others can tell whether they know it', data });
@@ -141,21 +150,26 @@ export async function checkStart(check: StartCheck): Promise<void> {
   }
 }
 
+/** By whom asked, and what was answered. */
+type States = ReadonlyMap<NodeId, Remembered['state'] | undefined>;
+
+/** In a cluster that does not exist yet, a majority has never promised anything. */
+function mayFound(membership: Membership, states: States): boolean {
+  if ([...states.values()].includes('unsure')) return false;
+  return membership.isQuorum(new Set([membership.self, ...[...states].filter(([, state]) => state === 'new').map(([peer]) => peer)]));
+}
+
 /**
  * One that joins is in no cluster that does not exist yet. Where the others cannot confirm anything
  * without it, because it is to be the second voter, or they lost their leader meanwhile, it is
  * enough that all voters of them answer: each would know what it was promised. Who does not vote
- * was promised nothing, and may itself be waiting for this one.
+ * was promised nothing, and may itself be waiting for this one. Who was removed since is not asked:
+ * whoever knows of the removal has all that was committed until then, and without him nothing was
+ * after it.
  */
-function mayBegin(membership: Membership, answers: readonly (Remembered | undefined)[]): boolean {
-  const { self, peers, isJoining } = membership;
-  const states = answers.map((answer) => answer?.state);
-  if (states.includes('settled')) return true;
-  if (isJoining) {
-    const voters = states.filter((_, i) => !membership.isToldLearner(peers[i] as NodeId));
-    return voters.length > 0 && voters.every((state) => state === 'unsure');
-  }
-  return !states.includes('unsure') && membership.isQuorum(new Set([self, ...peers.filter((_, i) => states[i] === 'new')]));
+function mayJoin(membership: Membership, known: KnownPeers, states: States): boolean {
+  const voters = membership.peers.filter((peer) => known.isVoter(peer) || !membership.isToldLearner(peer));
+  return voters.length > 0 && voters.every((voter) => states.get(voter) === 'unsure');
 }
 
 function refuse({ membership, incarnation, isNew, kept }: StartCheck, peer: NodeId, answer: Remembered | undefined): void {

@@ -4,7 +4,7 @@
  * finds itself there, as `server/join.ts` does.
  */
 
-import { DESCRIBE_METHOD, decodeDescription } from '../../replica/state/description.js';
+import { DESCRIBE_METHOD, decodeDescription, type ClusterDescription } from '../../replica/state/description.js';
 import { joiner, type Identity } from '../cluster/identity.js';
 import type { SimCluster } from '../cluster/sim-cluster.js';
 import type { SimNode } from '../cluster/sim-node.js';
@@ -69,22 +69,19 @@ export class Machines {
     const { world, cluster } = this.#parts;
     let found: Identity | undefined;
     while (found === undefined) {
+      const answers: ClusterDescription[] = [];
       for (const { id, state } of cluster.nodes) {
-        if (id !== machine.id && state === 'up') this.#ask(machine, id, (identity) => (found ??= identity));
+        if (id !== machine.id && state === 'up') this.#ask(machine, id, answers);
       }
       await world.sleep(ASK_US);
+      found = whoIsAt(machine, answers);
     }
     this.#taken.delete(machine);
     cluster.enroll(machine, found);
   }
 
-  #ask(machine: SimNode, of: number, answer: (identity: Identity) => void): void {
-    this.#parts.network.describe(machine.id, of, DESCRIBE_METHOD, (reply) => {
-      const description = decodeDescription(reply);
-      const identity = joiner(machine.id, description);
-      // Who is behind may still speak of a member that was there before.
-      if (identity !== undefined && identity.self !== machine.member) answer(identity);
-    });
+  #ask(machine: SimNode, of: number, answers: ClusterDescription[]): void {
+    this.#parts.network.describe(machine.id, of, DESCRIBE_METHOD, (reply) => answers.push(decodeDescription(reply)));
   }
 
   #free(is: (node: SimNode) => boolean): SimNode | undefined {
@@ -96,4 +93,14 @@ export class Machines {
   #isFree(node: SimNode): boolean {
     return node.state === 'away' && node.process === undefined && !this.#taken.has(node);
   }
+}
+
+/** Who is behind may still speak of a member that was there before: others know that it is gone. */
+function whoIsAt(machine: SimNode, answers: readonly ClusterDescription[]): Identity | undefined {
+  for (const description of answers) {
+    const identity = joiner(machine.id, description);
+    if (identity === undefined || identity.self === machine.member) continue;
+    if (!answers.some(({ members }) => members.removed.includes(identity.self))) return identity;
+  }
+  return undefined;
 }
