@@ -104,6 +104,23 @@ describe('a member whose log is damaged', function () {
     for (const node of cluster.nodes) await check(node, 0, 40);
   });
 
+  it('says what it waits for once, however many entries it waits for', async () => {
+    await start();
+    await stopAll();
+    const [a, b, c] = cluster.nodes as [Node, Node, Node];
+    const { table } = await resolved(a.disk);
+    for (const node of [a, b]) await rotEntries(node.disk, [1, 3, 5, 7, 9].map((back) => table.lastIndex - back));
+    const waiting = [cluster.up(a), cluster.up(b)];
+    await cluster.until('both say that they wait', () => said(a, LOG_WAITS) && said(b, LOG_WAITS));
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    for (const { events } of [a, b]) {
+      const what = events.flatMap((event) => (event.type === 'warning' && event.message === LOG_WAITS ? [JSON.stringify(event.data)] : []));
+      assert.deepEqual(what, [...new Set(what)]);
+      assert.ok(what.every((text) => text.includes(`"index":${table.lastIndex - 9}`)), what.join());
+    }
+    await Promise.all([...waiting, cluster.up(c)]);
+  });
+
   it('D1 R4 while it waits it serves what was applied before, says what it waits for, and refuses all else', async () => {
     await start();
     const { store, replica } = await cluster.leader();

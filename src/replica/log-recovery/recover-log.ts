@@ -191,6 +191,7 @@ export class LogRecovery {
     const { membership, bound } = this.#parts;
     const patient = answers.size === membership.peers.length || this.#vain >= PATIENCE;
     let moved = false;
+    let waits = false;
     for (let i = 0; i < wanted.length; i++) {
       const want = wanted[i] as WantedEntry;
       if (this.log.place(want.index).at !== 'hole') continue;
@@ -217,7 +218,9 @@ export class LogRecovery {
           this.log.beginAt((answers.get(verdict.from) as EntriesAnswer).base);
           return true;
         case 'wait':
-          this.#waits(want, verdict.why);
+          // Of all that a round waits for the first is said: there may be as many as it has asked for.
+          if (!waits) this.#waits(want, verdict.why);
+          waits = true;
           if (behind) return moved;
           break;
       }
