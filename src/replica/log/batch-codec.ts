@@ -25,6 +25,9 @@ import { align8 } from './segment-layout.js';
 export const BATCH_MAGIC = 0x3142_4c4b; // 'KLB1'
 export const BATCH_HEADER = 80;
 export const RECORD_HEADER = 28;
+/** In the header of a batch; a record begins with its own. */
+export const CRC_AT = 4;
+export const CRC_BYTES = 4;
 /** The log begins anew after the batch's previous index: everything before the batch is gone. */
 export const FLAG_RESET = 1;
 /** An end mark was written behind it: see `end-mark.ts`. */

@@ -5,11 +5,13 @@ import { must } from '../../base/assert.js';
 import { seededRandom } from '../../base/testing/seeded-random.js';
 import type { Disk } from '../../base/disk.js';
 import type { Random } from '../../base/env.js';
+import { SECTOR } from './area-end.js';
+import { RECORD_HEADER } from './batch-codec.js';
 import { findIdentities } from './find-identities.js';
 import { resolve, type Resolution } from './resolve.js';
 import { endOf, scanSegment, type SegmentScan } from './scan.js';
 import { generationOf, generationSeed, segmentName } from './segment-layout.js';
-import { openLog, settled, SMALL_SEGMENT, someEntries, VERSIONS } from './testing/log-fixture.js';
+import { loseSector, openLog, settled, SMALL_SEGMENT, someEntries, VERSIONS } from './testing/log-fixture.js';
 
 const PAGE = 4096;
 
@@ -94,6 +96,29 @@ for (const version of VERSIONS) {
         if (endsOpen) open++;
       }
       assert.ok(open > 40, `${open}`);
+    });
+
+    it('R6 is where a write was cut off, although what it did not write was there already', async () => {
+      // Of entries that end in zeros, and a segment that is new.
+      let torn = 0;
+      for (let bytes = 300; bytes < 900; bytes += 7) {
+        const memory = new MemoryDisk();
+        const { log } = await openLog(memory, { version });
+        await log.append(someEntries(1, 1, 1), 0);
+        await log.flushIdentities();
+        await log.append([2, 3, 4].map((index) => ({ index, term: 1, type: 'normal', data: new Uint8Array(bytes) })), 1);
+        const scan = must((await scansOf(memory)).findLast(({ batches }) => batches.length > 0), 'there is a batch');
+        const records = must(scan.batches.at(-1), 'it is the last').records;
+        const [, second, third] = [records[0], must(records[1], 'there are three'), must(records[2], 'there are three')];
+        // The sector in which the third one begins has no more of the second than zeros.
+        const sector = third.offset - (third.offset % SECTOR);
+        if (second.offset + RECORD_HEADER > sector || third.offset + RECORD_HEADER > sector + SECTOR || third.offset === sector) continue;
+        await loseSector(memory, segmentName('log', scan.generation), third.offset);
+        const { table, faults, cut } = await judged(memory);
+        assert.deepEqual([table.lastIndex, faults, cut?.entries], [1, [], 3], `${bytes} bytes`);
+        torn++;
+      }
+      assert.ok(torn > 20, `${torn}`);
     });
 
     it('R6 is known where pages are sound behind the last batch, whatever is damaged before', async function () {

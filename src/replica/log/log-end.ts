@@ -17,12 +17,12 @@
  *
  * What stands behind a batch in the other area was written after its sync: it proves the batch, as
  * its identity would. A last batch without proof is torn only if it can be: each bad record of it
- * has a sector with nothing sound in it. Otherwise it is damaged, and treated as one that may have
- * been acknowledged.
+ * has a sector that nothing sound shows to have been written. Otherwise it is damaged, and treated
+ * as one that may have been acknowledged.
  */
 
 import { SECTOR } from './area-end.js';
-import { BATCH_HEADER } from './batch-codec.js';
+import { CRC_AT, CRC_BYTES } from './batch-codec.js';
 import type { BatchFact, SegmentScan } from './scan.js';
 import { areaAt, otherArea, STRIPED } from './segment-layout.js';
 
@@ -106,9 +106,11 @@ function mayBeTorn({ offset, records }: BatchFact): boolean {
   const note = (from: number, to: number): void => {
     for (let sector = Math.floor(from / SECTOR); sector * SECTOR < to; sector++) written.add(sector);
   };
-  // A header that is bad is known by an identity alone, which is proof.
-  note(offset, offset + BATCH_HEADER);
-  for (const { offset: at, length, good } of records) if (good) note(at, at + length);
+  // Only a checksum shows that its sector was written: the rest of what is sound may have been
+  // there before: zeros of a new segment, or the same value as the last time. A batch header that
+  // is bad is known by an identity alone, which is proof.
+  note(offset + CRC_AT, offset + CRC_AT + CRC_BYTES);
+  for (const { offset: at, good } of records) if (good) note(at, at + CRC_BYTES);
   // A record behind one whose length is bad has no place.
   return records.every(({ offset: at, length, good }) => good || length === 0 || hasOther(written, at, at + length));
 }
