@@ -218,7 +218,7 @@ export class LogRecovery {
           this.log.beginAt((answers.get(verdict.from) as EntriesAnswer).base);
           return true;
         case 'wait':
-          // Of all that a round waits for the first is said: there may be as many as it has asked for.
+          // Only the first is said: a round may wait for as many as it has asked for.
           if (!waits) this.#waits(want, verdict.why);
           waits = true;
           if (behind) return moved;

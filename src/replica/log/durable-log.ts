@@ -25,7 +25,6 @@ import { EntryCache } from './entry-cache.js';
 import type { EntryTable } from './entry-table.js';
 import { LogError } from './errors.js';
 import { IdleWork, type IdleLog } from './idle-work.js';
-import { LogHealth } from './log-health.js';
 import type { LogOptions } from './log-options.js';
 import type { LogPoint } from './log-point.js';
 import { LogWriter } from './log-writer.js';
@@ -36,6 +35,7 @@ import type { RestRecord } from './rest-record.js';
 import { DEFAULT_SEGMENT_BYTES, formatOf } from './segment-layout.js';
 import { SegmentChain } from './segment-chain.js';
 import { SegmentStore } from './segment-store.js';
+import { WriteTurns } from './write-turns.js';
 
 export interface LogEnv {
   readonly disk: Disk;
@@ -67,13 +67,9 @@ export class DurableLog implements IdleLog {
   readonly #reader: LogReader;
   /** Only grows. */
   #commit: LogIndex;
-  /** An append has begun and not ended. */
-  #appending = false;
-  /** Where it began: from there on segments hold entries that the table does not name yet. */
+  readonly #turns = new WriteTurns();
+  /** Where an append began: segments from there on hold entries that the table lacks. */
   #appendingFrom = Infinity;
-  /** What else writes: an append waits for it. */
-  #busy: Promise<void> | undefined;
-  readonly #health = new LogHealth();
   /** A reset that failed: the log goes on with it. */
   #resetting: (LogPoint & { readonly through: LogIndex }) | undefined;
 
@@ -143,8 +139,7 @@ export class DurableLog implements IdleLog {
    * first.
    */
   async shed(through: LogIndex): Promise<LogIndex | undefined> {
-    const isIdle = !this.#appending && this.#busy === undefined;
-    if (isIdle && !this.#chain.isUniform && this.#health.refusal === undefined) await this.#exclusively(() => this.#chain.conform());
+    if (this.#turns.isQuiet && !this.#chain.isUniform) await this.#turns.exclusively(() => this.#chain.conform());
     return leftover(this.#chain, this.#table, through);
   }
 
@@ -198,12 +193,11 @@ export class DurableLog implements IdleLog {
    * is recorded with them.
    */
   append(entries: readonly Entry[], commit: LogIndex): Promise<void> {
-    const refusal = this.#health.refusal;
+    const { refusal } = this.#turns;
     if (refusal !== undefined) return Promise.reject(refusal);
     const previous = this.#commit;
     this.#commit = Math.max(previous, commit);
     if (entries.length === 0) return Promise.resolve();
-    assert(!this.#appending, 'one append at a time');
     const first = (entries[0] as Entry).index;
     assert(first > this.#table.baseIndex && first <= this.#table.lastIndex + 1, 'R3 the log is contiguous');
     assert(first > previous, 'R3 committed entries never change');
@@ -212,54 +206,44 @@ export class DurableLog implements IdleLog {
       const entry = entries[i] as Entry;
       assert(entry.index === first + i && entry.term >= before.term, 'R3 the entries of an append are contiguous');
     }
-    this.#appending = true;
-    this.#reader.forgetGiven(first - 1);
-    return this.#append(entries, previous);
-  }
-
-  async #append(entries: readonly Entry[], previous: LogIndex): Promise<void> {
-    const before = (entries[0] as Entry).index - 1;
-    try {
-      while (this.#busy !== undefined) await this.#busy;
-      const refusal = this.#health.refusal;
-      if (refusal !== undefined) throw refusal;
-      this.#appendingFrom = this.#chain.active.generation;
-      const writing = this.#writer.write(entries, before, this.#table.term(before), this.#commit);
-      await (this.#rest.stands ? allDone(writing, this.#rest.withdraw()) : writing);
-      assert(!this.#rest.stands, 'R6 nothing says that this log ended before what is acknowledged');
-      this.#table.truncateAfter(before);
-      this.#writer.place(entries, this.#table);
-      for (const entry of entries) this.#cache.push(entry);
-      assert(this.lastIndex() === before + entries.length, `R3 the log ends with what was appended, not at ${this.lastIndex()}`);
-      this.#idle.arm();
-    } catch (error) {
+    const before = first - 1;
+    this.#reader.forgetGiven(before);
+    return this.#turns.append(() => this.#append(entries, before), () => {
+      this.#appendingFrom = Infinity;
       // What they were to replace may be gone from the disk, and is of no use to anybody.
       this.#table.truncateAfter(before);
       this.#cache.truncateAfter(before);
       // What is committed is in the log, and it ends where it ended.
       this.#commit = Math.min(this.#commit, Math.max(previous, this.lastIndex()));
-      throw this.#health.fail(error);
-    } finally {
-      this.#appending = false;
-      this.#appendingFrom = Infinity;
-    }
+    });
+  }
+
+  async #append(entries: readonly Entry[], before: LogIndex): Promise<void> {
+    this.#appendingFrom = this.#chain.active.generation;
+    const writing = this.#writer.write(entries, before, this.#table.term(before), this.#commit);
+    await (this.#rest.stands ? allDone(writing, this.#rest.withdraw()) : writing);
+    assert(!this.#rest.stands, 'R6 nothing says that this log ended before what is acknowledged');
+    this.#table.truncateAfter(before);
+    this.#writer.place(entries, this.#table);
+    this.#appendingFrom = Infinity;
+    for (const entry of entries) this.#cache.push(entry);
+    assert(this.lastIndex() === before + entries.length, `R3 the log ends with what was appended, not at ${this.lastIndex()}`);
+    this.#idle.arm();
   }
 
   /** Makes the identities that wait durable; the log does so by itself within 50 ms when idle. */
   flushIdentities(): Promise<void> {
-    const isQuiet = !this.#appending && this.#busy === undefined && this.#health.refusal === undefined;
-    if (!isQuiet || !this.#writer.hasPending) return Promise.resolve();
-    return this.#exclusively(() => this.#writer.flush());
+    if (!this.#turns.isQuiet || !this.#writer.hasPending) return Promise.resolve();
+    return this.#turns.exclusively(() => this.#writer.flush());
   }
 
   /** Says on the disk that the log ends here; it does so by itself after a second in quiet. */
   restHere(): Promise<void> {
     const { sequence } = this.#writer;
-    const isQuiet = !this.#appending && this.#busy === undefined && !this.#writer.hasPending && this.#health.refusal === undefined;
-    if (!isQuiet || this.isAtRest) return Promise.resolve();
+    if (!this.#turns.isQuiet || this.#writer.hasPending || this.isAtRest) return Promise.resolve();
     const { lastIndex } = this.#table;
     const point = { sequence, index: lastIndex, term: this.#table.term(lastIndex), commit: this.#commit };
-    return this.#exclusively(() => this.#rest.put(point));
+    return this.#turns.exclusively(() => this.#rest.put(point));
   }
 
   /** Of the last batch. */
@@ -268,7 +252,7 @@ export class DurableLog implements IdleLog {
   }
 
   get isAppending(): boolean {
-    return this.#appending;
+    return this.#turns.isAppending;
   }
 
   get hasPending(): boolean {
@@ -285,7 +269,7 @@ export class DurableLog implements IdleLog {
    * Throws LogError NO_SPACE.
    */
   makeRoom(): Promise<void> {
-    return this.#exclusively(() => this.#chain.makeRoom());
+    return this.#turns.exclusively(() => this.#chain.makeRoom());
   }
 
   /**
@@ -295,8 +279,8 @@ export class DurableLog implements IdleLog {
    * nothing while the log waits to be renewed.
    */
   async truncateBefore(index: LogIndex, term: Term): Promise<void> {
-    const refusal = this.#health.refusal;
-    if (this.#health.isFailed) return;
+    const refusal = this.#turns.refusal;
+    if (this.#turns.isFailed) return;
     if (refusal !== undefined) throw refusal;
     if (index <= this.#table.baseIndex) return;
     assert(index <= this.#table.lastIndex && this.#table.term(index) === term, `R3 entry ${index} is of term ${term}`);
@@ -317,9 +301,9 @@ export class DurableLog implements IdleLog {
    * or that segment failed, too; then it may be renewed again, in another one.
    */
   async renew(): Promise<void> {
-    if (!this.#health.isFailed) return;
+    if (!this.#turns.isFailed) return;
     const reset = this.#resetting;
-    await (reset ? this.resetTo(reset.index, reset.term, reset.through) : this.#exclusively(() => this.#markEnd(0), true));
+    await (reset ? this.resetTo(reset.index, reset.term, reset.through) : this.#turns.exclusively(() => this.#markEnd(0), true));
   }
 
   /**
@@ -327,7 +311,7 @@ export class DurableLog implements IdleLog {
    * index, up to `through`, is no proof that this log ever had those entries.
    */
   expectSnapshot(through: LogIndex): Promise<void> {
-    return this.#exclusively(() => this.#markEnd(through), true);
+    return this.#turns.exclusively(() => this.#markEnd(through), true);
   }
 
   /**
@@ -335,7 +319,7 @@ export class DurableLog implements IdleLog {
    * `through` is the snapshot's materialized index.
    */
   resetTo(index: LogIndex, term: Term, through: LogIndex = index): Promise<void> {
-    return this.#exclusively(async () => {
+    return this.#turns.exclusively(async () => {
       this.#commit = Math.max(this.#commit, index);
       this.#resetting = { index, term, through };
       await this.#mark(index, term, through, true);
@@ -350,19 +334,19 @@ export class DurableLog implements IdleLog {
   /** Of an empty log the mark says where it begins: nothing that failed did. */
   #markEnd(through: LogIndex): Promise<void> {
     const { lastIndex, baseIndex } = this.#table;
-    return this.#mark(lastIndex, this.#table.term(lastIndex), through, lastIndex === baseIndex && this.#health.isFailed);
+    return this.#mark(lastIndex, this.#table.term(lastIndex), through, lastIndex === baseIndex && this.#turns.isFailed);
   }
 
   /** In a segment of its own if the one before failed: then the log is as good as any again. */
   async #mark(index: LogIndex, term: Term, through: LogIndex, reset: boolean): Promise<void> {
     await this.#rest.withdraw();
-    if (this.#health.isFailed) {
+    if (this.#turns.isFailed) {
       await this.#chain.abandonActive();
       this.#writer.forgetUnsynced();
     }
     await this.#writer.writeMark(index, term, this.#commit, through, reset);
     this.#chain.dropUndurable();
-    this.#health.renewed();
+    this.#turns.renewed();
     this.#idle.arm();
   }
 
@@ -371,27 +355,16 @@ export class DurableLog implements IdleLog {
    * afterwards.
    */
   async close(): Promise<void> {
-    assert(!this.#health.isClosed, 'the log is closed once');
-    assert(!this.#appending, 'the log is closed when its append is done');
+    assert(!this.#turns.isClosed, 'the log is closed once');
+    assert(!this.#turns.isAppending, 'the log is closed when its append is done');
     try {
-      while (this.#busy !== undefined) await this.#busy;
+      await this.#turns.settled();
       await this.flushIdentities();
     } catch {
       // The log has failed: what could be saved is on the disk, and the next open judges it.
     }
-    this.#health.closed();
+    this.#turns.closed();
     this.#idle.stop();
     await this.#chain.close();
-  }
-
-  /** `marks`: it writes a mark, which a log that failed goes on with. */
-  async #exclusively(run: () => Promise<void>, marks = false): Promise<void> {
-    assert(!this.#appending, 'one write at a time');
-    while (this.#busy !== undefined) await this.#busy;
-    const refusal = this.#health.refusal;
-    if (refusal !== undefined && !(marks && this.#health.isFailed)) throw refusal;
-    const running = run().catch((error: unknown) => Promise.reject(this.#health.fail(error)));
-    this.#busy = running.then(() => undefined, () => undefined).finally(() => (this.#busy = undefined));
-    await running;
   }
 }
