@@ -73,6 +73,36 @@ describe('a range of large values', () => {
     }
   });
 
+  it('looks at 128 keys at most between two yields, and joins a megabyte of what is packed', () => {
+    const keys = 20_000;
+    const harness = filled(keys, 'v'.repeat(200));
+    const view = harness.tree.view();
+    let looked = 0;
+    const walk: ReadView['walk'] = (...args) => {
+      const inner = view.walk(...args);
+      const next = inner.next.bind(inner);
+      inner.next = () => (looked++, next());
+      return inner;
+    };
+    const watched = new Proxy(view, { get: (target, name) => (name === 'walk' ? walk : Reflect.get(target, name, target)) });
+    for (const shown of [{}, { keysOnly: true }, { minModRevision: 1 }]) {
+      const work = range(watched, rangeOf('k', 'l', shown), harness.machine.state());
+      let [most, joining] = [0, 0];
+      for (;;) {
+        looked = 0;
+        const step = work.next();
+        most = Math.max(most, looked);
+        if (looked === 0) joining += 1;
+        if (step.done !== true) continue;
+        assert.equal(step.value.count, keys);
+        break;
+      }
+      assert.ok(most <= 128, `${most} keys in one slice`);
+      const megabytes = 'keysOnly' in shown ? 0 : Math.floor((keys * 200) / MiB);
+      assert.ok(joining >= megabytes, `${joining} slices for ${megabytes} MiB`);
+    }
+  });
+
   it('that nobody counts asks for no count, and reads what it was asked for', () => {
     const harness = filled(50, 'v');
     const counted: string[] = [];
