@@ -4,7 +4,9 @@
  */
 
 import { Client, credentials, Metadata, status, type ClientDuplexStream, type ClientReadableStream, type ServiceError } from '@grpc/grpc-js';
+import { createSecureContext } from 'node:tls';
 import { serviceMethods, type AnyMethod } from '../../../src/api/protos/protos.js';
+import { TlsCredentials } from '../../../src/dial/tls-credentials.js';
 import { Normalizer } from './normalize.js';
 
 export interface Told {
@@ -16,6 +18,13 @@ export interface Told {
 export type Request = Readonly<Record<string, unknown>>;
 export type Reply = Readonly<Record<string, unknown>>;
 
+/** PEM; without authorities any server will do. */
+export interface PeerTls {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
+
 const DEADLINE_MS = 6_000;
 
 export class Peer {
@@ -25,10 +34,10 @@ export class Peer {
   #words = new Normalizer(0n, '');
   #token: string | undefined;
 
-  constructor(url: string) {
+  constructor(url: string, tls?: PeerTls) {
     this.url = url;
     const options = { 'grpc.enable_http_proxy': 0, 'grpc.use_local_subchannel_pool': 1, 'grpc.max_receive_message_length': -1 };
-    this.#client = new Client(new URL(url).host, credentials.createInsecure(), options);
+    this.#client = new Client(new URL(url).host, tls === undefined ? credentials.createInsecure() : secured(tls), options);
   }
 
   close(): void {
@@ -233,6 +242,11 @@ export class Dialogue {
   end(): void {
     this.#stream.cancel();
   }
+}
+
+function secured(tls: PeerTls): TlsCredentials {
+  const anybody = { rejectUnauthorized: false, checkServerIdentity: () => undefined };
+  return new TlsCredentials(createSecureContext(tls), tls.ca === undefined ? anybody : {});
 }
 
 function methodOf(service: string, name: string): AnyMethod {

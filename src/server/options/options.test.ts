@@ -195,8 +195,8 @@ describe('options of start', () => {
     refused(['--discovery=http://x'], '--discovery is refused: discovery is not served; list the members with --initial-cluster');
     refused(['--proxy=on'], "--proxy is refused: etcd's v2 proxy is not served");
     refused(['--unsafe-no-fsync'], '--unsafe-no-fsync is refused: acknowledged writes would not be durable');
-    refused(['--experimental-initial-corrupt-check=true'], '--experimental-initial-corrupt-check is refused: corruption checks ' +
-      'between members are not served yet; every read here is verified by its digest');
+    refused(['--feature-gates=SetMemberLocalAddr=true'], '--feature-gates: SetMemberLocalAddr=true is refused: ' +
+      'connections to members leave from whatever address the system takes');
     assert.deepEqual(config('--auth-token=simple', '--auto-tls=false').notices, [], 'asking for the default promises nothing');
   });
 
@@ -257,13 +257,15 @@ describe('options of start', () => {
   });
 
   it('gates of features are kept, said to have no effect, or refused with the reason', () => {
-    assert.deepEqual(config('--feature-gates', 'LeaseCheckpoint=true,LeaseCheckpointPersist=T,InitialCorruptCheck=false').notices, []);
+    assert.deepEqual(config('--feature-gates', 'LeaseCheckpoint=true,LeaseCheckpointPersist=T,InitialCorruptCheck=true').notices, []);
     assert.deepEqual(config('--feature-gates=LeaseCheckpoint=false, StopGRPCServiceOnDefrag=true').notices, [
       '--feature-gates LeaseCheckpoint=false has no effect: the remaining time of leases is always written to the log',
       '--feature-gates StopGRPCServiceOnDefrag=true has no effect: Defragment stops nothing',
     ]);
-    const why = 'corruption checks between members are not served yet; every read here is verified by its digest';
-    refused(['--feature-gates', 'InitialCorruptCheck=true'], `--feature-gates: InitialCorruptCheck=true is refused: ${why}`);
+    const why = 'members agree on the digest of each table before it is installed, and each read is verified by it';
+    assert.deepEqual(config('--feature-gates', 'InitialCorruptCheck=false', '--experimental-initial-corrupt-check').notices, [
+      `--experimental-initial-corrupt-check has no effect: ${why}`, `--feature-gates InitialCorruptCheck=false has no effect: ${why}`,
+    ]);
     refused(['--feature-gates', 'AllAlpha'], '--feature-gates: "AllAlpha" is not Name=true or Name=false');
     refused(['--feature-gates', 'Magic=true'], `--feature-gates: there is no gate "Magic"; there are ${ETCD_37_GATES.join(', ')}`);
   });

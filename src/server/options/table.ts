@@ -24,7 +24,7 @@ function group(name: string, rows: readonly Row[]): OptionSpec[] {
 const NO_DISCOVERY = refused('discovery is not served; list the members with --initial-cluster');
 const NO_PROXY = moot('there is no v2 proxy');
 const NO_V2 = refused("etcd's v2 API is not served");
-const NO_CHECK = refused('corruption checks between members are not served yet; every read here is verified by its digest');
+const ALWAYS_CHECKED = moot('members agree on the digest of each table before it is installed, and each read is verified by it');
 const NO_GATEWAY_CALLS = moot('the JSON gateway makes its calls within the process');
 const TREE = 'the store is a log-structured tree of its own, without a bbolt backend';
 const GONE = moot('etcd itself ignores it since 3.0');
@@ -156,15 +156,15 @@ const other = group('Other', [
   ['proxy-write-timeout', 'int', 5000, NO_PROXY, 'v2 proxy.'],
   ['proxy-read-timeout', 'int', 0, NO_PROXY, 'v2 proxy.'],
   ['enable-grpc-gateway', 'bool', true, here, 'Serve JSON over HTTP on the client port, under /v3/.'],
-  ['corrupt-check-time', 'duration', 0, NO_CHECK, 'Time between comparisons with the others.'],
+  ['corrupt-check-time', 'duration', 0, ALWAYS_CHECKED, 'Time between comparisons with the others.'],
   ['compact-hash-check-time', 'duration', 60_000, moot('the gate CompactHashCheck is off'), 'Time between comparisons of compactions.'],
   ['compaction-batch-limit', 'int', 1000, moot(TREE), 'Revisions per compaction batch.'],
   ['compaction-sleep-interval', 'duration', 10, moot(TREE), 'Time between compaction batches.'],
   ['bootstrap-defrag-threshold-megabytes', 'int', 0, moot('nothing needs defragmenting'), 'Space that a start frees.'],
   ['downgrade-check-time', 'duration', 5_000, moot('a downgrade is seen when it is applied'), 'Time between looks at a downgrade.'],
   ['snapshot-catchup-entries', 'int', 5_000, moot('what of the log is kept follows from what is durable'), 'Entries kept for slow followers.'],
-  ['experimental-initial-corrupt-check', 'bool', false, NO_CHECK, 'Compare with the others before serving.'],
-  ['experimental-corrupt-check-time', 'duration', 0, NO_CHECK, 'Time between comparisons with the others.'],
+  ['experimental-initial-corrupt-check', 'bool', false, ALWAYS_CHECKED, 'Compare with the others before serving.'],
+  ['experimental-corrupt-check-time', 'duration', 0, ALWAYS_CHECKED, 'Time between comparisons with the others.'],
   ['experimental-enable-v2v3', 'text', '', NO_V2, 'v2 API over v3.'],
   ['experimental-backend-bbolt-freelist-type', 'text', 'array', moot(TREE), 'Backend detail.'],
   ['experimental-enable-lease-checkpoint', 'bool', false, moot('the remaining time of leases is always kept'), 'Keep remaining lease time.'],
