@@ -170,4 +170,17 @@ export const MUTANTS_OF_REPLICA: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'sound-bytes-show-a-write',
+    what: 'A sector counts as written where bytes of a sound record stand, which may have stood there before: a torn write passes for damage.',
+    breaks: 'R6',
+    killedBy: { file: 'replica/log/log-end.test.ts', title: 'R6 is where a write was cut off, although what it did not write was there already' },
+    edits: [
+      {
+        file: 'replica/log/log-end.ts',
+        find: 'for (const { offset: at, good } of records) if (good) note(at, at + CRC_BYTES);',
+        replace: 'for (const { offset: at, length, good } of records) if (good) note(at, at + length);',
+      },
+    ],
+  },
 ];
