@@ -72,6 +72,11 @@ export interface Network {
    */
   call(to: NodeId, method: string, request: Uint8Array, timeoutMs: number): Promise<Uint8Array>;
   /**
+   * As {@link call}, for what is asked often, with small requests and answers (of 64 KiB at most):
+   * it costs little more than a frame.
+   */
+  ask(to: NodeId, method: string, request: Uint8Array, timeoutMs: number): Promise<Uint8Array>;
+  /**
    * What whoever is found at that URL says of his cluster, whichever member he is: everybody may
    * ask, as a member may that was away while all others became other ones. Rejects as `call` does.
    */

@@ -51,6 +51,10 @@ class NoNetwork implements Network {
     return Promise.reject(new NetworkError('UNREACHABLE', `member ${to} cannot be reached: this one is alone`));
   }
 
+  ask(to: number): Promise<Uint8Array> {
+    return this.call(to);
+  }
+
   describe(url: string): Promise<Uint8Array> {
     return Promise.reject(new NetworkError('UNREACHABLE', `${url} cannot be reached: this member is alone`));
   }

@@ -1,8 +1,8 @@
 /**
  * The members' Network over gRPC: one long-lived stream per pair and direction, messages batched,
- * and unary calls beside it. Nothing is accepted from a sender that is not a member of this
- * cluster. When a stream breaks that was up, in either direction, the peer's process is most likely
- * gone: that is told at once, once per connection.
+ * small questions among them, and unary calls beside it. Nothing is accepted from a sender that is
+ * not a member of this cluster. When a stream breaks that was up, in either direction, the peer's
+ * process is most likely gone: that is told at once, once per connection.
  *
  * Who the members are may change while it runs (`setPeers`), and this member may be the last to
  * know: whoever says that it is of this cluster, and where it is found, is let in as well, unless
@@ -21,8 +21,10 @@ import { DESCRIBE_METHOD } from '../replica/state/description.js';
 import { describeAt } from './peer/describe-at.js';
 import { Http2Pool } from '../http2/pool.js';
 import {
-  CALL_PATH, DESCRIBE_PATH, META_CHUNKS, META_CLUSTER, META_FROM, META_TO, META_URL, REMOVED_WORDS, STREAM_PATH, decodeCall, encodeReply,
+  CALL_PATH, DESCRIBE_PATH, META_ASKS, META_CHUNKS, META_CLUSTER, META_FROM, META_TO, META_URL, REMOVED_WORDS, STREAM_PATH, decodeCall,
+  encodeReply,
 } from './peer/peer-codec.js';
+import { answerTo, ASKS_FORMAT, isAnswer, isQuestion, readQuestion } from './peer/asks.js';
 import { CHUNK_FORMAT } from './peer/chunks.js';
 import { InboundStream, type InStream } from './peer/inbound-stream.js';
 import { DEFAULT_LINK_LIMITS, grpcLimits, keepalive, PeerLink, type LinkCommons, type LinkLimits } from './peer/peer-link.js';
@@ -214,6 +216,11 @@ export class PeerNetwork implements Network {
     return link.call(method, request, timeoutMs);
   }
 
+  ask(to: NodeId, method: string, request: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
+    const asked = this.#inbound.has(to) ? this.#links.get(to)?.ask(method, request, timeoutMs) : undefined;
+    return asked ?? this.call(to, method, request, timeoutMs);
+  }
+
   async describe(url: string, timeoutMs: number): Promise<Uint8Array> {
     // Who is found here is this member.
     if (this.#stopped || url === this.#options.url) throw new NetworkError('CLOSED', `nobody else is asked at ${url}`);
@@ -262,6 +269,7 @@ export class PeerNetwork implements Network {
     }
     const answer = new Metadata();
     answer.set(META_CHUNKS, String(CHUNK_FORMAT));
+    answer.set(META_ASKS, String(ASKS_FORMAT));
     call.sendMetadata(answer);
     const older = this.#inbound.get(sender);
     const stream = new InboundStream(sender, call, this.maxFrameBytes);
@@ -278,6 +286,8 @@ export class PeerNetwork implements Network {
       stream.release();
       if (this.#inbound.get(sender) !== stream) return;
       this.#inbound.delete(sender);
+      // Answers would have come over it.
+      this.#links.get(sender)?.asks.lost();
       this.#losses.broke(sender);
     };
     call.on('data', (batch: Buffer) => this.#onBatch(stream, batch));
@@ -293,11 +303,18 @@ export class PeerNetwork implements Network {
     const handler = this.#handler;
     if (handler === undefined || this.#stopped) return;
     try {
-      stream.take(batch, handler);
+      stream.take(batch, { onFrame: (from, frame) => this.#onFrame(handler, from, frame) });
     } catch (error) {
       if (error instanceof CodecError) this.#warn('a batch of frames does not parse', { from: formatId(stream.from), why: messageOf(error) });
       stream.refuse(error);
     }
+  }
+
+  #onFrame(handler: NetworkHandler, from: NodeId, frame: Uint8Array): void {
+    if (isAnswer(frame)) return this.#links.get(from)?.asks.answered(frame);
+    if (!isQuestion(frame)) return handler.onFrame(from, frame);
+    const answering = answerTo(readQuestion(frame), (method, request) => handler.onCall(from, method, request));
+    void answering.then((answer) => this.send(from, answer));
   }
 
   /** Who joins asks, and knows neither the cluster nor its own id: it is told what is public. */

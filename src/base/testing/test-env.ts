@@ -108,6 +108,9 @@ export class TestHub {
         return Promise.resolve();
       },
       send: (to, bytes) => void setImmediate(() => deliver(to, bytes)),
+      ask(to, method, request, timeoutMs) {
+        return this.call(to, method, request, timeoutMs);
+      },
       call: async (to, method, request, timeoutMs) => {
         await new Promise((resolve) => setImmediate(resolve));
         const handler = reach(to);

@@ -87,6 +87,9 @@ export class TestNetwork {
       describe: () => Promise.reject(new NetworkError('UNREACHABLE', 'nobody is asked at a URL')),
       setPeers: () => undefined,
       stop: () => Promise.resolve(),
+      ask(to, method, request, timeoutMs) {
+        return this.call(to, method, request, timeoutMs);
+      },
       call: async (to, method, request) => {
         this.calls.push({ from, to, method });
         const handler = this.handlers.get(to);

@@ -73,6 +73,9 @@ function shakyNetwork(inner: Network, random: Random, life: TestProcess, weather
       if (random.below(100) < weather.delay) setTimeout(() => life.alive && inner.send(to, frame, lane), random.below(60));
       else inner.send(to, frame, lane);
     },
+    ask(to, method, request, timeoutMs) {
+      return this.call(to, method, request, timeoutMs);
+    },
     call: async (to, method, request, timeoutMs) => {
       if (!life.alive) throw down();
       if (random.below(100) < weather.loss) throw new NetworkError('TIMEOUT', 'lost');

@@ -31,7 +31,8 @@ const clock: Clock = {
 function envOf(disk: MemoryDisk, call: Network['call']): Env {
   const done = (): Promise<void> => Promise.resolve();
   const describe = (): Promise<Uint8Array> => Promise.reject(new NetworkError('UNREACHABLE', 'nobody is asked at a URL'));
-  const network: Network = { maxFrameBytes: 1, start: done, send: () => undefined, setPeers: () => undefined, stop: done, call, describe };
+  const nothing = (): void => undefined;
+  const network: Network = { maxFrameBytes: 1, start: done, send: nothing, setPeers: nothing, stop: done, call, ask: call, describe };
   const random = { uint32: () => 0, below: () => 0, float: () => 0 };
   return { clock, random, disk, network, workers: { breathe: () => undefined }, events: silent };
 }

@@ -122,7 +122,7 @@ export class LeaseRouter {
       const ttls = await this.#ask(
         (batch[0] as KeepAlive).deadline,
         () => lessor.renew(ids),
-        async (leader, forMs) => decodeTtls(await env.network.call(leader, KEEP_ALIVE_METHOD, encodeIds(ids), forMs), ids.length),
+        async (leader, forMs) => decodeTtls(await env.network.ask(leader, KEEP_ALIVE_METHOD, encodeIds(ids), forMs), ids.length),
       );
       batch.forEach(({ answer }, at) => answer.resolve(ttls[at] as number));
     } catch (error) {

@@ -10,6 +10,8 @@ import type { NodeId } from '../../base/ids.js';
 import { FrameAssembler } from './chunks.js';
 import { decodeBatch } from './peer-codec.js';
 
+type FrameHandler = Pick<NetworkHandler, 'onFrame'>;
+
 export type InStream = ServerReadableStream<Buffer, Buffer>;
 
 export class InboundStream {
@@ -34,7 +36,7 @@ export class InboundStream {
   }
 
   /** Hands the frames of a message on. Throws CodecError: the stream is of no more use. */
-  take(message: Uint8Array, handler: NetworkHandler): void {
+  take(message: Uint8Array, handler: FrameHandler): void {
     decodeBatch(
       message,
       (frame) => handler.onFrame(this.from, frame),

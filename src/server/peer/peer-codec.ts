@@ -20,6 +20,8 @@ export const META_TO = 'kintsugi-to';
 export const META_URL = 'kintsugi-peer-url';
 /** In the answer to a stream: the format of chunks that are taken; without it none are. */
 export const META_CHUNKS = 'kintsugi-chunks';
+/** There as well: the format of questions that are answered over the streams. */
+export const META_ASKS = 'kintsugi-asks';
 
 /** `FrameBatch{repeated bytes frames = 1; bytes chunk = 2}`. */
 export function encodeBatch({ frames, chunk }: Pick<OutgoingBatch, 'frames' | 'chunk'>): Buffer {

@@ -17,6 +17,7 @@ import type { Http2Pool } from '../../http2/pool.js';
 import { MAX_MESSAGE_BYTES } from '../../replica/base/limits.js';
 import { hostPort, isSecure } from './peer-url.js';
 import { credentialsOf, type ClientTls } from '../tls/client-tls.js';
+import { Asks, ASKS_FORMAT } from './asks.js';
 import { CHUNK_FORMAT } from './chunks.js';
 import { Outgoing, WHOLE_BYTES } from './outgoing.js';
 import { CALL_PATH, META_TO, REMOVED_WORDS, decodeReply, encodeBatch, encodeCall } from './peer-codec.js';
@@ -46,6 +47,7 @@ export function grpcLimits({ frameBytes }: LinkLimits): ChannelOptions {
  */
 const BULK_BYTES = MiB;
 const FLUSH_BYTES = 256 * KiB;
+const MAX_QUESTION_BYTES = 128 * KiB;
 const FIRST_RETRY_MS = 20;
 const MAX_RETRY_MS = 1_000;
 /** A peer that refuses us, for a wrong cluster say, is not asked much. */
@@ -101,6 +103,10 @@ export class PeerLink implements PeerStreamOwner {
   readonly #outgoing: Outgoing;
   /** The peer says that it takes chunks. */
   #chunks = false;
+  /** It answers questions. */
+  #answers = false;
+  /** What it was asked over the stream. */
+  readonly asks: Asks;
   #flushing = false;
   #timer: Timer | undefined;
   #attempt = 0;
@@ -118,6 +124,7 @@ export class PeerLink implements PeerStreamOwner {
     this.#limits = limits;
     assert(limits.queueBytes >= limits.frameBytes, `a queue of ${limits.queueBytes} bytes takes a frame of ${limits.frameBytes}`);
     this.#outgoing = new Outgoing(limits.queueBytes);
+    this.asks = new Asks(commons.clock, this.#address);
   }
 
   /** Of each stream and call: what this node says of itself may change. */
@@ -236,12 +243,13 @@ export class PeerLink implements PeerStreamOwner {
     this.#patienceMs = nextMs;
   }
 
-  streamUp(stream: PeerStream, chunks: string): void {
+  streamUp(stream: PeerStream, chunks: string, asks: string): void {
     if (stream !== this.#stream || this.#state !== 'connecting') return;
     this.#timer?.cancel();
     this.#state = 'up';
     this.#attempt = 0;
     this.#chunks = chunks === String(CHUNK_FORMAT);
+    this.#answers = asks === String(ASKS_FORMAT);
     this.#commons.losses.connected(this.peer);
     this.#schedule();
   }
@@ -258,6 +266,7 @@ export class PeerLink implements PeerStreamOwner {
     this.#client?.close();
     this.#client = undefined;
     this.#outgoing.clear();
+    this.asks.lost();
     this.#patienceMs = CONNECT_TIMEOUT_MS;
     const refused = refusal?.code === Status.FAILED_PRECONDITION || refusal?.code === Status.PERMISSION_DENIED;
     if (isRemoval(refusal)) {
@@ -298,9 +307,16 @@ export class PeerLink implements PeerStreamOwner {
     });
   }
 
+  /** Over the stream. Undefined: it takes no questions, or not now. */
+  ask(method: string, request: Uint8Array, timeoutMs: number): Promise<Uint8Array> | undefined {
+    if (this.#state !== 'up' || !this.#answers || request.length > MAX_QUESTION_BYTES) return undefined;
+    return this.asks.ask(method, request, timeoutMs, (frame) => this.send(frame, 'prompt'));
+  }
+
   stop(): void {
     if (this.#state === 'stopped') return;
     this.#state = 'stopped';
+    this.asks.lost();
     this.#timer?.cancel();
     this.#outgoing.clear();
     this.#client?.close();

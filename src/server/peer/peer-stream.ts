@@ -11,7 +11,7 @@ import { HeaderList } from '../../http2/hpack/header-list.js';
 import type { Http2Pool } from '../../http2/pool.js';
 import { connectTo, type ClientTls } from '../tls/client-tls.js';
 import { SocketTransport } from '../transport/socket-transport.js';
-import { META_CHUNKS, STREAM_PATH } from './peer-codec.js';
+import { META_ASKS, META_CHUNKS, STREAM_PATH } from './peer-codec.js';
 import { UnheldTime } from './unheld-time.js';
 
 /** What the socket may hold while the peer does not read. */
@@ -28,8 +28,8 @@ export interface StreamRefusal {
 
 /** Whose stream it is. None of these may throw. */
 export interface PeerStreamOwner {
-  /** The peer takes it; `chunks`: the format of chunks that it takes, '' for none. */
-  streamUp(stream: PeerStream, chunks: string): void;
+  /** The peer takes it; the formats of chunks and questions that it takes, '' for none. */
+  streamUp(stream: PeerStream, chunks: string, asks: string): void;
   /** Some of what waited has left. */
   streamRoom(stream: PeerStream): void;
   /**
@@ -117,7 +117,7 @@ export class PeerStream implements ClientStreamOwner {
 
   answered(fields: Fields): void {
     if (fields.get(':status') !== '200') return this.#end({ code: UNKNOWN, details: `HTTP status ${fields.get(':status') ?? 'missing'}` });
-    this.#owner.streamUp(this, fields.get(META_CHUNKS) ?? '');
+    this.#owner.streamUp(this, fields.get(META_CHUNKS) ?? '', fields.get(META_ASKS) ?? '');
   }
 
   room(): void {

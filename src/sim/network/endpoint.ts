@@ -90,6 +90,10 @@ export class SimEndpoint implements Network {
     return this.#host.call(this, to, method, request, timeoutMs);
   }
 
+  ask(to: NodeId, method: string, request: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
+    return this.call(to, method, request, timeoutMs);
+  }
+
   describe(url: string, timeoutMs: number): Promise<Uint8Array> {
     const place = placeAt(url);
     if (place === undefined || place === this.id) return Promise.reject(new NetworkError('UNREACHABLE', `nobody else is asked at ${url}`));

@@ -138,6 +138,7 @@ export class WatchedCluster {
         inner.send(to, frame, lane);
       },
       call: (to, method, request, timeoutMs) => inner.call(to, method, request, timeoutMs),
+      ask: (to, method, request, timeoutMs) => inner.ask(to, method, request, timeoutMs),
       describe: (url, timeoutMs) => inner.describe(url, timeoutMs),
       setPeers: (peers, removed) => inner.setPeers(peers, removed),
       stop: () => inner.stop(),
