@@ -97,7 +97,7 @@ async function record(binary: Binary, name: string, { program, args }: Command):
   clearTimeout(timer);
   await cluster.stop();
   rmSync(cluster.dir, { recursive: true });
-  return [...printed, `exit ${code}`, ...(code === 0 ? [] : complaint.trim().split('\n').slice(-5))];
+  return [...printed, `exit ${code}`, ...(code === 0 ? [] : complaint.trim().split('\n').slice(0, 12))];
 }
 
 /** True: both printed the same, and it ended well. */

@@ -1,6 +1,6 @@
 /**
- * `npm run compat:record`: the same calls to Kintsugi and to a real etcd, each with a new store of
- * one member, and every answer compared.
+ * `npm run compat:record`: the same calls, over gRPC and as JSON, to Kintsugi and to a real etcd,
+ * each with a new store of one member, and every answer compared.
  */
 
 import { binaryOf, etcdAt, findEtcds, kintsugi, type Binary } from './lib/binary.js';
@@ -23,8 +23,9 @@ import { bad, dim, good, say, table, verdictMark } from './lib/print.js';
 const HELP = `
 usage: npm run compat:record [-- ENDPOINT] [--etcd DIR ...] [--only WORD] [--show] [--skip-build]
 
-Makes the same calls to a new store of ours and to one of etcd, and compares every answer, errors included. Without
-ENDPOINT and --etcd, every etcd on the PATH is started and compared; with none of them, ours is only recorded.
+Makes the same calls, over gRPC and as JSON, to a new store of ours and to one of etcd, and compares every answer,
+errors included. Without ENDPOINT and --etcd, every etcd on the PATH is started and compared; with none of them, ours is
+only recorded.
 
   ENDPOINT       an etcd that runs already, as http://127.0.0.1:2379; its store must be empty
   --etcd DIR     the etcd in this folder

@@ -95,6 +95,7 @@ describe('ops HTTP', () => {
     assert.deepEqual(await get('/version'), [200, '{"etcdserver":"3.7.0","etcdcluster":"3.7.0","kintsugi":"9.9.9"}\n']);
     assert.equal((await get('/constructor'))[0], 404);
     assert.equal((await get('//'))[0], 404, 'not a URL with an empty host');
-    assert.equal((await fetch(`${base}/livez`, { method: 'POST' })).status, 405);
+    const posted = await fetch(`${base}/livez`, { method: 'POST' });
+    assert.deepEqual([posted.status, await posted.text()], [405, 'Method Not Allowed\n']);
   });
 });

@@ -167,7 +167,7 @@ async function answer(pages: OpsPages, { method, target }: Exchange): Promise<An
   const [path = '', query = ''] = target.split('?', 2);
   const page = Object.hasOwn(PAGES, path) ? PAGES[path] : undefined;
   if (page === undefined) return text(404, `not found; there are ${Object.keys(PAGES).join(' ')}\n`);
-  if (method !== 'GET' && method !== 'HEAD') return text(405, 'only GET is served\n');
+  if (method !== 'GET' && method !== 'HEAD') return text(405, 'Method Not Allowed\n');
   return page(pages, new URLSearchParams(query));
 }
 

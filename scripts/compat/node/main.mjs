@@ -5,7 +5,7 @@
 
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { Etcd3 } from 'etcd3';
+import { Etcd3, Range } from 'etcd3';
 
 const hosts = process.argv[process.argv.indexOf('--endpoints') + 1].split(',');
 const input = createInterface({ input: process.stdin });
@@ -104,14 +104,14 @@ async function auth() {
   await client.role('alice').create();
   await root.addRole('root');
   await alice.addRole('alice');
-  await client.role('alice').grant({ permission: 'Readwrite', range: { start: 'own/', end: 'own0' } });
-  await client.auth.enableAuth();
+  await client.role('alice').grant({ permission: 'Readwrite', range: Range.prefix('own/') });
+  await client.auth.authEnable();
   const asRoot = new Etcd3({ hosts, auth: { username: 'root', password: 'root' } });
   const asAlice = new Etcd3({ hosts, auth: { username: 'alice', password: 'alice' } });
   say('nobody', await failure(client.get('own/a').string()));
   say('own', await failure(asAlice.put('own/a').value('1')));
   say('other', await failure(asAlice.put('other').value('1')));
-  await asRoot.auth.disableAuth();
+  await asRoot.auth.authDisable();
   for (const user of [root, alice]) await user.delete();
   for (const role of ['root', 'alice']) await client.role(role).delete();
   asRoot.close();

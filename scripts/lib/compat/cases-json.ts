@@ -79,7 +79,10 @@ const malformed: Case = {
       await door.post(path, '{"key":"YQ=="}');
     }
     for (const method of ['GET', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'HEAD']) await door.post('/v3/kv/range', '', { method });
-    await door.post('/v3/kv/nope', '', { method: 'GET' });
+    for (const path of ['kv/nope', 'kv/put', 'kv/txn', 'watch', 'lease/grant', 'lease/keepalive', 'cluster/member/list', 'maintenance/snapshot', 'auth/enable', 'lock/lock']) {
+      await door.post(`/v3/${path}`, '', { method: 'GET' });
+    }
+    for (const path of ['health', 'version']) await door.post(`/${path}`, '{}');
     await door.post('/v3/kv/range', 'key=YQ%3D%3D', { headers: { 'content-type': 'application/x-www-form-urlencoded' } });
     await door.post('/v3/kv/range', '{"key":"YQ=="}', { headers: { 'content-type': 'text/plain' } });
     await door.post('/v3/kv/range', '{"key":"YQ=="}', { headers: { 'grpc-timeout': 'soon' } });
