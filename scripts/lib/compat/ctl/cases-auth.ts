@@ -147,7 +147,9 @@ const status: CtlCase = {
   name: 'auth status',
   since: '3.5',
   async run(ctl) {
-    for (const form of ['simple', 'json', 'fields']) await ctl.run(['auth', 'status', '-w', form]);
+    // How much was written before it is a matter of speed: `check perf` writes for a while.
+    const tidy = (text: string): string => text.replace(/"revision":\d+/, '"revision":*').replace(/"Revision" : \d+/, '"Revision" : *');
+    for (const form of ['simple', 'json', 'fields']) await ctl.run(['auth', 'status', '-w', form], { tidy });
   },
 };
 

@@ -77,7 +77,8 @@ const endpoints: CtlCase = {
         await ctl.run(['endpoint', verb, '-w', form, '--cluster'], form === 'simple' ? { tidy: (text) => byLine(shapeOf(text)) } : { codeOnly: true });
       }
     }
-    await ctl.run(['endpoint', 'hashkv', '--rev=3']);
+    // No revision that was compacted at: of those etcd may remember the hash, and tell it.
+    await ctl.run(['endpoint', 'hashkv', '--rev=2']);
     await ctl.run(['endpoint', 'hashkv', '--rev=999999']);
     const hashes = JSON.parse(await ctl.at('all', 'endpoint', 'hashkv', '-w', 'json')) as { HashKV: { hash: number; compact_revision: number } }[];
     ctl.tell('all members hash the same', String(new Set(hashes.map(({ HashKV }) => `${HashKV.hash} ${HashKV.compact_revision}`)).size));

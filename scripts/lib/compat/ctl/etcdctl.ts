@@ -106,7 +106,7 @@ export class Etcdctl {
 
   /** On a terminal of its own, which `script` makes. */
   async onTerminal(args: readonly string[], typed: string): Promise<void> {
-    const env = { PATH: process.env['PATH'], ETCDCTL_API: '3', ETCDCTL_ENDPOINTS: this.urls[0] };
+    const env = { PATH: process.env['PATH'], ETCDCTL_ENDPOINTS: this.urls[0] };
     const child = deaf(spawn('script', ['-qec', [this.#command, ...args].join(' '), '/dev/null'], { env, stdio: 'pipe' }));
     const printed = collect(child);
     const lines = typed.split(/(?<=\n)/);
@@ -136,7 +136,7 @@ export class Etcdctl {
   #start(args: readonly string[], at: 'all' | number | string, more: Readonly<Record<string, string>> = {}): ChildProcess {
     const endpoints = at === 'all' ? this.urls.join(',') : typeof at === 'string' ? at : (this.urls[at] ?? '');
     const endpointsOf = args.some((arg) => /^--endpoints|^--discovery-srv/.test(arg)) ? {} : { ETCDCTL_ENDPOINTS: endpoints };
-    return deaf(spawn(this.#command, args, { env: { PATH: process.env['PATH'], ETCDCTL_API: '3', ...endpointsOf, ...more }, stdio: 'pipe' }));
+    return deaf(spawn(this.#command, args, { env: { PATH: process.env['PATH'], ...endpointsOf, ...more }, stdio: 'pipe' }));
   }
 }
 
