@@ -208,8 +208,10 @@ function decoded(printed: Buffer, method: string): string {
   const [service = '', name = ''] = method.split('/');
   const { responseDeserialize } = serviceMethods(`etcdserverpb.${service}`)[name] ?? {};
   if (responseDeserialize === undefined) throw new Error(`no method ${method}`);
-  // Some print a line break after it, which is no part of the message.
-  for (const message of [printed, printed.subarray(0, -1)]) {
+  // Some print a line break after it, which is no part of the message; of a grant 3.7 prints the
+  // header alone, which is the first field of every answer.
+  const bare = [printed, printed.subarray(0, -1)];
+  for (const message of [...bare, ...bare.map((header) => Buffer.concat([Uint8Array.of(10, header.length & 0x7f), header]))]) {
     try {
       return JSON.stringify(new Normalizer(0n, service).of(responseDeserialize(message)));
     } catch {
