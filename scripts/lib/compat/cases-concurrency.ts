@@ -38,6 +38,8 @@ const locks: Case = {
     await peer.call(LOCK, 'Unlock', { key });
     await peer.call(LOCK, 'Unlock', {});
     await peer.call(LOCK, 'Unlock', { key: bytes('nothing') });
+    // Its lock without a name would stand before a campaign without one.
+    await peer.call('Lease', 'LeaseRevoke', { ID: '293' });
   },
 };
 
