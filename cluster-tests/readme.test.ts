@@ -20,7 +20,7 @@ describe('README.md', function () {
     kintsugiOnly(this);
     ensureBuilt();
     if (which('curl') === undefined) this.skip();
-    cluster = await Cluster.create({ binary: kintsugi(), dir: `readme-${process.pid}`, size: 1 });
+    cluster = await Cluster.create({ binary: kintsugi(), dir: 'test-readme', size: 1 });
     await cluster.start();
   });
 
