@@ -20,7 +20,9 @@ const AGAIN_MS = 250;
 
 export class HalfOpen {
   readonly #port: number;
-  readonly #sockets = new Set<Socket>();
+  /** Since when. */
+  readonly #sockets = new Map<Socket, number>();
+  #oldestMs = 0;
   #closed = false;
   /** Since the start. */
   opened = 0;
@@ -34,9 +36,16 @@ export class HalfOpen {
     return this.#sockets.size;
   }
 
+  /** The longest that one of them was open. */
+  get oldestMs(): number {
+    const [first = Infinity] = this.#sockets.values();
+    return Math.max(this.#oldestMs, this.#closed ? 0 : performance.now() - first);
+  }
+
   close(): void {
+    this.#oldestMs = this.oldestMs;
     this.#closed = true;
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#sockets.keys()) socket.destroy();
   }
 
   #open(kind: HalfOpenKind): void {
@@ -46,13 +55,15 @@ export class HalfOpen {
     const socket = secure ? connectTls({ ...where, rejectUnauthorized: false, ALPNProtocols: ['h2', 'http/1.1'] }) : connectTcp(where);
     socket.on(secure ? 'secureConnect' : 'connect', () => {
       this.opened++;
-      this.#sockets.add(socket);
+      this.#sockets.set(socket, performance.now());
       if (kind.endsWith('hello')) socket.write(HALF_HELLO);
       else if (kind.endsWith('preface')) socket.write(HALF_PREFACE);
       else if (kind.endsWith('request')) socket.write(HALF_REQUEST);
     });
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
+      const since = this.#sockets.get(socket);
+      if (since !== undefined && !this.#closed) this.#oldestMs = Math.max(this.#oldestMs, performance.now() - since);
       this.#sockets.delete(socket);
       setTimeout(() => this.#open(kind), AGAIN_MS);
     });

@@ -128,8 +128,9 @@ export class LeaseDrill {
     const outageMs = this.answers.longestGap(givenUpAt - 1000 * ttl, givenUpAt);
     const isCut = lease.lost.reason instanceof ClientError && lease.lost.reason.code !== 'NOT_FOUND' && outageMs >= OUTAGE_SHARE * 1000 * ttl;
     // What is seen gone afterwards may have ended because nobody keeps it alive any more.
-    if (isCut && (goneAt === undefined || goneAt >= givenUpAt)) faults.unanswered.push(`${key}: ${reason}; no read was answered for ${outageMs} ms`);
-    else faults.lost.push(`${key}: ${reason}; reads were answered but for ${outageMs} ms`);
+    const when = new Date(givenUpAt).toISOString().slice(11, 23);
+    if (isCut && (goneAt === undefined || goneAt >= givenUpAt)) faults.unanswered.push(`${key}: at ${when} ${reason}; no read was answered for ${outageMs} ms`);
+    else faults.lost.push(`${key}: at ${when} of ${ttl} s: ${reason}; reads were answered but for ${outageMs} ms`);
   }
 
   #ttl(): number {
