@@ -67,14 +67,25 @@ async function lives(ctl: Etcdctl, id: string, { clientPort, peerPort, metricsPo
   }
 }
 
+/** The first member leads: who is the leader is told. */
+async function firstLeads(ctl: Etcdctl): Promise<void> {
+  const status = async (url: string): Promise<string> => ctl.at(url, 'endpoint', 'status', '-w', 'fields');
+  const first = BigInt(/"MemberID" : (\d+)/.exec(await status(ctl.urls[0] ?? ''))?.[1] ?? 0);
+  for (const url of ctl.urls.slice(1)) {
+    const [, self, leader] = /"MemberID" : (\d+)[^]*"Leader" : (\d+)/.exec(await status(url)) ?? [];
+    if (self !== undefined && self === leader) await ctl.at(url, 'move-leader', first.toString(16));
+  }
+}
+
 const endpoints: CtlCase = {
   name: 'endpoint: health, status, hashkv; one and all; one that is gone',
   async run(ctl) {
     await ctl.quietly('put', 'hashed', '1');
+    await firstLeads(ctl);
     for (const form of FORMS) {
       for (const verb of ['health', 'status', 'hashkv']) {
         await ctl.run(['endpoint', verb, '-w', form], verb === 'status' ? { tidy: shapeOf } : {});
-        await ctl.run(['endpoint', verb, '-w', form, '--cluster'], form === 'simple' ? { tidy: (text) => byLine(shapeOf(text)) } : { codeOnly: true });
+        await ctl.run(['endpoint', verb, '-w', form, '--cluster'], form === 'simple' ? { tidy: (text) => byLine(shapeOf(text).replace(/, [0-9a-f]{8,16},/g, ', id,')) } : { codeOnly: true });
       }
     }
     // No revision that was compacted at: of those etcd may remember the hash, and tell it.
