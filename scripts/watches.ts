@@ -48,6 +48,7 @@ await runMain(HELP, async () => {
   const random = seededRandom(seed);
   const drill = new WatchDrillProcess({ urls: cluster.urls, seed, writers: whole(values.writers, 'writers', 1), perSecond });
   const nemesis = new Nemesis(cluster, proxies, random, (text) => say(`${text}; ${drill.told}`));
+  await drill.begin(READY_MS);
   for (let kill = 0; kill < kills; kill++) {
     for (const deed of ['kill leader', BETWEEN[Math.floor(random() * BETWEEN.length)] as Deed]) {
       await nemesis.strike(deed as Deed);

@@ -78,6 +78,11 @@ export class WatchDrill {
     return [...recorder, ...this.#history.faults, ...this.#compactions.faults, ...heard, ...this.#late];
   }
 
+  /** Every watcher that is there has been let in. */
+  get begun(): boolean {
+    return this.#fleet.followers.every(({ begun }) => begun > 0);
+  }
+
   get holds(): boolean {
     return this.faults.length === 0;
   }

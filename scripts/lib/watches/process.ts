@@ -24,13 +24,22 @@ export interface DrillEnd {
   readonly counts: readonly (readonly [string, string | number])[];
 }
 
-export type DrillReport = { readonly type: 'state'; readonly told: string; readonly faults: readonly string[] } | DrillEnd;
+export interface DrillState {
+  readonly type: 'state';
+  readonly told: string;
+  /** Every watcher of the beginning has been let in. */
+  readonly begun: boolean;
+  readonly faults: readonly string[];
+}
+
+export type DrillReport = DrillState | DrillEnd;
 
 const WORKER = fileURLToPath(new URL('./worker.ts', import.meta.url));
 
 export class WatchDrillProcess {
   readonly #child: ChildProcess;
   readonly #end: Promise<DrillEnd>;
+  #begun = false;
   /** A fraction of a second old. */
   told = 'nothing told yet';
   faults: readonly string[] = [];
@@ -41,6 +50,7 @@ export class WatchDrillProcess {
       child.on('message', (report: DrillReport) => {
         if (report.type === 'finished') return resolve(report);
         this.told = report.told;
+        this.#begun = report.begun;
         this.faults = report.faults;
       });
       child.on('exit', (code) => {
@@ -51,6 +61,14 @@ export class WatchDrillProcess {
     });
     this.#end.catch(() => undefined);
     onExit(() => void child.kill('SIGKILL'));
+  }
+
+  /** A watcher that could not begin at all has nothing that it could go on with. */
+  async begin(patienceMs: number): Promise<void> {
+    for (const deadline = Date.now() + patienceMs; !this.#begun && this.faults.length === 0;) {
+      if (Date.now() > deadline) throw new Failure(`not every watcher has begun within ${patienceMs} ms: ${this.told}`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
   }
 
   finish(patienceMs: number): Promise<DrillEnd> {

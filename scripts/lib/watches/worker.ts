@@ -19,7 +19,7 @@ function report(message: DrillReport): void {
   process.send?.(message);
 }
 
-const tell = (): void => report({ type: 'state', told: drill.tell(), faults: drill.faults });
+const tell = (): void => report({ type: 'state', told: drill.tell(), begun: drill.begun, faults: drill.faults });
 const timer = setInterval(tell, TELL_MS);
 process.on('message', ({ patienceMs }: DrillOrder) => {
   void drill.finish(patienceMs).then((last) => {
