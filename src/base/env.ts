@@ -95,6 +95,16 @@ export interface Workers {
    * milliseconds); await it before going on, so that heartbeats are served.
    */
   breathe(): Promise<void> | undefined;
+  /**
+   * The same for work that nobody waits for: it does not use up the slice of the others, and is
+   * given less while there are some. Missing: all work is alike.
+   */
+  breatheBehind?(): Promise<void> | undefined;
+}
+
+/** For work that nobody waits for. */
+export function inBackground(workers: Workers): Pick<Workers, 'breathe'> {
+  return { breathe: () => (workers.breatheBehind === undefined ? workers.breathe() : workers.breatheBehind()) };
 }
 
 export interface Env {

@@ -9,7 +9,7 @@ import { MiB } from '../../base/bytes.js';
 import { Coalesced } from '../../base/coalesced.js';
 import { drive } from '../../base/drive.js';
 import { codeOf, messageOf } from '../../base/errors.js';
-import { sleep } from '../../base/env.js';
+import { inBackground, sleep, type Workers } from '../../base/env.js';
 import type { Revision } from '../../base/ids.js';
 import type { KeyValue } from '../../api/requests.js';
 import { StorageError } from '../../storage/base/errors.js';
@@ -67,6 +67,7 @@ export class HistoryReader {
   readonly #hub: Laggards;
   readonly #windowBytes: number | undefined;
   readonly #work: Coalesced;
+  readonly #workers: Pick<Workers, 'breathe'>;
   #served = 0;
   /** The last part could not be read: now it is for one watcher alone, to see whose block it is. */
   #alone = false;
@@ -74,6 +75,7 @@ export class HistoryReader {
   constructor(hub: Laggards, windowBytes: number | undefined, failed: (error: unknown) => void) {
     this.#hub = hub;
     this.#windowBytes = windowBytes;
+    this.#workers = inBackground(hub.parts.env.workers);
     this.#work = new Coalesced(() => this.#run(), failed);
   }
 
@@ -111,13 +113,13 @@ export class HistoryReader {
   }
 
   async #serve(members: readonly Watcher[], first: Watcher): Promise<void> {
-    const { tree, state, env } = this.#hub.parts;
+    const { tree, state } = this.#hub.parts;
     const round = this.#hub.nextRound();
     for (const watcher of members) watcher.round = round;
     const now = state.kv.state();
     const view = tree.view();
     try {
-      const part = await drive(readHistory(view, now, hullOf(members), first.place, this.#windowBytes), env.workers);
+      const part = await drive(readHistory(view, now, hullOf(members), first.place, this.#windowBytes), this.#workers);
       await this.#deliver(part, members, round, new ViewValues(view, now));
       this.#end(part, members, round);
       this.#alone = false;
@@ -144,13 +146,13 @@ export class HistoryReader {
   }
 
   async #step(changes: readonly KeyChange[], members: readonly Watcher[], round: number, values: PreviousValues): Promise<void> {
-    const { parts, lagging } = this.#hub;
+    const { lagging } = this.#hub;
     for (;;) {
       const checking = this.#hub.permits.recheck();
       if (checking) await checking;
       try {
-        await drive(deliver(this.#hub, changes, lagging, round, values), parts.env.workers);
-        const pause = parts.env.workers.breathe();
+        await drive(deliver(this.#hub, changes, lagging, round, values), this.#workers);
+        const pause = this.#workers.breathe();
         if (pause) await pause;
         return;
       } catch (error) {

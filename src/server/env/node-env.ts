@@ -41,6 +41,13 @@ export class NodeRandom implements Random {
 /** Long work may hold the event loop this long before it lets others in. */
 const SLICE_MS = 2.5;
 
+/** Work that nobody waits for is given so much of a turn. */
+const BEHIND_SLICE_MS = 1;
+/** While others work, it rests so long between two slices. */
+const BEHIND_REST_MS = 5;
+/** Others work as long as one of them has asked so lately. */
+const LATELY_MS = 25;
+
 /**
  * A slice begins with the first `breathe` of a turn of the event loop and all background work
  * shares it: two merges at once hold the loop no longer than one.
@@ -48,10 +55,14 @@ const SLICE_MS = 2.5;
 export class NodeWorkers implements Workers {
   #sliceStart = 0;
   #pause: Promise<void> | undefined;
+  /** Somebody asked whom others wait for. */
+  #askedAt = -Infinity;
+  #behindStart = 0;
+  #behindPause: Promise<void> | undefined;
 
   breathe(): Promise<void> | undefined {
     if (this.#pause !== undefined) return this.#pause;
-    const now = performance.now();
+    const now = (this.#askedAt = performance.now());
     if (this.#sliceStart === 0) {
       this.#sliceStart = now;
       setImmediate(() => {
@@ -68,5 +79,28 @@ export class NodeWorkers implements Workers {
       });
     });
     return this.#pause;
+  }
+
+  breatheBehind(): Promise<void> | undefined {
+    if (this.#behindPause !== undefined) return this.#behindPause;
+    const now = performance.now();
+    if (this.#behindStart === 0) {
+      this.#behindStart = now;
+      setImmediate(() => {
+        this.#behindStart = 0;
+      });
+      return undefined;
+    }
+    if (now - this.#behindStart < BEHIND_SLICE_MS) return undefined;
+    this.#behindPause = new Promise((resolve) => {
+      const goOn = (): void => {
+        this.#behindPause = undefined;
+        this.#behindStart = 0;
+        resolve();
+      };
+      if (now - this.#askedAt < LATELY_MS) setTimeout(goOn, BEHIND_REST_MS);
+      else setImmediate(goOn);
+    });
+    return this.#behindPause;
   }
 }

@@ -68,10 +68,21 @@ function readRegion(file: DiskFile, into: Uint8Array, offset: number): void {
   }
 }
 
+/** Where one block after another is read to, by who needs each only until the next. */
+export class BlockScratch {
+  #bytes = new Uint8Array(0);
+
+  /** So many bytes; what they held before is of no use any more. */
+  take(length: number): Uint8Array {
+    if (this.#bytes.length < length) this.#bytes = new Uint8Array(length);
+    return this.#bytes.subarray(0, length);
+  }
+}
+
 /** The payload as it lies on disk, if it verifies: the way nearly all reads take. */
-function readClean(file: DiskFile, region: Region, spec: BlockSpec): Uint8Array | undefined {
+function readClean(file: DiskFile, region: Region, spec: BlockSpec, scratch?: BlockScratch): Uint8Array | undefined {
   const { dataShards, parityShards } = parityCodec(spec.scheme);
-  const payload = new Uint8Array(spec.payloadBytes);
+  const payload = scratch?.take(spec.payloadBytes) ?? new Uint8Array(spec.payloadBytes);
   try {
     const n = file.readSync(payload, region.offset + headerBytesOf(dataShards + parityShards));
     return n === payload.length && verifyPayload(payload, spec.digest) ? payload : undefined;
@@ -88,9 +99,10 @@ export function readStored(
   region: Region,
   spec: BlockSpec,
   { faults, beyondParity }: ReadContext,
+  scratch?: BlockScratch,
 ): BlockRead | string {
   if (file === undefined) return FILE_MISSING;
-  const clean = readClean(file, region, spec);
+  const clean = readClean(file, region, spec, scratch);
   if (clean) return { payload: clean, corrected: false };
   const bytes = new Uint8Array(region.length);
   readRegion(file, bytes, region.offset);
@@ -107,16 +119,20 @@ export function patched(meta: TableMeta, region: Region, spec: BlockSpec, faults
   return payload?.length === spec.payloadBytes && verifyPayload(payload, spec.digest) ? payload : undefined;
 }
 
-/** Throws StorageError BLOCK_UNREADABLE when neither parity nor a patch gives the block (S4). */
+/**
+ * With `scratch` the payload may lie there. Throws StorageError BLOCK_UNREADABLE when neither
+ * parity nor a patch gives the block (S4).
+ */
 export function readBlock(
   file: DiskFile | undefined,
   meta: TableMeta,
   region: Region,
   spec: BlockSpec,
   context: ReadContext,
+  scratch?: BlockScratch,
 ): BlockRead {
   const { faults } = context;
-  const stored = readStored(file, meta, region, spec, context);
+  const stored = readStored(file, meta, region, spec, context, scratch);
   if (typeof stored !== 'string') {
     assert(stored.payload.length === spec.payloadBytes, 'S4 a block that verified has the size that its referrer says');
     return stored;

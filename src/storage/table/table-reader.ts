@@ -21,7 +21,7 @@ import { decodeFooter, footerRegionBytes, footerSpec, type Footer } from './foot
 import { IndexBlock } from './index-block.js';
 import type { Closable, OpenTables } from './open-tables.js';
 import { decodeProperties, type TableProperties } from './properties.js';
-import { blockUnreadable, isLoss, patched, readBlock, readStored, type BlockRead, type ReadContext } from './read-block.js';
+import { blockUnreadable, isLoss, patched, readBlock, readStored, type BlockRead, type BlockScratch, type ReadContext } from './read-block.js';
 import { BlockWalker } from './table-cursor.js';
 import { tableRegions } from './table-layout.js';
 
@@ -152,15 +152,18 @@ export class TableReader implements Closable {
     return payload;
   }
 
-  /** As {@link block}, for who reads all of a table once: it finds no place in the cache. */
-  blockOnce(ordinal: number): Uint8Array {
-    return this.#cached.peek(ordinal) ?? this.#readData(ordinal).payload;
+  /**
+   * As {@link block}, for who reads all of a table once: it finds no place in the cache.
+   * With `scratch` it lies there, perhaps, and is good until the next one is read into it.
+   */
+  blockOnce(ordinal: number, scratch?: BlockScratch): Uint8Array {
+    return this.#cached.peek(ordinal) ?? this.#readData(ordinal, scratch).payload;
   }
 
-  #readData(ordinal: number): BlockRead {
+  #readData(ordinal: number, scratch?: BlockScratch): BlockRead {
     const { file, index } = this.#open();
     const handle = index.handle(ordinal);
-    return readBlock(file, this.meta, regionOf('data', handle), handle, this.#context);
+    return readBlock(file, this.meta, regionOf('data', handle), handle, this.#context, scratch);
   }
 
   /**

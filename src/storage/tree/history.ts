@@ -15,6 +15,7 @@ import { SEQUENCE_BYTES } from '../base/table-entry.js';
 import { VersionSlot } from '../base/version-slot.js';
 import type { Memtable } from '../memtable/memtable.js';
 import { DataBlockCursor } from '../table/data-block-cursor.js';
+import { BlockScratch } from '../table/read-block.js';
 import type { OpenTable, TreeVersion } from './tree-version.js';
 
 /** Versions of a memtable, or blocks that are not read, between two yields. */
@@ -62,6 +63,7 @@ export function* tablesHistory(version: TreeVersion, from: Uint8Array, to: Uint8
 function* tableHistory({ reader }: OpenTable, from: Uint8Array, to: Uint8Array, sink: HistorySink): Generator<void, void> {
   const block = new DataBlockCursor();
   const slot = new VersionSlot();
+  const scratch = new BlockScratch();
   const first = reader.index.find(from);
   for (let i = first; i < reader.blocks; i++) {
     const { index } = reader;
@@ -70,7 +72,7 @@ function* tableHistory({ reader }: OpenTable, from: Uint8Array, to: Uint8Array, 
       if (i % SLICE_BLOCKS === 0) yield;
       continue;
     }
-    block.open(reader.blockOnce(i));
+    block.open(reader.blockOnce(i, scratch));
     if (i === first) block.seek(from);
     else block.seekToFirst();
     for (; block.valid; block.next()) {

@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { setImmediate as turn } from 'node:timers/promises';
+import { NodeWorkers } from './node-env.js';
+
+/** Works until it is told to pause. */
+function worked(breathe: () => Promise<void> | undefined): Promise<void> {
+  for (;;) {
+    const pause = breathe();
+    if (pause !== undefined) return pause;
+  }
+}
+
+describe('slices of long work', () => {
+  let workers: NodeWorkers;
+
+  beforeEach(() => {
+    workers = new NodeWorkers();
+  });
+
+  /** Whether it is over after one turn of the event loop. */
+  async function overInATurn(pause: Promise<void>): Promise<boolean> {
+    let over = false;
+    void pause.then(() => (over = true));
+    await turn();
+    await turn();
+    return over;
+  }
+
+  it('C1 what nobody waits for leaves the others their slice, and they leave it its own', async () => {
+    const behind = worked(() => workers.breatheBehind());
+    assert.equal(workers.breathe(), undefined);
+    assert.equal(workers.breathe(), undefined);
+    await behind;
+    const before = worked(() => workers.breathe());
+    assert.equal(workers.breatheBehind(), undefined);
+    await before;
+  });
+
+  it('C1 what nobody waits for rests while others work, and goes on at once while nobody does', async () => {
+    assert.ok(await overInATurn(worked(() => workers.breatheBehind())));
+    assert.equal(workers.breathe(), undefined);
+    const behind = worked(() => workers.breatheBehind());
+    const began = performance.now();
+    await behind;
+    const rested = performance.now() - began;
+    assert.ok(rested >= 3, `it rested for ${rested} ms`);
+  });
+
+  it('two pieces of work behind others share one slice', async () => {
+    const pause = worked(() => workers.breatheBehind());
+    assert.equal(workers.breatheBehind(), pause);
+    await pause;
+  });
+});
