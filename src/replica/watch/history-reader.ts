@@ -135,12 +135,12 @@ export class HistoryReader {
   async #deliver(part: HistoryPart, members: readonly Watcher[], round: number, values: PreviousValues): Promise<void> {
     const { changes } = part;
     for (let at = 0; at < changes.length;) {
-      const { revision } = changes[at] as KeyChange;
+      const revision = changes.revisionAt(at);
       let end = at + 1;
-      while (end < changes.length && end - at < STEP_CHANGES && (changes[end] as KeyChange).revision === revision) end++;
+      while (end < changes.length && end - at < STEP_CHANGES && changes.revisionAt(end) === revision) end++;
       await this.#step(changes.slice(at, end), members, round, values);
       at = end;
-      const over = at === changes.length ? part.end.sub === 0 : (changes[at] as KeyChange).revision !== revision;
+      const over = at === changes.length ? part.end.sub === 0 : changes.revisionAt(at) !== revision;
       if (over) for (const watcher of members) if (watcher.round === round) watcher.stream.complete(watcher, revision);
     }
   }

@@ -9,11 +9,10 @@ import { assert } from '../../base/assert.js';
 import { MiB } from '../../base/bytes.js';
 import type { Revision } from '../../base/ids.js';
 import type { HistorySink } from '../../storage/base/history-sink.js';
-import { userKeyOfPrefix } from '../../storage/base/key.js';
 import type { VersionSlot } from '../../storage/base/version-slot.js';
-import { KeyChange } from '../kv/key-change.js';
 import type { Pace } from '../kv/pace.js';
 import { sortSliced } from '../kv/sort.js';
+import { ChangeBuffer } from './change-buffer.js';
 
 export const WINDOW_BYTES = 4 * MiB;
 
@@ -29,7 +28,7 @@ export function comparePlaces(a: Place, b: Place): number {
 
 export interface HistoryPart {
   /** In order. */
-  readonly changes: readonly KeyChange[];
+  readonly changes: Pick<ChangeBuffer, 'length' | 'bytes' | 'revisionAt' | 'slice'>;
   /** All before it is here. Within a revision (sub > 0) only if one alone does not fit. */
   readonly end: Place;
 }
@@ -38,8 +37,7 @@ export class HistoryWindow implements HistorySink {
   readonly #from: Place;
   readonly #bytesMax: number;
   #end: Place;
-  #changes: KeyChange[] = [];
-  #bytes = 0;
+  #changes = new ChangeBuffer();
 
   /** From `from` up to the revision `max`, inclusive. */
   constructor(from: Place, max: Revision, bytesMax = WINDOW_BYTES) {
@@ -60,52 +58,60 @@ export class HistoryWindow implements HistorySink {
 
   /** Of memory: the walk is cut down by `trim` when there is twice what fits. */
   get overfull(): boolean {
-    return this.#bytes > 2 * this.#bytesMax;
+    return this.#changes.bytes > 2 * this.#bytesMax;
   }
 
   add(slot: VersionSlot): void {
-    if (comparePlaces(slot, this.#from) < 0 || comparePlaces(slot, this.#end) >= 0) return;
-    const key = userKeyOfPrefix(slot.keyBytes.slice(0, slot.keyEnd));
-    const record = slot.valueBytes.slice(slot.valueAt, slot.valueEnd);
-    const change = new KeyChange(key, slot.revision, slot.sub, slot.tombstone, record);
-    this.#changes.push(change);
-    this.#bytes += change.bytes;
+    if (comparePlaces(slot, this.#from) >= 0 && comparePlaces(slot, this.#end) < 0) this.#changes.push(slot);
   }
 
   /** Lets go what does not fit, the newest first. Between two steps of the walk. */
   *trim(pace: Pace): Generator<void, void> {
-    const sorted = yield* sortSliced(this.#changes, comparePlaces, pace);
+    const changes = this.#changes;
+    const order = yield* this.#order(pace);
     let bytes = 0;
     let fit = 0;
-    for (; fit < sorted.length; fit++) {
-      const change = sorted[fit] as KeyChange;
-      if (fit > 0 && bytes + change.bytes > this.#bytesMax) break;
-      bytes += change.bytes;
+    for (; fit < order.length; fit++) {
+      const more = changes.bytesAt(order[fit] as number);
+      if (fit > 0 && bytes + more > this.#bytesMax) break;
+      bytes += more;
     }
-    const cut = sorted[fit];
+    const cut = order[fit];
     if (cut !== undefined) {
+      const revision = changes.revisionAt(cut);
       // A revision stays whole, unless it is the first one.
       let keep = fit;
-      while (keep > 0 && (sorted[keep - 1] as KeyChange).revision === cut.revision) keep--;
-      if (keep === 0) this.#end = { revision: cut.revision, sub: cut.sub };
-      else this.#end = { revision: cut.revision, sub: 0 };
-      sorted.length = keep === 0 ? fit : keep;
-      bytes = 0;
-      for (const change of sorted) bytes += change.bytes;
+      while (keep > 0 && changes.revisionAt(order[keep - 1] as number) === revision) keep--;
+      this.#end = { revision, sub: keep === 0 ? changes.subAt(cut) : 0 };
+      order.length = keep === 0 ? fit : keep;
     }
-    this.#changes = sorted;
-    this.#bytes = bytes;
+    this.#changes = yield* inOrder(changes, order, pace);
     assert(comparePlaces(this.#end, this.#from) > 0, 'W1 a part of history holds a change, or all there is');
   }
 
   /** Once the walk is at its end. */
   *take(pace: Pace): Generator<void, HistoryPart> {
-    if (this.#bytes > this.#bytesMax) yield* this.trim(pace);
-    else this.#changes = yield* sortSliced(this.#changes, comparePlaces, pace);
+    if (this.#changes.bytes > this.#bytesMax) yield* this.trim(pace);
+    else this.#changes = yield* inOrder(this.#changes, yield* this.#order(pace), pace);
     const changes = this.#changes;
-    for (let i = 1; i < changes.length; i++) {
-      assert(comparePlaces(changes[i - 1] as KeyChange, changes[i] as KeyChange) < 0, 'W1 no change is read twice');
-    }
+    for (let i = 1; i < changes.length; i++) assert(changes.compare(i - 1, i) < 0, 'W1 no change is read twice');
     return { changes, end: this.#end };
   }
+
+  /** Of the changes, by their places. */
+  *#order(pace: Pace): Generator<void, number[]> {
+    const changes = this.#changes;
+    const order: number[] = [];
+    for (let i = 0; i < changes.length; i++) order.push(i);
+    return yield* sortSliced(order, (a, b) => changes.compare(a, b), pace);
+  }
+}
+
+function* inOrder(changes: ChangeBuffer, order: readonly number[], pace: Pace): Generator<void, ChangeBuffer> {
+  const ordered = new ChangeBuffer();
+  for (const i of order) {
+    ordered.append(changes, i);
+    if (pace.step(changes.bytesAt(i))) yield;
+  }
+  return ordered;
 }

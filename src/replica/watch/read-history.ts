@@ -10,6 +10,7 @@ import type { KeyValue } from '../../api/requests.js';
 import type { StoreState } from '../kv/range.js';
 import { Pace } from '../kv/pace.js';
 import { decodeKeyValue } from '../kv/value-record.js';
+import { ChangeBuffer } from './change-buffer.js';
 import { HistoryWindow, WINDOW_BYTES, type HistoryPart, type Place } from './history-window.js';
 
 /**
@@ -23,7 +24,7 @@ export function* readHistory(
 ): Generator<void, HistoryPart> {
   const { revision, compactRevision } = state;
   if (from.revision < compactRevision) throw new EtcdError('COMPACTED');
-  if (from.revision > revision) return { changes: [], end: from };
+  if (from.revision > revision) return { changes: new ChangeBuffer(), end: from };
   const window = new HistoryWindow(from, revision, bytesMax);
   const pace = new Pace();
   for (const _ of view.history(range.key, range.to, window)) {

@@ -1,0 +1,116 @@
+/**
+ * Changes as bytes and numbers instead of objects: a window of history has some ten thousand of
+ * them, most of which it lets go again. Each is the prefix of its key and its record, one after the
+ * other in one buffer. Only what is delivered becomes a {@link KeyChange}, with bytes of its own.
+ */
+
+import { assert } from '../../base/assert.js';
+import type { Revision } from '../../base/ids.js';
+import { userKeyOfPrefix } from '../../storage/base/key.js';
+import type { VersionSlot } from '../../storage/base/version-slot.js';
+import { KeyChange } from '../kv/key-change.js';
+
+/** Of a change, besides its bytes. */
+const NUMBERS_BYTES = 32;
+const FIRST_BYTES = 4096;
+const FIRST_CHANGES = 32;
+
+export class ChangeBuffer {
+  #data = new Uint8Array(FIRST_BYTES);
+  #used = 0;
+  #length = 0;
+  #revisions = new Float64Array(FIRST_CHANGES);
+  /** Four of each: sub, where it begins, bytes of its prefix, bytes of its record. */
+  #numbers = new Uint32Array(4 * FIRST_CHANGES);
+  #tombstones = new Uint8Array(FIRST_CHANGES);
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Of memory, about. */
+  get bytes(): number {
+    return this.#used + NUMBERS_BYTES * this.#length;
+  }
+
+  bytesAt(i: number): number {
+    return this.#number(i, 2) + this.#number(i, 3) + NUMBERS_BYTES;
+  }
+
+  revisionAt(i: number): Revision {
+    assert(i >= 0 && i < this.#length, `W1 there are ${this.#length} changes, and none at ${i}`);
+    return this.#revisions[i] as number;
+  }
+
+  subAt(i: number): number {
+    return this.#number(i, 0);
+  }
+
+  compare(a: number, b: number): number {
+    return this.revisionAt(a) - this.revisionAt(b) || this.subAt(a) - this.subAt(b);
+  }
+
+  /** Its key and its record are copied. */
+  push(slot: VersionSlot): void {
+    const { keyBytes, keyEnd, valueBytes, valueAt, valueEnd } = slot;
+    const start = this.#grow(keyEnd + valueEnd - valueAt);
+    this.#data.set(keyBytes.subarray(0, keyEnd), start);
+    this.#data.set(valueBytes.subarray(valueAt, valueEnd), start + keyEnd);
+    this.#add(slot.revision, slot.tombstone ? 1 : 0, slot.sub, start, keyEnd, valueEnd - valueAt);
+  }
+
+  /** A copy of a change of another one. */
+  append(from: ChangeBuffer, i: number): void {
+    const [at, prefix, record] = [from.#number(i, 1), from.#number(i, 2), from.#number(i, 3)];
+    const start = this.#grow(prefix + record);
+    this.#data.set(from.#data.subarray(at, at + prefix + record), start);
+    this.#add(from.revisionAt(i), from.#tombstones[i] as number, from.subAt(i), start, prefix, record);
+  }
+
+  /** Those from `from` on, before `to`. */
+  slice(from: number, to: number): KeyChange[] {
+    const changes: KeyChange[] = [];
+    for (let i = from; i < to; i++) changes.push(this.#at(i));
+    return changes;
+  }
+
+  #at(i: number): KeyChange {
+    const [at, prefix, record] = [this.#number(i, 1), this.#number(i, 2), this.#number(i, 3)];
+    const key = userKeyOfPrefix(this.#data.slice(at, at + prefix));
+    const value = this.#data.slice(at + prefix, at + prefix + record);
+    return new KeyChange(key, this.revisionAt(i), this.subAt(i), this.#tombstones[i] === 1, value);
+  }
+
+  #number(i: number, of: number): number {
+    return this.#numbers[4 * i + of] as number;
+  }
+
+  #add(revision: Revision, tombstone: number, sub: number, start: number, prefix: number, record: number): void {
+    const i = this.#length++;
+    this.#revisions[i] = revision;
+    this.#tombstones[i] = tombstone;
+    const numbers = this.#numbers;
+    numbers[4 * i] = sub;
+    numbers[4 * i + 1] = start;
+    numbers[4 * i + 2] = prefix;
+    numbers[4 * i + 3] = record;
+  }
+
+  /** Room for one more change with so many bytes: where they go. */
+  #grow(bytes: number): number {
+    const start = this.#used;
+    this.#used += bytes;
+    if (this.#used > this.#data.length) this.#data = larger(this.#data, new Uint8Array(Math.max(2 * this.#data.length, this.#used)));
+    if (this.#length === this.#revisions.length) {
+      this.#revisions = larger(this.#revisions, new Float64Array(2 * this.#length));
+      this.#numbers = larger(this.#numbers, new Uint32Array(8 * this.#length));
+      this.#tombstones = larger(this.#tombstones, new Uint8Array(2 * this.#length));
+    }
+    return start;
+  }
+}
+
+function larger<T extends Uint8Array | Uint32Array | Float64Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
+}
