@@ -8,6 +8,16 @@ export const CTL_KNOWN: readonly Known[] = [
     reason: 'storageVersion is a version of our cluster: a whole number',
   },
   {
+    call: /alarm list -w (json|fields|protobuf)$/,
+    etcd: /^3\.4\./,
+    reason: 'the answer to an alarm has a header, as that of 3.7 has',
+  },
+  {
+    call: /--user=alice:apw (compaction|defrag)/,
+    etcd: /^3\.4\./,
+    reason: 'who may not is refused before anything else is looked at, as by 3.7',
+  },
+  {
     call: /^downgrade: .*downgrade cancel/,
     reason: 'versions of our clusters are whole numbers',
   },

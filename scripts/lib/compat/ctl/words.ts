@@ -73,7 +73,7 @@ function unboxed(text: string): string {
  * it panics the addresses.
  */
 export function withoutLogs(text: string): string {
-  return text.replace(/\n\ngoroutine [^]*/, '').split('\n').filter((line) => !/^\{"level":"(warn|info|debug|error)"|^stty: /.test(line)).join('\n');
+  return text.replace(/\n\ngoroutine [^]*/, '').split('\n').filter((line) => !/^\{"level":"(warn|info|debug|error)"|^stty: |^\d{4}-\d\d-\d\d [\d:.]+ [DEIW] \| /.test(line)).join('\n');
 }
 
 /**
