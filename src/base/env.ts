@@ -89,22 +89,21 @@ export interface Network {
   stop(): Promise<void>;
 }
 
-export interface Workers {
+/** Who lets long work go on, and when. */
+export interface Breather {
   /**
    * Long work calls this often. Undefined: go on. A promise: the slice is used up (a few
    * milliseconds); await it before going on, so that heartbeats are served.
    */
   breathe(): Promise<void> | undefined;
-  /**
-   * The same for work that nobody waits for: it does not use up the slice of the others, and is
-   * given less while there are some. Missing: all work is alike.
-   */
-  breatheBehind?(): Promise<void> | undefined;
 }
 
-/** For work that nobody waits for. */
-export function inBackground(workers: Workers): Pick<Workers, 'breathe'> {
-  return { breathe: () => (workers.breatheBehind === undefined ? workers.breathe() : workers.breatheBehind()) };
+/** For what somebody waits for: applying, answering. Where a part is missing, all work is alike. */
+export interface Workers extends Breather {
+  /** For what must keep up, such as merges: a slice of its own. */
+  readonly beside?: Breather;
+  /** For what nobody waits for: a small slice of its own, and rest while others work. */
+  readonly behind?: Breather;
 }
 
 export interface Env {

@@ -284,7 +284,7 @@ export class Executor {
   async #produce(job: Job): Promise<ProducedTable[] | undefined> {
     const { env, tree, tables } = this.#parts;
     assert(job.stage === 'running' && job === this.#running, `S2 the job of entry ${job.sequence} has its turn`);
-    const context: ProduceContext = { disk: env.disk, workers: env.workers, tables, job };
+    const context: ProduceContext = { disk: env.disk, workers: env.workers.beside ?? env.workers, tables, job };
     if (job.work.kind === 'flush') {
       const memtable = tree.sealed(job.work.seal.index);
       return memtable ? produceFlush(memtable, job.work.seal, context) : undefined;

@@ -9,7 +9,7 @@ import { MiB } from '../../base/bytes.js';
 import { Coalesced } from '../../base/coalesced.js';
 import { drive } from '../../base/drive.js';
 import { codeOf, messageOf } from '../../base/errors.js';
-import { inBackground, sleep, type Workers } from '../../base/env.js';
+import { sleep, type Breather } from '../../base/env.js';
 import type { Revision } from '../../base/ids.js';
 import type { KeyValue } from '../../api/requests.js';
 import { StorageError } from '../../storage/base/errors.js';
@@ -67,7 +67,7 @@ export class HistoryReader {
   readonly #hub: Laggards;
   readonly #windowBytes: number | undefined;
   readonly #work: Coalesced;
-  readonly #workers: Pick<Workers, 'breathe'>;
+  readonly #workers: Breather;
   #served = 0;
   /** The last part could not be read: now it is for one watcher alone, to see whose block it is. */
   #alone = false;
@@ -75,7 +75,8 @@ export class HistoryReader {
   constructor(hub: Laggards, windowBytes: number | undefined, failed: (error: unknown) => void) {
     this.#hub = hub;
     this.#windowBytes = windowBytes;
-    this.#workers = inBackground(hub.parts.env.workers);
+    const { workers } = hub.parts.env;
+    this.#workers = workers.behind ?? workers;
     this.#work = new Coalesced(() => this.#run(), failed);
   }
 

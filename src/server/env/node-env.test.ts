@@ -27,28 +27,38 @@ describe('slices of long work', () => {
   }
 
   it('C1 what nobody waits for leaves the others their slice, and they leave it its own', async () => {
-    const behind = worked(() => workers.breatheBehind());
+    const behind = worked(() => workers.behind.breathe());
     assert.equal(workers.breathe(), undefined);
     assert.equal(workers.breathe(), undefined);
     await behind;
     const before = worked(() => workers.breathe());
-    assert.equal(workers.breatheBehind(), undefined);
+    assert.equal(workers.behind.breathe(), undefined);
     await before;
   });
 
   it('C1 what nobody waits for rests while others work, and goes on at once while nobody does', async () => {
-    assert.ok(await overInATurn(worked(() => workers.breatheBehind())));
+    assert.ok(await overInATurn(worked(() => workers.behind.breathe())));
     assert.equal(workers.breathe(), undefined);
-    const behind = worked(() => workers.breatheBehind());
+    const behind = worked(() => workers.behind.breathe());
     const began = performance.now();
     await behind;
     const rested = performance.now() - began;
     assert.ok(rested >= 3, `it rested for ${rested} ms`);
   });
 
+  it('C1 what must keep up and what others wait for leave each other their slices', async () => {
+    const merge = worked(() => workers.beside.breathe());
+    assert.equal(workers.breathe(), undefined);
+    assert.equal(workers.breathe(), undefined);
+    await merge;
+    const apply = worked(() => workers.breathe());
+    assert.equal(workers.beside.breathe(), undefined);
+    await apply;
+  });
+
   it('two pieces of work behind others share one slice', async () => {
-    const pause = worked(() => workers.breatheBehind());
-    assert.equal(workers.breatheBehind(), pause);
+    const pause = worked(() => workers.behind.breathe());
+    assert.equal(workers.behind.breathe(), pause);
     await pause;
   });
 });

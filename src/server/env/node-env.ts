@@ -1,7 +1,7 @@
 /** Time, chance and background work of a real process. */
 
 import { randomFillSync } from 'node:crypto';
-import type { Clock, Random, Timer, Workers } from '../../base/env.js';
+import type { Breather, Clock, Random, Timer, Workers } from '../../base/env.js';
 
 export const nodeClock: Clock = {
   now: () => performance.now(),
@@ -40,7 +40,6 @@ export class NodeRandom implements Random {
 
 /** Long work may hold the event loop this long before it lets others in. */
 const SLICE_MS = 2.5;
-
 /** Work that nobody waits for is given so much of a turn. */
 const BEHIND_SLICE_MS = 1;
 /** While others work, it rests so long between two slices. */
@@ -48,21 +47,28 @@ const BEHIND_REST_MS = 5;
 /** Others work as long as one of them has asked so lately. */
 const LATELY_MS = 25;
 
+type Rest = (now: number, goOn: () => void) => void;
+
 /**
- * A slice begins with the first `breathe` of a turn of the event loop and all background work
- * shares it: two merges at once hold the loop no longer than one.
+ * A slice begins with the first `breathe` of a turn of the event loop and all who breathe here
+ * share it: two merges at once hold the loop no longer than one.
  */
-export class NodeWorkers implements Workers {
+class Slices implements Breather {
+  readonly #sliceMs: number;
+  readonly #rest: Rest;
   #sliceStart = 0;
   #pause: Promise<void> | undefined;
-  /** Somebody asked whom others wait for. */
-  #askedAt = -Infinity;
-  #behindStart = 0;
-  #behindPause: Promise<void> | undefined;
+  /** Somebody asked whether to go on. */
+  askedAt = -Infinity;
+
+  constructor(sliceMs: number, rest: Rest = (_now, goOn) => void setImmediate(goOn)) {
+    this.#sliceMs = sliceMs;
+    this.#rest = rest;
+  }
 
   breathe(): Promise<void> | undefined {
     if (this.#pause !== undefined) return this.#pause;
-    const now = (this.#askedAt = performance.now());
+    const now = (this.askedAt = performance.now());
     if (this.#sliceStart === 0) {
       this.#sliceStart = now;
       setImmediate(() => {
@@ -70,9 +76,9 @@ export class NodeWorkers implements Workers {
       });
       return undefined;
     }
-    if (now - this.#sliceStart < SLICE_MS) return undefined;
+    if (now - this.#sliceStart < this.#sliceMs) return undefined;
     this.#pause = new Promise((resolve) => {
-      setImmediate(() => {
+      this.#rest(now, () => {
         this.#pause = undefined;
         this.#sliceStart = 0;
         resolve();
@@ -80,27 +86,21 @@ export class NodeWorkers implements Workers {
     });
     return this.#pause;
   }
+}
 
-  breatheBehind(): Promise<void> | undefined {
-    if (this.#behindPause !== undefined) return this.#behindPause;
-    const now = performance.now();
-    if (this.#behindStart === 0) {
-      this.#behindStart = now;
-      setImmediate(() => {
-        this.#behindStart = 0;
-      });
-      return undefined;
-    }
-    if (now - this.#behindStart < BEHIND_SLICE_MS) return undefined;
-    this.#behindPause = new Promise((resolve) => {
-      const goOn = (): void => {
-        this.#behindPause = undefined;
-        this.#behindStart = 0;
-        resolve();
-      };
-      if (now - this.#askedAt < LATELY_MS) setTimeout(goOn, BEHIND_REST_MS);
-      else setImmediate(goOn);
-    });
-    return this.#behindPause;
+/**
+ * Three slices in a turn of the event loop at most. With one for all, a merge that goes on first in
+ * each turn leaves nothing: then one entry is applied in each turn, however many wait.
+ */
+export class NodeWorkers implements Workers {
+  readonly #first = new Slices(SLICE_MS);
+  readonly beside: Breather = new Slices(SLICE_MS);
+  readonly behind: Breather = new Slices(BEHIND_SLICE_MS, (now, goOn) => {
+    if (now - this.#first.askedAt < LATELY_MS) setTimeout(goOn, BEHIND_REST_MS);
+    else setImmediate(goOn);
+  });
+
+  breathe(): Promise<void> | undefined {
+    return this.#first.breathe();
   }
 }

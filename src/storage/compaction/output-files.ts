@@ -9,7 +9,7 @@ import { assert } from '../../base/assert.js';
 import { MiB } from '../../base/bytes.js';
 import type { Disk, DiskFile } from '../../base/disk.js';
 import { atOnce, drive } from '../../base/drive.js';
-import type { Workers } from '../../base/env.js';
+import type { Breather } from '../../base/env.js';
 import { StorageError } from '../base/errors.js';
 import type { EntrySlot } from '../base/entry-slot.js';
 import { sameKey } from '../base/key.js';
@@ -36,7 +36,7 @@ interface Pending {
 
 interface OutputOptions {
   readonly disk: Disk;
-  readonly workers: Workers;
+  readonly workers: Breather;
   readonly format: TableFormat;
   readonly birth: Omit<Birth, 'ordinal'>;
   /**

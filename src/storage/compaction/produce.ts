@@ -32,7 +32,7 @@
 import { assert } from '../../base/assert.js';
 import { KiB, MiB } from '../../base/bytes.js';
 import type { Disk } from '../../base/disk.js';
-import type { Workers } from '../../base/env.js';
+import type { Breather } from '../../base/env.js';
 import { StorageError } from '../base/errors.js';
 import { MergeCursor } from '../iterator/merge-cursor.js';
 import { comparePrefixes } from '../base/key.js';
@@ -46,7 +46,7 @@ import { MvccGc } from './mvcc-gc.js';
 
 export interface ProduceContext {
   readonly disk: Disk;
-  readonly workers: Workers;
+  readonly workers: Breather;
   readonly tables: TableStore;
   /**
    * Looked at before each slice; once it is cancelled the run rejects with StorageError CANCELLED.
