@@ -147,6 +147,25 @@ describe('streams of watches', () => {
     }
   });
 
+  it('W1 a watch that ends while many are told of one change is told nothing after its end', async () => {
+    const world = new WatchWorld();
+    const stream = world.stream();
+    for (let n = 0; n < 200; n++) await begun(stream, 'a');
+    const last = stream.answers.at(-1)?.watchId ?? assert.fail();
+    const before = stream.answers.length;
+    const workers = world.hub.parts.env.workers as { breathe: () => Promise<void> };
+    workers.breathe = () => {
+      void stream.session.handle({ kind: 'cancel', watchId: last });
+      return turn();
+    };
+    world.apply(command.put('a', 'x'));
+    await hears(stream, 199);
+    await turns();
+    const heard = stream.answers.slice(before).filter(({ watchId }) => watchId === last);
+    assert.deepEqual(heard.map(({ canceled, events }) => [canceled, events.length]), [[true, 0]]);
+    assert.ok(await waits(stream));
+  });
+
   it('C1 a stream is woken before it is full of what is told in one stretch', async () => {
     const world = new WatchWorld({ unpaused: true });
     const { hub } = world;

@@ -95,7 +95,8 @@ export class WatchClient implements StreamEnd {
     const stream = this.#stream;
     if (stream === undefined || nowUs < this.#restUntilUs) return;
     if (stream.isDead || nowUs - this.#heardUs > SILENCE_US) return this.#reconnect(stream.isDead ? 'DISCONNECTED' : 'SILENT');
-    if (!this.#final && nowUs >= this.#changeUs) return this.#change(stream);
+    if (this.#final) this.#dropLater(stream);
+    else if (nowUs >= this.#changeUs) return this.#change(stream);
     if (nowUs - this.#askedUs < PROGRESS_US) return;
     this.#askedUs = nowUs;
     stream.send({ kind: 'progress' });
@@ -135,13 +136,26 @@ export class WatchClient implements StreamEnd {
       this.#beginAnew();
       return this.#connect();
     }
-    (this.#watches.get(id) as WatchLog).over = true;
-    stream.send({ kind: 'cancel', watchId: id });
+    this.#cancel(stream, id, this.#watches.get(id) as WatchLog);
     // What is under way of the old one must not be taken for the new one's.
-    this.#watches.delete(id);
     const fresh = Math.max(id, ...this.#watches.keys()) + MAX_WATCHES;
     this.#changeUs = this.#parts.world.nowUs + this.#random.between(10, 60) * SECOND_US;
     stream.send(createOf(fresh, this.#begin(fresh)));
+  }
+
+  /**
+   * As in etcd, a stream is told of no progress while one of its watches begins later, which at the
+   * end never comes.
+   */
+  #dropLater(stream: OpenStream): void {
+    const { newest } = this.#parts.history;
+    for (const [id, log] of this.#watches) if (log.next > newest + 1) this.#cancel(stream, id, log);
+  }
+
+  #cancel(stream: OpenStream, id: number, log: WatchLog): void {
+    log.over = true;
+    stream.send({ kind: 'cancel', watchId: id });
+    this.#watches.delete(id);
   }
 
   #reconnect(code: string): void {
