@@ -4,7 +4,6 @@
  * other in one buffer. Only what is delivered becomes a {@link KeyChange}, with bytes of its own.
  */
 
-import { assert } from '../../base/assert.js';
 import type { Revision } from '../../base/ids.js';
 import { userKeyOfPrefix } from '../../storage/base/key.js';
 import type { VersionSlot } from '../../storage/base/version-slot.js';
@@ -38,7 +37,6 @@ export class ChangeBuffer {
   }
 
   revisionAt(i: number): Revision {
-    assert(i >= 0 && i < this.#length, `W1 there are ${this.#length} changes, and none at ${i}`);
     return this.#revisions[i] as number;
   }
 

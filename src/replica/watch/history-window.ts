@@ -94,7 +94,10 @@ export class HistoryWindow implements HistorySink {
     if (this.#changes.bytes > this.#bytesMax) yield* this.trim(pace);
     else this.#changes = yield* inOrder(this.#changes, yield* this.#order(pace), pace);
     const changes = this.#changes;
-    for (let i = 1; i < changes.length; i++) assert(changes.compare(i - 1, i) < 0, 'W1 no change is read twice');
+    for (let i = 1; i < changes.length; i++) {
+      assert(changes.compare(i - 1, i) < 0, 'W1 no change is read twice');
+      if (pace.step()) yield;
+    }
     return { changes, end: this.#end };
   }
 
