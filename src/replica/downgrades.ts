@@ -39,6 +39,8 @@ export type DowngradeAction = (typeof DOWNGRADE_ACTIONS)[number];
 export const DOWNGRADE_METHOD = 'downgrade.change';
 /** Only who knows the way back answers it. */
 export const SHED_METHOD = 'downgrade.shed';
+/** After which downgrade a member has heard an older program. */
+export const ACTED_METHOD = 'downgrade.acted';
 
 /** How far this member's files are on the way back. */
 export interface DowngradeStatus {
@@ -59,7 +61,7 @@ export interface DowngradesParts {
   readonly log: Pick<DurableLog, 'shed' | 'lastIndex'>;
   readonly driver: Pick<RaftDriver, 'proposeAsLeader'>;
   readonly machine: Pick<TreeMachine, 'planner'>;
-  readonly clusterVersion: Pick<ClusterVersionRaiser, 'raise' | 'heldBackBy'>;
+  readonly clusterVersion: Pick<ClusterVersionRaiser, 'raise' | 'heldBackBy' | 'actedOn' | 'learnActedOn'>;
   readonly timeoutMs: number;
 }
 
@@ -137,6 +139,7 @@ export class Downgrades {
   /** Calls of other members. Rejects with CodecError. */
   async answer(method: string, request: Uint8Array): Promise<Uint8Array> {
     if (method === SHED_METHOD) return this.#answerShed();
+    if (method === ACTED_METHOD) return new ByteWriter(8).varint(this.#parts.clusterVersion.actedOn).finish();
     const input = new ByteReader(request, 'downgrade');
     const action = DOWNGRADE_ACTIONS[input.u8()];
     const [target, forMs] = [input.varint(), input.varint()];
@@ -164,7 +167,24 @@ export class Downgrades {
     const { lowered } = state;
     if (lowered === undefined) return;
     this.#shed = { at: lowered.at, left: await log.shed(lowered.through).catch((error: unknown) => unless(error, lowered.through)) };
-    if (leadership.mayShapeTree) await this.#help(lowered.at);
+    if (!leadership.mayShapeTree) return;
+    await this.#help(lowered.at);
+    await this.#askActed(lowered.at);
+  }
+
+  /** The leader may have begun its life after the last member of an older program was there. */
+  async #askActed(at: LogIndex): Promise<void> {
+    const { clusterVersion, env } = this.#parts;
+    if (clusterVersion.actedOn === at) return;
+    await Promise.all(this.#others().map(async (id) => {
+      try {
+        const input = new ByteReader(await env.network.call(id, ACTED_METHOD, new Uint8Array(0), CALL_MS), 'answer to a downgrade');
+        if (input.varint() === at) clusterVersion.learnActedOn(at);
+      } catch (error) {
+        // One of an older program does not know the question.
+        if (codeOf(error) === undefined) throw error;
+      }
+    }));
   }
 
   /** The leader's part: what the members lack to go on. */

@@ -13,7 +13,7 @@ import type { Message } from '../raft/types.js';
 import { decodeNews, type Gossip } from './consensus/gossip.js';
 import type { RoomNews } from './consensus/room-news.js';
 import type { RaftDriver } from './consensus/raft-driver.js';
-import { DOWNGRADE_METHOD, SHED_METHOD, type Downgrades } from './downgrades.js';
+import { ACTED_METHOD, DOWNGRADE_METHOD, SHED_METHOD, type Downgrades } from './downgrades.js';
 import { EntryError } from './entry/errors.js';
 import { checkReceived } from './entry/received.js';
 import { isTableCall, type TableServer } from './fetch/table-server.js';
@@ -94,7 +94,7 @@ export class PeerHandler implements NetworkHandler {
     if (method === CHANGE_MEMBERS_METHOD) return memberChanges.answer(request);
     if (method === READMIT_METHOD) return readmissions.answer(request);
     if (method === KEEP_ALIVE_METHOD || method === TIME_LEFT_METHOD) return leaseRouter.answer(method, request);
-    if (method === DOWNGRADE_METHOD || method === SHED_METHOD) return downgrades.answer(method, request);
+    if (method === DOWNGRADE_METHOD || method === SHED_METHOD || method === ACTED_METHOD) return downgrades.answer(method, request);
     return healing.onCall(from, method, request);
   }
 

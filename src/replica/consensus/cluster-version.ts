@@ -5,7 +5,8 @@
  * (`replica/downgrades.ts`).
  *
  * What was lowered for members of an older program is raised again only once one of them was there
- * after that, and all know more again; or an operator takes it back.
+ * after that, and all know more again; or an operator takes it back. Each member remembers whether
+ * it has heard one as long as it lives; who leads asks the others (`replica/downgrades.ts`).
  *
  * S1: it is an entry of the log, so that all begin to write the new at one place, and nobody writes
  * what another could not read.
@@ -54,6 +55,16 @@ export class ClusterVersionRaiser {
     this.#ticked = true;
     if (state.lowered !== undefined && state.lowered.at !== this.#actedOn) return;
     if (leadership.mayShapeTree) this.raise();
+  }
+
+  /** The downgrade after which a member of an older program is known to have been there; 0: none.
+  */ get actedOn(): LogIndex {
+    return this.#actedOn;
+  }
+
+  /** Another member has heard one of an older program after that downgrade. */
+  learnActedOn(at: LogIndex): void {
+    if (this.#parts.state.lowered?.at === at) this.#actedOn = at;
   }
 
   /** As far as all know, whatever was lowered. This member leads. */
