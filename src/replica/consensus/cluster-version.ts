@@ -57,8 +57,8 @@ export class ClusterVersionRaiser {
     if (leadership.mayShapeTree) this.raise();
   }
 
-  /** The downgrade after which a member of an older program is known to have been there; 0: none.
-  */ get actedOn(): LogIndex {
+  /** The downgrade after which an older program is known to have been there; 0: none. */
+  get actedOn(): LogIndex {
     return this.#actedOn;
   }
 
