@@ -1,6 +1,7 @@
 import { strict as assert } from 'node:assert';
 import fc from 'fast-check';
 import { FaultDisk } from '../../base/disk/testing/fault-disk.js';
+import { SmallDisk } from '../../base/disk/testing/small-disk.js';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import { digest128 } from '../../base/digest.js';
 import { codeOf } from '../../base/errors.js';
@@ -120,6 +121,31 @@ describe('ManifestStore', () => {
       { numRuns: 60 },
     );
   }
+
+  it('C1 D1 damage that is made up for on a full disk is mended once there is room, and keeps nobody from opening it', async () => {
+    const disk = new SmallDisk();
+    const host = new Host(disk);
+    let store = await host.open();
+    const history = steps(6);
+    for (const { ops, manifest } of history) await store.append(ops, manifest);
+    store.close();
+    const last = history.at(-1)?.manifest as Version;
+    await damage(disk, thirdCopyPath(store.path), (bytes) => bytes.fill(0));
+    disk.fill();
+    store = await host.open();
+    assert.equal(hex(store.manifest), hex(last));
+    const { generation } = store.name;
+    const next = nextStep(last);
+    await assert.rejects(store.append(next.ops, next.manifest), { code: 'NO_SPACE' });
+    assert.equal(hex(store.manifest), hex(last));
+    disk.capacity = Infinity;
+    await store.append(next.ops, next.manifest);
+    assert(store.name.generation > generation, 'in another file');
+    store.close();
+    store = await host.open();
+    assert.equal(hex(store.manifest), hex(next.manifest));
+    store.close();
+  });
 
   it('S4 damage beyond all copies is an error, never silently an older manifest', async () => {
     const { host, path } = await written(4);

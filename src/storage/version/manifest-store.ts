@@ -97,9 +97,19 @@ export class ManifestStore {
     store.#snapshotBytes = contents.snapshotBytes;
     store.#place = contents.place;
     await store.#dropOthers();
-    if (contents.damaged) await store.replace(contents.manifest);
+    if (contents.damaged) await store.#mendIfRoom(contents.manifest);
     else await store.#openForAppends();
     return store;
+  }
+
+  /** C1 On a full disk what can be read is enough: the next record goes to another file. */
+  async #mendIfRoom(manifest: Version): Promise<void> {
+    try {
+      await this.replace(manifest);
+    } catch (error) {
+      if (!(error instanceof DiskError && error.code === 'NO_SPACE')) throw error;
+      assert(this.#stale, 'S4 a file that is damaged is not written to');
+    }
   }
 
   /** A file that can be read and not written to is left as it is: what comes goes to another. */
