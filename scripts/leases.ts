@@ -2,7 +2,7 @@
  * Lease drill: a thousand leases of 2 to 10 s, half of them held by a client that keeps them alive,
  * half left alone, while leaders are killed with kill -9. Holds only if none ends that is kept
  * alive, none ends before its TTL, and all others end within their TTL and a grace. What its holder
- * gives up because nothing was answered for its TTL is counted by itself.
+ * gives up because nothing was answered for its TTL is counted by itself, and fails as well.
  */
 
 import { connect } from '../src/client/client.js';
@@ -19,8 +19,8 @@ const HELP = `A thousand leases through kills of leaders: what is kept alive sta
   npm run drill:leases -- --target etcd           the same against an etcd on the PATH
 
 Exit code 0 only if no lease that is kept alive ends, none ends before its TTL is over, and each that nobody keeps alive
-ends within its TTL and --grace (3000 ms). A lease whose holder heard nothing for its TTL is lost, too, unless reads went
-unanswered meanwhile: then nobody kept it alive, and it is counted as unanswered.
+ends within its TTL and --grace (3000 ms). A lease whose holder heard nothing for its TTL is lost, too, or,
+where reads went unanswered meanwhile, counted as unanswered: both fail.
 `;
 
 const HEAD = ['#', 'leases', 'kills', 'lost while kept alive', 'unanswered', 'too early', 'too late', 'latest after its TTL, ms', ''];
@@ -82,9 +82,9 @@ await runMain(HELP, async () => {
     await drill.watch(prefix, held, Date.now() + MAX_TTL_MS + graceMs + SLACK_MS);
     drill.judge(held, faults);
     const { early, late, lost, unanswered } = faults;
-    for (const one of unanswered.slice(0, 3)) say(one);
+    for (const one of unanswered.slice(0, 3)) console.log(bad(one));
     for (const fault of [...lost, ...early, ...late].slice(0, 10)) say(bad(fault));
-    const holds = early.length + late.length + lost.length === 0;
+    const holds = early.length + late.length + lost.length + unanswered.length === 0;
     passed &&= holds;
     const counts = [round, all.length, kills, lost.length, unanswered.length, early.length, late.length, latest(all)];
     rows.push([...counts.map(String), verdictMark(holds)]);
