@@ -15,6 +15,7 @@ import { formatId, type NodeId } from '../../base/ids.js';
 import { decodeMemberEntry } from '../entry/member-entry.js';
 import { logAtRest } from '../log/log-at-rest.js';
 import { decodeDescription, DESCRIBE_METHOD, type ClusterDescription } from '../state/description.js';
+import type { Members } from '../state/members.js';
 import type { Membership } from '../state/membership.js';
 
 export const PEERS_FOUND = 'other members are asked than the flags name';
@@ -51,6 +52,12 @@ export class KnownPeers {
   /** Somebody has said that it votes. */
   isVoter(id: NodeId): boolean {
     return this.#voters.has(id);
+  }
+
+  /** What the tables say. Where others have told this member who they are, they know better. */
+  addFromTables({ list, removed }: Members, wasTold: boolean): void {
+    for (const id of removed) this.#removed.add(id);
+    this.#learn(list.filter(({ id }) => !wasTold || !this.#addresses.has(id)));
   }
 
   /** What the log here says, as far as it can be read. Nothing of it is changed. */

@@ -9,7 +9,7 @@
  */
 
 import { assert } from '../../base/assert.js';
-import { codeOf, messageOf, NetworkError } from '../../base/errors.js';
+import { codeOf, DiskError, messageOf, NetworkError } from '../../base/errors.js';
 import { sleep } from '../../base/env.js';
 import { formatId, type NodeId } from '../../base/ids.js';
 import { ReplicaError } from '../base/errors.js';
@@ -18,10 +18,13 @@ import { decodeAdmissionAnswer, encodeAdmissionRequest, READMIT_METHOD, type Adm
 import { readIntent, writeIntent, type RecoverIntent } from '../readmission/intent.js';
 import { mayDo } from '../readmission/rules.js';
 import { writeJoined } from '../state/joined.js';
+import { Membership } from '../state/membership.js';
 import { KnownPeers } from '../log-recovery/known-peers.js';
 import { giveLeftState } from './left-state.js';
+import { membersAtRest } from './members-at-rest.js';
 import type { OpeningParts } from './open-state.js';
 import { requestTimeoutMs } from './options.js';
+import { versionAtRest } from './version-at-rest.js';
 
 const FIRST_PAUSE_MS = 250;
 const MAX_PAUSE_MS = 2_000;
@@ -55,9 +58,9 @@ async function askAdmission(parts: OpeningParts, intent: RecoverIntent): Promise
 }
 
 async function askUntilAdmitted(parts: OpeningParts, intent: RecoverIntent): Promise<never> {
-  const { options, membership } = parts;
+  const { options } = parts;
   const { clock, random } = options.env;
-  const known = new KnownPeers(options.env, membership, options.clusterId);
+  const known = await peersOnDisk(parts);
   const told = new Telling(parts, intent);
   const began = clock.now();
   let heardAt = began;
@@ -78,6 +81,24 @@ async function askUntilAdmitted(parts: OpeningParts, intent: RecoverIntent): Pro
     }
     await sleep(clock, pauseMs / 2 + random.below(pauseMs));
   }
+}
+
+/**
+ * Whom it can ask. All that its flags name may have been replaced since, by members at other
+ * places, which its own tables and log know.
+ */
+async function peersOnDisk({ options, membership }: OpeningParts): Promise<KnownPeers> {
+  const { env, self, members, joins, clusterId } = options;
+  const known = new KnownPeers(env, membership, clusterId);
+  try {
+    const { version } = await versionAtRest(env.disk, env.workers);
+    const found = version.flushed.index > 0 ? membersAtRest(env.disk, version, new Membership(self, members, joins)) : undefined;
+    if (found !== undefined) known.addFromTables(found.members, joins !== undefined && joins.length > 0);
+    await known.readLog();
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+  }
+  return known;
 }
 
 /** R5 The identity that this member is opened with is the one that its files show. */
