@@ -1,13 +1,15 @@
 /**
  * Takes what only the leader knows of leases to it, from whichever member was asked: keep-alives of
- * one turn, of all streams together, in one call. Asked again when the leader changes or a call is
- * lost, until the deadline: to be kept alive twice is no harm. C1 What waits is bounded.
+ * one turn, of all streams together, in one call. A TTL may be as short as two elections, so no
+ * silence is waited out: asked again at once when another member leads, or the link is lost, and of
+ * the same leader after a while, in case the call or its answer was. The first answer counts: to be
+ * kept alive twice is no harm. C1 What waits is bounded.
  */
 
 import { assert } from '../../base/assert.js';
 import { Deferred } from '../../base/deferred.js';
 import { codeOf } from '../../base/errors.js';
-import { sleep, type Env } from '../../base/env.js';
+import { sleep, type Env, type Timer } from '../../base/env.js';
 import type { LeaseId, NodeId } from '../../base/ids.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import {
@@ -25,6 +27,12 @@ export interface LeaseRouterOptions {
   readonly timeoutMs: number;
 }
 
+interface Asked {
+  readonly leader: NodeId;
+  /** Another member leads. */
+  readonly moved: () => void;
+}
+
 interface KeepAlive {
   readonly id: LeaseId;
   readonly deadline: number;
@@ -38,6 +46,8 @@ const MAX_CALLS = 4;
 /** Calls of other members at a time; more are refused. */
 const MAX_ANSWERING = 256;
 const CALL_MS = 2_000;
+/** A call that is not answered by then is repeated, and both are waited for. */
+const REPEAT_MS = 500;
 const RETRY_MS = 20;
 
 export class LeaseRouter {
@@ -51,11 +61,17 @@ export class LeaseRouter {
   #calls = 0;
   #scheduled = false;
   #answering = 0;
+  /** What other members are being asked. */
+  readonly #asked = new Set<Asked>();
 
   constructor(parts: LeaseRouterParts, { electionMs, timeoutMs }: LeaseRouterOptions) {
     this.#parts = parts;
     this.#lessor = new Lessor(parts, electionMs);
     this.#timeoutMs = timeoutMs;
+    parts.leadership.subscribe(({ leader }) => {
+      if (leader === 0) return;
+      for (const asked of this.#asked) if (asked.leader !== leader) asked.moved();
+    });
   }
 
   /** Called each 50 ms. */
@@ -144,13 +160,34 @@ export class LeaseRouter {
       if (left <= 0) throw new EtcdError(leader === 0 ? 'NO_LEADER' : 'TIMEOUT');
       try {
         if (leader === self) return await here();
-        if (leader !== 0) return await there(leader, Math.min(CALL_MS, left));
+        if (leader !== 0) return await this.#askThere(leader, () => there(leader, Math.min(CALL_MS, left)));
       } catch (error) {
         if (codeOf(error) === undefined) throw error;
         if (error instanceof EtcdError && error.code !== 'NOT_LEADER' && error.code !== 'STOPPED') throw error;
       }
       // Whoever leads next is asked at once.
+      if (leadership.leader !== 0 && leadership.leader !== leader) continue;
       await (leadership.leader === 0 ? Promise.race([leadership.next(), sleep(env.clock, 10 * RETRY_MS)]) : sleep(env.clock, RETRY_MS));
+    }
+  }
+
+  /** Rejects with what a call rejects with, and EtcdError NOT_LEADER when another member leads. */
+  async #askThere<T>(leader: NodeId, call: () => Promise<T>): Promise<T> {
+    const { clock } = this.#parts.env;
+    const answer = new Deferred<T>();
+    const asked: Asked = { leader, moved: () => answer.reject(new EtcdError('NOT_LEADER')) };
+    let repeat: Timer | undefined;
+    const send = (): void => {
+      call().then(answer.resolve, answer.reject);
+      repeat = clock.setTimer(REPEAT_MS, send);
+    };
+    this.#asked.add(asked);
+    try {
+      send();
+      return await answer.promise;
+    } finally {
+      repeat?.cancel();
+      this.#asked.delete(asked);
     }
   }
 }
