@@ -45,7 +45,8 @@ export interface ScanOptions {
   /** Highest key first. */
   readonly reverse?: boolean;
   /**
-   * Nobody asks for values: those that are large are not kept in memory on the way. Default false.
+   * Nobody asks for values: those that are large are not kept in memory on the way, and a walk's
+   * next move may overwrite what the last one showed of them. Default false.
    */
   readonly keysOnly?: boolean;
   /** Also give tombstones (as the newest version of their key). Default false. */

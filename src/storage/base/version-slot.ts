@@ -1,8 +1,8 @@
 /**
  * One version of a key where it lies: in a block or in a memtable, named by offsets, nothing copied
  * and nothing allocated. Whoever looks for a version fills the slot that the reader brings; the
- * bytes that it names are never written again, but for the key of a walk, which its next move
- * overwrites.
+ * bytes that it names are never written again, but for the key of a walk, and the value of a walk
+ * over keys alone: these its next move overwrites.
  */
 
 import { EMPTY } from '../../base/bytes.js';

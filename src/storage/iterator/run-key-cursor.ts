@@ -12,6 +12,7 @@ import { afterKey, MAX_SUB, revisionIn, subIn, withRevision } from '../base/key.
 import type { VersionSlot } from '../base/version-slot.js';
 import { SEQUENCE_BYTES } from '../base/table-entry.js';
 import { DataBlockCursor } from '../table/data-block-cursor.js';
+import { BlockScratch } from '../table/read-block.js';
 import type { TableReader } from '../table/table-reader.js';
 import type { KeyCursor } from './key-cursor.js';
 
@@ -23,6 +24,12 @@ const STEPS_MAX = 8;
  */
 const LARGE_BLOCK_BYTES = 64 * KiB;
 
+/**
+ * What becomes of a large block: it is cached; or read past the cache, for who wants keys alone;
+ * or so, and to where another was, for who is done with a version when it asks for the next key.
+ */
+export type LargeBlocks = 'cached' | 'passed' | 'reused';
+
 /** A table of the run. */
 interface RunTable {
   readonly reader: TableReader;
@@ -33,22 +40,25 @@ export class RunKeyCursor implements KeyCursor {
   readonly #tables: readonly RunTable[];
   readonly #low: number;
   readonly #high: number;
-  readonly #keysOnly: boolean;
+  readonly #large: LargeBlocks;
   readonly #block = new DataBlockCursor();
   /** What #block has open. */
   #payload: Uint8Array | undefined;
+  /** Of it, if that may be overwritten, and where the next such block is read to. */
+  #scratch: BlockScratch | undefined;
+  #spare: BlockScratch | undefined;
   #table = 0;
   #ordinal = 0;
   #forward = true;
   /** Walking forward: it has gone past the key that it was asked to resolve. */
   #passed = false;
 
-  constructor(tables: readonly RunTable[], low: number, high: number, keysOnly = false) {
+  constructor(tables: readonly RunTable[], low: number, high: number, large: LargeBlocks = 'cached') {
     assert(low < high && high <= tables.length, 'a run has tables');
     this.#tables = tables;
     this.#low = low;
     this.#high = high;
-    this.#keysOnly = keysOnly;
+    this.#large = large;
   }
 
   get valid(): boolean {
@@ -218,9 +228,18 @@ export class RunKeyCursor implements KeyCursor {
     return true;
   }
 
+  /**
+   * Two are enough to overwrite in turn. Walking backward a version is found by reading on to what
+   * is before it: the block it lies in is then the last that was open, and stays as it is.
+   */
   #read(reader: TableReader, ordinal: number): Uint8Array {
-    const passing = this.#keysOnly && reader.index.payloadBytes(ordinal) > LARGE_BLOCK_BYTES;
-    return passing ? reader.blockOnce(ordinal) : reader.block(ordinal);
+    if (this.#large === 'cached' || reader.index.payloadBytes(ordinal) <= LARGE_BLOCK_BYTES) return reader.block(ordinal);
+    if (this.#large === 'passed') return reader.blockOnce(ordinal);
+    const scratch = (this.#spare ??= new BlockScratch());
+    const payload = reader.blockOnce(ordinal, scratch);
+    this.#spare = this.#scratch;
+    this.#scratch = scratch;
+    return payload;
   }
 
   /** First table of the run whose largest key is at or above `target`. */

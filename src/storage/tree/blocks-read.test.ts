@@ -11,14 +11,16 @@ import { USER_SPACE, type TreeWrite } from '../base/read-view.js';
 import { TreeHarness } from '../testing/tree-harness.js';
 
 const KEYS = 2_000;
+/** Of a table besides its blocks: footer and index. */
+const PARTS = 2;
 const keyOf = (n: number): Uint8Array => utf8(`key-${String(n).padStart(5, '0')}`);
 
 const put = (key: Uint8Array, revision: number, value: Uint8Array, liveDelta = 1): TreeWrite =>
   ({ space: USER_SPACE, key, revision, sub: 0, tombstone: false, liveDelta, value });
 
-/** Payloads that are read from files of the disk, from now on. */
-function countReads(disk: MemoryDisk): { reads: number; bytes: number } {
-  const counted = { reads: 0, bytes: 0 };
+/** Payloads that are read from files of the disk, from now on, and where they are read to. */
+function countReads(disk: MemoryDisk): { reads: number; bytes: number; readonly into: Set<ArrayBufferLike> } {
+  const counted = { reads: 0, bytes: 0, into: new Set<ArrayBufferLike>() };
   const openSync = disk.openSync.bind(disk);
   disk.openSync = (path, mode) => {
     const file = openSync(path, mode);
@@ -26,6 +28,7 @@ function countReads(disk: MemoryDisk): { reads: number; bytes: number } {
     file.readSync = (into, offset) => {
       counted.reads += 1;
       counted.bytes += into.length;
+      counted.into.add(into.buffer);
       return readSync(into, offset);
     };
     return file;
@@ -96,6 +99,42 @@ describe('blocks that are read', () => {
     // Who wants the values does fill the cache with them.
     walk('large', 'larger', false);
     assert.notEqual(walk('key', 'kez', false)[1], 0);
+    view.release();
+  });
+
+  it('keys alone are read to two places in turn, and each version is whole while it is shown', async () => {
+    const disk = new MemoryDisk();
+    const harness = await TreeHarness.open(disk);
+    const keys = 12;
+    const versions = 3;
+    const revisionOf = (n: number, version: number): number => 1 + version * keys + n;
+    const valueOf = (revision: number): Uint8Array => new Uint8Array(100 * 1024).fill(revision);
+    const largeKey = (n: number): Uint8Array => utf8(`large-${String(n).padStart(2, '0')}`);
+    const all = Array.from({ length: keys * versions }, (_, i) => put(largeKey(i % keys), i + 1, valueOf(i + 1), i < keys ? 1 : 0));
+    await flushed(harness, all);
+    const counted = countReads(disk);
+    const view = harness.tree.view();
+    for (const reverse of [false, true]) {
+      for (let version = 0; version < versions; version++) {
+        const atRevision = revisionOf(keys - 1, version);
+        harness.tables.close();
+        view.countLive(utf8('large'), utf8('larger'));
+        counted.into.clear();
+        const walked = view.walk(USER_SPACE, { from: utf8('large'), to: utf8('larger'), atRevision, keysOnly: true, reverse });
+        const { slot } = walked;
+        const shown: number[] = [];
+        while (walked.next()) {
+          assert.deepEqual(slot.valueBytes.slice(slot.valueAt, slot.valueEnd), valueOf(slot.revision), 'its own value');
+          shown.push(slot.revision);
+        }
+        const wanted = Array.from({ length: keys }, (_, n) => revisionOf(n, version));
+        assert.deepEqual(shown, reverse ? wanted.reverse() : wanted);
+        assert.ok(counted.into.size <= 2 + PARTS, `${counted.into.size} places, reverse ${reverse}, at ${atRevision}`);
+      }
+    }
+    // Who keeps what it is given, keeps it whole.
+    const kept = [...view.scan(USER_SPACE, { from: utf8('large'), to: utf8('larger'), atRevision: 9_999, keysOnly: true })];
+    assert.deepEqual(kept.map(({ value }) => value[0]), kept.map(({ revision }) => revision));
     view.release();
   });
 });

@@ -7,7 +7,7 @@ import { assert } from '../../base/assert.js';
 import type { TableId } from '../../base/ids.js';
 import { compareBytes } from '../../base/bytes.js';
 import type { KeyCursor } from '../iterator/key-cursor.js';
-import { RunKeyCursor } from '../iterator/run-key-cursor.js';
+import { RunKeyCursor, type LargeBlocks } from '../iterator/run-key-cursor.js';
 import { comparePrefixes, comparePrefixToKey } from '../base/key.js';
 import type { VersionSlot } from '../base/version-slot.js';
 import { isSorted } from '../table/key-span.js';
@@ -110,17 +110,17 @@ export class TreeVersion {
   }
 
   /** Cursors over the tables that may hold keys in [from, to), newest first. */
-  addCursors(from: Uint8Array, to: Uint8Array, into: KeyCursor[], keysOnly = false): void {
+  addCursors(from: Uint8Array, to: Uint8Array, into: KeyCursor[], large: LargeBlocks): void {
     const { levels } = this;
     const level0 = levels[0] as readonly OpenTable[];
     for (let i = 0; i < level0.length; i++) {
-      if ((level0[i] as OpenTable).meets(from, to)) into.push(new RunKeyCursor(level0, i, i + 1, keysOnly));
+      if ((level0[i] as OpenTable).meets(from, to)) into.push(new RunKeyCursor(level0, i, i + 1, large));
     }
     for (let level = 1; level < levels.length; level++) {
       const tables = levels[level] as readonly OpenTable[];
       const first = firstEndingAtOrAbove(tables, from);
       const end = firstBeginningAtOrAbove(tables, first, to);
-      if (first < end) into.push(new RunKeyCursor(tables, first, end, keysOnly));
+      if (first < end) into.push(new RunKeyCursor(tables, first, end, large));
     }
   }
 }

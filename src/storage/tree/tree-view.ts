@@ -27,6 +27,7 @@ import { compareBytes } from '../../base/bytes.js';
 import { Entry, type KeyCursor } from '../iterator/key-cursor.js';
 import { MemtableKeyCursor } from '../iterator/memtable-key-cursor.js';
 import { MergedWalk } from '../iterator/merged-walk.js';
+import type { LargeBlocks } from '../iterator/run-key-cursor.js';
 import { WalkEntries } from '../iterator/walk-entries.js';
 import { borrowSeekKey, encodePrefix, encodeSeekKey, prefixOf, spaceEnd } from '../base/key.js';
 import type { Memtable } from '../memtable/memtable.js';
@@ -95,24 +96,28 @@ export class TreeView implements ReadView {
   }
 
   scan(space: Space, options: ScanOptions): IterableIterator<VersionedEntry> {
-    return new WalkEntries(this.walk(space, options));
+    return new WalkEntries(this.#walk(space, options, options.keysOnly === true ? 'passed' : 'cached'));
   }
 
   walk(space: Space, options: ScanOptions): KeyWalk {
+    return this.#walk(space, options, options.keysOnly === true ? 'reused' : 'cached');
+  }
+
+  #walk(space: Space, options: ScanOptions, large: LargeBlocks): KeyWalk {
     assert(!this.#released, 'S5 a released view is not read');
     const from = encodePrefix(space, options.from);
     const to = options.to === undefined ? spaceEnd(space) : encodePrefix(space, options.to);
-    const { atRevision, reverse = false, tombstones = false, keysOnly = false } = options;
-    const sources = compareBytes(from, to) < 0 ? this.#sources(from, to, keysOnly) : [];
+    const { atRevision, reverse = false, tombstones = false } = options;
+    const sources = compareBytes(from, to) < 0 ? this.#sources(from, to, large) : [];
     return new MergedWalk({ sources, from, to, atRevision, reverse, tombstones });
   }
 
   /** Newest first. */
-  #sources(from: Uint8Array, to: Uint8Array, keysOnly: boolean): KeyCursor[] {
+  #sources(from: Uint8Array, to: Uint8Array, large: LargeBlocks): KeyCursor[] {
     const { memtables, version } = this.#state;
     const sources: KeyCursor[] = [];
     for (const memtable of memtables) if (!memtable.empty) sources.push(new MemtableKeyCursor(memtable, this.#sequence));
-    version.addCursors(from, to, sources, keysOnly);
+    version.addCursors(from, to, sources, large);
     return sources;
   }
 
