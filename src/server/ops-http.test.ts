@@ -92,10 +92,12 @@ describe('ops HTTP', () => {
   });
 
   it('version, unknown pages and other methods', async () => {
-    assert.deepEqual(await get('/version'), [200, '{"etcdserver":"3.7.0","etcdcluster":"3.7.0","kintsugi":"9.9.9"}\n']);
+    assert.deepEqual(await get('/version'), [200, '{"etcdserver":"3.7.0","etcdcluster":"3.7.0","storage":"2","kintsugi":"9.9.9"}\n']);
     assert.equal((await get('/constructor'))[0], 404);
     assert.equal((await get('//'))[0], 404, 'not a URL with an empty host');
     const posted = await fetch(`${base}/livez`, { method: 'POST' });
-    assert.deepEqual([posted.status, await posted.text()], [405, 'Method Not Allowed\n']);
+    assert.deepEqual([posted.status, posted.headers.get('allow'), await posted.text()], [405, 'GET, HEAD', 'Method Not Allowed\n']);
+    const metrics = await fetch(`${base}/metrics`, { method: 'POST' });
+    assert.deepEqual([metrics.status, (await metrics.text()).includes('etcd_server_has_leader 1')], [200, true], "etcd's answers any method");
   });
 });

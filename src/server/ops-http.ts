@@ -15,6 +15,7 @@ import { messageOf } from '../base/errors.js';
 import type { Metrics } from '../observability/metrics.js';
 import { jsonPieces, toJson } from '../observability/status-json.js';
 import type { Store } from '../node/store.js';
+import type { Pair } from '../http2/hpack/header-list.js';
 import { nodeClock } from './env/node-env.js';
 import { PageReaders } from './page-readers.js';
 import type { Exchange } from './web/exchange.js';
@@ -68,6 +69,8 @@ interface Answer {
   readonly status: number;
   readonly type: string;
   readonly body: Buffer;
+  /** More of its head. */
+  readonly headers?: readonly Pair[];
 }
 
 const JSON_TYPE = 'application/json';
@@ -147,9 +150,9 @@ export class OpsPages implements Pages {
     if (!readers.admit(exchange)) return;
     answer(this, exchange)
       .catch((error: unknown) => text(500, `${messageOf(error)}\n`))
-      .then(({ status, type, body }) => {
+      .then(({ status, type, body, headers = [] }) => {
         readers.answered(exchange, exchange.method === 'HEAD' ? 0 : body.length);
-        exchange.answer(status, [['content-type', type], ['cache-control', 'no-store']], body);
+        exchange.answer(status, [['content-type', type], ['cache-control', 'no-store'], ...headers], body);
       }, () => exchange.abort());
   }
 }
@@ -159,15 +162,22 @@ const PAGES: Readonly<Record<string, (pages: OpsPages, query: URLSearchParams) =
   '/readyz': ({ subject }, query) => runChecks(readyChecks(subject), query),
   '/health': ({ subject }, query) => health(subject, query),
   '/status': async ({ status }) => ({ status: 200, type: JSON_TYPE, body: await status.get() }),
-  '/version': async ({ subject }) => json(200, { etcdserver: ETCD_VERSION, etcdcluster: ETCD_VERSION, kintsugi: subject.version }),
+  '/version': async ({ subject }) => json(200, {
+    etcdserver: ETCD_VERSION, etcdcluster: ETCD_VERSION, storage: String(subject.store.status().storageVersion), kintsugi: subject.version,
+  }),
   '/metrics': async ({ subject, metrics }) => ({ status: 200, type: subject.metrics.registry.contentType, body: await metrics.get() }),
 };
+
+/** Asked for by any method, as etcd's. */
+const ANY_METHOD = '/metrics';
 
 async function answer(pages: OpsPages, { method, target }: Exchange): Promise<Answer> {
   const [path = '', query = ''] = target.split('?', 2);
   const page = Object.hasOwn(PAGES, path) ? PAGES[path] : undefined;
   if (page === undefined) return text(404, `not found; there are ${Object.keys(PAGES).join(' ')}\n`);
-  if (method !== 'GET' && method !== 'HEAD') return text(405, 'Method Not Allowed\n');
+  if (method !== 'GET' && method !== 'HEAD' && path !== ANY_METHOD) {
+    return { ...text(405, 'Method Not Allowed\n'), headers: [['allow', 'GET, HEAD']] };
+  }
   return page(pages, new URLSearchParams(query));
 }
 

@@ -89,6 +89,9 @@ const malformed: Case = {
     await door.post('/v3/kv/range', '{"key":"YQ=="}', { headers: { 'x-http-method-override': 'GET' } });
     await door.post('/v3/kv/range', '{"key":"YQ=="}', { headers: { 'x-http-method-override': 'GET', 'content-type': 'application/x-www-form-urlencoded' } });
     await door.post('/v3/kv/range', '{"key":"YQ=="}', { headers: { authorization: 'nonsense' } });
+    for (const value of ['YQ', 'YQ==', '!!', 'YQ===', 'YQ=A', 'YWI=YWI=', 'YQYQY', 'Y===', 'YQ==YQYQ', 'YWI-', 'YQ,YQ']) {
+      await door.post('/v3/kv/range', '{"key":"YQ=="}', { headers: { 'grpc-metadata-trace-bin': value } });
+    }
   },
 };
 

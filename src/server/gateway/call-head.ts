@@ -45,7 +45,16 @@ function checkedTimeout(value: string): string {
 function addMetadata(add: (name: string, value: string) => void, key: string, value: string): void {
   if (!KEY.test(key) || RESERVED.test(key)) return;
   if (key.endsWith('-bin') && decodeBinary(value) === undefined) {
-    throw new RpcError(Code.INVALID_ARGUMENT, `invalid binary header ${PREFIX}${key}: illegal base64 data`);
+    const name = `${PREFIX}${key}`.replace(/(?<=^|-)[a-z]/g, (letter) => letter.toUpperCase());
+    throw new RpcError(Code.INVALID_ARGUMENT, `invalid binary header ${name}: illegal base64 data at input byte ${brokenAt(value)}`);
   }
   add(key, value);
+}
+
+/** Where Go's decoder gives up on what is no base64: with padding if it comes in whole fours. */
+function brokenAt(value: string): number {
+  const letters = (/^[A-Za-z0-9+/]*/.exec(value)?.[0] ?? '').length;
+  if (value.length % 4 !== 0) return Math.min(letters, value.length - 1);
+  const padding = '='.repeat((4 - (letters % 4)) % 4);
+  return padding.length < 3 && value.startsWith(padding, letters) ? letters + padding.length : letters;
 }

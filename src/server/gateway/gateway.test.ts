@@ -208,6 +208,26 @@ describe('the JSON gateway', () => {
     assert.deepEqual([lost.status, lost.body], [503, { code: 14, message: 'etcdserver: no leader' }]);
   });
 
+  it('hands on metadata in bytes, and refuses what is no base64 where Go does', async () => {
+    let heard: Uint8Array | undefined;
+    const hears: Method = {
+      kind: 'unary', refusable: false, handle: (_request, call) => {
+        heard = call.metadataBytes('trace-bin');
+        return new Uint8Array(0);
+      },
+    };
+    server.close();
+    await open([['/etcdserverpb.KV/Compact', hears]]);
+    for (const value of ['AP+A', 'AP8=', 'AP8']) {
+      assert.equal((await post('/v3/kv/compaction', {}, { 'grpc-metadata-trace-bin': value })).status, 200);
+      assert.deepEqual(Buffer.from(heard ?? []), Buffer.from(value, 'base64'));
+    }
+    for (const [value, at] of [['!!', 0], ['YQ===', 2], ['YQ=A', 2], ['YWI=YWI=', 4], ['YQYQY', 4], ['Y===', 1], ['YQ==YQYQ', 4], ['YWI-', 3]] as const) {
+      const { status, body } = await post('/v3/kv/compaction', {}, { 'grpc-metadata-trace-bin': value });
+      assert.deepEqual([status, body], [400, { code: 3, message: `invalid binary header Grpc-Metadata-Trace-Bin: illegal base64 data at input byte ${at}` }], value);
+    }
+  });
+
   it('serves streams: a value in, a line out, and the last line says why it ended', async () => {
     const watch = await stream('/v3/watch');
     watch.send({ create_request: { key: FOO, startRevision: '3' } });
@@ -293,6 +313,20 @@ describe('the JSON gateway', () => {
     assert.equal(status, 429);
     assert.match((body as { message: string }).message, /^grpc: received message larger than max \(\d+ vs\. 4194304 bytes of JSON\)$/);
     assert.equal((await post('/v3/kv/put', { key: FOO, value: BAR })).status, 200);
+  });
+
+  it('gives up a request that is long in coming, and lets go of what has come of it', async () => {
+    server.close();
+    await open([], { receiveMs: 100 });
+    const idle = await stream('/v3/watch');
+    idle.send({ create_request: { key: FOO } });
+    const heard = await raw(`POST /v3/kv/put HTTP/1.1\r\nhost: a\r\ncontent-length: 1000\r\n\r\n{"key":"${FOO}",`, (text) => text.endsWith('}'));
+    assert.match(heard, /^HTTP\/1\.1 504 Gateway Timeout\r\n[^]*\{"code":4,"message":"grpc: the request took too long to come"\}$/);
+    assert.equal(served('/etcdserverpb.KV/Put'), 0, 'nothing was carried out');
+    assert.equal((await post('/v3/kv/put', { key: FOO, value: BAR })).status, 200);
+    await until(() => store.watches.length > 0);
+    store.watches[0]?.answer({ created: true });
+    assert.equal((await idle.response).statusCode, 200, 'a request of many messages may be quiet');
   });
 
   it('holds a message and little more for a client that does not read, and goes on when it does', async () => {

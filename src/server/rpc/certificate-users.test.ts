@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { connect as h2connect, type IncomingHttpHeaders } from 'node:http2';
+import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client as GrpcClient, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
@@ -9,9 +13,11 @@ import { utf8 } from '../../base/bytes.js';
 import { silent } from '../../base/testing/silent.js';
 import { connect, type AuthOptions, type Client, type TlsOptions } from '../../client/client.js';
 import { rangeRequest } from '../../client/requests.js';
+import { Metrics } from '../../observability/metrics.js';
 import { RpcStats } from '../../observability/rpc-stats.js';
 import { Passwords } from '../auth/passwords.js';
 import { nodeClock } from '../env/node-env.js';
+import { OpsPages } from '../ops-http.js';
 import { FakeStore } from '../testing/fake-store.js';
 import { PortTls } from '../tls/open.js';
 import { Authority, type Issued } from '../tls/testing/authority.js';
@@ -63,9 +69,14 @@ describe('users by their certificates', () => {
   async function serve(verifies: boolean): Promise<string> {
     const settings = { ...PLAIN_SETTINGS, certFile: join(dir, 'cert'), keyFile: join(dir, 'key'), caFile: join(dir, 'ca'), verifies };
     const tls = await PortTls.open({ settings, clock: nodeClock, events: silent });
-    const server = clientPort(clientMethods(store, new Health(), { maxRequestBytes: 1_572_864 }, passwords), {
+    const health = new Health();
+    const stats = new RpcStats();
+    const metrics = new Metrics();
+    metrics.attach(store, stats);
+    const pages = new OpsPages({ store, metrics, health, dataDir: dir, version: '1' });
+    const server = clientPort(clientMethods(store, health, { maxRequestBytes: 1_572_864 }, passwords), {
       maxReceiveBytes: 2_097_152, maxConcurrentStreams: 1000, keepaliveIntervalMs: 0, keepaliveTimeoutMs: 20_000,
-      store: { leader: 1 }, stats: new RpcStats(), events: silent,
+      store: { leader: 1 }, stats, events: silent, site: { pages, store, gateway: true },
     });
     open.push(server, tls);
     return `127.0.0.1:${await server.listen(listenAddress('https://127.0.0.1:0'), tls.server)}`;
@@ -94,6 +105,49 @@ describe('users by their certificates', () => {
     });
   }
 
+  type Said = readonly [status: number, text: string];
+
+  interface Ask {
+    readonly path: string;
+    /** Undefined: a page is asked for. */
+    readonly body?: string;
+    readonly token?: string;
+  }
+
+  const headersOf = ({ token }: Ask): Record<string, string> => (token === undefined ? {} : { authorization: token });
+
+  async function overHttp1(address: string, own: Issued, ask: Ask): Promise<Said> {
+    const sent = request(`https://${address}${ask.path}`, {
+      ca: ca.pem, cert: own.cert, key: own.key, method: ask.body === undefined ? 'GET' : 'POST', headers: headersOf(ask), agent: false,
+    });
+    sent.end(ask.body);
+    const [response] = await once(sent, 'response') as [IncomingMessage];
+    return [response.statusCode ?? 0, await textOf(response)];
+  }
+
+  async function overHttp2(address: string, own: Issued, ask: Ask): Promise<Said> {
+    const session = h2connect(`https://${address}`, { servername: 'localhost', ca: ca.pem, cert: own.cert, key: own.key });
+    session.on('error', () => undefined);
+    open.push(session);
+    const stream = session.request({ ...headersOf(ask), ':method': ask.body === undefined ? 'GET' : 'POST', ':path': ask.path });
+    stream.end(ask.body);
+    const [answer] = await once(stream, 'response') as [IncomingHttpHeaders];
+    return [Number(answer[':status']), await textOf(stream)];
+  }
+
+  /** Over both, which say the same. */
+  async function asks(address: string, own: Issued, ask: Ask): Promise<Said> {
+    const said = await overHttp1(address, own, ask);
+    assert.deepEqual(await overHttp2(address, own, ask), said, 'over HTTP/2');
+    return said;
+  }
+
+  async function textOf(chunks: AsyncIterable<unknown>): Promise<string> {
+    let text = '';
+    for await (const chunk of chunks) text += String(chunk);
+    return text;
+  }
+
   it('the common name of a certificate that was verified is the user, and may what its roles may', async () => {
     const address = await serve(true);
     const client = as(address, alice);
@@ -115,6 +169,23 @@ describe('users by their certificates', () => {
     await refused(reads(address, { token: 'nonsense' }), 'INVALID_AUTH_TOKEN');
     await refused(reads(address, { authorization: 'Bearer nonsense' }), 'INVALID_AUTH_TOKEN');
     await refused(reads(address, { 'grpcgateway-accept': 'application/json' }), 'USER_EMPTY');
+  });
+
+  it('a certificate with a name makes no call of the JSON gateway while auth is on, but asks for pages', async () => {
+    const address = await serve(true);
+    const nameless = await ca.issue({ cn: '', hosts: [] });
+    const range = { path: '/v3/kv/range', body: JSON.stringify({ key: Buffer.from('a').toString('base64') }) };
+    const ignored: Said = [400, 'CommonName of client sending a request against gateway will be ignored and not used as expected\n'];
+    const [, granted] = await overHttp1(address, nameless, { path: '/v3/auth/authenticate', body: JSON.stringify(ROOT) });
+    const { token } = JSON.parse(granted) as { token: string };
+    assert.deepEqual(await asks(address, alice, range), ignored);
+    assert.deepEqual(await asks(address, alice, { ...range, token }), ignored, 'whatever token it shows');
+    assert.deepEqual(await asks(address, alice, { ...range, path: '/v3/nope' }), ignored);
+    assert.equal((await asks(address, alice, { path: '/version' }))[0], 200);
+    assert.deepEqual(await asks(address, nameless, range), [400, '{"code":3,"message":"etcdserver: user name is empty"}']);
+    assert.equal((await asks(address, nameless, { ...range, token }))[0], 200);
+    await store.auth.change({ kind: 'disable' });
+    assert.equal((await asks(address, alice, range))[0], 200);
   });
 
   it('a certificate that nobody asked for is nobody', async () => {

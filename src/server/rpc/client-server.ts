@@ -56,6 +56,8 @@ export interface ClientServerOptions {
   readonly maxUnreadOfConnection?: number;
   /** Milliseconds in which a client has to take something of what it is sent. Default 60,000. */
   readonly stalledMs?: number;
+  /** Milliseconds in which a request has to arrive whole. Default 60,000. */
+  readonly receiveMs?: number;
   /** Default: what the process's descriptors allow. */
   readonly maxConnections?: number;
 }
@@ -81,7 +83,7 @@ export function clientPort(methods: MethodTable, options: ClientServerOptions): 
   const limits = {
     maxReceiveBytes: options.maxReceiveBytes,
     maxUnfinishedBytes: Math.max(MAX_UNFINISHED_BYTES, 4 * options.maxReceiveBytes),
-    receiveMs: RECEIVE_MS,
+    receiveMs: options.receiveMs ?? RECEIVE_MS,
     maxUnreadBytes: options.maxUnreadBytes ?? MAX_UNREAD_BYTES,
     maxUnreadOfConnection: options.maxUnreadOfConnection ?? MAX_UNREAD_OF_CONNECTION,
   };

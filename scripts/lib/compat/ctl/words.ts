@@ -7,9 +7,9 @@
 /** Of one server and moment, in `-w json`. */
 const JSON_OWN =
   /"(cluster_id|member_id|leader|raft_term|raftTerm|raftIndex|raftAppliedIndex|dbSize|dbSizeInUse|dbSizeQuota|hash|memberID|ttl|TTL)":-?\d+/g;
-/** The same in `-w fields`. */
+/** The same in `-w fields`, where `--hex` makes some of them hexadecimal. */
 const FIELDS_OWN =
-  /"(ClusterID|MemberID|Leader|RaftTerm|RaftIndex|RaftAppliedIndex|DBSize|DBSizeInUse|DBSizeQuota|Hash|TTL)" : -?\d+/g;
+  /"(ClusterID|MemberID|Leader|RaftTerm|RaftIndex|RaftAppliedIndex|DBSize|DBSizeInUse|DBSizeQuota|Hash|TTL)" : -?[0-9a-f]+\b/g;
 
 export class Words {
   /** What has a name for as long as the cluster lives. */
@@ -51,8 +51,9 @@ export class Words {
     return scheme + (this.#lasting.get(host) ?? this.#name('url', host));
   }
 
+  /** In hexadecimal; some forms of output fill it up with zeros to 16 digits. */
   #id(id: string): string {
-    return this.#name('id', id);
+    return this.#name('id', id.replace(/^0+(?=.)/, ''));
   }
 
   #name(kind: string, what: string): string {
