@@ -1,7 +1,7 @@
 /**
  * Changes as bytes and numbers instead of objects: a window of history has some ten thousand of
  * them, most of which it lets go again. Each is the prefix of its key and its record, one after the
- * other in one buffer. Only what is delivered becomes a {@link KeyChange}, with bytes of its own.
+ * other in one buffer, which is used again once it was cleared: nothing is allocated for a change.
  */
 
 import type { Revision } from '../../base/ids.js';
@@ -48,20 +48,28 @@ export class ChangeBuffer {
     return this.revisionAt(a) - this.revisionAt(b) || this.subAt(a) - this.subAt(b);
   }
 
+  /** Room stays; what was there is written over. */
+  clear(): void {
+    this.#used = 0;
+    this.#length = 0;
+  }
+
   /** Its key and its record are copied. */
   push(slot: VersionSlot): void {
     const { keyBytes, keyEnd, valueBytes, valueAt, valueEnd } = slot;
     const start = this.#grow(keyEnd + valueEnd - valueAt);
-    this.#data.set(keyBytes.subarray(0, keyEnd), start);
-    this.#data.set(valueBytes.subarray(valueAt, valueEnd), start + keyEnd);
+    copyInto(this.#data, start, keyBytes, 0, keyEnd);
+    copyInto(this.#data, start + keyEnd, valueBytes, valueAt, valueEnd);
     this.#add(slot.revision, slot.tombstone ? 1 : 0, slot.sub, start, keyEnd, valueEnd - valueAt);
   }
 
   /** A copy of a change of another one. */
   append(from: ChangeBuffer, i: number): void {
-    const [at, prefix, record] = [from.#number(i, 1), from.#number(i, 2), from.#number(i, 3)];
+    const at = from.#number(i, 1);
+    const prefix = from.#number(i, 2);
+    const record = from.#number(i, 3);
     const start = this.#grow(prefix + record);
-    this.#data.set(from.#data.subarray(at, at + prefix + record), start);
+    copyInto(this.#data, start, from.#data, at, at + prefix + record);
     this.#add(from.revisionAt(i), from.#tombstones[i] as number, from.subAt(i), start, prefix, record);
   }
 
@@ -73,7 +81,9 @@ export class ChangeBuffer {
   }
 
   #at(i: number): KeyChange {
-    const [at, prefix, record] = [this.#number(i, 1), this.#number(i, 2), this.#number(i, 3)];
+    const at = this.#number(i, 1);
+    const prefix = this.#number(i, 2);
+    const record = this.#number(i, 3);
     const key = userKeyOfPrefix(this.#data.slice(at, at + prefix));
     const value = this.#data.slice(at + prefix, at + prefix + record);
     return new KeyChange(key, this.revisionAt(i), this.subAt(i), this.#tombstones[i] === 1, value);
@@ -106,6 +116,14 @@ export class ChangeBuffer {
     }
     return start;
   }
+}
+
+/** Shorter copies are a loop: making a view costs more than they do. */
+const LOOP_BYTES_MAX = 192;
+
+function copyInto(out: Uint8Array, to: number, from: Uint8Array, start: number, end: number): void {
+  if (end - start > LOOP_BYTES_MAX) out.set(from.subarray(start, end), to);
+  else for (let i = start, at = to; i < end; i++, at++) out[at] = from[i] as number;
 }
 
 function larger<T extends Uint8Array | Uint32Array | Float64Array>(from: T, to: T): T {

@@ -17,7 +17,7 @@ import type { TreeView } from '../../storage/tree/tree-view.js';
 import type { KeyChange } from '../kv/key-change.js';
 import type { StoreState } from '../kv/range.js';
 import { deliver, type FullStreams, type PreviousValues } from './deliver.js';
-import { comparePlaces, type HistoryPart, type Place } from './history-window.js';
+import { comparePlaces, WindowRoom, type HistoryPart, type Place } from './history-window.js';
 import type { WatchHubParts } from './hub-parts.js';
 import { previousValue, readHistory } from './read-history.js';
 import type { WatchPermits } from './watch-permits.js';
@@ -86,11 +86,12 @@ export class HistoryReader {
 
   async #run(): Promise<void> {
     const { life } = this.#hub.parts;
+    const room = new WindowRoom();
     while (!life.ended && this.#hub.mayRead()) {
       const members = this.#choose();
       const [first] = members;
       if (first === undefined) return;
-      await this.#serve(members, first);
+      await this.#serve(members, first, room);
       this.#hub.catchUp();
     }
   }
@@ -113,14 +114,14 @@ export class HistoryReader {
     return [from, ...others];
   }
 
-  async #serve(members: readonly Watcher[], first: Watcher): Promise<void> {
+  async #serve(members: readonly Watcher[], first: Watcher, room: WindowRoom): Promise<void> {
     const { tree, state } = this.#hub.parts;
     const round = this.#hub.nextRound();
     for (const watcher of members) watcher.round = round;
     const now = state.kv.state();
     const view = tree.view();
     try {
-      const part = await drive(readHistory(view, now, hullOf(members), first.place, this.#windowBytes), this.#workers);
+      const part = await drive(readHistory(view, now, hullOf(members), first.place, this.#windowBytes, room), this.#workers);
       await this.#deliver(part, members, round, new ViewValues(view, now));
       this.#end(part, members, round);
       this.#alone = false;

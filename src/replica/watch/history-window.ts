@@ -11,8 +11,8 @@ import type { Revision } from '../../base/ids.js';
 import type { HistorySink } from '../../storage/base/history-sink.js';
 import type { VersionSlot } from '../../storage/base/version-slot.js';
 import type { Pace } from '../kv/pace.js';
-import { sortSliced } from '../kv/sort.js';
 import { ChangeBuffer } from './change-buffer.js';
+import { PlaceOrder } from './place-order.js';
 
 export const WINDOW_BYTES = 4 * MiB;
 
@@ -27,24 +27,36 @@ export function comparePlaces(a: Place, b: Place): number {
 }
 
 export interface HistoryPart {
-  /** In order. */
+  /** In order. They lie in the window's room: as long as no other window has that. */
   readonly changes: Pick<ChangeBuffer, 'length' | 'bytes' | 'revisionAt' | 'slice'>;
   /** All before it is here. Within a revision (sub > 0) only if one alone does not fit. */
   readonly end: Place;
 }
 
+/**
+ * Where a window puts its changes. It is large, and one part of history follows the other: who
+ * reads several gives it to one window after the other, and is done with each part before the next.
+ */
+export class WindowRoom {
+  changes = new ChangeBuffer();
+  spare = new ChangeBuffer();
+  readonly order = new PlaceOrder();
+}
+
 export class HistoryWindow implements HistorySink {
   readonly #from: Place;
   readonly #bytesMax: number;
+  readonly #room: WindowRoom;
   #end: Place;
-  #changes = new ChangeBuffer();
 
   /** From `from` up to the revision `max`, inclusive. */
-  constructor(from: Place, max: Revision, bytesMax = WINDOW_BYTES) {
+  constructor(from: Place, max: Revision, bytesMax = WINDOW_BYTES, room = new WindowRoom()) {
     assert(from.revision <= max, `W1 history is read from ${from.revision} on, and ends at ${max}`);
     this.#from = from;
     this.#end = { revision: max + 1, sub: 0 };
     this.#bytesMax = bytesMax;
+    this.#room = room;
+    room.changes.clear();
   }
 
   get min(): Revision {
@@ -58,42 +70,47 @@ export class HistoryWindow implements HistorySink {
 
   /** Of memory: the walk is cut down by `trim` when there is twice what fits. */
   get overfull(): boolean {
-    return this.#changes.bytes > 2 * this.#bytesMax;
+    return this.#room.changes.bytes > 2 * this.#bytesMax;
   }
 
   add(slot: VersionSlot): void {
-    if (comparePlaces(slot, this.#from) >= 0 && comparePlaces(slot, this.#end) < 0) this.#changes.push(slot);
+    if (comparePlaces(slot, this.#from) >= 0 && comparePlaces(slot, this.#end) < 0) this.#room.changes.push(slot);
   }
 
   /** Lets go what does not fit, the newest first. Between two steps of the walk. */
   *trim(pace: Pace): Generator<void, void> {
-    const changes = this.#changes;
-    const order = yield* this.#order(pace);
+    const { changes, order } = this.#room;
+    yield* order.sort(changes, pace);
     let bytes = 0;
     let fit = 0;
-    for (; fit < order.length; fit++) {
-      const more = changes.bytesAt(order[fit] as number);
+    for (; fit < changes.length; fit++) {
+      const more = changes.bytesAt(order.at(fit));
       if (fit > 0 && bytes + more > this.#bytesMax) break;
       bytes += more;
     }
-    const cut = order[fit];
-    if (cut !== undefined) {
+    let kept = fit;
+    if (fit < changes.length) {
+      const cut = order.at(fit);
       const revision = changes.revisionAt(cut);
       // A revision stays whole, unless it is the first one.
       let keep = fit;
-      while (keep > 0 && changes.revisionAt(order[keep - 1] as number) === revision) keep--;
+      while (keep > 0 && changes.revisionAt(order.at(keep - 1)) === revision) keep--;
       this.#end = { revision, sub: keep === 0 ? changes.subAt(cut) : 0 };
-      order.length = keep === 0 ? fit : keep;
+      kept = keep === 0 ? fit : keep;
     }
-    this.#changes = yield* inOrder(changes, order, pace);
+    yield* this.#keep(kept, pace);
     assert(comparePlaces(this.#end, this.#from) > 0, 'W1 a part of history holds a change, or all there is');
   }
 
   /** Once the walk is at its end. */
   *take(pace: Pace): Generator<void, HistoryPart> {
-    if (this.#changes.bytes > this.#bytesMax) yield* this.trim(pace);
-    else this.#changes = yield* inOrder(this.#changes, yield* this.#order(pace), pace);
-    const changes = this.#changes;
+    const { order } = this.#room;
+    if (this.#room.changes.bytes > this.#bytesMax) yield* this.trim(pace);
+    else {
+      yield* order.sort(this.#room.changes, pace);
+      yield* this.#keep(this.#room.changes.length, pace);
+    }
+    const { changes } = this.#room;
     for (let i = 1; i < changes.length; i++) {
       assert(changes.compare(i - 1, i) < 0, 'W1 no change is read twice');
       if (pace.step()) yield;
@@ -101,20 +118,17 @@ export class HistoryWindow implements HistorySink {
     return { changes, end: this.#end };
   }
 
-  /** Of the changes, by their places. */
-  *#order(pace: Pace): Generator<void, number[]> {
-    const changes = this.#changes;
-    const order: number[] = [];
-    for (let i = 0; i < changes.length; i++) order.push(i);
-    return yield* sortSliced(order, (a, b) => changes.compare(a, b), pace);
+  /** The first so many, in order. */
+  *#keep(count: number, pace: Pace): Generator<void, void> {
+    const room = this.#room;
+    const { changes, spare, order } = room;
+    spare.clear();
+    for (let n = 0; n < count; n++) {
+      const i = order.at(n);
+      spare.append(changes, i);
+      if (pace.step(changes.bytesAt(i))) yield;
+    }
+    room.changes = spare;
+    room.spare = changes;
   }
-}
-
-function* inOrder(changes: ChangeBuffer, order: readonly number[], pace: Pace): Generator<void, ChangeBuffer> {
-  const ordered = new ChangeBuffer();
-  for (const i of order) {
-    ordered.append(changes, i);
-    if (pace.step(changes.bytesAt(i))) yield;
-  }
-  return ordered;
 }

@@ -21,7 +21,7 @@ import { validateCommand } from '../kv/validate.js';
 import { decodeKeyValue } from '../kv/value-record.js';
 import type { KeyChange } from '../kv/key-change.js';
 import type { KvCommand } from '../kv/command.js';
-import { comparePlaces, type Place } from './history-window.js';
+import { comparePlaces, WindowRoom, type Place } from './history-window.js';
 import { previousValue, readHistory } from './read-history.js';
 
 type Step =
@@ -100,10 +100,11 @@ class Recorded {
   /** In parts, each from a view of its own. */
   history(from: Place, key: Uint8Array, to: Uint8Array | undefined, bytesMax: number): KeyChange[] {
     const all: KeyChange[] = [];
+    const room = new WindowRoom();
     for (let at = from; at.revision <= this.machine.revision;) {
       const view = this.storage.tree.view();
       try {
-        const { changes, end } = runToEnd(readHistory(view, this.machine.state(), { key, to }, at, bytesMax));
+        const { changes, end } = runToEnd(readHistory(view, this.machine.state(), { key, to }, at, bytesMax, room));
         assert(end.revision > at.revision || end.sub > at.sub, 'each part leads on');
         assert(changes.length <= 1 || changes.bytes <= bytesMax || end.sub === 0);
         all.push(...changes.slice(0, changes.length));

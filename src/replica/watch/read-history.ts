@@ -11,7 +11,7 @@ import type { StoreState } from '../kv/range.js';
 import { Pace } from '../kv/pace.js';
 import { decodeKeyValue } from '../kv/value-record.js';
 import { ChangeBuffer } from './change-buffer.js';
-import { HistoryWindow, WINDOW_BYTES, type HistoryPart, type Place } from './history-window.js';
+import { HistoryWindow, WINDOW_BYTES, type HistoryPart, type Place, type WindowRoom } from './history-window.js';
 
 /**
  * All changes of keys in [key, to) from `from` on, as many as fit; `state` is the view's. Nothing
@@ -20,12 +20,12 @@ import { HistoryWindow, WINDOW_BYTES, type HistoryPart, type Place } from './his
  */
 export function* readHistory(
   view: TreeView, state: StoreState, range: { readonly key: Uint8Array; readonly to: Uint8Array | undefined }, from: Place,
-  bytesMax = WINDOW_BYTES,
+  bytesMax = WINDOW_BYTES, room?: WindowRoom,
 ): Generator<void, HistoryPart> {
   const { revision, compactRevision } = state;
   if (from.revision < compactRevision) throw new EtcdError('COMPACTED');
   if (from.revision > revision) return { changes: new ChangeBuffer(), end: from };
-  const window = new HistoryWindow(from, revision, bytesMax);
+  const window = new HistoryWindow(from, revision, bytesMax, room);
   const pace = new Pace();
   for (const _ of view.history(range.key, range.to, window)) {
     if (window.overfull) yield* window.trim(pace);

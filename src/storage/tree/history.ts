@@ -10,6 +10,7 @@
 import { assert } from '../../base/assert.js';
 import { compareBytes } from '../../base/bytes.js';
 import type { HistorySink } from '../base/history-sink.js';
+import { compareFrom } from '../base/key-head.js';
 import { revisionIn, subIn } from '../base/key.js';
 import { SEQUENCE_BYTES } from '../base/table-entry.js';
 import { VersionSlot } from '../base/version-slot.js';
@@ -33,10 +34,8 @@ export function* memtableHistory(
   for (cursor.seek(from); cursor.key !== 0; cursor.next()) {
     const { key } = cursor;
     const start = records.prefixStart(key);
-    const bytes = records.prefixBytes(key);
-    const end = start + records.prefixLength(key);
-    if (compareBytes(bytes.subarray(start, end), to) >= 0) break;
-    slot.copyKey(bytes, start, end);
+    slot.copyKey(records.prefixBytes(key), start, start + records.prefixLength(key));
+    if (!isBelow(slot.keyBytes, slot.keyEnd, to)) break;
     // What is older follows, and never changes.
     for (let version = records.newest(key); version !== 0; version = records.older(version)) {
       if (++looked % SLICE_VERSIONS === 0) yield;
@@ -72,6 +71,8 @@ function* tableHistory({ reader }: OpenTable, from: Uint8Array, to: Uint8Array, 
       if (i % SLICE_BLOCKS === 0) yield;
       continue;
     }
+    // Keys of a block are at or below the first one of the next.
+    const inside = i + 1 < reader.blocks && compareBytes(index.firstKey(i + 1), to) < 0;
     block.open(reader.blockOnce(i, scratch));
     if (i === first) block.seek(from);
     else block.seekToFirst();
@@ -79,7 +80,7 @@ function* tableHistory({ reader }: OpenTable, from: Uint8Array, to: Uint8Array, 
       const end = block.keyLength - SEQUENCE_BYTES;
       const revision = revisionIn(block.keyBuffer, block.keyLength);
       if (revision < sink.min || revision > sink.max) continue;
-      if (compareBytes(block.keyBuffer.subarray(0, end), to) >= 0) return;
+      if (!inside && !isBelow(block.keyBuffer, end, to)) return;
       slot.copyKey(block.keyBuffer, 0, end);
       slot.set(
         revision, subIn(block.keyBuffer, block.keyLength), block.tombstone, block.liveDelta, block.payload, block.valueAt, block.valueEnd,
@@ -88,4 +89,9 @@ function* tableHistory({ reader }: OpenTable, from: Uint8Array, to: Uint8Array, 
     }
     yield;
   }
+}
+
+/** Is the prefix [0, end) of `key` below the border? */
+function isBelow(key: Uint8Array, end: number, to: Uint8Array): boolean {
+  return compareFrom(key, end, to, to.length, 0) < 0;
 }
