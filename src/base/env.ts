@@ -82,6 +82,11 @@ export interface Network {
    */
   describe(url: string, timeoutMs: number): Promise<Uint8Array>;
   /**
+   * Who talks to this member and was never named to it: members of its cluster, by their word. They
+   * can be called.
+   */
+  guests(): readonly NodeId[];
+  /**
    * With whom this member talks from now on, and where they are found (`http://host:port`), instead
    * of those from before. Who is among the `removed` is told so, and is not heard any more.
    */

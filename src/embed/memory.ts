@@ -59,6 +59,10 @@ class NoNetwork implements Network {
     return Promise.reject(new NetworkError('UNREACHABLE', `${url} cannot be reached: this member is alone`));
   }
 
+  guests(): readonly [] {
+    return [];
+  }
+
   setPeers(): void {}
 
   stop(): Promise<void> {

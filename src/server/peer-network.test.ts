@@ -97,6 +97,8 @@ class Recorder implements NetworkHandler {
   }
 }
 
+const urlAt = (port: number): string => `http://127.0.0.1:${port}`;
+
 const LARGEST = { frameBytes: MAX_MESSAGE_BYTES, queueBytes: MAX_MESSAGE_BYTES + 2 * MiB };
 
 /** No two parts of it are equal. */
@@ -138,8 +140,8 @@ describe('peer network over loopback', () => {
     self: number, port: number, peers: [number, number][], clusterId = 7n, silentMs = 1_000, limits: Partial<LinkLimits> = {},
   ): PeerNetwork {
     const net = new PeerNetwork({
-      self, clusterId, listen: [`127.0.0.1:${port}`], clock: nodeClock, random: new NodeRandom(),
-      peers: new Map(peers.map(([id, p]) => [id, `http://127.0.0.1:${p}`])),
+      self, clusterId, url: urlAt(port), listen: [`127.0.0.1:${port}`], clock: nodeClock, random: new NodeRandom(),
+      peers: new Map(peers.map(([id, p]) => [id, urlAt(p)])),
       events: { emit: (event) => { warnings.push(event); warned?.(); } },
       limits: { queueBytes: 4 * MiB, frameBytes: 3 * MiB, ...limits },
       silentMs,
@@ -372,6 +374,23 @@ describe('peer network over loopback', () => {
     await stranger.start(new Recorder());
     await told;
     assert.deepEqual(recorder.frames, []);
+  });
+
+  it('lets in a member of its cluster that it was not told of, and can call it', async () => {
+    const [pa = 0, pb = 0] = await freePorts(2);
+    const ours = network(1, pa, []);
+    const recorder = new Recorder();
+    await ours.start(recorder);
+    assert.deepEqual(ours.guests(), []);
+    const guest = network(3, pb, []);
+    guest.setPeers(new Map([[1, [urlAt(pa)]]]), []);
+    await guest.start(new Recorder());
+    guest.send(1, utf8('hello'));
+    await recorder.until(({ frames }) => frames.includes('3:hello'));
+    assert.deepEqual(ours.guests(), [3]);
+    assert.equal(fromUtf8(await ours.call(3, 'who', utf8('are you'), 5_000)), 'who are you');
+    ours.setPeers(new Map([[3, [urlAt(pb)]]]), []);
+    assert.deepEqual(ours.guests(), [], 'it was named');
   });
 
   it('takes host and port from a URL', () => {

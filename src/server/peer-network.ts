@@ -221,6 +221,10 @@ export class PeerNetwork implements Network {
     return asked ?? this.call(to, method, request, timeoutMs);
   }
 
+  guests(): readonly NodeId[] {
+    return [...this.#guests];
+  }
+
   async describe(url: string, timeoutMs: number): Promise<Uint8Array> {
     // Who is found here is this member.
     if (this.#stopped || url === this.#options.url) throw new NetworkError('CLOSED', `nobody else is asked at ${url}`);

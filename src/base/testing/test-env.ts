@@ -48,6 +48,8 @@ export class TestHub {
   readonly #cut = new Set<string>();
   /** Whom a member takes nothing from any more. */
   readonly #removed = new Map<NodeId, readonly NodeId[]>();
+  /** From whom a member had frames. */
+  readonly #heard = new Map<NodeId, Set<NodeId>>();
   /** Of calls that wait for an answer, by who is to give it: ends one. */
   readonly #waiting = new Map<NodeId, Set<(error: NetworkError) => void>>();
   /** Payload bytes of calls' replies, by the node that received them. */
@@ -98,6 +100,7 @@ export class TestHub {
     const deliver = (to: NodeId, bytes: Uint8Array): void => {
       const handler = reach(to);
       if (handler === undefined) return;
+      this.#heard.set(to, (this.#heard.get(to) ?? new Set()).add(self));
       if (isRemoved(to)) this.#handlers.get(self)?.onRemoved(to);
       else handler.onFrame(self, bytes);
     };
@@ -124,6 +127,7 @@ export class TestHub {
         return reply;
       },
       describe: (url) => Promise.reject(new NetworkError('UNREACHABLE', `nobody is asked at ${url}`)),
+      guests: () => [...(this.#heard.get(self) ?? [])].filter((id) => reach(id) !== undefined),
       setPeers: (_peers, removed) => void this.#removed.set(self, removed),
       stop: () => {
         this.#break(self);

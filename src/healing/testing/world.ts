@@ -85,6 +85,7 @@ export class TestNetwork {
       start: (_handler: NetworkHandler) => Promise.resolve(),
       send: () => undefined,
       describe: () => Promise.reject(new NetworkError('UNREACHABLE', 'nobody is asked at a URL')),
+      guests: () => [],
       setPeers: () => undefined,
       stop: () => Promise.resolve(),
       ask(to, method, request, timeoutMs) {

@@ -84,6 +84,7 @@ function shakyNetwork(inner: Network, random: Random, life: TestProcess, weather
       return reply;
     },
     describe: (url, timeoutMs) => inner.describe(url, timeoutMs),
+    guests: () => inner.guests(),
     setPeers: (peers, removed) => inner.setPeers(peers, removed),
     stop: () => (life.alive ? inner.stop() : Promise.resolve()),
   };

@@ -57,7 +57,8 @@ class Member {
     const done = (): Promise<void> => Promise.resolve();
     const call = (): Promise<Uint8Array> => Promise.resolve(EMPTY);
     const send = this.#sent.bind(this);
-    const network = { maxFrameBytes: 1e9, start: done, send, call, ask: call, describe: call, setPeers: () => undefined, stop: done };
+    const calls = { call, ask: call, describe: call };
+    const network = { maxFrameBytes: 1e9, start: done, send, ...calls, guests: () => [], setPeers: () => undefined, stop: done };
     this.env = { clock: testClock, random: testRandom, disk: this.disk, network, workers: testWorkers, events: silent };
     this.life.to({ s: 'joining' });
     this.life.subscribe((now) => {

@@ -32,7 +32,8 @@ function envOf(disk: MemoryDisk, call: Network['call']): Env {
   const done = (): Promise<void> => Promise.resolve();
   const describe = (): Promise<Uint8Array> => Promise.reject(new NetworkError('UNREACHABLE', 'nobody is asked at a URL'));
   const nothing = (): void => undefined;
-  const network: Network = { maxFrameBytes: 1, start: done, send: nothing, setPeers: nothing, stop: done, call, ask: call, describe };
+  const calls = { call, ask: call, describe };
+  const network: Network = { maxFrameBytes: 1, start: done, send: nothing, guests: () => [], setPeers: nothing, stop: done, ...calls };
   const random = { uint32: () => 0, below: () => 0, float: () => 0 };
   return { clock, random, disk, network, workers: { breathe: () => undefined }, events: silent };
 }

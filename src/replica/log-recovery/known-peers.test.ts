@@ -26,15 +26,21 @@ describe('whom a member asks that has no state yet', () => {
   const self = 1;
   let told: ReadonlyMap<NodeId, readonly string[]> | undefined;
   let at: Map<string, Uint8Array>;
+  let guests: Map<NodeId, Uint8Array>;
   let peers: KnownPeers;
 
   beforeEach(() => {
     told = undefined;
     at = new Map();
+    guests = new Map();
     const env = testEnv(self, new MemoryDisk(), new TestHub(), () => undefined);
     const network: Network = {
       ...env.network,
-      call: (to) => Promise.reject(new NetworkError('REMOTE', `this is not member ${to}`)),
+      call: (to) => {
+        const answer = guests.get(to);
+        return answer === undefined ? Promise.reject(new NetworkError('REMOTE', `this is not member ${to}`)) : Promise.resolve(answer);
+      },
+      guests: () => [...guests.keys()],
       describe: (url) => {
         const answer = at.get(url);
         return answer === undefined ? Promise.reject(new NetworkError('UNREACHABLE', url)) : Promise.resolve(answer);
@@ -50,6 +56,13 @@ describe('whom a member asks that has no state yet', () => {
     assert.deepEqual(peers.peers, [2, 3]);
     await peers.askWho();
     assert.ok(peers.peers.includes(20), 'the new member at the place of member 2');
+    assert.deepEqual(told?.get(20), [urlOf(2)]);
+  });
+
+  it('D1 asks whoever talks to this member, where nobody is left at the URLs that it knows', async () => {
+    guests.set(20, encodeDescription({ clusterId: CLUSTER, members: readmitted(staticMembers(FOUNDERS), 2, 100) }));
+    await peers.askWho();
+    assert.ok(peers.peers.includes(20) && peers.isVoter(20));
     assert.deepEqual(told?.get(20), [urlOf(2)]);
   });
 

@@ -4,7 +4,8 @@
  * that any of them name. Only for asking: who makes a majority is not decided by it.
  *
  * While this member was away, all others may have been re-admitted or replaced: who does not answer
- * under the id that is known is asked at his URL, as whoever is found there.
+ * under the id that is known is asked at his URL, as whoever is found there. Members at other
+ * places talk to this one, which is a member, too: whoever does is asked who they are.
  */
 
 import { assert } from '../../base/assert.js';
@@ -85,7 +86,11 @@ export class KnownPeers {
 
   /** What those that are known say of the others; who does not answer says nothing. */
   async askWho(): Promise<void> {
-    const answers = await Promise.all([...this.#addresses].map(([peer, urls]) => this.#describe(peer, urls)));
+    const asked = [...this.#addresses].map(([peer, urls]) => this.#describe(peer, urls));
+    for (const guest of this.#env.network.guests()) {
+      if (!this.#addresses.has(guest) && !this.#removed.has(guest)) asked.push(this.#describe(guest, []));
+    }
+    const answers = await Promise.all(asked);
     for (const answer of answers) {
       if (answer === undefined) continue;
       const { removed, confState } = answer.members;

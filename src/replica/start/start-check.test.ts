@@ -33,7 +33,7 @@ describe('what the others say of a member that starts', () => {
       if (method === DESCRIBE_METHOD && answer !== undefined && gone.length > 0) return Promise.resolve(describeWithout(gone));
       return answer === undefined ? Promise.reject(new NetworkError('UNREACHABLE', 'nobody listens')) : Promise.resolve(remembers(answer));
     };
-    const env = { clock: { setTimer }, network: { call, describe: () => Promise.reject(new NetworkError('UNREACHABLE', 'nobody listens')), setPeers: () => undefined }, events: silent } as unknown as Env;
+    const env = { clock: { setTimer }, network: { call, describe: () => Promise.reject(new NetworkError('UNREACHABLE', 'nobody listens')), guests: () => [], setPeers: () => undefined }, events: silent } as unknown as Env;
     const told = members.map((member) => ({ ...member, learner: member.id === learner }));
     const membership = joins ? new Membership(1, members.slice(1), told) : new Membership(1, members);
     const clusterId = 1n;

@@ -100,6 +100,10 @@ export class SimEndpoint implements Network {
     return this.#host.describe(this, place, timeoutMs);
   }
 
+  guests(): readonly NodeId[] {
+    return [...this.#guests.keys()];
+  }
+
   /** Where it finds that member. */
   placeOf(member: NodeId): NodeId | undefined {
     return this.#places.get(member) ?? this.#guests.get(member);

@@ -140,6 +140,7 @@ export class WatchedCluster {
       call: (to, method, request, timeoutMs) => inner.call(to, method, request, timeoutMs),
       ask: (to, method, request, timeoutMs) => inner.ask(to, method, request, timeoutMs),
       describe: (url, timeoutMs) => inner.describe(url, timeoutMs),
+      guests: () => inner.guests(),
       setPeers: (peers, removed) => inner.setPeers(peers, removed),
       stop: () => inner.stop(),
     };
