@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { MemoryDisk } from '../base/disk/memory-disk.js';
 import { codeOf } from '../base/errors.js';
 import type { NetworkHandler } from '../base/env.js';
@@ -14,11 +15,24 @@ import { PeerNetwork } from './peer-network.js';
 const ORIGIN = [{ id: 1, name: 'a', peerUrls: ['http://127.0.0.1:1'] }];
 const OWN = 'http://127.0.0.1:9';
 
-/** Of a cluster that began with `a`, as one of its members tells it. */
-function told(own: number, removed: readonly number[] = []): Members {
+interface Tale {
+  readonly own: number;
+  readonly removed?: readonly number[];
+  readonly tokens?: readonly number[];
+  /** Ids of those of the answering members that vote. */
+  readonly voters?: readonly number[];
+}
+
+/**
+ * Of a cluster that began with `a`, as one of its members tells it. The member at `urls[i]` is 20 +
+ * i.
+ */
+function told({ own, removed = [], tokens = [], voters = [20] }: Tale, urls: readonly string[]): Members {
   const added = { id: own, name: '', peerUrls: [OWN], clientUrls: undefined };
+  const others = urls.map((url, i) => ({ id: 20 + i, name: `m${i}`, peerUrls: [url], clientUrls: undefined }));
   const members = staticMembers(ORIGIN);
-  return { ...members, isStatic: false, list: [...members.list, added], removed };
+  const confState = { ...members.confState, voters };
+  return { ...members, isStatic: false, list: [...members.list, ...others, added], removed, tokens, confState };
 }
 
 describe('a member that joins', () => {
@@ -28,41 +42,69 @@ describe('a member that joins', () => {
     for (const net of nets.splice(0)) await net.stop();
   });
 
-  /** Members that answer so; their URLs. */
-  async function cluster(...answers: readonly Members[]): Promise<string[]> {
-    const ports = await freePorts(answers.length);
-    await Promise.all(answers.map((members, i) => {
-      const net = new PeerNetwork({
-        self: 1, clusterId: 77n, peers: new Map(), listen: [`127.0.0.1:${ports[i]}`], clock: nodeClock, random: new NodeRandom(), events: silent,
-      });
-      nets.push(net);
-      const handler: NetworkHandler = {
-        onFrame: () => undefined, onDisconnect: () => undefined, onRemoved: () => undefined,
-        onCall: () => Promise.resolve(encodeDescription({ clusterId: 77n, members })),
-      };
-      return net.start(handler);
-    }));
-    return ports.map((port) => `http://127.0.0.1:${port}`);
+  /** Members that answer so, `undefined` one that is not there yet; their URLs. */
+  async function cluster(...tales: readonly (Tale | undefined)[]): Promise<string[]> {
+    const ports = await freePorts(tales.length);
+    const urls = ports.map((port) => `http://127.0.0.1:${port}`);
+    await Promise.all(tales.map((tale, i) => (tale === undefined ? undefined : answers(urls, i, tale))));
+    return urls;
+  }
+
+  function answers(urls: readonly string[], i: number, tale: Tale): Promise<void> {
+    const listen = [new URL(urls[i] ?? '').host];
+    const own = { self: 1, clusterId: 77n, peers: new Map(), listen };
+    const net = new PeerNetwork({ ...own, clock: nodeClock, random: new NodeRandom(), events: silent });
+    nets.push(net);
+    const handler: NetworkHandler = {
+      onFrame: () => undefined, onDisconnect: () => undefined, onRemoved: () => undefined,
+      onCall: () => Promise.resolve(encodeDescription({ clusterId: 77n, members: told(tale, urls) })),
+    };
+    return net.start(handler);
   }
 
   function config(urls: readonly string[], existing = true): NodeConfig {
     const others = urls.map((url, i) => ({ id: 100 + i, name: `m${i}`, peerUrls: [url] }));
-    return { name: 'new', memberId: 555, clusterId: 5n, existing, members: [...others, { id: 555, name: 'new', peerUrls: [OWN] }] } as unknown as NodeConfig;
+    return { name: 'new', electionMs: 1_000, memberId: 555, clusterId: 5n, existing, members: [...others, { id: 555, name: 'new', peerUrls: [OWN] }] } as unknown as NodeConfig;
   }
 
   it('is who the cluster says, and still is without the others, whatever the flags say then', async () => {
     const disk = new MemoryDisk();
-    const identity = await identityOf(config(await cluster(told(9))), disk);
+    const identity = await identityOf(config(await cluster({ own: 9 })), disk);
     assert.deepEqual([identity.self, identity.clusterId], [9, 77n]);
     assert.deepEqual(identity.members, ORIGIN);
-    assert.deepEqual(identity.joins.map(({ id, name }) => [id, name]), [[1, 'a'], [9, 'new']]);
+    assert.deepEqual(identity.joins.map(({ id, name }) => [id, name]), [[1, 'a'], [20, 'm0'], [9, 'new']]);
     assert.deepEqual(await identityOf(config([]), disk), identity);
     assert.deepEqual(await identityOf(config([], false), disk), identity);
   });
 
   it('R1 is never who was removed, although one that is behind still says so', async () => {
-    const identity = await identityOf(config(await cluster(told(8), told(9, [8]))), new MemoryDisk());
+    const identity = await identityOf(config(await cluster({ own: 8 }, { own: 9, removed: [8] })), new MemoryDisk());
     assert.equal(identity.self, 9);
+  });
+
+  it('R1 takes no word of a lone member that is behind: it waits for a majority of those that vote by it', async () => {
+    const behind = { own: 8, tokens: [1], voters: [20, 21, 22] };
+    const newer = { own: 9, removed: [8], tokens: [1, 2, 3], voters: [20, 21, 22] };
+    const urls = await cluster(behind, undefined, undefined);
+    const identity = identityOf(config(urls), new MemoryDisk());
+    await sleep(600);
+    await answers(urls, 1, newer);
+    assert.equal((await identity).self, 9);
+  });
+
+  it('asks those that vote, too, whom its flags do not name', async () => {
+    const tale = { own: 9, voters: [20, 21, 22] };
+    const [named = assert.fail()] = await cluster(tale, tale, tale);
+    assert.equal((await identityOf(config([named]), new MemoryDisk())).self, 9);
+  });
+
+  it('says which members to start when too few answer', async () => {
+    const urls = await cluster({ own: 8, voters: [20, 21, 22] }, undefined, undefined);
+    await assert.rejects(identityOf({ ...config(urls), electionMs: 10 }, new MemoryDisk()), (error: Error) => {
+      assert.equal(codeOf(error), 'NO_MEMBER_ANSWERS');
+      assert.ok(error.message.includes(`start those at ${urls[1]}, ${urls[2]}`), error.message);
+      return true;
+    });
   });
 
   it('with a new cluster, or a directory of its own, goes by its flags', async () => {
@@ -74,7 +116,7 @@ describe('a member that joins', () => {
 
   it('R1 does not start when the file that says who it is cannot be read', async () => {
     const disk = new MemoryDisk();
-    await identityOf(config(await cluster(told(9))), disk);
+    await identityOf(config(await cluster({ own: 9 })), disk);
     const file = await disk.open('joined', 'write');
     await file.write(Uint8Array.of(255), 20);
     file.close();

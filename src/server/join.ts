@@ -2,7 +2,8 @@
  * Who a process is that was started with `--initial-cluster-state existing`. As in etcd: it was
  * added to the cluster before, asks the members that `--initial-cluster` names who is in it, and
  * finds itself by its own peer URL. What it was told is kept in the file `joined`
- * (`replica/state/joined.ts`).
+ * (`replica/state/joined.ts`): so it is taken from nobody who may be far behind
+ * (`replica/state/told-members.ts`).
  */
 
 import type { Disk } from '../base/disk.js';
@@ -10,8 +11,9 @@ import { messageOf } from '../base/errors.js';
 import { readIntent, type RecoverIntent } from '../replica/readmission/intent.js';
 import { whoWas } from '../replica/readmission/rules.js';
 import { refuseUnfinishedTakeover } from '../replica/start/unfinished-takeover.js';
-import { decodeDescription, type ClusterDescription } from '../replica/state/description.js';
+import { decodeDescription } from '../replica/state/description.js';
 import { identityOnDisk, JoinError, joinedIdentity, readJoined, writeJoined, type Identity, type Joined } from '../replica/state/joined.js';
+import { foundBy, memberAt, type Found, type Told } from '../replica/state/told-members.js';
 import { describeAt } from './peer/describe-at.js';
 import type { NodeConfig } from './options/config.js';
 import type { ClientTls } from './tls/client-tls.js';
@@ -22,6 +24,8 @@ const PAUSE_MS = 250;
 const PATIENCE_ELECTIONS = 30;
 /** For how many more until one knows of this one: it may just have been added. */
 const KNOWN_ELECTIONS = 5;
+/** More than a cluster has members, and bounds what an answer can name. */
+const MAX_ASKED = 64;
 
 /** Rejects with JoinError, RecoverError, ReplicaError TAKEOVER_UNFINISHED and DiskError. */
 export async function identityOf(config: NodeConfig, disk: Disk, tls?: ClientTls): Promise<Identity> {
@@ -44,12 +48,11 @@ export async function identityOf(config: NodeConfig, disk: Disk, tls?: ClientTls
 async function followed(config: NodeConfig, tls: ClientTls | undefined): Promise<Joined | undefined> {
   const own = config.members.find(({ id }) => id === config.memberId)?.peerUrls ?? [];
   const others = config.members.filter(({ id }) => id !== config.memberId).flatMap(({ peerUrls }) => peerUrls);
-  for (const answer of await Promise.all(others.map((url) => describe(url, tls)))) {
-    if (typeof answer === 'string' || answer.clusterId !== config.clusterId || !answer.members.removed.includes(config.memberId)) continue;
-    const self = whoWas(answer.members, { shown: [], place: { name: config.name, peerUrls: own } });
-    if (self !== 0) return { self, description: answer };
-  }
-  return undefined;
+  const said = await askAll(others, tls);
+  const told = said.filter(isTold).filter(({ description }) => description.clusterId === config.clusterId);
+  const place = { name: config.name, peerUrls: own };
+  const was = foundBy(told, (members) => (members.removed.includes(config.memberId) ? whoWas(members, { shown: [], place }) : 0));
+  return was === undefined || was.self === 0 || was.lacking.length > 0 ? undefined : was;
 }
 
 /**
@@ -66,51 +69,62 @@ async function askingIdentity(
   const known = kept === undefined ? flags : joinedIdentity(kept, config.name);
   const own = known.members.concat(known.joins).find(({ id }) => id === known.self)?.peerUrls ?? [];
   const urls = new Set([...known.members, ...known.joins].flatMap(({ peerUrls }) => peerUrls).filter((url) => !own.includes(url)));
-  for (const answer of await Promise.all([...urls].map((url) => describe(url, tls)))) {
-    if (typeof answer === 'string' || (intent.clusterId !== 0n && answer.clusterId !== intent.clusterId)) continue;
-    const place = { name: config.name, peerUrls: own };
-    const self = whoWas(answer.members, { shown: intent.shown, place: intent.byName ? place : undefined });
-    if (self !== 0) return joinedIdentity({ self, description: answer }, config.name);
-  }
-  return known;
+  const said = await askAll([...urls], tls);
+  const told = said.filter(isTold).filter(({ description }) => [0n, description.clusterId].includes(intent.clusterId));
+  const place = intent.byName ? { name: config.name, peerUrls: own } : undefined;
+  // It only asks under this id: whoever answers knows better.
+  const was = foundBy(told, (members) => whoWas(members, { shown: intent.shown, place }));
+  return was === undefined || was.self === 0 ? known : joinedIdentity(was, config.name);
 }
 
 async function ask(config: NodeConfig, tls: ClientTls | undefined): Promise<Joined> {
   const own = config.members.find(({ name }) => name === config.name)?.peerUrls ?? [];
   const others = config.members.filter(({ name }) => name !== config.name).flatMap(({ peerUrls }) => peerUrls);
+  const asked = new Set(others);
   let until = performance.now() + PATIENCE_ELECTIONS * config.electionMs;
   for (;;) {
-    const answers = await Promise.all(others.map((url) => describe(url, tls)));
-    const described = answers.filter((answer) => typeof answer !== 'string');
-    if (described.length > 0) until = Math.min(until, performance.now() + KNOWN_ELECTIONS * config.electionMs);
-    for (const description of described) {
-      const self = description.members.list.find(({ peerUrls }) => peerUrls.some((url) => own.includes(url)))?.id;
-      // Who is behind may still speak of a member that had this address before.
-      if (self === undefined || described.some(({ members }) => members.removed.includes(self))) continue;
-      return { self, description };
+    const said = await askAll([...asked], tls);
+    const found = foundBy(said.filter(isTold), memberAt(own));
+    if (found?.lacking.length === 0) {
+      if (found.self !== 0) return { self: found.self, description: found.description };
+      until = Math.min(until, performance.now() + KNOWN_ELECTIONS * config.electionMs);
     }
-    if (performance.now() >= until) throw inVain(own, others, answers, described);
+    if (performance.now() >= until) throw inVain(own, said, found);
+    for (const url of found?.lacking ?? []) if (asked.size < MAX_ASKED && !own.includes(url)) asked.add(url);
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
 }
 
-function inVain(
-  own: readonly string[], others: readonly string[], answers: readonly unknown[], described: readonly ClusterDescription[],
-): JoinError {
-  if (described.length > 0) {
+function inVain(own: readonly string[], said: readonly Said[], found: Found | undefined): JoinError {
+  if (found?.lacking.length === 0) {
     const urls = own.join(',');
     return new JoinError('NOT_ADDED',
-      `the cluster ${described[0]?.clusterId.toString(16)} has no member with the peer URL ${urls}: add it first, with kintsugi ctl member add NAME --peer-urls=${urls}`);
+      `the cluster ${found.description.clusterId.toString(16)} has no member with the peer URL ${urls}: add it first, with kintsugi ctl member add NAME --peer-urls=${urls}`);
   }
-  const why = others.map((url, i) => `${url}: ${String(answers[i])}`).join('; ');
-  return new JoinError('NO_MEMBER_ANSWERS', `no member of --initial-cluster says who is in the cluster (${why || 'it names no other'}): check the URLs, and that they run`);
+  const why = said.flatMap(({ url, description }) => (typeof description === 'string' ? [`${url}: ${description}`] : [])).join('; ');
+  if (found === undefined) {
+    return new JoinError('NO_MEMBER_ANSWERS', `no member of --initial-cluster says who is in the cluster (${why || 'it names no other'}): check the URLs, and that they run`);
+  }
+  return new JoinError('NO_MEMBER_ANSWERS',
+    `too few members say who is in the cluster, and those that do may be far behind (${why}): start those at ${found.lacking.join(', ')}`);
 }
 
-/** A string: why not. */
-async function describe(url: string, tls: ClientTls | undefined): Promise<ClusterDescription | string> {
-  try {
-    return decodeDescription(await describeAt(url, ASK_MS, tls));
-  } catch (error) {
-    return messageOf(error);
-  }
+interface Said {
+  readonly url: string;
+  /** A string: why there is none. */
+  readonly description: Told['description'] | string;
+}
+
+function isTold(said: Said): said is Told {
+  return typeof said.description !== 'string';
+}
+
+function askAll(urls: readonly string[], tls: ClientTls | undefined): Promise<Said[]> {
+  return Promise.all(urls.map(async (url) => {
+    try {
+      return { url, description: decodeDescription(await describeAt(url, ASK_MS, tls)) };
+    } catch (error) {
+      return { url, description: messageOf(error) };
+    }
+  }));
 }

@@ -6,8 +6,7 @@
 
 import type { NodeId } from '../../base/ids.js';
 import type { MemberConfig } from '../../replica/base/member-config.js';
-import type { ClusterDescription } from '../../replica/state/description.js';
-import { joinedIdentity, type Identity } from '../../replica/state/joined.js';
+import type { Identity } from '../../replica/state/joined.js';
 import { addressOf, placeAt } from '../network/address.js';
 import type { Speaker } from '../network/endpoint.js';
 
@@ -22,13 +21,6 @@ export function configAt(place: NodeId): MemberConfig {
 /** One of the first, whose id is its place. */
 export function founder(place: NodeId, count: number): Identity {
   return { self: place, clusterId: CLUSTER_ID, members: Array.from({ length: count }, (_, i) => configAt(i + 1)), joins: [] };
-}
-
-/** A member that was added, as the cluster describes itself to it; undefined: it was not. */
-export function joiner(place: NodeId, description: ClusterDescription): Identity | undefined {
-  const address = addressOf(place);
-  const self = description.members.list.find(({ peerUrls }) => peerUrls.includes(address))?.id;
-  return self === undefined ? undefined : joinedIdentity({ self, description }, `n${place}`);
 }
 
 export function speakerOf({ self, members, joins }: Identity): Speaker {

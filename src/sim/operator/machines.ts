@@ -4,12 +4,14 @@
  * finds itself there, as `server/join.ts` does.
  */
 
-import { DESCRIBE_METHOD, decodeDescription, type ClusterDescription } from '../../replica/state/description.js';
-import { joiner, type Identity } from '../cluster/identity.js';
+import { DESCRIBE_METHOD, decodeDescription } from '../../replica/state/description.js';
+import { joinedIdentity, type Identity } from '../../replica/state/joined.js';
+import { foundBy, memberAt, type Told } from '../../replica/state/told-members.js';
 import type { SimCluster } from '../cluster/sim-cluster.js';
 import type { SimNode } from '../cluster/sim-node.js';
 import { tellStructures } from '../faults/context.js';
 import type { RunSettings } from '../model/settings.js';
+import { addressOf } from '../network/address.js';
 import type { SimNetwork } from '../network/sim-network.js';
 import type { DamageOracle } from '../oracle/damage-oracle.js';
 import type { World } from '../world/world.js';
@@ -69,7 +71,7 @@ export class Machines {
     const { world, cluster } = this.#parts;
     let found: Identity | undefined;
     while (found === undefined) {
-      const answers: ClusterDescription[] = [];
+      const answers: Told[] = [];
       for (const { id, state } of cluster.nodes) {
         if (id !== machine.id && state === 'up') this.#ask(machine, id, answers);
       }
@@ -80,8 +82,10 @@ export class Machines {
     cluster.enroll(machine, found);
   }
 
-  #ask(machine: SimNode, of: number, answers: ClusterDescription[]): void {
-    this.#parts.network.describe(machine.id, of, DESCRIBE_METHOD, (reply) => answers.push(decodeDescription(reply)));
+  #ask(machine: SimNode, of: number, answers: Told[]): void {
+    this.#parts.network.describe(machine.id, of, DESCRIBE_METHOD, (reply) => {
+      answers.push({ url: addressOf(of), description: decodeDescription(reply) });
+    });
   }
 
   #free(is: (node: SimNode) => boolean): SimNode | undefined {
@@ -95,12 +99,9 @@ export class Machines {
   }
 }
 
-/** Who is behind may still speak of a member that was there before: others know that it is gone. */
-function whoIsAt(machine: SimNode, answers: readonly ClusterDescription[]): Identity | undefined {
-  for (const description of answers) {
-    const identity = joiner(machine.id, description);
-    if (identity === undefined || identity.self === machine.member) continue;
-    if (!answers.some(({ members }) => members.removed.includes(identity.self))) return identity;
-  }
-  return undefined;
+/** As `server/join.ts` finds it. */
+function whoIsAt(machine: SimNode, answers: readonly Told[]): Identity | undefined {
+  const found = foundBy(answers, memberAt([addressOf(machine.id)]));
+  if (found === undefined || found.self === machine.member || found.self === 0 || found.lacking.length > 0) return undefined;
+  return joinedIdentity(found, `n${machine.id}`);
 }
