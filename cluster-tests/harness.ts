@@ -8,6 +8,7 @@ import { binaryOf, type BinaryKind } from '../scripts/lib/binary.js';
 import { Cluster } from '../scripts/lib/cluster.js';
 import { ensureBuilt } from '../scripts/lib/ensure-built.mjs';
 import { LoadProcess } from '../scripts/lib/load/process.js';
+import type { PeerProxies } from '../scripts/lib/proxy.js';
 
 export const target = (process.env['CLUSTER_TEST_TARGET'] ?? 'kintsugi') as BinaryKind;
 
@@ -21,17 +22,27 @@ export interface Fixture {
   load: LoadProcess;
 }
 
+export interface FixtureOptions {
+  readonly extraArgs?: readonly string[];
+  readonly load?: boolean;
+  /** To cut members off. */
+  readonly proxies?: PeerProxies;
+}
+
 /**
  * Registers `before` and `after` of the describe block it is called in; the fixture is filled when
  * tests run.
  */
-export function withCluster(name: string, options: { readonly extraArgs?: readonly string[]; readonly load?: boolean } = {}): Fixture {
+export function withCluster(name: string, options: FixtureOptions = {}): Fixture {
   const fixture = {} as Fixture;
   before(async function () {
     this.timeout(180_000);
     if (target === 'kintsugi' && process.env['DRILL_KINTSUGI_MAIN'] === undefined) ensureBuilt();
     const extraArgs = target === 'kintsugi' ? (options.extraArgs ?? []) : [];
-    fixture.cluster = await Cluster.create({ binary: binaryOf(target), dir: `test-${name}`, extraArgs });
+    const { proxies } = options;
+    const peerProxy = proxies === undefined ? {} : { peerProxy: (to: number, port: number): Promise<number> => proxies.front(to, port) };
+    fixture.cluster = await Cluster.create({ binary: binaryOf(target), dir: `test-${name}`, extraArgs, ...peerProxy });
+    if (proxies !== undefined) proxies.nodes = fixture.cluster.nodes;
     if (options.load) fixture.load = await LoadProcess.start();
     await fixture.cluster.start();
   });
@@ -39,6 +50,7 @@ export function withCluster(name: string, options: { readonly extraArgs?: readon
     this.timeout(30_000);
     await (fixture.load as LoadProcess | undefined)?.stop();
     await (fixture.cluster as Cluster | undefined)?.stop('SIGKILL');
+    options.proxies?.close();
   });
   return fixture;
 }

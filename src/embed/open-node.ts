@@ -64,7 +64,8 @@ export class EmbeddedNode implements AsyncDisposable {
 
   /**
    * Aborted when the member cannot go on: its `reason` says why. Close it then; what its data
-   * directory needs is the same as for `kintsugi start`.
+   * directory needs is the same as for `kintsugi start`. With the flag `auto-recover`, a reason of
+   * code READMISSION means that opening it again is all that it needs.
    */
   get failed(): AbortSignal {
     return this.#failed.signal;

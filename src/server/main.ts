@@ -1,13 +1,15 @@
 /**
  * The life of a `kintsugi start` process. Up: log, node, gRPC, ops HTTP. Down, at SIGTERM or
  * SIGINT: not ready, leadership handed over, calls drained, node closed, exit 0. A second signal,
- * or a broken invariant, ends it at once.
+ * or a broken invariant, ends it at once. A member that is to be re-admitted (`--auto-recover`)
+ * goes down while the process lives on, and comes up again as who it is then.
  */
 
 import { readFileSync } from 'node:fs';
 import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
 import closeWithGrace from 'close-with-grace';
 import type { Closeable } from '../base/acquiring.js';
+import { Deferred } from '../base/deferred.js';
 import { codeOf } from '../base/errors.js';
 import type { EventSink } from '../base/events.js';
 import { formatId } from '../base/ids.js';
@@ -16,7 +18,7 @@ import { Metrics } from '../observability/metrics.js';
 import { RpcStats } from '../observability/rpc-stats.js';
 import { statusLine } from '../observability/status-json.js';
 import { explainFatal } from './fatal-advice.js';
-import { openNode, type OpenedNode } from './node.js';
+import { isOpenedAgain, openNode, type OpenedNode } from './node.js';
 import { listenHttp, OpsPages, opsServer } from './ops-http.js';
 import type { NodeConfig } from './options/config.js';
 import { EventBus } from './env/event-bus.js';
@@ -48,6 +50,8 @@ interface Running {
   readonly metrics: readonly Closeable[];
   readonly tls: PortTls;
   readonly health: Health;
+  /** Says now and then how it is. */
+  readonly telling: NodeJS.Timeout;
 }
 
 /** Resolves when the node serves; the process then lives until it is told to stop. */
@@ -67,6 +71,24 @@ export async function runNode(config: NodeConfig): Promise<void> {
   // Without a listener Node opens a port for a debugger, to anybody on this machine.
   process.on('SIGUSR1', () => logger.warn('SIGUSR1 means nothing here'));
   let running: Running | undefined;
+  const serve = async (): Promise<void> => {
+    const ended = new Deferred<unknown>();
+    running = await start(config, logger, version, ended);
+    ended.promise.then(again).catch(cannotStart);
+  };
+  /** R5 All that knew it under its old id goes with it. */
+  const again = async (err: unknown): Promise<void> => {
+    logger.warn({ err, code: codeOf(err) }, 'the member ends here, and is opened again to be re-admitted');
+    const gone = running;
+    running = undefined;
+    if (gone !== undefined) await close(gone);
+    await serve();
+  };
+  const cannotStart = (error: unknown): never => {
+    logger.fatal({ err: error, code: codeOf(error) }, 'cannot start');
+    process.stderr.write(explainFatal(error));
+    process.exit(1);
+  };
   closeWithGrace({ delay: SHUTDOWN_MS, logger: false }, async ({ signal, err }) => {
     if (err !== undefined) {
       logger.fatal({ err }, 'the process must end');
@@ -76,16 +98,11 @@ export async function runNode(config: NodeConfig): Promise<void> {
     if (running !== undefined) await shutDown(running, logger);
     logger.info('stopped');
   });
-  try {
-    running = await start(config, logger, version);
-  } catch (error) {
-    logger.fatal({ err: error, code: codeOf(error) }, 'cannot start');
-    process.stderr.write(explainFatal(error));
-    process.exit(1);
-  }
+  await serve().catch(cannotStart);
 }
 
-async function start(config: NodeConfig, logger: Logger, version: string): Promise<Running> {
+/** `ended` is told if the member is to be opened again. */
+async function start(config: NodeConfig, logger: Logger, version: string, ended: Deferred<unknown>): Promise<Running> {
   const metrics = new Metrics();
   const events = [metrics, logEvents(logger, () => performance.now())];
   const bus = new EventBus(events);
@@ -93,6 +110,7 @@ async function start(config: NodeConfig, logger: Logger, version: string): Promi
   const node = await openNode(config, {
     events,
     onFatal: (error) => {
+      if (isOpenedAgain(error)) return ended.resolve(error);
       logger.fatal({ err: error, code: codeOf(error) }, 'the node cannot go on');
       process.stderr.write(explainFatal(error));
       process.exit(1);
@@ -121,8 +139,8 @@ async function start(config: NodeConfig, logger: Logger, version: string): Promi
   logger.info({
     clientUrls: config.listenClientUrls, peerUrls: config.listenPeerUrls, metricsUrls: config.listenMetricsUrls,
   }, 'serving');
-  setInterval(() => logger.info(statusLine(store.status()), 'status'), STATUS_INTERVAL_MS).unref();
-  return { node, clients, metrics: http, health, tls };
+  const telling = setInterval(() => logger.info(statusLine(store.status()), 'status'), STATUS_INTERVAL_MS).unref();
+  return { node, clients, metrics: http, health, tls, telling };
 }
 
 /** Clients are shown a certificate also where they only ask for metrics, as by etcd. */
@@ -158,9 +176,15 @@ async function startMetrics(
   return servers;
 }
 
-async function shutDown({ node, clients, metrics, health, tls }: Running, logger: Logger): Promise<void> {
+async function shutDown(running: Running, logger: Logger): Promise<void> {
+  running.health.setServing(false);
+  await transferLeadership(running.node, logger);
+  await close(running);
+}
+
+async function close({ node, clients, metrics, health, tls, telling }: Running): Promise<void> {
   health.setServing(false);
-  await transferLeadership(node, logger);
+  clearInterval(telling);
   await clients.drain(DRAIN_MS);
   await node.stop();
   for (const server of metrics) await server.close();

@@ -28,7 +28,10 @@ import { fixturesOf, PortTls } from './tls/open.js';
 export interface NodeHooks {
   /** They hear of everything that happens inside. */
   readonly events?: readonly EventSink[];
-  /** The node cannot go on: stop it and end. Called once. */
+  /**
+   * The node cannot go on: stop it and end. Called once. Where {@link isOpenedAgain}, it comes back
+   * by itself once it is stopped and opened again.
+   */
   readonly onFatal: (error: unknown) => void;
 }
 
@@ -105,10 +108,15 @@ export async function openNode(config: NodeConfig, hooks: NodeHooks): Promise<Op
         if (first instanceof WaitingStore) return OpenedNode.waiting(first, opening, disk, hooks);
         return OpenedNode.serving(first, opening, disk);
       } catch (error) {
-        if (!(error instanceof ReplicaError && error.code === 'READMISSION')) throw error;
+        if (!isOpenedAgain(error)) throw error;
       }
     }
   });
+}
+
+/** The member ended only to go on under another identity. */
+export function isOpenedAgain(error: unknown): boolean {
+  return error instanceof ReplicaError && error.code === 'READMISSION';
 }
 
 /** A start that is under way. */
