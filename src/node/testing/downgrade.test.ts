@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { utf8 } from '../../base/bytes.js';
+import { ByteReader, utf8 } from '../../base/bytes.js';
 import { codeOf } from '../../base/errors.js';
 import { get, put } from '../../api/testing/requests.js';
 import { NEWEST_VERSION } from '../../replica/base/protocol.js';
+import { ACTED_METHOD } from '../../replica/downgrades.js';
 import { encodeAlarm } from '../../replica/entry/entry.js';
 import { decodeHeader, HEADER_BYTES } from '../../replica/log/segment-layout.js';
 import { Cluster } from './cluster.js';
@@ -38,6 +39,11 @@ describe('going back to an older version of the cluster', function () {
     node.newestVersion = newest;
     await cluster.up(node);
     await cluster.leader();
+  }
+
+  /** The downgrade after which it has heard the older program, as it tells a leader that asks. */
+  async function actedOn({ replica }: ClusterNode): Promise<number> {
+    return new ByteReader(await replica.downgrades.answer(ACTED_METHOD, new Uint8Array(0)), 'answer').varint();
   }
 
   async function formatsOf(node: ClusterNode): Promise<Set<number | undefined>> {
@@ -120,6 +126,29 @@ describe('going back to an older version of the cluster', function () {
     await ready();
     await (await cluster.leader()).store.downgrade('cancel', 0);
     await allAre(2);
+    await cluster.settled();
+  });
+
+  it('S1 a leader that has not heard the older program itself asks those that have', async () => {
+    const [one, two, three] = await started();
+    await (await cluster.leader()).store.downgrade('enable', 1);
+    await ready();
+    await restart(three, 1);
+    await cluster.until('both to hear it', () => [one, two].every(({ replica }) => replica.gossip.of(three.id)?.newest === 1) || undefined);
+    while ((await actedOn(two)) === 0) await new Promise((resolve) => setTimeout(resolve, 50));
+    await cluster.stop(three);
+    // One begins anew while nobody older is there, and leads.
+    await cluster.kill(one);
+    await cluster.up(one);
+    const first = await cluster.leader();
+    if (first === two) first.replica.driver.transferLeader(one.id);
+    await cluster.until('it to lead', () => (one.replica.leadership.mayShapeTree && two.replica.leadership.leader === one.id) || undefined);
+    const { lowered } = one.replica.state;
+    assert.deepEqual([await actedOn(one), await actedOn(two)], [0, lowered?.at]);
+    three.newestVersion = 2;
+    await cluster.up(three);
+    await allAre(2);
+    assert.ok(one.replica.leadership.isLeader);
     await cluster.settled();
   });
 
