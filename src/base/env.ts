@@ -56,6 +56,30 @@ export interface NetworkHandler {
  */
 export type Lane = 'prompt' | 'bulk';
 
+export type LinkState = 'idle' | 'connecting' | 'up' | 'waiting' | 'stopped';
+
+/** This node's way to one peer, for who looks after it. */
+export interface LinkStatus {
+  readonly peer: NodeId;
+  readonly url: string;
+  /** waiting: for the next attempt. */
+  readonly state: LinkState;
+  /** Since it became so, in ms. */
+  readonly forMs: number;
+  /** The peer's own stream reaches this node. */
+  readonly isHeard: boolean;
+  /** Attempts in vain since it was up. */
+  readonly failures: number;
+  /** An attempt is given so long. */
+  readonly patienceMs: number;
+  /** Of frames that wait for it. */
+  readonly queuedBytes: number;
+  /** For want of room, since it was made. */
+  readonly droppedFrames: number;
+  /** What the last stream or attempt ended with. */
+  readonly lastError?: { readonly why: string; readonly agoMs: number };
+}
+
 export interface Network {
   /** A larger frame is not sent. */
   readonly maxFrameBytes: number;
@@ -91,6 +115,8 @@ export interface Network {
    * of those from before. Who is among the `removed` is told so, and is not heard any more.
    */
   setPeers(peers: ReadonlyMap<NodeId, readonly string[]>, removed: readonly NodeId[]): void;
+  /** One for each peer; not there: it has none. */
+  links?(): readonly LinkStatus[];
   stop(): Promise<void>;
 }
 

@@ -62,6 +62,7 @@ export function nodeStatus(replica: Replica, healing: HealingStatus, watches: Wa
     ...(pending === undefined ? {} : { readmission: { memberId: pending.id, replaces: pending.replaces, past: pending.past } }),
     errors,
     members: memberInfos(replica),
+    links: options.env.network.links?.() ?? [],
   };
 }
 

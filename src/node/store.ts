@@ -8,6 +8,7 @@ import type { Birth } from '../storage/table/table-meta.js';
 import type { HealCounters } from '../healing/status/heal-counters.js';
 import type { HintStatus } from '../healing/status/hint-status.js';
 import type { ScrubReport, ScrubStatus } from '../healing/status/scrub-status.js';
+import type { LinkStatus } from '../base/env.js';
 import type { ClusterVersion, LogIndex, NodeId, Revision, TableId, Term } from '../base/ids.js';
 import type { MemberChange } from '../replica/state/members.js';
 import type { DowngradeAction, DowngradeStatus } from '../replica/downgrades.js';
@@ -98,6 +99,8 @@ export interface NodeStatus {
   readonly waitsFor?: string;
   readonly errors: readonly string[];
   readonly members: readonly MemberInfo[];
+  /** This node's ways to the others. */
+  readonly links: readonly LinkStatus[];
 }
 
 /** How auth is, linearizable. */

@@ -174,6 +174,7 @@ export class WaitingStore implements Store {
       waitsFor,
       errors: [new EtcdError('NO_LEADER').wireMessage, `this member waits for its log: ${waitsFor}`],
       members: this.members(),
+      links: [],
     };
   }
 

@@ -13,7 +13,7 @@ import { Metadata, Server, ServerCredentials, status as Status } from '@grpc/grp
 import type { sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
 import { assert } from '../base/assert.js';
 import { MiB } from '../base/bytes.js';
-import type { Clock, Lane, Network, NetworkHandler, Random } from '../base/env.js';
+import type { Clock, Lane, LinkStatus, Network, NetworkHandler, Random } from '../base/env.js';
 import { CodecError, NetworkError, messageOf } from '../base/errors.js';
 import type { EventSink } from '../base/events.js';
 import { formatId, type NodeId } from '../base/ids.js';
@@ -144,6 +144,10 @@ export class PeerNetwork implements Network {
   /** Bytes of frames that wait for the stream to this peer. */
   queuedBytes(peer: NodeId): number {
     return this.#links.get(peer)?.queuedBytes ?? 0;
+  }
+
+  links(): readonly LinkStatus[] {
+    return [...this.#links].map(([peer, link]) => ({ ...link.status, isHeard: this.#inbound.has(peer) }));
   }
 
   /** Frames dropped for want of room since the start, all peers together. */

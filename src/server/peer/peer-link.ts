@@ -10,7 +10,7 @@ import {
 } from '@grpc/grpc-js';
 import { assert } from '../../base/assert.js';
 import { KiB, MiB } from '../../base/bytes.js';
-import type { Clock, Lane, Random, Timer } from '../../base/env.js';
+import type { Clock, Lane, LinkStatus, Random, Timer } from '../../base/env.js';
 import { NetworkError, messageOf } from '../../base/errors.js';
 import { formatId, type NodeId } from '../../base/ids.js';
 import type { Http2Pool } from '../../http2/pool.js';
@@ -19,6 +19,7 @@ import { hostPort, isSecure } from './peer-url.js';
 import { credentialsOf, type ClientTls } from '../tls/client-tls.js';
 import { Asks, ASKS_FORMAT } from './asks.js';
 import { CHUNK_FORMAT } from './chunks.js';
+import { LinkRecord } from './link-record.js';
 import { Outgoing, WHOLE_BYTES } from './outgoing.js';
 import { CALL_PATH, META_TO, REMOVED_WORDS, decodeReply, encodeBatch, encodeCall } from './peer-codec.js';
 import type { PeerLosses } from './peer-losses.js';
@@ -83,8 +84,6 @@ export function keepalive(silentMs: number): ChannelOptions {
   return { 'grpc.keepalive_time_ms': silentMs, 'grpc.keepalive_timeout_ms': silentMs, 'grpc.keepalive_permit_without_calls': 1 };
 }
 
-type State = 'idle' | 'connecting' | 'up' | 'waiting' | 'stopped';
-
 const identity = (bytes: Buffer): Buffer => bytes;
 
 export class PeerLink implements PeerStreamOwner {
@@ -97,7 +96,7 @@ export class PeerLink implements PeerStreamOwner {
   readonly #tls: ClientTls | undefined;
   #credentials: ChannelCredentials | undefined;
   readonly #limits: LinkLimits;
-  #state: State = 'idle';
+  readonly #record: LinkRecord;
   #client: Client | undefined;
   #stream: PeerStream | undefined;
   readonly #outgoing: Outgoing;
@@ -118,6 +117,7 @@ export class PeerLink implements PeerStreamOwner {
   constructor(peer: NodeId, url: string, commons: LinkCommons, limits: LinkLimits) {
     this.peer = peer;
     this.#commons = commons;
+    this.#record = new LinkRecord(commons.clock);
     this.url = url;
     this.#address = hostPort(url);
     this.#tls = isSecure(url) ? commons.tls : undefined;
@@ -135,7 +135,7 @@ export class PeerLink implements PeerStreamOwner {
   }
 
   get isUp(): boolean {
-    return this.#state === 'up';
+    return this.#record.state === 'up';
   }
 
   /** Bytes of frames that wait. */
@@ -148,21 +148,26 @@ export class PeerLink implements PeerStreamOwner {
     return this.#outgoing.dropped;
   }
 
+  get status(): Omit<LinkStatus, 'isHeard'> {
+    const { peer, url, queuedBytes, dropped } = this;
+    return { peer, url, ...this.#record.told, patienceMs: this.#patienceMs, queuedBytes, droppedFrames: dropped };
+  }
+
   start(): void {
-    if (this.#state === 'idle') this.#connect();
+    if (this.#record.state === 'idle') this.#connect();
   }
 
   /** The peer was heard from: it is worth another try at once. */
   hurry(): void {
-    if (this.#state !== 'waiting') return;
+    if (this.#record.state !== 'waiting') return;
     this.#timer?.cancel();
     this.#attempt = 0;
     this.#connect();
   }
 
   send(frame: Uint8Array, lane: Lane): void {
-    if (this.#state === 'stopped') return;
-    if (this.#state !== 'up') {
+    if (this.#record.state === 'stopped') return;
+    if (this.#record.state !== 'up') {
       this.#outgoing.keep(frame, lane);
       return;
     }
@@ -192,7 +197,7 @@ export class PeerLink implements PeerStreamOwner {
 
   #flush(): void {
     const stream = this.#stream;
-    if (this.#state !== 'up' || stream === undefined) return;
+    if (this.#record.state !== 'up' || stream === undefined) return;
     while (this.#mayGo(2 * BULK_BYTES)) {
       const batch = this.#outgoing.take(this.#mayGo(BULK_BYTES), this.#chunks);
       if (batch === undefined) break;
@@ -204,7 +209,7 @@ export class PeerLink implements PeerStreamOwner {
   }
 
   #connect(): void {
-    this.#state = 'connecting';
+    this.#record.to('connecting');
     const { clock, pool, silentMs } = this.#commons;
     this.#client = this.#newClient();
     const identity = this.#metadata.getMap() as Record<string, string>;
@@ -236,17 +241,17 @@ export class PeerLink implements PeerStreamOwner {
   }
 
   #tooSlow(stream: PeerStream): void {
-    if (stream !== this.#stream || this.#state !== 'connecting') return;
+    if (stream !== this.#stream || this.#record.state !== 'connecting') return;
     const nextMs = stream.isTaken ? Math.min(MAX_ANSWER_MS, 2 * this.#patienceMs) : CONNECT_TIMEOUT_MS;
     stream.cancel();
-    this.streamOver(stream, undefined);
+    this.#over(stream, undefined, `no answer within ${this.#patienceMs} ms`);
     this.#patienceMs = nextMs;
   }
 
   streamUp(stream: PeerStream, chunks: string, asks: string): void {
-    if (stream !== this.#stream || this.#state !== 'connecting') return;
+    if (stream !== this.#stream || this.#record.state !== 'connecting') return;
     this.#timer?.cancel();
-    this.#state = 'up';
+    this.#record.to('up');
     this.#attempt = 0;
     this.#chunks = chunks === String(CHUNK_FORMAT);
     this.#answers = asks === String(ASKS_FORMAT);
@@ -259,8 +264,13 @@ export class PeerLink implements PeerStreamOwner {
   }
 
   streamOver(stream: PeerStream, refusal: StreamRefusal | undefined): void {
-    if (stream !== this.#stream || this.#state === 'stopped') return;
-    const wasUp = this.#state === 'up';
+    this.#over(stream, refusal, refusal?.details ?? stream.failure?.message ?? 'the stream ended');
+  }
+
+  #over(stream: PeerStream, refusal: StreamRefusal | undefined, why: string): void {
+    if (stream !== this.#stream || this.#record.state === 'stopped') return;
+    const wasUp = this.#record.state === 'up';
+    this.#record.ended(why);
     this.#timer?.cancel();
     this.#stream = undefined;
     this.#client?.close();
@@ -277,7 +287,7 @@ export class PeerLink implements PeerStreamOwner {
       this.#commons.refusals.warn(`peer ${formatId(this.peer)}`, 'no TLS with a peer comes about', stream.failure.message);
     }
     if (refused) this.#commons.refusals.warn(`peer ${formatId(this.peer)}`, 'a peer refuses this node', refusal.details);
-    this.#state = 'waiting';
+    this.#record.to('waiting');
     this.#timer = this.#commons.clock.setTimer(refused ? REFUSED_RETRY_MS : this.#nextDelay(), () => this.#connect());
     if (wasUp) this.#commons.losses.broke(this.peer);
   }
@@ -292,7 +302,7 @@ export class PeerLink implements PeerStreamOwner {
   }
 
   call(method: string, request: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
-    if (this.#state === 'stopped') return Promise.reject(new NetworkError('CLOSED', 'the network is stopped'));
+    if (this.#record.state === 'stopped') return Promise.reject(new NetworkError('CLOSED', 'the network is stopped'));
     const client = this.#callClient();
     if (this.#isRemoved) return Promise.reject(new NetworkError('REMOVED', `${this.#address} says that this member was removed from the cluster`));
     if (client === undefined) return Promise.reject(new NetworkError('UNREACHABLE', `no connection to ${this.#address}`));
@@ -309,13 +319,13 @@ export class PeerLink implements PeerStreamOwner {
 
   /** Over the stream. Undefined: it takes no questions, or not now. */
   ask(method: string, request: Uint8Array, timeoutMs: number): Promise<Uint8Array> | undefined {
-    if (this.#state !== 'up' || !this.#answers || request.length > MAX_QUESTION_BYTES) return undefined;
+    if (this.#record.state !== 'up' || !this.#answers || request.length > MAX_QUESTION_BYTES) return undefined;
     return this.asks.ask(method, request, timeoutMs, (frame) => this.send(frame, 'prompt'));
   }
 
   stop(): void {
-    if (this.#state === 'stopped') return;
-    this.#state = 'stopped';
+    if (this.#record.state === 'stopped') return;
+    this.#record.to('stopped');
     this.asks.lost();
     this.#timer?.cancel();
     this.#outgoing.clear();

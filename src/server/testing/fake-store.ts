@@ -306,7 +306,7 @@ export class FakeStore implements Store {
         pastCache: true,
       },
       snapshots: { received: 0, fetchedBytes: 0, reusedBytes: 0, sent: 0 },
-      fetchedTableBytes: 0, dbBytes: 100, quotaBytes: 0, errors: [], members: this.members(),
+      fetchedTableBytes: 0, dbBytes: 100, quotaBytes: 0, errors: [], members: this.members(), links: [],
     };
   }
 }
