@@ -11,7 +11,7 @@ import { flags, runMain, UsageError } from './lib/command.js';
 import { differences } from './lib/compat/compare.js';
 import { isBefore, type CtlCase } from './lib/compat/ctl/case.js';
 import { AUTH_CASES } from './lib/compat/ctl/cases-auth.js';
-import { BESIDE_CASES } from './lib/compat/ctl/cases-beside.js';
+import { BESIDE_CASES, CHECK_CASE } from './lib/compat/ctl/cases-beside.js';
 import { CLUSTER_CASES } from './lib/compat/ctl/cases-cluster.js';
 import { KV_CASES } from './lib/compat/ctl/cases-kv.js';
 import { SESSION_CASES } from './lib/compat/ctl/cases-session.js';
@@ -41,7 +41,9 @@ their exit codes. What etcd's other versions print differently on purpose is cou
 Exit 0 if all is equal or has its reason, or if there is no etcd and ours answered; 1 if something else differs.
 `;
 
-const CASES: readonly CtlCase[] = [...KV_CASES, ...WATCH_CASES, ...SESSION_CASES, ...CLUSTER_CASES, ...BESIDE_CASES, ...AUTH_CASES];
+const CASES: readonly CtlCase[] = [
+  ...KV_CASES, ...WATCH_CASES, ...SESSION_CASES, ...CLUSTER_CASES, ...BESIDE_CASES, ...AUTH_CASES, CHECK_CASE,
+];
 
 type Record = ReadonlyMap<string, readonly Told[]>;
 

@@ -15,20 +15,25 @@ import { KV_CASES } from './lib/compat/cases-kv.js';
 import { LEASE_CASES } from './lib/compat/cases-lease.js';
 import { TXN_CASES } from './lib/compat/cases-txn.js';
 import { WATCH_CASES } from './lib/compat/cases-watch.js';
+import { isBefore } from './lib/compat/ctl/case.js';
 import { differences, RECORD_KNOWN, type Difference } from './lib/compat/compare.js';
 import { Peer, type Told } from './lib/compat/peer.js';
 import { ensureBuilt } from './lib/ensure-built.mjs';
 import { bad, dim, good, say, table, verdictMark } from './lib/print.js';
 
+/** What is compared without being named: ours answers as this does. */
+const SINCE = '3.7';
+
 const HELP = `
 usage: npm run compat:record [-- ENDPOINT] [--etcd DIR ...] [--only WORD] [--show] [--skip-build]
 
 Makes the same calls, over gRPC and as JSON, to a new store of ours and to one of etcd, and compares every answer,
-errors included. Without ENDPOINT and --etcd, every etcd on the PATH is started and compared; with none of them, ours is
-only recorded.
+errors included. Without ENDPOINT and --etcd, every etcd on the PATH from ${SINCE} on is started and compared; with none of
+them, ours is only recorded. The calls are of ${SINCE}'s API: an older etcd that is named has no answer to some of them, and
+other words for some.
 
   ENDPOINT       an etcd that runs already, as http://127.0.0.1:2379; its store must be empty
-  --etcd DIR     the etcd in this folder
+  --etcd DIR     the etcd in this folder, of any version from 3.4 on
   --only WORD    cases with this word in their name
   --show         prints every call with what ours answers
 
@@ -58,7 +63,12 @@ async function record(url: string, cases: readonly Case[]): Promise<Record> {
   const found = await peer.quietly('KV', 'Range', { key: Buffer.from('\0'), range_end: Buffer.from('\0'), count_only: true });
   if (found === undefined) throw new UsageError(`nobody answers at ${url}`);
   if (String(found['count']) !== '0') throw new UsageError(`the store at ${url} holds ${String(found['count'])} keys: the calls need an empty one`);
-  for (const { name, service, run } of cases) {
+  const version = String((await peer.quietly('Maintenance', 'Status'))?.['version']);
+  for (const { name, service, since, run } of cases) {
+    if (since !== undefined && isBefore(version, since)) {
+      say(`left out, for etcd ${version} cannot be asked: ${name}`);
+      continue;
+    }
     await peer.begin(service);
     const one = cases.find((each) => each.name === name) as Case;
     try {
@@ -98,7 +108,10 @@ await runMain(HELP, async () => {
   });
   const cases = CASES.filter(({ name }) => name.includes(values.only ?? ''));
   if (cases.length === 0) throw new UsageError(`no case has "${values.only ?? ''}" in its name: ${CASES.map(({ name }) => name).join('; ')}`);
-  const etcds = values.etcd?.map(etcdAt) ?? (positionals.length === 0 ? findEtcds() : []);
+  const there = values.etcd === undefined && positionals.length === 0 ? findEtcds() : [];
+  const older = there.filter(({ version }) => isBefore(version, SINCE));
+  for (const { version } of older) say(`skipped: etcd ${version} on the PATH; the calls are of ${SINCE}'s API (--etcd compares it all the same)`);
+  const etcds = values.etcd?.map(etcdAt) ?? there.filter((each) => !older.includes(each));
   if (values['skip-build'] !== true) await ensureBuilt();
   say('recording ours');
   const ours = await record(await start(binaryOf(kintsugi().kind)), cases);
@@ -112,7 +125,7 @@ await runMain(HELP, async () => {
   if (etcds.length + positionals.length === 0) {
     const calls = [...ours.values()].reduce((sum, told) => sum + told.length, 0);
     if (calls === 0) throw new Failure('nothing was recorded');
-    console.log(`${calls} calls recorded; there is no etcd on the PATH to compare with`);
+    console.log(`${calls} calls recorded; there is no etcd ${SINCE} on the PATH to compare with`);
   }
   return open === 0 ? 0 : 1;
 });

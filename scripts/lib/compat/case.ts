@@ -9,6 +9,8 @@ export interface Case {
   readonly name: string;
   /** Whose words the answers are told in. */
   readonly service: string;
+  /** The first etcd that can be asked, as `3.5`. */
+  readonly since?: string;
   run(peer: Peer): Promise<void>;
 }
 

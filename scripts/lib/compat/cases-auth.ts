@@ -1,6 +1,7 @@
 /** Auth: users, roles and tokens, off and on. */
 
 import { bytes, prefixEnd, put, range, type Case } from './case.js';
+import { JsonDoor } from './json-door.js';
 import type { Peer } from './peer.js';
 
 async function login(peer: Peer, name: string, password: string): Promise<string | undefined> {
@@ -24,7 +25,7 @@ const off: Case = {
     for (const [user, role] of [['u1', 'r1'], ['u1', 'r1'], ['u1', 'none'], ['none', 'r1'], ['u1', 'r2']]) await peer.call('Auth', 'UserGrantRole', { user, role });
     for (const request of [
       { name: 'r1', perm: perm('READ', 'a/', prefixEnd('a/')) }, { name: 'r1', perm: perm('WRITE', 'b') }, { name: 'r1', perm: perm('READWRITE', 'b') },
-      { name: 'none', perm: perm('READ', 'a') }, { name: 'r1', perm: perm('READ', 'z', bytes('a')) }, { name: 'r1' }, { name: 'r2', perm: perm('READ', 'k', bytes('\0')) },
+      { name: 'none', perm: perm('READ', 'a') }, { name: 'r1', perm: perm('READ', 'z', bytes('a')) }, { name: 'r2', perm: perm('READ', 'k', bytes('\0')) },
     ]) {
       await peer.call('Auth', 'RoleGrantPermission', request);
     }
@@ -40,6 +41,19 @@ const off: Case = {
     await peer.call('Auth', 'UserAdd', { name: 'root', password: 'rootpw' });
     await peer.call('Auth', 'AuthEnable');
     await peer.call('Auth', 'AuthStatus');
+  },
+};
+
+/** etcd 3.4 dies of it, and again at each start. */
+const nothingGranted: Case = {
+  name: 'auth: a grant of no permission',
+  service: 'Auth',
+  since: '3.5',
+  async run(peer) {
+    await peer.quietly('Auth', 'RoleAdd', { name: 'r' });
+    await peer.call('Auth', 'RoleGrantPermission', { name: 'r' });
+    await new JsonDoor(peer).post('/v3/auth/role/grant', { name: 'r' });
+    await peer.call('Auth', 'RoleDelete', { role: 'r' });
   },
 };
 
@@ -123,4 +137,4 @@ const on: Case = {
   },
 } as Case & { each(peer: Peer): Promise<void> };
 
-export const AUTH_CASES: readonly Case[] = [off, on];
+export const AUTH_CASES: readonly Case[] = [nothingGranted, off, on];

@@ -198,7 +198,7 @@ const auth: Case = {
     for (const body of [{ name: 'jroot', password: 'p' }, { name: 'jroot', password: 'p' }, { name: '' }, { name: 'jsel', password: 'p', options: { noPassword: false } }, { name: 7 }]) await door.post('/v3/auth/user/add', body);
     for (const name of ['jr', 'jr', '']) await door.post('/v3/auth/role/add', { name });
     await door.post('/v3/auth/user/grant', { user: 'jsel', role: 'jr' });
-    for (const perm of [{ permType: 'READ', key: b64('j/'), range_end: b64('j0') }, { permType: 'READWRITE', key: b64('jx') }, { permType: 'SOME', key: b64('jx') }, undefined]) {
+    for (const perm of [{ permType: 'READ', key: b64('j/'), range_end: b64('j0') }, { permType: 'READWRITE', key: b64('jx') }, { permType: 'SOME', key: b64('jx') }]) {
       await door.post('/v3/auth/role/grant', { name: 'jr', perm });
     }
     for (const [path, body] of [['user/get', { name: 'jsel' }], ['role/get', { role: 'jr' }], ['user/get', { name: 'nobody' }], ['role/get', { role: 'none' }], ['user/list', {}], ['role/list', {}], ['user/changepw', { name: 'jsel', password: 'q' }]] as const) {
