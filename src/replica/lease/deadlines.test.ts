@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import type { LeaseId } from '../../base/ids.js';
+import { seededRandom } from '../../base/testing/seeded-random.js';
 import { Deadlines, Lease } from './deadlines.js';
 
 const lease = (id: bigint, ttl = 10, remainingMs = 0, now = 0, passedMs = 0, atLeastMs = 0): Lease =>
@@ -51,20 +53,76 @@ describe('the deadlines of leases', () => {
     assert.deepEqual([long.due, long.deadline], [false, 760_000]);
   });
 
-  it('a tour comes to every lease in so many parts, whatever is granted and removed meanwhile', () => {
-    const deadlines = new Deadlines();
-    for (let id = 0n; id < 103n; id++) deadlines.put(lease(id));
-    const seen = new Set<bigint>();
-    for (let part = 0; part < 5; part++) {
-      for (const { id } of deadlines.visit(5)) seen.add(id);
-      deadlines.remove(BigInt(part));
-      deadlines.put(lease(1_000n + BigInt(part)));
+  it('a lease comes up when there is something to do about it, and at its end', () => {
+    assert.equal(lease(1n, 2).nextLook, 250);
+    assert.equal(lease(1n, 2, 1_500, 700).nextLook, 700 + 500);
+    assert.equal(lease(1n, 2, 400, 700).nextLook, 700 + 400);
+    assert.equal(lease(1n, 600).nextLook, 600_000 * 0.4);
+    for (const one of [lease(1n, 2), lease(1n, 14, 6_000), lease(1n, 600), lease(1n, 600, 50_000)]) {
+      assert.equal(one.checkpointDue(one.nextLook - 1), undefined);
+      assert.equal(one.checkpointDue(one.nextLook), one.deadline - one.nextLook);
     }
-    for (let id = 5n; id < 103n; id++) assert.ok(seen.has(id), `lease ${id}`);
-    for (let part = 0; part < 7; part++) for (const { id } of deadlines.visit(5)) seen.add(id);
-    for (let id = 1_000n; id < 1_005n; id++) assert.ok(seen.has(id), `lease ${id}`);
-    deadlines.clear();
-    assert.deepEqual([...deadlines.visit(5)], []);
+  });
+
+  it('only those come whose time it is, and all of them do, in as many parts as it takes', () => {
+    const deadlines = new Deadlines();
+    for (let id = 0n; id < 100n; id++) deadlines.put(lease(id, id < 60n ? 2 : 10, 1));
+    for (let id = 100n; id < 10_000n; id++) deadlines.put(lease(id, 600));
+    assert.deepEqual([...deadlines.due(0, 4_096)], []);
+    const parts = Array.from({ length: 4 }, () => [...deadlines.due(100, 30)].map(({ id }) => id));
+    assert.deepEqual(parts.map(({ length }) => length), [30, 30, 30, 10]);
+    assert.equal(new Set(parts.flat()).size, 100);
+    assert.ok(parts.flat().every((id) => id < 100n));
+    // Who was taken stands nowhere, until it is let stand again.
+    assert.deepEqual([...deadlines.due(5_000, 4_096)], []);
+    deadlines.look(deadlines.get(7n) as Lease, 6_000);
+    assert.deepEqual([...deadlines.due(5_999, 4_096)], []);
+    assert.deepEqual([...deadlines.due(6_000, 4_096)].map(({ id }) => id), [7n]);
+    assert.equal([...deadlines.due(600_000, 20_000)].length, 9_900);
+  });
+
+  it('whatever is put, moved and removed meanwhile, each that there is comes once at its time', () => {
+    const random = seededRandom(7);
+    const deadlines = new Deadlines();
+    const at = new Map<LeaseId, number>();
+    const put = (id: LeaseId, now: number): void => {
+      const one = lease(id, 1 + random.below(30), 0, now);
+      deadlines.put(one);
+      at.set(id, one.nextLook);
+    };
+    for (let now = 0, next = 0n; now < 60_000; now += 10 + random.below(240)) {
+      for (let n = random.below(20); n > 0; n--) put(next++, now);
+      const ids = [...at.keys()];
+      for (let n = random.below(5); n > 0 && ids.length > 0; n--) {
+        const id = ids[random.below(ids.length)] as LeaseId;
+        if (!at.has(id)) continue;
+        if (random.below(2) === 0) {
+          deadlines.remove(id);
+          at.delete(id);
+        } else put(id, now);
+      }
+      for (const one of deadlines.due(now, 4_096)) {
+        const due = at.get(one.id) as number;
+        assert.ok(due <= now, `lease ${one.id} comes at ${now} of ${due}`);
+        if (random.below(3) === 0) {
+          at.set(one.id, now + 100);
+          deadlines.look(one, now + 100);
+        } else {
+          deadlines.remove(one.id);
+          at.delete(one.id);
+        }
+      }
+      for (const [id, due] of at) assert.ok(due > now - 50, `lease ${id} of ${due} has not come at ${now}`);
+    }
+  });
+
+  it('a lease that is gone leaves nothing behind, however far its end was', () => {
+    const deadlines = new Deadlines();
+    for (let id = 0n; id < 1_000n; id++) {
+      deadlines.put(lease(id, 1_000_000));
+      deadlines.remove(id);
+    }
     assert.equal(deadlines.get(7n), undefined);
+    assert.deepEqual([...deadlines.due(2e9, 4_096)], []);
   });
 });

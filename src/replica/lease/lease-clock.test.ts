@@ -44,6 +44,17 @@ describe('the clock of leases', () => {
     assert.equal(clock.calm, true);
   });
 
+  it('is not calm while it rests, and a shorter rest does not end a longer one', () => {
+    const clock = new LeaseClock();
+    let at = run(clock, 0, CALM_MS);
+    clock.rest(1_000);
+    clock.rest(100);
+    at = run(clock, at, 950);
+    assert.equal(clock.calm, false);
+    run(clock, at, 50);
+    assert.equal(clock.calm, true);
+  });
+
   it('does not go back when the clock of the member does, and counts on from there', () => {
     const clock = new LeaseClock();
     run(clock, 100_000, 1_000);

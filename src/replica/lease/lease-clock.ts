@@ -26,13 +26,18 @@ export class LeaseClock {
     return this.#now >= this.#calmFrom;
   }
 
+  /** Nothing may end for so long from now, either. */
+  rest(ms: number): void {
+    this.#calmFrom = Math.max(this.#calmFrom, this.#now + ms);
+  }
+
   /** Called often. `now`: of the clock of `Env`. */
   step(now: number): void {
     const step = this.#last === undefined ? 0 : Math.max(0, now - this.#last);
     this.#last = now;
     const before = this.#now;
     this.#now += Math.min(step, STALL_MS);
-    if (step > STALL_MS) this.#calmFrom = this.#now + CALM_MS;
+    if (step > STALL_MS) this.rest(CALM_MS);
     assert(this.#now >= before, 'the time of leases does not go back');
   }
 }

@@ -33,6 +33,20 @@ describe('the lessor', () => {
     }
   });
 
+  it('C1 what keep-alives take back, and what is let run out, goes into the log in small entries', async () => {
+    const [world, one] = await led();
+    const ids = Array.from({ length: 1_000 }, (_, n) => BigInt(n + 1));
+    for (const id of ids) world.grant(id, 2);
+    await world.run(1_900);
+    const renewed = one.lessor.renew(ids);
+    assert.ok(one.proposed.length >= 5, `${one.proposed.length} entries`);
+    await world.step();
+    assert.deepEqual(new Set(await renewed), new Set([2]));
+    const sizes = world.log.flatMap((command) => (command.kind === 'lease-checkpoint' ? [command.request.checkpoints.length] : []));
+    assert.equal(Math.max(...sizes), 200);
+    assert.equal(world.endedAt.size, 0);
+  });
+
   it('lets nothing end that is kept alive at a third of its TTL, for ever', async () => {
     const [world, one] = await led();
     world.grant(ID, 3);

@@ -8,8 +8,8 @@
  *      leader neither renew it nor shorten it; each has enough left for a keep-alive that waits for
  *      a leader to come first.
  *   2. A keep-alive counts from the moment at which it is here, before anything ends; a lease that
- *      is due gets a whole tour more for what had been waiting (`deadlines.ts`), and after a pause
- *      nothing ends for a while (`lease-clock.ts`).
+ *      is due is looked at once more, after a while, for what had been waiting (`deadlines.ts`).
+ *      After a pause, and after the leases were read, nothing ends for a while (`lease-clock.ts`).
  *   3. It is answered only when a round of heartbeats has confirmed that this member still led
  *      (R4), and all is applied that was committed then: so never after a revoke, and never by a
  *      leader that does not know that it was deposed. If the log says that less than the TTL is
@@ -23,6 +23,7 @@ import { codeOf } from '../../base/errors.js';
 import type { Env } from '../../base/env.js';
 import type { LeaseId, LogIndex, Term } from '../../base/ids.js';
 import { EtcdError } from '../../api/etcd-error.js';
+import type { ReadView } from '../../storage/base/read-view.js';
 import { VERSION_3 } from '../base/protocol.js';
 import type { RaftDriver } from '../consensus/raft-driver.js';
 import { encodeLeaseTime } from '../entry/entry.js';
@@ -50,11 +51,16 @@ export interface LessorParts {
   readonly driver: Pick<RaftDriver, 'proposeAsLeader' | 'node'>;
 }
 
-/** Steps, of 50 ms, of a tour over all leases. */
-const TOUR_STEPS = 5;
+/** A lease that is due is looked at again after so long. */
+const AGAIN_MS = 250;
+/** In one step, of 50 ms; the others wait for the next, as does what it has no room for. */
+const LOOKS = 2_048;
 /** In one step: 1,000 a second, as in etcd. */
 const REVOKES = 50;
+/** In one step, and in one entry: each is a write of the tree, all in one turn. */
 const CHECKPOINTS = 200;
+/** A keep-alive that waits for apply to catch up renews its lease this often. */
+const TOUCH_MS = 250;
 /** Of elections: a longer time without a leader is no fault of who keeps a lease alive. */
 const OUTAGE_MAX = 2;
 /** Entries that are not applied yet: beyond, nothing more ends for now. */
@@ -72,7 +78,7 @@ export class Lessor {
   readonly #parts: LessorParts;
   readonly #electionMs: number;
   readonly #clock = new LeaseClock();
-  readonly #leases = new Deadlines();
+  #leases = new Deadlines();
   readonly #logged = new LoggedTimes();
   #listening = false;
   /** Since when no leader keeps leases alive; undefined: one does. */
@@ -105,7 +111,7 @@ export class Lessor {
     this.#hear();
     if (!leadership.mayShapeTree || state.version < VERSION_3) return;
     if (this.#term !== leadership.term) return this.#promote();
-    if (this.#ready) this.#tour();
+    if (this.#ready) this.#look();
   }
 
   /**
@@ -118,11 +124,14 @@ export class Lessor {
     this.#checkTerm(term);
     if (this.#ready) this.#touch(ids);
     await reads.confirm();
-    for (;;) {
+    let needed: LogIndex | undefined;
+    for (let touchedAt = -Infinity; ; await this.#next()) {
       this.#checkTerm(term);
-      const needed = this.#ready ? this.#touch(ids) : undefined;
+      const waits = needed !== undefined && progress.applied.value < needed && this.#clock.now < touchedAt + TOUCH_MS;
+      if (waits) continue;
+      needed = this.#ready ? this.#touch(ids) : undefined;
+      touchedAt = this.#clock.now;
       if (needed !== undefined && progress.applied.value >= needed) break;
-      await this.#next();
     }
     const ttls = ids.map((id) => (this.#leases.get(id)?.ttlMs ?? 0) / 1000);
     const count = ttls.reduce((sum, ttl) => sum + (ttl > 0 ? 1 : 0), 0);
@@ -161,14 +170,27 @@ export class Lessor {
 
   async #load(term: Term): Promise<void> {
     const { reads } = this.#parts;
-    const all = await reads.local((view) => leasesIn(view, new Pace()));
+    const leases = await reads.local((view) => this.#inherit(view));
     if (this.#term !== term) return;
     const changes = this.#takeNews();
-    for (const { id, record } of all) this.#leases.put(this.#inherited(id, record));
+    this.#leases = leases;
+    // What the reading took is no fault of who keeps them alive.
+    this.#clock.rest(this.#electionMs);
     this.#leaderlessFrom = undefined;
     this.#ready = true;
     this.#follow(changes);
     this.#wake();
+  }
+
+  /** As the leader before has left them, in slices. Throws StorageError. */
+  *#inherit(view: ReadView): Generator<void, Deadlines> {
+    const pace = new Pace();
+    const leases = new Deadlines();
+    for (const { id, record } of yield* leasesIn(view, pace)) {
+      leases.put(this.#inherited(id, record));
+      if (pace.step()) yield;
+    }
+    return leases;
   }
 
   /**
@@ -187,7 +209,7 @@ export class Lessor {
   #demote(): void {
     this.#term = 0;
     this.#ready = false;
-    this.#leases.clear();
+    this.#leases = new Deadlines();
     this.#wake();
   }
 
@@ -240,37 +262,55 @@ export class Lessor {
     return Math.max(needed, index);
   }
 
-  #tour(): void {
+  /** What is to be done by now about leases. */
+  #look(): void {
     const { progress, driver, env } = this.#parts;
     const { now, calm } = this.#clock;
     const keepsUp = driver.node.lastIndex - progress.applied.value < MAX_BEHIND;
     let revokes = 0;
     const checkpoints: { lease: Lease; leftMs: number }[] = [];
-    for (const lease of this.#leases.visit(TOUR_STEPS)) {
-      if (lease.revokedAt !== 0 || !keepsUp) continue;
-      if (lease.deadline > now) {
-        const leftMs = checkpoints.length < CHECKPOINTS ? lease.checkpointDue(now) : undefined;
-        if (leftMs !== undefined) checkpoints.push({ lease, leftMs });
-      } else if (calm && lease.due && revokes < REVOKES) {
-        if (!this.#propose({ kind: 'lease-revoke', request: { id: lease.id } })) return;
-        lease.revokedAt = driver.node.lastIndex;
-        revokes++;
-      } else lease.due = calm;
+    for (const lease of this.#leases.due(now, LOOKS)) {
+      if (lease.revokedAt !== 0) continue;
+      let again = now;
+      const leftMs = lease.checkpointDue(now);
+      if (!keepsUp) again = now + AGAIN_MS;
+      else if (leftMs !== undefined) {
+        if (checkpoints.length < CHECKPOINTS) checkpoints.push({ lease, leftMs });
+      } else if (lease.deadline > now) again = lease.nextLook;
+      else if (!calm || !lease.due) {
+        lease.due = calm;
+        again = now + AGAIN_MS;
+      } else if (revokes < REVOKES) {
+        if (this.#propose({ kind: 'lease-revoke', request: { id: lease.id } })) {
+          lease.revokedAt = driver.node.lastIndex;
+          revokes++;
+          continue;
+        }
+        again = now + AGAIN_MS;
+      }
+      this.#leases.look(lease, Math.max(now + 1, again));
     }
     if (revokes > 0) env.events.emit({ type: 'leases-expired', count: revokes });
-    if (checkpoints.length > 0) this.#checkpoint(checkpoints);
+    this.#checkpoint(checkpoints);
   }
 
-  /** One entry says it; gives its index. Undefined: a leader that hands over proposes nothing. */
+  /**
+   * Gives the index of the last entry that says it. Undefined: a leader that hands over proposes
+   * nothing.
+   */
   #checkpoint(all: readonly { readonly lease: Lease; readonly leftMs: number }[]): LogIndex | undefined {
-    const checkpoints: LeaseCheckpoint[] = all.map(({ lease, leftMs }) => ({ id: lease.id, remainingMs: leftMs }));
-    if (!this.#propose({ kind: 'lease-checkpoint', request: { checkpoints } })) return undefined;
-    const index = this.#parts.driver.node.lastIndex;
-    for (const { lease, leftMs } of all) {
-      lease.loggedMs = leftMs;
-      lease.loggedAt = index;
+    const { node } = this.#parts.driver;
+    for (let from = 0; from < all.length; from += CHECKPOINTS) {
+      const some = all.slice(from, from + CHECKPOINTS);
+      const checkpoints: LeaseCheckpoint[] = some.map(({ lease, leftMs }) => ({ id: lease.id, remainingMs: leftMs }));
+      if (!this.#propose({ kind: 'lease-checkpoint', request: { checkpoints } })) return undefined;
+      for (const { lease, leftMs } of some) {
+        lease.loggedMs = leftMs;
+        lease.loggedAt = node.lastIndex;
+        this.#leases.look(lease, lease.nextLook);
+      }
     }
-    return index;
+    return node.lastIndex;
   }
 
   #propose(command: LeaseCommand): boolean {
