@@ -1,12 +1,13 @@
 /** The client's half of the Watch codecs. */
 
 import { EMPTY, fromUtf8 } from '../../base/bytes.js';
-import type { KeyValue, ResponseHeader } from '../requests.js';
+import type { ResponseHeader } from '../requests.js';
 import type { WatchCreateRequest, WatchEvent, WatchRequest, WatchResponse } from '../watch.js';
-import { NO_HEADER, readHeader, readKv } from './decode-response.js';
+import { NO_HEADER, readHeader } from './decode-response.js';
 import { bytesFieldSize, int64FieldSize, messageFieldSize, ProtoWriter } from './proto-writer.js';
 import { ProtoReader } from './proto-reader.js';
 import { boolSize, NO_DELETE, NO_PUT } from './watch-codec.js';
+import { EVENTS_TAG, readEvent } from './watch-event.js';
 
 /** As a client gets it. */
 export interface WatchAnswer extends WatchResponse {
@@ -77,27 +78,9 @@ export function decodeWatchResponse(bytes: Uint8Array): WatchAnswer {
       case 40: compactRevision = r.int64(end); break;
       case 50: cancelReason = fromUtf8(r.view(end)); break;
       case 56: flags.fragment = r.bool(end); break;
-      case 90: events.push(readEvent(r, r.lengthEnd(end))); break;
+      case EVENTS_TAG: events.push(readEvent(r, r.lengthEnd(end))); break;
       default: r.skip(tag, end);
     }
   }
   return { header, revision: header.revision, watchId, compactRevision, cancelReason, ...flags, events };
-}
-
-const NO_KV: KeyValue = { key: EMPTY, createRevision: 0, modRevision: 0, version: 0, value: EMPTY, lease: 0n };
-
-function readEvent(r: ProtoReader, end: number): WatchEvent {
-  let type: 'put' | 'delete' = 'put';
-  let kv = NO_KV;
-  let prevKv: KeyValue | undefined;
-  while (r.at < end) {
-    const tag = r.tag(end);
-    switch (tag) {
-      case 8: type = r.uint32(end) === 1 ? 'delete' : 'put'; break;
-      case 18: kv = readKv(r, r.lengthEnd(end)); break;
-      case 26: prevKv = readKv(r, r.lengthEnd(end)); break;
-      default: r.skip(tag, end);
-    }
-  }
-  return { type, kv, prevKv };
 }

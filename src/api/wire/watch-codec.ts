@@ -5,6 +5,7 @@ import { SLICE_BYTES } from '../../base/drive.js';
 import type { WatchCreateRequest, WatchRequest, WatchResponse } from '../watch.js';
 import { bytesFieldSize, int64FieldSize, messageFieldSize, ProtoWriter } from './proto-writer.js';
 import { ProtoReader } from './proto-reader.js';
+import { PackedWatchResponse } from './packed-events.js';
 import { eventBytes } from './watch-event.js';
 
 /** etcd's filters. */
@@ -70,25 +71,14 @@ function readCancel(r: ProtoReader, end: number): number {
 
 export const boolSize = (value: boolean): number => (value ? 2 : 0);
 
-/** In slices: a message may hold very many events. */
+/** In slices: a message may hold very many events. Those that are packed are not copied. */
 export function* encodeWatchResponse(prefix: Uint8Array, term: number, response: WatchResponse): Generator<void, Uint8Array> {
-  const { revision, watchId, created, canceled, compactRevision, cancelReason, fragment, events } = response;
-  const reason = cancelReason === '' ? EMPTY : utf8(cancelReason);
-  const header = prefix.length + int64FieldSize(revision) + int64FieldSize(term);
-  let size = messageFieldSize(header) + int64FieldSize(watchId) + boolSize(created) + boolSize(canceled);
-  size += int64FieldSize(compactRevision) + bytesFieldSize(reason) + boolSize(fragment);
+  if (response instanceof PackedWatchResponse) return encodePacked(prefix, term, response);
+  const { events } = response;
+  let size = headSize(prefix, term, response);
   for (const event of events) size += eventBytes(event).length;
   const w = new ProtoWriter(size);
-  w.message(10, header);
-  w.raw(prefix);
-  w.int64Field(24, revision);
-  w.int64Field(32, term);
-  w.int64Field(16, watchId);
-  w.boolField(24, created);
-  w.boolField(32, canceled);
-  w.int64Field(40, compactRevision);
-  w.bytesField(50, reason);
-  w.boolField(56, fragment);
+  writeHead(w, prefix, term, response);
   let written = 0;
   for (const event of events) {
     const bytes = eventBytes(event);
@@ -99,4 +89,41 @@ export function* encodeWatchResponse(prefix: Uint8Array, term: number, response:
     yield;
   }
   return w.finish();
+}
+
+function encodePacked(prefix: Uint8Array, term: number, response: PackedWatchResponse): Uint8Array {
+  const { packed } = response;
+  const size = headSize(prefix, term, response);
+  const framed = packed.frame(size);
+  const w = new ProtoWriter(framed ?? size + packed.length);
+  writeHead(w, prefix, term, response);
+  if (framed === undefined) w.raw(packed.body);
+  else w.skip(packed.length);
+  return w.finish();
+}
+
+/** Of all that is not an event. */
+function headSize(prefix: Uint8Array, term: number, response: WatchResponse): number {
+  const { watchId, created, canceled, compactRevision, cancelReason, fragment } = response;
+  let size = messageFieldSize(headerSize(prefix, term, response)) + int64FieldSize(watchId) + boolSize(created) + boolSize(canceled);
+  size += int64FieldSize(compactRevision) + boolSize(fragment);
+  return cancelReason === '' ? size : size + bytesFieldSize(utf8(cancelReason));
+}
+
+function headerSize(prefix: Uint8Array, term: number, { revision }: WatchResponse): number {
+  return prefix.length + int64FieldSize(revision) + int64FieldSize(term);
+}
+
+function writeHead(w: ProtoWriter, prefix: Uint8Array, term: number, response: WatchResponse): void {
+  const { revision, watchId, created, canceled, compactRevision, cancelReason, fragment } = response;
+  w.message(10, headerSize(prefix, term, response));
+  w.raw(prefix);
+  w.int64Field(24, revision);
+  w.int64Field(32, term);
+  w.int64Field(16, watchId);
+  w.boolField(24, created);
+  w.boolField(32, canceled);
+  w.int64Field(40, compactRevision);
+  if (cancelReason !== '') w.bytesField(50, utf8(cancelReason));
+  w.boolField(56, fragment);
 }

@@ -73,6 +73,14 @@ export class ChangeBuffer {
     this.#add(from.revisionAt(i), from.#tombstones[i] as number, from.subAt(i), start, prefix, record);
   }
 
+  /** The change, as a version in a slot: where its record lies, as long as nothing is added. */
+  fill(i: number, slot: VersionSlot): void {
+    const at = this.#number(i, 1);
+    const record = at + this.#number(i, 2);
+    slot.copyKey(this.#data, at, record);
+    slot.set(this.revisionAt(i), this.subAt(i), this.#tombstones[i] === 1, 0, this.#data, record, record + this.#number(i, 3));
+  }
+
   /** Those from `from` on, before `to`. */
   slice(from: number, to: number): KeyChange[] {
     const changes: KeyChange[] = [];

@@ -11,22 +11,20 @@ import { drive } from '../../base/drive.js';
 import { codeOf, messageOf } from '../../base/errors.js';
 import { sleep, type Breather } from '../../base/env.js';
 import type { Revision } from '../../base/ids.js';
-import type { KeyValue } from '../../api/requests.js';
 import { StorageError } from '../../storage/base/errors.js';
+import type { VersionSlot } from '../../storage/base/version-slot.js';
 import type { TreeView } from '../../storage/tree/tree-view.js';
-import type { KeyChange } from '../kv/key-change.js';
 import type { StoreState } from '../kv/range.js';
-import { deliver, type FullStreams, type PreviousValues } from './deliver.js';
+import type { FullStreams } from './deliver.js';
+import { HistoryDelivery, type EarlierVersions, type Round } from './deliver-history.js';
 import { comparePlaces, WindowRoom, type HistoryPart, type Place } from './history-window.js';
 import type { WatchHubParts } from './hub-parts.js';
-import { previousValue, readHistory } from './read-history.js';
+import { findPrevious, readHistory } from './read-history.js';
 import type { WatchPermits } from './watch-permits.js';
 import { TO_END, type Watcher } from './watcher.js';
 import type { WatcherIndex } from './watcher-index.js';
 
 const RETRY_MS = 200;
-/** Changes of one revision that are delivered in one step. */
-const STEP_CHANGES = 256;
 /** Of a revision that must go into one message. */
 const WHOLE_BYTES = 256 * MiB;
 
@@ -49,7 +47,7 @@ export interface Laggards extends FullStreams {
 }
 
 /** As of a pinned view. */
-class ViewValues implements PreviousValues {
+class ViewVersions implements EarlierVersions {
   readonly #view: TreeView;
   readonly #state: StoreState;
 
@@ -58,8 +56,8 @@ class ViewValues implements PreviousValues {
     this.#state = state;
   }
 
-  read(key: Uint8Array, revision: Revision): KeyValue | undefined {
-    return previousValue(this.#view, key, revision, this.#state);
+  find(key: Uint8Array, revision: Revision, into: VersionSlot): boolean {
+    return findPrevious(this.#view, key, revision, this.#state, into);
   }
 }
 
@@ -67,6 +65,7 @@ export class HistoryReader {
   readonly #hub: Laggards;
   readonly #windowBytes: number | undefined;
   readonly #work: Coalesced;
+  readonly #delivery: HistoryDelivery;
   readonly #workers: Breather;
   #served = 0;
   /** The last part could not be read: now it is for one watcher alone, to see whose block it is. */
@@ -74,6 +73,7 @@ export class HistoryReader {
 
   constructor(hub: Laggards, windowBytes: number | undefined, failed: (error: unknown) => void) {
     this.#hub = hub;
+    this.#delivery = new HistoryDelivery(hub);
     this.#windowBytes = windowBytes;
     const { workers } = hub.parts.env;
     this.#workers = workers.behind ?? workers;
@@ -122,7 +122,7 @@ export class HistoryReader {
     const view = tree.view();
     try {
       const part = await drive(readHistory(view, now, hullOf(members), first.place, this.#windowBytes, room), this.#workers);
-      await this.#deliver(part, members, round, new ViewValues(view, now));
+      await this.#deliver(part, { round, members, lagging: this.#hub.lagging, earlier: new ViewVersions(view, now) });
       this.#end(part, members, round);
       this.#alone = false;
     } catch (error) {
@@ -134,34 +134,20 @@ export class HistoryReader {
     }
   }
 
-  async #deliver(part: HistoryPart, members: readonly Watcher[], round: number, values: PreviousValues): Promise<void> {
-    const { changes } = part;
+  async #deliver(part: HistoryPart, to: Round): Promise<void> {
+    const { changes, end } = part;
+    const { permits } = this.#hub;
     for (let at = 0; at < changes.length;) {
-      const revision = changes.revisionAt(at);
-      let end = at + 1;
-      while (end < changes.length && end - at < STEP_CHANGES && changes.revisionAt(end) === revision) end++;
-      await this.#step(changes.slice(at, end), members, round, values);
-      at = end;
-      const over = at === changes.length ? part.end.sub === 0 : changes.revisionAt(at) !== revision;
-      if (over) for (const watcher of members) if (watcher.round === round) watcher.stream.complete(watcher, revision);
-    }
-  }
-
-  async #step(changes: readonly KeyChange[], members: readonly Watcher[], round: number, values: PreviousValues): Promise<void> {
-    const { lagging } = this.#hub;
-    for (;;) {
-      const checking = this.#hub.permits.recheck();
+      const checking = permits.recheck();
       if (checking) await checking;
       try {
-        await drive(deliver(this.#hub, changes, lagging, round, values), this.#workers);
-        const pause = this.#workers.breathe();
-        if (pause) await pause;
-        return;
+        at = this.#delivery.step(changes, at, end.sub > 0, to);
       } catch (error) {
         if (!(error instanceof StorageError)) throw error;
-        const wanting = members.filter((watcher) => watcher.prevKv && watcher.round === round);
-        await this.#mendValue(error, wanting.filter((watcher) => changes.some(({ key }) => watcher.concerns(key))));
+        await this.#mendValue(error, to);
       }
+      const pause = this.#workers.breathe();
+      if (pause) await pause;
     }
   }
 
@@ -195,7 +181,8 @@ export class HistoryReader {
   }
 
   /** Some of the part was queued: who cannot do without the value ends, and the others go on. */
-  async #mendValue(error: StorageError, wanting: readonly Watcher[]): Promise<void> {
+  async #mendValue(error: StorageError, { round, members }: Round): Promise<void> {
+    const wanting = members.filter((watcher) => watcher.prevKv && watcher.round === round && this.#delivery.isAbout(watcher));
     const lost = await this.#repair(error);
     if (lost !== undefined) for (const watcher of wanting) this.#hub.cancel(watcher, lost);
   }

@@ -28,7 +28,7 @@ export function comparePlaces(a: Place, b: Place): number {
 
 export interface HistoryPart {
   /** In order. They lie in the window's room: as long as no other window has that. */
-  readonly changes: Pick<ChangeBuffer, 'length' | 'bytes' | 'revisionAt' | 'slice'>;
+  readonly changes: Pick<ChangeBuffer, 'length' | 'bytes' | 'revisionAt' | 'fill' | 'slice'>;
   /** All before it is here. Within a revision (sub > 0) only if one alone does not fit. */
   readonly end: Place;
 }

@@ -37,14 +37,21 @@ export function* readHistory(
 const found = new VersionSlot();
 
 /**
- * The value of `key` before `revision`, if it had one. As in etcd, there is none where it may be
- * collected already. Throws StorageError.
+ * The version of `key` before `revision`; false if it had none. As in etcd, there is none where it
+ * may be collected already. Throws StorageError.
  */
-export function previousValue(
+export function findPrevious(
   view: Pick<TreeView, 'find'>, key: Uint8Array, revision: Revision, { compactRevision }: Pick<StoreState, 'compactRevision'>,
-): KeyValue | undefined {
+  into: VersionSlot,
+): boolean {
   assert(revision > 0, 'W1 a change has a revision');
-  if (revision - 1 < compactRevision) return undefined;
-  if (!view.find(USER_SPACE, key, revision - 1, found) || found.tombstone) return undefined;
+  return revision - 1 >= compactRevision && view.find(USER_SPACE, key, revision - 1, into) && !into.tombstone;
+}
+
+/** As {@link findPrevious}, decoded. */
+export function previousValue(
+  view: Pick<TreeView, 'find'>, key: Uint8Array, revision: Revision, state: Pick<StoreState, 'compactRevision'>,
+): KeyValue | undefined {
+  if (!findPrevious(view, key, revision, state, found)) return undefined;
   return decodeKeyValue(key, found.revision, found.valueBytes.subarray(found.valueAt, found.valueEnd));
 }

@@ -15,6 +15,7 @@ import type { Caller } from '../../api/caller.js';
 import type { Admission } from '../auth/access.js';
 import type { WatchSession } from '../../api/services/watch.js';
 import type { WatchRequest, WatchResponse } from '../../api/watch.js';
+import { EventBytes, PackedWatchResponse } from '../../api/wire/packed-events.js';
 import type { SharedEvent } from '../../api/wire/watch-event.js';
 import type { Sleeper } from './wakes.js';
 import type { Watcher, WatcherStream } from './watcher.js';
@@ -23,16 +24,22 @@ import type { Watcher, WatcherStream } from './watcher.js';
 const FRAGMENT_BYTES = 2 * MiB;
 /** Events of later revisions join a message that waits up to here. */
 const MERGE_BYTES = 256 * KiB;
+/** As much of what is read from history: it takes its client no longer to hear of it. */
+const PACKED_BYTES = 64 * KiB;
 /** Requests are not taken while so many answers wait. */
 const ANSWERS_MAX = 1_024;
 
-/** Events of a watcher: whole revisions, but for `open`: more of the last one is to come. */
+/**
+ * Events of a watcher: whole revisions, but for `open`: more of the last one is to come. They are
+ * objects that all watchers of a revision share or, if `packed`, bytes that were read from history.
+ */
 interface Batch {
   readonly watcher: Watcher;
   readonly events: SharedEvent[];
+  readonly packed: EventBytes | undefined;
   bytes: number;
   revision: Revision;
-  open: boolean;
+  readonly open: boolean;
   /** What waits before an answer is not added to once the answer waits. */
   readonly epoch: number;
 }
@@ -45,6 +52,7 @@ interface Answer {
 interface Partial {
   readonly revision: Revision;
   events: SharedEvent[];
+  packed: EventBytes | undefined;
   bytes: number;
 }
 
@@ -149,16 +157,31 @@ export class WatchStream implements WatchSession, WatcherStream, Sleeper {
 
   /** One event more of `revision`, which {@link complete} ends. */
   add(watcher: Watcher, revision: Revision, event: SharedEvent): void {
-    let partial = this.#partial.get(watcher);
-    if (partial?.revision !== revision) {
-      assert(partial === undefined, 'W1 a revision is queued whole before the next begins');
-      partial = { revision, events: [], bytes: 0 };
-      this.#partial.set(watcher, partial);
-    }
+    const partial = this.#partialOf(watcher, revision);
     const bytes = event.encoded.length;
-    partial.events.push(event);
+    // The revision was begun from history, and goes on from memory.
+    if (partial.packed !== undefined) partial.packed.add(event.encoded, 0, bytes);
+    else partial.events.push(event);
     partial.bytes += bytes;
     this.#count(0, bytes);
+  }
+
+  /** As {@link add}, of the event that is [at, end) of `bytes`. */
+  addPacked(watcher: Watcher, revision: Revision, bytes: Uint8Array, at: number, end: number): void {
+    const partial = this.#partialOf(watcher, revision);
+    partial.packed ??= packedOf(partial.events.splice(0));
+    partial.packed.add(bytes, at, end);
+    partial.bytes += end - at;
+    this.#count(0, end - at);
+  }
+
+  #partialOf(watcher: Watcher, revision: Revision): Partial {
+    const there = this.#partial.get(watcher);
+    if (there?.revision === revision) return there;
+    assert(there === undefined, 'W1 a revision is queued whole before the next begins');
+    const partial = { revision, events: [], packed: undefined, bytes: 0 };
+    this.#partial.set(watcher, partial);
+    return partial;
   }
 
   /** The one event of `revision`. */
@@ -166,7 +189,26 @@ export class WatchStream implements WatchSession, WatcherStream, Sleeper {
     assert(!this.#partial.has(watcher), 'W1 a revision is queued whole before the next begins');
     const bytes = event.encoded.length;
     this.#count(0, bytes);
-    this.#push(watcher, { revision, events: [event], bytes }, false);
+    this.#push(watcher, { revision, events: [event], packed: undefined, bytes }, false);
+  }
+
+  /** As {@link put}, of the event that is [at, end) of `bytes`: nothing is made for it. */
+  putPacked(watcher: Watcher, revision: Revision, bytes: Uint8Array, at: number, end: number): void {
+    assert(!this.#partial.has(watcher), 'W1 a revision is queued whole before the next begins');
+    watcher.quiet = false;
+    this.#count(end - at, 0);
+    const last = this.#last.get(watcher);
+    if (last !== undefined && this.#joins(last, revision, end - at, true)) {
+      (last.packed as EventBytes).add(bytes, at, end);
+      last.bytes += end - at;
+      last.revision = revision;
+    } else {
+      // Who has had much is likely to get as much again.
+      const packed = new EventBytes(last?.packed === undefined ? undefined : PACKED_BYTES);
+      packed.add(bytes, at, end);
+      this.#enqueue({ watcher, events: [], packed, bytes: end - at, revision, open: false, epoch: this.#epoch });
+    }
+    this.#hub.due(this);
   }
 
   /** Bytes of the revision that is not whole yet. */
@@ -188,8 +230,16 @@ export class WatchStream implements WatchSession, WatcherStream, Sleeper {
    */
   flushFragments(watcher: Watcher): void {
     const partial = this.#partial.get(watcher);
-    if (partial === undefined || partial.events.length < 2) return;
+    if (partial === undefined) return;
     assert(watcher.fragment, 'W1 only who asked for it gets a revision in pieces');
+    if (partial.packed !== undefined) {
+      const packed = partial.packed.splitLast();
+      if (packed === undefined) return;
+      this.#push(watcher, { ...partial, packed, bytes: packed.length }, true);
+      partial.bytes = partial.packed.length;
+      return;
+    }
+    if (partial.events.length < 2) return;
     const last = partial.events.pop() as SharedEvent;
     const held = last.encoded.length;
     this.#push(watcher, { ...partial, bytes: partial.bytes - held }, true);
@@ -197,21 +247,31 @@ export class WatchStream implements WatchSession, WatcherStream, Sleeper {
     partial.bytes = held;
   }
 
-  #push(watcher: Watcher, { revision, events, bytes }: Partial, open: boolean): void {
+  #push(watcher: Watcher, { revision, events, packed, bytes }: Partial, open: boolean): void {
     watcher.quiet = false;
     this.#count(bytes, -bytes);
     const last = this.#last.get(watcher);
-    if (last !== undefined) assert(revision >= last.revision, 'W1 revisions of a watcher never go back');
-    if (last?.epoch === this.#epoch && !last.open && !open && last.bytes + bytes <= MERGE_BYTES) {
+    if (last !== undefined && this.#joins(last, revision, bytes, packed !== undefined) && !open) {
+      if (packed !== undefined) last.packed?.addAll(packed);
       for (const event of events) last.events.push(event);
       last.bytes += bytes;
       last.revision = revision;
     } else {
-      const batch: Batch = { watcher, events, bytes, revision, open, epoch: this.#epoch };
-      this.#queue.push(batch);
-      this.#last.set(watcher, batch);
+      this.#enqueue({ watcher, events, packed, bytes, revision, open, epoch: this.#epoch });
     }
     this.#hub.due(this);
+  }
+
+  /** May so many bytes of events of a whole revision be sent in one message with the last ones? */
+  #joins(last: Batch, revision: Revision, bytes: number, packed: boolean): boolean {
+    assert(revision >= last.revision, 'W1 revisions of a watcher never go back');
+    const alike = (last.packed !== undefined) === packed;
+    return alike && last.epoch === this.#epoch && !last.open && last.bytes + bytes <= (packed ? PACKED_BYTES : MERGE_BYTES);
+  }
+
+  #enqueue(batch: Batch): void {
+    this.#queue.push(batch);
+    this.#last.set(batch.watcher, batch);
   }
 
   /** The watcher has ended: what is not whole of it will not be. */
@@ -233,17 +293,20 @@ export class WatchStream implements WatchSession, WatcherStream, Sleeper {
 
   #message(batch: Batch): WatchResponse {
     const { watcher } = batch;
-    const { events, bytes } = watcher.fragment ? cut(batch) : batch;
-    batch.bytes -= bytes;
+    const packed = batch.packed?.take(watcher.fragment ? FRAGMENT_BYTES : Infinity);
+    const { events, bytes } = watcher.fragment && packed === undefined ? cut(batch) : batch;
+    const taken = packed?.length ?? bytes;
+    batch.bytes -= taken;
     const more = batch.bytes > 0;
     if (!more) {
       this.#shift();
       if (this.#last.get(watcher) === batch) this.#last.delete(watcher);
     }
-    this.#count(-bytes, 0);
+    this.#count(-taken, 0);
     const fragment = more || batch.open;
     const told = fragment || this.#last.has(watcher) || this.#partial.has(watcher) ? 0 : this.#hub.toldTo(watcher);
     const revision = Math.max(batch.revision, told);
+    if (packed !== undefined) return new PackedWatchResponse(revision, watcher.id, fragment, packed);
     return { revision, watchId: watcher.id, created: false, canceled: false, compactRevision: 0, cancelReason: '', fragment, events };
   }
 
@@ -276,6 +339,13 @@ export class WatchStream implements WatchSession, WatcherStream, Sleeper {
     this.#room = undefined;
     room?.resolve();
   }
+}
+
+/** What was queued of a revision that goes on from history. */
+function packedOf(events: readonly SharedEvent[]): EventBytes {
+  const packed = new EventBytes();
+  for (const { encoded } of events) packed.add(encoded, 0, encoded.length);
+  return packed;
 }
 
 /** Takes as many of the first events as fit into a message, one at least. */

@@ -35,6 +35,8 @@ export interface WatcherStream {
   answer(answer: WatchResponse): void;
   add(watcher: Watcher, revision: Revision, event: SharedEvent): void;
   put(watcher: Watcher, revision: Revision, event: SharedEvent): void;
+  addPacked(watcher: Watcher, revision: Revision, bytes: Uint8Array, at: number, end: number): void;
+  putPacked(watcher: Watcher, revision: Revision, bytes: Uint8Array, at: number, end: number): void;
   complete(watcher: Watcher, revision: Revision): void;
   partialBytes(watcher: Watcher): number;
   flushFragments(watcher: Watcher): void;
@@ -95,10 +97,14 @@ export class Watcher {
   }
 
   /** Does it want this change of a key that concerns it? */
-  wants(change: KeyChange): boolean {
-    if (this.ended || (change.tombstone ? this.noDelete : this.noPut)) return false;
-    const { revision, sub } = this.place;
-    return change.revision > revision || (change.revision === revision && change.sub >= sub);
+  wants({ revision, sub, tombstone }: KeyChange): boolean {
+    return this.wantsAt(revision, sub, tombstone);
+  }
+
+  wantsAt(revision: Revision, sub: number, tombstone: boolean): boolean {
+    if (this.ended || (tombstone ? this.noDelete : this.noPut)) return false;
+    const { place } = this;
+    return revision > place.revision || (revision === place.revision && sub >= place.sub);
   }
 }
 

@@ -2,13 +2,15 @@
  * The answers of watches as bytes. Streams whose watchers want the same of a revision, under the
  * same id, as most do that have one watcher each, are sent the same bytes: what was encoded for the
  * first of them is kept until another revision is told. Only what is small is kept, and of few ids:
- * what is large costs more to send than to encode.
+ * what is large costs more to send than to encode. What was read from history is not: it is packed
+ * for its one watcher.
  */
 
 import { KiB } from '../../base/bytes.js';
 import { drive } from '../../base/drive.js';
 import type { Workers } from '../../base/env.js';
 import type { WatchResponse } from '../../api/watch.js';
+import { PackedWatchResponse } from '../../api/wire/packed-events.js';
 import { encodeWatchResponse } from '../../api/wire/watch-codec.js';
 
 const KEPT_BYTES = 16 * KiB;
@@ -35,6 +37,7 @@ export class WatchMessages {
 
   /** Nobody may change them. A promise: there are so many that it takes several slices. */
   of(answer: WatchResponse, term: number): Uint8Array | Promise<Uint8Array> {
+    if (answer instanceof PackedWatchResponse) return this.#encode(answer, term);
     const { events, watchId, revision } = answer;
     if (events.length === 0) return this.#encode(answer, term);
     if (revision !== this.#revision || term !== this.#term) {

@@ -1,0 +1,167 @@
+/**
+ * Changes that were read from history go to the streams of the watchers they were read for, as
+ * bytes. As `deliver.ts` does with those of memory: first everything is looked up, then it is
+ * queued, so that who fails on the way has queued nothing. Done at once: a step is short.
+ */
+
+import { KiB } from '../../base/bytes.js';
+import type { Revision } from '../../base/ids.js';
+import { compareFrom } from '../../storage/base/key-head.js';
+import { VersionSlot } from '../../storage/base/version-slot.js';
+import type { ChangeBuffer } from './change-buffer.js';
+import type { FullStreams } from './deliver.js';
+import { EventPacker } from './event-packer.js';
+import { keyText, type Watcher } from './watcher.js';
+import type { WatcherIndex } from './watcher-index.js';
+
+/** Changes, or bytes of events, that are delivered in one step: then others have their turn. */
+const STEP_CHANGES = 256;
+const STEP_BYTES = 256 * KiB;
+/** So many watchers are asked one by one; of more, the index knows whom a key concerns. */
+const ASKED = 8;
+
+/** What a key was before a revision, into a slot. Throws StorageError. */
+export interface EarlierVersions {
+  find(key: Uint8Array, revision: Revision, into: VersionSlot): boolean;
+}
+
+/** Who takes part in a round of reading. */
+export interface Round {
+  readonly round: number;
+  readonly members: readonly Watcher[];
+  readonly lagging: WatcherIndex;
+  readonly earlier: EarlierVersions;
+}
+
+/** An event of the step, and whose it is: [at, end) of what is packed. */
+interface Matches {
+  readonly watchers: Watcher[];
+  readonly subs: number[];
+  readonly ats: number[];
+  readonly ends: number[];
+}
+
+export class HistoryDelivery {
+  readonly #hub: FullStreams;
+  readonly #packer = new EventPacker();
+  readonly #slot = new VersionSlot();
+  readonly #prev = new VersionSlot();
+  readonly #found: Watcher[] = [];
+  readonly #matches: Matches = { watchers: [], subs: [], ats: [], ends: [] };
+
+  constructor(hub: FullStreams) {
+    this.#hub = hub;
+  }
+
+  /**
+   * Of the changes from `at` on, those of one revision, or the first of them; gives where it ended.
+   * `continues`: the last revision of `changes` is not whole. A revision that this step ends is
+   * queued whole. Throws StorageError: nothing was queued.
+   */
+  step(changes: Pick<ChangeBuffer, 'length' | 'revisionAt' | 'fill'>, at: number, continues: boolean, to: Round): number {
+    const revision = changes.revisionAt(at);
+    const end = this.#look(changes, at, to);
+    const over = end === changes.length ? !continues : changes.revisionAt(end) !== revision;
+    if (over && end === at + 1) this.#queueOne(revision, to.round);
+    else this.#queue(revision, to.round);
+    if (over) for (const watcher of to.members) if (watcher.round === to.round) watcher.stream.complete(watcher, revision);
+    return end;
+  }
+
+  /** Does the change that was looked at last concern it? The one at which a step threw. */
+  isAbout(watcher: Watcher): boolean {
+    return isIn(watcher, this.#packer.key, this.#packer.keyEnd);
+  }
+
+  /** Where it ended. */
+  #look(changes: Pick<ChangeBuffer, 'length' | 'revisionAt' | 'fill'>, from: number, to: Round): number {
+    const { watchers, subs, ats, ends } = this.#matches;
+    watchers.length = subs.length = ats.length = ends.length = 0;
+    this.#packer.clear();
+    const revision = changes.revisionAt(from);
+    const last = Math.min(changes.length, from + STEP_CHANGES);
+    let at = from;
+    while (at < last && changes.revisionAt(at) === revision && (at === from || this.#packer.end < STEP_BYTES)) {
+      changes.fill(at++, this.#slot);
+      this.#match(to);
+    }
+    return at;
+  }
+
+  /** The change in the slot. */
+  #match(to: Round): void {
+    const packer = this.#packer;
+    const slot = this.#slot;
+    packer.take(slot);
+    let plainAt = -1;
+    let plainEnd = -1;
+    let prevAt = -1;
+    let prevEnd = -1;
+    for (const watcher of this.#concerned(to)) {
+      if (watcher.round !== to.round || !watcher.wantsAt(slot.revision, slot.sub, slot.tombstone)) continue;
+      const withPrev = watcher.prevKv && !packer.isCreate;
+      if (withPrev && prevAt < 0) {
+        const key = packer.key.subarray(0, packer.keyEnd);
+        const prev = to.earlier.find(key, slot.revision, this.#prev) ? this.#prev : undefined;
+        prevAt = packer.end;
+        packer.pack(prev);
+        prevEnd = packer.end;
+      } else if (!withPrev && plainAt < 0) {
+        plainAt = packer.end;
+        packer.pack(undefined);
+        plainEnd = packer.end;
+      }
+      const { watchers, subs, ats, ends } = this.#matches;
+      watchers.push(watcher);
+      subs.push(slot.sub);
+      ats.push(withPrev ? prevAt : plainAt);
+      ends.push(withPrev ? prevEnd : plainEnd);
+    }
+  }
+
+  /** Those whose keys the one at hand is among, and perhaps some that are not of the round. */
+  #concerned({ members, lagging }: Round): readonly Watcher[] {
+    const { key, keyEnd } = this.#packer;
+    const found = this.#found;
+    found.length = 0;
+    if (members.length > ASKED) lagging.matching(keyText(key.subarray(0, keyEnd)), found);
+    else for (const watcher of members) if (isIn(watcher, key, keyEnd)) found.push(watcher);
+    return found;
+  }
+
+  /** The one change of a revision. */
+  #queueOne(revision: Revision, round: number): void {
+    const { watchers, subs, ats, ends } = this.#matches;
+    for (let n = 0; n < watchers.length; n++) {
+      const watcher = watchers[n] as Watcher;
+      const { stream } = watcher;
+      if (watcher.round !== round) continue;
+      // Of a revision that was begun in the part before, the stream has taken the rest upon itself.
+      if (watcher.admitted === revision) stream.addPacked(watcher, revision, this.#packer.bytes, ats[n] as number, ends[n] as number);
+      else if (this.#hub.isFull(stream)) this.#hub.fallBehind(watcher, { revision, sub: subs[n] as number });
+      else stream.putPacked(watcher, revision, this.#packer.bytes, ats[n] as number, ends[n] as number);
+    }
+  }
+
+  #queue(revision: Revision, round: number): void {
+    const { watchers, subs, ats, ends } = this.#matches;
+    for (let n = 0; n < watchers.length; n++) {
+      const watcher = watchers[n] as Watcher;
+      if (watcher.round !== round) continue;
+      if (watcher.admitted !== revision) {
+        if (this.#hub.isFull(watcher.stream)) {
+          this.#hub.fallBehind(watcher, { revision, sub: subs[n] as number });
+          continue;
+        }
+        watcher.admitted = revision;
+      }
+      watcher.stream.addPacked(watcher, revision, this.#packer.bytes, ats[n] as number, ends[n] as number);
+    }
+  }
+}
+
+/** Is the key [0, end) of `bytes` one of the watcher's? */
+function isIn({ key, keyEnd }: Watcher, bytes: Uint8Array, end: number): boolean {
+  if (compareFrom(bytes, end, key, key.length, 0) < 0) return false;
+  return keyEnd === undefined || compareFrom(bytes, end, keyEnd, keyEnd.length, 0) < 0;
+}
