@@ -26,8 +26,8 @@ export const LARGE = 'large/';
 export const MANY = 'many/';
 
 /**
- * What is loaded is not measured: whoever has too much at hand is asked again. A put that was carried
- * out nevertheless is the same twice.
+ * What is loaded is not measured: whoever has too much at hand is asked again. A put that was
+ * carried out nevertheless is the same twice.
  */
 async function loaded(act: (i: number) => Promise<unknown>, i: number): Promise<void> {
   for (let n = 1; ; n++) {
