@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import { RpcStats } from '../../observability/rpc-stats.js';
 import { EtcdError } from '../../api/etcd-error.js';
+import { Code } from '../../grpc/code.js';
+import type { ServerStreamMethod } from '../../grpc/method.js';
+import { RpcError } from '../../grpc/status.js';
 import { clientPort } from '../rpc/client-server.js';
 import { listenAddress } from '../transport/listen-address.js';
 import { silent } from '../../base/testing/silent.js';
@@ -121,6 +124,51 @@ describe('client', () => {
       from.close();
     }
     server.close();
+  });
+
+  it('a stream of a range that breaks goes on behind the last key, at the same revision, wherever it is answered', async () => {
+    for (let n = 0; n < 3_000; n++) await first.store.put(putRequest(`k${String(n).padStart(4, '0')}`, 'v', {}));
+    const methods = new Map(clientMethods(first.store, new Health(), { maxRequestBytes: 4_096 }));
+    const stream = methods.get(RANGE_STREAM_PATH) as ServerStreamMethod;
+    let streams = 0;
+    const revisions = new Set<number>();
+    const range = first.store.range.bind(first.store);
+    first.store.range = (request, caller) => {
+      revisions.add(request.revision);
+      return range(request, caller);
+    };
+    const breaking: ServerStreamMethod = {
+      kind: 'server-stream',
+      handle: (request, out, call) => {
+        let chunks = ++streams % 4;
+        const write = async (message: Uint8Array): Promise<void> => {
+          if (chunks-- === 0) throw new RpcError(Code.UNAVAILABLE, 'the member is gone');
+          await out.write(message);
+          // Others write meanwhile.
+          await first.store.put(putRequest(`k${String(streams).padStart(4, '0')}x`, 'new', {}));
+        };
+        return stream.handle(request, { write, cancelled: false, onCancel: (fn) => out.onCancel(fn) }, call);
+      },
+    };
+    methods.set(RANGE_STREAM_PATH, breaking);
+    const broken = clientPort(methods, {
+      maxReceiveBytes: 2_097_152, maxConcurrentStreams: 1000, keepaliveIntervalMs: 0, keepaliveTimeoutMs: 20_000,
+      store: { leader: 1 }, stats: new RpcStats(), events: silent,
+    });
+    const endpoint = `127.0.0.1:${await broken.listen(listenAddress('http://127.0.0.1:0'))}`;
+    const from = quick([await deadEndpoint(), endpoint]);
+    const keys: string[] = [];
+    let last: object = {};
+    for await (const { kvs, count, more, revision } of from.rangeStream(rangeRequest({ prefix: 'k' }, { limit: 2_900 }))) {
+      for (const { key } of kvs) keys.push(Buffer.from(key).toString());
+      last = { count, more, revision };
+    }
+    assert.deepEqual(keys, Array.from({ length: 2_900 }, (_, n) => `k${String(n).padStart(4, '0')}`));
+    assert.deepEqual(last, { count: 3_000, more: true, revision: 3_001 });
+    assert.deepEqual([...revisions], [0, 3_001]);
+    assert.ok(streams > 4, `${streams} streams`);
+    from.close();
+    broken.close();
   });
 
   it('moves to the next endpoint when one refuses connections, reads and writes alike, since nothing was sent', async () => {
