@@ -50,11 +50,11 @@ async function lives(ctl: Etcdctl, id: string, { clientPort, peerPort, metricsPo
   ctl.cluster.nodes.push(late);
   try {
     late.start();
-    await ctl.until(/isLearner|IS LEARNER|./, 30_000, clientUrl, 'endpoint', 'status');
+    ctl.tell('the learner answers', String(await ctl.until(/, \d+\.\d+\.\d+, /, 90_000, clientUrl, 'endpoint', 'status')));
     await ctl.run(['get', 'k', '--consistency=l'], { at: clientUrl });
     await ctl.run(['put', 'k', 'x'], { at: clientUrl });
     await ctl.run(['member', 'list'], { at: clientUrl, tidy: byName });
-    ctl.tell('the learner is promoted', String(await ctl.until(/promoted/, 30_000, 0, 'member', 'promote', id)));
+    ctl.tell('the learner is promoted', String(await ctl.until(/promoted/, 60_000, 0, 'member', 'promote', id)));
     await ctl.run(['member', 'promote', id]);
     ctl.tell('the member reads', String(await ctl.until(/^$/, 30_000, clientUrl, 'get', 'member/none')));
     await ctl.run(['put', 'member/late', 'x'], { at: clientUrl });
@@ -91,6 +91,8 @@ const endpoints: CtlCase = {
     // No revision that was compacted at: of those etcd may remember the hash, and tell it.
     await ctl.run(['endpoint', 'hashkv', '--rev=2']);
     await ctl.run(['endpoint', 'hashkv', '--rev=999999']);
+    // Each has applied all of it, then.
+    for (const url of ctl.urls) await ctl.at(url, 'get', 'hashed');
     const hashes = JSON.parse(await ctl.at('all', 'endpoint', 'hashkv', '-w', 'json')) as { HashKV: { hash: number; compact_revision: number } }[];
     ctl.tell('all members hash the same', String(new Set(hashes.map(({ HashKV }) => `${HashKV.hash} ${HashKV.compact_revision}`)).size));
     const gone = ['--endpoints=127.0.0.1:1', '--dial-timeout=500ms', '--command-timeout=1s'];

@@ -35,7 +35,7 @@ const watch: CtlCase = {
     await present(ctl, [...shell], { ETCDCTL_WATCH_KEY: 'w', ETCDCTL_WATCH_RANGE_END: 'w2' });
     for (const args of [[], ['w', 'w2', 'w3'], ['w', '--rev=nonsense'], ['w', 'w2', '--prefix'], ['w', '--']]) {
       const wrong = ctl.begin(['watch', ...args]);
-      await wrong.endsWithin(2_000);
+      await wrong.endsWithin(10_000);
     }
   },
 };
@@ -82,7 +82,7 @@ const interactive: CtlCase = {
     for (const line of ['nonsense', 'watch', '', 'watch --nonsense w', 'watch w -- ']) {
       const wrong = ctl.begin(['watch', '-i']);
       wrong.say(line);
-      await wrong.endsWithin(2_000);
+      await wrong.endsWithin(10_000);
     }
     await ctl.run(['watch', '-i'], { input: '' });
   },

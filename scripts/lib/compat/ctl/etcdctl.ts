@@ -12,7 +12,13 @@ import { serviceMethods } from '../../../../src/api/protos/protos.js';
 import type { Second } from './second.js';
 import { withoutLogs, Words } from './words.js';
 
-const TIMEOUT_MS = 30_000;
+/** Of a command that does not end. */
+const TIMEOUT_MS = 60_000;
+/**
+ * How long etcdctl waits, unless it is told: its own 2 s and 5 s are a matter of how busy the
+ * machine is, and what is compared is what it prints.
+ */
+const PATIENCE = { ETCDCTL_DIAL_TIMEOUT: '30s', ETCDCTL_COMMAND_TIMEOUT: '30s' };
 
 export interface How {
   /** Standard input. */
@@ -87,11 +93,19 @@ export class Etcdctl {
   }
 
   /** Untold, elsewhere. */
-  async at(where: 'all' | number | string, ...args: string[]): Promise<string> {
-    const child = this.#start(args, where);
+  at(where: 'all' | number | string, ...args: string[]): Promise<string> {
+    return this.#untold(this.#start(args, where), TIMEOUT_MS);
+  }
+
+  /** The same of what takes minutes, at the first member. */
+  longer(withinMs: number, ...args: string[]): Promise<string> {
+    return this.#untold(this.#start(args, 0), withinMs);
+  }
+
+  async #untold(child: ChildProcess, withinMs: number): Promise<string> {
     const printed = collect(child);
     child.stdin?.end();
-    await ended(child, TIMEOUT_MS);
+    await ended(child, withinMs);
     return clean(printed());
   }
 
@@ -106,13 +120,13 @@ export class Etcdctl {
 
   /** On a terminal of its own, which `script` makes. */
   async onTerminal(args: readonly string[], typed: string): Promise<void> {
-    const env = { PATH: process.env['PATH'], ETCDCTL_ENDPOINTS: this.urls[0] };
+    const env = { PATH: process.env['PATH'], ...PATIENCE, ETCDCTL_ENDPOINTS: this.urls[0] };
     const child = deaf(spawn('script', ['-qec', [this.#command, ...args].join(' '), '/dev/null'], { env, stdio: 'pipe' }));
     const printed = collect(child);
     const lines = typed.split(/(?<=\n)/);
     for (let i = 0; i < lines.length; i++) {
       // It asks, one after the other.
-      for (const deadline = Date.now() + 5_000; Date.now() < deadline && clean(printed()).split(': ').length < i + 2 && child.exitCode === null; ) {
+      for (const deadline = Date.now() + 15_000; Date.now() < deadline && clean(printed()).split(': ').length < i + 2 && child.exitCode === null; ) {
         await new Promise((resolve) => setTimeout(resolve, 10));
       }
       child.stdin.write(lines[i] ?? '');
@@ -135,8 +149,11 @@ export class Etcdctl {
 
   #start(args: readonly string[], at: 'all' | number | string, more: Readonly<Record<string, string>> = {}): ChildProcess {
     const endpoints = at === 'all' ? this.urls.join(',') : typeof at === 'string' ? at : (this.urls[at] ?? '');
-    const endpointsOf = args.some((arg) => /^--endpoints|^--discovery-srv/.test(arg)) ? {} : { ETCDCTL_ENDPOINTS: endpoints };
-    return deaf(spawn(this.#command, args, { env: { PATH: process.env['PATH'], ...endpointsOf, ...more }, stdio: 'pipe' }));
+    const environment = { ...PATIENCE, ETCDCTL_ENDPOINTS: endpoints, ...more };
+    // It refuses what is told it by a flag, too.
+    const isFlag = (name: string): boolean => args.some((arg) => arg.startsWith(`--${name.slice(8).toLowerCase().replaceAll('_', '-')}`));
+    const told = Object.entries(environment).filter(([name]) => !isFlag(name) && !(name === 'ETCDCTL_ENDPOINTS' && isFlag('ETCDCTL_DISCOVERY_SRV')));
+    return deaf(spawn(this.#command, args, { env: { PATH: process.env['PATH'], ...Object.fromEntries(told) }, stdio: 'pipe' }));
   }
 }
 
