@@ -78,6 +78,11 @@ export function putRequest(key: Uint8Array, value: Uint8Array): Buffer {
   return outer.begin().bytes(1, key).bytes(2, value).finish();
 }
 
+/** Without a value, below a lease. */
+export function leasedPutRequest(key: Uint8Array, lease: number): Buffer {
+  return outer.begin().bytes(1, key).number(3, lease).finish();
+}
+
 export function deleteRequest(key: Uint8Array): Buffer {
   return outer.begin().bytes(1, key).finish();
 }
