@@ -15,6 +15,8 @@ import { EVENTS_TAG, readEvent } from './watch-event.js';
 /** Bytes: more than all other fields of a message with events. */
 const HEAD_ROOM = 128;
 const FIRST_BYTES = KiB;
+/** Shorter copies are a loop: making a view costs more than they do. */
+const LOOP_BYTES_MAX = 192;
 
 /** Grows at its end and is taken from its beginning. */
 export class EventBytes {
@@ -24,9 +26,9 @@ export class EventBytes {
   #end = HEAD_ROOM;
   #lastAt = HEAD_ROOM;
 
-  /** With room for so many bytes at once. */
-  constructor(room = FIRST_BYTES) {
-    this.#bytes = Buffer.allocUnsafeSlow(HEAD_ROOM + room);
+  /** With room for so many bytes at once, and a few more. */
+  constructor(room = 0) {
+    this.#bytes = Buffer.allocUnsafeSlow(HEAD_ROOM + room + FIRST_BYTES);
   }
 
   get length(): number {
@@ -54,7 +56,9 @@ export class EventBytes {
       grown.set(this.#bytes.subarray(0, start));
       this.#bytes = grown;
     }
-    this.#bytes.set(bytes.subarray(at, end), start);
+    const out = this.#bytes;
+    if (end - at > LOOP_BYTES_MAX) out.set(bytes.subarray(at, end), start);
+    else for (let i = at, to = start; i < end; i++, to++) out[to] = bytes[i] as number;
   }
 
   /** Leaves the last event in here, and gives those before it; undefined: there are none. */

@@ -12,7 +12,7 @@ import type { VersionSlot } from '../../storage/base/version-slot.js';
 import type { RecordHead } from './value-record.js';
 
 /** Bytes: up to here a loop copies sooner than a view is made. */
-const LOOP_BYTES_MAX = 64;
+const LOOP_BYTES_MAX = 128;
 
 function lengthFieldSize(bytes: number): number {
   return bytes === 0 ? 0 : 1 + varintSize(bytes) + bytes;

@@ -19,6 +19,7 @@ const STEP_CHANGES = 256;
 const STEP_BYTES = 256 * KiB;
 /** So many watchers are asked one by one; of more, the index knows whom a key concerns. */
 const ASKED = 8;
+const KEPT_MATCHES = 1_024;
 
 /** What a key was before a revision, into a slot. Throws StorageError. */
 export interface EarlierVersions {
@@ -33,12 +34,31 @@ export interface Round {
   readonly earlier: EarlierVersions;
 }
 
-/** An event of the step, and whose it is: [at, end) of what is packed. */
-interface Matches {
-  readonly watchers: Watcher[];
-  readonly subs: number[];
-  readonly ats: number[];
-  readonly ends: number[];
+/**
+ * The events of a step, and whose each is: [at, end) of what is packed. The lists keep their room:
+ * one that is cut to nothing is allocated anew by the next event.
+ */
+class Matches {
+  readonly watchers: (Watcher | undefined)[] = [];
+  readonly subs: number[] = [];
+  readonly ats: number[] = [];
+  readonly ends: number[] = [];
+  count = 0;
+
+  add(watcher: Watcher, sub: number, at: number, end: number): void {
+    const n = this.count++;
+    this.watchers[n] = watcher;
+    this.subs[n] = sub;
+    this.ats[n] = at;
+    this.ends[n] = end;
+  }
+
+  /** Of a large step nothing is kept, and of no watcher. */
+  clear(): void {
+    if (this.count > KEPT_MATCHES) this.watchers.length = this.subs.length = this.ats.length = this.ends.length = 0;
+    else for (let n = 0; n < this.count; n++) this.watchers[n] = undefined;
+    this.count = 0;
+  }
 }
 
 export class HistoryDelivery {
@@ -46,8 +66,7 @@ export class HistoryDelivery {
   readonly #packer = new EventPacker();
   readonly #slot = new VersionSlot();
   readonly #prev = new VersionSlot();
-  readonly #found: Watcher[] = [];
-  readonly #matches: Matches = { watchers: [], subs: [], ats: [], ends: [] };
+  readonly #matches = new Matches();
 
   constructor(hub: FullStreams) {
     this.#hub = hub;
@@ -64,6 +83,7 @@ export class HistoryDelivery {
     const over = end === changes.length ? !continues : changes.revisionAt(end) !== revision;
     if (over && end === at + 1) this.#queueOne(revision, to.round);
     else this.#queue(revision, to.round);
+    this.#matches.clear();
     if (over) for (const watcher of to.members) if (watcher.round === to.round) watcher.stream.complete(watcher, revision);
     return end;
   }
@@ -75,8 +95,7 @@ export class HistoryDelivery {
 
   /** Where it ended. */
   #look(changes: Pick<ChangeBuffer, 'length' | 'revisionAt' | 'fill'>, from: number, to: Round): number {
-    const { watchers, subs, ats, ends } = this.#matches;
-    watchers.length = subs.length = ats.length = ends.length = 0;
+    this.#matches.clear();
     this.#packer.clear();
     const revision = changes.revisionAt(from);
     const last = Math.min(changes.length, from + STEP_CHANGES);
@@ -97,8 +116,12 @@ export class HistoryDelivery {
     let plainEnd = -1;
     let prevAt = -1;
     let prevEnd = -1;
-    for (const watcher of this.#concerned(to)) {
+    const { members, lagging } = to;
+    const asked = members.length <= ASKED;
+    const some = asked ? members : this.#found(lagging);
+    for (const watcher of some) {
       if (watcher.round !== to.round || !watcher.wantsAt(slot.revision, slot.sub, slot.tombstone)) continue;
+      if (asked && !this.isAbout(watcher)) continue;
       const withPrev = watcher.prevKv && !packer.isCreate;
       if (withPrev && prevAt < 0) {
         const key = packer.key.subarray(0, packer.keyEnd);
@@ -111,28 +134,21 @@ export class HistoryDelivery {
         packer.pack(undefined);
         plainEnd = packer.end;
       }
-      const { watchers, subs, ats, ends } = this.#matches;
-      watchers.push(watcher);
-      subs.push(slot.sub);
-      ats.push(withPrev ? prevAt : plainAt);
-      ends.push(withPrev ? prevEnd : plainEnd);
+      this.#matches.add(watcher, slot.sub, withPrev ? prevAt : plainAt, withPrev ? prevEnd : plainEnd);
     }
   }
 
-  /** Those whose keys the one at hand is among, and perhaps some that are not of the round. */
-  #concerned({ members, lagging }: Round): readonly Watcher[] {
-    const { key, keyEnd } = this.#packer;
-    const found = this.#found;
-    found.length = 0;
-    if (members.length > ASKED) lagging.matching(keyText(key.subarray(0, keyEnd)), found);
-    else for (const watcher of members) if (isIn(watcher, key, keyEnd)) found.push(watcher);
+  /** All whom the key at hand concerns, also such as are not of the round. */
+  #found(lagging: WatcherIndex): readonly Watcher[] {
+    const found: Watcher[] = [];
+    lagging.matching(keyText(this.#packer.key.subarray(0, this.#packer.keyEnd)), found);
     return found;
   }
 
   /** The one change of a revision. */
   #queueOne(revision: Revision, round: number): void {
-    const { watchers, subs, ats, ends } = this.#matches;
-    for (let n = 0; n < watchers.length; n++) {
+    const { watchers, subs, ats, ends, count } = this.#matches;
+    for (let n = 0; n < count; n++) {
       const watcher = watchers[n] as Watcher;
       const { stream } = watcher;
       if (watcher.round !== round) continue;
@@ -144,8 +160,8 @@ export class HistoryDelivery {
   }
 
   #queue(revision: Revision, round: number): void {
-    const { watchers, subs, ats, ends } = this.#matches;
-    for (let n = 0; n < watchers.length; n++) {
+    const { watchers, subs, ats, ends, count } = this.#matches;
+    for (let n = 0; n < count; n++) {
       const watcher = watchers[n] as Watcher;
       if (watcher.round !== round) continue;
       if (watcher.admitted !== revision) {

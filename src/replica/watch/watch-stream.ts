@@ -83,6 +83,8 @@ export class WatchStream implements WatchSession, WatcherStream, Sleeper {
   /** Of events in #queue, and of those in #partial. */
   #queued = 0;
   #held = 0;
+  /** Of the last message of history: the next one is likely to be as large. */
+  #packedBytes = KiB;
   #nextId = 0;
   #closed = false;
   #error: Error | undefined;
@@ -203,8 +205,7 @@ export class WatchStream implements WatchSession, WatcherStream, Sleeper {
       last.bytes += end - at;
       last.revision = revision;
     } else {
-      // Who has had much is likely to get as much again.
-      const packed = new EventBytes(last?.packed === undefined ? undefined : PACKED_BYTES);
+      const packed = new EventBytes(Math.min(PACKED_BYTES, this.#packedBytes));
       packed.add(bytes, at, end);
       this.#enqueue({ watcher, events: [], packed, bytes: end - at, revision, open: false, epoch: this.#epoch });
     }
@@ -296,6 +297,7 @@ export class WatchStream implements WatchSession, WatcherStream, Sleeper {
     const packed = batch.packed?.take(watcher.fragment ? FRAGMENT_BYTES : Infinity);
     const { events, bytes } = watcher.fragment && packed === undefined ? cut(batch) : batch;
     const taken = packed?.length ?? bytes;
+    if (packed !== undefined) this.#packedBytes = taken;
     batch.bytes -= taken;
     const more = batch.bytes > 0;
     if (!more) {
