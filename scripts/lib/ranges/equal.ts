@@ -10,6 +10,7 @@ import { decodeRangeResponse } from '../../../src/api/wire/decode-response.js';
 import { decodeRangeChunk } from '../../../src/api/wire/range-stream.js';
 import type { Client } from '../../../src/client/client.js';
 import { RpcError, METHODS, type Endpoint } from '../load/grpc.js';
+import { patiently } from '../patiently.js';
 
 const CALL_MS = 30_000;
 const ALL = Uint8Array.of(0);
@@ -29,7 +30,8 @@ export async function fill(client: Client, random: () => number, keys: number, r
       const value = random() < 0.2 ? undefined : Buffer.alloc(Math.floor(random() * valueBytes), round);
       ops.set(keyOf(random, keys), value);
     }
-    await Promise.all([...ops].map(([key, value]) => (value === undefined ? client.delete(key) : client.put(key, value))));
+    await Promise.all([...ops].map(([key, value]) =>
+      patiently<unknown>(() => (value === undefined ? client.delete(key) : client.put(key, value)))));
   }
 }
 

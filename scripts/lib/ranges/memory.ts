@@ -1,11 +1,11 @@
 /** What large ranges cost the member: memory, turns of its event loop, bytes read. */
 
 import { randomBytes } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { ClientError, op, type Client } from '../../../src/client/client.js';
+import { op, type Client } from '../../../src/client/client.js';
 import { rangeRequest } from '../../../src/client/requests.js';
 import { Failure } from '../command.js';
 import type { ClusterNode } from '../node.js';
+import { patiently } from '../patiently.js';
 import { endProgress, progress } from '../print.js';
 import { readBytesOf } from '../proc.js';
 
@@ -16,37 +16,18 @@ const TXN_PUTS = 128;
 const SAMPLE_MS = 50;
 /** For so long a member may hand out the same page of metrics again. */
 const PAGE_FRESH_MS = 1_000;
-const LOAD_TRIES = 60;
-const LOAD_REST_MS = 500;
-/** What says so: it has too much at hand, or its disk writes for longer than a request may last. */
-const BUSY: ReadonlySet<string> = new Set(['RESOURCE_EXHAUSTED', 'UNAVAILABLE']);
 const MiB = 1024 * 1024;
 
 export const LARGE = 'large/';
 export const MANY = 'many/';
-
-/**
- * What is loaded is not measured: whoever has too much at hand is asked again. A put that was
- * carried out nevertheless is the same twice.
- */
-async function loaded(act: (i: number) => Promise<unknown>, i: number): Promise<void> {
-  for (let n = 1; ; n++) {
-    try {
-      await act(i);
-      return;
-    } catch (error) {
-      if (n === LOAD_TRIES || !(error instanceof ClientError) || !BUSY.has(error.code)) throw error;
-      await sleep(LOAD_REST_MS);
-    }
-  }
-}
 
 async function inTurns(count: number, atOnce: number, what: string, act: (i: number) => Promise<unknown>): Promise<void> {
   let next = 0;
   let done = 0;
   await Promise.all(Array.from({ length: atOnce }, async () => {
     while (next < count) {
-      await loaded(act, next++);
+      const i = next++;
+      await patiently(() => act(i));
       if (++done % 64 === 0) progress(`${what}: ${done} of ${count}`);
     }
   }));

@@ -15,6 +15,8 @@ import { ChangeBuffer } from './change-buffer.js';
 import { PlaceOrder } from './place-order.js';
 
 export const WINDOW_BYTES = 4 * MiB;
+/** Of a window, to be filled by what is expected: rarely too much of it is collected then. */
+const FILL = 0.9;
 
 /** A place in history: before the change `sub` of `revision`. Changes are numbered from 0. */
 export interface Place {
@@ -41,6 +43,22 @@ export class WindowRoom {
   changes = new ChangeBuffer();
   spare = new ChangeBuffer();
   readonly order = new PlaceOrder();
+  /** Bytes of changes for each revision of the last part; 0: it is not known. */
+  #density = 0;
+
+  /**
+   * Revisions that are likely to fill a window: more of them would be collected only to be let go
+   * again. Where there are fewer changes than before, a part holds less, and the next reaches
+   * further.
+   */
+  reach(bytesMax: number): number {
+    return this.#density === 0 ? Infinity : Math.max(1, Math.floor((FILL * bytesMax) / this.#density));
+  }
+
+  /** So many bytes were in so many revisions; 0: in a part of one. */
+  learn(bytes: number, revisions: number): void {
+    this.#density = revisions === 0 ? Infinity : bytes / revisions;
+  }
 }
 
 export class HistoryWindow implements HistorySink {
@@ -49,11 +67,11 @@ export class HistoryWindow implements HistorySink {
   readonly #room: WindowRoom;
   #end: Place;
 
-  /** From `from` up to the revision `max`, inclusive. */
+  /** From `from` up to the revision `max`, inclusive, or as far as is likely to fit. */
   constructor(from: Place, max: Revision, bytesMax = WINDOW_BYTES, room = new WindowRoom()) {
     assert(from.revision <= max, `W1 history is read from ${from.revision} on, and ends at ${max}`);
     this.#from = from;
-    this.#end = { revision: max + 1, sub: 0 };
+    this.#end = { revision: Math.min(max, from.revision + room.reach(bytesMax) - 1) + 1, sub: 0 };
     this.#bytesMax = bytesMax;
     this.#room = room;
     room.changes.clear();
@@ -115,6 +133,7 @@ export class HistoryWindow implements HistorySink {
       assert(changes.compare(i - 1, i) < 0, 'W1 no change is read twice');
       if (pace.step()) yield;
     }
+    this.#room.learn(changes.bytes, this.#end.revision - this.#from.revision);
     return { changes, end: this.#end };
   }
 
