@@ -67,6 +67,8 @@ export class HistoryReader {
   readonly #work: Coalesced;
   readonly #delivery: HistoryDelivery;
   readonly #workers: Breather;
+  /** As long as somebody lags: whoever waits for room in his stream goes on in it. */
+  #room: WindowRoom | undefined;
   #served = 0;
   /** The last part could not be read: now it is for one watcher alone, to see whose block it is. */
   #alone = false;
@@ -86,14 +88,14 @@ export class HistoryReader {
 
   async #run(): Promise<void> {
     const { life } = this.#hub.parts;
-    const room = new WindowRoom();
     while (!life.ended && this.#hub.mayRead()) {
       const members = this.#choose();
       const [first] = members;
-      if (first === undefined) return;
-      await this.#serve(members, first, room);
+      if (first === undefined) break;
+      await this.#serve(members, first, (this.#room ??= new WindowRoom()));
       this.#hub.catchUp();
     }
+    if (this.#hub.lagging.size === 0) this.#room = undefined;
   }
 
   /** The first is the one where reading begins; none of the others is before it. */
