@@ -40,8 +40,8 @@ export class NodeRandom implements Random {
 
 /** Long work may hold the event loop this long before it lets others in. */
 const SLICE_MS = 2.5;
-/** Work that nobody waits for is given so much of a turn. */
-const BEHIND_SLICE_MS = 1;
+/** Work that nobody waits for is given so much of a turn: a write waits for it several times. */
+const BEHIND_SLICE_MS = 0.5;
 /** While others work, it rests so long between two slices. */
 const BEHIND_REST_MS = 5;
 /** Others work as long as one of them has asked so lately. */
