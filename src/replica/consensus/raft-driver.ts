@@ -93,7 +93,7 @@ export class RaftDriver implements Candidate, FencedLogOwner, NewsOwner, WriteOw
     this.#ownCopies = new OwnCopies(parts);
     this.#news = new CommitNews(clock, this);
     this.logFence = new LogFence(parts, this);
-    this.#stallWatch = new StallWatch(parts.env.events, options.electionMs);
+    this.#stallWatch = new StallWatch(parts.env, options);
     this.#earlyCampaign = new EarlyCampaign(this, { clock, random, electionTimeoutMs: options.electionMs, membership: parts.membership });
     this.restart(start);
     parts.membership.subscribe((index) => this.#membersApplied(index));
@@ -298,6 +298,7 @@ export class RaftDriver implements Candidate, FencedLogOwner, NewsOwner, WriteOw
     }
     assert(answers !== undefined || (entries.length === 0 && snapshot === undefined), 'R2 what is to be written is asked for');
     this.#outbox.send(outgoing, this.#writes.durableTerm);
+    this.#stallWatch.asked(this.#node, entries);
     if (answers !== undefined) this.#writes.add({ term, vote, snapshot, entries, commit, answers });
     if (committedEntries.length > 0) this.#handOn(committedEntries);
     if (readStates.length > 0) this.#hooks.take({ kind: 'read-states', states: readStates });
@@ -322,6 +323,7 @@ export class RaftDriver implements Candidate, FencedLogOwner, NewsOwner, WriteOw
     if (!this.#hears) return;
     try {
       const { durableTerm } = this.#writes;
+      this.#stallWatch.written(this.#parts.log.lastIndex());
       this.#outbox.release(durableTerm);
       const outgoing: Message[] = [];
       for (const message of answers) {
