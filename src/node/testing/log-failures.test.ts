@@ -80,20 +80,25 @@ describe('a member whose disk refuses to write its log', function () {
     assert.equal(node.starts, 1);
   });
 
-  it('C1 one that cannot open the segment where its log ends goes on in the next', async () => {
+  for (const lost of [false, true]) it(`C1 one that cannot open the segment where its log ends goes on in the next${lost ? ', its version lost' : ''}`, async () => {
     const node = await cluster.follower();
+    let written = 20;
+    // Who has no version sees a log that begins somewhere.
+    while (lost && node.store.status().firstLogIndex === 1) await load(cluster, written, (written += 200));
+    await cluster.settled(20_000);
     await cluster.stop(node);
     const { kept } = await resolved(node.disk);
     const path = `log/${(kept.at(-1)?.generation ?? 0).toString(16).padStart(16, '0')}.seg`;
     node.disk.inject({ kind: 'open-error', path });
-    await load(cluster, 20, 30);
+    if (lost) for (const name of await node.disk.list('manifest')) await node.disk.unlink(`manifest/${name}`);
+    await load(cluster, written, written + 10);
     await cluster.up(node);
     assert.ok(said(node, LOG_MOVED));
     await cluster.settled(20_000);
-    await check(node, 0, 30);
+    await check(node, 0, written + 10);
     await cluster.stop(node);
     await cluster.up(node);
     await cluster.settled(20_000);
-    await check(node, 0, 30);
+    await check(node, 0, written + 10);
   });
 });

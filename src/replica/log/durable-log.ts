@@ -120,7 +120,10 @@ export class DurableLog implements IdleLog {
       });
     } catch (error) {
       if (!(error instanceof LogError) || error.code !== 'WRITE_FAILED') throw error;
-      return new DamagedLog(disk, store, examined, error, { index: flushedIndex, term: flushedTerm });
+      const { table } = examined.resolution;
+      // It would have been opened with whatever it begins after.
+      const first = { index: table.baseIndex, term: table.term(table.baseIndex) };
+      return new DamagedLog(disk, store, examined, error, first.index > flushedIndex ? first : { index: flushedIndex, term: flushedTerm });
     }
   }
 

@@ -59,10 +59,16 @@ export class LogOpener {
   }
 
   /**
-   * `knownCommit`: committed whatever the log says; 0: not known. Rejects with LogError, DiskError.
+   * `knownCommit`: committed whatever the log says; 0: not known. Rejects with LogError
+   * ENTRY_FAULTY, and WRITE_FAILED if it cannot be written to wherever it goes on, and DiskError.
    */
   async open(by: By, knownCommit: LogIndex): Promise<OpenedLog> {
-    return DurableLog.open(this.#parts.env, this.#options(by, knownCommit));
+    for (let times = 0; ; times++) {
+      const found = await DurableLog.examine(this.#parts.env, this.#options(by, knownCommit));
+      if (!(found instanceof DamagedLog)) return found;
+      if (!found.isWhole || found.error.code !== 'WRITE_FAILED' || times >= MAX_TIMES) throw found.error;
+      await this.#move(found);
+    }
   }
 
   /**

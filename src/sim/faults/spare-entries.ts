@@ -5,6 +5,7 @@
  */
 
 import type { LogIndex, NodeId, Term } from '../../base/ids.js';
+import type { DurableLog } from '../../replica/log/durable-log.js';
 import type { SimNode } from '../cluster/sim-node.js';
 import type { DiskContext } from './context.js';
 import { readSegments, type BatchPlace, type SegmentPlaces } from './log-places.js';
@@ -39,7 +40,10 @@ export class SpareEntries {
       .map((other) => holderOf(context, other));
   }
 
-  /** All entries of the batch. One that a later batch has replaced is needed by nobody. */
+  /**
+   * All entries of the batch. One that a later batch has replaced, or that tables hold, so that the
+   * log begins after it, is needed by nobody.
+   */
   mayGo({ previousIndex, terms }: BatchPlace): boolean {
     return terms.every((term, i) => this.#isSpare(previousIndex + 1 + i, term) || !this.#isCurrent(previousIndex + 1 + i, term));
   }
@@ -62,16 +66,20 @@ export class SpareEntries {
 
   #isCurrent(index: LogIndex, term: Term): boolean {
     const log = this.#node.running?.replica.log;
-    return log === undefined || index > log.lastIndex() || log.term(index) === term;
+    return log === undefined || index > log.lastIndex() || holds(log, index, term);
   }
+}
+
+/** What lies on the medium may be behind the log, or not in it yet. */
+function holds(log: DurableLog, index: LogIndex, term: Term): boolean {
+  return index >= log.firstIndex() && index <= log.lastIndex() && log.term(index) === term;
 }
 
 function holderOf({ settings, oracle }: DiskContext, { id, disk, running }: SimNode): Holder {
   const proven = entriesOn(readSegments(disk, settings.logSegmentBytes));
   const log = running?.replica.log;
   // What is not proven may have replaced it.
-  const has = (index: LogIndex, term: Term): boolean =>
-    proven.get(index) === term && log !== undefined && index <= log.lastIndex() && log.term(index) === term;
+  const has = (index: LogIndex, term: Term): boolean => proven.get(index) === term && log !== undefined && holds(log, index, term);
   return { flushed: flushedOf(oracle, id), has };
 }
 
