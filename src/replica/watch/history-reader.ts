@@ -65,7 +65,7 @@ export class HistoryReader {
   readonly #hub: Laggards;
   readonly #windowBytes: number | undefined;
   readonly #work: Coalesced;
-  readonly #delivery: HistoryDelivery;
+  #delivery: HistoryDelivery;
   readonly #workers: Breather;
   /** As long as somebody lags: whoever waits for room in his stream goes on in it. */
   #room: WindowRoom | undefined;
@@ -95,7 +95,10 @@ export class HistoryReader {
       await this.#serve(members, first, (this.#room ??= new WindowRoom()));
       this.#hub.catchUp();
     }
-    if (this.#hub.lagging.size === 0) this.#room = undefined;
+    if (this.#hub.lagging.size > 0 || this.#room === undefined) return;
+    // Nobody lags: what was read last is held by nothing any more.
+    this.#room = undefined;
+    this.#delivery = new HistoryDelivery(this.#hub);
   }
 
   /** The first is the one where reading begins; none of the others is before it. */
