@@ -20,6 +20,12 @@ async function ends(world: LeaseWorld, from: number, withinMs: number): Promise<
   return (world.endedAt.get(ID) ?? Infinity) - from;
 }
 
+/** Once the round of heartbeats that it waits for comes back. */
+function acknowledged<T>(member: LeaseMember, answer: Promise<T>): Promise<T> {
+  member.confirm();
+  return answer;
+}
+
 describe('the lessor', () => {
   it('lets a lease that nobody keeps alive end through the log, after its TTL and within a second more', async () => {
     const [world, one, two] = await led();
@@ -98,6 +104,24 @@ describe('the lessor', () => {
     one.handsOver = false;
     const from = world.clock.now();
     assert.ok((await ends(world, from, 5_000)) < 1_000);
+  });
+
+  it('the time that is left is told as it is, whenever between two steps the lease was granted, kept alive or asked for', async () => {
+    for (const ms of [1, 25, 49]) {
+      for (const granted of [true, false]) {
+        const [world, one] = await led();
+        if (!granted) world.grant(ID, 2);
+        await world.run(100);
+        world.clock.advance(ms);
+        if (granted) world.grant(ID, 2);
+        else await acknowledged(one, one.lessor.renew([ID]));
+        assert.equal((await acknowledged(one, one.lessor.timeLeft(ID)))?.leftMs, 2_000);
+        await world.run(950);
+        assert.equal((await acknowledged(one, one.lessor.timeLeft(ID)))?.leftMs, 1_050);
+        world.clock.advance(ms);
+        assert.equal((await acknowledged(one, one.lessor.timeLeft(ID)))?.leftMs, 1_050 - ms);
+      }
+    }
   });
 
   it('R4 a keep-alive is not acknowledged once the revoke is on its way, and waits until that is applied', async () => {

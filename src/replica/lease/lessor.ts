@@ -92,7 +92,7 @@ export class Lessor {
     this.#parts = parts;
     this.#electionMs = electionMs;
     parts.leadership.subscribe(({ role, leader, term }) => {
-      if (leader === 0) this.#leaderlessFrom ??= this.#clock.now;
+      if (leader === 0) this.#leaderlessFrom ??= this.#now();
       else if (role !== 'leader') this.#leaderlessFrom = undefined;
       if (role !== 'leader' || term !== this.#term) this.#demote();
     });
@@ -106,8 +106,7 @@ export class Lessor {
 
   /** Called each 50 ms. */
   step(): void {
-    const { env, leadership, state } = this.#parts;
-    this.#clock.step(env.clock.now());
+    const { leadership, state } = this.#parts;
     this.#hear();
     if (!leadership.mayShapeTree || state.version < VERSION_3) return;
     if (this.#term !== leadership.term) return this.#promote();
@@ -127,7 +126,7 @@ export class Lessor {
     let needed: LogIndex | undefined;
     for (let touchedAt = -Infinity; ; await this.#next()) {
       this.#checkTerm(term);
-      const waits = needed !== undefined && progress.applied.value < needed && this.#clock.now < touchedAt + TOUCH_MS;
+      const waits = needed !== undefined && progress.applied.value < needed && this.#now() < touchedAt + TOUCH_MS;
       if (waits) continue;
       needed = this.#ready ? this.#touch(ids) : undefined;
       touchedAt = this.#clock.now;
@@ -146,9 +145,9 @@ export class Lessor {
     this.#checkTerm(term);
     await reads.confirm();
     for (this.#checkTerm(term); !this.#ready; this.#checkTerm(term)) await this.#next();
-    this.#hear();
+    const now = this.#hear();
     const lease = this.#leases.get(id);
-    return lease && { granted: lease.ttlMs / 1000, leftMs: Math.max(0, lease.deadline - this.#clock.now) };
+    return lease && { granted: lease.ttlMs / 1000, leftMs: Math.max(0, lease.deadline - now) };
   }
 
   #checkTerm(term: Term): void {
@@ -172,13 +171,14 @@ export class Lessor {
     const { reads } = this.#parts;
     const leases = await reads.local((view) => this.#inherit(view));
     if (this.#term !== term) return;
-    const changes = this.#takeNews();
+    const now = this.#now();
+    const changes = this.#takeNews(now);
     this.#leases = leases;
     // What the reading took is no fault of who keeps them alive.
     this.#clock.rest(this.#electionMs);
     this.#leaderlessFrom = undefined;
     this.#ready = true;
-    this.#follow(changes);
+    this.#follow(changes, now);
     this.#wake();
   }
 
@@ -213,27 +213,38 @@ export class Lessor {
     this.#wake();
   }
 
-  /** What was applied by now, whoever leads. While the leases are read it waits for that. */
-  #hear(): void {
+  /**
+   * What was applied by now, which it gives, whoever leads. While the leases are read it waits for
+   * that.
+   */
+  #hear(): number {
     if (!this.#listening) {
       this.#listening = true;
       this.#parts.state.leaseNews.listen();
     }
-    if (this.#term === 0 || this.#ready) this.#follow(this.#takeNews());
+    const now = this.#now();
+    if (this.#term === 0 || this.#ready) this.#follow(this.#takeNews(now), now);
+    return now;
   }
 
-  #takeNews(): readonly LeaseChange[] {
+  #takeNews(now: number): readonly LeaseChange[] {
     const changes = this.#parts.state.leaseNews.take();
-    for (const change of changes) this.#logged.hear(change, this.#clock.now);
+    for (const change of changes) this.#logged.hear(change, now);
     return changes;
   }
 
-  #follow(changes: readonly LeaseChange[]): void {
+  /** Never that of the step before: what is renewed or granted now has all of its TTL from now. */
+  #now(): number {
+    this.#clock.step(this.#parts.env.clock.now());
+    return this.#clock.now;
+  }
+
+  #follow(changes: readonly LeaseChange[], now: number): void {
     if (!this.#ready) return;
     for (const change of changes) {
       if (change.kind === 'reset') return this.#demote();
       if (change.kind === 'gone') this.#leases.remove(change.id);
-      else if (change.kind === 'granted') this.#leases.put(new Lease(change.id, change.record, this.#clock.now));
+      else if (change.kind === 'granted') this.#leases.put(new Lease(change.id, change.record, now));
     }
   }
 
@@ -242,7 +253,7 @@ export class Lessor {
    * EtcdError NOT_LEADER.
    */
   #touch(ids: readonly LeaseId[]): LogIndex | undefined {
-    this.#hear();
+    const now = this.#hear();
     if (!this.#ready) return undefined;
     let needed = 0;
     const resets: Lease[] = [];
@@ -251,7 +262,7 @@ export class Lessor {
       if (lease === undefined) continue;
       if (lease.revokedAt !== 0) needed = Math.max(needed, lease.revokedAt);
       else {
-        lease.renew(this.#clock.now);
+        lease.renew(now);
         if (lease.loggedMs !== 0) resets.push(lease);
         needed = Math.max(needed, lease.loggedAt);
       }
