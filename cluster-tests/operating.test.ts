@@ -68,7 +68,7 @@ const CURED_BY: Readonly<Record<string, readonly [string, string]>> = {
 /** Their cure is to start again once, to keep the member stopped, or to report. */
 const NOTHING_TO_DO = ['invariant broken:'];
 /** What a row names beside the error itself: events and fields. */
-const BESIDE = ['errors', '/status', 'apply waits for a repair', 'disk-failed', 'the log goes on in a fresh segment'];
+const BESIDE = ['errors', '/status', 'apply waits for a repair', 'disk-failed', 'leader-lost', 'the log goes on in a fresh segment'];
 
 /** What the first column of the table of errors names. */
 function namedInTable(): string[] {
