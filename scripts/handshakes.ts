@@ -14,6 +14,7 @@ import { Histogram } from './lib/load/histogram.js';
 import type { ClusterNode } from './lib/node.js';
 import { pacedPuts } from './lib/paced-puts.js';
 import { say, table, verdictMark } from './lib/print.js';
+import { Turns } from './lib/turns.js';
 
 const HELP = `Half-open connections against both ports of the leader and of a follower: silent, half a ClientHello, half a preface, half a request.
 
@@ -23,6 +24,8 @@ const HELP = `Half-open connections against both ports of the leader and of a fo
 Exit code 0 only if every put through that member is answered meanwhile, their p99 is at most --max-ratio (2) times that of the
 windows without, the leader stays the leader, no connection stays open for longer than a handshake may take (10 s, on the peer
 port 5 s), no more than 512 are in a handshake of TLS at a time, and the descriptors come back once the connections are gone.
+A window without them in which puts fail or the leader changes fails as well, by that reason: the machine is too busy. How long
+the turns of the member's event loop took, in CPU time, tells whether the member or the machine was slow.
 A run shorter than 14 s a window sees no handshake run out of time on the client port; one of fewer than 1,100 connections never
 comes near the 512.
 `;
@@ -70,6 +73,17 @@ function mostHeld(count: number, { secure }: Aim): number {
   return count - inHandshake + Math.min(inHandshake, MAX_HANDSHAKES);
 }
 
+function nameOf({ role, port, secure }: Aim): string {
+  return `${role}, ${port} port, ${secure ? 'TLS' : 'plain'}`;
+}
+
+/** Of a machine on which this happens without them nothing can be said of what they do. */
+function unsteady(aim: Aim, failed: number, still: boolean): Row {
+  const why = [failed > 0 && `${failed} puts failed`, !still && 'the leader changed'].filter((one) => one !== false).join(', ');
+  const nothing = HEAD.slice(1, -1).map(() => '-');
+  return { what: nameOf(aim), cells: nothing, wrong: [`nothing can be said: ${why} without such connections, too`] };
+}
+
 async function against(cluster: Cluster, aim: Aim, count: number, seconds: number, maxRatio: number): Promise<Row> {
   const { role, port, secure } = aim;
   const member = await aimedAt(cluster, role);
@@ -82,17 +96,24 @@ async function against(cluster: Cluster, aim: Aim, count: number, seconds: numbe
   const beside = new Histogram();
   const before = descriptors(member);
   let most = 0;
+  const turns = new Turns(member);
   let failed = 0;
+  let failedWithout = 0;
   let opened = 0;
   let oldestMs = 0;
+  let turnMs = 0;
   for (let window = 0; window < WINDOWS; window++) {
-    failed += (await pacedPuts(endpoint, RATE, seconds, keyOf, idle)).failed;
+    failedWithout += (await pacedPuts(endpoint, RATE, seconds, keyOf, idle)).failed;
+    const still = (await member.grpcStatus(10_000)).leader === id;
+    if (failedWithout > 0 || !still) return unsteady(aim, failedWithout, still);
+    await turns.longest();
     const half = new HalfOpen(target, secure ? TLS_KINDS : PLAIN_KINDS, count);
     onExit(() => half.close());
     const timer = setInterval(() => (most = Math.max(most, descriptors(member))), 100);
     await sleep(500);
     failed += (await pacedPuts(endpoint, RATE, seconds, keyOf, beside)).failed;
     clearInterval(timer);
+    turnMs = Math.max(turnMs, await turns.longest());
     half.close();
     opened += half.opened;
     oldestMs = Math.max(oldestMs, half.oldestMs);
@@ -104,7 +125,7 @@ async function against(cluster: Cluster, aim: Aim, count: number, seconds: numbe
   endpoint.close();
   const [p99, p99Beside] = [idle.percentile(0.99), beside.percentile(0.99)];
   const cells = [
-    opened, `${before}, ${most}, ${after}`, (oldestMs / 1000).toFixed(1), p99.toFixed(1), p99Beside.toFixed(1), failed, same ? 'yes' : 'no',
+    opened, `${before}, ${most}, ${after}`, (oldestMs / 1000).toFixed(1), p99.toFixed(1), p99Beside.toFixed(1), turnMs, failed, same ? 'yes' : 'no',
   ];
   const wrong = [
     failed > 0 && 'puts failed',
@@ -115,10 +136,10 @@ async function against(cluster: Cluster, aim: Aim, count: number, seconds: numbe
     after > before + SLACK && 'descriptors did not come back',
     p99Beside > maxRatio * p99 && 'puts were slower',
   ].filter((one) => one !== false);
-  return { what: `${role}, ${port} port, ${secure ? 'TLS' : 'plain'}`, cells, wrong };
+  return { what: nameOf(aim), cells, wrong };
 }
 
-const HEAD = ['against', 'opened', 'descriptors before, most, after', 'open at most, s', 'p99 without, ms', 'p99 beside, ms', 'failed', 'still leads', ''];
+const HEAD = ['against', 'opened', 'descriptors before, most, after', 'open at most, s', 'p99 without, ms', 'p99 beside, ms', 'turns up to, ms', 'failed', 'still leads', ''];
 
 await runMain(HELP, async () => {
   const { values } = flags({
