@@ -126,6 +126,17 @@ describe('a member whose manifest cannot be read', function () {
     await check(stays, written);
   });
 
+  it('R1 one that was removed meanwhile is told so: nobody gives it a version', async () => {
+    await start(3);
+    await longLog();
+    const gone = await cluster.follower();
+    cluster.crash(gone);
+    await ruinManifest(gone);
+    await (await cluster.leader()).store.changeMembers({ kind: 'remove', id: gone.id });
+    await assert.rejects(cluster.up(gone), (error) => codeOf(error) === 'REMOVED');
+    assert.ok(!regained(gone));
+  });
+
   it('D1 asks members that talk to it, when neither its flags nor its log name one that is left', async () => {
     await start(3);
     let written = await longLog();

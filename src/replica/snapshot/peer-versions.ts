@@ -30,13 +30,16 @@ export interface PeerVersions {
   readonly found: readonly PeerVersion[];
   /** Peers that answered. */
   readonly answered: number;
+  /** Who says that this member was removed. */
+  readonly removedBy: NodeId | undefined;
 }
 
 export async function askForVersions(env: Env, peers: readonly NodeId[]): Promise<PeerVersions> {
   const replies = await Promise.all(peers.map((peer) => ask(env, peer)));
   return {
     found: replies.filter((reply) => typeof reply === 'object'),
-    answered: replies.filter((reply) => reply !== undefined).length,
+    answered: replies.filter((reply) => typeof reply === 'object' || reply === 'none').length,
+    removedBy: peers[replies.indexOf('removed')],
   };
 }
 
@@ -49,12 +52,13 @@ export function newest(found: readonly PeerVersion[], suits: (manifest: Version)
   return best;
 }
 
-async function ask(env: Env, from: NodeId): Promise<PeerVersion | 'none' | undefined> {
+async function ask(env: Env, from: NodeId): Promise<PeerVersion | 'none' | 'removed' | undefined> {
   try {
     const reply = await env.network.call(from, VERSION_METHOD, EMPTY, CALL_MS);
     return reply.length === 0 ? 'none' : { from, manifest: (await receiveVersion(env, from, reply)).manifest };
   } catch (error) {
     if (codeOf(error) === undefined) throw error;
+    if (error instanceof NetworkError && error.code === 'REMOVED') return 'removed';
     if (!(error instanceof NetworkError)) {
       env.events.emit({ type: 'warning', message: 'a peer sent a version that does not parse', data: { from, why: messageOf(error) } });
     }

@@ -58,7 +58,7 @@ class Bench {
     );
     const env = this.#env();
     const opened = await regainVersion({
-      env, membership: { peers: PEERS, askWho: () => Promise.resolve() }, early: new EarlyHandler(env.network), hardState, store,
+      env, membership: { self: 1, peers: PEERS, askWho: () => Promise.resolve() }, early: new EarlyHandler(env.network), hardState, store,
       cause: LOST,
       needsPeer: false,
       logs: {

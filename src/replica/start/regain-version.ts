@@ -12,13 +12,14 @@
 import { assert } from '../../base/assert.js';
 import { sleep, type Env } from '../../base/env.js';
 import { messageOf } from '../../base/errors.js';
-import type { NodeId } from '../../base/ids.js';
+import { formatId, type NodeId } from '../../base/ids.js';
 import { BlockCache } from '../../storage/cache/block-cache.js';
 import { noFaults } from '../../storage/table/block-faults.js';
 import { TableStore } from '../../storage/table/table-store.js';
 import { Tree } from '../../storage/tree/tree.js';
 import { Version } from '../../storage/version/version.js';
 import type { ManifestStore } from '../../storage/version/manifest-store.js';
+import { removedError } from '../base/removed.js';
 import type { EarlyHandler } from './early-handler.js';
 import { TableFetcher } from '../fetch/table-fetcher.js';
 import { TableServer } from '../fetch/table-server.js';
@@ -38,7 +39,7 @@ export const VERSION_REGAINED = 'the version here was lost: that of a peer is us
 
 export interface RegainParts {
   readonly env: Env;
-  readonly membership: Pick<KnownPeers, 'peers' | 'askWho'>;
+  readonly membership: Pick<KnownPeers, 'self' | 'peers' | 'askWho'>;
   readonly early: EarlyHandler;
   readonly hardState: HardStateStore;
   /** Where the peer's version goes. */
@@ -63,7 +64,7 @@ const PATIENCE_ROUNDS = 4;
 
 /**
  * Resolves with the log when a version is durable. Rejects with `cause` if nobody could ever give
- * one.
+ * one, and with ReplicaError REMOVED.
  */
 export async function regainVersion(parts: RegainParts): Promise<OpenedLog> {
   const { env, membership, cause } = parts;
@@ -77,6 +78,7 @@ export async function regainVersion(parts: RegainParts): Promise<OpenedLog> {
       await membership.askWho();
       const { peers } = membership;
       const versions = await askForVersions(env, peers);
+      if (versions.removedBy !== undefined) throw removedError(membership.self, `member ${formatId(versions.removedBy)} says so`);
       const all = versions.answered === peers.length;
       const fits = ({ manifest }: Offered): boolean => judged.mayFit(manifest);
       const patient = all || (round >= PATIENCE_ROUNDS && (versions.answered > 0 || !parts.needsPeer));
