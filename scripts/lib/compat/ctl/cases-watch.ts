@@ -7,11 +7,21 @@ import { byEvent } from './words.js';
 /** A watch of the present is answered before anything can be seen; it prints nothing then. */
 const SETTLE_MS = 500;
 
+/** Waits until the first member has so many watchers; what comes next tells, if it never does. */
+async function has(ctl: Etcdctl, watchers: number): Promise<void> {
+  for (const deadline = Date.now() + 30_000; Date.now() < deadline; await pause(20)) {
+    const page = await (await fetch(`${ctl.cluster.node(0).spec.metricsUrl}/metrics`)).text();
+    if (page.includes(`\netcd_debugging_mvcc_watcher_total ${watchers}\n`)) return;
+  }
+}
+
 async function present(ctl: Etcdctl, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<void> {
   // Else it is seen as the value before.
   await ctl.quietly('del', 'w', '--prefix');
+  // The page may be a second old: the watch before is gone, and then this one is there.
+  await has(ctl, 0);
   const watching = ctl.begin(['watch', ...args], { env });
-  await pause(SETTLE_MS);
+  await has(ctl, 1);
   await ctl.quietly('put', 'w', 'first');
   await ctl.quietly('put', 'w1', 'beside');
   await ctl.quietly('del', 'w');

@@ -93,8 +93,8 @@ export function byName(text: string): string {
   return members.sort((a, b) => nameOf(a).localeCompare(nameOf(b))).join('\n');
 }
 
-/** Leases of a list by their ids: the order is left open. */
-export const byLease = (text: string): string => text.split('\n').sort().join('\n');
+/** Leases of a list by their ids: the order is left open. Of the last line its end was cut off. */
+export const byLease = (text: string): string => text.split('\n').map((line) => line.trimEnd()).sort().join('\n');
 
 /** History comes in any number of messages of whole revisions: one for each event. */
 export function byEvent(text: string): string {
