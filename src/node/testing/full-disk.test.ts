@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { must } from '../../base/assert.js';
 import type { SmallDisk } from '../../base/disk/testing/small-disk.js';
 import { get, put } from '../../api/testing/requests.js';
 import { RESERVE_PATH } from '../../replica/state/reserve.js';
 import { Cluster } from './cluster.js';
 import type { ClusterNode } from './cluster-node.js';
 import { load } from './load.js';
+import { resolved, rotEntries } from './log-damage.js';
 import { smallDisks } from './small-disks.js';
 
 const LOG_BYTES = 64 * 1024;
@@ -78,6 +80,28 @@ describe('a full disk', function () {
     }
     node.disk.capacity = Infinity;
     await cluster.settled();
+    assert.deepEqual(cluster.failures, []);
+  });
+
+  it('C1 a member that mends its log on a full disk waits for room, and serves what it had meanwhile', async () => {
+    const node = await cluster.follower();
+    // Behind all that its tables hold.
+    for (let i = 0; i < 5; i++) await node.store.put(put('late', `${i}`));
+    await cluster.stop(node);
+    const { table } = await resolved(node.disk);
+    await rotEntries(node.disk, [table.lastIndex - 1]);
+    await node.disk.unlink(RESERVE_PATH);
+    node.disk.fill();
+    const starting = cluster.up(node);
+    await cluster.until('it to wait for room', () => node.waitingStore !== undefined);
+    const { waitsFor } = must(node.waitingStore, 'it waits').status();
+    assert.match(waitsFor ?? '', /room on the disk/);
+    assert.equal((await must(node.waitingStore, 'it waits').range(get('key2', true))).kvs.length, 1);
+    assert.ok(!node.up);
+    node.disk.capacity = Infinity;
+    await starting;
+    await cluster.settled();
+    assert.equal(await value(node, 'key2', false), 1);
     assert.deepEqual(cluster.failures, []);
   });
 

@@ -1,10 +1,12 @@
 /**
  * What whoever runs a member can see of it while it opens: whether it waits for an entry of its log
- * that nobody who can be asked has. It takes part in nothing then, and may serve what was applied
- * before (D1). One of each start; the member that opens writes it.
+ * that nobody who can be asked has, or for room to write what it got. It takes part in nothing
+ * then, and may serve what was applied before (D1). One of each start; the member that opens
+ * writes it.
  */
 
 import { Deferred } from '../../base/deferred.js';
+import { sleep, type Env } from '../../base/env.js';
 import type { Term } from '../../base/ids.js';
 import { ReplicaError } from '../base/errors.js';
 import type { DamagedLog } from '../log/damaged-log.js';
@@ -18,7 +20,7 @@ export interface Undecided {
   readonly log: DamagedLog;
   /** That hard state holds. */
   readonly term: Term;
-  /** The entry, and why it is not here; undefined: it goes on. */
+  /** The entry, and why it is not here; or room; undefined: it goes on. */
   readonly recovery: { readonly waitsFor: string | undefined };
 }
 
@@ -56,4 +58,10 @@ export class Outlook {
     await Promise.race([work, this.#abandoned.promise]);
     if (this.#isAbandoned) throw new ReplicaError('ABANDONED', 'this member was stopped while it waited for entries of its log');
   }
+}
+
+/** Rejects with ReplicaError ABANDONED. */
+export function pauseOf({ clock }: Pick<Env, 'clock'>, outlook: Outlook | undefined, ms: number): Promise<void> {
+  const pause = sleep(clock, ms);
+  return outlook?.unlessAbandoned(pause) ?? pause;
 }

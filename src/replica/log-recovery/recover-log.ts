@@ -9,7 +9,7 @@
 import { assert, must } from '../../base/assert.js';
 import { Deferred } from '../../base/deferred.js';
 import { codeOf, messageOf, NetworkError } from '../../base/errors.js';
-import { sleep, type Env } from '../../base/env.js';
+import type { Env } from '../../base/env.js';
 import { formatId, type NodeId, type Term } from '../../base/ids.js';
 import type { Entry } from '../../raft/types.js';
 import { removedError } from '../base/removed.js';
@@ -17,12 +17,13 @@ import { isCopySound } from '../entry/entry.js';
 import type { HardStateStore } from '../hard-state/hard-state.js';
 import type { DamagedLog } from '../log/damaged-log.js';
 import type { LogPoint } from '../log/log-point.js';
+import { untilRoom } from '../state/until-room.js';
 import type { KnownPeers } from './known-peers.js';
 import { Configurations, NO_MAJORITY, type MembersAsOf } from './configurations.js';
 import { decide, type Heard, type Quorum } from './decide.js';
 import { decodeEntriesAnswer, encodeEntriesRequest, LOG_ENTRIES_METHOD, MAX_WANTED, type EntriesAnswer, type Said, type WantedEntry } from './entries-call.js';
 import { MendingLog } from './mending-log.js';
-import type { Outlook } from './outlook.js';
+import { pauseOf, type Outlook } from './outlook.js';
 
 export const LOG_DAMAGED = 'log entries are damaged: the other members are asked for them';
 export const LOG_WAITS = 'a damaged log entry is waited for';
@@ -79,17 +80,32 @@ export class LogRecovery {
    * ReplicaError ABANDONED.
    */
   async run(): Promise<void> {
-    const { env, hardState } = this.#parts;
+    const { env, outlook } = this.#parts;
+    const write = (): Promise<boolean> => this.#write();
     for (;;) {
       while (this.log.wanted().length > 0) await this.#round();
-      const { raiseTo } = this.log;
-      // R2 before the log says what only a member of that term can have.
-      if (raiseTo > (hardState.current?.term ?? 0)) await hardState.update({ term: raiseTo });
-      assert((hardState.current?.term ?? 0) >= raiseTo, `R6 the term is ${raiseTo} before anything is cut`);
-      if (await this.log.write()) break;
+      if (await untilRoom(env, write, (error) => this.#lacksRoom(error), (ms) => pauseOf(env, outlook, ms))) break;
     }
+    this.#waitsFor = undefined;
     assert(this.log.wanted().length === 0, 'R5 nothing of the log is missing when this member goes on');
     env.events.emit({ type: 'warning', message: LOG_MENDED, data: { taken: this.log.taken, lastIndex: this.log.lastIndex, term: this.log.raiseTo } });
+  }
+
+  /** False: something more is missing. */
+  async #write(): Promise<boolean> {
+    const { hardState } = this.#parts;
+    const { raiseTo } = this.log;
+    // R2 before the log says what only a member of that term can have.
+    if (raiseTo > (hardState.current?.term ?? 0)) await hardState.update({ term: raiseTo });
+    assert((hardState.current?.term ?? 0) >= raiseTo, `R6 the term is ${raiseTo} before anything is cut`);
+    return this.log.write();
+  }
+
+  /** C1 What the others gave is kept until there is room for it. */
+  #lacksRoom(error: unknown): boolean {
+    this.#waitsFor = `room on the disk: ${messageOf(error)}`;
+    this.#parts.outlook?.waits();
+    return true;
   }
 
   /**
@@ -130,13 +146,13 @@ export class LogRecovery {
       this.#waitsFor = undefined;
       return;
     }
-    const { env: { clock, random }, membership, outlook } = this.#parts;
+    const { env, membership, outlook } = this.#parts;
+    const { random } = env;
     if (answers.size < membership.peers.length) await membership.askWho();
     if (this.#vain >= PATIENCE && this.#waitsFor !== undefined) outlook?.waits();
     const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** this.#vain, MAX_PAUSE_MS);
     this.#vain++;
-    const pause = sleep(clock, pauseMs * (0.5 + random.float() / 2));
-    await (outlook?.unlessAbandoned(pause) ?? pause);
+    await pauseOf(env, outlook, pauseMs * (0.5 + random.float() / 2));
   }
 
   /**

@@ -14,13 +14,14 @@ import { DurableLog, type OpenedLog } from '../log/durable-log.js';
 import type { LogOptions } from '../log/log-options.js';
 import { MendingLog } from '../log-recovery/mending-log.js';
 import { LogServer } from '../log-recovery/log-server.js';
-import type { Outlook } from '../log-recovery/outlook.js';
+import { pauseOf, type Outlook } from '../log-recovery/outlook.js';
 import { OpeningLog, type KnownLog } from '../log-recovery/opening-log.js';
 import type { MembersAsOf } from '../log-recovery/configurations.js';
 import { LOG_DAMAGED, LogRecovery } from '../log-recovery/recover-log.js';
 import { WholeLog } from '../log-recovery/whole-log.js';
 import type { Life } from '../state/life.js';
 import type { Membership } from '../state/membership.js';
+import { untilRoom } from '../state/until-room.js';
 import type { EarlyHandler } from './early-handler.js';
 import { KnownPeers } from '../log-recovery/known-peers.js';
 import { membersAtRest } from './members-at-rest.js';
@@ -72,8 +73,8 @@ export class LogOpener {
   }
 
   /**
-   * As `open`, but resolves when the log is whole: what is damaged is taken from the others.
-   * `here`: the version, if its tables are those that lie here.
+   * As `open`, but resolves when the log is whole, and on a full disk when there is room: what is
+   * damaged is taken from the others. `here`: the version, if its tables are those that lie here.
    */
   async openMended(by: By, knownCommit: LogIndex, here?: Version): Promise<OpenedLog> {
     const { env, membership } = this.#parts;
@@ -82,7 +83,8 @@ export class LogOpener {
     // If the others have dropped those entries, a version of theirs is asked for.
     let fillsGap = here !== undefined && membership.peers.length > 0;
     for (let times = 0; ; times++) {
-      const found = await DurableLog.examine(env, { ...this.#options(by, knownCommit), keepsTorn, fillsGap });
+      const options = { ...this.#options(by, knownCommit), keepsTorn, fillsGap };
+      const found = await this.#whenRoom(() => DurableLog.examine(env, options));
       if (!(found instanceof DamagedLog)) return found;
       // More goes bad than can be mended.
       if (times >= MAX_TIMES) throw found.error;
@@ -103,7 +105,14 @@ export class LogOpener {
   /** Where it ends it cannot be written to any more: it goes on in a fresh segment. */
   async #move(unwritable: DamagedLog): Promise<void> {
     this.#parts.env.events.emit({ type: 'warning', message: LOG_MOVED, data: { why: unwritable.error.message } });
-    await new MendingLog(unwritable).write();
+    const log = new MendingLog(unwritable);
+    await this.#whenRoom(() => log.write());
+  }
+
+  /** C1 What was taken from the others is not asked for again because the disk is full. */
+  #whenRoom<T>(step: () => Promise<T>): Promise<T> {
+    const { env, outlook } = this.#parts;
+    return untilRoom(env, step, undefined, (ms) => pauseOf(env, outlook, ms));
   }
 
   /** Once: nobody is waited for. */

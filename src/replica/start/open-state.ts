@@ -7,6 +7,7 @@
 import type { Keep } from '../../base/acquiring.js';
 import { assert } from '../../base/assert.js';
 import { codeOf, DiskError } from '../../base/errors.js';
+import type { Env } from '../../base/env.js';
 import type { LogIndex, NodeId, Term } from '../../base/ids.js';
 import { BlockCache } from '../../storage/cache/block-cache.js';
 import { DEFAULT_TREE_SETTINGS } from '../../storage/base/settings.js';
@@ -24,6 +25,7 @@ import { readIntent, writeIntent, type RecoverIntent } from '../readmission/inte
 import { setAside } from '../readmission/set-aside.js';
 import type { Life } from '../state/life.js';
 import type { Membership } from '../state/membership.js';
+import { untilRoom } from '../state/until-room.js';
 import { KnownPeers } from '../log-recovery/known-peers.js';
 import { servingTables } from './left-tables.js';
 import { LogOpener } from './log-opener.js';
@@ -151,7 +153,7 @@ async function openVersion(
     const first = opened.log.firstIndex();
     if (first <= flushed.index + 1) {
       keep(opened.log);
-      return { store, logEnd: logs.lastIndex, ...(await follow(opened, store.manifest)) };
+      return { store, logEnd: logs.lastIndex, ...(await follow(env, opened, store.manifest)) };
     }
     await opened.log.close();
     cause = new ReplicaError(
@@ -166,7 +168,7 @@ async function openVersion(
   await known.readLog();
   const opened = await regainVersion({ env, membership: known, early, hardState, store, cause, logs, needsPeer: codeOf(cause) === 'READMISSION' });
   keep(opened.log);
-  return { store, logEnd: logs.lastIndex, ...(await follow(opened, store.manifest)) };
+  return { store, logEnd: logs.lastIndex, ...(await follow(env, opened, store.manifest)) };
 }
 
 interface OpenedManifest {
@@ -219,8 +221,9 @@ function manifestOptions({ env }: ReplicaOptions, hardState: HardStateStore): Ma
  * The log as of the manifest: one that ends before the flushed index belongs to a snapshot that was
  * installed just before a crash.
  */
-async function follow({ log, recovered }: OpenedLog, { flushed, last }: Version): Promise<{ log: DurableLog; commit: LogIndex }> {
+async function follow(env: Env, { log, recovered }: OpenedLog, { flushed, last }: Version): Promise<{ log: DurableLog; commit: LogIndex }> {
   assert(log.firstIndex() <= flushed.index + 1, 'S1 the log begins with what the tables lack, or before');
-  if (!joins(log, flushed)) await log.resetTo(flushed.index, flushed.term, last.index);
+  // C1 Peers may have been heard already: then a start is not begun anew on a full disk.
+  if (!joins(log, flushed)) await untilRoom(env, () => log.resetTo(flushed.index, flushed.term, last.index));
   return { log, commit: commitOf(log, { flushed, last }, recovered.commit) };
 }
