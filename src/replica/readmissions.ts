@@ -83,7 +83,7 @@ export class Readmissions {
     }
     try {
       const members = await changes.change({ kind: 'readmit', id: request.id, of, dropped: [] });
-      return { says: 'admitted', replaces: placeOf(members, request), past: driver.node.commit, description: { clusterId, members } };
+      return { says: 'admitted', replaces: placeOf(members, request, request.id), past: driver.node.commit, description: { clusterId, members } };
     } catch (error) {
       if (!(error instanceof EtcdError)) throw error;
       return refused(error.code, error.wireMessage);

@@ -191,6 +191,21 @@ describe('a member that is re-admitted', function () {
     await Promise.all(others);
   });
 
+  it('R5 R1 once more before it has taken its place: whoever it is then takes the place of the first', async () => {
+    await started();
+    const node = await lost('MISSING', (disk) => void disk.unlink('hardstate'));
+    await recover(node);
+    await assert.rejects(cluster.up(node), (error) => codeOf(error) === 'READMISSION');
+    const admitted = await cluster.reopened(node);
+    assert.notEqual(admitted.id, node.id);
+    // The files show the learner alone from now on.
+    admitted.disk.openSync('recovering', 'write').writeSync(new Uint8Array(16).fill(7), 0);
+    await recover(admitted);
+    const next = await cluster.recovered(admitted);
+    await inPlaceOf(node, next);
+    assert.ok(next.id !== admitted.id && next.replica.membership.isRemoved(admitted.id));
+  });
+
   it('R5 D1 by itself, with autoRecover, and again when it loses its promises again', async () => {
     await started(3, true);
     let node = await cluster.follower();

@@ -109,7 +109,11 @@ export function shownBy({ hardState, joined, intent }: Evidence): Shown {
     if (clusterId !== 0n) clusters.add(clusterId);
     for (const id of of) if (!ids.includes(id)) ids.push(id);
   };
-  if (intent !== undefined && intent !== 'unreadable') show(intent.clusterId, ...intent.shown, ...(intent.stage === 'begun' ? [intent.id] : []));
+  if (intent !== undefined && intent !== 'unreadable') {
+    const { clusterId, shown, replaces, stage, id } = intent;
+    // Who was known by name and place alone was told whose place it takes.
+    show(clusterId, ...shown, ...(replaces === 0 ? [] : [replaces]), ...(stage === 'begun' ? [id] : []));
+  }
   for (const slot of hardState?.slots ?? []) if (slot !== undefined) show(slot.clusterId, slot.memberId);
   if (joined !== undefined && joined !== 'unreadable') show(joined.description.clusterId, joined.self);
   if (clusters.size > 1) {

@@ -89,4 +89,13 @@ describe('the intent to be re-admitted', () => {
     assert.equal(again.stage, 'asks');
     assert.deepEqual(again.shown, [3, intent.id]);
   });
+
+  it('R5 who was known by name and place alone shows, too, whose place it was told to take', async () => {
+    await segment();
+    const claimed = { self: 3, clusterId: 77n };
+    const intent = await plan({ claimed });
+    assert.deepEqual([intent.byName, intent.shown], [true, []]);
+    await writeIntent(disk, { ...intent, stage: 'begun', replaces: 3, past: 99 });
+    assert.deepEqual((await plan({ claimed: { ...claimed, self: intent.id } })).shown, [3, intent.id]);
+  });
 });

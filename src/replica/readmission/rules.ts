@@ -32,10 +32,17 @@ export function whoWas({ list, confState }: Members, { shown, place }: Claim): N
   return found.find((id) => confState.voters.includes(id)) ?? found[0] ?? 0;
 }
 
-/** Whose place it takes once it has caught up; 0: it stays a learner, as it was. */
-export function placeOf(members: Members, claim: Claim): NodeId {
-  const id = whoWas(members, claim);
-  return members.confState.voters.includes(id) ? id : 0;
+/**
+ * Whose place the one takes that was let in as `id`, once it has caught up; 0: it stays a learner,
+ * as it was. A voter at its own place is what it was, though its files may show only what it was to
+ * be after that, and never came to be: nobody else is let in at the place of another.
+ */
+export function placeOf(members: Members, claim: Claim, id: NodeId): NodeId {
+  const { list, confState } = members;
+  const { peerUrls = [] } = list.find((member) => member.id === id) ?? {};
+  const voters = list.filter((member) => member.id !== id && confState.voters.includes(member.id));
+  const was = whoWas({ ...members, list: voters }, claim);
+  return was === 0 ? (voters.find((member) => member.peerUrls.some((url) => peerUrls.includes(url)))?.id ?? 0) : was;
 }
 
 /**

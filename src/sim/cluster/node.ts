@@ -42,6 +42,8 @@ export class Node implements SimNode {
   waiting: WaitingMember | undefined = undefined;
   /** It is to be re-admitted, and was told to be opened again. */
   recovers = false;
+  /** In this life: the others have let it in as another member, and its disk says so. */
+  letIn = false;
   /** Stops in a row without having served in between. */
   stops = 0;
   /** Starts that are due after a fault that has not ended yet. */

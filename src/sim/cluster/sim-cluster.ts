@@ -212,6 +212,7 @@ export class SimCluster {
     node.process = process;
     node.state = 'opening';
     node.lives++;
+    node.letIn = false;
     world.trace.fold(0x57a7, node.id);
     if (world.trace.taping) world.trace.row(world.nowUs, node.id, `start (life ${node.lives})`);
     this.#open(node, process).then(
@@ -287,6 +288,7 @@ export class SimCluster {
     if (!process.alive) return;
     this.#coverage.event(event.type);
     if (event.type === 'warning') this.#coverage.warned(event.message);
+    if (event.type === 'readmission' && event.stage === 'admitted') node.letIn = true;
     const { trace, nowUs } = this.#world;
     trace.foldText(event.type);
     if (trace.taping && !QUIET.has(event.type)) trace.row(nowUs, node.id, describeEvent(event));
@@ -313,7 +315,8 @@ export class SimCluster {
     if (!reported && !typed) this.#report('crash', 'a node stops only with a typed error', error, node);
     if (!reported && typed && excuse === undefined) this.#report('crash', `no stop without a fault that excuses it: ${code}`, error, node);
     this.#end(node, 'kill');
-    if (excuse !== undefined && this.#watcher?.isRemoved(node) === true) {
+    // Who was let in as another member is that one with the next start.
+    if (excuse !== undefined && !node.letIn && this.#watcher?.isRemoved(node) === true) {
       this.#away(node);
       return;
     }

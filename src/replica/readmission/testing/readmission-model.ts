@@ -197,7 +197,7 @@ class Model {
       if (let_in !== undefined) {
         // The answer may be lost: then it asks again.
         if (this.#options.mistake === 'draws-again') yield put(s, h, { ...host, newId: host.newId + 3 });
-        yield put(s, h, { ...host, stage: 'admitted', replaces: placeOf(members, claim), past: leader.commit });
+        yield put(s, h, { ...host, stage: 'admitted', replaces: placeOf(members, claim, host.newId), past: leader.commit });
       } else if (whoWas(members, claim) !== 0) yield this.#appends(s, l, 1 + h + 16 * host.newId);
     } else if (host.stage === 'begun') {
       const intent = { ...(host as unknown as RecoverIntent), id: host.newId };
