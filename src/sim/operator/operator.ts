@@ -98,14 +98,17 @@ export class Operator {
     return added !== undefined && (!learner || this.#promote(added, random));
   }
 
-  /** The machine, once a member lives there. */
+  /** The machine, once a member lives there. A learner is to be a voter from the first moment. */
   async #added(machine: SimNode | undefined, learner: boolean, random: Stream): Promise<SimNode | undefined> {
     if (machine === undefined) return undefined;
+    const { ledger } = this.#parts.oracle;
     const address = addressOf(machine.id);
+    if (learner) ledger.noteRising(machine.id);
     const change: MemberChange = { kind: 'add', id: 0, peerUrls: [address], learner };
     const has = ({ list }: Members): boolean => list.some(({ peerUrls }) => peerUrls.includes(address));
     if (!(await this.#requests.carryOut(change, random, has))) {
       this.#machines.giveBack(machine);
+      ledger.noteRising(machine.id, false);
       return undefined;
     }
     // Somebody takes his time to start it.
@@ -114,8 +117,10 @@ export class Operator {
     return machine;
   }
 
-  #promote({ member }: SimNode, random: Stream): Promise<boolean> {
-    return this.#requests.carryOut({ kind: 'promote', id: member }, random, ({ confState }) => confState.voters.includes(member));
+  async #promote({ id, member }: SimNode, random: Stream): Promise<boolean> {
+    const done = await this.#requests.carryOut({ kind: 'promote', id: member }, random, ({ confState }) => confState.voters.includes(member));
+    this.#parts.oracle.ledger.noteRising(id, false);
+    return done;
   }
 
   async #remove(pick: () => SimNode | undefined, random: Stream): Promise<boolean> {
@@ -149,7 +154,10 @@ export class Operator {
     old ??= await this.#whenSpared(() => random.pick(this.#voters), true);
     if (old === undefined) return this.#promote(added, random);
     const { member } = added;
-    if (await this.#removed(old, { kind: 'replace', id: member, removed: old.member }, random)) return true;
+    if (await this.#removed(old, { kind: 'replace', id: member, removed: old.member }, random)) {
+      oracle.ledger.noteRising(added.id, false);
+      return true;
+    }
     // Another operator was faster with one of the two.
     await this.#promote(added, random);
     return old.state === 'away' || this.#removed(old, { kind: 'remove', id: old.member }, random);

@@ -68,6 +68,30 @@ describe('the damage oracle', () => {
     assert.ok(verdict.maySpare(1));
   });
 
+  it('R5 a learner that is to be a voter counts as one whose vote is missing once its promises are lost', () => {
+    const { verdict, ledger, roster } = w.oracle;
+    // Node 3 was added after the others: it does not vote yet.
+    let voters = [1, 2];
+    Object.defineProperty(roster, 'halves', { get: () => [voters] });
+    assert.ok(verdict.maySpare(3) && verdict.maySpare(1, true));
+    w.oracle.noteDamage(3, 'hardstate', 0, 1, 'misnamed', true);
+    assert.ok(verdict.maySpare(1, true), 'nobody makes it a voter');
+    ledger.noteRising(3);
+    assert.ok(!verdict.maySpare(1, true), 'what is left would be node 2, and the vote that is missing');
+    ledger.noteRising(3, false);
+    assert.ok(verdict.maySpare(1, true));
+    ledger.noteRising(3);
+    ledger.noteLeaving(3);
+    assert.ok(!ledger.rises(3));
+    w.oracle.noteReborn(3, true);
+    ledger.noteRising(3);
+    assert.ok(verdict.maySpare(3));
+    voters = [1];
+    assert.ok(!verdict.maySpare(3), 'one of two is no majority');
+    ledger.noteRising(3, false);
+    assert.ok(verdict.maySpare(3));
+  });
+
   it('R5 another member on a machine has promised nothing, and on an empty disk nothing was ever struck', () => {
     const { ledger } = w.oracle;
     w.oracle.noteFault(1, 'wipe');

@@ -36,6 +36,8 @@ class Account {
   metUs = -1;
   /** It is about to be removed from the cluster, or lost with all that it has. */
   leaves = false;
+  /** It is about to be a voter. */
+  rises = false;
 }
 
 export class Ledger {
@@ -69,7 +71,14 @@ export class Ledger {
    * it stays after all.
    */
   noteLeaving(node: NodeId, leaves = true): void {
-    this.#account(node).leaves = leaves;
+    const account = this.#account(node);
+    account.leaves = leaves;
+    if (leaves) account.rises = false;
+  }
+
+  /** An operator makes its member a voter, now or later. False: he does not after all. */
+  noteRising(node: NodeId, rises = true): void {
+    this.#account(node).rises = rises;
   }
 
   /**
@@ -81,6 +90,7 @@ export class Ledger {
     account.faults = [];
     account.leaves = false;
     if (fresh) account.unreadable = [];
+    if (fresh) account.rises = false;
     account.damage = fresh ? [] : account.damage.filter(({ path }) => areaOf(path) !== 'log' && areaOf(path) !== 'hardstate');
   }
 
@@ -159,6 +169,10 @@ export class Ledger {
 
   leaves(node: NodeId): boolean {
     return this.#accounts.get(node)?.leaves === true;
+  }
+
+  rises(node: NodeId): boolean {
+    return this.#accounts.get(node)?.rises === true;
   }
 
   suffered(node: NodeId, what: NodeFault): boolean {

@@ -73,14 +73,17 @@ export class Verdict {
   /**
    * Whether one machine more may be done without: all that was ever committed is still on a
    * majority of the voters whom somebody counts on, of both halves while the configuration is
-   * joint. `leaves`: its member is no voter afterwards.
+   * joint. `leaves`: its member is no voter afterwards. Who is about to be a voter and cannot be
+   * counted on is one already: its vote is missing from that change on.
    */
   maySpare(node: NodeId, leaves = false): boolean {
     const member = leaves ? this.#census.node(node)?.member : 0;
     return this.#roster.halves.every((half) => {
       const voters = half.filter((id) => id !== member);
       const whole = voters.filter((id) => this.#isWhole(id, node));
-      return whole.length > Math.floor(voters.length / 2);
+      const missing = [...this.#census.nodes].filter((each) =>
+        this.#ledger.rises(each.id) && !half.includes(each.member) && (each.id === node || this.beyondRecall(each.id)));
+      return whole.length > Math.floor((voters.length + missing.length) / 2);
     });
   }
 
