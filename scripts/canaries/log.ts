@@ -124,10 +124,10 @@ export const LOG: readonly Canary[] = [
     edits: [
       {
         file: 'replica/consensus/raft-driver.ts',
-        find: '    this.#outbox.send(outgoing, this.#writes.durableTerm);\n    if (answers',
+        find: '    this.#outbox.send(outgoing, this.#writes.durableTerm);\n    this.#stallWatch',
         replace: `    this.#outbox.send(outgoing, this.#writes.durableTerm);
     if (snapshot && answers) this.#outbox.send(answers.filter(({ to }) => to !== this.#node.id), this.#writes.durableTerm);
-    if (answers`,
+    this.#stallWatch`,
       },
     ],
   },

@@ -46,7 +46,7 @@ const WATCHES: readonly Mutant[] = [
     breaks: 'W1',
     killedBy: HUB,
     edits: [
-      { file: 'replica/watch/watcher.ts', find: '(change.revision === revision && change.sub >= sub)', replace: '(change.revision === revision && sub >= 0)' },
+      { file: 'replica/watch/watcher.ts', find: '(revision === place.revision && sub >= place.sub)', replace: '(revision === place.revision && sub >= 0)' },
     ],
   },
   {
@@ -68,7 +68,7 @@ const WATCHES: readonly Mutant[] = [
     breaks: 'W1',
     killedBy: HUB,
     edits: [
-      { file: 'replica/watch/read-history.ts', find: 'view.find(USER_SPACE, key, revision - 1, found)', replace: 'view.find(USER_SPACE, key, revision, found)' },
+      { file: 'replica/watch/read-history.ts', find: 'view.find(USER_SPACE, key, revision - 1, into)', replace: 'view.find(USER_SPACE, key, revision, into)' },
     ],
   },
 ];

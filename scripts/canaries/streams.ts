@@ -42,8 +42,8 @@ const WATCHES: readonly Canary[] = [
     edits: [
       {
         file: 'replica/watch/watcher.ts',
-        find: '(change.tombstone ? this.noDelete : this.noPut)',
-        replace: '(change.tombstone ? this.noPut : this.noDelete)',
+        find: '(tombstone ? this.noDelete : this.noPut)',
+        replace: '(tombstone ? this.noPut : this.noDelete)',
       },
     ],
   },
@@ -98,7 +98,7 @@ const LEASES: readonly Canary[] = [
     breaks: 'R4',
     profile: 'table+streams',
     expectedChecks: ['a lease that is not kept alive ends in time'],
-    edits: [{ file: 'replica/lease/lessor.ts', find: '} else if (calm && lease.due && revokes < REVOKES) {', replace: '} else if (calm && lease.due && revokes < 0) {' }],
+    edits: [{ file: 'replica/lease/lessor.ts', find: '} else if (revokes < REVOKES) {', replace: '} else if (revokes < 0) {' }],
   },
 ];
 

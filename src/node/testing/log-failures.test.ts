@@ -84,8 +84,10 @@ describe('a member whose disk refuses to write its log', function () {
     const node = await cluster.follower();
     let written = 20;
     // Who has no version sees a log that begins somewhere.
-    while (lost && node.store.status().firstLogIndex === 1) await load(cluster, written, (written += 200));
-    await cluster.settled(20_000);
+    while (lost && node.store.status().firstLogIndex === 1) {
+      await load(cluster, written, (written += 200));
+      await cluster.settled(20_000);
+    }
     await cluster.stop(node);
     const { kept } = await resolved(node.disk);
     const path = `log/${(kept.at(-1)?.generation ?? 0).toString(16).padStart(16, '0')}.seg`;

@@ -58,7 +58,10 @@ describe('a member whose manifest cannot be read', function () {
   async function longLog(): Promise<number> {
     let written = 0;
     const shortened = (): boolean => cluster.alive.every((node) => node.store.status().firstLogIndex > 1);
-    while (!shortened() && written < 4_000) await load(cluster, written, (written += 200));
+    while (!shortened() && written < 4_000) {
+      await load(cluster, written, (written += 200));
+      await cluster.settled(20_000);
+    }
     assert.ok(shortened());
     return written;
   }
@@ -142,8 +145,11 @@ describe('a member whose manifest cannot be read', function () {
     let written = await longLog();
     const stays = await othersReplaced();
     const changed = stays.replica.log.lastIndex();
-    while (stays.replica.log.firstIndex() <= changed) await load(cluster, written, (written += 200));
-    await cluster.settled(20_000);
+    // What is done beside the writes is not to be outrun by them.
+    while (stays.replica.log.firstIndex() <= changed) {
+      await load(cluster, written, (written += 200));
+      await cluster.settled(20_000);
+    }
     cluster.crash(stays);
     await ruinManifest(stays);
     await cluster.up(stays);
@@ -325,8 +331,11 @@ describe('a member whose manifest cannot be read', function () {
     const before = node.replica.tree.durable.flushed.index;
     for (const name of await node.disk.list('manifest')) old.set(`manifest/${name}`, bytesOf(node.disk, `manifest/${name}`));
     let written = await longLog();
-    while (node.replica.log.firstIndex() <= before + 1) await load(cluster, written, (written += 200));
     await cluster.settled(20_000);
+    while (node.replica.log.firstIndex() <= before + 1) {
+      await load(cluster, written, (written += 200));
+      await cluster.settled(20_000);
+    }
     cluster.crash(node);
     for (const [path, bytes] of old) await replace(node.disk, path, bytes);
     await cluster.up(node);

@@ -121,9 +121,9 @@ export class DurableLog implements IdleLog {
     } catch (error) {
       if (!(error instanceof LogError) || error.code !== 'WRITE_FAILED') throw error;
       const { table } = examined.resolution;
-      // It would have been opened with whatever it begins after.
-      const first = { index: table.baseIndex, term: table.term(table.baseIndex) };
-      return new DamagedLog(disk, store, examined, error, first.index > flushedIndex ? first : { index: flushedIndex, term: flushedTerm });
+      const begins = { index: table.baseIndex, term: table.term(table.baseIndex) };
+      const keepsGap = options.keepsGap === true && begins.index > flushedIndex;
+      return new DamagedLog(disk, store, examined, error, keepsGap ? begins : { index: flushedIndex, term: flushedTerm });
     }
   }
 

@@ -31,4 +31,6 @@ export interface LogOptions {
   readonly keepsTorn?: boolean;
   /** A log that begins later than what tables hold is damaged: not opened but given as it is. */
   readonly fillsGap?: boolean;
+  /** What is missing before its first entry is not wanted back, also where it is written anew. */
+  readonly keepsGap?: boolean;
 }

@@ -65,7 +65,7 @@ export class LogOpener {
    */
   async open(by: By, knownCommit: LogIndex): Promise<OpenedLog> {
     for (let times = 0; ; times++) {
-      const found = await DurableLog.examine(this.#parts.env, this.#options(by, knownCommit));
+      const found = await DurableLog.examine(this.#parts.env, { ...this.#options(by, knownCommit), keepsGap: true });
       if (!(found instanceof DamagedLog)) return found;
       if (!found.isWhole || found.error.code !== 'WRITE_FAILED' || times >= MAX_TIMES) throw found.error;
       await this.#move(found);
