@@ -58,7 +58,7 @@ const CURED_BY: Readonly<Record<string, readonly [string, string]>> = {
   ENTRY_FAULTY: [HERE, 'ENTRY_FAULTY'],
   'committed entry N': ['src/replica/apply/applier.test.ts', 'a copy that is not what its proposer made is asked of the others'],
   'the log takes no entries': ['src/node/testing/log-failures.test.ts', 'goes on in a fresh segment without ending'],
-  'the disk here is slow': ['src/node/testing/slow-disk.test.ts', 'leads no more: a quicker one does'],
+  'the disk here is slow': ['src/replica/consensus/stall-watch.test.ts', 'that is only slow hands over, too'],
   'its own disk has been writing for': ['src/replica/consensus/stall-watch.test.ts', 'hands over after an election time-out'],
   'the log cannot be written to where it ends': ['src/node/testing/log-failures.test.ts', 'cannot open the segment where its log ends'],
   WRITE_FAILED: ['src/replica/log/durable-log.crash.test.ts', 'where writes and syncs fail, and the log goes on in fresh segments'],
