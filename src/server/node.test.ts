@@ -57,6 +57,8 @@ describe('a node in this process', () => {
     const [{ store }] = nodes as [OpenedNode];
     await until(() => store.status().leader !== 0);
     for (const key of ['first', 'second', 'a']) await store.put(put(key, 'a1 value of the last put'));
+    // A majority is enough for the writer; the log of each is to be damaged at the same entry.
+    await until(() => nodes.every((node) => node.store.status().revision === store.status().revision));
     await Promise.all(nodes.map((node) => node.stop()));
     const paths = configs.map(({ dataDir }) => join(dataDir, 'log', '0000000000000001.seg'));
     const whole = paths.map((path) => readFileSync(path));
