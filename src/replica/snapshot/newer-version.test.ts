@@ -12,6 +12,8 @@ import type { TableMeta } from '../../storage/table/table-meta.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import { ManualClock } from '../../base/testing/manual-clock.js';
 import type { DurableLog } from '../log/durable-log.js';
+import { DESCRIBE_METHOD, encodeDescription } from '../state/description.js';
+import { staticMembers } from '../state/members.js';
 import { MemberState } from '../state/testing/member-state.js';
 import { NewerVersion } from './newer-version.js';
 import type { SnapshotReceiver } from './snapshot-receiver.js';
@@ -32,6 +34,7 @@ function version(last: number, tables: readonly TableMeta[] = []): Version {
   return empty.with({ ...PLACE, last: { index: last, term: 1 }, levels: [tables, ...empty.levels.slice(1)] });
 }
 
+const MEMBERS = staticMembers([1, 9].map((id) => ({ id, name: `n${id}`, peerUrls: [`http://n${id}:2380`] })));
 const LOST = new StorageError('BLOCK_UNREADABLE', 'bad', { tableId: 3, offset: 0 });
 const GONE = new EtcdError('DATA_LOSS');
 const COMPACTED = new NetworkError('UNREACHABLE', 'some have no such table', { gone: true });
@@ -43,15 +46,22 @@ describe('asking for a newer version', () => {
   let asked: number;
   let taken: number[];
   let newer: NewerVersion;
+  let guests: NodeId[];
   const use = (manifest: Version): Promise<boolean> => Promise.resolve(void taken.push(manifest.last.index) === undefined);
 
   beforeEach(() => {
     clock = new ManualClock();
     answers = new Map();
+    guests = [];
     asked = 0;
     taken = [];
     const network = {
-      call: (to: NodeId): Promise<Uint8Array> => {
+      guests: () => guests,
+      setPeers: () => undefined,
+      describe: () => Promise.reject(AWAY),
+      call: (to: NodeId, method: string): Promise<Uint8Array> => {
+        if (method === DESCRIBE_METHOD && !guests.includes(to)) return Promise.reject(AWAY);
+        if (method === DESCRIBE_METHOD) return Promise.resolve(encodeDescription({ clusterId: 1n, members: MEMBERS }));
         asked++;
         if (!answers.has(to)) return Promise.reject(AWAY);
         const manifest = answers.get(to);
@@ -95,6 +105,17 @@ describe('asking for a newer version', () => {
     assert.equal(asked, 0);
     clock.advance(3_000);
     assert.ok(await newer.seek(LOST, AWAY, use));
+  });
+
+  it('D1 while those that are known are away, those that talk to this member are asked, too', async () => {
+    guests = [9];
+    answers.set(9, version(80));
+    assert.ok(!(await newer.seek(LOST, AWAY, use)));
+    for (let waited = 0; waited < 6_000; waited += 1_000) {
+      clock.advance(1_000);
+      if (await newer.seek(LOST, AWAY, use)) break;
+    }
+    assert.deepEqual(taken, [80]);
   });
 
   it('what does not help is tried less and less often', async () => {

@@ -60,10 +60,12 @@ export class NewerVersion {
   async seek(error: StorageError, cause: unknown, use: (manifest: Version) => Promise<boolean>): Promise<boolean> {
     const { env, life } = this.#parts;
     const { clock } = env;
-    if (!life.serving) await this.#findMembers();
+    if (!life.serving) await this.#findMembers(true);
     if (this.#state === 'asking' || !this.#due(error, cause)) return false;
     this.#state = 'asking';
     try {
+      // One that serves may not have applied yet what has replaced all the others.
+      if (life.serving && !saysAll(cause)) await this.#findMembers(false);
       const found = await this.#ask(this.#parts.tree.meta(Number(error.data['tableId'])));
       const used = found !== undefined && (await this.#take(found, use));
       this.#pauseMs = used ? FIRST_PAUSE_MS : Math.min(2 * this.#pauseMs, MAX_PAUSE_MS);
@@ -77,14 +79,15 @@ export class NewerVersion {
   }
 
   /**
-   * Before a start has a state, the members are those of an older one, and all of them may have
-   * been removed while this member was away: those are asked that its log and others know of.
+   * The members that are known here are those of an older state until all of the log is applied,
+   * and all of them may have been removed while this member was away: those are asked that its log
+   * names, that others know of, and that talk to it. Who serves is talked to by those that lead it.
    */
-  async #findMembers(): Promise<void> {
+  async #findMembers(byLog: boolean): Promise<void> {
     const { env, membership, clusterId } = this.#parts;
     if (this.#known === undefined) {
       this.#known = new KnownPeers(env, membership, clusterId);
-      await this.#known.readLog();
+      if (byLog) await this.#known.readLog();
     }
     await this.#known.askWho();
     membership.find(this.#known.peers);
