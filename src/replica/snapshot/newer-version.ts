@@ -85,12 +85,14 @@ export class NewerVersion {
    */
   async #findMembers(byLog: boolean): Promise<void> {
     const { env, membership, clusterId } = this.#parts;
-    if (this.#known === undefined) {
-      this.#known = new KnownPeers(env, membership, clusterId);
-      if (byLog) await this.#known.readLog();
+    let known = byLog ? this.#known : undefined;
+    if (known === undefined) {
+      known = new KnownPeers(env, membership, clusterId);
+      if (byLog) await known.readLog();
     }
-    await this.#known.askWho();
-    membership.find(this.#known.peers);
+    if (byLog) this.#known = known;
+    await known.askWho();
+    membership.find(known.peers);
   }
 
   #due(error: StorageError, cause: unknown): boolean {
