@@ -20,6 +20,7 @@ import { Cluster } from './cluster.js';
 import type { ClusterNode } from './cluster-node.js';
 import { load } from './load.js';
 import { resolved, rotEntries } from './log-damage.js';
+import { replaceOthers } from './replace-others.js';
 import { calm } from './surroundings.js';
 
 describe('a member that is re-admitted', function () {
@@ -115,18 +116,7 @@ describe('a member that is re-admitted', function () {
 
   it('R5 D1 finds members that took the place of all that its flags name, at other addresses', async () => {
     await started();
-    const [stays, ...origin] = cluster.nodes as [ClusterNode, ...ClusterNode[]];
-    for (const [at, old] of origin.entries()) {
-      const url = `http://m${at + 4}:2380`;
-      const leader = await cluster.leader();
-      const members = await leader.store.changeMembers({ kind: 'add', id: 0, peerUrls: [url], learner: false });
-      await cluster.up(cluster.machine(members.find(({ peerUrls }) => peerUrls[0] === url)?.id ?? 0, leader));
-      await cluster.settled(20_000);
-      old.leaves = true;
-      await (await cluster.leader()).store.changeMembers({ kind: 'remove', id: old.id });
-      await cluster.until('it to be gone', () => codeOf(old.removed) === 'REMOVED');
-      await cluster.without(old);
-    }
+    const stays = await replaceOthers(cluster);
     await cluster.settled(20_000);
     await lost('MISSING', (disk) => void disk.unlink('hardstate'), stays);
     await recover(stays);

@@ -13,6 +13,7 @@ import type { ClusterNode } from './cluster-node.js';
 import { bytesOf, replace, spoil } from './files.js';
 import { load, valueOf } from './load.js';
 import { resolved, rotEntries } from './log-damage.js';
+import { replaceOthers } from './replace-others.js';
 import { get, put } from '../../api/testing/requests.js';
 
 const SEGMENT_BYTES = 64 * 1024;
@@ -66,23 +67,6 @@ describe('a member whose manifest cannot be read', function () {
     return written;
   }
 
-  /** Gives the one member that is left of those of the flags. */
-  async function othersReplaced(): Promise<ClusterNode<CrashDisk>> {
-    const [stays, ...origin] = cluster.nodes as [ClusterNode<CrashDisk>, ...ClusterNode<CrashDisk>[]];
-    for (const [at, old] of origin.entries()) {
-      const url = `http://m${at + 4}:2380`;
-      const leader = await cluster.leader();
-      const members = await leader.store.changeMembers({ kind: 'add', id: 0, peerUrls: [url], learner: false });
-      await cluster.up(cluster.machine(members.find(({ peerUrls }) => peerUrls[0] === url)?.id ?? 0, leader));
-      await cluster.settled(20_000);
-      old.leaves = true;
-      await (await cluster.leader()).store.changeMembers({ kind: 'remove', id: old.id });
-      await cluster.until('it to be gone', () => codeOf(old.removed) === 'REMOVED');
-      await cluster.without(old);
-    }
-    return stays;
-  }
-
   afterEach(() => cluster.close());
 
   it('D1 takes the version of a peer, keeps its log and the tables that are good, and goes on', async () => {
@@ -116,7 +100,7 @@ describe('a member whose manifest cannot be read', function () {
   it('D1 asks members that its log has added, when none of its flags is left', async () => {
     await start(3);
     let written = await longLog();
-    const stays = await othersReplaced();
+    const stays = await replaceOthers(cluster);
     await load(cluster, written, (written += 20));
     await cluster.settled(20_000);
     assert.ok(stays.replica.log.firstIndex() > 1, 'without a version its log is of no use');
@@ -143,7 +127,7 @@ describe('a member whose manifest cannot be read', function () {
   it('D1 asks members that talk to it, when neither its flags nor its log name one that is left', async () => {
     await start(3);
     let written = await longLog();
-    const stays = await othersReplaced();
+    const stays = await replaceOthers(cluster);
     const changed = stays.replica.log.lastIndex();
     // What is done beside the writes is not to be outrun by them.
     while (stays.replica.log.firstIndex() <= changed) {
