@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Deferred } from '../../base/deferred.js';
-import { utf8 } from '../../base/bytes.js';
+import { KiB, MiB, utf8 } from '../../base/bytes.js';
 import { silent } from '../../base/testing/silent.js';
 import { testClock } from '../../base/testing/test-env.js';
 import { newMessage } from '../../raft/message.js';
@@ -9,6 +9,9 @@ import { WriteQueue, type Write, type WriteOwner } from './write-queue.js';
 
 const entries = (from: number, to: number, term = 1): Entry[] =>
   Array.from({ length: to - from + 1 }, (_, i) => ({ index: from + i, term, type: 'normal', data: utf8('x') }));
+/** Of `bytes` each. */
+const large = (from: number, to: number, bytes: number): Entry[] =>
+  entries(from, to).map((entry) => ({ ...entry, data: new Uint8Array(bytes) }));
 const answer = (index: number): Message => Object.assign(newMessage('MsgAppResp', 1, 2, 1), { index });
 
 /** A log and a hard state that take as long as the test says, and a note of what happened. */
@@ -136,6 +139,32 @@ describe('the queue of writes', () => {
     await bench.end();
     await bench.end();
     assert.deepEqual(bench.done, ['append 1-1 commit 0', 'answers 1', 'append 2-3 commit 0', 'answers 2 3']);
+  });
+
+  it('R2 a group commit holds what makes one batch of the log: the rest, and its answers, wait for the next', async () => {
+    const bench = new Bench();
+    bench.write({ entries: entries(1, 1), answers: [answer(1)] });
+    for (let i = 0; i < 10; i++) bench.write({ entries: large(2 + 2 * i, 3 + 2 * i, 512 * KiB - 100), commit: i, answers: [answer(i)] });
+    bench.write({ commit: 20, answers: [answer(99)] });
+    await bench.end();
+    await bench.end();
+    assert.deepEqual(bench.done.slice(1), ['answers 1', 'append 2-9 commit 3', 'answers 0 1 2 3', 'append 10-17 commit 7']);
+    await bench.end();
+    await bench.end();
+    assert.deepEqual(bench.done.slice(5), ['answers 4 5 6 7', 'append 18-21 commit 20', 'answers 8 9 99']);
+  });
+
+  it('one that is larger goes alone, with what asks for no entries', async () => {
+    const bench = new Bench();
+    bench.write({ entries: entries(1, 1) });
+    bench.write({ entries: entries(2, 2), answers: [answer(2)] });
+    bench.write({ entries: large(3, 3, 6 * MiB), answers: [answer(3)] });
+    bench.write({ commit: 2, answers: [answer(33)] });
+    bench.write({ entries: entries(4, 5), commit: 2, answers: [answer(5)] });
+    for (let i = 0; i < 4; i++) await bench.end();
+    assert.deepEqual(bench.done.slice(2), [
+      'append 2-2 commit 0', 'answers 2', 'append 3-3 commit 2', 'answers 3 33', 'append 4-5 commit 2', 'answers 5',
+    ]);
   });
 
   it('R2 after a failure nothing is written or answered any more', async () => {

@@ -1,6 +1,9 @@
 /**
- * What the core asks to be written, in order. One durable write is in flight at a time, and all
- * that is asked for meanwhile goes into the next one: that is the group commit.
+ * What the core asks to be written, in order. One durable write is in flight at a time, and what is
+ * asked for meanwhile goes into the next one: that is the group commit. It takes what makes one
+ * batch of the log, which is one write and one sync: with more, each answer, and a stop, would wait
+ * for the whole backlog of a slow disk, and a sync of 4 MiB is long enough that what it costs to
+ * begin one does not count.
  *
  * R2: the answers of a write leave when it, and every write before it, is durable. Writes are
  * joined only where none of them takes back anything: a new term, a vote, a snapshot and a log that
@@ -12,6 +15,7 @@ import type { Clock, Env } from '../../base/env.js';
 import type { LogIndex, NodeId, Term } from '../../base/ids.js';
 import type { Entry, Message, Snapshot } from '../../raft/types.js';
 import type { HardStateStore } from '../hard-state/hard-state.js';
+import { BATCH_HEADER, MAX_BATCH_BYTES, recordLength } from '../log/batch-codec.js';
 import type { DurableLog } from '../log/durable-log.js';
 import type { RaftHooks } from './raft-hooks.js';
 
@@ -125,16 +129,20 @@ export class WriteQueue {
     }
   }
 
-  /** As many as can be one write. */
+  /** As many as can be one write; at least one, however large. */
   #take(): Write {
     const first = this.#waiting[0] as Write;
     let count = 1;
     let end = first.entries.at(-1)?.index;
+    let bytes = BATCH_HEADER + recordBytes(first.entries);
     for (; count < this.#waiting.length; count++) {
       const next = this.#waiting[count] as Write;
       if (next.term !== first.term || next.vote !== first.vote || next.snapshot !== undefined) break;
       const start = next.entries[0]?.index;
       if (start !== undefined && end !== undefined && start !== end + 1) break;
+      const more = recordBytes(next.entries);
+      if (more > 0 && bytes + more > MAX_BATCH_BYTES) break;
+      bytes += more;
       end = next.entries.at(-1)?.index ?? end;
     }
     const taken = this.#waiting.splice(0, count);
@@ -193,3 +201,9 @@ export class WriteQueue {
   }
 }
 
+/** Of the batch that holds them. */
+function recordBytes(entries: readonly Entry[]): number {
+  let bytes = 0;
+  for (const entry of entries) bytes += recordLength(entry);
+  return bytes;
+}

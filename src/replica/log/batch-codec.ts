@@ -15,7 +15,7 @@
  */
 
 import { assert } from '../../base/assert.js';
-import { EMPTY } from '../../base/bytes.js';
+import { EMPTY, MiB } from '../../base/bytes.js';
 import { crc32c } from '../../base/crc32c.js';
 import type { LogIndex, Term } from '../../base/ids.js';
 import type { Entry, EntryType } from '../../raft/types.js';
@@ -25,6 +25,8 @@ import { align8 } from './segment-layout.js';
 export const BATCH_MAGIC = 0x3142_4c4b; // 'KLB1'
 export const BATCH_HEADER = 80;
 export const RECORD_HEADER = 28;
+/** A batch holds at most this much unless a single entry is larger. */
+export const MAX_BATCH_BYTES = 4 * MiB;
 /** In the header of a batch; a record begins with its own. */
 export const CRC_AT = 4;
 export const CRC_BYTES = 4;

@@ -7,11 +7,10 @@
  */
 
 import { assert } from '../../base/assert.js';
-import { MiB } from '../../base/bytes.js';
 import { codeOf } from '../../base/errors.js';
 import type { LogIndex, Term } from '../../base/ids.js';
 import type { Entry } from '../../raft/types.js';
-import { BATCH_HEADER, BatchEncoder, RECORD_HEADER, recordLength, type BatchContext } from './batch-codec.js';
+import { BATCH_HEADER, BatchEncoder, MAX_BATCH_BYTES, RECORD_HEADER, recordLength, type BatchContext } from './batch-codec.js';
 import type { EntryTable } from './entry-table.js';
 import { identityBound, IdentityEncoder } from './identity-codec.js';
 import type { SegmentChain } from './segment-chain.js';
@@ -19,8 +18,6 @@ import { writeLarge } from './large-batch.js';
 import { hasRoomForMark } from './end-mark.js';
 import { align8, areaAt, otherArea, STRIPED, type AreaIndex } from './segment-layout.js';
 
-/** A batch holds at most this much unless a single entry is larger. */
-const MAX_BATCH_BYTES = 4 * MiB;
 const NO_ENTRIES: readonly Entry[] = [];
 
 interface PlacedBatch {
