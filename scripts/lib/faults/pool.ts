@@ -16,7 +16,7 @@ export interface PoolOptions {
 
 /** Of wall-clock time, for one case. */
 const LIMIT_MS = 120_000;
-const HEAP = ['--min-semi-space-size=32', '--max-semi-space-size=32', '--single-threaded-gc'];
+const V8_FLAGS = ['--min-semi-space-size=32', '--max-semi-space-size=32', '--single-threaded-gc', '--always-sparkplug'];
 
 /** Calls `done` for each of the cases, as they end. Rejects if no worker can begin. */
 export async function runCases(cases: readonly number[], options: PoolOptions, done: (one: Done) => void): Promise<void> {
@@ -30,7 +30,7 @@ export async function runCases(cases: readonly number[], options: PoolOptions, d
 /** Until nothing is left, or the worker has to be replaced. */
 function oneWorker(left: number[], { module, campaign }: PoolOptions, done: (one: Done) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child: ChildProcess = fork(module, [campaign], { execArgv: [...HEAP, '--enable-source-maps'], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const child: ChildProcess = fork(module, [campaign], { execArgv: [...V8_FLAGS, '--enable-source-maps'], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     let began = false;
     let current: number | undefined;
     let timer: NodeJS.Timeout | undefined;
