@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { get, put } from '../src/api/testing/requests.js';
 import { SlowDisk } from '../src/base/disk/testing/slow-disk.js';
 import { codeOf } from '../src/base/errors.js';
-import { testEnv } from '../src/base/testing/test-env.js';
+import { testClock, testEnv } from '../src/base/testing/test-env.js';
 import { Cluster } from '../src/node/testing/cluster.js';
 import type { ClusterNode } from '../src/node/testing/cluster-node.js';
 import { Failure, flags, runMain, whole } from './lib/command.js';
@@ -30,7 +30,7 @@ const PUTS = 400;
 const NOISE_MS = 5;
 
 const start = (): Promise<Cluster<SlowDisk>> => Cluster.start<SlowDisk>({
-  newDisk: () => new SlowDisk(),
+  newDisk: () => new SlowDisk(testClock),
   env: ({ self, disk, hub, emit }) => testEnv(self, disk, hub, emit),
   powerLoss: () => undefined,
 });

@@ -28,6 +28,11 @@ export class ManualClock implements Clock {
     return this.#timers.length;
   }
 
+  /** When the next one is due; Infinity: there is none. */
+  get nextAt(): number {
+    return this.#timers.reduce((least, { at }) => Math.min(least, at), Infinity);
+  }
+
   /** Fires what is due by then, in order. */
   advance(ms: number): void {
     const end = this.#now + ms;

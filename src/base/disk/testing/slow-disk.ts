@@ -1,16 +1,23 @@
 /** A disk in memory whose syncs take as long as they are told to. */
 
 import type { DiskFile, OpenMode } from '../../disk.js';
+import { sleep, type Clock } from '../../env.js';
 import { MemoryDisk } from '../memory-disk.js';
 
 export class SlowDisk extends MemoryDisk {
+  readonly #clock: Clock;
   /** Of each sync that begins from now on. */
   syncMs = 0;
   /** While it is there, no sync ends. */
   stall: Promise<void> | undefined;
 
+  constructor(clock: Clock) {
+    super();
+    this.#clock = clock;
+  }
+
   override openSync(path: string, mode: OpenMode): DiskFile {
-    return new SlowFile(this, super.openSync(path, mode));
+    return new SlowFile(this, super.openSync(path, mode), this.#clock);
   }
 }
 
@@ -18,10 +25,12 @@ class SlowFile implements DiskFile {
   readonly path: string;
   readonly #disk: SlowDisk;
   readonly #file: DiskFile;
+  readonly #clock: Clock;
 
-  constructor(disk: SlowDisk, file: DiskFile) {
+  constructor(disk: SlowDisk, file: DiskFile, clock: Clock) {
     this.#disk = disk;
     this.#file = file;
+    this.#clock = clock;
     this.path = file.path;
   }
 
@@ -47,7 +56,7 @@ class SlowFile implements DiskFile {
 
   async sync(): Promise<void> {
     const { syncMs, stall } = this.#disk;
-    if (syncMs > 0) await new Promise((resolve) => setTimeout(resolve, syncMs));
+    if (syncMs > 0) await sleep(this.#clock, syncMs);
     await stall;
     await this.#file.sync();
   }
