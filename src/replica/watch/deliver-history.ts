@@ -8,9 +8,9 @@ import { KiB } from '../../base/bytes.js';
 import type { Revision } from '../../base/ids.js';
 import { compareFrom } from '../../storage/base/key-head.js';
 import { VersionSlot } from '../../storage/base/version-slot.js';
-import type { ChangeBuffer } from './change-buffer.js';
 import type { FullStreams } from './deliver.js';
 import { EventPacker } from './event-packer.js';
+import type { OrderedChanges } from './history-window.js';
 import { keyText, type Watcher } from './watcher.js';
 import type { WatcherIndex } from './watcher-index.js';
 
@@ -77,7 +77,7 @@ export class HistoryDelivery {
    * `continues`: the last revision of `changes` is not whole. A revision that this step ends is
    * queued whole. Throws StorageError: nothing was queued.
    */
-  step(changes: Pick<ChangeBuffer, 'length' | 'revisionAt' | 'fill'>, at: number, continues: boolean, to: Round): number {
+  step(changes: OrderedChanges, at: number, continues: boolean, to: Round): number {
     const revision = changes.revisionAt(at);
     const end = this.#look(changes, at, to);
     const over = end === changes.length ? !continues : changes.revisionAt(end) !== revision;
@@ -94,7 +94,7 @@ export class HistoryDelivery {
   }
 
   /** Where it ended. */
-  #look(changes: Pick<ChangeBuffer, 'length' | 'revisionAt' | 'fill'>, from: number, to: Round): number {
+  #look(changes: OrderedChanges, from: number, to: Round): number {
     this.#matches.clear();
     this.#packer.clear();
     const revision = changes.revisionAt(from);

@@ -142,7 +142,7 @@ export class HistoryReader {
   async #deliver(part: HistoryPart, to: Round): Promise<void> {
     const { changes, end } = part;
     const { permits } = this.#hub;
-    for (let at = 0; at < changes.length;) {
+    for (let at = 0; at < changes.length && to.members.some(({ round }) => round === to.round);) {
       const checking = permits.recheck();
       if (checking) await checking;
       try {

@@ -10,6 +10,7 @@ import { MiB } from '../../base/bytes.js';
 import type { Revision } from '../../base/ids.js';
 import type { HistorySink } from '../../storage/base/history-sink.js';
 import type { VersionSlot } from '../../storage/base/version-slot.js';
+import type { KeyChange } from '../kv/key-change.js';
 import type { Pace } from '../kv/pace.js';
 import { ChangeBuffer } from './change-buffer.js';
 import { PlaceOrder } from './place-order.js';
@@ -17,6 +18,8 @@ import { PlaceOrder } from './place-order.js';
 export const WINDOW_BYTES = 4 * MiB;
 /** Of a window, to be filled by what is expected: rarely too much of it is collected then. */
 const FILL = 0.9;
+/** Of which nothing is known yet. */
+const FIRST_REVISIONS = 1_024;
 
 /** A place in history: before the change `sub` of `revision`. Changes are numbered from 0. */
 export interface Place {
@@ -28,9 +31,42 @@ export function comparePlaces(a: Place, b: Place): number {
   return a.revision - b.revision || a.sub - b.sub;
 }
 
+/**
+ * The first changes of a buffer in the order of their places, where they lie: nothing is moved.
+ */
+export class OrderedChanges {
+  readonly #changes: ChangeBuffer;
+  readonly #order: PlaceOrder;
+  readonly length: number;
+
+  constructor(changes: ChangeBuffer, order: PlaceOrder, length: number) {
+    this.#changes = changes;
+    this.#order = order;
+    this.length = length;
+  }
+
+  revisionAt(n: number): Revision {
+    return this.#changes.revisionAt(this.#order.at(n));
+  }
+
+  /** As a version in a slot. */
+  fill(n: number, slot: VersionSlot): void {
+    this.#changes.fill(this.#order.at(n), slot);
+  }
+
+  bytesAt(n: number): number {
+    return this.#changes.bytesAt(this.#order.at(n));
+  }
+
+  /** As an object, which nobody writes over. */
+  change(n: number): KeyChange {
+    return this.#changes.change(this.#order.at(n));
+  }
+}
+
 export interface HistoryPart {
   /** In order. They lie in the window's room: as long as no other window has that. */
-  readonly changes: Pick<ChangeBuffer, 'length' | 'bytes' | 'revisionAt' | 'fill' | 'slice'>;
+  readonly changes: OrderedChanges;
   /** All before it is here. Within a revision (sub > 0) only if one alone does not fit. */
   readonly end: Place;
 }
@@ -41,17 +77,19 @@ export interface HistoryPart {
  */
 export class WindowRoom {
   changes = new ChangeBuffer();
-  spare = new ChangeBuffer();
+  /** Only once a walk gave much more than fits. */
+  spare: ChangeBuffer | undefined;
   readonly order = new PlaceOrder();
-  /** Bytes of changes for each revision of the last part; 0: it is not known. */
-  #density = 0;
+  /** Bytes of changes for each revision of the last part; undefined: there was no part. */
+  #density: number | undefined;
 
   /**
    * Revisions that are likely to fill a window: more of them would be collected only to be let go
-   * again. Where there are fewer changes than before, a part holds less, and the next reaches
-   * further.
+   * again. The first part has few, to see how much there is in them. Where there are fewer changes
+   * than before, a part holds less, and the next reaches further.
    */
   reach(bytesMax: number): number {
+    if (this.#density === undefined) return FIRST_REVISIONS;
     return this.#density === 0 ? Infinity : Math.max(1, Math.floor((FILL * bytesMax) / this.#density));
   }
 
@@ -97,8 +135,24 @@ export class HistoryWindow implements HistorySink {
 
   /** Lets go what does not fit, the newest first. Between two steps of the walk. */
   *trim(pace: Pace): Generator<void, void> {
-    const { changes, order } = this.#room;
+    const room = this.#room;
+    const { changes, order } = room;
     yield* order.sort(changes, pace);
+    const kept = this.#cut();
+    const left = room.spare ?? new ChangeBuffer();
+    left.clear();
+    for (let n = 0; n < kept; n++) {
+      const i = order.at(n);
+      left.append(changes, i);
+      if (pace.step(changes.bytesAt(i))) yield;
+    }
+    room.changes = left;
+    room.spare = changes;
+  }
+
+  /** So many of the first changes, in order, fit: there the part ends. */
+  #cut(): number {
+    const { changes, order } = this.#room;
     let bytes = 0;
     let fit = 0;
     for (; fit < changes.length; fit++) {
@@ -106,48 +160,29 @@ export class HistoryWindow implements HistorySink {
       if (fit > 0 && bytes + more > this.#bytesMax) break;
       bytes += more;
     }
-    let kept = fit;
-    if (fit < changes.length) {
-      const cut = order.at(fit);
-      const revision = changes.revisionAt(cut);
-      // A revision stays whole, unless it is the first one.
-      let keep = fit;
-      while (keep > 0 && changes.revisionAt(order.at(keep - 1)) === revision) keep--;
-      this.#end = { revision, sub: keep === 0 ? changes.subAt(cut) : 0 };
-      kept = keep === 0 ? fit : keep;
-    }
-    yield* this.#keep(kept, pace);
+    if (fit === changes.length) return fit;
+    const cut = order.at(fit);
+    const revision = changes.revisionAt(cut);
+    // A revision stays whole, unless it is the first one.
+    let keep = fit;
+    while (keep > 0 && changes.revisionAt(order.at(keep - 1)) === revision) keep--;
+    this.#end = { revision, sub: keep === 0 ? changes.subAt(cut) : 0 };
     assert(comparePlaces(this.#end, this.#from) > 0, 'W1 a part of history holds a change, or all there is');
+    return keep === 0 ? fit : keep;
   }
 
   /** Once the walk is at its end. */
   *take(pace: Pace): Generator<void, HistoryPart> {
-    const { order } = this.#room;
-    if (this.#room.changes.bytes > this.#bytesMax) yield* this.trim(pace);
-    else {
-      yield* order.sort(this.#room.changes, pace);
-      yield* this.#keep(this.#room.changes.length, pace);
-    }
-    const { changes } = this.#room;
-    for (let i = 1; i < changes.length; i++) {
-      assert(changes.compare(i - 1, i) < 0, 'W1 no change is read twice');
+    const { changes: all, order } = this.#room;
+    yield* order.sort(all, pace);
+    const changes = new OrderedChanges(all, order, this.#cut());
+    let bytes = 0;
+    for (let n = 0; n < changes.length; n++) {
+      assert(n === 0 || all.compare(order.at(n - 1), order.at(n)) < 0, 'W1 no change is read twice');
+      bytes += changes.bytesAt(n);
       if (pace.step()) yield;
     }
-    this.#room.learn(changes.bytes, this.#end.revision - this.#from.revision);
+    this.#room.learn(bytes, this.#end.revision - this.#from.revision);
     return { changes, end: this.#end };
-  }
-
-  /** The first so many, in order. */
-  *#keep(count: number, pace: Pace): Generator<void, void> {
-    const room = this.#room;
-    const { changes, spare, order } = room;
-    spare.clear();
-    for (let n = 0; n < count; n++) {
-      const i = order.at(n);
-      spare.append(changes, i);
-      if (pace.step(changes.bytesAt(i))) yield;
-    }
-    room.changes = spare;
-    room.spare = changes;
   }
 }

@@ -106,8 +106,10 @@ class Recorded {
       try {
         const { changes, end } = runToEnd(readHistory(view, this.machine.state(), { key, to }, at, bytesMax, room));
         assert(end.revision > at.revision || end.sub > at.sub, 'each part leads on');
-        assert(changes.length <= 1 || changes.bytes <= bytesMax || end.sub === 0);
-        all.push(...changes.slice(0, changes.length));
+        const part = Array.from({ length: changes.length }, (_, n) => n);
+        const size = part.reduce((sum, n) => sum + changes.bytesAt(n), 0);
+        assert(changes.length <= 1 || size <= bytesMax || end.sub === 0);
+        all.push(...part.map((n) => changes.change(n)));
         at = end;
       } finally {
         view.release();

@@ -11,7 +11,8 @@ import type { StoreState } from '../kv/range.js';
 import { Pace } from '../kv/pace.js';
 import { decodeKeyValue } from '../kv/value-record.js';
 import { ChangeBuffer } from './change-buffer.js';
-import { HistoryWindow, WINDOW_BYTES, type HistoryPart, type Place, type WindowRoom } from './history-window.js';
+import { HistoryWindow, OrderedChanges, WINDOW_BYTES, type HistoryPart, type Place, type WindowRoom } from './history-window.js';
+import { PlaceOrder } from './place-order.js';
 
 /**
  * All changes of keys in [key, to) from `from` on, as many as fit; `state` is the view's. Nothing
@@ -24,7 +25,7 @@ export function* readHistory(
 ): Generator<void, HistoryPart> {
   const { revision, compactRevision } = state;
   if (from.revision < compactRevision) throw new EtcdError('COMPACTED');
-  if (from.revision > revision) return { changes: new ChangeBuffer(), end: from };
+  if (from.revision > revision) return { changes: new OrderedChanges(new ChangeBuffer(), new PlaceOrder(), 0), end: from };
   const window = new HistoryWindow(from, revision, bytesMax, room);
   const pace = new Pace();
   for (const _ of view.history(range.key, range.to, window)) {

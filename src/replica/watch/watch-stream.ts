@@ -83,7 +83,7 @@ export class WatchStream implements WatchSession, WatcherStream, Sleeper {
   /** Of events in #queue, and of those in #partial. */
   #queued = 0;
   #held = 0;
-  /** Of the last message of history: the next one is likely to be as large. */
+  /** Of messages of history, the largest of late: the next one is likely to fit in as much. */
   #packedBytes = KiB;
   #nextId = 0;
   #closed = false;
@@ -297,7 +297,7 @@ export class WatchStream implements WatchSession, WatcherStream, Sleeper {
     const packed = batch.packed?.take(watcher.fragment ? FRAGMENT_BYTES : Infinity);
     const { events, bytes } = watcher.fragment && packed === undefined ? cut(batch) : batch;
     const taken = packed?.length ?? bytes;
-    if (packed !== undefined) this.#packedBytes = taken;
+    if (packed !== undefined) this.#packedBytes = Math.max(taken, this.#packedBytes - (this.#packedBytes >> 2));
     batch.bytes -= taken;
     const more = batch.bytes > 0;
     if (!more) {

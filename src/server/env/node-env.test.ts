@@ -46,6 +46,32 @@ describe('slices of long work', () => {
     assert.ok(rested >= 3, `it rested for ${rested} ms`);
   });
 
+  function busy(ms: number): void {
+    for (const began = performance.now(); performance.now() - began < ms;);
+  }
+
+  async function restOf(pause: Promise<void> | undefined): Promise<number> {
+    const began = performance.now();
+    await pause;
+    return performance.now() - began;
+  }
+
+  it('C1 what nobody waits for rests longer after a slice that took longer than it was given', async () => {
+    assert.equal(workers.behind.breathe(), undefined);
+    busy(3);
+    void workers.breathe();
+    const rested = await restOf(workers.behind.breathe());
+    assert.ok(rested >= 25, `it rested for ${rested} ms`);
+  });
+
+  it('C1 what nobody waits for rests also when the processor was long with other processes', async () => {
+    void workers.breathe();
+    assert.equal(workers.behind.breathe(), undefined);
+    busy(40);
+    const rested = await restOf(workers.behind.breathe());
+    assert.ok(rested >= 90, `it rested for ${rested} ms`);
+  });
+
   it('C1 what must keep up and what others wait for leave each other their slices', async () => {
     const merge = worked(() => workers.beside.breathe());
     assert.equal(workers.breathe(), undefined);

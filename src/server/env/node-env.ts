@@ -42,12 +42,21 @@ export class NodeRandom implements Random {
 const SLICE_MS = 2.5;
 /** Work that nobody waits for is given so much of a turn: a write waits for it several times. */
 const BEHIND_SLICE_MS = 0.5;
-/** While others work, it rests so long between two slices. */
+/**
+ * While others work, it rests so long between two slices; longer after one that took longer than it
+ * was given, as there are more who want the processor then: its share of the time stays the same.
+ */
 const BEHIND_REST_MS = 5;
-/** Others work as long as one of them has asked so lately. */
+const BEHIND_REST_MAX_MS = 100;
+/**
+ * Others work as long as one of them has asked so lately, or so few of its slices ago: who is not
+ * given the processor for a while asks nothing.
+ */
 const LATELY_MS = 25;
+const LATELY_SLICES = 10;
 
-type Rest = (now: number, goOn: () => void) => void;
+/** `tookMs`: the slice that has ended. */
+type Rest = (now: number, tookMs: number, goOn: () => void) => void;
 
 /**
  * A slice begins with the first `breathe` of a turn of the event loop and all who breathe here
@@ -61,7 +70,7 @@ class Slices implements Breather {
   /** Somebody asked whether to go on. */
   askedAt = -Infinity;
 
-  constructor(sliceMs: number, rest: Rest = (_now, goOn) => void setImmediate(goOn)) {
+  constructor(sliceMs: number, rest: Rest = (_now, _tookMs, goOn) => void setImmediate(goOn)) {
     this.#sliceMs = sliceMs;
     this.#rest = rest;
   }
@@ -76,9 +85,10 @@ class Slices implements Breather {
       });
       return undefined;
     }
-    if (now - this.#sliceStart < this.#sliceMs) return undefined;
+    const took = now - this.#sliceStart;
+    if (took < this.#sliceMs) return undefined;
     this.#pause = new Promise((resolve) => {
-      this.#rest(now, () => {
+      this.#rest(now, took, () => {
         this.#pause = undefined;
         this.#sliceStart = 0;
         resolve();
@@ -95,12 +105,24 @@ class Slices implements Breather {
 export class NodeWorkers implements Workers {
   readonly #first = new Slices(SLICE_MS);
   readonly beside: Breather = new Slices(SLICE_MS);
-  readonly behind: Breather = new Slices(BEHIND_SLICE_MS, (now, goOn) => {
-    if (now - this.#first.askedAt < LATELY_MS) setTimeout(goOn, BEHIND_REST_MS);
+  /** When others were seen to have asked, and slices since then. */
+  #seenAt = -Infinity;
+  #slicesSince = LATELY_SLICES;
+  readonly behind: Breather = new Slices(BEHIND_SLICE_MS, (now, tookMs, goOn) => {
+    const restMs = BEHIND_REST_MS * Math.max(1, tookMs / BEHIND_SLICE_MS);
+    if (this.#othersWork(now)) setTimeout(goOn, Math.min(restMs, BEHIND_REST_MAX_MS));
     else setImmediate(goOn);
   });
 
   breathe(): Promise<void> | undefined {
     return this.#first.breathe();
+  }
+
+  /** Once for each slice of the work that nobody waits for. */
+  #othersWork(now: number): boolean {
+    const { askedAt } = this.#first;
+    this.#slicesSince = askedAt === this.#seenAt ? this.#slicesSince + 1 : 0;
+    this.#seenAt = askedAt;
+    return now - askedAt < LATELY_MS || this.#slicesSince < LATELY_SLICES;
   }
 }
