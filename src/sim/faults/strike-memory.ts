@@ -4,6 +4,9 @@
  * it, and so the leader must notice that its own is bad. At once, it is on its way to the follower
  * already, and the leader itself is to apply it; later, the follower is away and needs it when it
  * is back.
+ *
+ * Never in an entry that is being carried out: it was as it should be when it was read, and only
+ * the digests of what comes of it tell of a later flip.
  */
 
 import type { LogIndex, NodeId } from '../../base/ids.js';
@@ -56,7 +59,10 @@ function neededBy(member: NodeId, { id, running }: SimNode): LogIndex | undefine
 }
 
 function flip({ running }: SimNode, index: LogIndex, random: Stream): boolean {
-  const [entry] = running?.replica.log.entries(index, index + 1) ?? [];
+  if (running === undefined) return false;
+  const { log, applier } = running.replica;
+  if (applier.backlog > 0 && index === applier.index + 1) return false;
+  const [entry] = log.entries(index, index + 1);
   if (entry?.type !== 'normal' || entry.data.length === 0) return false;
   const bit = random.below(8 * entry.data.length);
   entry.data[bit >> 3] = (entry.data[bit >> 3] as number) ^ (1 << (bit & 7));
