@@ -44,11 +44,12 @@ export class DiskError extends KintsugiError<DiskErrorCode> {
   override readonly name = 'DiskError';
 }
 
-export type NetworkErrorCode = 'UNREACHABLE' | 'TIMEOUT' | 'REMOTE' | 'CLOSED' | 'TOO_LARGE' | 'REMOVED';
+export type NetworkErrorCode = 'UNREACHABLE' | 'TIMEOUT' | 'REMOTE' | 'CLOSED' | 'TOO_LARGE' | 'REMOVED' | 'OTHER_MEMBER';
 
 /**
  * A peer could not be reached or refused. `REMOTE` carries the peer's own words; `REMOVED`: it says
- * that this member was removed from the cluster.
+ * that this member was removed from the cluster; `OTHER_MEMBER`: another member, perhaps of another
+ * cluster, is found where it should be.
  */
 export class NetworkError extends KintsugiError<NetworkErrorCode> {
   override readonly name = 'NetworkError';

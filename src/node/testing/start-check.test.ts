@@ -5,6 +5,7 @@ import { ReplicaError } from '../../replica/base/errors.js';
 import { get, put } from '../../api/testing/requests.js';
 import { Cluster } from './cluster.js';
 import type { ClusterNode } from './cluster-node.js';
+import { replaceOthers } from './replace-others.js';
 import { calm } from './surroundings.js';
 
 describe('a member whose data directory was emptied', function () {
@@ -49,6 +50,14 @@ describe('a member whose data directory was emptied', function () {
     for (const other of others) await cluster.kill(other);
     await Promise.all(others.map((other) => cluster.up(other)));
     await assert.rejects(cluster.up(node), (error) => error instanceof ReplicaError && error.code === 'EMPTIED');
+  });
+
+  it('R1 D1 is refused though members at other addresses took the place of all that its flags name', async () => {
+    cluster = await Cluster.start(calm);
+    const stays = await replaceOthers(cluster);
+    await cluster.kill(stays);
+    stays.disk = new MemoryDisk();
+    await assert.rejects(cluster.up(stays), (error) => error instanceof ReplicaError && error.code === 'EMPTIED');
   });
 
   it('R5 an older copy of a data directory is refused: others have met a later start', async () => {

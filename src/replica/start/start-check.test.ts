@@ -8,7 +8,7 @@ import type { Gossip } from '../consensus/gossip.js';
 import type { ReplicatedState } from '../kv/replicated-state.js';
 import { Life } from '../state/life.js';
 import { DESCRIBE_METHOD, encodeDescription } from '../state/description.js';
-import { changeMembers, staticMembers } from '../state/members.js';
+import { changeMembers, leaveJoint, staticMembers, type Members } from '../state/members.js';
 import { Membership } from '../state/membership.js';
 import { PromisesHeard } from './promises-heard.js';
 import { checkStart, PeerMemory } from './start-check.js';
@@ -95,6 +95,59 @@ describe('what the others say of a member that starts', () => {
     assert.equal(await starts(false, 4, [{ ...met(3), term: 5, acknowledged: 9 }, settled, undefined, undefined]), 'begins');
     assert.equal(await starts(false, 4, [{ ...met(3), term: 5, acknowledged: 10 }, settled, undefined, undefined]), 'ROLLED_BACK');
     assert.equal(await starts(false, 4, [{ ...met(3), term: 6 }, settled, undefined, undefined]), 'ROLLED_BACK');
+  });
+});
+
+describe('a member that starts while others are other members now', () => {
+  const urlOf = (id: number): string => `http://m${id}:2380`;
+  const origin = [1, 2, 3].map((id) => ({ id, name: `n${id}`, peerUrls: [urlOf(id)] }));
+  // Members 2 and 3 have the ids 20 and 30 by now.
+  let members = staticMembers(origin);
+  for (const [at, of] of [2, 3].entries()) {
+    for (const change of [{ kind: 'readmit', id: 10 * of, of, dropped: [] }, { kind: 'replace', id: 10 * of, removed: of }] as const) {
+      members = changeMembers(members, 3 * at + (change.kind === 'readmit' ? 1 : 2), change, origin) as Members;
+    }
+    members = leaveJoint(members);
+  }
+
+  /** `answers`: of members by id; at the place of any other is another one. */
+  async function starts(isNew: boolean, answers: Readonly<Record<number, Told>>): Promise<string> {
+    let waits = 0;
+    const life = new Life();
+    life.to({ s: 'joining' });
+    const setTimer = (_ms: number, fn: () => void): Timer => {
+      if (++waits > 3) life.stop();
+      setImmediate(fn);
+      return { cancel: () => undefined };
+    };
+    const call = (peer: number, method: string): Promise<Uint8Array> => {
+      const answer = answers[peer];
+      if (answer === undefined || method === DESCRIBE_METHOD) return Promise.reject(new NetworkError('OTHER_MEMBER', `this is not member ${peer}`));
+      return Promise.resolve(remembers(answer));
+    };
+    const describeAt = (): Promise<Uint8Array> => Promise.resolve(encodeDescription({ clusterId: 1n, members }));
+    const network = { call, describe: describeAt, guests: () => [], setPeers: () => undefined };
+    const env = { clock: { setTimer }, network, events: silent } as unknown as Env;
+    const kept = { term: isNew ? 0 : 5, vote: 0, lastIndex: isNew ? 0 : 9 };
+    try {
+      await checkStart({ env, life, membership: new Membership(1, origin), clusterId: 1n, incarnation: isNew ? 1 : 4, isNew, kept });
+      return life.ended ? 'waits' : 'begins';
+    } catch (error) {
+      return codeOf(error) ?? String(error);
+    }
+  }
+
+  it('R1 D1 an emptied one is told that it was met before', async () => {
+    assert.equal(await starts(true, { 20: { state: 2, incarnation: 7 }, 30: { state: 2 } }), 'EMPTIED');
+  });
+
+  it('R1 two emptied ones do not found the cluster again beside one that is in it under another id', async () => {
+    assert.equal(await starts(true, { 2: { state: 0 }, 30: { state: 2 } }), 'waits');
+  });
+
+  it('R1 R5 one with an older copy of its files is told so', async () => {
+    assert.equal(await starts(false, { 20: { state: 2, incarnation: 4 } }), 'ROLLED_BACK');
+    assert.equal(await starts(false, { 20: { state: 2, incarnation: 3 }, 30: { state: 2, incarnation: 3 } }), 'begins');
   });
 });
 

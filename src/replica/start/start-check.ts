@@ -10,6 +10,10 @@
  * exist yet, so many others that never promised anything either that they make a majority with it.
  * A member whose files hold promises asks once and goes on: only those that it can reach could tell
  * it that it has forgotten some.
+ *
+ * While this member was away the others may have been re-admitted or replaced: who does not answer
+ * under the id that is known here is asked as whoever is found at his place, and no new member
+ * begins beside those that are found there.
  */
 
 import { assert } from '../../base/assert.js';
@@ -130,18 +134,23 @@ export async function checkStart(check: StartCheck): Promise<void> {
   const { env, life, membership } = check;
   assert(!life.serving, 'R5 a member takes part only after the others were asked');
   assert(check.incarnation > 0, 'R5 a life has a number');
-  const known = check.isNew && membership.isJoining ? new KnownPeers(env, membership, check.clusterId) : undefined;
+  const known = new KnownPeers(env, membership, check.clusterId);
   for (let round = 0; !life.ended; round++) {
     const { peers } = membership;
-    const answers = await Promise.all(peers.map((peer) => ask(check, peer, round === 0)));
-    answers.forEach((answer, i) => refuse(check, peers[i] as NodeId, answer));
-    const states = new Map(peers.map((peer, i) => [peer, answers[i]?.state]));
-    if (!check.isNew || [...states.values()].includes('settled')) return;
-    if (known !== undefined) {
+    const states = await askAll(check, peers, round === 0);
+    const told = [...states.values()];
+    if (!check.isNew) {
+      if (!told.includes('another')) return;
       await known.askWho();
-      membership.find(known.peers);
+      await askAll(check, known.peers.filter((peer) => !states.has(peer)), true);
+      return;
     }
-    if (known === undefined ? mayFound(membership, states) : mayJoin(membership, known, states)) return;
+    if (told.includes('settled')) return;
+    if (membership.isJoining || told.includes('silent') || told.includes('another')) {
+      await known.askWho();
+      if (membership.isJoining || known.peers.some((peer) => !states.has(peer))) membership.find(known.peers);
+    }
+    if (membership.isJoining ? mayJoin(membership, known, states) : mayFound(membership, states)) return;
     if (round === 0) {
       const data = { asked: peers.length };
       env.events.emit({ type: 'warning', message: 'this member is new: it waits until the others can tell whether they know it', data });
@@ -150,12 +159,30 @@ export async function checkStart(check: StartCheck): Promise<void> {
   }
 }
 
-/** By whom asked, and what was answered. */
-type States = ReadonlyMap<NodeId, Remembered['state'] | undefined>;
+/** `silent`: it did not answer. `another`: another member is found where it was. */
+type NoAnswer = 'silent' | 'another';
 
-/** In a cluster that does not exist yet, a majority has never promised anything. */
+/** Who was asked, and what was answered. */
+type States = ReadonlyMap<NodeId, Remembered['state'] | NoAnswer>;
+
+/** Rejects with ReplicaError EMPTIED or ROLLED_BACK. */
+async function askAll(check: StartCheck, peers: readonly NodeId[], first: boolean): Promise<States> {
+  const answers = await Promise.all(peers.map((peer) => ask(check, peer, first)));
+  const states = new Map<NodeId, Remembered['state'] | NoAnswer>();
+  answers.forEach((answer, i) => {
+    const peer = peers[i] as NodeId;
+    if (typeof answer === 'object') refuse(check, peer, answer);
+    states.set(peer, typeof answer === 'object' ? answer.state : answer);
+  });
+  return states;
+}
+
+/**
+ * In a cluster that does not exist yet, a majority has never promised anything, and nobody else is
+ * found where they are.
+ */
 function mayFound(membership: Membership, states: States): boolean {
-  if ([...states.values()].includes('unsure')) return false;
+  if ([...states.values()].includes('unsure') || membership.peers.some((peer) => !states.has(peer))) return false;
   return membership.isQuorum(new Set([membership.self, ...[...states].filter(([, state]) => state === 'new').map(([peer]) => peer)]));
 }
 
@@ -172,8 +199,7 @@ function mayJoin(membership: Membership, known: KnownPeers, states: States): boo
   return voters.length > 0 && voters.every((voter) => states.get(voter) === 'unsure');
 }
 
-function refuse({ membership, incarnation, isNew, kept }: StartCheck, peer: NodeId, answer: Remembered | undefined): void {
-  if (answer === undefined) return;
+function refuse({ membership, incarnation, isNew, kept }: StartCheck, peer: NodeId, answer: Remembered): void {
   const { self } = membership;
   const remedy = (flags = ''): string =>
     `Put the newest data directory back; if it is lost: kintsugi recover --data-dir DIR${flags}, and start it again: it is re-admitted as a new member in its place`;
@@ -202,7 +228,7 @@ function refuse({ membership, incarnation, isNew, kept }: StartCheck, peer: Node
   }
 }
 
-async function ask({ env, isNew, membership }: StartCheck, peer: NodeId, first: boolean): Promise<Remembered | undefined> {
+async function ask({ env, isNew, membership }: StartCheck, peer: NodeId, first: boolean): Promise<Remembered | NoAnswer> {
   try {
     const request = Uint8Array.of(isNew ? ASKS_AS_NEW : ASKS);
     const reply = new ByteReader(await env.network.call(peer, REMEMBERED_METHOD, request, ASK_MS), 'what a member remembers');
@@ -218,6 +244,6 @@ async function ask({ env, isNew, membership }: StartCheck, peer: NodeId, first: 
     if (first) {
       env.events.emit({ type: 'warning', message: 'a member could not be asked what it remembers of this one', data: { peer: formatId(peer), why: messageOf(error) } });
     }
-    return undefined;
+    return codeOf(error) === 'OTHER_MEMBER' ? 'another' : 'silent';
   }
 }

@@ -361,6 +361,8 @@ function toNetworkError(error: ServiceError, method: string, address: string): N
       return new NetworkError('UNREACHABLE', `${method} at ${address}: ${error.details}`, { address });
     case Status.RESOURCE_EXHAUSTED:
       return new NetworkError('TOO_LARGE', `${method} at ${address}: ${error.details}`, { address });
+    case Status.FAILED_PRECONDITION:
+      return new NetworkError('OTHER_MEMBER', `${method} at ${address}: ${error.details}`, { address });
     default:
       return new NetworkError('REMOTE', error.details, { address });
   }

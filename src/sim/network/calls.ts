@@ -231,7 +231,7 @@ export class Calls {
 
 /** As the real transport's: it looks at who speaks, and to whom. */
 function refusalOf({ caller, member }: Call, callee: SimEndpoint): readonly [NetworkErrorCode, string] | undefined {
-  if (callee.member !== member) return ['REMOTE', `this is member ${callee.member}, not ${member}`];
+  if (callee.member !== member) return ['OTHER_MEMBER', `this is member ${callee.member}, not ${member}`];
   if (callee.refuses(caller.member)) return ['REMOVED', `the cluster has removed member ${caller.member}`];
   return callee.admits(caller.member, caller.id) ? undefined : ['REMOTE', `member ${caller.member} is not known here`];
 }

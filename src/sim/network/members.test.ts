@@ -72,7 +72,7 @@ describe('members at places of the simulated network', () => {
     one.network.send(2, new Uint8Array(4));
     await run(1);
     assert.deepEqual(other.heard, []);
-    assert.equal(await codeOfCall(one, 2), 'REMOTE');
+    assert.equal(await codeOfCall(one, 2), 'OTHER_MEMBER');
   });
 
   it('who was removed is told, at once and when it connects again, and is not heard', async () => {
