@@ -55,7 +55,10 @@ export function nodeStatus(replica: Replica, healing: HealingStatus, watches: Wa
     hints: healing.hints(),
     heal: { ...healing.counters },
     scrub: healing.scrubStatus(),
-    snapshots: { ...receiver.totals, sent: sender.sent, ...(receiver.receiving ? { receiving: receiver.receiving } : {}) },
+    snapshots: {
+      ...receiver.totals, sent: sender.sent, paceBytesPerSecond: replica.pace.bytesPerSecond,
+      ...(receiver.receiving ? { receiving: receiver.receiving } : {}),
+    },
     fetchedTableBytes: fetcher.fetchedBytes,
     dbBytes: tables.reduce((sum, table) => sum + table.bytes, 0) + tree.memtableBytes + tree.sealedBytes,
     quotaBytes: replica.options.quotaBytes ?? 0,

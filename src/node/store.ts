@@ -85,6 +85,8 @@ export interface NodeStatus {
   readonly scrub: ScrubStatus;
   readonly snapshots: {
     readonly received: number; readonly fetchedBytes: number; readonly reusedBytes: number; readonly sent: number;
+    /** So much of whole tables it sends in a second at most, and takes in, as things are now. */
+    readonly paceBytesPerSecond: number;
     /** The one that is being received. */
     readonly receiving?: TransferProgress;
   };

@@ -167,7 +167,7 @@ export class WaitingStore implements Store {
       sealedMemtables: 0, owedTables: 0, pendingPlans: 0, flushes: 0, compactions: 0,
       manifest: { tables },
       hints: [], heal: noCounts(), scrub: NOTHING_SCRUBBED,
-      snapshots: { received: 0, fetchedBytes: 0, reusedBytes: 0, sent: 0 },
+      snapshots: { received: 0, fetchedBytes: 0, reusedBytes: 0, sent: 0, paceBytesPerSecond: 0 },
       fetchedTableBytes: 0,
       dbBytes: tables.reduce((sum, table) => sum + table.bytes, 0),
       quotaBytes: 0,

@@ -15,6 +15,7 @@ import type { Downgrades } from './downgrades.js';
 import type { MemberChanges } from './member-changes.js';
 import type { RoomNews } from './consensus/room-news.js';
 import { transferWhenBlocked, transferWhenShort } from './leadership-transfer.js';
+import type { TransferPace } from './fetch/transfer-pace.js';
 import type { LeaseRouter } from './lease/lease-router.js';
 import type { Readmissions } from './readmissions.js';
 import type { Reads } from './reads/reads.js';
@@ -56,6 +57,7 @@ export interface HousekeepingParts {
   readonly alarms: AlarmKeeper;
   readonly leaseRouter: Pick<LeaseRouter, 'step'>;
   readonly versionSwitch: Pick<VersionSwitch, 'busy' | 'rebuild'>;
+  readonly pace: Pick<TransferPace, 'look'>;
 }
 
 const STEP_MS = 50;
@@ -73,10 +75,12 @@ export class Housekeeping {
   }
 
   start(): void {
-    const { env, life } = this.#parts;
+    const { env, life, pace, driver } = this.#parts;
+    const due = env.clock.now() + STEP_MS;
     this.#timer = env.clock.setTimer(STEP_MS, () => {
       if (life.ended) return;
       try {
+        pace.look(env.clock.now() - due, driver.writes.diskTimes);
         this.#step();
       } catch (error) {
         life.fail(error);

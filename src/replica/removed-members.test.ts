@@ -26,8 +26,8 @@ describe('members that were removed', () => {
     recordedCommit = REMOVAL - 1;
     const setPeers: Network['setPeers'] = (peers, gone) => void (told = { peers: [...peers.keys()], removed: gone });
     const driver = {
-      get recordedCommit() {
-        return recordedCommit;
+      get writes() {
+        return { recordedCommit, diskTimes: { syncs: 0, syncsMs: 0, inFlightMs: 0 } };
       },
       proposeAsLeader: () => ++proposed > 0,
     };

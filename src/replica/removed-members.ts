@@ -22,7 +22,7 @@ export interface RemovedMembersParts {
   readonly env: Pick<Env, 'clock' | 'network'>;
   readonly life: Pick<Life, 'ended'>;
   readonly membership: Pick<Membership, 'addresses' | 'removed' | 'subscribe'>;
-  readonly driver: Pick<RaftDriver, 'proposeAsLeader' | 'recordedCommit'>;
+  readonly driver: Pick<RaftDriver, 'proposeAsLeader' | 'writes'>;
   readonly tree: Pick<Tree, 'durable'>;
 }
 
@@ -48,7 +48,7 @@ export class RemovedMembers {
   }
 
   get #recorded(): LogIndex {
-    return Math.max(this.#parts.driver.recordedCommit, this.#parts.tree.durable.last.index);
+    return Math.max(this.#parts.driver.writes.recordedCommit, this.#parts.tree.durable.last.index);
   }
 
   #changed(index: LogIndex): void {

@@ -37,8 +37,8 @@ import type { RaftOutput } from './consensus/raft-hooks.js';
 import { RoomNews } from './consensus/room-news.js';
 import { ServingLog } from './consensus/serving-log.js';
 import { TreeProposer } from './consensus/tree-proposer.js';
-import { ByteRate } from './fetch/byte-rate.js';
 import { TableFetcher } from './fetch/table-fetcher.js';
+import { TransferPace } from './fetch/transfer-pace.js';
 import { TableServer } from './fetch/table-server.js';
 import { Downgrades } from './downgrades.js';
 import { Housekeeping } from './housekeeping.js';
@@ -113,6 +113,7 @@ export class Replica {
   readonly sender: SnapshotSender;
   readonly receiver: SnapshotReceiver;
   readonly fetcher: TableFetcher;
+  readonly pace: TransferPace;
   readonly #opened: OpenedState;
   readonly #early: EarlyHandler;
   readonly #peers: PeerHandler;
@@ -151,7 +152,6 @@ export class Replica {
       { incarnation, timeoutMs, maxPending: MAX_PENDING, retryMs: RETRY_MS },
     ));
     const clusterVersion = new ClusterVersionRaiser({ ...common, gossip, driver });
-    const strict = options.strictReconfig ?? true;
     const rooms = new RoomNews(common);
     const announcement = new Announcement({ self: membership.self, incarnation, state, hardState: opened.hardState, proposals });
 
@@ -162,7 +162,8 @@ export class Replica {
     ));
     const reads = (this.reads = new Reads({ ...common, gate, readIndex }));
 
-    const fetcher = (this.fetcher = new TableFetcher(env));
+    const pace = (this.pace = new TransferPace(clock, transferBytesPerSecond));
+    const fetcher = (this.fetcher = new TableFetcher(env, {}, pace.in));
     const machine = (this.machine = new TreeMachine({ ...common, proposer, store, fetcher }, { durableMoved: () => this.#durableMoved() }));
     const alarms = new AlarmKeeper({ ...common, rooms, size: new StoreSize(common), driver, planner: machine.planner }, options.quotaBytes);
     const applier = (this.applier = new Applier(
@@ -171,7 +172,7 @@ export class Replica {
 
     const leaseRouter = (this.leaseRouter = new LeaseRouter({ ...common, reads, driver }, { electionMs, timeoutMs }));
     const changing = { ...common, electionMs, driver, removed: new RemovedMembers({ ...common, driver }), gossip, applier, clusterVersion };
-    this.changes = new MemberChanges({ ...changing, clientUrls, timeoutMs, strict });
+    this.changes = new MemberChanges({ ...changing, clientUrls, timeoutMs, strict: options.strictReconfig ?? true });
     const downgrades = (this.downgrades = new Downgrades({ ...common, driver, machine, clusterVersion, timeoutMs }));
     const readmissions = (this.readmissions = new Readmissions({ ...common, clusterId, driver, changes: this.changes, timeoutMs }));
     const sender = (this.sender = new SnapshotSender({ clock, events, tree, membership }));
@@ -182,7 +183,7 @@ export class Replica {
 
     const heard = new PromisesHeard();
     const peerMemory = new PeerMemory({ ...common, wasNew: opened.term === 0, gossip, heard, reads });
-    const tableServer = new TableServer(env, new MemberTables(tree, tables, sender), new ByteRate(clock, transferBytesPerSecond));
+    const tableServer = new TableServer(env, new MemberTables(tree, tables, sender), pace.out);
     const logServer = new LogServer(new ServingLog({ ...common, driver, hardState: opened.hardState }));
     this.#peers = new PeerHandler({
       ...common, clusterId, driver, gossip, rooms, heard, machine, sender, receiver, tableServer, logServer, peerMemory,
@@ -191,7 +192,7 @@ export class Replica {
     const sweeper = new Sweeper({ env, life, tree, transfers: [receiver, this.#switch] });
     this.#housekeeping = new Housekeeping({
       ...common, electionMs, driver, proposals, gossip, reads, applier, machine, sender, truncation, sweeper, bootstrap, announcement,
-      clusterVersion, memberChanges: this.changes, readmissions, downgrades, rooms, alarms, leaseRouter, versionSwitch: this.#switch,
+      clusterVersion, memberChanges: this.changes, readmissions, downgrades, rooms, alarms, leaseRouter, versionSwitch: this.#switch, pace,
     });
     life.subscribe((now) => {
       if (now.s === 'failed') this.#failed(now.error);

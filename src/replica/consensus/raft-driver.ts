@@ -123,8 +123,8 @@ export class RaftDriver implements Candidate, FencedLogOwner, NewsOwner, WriteOw
     return this.#node;
   }
 
-  get recordedCommit(): LogIndex {
-    return this.#writes.recordedCommit;
+  get writes(): Pick<WriteQueue, 'recordedCommit' | 'diskTimes'> {
+    return this.#writes;
   }
 
   get leadership(): Leadership {

@@ -14,6 +14,7 @@ import { assert } from '../../base/assert.js';
 import type { Clock, Env } from '../../base/env.js';
 import type { LogIndex, NodeId, Term } from '../../base/ids.js';
 import type { Entry, Message, Snapshot } from '../../raft/types.js';
+import type { DiskTimes } from '../fetch/transfer-pace.js';
 import type { HardStateStore } from '../hard-state/hard-state.js';
 import { BATCH_HEADER, MAX_BATCH_BYTES, recordLength } from '../log/batch-codec.js';
 import type { DurableLog } from '../log/durable-log.js';
@@ -60,6 +61,9 @@ export class WriteQueue {
    */
   #durable: { readonly term: Term; readonly vote: NodeId };
   #recorded: LogIndex = 0;
+  /** Of the log's writes that are over: how many, and how long they took together. */
+  #syncs = 0;
+  #syncsMs = 0;
   #stopped = false;
   #idle: (() => void) | undefined;
 
@@ -85,6 +89,11 @@ export class WriteQueue {
   /** Milliseconds that the write in flight has taken so far; 0 if there is none. */
   get inFlightMs(): number {
     return this.#since === undefined ? 0 : this.#clock.now() - this.#since;
+  }
+
+  /** How long the disk of the log takes. */
+  get diskTimes(): DiskTimes {
+    return { syncs: this.#syncs, syncsMs: this.#syncsMs, inFlightMs: this.inFlightMs };
   }
 
   add(write: Write): void {
@@ -182,9 +191,12 @@ export class WriteQueue {
     await log.append(entries, commit);
     this.#recorded = commit;
     assert(log.lastIndex() === entries.at(-1)?.index, `R2 the log ends with what was written, not at ${log.lastIndex()}`);
+    const durationMs = this.#clock.now() - started;
+    this.#syncs++;
+    this.#syncsMs += durationMs;
     let bytes = 0;
     for (const { data } of entries) bytes += data.length;
-    env.events.emit({ type: 'log-sync', durationMs: this.#clock.now() - started, bytes, entries: entries.length });
+    env.events.emit({ type: 'log-sync', durationMs, bytes, entries: entries.length });
   }
 
   #over({ answers }: Write, error?: unknown): void {

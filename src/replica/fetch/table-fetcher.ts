@@ -20,6 +20,7 @@ import type { BlockName } from '../../storage/table/table-image.js';
 import { verifyTable } from '../../storage/table/verify-table.js';
 import type { TableMeta } from '../../storage/table/table-meta.js';
 import { EtcdError } from '../../api/etcd-error.js';
+import type { ByteRate } from './byte-rate.js';
 import { BlockWindow } from './block-window.js';
 import { decodeRegionsAnswer, encodeRegionsRequest, TABLE_REGIONS_METHOD, type RegionsAnswer } from './table-wire.js';
 import { payloadMatches, type WantedBlock } from './wanted-block.js';
@@ -87,6 +88,7 @@ export interface TableFetcherOptions {
 export class TableFetcher {
   readonly #env: Env;
   readonly #options: Required<TableFetcherOptions>;
+  readonly #pace: Pick<ByteRate, 'take'> | undefined;
   /**
    * In flight, by peer: together 0 to `maxCalls`, and to one peer some fewer, so that one that does
    * not answer leaves room for the others. What has no room waits, in order.
@@ -96,8 +98,10 @@ export class TableFetcher {
   /** Only grows. */
   #fetchedBytes = 0;
 
-  constructor(env: Env, options: TableFetcherOptions = {}) {
+  /** `pace`: of what comes of whole tables. */
+  constructor(env: Env, options: TableFetcherOptions = {}, pace?: Pick<ByteRate, 'take'>) {
     this.#env = env;
+    this.#pace = pace;
     this.#options = { callTimeoutMs: 5_000, maxCalls: 6, rounds: 3, roundPauseMs: 200, ...options };
     assert(this.#options.maxCalls > 0 && this.#options.rounds > 0, 'D1 a block that is lacked is asked for at least once');
   }
@@ -158,7 +162,7 @@ export class TableFetcher {
       const timeoutMs = this.#options.callTimeoutMs + 1_000 * Math.floor(table.bytes / SLOW_BYTES);
       const reply = await this.#env.network.call(peer, TABLE_REGIONS_METHOD, request, timeoutMs);
       const answer = decodeRegionsAnswer(reply);
-      if (answer.kind === 'pieces') for (const piece of answer.pieces) this.#fetchedBytes += piece.payload?.length ?? 0;
+      if (answer.kind === 'pieces') this.#fetchedBytes += sizeOf(answer);
       return answer;
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
@@ -166,6 +170,13 @@ export class TableFetcher {
     } finally {
       this.#leave(peer);
     }
+  }
+
+  /** As {@link ask}; it waits once the call is over, so that no other call is kept waiting. */
+  async #askAtPace(peer: NodeId, table: FetchedFrom, offset: number, bytes: number): Promise<RegionsAnswer | string> {
+    const answer = await this.ask(peer, table, offset, bytes);
+    if (typeof answer !== 'string' && answer.kind === 'pieces') await this.#pace?.take(sizeOf(answer));
+    return answer;
   }
 
   /**
@@ -198,7 +209,7 @@ export class TableFetcher {
 
   async #writeTable(meta: TableMeta, path: string, options: FetchTableOptions): Promise<FetchedTable> {
     const { disk } = this.#env;
-    const window = new BlockWindow((peer, offset, bytes) => this.ask(peer, meta, offset, bytes), inOrder(options));
+    const window = new BlockWindow((peer, offset, bytes) => this.#askAtPace(peer, meta, offset, bytes), inOrder(options));
     let missing: BlockOutcome | undefined;
     const fetch = async (block: BlockName): Promise<Uint8Array | undefined> => {
       const held = options.held?.(block.offset);
@@ -288,6 +299,11 @@ export class TableFetcher {
     else this.#calls.set(peer, calls);
     assert(calls >= 0 && this.#inFlight <= this.#options.maxCalls, `D1 ${this.#inFlight} calls of at most ${this.#options.maxCalls}`);
   }
+}
+
+/** Of payload. */
+function sizeOf({ pieces }: Extract<RegionsAnswer, { kind: 'pieces' }>): number {
+  return pieces.reduce((sum, { payload }) => sum + (payload?.length ?? 0), 0);
 }
 
 /** `from` first, then the others. */

@@ -305,7 +305,7 @@ export class FakeStore implements Store {
         state: 'idle', scannedBytes: 0, totalBytes: 100, scannedTables: 0, totalTables: 1, faults: 0, lastCompletedAt: null,
         pastCache: true,
       },
-      snapshots: { received: 0, fetchedBytes: 0, reusedBytes: 0, sent: 0 },
+      snapshots: { received: 0, fetchedBytes: 0, reusedBytes: 0, sent: 0, paceBytesPerSecond: 0 },
       fetchedTableBytes: 0, dbBytes: 100, quotaBytes: 0, errors: [], members: this.members(), links: [],
     };
   }
