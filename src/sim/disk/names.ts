@@ -30,6 +30,8 @@ export class Names {
   #durable = new Map<string, Entry>();
   #steps: Step[] = [];
   #seq = 0;
+  /** What {@link files} gives, until a name changes: it is asked for far more often. */
+  #sorted: readonly (readonly [string, Inode])[] | undefined;
 
   /** The number of the next step: `sync(dir, end)` covers all that there are now. */
   get end(): number {
@@ -57,10 +59,11 @@ export class Names {
   }
 
   /** All names of files, sorted, with the file. */
-  files(): [string, Inode][] {
-    const found: [string, Inode][] = [];
+  files(): readonly (readonly [string, Inode])[] {
+    if (this.#sorted !== undefined) return this.#sorted;
+    const found: (readonly [string, Inode])[] = [];
     for (const [path, entry] of this.#live) if (entry !== 'dir') found.push([path, entry]);
-    return found.sort(([a], [b]) => (a < b ? -1 : 1));
+    return (this.#sorted = found.sort(([a], [b]) => (a < b ? -1 : 1)));
   }
 
   /** Sorted. */
@@ -99,7 +102,7 @@ export class Names {
   /** Something happens to a name on the medium and in memory alike. */
   force(path: string, entry: Entry | undefined): void {
     this.#commit((step) => step.changes.some((change) => change.path === path));
-    apply(this.#live, [{ path, entry }]);
+    this.#change([{ path, entry }]);
     apply(this.#durable, [{ path, entry }]);
   }
 
@@ -118,6 +121,7 @@ export class Names {
       if (parent !== '' && this.#durable.get(parent) !== 'dir') this.#durable.delete(path);
     }
     this.#live = new Map(this.#durable);
+    this.#sorted = undefined;
   }
 
   /** What would be there if all that waits were lost. */
@@ -129,15 +133,22 @@ export class Names {
     this.#live = new Map(names);
     this.#durable = new Map(names);
     this.#steps = [];
+    this.#sorted = undefined;
   }
 
   #step(changes: readonly NameChange[]): void {
-    apply(this.#live, changes);
+    this.#change(changes);
     this.#steps.push({ seq: this.#seq++, changes });
     if (this.#steps.length > MAX_STEPS) {
       const oldest = (this.#steps[MAX_STEPS >> 1] as Step).seq;
       this.#commit((step) => step.seq < oldest);
     }
+  }
+
+  /** In memory. */
+  #change(changes: readonly NameChange[]): void {
+    apply(this.#live, changes);
+    this.#sorted = undefined;
   }
 
   #commit(which: (step: Step) => boolean): void {

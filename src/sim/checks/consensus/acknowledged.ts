@@ -160,13 +160,16 @@ export class Acknowledged {
     // acknowledged before the entry's own term was another entry.
     const inLog = commit >= log.firstIndex() - 1;
     const since = !own ? term : inLog ? log.term(commit) : 0;
-    const others = [...this.#told].filter(([id]) => id !== from).map(([, told]) => told);
-    const terms = new Set(others.flatMap((told) => [...told.keys()]).filter((of) => of >= since && of <= term));
     this.#committed = commit;
     const holds = (of: Term | undefined, id: NodeId): boolean =>
       id === from ? own : of !== undefined && (this.#told.get(id)?.get(of) ?? 0) >= commit;
+    const isProven = (of: Term | undefined): boolean => this.#configurations.hasCommitted(node, commit, (id) => holds(of, id), CHANGED_US);
+    // Nearly always by what the members told in this term.
+    if (isProven(term)) return;
+    const others = [...this.#told].filter(([id]) => id !== from).map(([, told]) => told);
+    const terms = new Set(others.flatMap((told) => [...told.keys()]).filter((of) => of >= since && of <= term));
     // Alone it needs nobody's word.
-    if ([undefined, ...terms].some((of) => this.#configurations.hasCommitted(node, commit, (id) => holds(of, id), CHANGED_US))) return;
+    if ([undefined, ...terms].some(isProven)) return;
     const told = [...terms].map((of) => this.#configurations.count(node, (id) => holds(of, id))).sort().at(-1);
     this.#reporter.broken('committed entries are durable on a majority', node.id,
       `D1 node ${node.id} says in term ${term} that ${commit} is committed; ${told ?? 'none'} needed nodes have said that it is durable`);

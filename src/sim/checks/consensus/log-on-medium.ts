@@ -13,7 +13,7 @@ import type { Ledger } from '../../oracle/ledger.js';
 const SEGMENT = /^log\/[0-9a-f]+\.seg$/;
 
 export function checkLogOnMedium({ id, disk }: WatchedNode, when: string, ledger: Ledger, reporter: Reporter): void {
-  const segments = disk.list().filter(({ path }) => SEGMENT.test(path));
+  const segments = disk.list().filter(({ path }) => path.startsWith('log/') && SEGMENT.test(path));
   segments.forEach(({ path }, i) => {
     if (ledger.refusedAt(id, path, ledger.lifeBeganUs(id))) return;
     // The last is yet to be used, and may be on its way in.
