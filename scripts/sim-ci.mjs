@@ -1,7 +1,7 @@
 /**
  * The simulator's part of `npm test`, over what is built: 30 fixed seeds, five with clients that
- * watch and hold leases, two of these twice, and the seeds that once found a bug. All of it runs
- * even if some fails, each part on all cores.
+ * watch and hold leases, two of these twice, two with what hosts and operators do, and the seeds that
+ * once found a bug. All of it runs even if some fails, each part on all cores.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -12,6 +12,7 @@ const parts = [
   ['--seeds', '1..30'],
   ['--seeds', '1..3', '--profile', 'table+streams'],
   ['--seeds', '1..2', '--profile', 'full+streams', '--twice'],
+  ['--seeds', '2..3', '--profile', 'full+ops'],
   ['--regressions', path('sim-regressions.json')],
 ];
 

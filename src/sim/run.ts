@@ -5,26 +5,28 @@
  */
 
 import { messageOf } from '../base/errors.js';
+import { Backups, readyForBackups } from './backups/backups.js';
 import { Checks } from './checks/checks.js';
 import { DamageOracle } from './oracle/damage-oracle.js';
 import { isPowerOff } from './cluster/power-off.js';
 import { SimCluster } from './cluster/sim-cluster.js';
 import type { SimNode } from './cluster/sim-node.js';
 import { Coverage } from './model/coverage.js';
-import { mayDoom, openDiskContext } from './faults/context.js';
+import { mayDoom, openDiskContext, type DiskContext } from './faults/context.js';
 import { DISK_FAULTS, type FaultAction, type FaultProfile } from './model/fault.js';
-import { planFaults } from './faults/plan.js';
+import { planFaults, planOps } from './faults/plan.js';
 import { flipInMemory } from './faults/strike-memory.js';
 import { cutOffLoneCopy } from './faults/strike-lone-copy.js';
 import { strikeDisk } from './faults/strike-disk.js';
-import { strikeProcess } from './faults/strike-process.js';
+import { clockJumps, strikeOps } from './faults/strike-ops.js';
+import { strikeProcess, type ProcessContext } from './faults/strike-process.js';
 import { SimNetwork } from './network/sim-network.js';
 import { Operator } from './operator/operator.js';
 import { Upgrades } from './operator/upgrades.js';
 import { calm, strikeNetwork } from './network/strike.js';
 import { PATHS } from './model/paths.js';
 import type { SimOptions, SimResult, Violation, ViolationKind } from './model/result.js';
-import { faultsOf, hasStreams } from './model/profile.js';
+import { faultsOf, hasOps, hasStreams } from './model/profile.js';
 import { programsOf, runSettings, type RunSettings } from './model/settings.js';
 import { streamSettings } from './model/stream-settings.js';
 import { Streams } from './streams/streams.js';
@@ -32,6 +34,7 @@ import type { OpRecord } from './workload/history/history.js';
 import { LogWitness } from './workload/log-witness.js';
 import { Workload } from './workload/workload.js';
 import { Trace, type TapeRow } from './world/trace.js';
+import { WallClocks } from './world/wall-clocks.js';
 import { World, type Pump } from './world/world.js';
 
 /** What the host lends to a run. */
@@ -71,9 +74,11 @@ class Run {
   readonly streams: Streams | undefined;
   readonly operator: Operator;
   readonly upgrades: Upgrades;
+  readonly backups: Backups;
   readonly witness = new LogWitness();
   readonly plan: readonly FaultAction[];
   readonly #faults: FaultProfile;
+  readonly #wall = new WallClocks();
   readonly #pump: Pump;
   readonly #struck = { network: 0, process: 0, members: 0 };
 
@@ -91,7 +96,7 @@ class Run {
     this.settings = settings;
     const { coverage } = this;
     this.network = new SimNetwork(world, Array.from({ length: settings.nodes }, (_, i) => i + 1), coverage);
-    this.cluster = new SimCluster(world, settings, this.network, coverage);
+    this.cluster = new SimCluster(world, settings, this.network, coverage, this.#wall);
     const { nodes } = this.cluster;
     const report = (violation: Violation): void => this.#report(violation);
     this.oracle = new DamageOracle({ world, nodes });
@@ -106,10 +111,17 @@ class Run {
     const dataLoss = (record: OpRecord, error: unknown): void => this.#dataLoss(record, error);
     this.workload = new Workload({ world, settings, nodes, links, coverage, report, dataLoss });
     this.streams = this.#streamsOf(settings);
-    this.plan = planFaults(world, faults, settings);
+    const plan = planFaults(world, faults, settings);
+    this.plan = hasOps(options.profile) ? [...plan, ...planOps(world, settings, plan.length)] : plan;
     const untilUs = Math.min(settings.faultsUntilUs, options.faultsUntilUs ?? Infinity);
     this.operator = new Operator({ world, cluster: this.cluster, network: this.network, oracle: this.oracle, coverage, settings, untilUs });
     this.upgrades = new Upgrades({ world, cluster: this.cluster, coverage, settings, untilUs });
+    this.backups = new Backups({
+      world, coverage, history: this.workload.history, logSegmentBytes: settings.logSegmentBytes,
+      report: (kind, check, message, node) => this.report(kind, check, message, node),
+      dataLoss: (node, error) => this.#dataLoss({ node }, error),
+      threw: (process, error) => this.cluster.threw(process, error),
+    });
     this.network.onFrame = (from, to, frame) => this.checks.onFrame(from, to, frame);
     this.cluster.watch({
       onEvent: (node, event) => this.checks.onEvent(node, event),
@@ -149,6 +161,7 @@ class Run {
 
   async all(): Promise<void> {
     const { world, settings, options, workload } = this;
+    if (hasOps(options.profile)) await readyForBackups();
     this.#schedulePlan();
     this.#everySecond();
     this.cluster.startAll();
@@ -157,6 +170,7 @@ class Run {
     world.schedule(CLIENTS_FROM_US, () => this.streams?.start());
     await this.#until(Math.min(settings.faultsUntilUs, options.faultsUntilUs ?? Infinity));
     if (!this.failed) await this.#comeToRest();
+    if (!this.failed && hasOps(options.profile)) await this.#lastBackup();
     if (!this.failed) await this.#readBack();
     if (!this.failed) await this.#until(settings.endUs);
     if (!this.failed) this.#enoughAreLeft();
@@ -189,8 +203,11 @@ class Run {
     const { nodes } = cluster;
     const profile = this.#faults;
     const disks = openDiskContext({ world, nodes, profile, settings, untilUs, oracle, coverage });
-    for (const action of plan) {
-      if (action.atUs >= untilUs || only?.has(action.id) === false) continue;
+    const process = this.#processContext(disks, untilUs);
+    const strikes = plan.filter(({ id, atUs }) => atUs < untilUs && only?.has(id) !== false);
+    for (let jumps = clockJumps(world, this.#wall, settings.nodes, strikes); jumps > 0; jumps--) coverage.fault('clock-jump');
+    for (const action of strikes) {
+      if (action.kind === 'clock-jump') continue;
       world.schedule(action.atUs, () => {
         if (world.trace.taping) world.trace.row(world.nowUs, 0, `#${action.id} ${action.kind}`);
         world.trace.fold(0xfa17, action.id);
@@ -211,17 +228,26 @@ class Run {
           case 'member':
             this.#struck.members++;
             return this.operator.begin(action);
-          case 'process': {
-            const forgets = (node: SimNode, what: 'wipe' | 'roll-back'): void => this.oracle.noteFault(node.id, what);
-            const mayForget = (node: SimNode): boolean => mayDoom(disks, node);
-            const { electionMs } = settings;
-            const hears = (node: SimNode): boolean => this.#hears(node);
-            const struck = (): void => void this.#struck.process++;
-            strikeProcess({ world, cluster, coverage, electionMs, untilUs, forgets, mayForget, hears, struck }, action);
+          case 'process':
+            return strikeProcess(process, action);
+          case 'ops': {
+            const aged = (node: SimNode, last: number): void => this.checks.aged(node, last);
+            return strikeOps({ ...process, aged, backup: (node, random) => this.backups.begin(node, random) }, action);
           }
         }
       });
     }
+  }
+
+  #processContext(disks: DiskContext, untilUs: number): ProcessContext {
+    const { world, cluster, coverage, settings: { electionMs } } = this;
+    return {
+      world, cluster, coverage, electionMs, untilUs,
+      forgets: (node, what) => this.oracle.noteFault(node.id, what),
+      mayForget: (node) => mayDoom(disks, node),
+      hears: (node) => this.#hears(node),
+      struck: () => void this.#struck.process++,
+    };
   }
 
   /** Where faults of the network strike: among the members, if there are several. */
@@ -309,6 +335,17 @@ class Run {
     if (fenced.length <= most) return;
     const who = fenced.map(({ node, code, excuse }) => `node ${node} by ${code} (${excuse})`).join(', ');
     this.report('liveness', 'no more nodes stop for good than may', `${who}: at most ${most} of ${nodes.length} may`);
+  }
+
+  /** Of a cluster at rest one can be had, as long as no block is gone. */
+  async #lastBackup(): Promise<void> {
+    const random = this.world.stream('last backup');
+    const node = random.pick(this.cluster.nodes.filter((each) => each.state === 'up' && !this.#isLearner(each)));
+    let whole: boolean | undefined;
+    this.backups.begin(node, random, (is) => void (whole ??= is));
+    await this.#until(this.world.nowUs + READ_BACK_US, () => whole !== undefined);
+    if (whole === true || this.failed || this.oracle.verdict.lostBlock() !== undefined) return;
+    this.report('liveness', 'a cluster at rest can be backed up', `node ${node.id} gave no backup in ${READ_BACK_US / SECOND_US} s`, node.id);
   }
 
   async #readBack(): Promise<void> {

@@ -36,6 +36,7 @@ describe('the words of kintsugi sim', () => {
     assert.throws(() => parseProfile('half'), UsageFault);
     assert.throws(() => parseProfile('streams'), UsageFault);
     assert.equal(parseProfile('full+streams'), 'full+streams');
+    assert.equal(parseProfile('full+ops'), 'full+ops');
   });
 
   it('the command that replays a case says all of it', () => {

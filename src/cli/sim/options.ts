@@ -38,7 +38,7 @@ export function parseIds(text: string): readonly number[] {
 
 export function parseProfile(text: string): SimProfile {
   const profile = SIM_PROFILES.find((each) => each === text);
-  if (profile === undefined) throw new UsageFault(`--profile is table, full or members, or one of them with +streams, got ${JSON.stringify(text)}`);
+  if (profile === undefined) throw new UsageFault(`--profile is table, full or members, or one of them with +streams or +ops, got ${JSON.stringify(text)}`);
   return profile;
 }
 

@@ -46,7 +46,8 @@ Examples:
 
 Profiles: table (default): all that the store must survive without fetching its log from peers. full: also damage to log and
 hard state after which a node may stop with its typed error, and changes of the members; every safety check stays on. members:
-as full, and members come and go all the time. With +streams (table+streams) clients also watch, and hold leases. See
+as full, and members come and go all the time. With +streams (table+streams) clients also watch, and hold leases;
+with +ops also backups, pauses, clocks that jump and older copies of a directory. See
 SIMULATOR.md.`;
 
 function build(io: Io): Command {
@@ -54,7 +55,7 @@ function build(io: Io): Command {
   program
     .option('--seed <n>', 'one seed')
     .option('--seeds <range>', 'many: A..B, both included, or a list such as 7,9,20..30')
-    .option('--profile <name>', 'table, full or members, each also with +streams (default table; with --coverage table and full)')
+    .option('--profile <name>', 'table, full or members, each also with +streams or +ops (default table; with --coverage table and full)')
     .option('--twice', 'run each seed twice and compare the traces')
     .option('--tape [file]', 'print what happens, or write it to a file (one seed)')
     .option('--only <ids>', 'only these faults of the plan, such as 3,7,9, or none (one seed)')

@@ -18,6 +18,7 @@ import { Coverage } from '../model/coverage.js';
 import type { RunSettings } from '../model/settings.js';
 import { SimNetwork } from '../network/sim-network.js';
 import { calm } from '../network/strike.js';
+import { WallClocks } from '../world/wall-clocks.js';
 import { World, type Pump } from '../world/world.js';
 
 export const SECOND_US = 1_000_000;
@@ -35,6 +36,7 @@ export type Answer<T> = { readonly value: T } | { readonly refused: string };
 export class Trial {
   readonly world: World;
   readonly network: SimNetwork;
+  readonly wall = new WallClocks();
   /** What no member may do. */
   readonly violations: string[] = [];
   /** Errors by which members ended, newest last. */
@@ -55,7 +57,7 @@ export class Trial {
     const coverage = new Coverage();
     this.network = new SimNetwork(this.world, Array.from({ length: settings.nodes }, (_, i) => i + 1), coverage);
     calm(this.network);
-    this.#cluster = new SimCluster(this.world, settings, this.network, coverage);
+    this.#cluster = new SimCluster(this.world, settings, this.network, coverage, this.wall);
     this.#cluster.watch({
       onEvent: ({ id }, event) => {
         if (event.type === 'warning') this.warnings.set(id, `${event.message} ${JSON.stringify(event.data ?? {})}`);

@@ -38,6 +38,7 @@ import { checkLogOnMedium } from './consensus/log-on-medium.js';
 import { ManifestMatching } from './tree/manifest-matching.js';
 import { MembersMatching } from './consensus/members-matching.js';
 import { ParityUsed } from './healing/parity-used.js';
+import { OlderCopies } from './consensus/older-copies.js';
 import { PathsSeen } from './consensus/paths-seen.js';
 import { MSG_PROP, RaftFrameReader } from './consensus/raft-frames.js';
 import { ReadersKept } from './tree/readers-kept.js';
@@ -73,6 +74,7 @@ export class Checks {
   readonly #frames = new RaftFrameReader();
   readonly #leaders: LeaderPerTerm;
   readonly #votes: Votes;
+  readonly #older: OlderCopies;
   readonly #hardState: HardStateCopies;
   readonly #elections: Elections;
   readonly #acknowledged: Acknowledged;
@@ -112,6 +114,7 @@ export class Checks {
     this.#members = new MembersMatching(reporter);
     this.#leaders = new LeaderPerTerm(reporter);
     this.#votes = new Votes(reporter, oracle);
+    this.#older = new OlderCopies(reporter, nodes);
     this.#hardState = new HardStateCopies(reporter, oracle);
     this.#committed = new Committed(reporter);
     this.#recorded = new CommitRecorded(reporter);
@@ -152,6 +155,7 @@ export class Checks {
     this.#members.watch(node, replica);
     this.#log.begins(node, replica.applier.index);
     this.#votes.onOpen(node);
+    this.#older.onOpen(node);
     this.#committed.saw(node, replica.driver.node.commit);
     this.#reads.watch(node, replica);
     this.#noted.watch(node, replica);
@@ -229,6 +233,11 @@ export class Checks {
     return this.#members.isRemoved(member);
   }
 
+  /** See {@link OlderCopies}. */
+  aged(node: WatchedNode, last: number): void {
+    this.#older.aged(node, last);
+  }
+
   /**
    * The network's tap: when a frame is sent, before it may be lost. From machine to machine.
    */
@@ -247,6 +256,7 @@ export class Checks {
       if (head.from !== node.member) continue;
       this.#leaders.onMessage(head, from);
       this.#votes.onMessage(node, head);
+      this.#older.onMessage(node, head);
       this.#elections.onMessage(node, head);
       this.#acknowledged.onMessage(node, head);
       this.#paths.onMessage(node, head);

@@ -30,6 +30,13 @@ export interface ClusterWatcher {
   report(kind: ViolationKind, check: string, message: string, node: number): void;
 }
 
+/** It has stopped for good. */
+export interface Fenced {
+  readonly node: number;
+  readonly code: string;
+  readonly excuse: string;
+}
+
 export class Node implements SimNode {
   readonly id: number;
   readonly disk: SimDisk;

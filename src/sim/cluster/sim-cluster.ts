@@ -23,20 +23,15 @@ import { PATHS } from '../model/paths.js';
 import { flagsOf, type RunSettings } from '../model/settings.js';
 import { VERSION_2 } from '../../replica/base/protocol.js';
 import { simClock, simWorkers } from '../world/sim-env.js';
+import { WallClocks } from '../world/wall-clocks.js';
 import type { Process, World } from '../world/world.js';
 import { identityOnDisk } from '../../replica/state/joined.js';
 import { describeEvent, nameOf, QUIET } from './describe-event.js';
 import { founder, speakerOf, type Identity } from './identity.js';
-import { Node, type ClusterWatcher } from './node.js';
+import { Node, type ClusterWatcher, type Fenced } from './node.js';
 import { isPowerOff } from './power-off.js';
 import { CURED, recoverDirectory } from './recover.js';
 import type { SimNode } from './sim-node.js';
-
-export interface Fenced {
-  readonly node: number;
-  readonly code: string;
-  readonly excuse: string;
-}
 
 const SECOND_US = 1_000_000;
 const FIRST_BACKOFF_US = SECOND_US;
@@ -57,14 +52,13 @@ export class SimCluster {
   readonly #settings: RunSettings;
   readonly #network: SimNetwork;
   readonly #coverage: Coverage;
+  readonly #wall: WallClocks;
   #watcher: ClusterWatcher | undefined;
   #program: ClusterVersion;
 
-  constructor(world: World, settings: RunSettings, network: SimNetwork, coverage: Coverage) {
-    this.#world = world;
-    this.#settings = settings;
-    this.#network = network;
-    this.#coverage = coverage;
+  constructor(world: World, settings: RunSettings, network: SimNetwork, coverage: Coverage, wall = new WallClocks()) {
+    [this.#world, this.#wall, this.#network] = [world, wall, network];
+    [this.#settings, this.#coverage] = [settings, coverage];
     this.#program = settings.newestVersion;
     this.#nodes = Array.from({ length: settings.nodes }, (_, i) => this.#newNode(i + 1, founder(i + 1, settings.nodes)));
     this.nodes = this.#nodes;
@@ -86,7 +80,7 @@ export class SimCluster {
     return node;
   }
 
-  /** A machine whose member is none any more, or never was one, is another member from now on. */
+  /** A machine on which no member lives is another member from now on. */
   enroll(target: SimNode, identity: Identity): void {
     const node = target as Node;
     assert(node.state === 'away' && node.process === undefined, `node ${node.id} is down while it becomes another member`);
@@ -145,6 +139,11 @@ export class SimCluster {
     const node = target as Node;
     node.holds++;
     this.#end(node, how);
+  }
+
+  /** Goes on, but once its life has ended it stays down until `up`. */
+  hold(target: SimNode): void {
+    (target as Node).holds++;
   }
 
   /** Lets a node that was taken down start again. */
@@ -275,7 +274,7 @@ export class SimCluster {
     const world = this.#world;
     const name = `node ${node.id} life ${node.lives}`;
     return {
-      clock: simClock(world, process),
+      clock: simClock(world, process, this.#wall),
       random: world.stream(name),
       disk,
       network: this.#network.attach(process, speakerOf(identity)),

@@ -226,6 +226,14 @@ export class SimDisk {
   /** Everything is as it was. The node is down. */
   restore(image: DiskImage): void {
     this.#needDown();
+    this.swap(image);
+  }
+
+  /**
+   * The same, also under a life that runs: what it has open is without a name from now on, and it
+   * goes on with that.
+   */
+  swap(image: DiskImage): void {
     const inodes = image.contents.map((bytes) => new Inode('', bytes.slice()));
     const names = new Map<string, Entry>();
     for (const [path, content] of image.names) {

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { World } from '../world/world.js';
 import { isFullOnly, isPossible } from './cells.js';
 import { possibleCells } from './testing/cells.js';
-import { DISK_FAULTS, MEMBER_FAULTS, NETWORK_FAULTS, PROCESS_FAULTS, STRUCTURES, type FaultAction, type FaultProfile } from '../model/fault.js';
+import { DISK_FAULTS, MEMBER_FAULTS, NETWORK_FAULTS, OPS_FAULTS, PROCESS_FAULTS, STRUCTURES, type FaultAction, type FaultProfile } from '../model/fault.js';
 import { IMPOSSIBLE } from './impossible.js';
-import { planFaults } from './plan.js';
+import { planFaults, planOps } from './plan.js';
 
 const SECOND_US = 1_000_000;
 const SETTINGS = { faultsFromUs: 5 * SECOND_US, faultsUntilUs: 530 * SECOND_US } as const;
@@ -43,6 +43,22 @@ describe('a plan of faults', () => {
     assert.ok(of('full').length > 0 && of('full').length < SEEDS);
     assert.ok(of('members').length > 6 * SEEDS);
     for (const kind of MEMBER_FAULTS) assert.ok(of('full').some((action) => action.kind === kind), kind);
+  });
+
+  it('leaves that of the same seed alone where there is one of hosts and operators besides, numbered after it', () => {
+    const kinds = new Set<string>();
+    for (let seed = 1; seed <= 50; seed++) {
+      const world = new World({ seed });
+      const plan = planFaults(world, 'full', SETTINGS);
+      const ops = planOps(world, SETTINGS, plan.length);
+      assert.deepEqual(planFaults(world, 'full', SETTINGS), planOf(seed, 'full'));
+      assert.deepEqual(ops.map(({ id }) => id), ops.map((_, i) => plan.length + i));
+      for (const { atUs, kind } of ops) {
+        kinds.add(kind);
+        assert.ok(atUs >= SETTINGS.faultsFromUs && atUs < SETTINGS.faultsUntilUs - 5 * SECOND_US);
+      }
+    }
+    assert.deepEqual([...kinds].sort(), [...OPS_FAULTS].sort());
   });
 
   it('has more than 30 disk, 20 network and 5 process faults on average, and seeds without one of them', () => {

@@ -13,9 +13,9 @@ import type { Stream } from '../world/random.js';
 import type { World } from '../world/world.js';
 import { kindsOf } from './cells.js';
 import {
-  MEMBER_FAULTS, NETWORK_FAULTS, PROCESS_FAULTS, STRUCTURES,
-  type DiskFault, type FaultAction, type FaultKind, type FaultProfile, type MemberFault,
-  type NetworkFault, type ProcessFault, type Spread, type Structure,
+  MEMBER_FAULTS, NETWORK_FAULTS, OPS_FAULTS, PROCESS_FAULTS, STRUCTURES,
+  type DiskFault, type FaultAction, type FaultClass, type FaultKind, type FaultProfile, type MemberFault,
+  type NetworkFault, type OpsFault, type ProcessFault, type Spread, type Structure,
 } from '../model/fault.js';
 
 type Drawn = Omit<FaultAction, 'id'>;
@@ -40,6 +40,18 @@ export function planFaults(world: World, profile: FaultProfile, settings: Pick<R
   ];
   // Sorting is stable: of one microsecond the order of the classes stays.
   return drawn.sort((a, b) => a.atUs - b.atUs).map((action, id) => ({ id, ...action }));
+}
+
+/**
+ * What strikes besides, in profiles with `+ops`: a plan of its own, numbered from `firstId` on, so
+ * that the one beside it stays what it is.
+ */
+export function planOps(world: World, settings: Pick<RunSettings, 'faultsFromUs' | 'faultsUntilUs'>, firstId: number): FaultAction[] {
+  const random = world.stream('plan ops');
+  const times = drawRhythm(random, settings.faultsFromUs, Math.max(settings.faultsFromUs, settings.faultsUntilUs - LAST_BEFORE_END_US));
+  const kinds = swarm<OpsFault>(random, OPS_FAULTS, 3, 4, [1, 2]);
+  const drawn = drawKinds(random, 'ops', kinds, random.between(3, 9), times);
+  return drawn.sort((a, b) => a.atUs - b.atUs).map((action, i) => ({ id: firstId + i, ...action }));
 }
 
 /** Gives times: evenly, in bursts, or with quiet minutes between. */
@@ -143,6 +155,6 @@ function drawMembers(random: Stream, profile: FaultProfile, times: Times): Drawn
   return drawKinds(random, 'member', swarm<MemberFault>(random, MEMBER_FAULTS, 2, 3, [1, 2]), count, times);
 }
 
-function drawKinds(random: Stream, of: 'network' | 'process' | 'member', kinds: readonly Weighted<FaultKind>[], count: number, times: Times): Drawn[] {
+function drawKinds(random: Stream, of: Exclude<FaultClass, 'disk'>, kinds: readonly Weighted<FaultKind>[], count: number, times: Times): Drawn[] {
   return Array.from({ length: count }, () => ({ atUs: times(random), class: of, kind: pickWeighted(random, kinds) }));
 }

@@ -110,11 +110,16 @@ function scrub(cluster: SimCluster, { running }: SimNode): boolean {
   return true;
 }
 
-function pause({ world, electionMs }: ProcessContext, node: SimNode, random: Stream): boolean {
-  const { process } = node;
+function pause(context: ProcessContext, node: SimNode, random: Stream): boolean {
+  if (node.process === undefined) return false;
+  const { electionMs } = context;
+  return pauseFor(context, node, random.chance(1, 2) ? electionMs * MS * random.between(1, 4) : 10 * MS + random.tail(electionMs * MS));
+}
+
+/** Its event loop does nothing meanwhile, and time goes on. False: there is no process. */
+export function pauseFor({ world }: Pick<ProcessContext, 'world'>, { process }: SimNode, forUs: number): boolean {
   if (process === undefined) return false;
   world.pause(process);
-  const forUs = random.chance(1, 2) ? electionMs * MS * random.between(1, 4) : 10 * MS + random.tail(electionMs * MS);
   world.schedule(forUs, () => world.resume(process));
   return true;
 }
@@ -135,16 +140,22 @@ function rollBack(context: ProcessContext, node: SimNode, random: Stream, struck
  * ever be without: the others keep what was promised, and only they can tell.
  */
 function forget(context: ProcessContext, node: SimNode, image: DiskImage | undefined, random: Stream): boolean {
-  const { cluster, world } = context;
+  const { cluster } = context;
   if (node.state === 'fenced' || node.state === 'away' || (image === undefined && node.state !== 'up') || !context.mayForget(node)) return false;
   context.forgets(node, image === undefined ? 'wipe' : 'roll-back');
   cluster.down(node, 'kill');
   if (image === undefined) node.disk.wipe();
   else node.disk.restore(image);
+  startAgain(context, node, image, random);
+  return true;
+}
+
+/** The node is down, and was told to stay so. */
+export function startAgain(context: ProcessContext, node: SimNode, image: DiskImage | undefined, random: Stream): void {
+  const { cluster, world } = context;
   // An emptied node waits until it can ask the others; one with an older copy goes on without those
   // whom it cannot reach, and they may be the only ones that know better.
   const mayStart = (): boolean => image === undefined || world.nowUs >= context.untilUs || context.hears(node);
   const start = (): void => (mayStart() ? cluster.up(node) : void world.schedule(HEARS_POLL_US, start));
   world.schedule(downTime(random), start);
-  return true;
 }

@@ -41,8 +41,12 @@ export const MEMBER_FAULTS = [
 ] as const;
 export type MemberFault = (typeof MEMBER_FAULTS)[number];
 
-export type FaultKind = DiskFault | NetworkFault | ProcessFault | MemberFault;
-export type FaultClass = 'disk' | 'network' | 'process' | 'member';
+/** Of profiles with `+ops`: what hosts do, and those who look after them. */
+export const OPS_FAULTS = ['clock-jump', 'long-pause', 'backup', 'older-copy'] as const;
+export type OpsFault = (typeof OPS_FAULTS)[number];
+
+export type FaultKind = DiskFault | NetworkFault | ProcessFault | MemberFault | OpsFault;
+export type FaultClass = 'disk' | 'network' | 'process' | 'member' | 'ops';
 
 /**
  * one: a single node. same: the same place on all but one. helix: other stripes of the same file on

@@ -6,7 +6,7 @@ import type {
 } from '../../api/requests.js';
 import { decodeValue } from './value.js';
 import type { WorkloadStore } from './node.js';
-import type { Answer, CompareOp, DeleteOp, InnerAnswer, InnerOp, Kv, Op, PutOp, RangeOp, TxnOp } from './history/operation.js';
+import type { Answer, CompareOp, DeleteOp, InnerAnswer, InnerOp, Kv, Op, PutOp, RangeAnswer, RangeOp, TxnOp } from './history/operation.js';
 
 /** One byte per character. */
 export function keyBytes(key: string): Uint8Array {
@@ -99,7 +99,7 @@ function deleteRequest({ key, end, prevKv }: DeleteOp): DeleteRangeRequest {
   return { key: keyBytes(key), rangeEnd: keyBytes(end), prevKv };
 }
 
-function rangeRequest(op: RangeOp): RangeRequest {
+export function rangeRequest(op: RangeOp): RangeRequest {
   return {
     key: keyBytes(op.key), rangeEnd: keyBytes(op.end), limit: op.limit, revision: op.revision, sortOrder: op.order, sortTarget: op.sortBy,
     serializable: op.serializable, keysOnly: op.keysOnly, countOnly: op.countOnly, minModRevision: op.minMod, maxModRevision: 0,
@@ -114,7 +114,7 @@ export function kvOf(kv: KeyValue): Kv {
   };
 }
 
-function rangeAnswer({ revision, kvs, more, count }: RangeResponse): InnerAnswer {
+export function rangeAnswer({ revision, kvs, more, count }: RangeResponse): RangeAnswer {
   return { kind: 'range', revision, kvs: kvs.map(kvOf), more, count };
 }
 

@@ -5,14 +5,17 @@
 import type { Clock, Workers } from '../../base/env.js';
 import type { Process, World } from './world.js';
 import type { Stream } from './random.js';
+import { WallClocks } from './wall-clocks.js';
 
 /** 2026-01-01: no run depends on when it is made. */
 const WALL_START_MS = 1_767_225_600_000;
+const TRUE_CLOCKS = new WallClocks();
 
-export function simClock(world: World, process: Process): Clock {
+/** `wall`: how the clock on the wall of its machine goes. */
+export function simClock(world: World, process: Process, wall: WallClocks = TRUE_CLOCKS): Clock {
   return {
     now: () => world.timeOf(process) / 1000,
-    wallNow: () => WALL_START_MS + Math.floor(world.timeOf(process) / 1000),
+    wallNow: () => WALL_START_MS + Math.floor(world.timeOf(process) / 1000) + wall.offsetMs(process.node, world.timeOf(process)),
     setTimer: (delayMs, fn) => world.schedule(delayMs * 1000 + 1, fn, process),
     defer: (fn) => void world.schedule(1, fn, process),
   };

@@ -31,6 +31,8 @@ export class FakeNode {
   applied: LogIndex = 0;
   commit: LogIndex = 0;
   leads = false;
+  /** The newest start of others that is in its state. */
+  readonly met = new Map<NodeId, number>();
   /** How far it counts others as having its log. */
   readonly matches = new Map<NodeId, LogIndex>();
   serves = true;
@@ -88,9 +90,10 @@ export class FakeNode {
     Object.defineProperty(leadership, 'term', { get: () => this.term });
     const reads = {};
     Object.defineProperty(reads, 'open', { get: () => this.serves });
+    const kv = { incarnationOf: (id: NodeId) => this.met.get(id) ?? 0 };
     const proposer = { propose: () => false };
     const membership = new Membership(id, [{ id, name: `n${id}`, peerUrls: [] }]);
-    this.#replica = { membership, log, tree, applier, driver, readIndex, proposals: { size: 0 }, proposer, leadership, reads };
+    this.#replica = { membership, kv, log, tree, applier, driver, readIndex, proposals: { size: 0 }, proposer, leadership, reads };
     Object.defineProperty(this.#replica, 'settings', { get: () => this.settings });
   }
 
