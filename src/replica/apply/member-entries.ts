@@ -39,7 +39,7 @@ export function applyMemberEntry(parts: MemberEntryParts, { index, data }: Entry
     return undefined;
   }
   const gone = before.list.filter(({ id }) => !after.list.some((member) => member.id === id));
-  for (const { id } of gone) state.kv.forgetMember(id);
+  for (const { id } of gone) state.kv.retireMember(id);
   if (after !== before) {
     env.events.emit({ type: 'members-changed', index, change: entry?.change.kind ?? 'leave', members: after.list.length });
   }

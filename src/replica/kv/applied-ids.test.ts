@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { ByteReader, ByteWriter } from '../../base/bytes.js';
 import { CodecError } from '../../base/errors.js';
-import { APPLIED_WINDOW, AppliedIds, type ProposalId } from './applied-ids.js';
+import { APPLIED_WINDOW, AppliedIds, RETIRED_WINDOWS, type ProposalId } from './applied-ids.js';
 
 function encoded(ids: AppliedIds): Uint8Array {
   const out = new ByteWriter();
@@ -78,6 +78,28 @@ describe('applied ids', () => {
     for (let length = 0; length < good.length; length++) assert.throws(() => decoded(good.subarray(0, length)), CodecError);
     assert.throws(() => decoded(Uint8Array.from([1, 1, 1, 1, 4, 9])), /run of 9/);
     assert.throws(() => decoded(Uint8Array.from([1, 1, 1, 1, 4, 0])), /run of 0/);
-    assert.throws(() => decoded(Uint8Array.from([2, 0])), /format/);
+    assert.throws(() => decoded(Uint8Array.from([3, 0])), /format/);
+    assert.throws(() => decoded(Uint8Array.from([2, 9, 1])), CodecError);
+  });
+
+  it('D1 what a removed member proposed never runs twice: its window is kept until many more were removed, then all is evicted', () => {
+    let ids = new AppliedIds();
+    const at = (member: number, sequence: number): ProposalId => ({ member, incarnation: 2, sequence });
+    const others = Array.from({ length: RETIRED_WINDOWS }, (_, i) => 101 + i);
+    for (const member of [5, ...others]) ids.record(at(member, 1));
+    ids.retire(5);
+    assert.equal(ids.classify(at(5, 1)), 'duplicate');
+    assert.equal(ids.classify(at(5, 2)), 'new');
+    ids.record(at(5, 2));
+    for (const member of others) {
+      assert.equal(ids.classify(at(5, 2)), 'duplicate', `before ${member} is removed`);
+      ids.retire(member);
+      ids = decoded(encoded(ids));
+    }
+    for (const sequence of [1, 2, 3]) assert.equal(ids.classify(at(5, sequence)), 'evicted');
+    assert.equal(ids.classify(at(101, 1)), 'duplicate');
+    assert.equal(ids.classify({ member: 101, incarnation: 1, sequence: 9 }), 'evicted');
+    ids.retire(7);
+    assert.equal(ids.classify(at(7, 1)), 'evicted');
   });
 });

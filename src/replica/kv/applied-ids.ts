@@ -4,6 +4,10 @@
  * APPLIED_WINDOW sequence numbers of the member's newest incarnation were applied. It is evicted by
  * log content alone, so that it is equal on every replica (S2); an id that may have been evicted is
  * refused, never run.
+ *
+ * A member that is removed from the cluster is retired, not forgotten: a second copy of what it
+ * proposed may stand in the log behind its removal, as may what it had just proposed for the first
+ * time. Its window is dropped only when RETIRED_WINDOWS more were removed: then all is evicted.
  */
 
 import { assert } from '../../base/assert.js';
@@ -21,9 +25,14 @@ export interface ProposalId {
 /** Sequence numbers remembered per member. A member keeps fewer proposals than this in flight. */
 export const APPLIED_WINDOW = 32_768;
 
-/** Bound on members that a decoded state may name. */
+/** Members whose windows are kept after they were removed. */
+export const RETIRED_WINDOWS = 64;
+
+/** Bound on members that a decoded state may have windows of. */
 const MEMBERS_MAX = 65_536;
 const FORMAT = 1;
+/** With those that are retired. Only a cluster that has removed a member writes it. */
+const FORMAT_RETIRED = 2;
 
 /** Bit `sequence % APPLIED_WINDOW` tells of the sequences in [top - APPLIED_WINDOW, top). */
 interface Window {
@@ -58,11 +67,14 @@ function advance(window: Window, sequence: number): void {
 
 export class AppliedIds {
   readonly #windows = new Map<NodeId, Window>();
+  /** In the order of their removal: member ids are never used again. */
+  readonly #retired: NodeId[] = [];
 
   /** duplicate: was applied before. evicted: too old to know; it must not run. */
   classify(id: ProposalId): 'new' | 'duplicate' | 'evicted' {
     const window = this.#windows.get(id.member);
-    if (window === undefined || id.incarnation > window.incarnation) return 'new';
+    if (window === undefined) return this.#retired.includes(id.member) ? 'evicted' : 'new';
+    if (id.incarnation > window.incarnation) return 'new';
     if (id.incarnation < window.incarnation) return 'evicted';
     if (id.sequence >= window.top) return 'new';
     if (id.sequence < window.top - APPLIED_WINDOW) return 'evicted';
@@ -92,9 +104,12 @@ export class AppliedIds {
     return this.#windows.get(member)?.incarnation ?? 0;
   }
 
-  /** For the entry that removes a member from the cluster: member ids are never used again. */
-  forget(member: NodeId): void {
-    this.#windows.delete(member);
+  /** For the entry that removes a member from the cluster. */
+  retire(member: NodeId): void {
+    assert(!this.#retired.includes(member), `S2 member ${member} is removed once`);
+    this.#retired.push(member);
+    const dropped = this.#retired.at(-1 - RETIRED_WINDOWS);
+    if (dropped !== undefined) this.#windows.delete(dropped);
   }
 
   /**
@@ -102,7 +117,12 @@ export class AppliedIds {
    * was lost.
    */
   encode(out: ByteWriter): void {
-    out.u8(FORMAT).varint(this.#windows.size);
+    if (this.#retired.length === 0) out.u8(FORMAT);
+    else {
+      out.u8(FORMAT_RETIRED).varint(this.#retired.length);
+      for (const member of this.#retired) out.varint(member);
+    }
+    out.varint(this.#windows.size);
     for (const member of [...this.#windows.keys()].sort((a, b) => a - b)) {
       const window = this.#windows.get(member) as Window;
       out.varint(member).varint(window.incarnation).varint(window.top);
@@ -123,10 +143,11 @@ export class AppliedIds {
 
   static decode(input: ByteReader): AppliedIds {
     const format = input.u8();
-    if (format !== FORMAT) throw new CodecError(`applied ids: format ${format} is not supported`);
+    if (format !== FORMAT && format !== FORMAT_RETIRED) throw new CodecError(`applied ids: format ${format} is not supported`);
+    const ids = new AppliedIds();
+    if (format === FORMAT_RETIRED) for (let left = input.count(1); left > 0; left--) ids.#retired.push(input.varint());
     const members = input.count(4);
     if (members > MEMBERS_MAX) throw new CodecError(`applied ids: ${members} members`);
-    const ids = new AppliedIds();
     let last = -1;
     for (let i = 0; i < members; i++) {
       const member = input.varint();

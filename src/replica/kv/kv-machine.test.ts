@@ -204,11 +204,12 @@ describe('state at a seal', () => {
     assert.throws(() => new KvMachine(half).load(half.current, kv.index), /in part/);
   });
 
-  it('a removed member is forgotten', () => {
+  it('D1 what a member proposed stays applied once after its removal, and what it proposed last still is', () => {
     const kv = filled(0);
     kv.apply(command.put('a', '1'), id(1));
-    kv.machine.forgetMember(1);
-    assert.equal(kv.machine.classify(id(1)), 'new');
+    kv.machine.retireMember(1);
+    assert.equal(kv.apply(command.put('a', '1'), id(1)).kind, 'duplicate');
+    assert.equal(kv.apply(command.put('a', '2'), id(2)).kind, 'done');
     assert.equal(kv.range('\0', TO_END).count, 1);
   });
 });

@@ -115,8 +115,8 @@ export class KvMachine {
   }
 
   /** For the entry that removes a member. */
-  forgetMember(member: NodeId): void {
-    this.#appliedIds.forget(member);
+  retireMember(member: NodeId): void {
+    this.#appliedIds.retire(member);
   }
 
   /**
