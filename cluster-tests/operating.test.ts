@@ -39,6 +39,8 @@ const CURED_BY: Readonly<Record<string, readonly [string, string]>> = {
   'BROKEN: the log starts at': [HERE, 'MANIFEST_UNREADABLE'],
   'UNREADABLE: hardstate': ['cluster-tests/recover.test.ts', 'the hard state is cut short'],
   'MISSING: hardstate': ['cluster-tests/recover.test.ts', 'the hard state is gone'],
+  'copies of the hard state were damaged': ['src/node/testing/hard-state-rot.test.ts', 'are found by a scrub and written anew'],
+  'copies of the hard state are damaged': ['src/replica/hard-state/hard-state.test.ts', 'what cannot be made anew leaves all as it was'],
   LOG_MISSING: ['cluster-tests/recover.test.ts', 'the log is gone'],
   EMPTIED: ['cluster-tests/recover.test.ts', 'the directory is empty'],
   ROLLED_BACK: ['cluster-tests/recover.test.ts', 'the directory is an old copy'],

@@ -70,7 +70,7 @@ export class HealingParts {
     this.copies = copies;
     this.repairer = repairer;
     this.confirmer = new FaultConfirmer({ env, counters, notes, hints, recorder, tables, copies, repairer });
-    this.scrubber = new Scrubber({ env, hints, recorder, copies, tables, known, token });
+    this.scrubber = new Scrubber({ env, context, hints, recorder, copies, tables, known, token });
     this.scheduler = new HealScheduler({ env, context, counters, hints, copies, repairer, token, options });
     const { resendMs } = options;
     this.forwarder = new HintForwarder({ env, context, counters, hints, receiver: this.scheduler, token, resendMs });

@@ -16,6 +16,7 @@ import type { MemberChanges } from './member-changes.js';
 import type { RoomNews } from './consensus/room-news.js';
 import { transferWhenBlocked, transferWhenShort } from './leadership-transfer.js';
 import type { TransferPace } from './fetch/transfer-pace.js';
+import type { HardStatePatrol } from './hard-state/hard-state-patrol.js';
 import type { LeaseRouter } from './lease/lease-router.js';
 import type { Readmissions } from './readmissions.js';
 import type { Reads } from './reads/reads.js';
@@ -58,6 +59,7 @@ export interface HousekeepingParts {
   readonly leaseRouter: Pick<LeaseRouter, 'step'>;
   readonly versionSwitch: Pick<VersionSwitch, 'busy' | 'rebuild'>;
   readonly pace: Pick<TransferPace, 'look'>;
+  readonly patrol: Pick<HardStatePatrol, 'tick'>;
 }
 
 const STEP_MS = 50;
@@ -122,7 +124,7 @@ export class Housekeeping {
 
   #eachSecond(): void {
     const { env, life, state, driver, gossip, clusterVersion, downgrades, memberChanges, readmissions, rooms, alarms } = this.#parts;
-    const { machine, sender, truncation, sweeper } = this.#parts;
+    const { machine, sender, truncation, sweeper, patrol } = this.#parts;
     rooms.say();
     alarms.tick();
     state.tokens.tick(env.clock.now());
@@ -136,6 +138,7 @@ export class Housekeeping {
     machine.resend();
     transferWhenBlocked(this.#parts);
     sweeper.tick(env.clock.now());
+    patrol.tick(env.clock.now());
     truncation.run().catch((error: unknown) => life.fail(error));
   }
 }

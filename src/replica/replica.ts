@@ -130,7 +130,7 @@ export class Replica {
     this.#opened = opened;
     this.#early = early;
     const { env, healing, clientUrls, electionMs, clusterId, transferBytesPerSecond = 64 * MiB } = options;
-    const { tree, tables, log, store, incarnation, intent } = opened;
+    const { tree, tables, log, store, incarnation, intent, patrol } = opened;
     const { clock, events } = env;
     const timeoutMs = requestTimeoutMs(options);
 
@@ -141,7 +141,7 @@ export class Replica {
     state.peekMembers(progress.flushed);
     const removal = new Removal({ env, life, membership, electionMs });
     const mender = (this.mender = new EntryMender({ env, life, membership, log }));
-    const common = { env, life, room, membership, leadership, progress, state, healing, tree, tables, log, mender, intent };
+    const common = { env, life, room, membership, leadership, progress, state, healing, tree, tables, log, mender, intent, patrol };
 
     const driver = (this.driver = this.#makeDriver());
     const proposer = (this.proposer = new TreeProposer(leadership, driver));
@@ -254,7 +254,7 @@ export class Replica {
     const { incarnation, term, vote, log, logEnd, tables } = this.#opened;
     if (life.ended) return;
     life.to({ s: 'joining' });
-    await healing.attach({ membership, leadership, tree, tables, fetcher, proposer });
+    await healing.attach({ membership, leadership, tree, tables, fetcher, proposer, hardState: this.#opened.patrol });
     if (life.ended) return;
     await this.#early.replaceBy(this.#peers);
     const kept = { term, vote, lastIndex: Math.max(log.lastIndex(), logEnd) };

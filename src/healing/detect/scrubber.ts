@@ -3,7 +3,7 @@
  * its payloads say it must be: all block kinds, parity, padding, footers, files that are missing or
  * cut short. A fault counts when a second reading finds it again (H1), and becomes a hint. One
  * table is the unit, so that a patrol can go on from any of them; the tour begins at a random one,
- * so that replicas do not read the same table at the same time.
+ * so that replicas do not read the same table at the same time. The hard state comes first.
  */
 
 import { assert } from '../../base/assert.js';
@@ -13,6 +13,7 @@ import { NOTHING_SCRUBBED, type ScrubReport, type ScrubStatus } from '../status/
 import type { TableStore } from '../../storage/table/table-store.js';
 import type { VerifyReport } from '../../storage/table/verify-table.js';
 import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
+import type { HealingContext } from '../../replica/hooks/healing-hooks.js';
 import { HealingError } from '../base/errors.js';
 import type { KnownTables } from '../base/known-tables.js';
 import type { StopToken } from '../base/stop-token.js';
@@ -23,6 +24,7 @@ import type { TableCopies } from '../repair/table-copies.js';
 
 interface ScrubberParts {
   readonly env: Env;
+  readonly context: Pick<HealingContext, 'hardState'>;
   readonly hints: HintStore;
   readonly recorder: HintRecorder;
   readonly copies: TableCopies;
@@ -67,6 +69,7 @@ export class Scrubber {
     const started = env.clock.now();
     try {
       await hints.check();
+      this.#advance({ faults: await this.#parts.context.hardState.scrub() });
       for (const meta of tables) {
         await this.#scrubTable(meta, pace, onProgress);
         this.#advance({ scannedTables: this.#status.scannedTables + 1 });

@@ -6,7 +6,7 @@ export interface ScrubStatus {
   readonly totalBytes: number;
   readonly scannedTables: number;
   readonly totalTables: number;
-  /** Blocks found bad in this or the last run. */
+  /** Blocks, and copies of the hard state, found bad in this or the last run. */
   readonly faults: number;
   /** Milliseconds since 1970; null before the first. */
   readonly lastCompletedAt: number | null;

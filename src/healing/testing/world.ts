@@ -254,7 +254,8 @@ export class TestNode {
     this.leadership = new TestLeadership(world, id);
     const membership = { self: id, peers: world.ids.filter((other) => other !== id) };
     const proposer = { propose: (op: TreeOp) => world.propose(op) };
-    return { membership, leadership: this.leadership, tree: this, tables, fetcher, proposer };
+    const hardState = { scrub: () => Promise.resolve(0) };
+    return { membership, leadership: this.leadership, tree: this, tables, fetcher, proposer, hardState };
   }
 
   /** The process dies: what is not on disk is gone. */

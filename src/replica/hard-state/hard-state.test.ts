@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
+import { must } from '../../base/assert.js';
 import { CrashDisk } from '../../base/disk/testing/crash-disk.js';
 import { FaultDisk } from '../../base/disk/testing/fault-disk.js';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import { seededRandom } from '../../base/testing/seeded-random.js';
 import { codeOf } from '../../base/errors.js';
 import { HardStateStore } from './hard-state.js';
-import { SLOT_BYTES, slotOffset, type HardStateRecord } from './slots.js';
+import { FILE_BYTES, SLOT_BYTES, slotOffset, type HardStateRecord } from './slots.js';
 
 const INITIAL: Omit<HardStateRecord, 'sequence'> = {
   term: 0, vote: 0, clusterId: 0xfedc_ba98_7654_3210n, memberId: 0x1f_ffff_ffff_ffff, incarnation: 1,
@@ -188,5 +189,113 @@ describe('the hard state', () => {
         disk.crash(random);
       }
     }
+  });
+
+  describe('that a running member looks at', () => {
+    it('R5 is written anew from memory, however many of its copies are bad, and then outlives any two more', async () => {
+      for (let mask = 0; mask < 16; mask++) {
+        const disk = await created();
+        const store = await HardStateStore.open(disk);
+        const slots = [0, 1, 2, 3].filter((slot) => (mask >> slot) & 1);
+        for (const slot of slots) await disk.flipBit('hardstate', slotOffset(slot) * 8 + 8 * 20 + 1);
+        assert.deepEqual(await store.scrub(), { faulty: slots.length });
+        assert.deepEqual(await store.scrub(), { faulty: 0 });
+        for (const slot of [mask % 4, (mask + 1) % 4]) await disk.zero('hardstate', slotOffset(slot), SLOT_BYTES);
+        const { term, vote } = must(await current(disk), 'a record');
+        assert.deepEqual([term, vote], [3, 2]);
+        await store.close();
+        assert.equal(disk.openFiles, 0);
+      }
+    });
+
+    it('R2 R5 a file that is gone, or an older one in its place, is made anew, and what is promised later is in it', async () => {
+      for (const what of ['gone', 'older', 'empty'] as const) {
+        const disk = await created();
+        const older = (await disk.readDirect('hardstate', 0, FILE_BYTES)).bytes;
+        const store = await HardStateStore.open(disk);
+        await store.update({ term: 7, vote: 1 });
+        await disk.unlink('hardstate');
+        if (what !== 'gone') {
+          const file = await disk.open('hardstate', 'create');
+          if (what === 'older') file.writeSync(older, 0);
+          file.close();
+        }
+        assert.deepEqual(await store.scrub(), { faulty: 4 }, what);
+        assert.deepEqual([(await current(disk))?.term, (await current(disk))?.vote], [7, 1]);
+        await store.update({ term: 8 });
+        await store.close();
+        assert.equal((await current(disk))?.term, 8);
+      }
+    });
+
+    it('H1 a copy that is bad in one reading only is left as it is', async () => {
+      const disk = await created();
+      const store = await HardStateStore.open(disk);
+      disk.inject({ kind: 'misread', path: 'hardstate', from: slotOffset(1) + 20, times: 1 });
+      assert.deepEqual(await store.scrub(), { faulty: 0 });
+      assert.equal(store.current?.sequence, 2);
+      await store.close();
+    });
+
+    it('R2 what cannot be made anew leaves all as it was; if it is not known which file has the name, nothing more is promised', async () => {
+      const disk = await created();
+      const store = await HardStateStore.open(disk);
+      await disk.zero('hardstate', slotOffset(0), SLOT_BYTES);
+      const full = disk.inject({ kind: 'no-space', path: 'hardstate.tmp' });
+      assert.match((await store.scrub()).why ?? '', /ENOSPC/);
+      await store.update({ term: 4 });
+      await disk.zero('hardstate', slotOffset(0), SLOT_BYTES);
+      full.remove();
+      assert.deepEqual(await store.scrub(), { faulty: 1 });
+      await disk.zero('hardstate', slotOffset(0), SLOT_BYTES);
+      disk.inject({ kind: 'sync-dir-error', path: '' });
+      await assert.rejects(store.scrub(), hasCode('WRITE_FAILED'));
+      await assert.rejects(store.update({ term: 5 }), hasCode('WRITE_FAILED'));
+      await store.close();
+      assert.equal((await current(disk))?.term, 4);
+      assert.equal(disk.openFiles, 0);
+    });
+
+    it('R2 what was promised while copies go bad and are made anew is there after any of 300 power losses', async () => {
+      for (let seed = 1; seed <= 50; seed++) {
+        const random = seededRandom(seed);
+        const disk = new CrashDisk();
+        let promised = 0;
+        let asked = 0;
+        for (let crash = 0; crash < 6; crash++) {
+          disk.powerOffAfter(4 + random.below(60));
+          try {
+            const store = await HardStateStore.open(disk);
+            if (store.current === undefined) {
+              assert.equal(promised, 0, `seed ${seed}`);
+              asked = Math.max(asked, 1);
+              await store.create({ ...INITIAL, term: 1 });
+              promised = 1;
+            }
+            const { term } = must(store.current, 'it is there');
+            assert.ok(term >= promised && term <= asked, `seed ${seed}: ${promised} <= ${term} <= ${asked}`);
+            promised = term;
+            for (;;) {
+              const file = await disk.open('hardstate', 'write');
+              file.writeSync(new Uint8Array(8), slotOffset(random.below(4)));
+              await file.sync();
+              file.close();
+              const scrubbed = store.scrub();
+              const updates = Array.from({ length: random.below(4) }, async () => {
+                const to = ++asked;
+                await store.update({ term: to, vote: 1 });
+                promised = Math.max(promised, to);
+              });
+              const ends = await Promise.allSettled([scrubbed, ...updates]);
+              for (const end of ends) if (end.status === 'rejected') throw end.reason;
+            }
+          } catch (error) {
+            if (codeOf(error) !== 'IO' && codeOf(error) !== 'WRITE_FAILED') throw new Error(`seed ${seed}`, { cause: error });
+          }
+          await settled();
+          disk.crash(random);
+        }
+      }
+    });
   });
 });

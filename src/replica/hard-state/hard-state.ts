@@ -7,6 +7,14 @@
  * of it and hides no newer one. Two copies must agree on the highest sequence. A single copy that a
  * crash left of a write which can never have been in three slots was promised to nobody and does
  * not count; anything else is UNREADABLE, and never guessed.
+ *
+ * While it is open (`scrub`), memory holds what was last synced: so copies that go bad are written
+ * anew from it, however many are left, and so is a file that is gone or was put in its place. What
+ * was sent rested on a record that was durable then; a member that starts before it is mended finds
+ * too few copies, and does not vote. What rests on a newer record is sent once `update` resolves,
+ * which waits for the new file. That one is whole before it takes the name of the old one, which is
+ * written to no more from then on; if it is not known which of both has the name, nothing more is
+ * promised. What cannot be made for want of room or by an error leaves all as it was.
  */
 
 import { acquiring } from '../../base/acquiring.js';
@@ -76,14 +84,7 @@ export class HardStateStore {
     const record = { ...initial, sequence: 1 };
     const temporary = `${this.#path}.tmp`;
     try {
-      const file = await this.#disk.open(temporary, 'create');
-      try {
-        file.writeSync(new Uint8Array(FILE_BYTES), 0);
-        writeSlots(file, record);
-        await file.sync();
-      } finally {
-        file.close();
-      }
+      await this.#writeWhole(temporary, record);
       await this.#disk.rename(temporary, this.#path);
       await this.#disk.syncDir('');
       this.#file = await this.#disk.open(this.#path, 'write');
@@ -106,6 +107,75 @@ export class HardStateStore {
     }
   }
 
+  /**
+   * Looks at all copies past the caches, twice where one is bad, and makes the file anew if it
+   * still is. Rejects with HardStateError WRITE_FAILED.
+   */
+  async scrub(): Promise<HardStateScrub> {
+    const faulty = await this.#faulty();
+    const confirmed = faulty.length === 0 ? faulty : (await this.#faulty()).filter((slot) => faulty.includes(slot));
+    if (confirmed.length === 0 || this.#file === undefined) return { faulty: 0 };
+    const asked = must(this.#intended, 'hard state is open');
+    this.#intended = { ...asked, sequence: asked.sequence + 1 };
+    let why: string | undefined;
+    while (this.#writing !== undefined) await this.#writing;
+    await (this.#writing = this.#replace().then((failed) => void (why = failed)).finally(() => (this.#writing = undefined)));
+    return { faulty: confirmed.length, ...(why === undefined ? {} : { why }) };
+  }
+
+  /** Which copies do not say what is durable; none if that changes meanwhile. */
+  async #faulty(): Promise<number[]> {
+    await this.#writing;
+    const durable = this.#durable;
+    if (this.#file === undefined || durable === undefined) return [];
+    const slots = await readSlots(this.#disk, this.#path).catch((error: unknown) => {
+      if (codeOf(error) === undefined) throw error;
+      return [];
+    });
+    if (this.#durable !== durable || this.#writing !== undefined) return [];
+    return [...SLOT_PAGES.keys()].filter((slot) => {
+      const found = slots[slot];
+      return found === undefined || !sameRecord(found, durable);
+    });
+  }
+
+  /** Why it came to nothing; undefined: a new file has the name. */
+  async #replace(): Promise<string | undefined> {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#file === undefined) return 'it was closed meanwhile';
+    const record = must(this.#intended, 'hard state is open');
+    const temporary = `${this.#path}.tmp`;
+    try {
+      await this.#writeWhole(temporary, record);
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      await this.#disk.unlink(temporary).catch(() => undefined);
+      return messageOf(error);
+    }
+    try {
+      await this.#disk.rename(temporary, this.#path);
+      await this.#disk.syncDir('');
+      const before = this.#file;
+      this.#file = await this.#disk.open(this.#path, 'write');
+      before?.close();
+    } catch (error) {
+      throw this.#fail(error);
+    }
+    this.#promised(record);
+    return undefined;
+  }
+
+  async #writeWhole(path: string, record: HardStateRecord): Promise<void> {
+    const file = await this.#disk.open(path, 'create');
+    try {
+      file.writeSync(new Uint8Array(FILE_BYTES), 0);
+      writeSlots(file, record);
+      await file.sync();
+    } finally {
+      file.close();
+    }
+  }
+
   async close(): Promise<void> {
     await this.#writing?.catch(() => undefined);
     this.#file?.close();
@@ -122,6 +192,10 @@ export class HardStateStore {
     } catch (error) {
       throw this.#fail(error);
     }
+    this.#promised(record);
+  }
+
+  #promised(record: HardStateRecord): void {
     const before = must(this.#durable, 'hard state is open');
     assert(record.term > before.term || (record.term === before.term && (before.vote === 0 || record.vote === before.vote)),
       'R2 the term never goes back and a vote stands');
@@ -134,6 +208,13 @@ export class HardStateStore {
       { path: this.#path }, error);
     return this.#failure;
   }
+}
+
+export interface HardStateScrub {
+  /** Copies that were bad, out of four. */
+  readonly faulty: number;
+  /** They still are, for this reason; undefined: all are good again. */
+  readonly why?: string;
 }
 
 /** What its copies say, and what of that counts: nothing is written. */

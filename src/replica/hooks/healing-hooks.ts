@@ -12,6 +12,7 @@ import type { TableStore } from '../../storage/table/table-store.js';
 import type { Tree } from '../../storage/tree/tree.js';
 import type { TreeProposer } from '../consensus/tree-proposer.js';
 import type { TableFetcher } from '../fetch/table-fetcher.js';
+import type { HardStatePatrol } from '../hard-state/hard-state-patrol.js';
 import type { Leadership } from '../state/leadership.js';
 import type { Membership } from '../state/membership.js';
 
@@ -25,6 +26,8 @@ export interface HealingContext {
   readonly fetcher: TableFetcher;
   /** Heal edits go into the log through it; their outcome is seen at apply. */
   readonly proposer: Pick<TreeProposer, 'propose'>;
+  /** A scrub looks at the hard state, too: how many of its copies were bad. */
+  readonly hardState: Pick<HardStatePatrol, 'scrub'>;
 }
 
 export interface HealingHooks {

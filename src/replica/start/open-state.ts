@@ -19,6 +19,7 @@ import { manifestGenerations } from '../../storage/version/manifest-files.js';
 import { ManifestStore, type ManifestStoreOptions } from '../../storage/version/manifest-store.js';
 import type { EarlyHandler } from './early-handler.js';
 import { ReplicaError } from '../base/errors.js';
+import { HardStatePatrol } from '../hard-state/hard-state-patrol.js';
 import { HardStateStore, type HardStateRecord } from '../hard-state/hard-state.js';
 import type { DurableLog, OpenedLog } from '../log/durable-log.js';
 import { readIntent, writeIntent, type RecoverIntent } from '../readmission/intent.js';
@@ -46,6 +47,7 @@ export interface OpeningParts {
 
 export interface OpenedState {
   readonly hardState: HardStateStore;
+  readonly patrol: HardStatePatrol;
   /** Of this start: a durable counter. */
   readonly incarnation: number;
   /**
@@ -94,7 +96,8 @@ export async function openState(parts: OpeningParts, keep: Keep): Promise<Opened
   const tables = keep(new TableStore(disk, new BlockCache(options.cacheBytes), options.healing.faults));
   const tree = new Tree({ disk, tables, durable: store.manifest });
   for (const path of await tree.orphans()) await disk.unlink(path);
-  return { hardState, incarnation, term, vote, store, log, logEnd, tables, tree, commit, intent };
+  const patrol = new HardStatePatrol({ env: options.env, life: parts.life, hardState });
+  return { hardState, patrol, incarnation, term, vote, store, log, logEnd, tables, tree, commit, intent };
 }
 
 /** What its old id has promised is no concern of the new one: it has not promised anything. */
