@@ -103,4 +103,37 @@ describe('a member whose disk refuses to write its log', function () {
     await cluster.settled(20_000);
     await check(node, 0, written + 10);
   });
+
+  for (const [what, isFull] of [['for that segment', (path: string) => path.startsWith('log/mend-')], ['for anything', () => true]] as const) {
+    it(`C1 one that cannot open the segment where its log ends, and has lost its version, waits where there is no room ${what}`, async () => {
+      const node = await cluster.follower();
+      let written = 20;
+      while (node.store.status().firstLogIndex === 1) {
+        await load(cluster, written, (written += 200));
+        await cluster.settled(20_000);
+      }
+      const first = node.replica.log.firstIndex();
+      await cluster.stop(node);
+      const { kept } = await resolved(node.disk);
+      node.disk.inject({ kind: 'open-error', path: `log/${(kept.at(-1)?.generation ?? 0).toString(16).padStart(16, '0')}.seg` });
+      for (const name of await node.disk.list('manifest')) await node.disk.unlink(`manifest/${name}`);
+      const full = node.disk.inject({ kind: 'no-space', path: isFull });
+      node.events.length = 0;
+      const starting = cluster.up(node);
+      const waits = (): number => node.events.filter((event) => event.type === 'warning' && event.message.includes('no room on the disk')).length;
+      await cluster.until('it to wait for room', () => waits() >= 3, 20_000);
+      assert.ok(!node.up);
+      await load(cluster, written, (written += 10));
+      full.remove();
+      await starting;
+      assert.ok(said(node, LOG_MOVED));
+      assert.ok(node.replica.log.firstIndex() >= first, 'it goes on from its own log');
+      await cluster.settled(20_000);
+      await check(node, 0, written);
+      await cluster.stop(node);
+      await cluster.up(node);
+      await cluster.settled(20_000);
+      await check(node, 0, written);
+    });
+  }
 });
