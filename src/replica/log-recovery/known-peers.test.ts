@@ -66,6 +66,37 @@ describe('whom a member asks that has no state yet', () => {
     assert.deepEqual(told?.get(20), [urlOf(2)]);
   });
 
+  it('R5 D1 a guest whose members lack this one, himself, or any that its flags name is not heard', async () => {
+    const all = readmitted(staticMembers(FOUNDERS), 2, 100);
+    const lies: Members[] = [
+      { ...all, list: all.list.filter(({ id }) => id !== self) },
+      { ...all, list: all.list.filter(({ id }) => id !== 20) },
+      { ...all, list: all.list.filter(({ id }) => id !== 3) },
+      staticMembers([{ id: 20, name: 'x', peerUrls: [urlOf(66)] }]),
+    ];
+    for (const members of lies) {
+      guests.set(20, encodeDescription({ clusterId: CLUSTER, members: { ...members, isStatic: false } }));
+      await peers.askWho();
+      assert.deepEqual([peers.peers, told, peers.isVoter(20)], [[2, 3], undefined, false]);
+    }
+  });
+
+  it('D1 R5 a guest takes nobody away that its flags name, nor moves him, nor takes his room, and is not named by his own word', async () => {
+    const all = readmitted(staticMembers(FOUNDERS), 2, 100);
+    const moved = all.list.filter(({ id }) => id !== 3).map((member) => ({ ...member, peerUrls: [urlOf(66)] }));
+    const more = Array.from({ length: 100 }, (_, i) => ({ id: 50 + i, name: `x${i}`, peerUrls: [urlOf(66)], clientUrls: [] }));
+    const lie = { ...all, list: [...moved, ...more], removed: [3] };
+    guests.set(50, encodeDescription({ clusterId: CLUSTER, members: lie }));
+    await peers.askWho();
+    assert.deepEqual([told?.get(2), told?.get(3), told?.get(20)], [[urlOf(2)], [urlOf(3)], [urlOf(66)]]);
+    assert.ok(peers.peers.length <= 32);
+    assert.deepEqual([2, 3, 20, 50].map((id) => peers.isNamed(id)), [true, true, false, false]);
+    // A member that the flags name has the last word.
+    at.set(urlOf(3), encodeDescription({ clusterId: CLUSTER, members: all }));
+    await peers.askWho();
+    assert.deepEqual([told?.get(20), peers.isNamed(20)], [[urlOf(2)], true]);
+  });
+
   it('R5 takes no word of another cluster that is found there', async () => {
     at.set(urlOf(2), encodeDescription({ clusterId: CLUSTER + 1n, members: readmitted(staticMembers(FOUNDERS), 2, 100) }));
     await peers.askWho();

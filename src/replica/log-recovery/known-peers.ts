@@ -6,6 +6,11 @@
  * While this member was away, all others may have been re-admitted or replaced: who does not answer
  * under the id that is known is asked at his URL, as whoever is found there. Members at other
  * places talk to this one, which is a member, too: whoever does is asked who they are.
+ *
+ * R5 D1 Whoever talks is a member by his own word alone. It is heard only if it has room for all
+ * that is known here: this member and himself are members, and so is, or was, everyone whom flags
+ * and tables name. And it adds to whom can be asked, but takes nobody's place: who is named by such
+ * words alone is not `isNamed`, and neither ends this member nor lets it take part.
  */
 
 import { assert } from '../../base/assert.js';
@@ -24,6 +29,8 @@ export const PEERS_FOUND = 'other members are asked than the flags name';
 const ASK_MS = 2_000;
 /** More than a cluster has members, and bounds what a peer can name. */
 const MAX_PEERS = 64;
+/** So many are left to those that are named otherwise. */
+const MAX_BY_GUESTS = 32;
 
 interface Addressed {
   readonly id: NodeId;
@@ -37,17 +44,28 @@ export class KnownPeers {
   readonly #addresses: Map<NodeId, readonly string[]>;
   readonly #removed = new Set<NodeId>();
   readonly #voters = new Set<NodeId>();
+  /** By what is on this disk or in its flags, or by those that these name. */
+  readonly #named: Set<NodeId>;
+  /** Of those whoever is, or ever was, a member for certain. */
+  readonly #certain: Set<NodeId>;
 
   constructor(env: Env, membership: Pick<Membership, 'self' | 'addresses'>, clusterId: bigint) {
     this.#env = env;
     this.self = membership.self;
     this.#clusterId = clusterId;
     this.#addresses = new Map(membership.addresses);
+    this.#named = new Set(this.#addresses.keys());
+    this.#certain = new Set(this.#addresses.keys());
     assert(!this.#addresses.has(this.self), 'a member does not ask itself');
   }
 
   get peers(): readonly NodeId[] {
     return [...this.#addresses.keys()];
+  }
+
+  /** Not by the word of those alone that only talk to this member. */
+  isNamed(id: NodeId): boolean {
+    return this.#named.has(id);
   }
 
   /** Somebody has said that it votes. */
@@ -58,6 +76,7 @@ export class KnownPeers {
   /** What the tables say. Where others have told this member who they are, they know better. */
   addFromTables({ list, removed }: Members, wasTold: boolean): void {
     for (const id of removed) this.#removed.add(id);
+    for (const { id } of list) if (id !== this.self) this.#certain.add(id);
     this.#learn(list.filter(({ id }) => !wasTold || !this.#addresses.has(id)));
   }
 
@@ -86,25 +105,39 @@ export class KnownPeers {
 
   /** What those that are known say of the others; who does not answer says nothing. */
   async askWho(): Promise<void> {
-    const asked = [...this.#addresses].map(([peer, urls]) => this.#describe(peer, urls));
+    const asked = [...this.#addresses].map(async ([peer, urls]) => ({ from: peer, said: await this.#describe(peer, urls) }));
     for (const guest of this.#env.network.guests()) {
-      if (!this.#addresses.has(guest) && !this.#removed.has(guest)) asked.push(this.#describe(guest, []));
+      if (this.#addresses.has(guest) || this.#removed.has(guest)) continue;
+      asked.push(this.#describe(guest, []).then((said) => ({ from: guest, said })));
     }
-    const answers = await Promise.all(asked);
-    for (const answer of answers) {
-      if (answer === undefined) continue;
-      const { removed, confState } = answer.members;
-      for (const id of removed) this.#removed.add(id);
-      for (const id of [...confState.voters, ...confState.votersOutgoing]) this.#voters.add(id);
-      this.#learn(answer.members.list);
+    for (const { from, said } of await Promise.all(asked)) {
+      if (said === undefined) continue;
+      if (this.#named.has(from)) this.#hear(said.members);
+      else this.#hearGuest(from, said.members);
     }
   }
 
-  #learn(found: readonly Addressed[]): void {
+  #hear({ list, removed, confState }: Members): void {
+    for (const id of removed) this.#removed.add(id);
+    for (const id of [...confState.voters, ...confState.votersOutgoing]) this.#voters.add(id);
+    this.#learn(list);
+  }
+
+  #hearGuest(guest: NodeId, { list, removed, confState }: Members): void {
+    const present = new Set(list.map(({ id }) => id));
+    const isKnown = (id: NodeId): boolean => present.has(id) || removed.includes(id);
+    if (!present.has(this.self) || !present.has(guest) || ![...this.#certain].every(isKnown)) return;
+    for (const id of [...confState.voters, ...confState.votersOutgoing]) this.#voters.add(id);
+    this.#learn(list.filter(({ id }) => !this.#named.has(id)), true);
+  }
+
+  #learn(found: readonly Addressed[], byGuest = false): void {
     const before = this.#text();
     for (const { id, peerUrls } of found) {
-      if (id === this.self || peerUrls.length === 0 || this.#addresses.size >= MAX_PEERS) continue;
+      if (id === this.self || peerUrls.length === 0) continue;
+      if (!this.#addresses.has(id) && this.#addresses.size >= (byGuest ? MAX_BY_GUESTS : MAX_PEERS)) continue;
       this.#addresses.set(id, peerUrls);
+      if (!byGuest) this.#named.add(id);
     }
     for (const id of this.#removed) this.#addresses.delete(id);
     if (this.#text() === before) return;

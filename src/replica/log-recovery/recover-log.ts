@@ -33,7 +33,7 @@ export const LOG_MENDED = 'the damaged log is mended';
 export interface RecoverLogParts {
   readonly env: Env;
   /** Who can be asked, and who they are now. */
-  readonly membership: Pick<KnownPeers, 'self' | 'peers' | 'askWho'>;
+  readonly membership: Pick<KnownPeers, 'self' | 'peers' | 'isNamed' | 'askWho'>;
   readonly hardState: HardStateStore;
   /** The newest term in which this member may have acknowledged anything. */
   readonly bound: Term;
@@ -184,7 +184,8 @@ export class LogRecovery {
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
       // What its log lacks nobody gives to a member that is none any more.
-      if (codeOf(error) === 'REMOVED') throw removedError(this.#parts.membership.self, `member ${formatId(peer)} says so`);
+      const { membership } = this.#parts;
+      if (codeOf(error) === 'REMOVED' && membership.isNamed(peer)) throw removedError(membership.self, `member ${formatId(peer)} says so`);
       if (!(error instanceof NetworkError)) {
         events.emit({ type: 'warning', message: 'a peer sent log entries that do not parse', data: { from: peer, why: messageOf(error) } });
       }

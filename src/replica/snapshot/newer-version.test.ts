@@ -13,7 +13,7 @@ import { EtcdError } from '../../api/etcd-error.js';
 import { ManualClock } from '../../base/testing/manual-clock.js';
 import type { DurableLog } from '../log/durable-log.js';
 import { DESCRIBE_METHOD, encodeDescription } from '../state/description.js';
-import { staticMembers } from '../state/members.js';
+import { staticMembers, type Members } from '../state/members.js';
 import { MemberState } from '../state/testing/member-state.js';
 import { NewerVersion } from './newer-version.js';
 import type { SnapshotReceiver } from './snapshot-receiver.js';
@@ -34,7 +34,10 @@ function version(last: number, tables: readonly TableMeta[] = []): Version {
   return empty.with({ ...PLACE, last: { index: last, term: 1 }, levels: [tables, ...empty.levels.slice(1)] });
 }
 
-const MEMBERS = staticMembers([1, 9].map((id) => ({ id, name: `n${id}`, peerUrls: [`http://n${id}:2380`] })));
+/** Member 9 has come, and all others that are known here are gone. */
+const MEMBERS: Members = {
+  ...staticMembers([1, 9].map((id) => ({ id, name: `n${id}`, peerUrls: [`http://n${id}:2380`] }))), isStatic: false, removed: [2, 3, 4],
+};
 const LOST = new StorageError('BLOCK_UNREADABLE', 'bad', { tableId: 3, offset: 0 });
 const GONE = new EtcdError('DATA_LOSS');
 const COMPACTED = new NetworkError('UNREACHABLE', 'some have no such table', { gone: true });

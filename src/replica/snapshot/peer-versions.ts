@@ -31,7 +31,7 @@ export interface PeerVersions {
   /** Peers that answered. */
   readonly answered: number;
   /** Who says that this member was removed. */
-  readonly removedBy: NodeId | undefined;
+  readonly removedBy: readonly NodeId[];
 }
 
 export async function askForVersions(env: Env, peers: readonly NodeId[]): Promise<PeerVersions> {
@@ -39,7 +39,7 @@ export async function askForVersions(env: Env, peers: readonly NodeId[]): Promis
   return {
     found: replies.filter((reply) => typeof reply === 'object'),
     answered: replies.filter((reply) => typeof reply === 'object' || reply === 'none').length,
-    removedBy: peers[replies.indexOf('removed')],
+    removedBy: peers.filter((_, i) => replies[i] === 'removed'),
   };
 }
 

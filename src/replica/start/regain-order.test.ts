@@ -41,6 +41,8 @@ class Bench {
   /** Damaged up to here. */
   damagedTo = 0;
   rounds = 0;
+  /** Who says that this member was removed, and whom nothing here names. */
+  liar = 0;
 
   async regain(): Promise<{ opened: OpenedLog; store: ManifestStore; hardState: HardStateStore }> {
     const { disk } = this;
@@ -57,8 +59,9 @@ class Bench {
       { generation: 1, digest: 'ab'.repeat(16) }, Version.empty(),
     );
     const env = this.#env();
+    const membership = { self: 1, peers: PEERS, isNamed: (id: NodeId) => id !== this.liar, askWho: () => Promise.resolve() };
     const opened = await regainVersion({
-      env, membership: { self: 1, peers: PEERS, askWho: () => Promise.resolve() }, early: new EarlyHandler(env.network), hardState, store,
+      env, membership, early: new EarlyHandler(env.network), hardState, store,
       cause: LOST,
       needsPeer: false,
       logs: {
@@ -87,6 +90,7 @@ class Bench {
     };
     const call = (to: NodeId): Promise<Uint8Array> => {
       if (to === PEERS[0]) this.onRound(++this.rounds);
+      if (to === this.liar) return Promise.reject(new NetworkError('REMOVED', 'this member was removed'));
       const manifest = this.answers.get(to);
       if (manifest === undefined) return Promise.reject(new NetworkError('UNREACHABLE', `no ${to}`));
       return Promise.resolve(manifest.flushed.index === 0 ? EMPTY : encodeManifest(manifest));
@@ -137,6 +141,15 @@ describe('taking the version of a peer', () => {
     assert.deepEqual(bench.judgedBy, [0, 50, 50, 85]);
     bench.damagedTo = 95;
     await assert.rejects(bench.regain(), (error) => codeOf(error) === 'ENTRY_FAULTY');
+  });
+
+  it('R5 is not ended by one that only talks to it and says that it was removed, but by one that its files or flags name', async () => {
+    const bench = new Bench();
+    const first = await writeLog(bench.disk, 200, 150);
+    bench.liar = 3;
+    bench.answers.set(2, version(first - 1, 200));
+    const { store } = await bench.regain();
+    assert.equal(store.manifest.flushed.index, first - 1);
   });
 
   it('R3 the term comes first, then the mark in the log, then the manifest: power may go between any two', async () => {

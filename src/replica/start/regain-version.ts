@@ -39,7 +39,7 @@ export const VERSION_REGAINED = 'the version here was lost: that of a peer is us
 
 export interface RegainParts {
   readonly env: Env;
-  readonly membership: Pick<KnownPeers, 'self' | 'peers' | 'askWho'>;
+  readonly membership: Pick<KnownPeers, 'self' | 'peers' | 'isNamed' | 'askWho'>;
   readonly early: EarlyHandler;
   readonly hardState: HardStateStore;
   /** Where the peer's version goes. */
@@ -78,7 +78,8 @@ export async function regainVersion(parts: RegainParts): Promise<OpenedLog> {
       await membership.askWho();
       const { peers } = membership;
       const versions = await askForVersions(env, peers);
-      if (versions.removedBy !== undefined) throw removedError(membership.self, `member ${formatId(versions.removedBy)} says so`);
+      const who = versions.removedBy.find((peer) => membership.isNamed(peer));
+      if (who !== undefined) throw removedError(membership.self, `member ${formatId(who)} says so`);
       const all = versions.answered === peers.length;
       const fits = ({ manifest }: Offered): boolean => judged.mayFit(manifest);
       const patient = all || (round >= PATIENCE_ROUNDS && (versions.answered > 0 || !parts.needsPeer));

@@ -111,7 +111,7 @@ describe('a member that starts while others are other members now', () => {
   }
 
   /** `answers`: of members by id; at the place of any other is another one. */
-  async function starts(isNew: boolean, answers: Readonly<Record<number, Told>>): Promise<string> {
+  async function starts(isNew: boolean, answers: Readonly<Record<number, Told>>, guests: readonly number[] = []): Promise<string> {
     let waits = 0;
     const life = new Life();
     life.to({ s: 'joining' });
@@ -122,11 +122,16 @@ describe('a member that starts while others are other members now', () => {
     };
     const call = (peer: number, method: string): Promise<Uint8Array> => {
       const answer = answers[peer];
+      const isGuest = guests.includes(peer);
+      if (answer?.state === REMOVED_STATE && method !== DESCRIBE_METHOD) return Promise.reject(new NetworkError('REMOVED', 'it was removed'));
+      if (isGuest && method === DESCRIBE_METHOD) return Promise.resolve(encodeDescription({ clusterId: 1n, members }));
       if (answer === undefined || method === DESCRIBE_METHOD) return Promise.reject(new NetworkError('OTHER_MEMBER', `this is not member ${peer}`));
       return Promise.resolve(remembers(answer));
     };
-    const describeAt = (): Promise<Uint8Array> => Promise.resolve(encodeDescription({ clusterId: 1n, members }));
-    const network = { call, describe: describeAt, guests: () => [], setPeers: () => undefined };
+    const found = encodeDescription({ clusterId: 1n, members });
+    const describeAt = (): Promise<Uint8Array> =>
+      guests.length > 0 ? Promise.reject(new NetworkError('UNREACHABLE', 'nobody')) : Promise.resolve(found);
+    const network = { call, describe: describeAt, guests: () => guests, setPeers: () => undefined };
     const env = { clock: { setTimer }, network, events: silent } as unknown as Env;
     const kept = { term: isNew ? 0 : 5, vote: 0, lastIndex: isNew ? 0 : 9 };
     try {
@@ -149,7 +154,23 @@ describe('a member that starts while others are other members now', () => {
     assert.equal(await starts(false, { 20: { state: 2, incarnation: 4 } }), 'ROLLED_BACK');
     assert.equal(await starts(false, { 20: { state: 2, incarnation: 3 }, 30: { state: 2, incarnation: 3 } }), 'begins');
   });
+
+  it('R1 R5 who only talks to it can keep it waiting: he neither ends it, nor lets a new one take part', async () => {
+    for (const lie of [{ state: 2, incarnation: 9 }, { state: 2, term: 99 }, { state: 2, term: 5, acknowledged: 1_000 }]) {
+      assert.equal(await starts(false, { 20: lie }, [20]), 'waits');
+    }
+    assert.equal(await starts(false, { 20: { state: REMOVED_STATE } }, [20]), 'begins');
+    const lies = [
+      { state: 1 }, { state: 0 }, { state: 2 }, { state: 2, incarnation: 9 }, { state: 2, term: 99 }, { state: REMOVED_STATE },
+    ];
+    for (const lie of lies) {
+      assert.equal(await starts(true, { 20: lie, 30: lie }, [20, 30]), 'waits');
+    }
+  });
 });
+
+/** Not on the wire. */
+const REMOVED_STATE = -1;
 
 describe('what a member says of another that starts', () => {
   it('R1 is said at once to one with a memory though nobody leads; a new one waits for a majority', async () => {

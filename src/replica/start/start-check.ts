@@ -42,6 +42,8 @@ const ASK_MS = 1_500;
 const CONFIRM_MS = 1_000;
 const AGAIN_MS = 200;
 
+export const DOUBTED = 'whoever talks to this member remembers more of it than its files do, and is no member that it knows of: it waits';
+
 /**
  * What a member can say of its own memory.
  *
@@ -137,13 +139,16 @@ export async function checkStart(check: StartCheck): Promise<void> {
   const known = new KnownPeers(env, membership, check.clusterId);
   for (let round = 0; !life.ended; round++) {
     const { peers } = membership;
-    const states = await askAll(check, peers, round === 0);
+    const states = await askAll(check, known, peers, round === 0);
     const told = [...states.values()];
     if (!check.isNew) {
       if (!told.includes('another')) return;
       await known.askWho();
-      await askAll(check, known.peers.filter((peer) => !states.has(peer)), true);
-      return;
+      const others = await askAll(check, known, known.peers.filter((peer) => !states.has(peer)), round === 0);
+      if (![...others.values()].includes('doubtful')) return;
+      if (round === 0) env.events.emit({ type: 'warning', message: DOUBTED, data: { asked: others.size } });
+      await sleep(env.clock, AGAIN_MS);
+      continue;
     }
     if (told.includes('settled')) return;
     if (membership.isJoining || told.includes('silent') || told.includes('another')) {
@@ -159,15 +164,18 @@ export async function checkStart(check: StartCheck): Promise<void> {
   }
 }
 
-/** `silent`: it did not answer. `another`: another member is found where it was. */
-type NoAnswer = 'silent' | 'another';
+/**
+ * `silent`: it did not answer. `another`: another member is found where it was. `doubtful`: it is a
+ * member by its own word alone, which is not enough to take part, and not enough to end.
+ */
+type NoAnswer = 'silent' | 'another' | 'doubtful';
 
 /** Who was asked, and what was answered. */
 type States = ReadonlyMap<NodeId, Remembered['state'] | NoAnswer>;
 
 /** Rejects with ReplicaError EMPTIED or ROLLED_BACK. */
-async function askAll(check: StartCheck, peers: readonly NodeId[], first: boolean): Promise<States> {
-  const answers = await Promise.all(peers.map((peer) => ask(check, peer, first)));
+async function askAll(check: StartCheck, known: KnownPeers, peers: readonly NodeId[], first: boolean): Promise<States> {
+  const answers = await Promise.all(peers.map((peer) => (known.isNamed(peer) ? ask(check, peer, first) : askGuest(check, peer))));
   const states = new Map<NodeId, Remembered['state'] | NoAnswer>();
   answers.forEach((answer, i) => {
     const peer = peers[i] as NodeId;
@@ -225,6 +233,19 @@ function refuse({ membership, incarnation, isNew, kept }: StartCheck, peer: Node
       'ROLLED_BACK',
       `the data directory does not hold what this member (${formatId(self)}) has promised: member ${formatId(peer)} ${missing}. It must not vote. ${remedy()}`,
     );
+  }
+}
+
+/** Never rejects because of what it says. */
+async function askGuest(check: StartCheck, peer: NodeId): Promise<NoAnswer> {
+  try {
+    const answer = await ask(check, peer, false);
+    if (typeof answer !== 'object') return answer;
+    refuse(check, peer, answer);
+    return check.isNew ? 'doubtful' : 'silent';
+  } catch (error) {
+    if (!(error instanceof ReplicaError)) throw error;
+    return error.code === 'REMOVED' ? 'silent' : 'doubtful';
   }
 }
 
