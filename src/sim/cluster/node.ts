@@ -1,7 +1,7 @@
 /** A machine with what the cluster knows of it, and who looks on at its lives. */
 
 import type { KintsugiEvent } from '../../base/events.js';
-import type { ClusterVersion } from '../../base/ids.js';
+import type { ClusterVersion, NodeId } from '../../base/ids.js';
 import type { WaitingMember } from '../../node/waiting-member.js';
 import type { WaitingStore } from '../../node/waiting-store.js';
 import type { SimDisk } from '../disk/sim-disk.js';
@@ -41,6 +41,7 @@ export class Node implements SimNode {
   readonly id: number;
   readonly disk: SimDisk;
   identity: Identity | undefined;
+  formerly: readonly NodeId[] = [];
   state: NodeState;
   program: ClusterVersion;
   lives = 0;
@@ -64,6 +65,17 @@ export class Node implements SimNode {
     this.identity = identity;
     this.program = program;
     this.state = identity === undefined ? 'away' : 'down';
+  }
+
+  joins(identity: Identity): void {
+    this.identity = identity;
+    this.formerly = [];
+  }
+
+  /** It was re-admitted. */
+  reborn(identity: Identity): void {
+    this.formerly = [...this.formerly, this.member];
+    this.identity = identity;
   }
 
   get waitingStore(): WaitingStore | undefined {

@@ -84,7 +84,7 @@ export class SimCluster {
   enroll(target: SimNode, identity: Identity): void {
     const node = target as Node;
     assert(node.state === 'away' && node.process === undefined, `node ${node.id} is down while it becomes another member`);
-    node.identity = identity;
+    node.joins(identity);
     node.state = 'down';
     node.stops = 0;
     node.recovers = false;
@@ -240,7 +240,7 @@ export class SimCluster {
     const identity = await identityOnDisk(disk, flags);
     if (!process.alive) return;
     if (identity.self !== flags.self) {
-      node.identity = identity;
+      node.reborn(identity);
       this.#coverage.branch('readmission as another member');
       this.#watcher?.onReborn(node);
     }

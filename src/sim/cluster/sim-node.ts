@@ -32,6 +32,8 @@ export interface SimNode {
   readonly id: NodeId;
   /** The member that lives there, or did last; 0: none did yet. */
   readonly member: NodeId;
+  /** Who it was before it was re-admitted, since it last became a member; the last one ends it. */
+  readonly formerly: readonly NodeId[];
   readonly disk: SimDisk;
   readonly state: NodeState;
   /** The newest version of the cluster that the next life's program knows. */

@@ -177,7 +177,9 @@ export class Operator {
       if (node.process === undefined && (polls > 50 || node.state === 'fenced')) cluster.retire(node);
       await world.sleep(POLL_US);
     }
-    return true;
+    // It was re-admitted just before: as it is told then, it stays a learner until it is removed.
+    const stays = node.formerly.includes(member) && oracle.roster.members?.confState.learners.includes(node.member) === true;
+    return stays ? this.#removed(node, { kind: 'remove', id: node.member }, random) : true;
   }
 
   async #downToOne(random: Stream): Promise<boolean> {
