@@ -4,6 +4,10 @@ import { NetworkError } from '../../base/errors.js';
 import type { NodeId } from '../../base/ids.js';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import { testEnv, TestHub } from '../../base/testing/test-env.js';
+import type { Entry } from '../../raft/types.js';
+import { encodeConfChange } from '../../raft/confchange-codec.js';
+import { memberConfChange } from '../entry/member-entry.js';
+import { openLog } from '../log/testing/log-fixture.js';
 import { encodeDescription } from '../state/description.js';
 import { changeMembers, staticMembers, type Members } from '../state/members.js';
 import { Membership } from '../state/membership.js';
@@ -28,12 +32,14 @@ describe('whom a member asks that has no state yet', () => {
   let at: Map<string, Uint8Array>;
   let guests: Map<NodeId, Uint8Array>;
   let peers: KnownPeers;
+  let disk: MemoryDisk;
 
   beforeEach(() => {
     told = undefined;
     at = new Map();
     guests = new Map();
-    const env = testEnv(self, new MemoryDisk(), new TestHub(), () => undefined);
+    disk = new MemoryDisk();
+    const env = testEnv(self, disk, new TestHub(), () => undefined);
     const network: Network = {
       ...env.network,
       call: (to) => {
@@ -95,6 +101,18 @@ describe('whom a member asks that has no state yet', () => {
     at.set(urlOf(3), encodeDescription({ clusterId: CLUSTER, members: all }));
     await peers.askWho();
     assert.deepEqual([told?.get(20), peers.isNamed(20)], [[urlOf(2)], true]);
+  });
+
+  it('R5 takes nobody for removed by an entry of its log that is not known to be committed', async () => {
+    const removal = (index: number, id: NodeId): Entry => ({
+      index, term: 1, type: 'confChange', data: encodeConfChange(memberConfChange({ token: index, base: FOUNDERS, change: { kind: 'remove', id } })),
+    });
+    const { log } = await openLog(disk);
+    await log.append([removal(1, 3)], 0);
+    await log.append([removal(2, 2)], 1);
+    await log.close();
+    await peers.readLog();
+    assert.deepEqual(peers.peers, [2]);
   });
 
   it('R5 takes no word of another cluster that is found there', async () => {

@@ -21,7 +21,7 @@ import { formatId, type NodeId } from '../../base/ids.js';
 import { decodeMemberEntry } from '../entry/member-entry.js';
 import { logAtRest } from '../log/log-at-rest.js';
 import { decodeDescription, DESCRIBE_METHOD, type ClusterDescription } from '../state/description.js';
-import type { Members } from '../state/members.js';
+import { goneBy, type Members } from '../state/members.js';
 import type { Membership } from '../state/membership.js';
 
 export const PEERS_FOUND = 'other members are asked than the flags name';
@@ -80,7 +80,10 @@ export class KnownPeers {
     this.#learn(list.filter(({ id }) => !wasTold || !this.#addresses.has(id)));
   }
 
-  /** What the log here says, as far as it can be read. Nothing of it is changed. */
+  /**
+   * What the log here says, as far as it can be read. Nothing of it is changed. R5 Who is removed
+   * by an entry that is not known to be committed may be a member still, and the only one to ask.
+   */
   async readLog(): Promise<void> {
     const log = await logAtRest(this.#env.disk, { index: 0, term: 0 }, 0);
     const found: Addressed[] = [];
@@ -94,8 +97,7 @@ export class KnownPeers {
         found.push(...member.base);
         const { change } = member;
         if (change.kind === 'add' || change.kind === 'update') found.push(change);
-        if (change.kind === 'remove') this.#removed.add(change.id);
-        if (change.kind === 'replace') this.#removed.add(change.removed);
+        if (index <= log.commit) for (const id of goneBy(change)) this.#removed.add(id);
       } catch (error) {
         if (codeOf(error) === undefined) throw error;
       }
