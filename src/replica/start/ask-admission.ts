@@ -67,12 +67,12 @@ async function askUntilAdmitted(parts: OpeningParts, intent: RecoverIntent): Pro
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
     const answers = new Map<NodeId, AdmissionAnswer | string>();
     for (const peer of known.peers) {
-      const answer = await ask(parts, intent, peer);
+      const answer = await ask(parts, intent, peer, known.isNamed(peer));
       answers.set(peer, answer);
       if (typeof answer === 'string') continue;
       heardAt = clock.now();
       if (answer.says === 'admitted') return admitted(parts, intent, answer);
-      if (answer.says === 'removed') throw removedError(options.self, `member ${formatId(peer)} says so`);
+      if (answer.says === 'removed' && known.isNamed(peer)) throw removedError(options.self, `member ${formatId(peer)} says so`);
     }
     told.say(answers);
     if ([...answers.values()].every((answer) => typeof answer === 'string')) await known.askWho();
@@ -111,7 +111,9 @@ function refuseOther({ options }: OpeningParts, { clusterId, shown, byName }: Re
 }
 
 /** A string: why there is no answer. */
-async function ask({ options, membership }: OpeningParts, intent: RecoverIntent, peer: NodeId): Promise<AdmissionAnswer | string> {
+async function ask(
+  { options, membership }: OpeningParts, intent: RecoverIntent, peer: NodeId, isNamed: boolean,
+): Promise<AdmissionAnswer | string> {
   const { env, self, clusterId, members, joins = [] } = options;
   const own = [...members, ...joins].find(({ id }) => id === self);
   const place = intent.byName && own !== undefined ? { name: own.name, peerUrls: own.peerUrls } : undefined;
@@ -120,7 +122,7 @@ async function ask({ options, membership }: OpeningParts, intent: RecoverIntent,
     return decodeAdmissionAnswer(await env.network.call(peer, READMIT_METHOD, request, 2 * requestTimeoutMs(options)));
   } catch (error) {
     if (codeOf(error) === undefined) throw error;
-    if (error instanceof NetworkError && error.code === 'REMOVED') throw removedError(membership.self, `member ${formatId(peer)} says so`);
+    if (error instanceof NetworkError && error.code === 'REMOVED' && isNamed) throw removedError(membership.self, `member ${formatId(peer)} says so`);
     return messageOf(error);
   }
 }
