@@ -182,7 +182,7 @@ export class Replica {
     this.#newer = new NewerVersion({ ...common, clusterId: options.clusterId, receiver });
 
     const heard = new PromisesHeard();
-    const peerMemory = new PeerMemory({ ...common, wasNew: opened.term === 0, gossip, heard, reads });
+    const peerMemory = new PeerMemory({ ...common, hardState: opened.hardState, wasNew: opened.term === 0, gossip, heard, reads });
     const tableServer = new TableServer(env, new MemberTables(tree, tables, sender), pace.out);
     const logServer = new LogServer(new ServingLog({ ...common, driver, hardState: opened.hardState }));
     this.#peers = new PeerHandler({

@@ -6,6 +6,7 @@ import { silent } from '../../base/testing/silent.js';
 import { ManualClock } from '../../base/testing/manual-clock.js';
 import type { Gossip } from '../consensus/gossip.js';
 import type { ReplicatedState } from '../kv/replicated-state.js';
+import type { HardStateRecord } from '../hard-state/slots.js';
 import { Life } from '../state/life.js';
 import { DESCRIBE_METHOD, encodeDescription } from '../state/description.js';
 import { changeMembers, leaveJoint, staticMembers, type Members } from '../state/members.js';
@@ -58,6 +59,14 @@ describe('what the others say of a member that starts', () => {
     assert.equal(await starts(true, 1, [settled, unsure, undefined, undefined]), 'begins');
     assert.equal(await starts(true, 1, [settled, { ...unsure, incarnation: 1 }, undefined, undefined]), 'EMPTIED');
     assert.equal(await starts(true, 1, [settled, { ...unsure, term: 3 }, undefined, undefined]), 'EMPTIED');
+  });
+
+  it('R1 D1 who is blank counts as little for a new member as who does not answer, and does not keep the others waiting', async () => {
+    const blank: Told = { state: 3 };
+    assert.equal(await starts(true, 1, [asNew, asNew, blank, blank]), 'begins');
+    assert.equal(await starts(true, 1, [asNew, blank, blank, blank]), 'waits');
+    assert.equal(await starts(true, 1, [asNew, asNew, blank, unsure]), 'waits');
+    assert.equal(await starts(true, 1, [asNew, asNew, { ...blank, term: 1 }, undefined]), 'EMPTIED');
   });
 
   it('R1 one that joins begins with one that knows all, or if all others answer and none has met it', async () => {
@@ -173,6 +182,26 @@ describe('a member that starts while others are other members now', () => {
 const REMOVED_STATE = -1;
 
 describe('what a member says of another that starts', () => {
+  it('R1 D1 one that voted for itself and has no entry is blank; with a vote for another, an entry or a change of the members it is not', async () => {
+    const members = staticMembers([1, 2, 3].map((id) => ({ id, name: '', peerUrls: [] })));
+    const life = new Life();
+    life.to({ s: 'joining' });
+    const said = async (vote: number, lastIndex: number, newest: Members): Promise<number | undefined> => {
+      const peerMemory = new PeerMemory({
+        env: { clock: new ManualClock() } as unknown as Env, life, wasNew: false, leadership: { term: 1 },
+        state: { kv: { incarnationOf: () => 0 } } as unknown as ReplicatedState,
+        gossip: { of: () => undefined } as unknown as Gossip, heard: new PromisesHeard(),
+        reads: { confirm: () => new Promise<void>(() => undefined) },
+        membership: { self: 2, newest }, hardState: { current: { vote } as HardStateRecord }, log: { lastIndex: () => lastIndex },
+      });
+      return (await peerMemory.answer(1, Uint8Array.of(0)))[0];
+    };
+    assert.equal(await said(2, 0, members), 3);
+    assert.equal(await said(3, 0, members), 2);
+    assert.equal(await said(2, 1, members), 2);
+    assert.equal(await said(2, 0, { ...members, isStatic: false }), 2);
+  });
+
   it('R1 is said at once to one with a memory though nobody leads; a new one waits for a majority', async () => {
     const clock = new ManualClock();
     const life = new Life();
@@ -187,6 +216,9 @@ describe('what a member says of another that starts', () => {
       gossip: { of: () => undefined } as unknown as Gossip,
       heard: new PromisesHeard(),
       reads: { confirm: () => new Promise<void>(() => undefined) },
+      membership: new Membership(1, [1, 2].map((id) => ({ id, name: '', peerUrls: [] }))),
+      hardState: { current: undefined },
+      log: { lastIndex: () => 9 },
     });
     const answers: Uint8Array[] = [];
     const toOld = peerMemory.answer(2, Uint8Array.of(0)).then((answer) => answers.push(answer));
@@ -216,7 +248,7 @@ function describeWithout(gone: readonly number[]): Uint8Array {
 }
 
 interface Told {
-  /** 0 new, 1 settled, 2 unsure. */
+  /** 0 new, 1 settled, 2 unsure, 3 blank. */
   readonly state: number;
   readonly incarnation?: number;
   readonly term?: number;

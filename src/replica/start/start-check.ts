@@ -26,7 +26,9 @@ import { removedError } from '../base/removed.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import { KnownPeers } from '../log-recovery/known-peers.js';
 import type { Gossip } from '../consensus/gossip.js';
+import type { HardStateStore } from '../hard-state/hard-state.js';
 import type { ReplicatedState } from '../kv/replicated-state.js';
+import type { DurableLog } from '../log/durable-log.js';
 import type { Reads } from '../reads/reads.js';
 import type { Leadership } from '../state/leadership.js';
 import type { Life } from '../state/life.js';
@@ -50,8 +52,10 @@ export const DOUBTED = 'whoever talks to this member remembers more of it than i
  *   new        it has never promised anything itself
  *   settled    it has all that was committed
  *   unsure     neither: what it has not got yet might tell more
+ *   blank      it has promised its vote to itself, and its log holds nothing: it can tell no more
+ *              than one that does not answer. Older programs take that for unsure
  */
-const STATES = ['new', 'settled', 'unsure'] as const;
+const STATES = ['new', 'settled', 'unsure', 'blank'] as const;
 
 export interface Remembered {
   readonly state: (typeof STATES)[number];
@@ -75,6 +79,9 @@ export interface PeerMemoryParts {
   readonly gossip: Gossip;
   readonly heard: PromisesHeard;
   readonly reads: Pick<Reads, 'confirm'>;
+  readonly membership: Pick<Membership, 'self' | 'newest'>;
+  readonly hardState: Pick<HardStateStore, 'current'>;
+  readonly log: Pick<DurableLog, 'lastIndex'>;
 }
 
 export class PeerMemory {
@@ -93,7 +100,7 @@ export class PeerMemory {
     const asked = request[0] === ASKS_AS_NEW && !this.#isNew;
     const late = (): Promise<boolean> => sleep(env.clock, CONFIRM_MS).then(() => false);
     const settled = asked && (await Promise.race([this.#confirm().then(() => true, () => false), late()]));
-    const state = settled ? 'settled' : this.#isNew ? 'new' : 'unsure';
+    const state = settled ? 'settled' : this.#isNew ? 'new' : this.#isBlank ? 'blank' : 'unsure';
     const { term, acknowledged, votedForMe } = heard.of(from);
     // A leader acknowledges to nobody but itself, and others acknowledge to the leader alone; but
     // what they have applied is durable in their logs.
@@ -104,6 +111,12 @@ export class PeerMemory {
 
   get #isNew(): boolean {
     return this.#parts.wasNew && this.#parts.leadership.term === 0;
+  }
+
+  /** It stood for election, in the cluster as it was to begin, and nothing came of that. */
+  get #isBlank(): boolean {
+    const { membership, hardState, log } = this.#parts;
+    return membership.newest.isStatic && log.lastIndex() === 0 && hardState.current?.vote === membership.self;
   }
 
   /** Resolves when all that was committed before the call is applied here (R4). */
@@ -187,7 +200,8 @@ async function askAll(check: StartCheck, known: KnownPeers, peers: readonly Node
 
 /**
  * In a cluster that does not exist yet, a majority has never promised anything, and nobody else is
- * found where they are.
+ * found where they are. Who is blank counts as little as who does not answer: he may be waiting for
+ * the vote of those that ask.
  */
 function mayFound(membership: Membership, states: States): boolean {
   if ([...states.values()].includes('unsure') || membership.peers.some((peer) => !states.has(peer))) return false;
