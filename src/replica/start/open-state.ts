@@ -28,6 +28,7 @@ import type { Life } from '../state/life.js';
 import type { Membership } from '../state/membership.js';
 import { untilRoom } from '../state/until-room.js';
 import { KnownPeers } from '../log-recovery/known-peers.js';
+import { goingOn } from './going-on.js';
 import { servingTables } from './left-tables.js';
 import { LogOpener } from './log-opener.js';
 import type { ReplicaOptions } from './options.js';
@@ -227,6 +228,6 @@ function manifestOptions({ env }: ReplicaOptions, hardState: HardStateStore): Ma
 async function follow(env: Env, { log, recovered }: OpenedLog, { flushed, last }: Version): Promise<{ log: DurableLog; commit: LogIndex }> {
   assert(log.firstIndex() <= flushed.index + 1, 'S1 the log begins with what the tables lack, or before');
   // C1 Peers may have been heard already: then a start is not begun anew on a full disk.
-  if (!joins(log, flushed)) await untilRoom(env, () => log.resetTo(flushed.index, flushed.term, last.index));
+  if (!joins(log, flushed)) await untilRoom(env, () => goingOn(env, () => log.resetTo(flushed.index, flushed.term, last.index)));
   return { log, commit: commitOf(log, { flushed, last }, recovered.commit) };
 }

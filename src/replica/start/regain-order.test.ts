@@ -167,6 +167,26 @@ describe('taking the version of a peer', () => {
     await again.log.close();
   });
 
+  it('C1 goes on in a fresh segment when the one where its log ends cannot be written to any more', async () => {
+    const bench = new Bench();
+    await writeLog(bench.disk, 40, 0);
+    bench.answers = new Map(PEERS.map((peer) => [peer, version(60, 75)]));
+    let hits = (): number => 0;
+    bench.onRound = () => {
+      const failing = bench.disk.inject({ kind: 'write-error', path: (path) => path.endsWith('.seg'), times: 1 });
+      hits = () => failing.hits;
+    };
+    const { opened, store } = await bench.regain();
+    assert.equal(hits(), 1);
+    assert.equal(store.manifest.flushed.index, 60);
+    await opened.log.resetTo(60, 1, 75);
+    await opened.log.append(someEntries(61, 3, 1, 40), 60);
+    await opened.log.close();
+    const again = await openLog(bench.disk, { flushedIndex: 60 });
+    assert.equal(again.log.lastIndex(), 63);
+    await again.log.close();
+  });
+
   it('C1 on a full disk it waits with the old state named, and goes on when there is room', async () => {
     const bench = new Bench();
     await writeLog(bench.disk, 40, 0);

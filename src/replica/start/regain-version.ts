@@ -29,6 +29,7 @@ import { LogError } from '../log/errors.js';
 import { giveUpReserve } from '../state/reserve.js';
 import { isNoSpace } from '../state/room.js';
 import type { KnownPeers } from '../log-recovery/known-peers.js';
+import { goingOn } from './going-on.js';
 import { LeftTables, servingTables } from './left-tables.js';
 import type { LogOpener } from './log-opener.js';
 import { askForVersions, newest, type PeerVersions } from '../snapshot/peer-versions.js';
@@ -186,7 +187,7 @@ async function take(parts: RegainParts, { log }: OpenedLog, { from, manifest }: 
     assert(flushed.index >= log.firstIndex() - 1, `R2 R6 the log goes on from the version at ${flushed.index}: it begins with ${log.firstIndex()}`);
     const { term = 0 } = hardState.current ?? {};
     if (flushed.term > term) await hardState.update({ term: flushed.term });
-    await log.expectSnapshot(last.index);
+    await goingOn(env, () => log.expectSnapshot(last.index));
     await store.replace(manifest);
     env.events.emit({ type: 'warning', message: VERSION_REGAINED, data: { from: from ?? 0, flushed: flushed.index, last: last.index } });
     return true;
