@@ -150,6 +150,11 @@ export async function checkStart(check: StartCheck): Promise<void> {
   assert(!life.serving, 'R5 a member takes part only after the others were asked');
   assert(check.incarnation > 0, 'R5 a life has a number');
   const known = new KnownPeers(env, membership, check.clusterId);
+  let doubted = false;
+  const doubt = (remedy: string): void => {
+    if (!doubted) env.events.emit({ type: 'warning', message: DOUBTED, data: { remedy } });
+    doubted = true;
+  };
   for (let round = 0; !life.ended; round++) {
     const { peers } = membership;
     const states = await askAll(check, known, peers, round === 0);
@@ -159,7 +164,7 @@ export async function checkStart(check: StartCheck): Promise<void> {
       await known.askWho();
       const others = await askAll(check, known, known.peers.filter((peer) => !states.has(peer)), round === 0);
       if (![...others.values()].includes('doubtful')) return;
-      if (round === 0) env.events.emit({ type: 'warning', message: DOUBTED, data: { asked: others.size } });
+      doubt('if it is an older copy, put the newest data directory back; if that is lost: kintsugi recover --data-dir DIR');
       await sleep(env.clock, AGAIN_MS);
       continue;
     }
@@ -168,6 +173,7 @@ export async function checkStart(check: StartCheck): Promise<void> {
       await known.askWho();
       if (membership.isJoining || known.peers.some((peer) => !states.has(peer))) membership.find(known.peers);
     }
+    if (told.includes('doubtful')) doubt('if it is a member of their cluster, put its data directory back; if that is lost: kintsugi recover --data-dir DIR --emptied');
     if (membership.isJoining ? mayJoin(membership, known, states) : mayFound(membership, states)) return;
     if (round === 0) {
       const data = { asked: peers.length };
@@ -178,10 +184,11 @@ export async function checkStart(check: StartCheck): Promise<void> {
 }
 
 /**
- * `silent`: it did not answer. `another`: another member is found where it was. `doubtful`: it is a
- * member by its own word alone, which is not enough to take part, and not enough to end.
+ * `silent`: it did not answer. `another`: another member is found where it was. `doubtful`: it
+ * remembers what the files here do not hold, but is a member by its own word alone, which is not
+ * enough to take part, and not enough to end. `stranger`: the same, and remembers nothing.
  */
-type NoAnswer = 'silent' | 'another' | 'doubtful';
+type NoAnswer = 'silent' | 'another' | 'doubtful' | 'stranger';
 
 /** Who was asked, and what was answered. */
 type States = ReadonlyMap<NodeId, Remembered['state'] | NoAnswer>;
@@ -256,7 +263,7 @@ async function askGuest(check: StartCheck, peer: NodeId): Promise<NoAnswer> {
     const answer = await ask(check, peer, false);
     if (typeof answer !== 'object') return answer;
     refuse(check, peer, answer);
-    return check.isNew ? 'doubtful' : 'silent';
+    return 'stranger';
   } catch (error) {
     if (!(error instanceof ReplicaError)) throw error;
     return error.code === 'REMOVED' ? 'silent' : 'doubtful';
