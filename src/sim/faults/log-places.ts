@@ -29,6 +29,11 @@ export interface BatchPlace {
   readonly records: readonly { readonly offset: number; readonly length: number }[];
   readonly identityAt: number;
   readonly identityLength: number;
+  /**
+   * Its identity is the last that is in its area, in the newest segment in use: the end mark behind
+   * it says that nothing followed, and without it nobody knows where this log ended.
+   */
+  readonly endsArea: boolean;
 }
 
 export interface SegmentPlaces {
@@ -58,7 +63,16 @@ export function readSegments(disk: SimDisk, segmentBytes: number): SegmentPlaces
     const readable = disk.badSectors(path).length === 0;
     segments.push(readSegment(path, generation, readable ? bytes : NOTHING, segmentBytes));
   }
-  return segments.sort((a, b) => a.generation - b.generation);
+  segments.sort((a, b) => a.generation - b.generation);
+  const newest = segments.findLastIndex(({ batches }) => batches.length > 0);
+  return segments.map((segment, at) => (at < newest ? segment : withEnds(segment)));
+}
+
+function withEnds(segment: SegmentPlaces): SegmentPlaces {
+  const { layout, batches } = segment;
+  const isLast = (at: number): boolean =>
+    !batches.some(({ offset, identityAt }) => [offset, identityAt].some((other) => other > at && areaAt(layout, other) === areaAt(layout, at)));
+  return { ...segment, batches: batches.map((batch) => ({ ...batch, endsArea: isLast(batch.identityAt) })) };
 }
 
 function readSegment(path: string, generation: number, bytes: Uint8Array, segmentBytes: number): SegmentPlaces {
@@ -91,6 +105,6 @@ function batchOf(bytes: Uint8Array, generation: number, seed: number, layout: Se
   });
   return {
     offset, length: align8(at) - offset, sequence, previousIndex, last: previousIndex + lengths.length, terms, whole, records,
-    identityAt: identity.at, identityLength: identity.end - identity.at,
+    identityAt: identity.at, identityLength: identity.end - identity.at, endsArea: false,
   };
 }

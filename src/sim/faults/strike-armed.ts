@@ -13,7 +13,7 @@ import type { ArmedFault } from '../disk/sim-disk.js';
 import { clip, endOf, type Stretch } from './change.js';
 import { keepLooking, struck, type Part, type Strike } from './context.js';
 import type { Spread, Structure } from '../model/fault.js';
-import { readSegments, type SegmentPlaces } from './log-places.js';
+import { readSegments, type BatchPlace, type SegmentPlaces } from './log-places.js';
 import { manifestPaths, readCopies, spareOf } from './manifest-places.js';
 import { coveredThrough, identityOf, identityRun, isCovered, runsOf } from './strike-log.js';
 import { smallFiles } from './strike-small.js';
@@ -223,7 +223,7 @@ function atLogRead(strike: Strike, node: SimNode): Aim | undefined {
     const flushed = coveredThrough(strike, node);
     if (structure === 'log-identity') {
       if (kind === 'sticky-read-error') return pagesOfIdentities(segment, flushed);
-      return batches.filter((batch) => batch.whole).map((batch) => ({ path, ...identityOf(batch) }));
+      return batches.filter(isSpareIdentity).map((batch) => ({ path, ...identityOf(batch) }));
     }
     // Not more than once in a row: a read that fails is tried again page by page.
     const through = kind === 'read-error' ? Infinity : flushed;
@@ -240,10 +240,15 @@ function atLogRead(strike: Strike, node: SimNode): Aim | undefined {
   };
 }
 
+function isSpareIdentity({ whole, endsArea }: BatchPlace): boolean {
+  return whole && !endsArea;
+}
+
 /** In a striped segment batches lie between them: such as durable tables cover. */
 function pagesOfIdentities({ path, batches }: SegmentPlaces, flushed: number): Place[] {
-  const identities = batches.filter((batch) => batch.whole).map(identityOf);
-  const alone = batches.filter((batch) => batch.whole).map((batch) => identityRun(batches, batch));
+  const spare = batches.filter(isSpareIdentity);
+  const identities = spare.map(identityOf);
+  const alone = spare.map((batch) => identityRun(spare, batch));
   const mixed = runsOf(batches, (batch) => isCovered(batch, flushed)).map(({ allowed }) => allowed);
   const pages = [...alone, ...mixed].flatMap((run) => wholePages({ path, ...run }));
   return pages.filter((page) => identities.some((identity) => overlap(page, identity)));

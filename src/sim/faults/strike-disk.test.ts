@@ -128,6 +128,19 @@ for (const version of [FIRST_VERSION, NEWEST_VERSION]) describe(`a strike on dis
     }
   });
 
+  it('R6 leaves every node where its log ended while not all others are whole', async () => {
+    const cells = possibleCells('table').filter(({ kind, structure }) => STORED_ONLY.includes(kind) && ['log-identity', 'log-record'].includes(structure));
+    for (let seed = 1; seed <= 8; seed++) {
+      const trial = trialOf(rested, seed, 'table');
+      const ends = (): unknown => trial.context.nodes.map(({ disk }) =>
+        readSegments(disk, rested.settings.logSegmentBytes).flatMap(({ path, batches }) =>
+          batches.filter(({ endsArea }) => endsArea).map(({ identityAt, identityLength }) => [path, identityAt, identityLength])));
+      const before = ends();
+      await strike(trial, cells.map((cell, i) => action(i, cell, 'same')));
+      assert.deepEqual(ends(), before, `seed ${seed}`);
+    }
+  });
+
   it('R2 R3 R6 in profile table leaves every node its promises, its manifest and its log after the flushed index, whatever comes together', async () => {
     const cells = possibleCells('table').filter(({ kind, structure }) =>
       STATE.some((part) => structure.startsWith(part)) && !NEED_A_LIFE.includes(kind));

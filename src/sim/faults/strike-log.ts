@@ -5,7 +5,9 @@
  * page cut off, junk behind the end, files that only wait to be used again. All else needs entries
  * from peers: profile `full` does it to one node while all others are whole, and to any number of
  * them where another has what goes (spare-entries.ts); and only to batches that the damaged log
- * itself proves, because nobody can tell the loss of others from a torn write.
+ * itself proves, because nobody can tell the loss of others from a torn write. Where a log ended is
+ * taken from it only while all others are whole: of those that know it of theirs a majority must be
+ * left.
  */
 
 import { HEADER_BYTES, encodeHeader } from '../../replica/log/segment-layout.js';
@@ -28,7 +30,7 @@ export function strikeLog(strike: Strike, node: SimNode): boolean {
     case 'log-record':
       return strikeRecord(strike, node, segments, mayGo);
     case 'log-identity':
-      return strikeIdentity(strike, node, segments);
+      return strikeIdentity(strike, node, segments, mayGo?.end === true);
     case 'log-header':
       return strikeHeader(strike, node, segments);
     default:
@@ -45,6 +47,11 @@ class Going {
   constructor(segments: readonly SegmentPlaces[], spare: SpareEntries | undefined) {
     this.#segments = segments;
     this.#spare = spare;
+  }
+
+  /** Where this log ended: a majority of those that have not lost their promises must know that. */
+  get end(): boolean {
+    return this.#spare === undefined;
   }
 
   batch(batch: BatchPlace): boolean {
@@ -88,7 +95,7 @@ export function runsOf(batches: readonly BatchPlace[], fits: (batch: BatchPlace)
       const { offset, length } = batch;
       return { offset, length, batch };
     }),
-    ...batches.filter(({ whole }) => whole).map((batch) => ({ ...identityOf(batch), batch: undefined })),
+    ...batches.filter(({ whole, endsArea }) => whole && !endsArea).map((batch) => ({ ...identityOf(batch), batch: undefined })),
   ].sort((a, b) => a.offset - b.offset);
   const runs: { allowed: Stretch; batches: BatchPlace[] }[] = [];
   for (const { offset, length, batch } of parts) {
@@ -131,23 +138,25 @@ function strikeRecord(strike: Strike, node: SimNode, segments: readonly SegmentP
   return alter(strike, node, path, stretch, changeOf(kind, random), grave(stretch));
 }
 
-function strikeIdentity(strike: Strike, node: SimNode, segments: readonly SegmentPlaces[]): boolean {
+function strikeIdentity(strike: Strike, node: SimNode, segments: readonly SegmentPlaces[], mayEnd: boolean): boolean {
   const { random, kind } = strike;
-  const fitting = segments.filter(({ batches }) => batches.some((batch) => batch.whole));
+  const fits = ({ whole, endsArea }: BatchPlace): boolean => whole && (mayEnd || !endsArea);
+  const fitting = segments.filter(({ batches }) => batches.some(fits));
   if (fitting.length === 0) return false;
   const { path, batches } = random.pick(fitting);
-  const batch = random.pick(batches.filter(({ whole }) => whole));
+  const batch = random.pick(batches.filter(fits));
   const unit = identityOf(batch);
+  const grave = batch.endsArea;
   if (kind === 'stale') {
     const older = random.pick(batches);
     const bytes = node.disk.medium(path)?.slice(older.identityAt, endOf(identityOf(older)));
     const stretch = { offset: unit.offset, length: Math.min(unit.length, older.identityLength) };
     return older !== batch && bytes !== undefined
-      && alter(strike, node, path, stretch, (old) => old.set(bytes.subarray(0, old.length)), false);
+      && alter(strike, node, path, stretch, (old) => old.set(bytes.subarray(0, old.length)), grave);
   }
-  if (kind === 'lost-write' || kind === 'misdirected-write') return loseWrite(strike, node, path, unit, false);
-  const stretch = stretchFor(kind, random, unit, identityRun(batches, batch));
-  return alter(strike, node, path, stretch, changeOf(kind, random), false);
+  if (kind === 'lost-write' || kind === 'misdirected-write') return loseWrite(strike, node, path, unit, grave);
+  const stretch = stretchFor(kind, random, unit, grave ? unit : identityRun(batches.filter(({ endsArea }) => !endsArea), batch));
+  return alter(strike, node, path, stretch, changeOf(kind, random), grave);
 }
 
 export function identityOf({ identityAt, identityLength }: BatchPlace): Stretch {
