@@ -70,8 +70,10 @@ export function readSegments(disk: SimDisk, segmentBytes: number): SegmentPlaces
 
 function withEnds(segment: SegmentPlaces): SegmentPlaces {
   const { layout, batches } = segment;
-  const isLast = (at: number): boolean =>
-    !batches.some(({ offset, identityAt }) => [offset, identityAt].some((other) => other > at && areaAt(layout, other) === areaAt(layout, at)));
+  const isLast = (at: number): boolean => {
+    const follows = (other: number): boolean => other > at && areaAt(layout, other) === areaAt(layout, at);
+    return !batches.some(({ offset, identityAt }) => follows(offset) || follows(identityAt));
+  };
   return { ...segment, batches: batches.map((batch) => ({ ...batch, endsArea: isLast(batch.identityAt) })) };
 }
 
