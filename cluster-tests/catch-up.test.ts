@@ -136,9 +136,13 @@ describe('drill:catchup, in short', function () {
     });
     const first = await drill.first();
     assert.ok(first.fetchedBytes > 0.6 * first.tableBytes && first.heldBytes === 0, JSON.stringify(first));
-    const second = await drill.second(first.node);
-    assert.ok(second.heldBytes > 0.8 * second.tableBytes, JSON.stringify(second));
-    assert.ok(second.fetchedBytes < 1.1 * (second.tableBytes - second.heldBytes), JSON.stringify(second));
+    // A merge that is due while it is away makes tables anew that it held: then it is told again.
+    for (let round = 1; ; round++) {
+      const second = await drill.second(first.node);
+      assert.ok(second.fetchedBytes < 1.1 * (second.tableBytes - second.heldBytes), JSON.stringify(second));
+      if (second.heldBytes > 0.8 * second.tableBytes) break;
+      assert.ok(round < 3, JSON.stringify(second));
+    }
     await drill.verify();
   });
 });

@@ -1,5 +1,5 @@
 /**
- * The simulator's part of `npm test`, over what is built: 30 fixed seeds, five with clients that
+ * The simulator's part of `npm test`, over what is built: 20 fixed seeds, five with clients that
  * watch and hold leases, two of these twice, two with what hosts and operators do, and the seeds that
  * once found a bug. All of it runs even if some fails, each part on all cores.
  */
@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 const parts = [
-  ['--seeds', '1..30'],
+  ['--seeds', '1..20'],
   ['--seeds', '1..3', '--profile', 'table+streams'],
   ['--seeds', '1..2', '--profile', 'full+streams', '--twice'],
   ['--seeds', '2..3', '--profile', 'full+ops'],
