@@ -176,10 +176,17 @@ export class CatchUpDrill {
       during[kind].push(rate);
       say(`${node.name} catches up: ${kind}s ${rate.toFixed(0)}/s`);
     });
+    // In turn as before: what puts leave to be merged is done beside the gets that follow.
+    const after: Record<'put' | 'get', number[]> = { put: [], get: [] };
+    for (let i = 0; i < 2 * this.#options.windows; i++) {
+      const kind = i % 2 === 0 ? 'put' : 'get';
+      after[kind].push(await this.#window(kind, stay));
+    }
+    say(`afterwards: puts ${after.put.map((rate) => rate.toFixed(0)).join(', ')}/s, gets ${after.get.map((rate) => rate.toFixed(0)).join(', ')}/s`);
     return {
       ...back,
-      puts: { before, during: during.put, after: await this.#windows('put', stay) },
-      gets: { before: [], during: during.get, after: await this.#windows('get', stay) },
+      puts: { before, during: during.put, after: after.put },
+      gets: { before: [], during: during.get, after: after.get },
     };
   }
 

@@ -145,7 +145,7 @@ export class Replica {
 
     const driver = (this.driver = this.#makeDriver());
     const proposer = (this.proposer = new TreeProposer(leadership, driver));
-    const gossip = (this.gossip = new Gossip({ env, membership, progress, clientUrls, state, hardState: opened.hardState }));
+    const gossip = (this.gossip = new Gossip({ ...common, clientUrls, hardState: opened.hardState }));
     const bootstrap = new Bootstrap({ ...common, driver, settings: options.settings });
     const proposals = (this.proposals = new Proposals(
       { events, clock, workers: env.workers, leadership, load: new Load({ ...common, driver, gossip }), driver },

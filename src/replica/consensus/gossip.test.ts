@@ -27,6 +27,7 @@ describe('gossip', () => {
     const progress = { applied: { value: 0 }, flushed: 0 } as unknown as Progress;
     gossip = new Gossip({
       env, membership: new MemberState().membership, progress, clientUrls: ['http://127.0.0.1:2380'], state: { newest: 1 }, hardState,
+      log: { firstIndex: () => 1 },
     });
   });
 

@@ -16,6 +16,7 @@ import { CodecError } from '../../base/errors.js';
 import type { Env } from '../../base/env.js';
 import type { ClusterVersion, LogIndex, NodeId } from '../../base/ids.js';
 import type { HardStateStore } from '../hard-state/hard-state.js';
+import type { DurableLog } from '../log/durable-log.js';
 import type { ReplicatedState } from '../kv/replicated-state.js';
 import type { Membership } from '../state/membership.js';
 import type { Progress } from '../state/progress.js';
@@ -67,6 +68,7 @@ export interface GossipParts {
   readonly clientUrls: readonly string[];
   readonly state: Pick<ReplicatedState, 'newest'>;
   readonly hardState: Pick<HardStateStore, 'current'>;
+  readonly log: Pick<DurableLog, 'firstIndex'>;
 }
 
 export class Gossip {
@@ -147,8 +149,9 @@ export class Gossip {
   }
 
   /**
-   * What the slowest of the others has applied that are alive and come nearer; Infinity: none is
-   * known to. One that is down, or stands still, is nobody's measure.
+   * What the slowest of the others has applied that are alive and come nearer through the log;
+   * Infinity: none is known to. One that is down, stands still, or is to get tables because the log
+   * has no more what it needs, is nobody's measure.
    */
   get slowest(): LogIndex {
     return this.#slowest;
@@ -156,7 +159,9 @@ export class Gossip {
 
   #look(now: number): void {
     let slowest = Infinity;
+    const first = this.#parts.log.firstIndex();
     for (const { news, heardAt, movedAt } of this.#known.values()) {
+      if (news.applied + 1 < first) continue;
       if (now - heardAt <= MOVING_MS && now - movedAt <= MOVING_MS) slowest = Math.min(slowest, news.applied);
     }
     this.#slowest = slowest;

@@ -12,13 +12,17 @@ describe('when writes wait', () => {
   let clock: ManualClock;
   let gossip: Gossip;
   let load: Load;
+  let first: number;
 
   beforeEach(() => {
     clock = new ManualClock();
+    first = 1;
     const env = { clock, network: { send: () => undefined } } as unknown as Env;
     const progress = { applied: { value: COMMIT }, flushed: 0 } as unknown as Progress;
     const { membership } = new MemberState();
-    gossip = new Gossip({ env, membership, progress, clientUrls: [], state: { newest: 1 }, hardState: { current: undefined } });
+    gossip = new Gossip({
+      env, membership, progress, clientUrls: [], state: { newest: 1 }, hardState: { current: undefined }, log: { firstIndex: () => first },
+    });
     load = new Load({
       tree: { sealedMemtables: 0, memtableBytes: 0, owed: () => [] }, state: { settings: undefined }, progress,
       driver: { node: { commit: COMMIT } } as unknown as LoadParts['driver'], gossip,
@@ -39,6 +43,15 @@ describe('when writes wait', () => {
     clock.advance(1_000);
     heard(3, COMMIT - 499_000);
     assert.equal(load.full, false);
+  });
+
+  it('not for one that the log has not what it needs: it is to get tables, however long that takes', () => {
+    first = COMMIT - 550_000;
+    heard(3, COMMIT - 600_000);
+    assert.equal(load.full, false);
+    clock.advance(1_000);
+    heard(3, COMMIT - 550_001);
+    assert.equal(load.full, true, 'it has got them');
   });
 
   it('not for one that is down', () => {

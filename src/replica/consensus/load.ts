@@ -19,7 +19,8 @@ const MAX_OWED = 64;
  * Entries that a member may lack that is alive and comes nearer, before writes wait for it. Far
  * less than the log is kept for it (`snapshot/catching-up.ts`), and far more than one lacks when a
  * snapshot has just arrived: so a member that is slower than the load slows it in the end, instead
- * of getting one snapshot after the other for ever. Whoever is down or stands still slows nobody.
+ * of getting one snapshot after the other for ever. Whoever is down, stands still or is to get a
+ * snapshot first slows nobody.
  */
 const MAX_BEHIND = 500_000;
 

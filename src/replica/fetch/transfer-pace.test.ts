@@ -66,6 +66,18 @@ describe('the pace of transfers', () => {
     assert.equal(pace.bytesPerSecond, FLOOR);
   });
 
+  it('is the floor at once where a sync that was quick before does not return while tables are moved', () => {
+    pass(5_000, { syncMs: 2, moves: false });
+    pass(50, { inFlightMs: 99 });
+    assert.equal(pace.bytesPerSecond, LIMIT);
+    pass(50, { inFlightMs: 100 });
+    assert.equal(pace.bytesPerSecond, FLOOR);
+    pass(20_000, { syncMs: 40, moves: false });
+    const slowDisk = pace.bytesPerSecond;
+    pass(50, { inFlightMs: 150 });
+    assert.equal(pace.bytesPerSecond, slowDisk, 'on a disk that is slow always it is no stall');
+  });
+
   it('does not hang on what happens while nothing is moved, and a stall then is not taken for usual', () => {
     pass(10_000, { syncMs: 2, moves: false });
     pass(500, { syncMs: 2, inFlightMs: 4_000, lateMs: 500, moves: false });

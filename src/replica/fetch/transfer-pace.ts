@@ -2,7 +2,8 @@
  * How much of whole tables a member sends, and how much it takes in, in a second: as much as it is
  * told to at most, and less while its disk or its event loop shows that they have too much to do.
  * Neither by a number of milliseconds that would be wrong for every disk but one: the log's syncs
- * are held against those of before, while nothing was moved. It falls by a factor and rises by
+ * are held against those of before, while nothing was moved. It falls by a factor, to the floor at
+ * once when a sync does not return, as where tables fill what the disk has of queues, and rises by
  * steps, between the limit and a floor that is left to a transfer whatever happens: one that is
  * overtaken by what is written meanwhile never ends.
  */
@@ -27,6 +28,9 @@ const LATE_MS = 20;
 /** Syncs that take so many times as long as before, and longer by at least so much. */
 const SLOWER = 2;
 const SLOWER_BY_MS = 5;
+/** One in flight for so many times as long, and for so long: what is moved has filled the disk. */
+const STALLED = 8;
+const STALLED_MS = 100;
 const FALL = 0.7;
 /** From the floor to the limit. */
 const STEPS = 16;
@@ -70,15 +74,15 @@ export class TransferPace {
   look(lateMs: number, disk: DiskTimes): void {
     this.#looks++;
     this.#lateMs += Math.max(0, lateMs);
+    if (this.#isStalled(disk.inFlightMs)) this.#change(this.#floor);
     const now = this.#clock.now();
     if (now - this.#since < WINDOW_MS) return;
     const isLate = this.#lateMs / this.#looks >= LATE_MS;
     const syncMs = this.#takeSyncMs(disk);
-    const moved = this.out.taken + this.in.taken;
-    const isMoving = moved > this.#moved;
+    const isMoving = this.#isMoving;
     const isSlow = this.#isSlow(syncMs);
     this.#learn(syncMs, isMoving);
-    this.#moved = moved;
+    this.#moved = this.out.taken + this.in.taken;
     this.#since = now;
     this.#looks = this.#lateMs = 0;
     this.#change(isMoving && (isLate || isSlow) ? this.#rate * FALL : this.#rate + (this.#limit - this.#floor) / STEPS);
@@ -97,6 +101,15 @@ export class TransferPace {
     const mean = syncs > before.syncs ? (syncsMs - before.syncsMs) / (syncs - before.syncs) : 0;
     const ms = Math.max(mean, inFlightMs);
     return ms > 0 ? ms : undefined;
+  }
+
+  /** In this window. */
+  get #isMoving(): boolean {
+    return this.out.taken + this.in.taken > this.#moved;
+  }
+
+  #isStalled(ms: number): boolean {
+    return this.#isMoving && this.#quietMs !== undefined && ms >= STALLED * this.#quietMs && ms >= STALLED_MS;
   }
 
   #isSlow(ms: number | undefined): boolean {
