@@ -3,6 +3,7 @@ import { must } from '../../base/assert.js';
 import { CrashDisk } from '../../base/disk/testing/crash-disk.js';
 import { FaultDisk } from '../../base/disk/testing/fault-disk.js';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
+import type { Random } from '../../base/env.js';
 import { seededRandom } from '../../base/testing/seeded-random.js';
 import { codeOf } from '../../base/errors.js';
 import { HardStateStore } from './hard-state.js';
@@ -33,6 +34,46 @@ async function current(disk: FaultDisk | CrashDisk): Promise<HardStateRecord | u
 
 async function settled(): Promise<void> {
   for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+interface Life {
+  readonly disk: CrashDisk;
+  readonly store: HardStateStore;
+  readonly random: Random;
+  /** What is durable, and what may be. */
+  readonly terms: { promised: number; asked: number };
+}
+
+/**
+ * Lives of six power losses for each seed, after so many changes of the disk, the least and the
+ * most: each begins with a term that was promised, or one that was asked for later.
+ */
+async function losePower(seeds: number, [least, most]: readonly [number, number], each: (life: Life) => Promise<void>): Promise<void> {
+  for (let seed = 1; seed <= seeds; seed++) {
+    const random = seededRandom(seed);
+    const disk = new CrashDisk();
+    const terms = { promised: 0, asked: 0 };
+    for (let crash = 0; crash < 6; crash++) {
+      disk.powerOffAfter(least + random.below(most - least + 1));
+      try {
+        const store = await HardStateStore.open(disk);
+        if (store.current === undefined) {
+          assert.equal(terms.promised, 0, `seed ${seed}`);
+          terms.asked = Math.max(terms.asked, 1);
+          await store.create({ ...INITIAL, term: 1 });
+          terms.promised = 1;
+        }
+        const { term } = must(store.current, 'it is there');
+        assert.ok(term >= terms.promised && term <= terms.asked, `seed ${seed}: ${terms.promised} <= ${term} <= ${terms.asked}`);
+        terms.promised = term;
+        for (;;) await each({ disk, store, random, terms });
+      } catch (error) {
+        if (codeOf(error) !== 'IO' && codeOf(error) !== 'WRITE_FAILED') throw new Error(`seed ${seed}`, { cause: error });
+      }
+      await settled();
+      disk.crash(random);
+    }
+  }
 }
 
 describe('the hard state', () => {
@@ -158,37 +199,12 @@ describe('the hard state', () => {
   });
 
   it('R2 what was promised is there after any of 600 power losses', async () => {
-    for (let seed = 1; seed <= 100; seed++) {
-      const random = seededRandom(seed);
-      const disk = new CrashDisk();
-      let promised = 0;
-      let asked = 0;
-      for (let crash = 0; crash < 6; crash++) {
-        disk.powerOffAfter(1 + random.below(24));
-        try {
-          const store = await HardStateStore.open(disk);
-          if (store.current === undefined) {
-            assert.equal(promised, 0, `seed ${seed}`);
-            asked = Math.max(asked, 1);
-            await store.create({ ...INITIAL, term: 1 });
-            promised = 1;
-          }
-          const { term } = store.current as unknown as HardStateRecord;
-          assert.ok(term >= promised && term <= asked, `seed ${seed}: ${promised} <= ${term} <= ${asked}`);
-          promised = term;
-          for (;;) {
-            asked++;
-            await store.update({ term: asked, vote: 1 + (asked % 3) });
-            assert.equal(store.current?.vote, 1 + (asked % 3));
-            promised = asked;
-          }
-        } catch (error) {
-          if (codeOf(error) !== 'IO' && codeOf(error) !== 'WRITE_FAILED') throw new Error(`seed ${seed}`, { cause: error });
-        }
-        await settled();
-        disk.crash(random);
-      }
-    }
+    await losePower(100, [1, 24], async ({ store, terms }) => {
+      const term = ++terms.asked;
+      await store.update({ term, vote: 1 + (term % 3) });
+      assert.equal(store.current?.vote, 1 + (term % 3));
+      terms.promised = term;
+    });
   });
 
   describe('that a running member looks at', () => {
@@ -257,45 +273,20 @@ describe('the hard state', () => {
     });
 
     it('R2 what was promised while copies go bad and are made anew is there after any of 300 power losses', async () => {
-      for (let seed = 1; seed <= 50; seed++) {
-        const random = seededRandom(seed);
-        const disk = new CrashDisk();
-        let promised = 0;
-        let asked = 0;
-        for (let crash = 0; crash < 6; crash++) {
-          disk.powerOffAfter(4 + random.below(60));
-          try {
-            const store = await HardStateStore.open(disk);
-            if (store.current === undefined) {
-              assert.equal(promised, 0, `seed ${seed}`);
-              asked = Math.max(asked, 1);
-              await store.create({ ...INITIAL, term: 1 });
-              promised = 1;
-            }
-            const { term } = must(store.current, 'it is there');
-            assert.ok(term >= promised && term <= asked, `seed ${seed}: ${promised} <= ${term} <= ${asked}`);
-            promised = term;
-            for (;;) {
-              const file = await disk.open('hardstate', 'write');
-              file.writeSync(new Uint8Array(8), slotOffset(random.below(4)));
-              await file.sync();
-              file.close();
-              const scrubbed = store.scrub();
-              const updates = Array.from({ length: random.below(4) }, async () => {
-                const to = ++asked;
-                await store.update({ term: to, vote: 1 });
-                promised = Math.max(promised, to);
-              });
-              const ends = await Promise.allSettled([scrubbed, ...updates]);
-              for (const end of ends) if (end.status === 'rejected') throw end.reason;
-            }
-          } catch (error) {
-            if (codeOf(error) !== 'IO' && codeOf(error) !== 'WRITE_FAILED') throw new Error(`seed ${seed}`, { cause: error });
-          }
-          await settled();
-          disk.crash(random);
-        }
-      }
+      await losePower(50, [4, 63], async ({ store, terms, disk, random }) => {
+        const file = await disk.open('hardstate', 'write');
+        file.writeSync(new Uint8Array(8), slotOffset(random.below(4)));
+        await file.sync();
+        file.close();
+        const scrubbed = store.scrub();
+        const updates = Array.from({ length: random.below(4) }, async () => {
+          const to = ++terms.asked;
+          await store.update({ term: to, vote: 1 });
+          terms.promised = Math.max(terms.promised, to);
+        });
+        const ends = await Promise.allSettled([scrubbed, ...updates]);
+        for (const end of ends) if (end.status === 'rejected') throw end.reason;
+      });
     });
   });
 });
