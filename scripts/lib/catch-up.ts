@@ -43,6 +43,7 @@ export interface CatchUp {
   readonly gets: Rates;
 }
 
+const SECOND_ROUNDS = 3;
 const NO_RATES: Rates = { before: [], during: [], after: [] };
 const SEED = 9;
 const FILL_CLIENTS = 256;
@@ -188,6 +189,19 @@ export class CatchUpDrill {
       puts: { before, during: during.put, after: after.put },
       gets: { before: [], during: during.get, after: after.get },
     };
+  }
+
+  /**
+   * Seconds until one has held so much of its new tables: a merge that was due while it was away
+   * makes tables anew that it held.
+   */
+  async *seconds(not: string, share: number): AsyncGenerator<CatchUp> {
+    for (let round = 0; round < SECOND_ROUNDS; round++) {
+      const one = await this.second(not);
+      yield one;
+      if (one.heldBytes >= share * one.tableBytes) return;
+      this.#options.say(`${one.node} held ${one.heldBytes} of ${one.tableBytes} bytes: once more`);
+    }
   }
 
   /**
