@@ -49,7 +49,7 @@ const SEED = 9;
 const FILL_CLIENTS = 256;
 const QUIET_MS = 240_000;
 const TRUNCATED_MS = 20_000;
-const POLL_MS = 50;
+const POLL_MS = 250;
 const SETTLE_ROUNDS = 10;
 
 /**

@@ -135,6 +135,11 @@ export interface Workers extends Breather {
   readonly beside?: Breather;
   /** For what nobody waits for: a small slice of its own, and rest while others work. */
   readonly behind?: Breather;
+  /**
+   * So many processors of this machine had nothing to do since it was last asked, on average, or
+   * parts of one. Undefined: not known, or nobody asked for a while.
+   */
+  idleProcessors?(): number | undefined;
 }
 
 export interface Env {

@@ -82,7 +82,7 @@ export class Housekeeping {
     this.#timer = env.clock.setTimer(STEP_MS, () => {
       if (life.ended) return;
       try {
-        pace.look(env.clock.now() - due, driver.writes.diskTimes);
+        pace.look(env.clock.now() - due, driver.writes.diskTimes, () => env.workers.idleProcessors?.());
         this.#step();
       } catch (error) {
         life.fail(error);

@@ -6,7 +6,7 @@
  * here), because a majority of such answers would pass for data loss (D1).
  */
 
-import type { Env } from '../../base/env.js';
+import type { Breather, Workers } from '../../base/env.js';
 import { assert } from '../../base/assert.js';
 import { codeOf } from '../../base/errors.js';
 import { StorageError } from '../../storage/base/errors.js';
@@ -40,7 +40,7 @@ export function isTableCall(method: string): boolean {
 }
 
 export class TableServer {
-  readonly #env: Pick<Env, 'workers'>;
+  readonly #workers: Workers;
   readonly #held: HeldTables;
   readonly #rate: ByteRate | undefined;
   /** Answers being made: 0 to SERVING_MAX. */
@@ -48,10 +48,10 @@ export class TableServer {
 
   /**
    * `rate`: of what is asked for in bulk, that is for whole tables; a single block, for which a
-   * read may wait, goes at once.
+   * read may wait, goes at once, and before what nobody waits for.
    */
-  constructor(env: Pick<Env, 'workers'>, held: HeldTables, rate?: ByteRate) {
-    this.#env = env;
+  constructor({ workers }: { readonly workers: Workers }, held: HeldTables, rate?: ByteRate) {
+    this.#workers = workers;
     this.#held = held;
     this.#rate = rate;
   }
@@ -63,8 +63,9 @@ export class TableServer {
     this.#serving++;
     assert(this.#serving <= SERVING_MAX, `${this.#serving} answers are being made, at most ${SERVING_MAX}`);
     try {
-      const answer = await answerRegions(this.#env, this.#held, asked);
-      if (asked.bytes > 1 && answer.kind === 'pieces') await this.#rate?.take(answer.pieces.reduce((sum, { payload }) => sum + (payload?.length ?? 0), 0));
+      const isBulk = asked.bytes > 1;
+      const answer = await answerRegions(isBulk ? (this.#workers.behind ?? this.#workers) : this.#workers, this.#held, asked);
+      if (isBulk && answer.kind === 'pieces') await this.#rate?.take(answer.pieces.reduce((sum, { payload }) => sum + (payload?.length ?? 0), 0));
       return encodeRegionsAnswer(answer);
     } finally {
       this.#serving--;
@@ -73,13 +74,13 @@ export class TableServer {
   }
 }
 
-async function answerRegions(env: Pick<Env, 'workers'>, held: HeldTables, asked: RegionsRequest): Promise<RegionsAnswer> {
+async function answerRegions(workers: Breather, held: HeldTables, asked: RegionsRequest): Promise<RegionsAnswer> {
   const metas = held.find(asked);
   assert(metas.every((meta) => sameTable(meta, asked)), 'S4 only files of those very bytes answer');
   let best: RegionsAnswer | undefined;
   let hidden = false;
   for (const meta of metas) {
-    const answer = await readPieces(env, held.tables.reader(meta), asked);
+    const answer = await readPieces(workers, held.tables.reader(meta), asked);
     if (answer === 'hidden') {
       hidden = true;
       continue;
@@ -97,7 +98,7 @@ type Pieces = Extract<RegionsAnswer, { kind: 'pieces' }>;
  * hidden: what leads to the block is bad here; once that is mended, which the attempt to read it
  * sets going, the block may be good.
  */
-async function readPieces(env: Pick<Env, 'workers'>, reader: TableReader, asked: RegionsRequest): Promise<Pieces | 'hidden'> {
+async function readPieces(workers: Breather, reader: TableReader, asked: RegionsRequest): Promise<Pieces | 'hidden'> {
   const offsets = regionOffsets(reader, asked);
   if (offsets === 'hidden') return 'hidden';
   const pieces: Piece[] = [];
@@ -113,7 +114,7 @@ async function readPieces(env: Pick<Env, 'workers'>, reader: TableReader, asked:
     assert(offset > (pieces.at(-1)?.offset ?? -1), `S4 pieces come in file order: ${offset}`);
     assert(offset >= asked.offset, `S4 what was asked for is served: ${offset} from ${asked.offset} on`);
     pieces.push({ offset, payload });
-    const pause = env.workers.breathe();
+    const pause = workers.breathe();
     if (pause !== undefined) await pause;
   }
   assert(bytes <= ANSWER_BYTES || pieces.length === 1, `an answer of ${bytes} bytes`);

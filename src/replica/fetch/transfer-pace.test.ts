@@ -4,7 +4,7 @@ import { ManualClock } from '../../base/testing/manual-clock.js';
 import { TransferPace } from './transfer-pace.js';
 
 const LIMIT = 64 * MiB;
-const FLOOR = 8 * MiB;
+const FLOOR = 4 * MiB;
 
 interface Weather {
   /** Of each sync. */
@@ -12,6 +12,10 @@ interface Weather {
   readonly lateMs?: number;
   readonly inFlightMs?: number;
   readonly moves?: boolean;
+  /** Processors. */
+  readonly idle?: number;
+  /** Every 50 ms. */
+  readonly bytes?: number;
 }
 
 describe('the pace of transfers', () => {
@@ -19,20 +23,21 @@ describe('the pace of transfers', () => {
   let pace: TransferPace;
   let syncs: number;
   let syncsMs: number;
+  let asked: number;
 
   beforeEach(() => {
     clock = new ManualClock();
     pace = new TransferPace(clock, LIMIT);
-    syncs = syncsMs = 0;
+    syncs = syncsMs = asked = 0;
   });
 
-  function pass(ms: number, { syncMs, lateMs = 0, inFlightMs = 0, moves = true }: Weather): void {
+  function pass(ms: number, { syncMs, lateMs = 0, inFlightMs = 0, moves = true, idle, bytes = LIMIT / 20 }: Weather): void {
     for (const end = clock.now() + ms; clock.now() < end; ) {
       clock.advance(50);
       if (syncMs !== undefined) syncsMs += syncMs * 4;
       if (syncMs !== undefined) syncs += 4;
-      if (moves) void pace.out.take(1_000);
-      pace.look(lateMs, { syncs, syncsMs, inFlightMs });
+      if (moves) void pace.out.take(bytes);
+      pace.look(lateMs, { syncs, syncsMs, inFlightMs }, () => (asked++, idle));
     }
   }
 
@@ -64,6 +69,20 @@ describe('the pace of transfers', () => {
     assert.equal(pace.bytesPerSecond, LIMIT);
     pass(5_000, { syncMs: 2, lateMs: 30 });
     assert.equal(pace.bytesPerSecond, FLOOR);
+  });
+
+  it('falls from what was moved while the processors of the machine have no time left, to the floor', () => {
+    pass(1_000, { idle: 0.25 });
+    assert.equal(pace.bytesPerSecond, LIMIT);
+    pass(500, { idle: 0.24, bytes: MiB });
+    assert.equal(pace.bytesPerSecond, Math.round(0.7 * 20 * MiB), 'of 20 MiB/s');
+    pass(5_000, { idle: 0, bytes: MiB });
+    assert.equal(pace.bytesPerSecond, FLOOR);
+    pass(500, { idle: 1 });
+    assert.ok(pace.bytesPerSecond > FLOOR && pace.bytesPerSecond < LIMIT, 'by steps');
+    const asks = asked;
+    pass(5_000, { idle: 0, moves: false });
+    assert.equal(asked, asks, 'nobody asks the system while nothing is moved');
   });
 
   it('is the floor at once where a sync that was quick before does not return while tables are moved', () => {
@@ -106,7 +125,7 @@ describe('the pace of transfers', () => {
 
   it('both ways wait by it', () => {
     pass(5_000, { syncMs: 2, moves: false });
-    pass(10_000, { syncMs: 200 });
+    pass(10_000, { syncMs: 200, bytes: 1_000 });
     clock.advance(1_000);
     for (const rate of [pace.in, pace.out]) {
       const timers = clock.timers;

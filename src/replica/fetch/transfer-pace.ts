@@ -1,11 +1,12 @@
 /**
  * How much of whole tables a member sends, and how much it takes in, in a second: as much as it is
- * told to at most, and less while its disk or its event loop shows that they have too much to do.
- * Neither by a number of milliseconds that would be wrong for every disk but one: the log's syncs
- * are held against those of before, while nothing was moved. It falls by a factor, to the floor at
- * once when a sync does not return, as where tables fill what the disk has of queues, and rises by
- * steps, between the limit and a floor that is left to a transfer whatever happens: one that is
- * overtaken by what is written meanwhile never ends.
+ * told to at most, and less while its disk, its event loop or the machine's processors show that
+ * they have too much to do. Neither by a number of milliseconds that would be wrong for every disk
+ * but one: the log's syncs are held against those of before, while nothing was moved. It falls by a
+ * factor, from what was moved if that was less, to the floor at once when a sync does not return,
+ * as where tables fill what the disk has of queues, and rises by a smaller one, between the limit
+ * and a floor that is left to a transfer whatever happens: one that is overtaken by what is written
+ * meanwhile never ends.
  */
 
 import { assert } from '../../base/assert.js';
@@ -25,6 +26,11 @@ export interface DiskTimes {
 const WINDOW_MS = 500;
 /** Timers that are later than this on average keep heartbeats and requests waiting. */
 const LATE_MS = 20;
+/**
+ * Idle processors. With fewer, who wants one waits for milliseconds each time, and a request has
+ * several such waits: other members and clients may be on the same machine.
+ */
+const CROWDED = 0.25;
 /** Syncs that take so many times as long as before, and longer by at least so much. */
 const SLOWER = 2;
 const SLOWER_BY_MS = 5;
@@ -32,10 +38,10 @@ const SLOWER_BY_MS = 5;
 const STALLED = 8;
 const STALLED_MS = 100;
 const FALL = 0.7;
-/** From the floor to the limit. */
-const STEPS = 16;
+/** From the floor to the limit in eight seconds. */
+const RISE = 1.2;
 /** Of the limit; and no answer may be later than its asker waits for it (`table-fetcher.ts`). */
-const FLOOR_SHARE = 8;
+const FLOOR_SHARE = 16;
 const FLOOR_BYTES = 4 * MiB;
 /** Of a new window in what is remembered of those before. */
 const WEIGHT = 1 / 8;
@@ -53,7 +59,8 @@ export class TransferPace {
   #since: number;
   #looks = 0;
   #lateMs = 0;
-  #moved = 0;
+  /** Until the window began. */
+  #moved = { out: 0, in: 0 };
   #seen = { syncs: 0, syncsMs: 0 };
 
   /** `limit`: bytes per second. */
@@ -70,22 +77,29 @@ export class TransferPace {
     return Math.round(this.#rate);
   }
 
-  /** Now and then. `lateMs`: how much later than it was due the caller's timer went off. */
-  look(lateMs: number, disk: DiskTimes): void {
+  /**
+   * Now and then. `lateMs`: how much later than it was due the caller's timer went off; `idle`:
+   * processors, as in `Workers`; asked only while something is moved.
+   */
+  look(lateMs: number, disk: DiskTimes, idle?: () => number | undefined): void {
     this.#looks++;
     this.#lateMs += Math.max(0, lateMs);
     if (this.#isStalled(disk.inFlightMs)) this.#change(this.#floor);
     const now = this.#clock.now();
-    if (now - this.#since < WINDOW_MS) return;
-    const isLate = this.#lateMs / this.#looks >= LATE_MS;
-    const syncMs = this.#takeSyncMs(disk);
+    const tookMs = now - this.#since;
+    if (tookMs < WINDOW_MS) return;
     const isMoving = this.#isMoving;
+    const isLate = this.#lateMs / this.#looks >= LATE_MS;
+    const isCrowded = isMoving && (idle?.() ?? Infinity) < CROWDED;
+    const syncMs = this.#takeSyncMs(disk);
     const isSlow = this.#isSlow(syncMs);
     this.#learn(syncMs, isMoving);
-    this.#moved = this.out.taken + this.in.taken;
+    const moved = Math.max(this.out.taken - this.#moved.out, this.in.taken - this.#moved.in) * (1_000 / tookMs);
+    this.#moved = { out: this.out.taken, in: this.in.taken };
     this.#since = now;
     this.#looks = this.#lateMs = 0;
-    this.#change(isMoving && (isLate || isSlow) ? this.#rate * FALL : this.#rate + (this.#limit - this.#floor) / STEPS);
+    const tooMuch = isMoving && (isLate || isSlow || isCrowded);
+    this.#change(tooMuch ? Math.min(this.#rate, moved) * FALL : this.#rate * RISE);
   }
 
   #change(to: number): void {
@@ -105,7 +119,7 @@ export class TransferPace {
 
   /** In this window. */
   get #isMoving(): boolean {
-    return this.out.taken + this.in.taken > this.#moved;
+    return this.out.taken > this.#moved.out || this.in.taken > this.#moved.in;
   }
 
   #isStalled(ms: number): boolean {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { cpus } from 'node:os';
 import { setImmediate as turn } from 'node:timers/promises';
 import { NodeWorkers } from './node-env.js';
 
@@ -86,5 +87,12 @@ describe('slices of long work', () => {
     const pause = worked(() => workers.behind.breathe());
     assert.equal(workers.behind.breathe(), pause);
     await pause;
+  });
+
+  it('idle processors are those of the time since they were last asked for', () => {
+    assert.equal(workers.idleProcessors(), undefined, 'nobody has asked before');
+    busy(50);
+    const idle = workers.idleProcessors();
+    assert.ok(idle !== undefined && idle >= 0 && idle <= cpus().length, `${idle}`);
   });
 });

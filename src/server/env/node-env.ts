@@ -1,6 +1,7 @@
 /** Time, chance and background work of a real process. */
 
 import { randomFillSync } from 'node:crypto';
+import { cpus } from 'node:os';
 import type { Breather, Clock, Random, Timer, Workers } from '../../base/env.js';
 
 export const nodeClock: Clock = {
@@ -54,6 +55,8 @@ const BEHIND_REST_MAX_MS = 100;
  */
 const LATELY_MS = 25;
 const LATELY_SLICES = 10;
+/** What processors did in a longer time says nothing of now. */
+const IDLE_KEPT_MS = 2_000;
 
 /** `tookMs`: the slice that has ended. */
 type Rest = (now: number, tookMs: number, goOn: () => void) => void;
@@ -98,6 +101,11 @@ class Slices implements Breather {
   }
 }
 
+/** Of all processors together, since the machine started, in ms. */
+function idleTime(): number {
+  return cpus().reduce((sum, { times }) => sum + times.idle, 0);
+}
+
 /**
  * Three slices in a turn of the event loop at most. With one for all, a merge that goes on first in
  * each turn leaves nothing: then one entry is applied in each turn, however many wait.
@@ -108,6 +116,7 @@ export class NodeWorkers implements Workers {
   /** When others were seen to have asked, and slices since then. */
   #seenAt = -Infinity;
   #slicesSince = LATELY_SLICES;
+  #idle = { at: -Infinity, ms: 0 };
   readonly behind: Breather = new Slices(BEHIND_SLICE_MS, (now, tookMs, goOn) => {
     const restMs = BEHIND_REST_MS * Math.max(1, tookMs / BEHIND_SLICE_MS);
     if (this.#othersWork(now)) setTimeout(goOn, Math.min(restMs, BEHIND_REST_MAX_MS));
@@ -116,6 +125,15 @@ export class NodeWorkers implements Workers {
 
   breathe(): Promise<void> | undefined {
     return this.#first.breathe();
+  }
+
+  /** One system call for each processor: for who asks a few times a second at most. */
+  idleProcessors(): number | undefined {
+    const now = performance.now();
+    const before = this.#idle;
+    const { at, ms } = (this.#idle = { at: now, ms: idleTime() });
+    const passed = at - before.at;
+    return passed > 0 && passed <= IDLE_KEPT_MS ? Math.max(0, ms - before.ms) / passed : undefined;
   }
 
   /** Once for each slice of the work that nobody waits for. */
