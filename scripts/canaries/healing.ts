@@ -84,18 +84,18 @@ export const HEALING: readonly Canary[] = [
       {
         file: 'replica/fetch/table-server.ts',
         find: '    const payload = readGood(reader, offset);',
-        replace: '    const payload = readGood(reader, offset) ?? readRaw(env as Env, reader, offset);',
+        replace: '    const payload = readGood(reader, offset) ?? readRaw(reader, offset);',
       },
       {
         file: 'replica/fetch/table-server.ts',
         find: 'function readGood(',
-        replace: 'function readRaw(env: Env, reader: TableReader, offset: number): Uint8Array | undefined {\n' +
+        replace: 'function readRaw(reader: TableReader, offset: number): Uint8Array | undefined {\n' +
           '  try {\n' +
           '    const region = reader.specAt(offset);\n' +
           '    if (region === undefined) return undefined;\n' +
           '    const { payloadBytes, scheme } = region.spec;\n' +
           '    const raw = new Uint8Array(payloadBytes);\n' +
-          "    const file = env.disk.openSync(reader.path, 'read');\n" +
+          "    const file = reader.disk.openSync(reader.path, 'read');\n" +
           '    file.readSync(raw, offset + blockLayout(payloadBytes, scheme).headerBytes);\n' +
           '    file.close();\n' +
           '    return raw;\n' +
@@ -108,6 +108,11 @@ export const HEALING: readonly Canary[] = [
         file: 'replica/fetch/table-server.ts',
         find: "import { sameTable, type TableMeta, type TableName } from '../../storage/table/table-meta.js';",
         replace: "import { blockLayout } from '../../storage/block/layout.js';\nimport { sameTable, type TableMeta, type TableName } from '../../storage/table/table-meta.js';",
+      },
+      {
+        file: 'storage/table/table-reader.ts',
+        find: '  get cachedFile(): CachedFile {',
+        replace: '  get disk(): Disk {\n    return this.#context.disk;\n  }\n\n  get cachedFile(): CachedFile {',
       },
       {
         file: 'replica/fetch/table-fetcher.ts',

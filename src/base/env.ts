@@ -133,6 +133,8 @@ export interface Breather {
 export interface Workers extends Breather {
   /** For what must keep up, such as merges: a slice of its own. */
   readonly beside?: Breather;
+  /** For what may take a while, such as whole tables: a small slice of its own in each turn. */
+  readonly between?: Breather;
   /** For what nobody waits for: a small slice of its own, and rest while others work. */
   readonly behind?: Breather;
   /**

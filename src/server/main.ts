@@ -22,6 +22,7 @@ import { isOpenedAgain, openNode, type OpenedNode } from './node.js';
 import { listenHttp, OpsPages, opsServer } from './ops-http.js';
 import type { NodeConfig } from './options/config.js';
 import { EventBus } from './env/event-bus.js';
+import { giveHeapRoom } from './env/heap.js';
 import { swapNotice } from './env/swap.js';
 import { nodeClock } from './env/node-env.js';
 import { isSecure } from './options/tls.js';
@@ -56,6 +57,7 @@ interface Running {
 
 /** Resolves when the node serves; the process then lives until it is told to stop. */
 export async function runNode(config: NodeConfig): Promise<void> {
+  giveHeapRoom();
   // What grpc-js has to say reaches us as errors; its own lines would not be JSON.
   setLogVerbosity(logVerbosity.NONE);
   const logger = openLogger(config.logLevel, config.logOutputs, { node: config.name });

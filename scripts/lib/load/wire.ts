@@ -344,9 +344,9 @@ export function prefixEnd(prefix: Uint8Array): Buffer {
   return Buffer.from([0]);
 }
 
-/** Creates a watcher of the keys [key, end), from now on. */
-export function watchRequest(key: Uint8Array, end: Uint8Array): Buffer {
-  const create = inner.begin().bytes(1, key).bytes(2, end).body();
+/** Creates a watcher of the keys [key, end), from a revision on, or from now on. */
+export function watchRequest(key: Uint8Array, end: Uint8Array, startRevision = 0): Buffer {
+  const create = inner.begin().bytes(1, key).bytes(2, end).number(3, startRevision).body();
   return outer.begin().message(1, create).finish();
 }
 

@@ -1,11 +1,14 @@
 /**
- * One watcher that reads the past as fast as it can, in a process of its own: what it costs its
- * client is not counted with whoever waits for puts. Run as `laggard.ts SPEC`.
+ * One watcher that reads the past as fast as it can, in a process of its own, which has started and
+ * has its connection before, and decodes no more than it needs: what it costs its client is not
+ * counted with whoever waits for puts. Run as `laggard.ts SPEC`.
  */
 
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { Crowd } from './crowd.js';
+import { METHODS } from '../load/grpc.js';
+import { LeanEndpoint } from '../load/lean.js';
+import { prefixEnd, watchEvents, watchRequest } from '../load/wire.js';
 
 interface LaggardSpec {
   readonly url: string;
@@ -41,13 +44,35 @@ export async function startLaggard(spec: LaggardSpec): Promise<{ readonly go: ()
   return { go, stop: () => void child.kill('SIGKILL') };
 }
 
-if (process.argv[1] === SELF) {
-  const { url, prefix, startRevision, events, timeoutMs } = JSON.parse(process.argv[2] as string) as LaggardSpec;
-  process.once('message', () => {
-    const began = Date.now();
-    const crowd = new Crowd(url, [{ key: prefix, prefix: true, startRevision }], 1);
-    void crowd.heard(events, timeoutMs).then((heard) => process.send?.({ heard, ms: Date.now() - began }));
+function lag({ url, prefix, startRevision, events, timeoutMs }: LaggardSpec): void {
+  const endpoint = new LeanEndpoint(url, 1);
+  let began = 0;
+  let heard = 0;
+  let last = 0;
+  const end = (all: boolean): void => void process.send?.({ heard: all, ms: Date.now() - began });
+  const stream = endpoint.stream(METHODS.watch, (message) => {
+    const created = watchEvents(message, (revision) => {
+      if (revision <= last) end(false);
+      last = revision;
+      heard++;
+    });
+    if (created && began === 0) process.send?.('ready');
+    if (heard >= events && last > 0) end(heard === events);
+  }, (why) => {
+    process.stderr.write(`the watcher that is behind: ${why}\n`);
+    end(false);
   });
+  process.once('message', () => {
+    began = Date.now();
+    setTimeout(() => end(false), timeoutMs);
+    const key = Buffer.from(prefix);
+    stream.send(watchRequest(key, prefixEnd(key), startRevision));
+  });
+  // Nobody writes this key: with it the stream is open.
+  stream.send(watchRequest(Buffer.from('nobody'), Buffer.alloc(0)));
+}
+
+if (process.argv[1] === SELF) {
   process.once('disconnect', () => process.exit(1));
-  process.send?.('ready');
+  lag(JSON.parse(process.argv[2] as string) as LaggardSpec);
 }

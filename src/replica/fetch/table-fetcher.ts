@@ -262,7 +262,8 @@ export class TableFetcher {
 
   #breathe(options: FetchTableOptions): Promise<void> | undefined {
     if (options.token?.cancelled === true) throw new StorageError('CANCELLED', 'the fetch of a table was given up');
-    return this.#env.workers.breathe();
+    const { workers } = this.#env;
+    return (workers.between ?? workers).breathe();
   }
 
   #enter(peer: NodeId): Promise<void> | undefined {

@@ -48,7 +48,7 @@ export class TableServer {
 
   /**
    * `rate`: of what is asked for in bulk, that is for whole tables; a single block, for which a
-   * read may wait, goes at once, and before what nobody waits for.
+   * read may wait, goes at once, and before the others.
    */
   constructor({ workers }: { readonly workers: Workers }, held: HeldTables, rate?: ByteRate) {
     this.#workers = workers;
@@ -64,7 +64,7 @@ export class TableServer {
     assert(this.#serving <= SERVING_MAX, `${this.#serving} answers are being made, at most ${SERVING_MAX}`);
     try {
       const isBulk = asked.bytes > 1;
-      const answer = await answerRegions(isBulk ? (this.#workers.behind ?? this.#workers) : this.#workers, this.#held, asked);
+      const answer = await answerRegions(isBulk ? (this.#workers.between ?? this.#workers) : this.#workers, this.#held, asked);
       if (isBulk && answer.kind === 'pieces') await this.#rate?.take(answer.pieces.reduce((sum, { payload }) => sum + (payload?.length ?? 0), 0));
       return encodeRegionsAnswer(answer);
     } finally {

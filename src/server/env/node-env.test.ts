@@ -37,6 +37,13 @@ describe('slices of long work', () => {
     await before;
   });
 
+  it('C1 what may take a while has a part of each turn, and goes on in the next while others work', async () => {
+    const between = worked(() => workers.between.breathe());
+    const others = worked(() => workers.breathe());
+    assert.ok(await overInATurn(between));
+    await others;
+  });
+
   it('C1 what nobody waits for rests while others work, and goes on at once while nobody does', async () => {
     assert.ok(await overInATurn(worked(() => workers.behind.breathe())));
     assert.equal(workers.breathe(), undefined);

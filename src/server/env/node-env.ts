@@ -41,13 +41,14 @@ export class NodeRandom implements Random {
 
 /** Long work may hold the event loop this long before it lets others in. */
 const SLICE_MS = 2.5;
-/** Work that nobody waits for is given so much of a turn: a write waits for it several times. */
-const BEHIND_SLICE_MS = 0.5;
+/** Of a turn, for work that may take a while: a write waits for it several times. */
+const SMALL_SLICE_MS = 0.5;
 /**
- * While others work, it rests so long between two slices; longer after one that took longer than it
- * was given, as there are more who want the processor then: its share of the time stays the same.
+ * While others work, what nobody waits for rests so long between two slices, as who reads what it
+ * sends wants a processor too; longer after one that took longer than it was given, as there are
+ * more who want one then: its share of the time stays the same.
  */
-const BEHIND_REST_MS = 5;
+const BEHIND_REST_MS = 20;
 const BEHIND_REST_MAX_MS = 100;
 /**
  * Others work as long as one of them has asked so lately, or so few of its slices ago: who is not
@@ -107,18 +108,19 @@ function idleTime(): number {
 }
 
 /**
- * Three slices in a turn of the event loop at most. With one for all, a merge that goes on first in
+ * Four slices in a turn of the event loop at most. With one for all, a merge that goes on first in
  * each turn leaves nothing: then one entry is applied in each turn, however many wait.
  */
 export class NodeWorkers implements Workers {
   readonly #first = new Slices(SLICE_MS);
   readonly beside: Breather = new Slices(SLICE_MS);
+  readonly between: Breather = new Slices(SMALL_SLICE_MS);
   /** When others were seen to have asked, and slices since then. */
   #seenAt = -Infinity;
   #slicesSince = LATELY_SLICES;
   #idle = { at: -Infinity, ms: 0 };
-  readonly behind: Breather = new Slices(BEHIND_SLICE_MS, (now, tookMs, goOn) => {
-    const restMs = BEHIND_REST_MS * Math.max(1, tookMs / BEHIND_SLICE_MS);
+  readonly behind: Breather = new Slices(SMALL_SLICE_MS, (now, tookMs, goOn) => {
+    const restMs = BEHIND_REST_MS * Math.max(1, tookMs / SMALL_SLICE_MS);
     if (this.#othersWork(now)) setTimeout(goOn, Math.min(restMs, BEHIND_REST_MAX_MS));
     else setImmediate(goOn);
   });
