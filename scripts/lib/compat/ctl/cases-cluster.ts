@@ -77,6 +77,20 @@ async function firstLeads(ctl: Etcdctl): Promise<void> {
   }
 }
 
+/**
+ * How many there are. A member of etcd that compacts still, which takes longer on a busy machine,
+ * gives another one until it is done; ours may not.
+ */
+async function distinctHashes(ctl: Etcdctl): Promise<number> {
+  const isOurs = ctl.cluster.nodes.every(({ spec }) => spec.binary.kind === 'kintsugi');
+  for (let tries = 0; ; tries++) {
+    const hashes = JSON.parse(await ctl.at('all', 'endpoint', 'hashkv', '-w', 'json')) as { HashKV: { hash: number; compact_revision: number } }[];
+    const { size } = new Set(hashes.map(({ HashKV }) => `${HashKV.hash} ${HashKV.compact_revision}`));
+    if (size === 1 || tries === 20 || isOurs) return size;
+    await pause(250);
+  }
+}
+
 const endpoints: CtlCase = {
   name: 'endpoint: health, status, hashkv; one and all; one that is gone',
   async run(ctl) {
@@ -93,8 +107,7 @@ const endpoints: CtlCase = {
     await ctl.run(['endpoint', 'hashkv', '--rev=999999']);
     // Each has applied all of it, then.
     for (const url of ctl.urls) await ctl.at(url, 'get', 'hashed');
-    const hashes = JSON.parse(await ctl.at('all', 'endpoint', 'hashkv', '-w', 'json')) as { HashKV: { hash: number; compact_revision: number } }[];
-    ctl.tell('all members hash the same', String(new Set(hashes.map(({ HashKV }) => `${HashKV.hash} ${HashKV.compact_revision}`)).size));
+    ctl.tell('all members hash the same', String(await distinctHashes(ctl)));
     const gone = ['--endpoints=127.0.0.1:1', '--dial-timeout=500ms', '--command-timeout=1s'];
     for (const verb of ['health', 'status', 'hashkv']) await ctl.run(['endpoint', verb, ...gone]);
     await ctl.run(['endpoint', 'health', '-w', 'json', ...gone]);
