@@ -33,7 +33,7 @@ interface MethodOf {
 /** What the connections to one member share. */
 export interface LocalMember {
   readonly methods: MethodTable;
-  readonly store: Pick<Store, 'leader'>;
+  readonly store: Pick<Store, 'hasLeader'>;
   readonly inFlight: InFlight;
 }
 
@@ -122,7 +122,7 @@ export class LocalConnection implements Connection {
 
   async duplex(path: string, limits: CallLimits, requireLeader: boolean): Promise<DuplexCall> {
     const method = this.#method(path, 'bidi', limits);
-    if (requireLeader && this.#member.store.leader === 0) throw this.#errorOf(new RpcError(Code.UNAVAILABLE, ETCD_MESSAGES.NO_LEADER));
+    if (requireLeader && !this.#member.store.hasLeader) throw this.#errorOf(new RpcError(Code.UNAVAILABLE, ETCD_MESSAGES.NO_LEADER));
     const call = this.#call(limits, requireLeader);
     const requests = new Pipe();
     const out = new Pipe();

@@ -37,6 +37,7 @@ import type { WatchOptions, WatchSession } from '../api/services/watch.js';
 import { Backups, type BackupPiece } from '../replica/backup/backups.js';
 import type { Replica } from '../replica/replica.js';
 import { requestTimeoutMs } from '../replica/start/options.js';
+import { LeaderSight } from '../replica/state/leader-sight.js';
 import { WatchHub, type WatchHubOptions } from '../replica/watch/watch-hub.js';
 import type { MemberChange } from '../replica/state/members.js';
 import type { DowngradeAction } from '../replica/downgrades.js';
@@ -67,6 +68,7 @@ export class NodeStore implements Store {
   readonly #writes: Writes;
   readonly lease: LeaseApi;
   readonly #watches: WatchHub;
+  readonly #sight: LeaderSight;
 
   constructor(replica: Replica, healing: HealingControl, options: NodeStoreOptions = {}) {
     this.#replica = replica;
@@ -79,6 +81,7 @@ export class NodeStore implements Store {
     this.clusterId = replica.options.clusterId;
     const { env, life, tree, state, reads, progress, leadership } = replica;
     const { electionMs, healing: hooks } = replica.options;
+    this.#sight = new LeaderSight(leadership, env.clock, electionMs);
     this.#watches = new WatchHub({ env, life, tree, state, reads, progress, leadership, healing: hooks }, { ...options, electionMs });
     this.#backups = new Backups(replica.backupParts, requestTimeoutMs(replica.options));
   }
@@ -93,6 +96,10 @@ export class NodeStore implements Store {
 
   get leader(): NodeId {
     return this.#replica.leadership.leader;
+  }
+
+  get hasLeader(): boolean {
+    return this.#sight.hasLeader;
   }
 
   async range(request: RangeRequest, caller?: Caller): Promise<RangeResponse> {

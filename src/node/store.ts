@@ -142,6 +142,8 @@ export interface Store extends KvApi, WatchApi {
   /** As of now; cheap, because every response header has it. */
   readonly term: Term;
   readonly leader: NodeId;
+  /** For who asks for one: one is known, or was less than an election timeout ago. */
+  readonly hasLeader: boolean;
   readonly lease: LeaseApi;
   status(): NodeStatus;
   members(): readonly MemberInfo[];

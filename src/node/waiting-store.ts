@@ -63,6 +63,7 @@ export class WaitingStore implements Store {
   readonly term: Term;
   /** It knows of none. */
   readonly leader = 0;
+  readonly hasLeader = false;
   readonly #env: Pick<Env, 'workers'>;
   readonly #options: WaitingOptions;
   readonly #undecided: Undecided;

@@ -37,7 +37,7 @@ describe('errors of a start', () => {
     });
     const { port } = taken.address() as { port: number };
     const clients = clientPort(new Map(), {
-      maxReceiveBytes: 1, maxConcurrentStreams: 1, keepaliveIntervalMs: 0, keepaliveTimeoutMs: 1, store: { leader: 1 },
+      maxReceiveBytes: 1, maxConcurrentStreams: 1, keepaliveIntervalMs: 0, keepaliveTimeoutMs: 1, store: { hasLeader: true },
       stats: new RpcStats(), events: silent,
     });
     try {

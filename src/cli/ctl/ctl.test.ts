@@ -20,7 +20,7 @@ describe('kintsugi ctl', () => {
     store = new FakeStore();
     server = clientPort(clientMethods(store, new Health(), { maxRequestBytes: 1_572_864 }), {
       maxReceiveBytes: 2_097_152, maxConcurrentStreams: 1000, keepaliveIntervalMs: 0, keepaliveTimeoutMs: 20_000,
-      store: { leader: 1 }, stats: new RpcStats(), events: silent,
+      store: { hasLeader: true }, stats: new RpcStats(), events: silent,
     });
     endpoint = `127.0.0.1:${await server.listen(listenAddress('http://127.0.0.1:0'))}`;
   });

@@ -35,7 +35,7 @@ describe('kintsugi ctl over TLS', () => {
     tls = await PortTls.open({ settings, clock: nodeClock, events: silent });
     server = clientPort(clientMethods(new FakeStore(), new Health(), { maxRequestBytes: 1_572_864 }), {
       maxReceiveBytes: 2_097_152, maxConcurrentStreams: 1000, keepaliveIntervalMs: 0, keepaliveTimeoutMs: 20_000,
-      store: { leader: 1 }, stats: new RpcStats(), events: silent,
+      store: { hasLeader: true }, stats: new RpcStats(), events: silent,
     });
     address = `127.0.0.1:${await server.listen(listenAddress('https://127.0.0.1:0'), tls.server)}`;
   });

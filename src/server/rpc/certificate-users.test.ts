@@ -76,7 +76,7 @@ describe('users by their certificates', () => {
     const pages = new OpsPages({ store, metrics, health, dataDir: dir, version: '1' });
     const server = clientPort(clientMethods(store, health, { maxRequestBytes: 1_572_864 }, passwords), {
       maxReceiveBytes: 2_097_152, maxConcurrentStreams: 1000, keepaliveIntervalMs: 0, keepaliveTimeoutMs: 20_000,
-      store: { leader: 1 }, stats, events: silent, site: { pages, store, gateway: true },
+      store: { hasLeader: true }, stats, events: silent, site: { pages, store, gateway: true },
     });
     open.push(server, tls);
     return `127.0.0.1:${await server.listen(listenAddress('https://127.0.0.1:0'), tls.server)}`;

@@ -38,7 +38,7 @@ export interface ClientServerOptions {
   readonly keepaliveIntervalMs: number;
   readonly keepaliveTimeoutMs: number;
   /** Calls with the metadata `hasleader: true` are refused while it knows no leader. */
-  readonly store: Pick<Store, 'leader'>;
+  readonly store: Pick<Store, 'hasLeader'>;
   /** Undefined: tokens are simple ones, which the store knows. */
   readonly jwt?: JwtTokens | undefined;
   readonly stats: RpcStats;
@@ -134,17 +134,17 @@ const MAX_STREAMS = 100_000;
 class ClientGuard implements CallGuard {
   readonly crowded: RpcStatus = { code: Code.RESOURCE_EXHAUSTED, details: ETCD_MESSAGES.TOO_MANY_REQUESTS };
   readonly #noLeader: RpcStatus = { code: Code.UNAVAILABLE, details: ETCD_MESSAGES.NO_LEADER };
-  readonly #store: Pick<Store, 'leader'>;
+  readonly #store: Pick<Store, 'hasLeader'>;
   readonly #jwt: JwtTokens | undefined;
 
-  constructor(store: Pick<Store, 'leader'>, jwt: JwtTokens | undefined) {
+  constructor(store: Pick<Store, 'hasLeader'>, jwt: JwtTokens | undefined) {
     this.#store = store;
     this.#jwt = jwt;
   }
 
   refuse(call: ServerCall): RpcStatus | undefined {
     if (this.#jwt !== undefined) readCaller(call, this.#jwt);
-    return this.#store.leader === 0 && call.metadata('hasleader') === 'true' ? this.#noLeader : undefined;
+    return !this.#store.hasLeader && call.metadata('hasleader') === 'true' ? this.#noLeader : undefined;
   }
 }
 

@@ -20,7 +20,7 @@ describe('answers that nobody reads', () => {
     const big = (refusable: boolean): Method => ({ kind: 'unary', refusable, handle: () => Promise.resolve(Buffer.alloc(MIB)) });
     server = clientPort(new Map([[RANGE, big(true)], [PUT, big(false)]]), {
       maxReceiveBytes: MIB, maxConcurrentStreams: 1000, keepaliveIntervalMs: 0, keepaliveTimeoutMs: 20_000,
-      store: { leader: 1 }, stats: new RpcStats(), events: silent, maxUnreadBytes: 3 * MIB,
+      store: { hasLeader: true }, stats: new RpcStats(), events: silent, maxUnreadBytes: 3 * MIB,
     });
     const port = await server.listen(listenAddress('http://127.0.0.1:0'));
     // A window of nothing: whatever the server sends stays with the server.
@@ -62,7 +62,7 @@ describe('a client that takes nothing of what it is sent', () => {
     };
     const server = clientPort(new Map([[RANGE, { kind: 'unary', refusable: true, handle }]]), {
       maxReceiveBytes: MIB, maxConcurrentStreams: 1000, keepaliveIntervalMs: 0, keepaliveTimeoutMs: 20_000,
-      store: { leader: 1 }, stats: new RpcStats(), events: silent, stalledMs: 100,
+      store: { hasLeader: true }, stats: new RpcStats(), events: silent, stalledMs: 100,
     });
     const port = await server.listen(listenAddress('http://127.0.0.1:0'));
     const socket = connectTcp(port, '127.0.0.1').on('error', () => undefined).pause();

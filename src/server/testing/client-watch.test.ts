@@ -25,7 +25,7 @@ interface Served {
 async function serve(store: Store): Promise<Served> {
   const server = clientPort(clientMethods(store, new Health(), { maxRequestBytes: 1_572_864 }), {
     maxReceiveBytes: 2_097_152, maxConcurrentStreams: 1000, keepaliveIntervalMs: 0, keepaliveTimeoutMs: 20_000,
-    store: { leader: 1 }, stats: new RpcStats(), events: silent,
+    store: { hasLeader: true }, stats: new RpcStats(), events: silent,
   });
   return { server, endpoint: `127.0.0.1:${await server.listen(listenAddress('http://127.0.0.1:0'))}` };
 }

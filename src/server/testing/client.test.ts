@@ -108,7 +108,7 @@ describe('client', () => {
     old.delete(RANGE_STREAM_PATH);
     const server = clientPort(old, {
       maxReceiveBytes: 2_097_152, maxConcurrentStreams: 1000, keepaliveIntervalMs: 0, keepaliveTimeoutMs: 20_000,
-      store: { leader: 1 }, stats: new RpcStats(), events: silent,
+      store: { hasLeader: true }, stats: new RpcStats(), events: silent,
     });
     const older = quick([`127.0.0.1:${await server.listen(listenAddress('http://127.0.0.1:0'))}`]);
     const limit = 1_030;
@@ -153,7 +153,7 @@ describe('client', () => {
     methods.set(RANGE_STREAM_PATH, breaking);
     const broken = clientPort(methods, {
       maxReceiveBytes: 2_097_152, maxConcurrentStreams: 1000, keepaliveIntervalMs: 0, keepaliveTimeoutMs: 20_000,
-      store: { leader: 1 }, stats: new RpcStats(), events: silent,
+      store: { hasLeader: true }, stats: new RpcStats(), events: silent,
     });
     const endpoint = `127.0.0.1:${await broken.listen(listenAddress('http://127.0.0.1:0'))}`;
     const from = quick([await deadEndpoint(), endpoint]);

@@ -48,6 +48,10 @@ export class FakeStore implements Store {
   #revision = 1;
   #compacted = 0;
 
+  get hasLeader(): boolean {
+    return this.leader !== 0;
+  }
+
   watch(options: WatchOptions = {}): WatchSession {
     if (this.refusal !== undefined) throw this.refusal;
     this.access.requireUser(options.caller);

@@ -41,7 +41,7 @@ describe('the log of a cluster', function () {
   async function serve({ store }: ClusterNode): Promise<string> {
     const server = clientPort(clientMethods(store, new Health(), { maxRequestBytes: 4096 }, new Passwords(4)), {
       maxReceiveBytes: 1 << 20, maxConcurrentStreams: 100, keepaliveIntervalMs: 0, keepaliveTimeoutMs: 20_000,
-      store: { leader: 1 }, stats: new RpcStats(), events: sink,
+      store: { hasLeader: true }, stats: new RpcStats(), events: sink,
     });
     open.push(server);
     return `127.0.0.1:${await server.listen(listenAddress('http://127.0.0.1:0'))}`;

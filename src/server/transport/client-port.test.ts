@@ -52,7 +52,7 @@ describe('the client port', () => {
     };
     const http1 = createHttpServer((request, response) => response.end(`${request.method} ${request.url}`));
     const port = clientPort(new Map([[ECHO, echo]]), {
-      maxReceiveBytes: 1 << 20, maxConcurrentStreams: 100, keepaliveIntervalMs: 0, keepaliveTimeoutMs: 1_000, store: { leader: 1 },
+      maxReceiveBytes: 1 << 20, maxConcurrentStreams: 100, keepaliveIntervalMs: 0, keepaliveTimeoutMs: 1_000, store: { hasLeader: true },
       stats: new RpcStats(), events: { emit: (event) => void events.push(event) }, http1, ...more,
     });
     ports.push(port);
