@@ -56,7 +56,7 @@ function readyChecks(subject: OpsSubject): Check[] {
   const must = (ok: boolean, why: string): Promise<void> => (ok ? Promise.resolve() : Promise.reject(new Error(why)));
   return [
     ['draining', () => must(subject.health.serving, 'the node is shutting down')],
-    ['leader', () => must(store.leader !== 0, 'no leader is known')],
+    ['leader', () => must(store.hasLeader, 'no leader is known')],
     ['read_index', () => store.checkLinearizable(LINEARIZABLE_TIMEOUT_MS)],
     ['apply_lag', () => {
       const { commitIndex, appliedIndex } = store.status();
@@ -99,7 +99,7 @@ async function health(subject: OpsSubject, query: URLSearchParams): Promise<Answ
     const excluded = new Set(query.getAll('exclude'));
     const alarm = subject.store.activeAlarms().find(({ type }) => !excluded.has(type));
     if (alarm !== undefined) throw new Error(`ALARM ${alarm.type}`);
-    if (subject.store.leader === 0) throw new Error('RAFT NO LEADER');
+    if (!subject.store.hasLeader) throw new Error('RAFT NO LEADER');
     if (query.get('serializable') !== 'true') await subject.store.checkLinearizable(LINEARIZABLE_TIMEOUT_MS);
     return json(200, { health: 'true', reason: '' });
   } catch (error) {
