@@ -129,8 +129,10 @@ export interface Breather {
   breathe(): Promise<void> | undefined;
 }
 
-/** For what somebody waits for: applying, answering. Where a part is missing, all work is alike. */
+/** For what everybody waits for: applying. Where a part is missing, all work is alike. */
 export interface Workers extends Breather {
+  /** For answers to reads: many large ones at once leave the others their slice. */
+  readonly reading?: Breather;
   /** For what must keep up, such as merges: a slice of its own. */
   readonly beside?: Breather;
   /** For what may take a while, such as whole tables: a small slice of its own in each turn. */

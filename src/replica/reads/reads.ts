@@ -170,7 +170,7 @@ export class Reads {
       if (op !== undefined) state.access.require(caller, op);
       const view = tree.view();
       try {
-        const driven = drive(make(view, state.kv.state()), env.workers);
+        const driven = drive(make(view, state.kv.state()), env.workers.reading ?? env.workers);
         return driven instanceof Promise ? await driven : driven;
       } catch (error) {
         if (!(error instanceof StorageError) || attempt >= REPAIR_ATTEMPTS) throw error;

@@ -37,6 +37,18 @@ describe('slices of long work', () => {
     await before;
   });
 
+  it('C1 large reads, however many, leave apply its slice, and count as work for what nobody waits for', async () => {
+    const reads = [worked(() => workers.reading.breathe()), worked(() => workers.reading.breathe())];
+    assert.equal(workers.breathe(), undefined);
+    await Promise.all(reads);
+    const apply = worked(() => workers.breathe());
+    assert.equal(workers.reading.breathe(), undefined);
+    await apply;
+    const idle = new NodeWorkers();
+    assert.equal(idle.reading.breathe(), undefined);
+    assert.ok(!(await overInATurn(worked(() => idle.behind.breathe()))));
+  });
+
   it('C1 what may take a while has a part of each turn, and goes on in the next while others work', async () => {
     const between = worked(() => workers.between.breathe());
     const others = worked(() => workers.breathe());

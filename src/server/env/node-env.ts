@@ -108,11 +108,13 @@ function idleTime(): number {
 }
 
 /**
- * Four slices in a turn of the event loop at most. With one for all, a merge that goes on first in
+ * Five slices in a turn of the event loop at most. With one for all, a merge that goes on first in
  * each turn leaves nothing: then one entry is applied in each turn, however many wait.
  */
 export class NodeWorkers implements Workers {
   readonly #first = new Slices(SLICE_MS);
+  readonly #reading = new Slices(SLICE_MS);
+  readonly reading: Breather = this.#reading;
   readonly beside: Breather = new Slices(SLICE_MS);
   readonly between: Breather = new Slices(SMALL_SLICE_MS);
   /** When others were seen to have asked, and slices since then. */
@@ -140,7 +142,7 @@ export class NodeWorkers implements Workers {
 
   /** Once for each slice of the work that nobody waits for. */
   #othersWork(now: number): boolean {
-    const { askedAt } = this.#first;
+    const askedAt = Math.max(this.#first.askedAt, this.#reading.askedAt);
     this.#slicesSince = askedAt === this.#seenAt ? this.#slicesSince + 1 : 0;
     this.#seenAt = askedAt;
     return now - askedAt < LATELY_MS || this.#slicesSince < LATELY_SLICES;
