@@ -114,4 +114,13 @@ describe('slices of long work', () => {
     const idle = workers.idleProcessors();
     assert.ok(idle !== undefined && idle >= 0 && idle <= cpus().length, `${idle}`);
   });
+
+  it('where the system does not tell what processors did, none is taken for busy', () => {
+    for (const told of [[], [{ times: { idle: 0 } }]]) {
+      const untold = new NodeWorkers(() => told);
+      untold.idleProcessors();
+      busy(5);
+      assert.equal(untold.idleProcessors(), undefined);
+    }
+  });
 });

@@ -102,9 +102,9 @@ class Slices implements Breather {
   }
 }
 
-/** Of all processors together, since the machine started, in ms. */
-function idleTime(): number {
-  return cpus().reduce((sum, { times }) => sum + times.idle, 0);
+/** Of one processor, in ms since the machine started. */
+interface ProcessorTimes {
+  readonly times: { readonly idle: number };
 }
 
 /**
@@ -120,6 +120,7 @@ export class NodeWorkers implements Workers {
   /** When others were seen to have asked, and slices since then. */
   #seenAt = -Infinity;
   #slicesSince = LATELY_SLICES;
+  readonly #processors: () => readonly ProcessorTimes[];
   #idle = { at: -Infinity, ms: 0 };
   readonly behind: Breather = new Slices(SMALL_SLICE_MS, (now, tookMs, goOn) => {
     const restMs = BEHIND_REST_MS * Math.max(1, tookMs / SMALL_SLICE_MS);
@@ -131,13 +132,20 @@ export class NodeWorkers implements Workers {
     return this.#first.breathe();
   }
 
+  /** `processors`: those of this machine; none, or without times, where the system does not say. */
+  constructor(processors: () => readonly ProcessorTimes[] = cpus) {
+    this.#processors = processors;
+  }
+
   /** One system call for each processor: for who asks a few times a second at most. */
   idleProcessors(): number | undefined {
     const now = performance.now();
     const before = this.#idle;
-    const { at, ms } = (this.#idle = { at: now, ms: idleTime() });
+    const idleMs = this.#processors().reduce((sum, { times }) => sum + times.idle, 0);
+    const { at, ms } = (this.#idle = { at: now, ms: idleMs });
     const passed = at - before.at;
-    return passed > 0 && passed <= IDLE_KEPT_MS ? Math.max(0, ms - before.ms) / passed : undefined;
+    // A machine was idle for a moment since it started.
+    return ms > 0 && passed > 0 && passed <= IDLE_KEPT_MS ? Math.max(0, ms - before.ms) / passed : undefined;
   }
 
   /** Once for each slice of the work that nobody waits for. */
