@@ -91,6 +91,8 @@ describe('a node in this process', () => {
     const nodes = await Promise.all(configs.map(open));
     try {
       const [first = assert.fail(), ...others] = configs.map((config, i) => ({ config, node: nodes[i] as OpenedNode }));
+      // From here on the others have something to remember of it.
+      await first.node.store.put(put('a', '1'));
       await until(() => others.some(({ node }) => node.store.status().leader !== 0));
       await first.node.stop();
       rmSync(first.config.dataDir, { recursive: true });

@@ -67,6 +67,7 @@ type Rest = (now: number, tookMs: number, goOn: () => void) => void;
  * share it: two merges at once hold the loop no longer than one.
  */
 class Slices implements Breather {
+  readonly #now: () => number;
   readonly #sliceMs: number;
   readonly #rest: Rest;
   #sliceStart = 0;
@@ -74,14 +75,15 @@ class Slices implements Breather {
   /** Somebody asked whether to go on. */
   askedAt = -Infinity;
 
-  constructor(sliceMs: number, rest: Rest = (_now, _tookMs, goOn) => void setImmediate(goOn)) {
+  constructor(now: () => number, sliceMs: number, rest: Rest = (_now, _tookMs, goOn) => void setImmediate(goOn)) {
+    this.#now = now;
     this.#sliceMs = sliceMs;
     this.#rest = rest;
   }
 
   breathe(): Promise<void> | undefined {
     if (this.#pause !== undefined) return this.#pause;
-    const now = (this.askedAt = performance.now());
+    const now = (this.askedAt = this.#now());
     if (this.#sliceStart === 0) {
       this.#sliceStart = now;
       setImmediate(() => {
@@ -107,39 +109,53 @@ interface ProcessorTimes {
   readonly times: { readonly idle: number };
 }
 
+/** What a machine tells. */
+interface MachineParts {
+  /** Those of this machine; none, or without times, where the system does not say. */
+  readonly processors?: () => readonly ProcessorTimes[];
+  /** Milliseconds, from any start. */
+  readonly now?: () => number;
+}
+
 /**
  * Five slices in a turn of the event loop at most. With one for all, a merge that goes on first in
  * each turn leaves nothing: then one entry is applied in each turn, however many wait.
  */
 export class NodeWorkers implements Workers {
-  readonly #first = new Slices(SLICE_MS);
-  readonly #reading = new Slices(SLICE_MS);
-  readonly reading: Breather = this.#reading;
-  readonly beside: Breather = new Slices(SLICE_MS);
-  readonly between: Breather = new Slices(SMALL_SLICE_MS);
+  readonly #first: Slices;
+  readonly #reading: Slices;
+  readonly reading: Breather;
+  readonly beside: Breather;
+  readonly between: Breather;
+  readonly behind: Breather;
+  readonly #now: () => number;
   /** When others were seen to have asked, and slices since then. */
   #seenAt = -Infinity;
   #slicesSince = LATELY_SLICES;
   readonly #processors: () => readonly ProcessorTimes[];
   #idle = { at: -Infinity, ms: 0 };
-  readonly behind: Breather = new Slices(SMALL_SLICE_MS, (now, tookMs, goOn) => {
-    const restMs = BEHIND_REST_MS * Math.max(1, tookMs / SMALL_SLICE_MS);
-    if (this.#othersWork(now)) setTimeout(goOn, Math.min(restMs, BEHIND_REST_MAX_MS));
-    else setImmediate(goOn);
-  });
+
+  constructor({ processors = cpus, now = () => performance.now() }: MachineParts = {}) {
+    this.#processors = processors;
+    this.#now = now;
+    this.#first = new Slices(now, SLICE_MS);
+    this.reading = this.#reading = new Slices(now, SLICE_MS);
+    this.beside = new Slices(now, SLICE_MS);
+    this.between = new Slices(now, SMALL_SLICE_MS);
+    this.behind = new Slices(now, SMALL_SLICE_MS, (at, tookMs, goOn) => {
+      const restMs = BEHIND_REST_MS * Math.max(1, tookMs / SMALL_SLICE_MS);
+      if (this.#othersWork(at)) setTimeout(goOn, Math.min(restMs, BEHIND_REST_MAX_MS));
+      else setImmediate(goOn);
+    });
+  }
 
   breathe(): Promise<void> | undefined {
     return this.#first.breathe();
   }
 
-  /** `processors`: those of this machine; none, or without times, where the system does not say. */
-  constructor(processors: () => readonly ProcessorTimes[] = cpus) {
-    this.#processors = processors;
-  }
-
   /** One system call for each processor: for who asks a few times a second at most. */
   idleProcessors(): number | undefined {
-    const now = performance.now();
+    const now = this.#now();
     const before = this.#idle;
     const idleMs = this.#processors().reduce((sum, { times }) => sum + times.idle, 0);
     const { at, ms } = (this.#idle = { at: now, ms: idleMs });
