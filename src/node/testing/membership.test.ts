@@ -170,6 +170,24 @@ describe('members that come and go', function () {
     await cluster.settled();
   });
 
+  it('D1 a voter that is added while another one is lost for good begins, and makes a quorum with the rest', async () => {
+    await started(3);
+    await load(cluster, 0, 50);
+    const leader = await cluster.leader();
+    const members = await leader.store.changeMembers({ kind: 'add', id: 0, peerUrls: [urlOf(4)], learner: false });
+    const { id } = members.find(({ peerUrls }) => peerUrls[0] === urlOf(4)) as MemberInfo;
+    const node = cluster.machine(id, leader);
+    const lost = await cluster.follower();
+    await cluster.kill(lost);
+    cluster.nodes.splice(cluster.nodes.indexOf(lost), 1);
+    await cluster.until('nobody to lead', () => leader.replica.leadership.leader === 0);
+    await cluster.up(node);
+    await cluster.leader();
+    await load(cluster, 50, 100);
+    await remove(await cluster.leader(), lost);
+    await cluster.settled();
+  });
+
   it('R5 a member that joined and lost its directory is refused, and its replacement is let in', async () => {
     await started(3);
     const node = await join(await cluster.leader(), 4, true);

@@ -11,8 +11,9 @@ import { Life } from '../state/life.js';
 import { DESCRIBE_METHOD, encodeDescription } from '../state/description.js';
 import { changeMembers, leaveJoint, staticMembers, type Members } from '../state/members.js';
 import { Membership } from '../state/membership.js';
+import { writeMetVoters } from './met-voters.js';
 import { PromisesHeard } from './promises-heard.js';
-import { checkStart, PeerMemory } from './start-check.js';
+import { checkStart, PeerMemory, type PeerMemoryParts } from './start-check.js';
 
 describe('what the others say of a member that starts', () => {
   /** Of five members this is number 1; the others answer in turn, `undefined` being silence. */
@@ -85,6 +86,17 @@ describe('what the others say of a member that starts', () => {
     assert.equal(await joins(unsure, unsure, unsure, undefined), 'begins');
     assert.equal(await joins(unsure, unsure, asNew, unsure), 'waits');
     assert.equal(await joins(unsure, unsure, unsure, { ...unsure, incarnation: 1 }), 'EMPTIED');
+  });
+
+  it('R1 D1 one that joins as one of four voters begins without one that the two others have met', async () => {
+    // The fifth member does not vote; the fourth one does not answer.
+    const joins = (...answers: (Told | undefined)[]): Promise<string> => starts(true, 1, [...answers, undefined, undefined], true, 5);
+    const met = (four: number): Told => ({ ...unsure, met: [0, 1, 1, four] });
+    assert.equal(await joins(met(1), met(1)), 'begins');
+    assert.equal(await joins(met(1), met(0)), 'waits');
+    assert.equal(await joins(met(1), unsure), 'waits');
+    assert.equal(await joins(met(1), { ...met(1), state: 0 }), 'waits');
+    assert.equal(await joins(met(1), { ...met(1), incarnation: 1 }), 'EMPTIED');
   });
 
   it('R1 one that joins does not wait for who was removed since it was told of them, once somebody says so', async () => {
@@ -192,7 +204,8 @@ describe('what a member says of another that starts', () => {
         state: { kv: { incarnationOf: () => 0 } } as unknown as ReplicatedState,
         gossip: { of: () => undefined } as unknown as Gossip, heard: new PromisesHeard(),
         reads: { confirm: () => new Promise<void>(() => undefined) },
-        membership: { self: 2, newest }, hardState: { current: { vote } as HardStateRecord }, log: { lastIndex: () => lastIndex },
+        membership: { self: 2, newest, confState: newest.confState }, hardState: { current: { vote } as HardStateRecord },
+        log: { ...applied(1).log, lastIndex: () => lastIndex }, progress: applied(1).progress,
       });
       return (await peerMemory.answer(1, Uint8Array.of(0)))[0];
     };
@@ -218,7 +231,7 @@ describe('what a member says of another that starts', () => {
       reads: { confirm: () => new Promise<void>(() => undefined) },
       membership: new Membership(1, [1, 2].map((id) => ({ id, name: '', peerUrls: [] }))),
       hardState: { current: undefined },
-      log: { lastIndex: () => 9 },
+      ...applied(9),
     });
     const answers: Uint8Array[] = [];
     const toOld = peerMemory.answer(2, Uint8Array.of(0)).then((answer) => answers.push(answer));
@@ -232,8 +245,17 @@ describe('what a member says of another that starts', () => {
       const reader = new ByteReader(answer, 'what a member remembers');
       assert.deepEqual([reader.u8(), reader.u53()], [2, 3], 'unsure, and met in its third life');
     }
+    // To the new one also who votes, and which lives of them were met.
+    const toldOf = (answer: Uint8Array | undefined): readonly number[] => [...(answer?.subarray(9 + 16 + 1 + 8) ?? [])];
+    assert.deepEqual(answers.map((answer) => toldOf(answer)[0]), [0, 2]);
   });
 });
+
+/** A log up to here, all of it applied. */
+function applied(index: number): Pick<PeerMemoryParts, 'log' | 'progress'> {
+  const log = { firstIndex: () => 1, lastIndex: () => index, term: () => 1, entries: () => [] };
+  return { log, progress: { applied: { value: index } } };
+}
 
 /** What is said of the members 1 to 5 by one that knows that these are removed. */
 function describeWithout(gone: readonly number[]): Uint8Array {
@@ -253,10 +275,14 @@ interface Told {
   readonly incarnation?: number;
   readonly term?: number;
   readonly acknowledged?: number;
+  /** Lives of the voters 1, 2 and so on; missing: an older program. */
+  readonly met?: readonly number[];
 }
 
 /** An answer on the wire; what is missing is 0. */
 function remembers(answer: Told): Uint8Array {
-  const { state, incarnation = 0, term = 0, acknowledged = 0 } = answer;
-  return new ByteWriter(40).u8(state).u53(incarnation).u53(term).u53(acknowledged).u8(0).finish();
+  const { state, incarnation = 0, term = 0, acknowledged = 0, met } = answer;
+  const out = new ByteWriter(40).u8(state).u53(incarnation).u53(term).u53(acknowledged).u8(0);
+  if (met === undefined) return out.finish();
+  return writeMetVoters(out.u53(0), new Map(met.map((life, at) => [at + 1, life]))).finish();
 }

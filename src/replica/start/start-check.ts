@@ -28,11 +28,11 @@ import { KnownPeers } from '../log-recovery/known-peers.js';
 import type { Gossip } from '../consensus/gossip.js';
 import type { HardStateStore } from '../hard-state/hard-state.js';
 import type { ReplicatedState } from '../kv/replicated-state.js';
-import type { DurableLog } from '../log/durable-log.js';
 import type { Reads } from '../reads/reads.js';
 import type { Leadership } from '../state/leadership.js';
 import type { Life } from '../state/life.js';
 import type { Membership } from '../state/membership.js';
+import { canMissTheRest, NOT_KNOWN, readMetVoters, VotersKnown, writeMetVoters, type MetVoters, type VotersKnownParts } from './met-voters.js';
 import { forgotten, type Kept, type Promised, type PromisesHeard, type Told } from './promises-heard.js';
 
 export const REMEMBERED_METHOD = 'member.remembered';
@@ -66,10 +66,12 @@ export interface Remembered {
    * between.
    */
   readonly promised: Promised & Told;
+  /** Who votes, for one that begins; of any other, and by an older program: not known. */
+  readonly met: MetVoters;
 }
 
 /** What this member remembers of its peers, for a peer that asks before it takes part. */
-export interface PeerMemoryParts {
+export interface PeerMemoryParts extends VotersKnownParts {
   readonly env: Env;
   readonly life: Life;
   /** Nothing was ever promised when its files were opened. */
@@ -79,16 +81,17 @@ export interface PeerMemoryParts {
   readonly gossip: Gossip;
   readonly heard: PromisesHeard;
   readonly reads: Pick<Reads, 'confirm'>;
-  readonly membership: Pick<Membership, 'self' | 'newest'>;
+  readonly membership: Pick<Membership, 'self' | 'newest' | 'confState'>;
   readonly hardState: Pick<HardStateStore, 'current'>;
-  readonly log: Pick<DurableLog, 'lastIndex'>;
 }
 
 export class PeerMemory {
   readonly #parts: PeerMemoryParts;
+  readonly #voters: VotersKnown;
 
   constructor(parts: PeerMemoryParts) {
     this.#parts = parts;
+    this.#voters = new VotersKnown(parts);
   }
 
   /**
@@ -101,12 +104,14 @@ export class PeerMemory {
     const late = (): Promise<boolean> => sleep(env.clock, CONFIRM_MS).then(() => false);
     const settled = asked && (await Promise.race([this.#confirm().then(() => true, () => false), late()]));
     const state = settled ? 'settled' : this.#isNew ? 'new' : this.#isBlank ? 'blank' : 'unsure';
+    const met = asked && state === 'unsure' ? await this.#voters.tell((member) => this.#met(member)) : NOT_KNOWN;
     const { term, acknowledged, votedForMe } = heard.of(from);
     // A leader acknowledges to nobody but itself, and others acknowledge to the leader alone; but
     // what they have applied is durable in their logs.
     const applied = gossip.of(from)?.applied ?? 0;
     const out = new ByteWriter(48).u8(STATES.indexOf(state)).u53(this.#met(from));
-    return out.u53(term).u53(Math.max(acknowledged, applied)).u8(Number(votedForMe)).u53(applied).finish();
+    out.u53(term).u53(Math.max(acknowledged, applied)).u8(Number(votedForMe)).u53(applied);
+    return writeMetVoters(out, met).finish();
   }
 
   get #isNew(): boolean {
@@ -157,13 +162,13 @@ export async function checkStart(check: StartCheck): Promise<void> {
   };
   for (let round = 0; !life.ended; round++) {
     const { peers } = membership;
-    const states = await askAll(check, known, peers, round === 0);
+    const { states, met } = await askAll(check, known, peers, round === 0);
     const told = [...states.values()];
     if (!check.isNew) {
       if (!told.includes('another')) return;
       await known.askWho();
       const others = await askAll(check, known, known.peers.filter((peer) => !states.has(peer)), round === 0);
-      if (![...others.values()].includes('doubtful')) return;
+      if (![...others.states.values()].includes('doubtful')) return;
       doubt('if it is an older copy, put the newest data directory back; if that is lost: kintsugi recover --data-dir DIR');
       await sleep(env.clock, AGAIN_MS);
       continue;
@@ -174,7 +179,7 @@ export async function checkStart(check: StartCheck): Promise<void> {
       if (membership.isJoining || known.peers.some((peer) => !states.has(peer))) membership.find(known.peers);
     }
     if (told.includes('doubtful')) doubt('if it is a member of their cluster, put its data directory back; if that is lost: kintsugi recover --data-dir DIR --emptied');
-    if (membership.isJoining ? mayJoin(membership, known, states) : mayFound(membership, states)) return;
+    if (membership.isJoining ? mayJoin(membership, known, { states, met }) : mayFound(membership, states)) return;
     if (round === 0) {
       const data = { asked: peers.length };
       env.events.emit({ type: 'warning', message: 'this member is new: it waits until the others can tell whether they know it', data });
@@ -193,16 +198,24 @@ type NoAnswer = 'silent' | 'another' | 'doubtful' | 'stranger';
 /** Who was asked, and what was answered. */
 type States = ReadonlyMap<NodeId, Remembered['state'] | NoAnswer>;
 
+interface Answers {
+  readonly states: States;
+  /** Of those that are unsure. */
+  readonly met: ReadonlyMap<NodeId, MetVoters>;
+}
+
 /** Rejects with ReplicaError EMPTIED or ROLLED_BACK. */
-async function askAll(check: StartCheck, known: KnownPeers, peers: readonly NodeId[], first: boolean): Promise<States> {
+async function askAll(check: StartCheck, known: KnownPeers, peers: readonly NodeId[], first: boolean): Promise<Answers> {
   const answers = await Promise.all(peers.map((peer) => (known.isNamed(peer) ? ask(check, peer, first) : askGuest(check, peer))));
   const states = new Map<NodeId, Remembered['state'] | NoAnswer>();
+  const met = new Map<NodeId, MetVoters>();
   answers.forEach((answer, i) => {
     const peer = peers[i] as NodeId;
     if (typeof answer === 'object') refuse(check, peer, answer);
     states.set(peer, typeof answer === 'object' ? answer.state : answer);
+    if (typeof answer === 'object' && answer.state === 'unsure') met.set(peer, answer.met);
   });
-  return states;
+  return { states, met };
 }
 
 /**
@@ -218,14 +231,15 @@ function mayFound(membership: Membership, states: States): boolean {
 /**
  * One that joins is in no cluster that does not exist yet. Where the others cannot confirm anything
  * without it, because it is to be the second voter, or they lost their leader meanwhile, it is
- * enough that all voters of them answer: each would know what it was promised. Who does not vote
+ * enough that all voters of them answer: each would know what it was promised; or so many as
+ * `canMissTheRest` says. Who does not vote
  * was promised nothing, and may itself be waiting for this one. Who was removed since is not asked:
  * whoever knows of the removal has all that was committed until then, and without him nothing was
  * after it.
  */
-function mayJoin(membership: Membership, known: KnownPeers, states: States): boolean {
+function mayJoin(membership: Membership, known: KnownPeers, { states, met }: Answers): boolean {
   const voters = membership.peers.filter((peer) => known.isVoter(peer) || !membership.isToldLearner(peer));
-  return voters.length > 0 && voters.every((voter) => states.get(voter) === 'unsure');
+  return (voters.length > 0 && voters.every((voter) => states.get(voter) === 'unsure')) || canMissTheRest(membership.self, met);
 }
 
 function refuse({ membership, incarnation, isNew, kept }: StartCheck, peer: NodeId, answer: Remembered): void {
@@ -279,7 +293,7 @@ async function ask({ env, isNew, membership }: StartCheck, peer: NodeId, first: 
     const said = { term: reply.u53(), acknowledged: reply.u53(), votedForMe: reply.u8() !== 0 };
     // An older program ends here.
     const promised = { ...said, applied: reply.remaining > 0 ? reply.u53() : 0 };
-    return { state: state ?? 'unsure', incarnation, promised };
+    return { state: state ?? 'unsure', incarnation, promised, met: readMetVoters(reply) };
   } catch (error) {
     if (codeOf(error) === undefined) throw error;
     if (codeOf(error) === 'REMOVED') throw removedError(membership.self, `member ${formatId(peer)} says so`);
