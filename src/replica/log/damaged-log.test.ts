@@ -6,6 +6,7 @@ import { ManualClock } from '../../base/testing/manual-clock.js';
 import { seededRandom } from '../../base/testing/seeded-random.js';
 import { silent } from '../../base/testing/silent.js';
 import type { Disk } from '../../base/disk.js';
+import type { Random } from '../../base/env.js';
 import type { Entry } from '../../raft/types.js';
 import { DamagedLog } from './damaged-log.js';
 import { DurableLog, type OpenedLog } from './durable-log.js';
@@ -235,7 +236,72 @@ describe('a log with holes', () => {
     assert.deepEqual(show(allEntries(open)), show(entries));
     await open.close();
   });
+
+  it('R6 D1 what was there before a lost batch of the same term is not in doubt', async () => {
+    const disk = new MemoryDisk();
+    const { log } = await openLog(disk);
+    for (const [first, term] of [[1, 1], [5, 2], [9, 2], [10, 2]] as const) {
+      await log.append(someEntries(first, first < 9 ? 4 : 1, term), 0);
+      await log.flushIdentities();
+    }
+    await log.close();
+    await wipeBatch(disk, 1, 3);
+    const damaged = await examine(disk);
+    assert.ok(damaged instanceof DamagedLog);
+    assert.deepEqual(holesOf(damaged), [9]);
+  });
+
+  it('R3 R6 whatever leaders of several terms have replaced, and whichever batch is lost, no entry is taken for another', async () => {
+    const random = seededRandom(7);
+    let [there, lost] = [0, 0];
+    for (let round = 0; round < 300; round++) {
+      const memory = new MemoryDisk();
+      const { log } = await openLog(memory);
+      let has: readonly Entry[] = [];
+      let batches = 0;
+      for (const leader of leaders(random, 6)) {
+        if (random.below(4) === 0) continue;
+        const common = has.findIndex(({ term }, i) => leader[i]?.term !== term);
+        let from = common < 0 ? has.length : common;
+        for (let times = random.below(4); times > 0 && from < leader.length; times--) {
+          const batch = leader.slice(from, from + 1 + random.below(3));
+          await log.append(batch, 0);
+          await log.flushIdentities();
+          batches++;
+          has = [...has.slice(0, from), ...batch];
+          from = has.length;
+        }
+      }
+      await log.close();
+      const wiped = new Set([1, 2].map(() => 1 + random.below(Math.max(1, batches - 1))));
+      if (batches > 1) for (const batch of wiped) await wipeBatch(memory, 1, batch);
+      const damaged = await examine(memory);
+      if (!(damaged instanceof DamagedLog)) {
+        assert.deepEqual(show(allEntries(damaged.log)), show(has.slice(damaged.log.firstIndex() - 1)), `round ${round}`);
+        await damaged.log.close();
+        continue;
+      }
+      for (let index = damaged.base.index + 1; index <= damaged.lastIndex; index++) {
+        const entry: Entry | undefined = damaged.isHole(index) ? undefined : await damaged.read(index);
+        if (entry === undefined) lost++;
+        else assert.deepEqual(show([entry]), show([has[index - 1] as Entry]), `round ${round}`);
+        if (entry !== undefined && holesOf(damaged).some((hole) => hole > index)) there++;
+      }
+    }
+    assert.ok(there > 40 && lost > 200, `${there} are there before what is lost, ${lost} are lost`);
+  });
 });
+
+/** The logs of leaders of ascending terms: each begins with what an earlier one had. */
+function leaders(random: Random, count: number): readonly (readonly Entry[])[] {
+  const logs: Entry[][] = [someEntries(1, 4, 1)];
+  for (let term = 2; term <= count; term++) {
+    const before = logs[random.below(logs.length)] as Entry[];
+    const kept = before.slice(0, random.below(before.length + 1));
+    logs.push([...kept, ...someEntries(kept.length + 1, 1 + random.below(6), term)]);
+  }
+  return logs;
+}
 
 function holesOf(log: DamagedLog): number[] {
   const holes: number[] = [];

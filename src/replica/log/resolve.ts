@@ -224,7 +224,7 @@ class Resolver {
     } else {
       this.#forgetAfter(before);
       if (before > table.lastIndex || table.term(before) !== batch.previousTerm) {
-        this.#doubt(certain);
+        this.#doubt(Math.max(certain, this.#lastOf(batch.previousTerm, before)));
         this.#fillGap(before, batch.previousTerm);
       }
       assert(table.lastIndex === before && table.term(before) === batch.previousTerm, `R3 batch ${batch.sequence} follows ${before}`);
@@ -252,6 +252,13 @@ class Resolver {
     const doubted = table.lastIndex - from;
     this.#forgetAfter(from);
     for (let i = 0; i < doubted; i++) this.#missing(0);
+  }
+
+  /** The last entry of a term up to `index`; 0: there is none. */
+  #lastOf(term: Term, index: LogIndex): LogIndex {
+    const table = this.#table;
+    for (let at = Math.min(index, table.lastIndex); term > 0 && at > table.baseIndex; at--) if (table.term(at) === term) return at;
+    return 0;
   }
 
   #missing(term: Term): void {
