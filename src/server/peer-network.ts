@@ -9,7 +9,7 @@
  * it is known to be removed.
  */
 
-import { Metadata, Server, ServerCredentials, status as Status } from '@grpc/grpc-js';
+import { Metadata, Server, status as Status } from '@grpc/grpc-js';
 import type { sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
 import { assert } from '../base/assert.js';
 import { MiB } from '../base/bytes.js';
@@ -34,7 +34,7 @@ import { PeerCertificates } from './peer/peer-certificates.js';
 import { isSecure } from './peer/peer-url.js';
 import { Refusals } from './peer/refusals.js';
 import { SessionPings } from './peer/session-pings.js';
-import { TlsDoor } from './peer/tls-door.js';
+import { PeerDoor } from './peer/peer-door.js';
 import type { PortTls } from './tls/open.js';
 import { statusOf } from './rpc/status.js';
 
@@ -92,7 +92,7 @@ export class PeerNetwork implements Network {
   readonly #losses = new PeerLosses();
   readonly #refusals: Refusals;
   readonly #certificates = new PeerCertificates();
-  readonly #doors: TlsDoor[] = [];
+  readonly #doors: PeerDoor[] = [];
   readonly #server: Server;
   readonly #pings: SessionPings;
   #ports: number[] = [];
@@ -191,18 +191,11 @@ export class PeerNetwork implements Network {
   }
 
   #listen(address: string): Promise<number> {
-    if (isSecure(address)) {
-      assert(this.#options.tls !== undefined, `${address} is listened on with certificates`);
-      const door = new TlsDoor(this.#server, this.#options.tls.server, address);
-      this.#doors.push(door);
-      return door.listen();
-    }
-    return new Promise((resolve, reject) => {
-      this.#server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
-        if (error === null) resolve(port);
-        else reject(new NetworkError('UNREACHABLE', `cannot listen on ${address}: ${/\[(.*)\]$/.exec(error.message)?.[1] ?? error.message}`, { address }));
-      });
-    });
+    const secure = isSecure(address);
+    assert(!secure || this.#options.tls !== undefined, `${address} is listened on with certificates`);
+    const door = new PeerDoor(this.#server, secure ? this.#options.tls?.server : undefined, address);
+    this.#doors.push(door);
+    return door.listen();
   }
 
   send(to: NodeId, frame: Uint8Array, lane: Lane = 'prompt'): void {

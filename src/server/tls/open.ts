@@ -23,16 +23,16 @@ export class PortTls {
   readonly client: ClientTls;
   readonly #material: TlsMaterial;
 
-  private constructor(material: TlsMaterial, events: EventSink) {
+  private constructor(material: TlsMaterial, clock: Clock, events: EventSink) {
     this.#material = material;
-    this.server = new ServerTls(material, events);
+    this.server = new ServerTls(material, clock, events);
     this.client = new ClientTls(material);
   }
 
   /** Rejects with TlsError, and as the file system does. */
   static async open({ settings, own, clock, events }: OpenParts): Promise<PortTls> {
     const files = own === undefined ? {} : await ownCertificate(own.dir, hostsOf(own.urls), own.days);
-    return new PortTls(await TlsMaterial.open({ ...settings, ...files }, clock, events), events);
+    return new PortTls(await TlsMaterial.open({ ...settings, ...files }, clock, events), clock, events);
   }
 
   /** See {@link TlsMaterial.reload}. */

@@ -5,24 +5,24 @@
  * resumption of sessions: it would pass by all of it. Who is revoked while it is connected is
  * disconnected once the list says so, which is stricter than etcd.
  *
- * Handshakes that do not end are bounded in number and time (GHSA-6vch-q96h-7gc3): above the bound
- * the oldest goes, so that whoever does come to an end finds room.
+ * Who begins a handshake, when, and for how long: `hello-gate.ts`.
  */
 
 import { constants } from 'node:crypto';
-import type { Socket } from 'node:net';
+import { createServer as createTcpServer, type Server as TcpServer, type Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
+import type { Clock } from '../../base/env.js';
 import type { EventSink } from '../../base/events.js';
 import { messageOf } from '../../base/errors.js';
 import { commonNameOf, isFor, serialsOf } from './certificate.js';
+import { HelloGate, placeOf } from './hello-gate.js';
 import type { Reloaded, TlsMaterial } from './material.js';
 
-/** Of one port at a time. */
-export const MAX_HANDSHAKES = 512;
 /** A reason is told of once in so long, however many come. */
 const TELL_EVERY_MS = 10_000;
 
 export interface ListenLimits {
+  /** From the connection to the end of the handshake. */
   readonly handshakeMs: number;
   readonly allowHalfOpen: boolean;
   /** Of the application, the preferred one first. */
@@ -37,46 +37,50 @@ interface Verified {
 
 export class ServerTls implements Reloaded {
   readonly #material: TlsMaterial;
+  readonly #clock: Clock;
   readonly #events: EventSink;
+  /** Of handshakes: they listen nowhere. */
   readonly #servers: Server[] = [];
   /** Those that were let in by a certificate. */
   readonly #verified = new Map<TLSSocket, Verified>();
   readonly #told = new Map<string, number>();
 
-  constructor(material: TlsMaterial, events: EventSink) {
+  constructor(material: TlsMaterial, clock: Clock, events: EventSink) {
     this.#material = material;
+    this.#clock = clock;
     this.#events = events;
     material.attach(this);
   }
 
-  /** It listens nowhere yet; `onSocket` gets who was let in. */
-  server(limits: ListenLimits, onSocket: (socket: TLSSocket) => void): Server {
+  /**
+   * It listens nowhere yet, and its connections are those before any handshake; `onSocket` gets who
+   * was let in.
+   */
+  server({ handshakeMs, allowHalfOpen, protocols }: ListenLimits, onSocket: (socket: TLSSocket) => void): TcpServer {
     const { settings } = this.#material;
-    const handshaking = new Map<string, Socket>();
-    const server = createServer({
+    const handshakes = createServer({
       ...this.#context(),
-      ALPNProtocols: [...limits.protocols],
-      handshakeTimeout: limits.handshakeMs,
-      allowHalfOpen: limits.allowHalfOpen,
+      ALPNProtocols: [...protocols],
+      handshakeTimeout: handshakeMs,
+      allowHalfOpen,
       honorCipherOrder: true,
       ...(settings.verifies ? { requestCert: true, rejectUnauthorized: true } : {}),
     }, (socket) => {
-      handshaking.delete(placeOf(socket));
+      const place = placeOf(socket);
+      if (place !== undefined) gate.ended(place);
       socket.on('error', () => undefined);
       const why = this.#refusal(socket);
       if (why === undefined) onSocket(socket);
       else this.#refuse(socket, why);
     });
-    server.on('connection', (raw: Socket) => {
-      const place = placeOf(raw);
-      handshaking.set(place, raw);
-      raw.on('close', () => handshaking.delete(place));
-      const [oldest] = handshaking.values();
-      if (handshaking.size > MAX_HANDSHAKES) oldest?.destroy();
+    handshakes.on('tlsClientError', (error, socket) => this.#refuse(socket, messageOf(error)));
+    const gate = new HelloGate({
+      clock: this.#clock, handshakeMs,
+      begin: (socket) => void handshakes.emit('connection', socket),
+      late: (socket) => this.#refuse(socket, 'its handshake did not come to an end in time'),
     });
-    server.on('tlsClientError', (error, socket) => this.#refuse(socket, messageOf(error)));
-    this.#servers.push(server);
-    return server;
+    this.#servers.push(handshakes);
+    return createTcpServer({ allowHalfOpen }, (socket) => gate.take(socket)).on('close', () => gate.close());
   }
 
   reloaded(): void {
@@ -115,7 +119,7 @@ export class ServerTls implements Reloaded {
     return undefined;
   }
 
-  #refuse(socket: TLSSocket, why: string): void {
+  #refuse(socket: Socket, why: string): void {
     const from = socket.remoteAddress ?? 'unknown';
     socket.destroy();
     const now = performance.now();
@@ -138,11 +142,6 @@ export function unwanted(
   if (allowedNames.length > 0 && !allowedNames.includes(name)) return `the common name ${JSON.stringify(name)} is not allowed`;
   if (allowedHosts.length > 0 && !allowedHosts.some(isHost)) return 'its certificate is for none of the hosts that are allowed';
   return undefined;
-}
-
-/** Connected from there. */
-function placeOf(socket: Socket): string {
-  return `${socket.remoteAddress} ${socket.remotePort}`;
 }
 
 /** What OpenSSL says, in the operator's words. */

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect as connectTls, type ConnectionOptions, type Server as TlsServer, type TLSSocket } from 'node:tls';
+import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import type { X509Certificate } from 'node:crypto';
 import type { KintsugiEvent } from '../../base/events.js';
 import { codeOf } from '../../base/errors.js';
@@ -12,7 +12,7 @@ import { connectTo } from './client-tls.js';
 import { PortTls } from './open.js';
 import { revokedSerials } from './revoked.js';
 import { hostsOf, ownCertificate } from './self-signed.js';
-import { MAX_HANDSHAKES } from './server-tls.js';
+import { MAX_HANDSHAKES } from './hello-gate.js';
 import type { TlsSettings } from './settings.js';
 import { PLAIN_SETTINGS } from './testing/plain-settings.js';
 import { Authority, type Issued } from './testing/authority.js';
@@ -31,7 +31,7 @@ describe('TLS of a port', () => {
   let good: Issued;
   let tls: PortTls;
   let port: number;
-  let listening: TlsServer;
+  let listening: Server;
   let inside: TLSSocket[] = [];
   /** Who is in stays. */
   let holds = false;

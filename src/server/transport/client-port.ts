@@ -21,6 +21,7 @@ import type { Http2Limits } from '../../http2/limits.js';
 import { Http2Pool } from '../../http2/pool.js';
 import type { GrpcServer } from '../../grpc/server.js';
 import type { RequestHandler } from '../../http2/request-handler.js';
+import { BACKLOG } from '../tls/backlog.js';
 import type { ServerTls } from '../tls/server-tls.js';
 import { protocolOf } from './first-bytes.js';
 import { Http1Clients } from './http1-clients.js';
@@ -93,7 +94,7 @@ export class ClientPort {
     return new Promise((resolve, reject) => {
       const failed = (error: Error): void => reject(new Error(`cannot listen on ${address.text}: ${messageOf(error)}`, { cause: error }));
       server.once('error', failed);
-      server.listen(address.options, () => {
+      server.listen({ ...address.options, backlog: BACKLOG }, () => {
         // What goes wrong with one accept does not concern the others.
         server.off('error', failed).on('error', () => undefined);
         const bound = server.address();

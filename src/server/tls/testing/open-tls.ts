@@ -17,7 +17,7 @@ export async function openTls({ cert, key }: { readonly cert: string; readonly k
     writeFileSync(keyFile, key);
     const material = await TlsMaterial.open({ ...PLAIN_SETTINGS, certFile, keyFile }, nodeClock, silent);
     material.close();
-    return new ServerTls(material, silent);
+    return new ServerTls(material, nodeClock, silent);
   } finally {
     rmSync(dir, { recursive: true });
   }
