@@ -1,8 +1,12 @@
 /**
  * Connections that begin something and never end it, and are opened again as soon as they are
- * closed: what a port must bear from anybody who can reach it.
+ * closed: what a port must bear from anybody who can reach it. They are made in a process of their
+ * own: what they cost whoever makes them is not counted with who waits for puts. Run as
+ * `half-open.ts SPEC`.
  */
 
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 
@@ -18,7 +22,48 @@ const HALF_PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nS');
 const HALF_REQUEST = Buffer.from('GET /health HTTP/1.1\r\nHost: nowhere\r\n');
 const AGAIN_MS = 250;
 
-export class HalfOpen {
+export interface HalfOpenSpec {
+  readonly port: number;
+  readonly kinds: readonly HalfOpenKind[];
+  readonly count: number;
+}
+
+export interface HalfOpenEnd {
+  /** Since the start. */
+  readonly opened: number;
+  /** The longest that one of them was open. */
+  readonly oldestMs: number;
+}
+
+const SELF = fileURLToPath(import.meta.url);
+
+export interface HalfOpenProcess {
+  /** Opens the connections. */
+  go(): void;
+  close(): Promise<HalfOpenEnd>;
+  /** At once. */
+  stop(): void;
+}
+
+/** Starts a process that waits. */
+export async function startHalfOpen(spec: HalfOpenSpec): Promise<HalfOpenProcess> {
+  const child = fork(SELF, [JSON.stringify(spec)], { execArgv: ['--import', 'tsx'], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const next = <T>(): Promise<T> => new Promise((resolve, reject) => {
+    child.once('message', (message) => resolve(message as T));
+    child.once('exit', (code) => reject(new Error(`the process of half-open connections ended with code ${code}`)));
+  });
+  await next();
+  const close = async (): Promise<HalfOpenEnd> => {
+    const end = next<HalfOpenEnd>();
+    child.send('close');
+    const said = await end;
+    child.disconnect();
+    return said;
+  };
+  return { go: () => void child.send('go'), close, stop: () => void child.kill('SIGKILL') };
+}
+
+class HalfOpen {
   readonly #port: number;
   /** Since when. */
   readonly #sockets = new Map<Socket, number>();
@@ -30,10 +75,6 @@ export class HalfOpen {
   constructor(port: number, kinds: readonly HalfOpenKind[], count: number) {
     this.#port = port;
     for (let i = 0; i < count; i++) this.#open(kinds[i % kinds.length] as HalfOpenKind);
-  }
-
-  get open(): number {
-    return this.#sockets.size;
   }
 
   /** The longest that one of them was open. */
@@ -69,4 +110,17 @@ export class HalfOpen {
     });
     socket.resume();
   }
+}
+
+if (process.argv[1] === SELF) {
+  const { port, kinds, count } = JSON.parse(process.argv[2] as string) as HalfOpenSpec;
+  let all: HalfOpen | undefined;
+  process.once('disconnect', () => process.exit());
+  process.on('message', (what) => {
+    if (what === 'go') all = new HalfOpen(port, kinds, count);
+    if (what !== 'close' || all === undefined) return;
+    all.close();
+    process.send?.({ opened: all.opened, oldestMs: all.oldestMs } satisfies HalfOpenEnd);
+  });
+  process.send?.('ready');
 }
