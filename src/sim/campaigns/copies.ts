@@ -127,7 +127,8 @@ export class Copies {
 
   /**
    * Nobody has it, nor a version that begins later: it is waited for if what is left proves that it
-   * was there; if a minority had it alone, the others say so, and it is cut.
+   * was there; if a minority had it alone, the others say so, and it is cut. R6 who does not know
+   * where its log ended may have had it.
    */
   #lostEntry(): Expectation | undefined {
     const { members, commit } = this.#past;
@@ -150,7 +151,8 @@ export class Copies {
         const what = `entry ${index} of term ${term}`;
         const all = holders.length >= this.#majority || (index <= commit && this.#isCommitted(index, term));
         const outside = holders.some((member) => !this.usable.includes(member));
-        if (!all && this.usable.length === members.length) continue;
+        const lacking = this.usable.filter((member) => copies[member] === undefined && this.#knowsItsEnd(member));
+        if (!all && lacking.length >= this.#majority && this.usable.length === members.length) continue;
         if (all && !outside && this.#isProven(index, holders)) return { expected: 'waits', why: `${what} is lost everywhere` };
         unsure ??= { expected: 'safe', why: all ? `${what} is lost, and so is the proof of it` : `${what} is lost, and not all can say that they lack it` };
       }
