@@ -57,6 +57,12 @@ export function identityBound(count: number): number {
   return align8(IDENTITY_HEADER + count * (RUN_BYTES + ENTRY_BYTES));
 }
 
+/** What the identity of a batch takes whose entries have these terms; a multiple of 8. */
+export function identityBytes(terms: readonly Term[]): number {
+  const runs = terms.filter((term, i) => i === 0 || term !== terms[i - 1]).length;
+  return align8(IDENTITY_HEADER + runs * RUN_BYTES + terms.length * ENTRY_BYTES);
+}
+
 /** Holds the identities that wait for the next write; they leave in one piece. */
 export class IdentityEncoder {
   #bytes = new Uint8Array(4096);

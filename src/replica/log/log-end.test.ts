@@ -7,10 +7,13 @@ import type { Disk } from '../../base/disk.js';
 import type { Random } from '../../base/env.js';
 import { SECTOR } from './area-end.js';
 import { RECORD_HEADER } from './batch-codec.js';
+import { encodeEndMark, END_MARK_BYTES } from './end-mark.js';
 import { findIdentities } from './find-identities.js';
+import { identityBytes } from './identity-codec.js';
 import { resolve, type Resolution } from './resolve.js';
 import { endOf, scanSegment, type SegmentScan } from './scan.js';
-import { generationOf, generationSeed, segmentName } from './segment-layout.js';
+import { areaAt, generationOf, generationSeed, otherArea, segmentName } from './segment-layout.js';
+import { VERSION_2 } from '../base/protocol.js';
 import { loseSector, openLog, settled, SMALL_SEGMENT, someEntries, VERSIONS } from './testing/log-fixture.js';
 
 const PAGE = 4096;
@@ -138,3 +141,73 @@ for (const version of VERSIONS) {
     });
   });
 }
+
+interface Spoilt extends Written {
+  readonly path: string;
+  /** As it was before. */
+  readonly scan: SegmentScan;
+  /** The offset of the end mark. */
+  readonly mark: number;
+}
+
+describe('the end of a log in stripes', () => {
+  /** All that stands in the area of the last identity before the end mark behind it goes. */
+  async function withoutIdentities(random: Random, count: number): Promise<Spoilt> {
+    const memory = new MemoryDisk();
+    const { log } = await openLog(memory, { version: VERSION_2 });
+    for (let i = 0; i < count; i++) {
+      const from = log.lastIndex() + 1;
+      const [one, two] = [1 + random.below(3), random.below(3)];
+      await log.append([...someEntries(from, one, i + 1, 30), ...someEntries(from + one, two, i + 2, 30)], 0);
+    }
+    await log.flushIdentities();
+    const [scan] = await scansOf(memory);
+    assert.ok(scan !== undefined);
+    const { generation, layout, batches } = scan;
+    const path = segmentName('log', generation);
+    const { bytes } = await memory.readDirect(path, 0, SMALL_SEGMENT);
+    const { offset, sequence } = must(batches.at(-1), 'it is the last');
+    const identities = findIdentities(bytes, layout, generationSeed(generation), generation);
+    const mark = must(identities.find((identity) => identity.sequence === sequence), 'it has an identity').end;
+    const file = await memory.open(path, 'write');
+    const { start } = layout.areas[otherArea(areaAt(layout, offset))];
+    file.writeSync(Uint8Array.from({ length: mark - start }, () => random.below(256)), start);
+    file.close();
+    return { memory, path, scan, mark, last: log.lastIndex() };
+  }
+
+  it('R6 D1 is known by the end mark behind the last identity, though that is gone with all before it', async () => {
+    for (let seed = 1; seed <= 40; seed++) {
+      const random = seededRandom(seed);
+      const { memory, last } = await withoutIdentities(random, 1 + random.below(9));
+      const { table, endsOpen } = await judged(memory);
+      assert.deepEqual([table.lastIndex, endsOpen], [last, false], `seed ${seed}`);
+    }
+  });
+
+  it('R6 is not known without that mark, nor by one that stands elsewhere', async () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const random = seededRandom(seed);
+      const { memory, path, mark } = await withoutIdentities(random, 2 + random.below(8));
+      const file = await memory.open(path, 'write');
+      file.writeSync(new Uint8Array(END_MARK_BYTES), mark);
+      const elsewhere = mark + 8 * (1 + random.below(40));
+      file.writeSync(encodeEndMark(generationSeed(1), elsewhere), elsewhere);
+      file.close();
+      assert.ok((await judged(memory)).endsOpen, `seed ${seed}`);
+    }
+  });
+
+  it('R6 is not known by a mark where that identity would end if it were not unknown what is before it', async () => {
+    const { memory, path, scan: { layout, batches } } = await withoutIdentities(seededRandom(5), 6);
+    const last = must(batches.at(-1), 'it is the last');
+    const own = layout.areas[areaAt(layout, last.offset)].start;
+    const other = layout.areas[otherArea(areaAt(layout, last.offset))].start;
+    const file = await memory.open(path, 'write');
+    file.writeSync(new Uint8Array(last.offset - own), own);
+    const at = other + identityBytes(last.records.map(({ term }) => term));
+    file.writeSync(encodeEndMark(generationSeed(1), at), at);
+    file.close();
+    assert.ok((await judged(memory)).endsOpen);
+  });
+});

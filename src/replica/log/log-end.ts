@@ -55,18 +55,20 @@ interface Here {
 function ofStriped({ layout, ends, lastIdentity }: SegmentScan, last: BatchFact): Here {
   const own = areaAt(layout, last.offset);
   const [before, behind] = [ends[own], ends[otherArea(own)]];
+  // It stands there, or did: the last batch was synced, and nothing but that was left behind it.
+  const isNamed = lastIdentity[otherArea(own)] === last.sequence;
   switch (behind) {
     case 'unknown':
       return { proves: true, open: true };
     case 'unmarked':
       // The identity of the last batch left alone, and the power went.
-      if (lastIdentity[otherArea(own)] !== last.sequence) return { proves: true, open: true };
+      if (!isNamed) return { proves: true, open: true };
       return { proves: true, open: before === 'unknown' || before === 'unmarked' };
     case 'begun':
       return { proves: true, open: before !== 'absent' };
     case 'absent':
       // One append may be several batches, one behind the other.
-      return { proves: false, open: before === 'unknown' && !last.identified && !isCutShort(last) };
+      return { proves: isNamed, open: before === 'unknown' && !last.identified && !isNamed && !isCutShort(last) };
   }
 }
 

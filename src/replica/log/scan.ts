@@ -10,10 +10,11 @@ import type { Term } from '../../base/ids.js';
 import { readAreaEnd, type AreaEnd } from './area-end.js';
 import { BATCH_HEADER, BATCH_MAGIC, decodeBatchHeader, decodeRecordHead, RECORD_HEADER, type BatchContext, type BatchHeader } from './batch-codec.js';
 import { findIdentities } from './find-identities.js';
-import type { BatchIdentity } from './identity-codec.js';
+import { isEndMark } from './end-mark.js';
+import { identityBytes, type BatchIdentity } from './identity-codec.js';
 import {
   align8, APART, areaAt, decodeHeader, encodeHeader, generationSeed, HEADER_BYTES, HEADER_USED, layoutOf, MARKED_USED, MAX_SEGMENT_BYTES,
-  middleOf, STRIPED, type Area, type SegmentHeader, type SegmentLayout,
+  middleOf, otherArea, STRIPED, type Area, type AreaIndex, type SegmentHeader, type SegmentLayout,
 } from './segment-layout.js';
 
 export interface RecordFact {
@@ -43,7 +44,10 @@ export interface SegmentScan {
   readonly identityEnds: readonly [number, number];
   /** By area: what stands behind all that is known of it. */
   readonly ends: readonly [AreaEnd, AreaEnd];
-  /** By area: of the batch whose identity is the last thing there; 0: it is something else. */
+  /**
+   * By area: of the batch whose identity is the last thing there, or was, by the end mark behind
+   * it; 0: it is something else.
+   */
   readonly lastIdentity: readonly [number, number];
   /** Both areas began with an end mark when the file was made. */
   readonly marked: boolean;
@@ -94,25 +98,56 @@ interface ReadAreas {
   readonly identityEnds: readonly [number, number];
 }
 
+/** What stands last in an area. */
+interface LastOfArea {
+  readonly end: number;
+  readonly marked: boolean;
+  /** The batch of which it is the identity; 0: it is none. */
+  readonly identityOf: number;
+  /** The sequence number of the batch that it is; 0: it is none. */
+  readonly batch: number;
+}
+
+/**
+ * The identity of the last batch, left alone and damaged: nothing else goes behind the batch before
+ * in the other area, it is as long as that batch says, and what follows it is an end mark, behind
+ * which nothing was ever synced.
+ */
+function lostIdentity(
+  view: DataView, layout: SegmentLayout, last: BatchFact | undefined, lasts: readonly [LastOfArea, LastOfArea], seed: number,
+): { readonly area: AreaIndex; readonly last: LastOfArea } | undefined {
+  if (layout.format !== STRIPED || last === undefined || last.identified || last.records.some(({ good }) => !good)) return undefined;
+  const area = otherArea(areaAt(layout, last.offset));
+  const { end: place, batch, identityOf } = lasts[area];
+  const follows = batch > 0 ? batch === last.sequence - 1 : identityOf === 0 && last.offset === layout.dataStart;
+  const end = place + identityBytes(last.records.map(({ term }) => term));
+  if (!follows || isEndMark(view, place, seed) || !isEndMark(view, end, seed)) return undefined;
+  return { area, last: { end, marked: true, identityOf: last.sequence, batch: 0 } };
+}
+
 function endsOfAreas(
   bytes: Uint8Array,
   { generation, layout, batches, identities, marked, unreadable }: Omit<ReadAreas, 'identityEnds'> & Pick<SegmentScan, 'generation' | 'layout' | 'marked' | 'unreadable'>,
 ): Pick<SegmentScan, 'ends' | 'lastIdentity'> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const lasts = layout.areas.map(({ start }) => ({ end: start, marked, identityOf: 0 }));
-  const sees = (at: number, end: number, isMarked: boolean, identityOf: number): void => {
+  const lasts: [LastOfArea, LastOfArea] = [
+    { end: layout.areas[0].start, marked, identityOf: 0, batch: 0 }, { end: layout.areas[1].start, marked, identityOf: 0, batch: 0 },
+  ];
+  const sees = (at: number, end: number, isMarked: boolean, of: Pick<LastOfArea, 'identityOf' | 'batch'>): void => {
     const area = areaAt(layout, at);
-    if (end > (lasts[area]?.end ?? 0)) lasts[area] = { end, marked: isMarked, identityOf };
+    if (end > lasts[area].end) lasts[area] = { end, marked: isMarked, ...of };
   };
-  for (const { at, end, marked: isMarked, sequence } of identities) sees(at, end, isMarked, sequence);
-  for (const batch of batches) sees(batch.offset, endOf(batch), batch.ended, 0);
+  for (const { at, end, marked: isMarked, sequence } of identities) sees(at, end, isMarked, { identityOf: sequence, batch: 0 });
+  for (const batch of batches) sees(batch.offset, endOf(batch), batch.ended, { identityOf: 0, batch: batch.sequence });
   const seed = generationSeed(generation);
+  const lost = lostIdentity(view, layout, batches.at(-1), lasts, seed);
+  if (lost !== undefined) lasts[lost.area] = lost.last;
   const [first, second] = layout.areas.map((area, i): AreaEnd => {
-    const { end: offset, marked: isMarked } = lasts[i] as (typeof lasts)[number];
+    const { end: offset, marked: isMarked } = lasts[i] as LastOfArea;
     const isUnreadable = unreadable.some((page) => page <= offset && offset < page + PAGE);
     return readAreaEnd(view, area, { generation, seed, offset, marked: isMarked, unreadable: isUnreadable });
   });
-  return { ends: [first as AreaEnd, second as AreaEnd], lastIdentity: [lasts[0]?.identityOf ?? 0, lasts[1]?.identityOf ?? 0] };
+  return { ends: [first as AreaEnd, second as AreaEnd], lastIdentity: [lasts[0].identityOf, lasts[1].identityOf] };
 }
 
 /**
