@@ -142,7 +142,7 @@ export class Copies {
         terms.set(copy.index, byTerm);
       }
     });
-    let unsure: Expectation | undefined;
+    let unsure = this.#lostTables(new Set(terms.keys()));
     for (const [index, byTerm] of terms) {
       for (const [term, copies] of byTerm) {
         const holders = [...copies.keys()].filter((member) => copies[member] !== undefined);
@@ -153,11 +153,23 @@ export class Copies {
         const outside = holders.some((member) => !this.usable.includes(member));
         const lacking = this.usable.filter((member) => copies[member] === undefined && this.#knowsItsEnd(member));
         if (!all && lacking.length >= this.#majority && this.usable.length === members.length) continue;
-        if (all && !outside && this.#isProven(index, holders)) return { expected: 'waits', why: `${what} is lost everywhere` };
-        unsure ??= { expected: 'safe', why: all ? `${what} is lost, and so is the proof of it` : `${what} is lost, and not all can say that they lack it` };
+        const covered = this.usable.some((member) => this.#member(member).durable.flushed.index >= index);
+        // A damaged manifest may still be read: its parity is not counted here.
+        if (all && !outside && !covered && this.#isProven(index, holders)) return { expected: 'waits', why: `${what} is lost everywhere` };
+        const why = covered ? 'but for a damaged manifest' : all ? 'and so is the proof of it' : 'and not all can say that they lack it';
+        unsure ??= { expected: 'safe', why: `${what} is lost, ${why}` };
       }
     }
     return unsure;
+  }
+
+  /** Entries that are in no log, and in tables of which only damaged manifests know. */
+  #lostTables(logged: ReadonlySet<LogIndex>): Expectation | undefined {
+    const flushed = [...this.#manifests].map((member) => this.#member(member).durable.flushed.index);
+    for (let index = Math.max(0, ...flushed) + 1; index <= this.#past.commit; index++) {
+      if (!logged.has(index)) return { expected: 'safe', why: `entry ${index} is in tables alone, and their manifests are damaged` };
+    }
+    return undefined;
   }
 
   /** Of two entries of one index the one of the newest term among those who hold a majority. */
