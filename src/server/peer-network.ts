@@ -193,7 +193,7 @@ export class PeerNetwork implements Network {
   #listen(address: string): Promise<number> {
     const secure = isSecure(address);
     assert(!secure || this.#options.tls !== undefined, `${address} is listened on with certificates`);
-    const door = new PeerDoor(this.#server, secure ? this.#options.tls?.server : undefined, address);
+    const door = new PeerDoor(this.#server, secure ? this.#options.tls?.server : undefined, address, this.#options.clock);
     this.#doors.push(door);
     return door.listen();
   }

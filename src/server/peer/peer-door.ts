@@ -1,15 +1,20 @@
 /**
- * The peers' port: who was let in is handed to gRPC. Over TLS that is who has finished its
- * handshake, so that no path to a method leads around the checks of {@link ServerTls}. It is not
- * gRPC that listens, as that leaves no choice of how many may wait to be taken in.
+ * The peers' port: who was let in, and has said the whole preface of HTTP/2, is handed to gRPC. A
+ * connection costs it much, and this one little, before it is known that somebody means it. Over
+ * TLS who was let in has finished its handshake, so that no path to a method leads around the
+ * checks of {@link ServerTls}. It is not gRPC that listens, as that leaves no choice of how many
+ * may wait to be taken in.
  */
 
 import { ServerCredentials, type Server as GrpcServer } from '@grpc/grpc-js';
 import { promises as dns } from 'node:dns';
 import { createServer, isIP, type Server } from 'node:net';
+import type { Clock } from '../../base/env.js';
 import { messageOf, NetworkError } from '../../base/errors.js';
 import { BACKLOG } from '../tls/backlog.js';
+import { HelloGate, placeOf } from '../tls/hello-gate.js';
 import type { ServerTls } from '../tls/server-tls.js';
+import { protocolOf } from '../transport/first-bytes.js';
 import { hostPort } from './peer-url.js';
 
 const HANDSHAKE_MS = 5_000;
@@ -17,15 +22,25 @@ const HANDSHAKE_MS = 5_000;
 const NOT_HERE = ['EADDRNOTAVAIL', 'EAFNOSUPPORT'];
 
 export class PeerDoor {
-  readonly #grpc: GrpcServer;
   readonly #tls: ServerTls | undefined;
   readonly #address: string;
   readonly #servers: Server[] = [];
+  readonly #prefaces: HelloGate;
 
   /** Without `tls` in plain text. `address`: a URL, or a host and a port. */
-  constructor(grpc: GrpcServer, tls: ServerTls | undefined, address: string) {
-    this.#grpc = grpc;
+  constructor(grpc: GrpcServer, tls: ServerTls | undefined, address: string, clock: Clock) {
     this.#tls = tls;
+    const into = grpc.createConnectionInjector(ServerCredentials.createInsecure());
+    this.#prefaces = new HelloGate({
+      clock, handshakeMs: HANDSHAKE_MS,
+      isWhole: (said) => protocolOf(said) !== undefined,
+      begin: (socket, said) => {
+        this.#prefaces.ended(placeOf(socket) ?? '');
+        if (protocolOf(said) === 'http2') into.injectConnection(socket);
+        else socket.destroy();
+      },
+      late: (socket) => void socket.destroy(),
+    });
     this.#address = address.includes('://') ? hostPort(address) : address;
   }
 
@@ -52,6 +67,7 @@ export class PeerDoor {
 
   close(): void {
     for (const server of this.#servers.splice(0)) server.close();
+    this.#prefaces.close();
   }
 
   #listenAt(host: string, port: number): Promise<number> {
@@ -69,15 +85,13 @@ export class PeerDoor {
   }
 
   #plain(): Server {
-    const into = this.#grpc.createConnectionInjector(ServerCredentials.createInsecure());
-    return createServer({ noDelay: true }, (socket) => into.injectConnection(socket));
+    return createServer({ noDelay: true }, (socket) => this.#prefaces.take(socket));
   }
 
   #secure(tls: ServerTls): Server {
-    const into = this.#grpc.createConnectionInjector(ServerCredentials.createInsecure());
     return tls.server({ handshakeMs: HANDSHAKE_MS, allowHalfOpen: false, protocols: ['h2'] }, (socket) => {
       if (socket.alpnProtocol !== 'h2') socket.destroy();
-      else into.injectConnection(socket.setNoDelay(true));
+      else this.#prefaces.take(socket.setNoDelay(true));
     });
   }
 }

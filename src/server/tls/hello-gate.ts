@@ -1,6 +1,7 @@
 /**
- * Who begins a handshake of TLS, and when. It costs up to a millisecond of the event loop, which
- * others need, and anybody who can reach the port may ask for one. So a handshake begins only with
+ * Who begins a handshake of TLS (or of HTTP/2, on a port without), and when. It costs up to a
+ * millisecond of the event loop, which others need, and anybody who can reach the port may ask for
+ * one. So a handshake begins only with
  * a whole first record of it, one in a turn, and they have a share of the time together: after each
  * one the next waits three times as long as that one took. Who says nothing, or half a record,
  * costs a connection and no more.
@@ -31,17 +32,22 @@ export interface HelloGateParts {
   readonly clock: Clock;
   /** From the connection to the end of the handshake. */
   readonly handshakeMs: number;
-  /** What it has said lies unread. Has cost what it costs when the next tick comes. */
-  readonly begin: (socket: Socket) => void;
+  /**
+   * It has said enough to begin, or what never will be enough. If not given: a whole first record
+   * of TLS.
+   */
+  readonly isWhole?: (said: Buffer) => boolean;
+  /** What it has `said` lies unread. Has cost what it costs when the next tick comes. */
+  readonly begin: (socket: Socket, said: Buffer) => void;
   /** It is sent away: it had its time. */
   readonly late: (socket: Socket) => void;
 }
 
 export class HelloGate {
   readonly #parts: HelloGateParts;
-  /** Since when they are connected; the oldest first. */
+  // The oldest first, with the time since when they are connected.
   readonly #silent = new Map<Socket, number>();
-  readonly #waiting = new Map<Socket, number>();
+  readonly #waiting = new Map<Socket, { readonly since: number; readonly said: Buffer }>();
   /** By where they are connected from. Who is connected through a file is known by nothing. */
   readonly #begun = new Map<string, { readonly socket: Socket; readonly since: number }>();
   /** Not before then does the next one begin. */
@@ -56,7 +62,8 @@ export class HelloGate {
 
   /** Somebody has just connected. */
   take(socket: Socket): void {
-    const since = this.#parts.clock.now();
+    const { clock, isWhole = isWholeRecord } = this.#parts;
+    const since = clock.now();
     const place = placeOf(socket);
     socket.on('error', () => undefined).on('close', () => this.#gone(socket, place));
     if (this.#closed) return void socket.destroy();
@@ -69,7 +76,7 @@ export class HelloGate {
       if (!isWhole(said) || !this.#silent.delete(socket)) return;
       socket.off('readable', onReadable).off('end', onEnd);
       socket.unshift(said);
-      this.#waiting.set(socket, since);
+      this.#waiting.set(socket, { since, said });
       this.#pump();
     };
     const onEnd = (): void => void socket.destroy();
@@ -123,12 +130,12 @@ export class HelloGate {
     const { clock, begin } = this.#parts;
     const [first] = this.#waiting;
     if (first === undefined) return;
-    const [socket, since] = first;
+    const [socket, { since, said }] = first;
     this.#waiting.delete(socket);
     const place = placeOf(socket);
     if (place !== undefined) this.#begun.set(place, { socket, since });
     const began = clock.now();
-    begin(socket);
+    begin(socket, said);
     // What it has said is taken up in the next tick, before this one.
     process.nextTick(() => {
       const now = clock.now();
@@ -141,7 +148,8 @@ export class HelloGate {
     const { clock, handshakeMs, late } = this.#parts;
     return clock.setTimer(Math.min(LOOK_MS, handshakeMs / 2), () => {
       const from = clock.now() - handshakeMs;
-      const overdue = [...this.#silent, ...this.#waiting].filter(([, since]) => since <= from).map(([socket]) => socket);
+      const overdue = [...this.#silent].filter(([, since]) => since <= from).map(([socket]) => socket);
+      for (const [socket, { since }] of this.#waiting) if (since <= from) overdue.push(socket);
       for (const { socket, since } of this.#begun.values()) if (since <= from) overdue.push(socket);
       for (const socket of overdue) late(socket);
       this.#look = this.#count > 0 && !this.#closed ? this.#lookLater() : undefined;
@@ -157,7 +165,7 @@ export function placeOf({ remoteAddress, remotePort }: Socket): string | undefin
 }
 
 /** The first record is; or it is none, which TLS says in its own words. */
-function isWhole(said: Buffer): boolean {
+function isWholeRecord(said: Buffer): boolean {
   if (said.length === 0) return false;
   if (said[0] !== HANDSHAKE_RECORD) return true;
   if (said.length < RECORD_HEAD) return false;
