@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { must } from '../../base/assert.js';
 import type { SmallDisk } from '../../base/disk/testing/small-disk.js';
 import { get, put } from '../../api/testing/requests.js';
+import { NEWEST_VERSION } from '../../replica/base/protocol.js';
+import { RECOVERS_BY_ITSELF } from '../../replica/start/after-refusal.js';
+import { START_LACKS_ROOM } from '../../replica/state/until-room.js';
 import { RESERVE_PATH } from '../../replica/state/reserve.js';
 import { Cluster } from './cluster.js';
 import type { ClusterNode } from './cluster-node.js';
@@ -118,5 +121,23 @@ describe('a full disk', function () {
     await cluster.settled();
     for (const node of cluster.nodes) assert.equal(await value(node, 'after', false), 1);
     assert.deepEqual(cluster.failures, []);
+  });
+
+  it('C1 D1 a member that recovers by itself waits for room to write down that it does', async () => {
+    await cluster.close();
+    cluster = await Cluster.start(smallDisks, { logSegmentBytes: LOG_BYTES, autoRecover: true });
+    await cluster.until('the newest version', () => cluster.nodes.every((node) => node.store.status().clusterVersion === NEWEST_VERSION));
+    const node = await cluster.follower();
+    await cluster.kill(node);
+    for (const path of ['hardstate', RESERVE_PATH]) if (node.disk.sizeOf(path) !== undefined) await node.disk.unlink(path);
+    node.disk.fill();
+    const comes = cluster.recovered(node);
+    await cluster.until('it to wait', () => node.events.some((event) => event.type === 'warning' && event.message === START_LACKS_ROOM));
+    assert.ok(!node.events.some((event) => event.type === 'warning' && event.message === RECOVERS_BY_ITSELF));
+    node.disk.capacity = Infinity;
+    const next = await comes;
+    assert.notEqual(next.id, node.id);
+    await cluster.until('it to vote', () => next.replica.membership.standing(next.id) === 'voter', 20_000);
+    await cluster.settled(20_000);
   });
 });

@@ -2,7 +2,8 @@
  * What is left to do when a start, or a running member, ends because this directory does not hold
  * what the member has promised (R5). What only the others could tell is written down, so that
  * `kintsugi recover` finds it. With `autoRecover` the member goes the way back by itself: the
- * intent to be re-admitted is made durable, and whoever runs the member opens it again.
+ * intent to be re-admitted is made durable, and whoever runs the member opens it again. C1 on a
+ * full disk that waits for room: what is wrong with the member would be wrong at its next start.
  */
 
 import { codeOf, messageOf } from '../../base/errors.js';
@@ -10,6 +11,7 @@ import { ReplicaError } from '../base/errors.js';
 import { HardStateError } from '../hard-state/errors.js';
 import { beginRecovery, planRecovery } from '../readmission/begin.js';
 import { findEvidence, markRefused } from '../readmission/evidence.js';
+import { untilRoom } from '../state/until-room.js';
 import type { ReplicaOptions } from './options.js';
 
 export const RECOVERS_BY_ITSELF = 'this member cannot know what it has promised: it asks to be re-admitted as a new one';
@@ -27,13 +29,16 @@ export function isCuredByReadmission(error: unknown): boolean {
 export async function afterRefusal(options: Pick<ReplicaOptions, 'env' | 'self' | 'clusterId' | 'autoRecover'>, error: unknown): Promise<unknown> {
   if (!isCuredByReadmission(error)) return error;
   const { env, self, clusterId, autoRecover } = options;
-  try {
+  const written = async (): Promise<unknown> => {
     await markRefused(env.disk, { self, clusterId }, error);
     if (autoRecover !== true) return error;
     const intent = planRecovery({ evidence: await findEvidence(env.disk), claimed: { self, clusterId }, emptied: true }, env.random);
     if (intent.stage === 'asks') await beginRecovery(env.disk, intent);
     env.events.emit({ type: 'warning', message: RECOVERS_BY_ITSELF, data: { why: intent.why, newMemberId: intent.id } });
     return new ReplicaError('READMISSION', `it is to be re-admitted as a new member, and has to be opened again: ${messageOf(error)}`, {}, error);
+  };
+  try {
+    return await untilRoom(env, written, () => autoRecover === true);
   } catch (failure) {
     if (codeOf(failure) === undefined) throw failure;
     env.events.emit({ type: 'warning', message: 'what this start ended with could not be written down', data: { why: messageOf(failure) } });

@@ -10,7 +10,7 @@ import { sleep, type Env } from '../../base/env.js';
 import { giveUpReserve } from './reserve.js';
 import { isNoSpace } from './room.js';
 
-const START_LACKS_ROOM = 'there is no room on the disk: the start waits';
+export const START_LACKS_ROOM = 'there is no room on the disk: the start waits';
 
 const FIRST_PAUSE_MS = 250;
 const MAX_PAUSE_MS = 2_000;
