@@ -4,6 +4,7 @@ import type { SmallDisk } from '../../base/disk/testing/small-disk.js';
 import { get, put } from '../../api/testing/requests.js';
 import { NEWEST_VERSION } from '../../replica/base/protocol.js';
 import { RECOVERS_BY_ITSELF } from '../../replica/start/after-refusal.js';
+import { LEFT_STATE_GIVEN } from '../../replica/start/left-state.js';
 import { START_LACKS_ROOM } from '../../replica/state/until-room.js';
 import { RESERVE_PATH } from '../../replica/state/reserve.js';
 import { Cluster } from './cluster.js';
@@ -123,21 +124,49 @@ describe('a full disk', function () {
     assert.deepEqual(cluster.failures, []);
   });
 
-  it('C1 D1 a member that recovers by itself waits for room to write down that it does', async () => {
-    await cluster.close();
-    cluster = await Cluster.start(smallDisks, { logSegmentBytes: LOG_BYTES, autoRecover: true });
-    await cluster.until('the newest version', () => cluster.nodes.every((node) => node.store.status().clusterVersion === NEWEST_VERSION));
-    const node = await cluster.follower();
-    await cluster.kill(node);
-    for (const path of ['hardstate', RESERVE_PATH]) if (node.disk.sizeOf(path) !== undefined) await node.disk.unlink(path);
-    node.disk.fill();
-    const comes = cluster.recovered(node);
-    await cluster.until('it to wait', () => node.events.some((event) => event.type === 'warning' && event.message === START_LACKS_ROOM));
-    assert.ok(!node.events.some((event) => event.type === 'warning' && event.message === RECOVERS_BY_ITSELF));
-    node.disk.capacity = Infinity;
-    const next = await comes;
-    assert.notEqual(next.id, node.id);
-    await cluster.until('it to vote', () => next.replica.membership.standing(next.id) === 'voter', 20_000);
-    await cluster.settled(20_000);
+  describe('of a member that recovers by itself', () => {
+    let node: ClusterNode<SmallDisk>;
+
+    beforeEach(async () => {
+      await cluster.close();
+      cluster = await Cluster.start(smallDisks, { logSegmentBytes: LOG_BYTES, autoRecover: true });
+      await cluster.until('the newest version', () => cluster.nodes.every(({ store }) => store.status().clusterVersion === NEWEST_VERSION));
+      node = await cluster.follower();
+      await cluster.kill(node);
+      for (const path of ['hardstate', RESERVE_PATH]) if (node.disk.sizeOf(path) !== undefined) await node.disk.unlink(path);
+    });
+
+    const lacksRoom = ({ events }: ClusterNode<SmallDisk>): boolean =>
+      events.some((event) => event.type === 'warning' && event.message === START_LACKS_ROOM);
+
+    async function inPlace(comes: Promise<ClusterNode<SmallDisk>>): Promise<void> {
+      const next = await comes;
+      assert.notEqual(next.id, node.id);
+      await cluster.until('it to vote', () => next.replica.membership.standing(next.id) === 'voter', 20_000);
+      await cluster.settled(20_000);
+    }
+
+    it('C1 D1 it waits for room to write down that it does', async () => {
+      node.disk.fill();
+      const comes = cluster.recovered(node);
+      await cluster.until('it to wait', () => lacksRoom(node));
+      assert.ok(!node.events.some((event) => event.type === 'warning' && event.message === RECOVERS_BY_ITSELF));
+      node.disk.capacity = Infinity;
+      await inPlace(comes);
+    });
+
+    it('C1 D1 it waits for room to write down that it was let in, and asks nobody anew', async () => {
+      const [other = assert.fail()] = cluster.alive;
+      await cluster.kill(other);
+      const comes = cluster.recovered(node);
+      await cluster.until('it to ask', () => node.events.some(({ type }) => type === 'readmission'));
+      node.disk.fill();
+      await cluster.up(other);
+      await cluster.until('it to wait', () => lacksRoom(node), 20_000);
+      node.disk.capacity = Infinity;
+      await inPlace(comes);
+      // Whoever opens its files anew has new connections, too.
+      assert.equal(node.events.filter((event) => event.type === 'warning' && event.message === LEFT_STATE_GIVEN).length, 1);
+    });
   });
 });

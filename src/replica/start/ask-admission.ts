@@ -18,6 +18,7 @@ import { decodeAdmissionAnswer, encodeAdmissionRequest, READMIT_METHOD, type Adm
 import { readIntent, writeIntent, type RecoverIntent } from '../readmission/intent.js';
 import { mayDo } from '../readmission/rules.js';
 import { writeJoined } from '../state/joined.js';
+import { untilRoom } from '../state/until-room.js';
 import { Membership } from '../state/membership.js';
 import { KnownPeers } from '../log-recovery/known-peers.js';
 import { giveLeftState } from './left-state.js';
@@ -131,12 +132,14 @@ async function ask(
 async function admitted(
   { options }: OpeningParts, intent: RecoverIntent, { description, replaces, past }: Extract<AdmissionAnswer, { says: 'admitted' }>,
 ): Promise<never> {
-  const { disk, events } = options.env;
+  const { env } = options;
+  const { disk, events } = env;
   assert(description.clusterId === options.clusterId, `R5 it was let into its own cluster, not into ${description.clusterId.toString(16)}`);
   assert(description.members.list.some(({ id }) => id === intent.id), `R5 member ${formatId(intent.id)} was let in`);
   assert(replaces !== intent.id, 'R1 a new id takes the place of another one');
-  await writeJoined(disk, { self: intent.id, description });
-  await writeIntent(disk, { ...intent, stage: 'admitted', clusterId: description.clusterId, replaces, past });
+  // C1 Each waits for room itself: who is asked has this member's connections.
+  await untilRoom(env, () => writeJoined(disk, { self: intent.id, description }));
+  await untilRoom(env, () => writeIntent(disk, { ...intent, stage: 'admitted', clusterId: description.clusterId, replaces, past }));
   events.emit({ type: 'readmission', stage: 'admitted', to: intent.id, why: replaces === 0 ? 'as a learner' : `in the place of member ${formatId(replaces)}` });
   throw new ReplicaError('READMISSION', `this member is admitted as member ${formatId(intent.id)}: it is opened again under that id`);
 }
