@@ -351,7 +351,9 @@ function restOf(rest: RestPoint | undefined, batches: readonly BatchFact[], high
   if (rest === undefined || rest.sequence < highest) return undefined;
   const last = batches.at(-1);
   if (last?.sequence !== rest.sequence) return rest;
-  const isThis = last.previousIndex + last.records.length === rest.index && (last.records.at(-1)?.term ?? last.previousTerm) === rest.term;
+  const term = last.records.at(-1)?.term ?? last.previousTerm;
+  // Of a bad entry it may not be known.
+  const isThis = last.previousIndex + last.records.length === rest.index && (term === rest.term || term === 0);
   return isThis ? rest : undefined;
 }
 

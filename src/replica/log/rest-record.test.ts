@@ -2,15 +2,19 @@ import assert from 'node:assert/strict';
 import { FaultDisk } from '../../base/disk/testing/fault-disk.js';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import type { Disk } from '../../base/disk.js';
+import { must } from '../../base/assert.js';
 import { codeOf } from '../../base/errors.js';
 import { ManualClock } from '../../base/testing/manual-clock.js';
 import { silent } from '../../base/testing/silent.js';
 import { VERSION_2 } from '../base/protocol.js';
+import { BATCH_HEADER } from './batch-codec.js';
 import { DamagedLog } from './damaged-log.js';
 import { DurableLog } from './durable-log.js';
+import { findIdentities } from './find-identities.js';
 import { REST_DELAY_MS } from './idle-work.js';
 import { REST_NAME, REST_SLOTS, readRest, type RestPoint } from './rest-record.js';
-import { generationOf } from './segment-layout.js';
+import { endOf, scanSegment } from './scan.js';
+import { generationOf, generationSeed } from './segment-layout.js';
 import { allEntries, openLog, settled, show, SMALL_SEGMENT, someEntries } from './testing/log-fixture.js';
 
 const REST = `log/${REST_NAME}`;
@@ -60,6 +64,23 @@ describe('the record of where a log rests', () => {
     const found = await examine(disk);
     assert.ok(found instanceof DamagedLog);
     assert.deepEqual([found.lastIndex, found.endsOpen, found.isHole(6) || found.base.index === 6], [6, false, true]);
+  });
+
+  it('R6 D1 says the term of the last entry, too, where that and the identity of its batch are bad', async () => {
+    const disk = new MemoryDisk();
+    await (await atRest(disk)).close();
+    const { layout, batches } = await scanSegment(disk, FIRST, 1, SMALL_SEGMENT);
+    const last = must(batches.at(-1), 'it is the third');
+    const { bytes } = await disk.readDirect(FIRST, 0, SMALL_SEGMENT);
+    const identity = must(findIdentities(bytes, layout, generationSeed(1), 1).find(({ sequence }) => sequence === last.sequence), 'it has one');
+    const file = await disk.open(FIRST, 'write');
+    const records = last.offset + BATCH_HEADER;
+    file.writeSync(new Uint8Array(endOf(last) - records).fill(0x5a), records);
+    file.writeSync(new Uint8Array(identity.end - identity.at).fill(0x5a), identity.at);
+    file.close();
+    const found = await examine(disk);
+    assert.ok(found instanceof DamagedLog);
+    assert.deepEqual([found.lastIndex, found.endsOpen, found.isHole(6), found.term(6)], [6, false, true, 3]);
   });
 
   it('R6 says it with two copies of three, and not with one', async () => {
