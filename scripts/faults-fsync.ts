@@ -19,7 +19,8 @@ import { Failure, flags, runMain, whole } from './lib/command.js';
 
 const HELP = `Lets syncs fail, one after the other.
 
-  npm run faults:fsync -- --points 500 --from 1
+  npm run faults:fsync                          500 of them
+  npm run faults:fsync -- --points 50 --from 1  the first 50
 
 Points that held are kept in .data/faults/fsync.jsonl: what was interrupted goes on. Delete it to begin anew.
 `;
@@ -108,7 +109,7 @@ async function strike(cluster: Cluster<FaultDisk>, writes: Writes, point: number
 }
 
 await runMain(HELP, async () => {
-  const { values } = flags({ points: { type: 'string', default: '50' }, from: { type: 'string', default: '1' } });
+  const { values } = flags({ points: { type: 'string', default: '500' }, from: { type: 'string', default: '1' } });
   const first = whole(values.from, 'from', 1);
   mkdirSync('.data/faults', { recursive: true });
   const done = new Map<number, Outcome>();
