@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { get, put } from '../../api/testing/requests.js';
+import { must } from '../../base/assert.js';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import { codeOf } from '../../base/errors.js';
 import type { KintsugiEvent } from '../../base/events.js';
@@ -10,6 +11,7 @@ import { decodeEntriesAnswer, encodeEntriesRequest, LOG_ENTRIES_METHOD } from '.
 import { LOG_MENDED } from '../../replica/log-recovery/recover-log.js';
 import { beginRecovery, planRecovery } from '../../replica/readmission/begin.js';
 import { findEvidence } from '../../replica/readmission/evidence.js';
+import { readIntent, writeIntent } from '../../replica/readmission/intent.js';
 import { VERSION_METHOD } from '../../replica/snapshot/peer-versions.js';
 import { receiveVersion } from '../../replica/snapshot/version-message.js';
 import { NOBODY_CAN_ADMIT } from '../../replica/start/ask-admission.js';
@@ -194,6 +196,24 @@ describe('a member that is re-admitted', function () {
     const next = await cluster.recovered(admitted);
     await inPlaceOf(node, next);
     assert.ok(next.id !== admitted.id && next.replica.membership.isRemoved(admitted.id));
+  });
+
+  it('R5 D1 that ended when half of what it was told was written down is told again', async () => {
+    await started();
+    const first = await lost('MISSING', (disk) => void disk.unlink('hardstate'));
+    await recover(first);
+    const node = await cluster.recovered(first);
+    await inPlaceOf(first, node);
+    // This one knows its id by a file.
+    await lost('MISSING', (disk) => void disk.unlink('hardstate'), node);
+    await recover(node);
+    await assert.rejects(cluster.up(node), (error) => codeOf(error) === 'READMISSION');
+    const intent = must(await readIntent(node.disk), 'it is let in');
+    assert.deepEqual([intent.stage, intent.shown], ['admitted', [node.id]]);
+    await writeIntent(node.disk, { ...intent, stage: 'asks', replaces: 0, past: 0 });
+    const next = await cluster.recovered(await cluster.reopened(node));
+    assert.equal(next.id, intent.id);
+    await inPlaceOf(node, next);
   });
 
   it('R5 D1 by itself, with autoRecover, and again when it loses its promises again', async () => {

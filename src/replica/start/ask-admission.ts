@@ -102,10 +102,14 @@ async function peersOnDisk({ options, membership }: OpeningParts): Promise<Known
   return known;
 }
 
-/** R5 The identity that this member is opened with is the one that its files show. */
-function refuseOther({ options }: OpeningParts, { clusterId, shown, byName }: RecoverIntent): void {
+/**
+ * R5 The identity that this member is opened with is the one that its files show; or the one that
+ * it asks for, where it was told that it is let in, and ended before it had written down all of
+ * that: then it is told again.
+ */
+function refuseOther({ options }: OpeningParts, { clusterId, shown, byName, id }: RecoverIntent): void {
   const known = clusterId === 0n || clusterId === options.clusterId;
-  if (known && (shown.includes(options.self) || byName)) return;
+  if (known && (shown.includes(options.self) || options.self === id || byName)) return;
   throw new ReplicaError('WRONG_IDENTITY',
     `the data directory is to be re-admitted to cluster ${clusterId.toString(16)} in the place of member ${shown.map(formatId).join(', then ')}, ` +
       `but the flags describe member ${formatId(options.self)} of cluster ${options.clusterId.toString(16)}: check --name, --initial-cluster and --initial-cluster-token`);
