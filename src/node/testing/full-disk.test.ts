@@ -123,50 +123,41 @@ describe('a full disk', function () {
     for (const node of cluster.nodes) assert.equal(await value(node, 'after', false), 1);
     assert.deepEqual(cluster.failures, []);
   });
+});
 
-  describe('of a member that recovers by itself', () => {
-    let node: ClusterNode<SmallDisk>;
+describe('a full disk of a member that recovers by itself', function () {
+  this.timeout(60_000);
+  let cluster: Cluster<SmallDisk>;
 
-    beforeEach(async () => {
-      await cluster.close();
-      cluster = await Cluster.start(smallDisks, { logSegmentBytes: LOG_BYTES, autoRecover: true });
-      await cluster.until('the newest version', () => cluster.nodes.every(({ store }) => store.status().clusterVersion === NEWEST_VERSION));
-      node = await cluster.follower();
-      await cluster.kill(node);
-      for (const path of ['hardstate', RESERVE_PATH]) if (node.disk.sizeOf(path) !== undefined) await node.disk.unlink(path);
-    });
+  afterEach(() => cluster.close());
 
-    const lacksRoom = ({ events }: ClusterNode<SmallDisk>): boolean =>
-      events.some((event) => event.type === 'warning' && event.message === START_LACKS_ROOM);
+  it('C1 D1 it waits for room to write down that it does, and then that it was let in, and asks nobody anew', async () => {
+    cluster = await Cluster.start(smallDisks, { logSegmentBytes: LOG_BYTES, autoRecover: true });
+    await cluster.until('the newest version', () => cluster.nodes.every(({ store }) => store.status().clusterVersion === NEWEST_VERSION));
+    const node = await cluster.follower();
+    await cluster.kill(node);
+    const [other = assert.fail()] = cluster.alive;
+    await cluster.kill(other);
+    for (const path of ['hardstate', RESERVE_PATH]) if (node.disk.sizeOf(path) !== undefined) await node.disk.unlink(path);
+    const warned = (message: string): number => node.events.filter((event) => event.type === 'warning' && event.message === message).length;
 
-    async function inPlace(comes: Promise<ClusterNode<SmallDisk>>): Promise<void> {
-      const next = await comes;
-      assert.notEqual(next.id, node.id);
-      await cluster.until('it to vote', () => next.replica.membership.standing(next.id) === 'voter', 20_000);
-      await cluster.settled(20_000);
-    }
+    node.disk.fill();
+    const comes = cluster.recovered(node);
+    await cluster.until('it to wait', () => warned(START_LACKS_ROOM) > 0);
+    assert.equal(warned(RECOVERS_BY_ITSELF), 0);
+    node.disk.capacity = Infinity;
+    await cluster.until('it to ask', () => node.events.some(({ type }) => type === 'readmission'));
 
-    it('C1 D1 it waits for room to write down that it does', async () => {
-      node.disk.fill();
-      const comes = cluster.recovered(node);
-      await cluster.until('it to wait', () => lacksRoom(node));
-      assert.ok(!node.events.some((event) => event.type === 'warning' && event.message === RECOVERS_BY_ITSELF));
-      node.disk.capacity = Infinity;
-      await inPlace(comes);
-    });
-
-    it('C1 D1 it waits for room to write down that it was let in, and asks nobody anew', async () => {
-      const [other = assert.fail()] = cluster.alive;
-      await cluster.kill(other);
-      const comes = cluster.recovered(node);
-      await cluster.until('it to ask', () => node.events.some(({ type }) => type === 'readmission'));
-      node.disk.fill();
-      await cluster.up(other);
-      await cluster.until('it to wait', () => lacksRoom(node), 20_000);
-      node.disk.capacity = Infinity;
-      await inPlace(comes);
-      // Whoever opens its files anew has new connections, too.
-      assert.equal(node.events.filter((event) => event.type === 'warning' && event.message === LEFT_STATE_GIVEN).length, 1);
-    });
+    node.disk.fill();
+    const waited = warned(START_LACKS_ROOM);
+    await cluster.up(other);
+    await cluster.until('it to wait again', () => warned(START_LACKS_ROOM) > waited, 20_000);
+    node.disk.capacity = Infinity;
+    const next = await comes;
+    assert.notEqual(next.id, node.id);
+    await cluster.until('it to vote', () => next.replica.membership.standing(next.id) === 'voter', 20_000);
+    await cluster.settled(20_000);
+    // Whoever opens its files anew has new connections, too.
+    assert.equal(warned(LEFT_STATE_GIVEN), 1);
   });
 });
