@@ -35,9 +35,17 @@ describe('the coverage report', () => {
   it('an impossible cell may be empty, and may not be hit', () => {
     const counts = full();
     counts.delete('fault torn-append table-file');
-    const cell = { fault: 'torn-append', structure: 'table-file', why: 'a file is not appended to' } as const;
+    const cell = { fault: 'torn-append', structure: 'table-file', why: 'a file is not appended to', seldom: false } as const;
     assert.deepEqual(coverageReport(counts, [cell]).empty, []);
     assert.deepEqual(coverageReport(full(), [cell]).contradicted, ['torn-append x table-file']);
+  });
+
+  it('a cell that seldom is may be empty, and may be hit', () => {
+    const counts = full();
+    const cell = { fault: 'unsynced-name-lost', structure: 'directory', why: 'it is made at the start', seldom: true } as const;
+    assert.deepEqual(coverageReport(counts, [cell]).contradicted, []);
+    counts.delete('fault unsynced-name-lost directory');
+    assert.deepEqual(coverageReport(counts, [cell]).empty, []);
   });
 
   it('is told in 160 columns: impossible cells as -, holes as !!, branches by their first word', () => {
@@ -47,7 +55,7 @@ describe('the coverage report', () => {
     counts.set('fault bit-flip table-data', 123_456);
     counts.set('event heal-applied', 12);
     counts.set('open LogError ENTRY_FAULTY', 2);
-    const impossible = [{ fault: 'junk', structure: 'directory', why: 'it has no bytes' }] as const;
+    const impossible = [{ fault: 'junk', structure: 'directory', why: 'it has no bytes', seldom: false }] as const;
     const text = coverageText(coverageReport(counts, impossible), impossible);
     for (const line of text.split('\n').slice(0, 30)) assert.ok(line.length <= 160, `${line.length}: ${line}`);
     assert.match(text, /^junk .* -$/m);

@@ -9,11 +9,12 @@ import { DISK_FAULTS, MEMBER_FAULTS, NETWORK_FAULTS, PROCESS_FAULTS, STRUCTURES,
 import { PATHS } from '../../sim/model/paths.js';
 import { plainTable } from '../render/table.js';
 
-/** A cell that cannot be, and why. */
+/** A cell that cannot be, or `seldom` is, and why. */
 export interface Impossible {
   readonly fault: DiskFault;
   readonly structure: Structure;
   readonly why: string;
+  readonly seldom: boolean;
 }
 
 export interface CoverageReport {
@@ -49,7 +50,7 @@ const EVENTS: Readonly<Record<Exclude<KintsugiEvent['type'], 'tls-reloaded'>, tr
 };
 
 export function coverageReport(counts: ReadonlyMap<string, number>, impossible: readonly Impossible[]): CoverageReport {
-  const cannot = new Set(impossible.map(({ fault, structure }) => `${fault} ${structure}`));
+  const cannot = new Map(impossible.map((cell) => [`${cell.fault} ${cell.structure}`, cell]));
   const empty: string[] = [];
   const contradicted: string[] = [];
   const matrix: Record<string, Record<string, number | null>> = {};
@@ -57,10 +58,10 @@ export function coverageReport(counts: ReadonlyMap<string, number>, impossible: 
     const row: Record<string, number | null> = {};
     for (const structure of STRUCTURES) {
       const n = counts.get(`fault ${fault} ${structure}`) ?? 0;
-      const ruledOut = cannot.has(`${fault} ${structure}`);
-      row[structure] = n === 0 && ruledOut ? null : n;
-      if (n === 0 && !ruledOut) empty.push(`${fault} x ${structure}`);
-      if (n > 0 && ruledOut) contradicted.push(`${fault} x ${structure}`);
+      const listed = cannot.get(`${fault} ${structure}`);
+      row[structure] = n === 0 && listed !== undefined ? null : n;
+      if (n === 0 && listed === undefined) empty.push(`${fault} x ${structure}`);
+      if (n > 0 && listed?.seldom === false) contradicted.push(`${fault} x ${structure}`);
     }
     matrix[fault] = row;
   }
@@ -109,14 +110,14 @@ export function coverageText(report: CoverageReport, impossible: readonly Imposs
     groups.set(group, [...(groups.get(group) ?? []), [space < 0 ? name : name.slice(space + 1), n]]);
   }
   const parts = [
-    `Disk faults by what they struck (- cannot be, !! never struck)\n\n${matrixText(report)}`,
+    `Disk faults by what they struck (- cannot be or seldom is, !! never struck)\n\n${matrixText(report)}`,
     `Network faults\n\n${counted(report.network)}`,
     `Process faults\n\n${counted(report.process)}`,
     `Changes of the members\n\n${counted(report.members)}`,
     ...[...groups].map(([group, rows]) => `Branches: ${group}\n\n${plainTable(['what', 'times'], rows, '  ')}`),
   ];
   if (report.silentEvents.length > 0) parts.push(`Events that no run saw: ${report.silentEvents.join(', ')}\n`);
-  const sorry = impossible.length === 0 ? '' : `${impossible.length} cells cannot be; each has its reason in src/sim/faults/impossible.ts\n`;
+  const sorry = impossible.length === 0 ? '' : `${impossible.length} cells cannot be, or seldom are; each has its reason in src/sim/faults/impossible.ts\n`;
   const wrong = report.contradicted.length === 0 ? '' : `listed as impossible, yet struck: ${report.contradicted.join(', ')}\n`;
   const verdict = report.empty.length === 0 ? 'no empty cell\n' : `${report.empty.length} empty: ${report.empty.join(', ')}\n`;
   return `${parts.join('\n')}\n${sorry}${wrong}${verdict}`;
