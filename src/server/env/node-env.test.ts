@@ -19,7 +19,7 @@ describe('slices of long work', () => {
 
   beforeEach(() => {
     clock = 0;
-    workers = new NodeWorkers({ now });
+    workers = new NodeWorkers(now);
   });
 
   /** Whether it is over after one turn of the event loop. */
@@ -55,7 +55,7 @@ describe('slices of long work', () => {
     const apply = worked(() => workers.breathe());
     assert.equal(workers.reading.breathe(), undefined);
     await apply;
-    const idle = new NodeWorkers({ now });
+    const idle = new NodeWorkers(now);
     assert.equal(idle.reading.breathe(), undefined);
     const rested = await restOf(() => worked(() => idle.behind.breathe()));
     assert.ok(rested >= 20, `it rested for ${rested} ms`);
@@ -121,7 +121,7 @@ describe('slices of long work', () => {
 
   it('where the system does not tell what processors did, none is taken for busy', () => {
     for (const told of [[], [{ times: { idle: 0 } }]]) {
-      const untold = new NodeWorkers({ processors: () => told });
+      const untold = new NodeWorkers(undefined, () => told);
       untold.idleProcessors();
       busy(5);
       assert.equal(untold.idleProcessors(), undefined);

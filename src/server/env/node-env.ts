@@ -109,14 +109,6 @@ interface ProcessorTimes {
   readonly times: { readonly idle: number };
 }
 
-/** What a machine tells. */
-interface MachineParts {
-  /** Those of this machine; none, or without times, where the system does not say. */
-  readonly processors?: () => readonly ProcessorTimes[];
-  /** Milliseconds, from any start. */
-  readonly now?: () => number;
-}
-
 /**
  * Five slices in a turn of the event loop at most. With one for all, a merge that goes on first in
  * each turn leaves nothing: then one entry is applied in each turn, however many wait.
@@ -135,7 +127,11 @@ export class NodeWorkers implements Workers {
   readonly #processors: () => readonly ProcessorTimes[];
   #idle = { at: -Infinity, ms: 0 };
 
-  constructor({ processors = cpus, now = () => performance.now() }: MachineParts = {}) {
+  /**
+   * `now`: milliseconds, from any start. `processors`: those of this machine; none, or without
+   * times, where the system does not say.
+   */
+  constructor(now = (): number => performance.now(), processors: () => readonly ProcessorTimes[] = cpus) {
     this.#processors = processors;
     this.#now = now;
     this.#first = new Slices(now, SLICE_MS);

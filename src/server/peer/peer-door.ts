@@ -8,7 +8,7 @@
 
 import { ServerCredentials, type Server as GrpcServer } from '@grpc/grpc-js';
 import { promises as dns } from 'node:dns';
-import { createServer, isIP, type Server } from 'node:net';
+import { createServer, isIP, type Server, type Socket } from 'node:net';
 import type { Clock } from '../../base/env.js';
 import { messageOf, NetworkError } from '../../base/errors.js';
 import { BACKLOG } from '../tls/backlog.js';
@@ -31,16 +31,14 @@ export class PeerDoor {
   constructor(grpc: GrpcServer, tls: ServerTls | undefined, address: string, clock: Clock) {
     this.#tls = tls;
     const into = grpc.createConnectionInjector(ServerCredentials.createInsecure());
-    this.#prefaces = new HelloGate({
-      clock, handshakeMs: HANDSHAKE_MS,
-      isWhole: (said) => protocolOf(said) !== undefined,
-      begin: (socket, said) => {
-        this.#prefaces.ended(placeOf(socket) ?? '');
-        if (protocolOf(said) === 'http2') into.injectConnection(socket);
-        else socket.destroy();
-      },
-      late: (socket) => void socket.destroy(),
-    });
+    const begin = (socket: Socket, said: Buffer): void => {
+      this.#prefaces.ended(placeOf(socket) ?? '');
+      if (protocolOf(said) === 'http2') into.injectConnection(socket);
+      else socket.destroy();
+    };
+    this.#prefaces = new HelloGate(
+      { clock, handshakeMs: HANDSHAKE_MS }, begin, (socket) => void socket.destroy(), (said) => protocolOf(said) !== undefined,
+    );
     this.#address = address.includes('://') ? hostPort(address) : address;
   }
 

@@ -21,20 +21,17 @@ describe('handshakes of TLS that begin', () => {
   beforeEach(async () => {
     clock = new ManualClock();
     [served, begun, late, spentMs, costMs] = [[], [], [], 0, 0];
-    gate = new HelloGate({
-      clock: {
-        now: () => clock.now() + spentMs, wallNow: () => 0, setTimer: (ms, fn) => clock.setTimer(ms, fn), defer: (fn) => clock.defer(fn),
-      },
-      handshakeMs: 1_000,
-      begin: (socket) => {
-        begun.push(socket);
-        spentMs += costMs;
-      },
-      late: (socket) => {
-        late.push(socket);
-        socket.destroy();
-      },
-    });
+    const sendAway = (socket: Socket): void => {
+      late.push(socket);
+      socket.destroy();
+    };
+    const begin = (socket: Socket): void => {
+      begun.push(socket);
+      spentMs += costMs;
+    };
+    const now = (): number => clock.now() + spentMs;
+    const timed = { now, wallNow: now, setTimer: clock.setTimer.bind(clock), defer: clock.defer.bind(clock) };
+    gate = new HelloGate({ clock: timed, handshakeMs: 1_000 }, begin, sendAway);
     server = createServer((socket) => {
       served.push(socket);
       gate.take(socket);

@@ -28,23 +28,18 @@ const HANDSHAKE_RECORD = 22;
 /** RFC 8446, 5.1: of a record that is not encrypted. */
 const MAX_RECORD = 2 ** 14;
 
-export interface HelloGateParts {
+export interface GateTimes {
   readonly clock: Clock;
   /** From the connection to the end of the handshake. */
   readonly handshakeMs: number;
-  /**
-   * It has said enough to begin, or what never will be enough. If not given: a whole first record
-   * of TLS.
-   */
-  readonly isWhole?: (said: Buffer) => boolean;
-  /** What it has `said` lies unread. Has cost what it costs when the next tick comes. */
-  readonly begin: (socket: Socket, said: Buffer) => void;
-  /** It is sent away: it had its time. */
-  readonly late: (socket: Socket) => void;
 }
 
 export class HelloGate {
-  readonly #parts: HelloGateParts;
+  readonly #clock: Clock;
+  readonly #handshakeMs: number;
+  readonly #begin: (socket: Socket, said: Buffer) => void;
+  readonly #late: (socket: Socket) => void;
+  readonly #isWhole: (said: Buffer) => boolean;
   // The oldest first, with the time since when they are connected.
   readonly #silent = new Map<Socket, number>();
   readonly #waiting = new Map<Socket, { readonly since: number; readonly said: Buffer }>();
@@ -56,14 +51,25 @@ export class HelloGate {
   #look: Timer | undefined;
   #closed = false;
 
-  constructor(parts: HelloGateParts) {
-    this.#parts = parts;
+  /**
+   * `begin` is told of those whose turn it is: what they have `said` lies unread, and has cost what
+   * it costs when the next tick comes. `late` sends away who has had his time. `isWhole`: enough
+   * was said to begin, or what never will be enough; if not given, a whole first record of TLS.
+   */
+  constructor(
+    { clock, handshakeMs }: GateTimes, begin: (socket: Socket, said: Buffer) => void, late: (socket: Socket) => void,
+    isWhole = isWholeRecord,
+  ) {
+    this.#clock = clock;
+    this.#handshakeMs = handshakeMs;
+    this.#begin = begin;
+    this.#late = late;
+    this.#isWhole = isWhole;
   }
 
   /** Somebody has just connected. */
   take(socket: Socket): void {
-    const { clock, isWhole = isWholeRecord } = this.#parts;
-    const since = clock.now();
+    const since = this.#clock.now();
     const place = placeOf(socket);
     socket.on('error', () => undefined).on('close', () => this.#gone(socket, place));
     if (this.#closed) return void socket.destroy();
@@ -73,7 +79,7 @@ export class HelloGate {
     let said: Buffer = Buffer.alloc(0);
     const onReadable = (): void => {
       for (let chunk = read(socket); chunk !== null; chunk = read(socket)) said = said.length === 0 ? chunk : Buffer.concat([said, chunk]);
-      if (!isWhole(said) || !this.#silent.delete(socket)) return;
+      if (!this.#isWhole(said) || !this.#silent.delete(socket)) return;
       socket.off('readable', onReadable).off('end', onEnd);
       socket.unshift(said);
       this.#waiting.set(socket, { since, said });
@@ -116,42 +122,39 @@ export class HelloGate {
 
   #pump(): void {
     if (this.#next !== undefined || this.#closed) return;
-    const { clock } = this.#parts;
-    const pauseMs = this.#freeAt - clock.now();
+    const pauseMs = this.#freeAt - this.#clock.now();
     const goOn = (): void => {
       this.#next = undefined;
       this.#beginOne();
     };
-    if (pauseMs > 0) this.#next = clock.setTimer(pauseMs, goOn);
+    if (pauseMs > 0) this.#next = this.#clock.setTimer(pauseMs, goOn);
     else this.#beginOne();
   }
 
   #beginOne(): void {
-    const { clock, begin } = this.#parts;
     const [first] = this.#waiting;
     if (first === undefined) return;
     const [socket, { since, said }] = first;
     this.#waiting.delete(socket);
     const place = placeOf(socket);
     if (place !== undefined) this.#begun.set(place, { socket, since });
-    const began = clock.now();
-    begin(socket, said);
+    const began = this.#clock.now();
+    this.#begin(socket, said);
     // What it has said is taken up in the next tick, before this one.
     process.nextTick(() => {
-      const now = clock.now();
+      const now = this.#clock.now();
       this.#freeAt = now + Math.min(MAX_PAUSE_MS, (now - began) * (1 / SHARE - 1));
       if (this.#waiting.size > 0) this.#pump();
     });
   }
 
   #lookLater(): Timer {
-    const { clock, handshakeMs, late } = this.#parts;
-    return clock.setTimer(Math.min(LOOK_MS, handshakeMs / 2), () => {
-      const from = clock.now() - handshakeMs;
+    return this.#clock.setTimer(Math.min(LOOK_MS, this.#handshakeMs / 2), () => {
+      const from = this.#clock.now() - this.#handshakeMs;
       const overdue = [...this.#silent].filter(([, since]) => since <= from).map(([socket]) => socket);
       for (const [socket, { since }] of this.#waiting) if (since <= from) overdue.push(socket);
       for (const { socket, since } of this.#begun.values()) if (since <= from) overdue.push(socket);
-      for (const socket of overdue) late(socket);
+      for (const socket of overdue) this.#late(socket);
       this.#look = this.#count > 0 && !this.#closed ? this.#lookLater() : undefined;
     });
   }

@@ -74,11 +74,11 @@ export class ServerTls implements Reloaded {
       else this.#refuse(socket, why);
     });
     handshakes.on('tlsClientError', (error, socket) => this.#refuse(socket, messageOf(error)));
-    const gate = new HelloGate({
-      clock: this.#clock, handshakeMs,
-      begin: (socket) => void handshakes.emit('connection', socket),
-      late: (socket) => this.#refuse(socket, 'its handshake did not come to an end in time'),
-    });
+    const gate = new HelloGate(
+      { clock: this.#clock, handshakeMs },
+      (socket) => void handshakes.emit('connection', socket),
+      (socket) => this.#refuse(socket, 'its handshake did not come to an end in time'),
+    );
     this.#servers.push(handshakes);
     return createTcpServer({ allowHalfOpen }, (socket) => gate.take(socket)).on('close', () => gate.close());
   }
