@@ -41,8 +41,12 @@ export function strikeProcess(context: ProcessContext, action: FaultAction): voi
     context.coverage.fault(kind);
     context.struck();
   };
+  // Drawn for itself: whether all goes or the log alone changes nothing of what else is drawn.
+  const logAlone = kind === 'wipe' && context.world.stream(`fault ${action.id}, what goes`).chance(1, 5);
   if (kind === 'roll-back') rollBack(context, random.pick(context.cluster.members), random, struck);
-  else if (strike(context, kind, random)) struck();
+  else if (logAlone) {
+    if (forget(context, random.pick(context.cluster.members), 'its log', random)) struck();
+  } else if (strike(context, kind, random)) struck();
 }
 
 function strike(context: ProcessContext, kind: Exclude<ProcessFault, 'roll-back'>, random: Stream): boolean {
@@ -83,7 +87,7 @@ function strike(context: ProcessContext, kind: Exclude<ProcessFault, 'roll-back'
       return true;
     }
     case 'wipe':
-      return forget(context, node, undefined, random);
+      return forget(context, node, 'all', random);
   }
 }
 
@@ -136,16 +140,18 @@ function rollBack(context: ProcessContext, node: SimNode, random: Stream, struck
 }
 
 /**
- * The directory of one node loses its memory, or gets back an older one. At most a minority may
- * ever be without: the others keep what was promised, and only they can tell.
+ * The directory of one node loses its memory, all or that of the log, or gets back an older one. At
+ * most a minority may ever be without: the others keep what was promised, and only they can tell.
  */
-function forget(context: ProcessContext, node: SimNode, image: DiskImage | undefined, random: Stream): boolean {
+function forget(context: ProcessContext, node: SimNode, what: DiskImage | 'all' | 'its log', random: Stream): boolean {
   const { cluster } = context;
+  const image = typeof what === 'string' ? undefined : what;
   if (node.state === 'fenced' || node.state === 'away' || (image === undefined && node.state !== 'up') || !context.mayForget(node)) return false;
   context.forgets(node, image === undefined ? 'wipe' : 'roll-back');
   cluster.down(node, 'kill');
-  if (image === undefined) node.disk.wipe();
-  else node.disk.restore(image);
+  if (image !== undefined) node.disk.restore(image);
+  else if (what === 'all') node.disk.wipe();
+  else for (const { path } of node.disk.list()) if (path.startsWith('log/')) node.disk.remove(path);
   startAgain(context, node, image, random);
   return true;
 }

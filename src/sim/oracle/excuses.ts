@@ -47,6 +47,7 @@ export function excuseOf(ledger: Ledger, node: NodeId, error: unknown): string |
     if (refusal !== undefined) return describe(refusal);
   }
   if (name === 'ReplicaError EMPTIED') return ledger.suffered(node, 'wipe') ? 'its directory was wiped' : undefined;
+  if (name === 'ReplicaError LOG_MISSING' && ledger.suffered(node, 'wipe')) return 'the log in its directory was wiped';
   if (FORGETFUL.has(name) && ledger.suffered(node, 'roll-back')) return 'its directory was rolled back';
   // The first error may be wrapped in one that says what it means.
   return error.cause === undefined ? undefined : excuseOf(ledger, node, error.cause);
