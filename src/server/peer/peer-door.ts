@@ -48,7 +48,9 @@ export class PeerDoor {
     const host = this.#address.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
     let port = Number(this.#address.slice(colon + 1));
     try {
-      const [first = host, ...others] = isIP(host) > 0 ? [host] : (await dns.lookup(host, { all: true })).map(({ address }) => address);
+      // A name may have an address twice.
+      const found = isIP(host) > 0 ? [] : await dns.lookup(host, { all: true });
+      const [first = host, ...others] = new Set(found.map(({ address }) => address));
       port = await this.#listenAt(first, port);
       for (const other of others) {
         await this.#listenAt(other, port).catch((error: unknown) => {

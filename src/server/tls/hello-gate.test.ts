@@ -124,6 +124,14 @@ describe('handshakes of TLS that begin', () => {
     assert.deepEqual(begun, [begins, waits]);
   });
 
+  it('begin with nobody who has left while he waited', async () => {
+    costMs = 4;
+    const [first, leaves] = [await comes(HELLO), await comes(HELLO)];
+    leaves.destroy();
+    clock.advance(12);
+    assert.deepEqual(begun, [first]);
+  });
+
   it('C1 end when their time is over, wherever they stand, but for those that came to an end', async () => {
     const [done, hangs] = [await comes(HELLO), await comes(HELLO)];
     gate.ended(placeOf(done) ?? '');

@@ -1,10 +1,9 @@
 /**
  * Who begins a handshake of TLS (or of HTTP/2, on a port without), and when. It costs up to a
  * millisecond of the event loop, which others need, and anybody who can reach the port may ask for
- * one. So a handshake begins only with
- * a whole first record of it, one in a turn, and they have a share of the time together: after each
- * one the next waits three times as long as that one took. Who says nothing, or half a record,
- * costs a connection and no more.
+ * one. So a handshake begins only with a whole first record of it, and they have a share of the
+ * time together: after each one the next waits three times as long as that one took. Who says
+ * nothing, or half a record, costs a connection and no more.
  *
  * Those that have not come to an end are bounded in number and time (GHSA-6vch-q96h-7gc3). Above
  * the bound the oldest goes of those that have not said anything whole, as whoever means it says so
@@ -139,7 +138,8 @@ export class HelloGate {
     const place = placeOf(socket);
     if (place !== undefined) this.#begun.set(place, { socket, since });
     const began = this.#clock.now();
-    this.#begin(socket, said);
+    // He may have left, and 'close' not have said so yet.
+    if (!socket.destroyed) this.#begin(socket, said);
     // What it has said is taken up in the next tick, before this one.
     process.nextTick(() => {
       const now = this.#clock.now();
