@@ -242,6 +242,7 @@ export class TestNode {
       owed: (name) =>
         this.latest.list().some((meta) => meta.fileDigest === name.fileDigest) &&
         !this.materialized.list().some((meta) => meta.fileDigest === name.fileDigest),
+      hides: () => undefined,
     });
     this.world.network.handlers.set(this.id, (from, method, request) =>
       isTableCall(method) ? server.answer(request) : healing.onCall(from, method, request),

@@ -147,7 +147,7 @@ describe('a member that is re-admitted', function () {
     await node.disk.unlink('hardstate');
     const env = calm.env({ self: node.id, disk: node.disk, process: { alive: true }, hub: cluster.hub, emit: () => undefined });
     const early = new EarlyHandler(env.network);
-    const left = await giveLeftState(env, early);
+    const left = await giveLeftState(env, { peers: [] }, early);
     const ask = (method: string, request: Uint8Array): Promise<Uint8Array> => early.onCall(9, method, request);
     const { lastIndex } = table;
     const wanted = [{ index: lastIndex, term: table.term(lastIndex) }, { index: lastIndex + 1, term: table.term(lastIndex) + 1 }];

@@ -84,7 +84,8 @@ describe('fetching tables', () => {
     if (table) await put(disk, tablePath(table.id));
     const tables = new TableStore(disk, new BlockCache(1 << 16), noFaults);
     const find = (name: { fileDigest: string }): TableMeta[] => (table?.fileDigest === name.fileDigest ? [table] : []);
-    peers.set(id, { disk, server: new TableServer({ workers: { breathe: () => undefined } }, { tables, find, owed: () => owed }) });
+    const held = { tables, find, owed: () => owed, hides: () => undefined };
+    peers.set(id, { disk, server: new TableServer({ workers: { breathe: () => undefined } }, held) });
     if (table && regions === undefined) regions = tables.reader(table).regions();
   }
 

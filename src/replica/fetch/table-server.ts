@@ -30,6 +30,8 @@ export interface HeldTables {
   find(name: TableName): readonly TableMeta[];
   /** The table is in a version applied here, but its file is not here yet. */
   owed(name: TableName): boolean;
+  /** What leads to the blocks of a file is bad here, as the read that failed says. */
+  hides(meta: TableMeta, error: StorageError): void;
 }
 
 /** Answers made at a time; more are told to ask later. */
@@ -80,7 +82,7 @@ async function answerRegions(workers: Breather, held: HeldTables, asked: Regions
   let best: RegionsAnswer | undefined;
   let hidden = false;
   for (const meta of metas) {
-    const answer = await readPieces(workers, held.tables.reader(meta), asked);
+    const answer = await readPieces(workers, held, meta, asked);
     if (answer === 'hidden') {
       hidden = true;
       continue;
@@ -98,8 +100,9 @@ type Pieces = Extract<RegionsAnswer, { kind: 'pieces' }>;
  * hidden: what leads to the block is bad here; once that is mended, which the attempt to read it
  * sets going, the block may be good.
  */
-async function readPieces(workers: Breather, reader: TableReader, asked: RegionsRequest): Promise<Pieces | 'hidden'> {
-  const offsets = regionOffsets(reader, asked);
+async function readPieces(workers: Breather, held: HeldTables, meta: TableMeta, asked: RegionsRequest): Promise<Pieces | 'hidden'> {
+  const reader = held.tables.reader(meta);
+  const offsets = regionOffsets(reader, held, asked);
   if (offsets === 'hidden') return 'hidden';
   const pieces: Piece[] = [];
   let bytes = 0;
@@ -125,7 +128,7 @@ async function readPieces(workers: Breather, reader: TableReader, asked: Regions
  * The layout is known only if footer and index are good. A footer is found without it, and so is
  * the index by a good footer.
  */
-function regionOffsets(reader: TableReader, asked: RegionsRequest): number[] | 'hidden' {
+function regionOffsets(reader: TableReader, held: HeldTables, asked: RegionsRequest): number[] | 'hidden' {
   if (reader.isFooter(asked.offset)) return [asked.offset];
   try {
     const offsets: number[] = [];
@@ -138,7 +141,9 @@ function regionOffsets(reader: TableReader, asked: RegionsRequest): number[] | '
   } catch (error) {
     if (!(error instanceof StorageError)) throw error;
     const { offset, why } = error.data;
-    return offset === asked.offset || why === FILE_MISSING ? [asked.offset] : 'hidden';
+    if (offset === asked.offset || why === FILE_MISSING) return [asked.offset];
+    held.hides(reader.meta, error);
+    return 'hidden';
   }
 }
 

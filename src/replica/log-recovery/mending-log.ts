@@ -161,7 +161,7 @@ export class MendingLog {
 
   /** All up to there was committed, and a version of a peer's will have it. */
   beginAt(base: LogPoint): void {
-    const here = this.term(base.index);
+    const here = this.#termThere(base.index);
     assert(base.index > this.#base.index, `R6 the log begins later than after ${this.#base.index}: after ${base.index}`);
     for (const held of [...this.#held.keys()]) if (held <= base.index) this.#drop(held);
     if (base.index > this.#lastIndex) this.#lastIndex = base.index;
@@ -194,6 +194,14 @@ export class MendingLog {
       this.#wholeBefore = this.#base.index + 1;
       return false;
     }
+  }
+
+  /** Known, or told by its neighbours. 0: it is not known. */
+  #termThere(index: LogIndex): Term {
+    if (index > this.#lastIndex || this.term(index) > 0) return this.term(index);
+    let before = index - 1;
+    while (before > this.#base.index && this.term(before) === 0) before--;
+    return termBetween(this.term(before), this.#nextTerm(index));
   }
 
   /** Of the nearest entry from there on whose term is known; 0: there is none. */

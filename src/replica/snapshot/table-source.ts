@@ -32,4 +32,8 @@ export class MemberTables implements HeldTables {
   owed(name: TableName): boolean {
     return this.#tree.owed().some((table) => sameTable(table, name));
   }
+
+  hides(): void {
+    // The read itself has left a note, and what leads on is repaired.
+  }
 }

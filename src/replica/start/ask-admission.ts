@@ -50,18 +50,18 @@ async function askAdmission(parts: OpeningParts, intent: RecoverIntent): Promise
   refuseOther(parts, intent);
   early.asks();
   await early.listen();
-  const left = await giveLeftState(options.env, early);
+  const known = await peersOnDisk(parts);
+  const left = await giveLeftState(options.env, known, early);
   try {
-    return await askUntilAdmitted(parts, intent);
+    return await askUntilAdmitted(parts, intent, known);
   } finally {
     await left.close();
   }
 }
 
-async function askUntilAdmitted(parts: OpeningParts, intent: RecoverIntent): Promise<never> {
+async function askUntilAdmitted(parts: OpeningParts, intent: RecoverIntent, known: KnownPeers): Promise<never> {
   const { options } = parts;
   const { clock, random } = options.env;
-  const known = await peersOnDisk(parts);
   const told = new Telling(parts, intent);
   const began = clock.now();
   let heardAt = began;

@@ -10,9 +10,6 @@ import { EMPTY } from '../../base/bytes.js';
 import type { Env } from '../../base/env.js';
 import { DiskError, messageOf } from '../../base/errors.js';
 import type { NodeId } from '../../base/ids.js';
-import { BlockCache } from '../../storage/cache/block-cache.js';
-import { noFaults } from '../../storage/table/block-faults.js';
-import { TableStore } from '../../storage/table/table-store.js';
 import type { LogPosition, Version } from '../../storage/version/version.js';
 import { TableServer } from '../fetch/table-server.js';
 import { logAtRest } from '../log/log-at-rest.js';
@@ -22,6 +19,7 @@ import { VERSION_METHOD } from '../snapshot/peer-versions.js';
 import { messageOfVersion, VERSION_PART_METHOD } from '../snapshot/version-message.js';
 import { servePart } from '../snapshot/version-part.js';
 import type { CallServer, EarlyHandler } from './early-handler.js';
+import type { Asked } from './left-paths.js';
 import { LeftTables } from './left-tables.js';
 import { versionAtRest } from './version-at-rest.js';
 
@@ -55,14 +53,18 @@ export class LeftVersion implements CallServer {
   }
 }
 
-/** From now on others are given what is here, until what it resolves with is closed. */
-export async function giveLeftState(env: Env, early: EarlyHandler): Promise<Closeable> {
-  const tables = new TableStore(env.disk, new BlockCache(0), noFaults);
+/**
+ * From now on others are given what is here, until what it resolves with is closed. `asked`: for
+ * what leads to blocks of tables.
+ */
+export async function giveLeftState(env: Env, asked: Asked, early: EarlyHandler): Promise<Closeable> {
+  let tables: LeftTables | undefined;
   try {
     const { version, generation } = await versionAtRest(env.disk, env.workers);
     const log = await logAtRest(env.disk, version.flushed, version.last.index);
     early.serveLog(new LogServer(new RestingLog(log)));
-    early.serveTables(new TableServer(env, new LeftTables(version, tables)));
+    tables = new LeftTables(env, asked, version);
+    early.serveTables(new TableServer(env, tables));
     // Without a manifest it is not known which version is here, or whether there is none.
     if (generation > 0) early.serveVersion(new LeftVersion(env, version));
     const data = { after: log.base.index, lastIndex: log.lastIndex, flushed: version.flushed.index, tables: version.list().length };
@@ -71,5 +73,5 @@ export async function giveLeftState(env: Env, early: EarlyHandler): Promise<Clos
     if (!(error instanceof DiskError)) throw error;
     env.events.emit({ type: 'warning', message: LEFT_STATE_UNREAD, data: { why: messageOf(error) } });
   }
-  return tables;
+  return { close: () => tables?.close() };
 }

@@ -152,8 +152,9 @@ async function openVersion(
   keep(store);
   let cause = lost;
   if (cause === undefined) {
-    const { flushed, last } = store.manifest;
-    const opened = await servingTables(env, early, store.manifest, () => logs.openMended({ flushed }, last.index, store.manifest));
+    const { manifest } = store;
+    const { flushed, last } = manifest;
+    const opened = await servingTables(env, membership, early, manifest, () => logs.openMended({ flushed }, last.index, manifest));
     const first = opened.log.firstIndex();
     if (first <= flushed.index + 1) {
       keep(opened.log);

@@ -13,9 +13,6 @@ import { assert } from '../../base/assert.js';
 import { sleep, type Env } from '../../base/env.js';
 import { messageOf } from '../../base/errors.js';
 import { formatId, type NodeId } from '../../base/ids.js';
-import { BlockCache } from '../../storage/cache/block-cache.js';
-import { noFaults } from '../../storage/table/block-faults.js';
-import { TableStore } from '../../storage/table/table-store.js';
 import { Tree } from '../../storage/tree/tree.js';
 import { Version } from '../../storage/version/version.js';
 import type { ManifestStore } from '../../storage/version/manifest-store.js';
@@ -88,7 +85,7 @@ export async function regainVersion(parts: RegainParts): Promise<OpenedLog> {
       const taken = await unlessFull(env, async () => {
         if (version === undefined || !fits(version)) return undefined;
         const { manifest } = version;
-        const opened = await servingTables(env, parts.early, manifest, () => judged.by(manifest, patient));
+        const opened = await servingTables(env, membership, parts.early, manifest, () => judged.by(manifest, patient));
         return opened && fits(version) && (await take(parts, opened, version)) ? opened : undefined;
       });
       if (taken !== undefined) {
@@ -202,15 +199,16 @@ async function take(parts: RegainParts, { log }: OpenedLog, { from, manifest }: 
 async function obtain(
   { env, membership, early }: RegainParts, from: NodeId, manifest: Version, use: () => Promise<boolean>,
 ): Promise<boolean> {
-  const tables = new TableStore(env.disk, new BlockCache(0), noFaults);
+  const left = new LeftTables(env, membership, manifest);
+  const { tables } = left;
   const tree = new Tree({ disk: env.disk, tables, durable: Version.empty() });
   const receiver = new SnapshotReceiver({ env, membership, tree, tables, fetcher: new TableFetcher(env), raft: undefined });
-  early.serveTables(new TableServer(env, new LeftTables(manifest, tables)));
+  early.serveTables(new TableServer(env, left));
   try {
     return await receiver.obtain(from, manifest, use);
   } finally {
     early.endTables();
     receiver.stop();
-    tables.close();
+    left.close();
   }
 }
