@@ -18,7 +18,8 @@ export function flags<T extends Options>(options: T): ReturnType<typeof parseArg
   try {
     return parseArgs({ options, allowPositionals: true, strict: true });
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
+    // The rest of what Node says is of arguments that begin with a dash.
+    throw new UsageError((error instanceof Error ? error.message : String(error)).replace(/\. To specify .*/su, ''));
   }
 }
 
