@@ -4,13 +4,21 @@ import { LeaderSight } from './leader-sight.js';
 import { MemberState } from './testing/member-state.js';
 
 describe('whether there is a leader for who asks for one', () => {
-  it('one that was known less than an election timeout ago counts, and none before the first', () => {
+  it('a member that has just started may find one yet, for three election timeouts', () => {
     const clock = new ManualClock();
     const state = new MemberState();
     const sight = new LeaderSight(state.leadership, clock, 1_000);
-    assert.equal(sight.hasLeader, false, 'there was none yet');
+    clock.advance(2_999);
     state.lead(0, 1, 'preCandidate');
-    assert.equal(sight.hasLeader, false);
+    assert.equal(sight.hasLeader, true);
+    clock.advance(1);
+    assert.equal(sight.hasLeader, false, 'there was none');
+  });
+
+  it('one that was known less than an election timeout ago counts', () => {
+    const clock = new ManualClock();
+    const state = new MemberState();
+    const sight = new LeaderSight(state.leadership, clock, 1_000);
     state.lead(2, 1);
     assert.equal(sight.hasLeader, true);
     clock.advance(5_000);

@@ -3,18 +3,22 @@
  * followers believe in a dead leader until an election timeout has passed, one that was known so
  * lately counts still: here a leader is forgotten at once, the next one is there some ten
  * milliseconds later, and who was refused in between would end its watch for it (Go's clientv3
- * does).
+ * does). Nor is anybody refused by a member that has just started: etcd's does not listen before
+ * it knows of a leader, and who loses one member comes to another, perhaps to this.
  */
 
 import type { Clock } from '../../base/env.js';
 import type { Leadership } from './leadership.js';
 
+/** What a member that has just started is given to hear of the first, in election timeouts. */
+const FIRST_ELECTIONS = 3;
+
 export class LeaderSight {
   readonly #leadership: Pick<Leadership, 'leader'>;
   readonly #clock: Pick<Clock, 'now'>;
   readonly #electionMs: number;
-  /** When one was known last, while none is; undefined: there was none yet. */
-  #lostAt: number | undefined;
+  /** While none is known: until when that does not count. */
+  #until: number;
   #sees = false;
 
   /** Before the member takes part. */
@@ -22,15 +26,15 @@ export class LeaderSight {
     this.#leadership = leadership;
     this.#clock = clock;
     this.#electionMs = electionMs;
+    this.#until = clock.now() + FIRST_ELECTIONS * electionMs;
     leadership.subscribe(({ leader }) => {
-      if (leader === 0 && this.#sees) this.#lostAt = clock.now();
+      if (leader === 0 && this.#sees) this.#until = clock.now() + this.#electionMs;
       this.#sees = leader !== 0;
     });
   }
 
-  /** One is known, or was less than an election timeout ago. */
+  /** One is known, or was less than an election timeout ago, or may be found yet. */
   get hasLeader(): boolean {
-    if (this.#leadership.leader !== 0) return true;
-    return this.#lostAt !== undefined && this.#clock.now() - this.#lostAt < this.#electionMs;
+    return this.#leadership.leader !== 0 || this.#clock.now() < this.#until;
   }
 }

@@ -26,6 +26,7 @@ import { deliverWhole, type FullStreams } from './deliver.js';
 import type { WatchHubParts } from './hub-parts.js';
 import { comparePlaces, type Place } from './history-window.js';
 import { HistoryReader, type Laggards } from './history-reader.js';
+import { Leaderless } from './leaderless.js';
 import { PresentValues } from './present-values.js';
 import { canceled, handleRequest, progressOf, type Watchers } from './watch-requests.js';
 import { WatchPermits, type PermittedStreams } from './watch-permits.js';
@@ -49,8 +50,6 @@ const STREAM_BYTES = MiB;
 const STREAM_BYTES_WHEN_CROWDED = 64 * KiB;
 const ALL_STREAMS_BYTES = 64 * MiB;
 const PROGRESS_NOTIFY_MS = 600_000;
-/** Of election timeouts without a leader. */
-const LEADERLESS_MAX = 3;
 /** Revisions that are told, or caught up with, before others have their turn. */
 const TURN = 64;
 const CATCH_UP_TURN = 512;
@@ -74,16 +73,16 @@ export class WatchHub implements StreamOwner, FullStreams, Laggards, Watchers, P
   /** Somebody that lags may go on. */
   #ready = false;
   readonly #pump: Coalesced;
+  readonly #leaderless: Leaderless;
   readonly #history: HistoryReader;
   readonly #present: PresentValues;
   readonly #wakes = new Wakes();
-  #leaderTimer: Timer | undefined;
   #notifyTimer: Timer | undefined;
-  #leaderless = 0;
 
   constructor(parts: WatchHubParts, options: WatchHubOptions) {
     this.parts = parts;
     this.permits = new WatchPermits(this);
+    this.#leaderless = new Leaderless(this.streams, parts.leadership, parts.env.clock, options.electionMs);
     this.#options = options;
     const fail = (error: unknown): void => parts.life.fail(error);
     this.#pump = new Coalesced(() => this.#run(), fail);
@@ -113,7 +112,7 @@ export class WatchHub implements StreamOwner, FullStreams, Laggards, Watchers, P
     if (this.parts.life.ended) throw new EtcdError('STOPPED');
     const stream = new WatchStream(this, requireLeader, caller);
     this.streams.add(stream);
-    if (requireLeader) this.#watchLeader();
+    if (requireLeader) this.#leaderless.watch();
     return stream;
   }
 
@@ -123,7 +122,7 @@ export class WatchHub implements StreamOwner, FullStreams, Laggards, Watchers, P
   }
 
   #stop(): void {
-    this.#leaderTimer?.cancel();
+    this.#leaderless.stop();
     this.#notifyTimer?.cancel();
     for (const stream of [...this.streams]) stream.end(new EtcdError('STOPPED'));
   }
@@ -385,16 +384,6 @@ export class WatchHub implements StreamOwner, FullStreams, Laggards, Watchers, P
         }
       }
       if (any) this.#notifyLater();
-    });
-  }
-
-  #watchLeader(): void {
-    this.#leaderTimer ??= this.parts.env.clock.setTimer(this.#options.electionMs, () => {
-      this.#leaderTimer = undefined;
-      const strict = [...this.streams].filter((stream) => stream.requireLeader);
-      this.#leaderless = this.parts.leadership.leader === 0 ? this.#leaderless + 1 : 0;
-      if (this.#leaderless >= LEADERLESS_MAX) for (const stream of strict) stream.end(new EtcdError('NO_LEADER'));
-      else if (strict.length > 0) this.#watchLeader();
     });
   }
 }

@@ -65,6 +65,42 @@ describe('streams of watches', () => {
     assert.equal(world.clock.timers, 0, 'no timer is left');
   });
 
+  it('one with hasleader is not charged with what others before it waited for a leader', async () => {
+    const world = new WatchWorld({ electionMs: 1_000 });
+    const open = (): { readonly ended: () => string; readonly close: () => void } => {
+      let ended = '';
+      const stream = world.hub.open({ requireLeader: true });
+      stream.next().catch((error: unknown) => (ended = codeOf(error) ?? String(error)));
+      return { ended: () => ended, close: () => stream.close() };
+    };
+    const pass = async (): Promise<void> => {
+      world.clock.advance(1_000);
+      await turn();
+    };
+    world.leadership.leader = 0;
+    const first = open();
+    await pass();
+    await pass();
+    first.close();
+    await pass();
+    const second = open();
+    await pass();
+    await pass();
+    assert.equal(second.ended(), '');
+    await pass();
+    assert.equal(second.ended(), 'NO_LEADER');
+    world.leadership.leader = 2;
+    await pass();
+    world.leadership.leader = 0;
+    const third = open();
+    await pass();
+    await pass();
+    assert.equal(third.ended(), '', 'nor with what ended the one before');
+    third.close();
+    await pass();
+    assert.equal(world.clock.timers, 0, 'no timer is left');
+  });
+
   it('W1 a quiet watcher that asked for it is told how far it is, one that heard something or lags behind is not', async () => {
     const world = new WatchWorld({ progressNotifyMs: 500, streamBytes: 1 });
     const quiet = await begun(world.stream(), 'quiet', { progressNotify: true });
