@@ -282,8 +282,10 @@ func resumes(ctx context.Context, c *clientv3.Client) {
 	const count = 200
 	w := c.Watch(clientv3.WithRequireLeader(ctx), "resume/", clientv3.WithPrefix())
 	seen := make(chan string, count)
+	var last error
 	go func() {
 		for r := range w {
+			last = r.Err()
 			for _, e := range r.Events {
 				seen <- string(e.Kv.Key)
 			}
@@ -313,13 +315,13 @@ func resumes(ctx context.Context, c *clientv3.Client) {
 		select {
 		case key, ok := <-seen:
 			if !ok || key != fmt.Sprintf("resume/%03d", i) {
-				fmt.Println("watch: saw", key, "instead of", i)
-				return
+				fmt.Println("watch: saw", key, "instead of", i, "and then", last)
+				os.Exit(1)
 			}
 			right++
 		case <-time.After(20 * time.Second):
 			fmt.Println("watch: nothing after", right)
-			return
+			os.Exit(1)
 		}
 	}
 	fmt.Println("watch over two kills of the leader", right)

@@ -1,22 +1,22 @@
 /**
- * Whether a caller who asks for a leader (`hasleader`) finds one here. As with etcd, whose
- * followers believe in a dead leader until an election timeout has passed, one that was known so
- * lately counts still: here a leader is forgotten at once, the next one is there some ten
- * milliseconds later, and who was refused in between would end its watch for it (Go's clientv3
- * does). Nor is anybody refused by a member that has just started: etcd's does not listen before
- * it knows of a leader, and who loses one member comes to another, perhaps to this.
+ * Whether a caller who asks for a leader (`hasleader`) finds one here. A stream that is open ends
+ * for want of a leader after three election timeouts, as with etcd; one that moves to this member
+ * when another goes away is given the same time: here a leader is forgotten at once, where etcd's
+ * followers believe in a dead one for one to two election timeouts, and who is refused ends its
+ * watch (Go's clientv3 does). A member that has just started has as long to hear of the first:
+ * etcd's does not listen before that.
  */
 
 import type { Clock } from '../../base/env.js';
 import type { Leadership } from './leadership.js';
 
-/** What a member that has just started is given to hear of the first, in election timeouts. */
-const FIRST_ELECTIONS = 3;
+/** Without a leader, before that counts. */
+export const LEADERLESS_ELECTIONS = 3;
 
 export class LeaderSight {
   readonly #leadership: Pick<Leadership, 'leader'>;
   readonly #clock: Pick<Clock, 'now'>;
-  readonly #electionMs: number;
+  readonly #patienceMs: number;
   /** While none is known: until when that does not count. */
   #until: number;
   #sees = false;
@@ -25,15 +25,14 @@ export class LeaderSight {
   constructor(leadership: Pick<Leadership, 'leader' | 'subscribe'>, clock: Pick<Clock, 'now'>, electionMs: number) {
     this.#leadership = leadership;
     this.#clock = clock;
-    this.#electionMs = electionMs;
-    this.#until = clock.now() + FIRST_ELECTIONS * electionMs;
+    this.#patienceMs = LEADERLESS_ELECTIONS * electionMs;
+    this.#until = clock.now() + this.#patienceMs;
     leadership.subscribe(({ leader }) => {
-      if (leader === 0 && this.#sees) this.#until = clock.now() + this.#electionMs;
+      if (leader === 0 && this.#sees) this.#until = clock.now() + this.#patienceMs;
       this.#sees = leader !== 0;
     });
   }
 
-  /** One is known, or was less than an election timeout ago, or may be found yet. */
   get hasLeader(): boolean {
     return this.#leadership.leader !== 0 || this.#clock.now() < this.#until;
   }

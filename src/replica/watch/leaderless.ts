@@ -6,11 +6,9 @@
 
 import type { Clock, Timer } from '../../base/env.js';
 import { EtcdError } from '../../api/etcd-error.js';
+import { LEADERLESS_ELECTIONS } from '../state/leader-sight.js';
 import type { Leadership } from '../state/leadership.js';
 import type { WatchStream } from './watch-stream.js';
-
-/** Of looks that found none. */
-const LEADERLESS_MAX = 3;
 
 export class Leaderless {
   readonly #streams: ReadonlySet<WatchStream>;
@@ -45,7 +43,7 @@ export class Leaderless {
     const strict = [...this.#streams].filter((stream) => stream.requireLeader);
     const isMissed = strict.length > 0 && this.#leadership.leader === 0;
     this.#times = isMissed ? this.#times + 1 : 0;
-    if (this.#times < LEADERLESS_MAX) {
+    if (this.#times < LEADERLESS_ELECTIONS) {
       if (strict.length > 0) this.watch();
       return;
     }
