@@ -5,7 +5,6 @@
  * on within five seconds of when there is room, and every acknowledged write is read back.
  */
 
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { codeOf } from '../src/base/errors.js';
 import { get, put } from '../src/api/testing/requests.js';
@@ -15,23 +14,23 @@ import { Cluster } from '../src/node/testing/cluster.js';
 import type { ClusterNode } from '../src/node/testing/cluster-node.js';
 import { smallDisks } from '../src/node/testing/small-disks.js';
 import { Failure, flags, runMain, whole } from './lib/command.js';
+import { Outcomes, type NamedOutcome } from './lib/faults/outcomes.js';
 
 const HELP = `Fills the disks of every subset of three members.
 
   npm run faults:enospc -- --seeds 20 --from 1
+  npm run faults:enospc -- --anew               forget what was run before
 
-Cases that held are kept in .data/faults/enospc.jsonl: what was interrupted goes on. Delete it to begin anew.
+Cases that held are kept in .data/faults by commit: what was interrupted goes on.
 `;
 
-const DONE = '.data/faults/enospc.jsonl';
 const SEGMENT_BYTES = 64 * 1024;
 const FULL_FOR_MS = 8_000;
 const BACK_MS = 5_000;
 
 type Node = ClusterNode<SmallDisk>;
 
-interface Outcome {
-  readonly name: string;
+interface Outcome extends NamedOutcome {
   readonly acknowledged: number;
   /** Of disks that are full, those that were short of room when the case ended. */
   readonly short: number;
@@ -99,22 +98,26 @@ async function run(name: string, full: readonly number[], seed: number): Promise
 }
 
 await runMain(HELP, async () => {
-  const { values } = flags({ seeds: { type: 'string', default: '3' }, from: { type: 'string', default: '1' } });
+  const { values } = flags({
+    seeds: { type: 'string', default: '3' }, from: { type: 'string', default: '1' }, anew: { type: 'boolean', default: false },
+  });
   const first = whole(values.from, 'from', 1);
-  mkdirSync('.data/faults', { recursive: true });
-  const done = new Set(existsSync(DONE) ? readFileSync(DONE, 'utf8').trim().split('\n').map((line) => (JSON.parse(line) as Outcome).name) : []);
-  let cases = 0;
+  const kept = new Outcomes<Outcome>('enospc', values.anew);
+  const held: Outcome[] = [];
   for (let seed = first; seed < first + whole(values.seeds, 'seeds', 1); seed++) {
     for (let mask = 1; mask < 8; mask++) {
       const full = [1, 2, 3].filter((id) => (mask & (1 << (id - 1))) !== 0);
       const name = `full ${full.join('+')} seed ${seed}`;
-      cases++;
-      if (done.has(name)) continue;
-      const outcome = await run(name, full, seed);
-      appendFileSync(DONE, `${JSON.stringify(outcome)}\n`);
+      const known = kept.get(name);
+      const outcome = known ?? (await run(name, full, seed));
+      held.push(outcome);
+      if (known !== undefined) continue;
+      kept.add(outcome);
       console.log(JSON.stringify(outcome));
     }
   }
-  console.log(JSON.stringify({ cases, crashes: 0, lost: 0 }));
+  const slowestBackMs = Math.max(...held.map(({ backMs }) => backMs));
+  const acknowledged = held.reduce((sum, outcome) => sum + outcome.acknowledged, 0);
+  console.log(JSON.stringify({ version: kept.version, held: held.length, acknowledged, slowestBackMs }));
   return 0;
 });

@@ -1,5 +1,5 @@
 /**
- * Syncs that fail, one at a time, at 500 places: the n-th sync of the log, the manifest, a table or
+ * Syncs that fail, one at a time, 500 of them: the n-th sync of the log, the manifest, a table or
  * the hard state of a leader or a follower under load. Members of this process, on disks in memory
  * that lose what a failed sync had to make durable. Holds only if no file is written to or synced
  * again after its sync failed, if only a failed hard state ends a member (which the next start
@@ -7,7 +7,6 @@
  * every member: of half the cases after the struck one has lost what its caches held.
  */
 
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { codeOf } from '../src/base/errors.js';
 import type { FaultDisk } from '../src/base/disk/testing/fault-disk.js';
 import { get, put } from '../src/api/testing/requests.js';
@@ -16,26 +15,29 @@ import { Cluster } from '../src/node/testing/cluster.js';
 import type { ClusterNode } from '../src/node/testing/cluster-node.js';
 import { failingDisks } from '../src/node/testing/failing-disks.js';
 import { Failure, flags, runMain, whole } from './lib/command.js';
+import { Outcomes, type NamedOutcome } from './lib/faults/outcomes.js';
 
 const HELP = `Lets syncs fail, one after the other.
 
   npm run faults:fsync                          500 of them
   npm run faults:fsync -- --points 50 --from 1  the first 50
+  npm run faults:fsync -- --anew                forget what was run before
 
-Points that held are kept in .data/faults/fsync.jsonl: what was interrupted goes on. Delete it to begin anew.
+Points that held are kept in .data/faults by commit: what was interrupted goes on. A point at which there was no such sync does
+not count, and another one takes its place.
 `;
 
-const DONE = '.data/faults/fsync.jsonl';
 const PLACES = ['log', 'log', 'manifest', 'tables', 'hardstate'] as const;
 const MAX_WRITES = 600;
 const AT_ONCE = 12;
+/** Of points, there is such a sync in one at least. */
+const POINTS_FOR_ONE = 2;
 /** Points that one cluster goes through. */
 const PER_CLUSTER = 10;
 
 type Node = ClusterNode<FaultDisk>;
 
-interface Outcome {
-  readonly point: number;
+interface Outcome extends NamedOutcome {
   readonly place: string;
   readonly after: number;
   readonly leads: boolean;
@@ -105,34 +107,42 @@ async function strike(cluster: Cluster<FaultDisk>, writes: Writes, point: number
   if (!ended && node.disk.retried.length > 0) throw new Failure(`written to or synced again after it failed: ${node.disk.retried.join(', ')}`);
   node.disk.retried.length = 0;
   for (const each of cluster.nodes) await writes.check(each);
-  return { point, place, after, leads, hits: fault.hits, ended, lostCaches };
+  return { name: nameOf(point), place, after, leads, hits: fault.hits, ended, lostCaches };
 }
 
+const nameOf = (point: number): string => `point ${point}`;
+
 await runMain(HELP, async () => {
-  const { values } = flags({ points: { type: 'string', default: '500' }, from: { type: 'string', default: '1' } });
+  const { values } = flags({
+    points: { type: 'string', default: '500' }, from: { type: 'string', default: '1' }, anew: { type: 'boolean', default: false },
+  });
   const first = whole(values.from, 'from', 1);
-  mkdirSync('.data/faults', { recursive: true });
-  const done = new Map<number, Outcome>();
-  const lines = existsSync(DONE) ? readFileSync(DONE, 'utf8').trim().split('\n').filter((line) => line !== '') : [];
-  for (const line of lines) done.set((JSON.parse(line) as Outcome).point, JSON.parse(line) as Outcome);
-  const points = Array.from({ length: whole(values.points, 'points', 1) }, (_, i) => first + i);
-  const left = points.filter((point) => !done.has(point));
-  while (left.length > 0) {
-    const cluster = await Cluster.start(failingDisks, {});
-    const writes = new Writes();
-    for (const point of left.splice(0, PER_CLUSTER)) {
-      const outcome = await strike(cluster, writes, point).catch((error: unknown) => {
-        throw new Failure(`point ${point}: ${error instanceof Error ? error.message : String(error)}\n${cluster.describe()}`, { cause: error });
+  const count = whole(values.points, 'points', 1);
+  const kept = new Outcomes<Outcome>('fsync', values.anew);
+  const struck: Outcome[] = [];
+  let point = first;
+  let cluster: Cluster<FaultDisk> | undefined;
+  let writes = new Writes();
+  for (let through = 0; struck.length < count; point++) {
+    if (point >= first + POINTS_FOR_ONE * count) throw new Failure(`only ${struck.length} syncs were struck at ${point - first} points`);
+    let outcome = kept.get(nameOf(point));
+    if (outcome === undefined) {
+      if (cluster === undefined || through++ % PER_CLUSTER === 0) {
+        await cluster?.close();
+        process.stderr.write(`${count - struck.length} are left\n`);
+        cluster = await Cluster.start(failingDisks, {});
+        writes = new Writes();
+      }
+      const at = cluster;
+      outcome = await strike(at, writes, point).catch((error: unknown) => {
+        throw new Failure(`point ${point}: ${error instanceof Error ? error.message : String(error)}\n${at.describe()}`, { cause: error });
       });
-      done.set(point, outcome);
-      appendFileSync(DONE, `${JSON.stringify(outcome)}\n`);
+      kept.add(outcome);
     }
-    await cluster.close();
-    process.stderr.write(`${left.length} points left\n`);
+    if (outcome.hits > 0) struck.push(outcome);
   }
-  const outcomes = points.map((point) => done.get(point) as Outcome);
-  const struck = outcomes.filter(({ hits }) => hits > 0).length;
-  const ended = outcomes.filter((outcome) => outcome.ended).length;
-  console.log(JSON.stringify({ points: points.length, struck, ended, retried: 0, lost: 0 }));
+  await cluster?.close();
+  const ended = struck.filter((outcome) => outcome.ended).length;
+  console.log(JSON.stringify({ version: kept.version, points: point - first, struck: struck.length, ended, held: struck.length }));
   return 0;
 });

@@ -1,13 +1,8 @@
-/**
- * Results of a campaign, kept by what was run: the commit, and the bytes of the program where the
- * tree differs from it. So a campaign goes on where it was interrupted, and never counts what
- * another program did.
- */
+/** Results of a campaign of simulated cases, kept by the program that was run (`version.ts`). */
 
-import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { CaseResult } from '../../../src/sim/campaigns/case-result.js';
+import { programVersion } from './version.js';
 
 export const DIR = '.data/faults';
 
@@ -17,10 +12,7 @@ export class Results {
   readonly #known: Map<number, CaseResult>;
 
   constructor(campaign: string, program: Uint8Array, anew: boolean) {
-    const git = (...args: string[]): string => execFileSync('git', args, { encoding: 'utf8' }).trim();
-    const commit = git('rev-parse', '--short=12', 'HEAD');
-    const clean = git('status', '--porcelain', '--', 'src', 'scripts') === '';
-    this.version = clean ? commit : `${commit}+${createHash('sha256').update(program).digest('hex').slice(0, 8)}`;
+    this.version = programVersion(program);
     this.#path = `${DIR}/${campaign}-${this.version}.json`;
     if (anew) rmSync(this.#path, { force: true });
     this.#known = new Map(read(this.#path));
