@@ -40,6 +40,15 @@ describe('the bug museum of SIMULATOR.md', () => {
     }
   });
 
+  it('has every report of the collection that it was made from', function () {
+    const shared = process.env['KINTSUGI_SHARED'] ?? '../shared';
+    const collection = `${shared}/facts/bug-museum.md`;
+    if (!existsSync(collection)) return this.skip();
+    const reports = new Set(readFileSync(collection, 'utf8').match(/etcd#\d+|GHSA-[\w-]+|CVE-[\d-]+|#\d{4,}/g));
+    assert.ok(reports.size >= 45);
+    assert.deepEqual([...reports].filter((report) => !CHAPTER.includes(report)), []);
+  });
+
   it('has each report once', () => {
     const reports = ROWS.map((row) => row.split('|')[1]?.trim() ?? '');
     assert.equal(new Set(reports).size, reports.length);

@@ -120,6 +120,41 @@ describe('streams of watches', () => {
     assert.equal(await waits(silent), true);
   });
 
+  it('W1 etcd#20221: one that begins at a future revision hears of none before it, and is told of no progress before it', async () => {
+    const world = new WatchWorld({ progressNotifyMs: 500 });
+    for (let n = 0; n < 3; n++) world.apply(command.put('a', String(n)));
+    const first = world.machine.revision + 4;
+    const later = await begun(world.stream(), 'a', { startRevision: first, progressNotify: true });
+    for (let n = 0; n < 2; n++) {
+      world.apply(command.put('a', 'before'));
+      await turns();
+      world.clock.advance(500);
+    }
+    assert.equal(await waits(later), true);
+    for (let n = 0; n < 3; n++) world.apply(command.put('a', 'then'));
+    const heard = (): number[] => later.answers.flatMap(({ events }) => events.map(({ kv }) => kv.modRevision));
+    await turns();
+    if (heard().length < 2) await later.take();
+    assert.deepEqual(heard(), [first, first + 1]);
+  });
+
+  it('C1 etcd#22264: one that is far behind keeps nobody else waiting, and no write', async () => {
+    const world = new WatchWorld({ unpaused: true });
+    for (let n = 0; n < 20_000; n++) world.apply(command.put('a', String(n)));
+    const live = await begun(world.stream(), 'b');
+    const behind = world.stream();
+    await behind.create(createOf('a', '', { startRevision: 1 }));
+    await behind.take();
+    let caughtUp = 0;
+    const catching = (async () => {
+      while (caughtUp < 20_000) caughtUp += (await behind.take()).events.length;
+    })();
+    world.apply(command.put('b', 'now'));
+    assert.equal((await live.take()).events.length, 1);
+    assert.ok(caughtUp < 10_000, `${caughtUp} revisions were read before the live one was told`);
+    await catching;
+  });
+
   it('W1 a revision of more than 2 MiB comes whole, or in fragments of less for who takes them, the last one without the flag', async () => {
     const world = new WatchWorld({ streamBytes: 64 * MiB });
     const [whole, cut] = [world.stream(), world.stream()];
