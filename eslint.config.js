@@ -28,7 +28,7 @@ const noBuiltins = (globals) => ({
 
 
 export default tseslint.config(
-  { ignores: ['dist/**', 'node_modules/**', 'coverage/**', '.data/**', '**/*.mjs', '**/*.cjs', 'eslint.config.js'] },
+  { ignores: ['dist/**', '.unit/**', 'node_modules/**', 'coverage/**', '.data/**', '**/*.mjs', '**/*.cjs', 'eslint.config.js'] },
   {
     files: ['src/**/*.ts', 'cluster-tests/**/*.ts', 'scripts/**/*.ts'],
     languageOptions: {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL(`./main.${import.meta.url.split('.').at(-1)}`, import.meta.url));
 
 describe('the kintsugi command', () => {
   it('commands that messages and documents name are refused by name until they are there; others are unknown', function () {

@@ -69,7 +69,7 @@ describe('NodeDisk', () => {
 
   it('a second process is refused by name until the first is gone, also when it was killed', async () => {
     const dir = temporaryDir();
-    const here = new URL('./node-disk.ts', import.meta.url).href;
+    const here = new URL(`./node-disk.${import.meta.url.split('.').at(-1)}`, import.meta.url).href;
     const script = `import(${JSON.stringify(here)}).then(({ NodeDisk }) => NodeDisk.open(${JSON.stringify(dir)}))
       .then(() => { console.log('open'); setInterval(() => {}, 1000); }, (e) => { console.log(e.message); });`;
     const child = spawn(process.execPath, ['--import=tsx', '--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });

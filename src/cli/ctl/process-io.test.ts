@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 const MIB = 1 << 20;
 /** Writes a lot, is done, and is held by something that never ends. */
 const COMMAND = `
-  import { processIo } from ${JSON.stringify(fileURLToPath(new URL('./process-io.ts', import.meta.url)))};
+  import { processIo } from ${JSON.stringify(fileURLToPath(new URL(`./process-io.${import.meta.url.split('.').at(-1)}`, import.meta.url)))};
   const io = processIo();
   setInterval(() => undefined, 1_000);
   io.out(Buffer.alloc(${MIB}, 'x'));

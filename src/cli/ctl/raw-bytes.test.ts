@@ -11,7 +11,7 @@ import { FakeStore } from '../../server/testing/fake-store.js';
 import type { ClientPort } from '../../server/transport/client-port.js';
 import { listenAddress } from '../../server/transport/listen-address.js';
 
-const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL(`../main.${import.meta.url.split('.').at(-1)}`, import.meta.url));
 const run = promisify(execFile);
 
 /** Through a shell, as Node gives no bytes to a process that are not UTF-8. */

@@ -9,7 +9,7 @@ import { sim } from './sim.js';
 import { simulate } from './testing/fake-simulate.js';
 
 const host: SimHost = {
-  simulate, module: new URL('./testing/fake-simulate.ts', import.meta.url).href, cores: 2, tty: false, impossible: () => Promise.resolve([]),
+  simulate, module: new URL(`./testing/fake-simulate.${import.meta.url.split('.').at(-1)}`, import.meta.url).href, cores: 2, tty: false, impossible: () => Promise.resolve([]),
 };
 
 interface Said {

@@ -144,7 +144,7 @@ for (const version of [FIRST_VERSION, NEWEST_VERSION]) describe(`a strike on dis
   it('R2 R3 R6 in profile table leaves every node its promises, its manifest and its log after the flushed index, whatever comes together', async () => {
     const cells = possibleCells('table').filter(({ kind, structure }) =>
       STATE.some((part) => structure.startsWith(part)) && !NEED_A_LIFE.includes(kind));
-    for (let seed = 1; seed <= 40; seed++) {
+    for (let seed = 1; seed <= 20; seed++) {
       const trial = trialOf(rested, seed, 'table');
       const random = trial.world.stream('trial');
       const spread = random.pick(['one', 'same', 'helix'] as const);
@@ -172,7 +172,7 @@ for (const version of [FIRST_VERSION, NEWEST_VERSION]) describe(`a strike on dis
   it('D1 leaves every block of every table a copy that is whole or within parity', async () => {
     const cells = possibleCells('table').filter(({ kind, structure }) => structure.startsWith('table-') && !NEED_A_LIFE.includes(kind));
     let struck = 0;
-    for (let seed = 1; seed <= 20; seed++) {
+    for (let seed = 1; seed <= 10; seed++) {
       const trial = trialOf(rested, seed, 'table');
       const random = trial.world.stream('trial');
       const spread = random.pick(['one', 'same', 'helix'] as const);
@@ -186,7 +186,7 @@ for (const version of [FIRST_VERSION, NEWEST_VERSION]) describe(`a strike on dis
         }
       }
     }
-    assert.ok(struck > 200, String(struck));
+    assert.ok(struck > 100, String(struck));
   });
 
   for (const over of [false, true]) {
