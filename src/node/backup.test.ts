@@ -9,7 +9,7 @@ import { NEWEST_VERSION } from '../replica/base/protocol.js';
 import { decodeKeyValue } from '../replica/kv/value-record.js';
 import { USER_SPACE } from '../storage/base/read-view.js';
 import { tablePath } from '../storage/table/table-meta.js';
-import { all, openIn, restored, restoreTo, save, shown } from './testing/backups.js';
+import { all, newIdFor, openIn, restored, restoreTo, save, shown } from './testing/backups.js';
 import { Cluster } from './testing/cluster.js';
 import type { ClusterNode } from './testing/cluster-node.js';
 import { bytesOf, rot, spoil } from './testing/files.js';
@@ -283,7 +283,7 @@ describe('backup and restore of real members', function () {
       if (finished || disk.sizeOf('restoring') === undefined) continue;
       refused++;
       changes = -Infinity;
-      const copy = new Cluster(calm, { members: 1 });
+      const copy = new Cluster(calm, { members: 1, clusterId: newIdFor(backup) });
       clusters.push(copy);
       const [node] = copy.nodes;
       assert.ok(node);

@@ -4,12 +4,14 @@ import { MemoryDisk } from '../base/disk/memory-disk.js';
 import { codeOf } from '../base/errors.js';
 import type { NetworkHandler } from '../base/env.js';
 import { silent } from '../base/testing/silent.js';
-import { encodeDescription } from '../replica/state/description.js';
+import { encodeDescription, type ClusterDescription } from '../replica/state/description.js';
+import type { Identity } from '../replica/state/joined.js';
 import { staticMembers, type Members } from '../replica/state/members.js';
 import { nodeClock, NodeRandom } from './env/node-env.js';
 import { freePorts } from './free-ports.js';
 import { identityOf } from './join.js';
-import type { NodeConfig } from './options/config.js';
+import { clusterOf, type NodeConfig } from './options/config.js';
+import { restoredIdentity } from './options/restored-cluster.js';
 import { PeerNetwork } from './peer-network.js';
 
 const ORIGIN = [{ id: 1, name: 'a', peerUrls: ['http://127.0.0.1:1'] }];
@@ -51,13 +53,16 @@ describe('a member that joins', () => {
   }
 
   function answers(urls: readonly string[], i: number, tale: Tale): Promise<void> {
-    const listen = [new URL(urls[i] ?? '').host];
-    const own = { self: 1, clusterId: 77n, peers: new Map(), listen };
+    return tells(urls[i] ?? '', { clusterId: 77n, members: told(tale, urls) });
+  }
+
+  function tells(url: string, description: ClusterDescription): Promise<void> {
+    const own = { self: 1, clusterId: description.clusterId, peers: new Map(), listen: [new URL(url).host] };
     const net = new PeerNetwork({ ...own, clock: nodeClock, random: new NodeRandom(), events: silent });
     nets.push(net);
     const handler: NetworkHandler = {
       onFrame: () => undefined, onDisconnect: () => undefined, onRemoved: () => undefined,
-      onCall: () => Promise.resolve(encodeDescription({ clusterId: 77n, members: told(tale, urls) })),
+      onCall: () => Promise.resolve(encodeDescription(description)),
     };
     return net.start(handler);
   }
@@ -121,5 +126,43 @@ describe('a member that joins', () => {
     await file.write(Uint8Array.of(255), 20);
     file.close();
     await assert.rejects(identityOf(config([]), disk), (error) => codeOf(error) === 'JOINED_UNREADABLE');
+  });
+
+  describe('whose cluster was restored from a backup', () => {
+    const token = 'etcd-cluster';
+
+    /** All that tell of it tell the same. */
+    async function restoredCluster(telling: number): Promise<{ readonly urls: string[]; readonly identity: Identity }> {
+      const urls = (await freePorts(2)).map((port) => `http://127.0.0.1:${port}`);
+      const initialCluster = [`new=${OWN}`, ...urls.map((url, i) => `m${i}=${url}`)].join(',');
+      const identity = restoredIdentity(clusterOf({ name: 'new', initialCluster, token }), token, 'aa'.repeat(16));
+      const { clusterId } = identity;
+      await Promise.all(urls.slice(0, telling).map((url) => tells(url, { clusterId, members: staticMembers(identity.members) })));
+      return { urls, identity };
+    }
+
+    it('R1 with an empty directory is who it is there, whose ids its flags cannot say', async () => {
+      const { urls, identity } = await restoredCluster(2);
+      const disk = new MemoryDisk();
+      const found = await identityOf({ ...config(urls, false), token }, disk);
+      assert.deepEqual([found.self, found.clusterId, found.joins], [identity.self, identity.clusterId, []]);
+      assert.deepEqual((await identityOf({ ...config([], false), token }, disk)).self, identity.self, 'it is kept');
+    });
+
+    it('R1 founds no other one by its flags while too few of it answer', async () => {
+      const { urls } = await restoredCluster(1);
+      const disk = new MemoryDisk();
+      await assert.rejects(identityOf({ ...config(urls, false), token }, disk), (error: Error) => {
+        assert.equal(codeOf(error), 'NO_MEMBER_ANSWERS');
+        assert.ok(error.message.includes(`start those at ${urls[1]}`), error.message);
+        return true;
+      });
+      assert.deepEqual(disk.files(), []);
+    });
+
+    it('R1 goes by its flags if they have another token', async () => {
+      const { urls } = await restoredCluster(2);
+      assert.equal((await identityOf({ ...config(urls, false), token: 'another' }, new MemoryDisk())).self, 555);
+    });
   });
 });

@@ -8,7 +8,7 @@
 
 import type { Disk } from '../base/disk.js';
 import { messageOf } from '../base/errors.js';
-import { readIntent, type RecoverIntent } from '../replica/readmission/intent.js';
+import { readIntent, writeIntent, type RecoverIntent } from '../replica/readmission/intent.js';
 import { whoWas } from '../replica/readmission/rules.js';
 import { refuseUnfinishedTakeover } from '../replica/start/unfinished-takeover.js';
 import { decodeDescription } from '../replica/state/description.js';
@@ -16,6 +16,7 @@ import { identityOnDisk, JoinError, joinedIdentity, readJoined, writeJoined, typ
 import { foundBy, memberAt, type Found, type Told } from '../replica/state/told-members.js';
 import { describeAt } from './peer/describe-at.js';
 import type { NodeConfig } from './options/config.js';
+import { isRestoredWith } from './options/restored-cluster.js';
 import type { ClientTls } from './tls/client-tls.js';
 
 const ASK_MS = 1_000;
@@ -43,14 +44,22 @@ export async function identityOf(config: NodeConfig, disk: Disk, tls?: ClientTls
 
 /**
  * With an empty directory: who the member is now that its flags describe, if it was re-admitted
- * since they were written. Undefined: it was not, as far as anybody says.
+ * since they were written, or its cluster was restored from a backup with the same token.
+ * Undefined: neither, as far as anybody says. R1 Beside members of a restored cluster it founds
+ * none by its flags. Rejects with JoinError if too few of them say who they are.
  */
 async function followed(config: NodeConfig, tls: ClientTls | undefined): Promise<Joined | undefined> {
   const own = config.members.find(({ id }) => id === config.memberId)?.peerUrls ?? [];
   const others = config.members.filter(({ id }) => id !== config.memberId).flatMap(({ peerUrls }) => peerUrls);
   const said = await askAll(others, tls);
-  const told = said.filter(isTold).filter(({ description }) => description.clusterId === config.clusterId);
   const place = { name: config.name, peerUrls: own };
+  const told = said.filter(isTold).filter(({ description }) => description.clusterId === config.clusterId);
+  const restored = said.filter(isTold).filter(({ description }) => isRestoredWith(config.token, description));
+  if (told.length === 0 && restored.length > 0) {
+    const found = foundBy(restored, (members) => whoWas(members, { shown: [], place }));
+    if (found === undefined || found.self === 0 || found.lacking.length > 0) throw inVain(own, said, found);
+    return found;
+  }
   const was = foundBy(told, (members) => (members.removed.includes(config.memberId) ? whoWas(members, { shown: [], place }) : 0));
   return was === undefined || was.self === 0 || was.lacking.length > 0 ? undefined : was;
 }
@@ -70,11 +79,17 @@ async function askingIdentity(
   const own = known.members.concat(known.joins).find(({ id }) => id === known.self)?.peerUrls ?? [];
   const urls = new Set([...known.members, ...known.joins].flatMap(({ peerUrls }) => peerUrls).filter((url) => !own.includes(url)));
   const said = await askAll([...urls], tls);
-  const told = said.filter(isTold).filter(({ description }) => [0n, description.clusterId].includes(intent.clusterId));
+  const may = ({ description }: Told): boolean =>
+    [0n, description.clusterId].includes(intent.clusterId) || (intent.shown.length === 0 && isRestoredWith(config.token, description));
+  const told = said.filter(isTold).filter(may);
   const place = intent.byName ? { name: config.name, peerUrls: own } : undefined;
   // It only asks under this id: whoever answers knows better.
   const was = foundBy(told, (members) => whoWas(members, { shown: intent.shown, place }));
-  return was === undefined || was.self === 0 ? known : joinedIdentity(was, config.name);
+  if (was === undefined || was.self === 0) return known;
+  const { clusterId } = was.description;
+  // Its flags alone said which cluster it is of, and could not know that this was restored.
+  if (![0n, clusterId].includes(intent.clusterId)) await writeIntent(disk, { ...intent, clusterId });
+  return joinedIdentity(was, config.name);
 }
 
 async function ask(config: NodeConfig, tls: ClientTls | undefined): Promise<Joined> {

@@ -5,7 +5,8 @@
  * goes down while the process lives on, and comes up again as who it is then.
  */
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
 import closeWithGrace from 'close-with-grace';
 import type { Closeable } from '../base/acquiring.js';
@@ -17,6 +18,7 @@ import { logEvents, openLogger, type Logger } from '../observability/log.js';
 import { Metrics } from '../observability/metrics.js';
 import { RpcStats } from '../observability/rpc-stats.js';
 import { statusLine } from '../observability/status-json.js';
+import { JOINED_FILE } from '../replica/state/joined.js';
 import { explainFatal } from './fatal-advice.js';
 import { isOpenedAgain, openNode, type OpenedNode } from './node.js';
 import { listenHttp, OpsPages, opsServer } from './ops-http.js';
@@ -63,8 +65,7 @@ export async function runNode(config: NodeConfig): Promise<void> {
   const logger = openLogger(config.logLevel, config.logOutputs, { node: config.name });
   const version = packageVersion();
   logger.info({
-    version, ...(config.existing ? { joins: true } : { memberId: formatId(config.memberId), clusterId: config.clusterId.toString(16) }),
-    dataDir: config.dataDir,
+    version, ...(config.existing ? { joins: true } : idsOf(config)), dataDir: config.dataDir,
     members: config.members.map((member) => `${member.name}=${member.peerUrls[0]}`), pid: process.pid,
   }, 'starting');
   for (const notice of config.notices) logger.warn({ notice }, 'option without effect');
@@ -103,6 +104,11 @@ export async function runNode(config: NodeConfig): Promise<void> {
   await serve().catch(cannotStart);
 }
 
+/** Those of the flags, unless the directory says others: they are told when it serves. */
+function idsOf({ dataDir, memberId, clusterId }: NodeConfig): object {
+  return existsSync(join(dataDir, JOINED_FILE)) ? {} : { memberId: formatId(memberId), clusterId: clusterId.toString(16) };
+}
+
 /** `ended` is told if the member is to be opened again. */
 async function start(config: NodeConfig, logger: Logger, version: string, ended: Deferred<unknown>): Promise<Running> {
   const metrics = new Metrics();
@@ -139,6 +145,7 @@ async function start(config: NodeConfig, logger: Logger, version: string, ended:
   for (const url of config.listenClientUrls) await clients.listen(listenAddress(url), isSecure(url) ? tls.server : undefined);
   const http = await startMetrics(config.listenMetricsUrls, ops, tls.server, options);
   logger.info({
+    memberId: formatId(store.memberId), clusterId: store.clusterId.toString(16),
     clientUrls: config.listenClientUrls, peerUrls: config.listenPeerUrls, metricsUrls: config.listenMetricsUrls,
   }, 'serving');
   const telling = setInterval(() => logger.info(statusLine(store.status()), 'status'), STATUS_INTERVAL_MS).unref();

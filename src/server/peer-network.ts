@@ -70,6 +70,9 @@ const EMPTY_REPLY = Buffer.alloc(0);
 /** More than are ever added while one member is away; each costs a connection. */
 const MAX_GUESTS = 16;
 
+const MISMATCH_REMEDY = ': check --initial-cluster-token and the peer URLs; where a backup was restored, all members must be made of the same ' +
+  'one, by the same program, with the same --initial-cluster, --initial-cluster-token and --bump-revision of kintsugi restore, and no old member may run';
+
 function removalOf(member: NodeId): string {
   return `${REMOVED_WORDS}: ${formatId(member)}`;
 }
@@ -237,7 +240,7 @@ export class PeerNetwork implements Network {
     const refuse = (code: Status, details: string): { code: Status; details: string } => ({ code, details });
     if (cluster !== clusterId.toString()) {
       const theirs = /^\d+$/.test(cluster) ? BigInt(cluster).toString(16) : 'none';
-      return refuse(Status.FAILED_PRECONDITION, `cluster id mismatch: this is ${clusterId.toString(16)}, the sender's is ${theirs}`);
+      return refuse(Status.FAILED_PRECONDITION, `cluster id mismatch: this is ${clusterId.toString(16)}, the sender's is ${theirs}${MISMATCH_REMEDY}`);
     }
     if (Number(first(META_TO)) !== self) {
       return refuse(Status.FAILED_PRECONDITION, `this is member ${formatId(self)}, not ${formatId(Number(first(META_TO)))}`);

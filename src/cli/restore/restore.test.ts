@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { formatId } from '../../base/ids.js';
 import { put } from '../../api/testing/requests.js';
 import { Cluster } from '../../node/testing/cluster.js';
 import { calm } from '../../node/testing/surroundings.js';
 import { buildConfig } from '../../server/options/config.js';
 import { parseOptions } from '../../server/options/parse.js';
+import { identityOf } from '../../server/join.js';
 import { NodeDisk } from '../../server/node-disk.js';
 import { HardStateStore } from '../../replica/hard-state/hard-state.js';
 import { FakeIo } from '../testing/fake-io.js';
@@ -17,10 +19,13 @@ describe('kintsugi snapshot and kintsugi restore', function () {
   this.timeout(20_000);
   let dir: string;
   let file: string;
+  /** Of one write more. */
+  let later: string;
 
   before(async () => {
     dir = mkdtempSync(join(tmpdir(), 'kintsugi-backup-'));
     file = join(dir, 'backup.db');
+    later = join(dir, 'later.db');
     const cluster = await Cluster.start(calm, { members: 1 });
     const [node] = cluster.nodes;
     assert.ok(node);
@@ -28,6 +33,10 @@ describe('kintsugi snapshot and kintsugi restore', function () {
     const pieces: Uint8Array[] = [];
     for await (const { bytes } of node.store.backup()) pieces.push(bytes);
     writeFileSync(file, Buffer.concat(pieces));
+    await node.store.put(put('later', 'x'));
+    pieces.length = 0;
+    for await (const { bytes } of node.store.backup()) pieces.push(bytes);
+    writeFileSync(later, Buffer.concat(pieces));
     await cluster.close();
   });
 
@@ -76,13 +85,34 @@ describe('kintsugi snapshot and kintsugi restore', function () {
     const config = buildConfig(parseOptions(start, {}));
     const disk = await NodeDisk.open(target);
     const hardState = await HardStateStore.open(disk);
-    assert.equal(hardState.current?.memberId, config.memberId);
-    assert.equal(hardState.current.clusterId, config.clusterId);
+    const { self, clusterId, members, joins } = await identityOf(config, disk);
+    assert.equal(hardState.current?.memberId, self);
+    assert.equal(hardState.current.clusterId, clusterId);
+    assert.deepEqual([members.map(({ name, peerUrls }) => `${name}=${peerUrls[0]}`).sort(), joins], [['a=http://h1:2380', 'b=http://h2:2380'], []]);
+    assert.ok(members.every(({ id }) => !config.members.some((flagged) => flagged.id === id)), 'R1 ids are not those of the flags');
+    assert.ok(text.includes(`member ${formatId(self)} of the new cluster ${clusterId.toString(16)}`), text);
     assert.equal(hardState.current.vote, 0);
     await hardState.close();
     await disk.close();
     assert.equal(existsSync(join(target, 'restoring')), false);
     assert.match(await restoreSays(1, file, ...flags), /is not empty, it holds hardstate/);
+  });
+
+  it('R1 ids are never those of the old cluster, and the same only for members that begin with the same', async () => {
+    const old = (JSON.parse(await snapshotSays(0, 'status', file, '-w', 'json')) as { clusterId: string }).clusterId;
+    let made = 0;
+    const ids = async (name: string, from: string, ...flags: string[]): Promise<string> => {
+      const list = ['a', 'b'].map((one, i) => `${one}=http://h${i + 1}:2380`).join(',');
+      const text = await restoreSays(0, from, '--name', name, '--data-dir', join(dir, `ids${made++}`), '--initial-cluster', list, '-w', 'json', ...flags);
+      return (JSON.parse(text) as { clusterId: string }).clusterId;
+    };
+    const [a, b] = [await ids('a', file), await ids('b', file)];
+    assert.equal(a, b);
+    const others = [
+      old, await ids('a', later), await ids('a', file, '--initial-cluster-token', 'x'),
+      await ids('a', file, '--bump-revision', '100', '--mark-compacted'), await ids('a', file, '--bump-revision', '101', '--mark-compacted'),
+    ];
+    assert.equal(new Set([a, ...others]).size, 1 + others.length, [a, ...others].join());
   });
 
   it('refuses flags that make no sense, and changes nothing', async () => {

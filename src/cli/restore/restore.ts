@@ -16,6 +16,7 @@ import { RESTORE_MARK } from '../../replica/start/unfinished-restore.js';
 import { NodeWorkers, nodeClock } from '../../server/env/node-env.js';
 import { NodeDisk } from '../../server/node-disk.js';
 import { clusterOf, type Cluster } from '../../server/options/config.js';
+import { restoredIdentity } from '../../server/options/restored-cluster.js';
 import { UsageError } from '../../server/options/spec.js';
 import { bumpOf } from '../ctl/bump-revision.js';
 import { FORMATS, UsageFault, type Io } from '../ctl/context.js';
@@ -42,7 +43,9 @@ const LOG_SEGMENT_BYTES = 16 * 1024 * 1024;
 interface Plan {
   readonly place: BackupPlace;
   readonly dataDir: string;
+  /** As the flags say it; the ids of the restored one are others. */
   readonly cluster: Cluster;
+  readonly token: string;
   readonly bump: number;
   readonly command: string;
 }
@@ -61,7 +64,7 @@ async function planOf(path: string | undefined, flags: Flags, args: readonly str
     ...(own === undefined ? {} : { own }),
   });
   const dataDir = resolve(flags.dataDir ?? `${name}.kintsugi`);
-  return { place, dataDir, cluster, bump: bumpOf(flags), command: ['kintsugi', 'restore', ...args].map(quoted).join(' ') };
+  return { place, dataDir, cluster, token: flags.initialClusterToken, bump: bumpOf(flags), command: ['kintsugi', 'restore', ...args].map(quoted).join(' ') };
 }
 
 /** Before its lock is taken: a directory that is in use is not even looked into. */
@@ -74,7 +77,7 @@ function refuseOccupied(dataDir: string): void {
 }
 
 async function carryOut(io: Io, plan: Plan): Promise<Restored> {
-  const { place, dataDir, cluster, bump, command } = plan;
+  const { place, dataDir, cluster, token, bump, command } = plan;
   refuseOccupied(dataDir);
   const backup = await openBackup(place);
   try {
@@ -85,8 +88,8 @@ async function carryOut(io: Io, plan: Plan): Promise<Restored> {
     const disk = await NodeDisk.open(dataDir);
     try {
       const env = { disk, clock: nodeClock, events: { emit: () => undefined }, workers: new NodeWorkers() };
-      const { clusterId, self } = cluster;
-      return await restore({ env, backup, clusterId, self: self.id, bump, command, logSegmentBytes: LOG_SEGMENT_BYTES }, progress);
+      const options = { env, backup, bump, command, logSegmentBytes: LOG_SEGMENT_BYTES };
+      return await restore(options, (beginning) => restoredIdentity(cluster, token, beginning), progress);
     } finally {
       line.clear();
       await disk.close();
@@ -111,14 +114,14 @@ async function run(io: Io, path: string | undefined, flags: Flags, args: readonl
   if (flags.writeOut === 'json') {
     const { revision, compactRevision, tables, bytes } = restored;
     io.out(`${goJson({
-      dataDir, clusterId: formatIdOf(cluster.clusterId), memberId: formatId(cluster.self.id), revision, compactRevision, tables, bytes,
+      dataDir, clusterId: formatIdOf(restored.clusterId), memberId: formatId(restored.self), revision, compactRevision, tables, bytes,
       start,
     })}\n`);
     return;
   }
   const compacted = restored.compactRevision > 0 ? `, compacted up to ${restored.compactRevision}` : '';
   io.out(`restored ${plan.place.path} to ${dataDir}: revision ${restored.revision}${compacted}, ${restored.tables} tables, ${formatBytes(restored.bytes)}\n`);
-  io.out(`member ${formatId(cluster.self.id)} of the new cluster ${formatIdOf(cluster.clusterId)}\n`);
+  io.out(`member ${formatId(restored.self)} of the new cluster ${formatIdOf(restored.clusterId)}\n`);
   const others = cluster.members.filter((member) => member.id !== cluster.self.id).map((member) => member.name);
   if (others.length > 0) io.out(`restore the same backup for ${others.join(', ')} too, with the same flags and another --name, then start all of them\n`);
   io.out(`start it with: ${start}\n`);
@@ -135,17 +138,18 @@ function build(io: Io, args: readonly string[]): Command {
     .option('--name <name>', 'of this member', 'default')
     .option('--data-dir <dir>', 'new, or empty (default <name>.kintsugi)')
     .option('--initial-cluster <list>', 'all members: name=url,name=url (default: this one alone)')
-    .option('--initial-cluster-token <token>', 'a new one for each restore: it keeps the new cluster apart from the old', 'etcd-cluster')
+    .option('--initial-cluster-token <token>', 'as start has it; a new one where the same backup is restored a second time', 'etcd-cluster')
     .option('--initial-advertise-peer-urls <url>', 'of this member (default: as --initial-cluster says)')
     .option('--bump-revision <n>', 'the revision goes on so much higher')
     .option('--mark-compacted', 'all revisions up to there are compacted; with --bump-revision')
     .option('--backup <name>', 'which one, of a folder')
     .option('-w, --write-out <format>', 'simple or json', 'simple')
     .addHelpText('after', `
-All of the backup is verified before anything is touched. Run it for every member, then start them.
+All of the backup is verified before anything is touched. Run it for every member, with the same backup
+and flags but --name, then start them. Their ids are new whatever the token is, and equal only then.
 
 Examples:
-  kintsugi restore backup.db --name a --data-dir /var/lib/kintsugi --initial-cluster-token prod-2 \\
+  kintsugi restore backup.db --name a --data-dir /var/lib/kintsugi \\
     --initial-cluster a=http://10.0.0.1:2380,b=http://10.0.0.2:2380,c=http://10.0.0.3:2380
   kintsugi restore /backups --backup monday --name a --data-dir a --bump-revision 1000000000 --mark-compacted`)
     .exitOverride().configureOutput({ writeOut: (text) => io.out(text), writeErr: () => undefined })

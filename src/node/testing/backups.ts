@@ -8,7 +8,7 @@ import { testClock, testWorkers } from '../../base/testing/test-env.js';
 import type { KeyValue } from '../../api/requests.js';
 import { OpenBackup } from '../../replica/backup/open-backup.js';
 import { restore, type Restored } from '../../replica/backup/restore.js';
-import { Cluster } from './cluster.js';
+import { Cluster, configOf } from './cluster.js';
 import type { ClusterNode } from './cluster-node.js';
 import { calm } from './surroundings.js';
 
@@ -25,15 +25,21 @@ export async function save(node: ClusterNode, held?: ReadonlySet<string>, disk =
 
 export const openIn = (disk: Disk, path = 'backup'): Promise<OpenBackup> => OpenBackup.open(disk, path, testWorkers);
 
+/** Of the cluster that is made of it. */
+export function newIdFor({ archive }: OpenBackup): bigint {
+  return archive.header.clusterId + 1n;
+}
+
 export async function restoreTo(disk: Disk, backup: OpenBackup, self: number, bump = 0): Promise<Restored> {
   const env = { disk, clock: testClock, events: { emit: () => undefined }, workers: testWorkers };
-  return restore({ env, backup, clusterId: 77n, self, bump, command: 'kintsugi restore again', logSegmentBytes: 64 * 1024 });
+  const options = { env, backup, bump, command: 'kintsugi restore again', logSegmentBytes: 64 * 1024 };
+  return restore(options, () => ({ self, clusterId: newIdFor(backup), members: [1, 2, 3].map(configOf), joins: [] }));
 }
 
 /** A cluster of what the backup holds. */
 export async function restored(from: Disk, { bump = 0, path = 'backup', lacking = 0 } = {}): Promise<Cluster> {
-  const cluster = new Cluster(calm);
   const backup = await openIn(from, path);
+  const cluster = new Cluster(calm, { clusterId: newIdFor(backup) });
   for (const node of cluster.nodes) if (node.id > lacking) await restoreTo(node.disk, backup, node.id, bump);
   await cluster.upAll();
   await cluster.leader();

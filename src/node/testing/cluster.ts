@@ -335,6 +335,6 @@ export class Cluster<D extends Disk = MemoryDisk> {
   }
 }
 
-function configOf(id: NodeId): MemberConfig {
+export function configOf(id: NodeId): MemberConfig {
   return { id, name: `n${id}`, peerUrls: [`http://n${id}:2380`] };
 }

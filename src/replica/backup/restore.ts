@@ -6,19 +6,26 @@
  *   - The whole backup is verified before anything is touched.
  *   - Keys, revisions, versions and the compact revision stay; the new cluster's settings are the
  *     old one's, because they shape tables. What belonged to the old members goes: who they were,
- *     what they proposed, what they raised alarms for (`founding.ts`). Ids are those of the flags,
- *     so that none of the old members can take part, nor one of the new in the old cluster.
+ *     what they proposed, what they raised alarms for (`founding.ts`).
+ *   - R1 Ids are new: they follow from what the new cluster begins with, beside the flags. So none
+ *     of the old members can take part, nor one of the new in the old cluster, whatever the token;
+ *     nor members together that begin with different tables. The directory says them (`joined`).
  *   - A mark lies in the directory from before the first byte until all is durable; a member does
  *     not begin while it is there (`start/unfinished-restore.ts`).
  */
 
 import { assert, must } from '../../base/assert.js';
+import { digest128InSlices } from '../../base/digest.js';
 import type { Disk } from '../../base/disk.js';
+import { drive } from '../../base/drive.js';
 import type { Env } from '../../base/env.js';
-import type { NodeId, Revision } from '../../base/ids.js';
+import type { Digest128, NodeId, Revision } from '../../base/ids.js';
 import { rebuildTable } from '../../storage/table/rebuild-table.js';
 import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
+import { encodeManifestInSlices } from '../../storage/version/manifest-codec.js';
 import type { Version } from '../../storage/version/version.js';
+import { JOINED_FILE, writeJoined, type Identity } from '../state/joined.js';
+import { staticMembers } from '../state/members.js';
 import { markRestore, restoreIsMarked, unmarkRestore } from '../start/unfinished-restore.js';
 import { BackupError } from './errors.js';
 import { found, foundingVersion, refuseUnproven } from './founding.js';
@@ -28,8 +35,6 @@ export interface RestoreOptions {
   /** `disk`: the new data directory. */
   readonly env: Pick<Env, 'disk' | 'clock' | 'events' | 'workers'>;
   readonly backup: OpenBackup;
-  readonly clusterId: bigint;
-  readonly self: NodeId;
   /** How much higher the revision becomes; above 0, all before is compacted then. */
   readonly bump: number;
   /** What an operator runs to begin again. */
@@ -38,6 +43,8 @@ export interface RestoreOptions {
 }
 
 export interface Restored {
+  readonly clusterId: bigint;
+  readonly self: NodeId;
   readonly revision: Revision;
   readonly compactRevision: Revision;
   readonly tables: number;
@@ -46,12 +53,17 @@ export interface Restored {
 
 /** What a data directory consists of. */
 const DIRS = ['tables', 'manifest', 'log', 'repairs'] as const;
-const FILES = ['hardstate', 'hardstate.tmp', 'hints'] as const;
+const FILES = ['hardstate', 'hardstate.tmp', 'hints', JOINED_FILE, `${JOINED_FILE}.tmp`] as const;
 /** Of the process that has the directory. */
 const LOCK = 'LOCK';
 
-/** Rejects with BackupError and DiskError; nothing was touched if the backup is no good. */
-export async function restore(options: RestoreOptions, onProgress?: (bytes: number) => void): Promise<Restored> {
+/**
+ * `whose`: as whom the member begins in a cluster that begins with the version of this digest.
+ * Rejects with BackupError and DiskError; nothing was touched if the backup is no good.
+ */
+export async function restore(
+  options: RestoreOptions, whose: (beginning: Digest128) => Identity, onProgress?: (bytes: number) => void,
+): Promise<Restored> {
   const { env, backup } = options;
   const { disk } = env;
   await refuseOccupied(disk);
@@ -65,11 +77,19 @@ export async function restore(options: RestoreOptions, onProgress?: (bytes: numb
     onProgress?.(table.bytes);
   }
   await disk.syncDir('tables');
-  const { clusterId, self, logSegmentBytes } = options;
-  await found(env, { clusterId, self, term: version.flushed.term, logSegmentBytes }, version);
+  const { clusterId, self, members } = whose(await digestOf(version, env));
+  assert(clusterId !== backup.archive.header.clusterId, `R1 the new cluster is not the old one, ${clusterId.toString(16)}`);
+  assert(members.some(({ id }) => id === self), `R1 member ${self} is one of those with whom the new log begins`);
+  await found(env, { clusterId, self, term: version.flushed.term, logSegmentBytes: options.logSegmentBytes }, version);
+  await writeJoined(disk, { self, description: { clusterId, members: staticMembers(members) } });
   await disk.syncDir('');
   await unmarkRestore(disk);
-  return { ...state, tables: version.list().length, bytes: version.list().reduce((sum, { bytes }) => sum + bytes, 0) };
+  return { clusterId, self, ...state, tables: version.list().length, bytes: version.list().reduce((sum, { bytes }) => sum + bytes, 0) };
+}
+
+/** S2 Equal digests: the members begin with the same tables, at the same entry. */
+async function digestOf(version: Version, { workers }: RestoreOptions['env']): Promise<Digest128> {
+  return drive(digest128InSlices([await drive(encodeManifestInSlices(version), workers)]), workers);
 }
 
 /** Rejects with BackupError NOT_EMPTY. What an earlier restore left is nobody's. */

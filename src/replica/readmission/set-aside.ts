@@ -15,6 +15,8 @@ const FOLDER = 'aside';
 /** Durable when it resolves. `id`: of the new member. */
 export async function setAside(disk: Disk, id: NodeId): Promise<void> {
   const folder = `${FOLDER}/${id.toString(16)}`;
+  // A directory that was emptied, and not started on since, has none.
+  await disk.mkdir('log');
   await disk.mkdir(`${folder}/log`);
   await move(disk, 'hardstate', `${folder}/hardstate`);
   for (const name of await disk.list('log')) await move(disk, `log/${name}`, `${folder}/log/${name}`);

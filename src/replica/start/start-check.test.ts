@@ -171,6 +171,11 @@ describe('a member that starts while others are other members now', () => {
     assert.equal(await starts(true, { 2: { state: 0 }, 30: { state: 2 } }), 'waits');
   });
 
+  it('R1 two emptied ones do not found the cluster beside one of another cluster, which this may have become', async () => {
+    assert.equal(await starts(true, { 2: { state: 0 } }, [99]), 'waits');
+    assert.equal(await starts(true, { 2: { state: 0 }, 3: { state: 0 } }, [99]), 'begins');
+  });
+
   it('R1 R5 one with an older copy of its files is told so', async () => {
     assert.equal(await starts(false, { 20: { state: 2, incarnation: 4 } }), 'ROLLED_BACK');
     assert.equal(await starts(false, { 20: { state: 2, incarnation: 3 }, 30: { state: 2, incarnation: 3 } }), 'begins');

@@ -220,11 +220,12 @@ async function askAll(check: StartCheck, known: KnownPeers, peers: readonly Node
 
 /**
  * In a cluster that does not exist yet, a majority has never promised anything, and nobody else is
- * found where they are. Who is blank counts as little as who does not answer: he may be waiting for
- * the vote of those that ask.
+ * found where they are, be it of another cluster: that may be what became of this one. Who is blank
+ * counts as little as who does not answer: he may be waiting for the vote of those that ask.
  */
 function mayFound(membership: Membership, states: States): boolean {
-  if ([...states.values()].includes('unsure') || membership.peers.some((peer) => !states.has(peer))) return false;
+  const told = [...states.values()];
+  if (told.includes('unsure') || told.includes('another') || membership.peers.some((peer) => !states.has(peer))) return false;
   return membership.isQuorum(new Set([membership.self, ...[...states].filter(([, state]) => state === 'new').map(([peer]) => peer)]));
 }
 

@@ -1,8 +1,8 @@
 /**
- * Who a member is that was not there when its cluster began, or that began one alone with what was
- * left of another, or that was re-admitted: the file `joined`. With whom the log began is known to
- * nobody but members, and a member must know it before its first entry; so it is needed at every
- * start, and goes before the flags.
+ * Who a member is that was not there when its cluster began, or that began one with what was left
+ * of another or with a backup, or that was re-admitted: the file `joined`. Its ids do not follow
+ * from its flags, and with whom the log began is known to nobody but members, and a member must
+ * know it before its first entry; so it is needed at every start, and goes before the flags.
  */
 
 import { ByteReader, ByteWriter } from '../../base/bytes.js';
@@ -50,6 +50,8 @@ export const JOINED_FILE = 'joined';
  */
 export function joinedIdentity({ self, description }: Joined, name: string): Identity {
   const { clusterId, members } = description;
+  // Nothing was ever changed: it is one of those with whom the log begins.
+  if (members.isStatic && members.origin.some(({ id }) => id === self)) return { self, clusterId, members: members.origin, joins: [] };
   const own = members.list.find(({ id }) => id === self)?.peerUrls ?? [];
   const others = members.list.filter(({ id, peerUrls }) => id === self || !peerUrls.some((url) => own.includes(url)));
   const { learners } = members.confState;

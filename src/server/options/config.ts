@@ -31,6 +31,8 @@ export interface NodeConfig {
   readonly memberId: NodeId;
   readonly clusterId: bigint;
   readonly members: readonly MemberConfig[];
+  /** What keeps clusters apart whose members are at the same URLs. */
+  readonly token: string;
   /** It joins a cluster that is running, unless its directory says that it is a member already. */
   readonly existing: boolean;
   readonly strictReconfig: boolean;
@@ -76,7 +78,7 @@ export interface NodeConfig {
  * The first 53 bits of SHA-256 over the lines: the same on every member, never 0, exact in a
  * JavaScript number.
  */
-function id53(...lines: readonly string[]): number {
+export function id53(...lines: readonly string[]): number {
   const hash = createHash('sha256').update(lines.join('\n')).digest();
   return Number(hash.readBigUInt64BE(0) >> 11n) || 1;
 }
@@ -289,6 +291,7 @@ export function buildConfig(parsed: ParsedOptions): NodeConfig {
     memberId: cluster.self.id,
     clusterId: cluster.clusterId,
     members: cluster.members,
+    token: values.text('initial-cluster-token'),
     advertisePeerUrl: must(cluster.self.peerUrls[0], 'a member has a peer URL'),
     existing: values.text('initial-cluster-state') === 'existing',
     autoRecover: values.value('auto-recover') === true,

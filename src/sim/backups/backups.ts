@@ -13,6 +13,7 @@ import { codeOf, messageOf } from '../../base/errors.js';
 import { Sha256 } from '../../base/sha256.js';
 import type { OpenBackup } from '../../replica/backup/open-backup.js';
 import { restore } from '../../replica/backup/restore.js';
+import { configAt, type Identity } from '../cluster/identity.js';
 import { isPowerOff } from '../cluster/power-off.js';
 import type { Running, SimNode } from '../cluster/sim-node.js';
 import type { Coverage } from '../model/coverage.js';
@@ -142,7 +143,8 @@ export class Backups {
     const bump = random.chance(1, 3) ? random.between(1, 1_000_000) : 0;
     const machine = new LoneMachine(world, `restored ${taken.record.id}`);
     const { env } = machine;
-    const told = await restore({ env, backup, clusterId: CLUSTER_ID, self: 1, bump, command: 'kintsugi restore', logSegmentBytes });
+    const whose = (): Identity => ({ self: 1, clusterId: CLUSTER_ID, members: [configAt(1)], joins: [] });
+    const told = await restore({ env, backup, bump, command: 'kintsugi restore', logSegmentBytes }, whose);
     const { revision, compactRevision } = backup.archive.header;
     if (told.revision !== revision + bump || told.compactRevision !== (bump > 0 ? revision + bump : compactRevision)) {
       this.#differs(taken, `revision ${told.revision}, compacted at ${told.compactRevision}; the backup is of ${revision} and ${compactRevision}, and ${bump} more was asked for`);
