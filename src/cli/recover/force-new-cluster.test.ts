@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { put } from '../../api/testing/requests.js';
 import { Cluster } from '../../node/testing/cluster.js';
 import { bytesOf } from '../../node/testing/files.js';
+import { load } from '../../node/testing/load.js';
 import { resolved, rotEntries } from '../../node/testing/log-damage.js';
 import { calm } from '../../node/testing/surroundings.js';
 import { STAGE } from '../../replica/lost-cluster/takeover.js';
+import { setAside } from '../../replica/readmission/set-aside.js';
 import { markTakeover } from '../../replica/start/unfinished-takeover.js';
 import { NodeDisk } from '../../server/node-disk.js';
 import { FakeIo } from '../testing/fake-io.js';
@@ -82,6 +84,40 @@ describe('kintsugi recover --force-new-cluster', function () {
     assert.match(dry, /5 of them can be read, and are given up.*"key19"/s);
     assert.match(await said(1, ...ours, '--yes'), /--accept-loss/);
     assert.match(await said(0, ...ours, '--yes', '--accept-loss'), /at revision 15/);
+  });
+
+  it('D1 a log that a re-admission has set aside is named, and not given up without a word', async () => {
+    const disk = await NodeDisk.open(dir);
+    const { lastIndex } = (await resolved(disk)).table;
+    await setAside(disk, 0xabc);
+    await disk.close();
+    assert.match(await said(1, ...ours, '--yes'), new RegExp(`nothing here to go on with. But entries 1 to ${lastIndex} are in aside/abc/log`));
+    // As it says.
+    for (const path of ['hardstate', ...readdirSync(join(dir, 'aside/abc/log')).map((name) => `log/${name}`)]) {
+      renameSync(join(dir, 'aside/abc', path), join(dir, path));
+    }
+    assert.match(await said(0, ...ours, '--yes'), /at revision 21/);
+  });
+
+  it('D1 nor where there are tables to go on from', async () => {
+    const cluster = await Cluster.start(calm, { members: 1 });
+    await load(cluster, 0, 900, 200);
+    await cluster.close();
+    const [node] = cluster.nodes;
+    assert.ok(node);
+    const { lastIndex } = (await resolved(node.disk)).table;
+    await setAside(node.disk, 0xabc);
+    rmSync(dir, { recursive: true });
+    for (const path of node.disk.files()) {
+      mkdirSync(dirname(join(dir, path)), { recursive: true });
+      writeFileSync(join(dir, path), bytesOf(node.disk, path));
+    }
+    const dry = await said(0, ...ours, '--dry-run');
+    assert.match(dry, new RegExp(`NOT CONSIDERED: entries \\d+ to ${lastIndex} in aside/abc/log`));
+    const [, beyond, kept] = /(\d+) after entry (\d+) can be read, may have been acknowledged, and are NOT in the new cluster/.exec(dry) ?? assert.fail(dry);
+    assert.equal(Number(beyond) + Number(kept), lastIndex);
+    assert.match(await said(1, ...ours, '--yes'), /--accept-loss/);
+    assert.match(await said(0, ...ours, '--yes', '--accept-loss'), /made: cluster/);
   });
 
   it('R5 goes on with what was cut short, and only that', async () => {

@@ -42,7 +42,7 @@ All other members are lost for good, or so many that the rest are no majority:
   --force-new-cluster  a cluster of this one member goes on with what is in this directory. It says
                        what may be lost, and asks; with --dry-run it only says so
   --yes                do not ask
-  --accept-loss        go on without what is lost for certain (damaged beyond repair)
+  --accept-loss        go on without what is lost for certain (damaged beyond repair), or not considered
   --bump-revision N    the revision goes on so much higher; with --mark-compacted
   --mark-compacted     all revisions up to there are compacted; with --bump-revision
 

@@ -44,8 +44,20 @@ export function showFindings(findings: Findings): string[] {
   return [...lines, ...lossLines(findings)];
 }
 
-function lossLines({ unsure, lost, torn, badTables, historyLost, kept }: Findings): string[] {
-  const lines: string[] = [];
+function asideLines({ aside, kept }: Findings): string[] {
+  return aside.flatMap(({ folder, first, last, beyond }) => [
+    '', `NOT CONSIDERED: ${spanText(first, last)} in ${folder}, set aside because this member was to be re-admitted and has not got its vote:`,
+    beyond === 0
+      ? `  none of them is after entry ${kept.index}, where the new cluster begins`
+      : `  ${beyond} after entry ${kept.index} can be read, may have been acknowledged, and are NOT in the new cluster. To see what would come of them:
+` +
+        `  copy this directory, put what is in ${folder.replace(/\/log$/, '')} in the place of its log/ and hardstate, remove recovering, and run this there`,
+  ]);
+}
+
+function lossLines(findings: Findings): string[] {
+  const { unsure, lost, torn, badTables, historyLost, kept } = findings;
+  const lines: string[] = asideLines(findings);
   if (unsure !== undefined) {
     const { from, through, keys } = unsure;
     lines.push('', `NOT KNOWN TO BE COMMITTED: ${spanText(from, through)}. They are kept, and are committed by that:`, ...keyLines(keys));
@@ -74,7 +86,7 @@ function keysJson({ entries, ranges, more }: Keys): GoValue {
 }
 
 export function findingsJson(findings: Findings): Readonly<Record<string, GoValue | undefined>> {
-  const { clusterId, memberId, members, unsure, lost, badTables, kept, flushed, problems, ...rest } = findings;
+  const { clusterId, memberId, members, unsure, lost, badTables, kept, flushed, problems, aside, ...rest } = findings;
   return {
     ...rest,
     clusterId: clusterId?.toString(16), memberId: memberId === undefined ? undefined : formatId(memberId), problems,
@@ -82,6 +94,7 @@ export function findingsJson(findings: Findings): Readonly<Record<string, GoValu
     kept: { ...kept }, flushed: { ...flushed },
     unsure: unsure && { from: unsure.from, through: unsure.through, keys: keysJson(unsure.keys) },
     lost: lost && { ...lost, keys: keysJson(lost.keys) },
+    aside: aside.map((log) => ({ ...log })),
     badTables: badTables.map(({ table, stretches, why }) => ({ id: table.id, stretches, why })),
   };
 }

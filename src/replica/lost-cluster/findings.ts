@@ -13,6 +13,7 @@ import { tablePath, type TableMeta } from '../../storage/table/table-meta.js';
 import { verifyTable, type TableFault } from '../../storage/table/verify-table.js';
 import type { LogPoint } from '../log/log-point.js';
 import type { MemberRecord } from '../state/members.js';
+import { asideLogs, type AsideLog } from './aside-logs.js';
 import { highestTerm } from './directory.js';
 import type { Repairs, Replay } from './replay.js';
 import type { KeyRange, TouchedKeys } from './touched-keys.js';
@@ -80,11 +81,13 @@ export interface Findings {
   readonly badTables: readonly BadTable[];
   /** Older revisions may be gone: what the tables dropped is not known to have been compacted. */
   readonly historyLost: boolean;
+  /** Set aside by a re-admission that is not over: none of it is in the new cluster. */
+  readonly aside: readonly AsideLog[];
 }
 
-/** Something is gone for certain. */
-export function isLossy({ lost, badTables, historyLost }: Findings): boolean {
-  return lost !== undefined || badTables.length > 0 || historyLost;
+/** Something is gone for certain, or is here and would not be in the new cluster. */
+export function isLossy({ lost, badTables, historyLost, aside }: Findings): boolean {
+  return lost !== undefined || badTables.length > 0 || historyLost || aside.some(({ beyond }) => beyond > 0);
 }
 
 /** Reads every table, too. `onProgress`: bytes of tables. Rejects with DiskError. */
@@ -113,6 +116,7 @@ export async function findingsOf(
     torn: (await log.torn(highestTerm(directory))).length,
     badTables: await badTables(disk, workers, list, repairs, onProgress),
     historyLost,
+    aside: await asideLogs(disk, workers, index),
   };
 }
 

@@ -19,6 +19,7 @@ import { found, foundingVersion } from '../backup/founding.js';
 import { writeJoined } from '../state/joined.js';
 import { staticMembers } from '../state/members.js';
 import { refuseUnfinishedRestore } from '../start/unfinished-restore.js';
+import { asideLogs } from './aside-logs.js';
 import { readDirectory } from './directory.js';
 import { LostClusterError } from './errors.js';
 import { findingsOf, isLossy, nextTableId, type Findings } from './findings.js';
@@ -68,7 +69,7 @@ export class LostCluster {
   static async open(env: LostEnv, repairs: Repairs, onProgress?: (bytes: number) => void): Promise<LostCluster> {
     const { disk, workers } = env;
     await refuseUnfinishedRestore(disk);
-    const replay = await Replay.run(disk, workers, await readDirectory(disk, workers), { repairs });
+    const replay = await replayed(env, repairs);
     try {
       return new LostCluster(env, replay, await findingsOf(disk, workers, replay, repairs, onProgress));
     } catch (error) {
@@ -81,7 +82,7 @@ export class LostCluster {
   async makeNew(cluster: NewCluster): Promise<Made> {
     const { findings } = this;
     if (isLossy(findings) && !cluster.acceptLoss) {
-      throw new LostClusterError('LOSS_NOT_ACCEPTED', 'some of what was acknowledged is lost for certain, as said above: add --accept-loss to go on without it');
+      throw new LostClusterError('LOSS_NOT_ACCEPTED', 'some of what was acknowledged is lost for certain, or is here and not considered, as said above: add --accept-loss to go on without it');
     }
     const { disk, random } = this.#env;
     const clusterId = drawn(random, (id) => id !== findings.clusterId);
@@ -129,6 +130,20 @@ export class LostCluster {
     await this.#env.disk.syncDir('');
     const revision = findings.revision + bump;
     return { revision, compactRevision: bump > 0 ? revision : findings.compactRevision };
+  }
+}
+
+/** Where nothing can be gone on with, it is said what was set aside. */
+async function replayed({ disk, workers }: LostEnv, repairs: Repairs): Promise<Replay> {
+  try {
+    return await Replay.run(disk, workers, await readDirectory(disk, workers), { repairs });
+  } catch (error) {
+    if (!(error instanceof LostClusterError)) throw error;
+    const aside = (await asideLogs(disk, workers, 0)).map(({ folder, first, last }) => `entries ${first} to ${last} are in ${folder}`);
+    if (aside.length === 0) throw error;
+    throw new LostClusterError(error.code,
+      `${error.message.slice(error.code.length + 2)}. But ${aside.join(', ')}, set aside because this member was to be re-admitted: ` +
+        'copy this directory, put what is there in the place of its log/ and hardstate, remove recovering, and run this there');
   }
 }
 

@@ -10,23 +10,23 @@
 import type { Disk } from '../../base/disk.js';
 import type { NodeId } from '../../base/ids.js';
 
-const FOLDER = 'aside';
+export const ASIDE_FOLDER = 'aside';
 
 /** Durable when it resolves. `id`: of the new member. */
 export async function setAside(disk: Disk, id: NodeId): Promise<void> {
-  const folder = `${FOLDER}/${id.toString(16)}`;
+  const folder = `${ASIDE_FOLDER}/${id.toString(16)}`;
   // A directory that was emptied, and not started on since, has none.
   await disk.mkdir('log');
   await disk.mkdir(`${folder}/log`);
   await move(disk, 'hardstate', `${folder}/hardstate`);
   for (const name of await disk.list('log')) await move(disk, `log/${name}`, `${folder}/log/${name}`);
-  for (const dir of [`${folder}/log`, folder, FOLDER, 'log', '.']) await disk.syncDir(dir);
+  for (const dir of [`${folder}/log`, folder, ASIDE_FOLDER, 'log', '.']) await disk.syncDir(dir);
 }
 
 /** All that was ever set aside goes. */
 export async function dropAside(disk: Disk): Promise<void> {
-  for (const id of await disk.list(FOLDER)) {
-    for (const dir of [`${FOLDER}/${id}/log`, `${FOLDER}/${id}`]) {
+  for (const id of await disk.list(ASIDE_FOLDER)) {
+    for (const dir of [`${ASIDE_FOLDER}/${id}/log`, `${ASIDE_FOLDER}/${id}`]) {
       for (const name of await disk.list(dir)) if (disk.sizeOf(`${dir}/${name}`) !== undefined) await disk.unlink(`${dir}/${name}`);
       await disk.syncDir(dir);
     }
