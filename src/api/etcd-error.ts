@@ -74,6 +74,8 @@ export const ETCD_MESSAGES = {
   /** In bcrypt's words, as etcd passes them on: UNKNOWN. */
   NO_PASSWORD_USER: 'auth: authentication failed, password was given for no password user',
   PASSWORD_TOO_LONG: 'bcrypt: password length exceeds 72 bytes',
+  /** Ours: it would be compared for minutes, and with it all passwords. INVALID_ARGUMENT. */
+  HASH_TOO_COSTLY: 'kintsugi: a password hash of a cost above 16 holds up every login; hash it with a lower one',
   CORRUPT: 'etcdserver: corrupt cluster',
   /** Ours: every copy of a block is beyond repair. The message goes on to name the block. */
   DATA_LOSS: 'kintsugi: no good copy of a block is left',

@@ -44,6 +44,36 @@ const off: Case = {
   },
 };
 
+/** Of bcrypt, of the password `given`, in base64. */
+const GIVEN = Buffer.from('$2a$04$/uaF/uaF/uaF/uaF/uaF/ufnb7vLCefQdYEso7oSqZmTwHCMV1E7K').toString('base64');
+
+const hashedPassword: Case = {
+  name: 'auth: a hash in place of a password',
+  service: 'Auth',
+  since: '3.5',
+  async run(peer) {
+    await peer.quietly('Auth', 'UserAdd', { name: 'root', password: 'rootpw' });
+    await peer.quietly('Auth', 'UserGrantRole', { user: 'root', role: 'root' });
+    for (const name of ['h1', 'h2', 'h3', 'h4', 'h5']) await peer.quietly('Auth', 'UserAdd', { name, password: 'own' });
+    await peer.call('Auth', 'UserAdd', { name: 'h6', password: 'own', hashedPassword: GIVEN });
+    await peer.call('Auth', 'UserAdd', { name: 'h7', options: { no_password: true }, hashedPassword: GIVEN });
+    for (const request of [
+      { name: 'h1', hashedPassword: GIVEN }, { name: 'h2', password: 'new', hashedPassword: GIVEN }, { name: 'h3', hashedPassword: 'bm8gaGFzaA==' },
+      { name: 'h4', hashedPassword: '???' }, { name: 'h5' }, { name: 'h7', hashedPassword: '???' }, { name: 'none', hashedPassword: '???' },
+    ]) {
+      await peer.call('Auth', 'UserChangePassword', request);
+    }
+    await peer.quietly('Auth', 'AuthEnable');
+    for (const [name, password] of [['h1', 'given'], ['h1', 'own'], ['h2', 'new'], ['h2', 'given'], ['h3', 'own'], ['h4', 'own'], ['h5', 'own'], ['h6', 'own'], ['h6', 'given'], ['h7', 'given']]) {
+      await login(peer, name as string, password as string);
+    }
+    peer.useToken(await login(peer, 'root', 'rootpw'));
+    await peer.call('Auth', 'AuthDisable');
+    peer.useToken(undefined);
+    for (const name of ['h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'h7', 'root']) await peer.quietly('Auth', 'UserDelete', { name });
+  },
+};
+
 /** etcd 3.4 dies of it, and again at each start. */
 const nothingGranted: Case = {
   name: 'auth: a grant of no permission',
@@ -137,4 +167,4 @@ const on: Case = {
   },
 } as Case & { each(peer: Peer): Promise<void> };
 
-export const AUTH_CASES: readonly Case[] = [nothingGranted, off, on];
+export const AUTH_CASES: readonly Case[] = [nothingGranted, hashedPassword, off, on];

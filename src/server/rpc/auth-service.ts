@@ -9,6 +9,7 @@ import type { Method } from '../../grpc/method.js';
 import type { Store } from '../../node/store.js';
 import { ACCESS_TYPES, type AccessType, type AuthCommand, type RolePermission } from '../../replica/auth/auth-command.js';
 import { ROOT, type Role } from '../../replica/auth/auth-state.js';
+import { givenHash } from '../auth/given-hash.js';
 import type { JwtTokens } from '../auth/jwt.js';
 import type { Passwords } from '../auth/passwords.js';
 import { digestOf } from '../auth/token-digest.js';
@@ -79,6 +80,16 @@ export function addAuth(table: Map<string, Method>, store: Store, secrets: Secre
     await admitted(caller);
     return passwords.hash(text(request, 'password'));
   };
+  // The given hash counts where there is no password. One that cannot be read is refused, but of a
+  // user who has no password it is not looked at.
+  const changed = async (request: Message, caller: Caller): Promise<string> => {
+    const given = text(request, 'hashedPassword');
+    if (text(request, 'password') !== '' || given === '') return hashed(request, caller);
+    await admitted(caller);
+    const hash = givenHash(given);
+    if (hash === undefined && (await store.auth.user(text(request, 'name'), caller)).hash !== undefined) throw new EtcdError('NO_PASSWORD_USER');
+    return hash ?? '';
+  };
   addCold(table, 'etcdserverpb.Auth', {
     AuthStatus: async () => {
       const { enabled, revision } = await store.auth.status();
@@ -96,7 +107,7 @@ export function addAuth(table: Map<string, Method>, store: Store, secrets: Secre
     UserList: async (_request, caller) => answer({ users: (await store.auth.users(caller)).map(({ name }) => name) }),
     UserDelete: (request, caller) => change({ kind: 'user-delete', user: text(request, 'name') }, caller),
     UserChangePassword: async (request, caller) =>
-      change({ kind: 'user-password', user: text(request, 'name'), hash: await hashed(request, caller) }, caller),
+      change({ kind: 'user-password', user: text(request, 'name'), hash: await changed(request, caller) }, caller),
     UserGrantRole: (request, caller) => change({ kind: 'user-grant', user: text(request, 'user'), role: text(request, 'role') }, caller),
     UserRevokeRole: (request, caller) => change({ kind: 'user-revoke', user: text(request, 'name'), role: text(request, 'role') }, caller),
     RoleAdd: (request, caller) => change({ kind: 'role-add', role: text(request, 'name') }, caller),
