@@ -305,7 +305,8 @@ export function buildConfig(parsed: ParsedOptions): NodeConfig {
     logSegmentBytes: limited.logSegmentBytes,
     cacheBytes: limited.cacheBytes,
     transferBytesPerSecond: values.number('transfer-bytes-per-second', 4 * MiB),
-    quotaBytes: values.number('quota-backend-bytes', 0),
+    // Below 0 it is none, as with etcd.
+    quotaBytes: Math.max(0, values.number('quota-backend-bytes', -Number.MAX_SAFE_INTEGER)),
     bcryptCost: values.number('bcrypt-cost', 4, 31),
     jwt: jwtOf(values.text('auth-token')),
     authTokenTtlMs: 1000 * values.number('auth-token-ttl', 1, 1_000_000),

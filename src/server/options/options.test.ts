@@ -144,6 +144,15 @@ describe('options of start', () => {
     });
   });
 
+  it('a quota of 0 or less is none, in each form that scripts give it', () => {
+    assert.equal(config().quotaBytes, 0);
+    assert.equal(config('--quota-backend-bytes=8589934592').quotaBytes, 8 * 2 ** 30);
+    for (const none of ['0', '-1']) {
+      assert.deepEqual([config(`--quota-backend-bytes=${none}`).quotaBytes, config('--quota-backend-bytes', none).quotaBytes], [0, 0], none);
+    }
+    refused(['--block-bytes=-1'], '--block-bytes: -1 is not between 1024 and 1048576');
+  });
+
   it('each bad input has its own sentence', () => {
     refused(['--nmae=x'], 'unknown flag --nmae');
     refused(['--dataDir=x'], 'unknown flag --dataDir; did you mean --data-dir?');

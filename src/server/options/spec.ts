@@ -81,9 +81,10 @@ export function parseOption(spec: OptionSpec, text: string, where: string): Opti
       return ms;
     }
     case 'size': {
-      const bytes = parseSize(text);
+      // Of some etcd has a meaning for what is negative; the others say that it is too little.
+      const bytes = parseSize(text.replace(/^-/, ''));
       if (bytes === undefined) throw bad('a size such as 64MiB or 1572864');
-      return bytes;
+      return text.startsWith('-') ? -bytes : bytes;
     }
     case 'choice':
       if (!(spec.choices ?? []).includes(text)) throw bad(`one of ${(spec.choices ?? []).join(', ')}`);

@@ -44,7 +44,7 @@ const member = group('Member', [
   ['listen-client-urls', 'list', ['http://localhost:2379'], here, 'URLs to listen on for clients.'],
   ['max-snapshots', 'int', 5, moot('old snapshots are not kept'), 'Snapshot files to keep.'],
   ['max-wals', 'int', 5, moot('log segments are recycled'), 'Log files to keep.'],
-  ['quota-backend-bytes', 'size', 0, here, 'Size of the store at which puts are refused (alarm NOSPACE). 0: none.'],
+  ['quota-backend-bytes', 'size', 0, here, 'Size of the store at which puts are refused (alarm NOSPACE). 0 or less: none.'],
   ['backend-batch-interval', 'duration', 0, moot(TREE), 'Time between backend commits.', ms],
   ['backend-batch-limit', 'int', 0, moot(TREE), 'Operations between backend commits.'],
   ['watch-progress-notify-interval', 'duration', 600_000, here, 'Time between messages to quiet watchers that ask how far they are.'],

@@ -1,33 +1,16 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { existsSync } from 'node:fs';
 import { clientPackage, serviceMethods } from '../../api/protos/protos.js';
 import { FakeStore } from '../testing/fake-store.js';
 import { Health } from './health-service.js';
 import { clientMethods } from './services.js';
+import { linksIn, ROOT, rowsOf } from './testing/compatibility-page.js';
 
 /**
  * `docs/etcd-compatibility.md` says what is served of etcd's API. It is held against what is served
  * and against the `.proto` files, so that it cannot say less or more.
  */
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const PAGE = readFileSync(`${ROOT}docs/etcd-compatibility.md`, 'utf8');
 const SERVICES = /^(etcdserverpb|v3lockpb|v3electionpb)\./;
-
-interface Row {
-  readonly name: string;
-  readonly state: string;
-  readonly rest: readonly string[];
-}
-
-/** The rows of the tables whose first cell is a name in backquotes. */
-function rowsOf(heading: string): Row[] {
-  const section = new RegExp(`\\n## ${heading}\\n([^]*?)(?=\\n## |$)`).exec(PAGE)?.[1] ?? '';
-  return section.split('\n').filter((line) => line.startsWith('| `')).map((line) => {
-    const [name = '', state = '', ...rest] = line.split('|').slice(1, -1).map((cell) => cell.trim());
-    return { name: name.replaceAll('`', ''), state, rest };
-  });
-}
 
 function servicesInProtos(): string[] {
   return Object.keys(clientPackage()).filter((name) => SERVICES.test(name) && !('format' in (clientPackage()[name] as object)));
@@ -54,18 +37,9 @@ describe('docs/etcd-compatibility.md', () => {
   it('says of what is different how, and names tests that there are', () => {
     for (const { name, state, rest: [how = '', tests = ''] } of rows) {
       assert.equal(how !== '', state !== 'as etcd', `${name}: "${how}"`);
-      const links = [...tests.matchAll(/\]\(\.\.\/([^)]+)\)/g)].map(([, path]) => path as string);
+      const links = linksIn(tests);
       assert.equal(links.length > 0, state !== 'absent', `${name} has ${links.length} tests`);
       for (const path of links) assert.ok(existsSync(ROOT + path), `${name}: ${path}`);
-    }
-  });
-
-  it('names only fields that there are', () => {
-    for (const { name } of rowsOf('Fields')) {
-      const [message = '', field = ''] = name.split('.');
-      const type = ['etcdserverpb', 'mvccpb', 'authpb'].map((at) => clientPackage()[`${at}.${message}`]).find((found) => found !== undefined);
-      const { field: fields } = (type as unknown as { type: { field: { name: string }[] } } | undefined)?.type ?? { field: [] };
-      assert.ok(fields.some((each) => each.name === field), name);
     }
   });
 });
