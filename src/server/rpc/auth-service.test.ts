@@ -10,7 +10,6 @@ import { listenAddress } from '../transport/listen-address.js';
 import type { ClientPort } from '../transport/client-port.js';
 import { clientPort } from './client-server.js';
 import { Health } from './health-service.js';
-import { PERMISSIONS } from './permissions.js';
 import { clientMethods } from './services.js';
 import { ETCD_STATUS } from './status.js';
 
@@ -18,34 +17,15 @@ const KEY = Buffer.from('a');
 const END = Buffer.from('b');
 const OPEN = Buffer.from([0]);
 
-/** What the two users are answered: the one that has a role for keys from `a` to `b`, and root. */
-const ALLOWED_BY_KEYS: Readonly<Record<string, object>> = {
-  '/etcdserverpb.KV/Range': { key: KEY, range_end: END },
-  '/etcdserverpb.KV/RangeStream': { key: KEY, range_end: END },
-  '/etcdserverpb.KV/Put': { key: KEY, value: KEY, prev_kv: true },
-  '/etcdserverpb.KV/DeleteRange': { key: KEY, prev_kv: true },
-  '/etcdserverpb.KV/Txn': { compare: [{ key: KEY, target: 'VERSION', version: '1' }], success: [{ request_put: { key: KEY, value: KEY } }] },
-  '/v3lockpb.Lock/Lock': { name: KEY },
-  '/v3lockpb.Lock/Unlock': { key: KEY },
-  '/v3electionpb.Election/Campaign': { name: KEY },
-  '/v3electionpb.Election/Proclaim': { leader: { key: KEY, rev: '1' } },
-  '/v3electionpb.Election/Leader': { name: KEY },
-  '/v3electionpb.Election/Observe': { name: KEY },
-  '/v3electionpb.Election/Resign': { leader: { key: KEY, rev: '1' } },
-};
-/** Whoever is let in waits there. */
-const WAITING = /Lock\/Lock|Campaign|Observe/;
-
 describe('auth over loopback', () => {
   let store: FakeStore;
   let server: ClientPort;
   let client: Client;
-  let methods: ReturnType<typeof clientMethods>;
   const tokens: Record<string, string> = {};
 
   before(async () => {
     store = new FakeStore();
-    methods = clientMethods(store, new Health(), { maxRequestBytes: 1_572_864 }, new Passwords(4));
+    const methods = clientMethods(store, new Health(), { maxRequestBytes: 1_572_864 }, new Passwords(4));
     server = clientPort(methods, {
       maxReceiveBytes: 2_097_152, maxConcurrentStreams: 100, keepaliveIntervalMs: 0, keepaliveTimeoutMs: 20_000,
       store, stats: new RpcStats(), events: silent,
@@ -74,7 +54,7 @@ describe('auth over loopback', () => {
     const metadata = new Metadata();
     if (who !== undefined) metadata.set('token', tokens[who] ?? who);
     const { requestSerialize } = method;
-    const options = { deadline: Date.now() + (WAITING.test(path) ? 300 : 20_000) };
+    const options = { deadline: Date.now() + 20_000 };
     const deserialize = method.responseDeserialize as (bytes: Buffer) => Record<string, unknown>;
     if (!method.responseStream) {
       return new Promise((resolve, reject) => {
@@ -96,37 +76,6 @@ describe('auth over loopback', () => {
       return true;
     });
   }
-
-  /** Undefined: whatever it answered, it was let through. */
-  async function refusalOf(path: string, request: object, who?: string): Promise<string | undefined> {
-    const words = (['USER_EMPTY', 'PERMISSION_DENIED', 'INVALID_AUTH_TOKEN'] as const).map((code) => ETCD_MESSAGES[code] as string);
-    try {
-      await call(path, request, who);
-      return undefined;
-    } catch (error) {
-      const { details } = error as ServiceError;
-      return words.includes(details) ? details : undefined;
-    }
-  }
-
-  it('every RPC, for no token, a bad one, a user without and one with a role, and root, is as its row says', async () => {
-    // Of a stream of requests each is checked.
-    const skipped = /Reflection|LeaseKeepAlive|Watch\/Watch|Health\/Watch|AuthDisable|UserDelete|RoleDelete|UserChangePassword|RevokePermission|RevokeRole/;
-    for (const path of methods.keys()) {
-      if (skipped.test(path)) continue;
-      const row = PERMISSIONS[path];
-      const request = ALLOWED_BY_KEYS[path] ?? { action: 'GET', name: 'x', password: 'x', user: 'x', role: 'x', key: KEY };
-      // A lease without keys is any user's.
-      const kind = typeof row === 'function' ? row({ action: 'GET' }) : path.startsWith('/etcdserverpb.Lease/') ? 'user' : row;
-      const said = await Promise.all([undefined, 'none', 'wrong', 'right', 'root'].map((who) => refusalOf(path, request, who)));
-      const [none, bad] = [ETCD_MESSAGES.USER_EMPTY, ETCD_MESSAGES.INVALID_AUTH_TOKEN];
-      const denied = ETCD_MESSAGES.PERMISSION_DENIED;
-      const byKeys = path in ALLOWED_BY_KEYS;
-      const expected = kind === 'anyone' || kind === 'token' ? [undefined, kind === 'token' ? bad : undefined, undefined, undefined]
-        : [none, bad, kind === 'user' ? undefined : denied, kind === 'user' || byKeys ? undefined : denied];
-      assert.deepEqual(said, [...expected, undefined], path);
-    }
-  });
 
   it('CVE-2026-33343: nested transactions, compares and prev_kv are checked, whatever branch is taken', async () => {
     const other = Buffer.from('z');

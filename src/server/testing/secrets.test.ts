@@ -17,6 +17,7 @@ import { clientPort } from '../rpc/client-server.js';
 import { Health } from '../rpc/health-service.js';
 import { clientMethods } from '../rpc/services.js';
 import { listenAddress } from '../transport/listen-address.js';
+import { RawClient } from './raw-client.js';
 
 const [ROOT, OTHER, WRONG, VALUE] = ['pw-of-root-5c1', 'pw-of-web-77d', 'pw-wrong-e02', 'value-that-is-kept-f3a'];
 
@@ -74,6 +75,12 @@ describe('the log of a cluster', function () {
     await auth.enable();
     const root = as(endpoint, ROOT);
     const token = await tokenOf(endpoint);
+    const given = Buffer.from(await new Passwords(4).hash(OTHER)).toString('base64');
+    const raw = new RawClient(endpoint);
+    open.push(raw);
+    raw.token = token;
+    await raw.call('etcdserverpb.Auth', 'UserChangePassword', { name: 'web', hashedPassword: given });
+    await assert.rejects(raw.call('etcdserverpb.Auth', 'UserChangePassword', { name: 'web', hashedPassword: `${given}?` }), /no password user/);
     const refused = [
       as(endpoint, WRONG).put('a', VALUE), as(endpoint).put('a', VALUE), root.put('', VALUE), root.put('a', VALUE.repeat(500)),
       root.auth.userAdd('web', { password: OTHER }), root.auth.userChangePassword('nobody', WRONG), root.auth.userAdd('long', { password: WRONG.repeat(20) }),
@@ -91,7 +98,7 @@ describe('the log of a cluster', function () {
     const hashes = ['root', 'web'].map((name) => state.auth.user(name)?.hash ?? '');
     const [secret = ''] = token.split('.');
     assert.ok(secret.length === 32 && hashes.every((hash) => hash.startsWith('$2')));
-    for (const each of [ROOT, OTHER, WRONG, VALUE, secret, ...hashes]) {
+    for (const each of [ROOT, OTHER, WRONG, VALUE, secret, given, ...hashes]) {
       for (const form of ['utf8', 'hex', 'base64'] as const) {
         // Of base64 what does not depend on what follows.
         const text = Buffer.from(each).toString(form).replace(/.{0,2}=*$/, (end) => (form === 'base64' ? '' : end));
