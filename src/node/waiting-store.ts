@@ -33,7 +33,7 @@ import { StorageError } from '../storage/base/errors.js';
 import type { ReadView } from '../storage/base/read-view.js';
 import type { AuthApi, MemberInfo, NodeStatus, Store } from './store.js';
 
-export type WaitingOptions = Pick<ReplicaOptions, 'self' | 'clusterId' | 'members' | 'joins'>;
+export type WaitingOptions = Pick<ReplicaOptions, 'self' | 'clusterId' | 'members' | 'joins' | 'maxTxnOps'>;
 
 /** Users and roles are not told, and nobody can authenticate, without a leader. */
 const NO_AUTH: AuthApi = {
@@ -96,7 +96,7 @@ export class WaitingStore implements Store {
   }
 
   async txn(request: TxnRequest, caller?: Caller): Promise<TxnResponse> {
-    validateCommand({ kind: 'txn', request });
+    validateCommand({ kind: 'txn', request }, this.#options.maxTxnOps);
     this.#admit(caller, { kind: 'txn', request });
     return this.#read(isReadOnlyTxn(request) && isSerializableTxn(request), (view, state) => readTxn(view, request, state));
   }

@@ -34,8 +34,8 @@ export class Writes {
   async propose<Kind extends KvCommand['kind']>(
     command: Extract<KvCommand, { kind: Kind }>, caller: Caller | undefined,
   ): Promise<Extract<KvResponse, { kind: Kind }>> {
-    const { state, reads } = this.#replica;
-    validateCommand(command);
+    const { state, reads, options } = this.#replica;
+    validateCommand(command, options.maxTxnOps);
     this.refuseLearner();
     if (caller !== undefined) caller.checked = true;
     // It would be refused when it is applied: until then it would take space in the log.

@@ -160,7 +160,7 @@ export class Replica {
     const readIndex = (this.readIndex = new ReadIndex(
       { clock, leadership, driver }, { incarnation, timeoutMs, maxWaiting: 4 * MAX_PENDING, retryMs: READ_RETRY_MS },
     ));
-    const reads = (this.reads = new Reads({ ...common, gate, readIndex }));
+    const reads = (this.reads = new Reads({ ...common, gate, readIndex }, options.maxTxnOps));
 
     const pace = (this.pace = new TransferPace(clock, transferBytesPerSecond));
     const fetcher = (this.fetcher = new TableFetcher(env, {}, pace.in));

@@ -128,7 +128,7 @@ interface Opening {
 function begin(config: NodeConfig, hooks: NodeHooks, disk: NodeDisk): Opening {
   const identity = new Deferred<Identity>();
   const workers = new NodeWorkers();
-  const waiting = new WaitingMember({ disk, workers }, identity.promise);
+  const waiting = new WaitingMember({ disk, workers }, identity.promise.then((own) => ({ ...own, maxTxnOps: config.maxTxnOps })));
   return { waiting, member: openOnce(config, hooks, { disk, workers, identity, outlook: waiting.outlook }) };
 }
 
@@ -162,6 +162,7 @@ function openOnce(config: NodeConfig, hooks: NodeHooks, start: Start): Promise<M
       cacheBytes: config.cacheBytes,
       transferBytesPerSecond: config.transferBytesPerSecond,
       quotaBytes: config.quotaBytes,
+      maxTxnOps: config.maxTxnOps,
       authTokenTtlMs: config.authTokenTtlMs,
       watch: { progressNotifyMs: config.progressNotifyMs },
       autoCompaction: config.autoCompaction,

@@ -66,6 +66,8 @@ export interface ClusterOptions<D extends Disk> {
   readonly autoRecover?: boolean;
   /** Of each member. Default: none. */
   readonly quotaBytes?: number;
+  /** Of each member. Default: a member's. */
+  readonly maxTxnOps?: number;
   /** Default 256 KiB. */
   readonly cacheBytes?: number;
   /** Default: quicker than a real one, so that no test waits for long. */
@@ -307,6 +309,7 @@ export class Cluster<D extends Disk = MemoryDisk> {
       logSegmentBytes,
       cacheBytes,
       quotaBytes,
+      ...(this.#options.maxTxnOps === undefined ? {} : { maxTxnOps: this.#options.maxTxnOps }),
       ...(node.newestVersion === undefined ? {} : { newestVersion: node.newestVersion }),
       healing,
       onFatal: (error) => {

@@ -23,8 +23,10 @@ export const MAX_KEY_BYTES = 60 * KiB;
  * works.
  */
 const MAX_BOUND_BYTES = MAX_KEY_BYTES + KiB;
-/** `--max-txn-ops` */
+/** `--max-txn-ops`, unless told otherwise. */
 export const MAX_TXN_OPS = 128;
+/** Its largest: all three lists of a txn may be as long, within what is decoded of one. */
+export const MOST_TXN_OPS = MAX_TXN_OPS_TOTAL / 4;
 /** Seconds. etcd's. */
 export const MAX_LEASE_TTL = 9_000_000_000;
 function checkKey(key: Uint8Array, max: number): void {

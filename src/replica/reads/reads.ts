@@ -50,9 +50,12 @@ const REPAIR_ATTEMPTS = 64;
 
 export class Reads {
   readonly #parts: ReadsParts;
+  readonly #maxTxnOps: number | undefined;
 
-  constructor(parts: ReadsParts) {
+  /** `maxTxnOps`: as `validateTxn` has it. */
+  constructor(parts: ReadsParts, maxTxnOps?: number) {
     this.#parts = parts;
+    this.#maxTxnOps = maxTxnOps;
     parts.progress.applied.subscribe((index) => this.applied(index));
   }
 
@@ -124,7 +127,7 @@ export class Reads {
   /** Of a transaction that only reads, as {@link range}. Rejects with EtcdError. */
   async txn(request: TxnRequest, caller?: Caller): Promise<TxnResponse> {
     const op: RequestOp & KvCommand = { kind: 'txn', request };
-    validateCommand(op);
+    validateCommand(op, this.#maxTxnOps);
     do await this.#admitted(isSerializableTxn(request));
     while (!this.open);
     return this.#sliced((view, state) => readTxn(view, request, state), op, caller);

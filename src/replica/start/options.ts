@@ -48,6 +48,11 @@ export interface ReplicaOptions {
   readonly transferBytesPerSecond?: number;
   /** What the store may grow to while this member leads; 0 or undefined: as large as disks are. */
   readonly quotaBytes?: number;
+  /**
+   * Operations in each list of a txn that this member takes: checked where it is taken, so members
+   * may differ. Default 128, at most 1024.
+   */
+  readonly maxTxnOps?: number;
   /** A token that was not used for so long is not good any more. Default five minutes. */
   readonly authTokenTtlMs?: number;
   /** Of the newest revisions, for watches; further back they read the tree. Default 8 MiB. */

@@ -14,6 +14,7 @@ import type { NodeId } from '../../base/ids.js';
 import type { AutoCompactionOptions } from '../../node/auto-compaction.js';
 import { parseScheme, type EccScheme } from '../../ecc/scheme.js';
 import type { MemberConfig } from '../../replica/base/member-config.js';
+import { MOST_TXN_OPS } from '../../replica/kv/validate.js';
 import { DEFAULT_TREE_SETTINGS, type TreeSettings } from '../../storage/base/settings.js';
 import { autoCompactionOf } from './auto-compaction.js';
 import { featureGateNotices } from './feature-gates.js';
@@ -59,6 +60,7 @@ export interface NodeConfig {
   readonly transferBytesPerSecond: number;
   /** 0: none. */
   readonly quotaBytes: number;
+  readonly maxTxnOps: number;
   readonly bcryptCost: number;
   readonly authTokenTtlMs: number;
   /** Undefined: tokens are simple ones. */
@@ -272,7 +274,6 @@ export function buildConfig(parsed: ParsedOptions): NodeConfig {
   if (electionMs < 5 * heartbeatMs) {
     throw new UsageError(`--election-timeout ${electionMs}ms must be at least 5 times --heartbeat-interval ${heartbeatMs}ms`);
   }
-  if (values.number('max-txn-ops', 1) !== 128) throw new UsageError('--max-txn-ops: only the default of 128 is served');
   const settings = treeSettings(values);
   const { format, memtableBytes } = settings;
   const limited: LimitedOptions = {
@@ -307,6 +308,7 @@ export function buildConfig(parsed: ParsedOptions): NodeConfig {
     transferBytesPerSecond: values.number('transfer-bytes-per-second', 4 * MiB),
     // Below 0 it is none, as with etcd.
     quotaBytes: Math.max(0, values.number('quota-backend-bytes', -Number.MAX_SAFE_INTEGER)),
+    maxTxnOps: values.number('max-txn-ops', 1, MOST_TXN_OPS),
     bcryptCost: values.number('bcrypt-cost', 4, 31),
     jwt: jwtOf(values.text('auth-token')),
     authTokenTtlMs: 1000 * values.number('auth-token-ttl', 1, 1_000_000),

@@ -169,7 +169,8 @@ describe('options of start', () => {
     refused(['--ecc-scheme=rs(1,1)'],
       '--ecc-scheme: ECC scheme "rs(1,1)": use none, secded, xor(k) with k 2 to 32, or rs(k,m) with m 2 to 4');
     refused(['--block-bytes=1'], '--block-bytes: 1 is not between 1024 and 1048576');
-    refused(['--max-txn-ops=256'], '--max-txn-ops: only the default of 128 is served');
+    assert.deepEqual([config().maxTxnOps, config('--max-txn-ops=1024').maxTxnOps], [128, 1024]);
+    refused(['--max-txn-ops=1025'], '--max-txn-ops: 1025 is not between 1 and 1024');
   });
 
   it('TLS is what etcd makes of the same flags, and what does not go together is told', () => {

@@ -56,7 +56,7 @@ const member = group('Member', [
   ['raft-read-timeout', 'duration', 5_000, moot('streams of members have their own'), 'Time-out of reads from members.'],
   ['raft-write-timeout', 'duration', 5_000, moot('streams of members have their own'), 'Time-out of writes to members.'],
   ['feature-gates', 'text', '', here, 'Features by name: Name=true,Name=false; each is kept, moot or refused.'],
-  ['max-txn-ops', 'int', 128, here, 'Operations in one txn; only etcd\'s default of 128 is served.'],
+  ['max-txn-ops', 'int', 128, here, 'Operations in each list of a txn; at most 1024.'],
   ['max-request-bytes', 'size', 1_572_864, here, 'Largest write request.'],
   ['max-concurrent-streams', 'int', 0xffff_ffff, here, 'Streams that one client connection may have open.'],
   ['grpc-keepalive-min-time', 'duration', 5_000, moot('clients may ping as often as they like'), 'Least time between pings of a client.'],
