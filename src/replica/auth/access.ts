@@ -79,8 +79,17 @@ export class Access {
     note(caller);
   }
 
-  /** Throws EtcdError. */
+  /** A user that is there, by whatever it shows. Throws EtcdError. */
   requireUser(caller: Caller | undefined): void {
+    if (this.enabled) this.#holder.auth.checkUser(this.principalOf(caller));
+    note(caller);
+  }
+
+  /**
+   * Whoever says who it is: a user that is there by a token, or any certificate of an authority
+   * that is trusted, whether or not there is a user of its name. Throws EtcdError.
+   */
+  requireName(caller: Caller | undefined): void {
     if (this.enabled) {
       const who = this.principalOf(caller);
       if (who.kind === 'nobody') throw new EtcdError('USER_EMPTY');

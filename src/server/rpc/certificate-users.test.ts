@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client as GrpcClient, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { ETCD_MESSAGES, type EtcdErrorCode } from '../../api/etcd-error.js';
+import { serviceMethods } from '../../api/protos/protos.js';
 import { KV } from '../../api/services/kv.js';
 import { utf8 } from '../../base/bytes.js';
 import { silent } from '../../base/testing/silent.js';
@@ -105,6 +106,25 @@ describe('users by their certificates', () => {
     });
   }
 
+  /** With a certificate alone; gives what it is refused with. */
+  function refusalOf(address: string, own: Issued, path: string, message: object): Promise<string | undefined> {
+    const client = new GrpcClient(address, credentials.createSsl(Buffer.from(ca.pem), Buffer.from(own.key), Buffer.from(own.cert)));
+    open.push(client);
+    const [, service = '', name = ''] = path.split('/');
+    const { requestSerialize, responseDeserialize, requestStream } = serviceMethods(service)[name] ?? assert.fail(path);
+    const options = { deadline: Date.now() + 20_000 };
+    return new Promise((resolve) => {
+      if (requestStream) {
+        const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, new Metadata(), options);
+        stream.on('data', () => resolve(undefined)).on('error', (error: ServiceError) => resolve(error.details));
+        stream.end(message);
+        return;
+      }
+      const done = (error: ServiceError | null): void => resolve(error?.details);
+      client.makeUnaryRequest(path, requestSerialize, responseDeserialize, message, new Metadata(), options, done);
+    });
+  }
+
   type Said = readonly [status: number, text: string];
 
   interface Ask {
@@ -186,6 +206,30 @@ describe('users by their certificates', () => {
     assert.equal((await asks(address, nameless, { ...range, token }))[0], 200);
     await store.auth.change({ kind: 'disable' });
     assert.equal((await asks(address, alice, range))[0], 200);
+  });
+
+  it('a certificate of a machine that is no user, or without a name, is told of members, status and alarms, as by etcd, and no more', async () => {
+    const address = await serve(true);
+    const nameless = await ca.issue({ cn: '', hosts: [] });
+    await store.lease.grant({ id: 7n, ttl: 60 });
+    const denied = ETCD_MESSAGES.PERMISSION_DENIED;
+    for (const [path, message, said] of [
+      // What `etcdctl endpoint health` and `endpoint status` ask.
+      ['/etcdserverpb.KV/Range', { key: Buffer.from('health') }, denied],
+      ['/etcdserverpb.Maintenance/Alarm', { action: 'GET' }, undefined],
+      ['/etcdserverpb.Maintenance/Status', {}, undefined],
+      ['/etcdserverpb.Cluster/MemberList', {}, undefined],
+      ['/kintsugi.v1.Heal/Status', {}, denied],
+      ['/kintsugi.v1.Heal/Hints', {}, denied],
+      ['/etcdserverpb.Lease/LeaseGrant', { TTL: '60' }, denied],
+      ['/etcdserverpb.Lease/LeaseKeepAlive', { ID: '7' }, denied],
+      ['/etcdserverpb.Lease/LeaseTimeToLive', { ID: '7' }, denied],
+      ['/etcdserverpb.Lease/LeaseLeases', {}, denied],
+    ] as const) {
+      for (const own of [stranger, nameless]) assert.equal(await refusalOf(address, own, path, message), said, path);
+      const isForKey = path.endsWith('/Range');
+      assert.equal(await refusalOf(address, alice, path, message), isForKey ? denied : undefined, `${path} by alice`);
+    }
   });
 
   it('a certificate that nobody asked for is nobody', async () => {

@@ -18,6 +18,7 @@ type Guards = Pick<Store, 'access' | 'auth'>;
 function require({ access }: Guards, permission: Permission, caller: Caller): void {
   if (permission === 'root') access.requireRoot(caller);
   if (permission === 'user') access.requireUser(caller);
+  if (permission === 'name') access.requireName(caller);
   if (permission === 'token') access.requireGoodToken(caller);
 }
 

@@ -5,6 +5,9 @@
  *
  *   anyone   nothing of the store is told or changed; no token is looked at
  *   token    whoever sends none is answered, and nobody with one that is not good
+ *   name     whoever says who it is: a user by a token, or a certificate of an authority that is
+ *            trusted, whether or not there is a user of its name. So etcd has it, and `etcdctl
+ *            endpoint health` with the certificate of a machine needs it
  *   user     any user that is there
  *   root     a user with the role `root`
  *   store    what is asked for decides (keys that are read or written, a lease's keys, the user's
@@ -17,7 +20,7 @@
 import type { Caller } from '../../api/caller.js';
 import type { Message } from '../../api/protos/reflected-rpc.js';
 
-export type Permission = 'anyone' | 'token' | 'user' | 'root' | 'store';
+export type Permission = 'anyone' | 'token' | 'name' | 'user' | 'root' | 'store';
 
 /** A function looks at the request; for methods over reflection. */
 export type Row = Permission | ((request: Message) => Permission);
@@ -33,20 +36,20 @@ export const PERMISSIONS: Readonly<Record<string, Row>> = {
   // Each watch at its create, and all of a stream again whenever auth changes.
   '/etcdserverpb.Watch/Watch': 'store',
 
-  '/etcdserverpb.Lease/LeaseGrant': 'user',
+  '/etcdserverpb.Lease/LeaseGrant': 'store',
   '/etcdserverpb.Lease/LeaseRevoke': 'store',
   '/etcdserverpb.Lease/LeaseKeepAlive': 'store',
   '/etcdserverpb.Lease/LeaseTimeToLive': 'store',
   '/etcdserverpb.Lease/LeaseLeases': 'store',
 
-  '/etcdserverpb.Cluster/MemberList': 'user',
+  '/etcdserverpb.Cluster/MemberList': 'name',
   '/etcdserverpb.Cluster/MemberAdd': 'root',
   '/etcdserverpb.Cluster/MemberRemove': 'root',
   '/etcdserverpb.Cluster/MemberUpdate': 'root',
   '/etcdserverpb.Cluster/MemberPromote': 'root',
 
-  '/etcdserverpb.Maintenance/Alarm': (request) => (request['action'] === 'GET' ? 'user' : 'root'),
-  '/etcdserverpb.Maintenance/Status': 'user',
+  '/etcdserverpb.Maintenance/Alarm': (request) => (request['action'] === 'GET' ? 'name' : 'root'),
+  '/etcdserverpb.Maintenance/Status': 'name',
   '/etcdserverpb.Maintenance/Defragment': 'root',
   '/etcdserverpb.Maintenance/Hash': 'root',
   '/etcdserverpb.Maintenance/HashKV': 'root',
