@@ -1,6 +1,8 @@
 /**
  * Leases as any member answers them: what changes them goes through the log, what only the leader
- * knows is asked of it (`replica/lease/`), which there are is read here (R4).
+ * knows is asked of it (`replica/lease/`), which there are is read here (R4). What a user may do to
+ * a lease is what they may do to each of its keys, as of the call: who keeps it alive writes them,
+ * who is told of them reads them.
  */
 
 import type { Caller } from '../api/caller.js';
@@ -9,6 +11,7 @@ import type { LeaseApi, LeaseGranted, LeaseTimeToLive } from '../api/services/le
 import { sleep } from '../base/env.js';
 import type { LeaseId, Revision } from '../base/ids.js';
 import { VERSION_3 } from '../replica/base/protocol.js';
+import { LeasedKeysIn } from '../replica/kv/leased-keys.js';
 import { keysOf, leaseIn, leasesIn } from '../replica/kv/leases.js';
 import { Pace } from '../replica/kv/pace.js';
 import type { Replica } from '../replica/replica.js';
@@ -49,9 +52,23 @@ export class LeaseStore implements LeaseApi {
   async keepAlive(id: LeaseId, caller?: Caller): Promise<{ readonly revision: Revision; readonly ttl: number }> {
     await this.#allowed();
     await this.#auth.catchUp(caller);
-    this.#replica.state.access.requireUser(caller);
+    await this.#mayKeepAlive(id, caller);
     const ttl = await this.#replica.leaseRouter.keepAlive(id);
     return { revision: this.#replica.kv.revision, ttl };
+  }
+
+  /**
+   * The leader is told no names: this member asks itself, as of what is committed by now (R4).
+   * Rejects with EtcdError.
+   */
+  async #mayKeepAlive(id: LeaseId, caller: Caller | undefined): Promise<void> {
+    const { reads, state: { access } } = this.#replica;
+    if (access.isFree(caller)) return void access.permit(caller);
+    await reads.linearizable();
+    await reads.local(function* (view) {
+      const permit = access.permit(caller);
+      if (permit !== undefined) yield* permit.leases([id], new LeasedKeysIn(view));
+    });
   }
 
   async timeToLive(id: LeaseId, withKeys: boolean, caller?: Caller): Promise<LeaseTimeToLive> {
@@ -60,10 +77,14 @@ export class LeaseStore implements LeaseApi {
     await this.#auth.catchUp(caller);
     const left = await leaseRouter.timeLeft(id);
     await reads.linearizable();
-    this.#replica.state.access.permit(caller)?.readLease(id);
-    const { there, keys } = await reads.local((view) => readLease(view, id, withKeys));
-    // Keys may have come to it, or auth have changed, until it was read.
-    this.#replica.state.access.permit(caller)?.readLease(id);
+    const { access } = this.#replica.state;
+    // Who may read its keys is asked of what they are read from.
+    const { there, keys } = await reads.local(function* (view) {
+      access.requireUser(caller);
+      const permit = withKeys ? access.permit(caller) : undefined;
+      if (permit !== undefined) yield* permit.readLeases(id, new LeasedKeysIn(view));
+      return yield* readLease(view, id, withKeys);
+    });
     const { revision } = this.#replica.kv;
     if (left === undefined || !there) return { revision, ttl: -1, grantedTtl: 0, keys: [] };
     return { revision, ttl: Math.floor(left.leftMs / 1000), grantedTtl: left.granted, keys };
@@ -73,11 +94,13 @@ export class LeaseStore implements LeaseApi {
     const { reads } = this.#replica;
     await reads.linearizable();
     const { access } = this.#replica.state;
-    access.requireUser(caller);
-    const ids = (await reads.local((view) => leasesIn(view, new Pace()))).map(({ id }) => id);
-    const permit = access.permit(caller);
-    for (const id of permit === undefined ? [] : ids) permit?.readLease(id);
-    return { revision: this.#replica.kv.revision, ids };
+    const leases = await reads.local(function* (view) {
+      const pace = new Pace();
+      const permit = access.permit(caller);
+      if (permit !== undefined) yield* permit.readLeases('all', new LeasedKeysIn(view, pace));
+      return yield* leasesIn(view, pace);
+    });
+    return { revision: this.#replica.kv.revision, ids: leases.map(({ id }) => id) };
   }
 
   /** Positive, as etcd's; it is refused if there is one already, which nobody lives to see. */

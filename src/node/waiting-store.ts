@@ -48,9 +48,6 @@ const UNKNOWN: AuthHolder = {
   get auth(): never {
     throw new EtcdError('NO_LEADER');
   },
-  get leasedKeys(): never {
-    throw new EtcdError('NO_LEADER');
-  },
 };
 
 export class WaitingStore implements Store {

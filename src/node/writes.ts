@@ -4,6 +4,7 @@ import type { Caller } from '../api/caller.js';
 import { EtcdError } from '../api/etcd-error.js';
 import type { Healing } from '../healing/healing.js';
 import type { KvCommand, KvResponse } from '../replica/kv/command.js';
+import { leasesWrittenBy } from '../replica/kv/replicated-state.js';
 import { validateCommand } from '../replica/kv/validate.js';
 import type { Replica } from '../replica/replica.js';
 import type { AuthControl } from './auth-control.js';
@@ -48,11 +49,18 @@ export class Writes {
 
   /** This member may be behind: what it would refuse is looked at again as of now. */
   async #authRefusal(command: KvCommand, caller: Caller | undefined): Promise<EtcdError | undefined> {
-    const { state, reads } = this.#replica;
     await this.#auth.catchUp(caller);
-    const refusal = state.refusalOf(command, state.access.principalOf(caller));
+    const refusal = await this.#refusalNow(command, caller);
     if (refusal === undefined) return undefined;
-    await reads.confirm();
-    return state.refusalOf(command, state.access.principalOf(caller));
+    await this.#replica.reads.confirm();
+    return this.#refusalNow(command, caller);
+  }
+
+  /** What hangs on a lease is read as all is that is read: a block that is bad is mended. */
+  #refusalNow(command: KvCommand, caller: Caller | undefined): EtcdError | undefined | Promise<EtcdError | undefined> {
+    const { state, reads, env } = this.#replica;
+    const { access } = state;
+    if (leasesWrittenBy(command).size === 0) return state.refusalOf(command, access.principalOf(caller), env.workers);
+    return reads.local((view) => state.refusalIn(view, command, access.principalOf(caller)));
   }
 }

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { EtcdError } from '../../api/etcd-error.js';
+import { Deferred } from '../../base/deferred.js';
 import type { Env } from '../../base/env.js';
 import { codeOf } from '../../base/errors.js';
 import type { KintsugiEvent } from '../../base/events.js';
@@ -42,6 +44,8 @@ class Bench {
   /** A client waits for its proposal, which was applied before. */
   duplicate = false;
   readonly refusals: unknown[] = [];
+  /** Of the entry at hand. */
+  refusalOf: () => ReturnType<ReplicatedState['refusalOf']> = () => undefined;
   #mended: (() => void)[] = [];
   readonly applier: Applier;
 
@@ -55,6 +59,10 @@ class Bench {
       apply: function* (this: { tryApplyFast: (index: number) => unknown }, index: number) {
         return this.tryApplyFast(index);
       },
+      refuse: (index: number, _id: unknown, error: EtcdError) => {
+        this.done.push(-index);
+        return { kind: 'refused', error };
+      },
     } as unknown as KvMachine;
     const env = { clock: this.clock, workers: { breathe: () => undefined }, events: { emit: ({ type }: KintsugiEvent) => void (this.warnings += Number(type === 'warning')) } } as unknown as Env;
     const log = {
@@ -65,7 +73,7 @@ class Bench {
       reread: (index: number) => (this.onDisk ? entryAt(index) : damagedAt(index)),
       allow: () => undefined,
     };
-    const state = { kv, version: 2, newest: 2, refusalOf: () => undefined, leaseNews: { counted: () => undefined } };
+    const state = { kv, version: 2, newest: 2, refusalOf: () => this.refusalOf(), leaseNews: { counted: () => undefined } };
     const applied = new Watermark('the applied index', 0);
     applied.subscribe((index) => this.seen.push(index));
     this.applier = new Applier(
@@ -136,6 +144,35 @@ describe('applying', () => {
       assert.deepEqual(bench.done, [1, 4]);
     });
   }
+
+  it('S2 C1 an entry waits while it is found out in slices whether it is refused, and the next ones behind it', async () => {
+    const bench = new Bench();
+    const asked: Deferred<EtcdError | undefined>[] = [];
+    bench.refusalOf = () => {
+      const one = new Deferred<EtcdError | undefined>();
+      asked.push(one);
+      return one.promise;
+    };
+    bench.applier.enqueue([entryAt(1), entryAt(2), entryAt(3)]);
+    await turn();
+    assert.deepEqual([bench.done, bench.applier.index, asked.length], [[], 0, 1]);
+    asked[0]?.resolve(undefined);
+    await turn();
+    assert.deepEqual([bench.done, asked.length], [[1], 2]);
+    asked[1]?.reject(new StorageError('BLOCK_UNREADABLE', 'bad', {}));
+    await turn();
+    assert.deepEqual([bench.applier.blockedBy, asked.length], ['BLOCK_UNREADABLE: bad', 2], 'a block is mended first');
+    await bench.mend();
+    assert.deepEqual([bench.done, asked.length], [[1], 3], 'and then it is asked again');
+    const stopped = bench.applier.stop();
+    asked[2]?.resolve(new EtcdError('PERMISSION_DENIED'));
+    await stopped;
+    assert.deepEqual([bench.done, bench.applier.index], [[1, -2], 2], 'what was begun is done');
+    bench.applier.resume();
+    await turn();
+    assert.equal(asked.length, 4);
+    assert.deepEqual(bench.failures, []);
+  });
 
   it('S1 C1 a copy that is not what its proposer made is asked of the others, and carried out as they have it', async () => {
     const bench = new Bench();

@@ -13,6 +13,7 @@ import { codeOf, messageOf } from '../../base/errors.js';
 import { Fifo } from '../../base/fifo.js';
 import { sleep, type Env } from '../../base/env.js';
 import type { LogIndex } from '../../base/ids.js';
+import type { EtcdError } from '../../api/etcd-error.js';
 import type { Entry } from '../../raft/types.js';
 import { StorageError } from '../../storage/base/errors.js';
 import type { KvRecord, LogRecord } from '../entry/entry.js';
@@ -335,7 +336,9 @@ export class Applier {
     const { id, who, command } = record;
     const wanted = id !== undefined && proposals.waitsFor(id);
     try {
-      const refusal = state.refusalOf(command, who);
+      const refusal = state.refusalOf(command, who, this.#parts.env.workers);
+      // What hangs on a lease is asked of in slices, as of what was applied before.
+      if (refusal instanceof Promise) return this.#applySlowly(index, record, refusal);
       const outcome = refusal && id
         ? state.kv.refuse(index, id, refusal)
         : state.kv.tryApplyFast(index, id, command, wanted);
@@ -350,14 +353,16 @@ export class Applier {
     return this.#applySlowly(index, record);
   }
 
-  async #applySlowly(index: LogIndex, record: CommandRecord): Promise<boolean> {
+  /** `asked`: the answer to whether it is refused, which is being looked for. */
+  async #applySlowly(index: LogIndex, record: CommandRecord, asked?: Promise<EtcdError | undefined>): Promise<boolean> {
     const { env, state, proposals } = this.#parts;
     const { id, who, command } = record;
-    while (!this.#work.paused) {
-      const wanted = id !== undefined && proposals.waitsFor(id);
+    for (let first = asked; first !== undefined || !this.#work.paused; first = undefined) {
       try {
         // A block may have been mended without which this could not be said.
-        const refusal = state.refusalOf(command, who);
+        const refusing = first ?? state.refusalOf(command, who, env.workers);
+        const refusal = refusing instanceof Promise ? await refusing : refusing;
+        const wanted = id !== undefined && proposals.waitsFor(id);
         const driven = refusal && id ? state.kv.refuse(index, id, refusal) : drive(state.kv.apply(index, id, command, wanted), env.workers);
         const outcome = driven instanceof Promise ? await driven : driven;
         if (wanted) answer(proposals, id, outcome);

@@ -6,17 +6,18 @@
 
 import type { Caller } from '../../api/caller.js';
 import { EtcdError } from '../../api/etcd-error.js';
+import { assert } from '../../base/assert.js';
 import type { RequestOp } from '../../api/requests.js';
 import type { LogIndex } from '../../base/ids.js';
 import type { AuthState } from './auth-state.js';
-import type { LeasePermit, LeasedKeys } from './lease-permit.js';
+import type { LeasePermit } from './lease-permit.js';
+import { leasesOf } from './needs.js';
 import { MEMBER, NOBODY, type Principal } from './principal.js';
 import type { SimpleTokens } from './simple-tokens.js';
 
 /** The replicated state; what it holds may be another one later. */
 export interface AuthHolder {
   readonly auth: AuthState;
-  readonly leasedKeys: LeasedKeys;
 }
 
 /** In whose name somebody was let in. */
@@ -33,6 +34,11 @@ export class Access {
   constructor(holder: AuthHolder, tokens: SimpleTokens) {
     this.#holder = holder;
     this.tokens = tokens;
+  }
+
+  /** Nothing is refused: it is the member itself, or auth is off, as far as is known here. */
+  isFree(caller: Caller | undefined): boolean {
+    return !this.enabled || caller === undefined || caller.isOwner;
   }
 
   /** Auth is on, as far as this member has applied the log. */
@@ -105,8 +111,9 @@ export class Access {
     note(caller);
   }
 
-  /** All that the request reads and writes. Throws EtcdError. */
+  /** All that a request reads that writes nothing. Throws EtcdError. */
   require(caller: Caller | undefined, request: RequestOp): void {
+    assert(leasesOf(request).size === 0, 'C1 what hangs on a lease is asked of in slices');
     this.permit(caller)?.request(request);
   }
 
@@ -127,19 +134,19 @@ export class Access {
    */
   permitAdmitted(caller: Caller | undefined, admission: Admission | undefined): LeasePermit | undefined {
     if (!this.enabled || admission === undefined) return this.permit(caller);
-    const { auth, leasedKeys } = this.#holder;
+    const { auth } = this.#holder;
     const { who, hash } = admission;
-    if (who.kind !== 'user') return auth.permit(who, leasedKeys);
+    if (who.kind !== 'user') return auth.permit(who);
     const isByPassword = caller?.hasToken === true;
     if (isByPassword && hashOf(auth, who) !== hash) throw new EtcdError('INVALID_AUTH_TOKEN');
-    return auth.permit({ ...who, revision: auth.revision }, leasedKeys);
+    return auth.permit({ ...who, revision: auth.revision });
   }
 
   /** To ask of single ranges and leases; undefined: nothing is refused. Throws EtcdError. */
   permit(caller: Caller | undefined): LeasePermit | undefined {
     note(caller);
     if (!this.enabled) return undefined;
-    return this.#holder.auth.permit(this.principalOf(caller), this.#holder.leasedKeys);
+    return this.#holder.auth.permit(this.principalOf(caller));
   }
 }
 

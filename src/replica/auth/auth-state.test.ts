@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { EMPTY, utf8 } from '../../base/bytes.js';
+import { atOnce } from '../../base/drive.js';
 import { codeOf } from '../../base/errors.js';
 import type { RequestOp } from '../../api/requests.js';
 import { put } from '../../api/testing/requests.js';
 import type { AuthCommand } from './auth-command.js';
 import { AuthState } from './auth-state.js';
 import type { LeasedKeys } from './lease-permit.js';
-import { NoLeases } from './testing/no-leases.js';
+import { leasesOf } from './needs.js';
 import { MEMBER, NOBODY, type Principal } from './principal.js';
 import { SimpleTokens } from './simple-tokens.js';
 
@@ -36,9 +37,11 @@ class World {
     return this.code({ kind: 'put', request: put(key, 'v') }, who);
   }
 
-  code(request: RequestOp, who: Principal, leases: LeasedKeys = new NoLeases()): string | undefined {
+  code(request: RequestOp, who: Principal, leased?: LeasedKeys): string | undefined {
     try {
-      this.auth.check(who, request, leases);
+      const permit = this.auth.permit(who);
+      permit?.request(request);
+      if (permit !== undefined && leased !== undefined) atOnce(permit.leases(leasesOf(request), leased));
       return undefined;
     } catch (error) {
       return codeOf(error);
@@ -138,18 +141,22 @@ describe('the auth state', () => {
 
   it('etcd#21685: whoever attaches a key to a lease, or revokes it, may write all that hangs on it; to be told its keys is to read them', () => {
     const world = new World().begin();
-    const leases = { keysOf: (id: bigint) => (id === 1n ? [utf8('a')] : [utf8('a'), utf8('z')]) };
+    const leases: LeasedKeys = {
+      *areWithin(ranges, id) {
+        return (id === 1n ? ['a'] : ['a', 'z']).every((key) => ranges.endAfter(utf8(key)) !== undefined);
+      },
+    };
     const code = (request: RequestOp): string | undefined => world.code(request, world.as('u'), leases);
     const attach = (lease: bigint): RequestOp => ({ kind: 'put', request: { ...put('b', 'v'), lease } });
     assert.equal(code(attach(1n)), undefined);
     assert.equal(code(attach(2n)), 'PERMISSION_DENIED');
     assert.equal(code({ kind: 'txn', request: { compare: [], success: [], failure: [attach(2n)] } }), 'PERMISSION_DENIED');
-    const permit = world.auth.permit(world.as('u'), leases);
+    const permit = world.auth.permit(world.as('u'));
     assert.ok(permit);
-    permit.lease(1n);
-    permit.readLease(1n);
-    assert.throws(() => permit.lease(2n), { code: 'PERMISSION_DENIED' });
-    assert.throws(() => permit.readLease(2n), { code: 'PERMISSION_DENIED' });
+    atOnce(permit.leases([1n], leases));
+    atOnce(permit.readLeases(1n, leases));
+    assert.throws(() => atOnce(permit.leases([1n, 2n], leases)), { code: 'PERMISSION_DENIED' });
+    for (const which of [2n, 'all'] as const) assert.throws(() => atOnce(permit.readLeases(which, leases)), { code: 'PERMISSION_DENIED' });
   });
 
   it('a token is given out only while the password that was compared is the one that is there', () => {

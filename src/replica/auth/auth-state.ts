@@ -11,10 +11,9 @@ import { ByteReader, ByteWriter, MiB, compareBytes, equalBytes } from '../../bas
 import { CodecError } from '../../base/errors.js';
 import type { LogIndex } from '../../base/ids.js';
 import { EtcdError } from '../../api/etcd-error.js';
-import type { RequestOp } from '../../api/requests.js';
 import { readPermission, writePermission, type AuthCommand, type AuthResponse, type RolePermission } from './auth-command.js';
 import { isOpenEnded, KeyRanges, type KeyRange } from './key-ranges.js';
-import { LeasePermit, type LeasedKeys } from './lease-permit.js';
+import { LeasePermit } from './lease-permit.js';
 import type { Principal } from './principal.js';
 import type { SimpleTokens } from './simple-tokens.js';
 
@@ -110,20 +109,15 @@ export class AuthState {
   }
 
   /**
-   * All that the request reads and writes, however deep. Throws EtcdError: USER_EMPTY,
+   * To ask of ranges and leases; undefined: nothing is refused. Throws EtcdError: USER_EMPTY,
    * AUTH_OLD_REVISION, PERMISSION_DENIED.
    */
-  check(who: Principal, request: RequestOp, leases: LeasedKeys): void {
-    this.permit(who, leases)?.request(request);
-  }
-
-  /** To ask of single ranges; undefined: nothing is refused. Throws as {@link check} does. */
-  permit(who: Principal, leases: LeasedKeys): LeasePermit | undefined {
+  permit(who: Principal): LeasePermit | undefined {
     if (!this.#enabled || who.kind === 'member') return undefined;
     const user = this.#user(who);
     if (user.roles.includes(ROOT)) return undefined;
     const { read, write } = this.#rangesOf(user);
-    return new LeasePermit(read, write, leases);
+    return new LeasePermit(read, write);
   }
 
   #user(who: Principal): User {

@@ -61,17 +61,32 @@ export class KeyRanges {
   /** All keys of the range are in the set. */
   covers(range: KeyRange): boolean {
     const { from, to } = intervalOf(range);
+    const found = this.#before(from);
+    if (found === undefined) return false;
+    if (found.to === undefined) return true;
+    return to !== undefined && compareBytes(to, found.to) <= 0;
+  }
+
+  /**
+   * All keys from this one to before the end that is given are in the set, which has none there;
+   * undefined: not even this one is.
+   */
+  endAfter(key: Uint8Array): Uint8Array | 'none' | undefined {
+    const found = this.#before(key);
+    if (found === undefined) return undefined;
+    if (found.to === undefined) return 'none';
+    return compareBytes(key, found.to) < 0 ? found.to : undefined;
+  }
+
+  /** The last interval that begins at or before the key. */
+  #before(from: Uint8Array): Interval | undefined {
     let low = 0;
     let high = this.#intervals.length;
-    // The last interval that begins at or before `from`.
     while (low < high) {
       const middle = (low + high) >>> 1;
       if (compareBytes((this.#intervals[middle] as Interval).from, from) <= 0) low = middle + 1;
       else high = middle;
     }
-    const found = this.#intervals[low - 1];
-    if (found === undefined) return false;
-    if (found.to === undefined) return true;
-    return to !== undefined && compareBytes(to, found.to) <= 0;
+    return this.#intervals[low - 1];
   }
 }

@@ -74,7 +74,7 @@ describe('what a request needs', () => {
   it('a request is allowed if, and only if, a naive walk over all of its nested parts finds each allowed', () => {
     let allowed = 0;
     fc.assert(fc.property(fc.array(keyRange, { maxLength: 6 }), fc.array(keyRange, { maxLength: 6 }), op, (read, write, asked) => {
-      const permit = new LeasePermit(new KeyRanges(read), new KeyRanges(write), { keysOf: () => [] });
+      const permit = new LeasePermit(new KeyRanges(read), new KeyRanges(write));
       const [reads, writes]: [KeyRange[], KeyRange[]] = [[], []];
       walk(asked, reads, writes);
       const may = reads.every((each) => naive(read, each)) && writes.every((each) => naive(write, each));

@@ -1,7 +1,8 @@
 /**
  * Which keys a request reads and writes, whatever branch it takes: both sides of a transaction
  * count, however deep, and so does what only shows in its answer (`prev_kv`, compares). A walk that
- * stops at the first part that is not allowed.
+ * stops at the first part that is not allowed. What hangs on the leases that its puts name is
+ * written as well: {@link leasesOf} says which these are, and their keys are asked of in slices.
  */
 
 import { unreachable } from '../../base/assert.js';
@@ -14,10 +15,8 @@ import type { KeyRange } from './key-ranges.js';
 export abstract class Permit {
   abstract read(range: KeyRange): void;
   abstract write(range: KeyRange): void;
-  /** Whatever hangs on the lease goes with it: all its keys are written. */
-  abstract lease(id: LeaseId): void;
 
-  /** Asks of all that the request needs. */
+  /** Asks of all that the request needs, but not of leases. */
   request(op: RequestOp): void {
     switch (op.kind) {
       case 'range': return this.read(op.request);
@@ -31,10 +30,9 @@ export abstract class Permit {
     }
   }
 
-  #put({ key, lease, prevKv }: PutRequest): void {
+  #put({ key, prevKv }: PutRequest): void {
     const range = { key, rangeEnd: EMPTY };
     this.write(range);
-    if (lease !== 0n) this.lease(lease);
     if (prevKv) this.read(range);
   }
 
@@ -42,5 +40,23 @@ export abstract class Permit {
     for (const range of compare) this.read(range);
     for (const op of success) this.request(op);
     for (const op of failure) this.request(op);
+  }
+}
+
+const NO_LEASES: ReadonlySet<LeaseId> = new Set();
+
+/** The leases to which the request attaches keys, whatever branch it takes. */
+export function leasesOf(op: RequestOp): ReadonlySet<LeaseId> {
+  if (op.kind === 'put') return op.request.lease === 0n ? NO_LEASES : new Set([op.request.lease]);
+  if (op.kind !== 'txn') return NO_LEASES;
+  const leases = new Set<LeaseId>();
+  gather(op.request, leases);
+  return leases;
+}
+
+function gather({ success, failure }: TxnRequest, into: Set<LeaseId>): void {
+  for (const op of [...success, ...failure]) {
+    if (op.kind === 'put' && op.request.lease !== 0n) into.add(op.request.lease);
+    else if (op.kind === 'txn') gather(op.request, into);
   }
 }

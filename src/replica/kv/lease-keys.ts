@@ -37,6 +37,8 @@ interface SystemRange {
 
 /** Of all leases. */
 export const ALL_LEASES: SystemRange = { from: LEASES, to: after(LEASES) };
+/** Of all keys that are attached to any lease: those of one lease after those of another. */
+export const ALL_ATTACHED: SystemRange = { from: ATTACHED, to: after(ATTACHED) };
 
 export function leaseKey(id: LeaseId): Uint8Array {
   return keyOf(LEASES, id, EMPTY);
@@ -56,6 +58,12 @@ export function attachedTo(id: LeaseId): SystemRange {
 export function leaseOf(key: Uint8Array): LeaseId {
   assert(key.length === LEASES.length + ID_BYTES, 'S2 the key of a lease holds its id');
   return new DataView(key.buffer, key.byteOffset, key.length).getBigInt64(LEASES.length);
+}
+
+/** The lease that an attachment is of: int64. */
+export function leaseOfAttached(attached: Uint8Array): LeaseId {
+  assert(attached.length >= ATTACHED.length + ID_BYTES, 'S2 an attachment holds the id of its lease');
+  return new DataView(attached.buffer, attached.byteOffset, attached.length).getBigInt64(ATTACHED.length);
 }
 
 /** The user's key in that of its attachment: a view. */

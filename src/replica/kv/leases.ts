@@ -96,12 +96,6 @@ export class Leases implements LeaseSet {
     for (const change of changes.news) this.#news.tell(change);
   }
 
-  /** Its keys, in their order, one by one. Throws StorageError. */
-  *keysOf(id: LeaseId): Generator<Uint8Array, void> {
-    const range = { ...attachedTo(id), atRevision: NEWEST };
-    for (const { key } of this.#tree.current.scan(SYSTEM_SPACE, range)) yield keyIn(key);
-  }
-
   encode(): Uint8Array {
     return new ByteWriter(24).u8(FORMAT).varint(this.#count).varint(Math.max(0, this.#attached)).finish();
   }

@@ -5,8 +5,10 @@
  */
 
 import { assert, must } from '../../base/assert.js';
+import { drive } from '../../base/drive.js';
+import type { Workers } from '../../base/env.js';
 import { ByteReader, ByteWriter, equalBytes, fromUtf8 } from '../../base/bytes.js';
-import type { ClusterVersion, LogIndex } from '../../base/ids.js';
+import type { ClusterVersion, LeaseId, LogIndex } from '../../base/ids.js';
 import { SYSTEM_SPACE, type ReadView, type TreeWrite } from '../../storage/base/read-view.js';
 import { readTreeSettings, writeTreeSettings, type TreeSettings } from '../../storage/base/settings.js';
 import type { Tree } from '../../storage/tree/tree.js';
@@ -18,17 +20,17 @@ import { readMembers, writeMembers } from '../state/members-codec.js';
 import type { Membership } from '../state/membership.js';
 import { Access } from '../auth/access.js';
 import { AuthState } from '../auth/auth-state.js';
-import type { LeasedKeys } from '../auth/lease-permit.js';
+import { leasesOf } from '../auth/needs.js';
 import type { Principal } from '../auth/principal.js';
 import { SimpleTokens } from '../auth/simple-tokens.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import { Alarms } from './alarms.js';
 import type { AuthCommand } from '../auth/auth-command.js';
 import type { ProposalId } from './applied-ids.js';
-import { isLeaseCommand, type KvCommand, type LeaseCommand } from './command.js';
+import { isLeaseCommand, type KvCommand } from './command.js';
 import type { ApplyOutcome } from './apply-outcome.js';
 import { KvMachine } from './kv-machine.js';
-import { TreeLeasedKeys } from './leased-keys.js';
+import { LeasedKeysIn } from './leased-keys.js';
 import { LeaseNews } from './lease-news.js';
 import { decodeLowered, encodeLowered, type Lowered } from './lowered.js';
 import { SLICE_KEYS } from './pace.js';
@@ -57,7 +59,6 @@ export class ReplicatedState {
   #alarms = new Alarms();
   /** No replicated state; kept while one version takes another's place. */
   readonly tokens = new SimpleTokens();
-  readonly leasedKeys: LeasedKeys = new TreeLeasedKeys(this);
   #auth = new AuthState(this.tokens);
   /** What calls of clients may do. */
   readonly access = new Access(this, this.tokens);
@@ -100,25 +101,37 @@ export class ReplicatedState {
     return this.#auth;
   }
 
-  /** Why a command in that name is refused while auth and alarms are what they are. */
-  refusalOf(command: KvCommand, who: Principal): EtcdError | undefined {
-    if (this.#auth.enabled) {
-      try {
-        if (command.kind === 'compact') this.#auth.checkRoot(who);
-        else if (isLeaseCommand(command)) this.#checkLease(command, who);
-        else this.#auth.check(who, command, this.leasedKeys);
-      } catch (error) {
-        if (error instanceof EtcdError) return error;
-        throw error;
-      }
-    }
-    return this.#alarms.refusalOf(command);
+  /**
+   * Why a command in that name is refused while auth and alarms are what they are: at once, but for
+   * one that writes what hangs on a lease. Throws StorageError, or rejects with it.
+   */
+  refusalOf(command: KvCommand, who: Principal, workers: Pick<Workers, 'breathe'>): EtcdError | undefined | Promise<EtcdError | undefined> {
+    return this.#auth.enabled ? drive(this.#refusalNow(command, who), workers) : this.#alarms.refusalOf(command);
   }
 
-  /** Anybody grants; who revokes a lease deletes its keys. */
-  #checkLease(command: LeaseCommand, who: Principal): void {
-    const permit = this.#auth.permit(who, this.leasedKeys);
-    if (command.kind === 'lease-revoke') permit?.lease(command.request.id);
+  *#refusalNow(command: KvCommand, who: Principal): Generator<void, EtcdError | undefined> {
+    const view = this.#tree.view();
+    try {
+      return yield* this.refusalIn(view, command, who);
+    } finally {
+      view.release();
+    }
+  }
+
+  /** The same, in slices, by the leases of a view that was pinned just now. Throws StorageError. */
+  *refusalIn(view: ReadView, command: KvCommand, who: Principal): Generator<void, EtcdError | undefined> {
+    try {
+      if (command.kind === 'compact') this.#auth.checkRoot(who);
+      else {
+        const permit = this.#auth.permit(who);
+        if (!isLeaseCommand(command)) permit?.request(command);
+        if (permit !== undefined) yield* permit.leases(leasesWrittenBy(command), new LeasedKeysIn(view));
+      }
+    } catch (error) {
+      if (error instanceof EtcdError) return error;
+      throw error;
+    }
+    return this.#alarms.refusalOf(command);
   }
 
   /** An entry changes users, roles, or whether auth is on. */
@@ -315,6 +328,12 @@ export class ReplicatedState {
         return this.#sweeps && this.#lowered !== undefined ? encodeLowered(this.#lowered) : undefined;
     }
   }
+}
+
+/** Of which a command writes all keys. Anybody grants; who revokes a lease deletes its keys. */
+export function leasesWrittenBy(command: KvCommand): ReadonlySet<LeaseId> {
+  if (command.kind === 'lease-revoke') return new Set([command.request.id]);
+  return command.kind === 'compact' || isLeaseCommand(command) ? new Set() : leasesOf(command);
 }
 
 function valueIn(view: ReadView, key: SystemKey, flushed: LogIndex): Uint8Array | undefined {

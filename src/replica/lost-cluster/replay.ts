@@ -217,7 +217,7 @@ export class Replay {
 
   async #carryOutKv(index: LogIndex, { id, who, command }: KvRecord): Promise<void> {
     const { state } = this;
-    const refusal = state.refusalOf(command, who);
+    const refusal = await state.refusalOf(command, who, this.#workers);
     if (refusal !== undefined) state.kv.refuse(index, id, refusal);
     else await drive(state.kv.apply(index, id, command, false), this.#workers);
   }

@@ -77,6 +77,36 @@ describe('auth over loopback', () => {
     });
   }
 
+  it('a stream of keep-alives ends at a lease with keys that its caller may not write, once all before is answered', async () => {
+    for (const [ID, key] of [['71', 'a1'], ['72', 'z1'], ['73', undefined]] as const) {
+      await call('/etcdserverpb.Lease/LeaseGrant', { ID, TTL: '600' }, 'root');
+      if (key !== undefined) await call('/etcdserverpb.KV/Put', { key: Buffer.from(key), lease: ID }, 'root');
+    }
+    const { path, requestSerialize, responseDeserialize } = serviceMethods('etcdserverpb.Lease')['LeaseKeepAlive'] ?? assert.fail();
+    async function asks(who: string | undefined, ids: readonly string[]): Promise<readonly string[]> {
+      const metadata = new Metadata();
+      if (who !== undefined) metadata.set('token', tokens[who] ?? who);
+      const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata, { deadline: Date.now() + 20_000 });
+      for (const ID of ids) stream.write({ ID });
+      stream.end();
+      const said: string[] = [];
+      try {
+        for await (const { ID, TTL } of stream as AsyncIterable<{ ID: string; TTL: string }>) said.push(`${ID}: ${TTL}`);
+      } catch (error) {
+        said.push((error as ServiceError).details);
+      }
+      return said;
+    }
+    const [none, bad, denied] = [ETCD_MESSAGES.USER_EMPTY, ETCD_MESSAGES.INVALID_AUTH_TOKEN, ETCD_MESSAGES.PERMISSION_DENIED];
+    const ids = ['73', '71', '72', '73'];
+    assert.deepEqual(await asks('root', ids), ['73: 600', '71: 600', '72: 600', '73: 600']);
+    assert.deepEqual(await asks('right', ids), ['73: 600', '71: 600', denied]);
+    assert.deepEqual(await asks('wrong', ids), ['73: 600', denied]);
+    assert.deepEqual(await asks('<none>', ids), [bad]);
+    assert.deepEqual(await asks(undefined, ids), [none]);
+    for (const ID of ['71', '72', '73']) await call('/etcdserverpb.Lease/LeaseRevoke', { ID }, 'root');
+  });
+
   it('CVE-2026-33343: nested transactions, compares and prev_kv are checked, whatever branch is taken', async () => {
     const other = Buffer.from('z');
     const nest = (op: object, depth: number): object =>

@@ -1,7 +1,7 @@
 /**
  * etcd's Lease service. A stream of keep-alives is answered in its order; what came in one turn, of
  * all streams, goes to the leader together. A lease that is gone is answered with TTL 0 and the
- * stream goes on; what cannot be answered ends it, and its client asks again.
+ * stream goes on; what cannot be answered, or may not be, ends it once all before is answered.
  */
 
 import type { Caller } from '../../api/caller.js';
@@ -75,7 +75,8 @@ class KeepAlives implements RequestStreamMethod {
     for await (const bytes of requests) {
       const id = decodeKeepAlive(bytes);
       const answer = this.#lease.keepAlive(id, caller);
-      answer.catch((error: unknown) => failed.reject(error));
+      // It is told in its turn.
+      answer.catch(() => undefined);
       underWay++;
       last = last.then(async () => {
         const { revision, ttl } = await answer;

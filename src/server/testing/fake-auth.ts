@@ -6,14 +6,12 @@ import type { AuthApi, AuthStatus, StoredPassword } from '../../node/store.js';
 import { Access } from '../../replica/auth/access.js';
 import type { AuthCommand, AuthResponse } from '../../replica/auth/auth-command.js';
 import { AuthState, type Role, type User } from '../../replica/auth/auth-state.js';
-import { NoLeases } from '../../replica/auth/testing/no-leases.js';
 import { NOBODY } from '../../replica/auth/principal.js';
 import { SimpleTokens } from '../../replica/auth/simple-tokens.js';
 
 export class FakeAuth implements AuthApi {
   readonly tokens = new SimpleTokens();
   readonly auth = new AuthState(this.tokens);
-  readonly leasedKeys = new NoLeases();
   readonly access = new Access(this, this.tokens);
   #index = 0;
 

@@ -12,6 +12,7 @@ import type { BackupPiece } from '../../replica/backup/backups.js';
 import type { ScrubReport, ScrubStatus } from '../../healing/status/scrub-status.js';
 import type { MemberChange } from '../../replica/state/members.js';
 import type { KvHash } from '../../replica/kv/hash-kv.js';
+import { leasesOf } from '../../replica/auth/needs.js';
 import { Alarms, type Alarm, type AlarmChange } from '../../replica/kv/alarms.js';
 import type { MemberInfo, NodeStatus, Store } from '../../node/store.js';
 import type {
@@ -77,7 +78,8 @@ export class FakeStore implements Store {
   }
 
   #check(caller: Caller | undefined, op: RequestOp): void {
-    this.access.require(caller, op);
+    this.access.permit(caller)?.request(op);
+    this.lease.mayWrite(leasesOf(op), caller);
     this.#refuse();
   }
 

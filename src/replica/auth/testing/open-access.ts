@@ -2,10 +2,9 @@
 
 import { Access } from '../access.js';
 import { AuthState } from '../auth-state.js';
-import { NoLeases } from './no-leases.js';
 import { SimpleTokens } from '../simple-tokens.js';
 
 export function openAccess(): Access {
   const tokens = new SimpleTokens();
-  return new Access({ auth: new AuthState(tokens), leasedKeys: new NoLeases() }, tokens);
+  return new Access({ auth: new AuthState(tokens) }, tokens);
 }

@@ -46,7 +46,7 @@ export class WatchWorld {
   readonly leadership = { leader: 1 };
   readonly tokens = new SimpleTokens();
   readonly auth = new AuthState(this.tokens);
-  readonly access = new Access({ auth: this.auth, leasedKeys: { keysOf: () => [] } }, this.tokens);
+  readonly access = new Access({ auth: this.auth }, this.tokens);
   readonly applied = new Watermark('applied', 0);
   readonly hub: WatchHub;
   readonly streams: WatchedStream[] = [];
