@@ -53,8 +53,10 @@ export class LeaseStore implements LeaseApi {
     await this.#allowed();
     await this.#auth.catchUp(caller);
     await this.#mayKeepAlive(id, caller);
+    // Before it is asked: a lease that is still there then is gone at a later revision at most.
+    const { revision } = this.#replica.kv;
     const ttl = await this.#replica.leaseRouter.keepAlive(id);
-    return { revision: this.#replica.kv.revision, ttl };
+    return { revision, ttl };
   }
 
   /**

@@ -166,4 +166,26 @@ describe('who may do what to a lease', function () {
     await cluster.settled();
     assert.deepEqual(cluster.failures, []);
   });
+
+  it('R4 etcd#20615: a keep-alive that is answered with a TTL bears a revision from before the lease was revoked', async () => {
+    await start();
+    for (const node of [leader, follower]) {
+      const id = BigInt(100 + node.id);
+      await leader.store.lease.grant({ id, ttl: 600 });
+      await leader.store.put({ ...put(`key of ${id}`, 'v'), lease: id });
+      const router = node.replica.leaseRouter;
+      const ask = router.keepAlive.bind(router);
+      let revoked = 0;
+      // The answer of the leader is long on its way.
+      router.keepAlive = async (each) => {
+        const ttl = await ask(each);
+        revoked = (await node.store.lease.revoke(id)).revision;
+        return ttl;
+      };
+      const { ttl, revision } = await node.store.lease.keepAlive(id, u);
+      router.keepAlive = ask;
+      assert.equal(ttl, 600);
+      assert.ok(revoked > 0 && revision < revoked, `the lease went at ${revoked}; it was there at ${revision}`);
+    }
+  });
 });

@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict';
+import { EMPTY } from '../../../base/bytes.js';
+import { encodeLeaseTime } from '../../../replica/entry/entry.js';
 import type { OpRecord, Outcome } from '../../workload/history/history.js';
 import type { Kv, Op } from '../../workload/history/operation.js';
 import type { SimNode } from '../../cluster/sim-node.js';
-import { judgeLease, LEASE_AFTER_END, LEASE_EARLY, LEASE_KEYS, LEASE_LOST, LEASE_TTL } from './judge-lease.js';
+import { judgeLease, LEASE_AFTER_END, LEASE_EARLY, LEASE_KEYS, LEASE_LOST, LEASE_REVISION, LEASE_TTL } from './judge-lease.js';
 import { LateLeases } from './late-leases.js';
-import type { Ended, LeaseEnds } from './lease-ends.js';
+import { LeaseEnds, type Ended } from './lease-ends.js';
 import { LeaseRecord } from './lease-record.js';
 import { ServingTime } from './serving-time.js';
 
 const S = 1_000_000;
-const ended = (seconds: number, by: Ended['by'] = 'time', revision = 10): Ended => ({ atUs: seconds * S, revision, by, node: 1 });
+const ended = (seconds: number, by: Ended['by'] = 'time', tookKeys = true): Ended => ({ atUs: seconds * S, revision: 10, tookKeys, by, node: 1 });
 
 /** Of 5 s, granted at 10 s. */
 function lease(): LeaseRecord {
@@ -18,9 +20,9 @@ function lease(): LeaseRecord {
   return record;
 }
 
-function keptAlive(at: number, ttl = 5): LeaseRecord {
+function keptAlive(at: number, ttl = 5, revision = 9): LeaseRecord {
   const record = lease();
-  record.keptAlive.push({ callUs: at * S, retUs: (at + 0.1) * S, ttl, node: 2 });
+  record.keptAlive.push({ callUs: at * S, retUs: (at + 0.1) * S, ttl, revision, node: 2 });
   return record;
 }
 
@@ -50,6 +52,30 @@ describe('the verdict on a lease', () => {
     assert.equal(check(keptAlive(12, 0), ended(11, 'client')), undefined);
     assert.equal(check(keptAlive(12, 0), ended(15.1)), LEASE_LOST);
     assert.equal(check(keptAlive(12, 6), ended(18)), LEASE_TTL);
+  });
+
+  it('etcd#20615: objects to an answer that says the lease was there at the revision at which its keys went, or later', () => {
+    assert.equal(check(keptAlive(14, 5, 9), ended(19.5)), undefined);
+    for (const revision of [10, 11]) {
+      assert.equal(check(keptAlive(14, 5, revision), ended(19.5)), LEASE_REVISION);
+      assert.equal(check(keptAlive(14, 5, revision), ended(14.05, 'client')), LEASE_REVISION, 'revoked before it was answered');
+      assert.equal(check(keptAlive(20, 0, revision), ended(19.5)), undefined, 'it says that it is gone');
+      assert.equal(check(keptAlive(14, 5, revision), ended(19.5, 'time', false)), undefined, 'the revision is that of another write');
+    }
+  });
+
+  it('is told whether keys went with a lease, if nothing is missing of the log', () => {
+    const ends = new LeaseEnds();
+    const revoke = (index: number, id: number, revision: number): Ended | undefined => {
+      const data = encodeLeaseTime({ kind: 'lease-revoke', request: { id: BigInt(id) } });
+      ends.applied(1, { kv: { revision } }, { term: 1, index, type: 'normal', data }, 5 * S);
+      return ends.of(id);
+    };
+    ends.applied(1, { kv: { revision: 4 } }, { term: 1, index: 1, type: 'normal', data: EMPTY }, S);
+    assert.deepEqual(revoke(2, 7, 5), { atUs: 5 * S, revision: 5, tookKeys: true, by: 'time', node: 1 });
+    assert.equal(revoke(3, 8, 5)?.tookKeys, false);
+    assert.equal(revoke(5, 9, 6)?.tookKeys, false);
+    assert.equal(revoke(6, 10, 7)?.tookKeys, true);
   });
 
   it('objects to a time that is left which is more than was granted, less than was promised, or of one that is gone', () => {

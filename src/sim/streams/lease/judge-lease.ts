@@ -1,7 +1,8 @@
 /**
  * What clients were told of a lease, held against when it ended. A keep-alive that is answered was
  * carried out between its call and its answer, so that the lease cannot end before its TTL has
- * passed since the call; and nothing that begins after the end finds the lease.
+ * passed since the call; and nothing that begins after the end finds the lease. Nor does an answer
+ * say that it was there at a revision at which its keys were gone (etcd#20615).
  */
 
 import type { Kv } from '../../workload/history/operation.js';
@@ -18,6 +19,7 @@ export interface LeaseFault {
 
 export const LEASE_EARLY = 'a lease that is kept alive does not end';
 export const LEASE_AFTER_END = 'nothing keeps a lease alive that has ended';
+export const LEASE_REVISION = 'a lease that is kept alive was there at the revision of the answer';
 export const LEASE_LOST = 'a lease is there until it ends';
 export const LEASE_TTL = 'the time that is left of a lease is told as it is';
 export const LEASE_KEYS = 'keys go with their lease';
@@ -33,8 +35,8 @@ const ADDED_S = 1;
 export function judgeLease(
   lease: LeaseRecord, ended: Ended | undefined, operations: readonly OpRecord[], histories: readonly (readonly Kv[])[],
 ): LeaseFault | undefined {
-  return judgeEnd(lease, ended) ?? judgeKeptAlive(lease, ended) ?? judgeTimes(lease, ended) ?? judgeOperations(lease, ended, operations)
-    ?? (ended && judgeKeys(lease, ended, histories));
+  return judgeEnd(lease, ended) ?? judgeRevisions(lease, ended) ?? judgeKeptAlive(lease, ended) ?? judgeTimes(lease, ended)
+    ?? judgeOperations(lease, ended, operations) ?? (ended && judgeKeys(lease, ended, histories));
 }
 
 function seconds(us: number): string {
@@ -54,6 +56,14 @@ export function judgeEnd(lease: LeaseRecord, ended: Ended | undefined): LeaseFau
     if (ended.by === 'time' && ended.atUs < callUs + lease.ttlUs) return { check: LEASE_EARLY, why, node: ended.node };
   }
   return undefined;
+}
+
+function judgeRevisions(lease: LeaseRecord, ended: Ended | undefined): LeaseFault | undefined {
+  if (ended?.tookKeys !== true) return undefined;
+  const after = lease.keptAlive.find(({ ttl, revision }) => ttl > 0 && revision >= ended.revision);
+  if (after === undefined) return undefined;
+  const why = `${String(lease)}: ${after.ttl} s as of revision ${after.revision}, asked at ${seconds(after.callUs)}; its keys went at ${ended.revision}`;
+  return { check: LEASE_REVISION, why, node: after.node };
 }
 
 /** Whoever hears that there is none asked before it was there, or was answered after its end. */

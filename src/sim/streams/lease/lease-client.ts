@@ -108,8 +108,8 @@ export class LeaseClient {
       const [result, node] = await this.#call((store) => store.lease.keepAlive(BigInt(lease.id)));
       if (result.kind === 'answered') {
         lease.uncertain--;
-        const { ttl } = result.value;
-        lease.keptAlive.push({ callUs, retUs: world.nowUs, ttl, node });
+        const { ttl, revision } = result.value;
+        lease.keptAlive.push({ callUs, retUs: world.nowUs, ttl, revision, node });
         coverage.branch(`lease kept alive ${ttl > 0}`);
         if (ttl > 0) this.#renewed(lease);
         return ttl > 0;

@@ -10,6 +10,8 @@ export interface Asked {
 export interface KeptAlive extends Asked {
   /** Seconds; 0: there is no such lease. */
   readonly ttl: number;
+  /** Of the store, as the answer says. */
+  readonly revision: number;
 }
 
 export interface TimeTold extends Asked {
