@@ -1,4 +1,4 @@
-/** Auth: users, roles and tokens, off and on. */
+/** Auth: users, roles and tokens, off and on, and what hangs on a lease. */
 
 import { bytes, prefixEnd, put, range, type Case } from './case.js';
 import { JsonDoor } from './json-door.js';
@@ -167,4 +167,56 @@ const on: Case = {
   },
 } as Case & { each(peer: Peer): Promise<void> };
 
-export const AUTH_CASES: readonly Case[] = [nothingGranted, hashedPassword, off, on];
+/** The keys of each. Lena may read and write those that begin with `le/`, Max read them. */
+const LEASES: Readonly<Record<string, readonly string[]>> = { 821: ['le/a'], 822: ['le/b', 'x'], 823: [] };
+/** One that there is not. */
+const NO_LEASE = '899';
+
+const leases: Case = {
+  name: 'auth: who may do what to a lease with keys',
+  service: 'Auth',
+  async run(peer) {
+    await peer.quietly('Auth', 'UserAdd', { name: 'root', password: 'rootpw' });
+    await peer.quietly('Auth', 'UserChangePassword', { name: 'root', password: 'rootpw' });
+    await peer.quietly('Auth', 'RoleAdd', { name: 'root' });
+    await peer.quietly('Auth', 'UserGrantRole', { user: 'root', role: 'root' });
+    for (const [name, permType] of [['lena', 'READWRITE'], ['max', 'READ']] as const) {
+      await peer.quietly('Auth', 'UserAdd', { name, password: 'pw' });
+      await peer.quietly('Auth', 'RoleAdd', { name });
+      await peer.quietly('Auth', 'RoleGrantPermission', { name, perm: perm(permType, 'le/', prefixEnd('le/')) });
+      await peer.quietly('Auth', 'UserGrantRole', { user: name, role: name });
+    }
+    for (const [lease, keys] of Object.entries(LEASES)) {
+      await peer.quietly('Lease', 'LeaseGrant', { ID: peer.given(lease), TTL: '6000' });
+      for (const key of keys) await peer.quietly('KV', 'Put', put(key, 'v', { lease }));
+    }
+    peer.given(NO_LEASE);
+    await peer.call('Auth', 'AuthEnable');
+    const root = await login(peer, 'root', 'rootpw');
+    // What is refused ends its stream.
+    const keepAlive = async (token: string | undefined, ...ids: readonly string[]): Promise<void> => {
+      peer.useToken(token);
+      const stream = peer.stream('Lease', 'LeaseKeepAlive');
+      for (const ID of ids) await stream.ask({ ID });
+      stream.end();
+    };
+    for (const token of [undefined, 'nonsense', await login(peer, 'max', 'pw'), await login(peer, 'lena', 'pw'), root]) {
+      for (const ID of [...Object.keys(LEASES), NO_LEASE]) {
+        // Then nearly all of its time is left, however long the calls before have taken.
+        await keepAlive(root, ID);
+        await keepAlive(token, ID);
+        await peer.call('Lease', 'LeaseTimeToLive', { ID });
+        await peer.call('Lease', 'LeaseTimeToLive', { ID, keys: true });
+        await peer.call('KV', 'Put', put('le/new', 'v', { lease: ID }));
+        await peer.call('KV', 'Txn', { compare: [{ key: bytes('le/a'), target: 'VERSION', result: 'EQUAL', version: '0' }], success: [{ request_put: put('le/new', 'v', { lease: ID }) }] });
+      }
+      await keepAlive(token, '823', '822', '821');
+      await peer.call('Lease', 'LeaseLeases');
+      for (const ID of Object.keys(LEASES)) await peer.call('Lease', 'LeaseRevoke', { ID });
+    }
+    await peer.call('Auth', 'AuthDisable');
+    peer.useToken(undefined);
+  },
+};
+
+export const AUTH_CASES: readonly Case[] = [nothingGranted, hashedPassword, off, on, leases];
