@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Caller } from '../../api/caller.js';
-import { get, put } from '../../api/testing/requests.js';
-import { EMPTY, utf8 } from '../../base/bytes.js';
+import { put } from '../../api/testing/requests.js';
+import { utf8 } from '../../base/bytes.js';
 import { codeOf } from '../../base/errors.js';
 import type { AuthCommand } from '../../replica/auth/auth-command.js';
 import { NEWEST_VERSION } from '../../replica/base/protocol.js';
@@ -42,7 +42,7 @@ describe('who may do what to a lease', function () {
   afterEach(() => cluster.close());
 
   async function start(): Promise<void> {
-    cluster = await Cluster.start(calm);
+    cluster = await Cluster.start(calm, { healing: { resendMs: 200, pollMs: 50 } });
     await cluster.until('the newest version', () => cluster.nodes.every(({ replica }) => replica.state.version === NEWEST_VERSION));
     [leader, follower] = [await cluster.leader(), await cluster.follower()];
     for (const command of SETUP) await leader.store.auth.change(command);
@@ -144,26 +144,38 @@ describe('who may do what to a lease', function () {
     for (const { replica } of cluster.nodes) assert.equal(replica.kv.leases.attached, 6, 'key1, key2, key3, key9, other1, other2');
   });
 
-  it('S4 D1 what is asked about a lease reads blocks beyond parity from others, as reads do, and so does its check at apply', async () => {
+  it('S4 D1 what is asked about a lease reads blocks beyond parity from others, as reads do', async () => {
     await start();
+    await leader.store.lease.revoke(MIXED);
     for (let i = 0; i < 160; i++) await leader.store.put({ ...put(`key${i}`, `value ${i} `.repeat(60)), lease: OURS });
     await cluster.until('tables', () => cluster.nodes.every((node) => node.store.status().manifest.tables.length > 0));
     await cluster.settled();
-    await cluster.kill(follower);
-    for (const { id } of leader.store.status().manifest.tables) {
-      const size = follower.disk.sizeOf(tablePath(id));
-      if (size !== undefined) await rot(follower.disk, tablePath(id), 1000, size - 1000);
+    const attach = (node: ClusterNode, key: string): Promise<unknown> => node.store.put({ ...put(key, 'v'), lease: OURS }, u);
+    const questions: readonly (() => Promise<unknown>)[] = [
+      () => attach(follower, 'key-new'),
+      () => follower.store.lease.keepAlive(OURS, u),
+      () => follower.store.lease.timeToLive(OURS, true, u),
+      () => follower.store.lease.list(u),
+    ];
+    for (const ask of questions) {
+      await cluster.kill(follower);
+      const rotten = leader.store.status().manifest.tables.map(({ id }) => id);
+      for (const id of rotten) {
+        const size = follower.disk.sizeOf(tablePath(id));
+        if (size !== undefined) await rot(follower.disk, tablePath(id), 1000, size - 1000);
+      }
+      await cluster.up(follower);
+      await ask();
+      assert.ok(follower.store.status().heal.repairedBlocks > 0, String(ask));
+      // Copies of blocks are kept until then: the next question would find them.
+      await follower.store.scrub(() => undefined);
+      await cluster.until('the heal', () => cluster.nodes.every((node) => {
+        const { hints, owedTables, manifest } = node.store.status();
+        return hints.length === 0 && owedTables === 0 && manifest.tables.every(({ id }) => !rotten.includes(id));
+      }));
     }
-    await leader.store.put({ ...put('key-late', 'v'), lease: OURS }, u);
-    await cluster.up(follower);
-    const { lease } = follower.store;
-    assert.equal((await lease.keepAlive(OURS, u)).ttl, 600);
-    await follower.store.put({ ...put('key-later', 'v'), lease: OURS }, u);
-    assert.equal((await lease.timeToLive(OURS, true, reader)).keys.length, 162);
-    await refused('PERMISSION_DENIED', lease.list(reader));
-    await refused('PERMISSION_DENIED', lease.keepAlive(OURS, other));
-    assert.equal((await follower.store.range({ ...get('key'), rangeEnd: EMPTY })).count, 0);
     await cluster.settled();
+    for (const { replica } of cluster.nodes) assert.equal(replica.kv.leases.attached, 161);
     assert.deepEqual(cluster.failures, []);
   });
 

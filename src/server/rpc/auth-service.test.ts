@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { ETCD_MESSAGES, type EtcdErrorCode } from '../../api/etcd-error.js';
 import { serviceMethods } from '../../api/protos/protos.js';
+import { Deferred } from '../../base/deferred.js';
 import { silent } from '../../base/testing/silent.js';
 import { RpcStats } from '../../observability/rpc-stats.js';
 import { Passwords } from '../auth/passwords.js';
@@ -100,6 +101,15 @@ describe('auth over loopback', () => {
     const [none, bad, denied] = [ETCD_MESSAGES.USER_EMPTY, ETCD_MESSAGES.INVALID_AUTH_TOKEN, ETCD_MESSAGES.PERMISSION_DENIED];
     const ids = ['73', '71', '72', '73'];
     assert.deepEqual(await asks('root', ids), ['73: 600', '71: 600', '72: 600', '73: 600']);
+    // What was asked before is still waited for when the one is refused.
+    const gate = new Deferred();
+    store.lease.gate = gate.promise;
+    const keepAlive = store.lease.keepAlive.bind(store.lease);
+    store.lease.keepAlive = (...asked) => {
+      const answer = keepAlive(...asked);
+      answer.catch(() => setImmediate(gate.resolve));
+      return answer;
+    };
     assert.deepEqual(await asks('right', ids), ['73: 600', '71: 600', denied]);
     assert.deepEqual(await asks('wrong', ids), ['73: 600', denied]);
     assert.deepEqual(await asks('<none>', ids), [bad]);
