@@ -17,7 +17,7 @@ export interface ServerCall {
   metadata(name: string): string | undefined;
   /** The first value of a name that ends in `-bin`. */
   metadataBytes(name: string): Uint8Array | undefined;
-  /** Of the certificate that the client has proven to hold; undefined: none was asked for. */
+  /** Whom the client's certificate makes it; undefined: certificates make nobody a user here. */
   readonly clientCommonName: string | undefined;
   /** What the methods keep of who calls, from one look at the call to the next. */
   caller: object | undefined;

@@ -38,7 +38,7 @@ export interface ServerConnectionParts {
   readonly clock: Clock;
   /** Shared by all connections of a server. */
   readonly pool: Http2Pool;
-  /** Common name of the certificate that the peer has proven to hold, if it has. */
+  /** See {@link Http2Stream.peerName}. */
   readonly peerName?: string | undefined;
 }
 

@@ -15,7 +15,7 @@ export interface Http2Stream {
   readonly unsentBytes: number;
   /** The same of whole responses, over all streams of its connection. */
   readonly unsentOfConnection: number;
-  /** Common name of the certificate that the peer has proven to hold; undefined: none. */
+  /** Whom the peer's certificate makes it; undefined: certificates make nobody a user here. */
   readonly peerName: string | undefined;
   /** Nothing can be sent any more. */
   readonly over: boolean;

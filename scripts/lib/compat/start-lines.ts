@@ -213,6 +213,10 @@ const AUTH: readonly StartLine[] = [
     start: (place, self) => ({ args: [...bootstrap(place, self), ...serverTls(place), '--bcrypt-cost=4', '--auth-token', place.signed[method]] }),
   })),
   {
+    name: 'auth, and certificates that make nobody a user', auth: true, tls: 'mutual',
+    start: (place, self) => ({ args: [...bootstrap(place, self), ...serverTls(place), '--bcrypt-cost=4', '--trusted-ca-file', place.ca] }),
+  },
+  {
     name: 'auth with signed tokens, by a configuration file', auth: true, signed: true,
     start: (place, self) => ({
       args: ['--config-file', 'etcd.conf.yml'], file: `${sample(place, self)}auth-token: '${place.signed.RS256}'\nbcrypt-cost: 4\n`,

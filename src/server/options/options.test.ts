@@ -178,6 +178,14 @@ describe('options of start', () => {
     const at = ['--listen-client-urls=https://h:1,http://h:2', '--advertise-client-urls=https://h:1'];
     const { client } = config(...pair, ...at, '--trusted-ca-file=a', '--client-crl-file=r', '--client-cert-allowed-hostname=x,y').tls;
     assert.deepEqual([client.certFile, client.caFile, client.verifies, client.allowedHosts], ['c', 'a', true, ['x', 'y']]);
+    const asked = (...flags: string[]): boolean[] => {
+      const { client: { verifies, namesUsers }, peer } = config(...pair, ...at, ...flags).tls;
+      return [verifies, namesUsers, peer.namesUsers];
+    };
+    assert.deepEqual(asked(), [false, false, false]);
+    assert.deepEqual(asked('--trusted-ca-file=a'), [true, false, false], 'whoever has a certificate, and nobody by it');
+    assert.deepEqual(asked('--trusted-ca-file=a', '--client-cert-auth'), [true, true, false]);
+    assert.deepEqual(asked('--peer-trusted-ca-file=a', '--peer-client-cert-auth'), [false, false, false]);
     assert.deepEqual(config(...pair).notices, ['TLS for client connections is not used: no URL that is listened on begins with https://']);
     const suites = config('--cipher-suites=TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256', '--tls-max-version=TLS1.2').tls.peer;
     assert.match(suites.ciphers ?? '', /:ECDHE-RSA-AES128-GCM-SHA256$/);

@@ -97,7 +97,7 @@ const security = group('Security', [
   ['key-file', 'text', '', here, 'Key of that certificate.'],
   ['client-cert-file', 'text', '', NO_GATEWAY_CALLS, 'Certificate of the gateway.'],
   ['client-key-file', 'text', '', NO_GATEWAY_CALLS, 'Key of that certificate.'],
-  ['client-cert-auth', 'bool', false, here, 'Clients must show a certificate of --trusted-ca-file.'],
+  ['client-cert-auth', 'bool', false, here, 'Clients must show a certificate of --trusted-ca-file; its common name is a user.'],
   ['client-crl-file', 'text', '', here, 'Revoked client certificates (PEM or DER).'],
   ['client-cert-allowed-hostname', 'text', '', here, 'Client certificates must be for this host; several with commas between.'],
   ['trusted-ca-file', 'text', '', here, 'Authorities of client certificates; with it clients must show one.'],

@@ -50,6 +50,7 @@ export function tlsConfig(options: ReadonlyMap<string, Resolved>, urls: Urls, no
     caFile: text('trusted-ca-file'), crlFile: text('client-crl-file'),
     // As in etcd: who names an authority wants certificates of it.
     verifies: is('client-cert-auth') || text('trusted-ca-file') !== '',
+    namesUsers: is('client-cert-auth'),
     allowedNames: [], allowedHosts: hosts(text('client-cert-allowed-hostname')), trustsAll: false,
   };
   const peer: TlsSettings = {
@@ -57,6 +58,7 @@ export function tlsConfig(options: ReadonlyMap<string, Resolved>, urls: Urls, no
     clientCertFile: text('peer-client-cert-file'), clientKeyFile: text('peer-client-key-file'),
     caFile: text('peer-trusted-ca-file'), crlFile: text('peer-crl-file'),
     verifies: is('peer-client-cert-auth') || text('peer-trusted-ca-file') !== '',
+    namesUsers: false,
     allowedNames: hosts(text('peer-cert-allowed-cn')), allowedHosts: hosts(text('peer-cert-allowed-hostname')), trustsAll: auto.peer,
   };
   checkSide('', 'client', client, auto.client, [...urls.client, ...urls.metrics], notices);

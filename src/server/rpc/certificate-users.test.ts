@@ -19,10 +19,11 @@ import { RpcStats } from '../../observability/rpc-stats.js';
 import { Passwords } from '../auth/passwords.js';
 import { nodeClock } from '../env/node-env.js';
 import { OpsPages } from '../ops-http.js';
+import { buildConfig } from '../options/config.js';
+import { parseOptions } from '../options/parse.js';
 import { FakeStore } from '../testing/fake-store.js';
 import { PortTls } from '../tls/open.js';
 import { Authority, type Issued } from '../tls/testing/authority.js';
-import { PLAIN_SETTINGS } from '../tls/testing/plain-settings.js';
 import { listenAddress } from '../transport/listen-address.js';
 import { clientPort } from './client-server.js';
 import { Health } from './health-service.js';
@@ -66,10 +67,16 @@ describe('users by their certificates', () => {
     for (const each of open.splice(0)) each.close();
   });
 
-  /** `verifies`: with --client-cert-auth. */
-  async function serve(verifies: boolean): Promise<string> {
-    const settings = { ...PLAIN_SETTINGS, certFile: join(dir, 'cert'), keyFile: join(dir, 'key'), caFile: join(dir, 'ca'), verifies };
-    const tls = await PortTls.open({ settings, clock: nodeClock, events: silent });
+  const authority = (): string => `--trusted-ca-file=${join(dir, 'ca')}`;
+  const both = (): string[] => ['--client-cert-auth', authority()];
+
+  /** As a member does that is started with these flags. */
+  async function serve(flags: readonly string[]): Promise<string> {
+    const url = 'https://127.0.0.1:1';
+    const { tls: { client } } = buildConfig(parseOptions([
+      `--listen-client-urls=${url}`, `--advertise-client-urls=${url}`, `--cert-file=${join(dir, 'cert')}`, `--key-file=${join(dir, 'key')}`, ...flags,
+    ], {}));
+    const tls = await PortTls.open({ settings: client, clock: nodeClock, events: silent });
     const health = new Health();
     const stats = new RpcStats();
     const metrics = new Metrics();
@@ -136,9 +143,9 @@ describe('users by their certificates', () => {
 
   const headersOf = ({ token }: Ask): Record<string, string> => (token === undefined ? {} : { authorization: token });
 
-  async function overHttp1(address: string, own: Issued, ask: Ask): Promise<Said> {
+  async function overHttp1(address: string, own: Issued | undefined, ask: Ask): Promise<Said> {
     const sent = request(`https://${address}${ask.path}`, {
-      ca: ca.pem, cert: own.cert, key: own.key, method: ask.body === undefined ? 'GET' : 'POST', headers: headersOf(ask), agent: false,
+      ca: ca.pem, cert: own?.cert, key: own?.key, method: ask.body === undefined ? 'GET' : 'POST', headers: headersOf(ask), agent: false,
     });
     sent.end(ask.body);
     const [response] = await once(sent, 'response') as [IncomingMessage];
@@ -169,7 +176,7 @@ describe('users by their certificates', () => {
   }
 
   it('the common name of a certificate that was verified is the user, and may what its roles may', async () => {
-    const address = await serve(true);
+    const address = await serve(both());
     const client = as(address, alice);
     await client.put('a', '1');
     assert.equal((await client.getRange({ prefix: 'a' })).count, 1);
@@ -182,7 +189,7 @@ describe('users by their certificates', () => {
   });
 
   it('a token that is sent decides, a bad one too, and the certificate of a gateway is not its clients', async () => {
-    const address = await serve(true);
+    const address = await serve(both());
     await as(address, alice, ROOT).put('z', '1');
     await refused(as(address, alice).put('z', '1'), 'PERMISSION_DENIED');
     await reads(address, {});
@@ -192,7 +199,7 @@ describe('users by their certificates', () => {
   });
 
   it('a certificate with a name makes no call of the JSON gateway while auth is on, but asks for pages', async () => {
-    const address = await serve(true);
+    const address = await serve(both());
     const nameless = await ca.issue({ cn: '', hosts: [] });
     const range = { path: '/v3/kv/range', body: JSON.stringify({ key: Buffer.from('a').toString('base64') }) };
     const ignored: Said = [400, 'CommonName of client sending a request against gateway will be ignored and not used as expected\n'];
@@ -233,8 +240,21 @@ describe('users by their certificates', () => {
   });
 
   it('a certificate that nobody asked for is nobody', async () => {
-    const address = await serve(false);
+    const address = await serve([]);
     await refused(as(address, alice).get('a'), 'USER_EMPTY');
     await as(address, undefined, ROOT).get('a');
+  });
+
+  it('with an authority alone a certificate lets in and makes nobody a user', async () => {
+    const address = await serve([authority()]);
+    await assert.rejects(overHttp1(address, undefined, { path: '/version' }), 'nobody comes in without one');
+    await refused(as(address, alice).get('a'), 'USER_EMPTY');
+    await refused(reads(address, {}), 'USER_EMPTY');
+    await as(address, alice, ROOT).put('z', '1');
+    const range = { path: '/v3/kv/range', body: JSON.stringify({ key: Buffer.from('z').toString('base64') }) };
+    const [, granted] = await overHttp1(address, alice, { path: '/v3/auth/authenticate', body: JSON.stringify(ROOT) });
+    const { token } = JSON.parse(granted) as { token: string };
+    assert.equal((await asks(address, alice, { ...range, token }))[0], 200, 'a token decides, and the name stands in no way');
+    assert.deepEqual(await asks(address, alice, range), [400, '{"code":3,"message":"etcdserver: user name is empty"}']);
   });
 });

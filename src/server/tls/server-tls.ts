@@ -92,9 +92,12 @@ export class ServerTls implements Reloaded {
     }
   }
 
-  /** Of the certificate that whoever was let in has proven to hold; undefined: none was wanted. */
-  commonNameOf(socket: TLSSocket): string | undefined {
-    return this.#verified.get(socket)?.commonName;
+  /**
+   * Whom the certificate that this connection has proven to hold makes it; undefined: certificates
+   * make nobody a user here.
+   */
+  userOf(socket: TLSSocket): string | undefined {
+    return this.#material.settings.namesUsers ? this.#verified.get(socket)?.commonName : undefined;
   }
 
   #context(): object {

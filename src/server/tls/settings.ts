@@ -17,6 +17,11 @@ export interface TlsSettings {
   readonly crlFile: string;
   /** Who connects must show a certificate of those authorities. */
   readonly verifies: boolean;
+  /**
+   * The common name of such a certificate is its holder's user. As in etcd, to name authorities is
+   * to want certificates of them and no more: whoever has one may come in, and is nobody yet.
+   */
+  readonly namesUsers: boolean;
   /** One of these common names; none: any. */
   readonly allowedNames: readonly string[];
   /** A SAN for one of these hosts; none: any. */

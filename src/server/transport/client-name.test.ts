@@ -55,8 +55,10 @@ describe('who calls', () => {
     });
   }
 
-  it('has the common name of the certificate that it has proven to hold, and none unless one was wanted', async () => {
-    assert.equal(await asks({ verifies: true }, alice), 'alice');
-    assert.equal(await asks({ verifies: false }, alice), 'undefined');
+  it('has the common name of the certificate that it has proven to hold, and none unless those name users', async () => {
+    assert.equal(await asks({ verifies: true, namesUsers: true }, alice), 'alice');
+    assert.equal(await asks({ verifies: true, namesUsers: false }, alice), 'undefined');
+    assert.equal(await asks({ verifies: false, namesUsers: true }, alice), 'undefined');
+    assert.equal(await asks({ verifies: false, namesUsers: false }, alice), 'undefined');
   });
 });

@@ -24,6 +24,7 @@ import type { RequestHandler } from '../../http2/request-handler.js';
 import { BACKLOG } from '../tls/backlog.js';
 import type { ServerTls } from '../tls/server-tls.js';
 import { protocolOf } from './first-bytes.js';
+import { setUser } from '../web/user-of-socket.js';
 import { Http1Clients } from './http1-clients.js';
 import { removeStale, type ListenAddress } from './listen-address.js';
 import { SocketTransport } from './socket-transport.js';
@@ -148,7 +149,7 @@ export class ClientPort {
   #tlsServer(tls: ServerTls, protocols: readonly string[]): Server {
     const { handshakeMs } = this.#parts.limits;
     const server = tls.server({ handshakeMs, allowHalfOpen: true, protocols }, (socket: TLSSocket) => {
-      const name = tls.commonNameOf(socket);
+      const name = tls.userOf(socket);
       if (socket.alpnProtocol === 'h2') this.#http2(socket, undefined, true, name);
       else this.#listenFor(socket, true, name);
     });
@@ -203,7 +204,7 @@ export class ClientPort {
       if (protocol === undefined) return;
       socket.off('data', onData).off('end', onEnd);
       this.#silent.delete(socket);
-      if (protocol === 'http1') this.#http1(socket, first);
+      if (protocol === 'http1') this.#http1(socket, first, peerName);
       else this.#http2(socket, first, secure, peerName);
     };
     socket.on('data', onData);
@@ -222,9 +223,13 @@ export class ClientPort {
     if (this.#state !== 'open') connection.drain();
   }
 
-  #http1(socket: Socket, first: Buffer): void {
-    if (this.#http1Clients === undefined || this.#state !== 'open') socket.destroy();
-    else this.#http1Clients.take(socket, first);
+  #http1(socket: Socket, first: Buffer, peerName: string | undefined): void {
+    if (this.#http1Clients === undefined || this.#state !== 'open') {
+      socket.destroy();
+      return;
+    }
+    setUser(socket, peerName);
+    this.#http1Clients.take(socket, first);
   }
 
   #nextTick(): Timer {

@@ -26,7 +26,7 @@ export interface Exchange {
   /** As sent, with its port. */
   readonly host: string;
   readonly secure: boolean;
-  /** Common name of the certificate that the client has proven to hold; undefined: none. */
+  /** Whom the client's certificate makes it; undefined: certificates make nobody a user here. */
   readonly clientName: string | undefined;
   /** In lower case. The values of one name, as sent. */
   readonly headers: Iterable<Pair>;

@@ -5,8 +5,8 @@ import { TLSSocket } from 'node:tls';
 import { KiB } from '../../base/bytes.js';
 import type { Pair } from '../../http2/hpack/header-list.js';
 import { socketOf } from './paced-socket.js';
-import { commonNameOf } from '../tls/certificate.js';
 import type { Exchange, ExchangeUser } from './exchange.js';
+import { userOfSocket } from './user-of-socket.js';
 
 /** Of a body that was told of and not used up; from there on no more is read. */
 const MAX_HELD = 64 * KiB;
@@ -55,9 +55,7 @@ export class Http1Exchange implements Exchange {
   }
 
   get clientName(): string | undefined {
-    const socket = socketOf(this.#request.socket);
-    if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
-    return commonNameOf(socket.getPeerCertificate());
+    return userOfSocket(socketOf(this.#request.socket));
   }
 
   get headers(): Iterable<Pair> {
