@@ -50,6 +50,8 @@ export type KintsugiEvent =
   | { readonly type: 'disk-room'; readonly short: boolean; readonly why: string }
   /** Certificates, keys, authorities or revocation lists have changed, and are in use. */
   | { readonly type: 'tls-reloaded'; readonly certFile: string; readonly revoked: number }
+  /** Somebody has asked how this member is: by a page, and there one check. */
+  | { readonly type: 'health-checked'; readonly page: string; readonly check: string; readonly ok: boolean }
   | { readonly type: 'warning'; readonly message: string; readonly data: Readonly<Record<string, unknown>> };
 
 export interface EventSink {

@@ -71,6 +71,7 @@ const EVENT_LEVELS: Readonly<Record<KintsugiEvent['type'], Level | undefined>> =
   'disk-failed': 'error',
   'disk-room': 'warn',
   'tls-reloaded': 'info',
+  'health-checked': undefined,
   'warning': 'warn',
 };
 

@@ -110,6 +110,15 @@ export class Metrics implements EventSink {
     this.#on('leases-renewed', (event) => renewed.inc(event.count));
     const expired = counter('etcd_debugging_server_lease_expired_total', 'Leases that this member let end as leader.');
     this.#on('leases-expired', (event) => expired.inc(event.count));
+    const healthy = counter('etcd_server_health_success', 'Times that /health was asked for and all was well.');
+    const unhealthy = counter('etcd_server_health_failures', 'Times that /health was asked for and it was not.');
+    const check = new Gauge({ name: 'etcd_server_healthcheck', help: 'What each check of /livez and /readyz last said.', labelNames: ['type', 'name'], registers });
+    const checks = labelled('etcd_server_healthchecks_total', 'What the checks of /livez and /readyz said.', ['type', 'name', 'status']);
+    this.#on('health-checked', ({ page, check: name, ok }) => {
+      if (page === 'health') return (ok ? healthy : unhealthy).inc();
+      check.set({ type: page, name }, ok ? 1 : 0);
+      checks.inc({ type: page, name, status: ok ? 'success' : 'error' });
+    });
     const diskFailures = counter('kintsugi_disk_failures_total', 'Writes and syncs that the disk refused.');
     this.#on('disk-failed', () => diskFailures.inc());
   }

@@ -1,68 +1,32 @@
 /**
  * Health, metrics and status over plain HTTP, from local state: of use when there is no quorum.
- * /livez never hangs on the other members; /readyz does; lost redundancy makes neither fail, it is
- * for /status and the alerts.
+ * /livez never hangs on the other members; /readyz does (`health-checks.ts`); lost redundancy makes
+ * neither fail, it is for /status and the alerts.
  *
  * Anybody may ask, as often as they like, and need not read the answer: pages that cost something
  * are made once for all who ask, in slices, and who does not read makes room for who does.
  */
 
-import { accessSync, constants } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { setImmediate as immediate } from 'node:timers/promises';
 import { KiB } from '../base/bytes.js';
 import { messageOf } from '../base/errors.js';
-import type { Metrics } from '../observability/metrics.js';
 import { jsonPieces, toJson } from '../observability/status-json.js';
 import type { Store } from '../node/store.js';
 import type { Pair } from '../http2/hpack/header-list.js';
 import { nodeClock } from './env/node-env.js';
+import { readHere, readLatest, runChecks, wordsOf, type CheckedNode, type CheckedPage } from './health-checks.js';
 import { PageReaders } from './page-readers.js';
 import type { Exchange } from './web/exchange.js';
 import { Http1Exchange } from './web/http1-exchange.js';
 import { answersHalfClosed, pace } from './web/paced-socket.js';
 import type { Pages } from './web/site.js';
 import { ETCD_VERSION } from './rpc/cluster-service.js';
-import type { Health } from './rpc/health-service.js';
 import { SharedPage } from './shared-page.js';
 
-/** Committed entries that may wait for apply before a node counts as behind. */
-const MAX_APPLY_LAG = 5_000;
-const LINEARIZABLE_TIMEOUT_MS = 2_000;
-
 /** What the pages show. */
-export interface OpsSubject {
-  readonly store: Store;
-  readonly metrics: Metrics;
-  readonly health: Health;
-  readonly dataDir: string;
+export interface OpsSubject extends CheckedNode {
   readonly version: string;
-}
-
-type Check = readonly [name: string, run: () => Promise<void>];
-
-/** access() tells a read-only or vanished directory without writing at every probe. */
-async function checkDisk(dataDir: string): Promise<void> {
-  accessSync(dataDir, constants.W_OK);
-}
-
-function liveChecks(subject: OpsSubject): Check[] {
-  // That this runs at all says that the loop turns.
-  return [['loop', () => Promise.resolve()], ['disk', () => checkDisk(subject.dataDir)]];
-}
-
-function readyChecks(subject: OpsSubject): Check[] {
-  const { store } = subject;
-  const must = (ok: boolean, why: string): Promise<void> => (ok ? Promise.resolve() : Promise.reject(new Error(why)));
-  return [
-    ['draining', () => must(subject.health.serving, 'the node is shutting down')],
-    ['leader', () => must(store.hasLeader, 'no leader is known')],
-    ['read_index', () => store.checkLinearizable(LINEARIZABLE_TIMEOUT_MS)],
-    ['apply_lag', () => {
-      const { commitIndex, appliedIndex } = store.status();
-      return must(commitIndex - appliedIndex <= MAX_APPLY_LAG, `${commitIndex - appliedIndex} entries are not applied`);
-    }],
-  ];
 }
 
 interface Answer {
@@ -77,34 +41,28 @@ const JSON_TYPE = 'application/json';
 const text = (status: number, body: string): Answer => ({ status, type: 'text/plain; charset=utf-8', body: Buffer.from(body) });
 const json = (status: number, value: unknown): Answer => ({ status, type: JSON_TYPE, body: Buffer.from(`${toJson(value)}\n`) });
 
-async function runChecks(checks: readonly Check[], query: URLSearchParams): Promise<Answer> {
-  const excluded = new Set(query.getAll('exclude'));
-  const results = await Promise.all(checks.filter(([name]) => !excluded.has(name)).map(async ([name, run]) => {
-    try {
-      await run();
-      return { ok: true, line: `[+]${name} ok` };
-    } catch (error) {
-      return { ok: false, line: `[-]${name} failed: ${messageOf(error)}` };
-    }
-  }));
-  const ok = results.every((result) => result.ok);
-  const lines = results.map((result) => result.line).join('\n');
-  if (!ok) return text(503, `${lines}\nnot ok\n`);
-  return text(200, query.has('verbose') ? `${lines}\nok\n` : 'ok\n');
+/** A page of checks, or one of them by its name. */
+async function checked(page: CheckedPage, only: string | undefined, subject: OpsSubject, query: URLSearchParams): Promise<Answer | undefined> {
+  const result = await runChecks(page, only, subject, query);
+  return result && { ...text(result.ok ? 200 : 503, result.text), headers: [['x-content-type-options', 'nosniff']] };
 }
 
 /** etcd's shape. */
-async function health(subject: OpsSubject, query: URLSearchParams): Promise<Answer> {
-  try {
-    const excluded = new Set(query.getAll('exclude'));
-    const alarm = subject.store.activeAlarms().find(({ type }) => !excluded.has(type));
-    if (alarm !== undefined) throw new Error(`ALARM ${alarm.type}`);
-    if (!subject.store.hasLeader) throw new Error('RAFT NO LEADER');
-    if (query.get('serializable') !== 'true') await subject.store.checkLinearizable(LINEARIZABLE_TIMEOUT_MS);
-    return json(200, { health: 'true', reason: '' });
-  } catch (error) {
-    return json(503, { health: 'false', reason: messageOf(error) });
-  }
+async function health({ store, metrics }: OpsSubject, query: URLSearchParams): Promise<Answer> {
+  const reason = await whyUnhealthy(store, query);
+  metrics.emit({ type: 'health-checked', page: 'health', check: '', ok: reason === '' });
+  return json(reason === '' ? 200 : 503, { health: String(reason === ''), reason });
+}
+
+/** Serializable is what this member alone can answer for: no leader is asked for then. */
+async function whyUnhealthy(store: Store, query: URLSearchParams): Promise<string> {
+  const excluded = new Set(query.getAll('exclude'));
+  const alarm = store.activeAlarms().find(({ type }) => !excluded.has(type));
+  if (alarm !== undefined) return `ALARM ${alarm.type}`;
+  const serializable = query.get('serializable') === 'true';
+  if (!serializable && !store.hasLeader) return 'RAFT NO LEADER';
+  const read = serializable ? readHere(store) : readLatest(store);
+  return read.then(() => '', (error: unknown) => `RANGE ERROR:${wordsOf(error)}`);
 }
 
 /** Prometheus asks every few seconds; a page costs milliseconds. */
@@ -157,9 +115,12 @@ export class OpsPages implements Pages {
   }
 }
 
-const PAGES: Readonly<Record<string, (pages: OpsPages, query: URLSearchParams) => Promise<Answer>>> = {
-  '/livez': ({ subject }, query) => runChecks(liveChecks(subject), query),
-  '/readyz': ({ subject }, query) => runChecks(readyChecks(subject), query),
+/** Undefined: there is no such page. */
+type Page = (pages: OpsPages, query: URLSearchParams) => Promise<Answer | undefined>;
+
+const PAGES: Readonly<Record<string, Page>> = {
+  '/livez': ({ subject }, query) => checked('livez', undefined, subject, query),
+  '/readyz': ({ subject }, query) => checked('readyz', undefined, subject, query),
   '/health': ({ subject }, query) => health(subject, query),
   '/status': async ({ status }) => ({ status: 200, type: JSON_TYPE, body: await status.get() }),
   '/version': async ({ subject }) => json(200, {
@@ -168,18 +129,25 @@ const PAGES: Readonly<Record<string, (pages: OpsPages, query: URLSearchParams) =
   '/metrics': async ({ subject, metrics }) => ({ status: 200, type: subject.metrics.registry.contentType, body: await metrics.get() }),
 };
 
+/** Each check of a page has one of its own, as etcd's. */
+const ONE_CHECK = /^\/(livez|readyz)\/([a-z_]+)$/;
+const oneCheck = (kind: CheckedPage, name: string | undefined): Page => ({ subject }, query) => checked(kind, name, subject, query);
+
 /** Asked for by any method, as etcd's. */
 const ANY_METHOD = '/metrics';
 
 async function answer(pages: OpsPages, { method, target }: Exchange): Promise<Answer> {
   const [path = '', query = ''] = target.split('?', 2);
-  const page = Object.hasOwn(PAGES, path) ? PAGES[path] : undefined;
-  if (page === undefined) return text(404, `not found; there are ${Object.keys(PAGES).join(' ')}\n`);
+  const [, kind, name] = ONE_CHECK.exec(path) ?? [];
+  const page = kind !== undefined ? oneCheck(kind as CheckedPage, name) : Object.hasOwn(PAGES, path) ? PAGES[path] : undefined;
+  if (page === undefined) return notFound();
   if (method !== 'GET' && method !== 'HEAD' && path !== ANY_METHOD) {
     return { ...text(405, 'Method Not Allowed\n'), headers: [['allow', 'GET, HEAD']] };
   }
-  return page(pages, new URLSearchParams(query));
+  return (await page(pages, new URLSearchParams(query))) ?? notFound();
 }
+
+const notFound = (): Answer => text(404, `not found; there are ${Object.keys(PAGES).join(' ')}\n`);
 
 export function opsServer(pages: OpsPages): Server {
   const server = createServer((request: IncomingMessage, response: ServerResponse) => {

@@ -95,6 +95,26 @@ const malformed: Case = {
   },
 };
 
+const pages: Case = {
+  name: 'json: how a member is',
+  service: 'Maintenance',
+  since: '3.6',
+  async run(peer) {
+    const door = new JsonDoor(peer);
+    const get = (path: string): Promise<unknown> => door.post(path, '', { method: 'GET' });
+    for (const query of ['', '?serializable=true', '?serializable=false', '?exclude=NOSPACE']) await get(`/health${query}`);
+    for (const path of ['/livez', '/readyz', '/readyz?exclude=linearizable_read', '/readyz?exclude=nothing&exclude=', '/livez?exclude=serializable_read']) await get(path);
+    const each = ['/livez/serializable_read', '/readyz/serializable_read', '/readyz/linearizable_read', '/readyz/data_corruption', '/readyz/non_learner'];
+    for (const path of each) for (const query of ['', '?verbose', '?verbose=false&exclude=serializable_read']) await get(path + query);
+    for (const path of ['/livez/non_learner', '/readyz/nothing', '/readyz/']) await get(path);
+    for (const path of ['/livez', '/readyz', '/readyz/non_learner']) await door.post(path, '{}');
+    await peer.call('Maintenance', 'Alarm', { action: 'ACTIVATE', alarm: 'CORRUPT' });
+    for (const path of ['/health', '/health?serializable=true', '/health?exclude=CORRUPT', '/livez', '/readyz?exclude=data_corruption', ...each]) await get(path);
+    await peer.call('Maintenance', 'Alarm', { action: 'DEACTIVATE', alarm: 'CORRUPT' });
+    await get('/readyz');
+  },
+};
+
 const leases: Case = {
   name: 'json: leases, watches and their streams',
   service: 'Lease',
@@ -231,6 +251,6 @@ const auth: Case = {
   },
 };
 
-export const JSON_CASES: readonly Case[] = [good, malformed, leases, others];
+export const JSON_CASES: readonly Case[] = [pages, good, malformed, leases, others];
 /** Behind the cases of auth: there is a root then, whose password this one knows. */
 export const JSON_AUTH_CASES: readonly Case[] = [auth];

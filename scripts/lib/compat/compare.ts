@@ -54,7 +54,12 @@ export const RECORD_KNOWN: readonly Known[] = [
     reason: 'a stream whose request cannot be read is told so; etcd stops reading it and says nothing',
   },
   {
-    call: /json: .*: POST \/(v3alpha|v4|etcdserverpb)/,
+    call: /json: .*: GET \/health/,
+    ours: /^(200|503) \(application\/json\) /,
+    reason: 'what is JSON is said to be; etcd says that it is text',
+  },
+  {
+    call: /json: .*: (POST \/(v3alpha|v4|etcdserverpb)|GET \/(livez|readyz)\/)/,
     ours: /^404 .* not found; there are /,
     reason: 'the words of a 404 name the pages that there are',
   },

@@ -38,7 +38,7 @@ export interface CoverageReport {
  * Total, so that a new kind of event is missed here by the compiler; but for those of the server,
  * which is not simulated.
  */
-const EVENTS: Readonly<Record<Exclude<KintsugiEvent['type'], 'tls-reloaded'>, true>> = {
+const EVENTS: Readonly<Record<Exclude<KintsugiEvent['type'], 'tls-reloaded' | 'health-checked'>, true>> = {
   'role-changed': true, 'leader-lost': true, 'log-sync': true, applied: true,
   'leases-changed': true, 'leases-renewed': true, 'leases-expired': true,
   'proposal-reproposed': true, 'proposal-failed': true, sealed: true,
