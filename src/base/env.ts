@@ -76,6 +76,11 @@ export interface LinkStatus {
   readonly queuedBytes: number;
   /** For want of room, since it was made. */
   readonly droppedFrames: number;
+  /** How often it was up and broke, since it was made. */
+  readonly breaks: number;
+  /** Of the streams of frames, both ways, since it was made. */
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
   /** What the last stream or attempt ended with. */
   readonly lastError?: { readonly why: string; readonly agoMs: number };
 }

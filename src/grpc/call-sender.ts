@@ -39,6 +39,7 @@ export class CallSender implements Sender {
     const cause = this.#call.cancelCause ?? (this.#ended ? CANCELLED : undefined);
     if (cause !== undefined) return Promise.reject(new RpcError(cause.code, cause.details));
     this.#begin();
+    this.#call.sends(message.length);
     if (this.#stream.data(this.#call.shared.prefix(message.length), message)) return GO_ON;
     this.#room ??= new Deferred();
     return this.#room.promise;

@@ -163,6 +163,16 @@ export abstract class Call extends Expiring implements ServerCall {
     return false;
   }
 
+  /** Counts a message, or a part of one, that was read. */
+  protected received(bytes: number): void {
+    (this.head as CallHead).route.stats.receivedBytes += bytes;
+  }
+
+  /** Counts a message that goes out. */
+  sends(bytes: number): void {
+    (this.head as CallHead).route.stats.sentBytes += bytes;
+  }
+
   /** Counts how the call ended. */
   protected conclude(code: StatusCode): void {
     assert(!this.concluded, 'a call ends once');

@@ -34,6 +34,9 @@ export interface Inflater {
 /** The counters of one method. */
 export interface CallStats {
   started: number;
+  /** Of messages, as they are read and written. */
+  receivedBytes: number;
+  sentBytes: number;
   /** Once for each call that was counted in `started`. */
   end(code: number, durationMs: number): void;
 }

@@ -36,6 +36,7 @@ export class RequestStreamCall extends Call implements RequestOwner {
   }
 
   override data(bytes: Uint8Array, from: number, to: number, ended: boolean): void {
+    this.received(to - from);
     this.#requests.push(bytes, from, to, ended);
   }
 

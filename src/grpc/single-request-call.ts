@@ -100,6 +100,7 @@ export abstract class SingleRequestCall extends Call {
   }
 
   #admit(request: Uint8Array): void {
+    this.received(request.length);
     const { guard, unread } = this.shared;
     const crowded = unread.isTooMuch((this.stream as Http2Stream).unsentOfConnection);
     const refusal = crowded ? guard.crowded : guard.refuse(this) ?? (this.carry(request.length) ? undefined : NO_ROOM);

@@ -61,6 +61,7 @@ describe('a stream of answers', () => {
     go.resolve();
     await settled();
     assert.deepEqual([texts(stream), stream.trailers1], [['one', 'two'], { 'grpc-status': '0' }]);
+    assert.deepEqual([3, 6], [world.server.stats.methods.get(DOWN)?.receivedBytes, world.server.stats.methods.get(DOWN)?.sentBytes]);
     await world.check(stream);
   });
 

@@ -65,7 +65,8 @@ describe('a unary call', () => {
     answer.resolve(Buffer.from('late'));
     await settled();
     assert.deepEqual(stream.messages.map(String), ['late']);
-    assert.deepEqual(world.server.stats.methods.get(ECHO)?.durations, [25]);
+    const { durations, receivedBytes, sentBytes } = world.server.stats.methods.get(ECHO) ?? assert.fail('it is counted');
+    assert.deepEqual([durations, receivedBytes, sentBytes], [[25], 2, 4]);
     world.check(stream);
   });
 

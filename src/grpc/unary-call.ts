@@ -82,6 +82,7 @@ export class UnaryCall extends SingleRequestCall {
     }
     this.conclude(Code.OK);
     this.countUnread(answer.length);
+    this.sends(answer.length);
     // Nothing after this: the call may be over, and the record another's.
     stream.respond(RESPONSE_HEADERS, shared.prefix(answer.length), answer, OK_TRAILERS);
   }

@@ -43,6 +43,7 @@ export function nodeStatus(replica: Replica, healing: HealingStatus, watches: Wa
     ...(downgrade ? { downgrade } : {}),
     revision: kv.revision,
     compactRevision: kv.compactRevision,
+    operations: { ...kv.counts },
     leases: kv.leases.count,
     authRevision: replica.state.auth.revision,
     watches,

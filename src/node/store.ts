@@ -13,6 +13,7 @@ import type { ClusterVersion, LogIndex, NodeId, Revision, TableId, Term } from '
 import type { MemberChange } from '../replica/state/members.js';
 import type { DowngradeAction, DowngradeStatus } from '../replica/downgrades.js';
 import type { Alarm, AlarmChange } from '../replica/kv/alarms.js';
+import type { OpCounts } from '../replica/kv/op-counts.js';
 import type { KvHash } from '../replica/kv/hash-kv.js';
 import type { KvApi } from '../api/services/kv.js';
 import type { LeaseApi } from '../api/services/lease.js';
@@ -59,6 +60,8 @@ export interface NodeStatus {
   readonly downgrade?: DowngradeStatus;
   readonly revision: Revision;
   readonly compactRevision: Revision;
+  /** On keys, carried out by this member since its start. */
+  readonly operations: Readonly<Pick<OpCounts, 'ranges' | 'puts' | 'deletes' | 'txns'>>;
   readonly leases: number;
   /** Grows with each change of users, roles and permissions. */
   readonly authRevision: number;

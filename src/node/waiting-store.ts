@@ -158,6 +158,7 @@ export class WaitingStore implements Store {
       storageVersion: replay?.state.version ?? 1,
       revision: replay?.state.kv.revision ?? 0,
       compactRevision: replay?.state.kv.compactRevision ?? 0,
+      operations: { ranges: 0, puts: 0, deletes: 0, txns: 0 },
       leases: replay?.state.kv.leases.count ?? 0,
       authRevision: replay?.state.auth.revision ?? 0,
       watches: NO_WATCHES,

@@ -7,7 +7,9 @@
 import { setImmediate as immediate } from 'node:timers/promises';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { EventSink, KintsugiEvent } from '../base/events.js';
+import { formatId } from '../base/ids.js';
 import type { NodeStatus, Store } from '../node/store.js';
+import { ETCD_METRICS } from './etcd-metrics.js';
 import { LoopDelay } from './loop-delay.js';
 import type { RpcStats, Sample } from './rpc-stats.js';
 import { TurnTimes } from './turn-times.js';
@@ -22,7 +24,7 @@ const LINES_PER_SLICE = 256;
 interface Counted {
   readonly name: string;
   readonly help: string;
-  readonly type: 'counter' | 'histogram';
+  readonly type: 'counter' | 'gauge' | 'histogram';
   readonly values: () => readonly Sample[];
 }
 
@@ -72,9 +74,11 @@ export class Metrics implements EventSink {
       name: 'etcd_disk_wal_fsync_duration_seconds', help: 'Time of one durable write to the log.', buckets: FSYNC_BUCKETS, registers,
     });
     const logBytes = counter('kintsugi_log_written_bytes_total', 'Bytes written to the log.');
+    const walBytes = counter('etcd_disk_wal_write_bytes_total', 'The same, under the name that etcd has for it.');
     this.#on('log-sync', (event) => {
       fsync.observe(event.durationMs / 1000);
       logBytes.inc(event.bytes);
+      walBytes.inc(event.bytes);
     });
     const applied = counter('etcd_server_proposals_applied_total', 'Log entries applied.');
     this.#on('applied', (event) => applied.inc(event.count));
@@ -99,7 +103,11 @@ export class Metrics implements EventSink {
     const disagreed = counter('kintsugi_lsm_digest_disagreed_total', 'Plans whose outputs differed between members.');
     this.#on('digest-disagreed', () => disagreed.inc());
     const snapshotBytes = counter('kintsugi_snapshot_fetched_bytes_total', 'Table bytes fetched for snapshots.');
-    this.#on('snapshot-received', (event) => snapshotBytes.inc(event.fetchedBytes));
+    const received = labelled('etcd_network_snapshot_receive_success', 'Snapshots that were taken of another member.', ['From']);
+    this.#on('snapshot-received', ({ from, fetchedBytes }) => {
+      snapshotBytes.inc(fetchedBytes);
+      received.inc({ From: formatId(from) });
+    });
     const granted = counter('etcd_debugging_lease_granted_total', 'Leases granted.');
     const revoked = counter('etcd_debugging_lease_revoked_total', 'Leases that went, expired ones too.');
     this.#on('leases-changed', (event) => {
@@ -181,6 +189,9 @@ export class Metrics implements EventSink {
         for (const table of statusNow().manifest.tables) this.inc({ level: table.level }, table.bytes);
       },
     });
+    for (const [name, type, help, read] of ETCD_METRICS) {
+      this.#counted.push({ name, type, help, values: () => read({ status: statusNow(), alarms: store.activeAlarms() }) });
+    }
     this.countRpcs(rpc);
   }
 
@@ -190,6 +201,8 @@ export class Metrics implements EventSink {
     this.#counted.push(
       { name: 'grpc_server_started_total', help: 'RPCs started.', type: 'counter', values: () => rpc.started() },
       { name: 'grpc_server_handled_total', help: 'RPCs completed, by code.', type: 'counter', values: () => rpc.handled() },
+      { name: 'etcd_network_client_grpc_received_bytes_total', help: 'Bytes of messages from clients.', type: 'counter', values: () => rpc.bytes('receivedBytes') },
+      { name: 'etcd_network_client_grpc_sent_bytes_total', help: 'Bytes of messages to clients.', type: 'counter', values: () => rpc.bytes('sentBytes') },
       { name: seconds, help: 'Time of RPCs.', type: 'histogram', values: () => rpc.handlingSeconds(seconds) },
     );
   }

@@ -20,6 +20,8 @@ export class MethodStats implements CallStats {
   readonly method: string;
   readonly type: string;
   started = 0;
+  receivedBytes = 0;
+  sentBytes = 0;
   readonly handled = new Float64Array(CODES.length);
   readonly buckets = new Float64Array(BUCKETS.length + 1);
   seconds = 0;
@@ -63,6 +65,13 @@ export class RpcStats implements StatsOf {
       this.#methods.set(path, stats);
     }
     return stats;
+  }
+
+  /** Over all methods. */
+  bytes(way: 'receivedBytes' | 'sentBytes'): Sample[] {
+    let value = 0;
+    for (const method of this.#methods.values()) value += method[way];
+    return [{ labels: {}, value }];
   }
 
   started(): Sample[] {

@@ -10,6 +10,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { setImmediate as immediate } from 'node:timers/promises';
 import { KiB } from '../base/bytes.js';
+import { ETCD_VERSION } from '../api/etcd-version.js';
 import { messageOf } from '../base/errors.js';
 import { jsonPieces, toJson } from '../observability/status-json.js';
 import type { Store } from '../node/store.js';
@@ -21,7 +22,6 @@ import type { Exchange } from './web/exchange.js';
 import { Http1Exchange } from './web/http1-exchange.js';
 import { answersHalfClosed, pace } from './web/paced-socket.js';
 import type { Pages } from './web/site.js';
-import { ETCD_VERSION } from './rpc/cluster-service.js';
 import { SharedPage } from './shared-page.js';
 
 /** What the pages show. */
@@ -42,7 +42,9 @@ const text = (status: number, body: string): Answer => ({ status, type: 'text/pl
 const json = (status: number, value: unknown): Answer => ({ status, type: JSON_TYPE, body: Buffer.from(`${toJson(value)}\n`) });
 
 /** A page of checks, or one of them by its name. */
-async function checked(page: CheckedPage, only: string | undefined, subject: OpsSubject, query: URLSearchParams): Promise<Answer | undefined> {
+async function checked(
+  page: CheckedPage, only: string | undefined, subject: OpsSubject, query: URLSearchParams,
+): Promise<Answer | undefined> {
   const result = await runChecks(page, only, subject, query);
   return result && { ...text(result.ok ? 200 : 503, result.text), headers: [['x-content-type-options', 'nosniff']] };
 }

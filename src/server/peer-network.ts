@@ -306,6 +306,8 @@ export class PeerNetwork implements Network {
   #onBatch(stream: InboundStream, batch: Buffer): void {
     const handler = this.#handler;
     if (handler === undefined || this.#stopped) return;
+    const link = this.#links.get(stream.from);
+    if (link !== undefined) link.receivedBytes += batch.length;
     try {
       stream.take(batch, { onFrame: (from, frame) => this.#onFrame(handler, from, frame) });
     } catch (error) {

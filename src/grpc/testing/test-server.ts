@@ -20,6 +20,8 @@ export class TestStats implements StatsOf {
     const durations: number[] = [];
     const stats = {
       started: 0,
+      receivedBytes: 0,
+      sentBytes: 0,
       codes,
       durations,
       end: (code: number, durationMs: number) => {

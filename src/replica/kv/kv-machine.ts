@@ -24,6 +24,7 @@ import type { LeaseChanges } from './lease-changes.js';
 import type { LeaseNews } from './lease-news.js';
 import { Leases, revoke, type LeaseUpdate } from './leases.js';
 import { deleteOne, deleteRange, keyValueOf, leaseChangesOfPut, leaseCheck, put, recordOfPut, type WriteRules } from './operations.js';
+import { OpCounts } from './op-counts.js';
 import { Overlay, tombstone } from './overlay.js';
 import { Pace, SLICE_KEYS } from './pace.js';
 import { Publication } from './publication.js';
@@ -50,6 +51,7 @@ export class KvMachine {
   readonly #tree: ReadableTree;
   readonly #sliceKeys: number;
   readonly leases: Leases;
+  readonly counts = new OpCounts();
   readonly #rules: WriteRules;
   readonly #publication: Publication;
   /**
@@ -148,6 +150,7 @@ export class KvMachine {
       }
       yield* this.#publication.sliced(overlay.take(), pace, overlay.leases, index);
       this.leases.published(overlay.leases);
+      this.counts.add(overlay.ops);
       this.#finish(index, id);
       return outcome;
     } finally {
@@ -232,6 +235,7 @@ export class KvMachine {
     const liveDelta = prev === undefined ? 1 : 0;
     const write = { space: USER_SPACE, key: request.key, revision, sub: 0, tombstone: false, liveDelta, value } as const;
     this.#publishWith(leaseChangesOfPut(request, prev), [write], index);
+    this.counts.puts++;
     if (!wantResponse) return DONE;
     const prevKv = request.prevKv && prev !== undefined ? keyValueOf(request.key, prev) : undefined;
     return { kind: 'done', response: { kind: 'put', response: { revision, prevKv } } };
@@ -257,6 +261,7 @@ export class KvMachine {
     const { valueBytes, valueAt } = this.#found;
     if (live && (request.prevKv || isLeased(valueBytes, valueAt))) return this.#applyDeleteWithPrev(index, request, wantResponse);
     if (live) this.#publication.now([tombstone(request.key, this.revision + 1, 0)]);
+    this.counts.deletes++;
     if (!wantResponse) return DONE;
     const response = { revision: this.revision, deleted: live ? 1 : 0, prevKvs: [] };
     return { kind: 'done', response: { kind: 'delete-range', response } };
@@ -268,6 +273,7 @@ export class KvMachine {
     const few = overlay.take().few(1);
     assert(few !== undefined, 'the delete of one key needs no slices');
     this.#publishWith(overlay.leases, few, index);
+    this.counts.add(overlay.ops);
     return response === undefined ? DONE : { kind: 'done', response: { kind: 'delete-range', response } };
   }
 

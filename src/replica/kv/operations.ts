@@ -72,6 +72,7 @@ export function put(
   budget: ResponseBudget,
 ): PutResponse | undefined {
   leaseCheck(request, rules);
+  overlay.ops.puts++;
   const prev = overlay.find(USER_SPACE, request.key, overlay.revision, slot) && !slot.tombstone ? slot : undefined;
   const record = recordOfPut(request, prev, overlay.revision);
   const before = leaseBefore(prev);
@@ -91,6 +92,7 @@ export function* deleteRange(
   pace: Pace,
 ): Generator<void, DeleteRangeResponse | undefined> {
   if (request.rangeEnd.length === 0) return deleteOne(overlay, request, budget);
+  overlay.ops.deletes++;
   const range = { from: request.key, to: rangeTo(request.rangeEnd) };
   const keys = new KeyRun();
   const prevKvs: KeyValue[] = [];
@@ -111,6 +113,7 @@ export function* deleteRange(
 
 /** The delete of one key, at once. */
 export function deleteOne(overlay: Overlay, request: DeleteRangeRequest, budget: ResponseBudget): DeleteRangeResponse | undefined {
+  overlay.ops.deletes++;
   const prevKvs: KeyValue[] = [];
   const entry = overlay.get(USER_SPACE, request.key, overlay.revision);
   const live = entry !== undefined && !entry.tombstone;

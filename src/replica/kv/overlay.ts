@@ -20,6 +20,7 @@ import type { VersionSlot } from '../../storage/base/version-slot.js';
 import { EntriesWalk, fillFrom } from '../../storage/iterator/entries-walk.js';
 import { DeletedRanges, type KeyRange } from './deleted-ranges.js';
 import type { KeyRun } from './key-run.js';
+import { OpCounts } from './op-counts.js';
 import { LeaseChanges } from './lease-changes.js';
 
 /** Of values that are written at once. */
@@ -92,6 +93,8 @@ export class Overlay implements ReadView {
   readonly base: ReadView;
   /** Of the entry: one above the store's. */
   readonly revision: Revision;
+  /** What was asked of it. */
+  readonly ops = new OpCounts();
   /** What the entry changes about leases. */
   readonly leases = new LeaseChanges();
   readonly #changes: Changes;

@@ -10,6 +10,7 @@ import type { Revision } from '../../base/ids.js';
 import { USER_SPACE, type ReadView, type VersionedEntry } from '../../storage/base/read-view.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import { deleteRange, leaseCheck, put, type WriteRules } from './operations.js';
+import { OpCounts } from './op-counts.js';
 import { Overlay } from './overlay.js';
 import { Pace } from './pace.js';
 import { range, rangeTo, readRevision, type StoreState } from './range.js';
@@ -184,6 +185,7 @@ export class TxnRun {
     const budget = this.#budget;
     switch (op.kind) {
       case 'range': {
+        this.#overlay.ops.ranges++;
         if (!budget.wanted) return undefined;
         const state = { revision: this.#revision(), compactRevision: this.#state.compactRevision };
         const response = yield* range(this.#overlay, op.request, state, this.#pace, budget);
@@ -209,18 +211,23 @@ export class TxnRun {
 
 const NO_WRITES: WriteRules = { leases: new Set() };
 
-/** A read-only transaction over a pinned view, without a log entry. Throws EtcdError. */
+/**
+ * A read-only transaction over a pinned view, without a log entry. What it has read is added to
+ * `counts`. Throws EtcdError.
+ */
 export function* readTxn(
   view: ReadView,
   request: TxnRequest,
   state: StoreState,
   pace: Pace = new Pace(),
+  counts = new OpCounts(),
 ): Generator<void, TxnResponse> {
   assert(isReadOnlyTxn(request), 'S1 a transaction that writes goes through the log');
   const overlay = new Overlay(view, state.revision + 1);
   const budget = new ResponseBudget(true);
   const response = yield* new TxnRun(overlay, state, NO_WRITES, budget, pace).run(request);
   if (budget.exceeded) throw tooLarge(false);
+  counts.add(overlay.ops);
   assert(response !== undefined && !overlay.changed, 'a read-only transaction changes nothing');
   return response;
 }

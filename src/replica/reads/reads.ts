@@ -87,6 +87,7 @@ export class Reads {
       do await this.#admitted(request.serializable);
       while (!this.open);
     }
+    this.#parts.state.kv.counts.ranges++;
     const op: RequestOp = { kind: 'range', request };
     if (request.rangeEnd.length > 0) return this.#sliced((view, state) => readRange(view, request, state), op, caller);
     const { tree, state } = this.#parts;
@@ -130,7 +131,8 @@ export class Reads {
     validateCommand(op, this.#maxTxnOps);
     do await this.#admitted(isSerializableTxn(request));
     while (!this.open);
-    return this.#sliced((view, state) => readTxn(view, request, state), op, caller);
+    const { counts } = this.#parts.state.kv;
+    return this.#sliced((view, state) => readTxn(view, request, state, undefined, counts), op, caller);
   }
 
   /** What applying the command needs is read ahead: unreadable everywhere means DATA_LOSS. */

@@ -7,7 +7,7 @@ import type { Clock, LinkState, LinkStatus } from '../../base/env.js';
 
 const MAX_WHY_CHARS = 200;
 
-type Told = Pick<LinkStatus, 'state' | 'forMs' | 'failures' | 'lastError'>;
+type Told = Pick<LinkStatus, 'state' | 'forMs' | 'failures' | 'breaks' | 'lastError'>;
 
 export class LinkRecord {
   readonly #clock: Pick<Clock, 'now'>;
@@ -15,6 +15,7 @@ export class LinkRecord {
   #since: number;
   /** Attempts in vain since it was up. */
   failures = 0;
+  breaks = 0;
   #ended: { readonly why: string; readonly at: number } | undefined;
 
   constructor(clock: Pick<Clock, 'now'>) {
@@ -34,7 +35,8 @@ export class LinkRecord {
 
   /** What was up, or was to come up, is over. */
   ended(why: string): void {
-    if (this.#state !== 'up') this.failures++;
+    if (this.#state === 'up') this.breaks++;
+    else this.failures++;
     this.#ended = { why: why.slice(0, MAX_WHY_CHARS), at: this.#clock.now() };
   }
 
@@ -42,6 +44,6 @@ export class LinkRecord {
   get told(): Told {
     const now = this.#clock.now();
     const lastError = this.#ended === undefined ? {} : { lastError: { why: this.#ended.why, agoMs: Math.round(now - this.#ended.at) } };
-    return { state: this.#state, forMs: Math.round(now - this.#since), failures: this.failures, ...lastError };
+    return { state: this.#state, forMs: Math.round(now - this.#since), failures: this.failures, breaks: this.breaks, ...lastError };
   }
 }

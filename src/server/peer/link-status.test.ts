@@ -42,7 +42,14 @@ describe('what a node says of its ways to the others', () => {
     const up = await until(a, ({ state, isHeard }) => state === 'up' && isHeard);
     assert.equal(up.failures, 0);
     assert.ok((up.lastError?.agoMs ?? 0) >= up.forMs, 'it became up after that');
+    await until(b, ({ state }) => state === 'up');
+    assert.deepEqual([up.breaks, up.sentBytes, up.receivedBytes], [0, 0, 0]);
+    for (const length of [100, 3_000_000]) a.send(2, new Uint8Array(length).fill(7), 'bulk');
+    const { receivedBytes } = await until(b, (link) => link.receivedBytes >= 3_000_100);
+    const { sentBytes } = await until(a, (link) => link.sentBytes === receivedBytes);
+    assert.ok(sentBytes < 3_001_000, `${sentBytes} bytes: what is around the frames is little`);
     await b.stop();
+    await until(a, ({ breaks }) => breaks === 1);
     const gone = await until(a, ({ state, isHeard }) => state !== 'up' && !isHeard);
     assert.ok(gone.forMs < 5_000);
   });
@@ -75,6 +82,6 @@ describe('what a node says of its ways to the others', () => {
   it('keeps little of what a peer says', () => {
     const record = new LinkRecord({ now: () => 0 });
     for (let i = 0; i < 1_000; i++) record.ended('w'.repeat(10_000));
-    assert.deepEqual(record.told, { state: 'idle', forMs: 0, failures: 1_000, lastError: { why: 'w'.repeat(200), agoMs: 0 } });
+    assert.deepEqual(record.told, { state: 'idle', forMs: 0, failures: 1_000, breaks: 0, lastError: { why: 'w'.repeat(200), agoMs: 0 } });
   });
 });

@@ -104,6 +104,9 @@ export class PeerLink implements PeerStreamOwner {
   #chunks = false;
   /** It answers questions. */
   #answers = false;
+  #sentBytes = 0;
+  /** Of the peer's streams to this node. */
+  receivedBytes = 0;
   /** What it was asked over the stream. */
   readonly asks: Asks;
   #flushing = false;
@@ -149,8 +152,9 @@ export class PeerLink implements PeerStreamOwner {
   }
 
   get status(): Omit<LinkStatus, 'isHeard'> {
-    const { peer, url, queuedBytes, dropped } = this;
-    return { peer, url, ...this.#record.told, patienceMs: this.#patienceMs, queuedBytes, droppedFrames: dropped };
+    const { peer, url, queuedBytes, dropped, receivedBytes } = this;
+    const counts = { queuedBytes, droppedFrames: dropped, sentBytes: this.#sentBytes, receivedBytes };
+    return { peer, url, ...this.#record.told, patienceMs: this.#patienceMs, ...counts };
   }
 
   start(): void {
@@ -201,7 +205,9 @@ export class PeerLink implements PeerStreamOwner {
     while (this.#mayGo(2 * BULK_BYTES)) {
       const batch = this.#outgoing.take(this.#mayGo(BULK_BYTES), this.#chunks);
       if (batch === undefined) break;
-      stream.write(encodeBatch(batch));
+      const message = encodeBatch(batch);
+      this.#sentBytes += message.length;
+      stream.write(message);
       // What goes into one system call as well as into two is not gathered.
       if (stream.waitingBytes >= FLUSH_BYTES) stream.flush();
     }

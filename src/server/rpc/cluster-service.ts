@@ -3,6 +3,7 @@
  * without quorum.
  */
 
+import { ETCD_VERSION } from '../../api/etcd-version.js';
 import { NodeId } from '../../base/ids.js';
 import { ETCD_MESSAGES, EtcdError } from '../../api/etcd-error.js';
 import type { Message } from '../../api/protos/reflected-rpc.js';
@@ -20,7 +21,6 @@ import type { Method } from '../../grpc/method.js';
  * The API level that clients see. They parse it as semver and compare. The product's own version is
  * on the ops port, at /version.
  */
-export const ETCD_VERSION = '3.7.0';
 
 /** As long as any request may take. */
 const LINEARIZABLE_MS = 7_000;

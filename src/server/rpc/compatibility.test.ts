@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { clientPackage, serviceMethods } from '../../api/protos/protos.js';
+import { Metrics } from '../../observability/metrics.js';
+import { RpcStats } from '../../observability/rpc-stats.js';
 import { FakeStore } from '../testing/fake-store.js';
 import { Health } from './health-service.js';
 import { clientMethods } from './services.js';
@@ -41,5 +43,21 @@ describe('docs/etcd-compatibility.md', () => {
       assert.equal(links.length > 0, state !== 'absent', `${name} has ${links.length} tests`);
       for (const path of links) assert.ok(existsSync(ROOT + path), `${name}: ${path}`);
     }
+  });
+
+  it('says of each metric of etcd whether it is served, as it is', async () => {
+    const store = new FakeStore();
+    const metrics = new Metrics();
+    metrics.attach(store, new RpcStats());
+    const served = [...(await metrics.page()).matchAll(/^# TYPE ((?:etcd|grpc|os_fd)_\S+)/gm)].map(([, name]) => name as string);
+    const told = rowsOf('Metrics').flatMap(({ name, state, rest: [how = ''] }) => {
+      assert.ok(['as etcd', 'different', 'absent'].includes(state), `${name} is "${state}"`);
+      assert.equal(how !== '', state !== 'as etcd', `${name}: "${how}"`);
+      return name.split(', ').map((each) => ({ name: each, isServed: state !== 'absent' }));
+    });
+    const names = told.map(({ name }) => name);
+    assert.equal(new Set(names).size, names.length, 'each is told once');
+    assert.deepEqual(told.filter(({ isServed }) => isServed).map(({ name }) => name).sort(), served.sort());
+    assert.ok(names.length > 110, 'and those that are absent are told too');
   });
 });

@@ -299,6 +299,7 @@ export class FakeStore implements Store {
       ...(this.lowered ? { clusterVersion: 1, downgrade: { target: 1, ready: false, waitsFor: 'entry 7' } } : {}),
       commitIndex: 10, appliedIndex: 10, materializedIndex: 8, flushedIndex: 8, firstLogIndex: 1, lastLogIndex: 10,
       revision: this.#revision, compactRevision: this.#compacted, leases: 0,
+      operations: { ranges: 4, puts: 3, deletes: 2, txns: 1 },
       watches: { streams: this.watches.length, watchers: 3, slow: 2 }, memtableBytes: 1, sealedMemtables: 0, owedTables: 0,
       authRevision: this.auth.auth.revision, pendingPlans: 0,
       flushes: 0,

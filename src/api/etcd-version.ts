@@ -1,0 +1,2 @@
+/** Whose API is served. */
+export const ETCD_VERSION = '3.7.0';
