@@ -26,8 +26,10 @@ import type { VersionSwitch } from './snapshot/version-switch.js';
 import type { SnapshotSender } from './snapshot/snapshot-sender.js';
 import type { Announcement } from './start/announcement.js';
 import type { Bootstrap } from './start/bootstrap.js';
+import type { PromisesStore } from './start/promises-store.js';
 import type { Leadership } from './state/leadership.js';
 import type { Life } from './state/life.js';
+import type { Membership } from './state/membership.js';
 import type { Room } from './state/room.js';
 import type { Sweeper } from './tree/sweep.js';
 import type { TreeMachine } from './tree/tree-machine.js';
@@ -37,7 +39,8 @@ export interface HousekeepingParts {
   readonly life: Life;
   readonly electionMs: number;
   readonly leadership: Leadership;
-  readonly state: Pick<ReplicatedState, 'tokens'>;
+  readonly membership: Pick<Membership, 'peers' | 'removed'>;
+  readonly state: Pick<ReplicatedState, 'tokens' | 'kv'>;
   readonly driver: RaftDriver;
   readonly proposals: Proposals;
   readonly gossip: Gossip;
@@ -60,6 +63,7 @@ export interface HousekeepingParts {
   readonly versionSwitch: Pick<VersionSwitch, 'busy' | 'rebuild'>;
   readonly pace: Pick<TransferPace, 'look'>;
   readonly patrol: Pick<HardStatePatrol, 'tick'>;
+  readonly promises: Pick<PromisesStore, 'tick'>;
 }
 
 const STEP_MS = 50;
@@ -124,7 +128,7 @@ export class Housekeeping {
 
   #eachSecond(): void {
     const { env, life, state, driver, gossip, clusterVersion, downgrades, memberChanges, readmissions, rooms, alarms } = this.#parts;
-    const { machine, sender, truncation, sweeper, patrol } = this.#parts;
+    const { machine, sender, truncation, sweeper, patrol, promises, membership } = this.#parts;
     rooms.say();
     alarms.tick();
     state.tokens.tick(env.clock.now());
@@ -139,6 +143,7 @@ export class Housekeeping {
     transferWhenBlocked(this.#parts);
     sweeper.tick(env.clock.now());
     patrol.tick(env.clock.now());
+    promises.tick(membership, state.kv);
     truncation.run().catch((error: unknown) => life.fail(error));
   }
 }

@@ -20,7 +20,7 @@ function serving(): { handler: PeerHandler; stepped: Message[]; events: Kintsugi
     life: member.life,
     membership: member.membership,
     driver: { node: { term: 1, commit: 0 }, step: (message: Message) => void stepped.push(message) },
-    heard: { note: () => undefined },
+    promises: { heard: { note: () => undefined } },
     gossip: { heard: () => assert.fail('it is refused') },
     state: { version: 2 },
     machine: { onReport: () => assert.fail('it is refused'), onRedo: () => assert.fail('it is refused') },

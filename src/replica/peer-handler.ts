@@ -10,7 +10,7 @@ import { CodecError, messageOf } from '../base/errors.js';
 import { formatId, type NodeId } from '../base/ids.js';
 import { decodeMessages } from '../raft/message-codec.js';
 import type { Message } from '../raft/types.js';
-import { decodeNews, type Gossip } from './consensus/gossip.js';
+import { decodeNews, type Gossip, type MemberNews } from './consensus/gossip.js';
 import type { RoomNews } from './consensus/room-news.js';
 import type { RaftDriver } from './consensus/raft-driver.js';
 import { ACTED_METHOD, DOWNGRADE_METHOD, SHED_METHOD, type Downgrades } from './downgrades.js';
@@ -32,7 +32,7 @@ import type { SnapshotReceiver } from './snapshot/snapshot-receiver.js';
 import type { SnapshotSender } from './snapshot/snapshot-sender.js';
 import { VERSION_PART_METHOD } from './snapshot/version-message.js';
 import { servePart } from './snapshot/version-part.js';
-import type { PromisesHeard } from './start/promises-heard.js';
+import type { PromisesStore } from './start/promises-store.js';
 import { REMEMBERED_METHOD, type PeerMemory } from './start/start-check.js';
 import { DESCRIBE_METHOD, encodeDescription } from './state/description.js';
 import type { Life } from './state/life.js';
@@ -47,7 +47,7 @@ export interface PeerHandlerParts {
   readonly driver: RaftDriver;
   readonly gossip: Gossip;
   readonly rooms: RoomNews;
-  readonly heard: PromisesHeard;
+  readonly promises: Pick<PromisesStore, 'heard'>;
   readonly machine: TreeMachine;
   readonly sender: SnapshotSender;
   readonly receiver: SnapshotReceiver;
@@ -107,7 +107,7 @@ export class PeerHandler implements NetworkHandler {
   }
 
   #receive(from: NodeId, bytes: Uint8Array): void {
-    const { life, sender, gossip, rooms, machine } = this.#parts;
+    const { life, sender, rooms, machine } = this.#parts;
     if (bytes[0] === FRAME_SNAPSHOT_ALIVE) return sender.alive(from);
     if (!life.serving) return;
     switch (bytes[0]) {
@@ -115,7 +115,7 @@ export class PeerHandler implements NetworkHandler {
         for (const message of decodeMessages(bytes, 1)) this.#receiveMessage(from, message);
         return;
       case FRAME_GOSSIP:
-        return gossip.heard(from, decodeNews(bodyOf(bytes)));
+        return this.#receiveNews(from, decodeNews(bodyOf(bytes)));
       case FRAME_ROOM:
         return rooms.heard(from, bodyOf(bytes));
       case FRAME_REPORT:
@@ -127,13 +127,19 @@ export class PeerHandler implements NetworkHandler {
     }
   }
 
+  #receiveNews(from: NodeId, news: MemberNews): void {
+    const { gossip, promises } = this.#parts;
+    promises.heard.noteApplied(from, news.applied);
+    gossip.heard(from, news);
+  }
+
   #receiveMessage(from: NodeId, message: Message): void {
-    const { driver, receiver, heard, state } = this.#parts;
+    const { driver, receiver, promises, state } = this.#parts;
     if (message.from !== from && message.type !== 'MsgTransferLeader' && message.type !== 'MsgProp' && message.type !== 'MsgReadIndex') {
       throw new CodecError(`${message.type} claims to be from ${message.from}`);
     }
     checkReceived(message, state.version);
-    heard.note(message);
+    promises.heard.note(message);
     const { node } = driver;
     if (message.type === 'MsgSnap' && message.term >= node.term && (message.snapshot?.metadata.index ?? 0) > node.commit) receiver.offer(message);
     else driver.step(message);

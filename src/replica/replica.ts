@@ -72,7 +72,7 @@ import { Bootstrap } from './start/bootstrap.js';
 import { EarlyHandler } from './start/early-handler.js';
 import { openState, type OpenedState, type OpeningParts } from './start/open-state.js';
 import { requestTimeoutMs, type ReplicaOptions } from './start/options.js';
-import { PromisesHeard } from './start/promises-heard.js';
+import type { PromisesStore } from './start/promises-store.js';
 import { whenRoom } from './start/when-room.js';
 import { checkStart, PeerMemory } from './start/start-check.js';
 import { Leadership } from './state/leadership.js';
@@ -114,6 +114,7 @@ export class Replica {
   readonly receiver: SnapshotReceiver;
   readonly fetcher: TableFetcher;
   readonly pace: TransferPace;
+  readonly promises: PromisesStore;
   readonly #opened: OpenedState;
   readonly #early: EarlyHandler;
   readonly #peers: PeerHandler;
@@ -130,7 +131,8 @@ export class Replica {
     this.#opened = opened;
     this.#early = early;
     const { env, healing, clientUrls, electionMs, clusterId, transferBytesPerSecond = 64 * MiB } = options;
-    const { tree, tables, log, store, incarnation, intent, patrol } = opened;
+    const { tree, tables, log, store, incarnation, intent, patrol, promises } = opened;
+    this.promises = promises;
     const { clock, events } = env;
     const timeoutMs = requestTimeoutMs(options);
 
@@ -141,7 +143,7 @@ export class Replica {
     state.peekMembers(progress.flushed);
     const removal = new Removal({ env, life, membership, electionMs });
     const mender = (this.mender = new EntryMender({ env, life, membership, log }));
-    const common = { env, life, room, membership, leadership, progress, state, healing, tree, tables, log, mender, intent, patrol };
+    const common = { env, life, room, membership, leadership, progress, state, healing, tree, tables, log, mender, patrol, promises };
 
     const driver = (this.driver = this.#makeDriver());
     const proposer = (this.proposer = new TreeProposer(leadership, driver));
@@ -174,19 +176,18 @@ export class Replica {
     const changing = { ...common, electionMs, driver, removed: new RemovedMembers({ ...common, driver }), gossip, applier, clusterVersion };
     this.changes = new MemberChanges({ ...changing, clientUrls, timeoutMs, strict: options.strictReconfig ?? true });
     const downgrades = (this.downgrades = new Downgrades({ ...common, driver, machine, clusterVersion, timeoutMs }));
-    const readmissions = (this.readmissions = new Readmissions({ ...common, clusterId, driver, changes: this.changes, timeoutMs }));
+    const readmissions = (this.readmissions = new Readmissions({ ...common, intent, clusterId, driver, changes: this.changes, timeoutMs }));
     const sender = (this.sender = new SnapshotSender({ clock, events, tree, membership }));
     const receiver = (this.receiver = new SnapshotReceiver({ ...common, fetcher, raft: { driver, life } }));
     const truncation = (this.#truncation = new LogTruncation({ life, log, tree, gossip, events, sender }));
     this.#switch = new VersionSwitch({ ...common, store, reads, gate, applier, machine, truncation });
     this.#newer = new NewerVersion({ ...common, clusterId: options.clusterId, receiver });
 
-    const heard = new PromisesHeard();
-    const peerMemory = new PeerMemory({ ...common, hardState: opened.hardState, wasNew: opened.term === 0, gossip, heard, reads });
+    const peerMemory = new PeerMemory({ ...common, hardState: opened.hardState, wasNew: opened.term === 0, heard: promises.heard, reads });
     const tableServer = new TableServer(env, new MemberTables(tree, tables, sender), pace.out);
     const logServer = new LogServer(new ServingLog({ ...common, driver, hardState: opened.hardState }));
     this.#peers = new PeerHandler({
-      ...common, clusterId, driver, gossip, rooms, heard, machine, sender, receiver, tableServer, logServer, peerMemory,
+      ...common, clusterId, driver, gossip, rooms, machine, sender, receiver, tableServer, logServer, peerMemory,
       memberChanges: this.changes, readmissions, downgrades, removal, leaseRouter,
     });
     const sweeper = new Sweeper({ env, life, tree, transfers: [receiver, this.#switch] });
@@ -201,9 +202,8 @@ export class Replica {
   }
 
   #makeDriver(): RaftDriver {
-    const { env, heartbeatMs, electionMs } = this.options;
     const { log, hardState, commit } = this.#opened;
-    const { life, room, membership, leadership, progress, mender } = this;
+    const { life, room, membership, leadership, progress, mender, options: { env, heartbeatMs, electionMs } } = this;
     return new RaftDriver(
       { env, life, room, membership, leadership, progress, log, hardState, mender },
       {
@@ -282,8 +282,7 @@ export class Replica {
   /** What a backup is made of. */
   get backupParts(): BackupParts {
     const { tree, tables, log } = this.#opened;
-    const { life, state, progress, reads } = this;
-    const { env, self, clusterId, healing } = this.options;
+    const { life, state, progress, reads, options: { env, self, clusterId, healing } } = this;
     return { env, life, self, clusterId, tree, tables, log, state, progress, reads, healing };
   }
 
@@ -331,6 +330,7 @@ export class Replica {
     await this.applier.stop();
     await this.machine.stop();
     await this.options.healing.stop();
+    await this.promises.stop();
     await this.#opened.log.close();
     await this.#opened.hardState.close();
     this.#opened.store.close();

@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
+import type { CrashDisk } from '../../base/disk/testing/crash-disk.js';
+import type { Env } from '../../base/env.js';
+import { seededRandom } from '../../base/testing/seeded-random.js';
 import { newMessage } from '../../raft/message.js';
 import { ReplicaError } from '../../replica/base/errors.js';
+import { PromisesStore } from '../../replica/start/promises-store.js';
 import { DOUBTED } from '../../replica/start/start-check.js';
 import { get, put } from '../../api/testing/requests.js';
+import { Chaos } from './chaos-env.js';
 import { Cluster } from './cluster.js';
 import type { ClusterNode } from './cluster-node.js';
 import { replaceOthers } from './replace-others.js';
@@ -108,6 +113,52 @@ describe('a member whose data directory was emptied', function () {
     await cluster.kill(node);
     node.disk = old;
     await assert.rejects(cluster.up(node), (error) => error instanceof ReplicaError && error.code === 'ROLLED_BACK');
+  });
+
+  it('R1 R5 D1 so is one of a member of whom everybody has restarted since: what it acknowledged is written down', async () => {
+    cluster = await Cluster.start(calm);
+    const node = await cluster.follower();
+    const leader = await cluster.leader();
+    const third = cluster.nodes.find((each) => each !== node && each !== leader) as ClusterNode;
+    await announced(cluster, node, 1);
+    await cluster.settled();
+    const old = copyOf(node.disk);
+    // The third one lags: only two have what is acknowledged now.
+    for (const each of [node, leader]) cluster.hub.cut(each.id, third.id);
+    await leader.store.put(put('b', '2'));
+    const last = leader.replica.log.lastIndex();
+    let kept = 0;
+    await cluster.until('the leader to write down what it was told', () => {
+      void PromisesStore.open({ disk: leader.disk } as unknown as Env, { self: leader.id, clusterId: 77n })
+        .then(({ heard }) => (kept = heard.of(node.id).acknowledged));
+      return kept >= last;
+    });
+    for (const each of cluster.nodes) await cluster.kill(each);
+    cluster.hub.heal();
+    node.disk = old;
+    await Promise.all([leader, third].map((each) => cluster.up(each)));
+    await assert.rejects(cluster.up(node), (error) => error instanceof ReplicaError && error.code === 'ROLLED_BACK');
+    assert.equal((await (await cluster.leader()).store.range(get('b'))).kvs.length, 1);
+  });
+
+  it('R5 nobody who has its files is refused, though all lose power amid writes again and again, and remember all', async () => {
+    const stormy = new Cluster<CrashDisk>(new Chaos(seededRandom(3)));
+    try {
+      for (let round = 0; round < 5; round++) {
+        await stormy.upAll();
+        const leader = await stormy.leader();
+        await leader.store.put(put(`k${round}`, '1'));
+        for (let i = 0; i < 20; i++) void leader.store.put(put(`k${round} ${i}`, '1')).catch(() => undefined);
+        for (const { replica } of stormy.nodes) await replica.promises.stop();
+        assert.ok([...leader.replica.promises.heard.all().values()].some(({ acknowledged }) => acknowledged > 0));
+        for (const each of stormy.nodes) stormy.crash(each);
+      }
+      await stormy.upAll();
+      const { kvs } = await (await stormy.leader()).store.range(get('k4'));
+      assert.equal(kvs.length, 1);
+    } finally {
+      await stormy.close();
+    }
   });
 
   it('R5 a member that went on with an older copy stops once a leader counts on entries that are gone', async () => {

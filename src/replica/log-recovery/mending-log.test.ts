@@ -43,13 +43,14 @@ describe('a log that is mended', () => {
 
   it('R6 begins later, and keeps what follows an entry whose term its neighbours tell', () => {
     const known = damaged(1);
-    known.beginAt({ index: 1, term: 1 });
+    known.beginAt({ index: 1, term: 1 }, 4);
     assert.deepEqual([known.lastIndex, known.place(8).at, known.wanted()], [7, 'nothing', []]);
     const other = damaged(1);
-    other.beginAt({ index: 1, term: 2 });
+    other.beginAt({ index: 1, term: 2 }, 4);
     assert.deepEqual([other.lastIndex, other.place(2).at], [1, 'nothing'], 'what follows another entry was not committed');
+    assert.deepEqual([known.raiseTo, other.raiseTo], [1, 5], 'R2 whoever was told of what is cut asks for it no more');
     const open = damaged(3);
-    open.beginAt({ index: 3, term: 1 });
+    open.beginAt({ index: 3, term: 1 }, 4);
     assert.deepEqual([open.lastIndex, open.place(4).at], [3, 'hole'], 'which one was here is not known');
   });
 });

@@ -159,8 +159,11 @@ export class MendingLog {
     this.#changed(index);
   }
 
-  /** All up to there was committed, and a version of a peer's will have it. */
-  beginAt(base: LogPoint): void {
+  /**
+   * All up to there was committed, and a version of a peer's will have it. `bound`: as in `decide`;
+   * what is cut may have been acknowledged in a term up to there.
+   */
+  beginAt(base: LogPoint, bound: Term): void {
     const here = this.#termThere(base.index);
     assert(base.index > this.#base.index, `R6 the log begins later than after ${this.#base.index}: after ${base.index}`);
     for (const held of [...this.#held.keys()]) if (held <= base.index) this.#drop(held);
@@ -169,7 +172,7 @@ export class MendingLog {
       // Another entry was committed there: what follows the one here was not. If it is not known
       // which one was here, neither is what followed.
       const known = here !== 0;
-      this.cut(base.index + 1, 0);
+      this.cut(base.index + 1, bound + 1);
       this.#endsOpen = !known;
     }
     this.#base = base;

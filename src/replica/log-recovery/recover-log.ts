@@ -232,7 +232,7 @@ export class LogRecovery {
           this.log.cut(want.index, verdict.term);
           return true;
         case 'begin-later':
-          this.log.beginAt((answers.get(verdict.from) as EntriesAnswer).base);
+          this.log.beginAt((answers.get(verdict.from) as EntriesAnswer).base, bound);
           return true;
         case 'wait':
           // Only the first is said: a round may wait for as many as it has asked for.

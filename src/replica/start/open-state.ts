@@ -32,6 +32,7 @@ import { goingOn } from './going-on.js';
 import { servingTables } from './left-tables.js';
 import { LogOpener } from './log-opener.js';
 import type { ReplicaOptions } from './options.js';
+import { PromisesStore } from './promises-store.js';
 import { refuseForgottenLog, refuseForgottenPromises } from './promises-kept.js';
 import { regainVersion } from './regain-version.js';
 import { refuseUnfinishedRestore } from './unfinished-restore.js';
@@ -64,6 +65,8 @@ export interface OpenedState {
   readonly tables: TableStore;
   readonly tree: Tree;
   readonly commit: LogIndex;
+  /** What the others promised to this member, as far as it is remembered. */
+  readonly promises: PromisesStore;
   /** This member comes back as a new one, and that is not over. */
   readonly intent: RecoverIntent | undefined;
 }
@@ -98,7 +101,8 @@ export async function openState(parts: OpeningParts, keep: Keep): Promise<Opened
   const tree = new Tree({ disk, tables, durable: store.manifest });
   for (const path of await tree.orphans()) await disk.unlink(path);
   const patrol = new HardStatePatrol({ env: options.env, life: parts.life, hardState });
-  return { hardState, patrol, incarnation, term, vote, store, log, logEnd, tables, tree, commit, intent };
+  const promises = await PromisesStore.open(options.env, options);
+  return { hardState, patrol, incarnation, term, vote, store, log, logEnd, tables, tree, commit, promises, intent };
 }
 
 /** What its old id has promised is no concern of the new one: it has not promised anything. */

@@ -3,6 +3,8 @@ import { newMessage } from '../../raft/message.js';
 import type { Message, MessageType } from '../../raft/types.js';
 import { forgotten, PromisesHeard } from './promises-heard.js';
 
+const NOTHING = { term: 0, acknowledged: 0, votedForMe: false, applied: 0, incarnation: 0 };
+
 function message(type: MessageType, term: number, more: Partial<Message> = {}): Message {
   return { ...newMessage(type, 2, 1, term), ...more };
 }
@@ -20,7 +22,7 @@ function told(promised: ReturnType<typeof heardOf>, applied = 0): Parameters<typ
 describe('what others have promised', () => {
   it('R5 files of an earlier term, without the vote, or with a shorter log are older than what was promised', () => {
     const promised = heardOf(message('MsgVoteResp', 5), message('MsgAppResp', 5, { index: 9 }));
-    assert.deepEqual(promised, { term: 5, acknowledged: 9, votedForMe: true });
+    assert.deepEqual(promised, { ...NOTHING, term: 5, acknowledged: 9, votedForMe: true });
     assert.match(forgotten(told(promised), { term: 4, vote: 1, lastIndex: 9 }, 1) ?? '', /in term 5/);
     assert.match(forgotten(told(promised), { term: 5, vote: 0, lastIndex: 9 }, 1) ?? '', /its vote/);
     assert.match(forgotten(told(promised), { term: 5, vote: 1, lastIndex: 8 }, 1) ?? '', /entry 9/);
@@ -40,6 +42,6 @@ describe('what others have promised', () => {
   it('R2 a pre-vote, a refusal and a message of an earlier term promise nothing', () => {
     const refused = message('MsgAppResp', 5, { index: 9, reject: true });
     const promised = heardOf(message('MsgHeartbeatResp', 5), message('MsgPreVote', 8), message('MsgPreVoteResp', 8), refused, message('MsgAppResp', 4, { index: 7 }));
-    assert.deepEqual(promised, { term: 5, acknowledged: 0, votedForMe: false });
+    assert.deepEqual(promised, { ...NOTHING, term: 5 });
   });
 });

@@ -4,7 +4,6 @@ import type { Env, Timer } from '../../base/env.js';
 import { codeOf, NetworkError } from '../../base/errors.js';
 import { silent } from '../../base/testing/silent.js';
 import { ManualClock } from '../../base/testing/manual-clock.js';
-import type { Gossip } from '../consensus/gossip.js';
 import type { ReplicatedState } from '../kv/replicated-state.js';
 import type { HardStateRecord } from '../hard-state/slots.js';
 import { Life } from '../state/life.js';
@@ -207,7 +206,7 @@ describe('what a member says of another that starts', () => {
       const peerMemory = new PeerMemory({
         env: { clock: new ManualClock() } as unknown as Env, life, wasNew: false, leadership: { term: 1 },
         state: { kv: { incarnationOf: () => 0 } } as unknown as ReplicatedState,
-        gossip: { of: () => undefined } as unknown as Gossip, heard: new PromisesHeard(),
+        heard: new PromisesHeard(),
         reads: { confirm: () => new Promise<void>(() => undefined) },
         membership: { self: 2, newest, confState: newest.confState }, hardState: { current: { vote } as HardStateRecord },
         log: { ...applied(1).log, lastIndex: () => lastIndex }, progress: applied(1).progress,
@@ -231,7 +230,6 @@ describe('what a member says of another that starts', () => {
       wasNew: false,
       leadership: { term: 5 },
       state: { kv: { incarnationOf: () => 3 } } as unknown as ReplicatedState,
-      gossip: { of: () => undefined } as unknown as Gossip,
       heard: new PromisesHeard(),
       reads: { confirm: () => new Promise<void>(() => undefined) },
       membership: new Membership(1, [1, 2].map((id) => ({ id, name: '', peerUrls: [] }))),

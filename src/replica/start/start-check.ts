@@ -3,7 +3,8 @@
  * acknowledgements) is in its files; if those are gone, or an older copy was put in their place, it
  * could promise again what contradicts them, and help to elect a leader that lacks acknowledged
  * writes (R1, R5, D1). Every life of a member announces itself through the log (an empty proposal
- * that carries its incarnation), so that what the others remember survives their own restarts.
+ * that carries its incarnation), and what it promised to each of the others these keep in a file
+ * (`promises-store.ts`), so that what they remember survives their own restarts.
  *
  * A member that has never promised anything waits until somebody can tell whether it has: a member
  * that has just confirmed with a majority that its log is complete; or, in a cluster that does not
@@ -25,7 +26,6 @@ import { ReplicaError } from '../base/errors.js';
 import { removedError } from '../base/removed.js';
 import { EtcdError } from '../../api/etcd-error.js';
 import { KnownPeers } from '../log-recovery/known-peers.js';
-import type { Gossip } from '../consensus/gossip.js';
 import type { HardStateStore } from '../hard-state/hard-state.js';
 import type { ReplicatedState } from '../kv/replicated-state.js';
 import type { Reads } from '../reads/reads.js';
@@ -62,8 +62,8 @@ export interface Remembered {
   /** The highest of the asking member that is known here; 0: it was never met. */
   readonly incarnation: number;
   /**
-   * What it told this member before: shows a copy of its files that is older although no start came
-   * between.
+   * What it told this member before, in this life of it or an earlier one: shows a copy of the
+   * files that is older although no start came between.
    */
   readonly promised: Promised & Told;
   /** Who votes, for one that begins; of any other, and by an older program: not known. */
@@ -78,7 +78,6 @@ export interface PeerMemoryParts extends VotersKnownParts {
   readonly wasNew: boolean;
   readonly leadership: Pick<Leadership, 'term'>;
   readonly state: ReplicatedState;
-  readonly gossip: Gossip;
   readonly heard: PromisesHeard;
   readonly reads: Pick<Reads, 'confirm'>;
   readonly membership: Pick<Membership, 'self' | 'newest' | 'confState'>;
@@ -99,16 +98,15 @@ export class PeerMemory {
    * others need only what is remembered.
    */
   async answer(from: NodeId, request: Uint8Array): Promise<Uint8Array> {
-    const { env, heard, gossip } = this.#parts;
+    const { env, heard } = this.#parts;
     const asked = request[0] === ASKS_AS_NEW && !this.#isNew;
     const late = (): Promise<boolean> => sleep(env.clock, CONFIRM_MS).then(() => false);
     const settled = asked && (await Promise.race([this.#confirm().then(() => true, () => false), late()]));
     const state = settled ? 'settled' : this.#isNew ? 'new' : this.#isBlank ? 'blank' : 'unsure';
     const met = asked && state === 'unsure' ? await this.#voters.tell((member) => this.#met(member)) : NOT_KNOWN;
-    const { term, acknowledged, votedForMe } = heard.of(from);
     // A leader acknowledges to nobody but itself, and others acknowledge to the leader alone; but
     // what they have applied is durable in their logs.
-    const applied = gossip.of(from)?.applied ?? 0;
+    const { term, acknowledged, votedForMe, applied } = heard.of(from);
     const out = new ByteWriter(48).u8(STATES.indexOf(state)).u53(this.#met(from));
     out.u53(term).u53(Math.max(acknowledged, applied)).u8(Number(votedForMe)).u53(applied);
     return writeMetVoters(out, met).finish();
@@ -131,8 +129,8 @@ export class PeerMemory {
 
   /** The newest life of it that was met. */
   #met(member: NodeId): number {
-    const { state, gossip } = this.#parts;
-    return Math.max(state.kv.incarnationOf(member), Number(gossip.of(member) !== undefined));
+    const { state, heard } = this.#parts;
+    return Math.max(state.kv.incarnationOf(member), heard.of(member).incarnation);
   }
 }
 

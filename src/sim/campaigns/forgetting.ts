@@ -1,6 +1,7 @@
 /**
  * The directory of a member is emptied, or an older copy of it put back, at any moment: while
- * writes are on their way, while a leader is elected, when it has lagged, or when all is quiet. Of
+ * writes are on their way, while a leader is elected, when it has lagged, when all is quiet, or
+ * with a loss of power at which all restart, so that the others have nothing in memory. Of
  * three members one, of five one or two. What it promised is gone, and it does not know that; the
  * others do. It comes back by re-admission, by itself or because an operator runs `kintsugi
  * recover`.
@@ -28,7 +29,9 @@ const UP_US = 120 * SECOND_US;
 const REST_US = 60 * SECOND_US;
 
 /** What goes on when it strikes. */
-const MOMENTS = ['quiet', 'writes', 'election', 'lagging'] as const;
+const MOMENTS = ['quiet', 'writes', 'election', 'lagging', 'all restart'] as const;
+/** As the product writes down what it heard: once a second, of what is told once a second. */
+const WRITTEN_US = 2.5 * SECOND_US;
 type Moment = (typeof MOMENTS)[number];
 
 interface Victim {
@@ -58,7 +61,7 @@ export class Forgetting {
     const struck = random.shuffled(trial.nodes).slice(0, nodes === 5 && random.chance(1, 2) ? 2 : 1);
     const victims = await this.#copies(author, struck, moment);
     await strike(author, victims, moment);
-    await this.#returns(author, victims);
+    await this.#returns(author, victims, moment);
     return this.#judged(author, victims, `${this.#how} of ${struck.length} of ${nodes}: ${moment}`);
   }
 
@@ -69,7 +72,7 @@ export class Forgetting {
     const victims = struck.map((node) => ({ node, member: node.member, copy: node.disk.image() }));
     await author.writes(random.between(1, 20));
     await trial.pass(SECOND_US);
-    // Of one life nobody but those that heard its promises knows: they must outlive them.
+    // Of one life nobody but those that heard its promises knows: they remember them.
     if (moment === 'election' || random.chance(1, 2)) {
       for (const { node } of victims) {
         trial.end(node);
@@ -84,12 +87,13 @@ export class Forgetting {
   }
 
   /** It starts where it can hear all others: who has an older copy is told by them alone. */
-  async #returns(author: Author, victims: readonly Victim[]): Promise<void> {
+  async #returns(author: Author, victims: readonly Victim[], moment: Moment): Promise<void> {
     const { trial, random } = author;
-    await trial.pass(random.between(0, 4) * (SECOND_US / 2));
+    // Nobody may lead before it is there: it could be who decides.
+    if (moment !== 'all restart') await trial.pass(random.between(0, 4) * (SECOND_US / 2));
     if (this.#how === 'rollback') {
       const others = trial.nodes.filter((node) => !victims.some((victim) => victim.node === node));
-      await trial.until(() => others.every(({ state }) => state === 'up') && trial.leader() !== undefined, REST_US);
+      await trial.until(() => others.every(({ state }) => state === 'up') && (moment === 'all restart' || trial.leader() !== undefined), REST_US);
     }
     for (const { node } of victims) trial.restart(node);
     for (let n = random.between(0, 6); n > 0; n--) {
@@ -115,19 +119,25 @@ async function strike(author: Author, victims: readonly Victim[], moment: Moment
   const isVictim = (node: SimNode): boolean => victims.some((victim) => victim.node === node);
   const others = trial.nodes.filter((node) => !isVictim(node));
   let away: SimNode | undefined;
-  if (moment === 'lagging' && trial.nodes.length > 3) {
+  if (moment === 'all restart' || (moment === 'lagging' && trial.nodes.length > 3)) {
     away = random.pick(others);
     trial.end(away);
     await author.led();
     await author.writes(random.between(1, 10));
   }
+  if (moment === 'all restart') await trial.pass(WRITTEN_US);
   if (moment === 'writes' || moment === 'election') author.asks(random.between(1, 6), trial.leader() ?? leader);
-  if (moment !== 'quiet') await trial.pass(random.between(0, 40) * 1_000);
+  if (moment !== 'quiet' && moment !== 'all restart') await trial.pass(random.between(0, 40) * 1_000);
   watch(trial, victims);
   for (const { node, copy } of victims) {
     trial.end(node, random.pick(['kill', 'power']));
     if (copy === undefined) node.disk.wipe();
     else node.disk.restore(copy);
+  }
+  if (moment === 'all restart') {
+    const rest = others.filter((node) => node !== away);
+    for (const node of rest) trial.end(node, 'power');
+    for (const node of rest) trial.restart(node);
   }
   if (moment === 'election') {
     const one = isVictim(leader) ? random.pick(others) : leader;

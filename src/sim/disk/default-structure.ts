@@ -11,6 +11,7 @@ export function structureByPath(path: string): Structure {
   if (path.startsWith('hardstate')) return 'hardstate-slot';
   if (path.startsWith('manifest/')) return 'manifest-record';
   if (path.startsWith('hints')) return 'hints-file';
+  if (path.startsWith('promises')) return 'promises-file';
   // Nothing is lost with the reserve, as with a repair.
   if (path.startsWith('repairs') || path.startsWith('reserve')) return 'repairs-file';
   return 'directory';

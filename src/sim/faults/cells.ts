@@ -45,6 +45,7 @@ const POSSIBLE: Readonly<Record<Structure, readonly DiskFault[]>> = {
   'manifest-file': ['stale', ...WHOLE, 'no-space', 'sync-error', 'stalled-sync', 'unsynced-name-lost'],
   'hints-file': SMALL_FILE,
   'repairs-file': SMALL_FILE,
+  'promises-file': [...IN_PLACE, ...WHOLE, 'sync-error', 'stalled-sync'],
   directory: ['sync-dir-error', 'stalled-sync'],
 };
 

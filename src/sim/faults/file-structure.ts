@@ -16,6 +16,7 @@ export function fileStructure(path: string): Structure {
   if (path.startsWith('manifest/')) return 'manifest-file';
   if (path.startsWith('hardstate')) return 'hardstate-file';
   if (path.startsWith('hints')) return 'hints-file';
+  if (path.startsWith('promises')) return 'promises-file';
   // Nothing is lost with the reserve, as with a repair.
   if (path.startsWith('repairs/') || path.startsWith('reserve')) return 'repairs-file';
   return 'directory';

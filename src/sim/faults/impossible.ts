@@ -39,7 +39,7 @@ const GROUPS: readonly Group[] = [
   },
   {
     why: 'only directories are synced as such; the structure "directory" has it',
-    structures: [...PARTS, ...FILES_OF_PARTS, 'hints-file', 'repairs-file'],
+    structures: [...PARTS, ...FILES_OF_PARTS, 'hints-file', 'repairs-file', 'promises-file'],
     faults: ['sync-dir-error'],
   },
   {
@@ -81,6 +81,12 @@ const GROUPS: readonly Group[] = [
     why: 'the file is written at its full size when it is made and never grows',
     structures: ['hardstate-file'],
     faults: ['no-space'],
+  },
+  {
+    why: 'it is made once, before most faults begin, and written in place: a new one only where the disk refused a write or the file was gone',
+    seldom: true,
+    structures: ['promises-file'],
+    faults: ['no-space', 'unsynced-name-lost'],
   },
   {
     why: 'its name is made before the first message of the node and before faults begin, and again only where the file was gone',

@@ -135,8 +135,8 @@ function aimAt(strike: Strike, node: SimNode): Aim | undefined {
       return { matches: (path) => fileStructure(path) === structure };
     case 'directory':
       return { matches: (path) => fileStructure(path) === 'directory' };
-    case 'hints-file': case 'repairs-file':
-      return { matches: (path) => fileStructure(path) === structure, atOpen: structure === 'hints-file' && isRead(strike) };
+    case 'hints-file': case 'repairs-file': case 'promises-file':
+      return { matches: (path) => fileStructure(path) === structure, atOpen: structure !== 'repairs-file' && isRead(strike) };
     case 'hardstate-slot':
       return atSlot(strike, node);
     case 'manifest-record':

@@ -81,6 +81,7 @@ function strikeOne(strike: Strike, node: DiskContext['nodes'][number]): boolean 
       return strikeManifestFile(strike, node);
     case 'hints-file':
     case 'repairs-file':
+    case 'promises-file':
       return strikeSmall(strike, node);
     default:
       return strikeLog(strike, node);

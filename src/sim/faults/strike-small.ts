@@ -1,11 +1,14 @@
 /**
- * Damage to the hints file and to kept repairs. Nothing in them is the only copy of anything, so
- * all of it is allowed. They exist only while there is something to heal: where there is none,
- * blocks are damaged first and the strike waits for what follows.
+ * Damage to the hints file, to kept repairs and to what is remembered of others. Nothing in them is
+ * the only copy of anything that must be kept, so all of it is allowed. The first two exist only
+ * while there is something to heal: where there is none, blocks are damaged first and the strike
+ * waits for what follows.
  */
 
 import { equalBytes } from '../../base/bytes.js';
+import { PROMISES_PATH } from '../../replica/start/promises-store.js';
 import type { SimNode } from '../cluster/sim-node.js';
+import type { Structure } from '../model/fault.js';
 import { changeOf, changing, stretchFor } from './change.js';
 import { keepLooking, struck, type Strike } from './context.js';
 import { baitRepairs } from './strike-table.js';
@@ -15,14 +18,19 @@ const STALE_POLL_US = 100_000;
 /** 20 s: a read must come by, and a peer must answer. */
 const POLLS = 1_000;
 
+/** Structures that are one file. */
+const ONE_FILE: Partial<Record<Structure, string>> = { 'hints-file': 'hints', 'promises-file': PROMISES_PATH };
+
 export function smallFiles({ structure }: Pick<Strike, 'structure'>, node: SimNode): string[] {
-  if (structure === 'hints-file') return node.disk.sizeOf('hints') === undefined ? [] : ['hints'];
+  const one = ONE_FILE[structure];
+  if (one !== undefined) return node.disk.sizeOf(one) === undefined ? [] : [one];
   return node.disk.list().map(({ path }) => path).filter((path) => path.startsWith('repairs/') && !path.endsWith('.tmp'));
 }
 
 /** True if it struck, or waits for what it damaged to be found. */
 export function strikeSmall(strike: Strike, node: SimNode): boolean {
   if (now(strike, node)) return true;
+  if (strike.structure === 'promises-file') return false;
   if (!baitRepairs(strike, node)) return false;
   keepLooking(strike.context, POLL_US, POLLS, () => now(strike, node));
   return true;
@@ -41,7 +49,7 @@ function damage(strike: Strike, node: SimNode, path: string, files: readonly str
     case 'missing':
       return disk.remove(path) && told(strike, node, path, size);
     case 'misnamed':
-      return disk.rename(path, structure === 'hints-file' ? 'hints.lost' : `repairs/${'0'.repeat(32)}-${random.below(100_000)}`) && told(strike, node, path, size);
+      return disk.rename(path, ONE_FILE[structure] !== undefined ? `${path}.lost` : `repairs/${'0'.repeat(32)}-${random.below(100_000)}`) && told(strike, node, path, size);
     case 'truncated':
       return size > 0 && disk.resize(path, random.below(size)) && told(strike, node, path, size);
     case 'extended':
@@ -69,13 +77,13 @@ function putStale(strike: Strike, node: SimNode, path: string, files: readonly s
     node.disk.put(path, bytes);
     return told(strike, node, path, bytes.length);
   }
-  if (structure !== 'hints-file') return false;
+  if (ONE_FILE[structure] === undefined) return false;
   // Something to heal, so that it changes.
-  baitRepairs(strike, node);
+  if (structure === 'hints-file') baitRepairs(strike, node);
   keepLooking(context, STALE_POLL_US, POLLS, () => {
-    const present = node.disk.medium('hints');
+    const present = node.disk.medium(path);
     if (present === undefined || equalBytes(present, bytes)) return false;
-    node.disk.put('hints', bytes);
+    node.disk.put(path, bytes);
     return told(strike, node, path, bytes.length);
   });
   return true;

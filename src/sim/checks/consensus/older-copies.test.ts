@@ -51,6 +51,21 @@ describe('checks of older copies of a directory', () => {
     assert.equal(w.violations.length, 3);
   });
 
+  it('R5 so is what it promises while one is up that remembered more of it when it began, and not another life of that one', () => {
+    two.heard.noteApplied(1, 20);
+    comesBack();
+    promises();
+    assert.deepEqual(w.reported(), []);
+    two.heard.noteApplied(1, 21);
+    comesBack();
+    two.lives++;
+    promises();
+    assert.deepEqual(w.reported(), []);
+    two.lives--;
+    promises();
+    assert.equal(w.violations.length, 3);
+  });
+
   it('R5 what promises nothing, is of another member, or comes where nobody who is up remembers more, is the truth', () => {
     two.met.set(1, 4);
     comesBack();

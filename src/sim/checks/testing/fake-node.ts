@@ -3,6 +3,7 @@
 import type { LogIndex, NodeId, TableId, Term } from '../../../base/ids.js';
 import type { HintStatus } from '../../../healing/status/hint-status.js';
 import type { TreeSettings } from '../../../storage/base/settings.js';
+import { PromisesHeard } from '../../../replica/start/promises-heard.js';
 import { Membership } from '../../../replica/state/membership.js';
 import { Version } from '../../../storage/version/version.js';
 import { noFaults, type BlockFaults } from '../../../storage/table/block-faults.js';
@@ -33,6 +34,8 @@ export class FakeNode {
   leads = false;
   /** The newest start of others that is in its state. */
   readonly met = new Map<NodeId, number>();
+  /** What others have promised to it. */
+  readonly heard = new PromisesHeard();
   /** How far it counts others as having its log. */
   readonly matches = new Map<NodeId, LogIndex>();
   serves = true;
@@ -93,7 +96,8 @@ export class FakeNode {
     const kv = { incarnationOf: (id: NodeId) => this.met.get(id) ?? 0 };
     const proposer = { propose: () => false };
     const membership = new Membership(id, [{ id, name: `n${id}`, peerUrls: [] }]);
-    this.#replica = { membership, kv, log, tree, applier, driver, readIndex, proposals: { size: 0 }, proposer, leadership, reads };
+    const [promises, proposals] = [{ heard: this.heard }, { size: 0 }];
+    this.#replica = { membership, kv, log, tree, applier, driver, readIndex, proposals, proposer, leadership, reads, promises };
     Object.defineProperty(this.#replica, 'settings', { get: () => this.settings });
   }
 
