@@ -45,6 +45,8 @@ export type KintsugiEvent =
   | { readonly type: 'members-changed'; readonly index: LogIndex; readonly change: string; readonly members: number }
   /** How far a member is that comes back as a new one; `why`: what it waits for. */
   | { readonly type: 'readmission'; readonly stage: 'asks' | 'admitted' | 'begun' | 'over'; readonly to: NodeId; readonly why: string }
+  /** By which way a log was judged when it was opened, or what becomes of an entry that it lost. */
+  | { readonly type: 'log-way'; readonly of: 'judgement' | 'recovery'; readonly way: string }
   | { readonly type: 'disk-failed'; readonly what: string; readonly why: string }
   /** The disk has no room for what was to be written, or has room again. */
   | { readonly type: 'disk-room'; readonly short: boolean; readonly why: string }

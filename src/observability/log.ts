@@ -68,6 +68,7 @@ const EVENT_LEVELS: Readonly<Record<KintsugiEvent['type'], Level | undefined>> =
   'scrub-done': 'info',
   'members-changed': 'info',
   'readmission': 'info',
+  'log-way': 'debug',
   'disk-failed': 'error',
   'disk-room': 'warn',
   'tls-reloaded': 'info',

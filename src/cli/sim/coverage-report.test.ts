@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
-import { DISK_FAULTS, MEMBER_FAULTS, NETWORK_FAULTS, PROCESS_FAULTS, STRUCTURES } from '../../sim/model/fault.js';
+import { DISK_FAULTS, MEMBER_FAULTS, NETWORK_FAULTS, OPS_FAULTS, PROCESS_FAULTS, STRUCTURES } from '../../sim/model/fault.js';
 import { PATHS } from '../../sim/model/paths.js';
-import { coverageReport, coverageText } from './coverage-report.js';
+import { coverageReport, coverageText, REQUIRED } from './coverage-report.js';
 
 function full(): Map<string, number> {
   const counts = new Map<string, number>();
   for (const fault of DISK_FAULTS) for (const structure of STRUCTURES) counts.set(`fault ${fault} ${structure}`, 7);
   for (const fault of [...NETWORK_FAULTS, ...PROCESS_FAULTS, ...MEMBER_FAULTS]) counts.set(`fault ${fault}`, 3);
-  for (const path of Object.values(PATHS)) counts.set(path, 1);
+  for (const branch of REQUIRED) counts.set(branch, 1);
   return counts;
 }
 
@@ -30,6 +30,21 @@ describe('the coverage report', () => {
     const counts = full();
     counts.delete(PATHS.largerSegment);
     assert.deepEqual(coverageReport(counts, []).empty, [PATHS.largerSegment]);
+  });
+
+  it('a way of the log, or of a member that comes back, that no run went is named', () => {
+    const counts = full();
+    for (const name of ['log judgement doubted', 'log recovery cut', 'readmission by an operator LOG_MISSING']) counts.delete(name);
+    assert.deepEqual(coverageReport(counts, []).empty, ['log judgement doubted', 'log recovery cut', 'readmission by an operator LOG_MISSING']);
+    counts.set('log judgement gap skipped', 0);
+    assert.equal(coverageReport(counts, []).empty.length, 3, 'what seldom is need not be met');
+  });
+
+  it('what hosts and operators do is required where they do it', () => {
+    assert.deepEqual(coverageReport(full(), [], true).empty, [...OPS_FAULTS]);
+    const counts = full();
+    for (const fault of OPS_FAULTS) counts.set(`fault ${fault}`, 1);
+    assert.deepEqual(coverageReport(counts, [], true).empty, []);
   });
 
   it('an impossible cell may be empty, and may not be hit', () => {

@@ -5,8 +5,10 @@
  */
 
 import type { KintsugiEvent } from '../../base/events.js';
-import { DISK_FAULTS, MEMBER_FAULTS, NETWORK_FAULTS, PROCESS_FAULTS, STRUCTURES, type DiskFault, type Structure } from '../../sim/model/fault.js';
-import { PATHS } from '../../sim/model/paths.js';
+import { DISK_FAULTS, MEMBER_FAULTS, NETWORK_FAULTS, OPS_FAULTS, PROCESS_FAULTS, STRUCTURES, type DiskFault, type Structure } from '../../sim/model/fault.js';
+import { JUDGEMENTS, RECOVERIES } from '../../replica/log/log-ways.js';
+import { CURED } from '../../sim/cluster/recover.js';
+import { logWay, PATHS, readmitted } from '../../sim/model/paths.js';
 import { plainTable } from '../render/table.js';
 
 /** A cell that cannot be, or `seldom` is, and why. */
@@ -28,6 +30,8 @@ export interface CoverageReport {
   readonly network: Readonly<Record<string, number>>;
   readonly process: Readonly<Record<string, number>>;
   readonly members: Readonly<Record<string, number>>;
+  /** Empty: nobody was to do any of it. */
+  readonly ops: Readonly<Record<string, number>>;
   /** Counts that are no faults, by name. */
   readonly branches: Readonly<Record<string, number>>;
   /** Events of the store that no run saw. */
@@ -46,10 +50,25 @@ const EVENTS: Readonly<Record<Exclude<KintsugiEvent['type'], 'tls-reloaded' | 'h
   'snapshot-received': true, 'snapshot-progress': true, 'log-truncated': true, 'block-corrected': true, 'block-unreadable': true,
   'block-repaired': true, hint: true,
   'hints-forwarded': true, 'hints-received': true, 'heal-proposed': true, 'heal-applied': true, 'heal-failed': true, 'scrub-done': true,
-  'members-changed': true, readmission: true, 'disk-failed': true, 'disk-room': true, warning: true,
+  'members-changed': true, readmission: true, 'log-way': true, 'disk-failed': true, 'disk-room': true, warning: true,
 };
 
-export function coverageReport(counts: ReadonlyMap<string, number>, impossible: readonly Impossible[]): CoverageReport {
+/** Branches of the store that many runs together must have gone. */
+export const REQUIRED: readonly string[] = [
+  ...Object.values(PATHS),
+  ...JUDGEMENTS.map((way) => logWay('judgement', way)),
+  ...RECOVERIES.map((way) => logWay('recovery', way)),
+  ...[...CURED].flatMap((code) => [readmitted('itself', code), readmitted('an operator', code)]),
+];
+
+/** Where things meet that are rare: a tour of seeds need not have them. */
+const SELDOM: ReadonlySet<string> = new Set([
+  // More entries than anybody writes in a run, or a log that begins with what is lost.
+  logWay('judgement', 'gap skipped'),
+]);
+
+/** `ops`: of profiles in which operators act, too. */
+export function coverageReport(counts: ReadonlyMap<string, number>, impossible: readonly Impossible[], ops = false): CoverageReport {
   const cannot = new Map(impossible.map((cell) => [`${cell.fault} ${cell.structure}`, cell]));
   const empty: string[] = [];
   const contradicted: string[] = [];
@@ -65,14 +84,15 @@ export function coverageReport(counts: ReadonlyMap<string, number>, impossible: 
     }
     matrix[fault] = row;
   }
-  for (const path of Object.values(PATHS)) if ((counts.get(path) ?? 0) === 0) empty.push(path);
+  for (const branch of REQUIRED) if ((counts.get(branch) ?? 0) === 0 && !SELDOM.has(branch)) empty.push(branch);
   const plain = (kinds: readonly string[]): Record<string, number> => Object.fromEntries(kinds.map((kind) => {
     const n = counts.get(`fault ${kind}`) ?? 0;
     if (n === 0) empty.push(kind);
     return [kind, n];
   }));
   return {
-    network: plain(NETWORK_FAULTS), process: plain(PROCESS_FAULTS), members: plain(MEMBER_FAULTS), empty, contradicted, matrix,
+    network: plain(NETWORK_FAULTS), process: plain(PROCESS_FAULTS), members: plain(MEMBER_FAULTS),
+    ops: ops ? plain(OPS_FAULTS) : {}, empty, contradicted, matrix,
     branches: Object.fromEntries([...counts].filter(([name]) => !name.startsWith('fault ')).sort(([a], [b]) => (a < b ? -1 : 1))),
     silentEvents: Object.keys(EVENTS).filter((type) => !counts.has(`event ${type}`)),
   };
@@ -114,6 +134,7 @@ export function coverageText(report: CoverageReport, impossible: readonly Imposs
     `Network faults\n\n${counted(report.network)}`,
     `Process faults\n\n${counted(report.process)}`,
     `Changes of the members\n\n${counted(report.members)}`,
+    ...(Object.keys(report.ops).length === 0 ? [] : [`What hosts and operators do\n\n${counted(report.ops)}`]),
     ...[...groups].map(([group, rows]) => `Branches: ${group}\n\n${plainTable(['what', 'times'], rows, '  ')}`),
   ];
   if (report.silentEvents.length > 0) parts.push(`Events that no run saw: ${report.silentEvents.join(', ')}\n`);

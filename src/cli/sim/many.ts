@@ -3,7 +3,7 @@
  * shrinking of one seed.
  */
 
-import type { SimProfile } from '../../sim/model/profile.js';
+import { hasOps, type SimProfile } from '../../sim/model/profile.js';
 import type { SimOptions } from '../../sim/model/result.js';
 import type { Io } from '../ctl/context.js';
 import { formatSeconds, plainTable } from '../render/table.js';
@@ -87,14 +87,15 @@ export async function runCoverage(
   const began = performance.now();
   const counts = new Map<string, number>();
   const summaries: Summary[] = [];
-  let report = coverageReport(counts, impossible);
+  const ops = profile !== undefined && hasOps(profile);
+  let report = coverageReport(counts, impossible, ops);
   for (const each of profile === undefined ? (['table', 'full'] as const) : [profile]) {
     if (summaries.length > 0 && report.empty.length === 0) break;
     if (summaries.length > 0) io.err(`${report.empty.length} cells are empty after profile ${summaries[0]?.profile}: on with profile ${each}\n`);
     const { summary } = await runRange(tools, seeds, each, { twice: false, failFast });
     summaries.push(summary);
     for (const [name, n] of summary.coverage) counts.set(name, (counts.get(name) ?? 0) + n);
-    report = coverageReport(counts, impossible);
+    report = coverageReport(counts, impossible, ops);
   }
   const failed = summaries.reduce((n, summary) => n + summary.failed.length, 0);
   const passed = failed === 0 && report.empty.length === 0 && report.contradicted.length === 0;

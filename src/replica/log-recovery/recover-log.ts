@@ -17,6 +17,7 @@ import { isCopySound } from '../entry/entry.js';
 import type { HardStateStore } from '../hard-state/hard-state.js';
 import type { DamagedLog } from '../log/damaged-log.js';
 import type { LogPoint } from '../log/log-point.js';
+import type { Recovery } from '../log/log-ways.js';
 import { untilRoom } from '../state/until-room.js';
 import type { KnownPeers } from './known-peers.js';
 import { Configurations, NO_MAJORITY, type MembersAsOf } from './configurations.js';
@@ -141,6 +142,7 @@ export class LogRecovery {
     const answers = await this.#ask(wanted);
     const [first] = wanted;
     const quorum = await this.#configurations.before(must(first, 'a round asks for something').index);
+    if (this.log.taken > taken) this.#went('take');
     if (this.#carryOut(wanted, answers, quorum) || this.log.taken > taken) {
       this.#vain = 0;
       this.#waitsFor = undefined;
@@ -223,19 +225,23 @@ export class LogRecovery {
         case 'take':
           break;
         case 'follow':
+          this.#went(verdict.do);
           this.log.follow(answers.get(verdict.from)?.said[i]?.entry as Entry, verdict.term);
           moved = true;
           // What was said of the rest was said of another log.
           if (!behind) return true;
           break;
         case 'cut':
+          this.#went(verdict.do);
           this.log.cut(want.index, verdict.term);
           return true;
         case 'begin-later':
+          this.#went(verdict.do);
           this.log.beginAt((answers.get(verdict.from) as EntriesAnswer).base, bound);
           return true;
         case 'wait':
           // Only the first is said: a round may wait for as many as it has asked for.
+          if (!waits) this.#went(verdict.do);
           if (!waits) this.#waits(want, verdict.why);
           waits = true;
           if (behind) return moved;
@@ -243,6 +249,10 @@ export class LogRecovery {
       }
     }
     return moved;
+  }
+
+  #went(way: Recovery): void {
+    this.#parts.env.events.emit({ type: 'log-way', of: 'recovery', way });
   }
 
   #waits({ index, term }: WantedEntry, why: string): void {

@@ -107,6 +107,7 @@ export class DurableLog implements IdleLog {
     await disk.mkdir(store.dir);
     await disk.syncDir('');
     const examined = await examine(disk, store, { knownCommit, flushedIndex });
+    for (const way of examined.resolution.ways) events.emit({ type: 'log-way', of: 'judgement', way });
     const fault = reasonToAsk(store.dir, examined.resolution, options);
     if (fault !== undefined) return new DamagedLog(disk, store, examined, fault, { index: flushedIndex, term: flushedTerm });
     try {

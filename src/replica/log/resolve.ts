@@ -30,9 +30,11 @@ import { assert } from '../../base/assert.js';
 import type { LogIndex, Term } from '../../base/ids.js';
 import { EntryTable } from './entry-table.js';
 import { findLogEnd, type LogEnd } from './log-end.js';
+import type { Judgement } from './log-ways.js';
 import type { RestPoint } from './rest-record.js';
 import { freeFrom, type BatchFact, type SegmentScan } from './scan.js';
 import { areaAt } from './segment-layout.js';
+import { inOrder, turnOf, withoutGivenUp } from './batch-turns.js';
 
 export interface Fault {
   readonly index: LogIndex;
@@ -87,6 +89,8 @@ export interface Resolution {
   readonly replacedBad: number;
   /** Bad entries that durable tables cover: the log begins after them. */
   readonly coveredBad: number;
+  /** How it came about. */
+  readonly ways: ReadonlySet<Judgement>;
 }
 
 export interface Evidence {
@@ -120,6 +124,7 @@ class Resolver {
   #snapshotThrough: LogIndex = 0;
   #replacedBad = 0;
   #coveredBad = 0;
+  readonly #ways = new Set<Judgement>();
 
   constructor(scans: readonly SegmentScan[], evidence: Evidence) {
     this.#scans = scans;
@@ -129,11 +134,13 @@ class Resolver {
   run(): Resolution {
     const all = inOrder(this.#scans);
     const batches = withoutGivenUp(all);
+    if (batches.length < all.length) this.#ways.add('given up');
     let proven = 0;
     let highest = 0;
     for (const { sequence, synced } of all) highest = Math.max(highest, sequence, synced);
     for (const batch of batches) proven = Math.max(proven, batch.synced, batch.identified ? batch.sequence : 0);
     const rest = restOf(this.#evidence.rest, batches, highest);
+    if (this.#evidence.rest !== undefined) this.#ways.add(rest === undefined ? 'rest outlived' : 'at rest');
     const { provesLast, open } = rest === undefined ? findLogEnd(this.#scans, batches) : AT_REST;
     if (provesLast) proven = Math.max(proven, batches.at(-1)?.sequence ?? 0);
     this.#walk(batches, Math.max(proven, rest?.sequence ?? 0));
@@ -142,6 +149,10 @@ class Resolver {
     this.#checkEvidence();
     if (open !== undefined) this.#fault(this.#table.lastIndex + 1, 0, open.generation, -1, 0, 'what was written behind the last one is damaged');
     this.#skipCovered();
+    if (this.#replacedBad > 0) this.#ways.add('bad replaced');
+    if (this.#coveredBad > 0) this.#ways.add('bad covered');
+    const endsOpen = this.#bad.has(this.#table.lastIndex + 1);
+    if (endsOpen) this.#ways.add('ends open');
     return {
       table: this.#table,
       commit: Math.max(this.#table.baseIndex, Math.min(this.#commit, this.#table.lastIndex)),
@@ -153,9 +164,10 @@ class Resolver {
       cut: this.#cut,
       torn: this.#torn,
       faults: [...this.#bad.values()].sort((a, b) => a.index - b.index),
-      endsOpen: this.#bad.has(this.#table.lastIndex + 1),
+      endsOpen,
       replacedBad: this.#replacedBad,
       coveredBad: this.#coveredBad,
+      ways: this.#ways,
     };
   }
 
@@ -181,6 +193,7 @@ class Resolver {
 
   /** From where what stays ends: what is missing before `batch` goes too. */
   #cutFrom(batch: BatchFact, batches: readonly BatchFact[]): void {
+    this.#ways.add('torn');
     const scan = this.#scans.find(({ generation }) => generation === batch.generation);
     const offset = scan === undefined ? batch.offset : freeFrom(scan, this.#kept)[areaAt(scan.layout, batch.offset)];
     let entries = 0;
@@ -208,6 +221,7 @@ class Resolver {
   }
 
   #apply(batch: BatchFact, afterMissing: boolean): void {
+    if (afterMissing) this.#ways.add('batch missing');
     const table = this.#table;
     const before = batch.previousIndex;
     const certain = this.#commit;
@@ -250,6 +264,7 @@ class Resolver {
     const table = this.#table;
     const from = Math.max(certain, table.baseIndex);
     const doubted = table.lastIndex - from;
+    if (doubted > 0) this.#ways.add('doubted');
     this.#forgetAfter(from);
     for (let i = 0; i < doubted; i++) this.#missing(0);
   }
@@ -281,7 +296,9 @@ class Resolver {
   /** Entries up to `to` were in a batch of which nothing is left. */
   #fillGap(to: LogIndex, term: Term): void {
     const from = this.#table.lastIndex + 1;
-    if (to - from >= MAX_PLACEHOLDERS || to === this.#table.baseIndex) {
+    const skips = to - from >= MAX_PLACEHOLDERS || to === this.#table.baseIndex;
+    this.#ways.add(skips ? 'gap skipped' : 'gap filled');
+    if (skips) {
       this.#table.reset(to, term);
       this.#fault(to, term, 0, -1, 0, `it and all from ${Math.min(from, to)} on are unreadable`);
       return;
@@ -298,6 +315,7 @@ class Resolver {
     const used = this.#scans.filter((scan) => scan.batches.length > 0).at(-1)?.generation ?? 0;
     const newest = this.#scans.at(-1)?.generation ?? 0;
     const next = this.#table.lastIndex + 1;
+    const known = this.#bad.get(next);
     let previous: number | undefined;
     for (const { generation, wrecked } of this.#scans) {
       // Segments before the last used one are held to the sequence numbers; from there on nothing
@@ -311,6 +329,7 @@ class Resolver {
     const oldest = this.#scans[0]?.generation ?? 1;
     if (used > 0 && newest === used) this.#fault(next, 0, newest + 1, -1, 0, 'the segment file after the last is missing');
     if (used === 0 && oldest > 1) this.#fault(next, 0, oldest - 1, -1, 0, 'all segment files with entries are missing');
+    if (this.#bad.get(next) !== known) this.#ways.add('files missing');
   }
 
   #expectedEnd(): LogIndex {
@@ -322,6 +341,7 @@ class Resolver {
     const next = this.#table.lastIndex + 1;
     assert(this.#kept.every((batch, i) => i === 0 || batch.sequence > (this.#kept[i - 1] as BatchFact).sequence), 'R6 batches stay in the order in which they were written');
     if (next > this.#expectedEnd() || this.#bad.has(next)) return;
+    this.#ways.add('manifest knows more');
     this.#fault(next, 0, this.#scans.at(-1)?.generation ?? 0, -1, 0, 'the manifest contains its effects');
   }
 
@@ -359,34 +379,4 @@ function restOf(rest: RestPoint | undefined, batches: readonly BatchFact[], high
 
 function proofOf(batch: BatchFact): string {
   return batch.identified ? 'its identity record says so' : 'a later batch says so';
-}
-
-/** Any other mark follows a batch that was synced. */
-function isRenewal({ records, sequence, synced }: BatchFact): boolean {
-  return records.length === 0 && synced > 0 && sequence > synced + 1;
-}
-
-/** Its sequence number, but for those that were given up before it. */
-function turnOf(batch: BatchFact): number {
-  return isRenewal(batch) ? batch.synced + 1 : batch.sequence;
-}
-
-function withoutGivenUp(batches: readonly BatchFact[]): BatchFact[] {
-  const renewals = batches.filter(isRenewal);
-  return batches.filter(({ sequence }) => !renewals.some((mark) => sequence > mark.synced && sequence < mark.sequence));
-}
-
-/**
- * By sequence number. Of two with one number (bytes in the wrong place) the one that an identity
- * names is meant.
- */
-function inOrder(scans: readonly SegmentScan[]): BatchFact[] {
-  const bySequence = new Map<number, BatchFact>();
-  for (const scan of scans) {
-    for (const batch of scan.batches) {
-      const other = bySequence.get(batch.sequence);
-      if (other === undefined || (!other.identified && batch.identified)) bySequence.set(batch.sequence, batch);
-    }
-  }
-  return [...bySequence.values()].sort((a, b) => a.sequence - b.sequence);
 }

@@ -4,6 +4,7 @@ import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import type { Disk } from '../../base/disk.js';
 import { must } from '../../base/assert.js';
 import { codeOf } from '../../base/errors.js';
+import type { KintsugiEvent } from '../../base/events.js';
 import { ManualClock } from '../../base/testing/manual-clock.js';
 import { silent } from '../../base/testing/silent.js';
 import { VERSION_2 } from '../base/protocol.js';
@@ -64,6 +65,25 @@ describe('the record of where a log rests', () => {
     const found = await examine(disk);
     assert.ok(found instanceof DamagedLog);
     assert.deepEqual([found.lastIndex, found.endsOpen, found.isHole(6) || found.base.index === 6], [6, false, true]);
+  });
+
+  it('R6 who opens the log tells by which ways it was judged', async () => {
+    const disk = new MemoryDisk();
+    await (await atRest(disk)).close();
+    const ways = async (): Promise<string[]> => {
+      const told: string[] = [];
+      const emit = (event: KintsugiEvent): void => void (event.type === 'log-way' && told.push(event.way));
+      const found = await DurableLog.examine({ disk, clock: new ManualClock(), events: { emit } }, { segmentBytes: SMALL_SEGMENT });
+      if (!(found instanceof DamagedLog)) await found.log.close();
+      return told;
+    };
+    assert.deepEqual(await ways(), ['at rest']);
+    await ruin(disk);
+    assert.deepEqual(await ways(), ['at rest', 'batch missing']);
+    await disk.unlink(REST);
+    assert.deepEqual(await ways(), ['ends open']);
+    await disk.unlink(FIRST);
+    assert.deepEqual(await ways(), ['files missing', 'ends open']);
   });
 
   it('R6 D1 says the term of the last entry, too, where that and the identity of its batch are bad', async () => {

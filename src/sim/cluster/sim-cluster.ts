@@ -19,7 +19,7 @@ import type { Coverage } from '../model/coverage.js';
 import { SimDisk } from '../disk/sim-disk.js';
 import type { SimNetwork } from '../network/sim-network.js';
 import type { ViolationKind } from '../model/result.js';
-import { PATHS } from '../model/paths.js';
+import { logWay, PATHS, readmitted } from '../model/paths.js';
 import { flagsOf, type RunSettings } from '../model/settings.js';
 import { VERSION_2 } from '../../replica/base/protocol.js';
 import { simClock, simWorkers } from '../world/sim-env.js';
@@ -287,6 +287,7 @@ export class SimCluster {
     if (!process.alive) return;
     this.#coverage.event(event.type);
     if (event.type === 'warning') this.#coverage.warned(event.message);
+    if (event.type === 'log-way') this.#coverage.branch(logWay(event.of, event.way));
     if (event.type === 'readmission' && event.stage === 'admitted') node.letIn = true;
     const { trace, nowUs } = this.#world;
     trace.foldText(event.type);
@@ -321,7 +322,7 @@ export class SimCluster {
     }
     if (old) return this.#restartAfter(node, MAX_BACKOFF_US);
     if (code === 'READMISSION') {
-      if (!node.recovers) this.#coverage.branch(`readmission by itself ${codeOf(error instanceof Error ? error.cause : undefined) ?? 'unknown'}`);
+      if (!node.recovers) this.#coverage.branch(readmitted('itself', codeOf(error instanceof Error ? error.cause : undefined) ?? 'unknown'));
       node.recovers = true;
       return this.#restartAfter(node, FIRST_BACKOFF_US);
     }
@@ -353,7 +354,7 @@ export class SimCluster {
     const disk = this.#attach(node, process);
     try {
       await recoverDirectory(disk, node.member, random);
-      this.#coverage.branch(`readmission by an operator ${code}`);
+      this.#coverage.branch(readmitted('an operator', code));
       node.recovers = true;
     } catch (error) {
       if (codeOf(error) === undefined) this.#report('crash', 'kintsugi recover ends with a typed error', error, node);

@@ -26,3 +26,13 @@ export const PATHS = {
   /** One that had the newer program got the older one again. */
   takenBack: 'path an upgraded member taken back',
 } as const;
+
+/** How a member without its promises comes back: two ways for each error that it ends with. */
+export function readmitted(by: 'itself' | 'an operator', code: string): string {
+  return `readmission by ${by} ${code}`;
+}
+
+/** See `replica/log/log-ways.ts`. */
+export function logWay(of: 'judgement' | 'recovery', way: string): string {
+  return `log ${of} ${way}`;
+}
