@@ -216,7 +216,7 @@ describe('users by their certificates', () => {
   });
 
   it('a certificate of a machine that is no user, or without a name, is told of members, status and alarms, as by etcd, and no more', async () => {
-    const address = await serve(true);
+    const address = await serve(both());
     const nameless = await ca.issue({ cn: '', hosts: [] });
     await store.lease.grant({ id: 7n, ttl: 60 });
     const denied = ETCD_MESSAGES.PERMISSION_DENIED;
