@@ -14,18 +14,20 @@ import { promisify } from 'node:util';
 import { kintsugi, KINTSUGI_MAIN, ROOT } from '../scripts/lib/binary.js';
 import { Cluster } from '../scripts/lib/cluster.js';
 import { putPatiently } from '../scripts/lib/documents.js';
-import { ClusterNode, type NodeSpec } from '../scripts/lib/node.js';
+import type { ClusterNode, NodeSpec } from '../scripts/lib/node.js';
 import { flipBit } from '../scripts/lib/tables.js';
 import { scan } from '../scripts/lib/verify.js';
 import { mustFind } from '../scripts/lib/versus/files.js';
 import { NEWEST_VERSION } from '../src/replica/base/protocol.js';
 import { freePorts } from '../src/server/free-ports.js';
 import { kintsugiOnly, SMALL, withCluster } from './harness.js';
+import { ends, other, refuses, says } from './refusals.js';
 
 const run = promisify(execFile);
 
 /** For each thing that a row of the table names: the file, and words of the test that cures it. */
 const HERE = 'cluster-tests/operating.test.ts';
+const LOST = 'cluster-tests/operating-lost.test.ts';
 const CURED_BY: Readonly<Record<string, readonly [string, string]>> = {
   LOCKED: [HERE, 'LOCKED'],
   'cannot listen on': [HERE, 'cannot listen on'],
@@ -54,10 +56,14 @@ const CURED_BY: Readonly<Record<string, readonly [string, string]>> = {
   NOT_ADDED: [HERE, 'NOT_ADDED'],
   NO_MEMBER_ANSWERS: [HERE, 'NO_MEMBER_ANSWERS'],
   JOINED_UNREADABLE: [HERE, 'JOINED_UNREADABLE'],
+  JOINED_MISSING: [HERE, 'JOINED_MISSING'],
+  TAKEOVER_UNFINISHED: [LOST, 'TAKEOVER_UNFINISHED'],
+  'copies of the file joined': ['src/replica/hard-state/joined-patrol.test.ts', 'written anew while the member runs'],
+  'the file joined was lost': [HERE, 'the file joined was lost'],
   CLUSTER_NEWER: ['src/node/testing/upgrade.test.ts', 'whose program is older than the version of the cluster'],
   'an entry waits for a newer program': ['src/node/testing/upgrade.test.ts', 'a newer program goes on'],
   'there is no room on the disk': ['src/node/testing/full-disk.test.ts', 'comes back by itself'],
-  ENTRY_FAULTY: [HERE, 'ENTRY_FAULTY'],
+  ENTRY_FAULTY: [LOST, 'ENTRY_FAULTY and TAKEOVER_UNFINISHED'],
   'committed entry N': ['src/replica/apply/applier.test.ts', 'a copy that is not what its proposer made is asked of the others'],
   'the log takes no entries': ['src/node/testing/log-failures.test.ts', 'goes on in a fresh segment without ending'],
   'the disk here is slow': ['src/node/testing/slow-disks.test.ts', 'a leader whose disk becomes slow by its own past and by its peers hands over'],
@@ -83,34 +89,6 @@ function namedInTable(): string[] {
 async function ctl(cluster: Cluster, ...args: string[]): Promise<string> {
   const { stdout } = await run(process.execPath, [KINTSUGI_MAIN, 'ctl', '--endpoints', cluster.urls.join(','), ...args]);
   return stdout;
-}
-
-/** Starts a member that must end by itself, with exit code 1, and say `what` on its last line. */
-async function refuses(node: ClusterNode, what: RegExp): Promise<void> {
-  node.start();
-  await ends(node, what);
-}
-
-async function ends(node: ClusterNode, what: RegExp): Promise<void> {
-  const deadline = Date.now() + 45_000;
-  while (node.running && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
-  assert.equal(node.running, false, `${node.name} goes on`);
-  await node.stop();
-  assert.equal(node.exitCode, 1);
-  const said = node.logTail(3).split('\n').filter((line) => line.startsWith('kintsugi: ') || line.startsWith('  try: ')).join('\n');
-  assert.match(said, what);
-}
-
-function other(node: ClusterNode, spec: Partial<NodeSpec>): ClusterNode {
-  return new ClusterNode({ ...node.spec, ...spec });
-}
-
-/** Waits until its log says so. */
-async function says(node: ClusterNode, what: RegExp): Promise<void> {
-  for (const deadline = Date.now() + 30_000; !what.test(node.logTail(40)); ) {
-    assert.ok(Date.now() < deadline, `${node.name} does not say ${String(what)}:\n${node.logTail()}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }
 
 describe('the table of errors in OPERATING.md', () => {
@@ -141,6 +119,7 @@ describe('an operator cures', function () {
   /** Of a member that comes later: of client, peers, metrics, and one where nobody listens. */
   let urls: string[];
   let late: Partial<NodeSpec>;
+  let member: ClusterNode;
   /** It asks for thirty election time-outs, and does so while the other tests run. */
   let lonely: ClusterNode;
 
@@ -157,6 +136,66 @@ describe('an operator cures', function () {
     await putPatiently(fixture.cluster.node(0).endpoint, 'k', Buffer.from('v'));
     [node] = (await fixture.cluster.followers()) as [ClusterNode];
   });
+
+  async function idOf(): Promise<string> {
+    const line = (await ctl(fixture.cluster, 'member', 'list')).split('\n').find((text) => text.includes(urls[1] as string));
+    return line?.split(',')[0] ?? '';
+  }
+
+  /** `alone`: with flags by which it reaches nobody. */
+  async function losesJoined(alone: ClusterNode): Promise<void> {
+    const { dataDir } = member.spec;
+    const [joined, copy] = [join(dataDir, 'joined'), join(dataDir, 'joined.copy')];
+    const bytes = readFileSync(joined);
+    const isBack = async (): Promise<void> => {
+      member.start();
+      await member.waitReady(30_000, true);
+      assert.deepEqual(readFileSync(copy), readFileSync(joined));
+      await member.stop();
+    };
+    await member.stop();
+    const id = await idOf();
+    // Either copy serves, and the other is made anew.
+    for (const path of [joined, copy]) {
+      truncateSync(path, 3);
+      await isBack();
+      assert.deepEqual(readFileSync(path), bytes);
+    }
+    // Without both it asks the others who it is.
+    for (const path of [joined, copy]) rmSync(path);
+    await isBack();
+    assert.match(member.logTail(200), /the file joined was lost: it is written anew/);
+    assert.equal(await idOf(), id);
+    // Where nobody can be asked, the file is put back, or the command that is shown is run.
+    const kept = readFileSync(joined);
+    for (const path of [joined, copy]) rmSync(path);
+    await refuses(alone, /JOINED_MISSING.*kintsugi recover --data-dir DIR/);
+    writeFileSync(joined, kept);
+    await isBack();
+    assert.equal(await idOf(), id);
+    const ids = new Set([id]);
+    for (const code of ['JOINED_MISSING', 'JOINED_UNREADABLE']) {
+      for (const path of [joined, copy]) if (code === 'JOINED_MISSING') rmSync(path); else truncateSync(path, 3);
+      await refuses(alone, new RegExp(`${code}.*kintsugi recover --data-dir DIR`));
+      const { stdout } = await run(process.execPath, [KINTSUGI_MAIN, 'recover', '--data-dir', dataDir]);
+      assert.match(stdout, new RegExp(`${code}[^]*will be re-admitted as the new member`));
+      await isBack();
+      ids.add(await idOf());
+    }
+    // The same by itself.
+    for (const path of [joined, copy]) truncateSync(path, 3);
+    process.env['KINTSUGI_AUTO_RECOVER'] = 'true';
+    alone.start();
+    delete process.env['KINTSUGI_AUTO_RECOVER'];
+    await says(alone, /it asks to be re-admitted as a new one/);
+    await alone.stop('SIGKILL');
+    await isBack();
+    ids.add(await idOf());
+    assert.equal(ids.size, 4, [...ids].join());
+    alone.endpoint.close();
+    member.start();
+    await member.waitReady(30_000, true);
+  }
 
   async function serves(member: ClusterNode): Promise<void> {
     await member.waitReady(30_000);
@@ -193,31 +232,23 @@ describe('an operator cures', function () {
     await serves(node);
   });
 
-  it('NO_MEMBER_ANSWERS, NOT_ADDED, JOINED_UNREADABLE and REMOVED of a member that comes later', async () => {
+  it('NO_MEMBER_ANSWERS and NOT_ADDED of a member that comes later', async () => {
     const { cluster } = fixture;
     const peerUrl = urls[1] as string;
     await ends(lonely, /NO_MEMBER_ANSWERS/);
-    const member = other(node, { ...late, initialCluster: `late=${peerUrl},${node.spec.initialCluster}` });
+    member = other(node, { ...late, initialCluster: `late=${peerUrl},${node.spec.initialCluster}` });
     await refuses(member, /NOT_ADDED/);
     for (const status of await Promise.all(cluster.nodes.map((each) => each.status()))) assert.equal(status.clusterVersion, NEWEST_VERSION);
     await ctl(cluster, 'member', 'add', 'late', `--peer-urls=${peerUrl}`, '--learner');
     member.start();
     await member.waitReady(30_000, true);
+  });
 
-    await member.stop();
-    const joined = join(member.spec.dataDir, 'joined');
-    cpSync(joined, `${joined}.kept`);
-    truncateSync(joined, 3);
-    await refuses(member, /JOINED_UNREADABLE/);
-    cpSync(`${joined}.kept`, joined);
-    rmSync(`${joined}.kept`);
-    member.start();
-    await member.waitReady(30_000, true);
+  it('JOINED_MISSING and JOINED_UNREADABLE of a member that came later', () => losesJoined(other(member, { initialCluster: `late=${urls[1]},n1=${urls[3]}` })));
 
-    const idOf = async (): Promise<string> => {
-      const line = (await ctl(cluster, 'member', 'list')).split('\n').find((text) => text.includes(peerUrl));
-      return line?.split(',')[0] ?? '';
-    };
+  it('REMOVED of a member that came later', async () => {
+    const { cluster } = fixture;
+    const peerUrl = urls[1] as string;
     const first = await idOf();
     await ctl(cluster, 'member', 'remove', first);
     await ends(member, /REMOVED/);

@@ -3,13 +3,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MemoryDisk } from '../base/disk/memory-disk.js';
 import { codeOf } from '../base/errors.js';
 import type { NetworkHandler } from '../base/env.js';
+import type { KintsugiEvent } from '../base/events.js';
 import { silent } from '../base/testing/silent.js';
+import { HardStateStore } from '../replica/hard-state/hard-state.js';
 import { encodeDescription, type ClusterDescription } from '../replica/state/description.js';
 import type { Identity } from '../replica/state/joined.js';
 import { staticMembers, type Members } from '../replica/state/members.js';
 import { nodeClock, NodeRandom } from './env/node-env.js';
 import { freePorts } from './free-ports.js';
-import { identityOf } from './join.js';
+import { identityOf, JOINED_TOLD_ANEW } from './join.js';
 import { clusterOf, type NodeConfig } from './options/config.js';
 import { restoredIdentity } from './options/restored-cluster.js';
 import { PeerNetwork } from './peer-network.js';
@@ -119,13 +121,66 @@ describe('a member that joins', () => {
     assert.equal((await identityOf(config([]), disk)).self, 555);
   });
 
-  it('R1 does not start when the file that says who it is cannot be read', async () => {
+  async function spoil(disk: MemoryDisk, ...paths: readonly string[]): Promise<void> {
+    for (const path of paths) {
+      const file = await disk.open(path, 'write');
+      await file.write(Uint8Array.of(255), 20);
+      file.close();
+    }
+  }
+
+  async function hardStateOf(disk: MemoryDisk, memberId: number, clusterId: bigint): Promise<void> {
+    const store = await HardStateStore.open(disk);
+    await store.create({ term: 5, vote: 0, incarnation: 4, manifestGeneration: 0, manifestDigest: '0'.repeat(32), clusterId, memberId });
+    await store.close();
+  }
+
+  it('R5 is who either copy of the file says, and does not start when neither can be read', async () => {
     const disk = new MemoryDisk();
-    await identityOf(config(await cluster({ own: 9 })), disk);
-    const file = await disk.open('joined', 'write');
-    await file.write(Uint8Array.of(255), 20);
-    file.close();
-    await assert.rejects(identityOf(config([]), disk), (error) => codeOf(error) === 'JOINED_UNREADABLE');
+    const identity = await identityOf(config(await cluster({ own: 9 })), disk);
+    const copy = { path: 'joined.copy', bytes: disk.node('joined.copy')?.bytes.slice() ?? assert.fail() };
+    await spoil(disk, 'joined');
+    assert.deepEqual(await identityOf(config([]), disk), identity);
+    await disk.unlink('joined');
+    assert.deepEqual(await identityOf(config([]), disk), identity);
+    await spoil(disk, 'joined.copy');
+    await assert.rejects(identityOf(config([]), disk), { code: 'JOINED_UNREADABLE' });
+    // As an older program leaves it.
+    await disk.rename('joined.copy', 'joined');
+    (await disk.open('joined', 'write')).writeSync(copy.bytes, 0);
+    assert.deepEqual(await identityOf(config([]), disk), identity);
+  });
+
+  it('R5 whose file is lost, or cannot be read, asks the others who the member is whose hard state it has', async () => {
+    const urls = await cluster({ own: 9 });
+    for (const lost of [(disk: MemoryDisk) => Promise.all([disk.unlink('joined'), disk.unlink('joined.copy')]), (disk: MemoryDisk) => spoil(disk, 'joined', 'joined.copy')]) {
+      const disk = new MemoryDisk();
+      const identity = await identityOf(config(urls), disk);
+      await hardStateOf(disk, 9, 77n);
+      await lost(disk);
+      const heard: string[] = [];
+      const events = { emit: (event: KintsugiEvent) => void heard.push(event.type === 'warning' ? event.message : '') };
+      assert.deepEqual(await identityOf(config(urls), disk, undefined, events), identity);
+      assert.deepEqual(heard, [JOINED_TOLD_ANEW]);
+      assert.deepEqual(await identityOf(config([]), disk), identity);
+    }
+  });
+
+  it('R5 is nobody whom the others do not tell at its place, or whose flags name the member of the directory', async () => {
+    const disk = new MemoryDisk();
+    await hardStateOf(disk, 9, 77n);
+    await assert.rejects(identityOf(config([]), disk), { code: 'JOINED_MISSING' });
+    await assert.rejects(identityOf(config(await cluster({ own: 8 })), disk), (error: Error) => {
+      assert.equal(codeOf(error), 'JOINED_MISSING');
+      assert.match(error.message, /is of member 9 of cluster 4d.*joined is gone.*flags.*kintsugi recover --data-dir DIR/);
+      return true;
+    });
+    const removed = await cluster({ own: 9, removed: [9] });
+    await assert.rejects(identityOf(config(removed), disk), { code: 'JOINED_MISSING' });
+    const others = new MemoryDisk();
+    await hardStateOf(others, 100, 77n);
+    // The start says WRONG_IDENTITY: `open-state.ts`.
+    assert.equal((await identityOf(config(await cluster({ own: 9 })), others)).self, 555);
   });
 
   describe('whose cluster was restored from a backup', () => {

@@ -3,16 +3,20 @@
  * added to the cluster before, asks the members that `--initial-cluster` names who is in it, and
  * finds itself by its own peer URL. What it was told is kept in the file `joined`
  * (`replica/state/joined.ts`): so it is taken from nobody who may be far behind
- * (`replica/state/told-members.ts`).
+ * (`replica/state/told-members.ts`). If that file is lost, they are asked again.
  */
 
 import type { Disk } from '../base/disk.js';
-import { messageOf } from '../base/errors.js';
+import { codeOf, messageOf } from '../base/errors.js';
+import type { EventSink } from '../base/events.js';
+import { formatId } from '../base/ids.js';
+import { viewHardState, type HardStateRecord } from '../replica/hard-state/hard-state.js';
 import { readIntent, writeIntent, type RecoverIntent } from '../replica/readmission/intent.js';
 import { whoWas } from '../replica/readmission/rules.js';
+import { identityOnDisk } from '../replica/start/identity-on-disk.js';
 import { refuseUnfinishedTakeover } from '../replica/start/unfinished-takeover.js';
 import { decodeDescription } from '../replica/state/description.js';
-import { identityOnDisk, JoinError, joinedIdentity, readJoined, writeJoined, type Identity, type Joined } from '../replica/state/joined.js';
+import { JoinError, joinedIdentity, joinedMissing, writeJoined, type Identity, type Joined } from '../replica/state/joined.js';
 import { foundBy, memberAt, type Found, type Told } from '../replica/state/told-members.js';
 import { describeAt } from './peer/describe-at.js';
 import type { NodeConfig } from './options/config.js';
@@ -28,18 +32,69 @@ const KNOWN_ELECTIONS = 5;
 /** More than a cluster has members, and bounds what an answer can name. */
 const MAX_ASKED = 64;
 
-/** Rejects with JoinError, RecoverError, ReplicaError TAKEOVER_UNFINISHED and DiskError. */
-export async function identityOf(config: NodeConfig, disk: Disk, tls?: ClientTls): Promise<Identity> {
+/**
+ * Rejects with JoinError, RecoverError, ReplicaError TAKEOVER_UNFINISHED and DiskError. `events` is
+ * told of what was mended.
+ */
+export async function identityOf(config: NodeConfig, disk: Disk, tls?: ClientTls, events: EventSink = SILENT): Promise<Identity> {
   const flags: Identity = { self: config.memberId, clusterId: config.clusterId, members: config.members, joins: [] };
   await refuseUnfinishedTakeover(disk);
   const intent = await readIntent(disk);
-  if (intent?.stage === 'asks') return askingIdentity(config, disk, flags, intent, tls);
-  const known = await identityOnDisk(disk, flags);
-  if (known !== flags || disk.sizeOf('hardstate') !== undefined) return known;
+  if (intent?.stage === 'asks') return toldWhileAsking(config, disk, await identityOnDisk(disk, flags), intent, tls);
+  const known = await identityOnDisk(disk, flags).catch((error: unknown) => {
+    if (codeOf(error) === 'JOINED_UNREADABLE') return error as JoinError;
+    throw error;
+  });
+  if (known instanceof JoinError || (known === flags && disk.sizeOf('hardstate') !== undefined)) {
+    return intent?.stage === 'admitted' ? orThrow(known) : toldAnew(config, disk, known, events, tls);
+  }
+  if (known !== flags || intent !== undefined) return known;
   const joined = config.existing ? await ask(config, tls) : await followed(config, tls);
   if (joined === undefined) return flags;
   await writeJoined(disk, joined);
   return joinedIdentity(joined, config.name);
+}
+
+const SILENT: EventSink = { emit: () => undefined };
+
+function orThrow(known: Identity | JoinError): Identity {
+  if (known instanceof JoinError) throw known;
+  return known;
+}
+
+/**
+ * No file says who the member is whose hard state this is, and it is not the one that the flags
+ * describe. R5 no promise of its is lost: if the others know it, at the place that the flags give
+ * it, they say what the file said.
+ */
+async function toldAnew(
+  config: NodeConfig, disk: Disk, known: Identity | JoinError, events: EventSink, tls: ClientTls | undefined,
+): Promise<Identity> {
+  const whose = (await viewHardState(disk))?.record;
+  if (whose === undefined || isOfFlags(config, whose)) return orThrow(known);
+  const own = placeOf(config);
+  const others = config.members.filter(({ id }) => id !== config.memberId).flatMap(({ peerUrls }) => peerUrls);
+  const told = (await askAll(others, tls)).filter(isTold).filter(({ description }) => description.clusterId === whose.clusterId);
+  const found = foundBy(told, memberAt(own));
+  if (found?.self === whose.memberId && found.lacking.length === 0) {
+    const joined = { self: found.self, description: found.description };
+    await writeJoined(disk, joined);
+    events.emit({ type: 'warning', message: JOINED_TOLD_ANEW, data: { member: formatId(joined.self) } });
+    return joinedIdentity(joined, config.name);
+  }
+  if (!(known instanceof JoinError) && config.existing) throw joinedMissing(whose, undefined, false);
+  return orThrow(known);
+}
+
+export const JOINED_TOLD_ANEW = 'the file joined was lost: it is written anew, as the other members tell it';
+
+/** Of the member that they describe, or of another one that they name: then they are wrong. */
+function isOfFlags({ clusterId, members, existing }: NodeConfig, whose: HardStateRecord): boolean {
+  return (existing || clusterId === whose.clusterId) && members.some(({ id }) => id === whose.memberId);
+}
+
+function placeOf({ members, memberId }: NodeConfig): readonly string[] {
+  return members.find(({ id }) => id === memberId)?.peerUrls ?? [];
 }
 
 /**
@@ -49,7 +104,7 @@ export async function identityOf(config: NodeConfig, disk: Disk, tls?: ClientTls
  * none by its flags. Rejects with JoinError if too few of them say who they are.
  */
 async function followed(config: NodeConfig, tls: ClientTls | undefined): Promise<Joined | undefined> {
-  const own = config.members.find(({ id }) => id === config.memberId)?.peerUrls ?? [];
+  const own = placeOf(config);
   const others = config.members.filter(({ id }) => id !== config.memberId).flatMap(({ peerUrls }) => peerUrls);
   const said = await askAll(others, tls);
   const place = { name: config.name, peerUrls: own };
@@ -66,16 +121,11 @@ async function followed(config: NodeConfig, tls: ClientTls | undefined): Promise
 
 /**
  * Who a member was that is to be re-admitted, and where the others are found now: as they say, or,
- * while none of them says anything, as its own files and flags do.
+ * while none of them says anything, as its own files and flags do (`known`).
  */
-async function askingIdentity(
-  config: NodeConfig, disk: Disk, flags: Identity, intent: RecoverIntent, tls: ClientTls | undefined,
+async function toldWhileAsking(
+  config: NodeConfig, disk: Disk, known: Identity, intent: RecoverIntent, tls: ClientTls | undefined,
 ): Promise<Identity> {
-  const kept = await readJoined(disk).catch((error: unknown) => {
-    if (error instanceof JoinError) return undefined;
-    throw error;
-  });
-  const known = kept === undefined ? flags : joinedIdentity(kept, config.name);
   const own = known.members.concat(known.joins).find(({ id }) => id === known.self)?.peerUrls ?? [];
   const urls = new Set([...known.members, ...known.joins].flatMap(({ peerUrls }) => peerUrls).filter((url) => !own.includes(url)));
   const said = await askAll([...urls], tls);

@@ -13,6 +13,7 @@ import type { Store } from '../node/store.js';
 import { WaitingMember } from '../node/waiting-member.js';
 import { WaitingStore } from '../node/waiting-store.js';
 import { ReplicaError } from '../replica/base/errors.js';
+import { afterRefusal } from '../replica/start/after-refusal.js';
 import type { Outlook } from '../replica/log-recovery/outlook.js';
 import type { Identity } from '../replica/state/joined.js';
 import { EventBus } from './env/event-bus.js';
@@ -145,10 +146,14 @@ function openOnce(config: NodeConfig, hooks: NodeHooks, start: Start): Promise<M
   return acquiring(async (keep) => {
     const bus = new EventBus(hooks.events ?? []);
     const tls = keep(await peerTls(config, bus));
-    const identity = await identityOf(config, disk, tls.client);
+    const own = { disk, clock: nodeClock, random: new NodeRandom(), events: bus };
+    const { memberId: self, clusterId, autoRecover } = config;
+    const identity = await identityOf(config, disk, tls.client, bus).catch(async (error: unknown) => {
+      throw await afterRefusal({ env: own, self, clusterId, autoRecover }, error);
+    });
     start.identity.resolve(identity);
     const network = peerNetwork(config, identity, bus, tls);
-    const env: Env = { clock: nodeClock, random: new NodeRandom(), disk, network, workers, events: bus };
+    const env: Env = { ...own, network, workers };
     const member = await openMember(env, {
       ...identity,
       outlook,

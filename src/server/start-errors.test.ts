@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:net';
 import { MemoryDisk } from '../base/disk/memory-disk.js';
@@ -51,7 +52,11 @@ describe('errors of a start', () => {
 
   it('an emptied data directory and a lost manifest are explained', () => {
     assert.match(explainFatal(new Error('invariant broken: R3 commit 9 is within the log, which ends at 0')), /^kintsugi: invariant broken: R3.*\n {2}try: .*emptied.*\n$/);
-    assert.match(explainFatal(new Error('MANIFEST_UNREADABLE: manifest/1')), /copy of the whole data directory/);
+    const [, section = assert.fail()] = /see "(.*)" in OPERATING.md/.exec(explainFatal(new Error('invariant broken: R3 commit 9 is within the log'))) ?? [];
+    assert.ok(readFileSync('OPERATING.md', 'utf8').includes(`\n## ${section}\n`), section);
+    for (const lost of ['MANIFEST_UNREADABLE: manifest/1', 'BROKEN: the log starts at 9']) {
+      assert.match(explainFatal(new Error(lost)), /copy of the whole data directory.*kintsugi recover --force-new-cluster --data-dir DIR --dry-run/);
+    }
     assert.equal(explainFatal(new Error('other')), 'kintsugi: other\n');
   });
 });

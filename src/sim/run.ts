@@ -14,7 +14,7 @@ import type { SimNode } from './cluster/sim-node.js';
 import { Coverage } from './model/coverage.js';
 import { mayDoom, openDiskContext, type DiskContext } from './faults/context.js';
 import { DISK_FAULTS, type FaultAction, type FaultProfile } from './model/fault.js';
-import { planFaults, planOps } from './faults/plan.js';
+import { planFaults, planJoined, planOps } from './faults/plan.js';
 import { flipInMemory } from './faults/strike-memory.js';
 import { cutOffLoneCopy } from './faults/strike-lone-copy.js';
 import { strikeDisk } from './faults/strike-disk.js';
@@ -112,7 +112,8 @@ class Run {
     this.workload = new Workload({ world, settings, nodes, links, coverage, report, dataLoss });
     this.streams = this.#streamsOf(settings);
     const plan = planFaults(world, faults, settings);
-    this.plan = hasOps(options.profile) ? [...plan, ...planOps(world, settings, plan.length)] : plan;
+    if (hasOps(options.profile)) plan.push(...planOps(world, settings, plan.length));
+    this.plan = [...plan, ...planJoined(world, faults, settings, plan.length)];
     const untilUs = Math.min(settings.faultsUntilUs, options.faultsUntilUs ?? Infinity);
     this.operator = new Operator({ world, cluster: this.cluster, network: this.network, oracle: this.oracle, coverage, settings, untilUs });
     this.upgrades = new Upgrades({ world, cluster: this.cluster, coverage, settings, untilUs });
@@ -200,8 +201,7 @@ class Run {
     const { world, options, plan, cluster, network, coverage, settings, oracle } = this;
     const only = options.only === undefined ? undefined : new Set(options.only);
     const untilUs = Math.min(settings.faultsUntilUs, options.faultsUntilUs ?? Infinity);
-    const { nodes } = cluster;
-    const profile = this.#faults;
+    const [{ nodes }, profile] = [cluster, this.#faults];
     const disks = openDiskContext({ world, nodes, profile, settings, untilUs, oracle, coverage });
     const process = this.#processContext(disks, untilUs);
     const strikes = plan.filter(({ id, atUs }) => atUs < untilUs && only?.has(id) !== false);

@@ -17,7 +17,7 @@ import type { HealingOptions } from '../../healing/healing.js';
 import { DEFAULT_TREE_SETTINGS, type TreeSettings } from '../../storage/base/settings.js';
 import type { NodeId } from '../../base/ids.js';
 import type { MemberConfig } from '../../replica/base/member-config.js';
-import { identityOnDisk } from '../../replica/state/joined.js';
+import { identityOnDisk } from '../../replica/start/identity-on-disk.js';
 import { WaitingMember } from '../waiting-member.js';
 import { openMember, type MemberOptions } from '../open-member.js';
 import { ClusterNode, type OneLife } from './cluster-node.js';

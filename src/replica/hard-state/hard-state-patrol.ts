@@ -1,20 +1,23 @@
 /**
- * The copies of the hard state are looked at now and then while a member runs, and by each scrub:
- * damage must not add up until the next start, which needs two that agree (R5). What was found, and
- * whether it is mended, is told.
+ * The copies of the hard state, and of the file that says who the member is, are looked at now and
+ * then while a member runs, and by each scrub: damage must not add up until the next start, which
+ * needs two that agree (R5), and one. What was found, and whether it is mended, is told.
  */
 
 import type { Env } from '../../base/env.js';
 import type { Life } from '../state/life.js';
+import type { TwiceKeeper } from '../state/kept-twice.js';
 import type { HardStateStore } from './hard-state.js';
 
 interface HardStatePatrolParts {
   readonly env: Pick<Env, 'clock' | 'events'>;
   readonly life: Pick<Life, 'ended' | 'fail'>;
   readonly hardState: Pick<HardStateStore, 'scrub'>;
+  /** Undefined: its flags say who the member is. */
+  readonly joined: Pick<TwiceKeeper, 'path' | 'scrub'> | undefined;
 }
 
-/** Four pages are read each time. */
+/** A few pages are read each time. */
 const ROUND_MS = 600_000;
 
 export class HardStatePatrol {
@@ -38,19 +41,35 @@ export class HardStatePatrol {
     return this.#running;
   }
 
+  /** Of a start: hard state was mended when it was opened. */
+  async begin(): Promise<void> {
+    await this.#scrubJoined();
+  }
+
   async #scrub(): Promise<number> {
-    const { env, life, hardState } = this.#parts;
+    const { life, hardState } = this.#parts;
     if (life.ended) return 0;
     try {
       const { faulty, why } = await hardState.scrub();
-      if (faulty > 0) {
-        const message = why === undefined ? 'copies of the hard state were damaged: it is written anew' : 'copies of the hard state are damaged';
-        env.events.emit({ type: 'warning', message, data: { copies: faulty, ...(why === undefined ? {} : { why }) } });
-      }
-      return faulty;
+      this.#tell('the hard state', faulty, why);
+      return faulty + (await this.#scrubJoined());
     } catch (error) {
       life.fail(error);
       return 0;
     }
+  }
+
+  async #scrubJoined(): Promise<number> {
+    const { joined } = this.#parts;
+    if (joined === undefined) return 0;
+    const { faulty, why } = await joined.scrub();
+    this.#tell(`the file ${joined.path}`, faulty, why);
+    return faulty;
+  }
+
+  #tell(what: string, faulty: number, why: string | undefined): void {
+    if (faulty === 0) return;
+    const message = why === undefined ? `copies of ${what} were damaged: it is written anew` : `copies of ${what} are damaged`;
+    this.#parts.env.events.emit({ type: 'warning', message, data: { copies: faulty, ...(why === undefined ? {} : { why }) } });
   }
 }

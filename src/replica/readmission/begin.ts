@@ -8,7 +8,7 @@ import { assert } from '../../base/assert.js';
 import type { Disk } from '../../base/disk.js';
 import type { Random } from '../../base/env.js';
 import { formatId, type NodeId } from '../../base/ids.js';
-import { isNew, shownBy, whatIsWrong, type Claimed, type Evidence } from './evidence.js';
+import { isNew, lacksJoined, shownBy, whatIsWrong, type Claimed, type Evidence } from './evidence.js';
 import { RecoverError, writeIntent, type RecoverIntent } from './intent.js';
 
 export interface RecoverRequest {
@@ -27,14 +27,20 @@ export function planRecovery(request: RecoverRequest, random: Random): RecoverIn
   const { evidence, emptied } = request;
   const claimed = request.claimed ?? evidence.refused;
   const { intent } = evidence;
-  const why = whatIsWrong(evidence) ?? (isNew(evidence) && emptied ? 'EMPTIED: the operator says so' : undefined);
-  if (intent !== undefined && intent !== 'unreadable' && (intent.stage !== 'begun' || why === undefined)) return intent;
+  const why = whatIsWrong(evidence, request.claimed) ?? (isNew(evidence) && emptied ? 'EMPTIED: the operator says so' : undefined);
+  const lacks = lacksJoined(evidence, request.claimed);
+  if (intent !== undefined && intent !== 'unreadable') {
+    // It was let in, and does not know any more into what: it asks again, and is told the same.
+    if (intent.stage === 'admitted' && (lacks || evidence.joined === 'unreadable')) return { ...intent, stage: 'asks', replaces: 0, past: 0 };
+    if (intent.stage !== 'begun' || why === undefined) return intent;
+  }
   const shown = shownBy(evidence);
   const other = claimed !== undefined && ![0n, claimed.clusterId].includes(shown.clusterId) && claimed.clusterId !== 0n;
   // Who joined is in a cluster that its flags do not tell.
-  if (other && evidence.joined === undefined) {
+  if (other && evidence.joined === undefined && !lacks) {
     throw new RecoverError('OTHER_CLUSTER',
-      `the data directory is of cluster ${shown.clusterId.toString(16)}, and the flags speak of ${claimed.clusterId.toString(16)}: check --initial-cluster and --initial-cluster-token`);
+      `the data directory is of cluster ${shown.clusterId.toString(16)}, and the flags speak of ${claimed.clusterId.toString(16)}: check --initial-cluster and --initial-cluster-token. ` +
+        'If they are right, the file joined is lost: start it once, and run this again without them');
   }
   if (isNew(evidence) && !emptied) {
     throw new RecoverError('NOT_CONFIRMED',
@@ -42,7 +48,7 @@ export function planRecovery(request: RecoverRequest, random: Random): RecoverIn
   }
   if (why === undefined) {
     throw new RecoverError('HEALTHY',
-      'nothing is wrong with this data directory, as far as it can be seen here: start it. Should that end with EMPTIED or ROLLED_BACK, run this again');
+      'nothing is wrong with this data directory, as far as it can be seen here: start it. Should that end with EMPTIED, ROLLED_BACK or JOINED_MISSING, run this again');
   }
   if (shown.ids.length === 0 && claimed === undefined) {
     throw new RecoverError('UNKNOWN_MEMBER',

@@ -3,12 +3,13 @@
  * Nothing is written.
  */
 
-import { fromUtf8, utf8 } from '../../base/bytes.js';
+import { ByteWriter, fromUtf8, utf8 } from '../../base/bytes.js';
+import { crc32c } from '../../base/crc32c.js';
 import type { Disk } from '../../base/disk.js';
 import { codeOf, messageOf } from '../../base/errors.js';
 import type { NodeId } from '../../base/ids.js';
 import { replaceFile } from '../../base/replace-file.js';
-import { viewHardState, type HardStateView } from '../hard-state/hard-state.js';
+import { viewHardState, type HardStateRecord, type HardStateView } from '../hard-state/hard-state.js';
 import { generationOf } from '../log/segment-layout.js';
 import { readJoined, type Joined } from '../state/joined.js';
 import { readIntent, RecoverError, type RecoverIntent } from './intent.js';
@@ -20,6 +21,8 @@ import { readIntent, RecoverError, type RecoverIntent } from './intent.js';
 const REFUSED_FILE = 'refused';
 const MAX_REFUSED_BYTES = 4096;
 const TOLD_BY_OTHERS = /^(EMPTIED|ROLLED_BACK)/;
+/** Flags and hard state are of two members, and no file says why. */
+const TOLD_BY_FLAGS = /^(JOINED_MISSING|WRONG_IDENTITY)/;
 
 export interface Refused extends Claimed {
   /** Code and words. */
@@ -31,6 +34,8 @@ export interface Claimed {
   readonly self: NodeId;
   /** 0: not known. */
   readonly clusterId: bigint;
+  /** All that the flags name; undefined: not known. */
+  readonly members?: readonly NodeId[];
 }
 
 export interface Evidence {
@@ -76,11 +81,15 @@ export function isNew(evidence: Evidence): boolean {
   return hardState === undefined ? manifests + segments === 0 : hardState.record?.term === 0 && evidence.tables === 0;
 }
 
-/** Why this directory cannot be started with; undefined: nothing of that can be seen here. */
-export function whatIsWrong(evidence: Evidence): string | undefined {
+/**
+ * Why this directory cannot be started with; undefined: nothing of that can be seen here.
+ * `claimed`: as the flags say, undefined where they say nothing.
+ */
+export function whatIsWrong(evidence: Evidence, claimed?: Claimed): string | undefined {
   const { hardState, joined, intent, refused, segments, manifests } = evidence;
   if (refused !== undefined && TOLD_BY_OTHERS.test(refused.why)) return `its last start ended with ${refused.why}`;
   if (joined === 'unreadable') return 'JOINED_UNREADABLE: the file that says who it is cannot be read';
+  if (lacksJoined(evidence, claimed)) return 'JOINED_MISSING: no file says who the member is whose hard state this is';
   if (intent === 'unreadable') return 'INTENT_UNREADABLE: it was to be re-admitted before, and the file that says so cannot be read';
   if (hardState === undefined) {
     return segments + manifests > 0 ? 'MISSING: its hard state is gone, so it is not known what it has promised' : undefined;
@@ -91,6 +100,28 @@ export function whatIsWrong(evidence: Evidence): string | undefined {
     return `UNREADABLE: ${good} of ${slots.length} copies of its hard state are good, and do not agree on what it has promised`;
   }
   return record.term > 0 && segments === 0 ? 'LOG_MISSING: its log is gone, and with it the entries that it has acknowledged' : undefined;
+}
+
+/**
+ * Its flags are not those of the member whose hard state this is, and no file says who that one is.
+ * Where the flags speak of another cluster they may be wrong: then the last start must have met it,
+ * and an operator have decided.
+ */
+export function lacksJoined({ hardState, joined, intent, refused }: Evidence, claimed?: Claimed): boolean {
+  const stage = intent === undefined || intent === 'unreadable' ? undefined : intent.stage;
+  const found = joined === undefined || joined === 'unreadable' ? undefined : joined.self;
+  if (stage === 'asks') return false;
+  if (stage === 'admitted') return found !== (intent as RecoverIntent).id;
+  const whose = hardState?.record;
+  if (whose === undefined || found === whose.memberId) return false;
+  if (found !== undefined) return true;
+  if (refused !== undefined && TOLD_BY_FLAGS.test(refused.why) && !isSame(refused, whose)) return true;
+  if (claimed === undefined || isSame(claimed, whose) || claimed.members?.includes(whose.memberId) === true) return false;
+  return claimed.clusterId === 0n || claimed.clusterId === whose.clusterId;
+}
+
+function isSame({ self, clusterId }: Claimed, whose: HardStateRecord): boolean {
+  return self === whose.memberId && clusterId === whose.clusterId;
 }
 
 /** Whose directory this shows itself to be. */
@@ -125,8 +156,16 @@ export function shownBy({ hardState, joined, intent }: Evidence): Shown {
 
 /** Durable when it resolves. */
 export function markRefused(disk: Disk, { self, clusterId }: Claimed, error: unknown): Promise<void> {
-  const text = `${self.toString(16)} ${clusterId.toString(16)}\n${messageOf(error)}`;
-  return replaceFile(disk, REFUSED_FILE, utf8(text.slice(0, MAX_REFUSED_BYTES)), { unlinkFirst: true });
+  const text = utf8(`${self.toString(16)} ${clusterId.toString(16)}\n${messageOf(error)}`).subarray(0, MAX_REFUSED_BYTES - SUM_CHARS);
+  const bytes = new ByteWriter(text.length + SUM_CHARS).raw(text).raw(utf8(sumOf(text))).finish();
+  return replaceFile(disk, REFUSED_FILE, bytes, { unlinkFirst: true });
+}
+
+/** Behind the text; an older program takes it for a part of it, and writes none. */
+const SUM_CHARS = '\n#00000000'.length;
+
+function sumOf(text: Uint8Array): string {
+  return `\n#${crc32c(text).toString(16).padStart(8, '0')}`;
 }
 
 /** The others have nothing against it any more. */
@@ -144,7 +183,11 @@ async function readRefused(disk: Disk): Promise<Refused | undefined> {
   try {
     const bytes = new Uint8Array(Math.min(size, MAX_REFUSED_BYTES));
     await file.read(bytes, 0);
-    const [, self, clusterId, why = ''] = /^([0-9a-f]{1,14}) ([0-9a-f]{1,16})\n(.*)$/s.exec(fromUtf8(bytes)) ?? [];
+    const end = bytes.length - SUM_CHARS;
+    const isSummed = end > 0 && fromUtf8(bytes.subarray(end, end + 2)) === '\n#';
+    const text = isSummed ? bytes.subarray(0, end) : bytes;
+    if (isSummed && fromUtf8(bytes.subarray(end)) !== sumOf(text)) return undefined;
+    const [, self, clusterId, why = ''] = /^([0-9a-f]{1,14}) ([0-9a-f]{1,16})\n(.*)$/s.exec(fromUtf8(text)) ?? [];
     if (self === undefined || clusterId === undefined) return undefined;
     return { self: Number.parseInt(self, 16), clusterId: BigInt(`0x${clusterId}`), why };
   } finally {

@@ -9,14 +9,19 @@
  *
  * The nonce is the new member's id. It is drawn before anybody is asked and never changes: so
  * whatever is lost or said twice, one intent can lead to one new id only.
+ *
+ * It is kept twice. A copy that is alone may be older than what was done since, by an older program
+ * above all: R5 it never takes from a member the promises that it made under its new id.
  */
 
 import { ByteReader, ByteWriter } from '../../base/bytes.js';
 import { crc32c } from '../../base/crc32c.js';
 import type { Disk } from '../../base/disk.js';
-import { CodecError, KintsugiError } from '../../base/errors.js';
+import type { Env } from '../../base/env.js';
+import { CodecError, codeOf, KintsugiError, messageOf } from '../../base/errors.js';
 import type { LogIndex, NodeId } from '../../base/ids.js';
-import { replaceFile } from '../../base/replace-file.js';
+import { viewHardState } from '../hard-state/hard-state.js';
+import { readTwice, removeTwice, writeTwice, type KeptTwice } from '../state/kept-twice.js';
 
 export type RecoverErrorCode =
   /** Nothing is wrong with the data directory, as far as it can be told offline. */
@@ -27,7 +32,7 @@ export type RecoverErrorCode =
   | 'UNKNOWN_MEMBER'
   /** The operator has to say that the directory was emptied. */
   | 'NOT_CONFIRMED'
-  /** The file `recovering` cannot be read. */
+  /** Neither copy of the file `recovering` can be read. */
   | 'INTENT_UNREADABLE';
 
 export class RecoverError extends KintsugiError<RecoverErrorCode> {
@@ -90,30 +95,49 @@ export function decodeIntent(bytes: Uint8Array): RecoverIntent {
 
 /** Durable when it resolves. */
 export function writeIntent(disk: Disk, intent: RecoverIntent): Promise<void> {
-  return replaceFile(disk, INTENT_FILE, encodeIntent(intent), { unlinkFirst: true });
+  return writeTwice(disk, INTENT_FILE, encodeIntent(intent));
 }
 
 /** Undefined: there is none. Throws RecoverError INTENT_UNREADABLE. */
 export async function readIntent(disk: Disk): Promise<RecoverIntent | undefined> {
-  const size = disk.sizeOf(INTENT_FILE);
-  if (size === undefined) return undefined;
-  const file = await disk.open(INTENT_FILE, 'read');
+  return (await read(disk))?.value;
+}
+
+/**
+ * As {@link readIntent}; the copy that is bad or gone is made anew. Where the disk refuses that, it
+ * is told, and the other one goes on serving.
+ */
+export async function readMendedIntent({ disk, events }: Pick<Env, 'disk' | 'events'>): Promise<RecoverIntent | undefined> {
+  const kept = await read(disk);
+  if (kept === undefined || kept.isWhole) return kept?.value;
   try {
-    const bytes = new Uint8Array(size);
-    await file.read(bytes, 0);
-    return decodeIntent(bytes);
+    await writeIntent(disk, kept.value);
+    events.emit({ type: 'warning', message: INTENT_MENDED, data: {} });
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error;
+    events.emit({ type: 'warning', message: INTENT_DAMAGED, data: { why: messageOf(error) } });
+  }
+  return kept.value;
+}
+
+export const INTENT_MENDED = 'a copy of the file recovering was damaged: it is written anew';
+const INTENT_DAMAGED = 'a copy of the file recovering is damaged';
+
+async function read(disk: Disk): Promise<KeptTwice<RecoverIntent> | undefined> {
+  try {
+    const kept = await readTwice(disk, INTENT_FILE, decodeIntent);
+    if (kept === undefined || !kept.ofCopy || kept.value.stage === 'begun') return kept;
+    const hardState = await viewHardState(disk);
+    return hardState?.record?.memberId === kept.value.id ? { ...kept, value: { ...kept.value, stage: 'begun' } } : kept;
   } catch (error) {
     if (!(error instanceof CodecError)) throw error;
     throw new RecoverError('INTENT_UNREADABLE',
-      `R5 the file ${INTENT_FILE} in the data directory, which says that this member is to be re-admitted, cannot be read (${error.message}). ` +
-        'Run kintsugi recover again: it begins anew');
-  } finally {
-    file.close();
+      `R5 the file ${INTENT_FILE} in the data directory, which says that this member is to be re-admitted, cannot be read (${error.message}), nor its copy. ` +
+        'Run kintsugi recover --data-dir DIR again: it begins anew');
   }
 }
 
-/** All is over. */
-export async function removeIntent(disk: Disk): Promise<void> {
-  await disk.unlink(INTENT_FILE);
-  await disk.syncDir('.');
+/** All is over. Durable when it resolves. */
+export function removeIntent(disk: Disk): Promise<void> {
+  return removeTwice(disk, INTENT_FILE);
 }

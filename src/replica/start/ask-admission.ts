@@ -15,7 +15,7 @@ import { formatId, type NodeId } from '../../base/ids.js';
 import { ReplicaError } from '../base/errors.js';
 import { removedError } from '../base/removed.js';
 import { decodeAdmissionAnswer, encodeAdmissionRequest, READMIT_METHOD, type AdmissionAnswer } from '../readmission/call.js';
-import { readIntent, writeIntent, type RecoverIntent } from '../readmission/intent.js';
+import { readMendedIntent, writeIntent, type RecoverIntent } from '../readmission/intent.js';
 import { mayDo } from '../readmission/rules.js';
 import { writeJoined } from '../state/joined.js';
 import { untilRoom } from '../state/until-room.js';
@@ -40,7 +40,7 @@ export const NOBODY_CAN_ADMIT = 'so many members have lost their promises that n
  * ReplicaError: READMISSION to be opened again, REMOVED or WRONG_IDENTITY for good.
  */
 export async function askAdmissionFirst(parts: OpeningParts): Promise<void> {
-  const intent = await readIntent(parts.options.env.disk);
+  const intent = await readMendedIntent(parts.options.env);
   if (intent !== undefined && mayDo(intent.stage).asks) await askAdmission(parts, intent);
 }
 

@@ -25,6 +25,7 @@ import type { DurableLog, OpenedLog } from '../log/durable-log.js';
 import { readIntent, writeIntent, type RecoverIntent } from '../readmission/intent.js';
 import { setAside } from '../readmission/set-aside.js';
 import type { Life } from '../state/life.js';
+import { joinedMissing, keeperOfJoined, type JoinError } from '../state/joined.js';
 import type { Membership } from '../state/membership.js';
 import { untilRoom } from '../state/until-room.js';
 import { KnownPeers } from '../log-recovery/known-peers.js';
@@ -100,14 +101,15 @@ export async function openState(parts: OpeningParts, keep: Keep): Promise<Opened
   const tables = keep(new TableStore(disk, new BlockCache(options.cacheBytes), options.healing.faults));
   const tree = new Tree({ disk, tables, durable: store.manifest });
   for (const path of await tree.orphans()) await disk.unlink(path);
-  const patrol = new HardStatePatrol({ env: options.env, life: parts.life, hardState });
+  const patrol = new HardStatePatrol({ env: options.env, life: parts.life, hardState, joined: await keeperOfJoined(disk, options.self) });
+  await patrol.begin();
   const promises = await PromisesStore.open(options.env, options);
   return { hardState, patrol, incarnation, term, vote, store, log, logEnd, tables, tree, commit, promises, intent };
 }
 
 /** What its old id has promised is no concern of the new one: it has not promised anything. */
-async function beginAnew({ self, clusterId, env }: ReplicaOptions, { id }: RecoverIntent): Promise<void> {
-  if (id !== self) throw wrongIdentity({ memberId: id, clusterId }, { self, clusterId });
+async function beginAnew({ self, clusterId, joins = [], env }: ReplicaOptions, { id }: RecoverIntent): Promise<void> {
+  if (id !== self) throw joinedMissing({ memberId: id, clusterId }, joins.length > 0 ? self : undefined, true);
   await setAside(env.disk, id);
 }
 
@@ -127,16 +129,30 @@ async function openHardState(options: ReplicaOptions, keep: Keep): Promise<HardS
   return hardState;
 }
 
+/**
+ * Flags name the cluster that they began, so one of which they name every founder is theirs: if the
+ * member is none of these, what says who it is has gone. What was told, or read beside hard state,
+ * is never of another directory.
+ */
 function wrongIdentity(
-  known: Pick<HardStateRecord, 'memberId' | 'clusterId'>, { self, clusterId }: Pick<ReplicaOptions, 'self' | 'clusterId'>,
-): ReplicaError {
+  known: Pick<HardStateRecord, 'memberId' | 'clusterId'>, { self, clusterId, members, joins = [] }: ReplicaOptions,
+): ReplicaError | JoinError {
+  if (joins.length > 0 && known.clusterId === clusterId) return joinedMissing(known, self, true);
+  const mayLackJoined = joins.length === 0 && !members.some(({ id }) => id === known.memberId);
+  if (mayLackJoined && known.clusterId === clusterId) return joinedMissing(known, undefined, true);
   return new ReplicaError(
     'WRONG_IDENTITY',
     `the data directory belongs to member ${known.memberId.toString(16)} of cluster ${known.clusterId.toString(16)}, ` +
       `but the flags describe member ${self.toString(16)} of cluster ${clusterId.toString(16)}: ` +
-      'check --name, --initial-cluster and --initial-cluster-token, or point --data-dir elsewhere',
+      'check --name, --initial-cluster and --initial-cluster-token, or point --data-dir elsewhere' +
+      (mayLackJoined ? `. ${JOINED_PERHAPS_LOST}` : ''),
+    { mayLackJoined },
   );
 }
+
+const JOINED_PERHAPS_LOST =
+  'If these are as they were at its last start, the file joined is lost that went before them: kintsugi recover --data-dir DIR, and start it again; ' +
+  'or, if it is the only member of its cluster, kintsugi recover --force-new-cluster --data-dir DIR';
 
 type OpenedVersion = Pick<OpenedState, 'store' | 'log' | 'logEnd' | 'commit'>;
 

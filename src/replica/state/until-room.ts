@@ -21,7 +21,7 @@ const MAX_PAUSE_MS = 2_000;
  * not taken again. `pause` takes the place of a sleep; if it rejects, so does this.
  */
 export async function untilRoom<T>(
-  env: Env, step: () => Promise<T>, refused: (error: unknown) => boolean = () => true,
+  env: Pick<Env, 'disk' | 'clock' | 'events'>, step: () => Promise<T>, refused: (error: unknown) => boolean = () => true,
   pause: (ms: number) => Promise<void> = (ms) => sleep(env.clock, ms),
 ): Promise<T> {
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {

@@ -3,6 +3,7 @@
 import { must } from '../../base/assert.js';
 import { END_MARK_BYTES } from '../../replica/log/end-mark.js';
 import type { SimNode } from '../cluster/sim-node.js';
+import { isOfIdentity } from '../disk/default-structure.js';
 import { SECTOR } from '../disk/inode.js';
 import type { Stream } from '../world/random.js';
 import type { EntryCopy, PastMember, Stretch } from './past.js';
@@ -16,7 +17,7 @@ export interface BlockPlace {
 
 /** What takes part in a start: reserves and hints are nobody's only copy. */
 export function isStructure(path: string): boolean {
-  return path.startsWith('log/') || path.startsWith('manifest/') || path.startsWith('tables/') || path === 'hardstate';
+  return path.startsWith('log/') || path.startsWith('manifest/') || path.startsWith('tables/') || path === 'hardstate' || isOfIdentity(path);
 }
 
 /**

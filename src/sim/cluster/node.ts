@@ -41,6 +41,8 @@ export class Node implements SimNode {
   readonly id: number;
   readonly disk: SimDisk;
   identity: Identity | undefined;
+  /** What it is started with: who it was when it last became a member. */
+  flags: Identity | undefined;
   formerly: readonly NodeId[] = [];
   state: NodeState;
   program: ClusterVersion;
@@ -62,13 +64,13 @@ export class Node implements SimNode {
   constructor(id: number, disk: SimDisk, identity: Identity | undefined, program: ClusterVersion) {
     this.id = id;
     this.disk = disk;
-    this.identity = identity;
+    this.identity = this.flags = identity;
     this.program = program;
     this.state = identity === undefined ? 'away' : 'down';
   }
 
   joins(identity: Identity): void {
-    this.identity = identity;
+    this.identity = this.flags = identity;
     this.formerly = [];
   }
 

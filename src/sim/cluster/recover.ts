@@ -11,7 +11,9 @@ import type { Stream } from '../world/random.js';
 import { CLUSTER_ID } from './identity.js';
 
 /** What it is the cure for. */
-export const CURED: ReadonlySet<string> = new Set(['MISSING', 'UNREADABLE', 'EMPTIED', 'ROLLED_BACK', 'LOG_MISSING']);
+export const CURED: ReadonlySet<string> = new Set([
+  'MISSING', 'UNREADABLE', 'EMPTIED', 'ROLLED_BACK', 'LOG_MISSING', 'JOINED_MISSING', 'JOINED_UNREADABLE', 'INTENT_UNREADABLE',
+]);
 
 /** Rejects with RecoverError and DiskError. */
 export async function recoverDirectory(disk: Disk, self: NodeId, random: Stream): Promise<void> {

@@ -7,7 +7,7 @@
  * or stop for good without a fault that excuses it.
  */
 
-import { assert, AssertionError, must } from '../../base/assert.js';
+import { assert, AssertionError } from '../../base/assert.js';
 import type { Disk } from '../../base/disk.js';
 import type { Env } from '../../base/env.js';
 import { codeOf, messageOf } from '../../base/errors.js';
@@ -25,9 +25,9 @@ import { VERSION_2 } from '../../replica/base/protocol.js';
 import { simClock, simWorkers } from '../world/sim-env.js';
 import { WallClocks } from '../world/wall-clocks.js';
 import type { Process, World } from '../world/world.js';
-import { identityOnDisk } from '../../replica/state/joined.js';
 import { describeEvent, nameOf, QUIET } from './describe-event.js';
 import { founder, speakerOf, type Identity } from './identity.js';
+import { identityOf } from './identity-of.js';
 import { Node, type ClusterWatcher, type Fenced } from './node.js';
 import { isPowerOff } from './power-off.js';
 import { CURED, recoverDirectory } from './recover.js';
@@ -236,20 +236,19 @@ export class SimCluster {
     const { tree, cacheBytes } = flagsOf(this.#world, this.#settings, node.id, node.lives);
     if (tree !== this.#settings.tree) this.#coverage.branch(PATHS.otherFlags);
     const disk = this.#attach(node, process);
-    const flags = must(node.identity, 'who starts is somebody');
-    const identity = await identityOnDisk(disk, flags);
+    const autoRecover = node.recovers || (this.#recovers && this.#world.stream(`recovers ${node.id} ${node.lives}`).chance(1, 2));
+    const identity = await identityOf(node, { disk, ...this.#surroundings(node, process) }, autoRecover);
     if (!process.alive) return;
-    if (identity.self !== flags.self) {
+    if (identity.self !== node.member && identity !== node.flags) {
       node.reborn(identity);
       this.#coverage.branch('readmission as another member');
       this.#watcher?.onReborn(node);
     }
     const env = this.#env(node, process, identity, disk);
-    const autoRecover = this.#recovers && this.#world.stream(`recovers ${node.id} ${node.lives}`).chance(1, 2);
     const waiting = new WaitingMember(env, identity);
     node.waiting = waiting;
     const member = await openMember(env, {
-      ...identity, outlook: waiting.outlook, autoRecover: autoRecover || node.recovers,
+      ...identity, outlook: waiting.outlook, autoRecover,
       clientUrls: [], settings: tree, heartbeatMs, electionMs, logSegmentBytes, cacheBytes, newestVersion: node.program,
       ...(streams === undefined ? {} : { watch: streams, recentBytes: streams.recentBytes }),
       // Entries are small: so other things happen in the middle of them, and elsewhere on each.
@@ -272,15 +271,17 @@ export class SimCluster {
 
   #env(node: Node, process: Process, identity: Identity, disk: Disk): Env {
     const world = this.#world;
-    const name = `node ${node.id} life ${node.lives}`;
     return {
-      clock: simClock(world, process, this.#wall),
-      random: world.stream(name),
+      ...this.#surroundings(node, process),
       disk,
       network: this.#network.attach(process, speakerOf(identity)),
-      workers: simWorkers(world, process, world.stream(`${name} slices`)),
-      events: { emit: (event) => this.#onEvent(node, process, event) },
+      workers: simWorkers(world, process, world.stream(`node ${node.id} life ${node.lives} slices`)),
     };
+  }
+
+  #surroundings(node: Node, process: Process): Pick<Env, 'clock' | 'random' | 'events'> {
+    const random = this.#world.stream(`node ${node.id} life ${node.lives}`);
+    return { random, clock: simClock(this.#world, process, this.#wall), events: { emit: (event) => this.#onEvent(node, process, event) } };
   }
 
   #onEvent(node: Node, process: Process, event: KintsugiEvent): void {

@@ -12,9 +12,15 @@ export function structureByPath(path: string): Structure {
   if (path.startsWith('manifest/')) return 'manifest-record';
   if (path.startsWith('hints')) return 'hints-file';
   if (path.startsWith('promises')) return 'promises-file';
+  if (isOfIdentity(path)) return 'joined-file';
   // Nothing is lost with the reserve, as with a repair.
   if (path.startsWith('repairs') || path.startsWith('reserve')) return 'repairs-file';
   return 'directory';
+}
+
+/** Files that say who a member is, or is to be, with their copies. */
+export function isOfIdentity(path: string): boolean {
+  return path.startsWith('joined') || path.startsWith('recovering');
 }
 
 /** Of a name: the file as a whole. */

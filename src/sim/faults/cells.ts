@@ -47,6 +47,7 @@ const POSSIBLE: Readonly<Record<Structure, readonly DiskFault[]>> = {
   'repairs-file': SMALL_FILE,
   'promises-file': [...IN_PLACE, ...WHOLE, 'sync-error', 'stalled-sync'],
   directory: ['sync-dir-error', 'stalled-sync'],
+  'joined-file': ['bit-flip', 'burst', 'zeroed', 'junk', ...WHOLE],
 };
 
 /** Cells that need what only recovery from peers can give back. */
@@ -55,8 +56,9 @@ const FULL_ONLY: readonly Cell[] = [
   { structure: 'hardstate-file', kind: 'misnamed' },
 ];
 
+/** In profile `table` nobody is re-admitted: there is no such file. */
 export function isFullOnly({ structure, kind }: Cell): boolean {
-  return FULL_ONLY.some((cell) => cell.structure === structure && cell.kind === kind);
+  return structure === 'joined-file' || FULL_ONLY.some((cell) => cell.structure === structure && cell.kind === kind);
 }
 
 /** The faults that can strike a structure, in the order of DISK_FAULTS. */

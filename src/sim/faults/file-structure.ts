@@ -6,6 +6,7 @@
 
 import { IDENTITY_MAGIC } from '../../replica/log/identity-codec.js';
 import { decodeHeader, layoutOf, HEADER_BYTES, MAX_SEGMENT_BYTES, STRIPED } from '../../replica/log/segment-layout.js';
+import { isOfIdentity } from '../disk/default-structure.js';
 import type { SimDisk } from '../disk/sim-disk.js';
 import type { Structure } from '../model/fault.js';
 
@@ -17,6 +18,7 @@ export function fileStructure(path: string): Structure {
   if (path.startsWith('hardstate')) return 'hardstate-file';
   if (path.startsWith('hints')) return 'hints-file';
   if (path.startsWith('promises')) return 'promises-file';
+  if (isOfIdentity(path)) return 'joined-file';
   // Nothing is lost with the reserve, as with a repair.
   if (path.startsWith('repairs/') || path.startsWith('reserve')) return 'repairs-file';
   return 'directory';

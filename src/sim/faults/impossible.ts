@@ -39,7 +39,7 @@ const GROUPS: readonly Group[] = [
   },
   {
     why: 'only directories are synced as such; the structure "directory" has it',
-    structures: [...PARTS, ...FILES_OF_PARTS, 'hints-file', 'repairs-file', 'promises-file'],
+    structures: [...PARTS, ...FILES_OF_PARTS, 'hints-file', 'repairs-file', 'promises-file', 'joined-file'],
     faults: ['sync-dir-error'],
   },
   {
@@ -100,6 +100,15 @@ const GROUPS: readonly Group[] = [
     faults: [
       'bit-flip', 'burst', 'zeroed', 'junk', 'stale', 'missing', 'truncated', 'extended', 'misnamed', 'lost-write', 'misdirected-write',
       'write-error', 'sync-error', 'slow-io', 'read-error', 'sticky-read-error', 'misread', 'torn-append', 'unsynced-lost',
+    ],
+  },
+  {
+    why: 'written only where a member is let in anew or a copy is mended, and read only then and at starts: a fault that waits for that seldom meets it',
+    seldom: true,
+    structures: ['joined-file'],
+    faults: [
+      'stale', 'lost-write', 'misdirected-write', 'write-error', 'no-space', 'sync-error', 'slow-io', 'stalled-sync', 'read-error', 'sticky-read-error',
+      'misread', 'torn-append', 'unsynced-lost', 'unsynced-name-lost',
     ],
   },
   {

@@ -4,7 +4,7 @@ import { isFullOnly, isPossible } from './cells.js';
 import { possibleCells } from './testing/cells.js';
 import { DISK_FAULTS, MEMBER_FAULTS, NETWORK_FAULTS, OPS_FAULTS, PROCESS_FAULTS, STRUCTURES, type FaultAction, type FaultProfile } from '../model/fault.js';
 import { IMPOSSIBLE } from './impossible.js';
-import { planFaults, planOps } from './plan.js';
+import { planFaults, planJoined, planOps } from './plan.js';
 
 const SECOND_US = 1_000_000;
 const SETTINGS = { faultsFromUs: 5 * SECOND_US, faultsUntilUs: 530 * SECOND_US } as const;
@@ -15,7 +15,8 @@ function planOf(seed: number, profile: FaultProfile): FaultAction[] {
 }
 
 function allPlans(profile: FaultProfile): FaultAction[] {
-  return Array.from({ length: SEEDS }, (_, i) => planOf(i + 1, profile)).flat();
+  const seeds = Array.from({ length: SEEDS }, (_, i) => i + 1);
+  return seeds.flatMap((seed) => [...planOf(seed, profile), ...planJoined(new World({ seed }), profile, SETTINGS, 0)]);
 }
 
 describe('a plan of faults', () => {
@@ -51,7 +52,10 @@ describe('a plan of faults', () => {
       const world = new World({ seed });
       const plan = planFaults(world, 'full', SETTINGS);
       const ops = planOps(world, SETTINGS, plan.length);
+      const joined = planJoined(world, 'full', SETTINGS, plan.length + ops.length);
       assert.deepEqual(planFaults(world, 'full', SETTINGS), planOf(seed, 'full'));
+      assert.deepEqual(planOps(world, SETTINGS, plan.length), ops);
+      assert.deepEqual(joined.map(({ id }) => id), joined.map((_, i) => plan.length + ops.length + i));
       assert.deepEqual(ops.map(({ id }) => id), ops.map((_, i) => plan.length + i));
       for (const { atUs, kind } of ops) {
         kinds.add(kind);
@@ -103,10 +107,11 @@ describe('the matrix of fault and structure', () => {
     for (const { why } of IMPOSSIBLE) assert.ok(why.length > 20);
   });
 
-  it('withholds from profile table only what takes a whole file that a node cannot start without', () => {
+  it('withholds from profile table only what takes a whole file that a node cannot start without, or is of re-admitted ones', () => {
     const withheld = possibleCells('full').filter((cell) => !isPossible(cell, 'table'));
     assert.ok(withheld.every(isFullOnly));
-    assert.deepEqual(withheld.map(({ kind, structure }) => `${kind} ${structure}`), [
+    const others = withheld.filter(({ structure }) => structure !== 'joined-file');
+    assert.deepEqual(others.map(({ kind, structure }) => `${kind} ${structure}`), [
       'missing hardstate-file', 'misnamed hardstate-file',
     ]);
   });

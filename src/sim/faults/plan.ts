@@ -54,6 +54,22 @@ export function planOps(world: World, settings: Pick<RunSettings, 'faultsFromUs'
   return drawn.sort((a, b) => a.atUs - b.atUs).map((action, i) => ({ id: firstId + i, ...action }));
 }
 
+/**
+ * What strikes the files that say who a member is, which only those have that were re-admitted: a
+ * plan of its own for the same reason.
+ */
+export function planJoined(
+  world: World, profile: FaultProfile, settings: Pick<RunSettings, 'faultsFromUs' | 'faultsUntilUs'>, firstId: number,
+): FaultAction[] {
+  const kinds = kindsOf('joined-file', profile);
+  if (kinds.length === 0) return [];
+  const random = world.stream('plan joined');
+  const times = drawRhythm(random, settings.faultsFromUs, Math.max(settings.faultsFromUs, settings.faultsUntilUs - LAST_BEFORE_END_US));
+  const drawn = Array.from({ length: random.between(0, 3) }, (): Drawn =>
+    ({ atUs: times(random), class: 'disk', kind: random.pick(kinds), structure: 'joined-file', spread: 'one' }));
+  return drawn.sort((a, b) => a.atUs - b.atUs).map((action, i) => ({ id: firstId + i, ...action }));
+}
+
 /** Gives times: evenly, in bursts, or with quiet minutes between. */
 type Times = (random: Stream) => number;
 
@@ -93,6 +109,9 @@ function pickWeighted<T>(random: Stream, items: readonly Weighted<T>[]): T {
   throw new RangeError('weights are positive');
 }
 
+/** Of a plan that has been drawn like this before the others were there. */
+const PLANNED: readonly Structure[] = STRUCTURES.filter((structure) => structure !== 'joined-file');
+
 const TABLE_PARTS: readonly Structure[] = ['table-data', 'table-parity', 'table-index', 'table-filter', 'table-properties', 'table-footer'];
 
 const SPREADS: readonly (readonly Weighted<Spread>[])[] = [
@@ -104,14 +123,14 @@ const SPREADS: readonly (readonly Weighted<Spread>[])[] = [
 
 function drawDisk(random: Stream, profile: FaultProfile, times: Times): Drawn[] {
   const count = random.pick([0, 20, 28, 36, 44, 48, 52, 60, 72]);
-  const structures = swarm(random, STRUCTURES, 3, 5, [1, 1, 2, 4]);
+  const structures = swarm(random, PLANNED, 3, 5, [1, 1, 2, 4]);
   const spreads = random.pick(SPREADS);
   const kinds = new Map<Structure, Weighted<DiskFault>[]>();
   // One draw for all structures: a seed without bit flips has none anywhere, unless a structure
   // would be left with nothing.
-  const active = new Map(STRUCTURES.flatMap((structure) => kindsOf(structure, 'full')).map((kind) => [kind, false]));
+  const active = new Map(PLANNED.flatMap((structure) => kindsOf(structure, 'full')).map((kind) => [kind, false]));
   for (const kind of active.keys()) active.set(kind, random.chance(2, 3));
-  for (const structure of STRUCTURES) {
+  for (const structure of PLANNED) {
     const fitting = kindsOf(structure, profile);
     const wanted = fitting.filter((kind) => active.get(kind) === true);
     kinds.set(structure, (wanted.length > 0 ? wanted : fitting).map((item) => ({ item, weight: random.pick([1, 1, 2]) })));

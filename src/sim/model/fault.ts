@@ -9,7 +9,8 @@
 export const STRUCTURES = [
   'table-data', 'table-parity', 'table-index', 'table-filter', 'table-properties', 'table-footer', 'table-file',
   'log-record', 'log-identity', 'log-header', 'log-file',
-  'hardstate-slot', 'hardstate-file', 'manifest-record', 'manifest-file', 'hints-file', 'repairs-file', 'promises-file', 'directory',
+  'hardstate-slot', 'hardstate-file', 'manifest-record', 'manifest-file', 'hints-file', 'repairs-file', 'promises-file',
+  'joined-file', 'directory',
 ] as const;
 export type Structure = (typeof STRUCTURES)[number];
 

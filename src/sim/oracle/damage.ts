@@ -19,7 +19,7 @@ export interface Damage {
 /** To the whole node. `roll-back`: its directory is one of an earlier time. */
 export type NodeFault = 'wipe' | 'roll-back';
 
-export type Area = 'log' | 'hardstate' | 'manifest' | 'tables' | 'hints' | 'repairs' | 'other';
+export type Area = 'log' | 'hardstate' | 'manifest' | 'tables' | 'hints' | 'repairs' | 'joined' | 'other';
 
 /** Which part of a node's directory a file belongs to. */
 export function areaOf(path: string): Area {
@@ -32,6 +32,7 @@ export function areaOf(path: string): Area {
     case 'tables':
     case 'hints':
     case 'repairs':
+    case 'joined':
       return first;
     default:
       return 'other';

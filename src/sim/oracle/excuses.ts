@@ -14,6 +14,8 @@ const PARTS: Readonly<Record<string, readonly Area[]>> = {
   'ReplicaError LOG_MISSING': ['log'],
   'HardStateError UNREADABLE': ['hardstate'],
   'HardStateError MISSING': ['hardstate'],
+  'JoinError JOINED_UNREADABLE': ['joined'],
+  'JoinError JOINED_MISSING': ['joined'],
   // What damage made look like a write that was never finished.
   'ReplicaError ROLLED_BACK': ['log'],
 };

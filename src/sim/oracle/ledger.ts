@@ -40,6 +40,9 @@ class Account {
   rises = false;
 }
 
+/** Are a member's, not the machine's. */
+const OF_PROMISES: readonly Area[] = ['log', 'hardstate', 'joined'];
+
 export class Ledger {
   readonly #accounts = new Map<NodeId, Account>();
 
@@ -82,8 +85,9 @@ export class Ledger {
   }
 
   /**
-   * Another member lives there from now on, which has promised nothing yet: what was done to log
-   * and hard state before is no cause of what becomes of it; nothing at all is, on an empty disk.
+   * Another member lives there from now on, which has promised nothing yet: what was done to log,
+   * hard state and its name before is no cause of what becomes of it; nothing at all is, on an
+   * empty disk.
    */
   noteReborn(node: NodeId, fresh: boolean): void {
     const account = this.#account(node);
@@ -91,7 +95,7 @@ export class Ledger {
     account.leaves = false;
     if (fresh) account.unreadable = [];
     if (fresh) account.rises = false;
-    account.damage = fresh ? [] : account.damage.filter(({ path }) => areaOf(path) !== 'log' && areaOf(path) !== 'hardstate');
+    account.damage = fresh ? [] : account.damage.filter(({ path }) => !OF_PROMISES.includes(areaOf(path)));
   }
 
   noteStart(node: NodeId): void {

@@ -104,7 +104,7 @@ export class Verdict {
    * the only one with what others lost before.
    */
   beyondRecall(node: NodeId): boolean {
-    return this.#ledger.forgets(node) || this.#ledger.grave(node, 'hardstate') !== undefined;
+    return this.#ledger.forgets(node) || this.#ledger.grave(node, 'hardstate') !== undefined || this.#ledger.grave(node, 'joined') !== undefined;
   }
 
   /** It needs the version of a peer at its next start. */
