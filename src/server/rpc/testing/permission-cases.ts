@@ -70,6 +70,10 @@ export const PERMISSION_CASES: readonly PermissionCase[] = [
 
   same(`${leases}/LeaseGrant`, 'user', { TTL: '600' }),
   each(`${leases}/LeaseKeepAlive`, 'user', (caller) => ({ ID: lease('bare', caller) })),
+  // Who keeps it alive writes all of its keys.
+  each(`${leases}/LeaseKeepAlive`, 'keys', (caller) => ({ ID: lease('own', caller) })),
+  each(`${leases}/LeaseKeepAlive`, 'root', (caller) => ({ ID: lease('others', caller) })),
+  each(`${leases}/LeaseTimeToLive`, 'user', (caller) => ({ ID: lease('others', caller) })),
   each(`${leases}/LeaseTimeToLive`, 'user', (caller) => ({ ID: lease('bare', caller), keys: true })),
   each(`${leases}/LeaseTimeToLive`, 'keys', (caller) => ({ ID: lease('own', caller), keys: true })),
   each(`${leases}/LeaseTimeToLive`, 'root', (caller) => ({ ID: lease('others', caller), keys: true })),
