@@ -36,9 +36,7 @@ import type { SimNode } from './sim-node.js';
 const SECOND_US = 1_000_000;
 const FIRST_BACKOFF_US = SECOND_US;
 const MAX_BACKOFF_US = 15 * SECOND_US;
-/**
- * A node that stopped so often in a row with the same excuse is given up until the faults are over.
- */
+/** A node that stops so often in a row with one excuse is given up until the faults are over. */
 const STOPS_UNTIL_FENCED = 3;
 /** Of simulated time, over the longest stall that a disk may have. */
 const MAX_STOP_US = 60 * SECOND_US;
