@@ -27,8 +27,8 @@ for (const file of files.filter((other) => !other.endsWith('.ts'))) {
   mkdirSync(dirname(copy), { recursive: true });
   copyFileSync(file, copy);
 }
-// Files share nothing, and some wait more than they compute: one more at a time than there are cores.
-const jobs = String(availableParallelism() + 1);
+// Files share nothing, and some wait more than they compute: two more at a time than there are cores.
+const jobs = String(availableParallelism() + 2);
 const args = ['--parallel', '--jobs', jobs, '--reporter', 'scripts/unit-reporter.cjs', `${OUT}/**/*.test.js`];
 const { status } = spawnSync(process.execPath, ['node_modules/mocha/bin/mocha.js', ...args], { stdio: 'inherit' });
 process.exit(status ?? 1);

@@ -191,7 +191,7 @@ describe('a member that is re-admitted', function () {
     const admitted = await cluster.reopened(node);
     assert.notEqual(admitted.id, node.id);
     // The files show the learner alone from now on.
-    admitted.disk.openSync('recovering', 'write').writeSync(new Uint8Array(16).fill(7), 0);
+    for (const copy of ['recovering', 'recovering.copy']) admitted.disk.openSync(copy, 'write').writeSync(new Uint8Array(16).fill(7), 0);
     await recover(admitted);
     const next = await cluster.recovered(admitted);
     await inPlaceOf(node, next);
