@@ -60,6 +60,7 @@ const CURED_BY: Readonly<Record<string, readonly [string, string]>> = {
   TAKEOVER_UNFINISHED: [LOST, 'TAKEOVER_UNFINISHED'],
   'copies of the file joined': ['src/replica/hard-state/joined-patrol.test.ts', 'written anew while the member runs'],
   'the file joined was lost': [HERE, 'the file joined was lost'],
+  'what the others have promised could not be written down': ['src/replica/start/promises-store.test.ts', 'C1 on a full disk it goes without'],
   CLUSTER_NEWER: ['src/node/testing/upgrade.test.ts', 'whose program is older than the version of the cluster'],
   'an entry waits for a newer program': ['src/node/testing/upgrade.test.ts', 'a newer program goes on'],
   'there is no room on the disk': ['src/node/testing/full-disk.test.ts', 'comes back by itself'],
@@ -227,7 +228,8 @@ describe('an operator cures', function () {
 
   it('WRONG_IDENTITY with the flags that it had', async () => {
     await node.stop();
-    await refuses(other(node, { token: 'another' }), /WRONG_IDENTITY/);
+    const { name, advertisedPeerUrl } = node.spec;
+    await refuses(other(node, { token: 'another', initialCluster: `${name}=${advertisedPeerUrl}` }), /WRONG_IDENTITY/);
     node.start();
     await serves(node);
   });
