@@ -39,7 +39,7 @@ const steps = [
   { name: 'build', command: ['node', 'scripts/build.mjs'] },
   { name: 'sim', command: ['node', 'scripts/sim-ci.mjs'] },
   // Their processes wait more than they compute. What fills the disk or all cores stands in alone/.
-  { name: 'cluster', command: [bin('mocha'), '--parallel', '--jobs', '3', '--timeout', '180000', '--reporter', 'spec', 'cluster-tests/*.test.ts'] },
+  { name: 'cluster', command: [bin('mocha'), '--parallel', '--jobs', '2', '--timeout', '180000', '--reporter', 'spec', 'cluster-tests/*.test.ts'] },
   { name: 'alone', command: [bin('mocha'), '--timeout', '180000', '--reporter', 'spec', 'cluster-tests/alone/*.test.ts'] },
 ];
 const known = new Set(steps.map((step) => step.name));
