@@ -145,7 +145,7 @@ export interface Store extends KvApi, WatchApi {
   /** As of now; cheap, because every response header has it. */
   readonly term: Term;
   readonly leader: NodeId;
-  /** For who asks for one: one is known, or was less than an election timeout ago. */
+  /** For who asks for one: one is known, or was less than three election timeouts ago. */
   readonly hasLeader: boolean;
   readonly lease: LeaseApi;
   status(): NodeStatus;
