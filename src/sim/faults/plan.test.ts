@@ -4,7 +4,7 @@ import { isFullOnly, isPossible } from './cells.js';
 import { possibleCells } from './testing/cells.js';
 import { DISK_FAULTS, MEMBER_FAULTS, NETWORK_FAULTS, OPS_FAULTS, PROCESS_FAULTS, STRUCTURES, type FaultAction, type FaultProfile } from '../model/fault.js';
 import { IMPOSSIBLE } from './impossible.js';
-import { planFaults, planJoined, planOps } from './plan.js';
+import { planFaults, planJoined, planLogs, planOps, wholePlan } from './plan.js';
 
 const SECOND_US = 1_000_000;
 const SETTINGS = { faultsFromUs: 5 * SECOND_US, faultsUntilUs: 530 * SECOND_US } as const;
@@ -63,6 +63,26 @@ describe('a plan of faults', () => {
       }
     }
     assert.deepEqual([...kinds].sort(), [...OPS_FAULTS].sort());
+  });
+
+  it('damages logs in bouts that end in restarts, in a third of the seeds that recover logs from peers, behind all else', () => {
+    let bouts = 0;
+    for (let seed = 1; seed <= 300; seed++) {
+      const world = new World({ seed });
+      const logs = planLogs(world, 'full', SETTINGS, 100);
+      assert.deepEqual(wholePlan(world, 'full', SETTINGS).slice(-logs.length || Infinity).map(({ kind, atUs }) => [kind, atUs]), logs.map(({ kind, atUs }) => [kind, atUs]));
+      assert.deepEqual(planLogs(world, 'table', SETTINGS, 100), []);
+      if (logs.length === 0) continue;
+      bouts++;
+      assert.deepEqual(logs.map(({ id }) => id), logs.map((_, i) => 100 + i));
+      for (const { atUs } of logs) assert.ok(atUs >= SETTINGS.faultsFromUs && atUs < SETTINGS.faultsUntilUs - 5 * SECOND_US);
+      const strikes = logs.filter((action) => action.class === 'disk');
+      assert.ok(strikes.length >= 2 && strikes.every(({ structure }) => structure?.startsWith('log-')));
+      const restarts = logs.filter((action) => action.class === 'process');
+      assert.ok(restarts.length >= 2 && strikes.length + restarts.length === logs.length);
+      assert.ok((restarts.at(-1)?.atUs ?? 0) >= (strikes.at(-1)?.atUs ?? 0));
+    }
+    assert.ok(bouts > 60 && bouts < 140, String(bouts));
   });
 
   it('has more than 30 disk, 20 network and 5 process faults on average, and seeds without one of them', () => {

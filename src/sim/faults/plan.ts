@@ -8,6 +8,7 @@
  * reached often, however many bytes a structure has.
  */
 
+import { faultsOf, hasOps, type SimProfile } from '../model/profile.js';
 import type { RunSettings } from '../model/settings.js';
 import type { Stream } from '../world/random.js';
 import type { World } from '../world/world.js';
@@ -29,7 +30,19 @@ const SECOND_US = 1_000_000;
 /** Actions end before the faults do: the last ones begin so much earlier. */
 const LAST_BEFORE_END_US = 8 * SECOND_US;
 
-export function planFaults(world: World, profile: FaultProfile, settings: Pick<RunSettings, 'faultsFromUs' | 'faultsUntilUs'>): FaultAction[] {
+type Span = Pick<RunSettings, 'faultsFromUs' | 'faultsUntilUs'>;
+
+/** All that strikes in a run. What came later has plans of its own, behind those before it. */
+export function wholePlan(world: World, profile: SimProfile, settings: Span): FaultAction[] {
+  const faults = faultsOf(profile);
+  const plan = planFaults(world, faults, settings);
+  if (hasOps(profile)) plan.push(...planOps(world, settings, plan.length));
+  plan.push(...planJoined(world, faults, settings, plan.length));
+  plan.push(...planLogs(world, faults, settings, plan.length));
+  return plan;
+}
+
+export function planFaults(world: World, profile: FaultProfile, settings: Span): FaultAction[] {
   const random = world.stream('plan');
   const times = drawRhythm(random, settings.faultsFromUs, Math.max(settings.faultsFromUs, settings.faultsUntilUs - LAST_BEFORE_END_US));
   const drawn = [
@@ -46,7 +59,7 @@ export function planFaults(world: World, profile: FaultProfile, settings: Pick<R
  * What strikes besides, in profiles with `+ops`: a plan of its own, numbered from `firstId` on, so
  * that the one beside it stays what it is.
  */
-export function planOps(world: World, settings: Pick<RunSettings, 'faultsFromUs' | 'faultsUntilUs'>, firstId: number): FaultAction[] {
+export function planOps(world: World, settings: Span, firstId: number): FaultAction[] {
   const random = world.stream('plan ops');
   const times = drawRhythm(random, settings.faultsFromUs, Math.max(settings.faultsFromUs, settings.faultsUntilUs - LAST_BEFORE_END_US));
   const kinds = swarm<OpsFault>(random, OPS_FAULTS, 3, 4, [1, 2]);
@@ -58,15 +71,47 @@ export function planOps(world: World, settings: Pick<RunSettings, 'faultsFromUs'
  * What strikes the files that say who a member is, which only those have that were re-admitted: a
  * plan of its own for the same reason.
  */
-export function planJoined(
-  world: World, profile: FaultProfile, settings: Pick<RunSettings, 'faultsFromUs' | 'faultsUntilUs'>, firstId: number,
-): FaultAction[] {
+export function planJoined(world: World, profile: FaultProfile, settings: Span, firstId: number): FaultAction[] {
   const kinds = kindsOf('joined-file', profile);
   if (kinds.length === 0) return [];
   const random = world.stream('plan joined');
   const times = drawRhythm(random, settings.faultsFromUs, Math.max(settings.faultsFromUs, settings.faultsUntilUs - LAST_BEFORE_END_US));
   const drawn = Array.from({ length: random.between(0, 3) }, (): Drawn =>
     ({ atUs: times(random), class: 'disk', kind: random.pick(kinds), structure: 'joined-file', spread: 'one' }));
+  return drawn.sort((a, b) => a.atUs - b.atUs).map((action, i) => ({ id: firstId + i, ...action }));
+}
+
+const LOG_PARTS: readonly Weighted<Structure>[] = [
+  { item: 'log-record', weight: 3 }, { item: 'log-identity', weight: 2 }, { item: 'log-header', weight: 1 }, { item: 'log-file', weight: 3 },
+];
+/** What makes members read their logs again. */
+const RESTARTS: readonly ProcessFault[] = ['crash', 'crash-leader', 'crash-all', 'crash-all', 'restart-storm'];
+
+/**
+ * Damage to logs shows only to who reads them: in a third of the seeds of profiles that recover
+ * them from peers there are bouts of it, each followed by restarts. A plan of its own for the same
+ * reason.
+ */
+export function planLogs(world: World, profile: FaultProfile, settings: Span, firstId: number): FaultAction[] {
+  const random = world.stream('plan logs');
+  if (profile === 'table' || !random.chance(1, 3)) return [];
+  const lastUs = Math.max(settings.faultsFromUs, settings.faultsUntilUs - LAST_BEFORE_END_US);
+  const times = drawRhythm(random, settings.faultsFromUs, lastUs);
+  const spreads = random.pick(SPREADS);
+  const kinds = new Map(LOG_PARTS.map(({ item }) => [item, swarm(random, kindsOf(item, profile), 2, 3, [1, 2])]));
+  const bout = (): Drawn[] => {
+    const fromUs = times(random);
+    const soon = (seconds: number): number => Math.min(lastUs, fromUs + Math.floor((seconds + random.float()) * SECOND_US));
+    const strikes = Array.from({ length: random.between(1, 4) }, (): Drawn => {
+      const structure = pickWeighted(random, LOG_PARTS);
+      const kind = pickWeighted(random, kinds.get(structure) as Weighted<DiskFault>[]);
+      return { atUs: soon(0), class: 'disk', kind, structure, spread: pickWeighted(random, spreads) };
+    });
+    const restarts = Array.from({ length: random.between(1, 3) }, (): Drawn =>
+      ({ atUs: soon(random.pick([1, 2, 4])), class: 'process', kind: random.pick(RESTARTS) }));
+    return [...strikes, ...restarts];
+  };
+  const drawn = Array.from({ length: random.between(2, 6) }, bout).flat();
   return drawn.sort((a, b) => a.atUs - b.atUs).map((action, i) => ({ id: firstId + i, ...action }));
 }
 
