@@ -60,9 +60,13 @@ export class SegmentChain {
     this.#store.useFormat(format);
   }
 
-  /** The segment that is written to is of another format than those that are made now. */
+  /** The segment that is written to is of another format than those made now, or spoiled. */
   get outdated(): boolean {
-    return this.active.layout.format !== this.#store.layout.format;
+    return !this.#conforms(this.active);
+  }
+
+  #conforms({ layout, spoiled }: Segment): boolean {
+    return layout.format === this.#store.layout.format && !spoiled;
   }
 
   /**
@@ -136,7 +140,7 @@ export class SegmentChain {
 
   /** Nothing of another format than today's is there, not even an empty file. */
   get isUniform(): boolean {
-    return [...this.#segments, ...this.#prepared].every(({ layout }) => layout.format === this.#store.layout.format);
+    return [...this.#segments, ...this.#prepared].every((segment) => this.#conforms(segment));
   }
 
   /** Empty files of another format are made anew. Nothing is appended meanwhile. */
@@ -150,7 +154,7 @@ export class SegmentChain {
     const { format } = this.#store.layout;
     for (let i = 0; i < this.#prepared.length; i++) {
       const segment = this.#prepared[i] as Segment;
-      if (segment.layout.format !== format) this.#prepared[i] = await this.#store.reformat(segment, format);
+      if (!this.#conforms(segment)) this.#prepared[i] = await this.#store.reformat(segment, format);
     }
   }
 

@@ -40,6 +40,11 @@ export class Segment {
   worn = false;
   /** What is written next goes to the next segment, though there is room in this one. */
   closing = false;
+  /**
+   * A write or a sync of it failed before anything was appended: what the file holds is not known,
+   * and a failed sync is never tried again. It is made anew in another file.
+   */
+  spoiled = false;
 
   constructor(generation: number, layout: SegmentLayout, file: DiskFile) {
     this.generation = generation;
@@ -97,19 +102,26 @@ export class SegmentStore {
 
   /**
    * The same file in another format, durably: nothing was ever written to it. A crash leaves
-   * headers that say the one or the other, or one of each, and all are right.
+   * headers that say the one or the other, or one of each, and all are right. In another file if
+   * that failed once.
    */
   async reformat(empty: Segment, format: SegmentFormat): Promise<Segment> {
     const { generation, file } = empty;
     assert(empty.empty, `R6 segment ${generation} is empty`);
     const layout = layoutOf(empty.layout.bytes, format);
+    if (empty.spoiled) return this.#anew(empty, layout);
     const header = encodeHeader({ format, generation, segmentBytes: layout.bytes, marked: true });
-    await markAreas(file, generation, layout);
-    await file.write(header, layout.bytes - header.length);
-    await file.sync();
-    await file.write(header, 0);
-    await file.write(middleCopy(header), middleOf(layout));
-    await file.sync();
+    try {
+      await markAreas(file, generation, layout);
+      await file.write(header, layout.bytes - header.length);
+      await file.sync();
+      await file.write(header, 0);
+      await file.write(middleCopy(header), middleOf(layout));
+      await file.sync();
+    } catch (error) {
+      empty.spoiled = true;
+      throw error;
+    }
     const segment = new Segment(generation, layout, file);
     segment.worn = empty.worn;
     return segment;
@@ -126,12 +138,20 @@ export class SegmentStore {
     const larger = layoutOf(Math.max(segmentBytesFor(batchBytes), layout.bytes), APART);
     assert(larger.dataEnd > layout.dataEnd, `the first area of segment ${generation} grows, from ${layout.dataEnd} to ${larger.dataEnd}`);
     if (larger.bytes === layout.bytes) return this.reformat(empty, APART);
-    const temporary = await this.#new(generation, larger);
-    const name = segmentName(this.dir, generation);
+    return this.#anew(empty, larger);
+  }
+
+  /** Another file under the name of `empty`, which is not to be used again if this fails. */
+  async #anew(empty: Segment, layout: SegmentLayout): Promise<Segment> {
+    const temporary = await this.#new(empty.generation, layout);
+    const name = segmentName(this.dir, empty.generation);
+    // From here on it may be that nobody finds it under its name.
+    empty.spoiled = true;
     await this.#disk.rename(temporary, name);
     await this.#disk.syncDir(this.dir);
+    const segment = new Segment(empty.generation, layout, await this.#disk.open(name, 'write'));
     empty.file.close();
-    return new Segment(generation, larger, await this.#disk.open(name, 'write'));
+    return segment;
   }
 
   /**
