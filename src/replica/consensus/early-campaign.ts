@@ -6,7 +6,9 @@
  * other.
  *
  * Survivors take turns by rank, so that they do not split the vote; each tries again, with jitter,
- * until a leader shows or the regular election timeout would have fired anyway.
+ * until a leader shows. After an election timeout too few are there: those who come back are asked
+ * four times in an election timeout, for a while, so that whoever is the first of them makes a
+ * majority at once. Then the regular election timeout is left to do it.
  */
 
 import { assert } from '../../base/assert.js';
@@ -32,6 +34,9 @@ export interface EarlyCampaignOptions {
 /** A turn is long enough for a round of votes with syncs on a busy machine. */
 const TURN_MS = 80;
 const JITTER_MS = 20;
+/** Of the election timeout, between two tries once it has passed. */
+const LATER_PART = 4;
+const GIVES_UP_AFTER_TIMEOUTS = 10;
 
 export class EarlyCampaign {
   readonly #candidate: Candidate;
@@ -46,11 +51,11 @@ export class EarlyCampaign {
 
   /** The leader was just forgotten because its stream broke. */
   start(lost: NodeId): void {
-    const { clock, membership, electionTimeoutMs } = this.#options;
+    const { clock, membership } = this.#options;
     const survivors = membership.voters.filter((id) => id !== lost);
     assert(lost !== membership.self, 'R1 a leader does not lose itself');
     const rank = Math.max(0, survivors.indexOf(membership.self));
-    this.#schedule(rank * TURN_MS + this.#jitter(), clock.now() + electionTimeoutMs, survivors.length);
+    this.#schedule(rank * TURN_MS + this.#jitter(), clock.now(), survivors.length);
   }
 
   stop(): void {
@@ -62,10 +67,11 @@ export class EarlyCampaign {
     return this.#options.random.below(JITTER_MS);
   }
 
-  #schedule(delayMs: number, until: number, survivors: number): void {
+  #schedule(delayMs: number, lostAt: number, survivors: number): void {
     assert(delayMs >= 0 && survivors >= 0, `R1 ${survivors} survivors take turns`);
+    const { clock, electionTimeoutMs } = this.#options;
     this.#timer?.cancel();
-    this.#timer = this.#options.clock.setTimer(delayMs, () => {
+    this.#timer = clock.setTimer(delayMs, () => {
       this.#timer = undefined;
       const { leader, role } = this.#candidate.leadership;
       if (leader !== 0) return;
@@ -73,7 +79,11 @@ export class EarlyCampaign {
       // Votes of an election that goes on are being counted: another pre-election would throw them
       // away.
       if (role !== 'candidate') this.#candidate.campaign();
-      if (this.#options.clock.now() < until) this.#schedule(survivors * TURN_MS + this.#jitter(), until, survivors);
+      const sinceMs = clock.now() - lostAt;
+      if (sinceMs >= GIVES_UP_AFTER_TIMEOUTS * electionTimeoutMs) return;
+      const roundMs = survivors * TURN_MS;
+      const nextMs = sinceMs < electionTimeoutMs ? roundMs : Math.max(roundMs, electionTimeoutMs / LATER_PART);
+      this.#schedule(nextMs + this.#jitter(), lostAt, survivors);
     });
   }
 }
