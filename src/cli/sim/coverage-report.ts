@@ -65,6 +65,8 @@ export const REQUIRED: readonly string[] = [
 const SELDOM: ReadonlySet<string> = new Set([
   // More entries than anybody writes in a run, or a log that begins with what is lost.
   logWay('judgement', 'gap skipped'),
+  // The file `recovering` is there for seconds.
+  readmitted('itself', 'INTENT_UNREADABLE'), readmitted('an operator', 'INTENT_UNREADABLE'),
 ]);
 
 /** `ops`: of profiles in which operators act, too. */

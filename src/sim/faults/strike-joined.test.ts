@@ -47,6 +47,30 @@ describe('a strike on the files that say who a member is', function () {
     }
   });
 
+  it('R5 makes both copies of what says that a member is re-admitted unreadable, takes neither, and only of one that is beyond recall', async () => {
+    const both = new Set<string>();
+    const INTENT = ['recovering', 'recovering.copy'];
+    for (const kind of kindsOf('joined-file', 'full')) {
+      for (let seed = 1; seed <= 12; seed++) {
+        const trial = trialOf(rested, seed, 'full', 'up');
+        const { context: { nodes, oracle } } = trial;
+        const [node = assert.fail()] = nodes;
+        oracle.noteDamage(node.id, 'hardstate', 0, 1, 'junk', true);
+        for (const { disk } of nodes) for (const name of INTENT) disk.put(name, BYTES);
+        for (let id = 1; id <= 6; id++) await strike(trial, { kind, id });
+        for (const each of nodes) {
+          const left = INTENT.map((name) => each.disk.medium(name)).filter((bytes) => bytes !== undefined);
+          const whole = left.filter((bytes) => Buffer.compare(bytes, BYTES) === 0);
+          assert.ok(left.length > 0, `${kind} leaves one`);
+          if (whole.length > 0) continue;
+          assert.equal(each, node, `${kind}, seed ${seed}`);
+          both.add(kind);
+        }
+      }
+    }
+    assert.deepEqual([...both].sort(), ['bit-flip', 'burst', 'extended', 'junk', 'truncated', 'zeroed']);
+  });
+
   it('waits for one, and strikes nothing instead', async () => {
     const trial = trialOf(rested, 1, 'full', 'up');
     await strike(trial, { kind: 'missing', id: 1 });

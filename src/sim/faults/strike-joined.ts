@@ -1,7 +1,8 @@
 /**
  * Damage to the files that say who a member is (`joined`), or is to be (`recovering`). Each is kept
  * twice, and a node survives the loss of either copy. A minority may lose both of `joined`: such a
- * member is re-admitted, unless it runs until it has written them anew.
+ * member is re-admitted, unless it runs until it has written them anew. One that is being
+ * re-admitted may find neither of `recovering` readable: it begins anew.
  */
 
 import { equalBytes } from '../../base/bytes.js';
@@ -9,15 +10,20 @@ import { INTENT_FILE } from '../../replica/readmission/intent.js';
 import { JOINED_FILE } from '../../replica/state/joined.js';
 import { copyOf } from '../../replica/state/kept-twice.js';
 import type { SimNode } from '../cluster/sim-node.js';
+import type { DiskFault } from '../model/fault.js';
 import { changeOf, changing, stretchFor } from './change.js';
 import { mayDoom, struck, type Strike } from './context.js';
+
+const TAKING: ReadonlySet<DiskFault> = new Set(['missing', 'misnamed']);
 
 export function strikeJoined(strike: Strike, node: SimNode): boolean {
   const { context, random } = strike;
   const there = [JOINED_FILE, INTENT_FILE].filter((path) => isWhole(node, path));
   if (there.length === 0) return false;
   const path = random.pick(there);
-  const grave = path === JOINED_FILE && there.length === 1 && mayDoom(context, node) && random.chance(1, 2);
+  // Without the file nothing says that what is missing beside it was set aside.
+  const mayGo = path === JOINED_FILE ? there.length === 1 : !TAKING.has(strike.kind);
+  const grave = mayGo && mayDoom(context, node) && random.chance(1, 2);
   const names = random.shuffled([path, copyOf(path)]).slice(0, grave ? 2 : 1);
   return names.filter((name) => damage(strike, node, name, grave)).length > 0;
 }

@@ -19,7 +19,7 @@ export interface Damage {
 /** To the whole node. `roll-back`: its directory is one of an earlier time. */
 export type NodeFault = 'wipe' | 'roll-back';
 
-export type Area = 'log' | 'hardstate' | 'manifest' | 'tables' | 'hints' | 'repairs' | 'joined' | 'other';
+export type Area = 'log' | 'hardstate' | 'manifest' | 'tables' | 'hints' | 'repairs' | 'joined' | 'recovering' | 'other';
 
 /** Which part of a node's directory a file belongs to. */
 export function areaOf(path: string): Area {
@@ -33,6 +33,7 @@ export function areaOf(path: string): Area {
     case 'hints':
     case 'repairs':
     case 'joined':
+    case 'recovering':
       return first;
     default:
       return 'other';

@@ -16,6 +16,7 @@ const PARTS: Readonly<Record<string, readonly Area[]>> = {
   'HardStateError MISSING': ['hardstate'],
   'JoinError JOINED_UNREADABLE': ['joined'],
   'JoinError JOINED_MISSING': ['joined'],
+  'RecoverError INTENT_UNREADABLE': ['recovering'],
   // What damage made look like a write that was never finished.
   'ReplicaError ROLLED_BACK': ['log'],
 };

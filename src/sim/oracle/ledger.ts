@@ -41,7 +41,7 @@ class Account {
 }
 
 /** Are a member's, not the machine's. */
-const OF_PROMISES: readonly Area[] = ['log', 'hardstate', 'joined'];
+const OF_PROMISES: readonly Area[] = ['log', 'hardstate', 'joined', 'recovering'];
 
 export class Ledger {
   readonly #accounts = new Map<NodeId, Account>();
