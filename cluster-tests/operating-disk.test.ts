@@ -44,6 +44,7 @@ describe('an operator cures a disk', function () {
     leader = await cluster.leader();
     node = cluster.nodes.find((each) => each !== leader) as ClusterNode;
     await write(4);
+    await node.waitReady(45_000);
   });
 
   after(async function () {

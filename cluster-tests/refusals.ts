@@ -5,6 +5,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { ClusterNode, type NodeSpec } from '../scripts/lib/node.js';
 
 const PATIENCE_MS = 45_000;
+const POLL_MS = 50;
 
 /** Starts a member that must end by itself, with exit code 1, and say `what` on its last line. */
 export async function refuses(node: ClusterNode, what: RegExp): Promise<void> {
@@ -37,7 +38,7 @@ export async function says(node: ClusterNode, what: RegExp): Promise<void> {
 export async function until(what: string, condition: () => Promise<boolean> | boolean): Promise<void> {
   for (const deadline = Date.now() + PATIENCE_MS; !(await condition()); ) {
     assert.ok(Date.now() < deadline, `waited for ${what} in vain`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
 
@@ -64,7 +65,7 @@ export class Ear {
   async hears(...words: readonly RegExp[]): Promise<void> {
     for (const deadline = Date.now() + PATIENCE_MS; !this.hasHeard(...words); ) {
       assert.ok(Date.now() < deadline, `${this.#node.name} does not say ${words.join(' and ')}:\n${this.#node.logTail(30)}`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   }
 }

@@ -4,7 +4,6 @@
  */
 
 import { renameSync, writeFileSync } from 'node:fs';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { kintsugi, type Binary } from '../../scripts/lib/binary.js';
 
 /** The calls of one kind on files whose whole path has a match of `path`. */
@@ -26,7 +25,7 @@ export interface DiskFault {
   readonly to?: number;
 }
 
-const PRELOAD = pathToFileURL(fileURLToPath(new URL('bad-disk.mjs', import.meta.url)));
+const PRELOAD = new URL('bad-disk.mjs', import.meta.url);
 
 export class BadDisks {
   readonly binary: Binary;
