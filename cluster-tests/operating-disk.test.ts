@@ -175,4 +175,28 @@ describe('an operator cures a disk', function () {
     node.start();
     await serves();
   });
+
+  it('C1 a start on a full disk that copies what it overwrites waits for room', async () => {
+    await node.stop();
+    disks.are({ path: at(''), call: 'write', errno: 'ENOSPC' });
+    const ear = new Ear(node);
+    node.start();
+    await ear.hears(/there is no room on the disk: the start waits/);
+    disks.are();
+    await serves();
+  });
+
+  it('C1 a member whose full disk copies what it overwrites hears of a new term and goes on', async () => {
+    if (!node.running) node.start();
+    await node.waitReady(45_000);
+    disks.are({ path: at(''), call: 'write', errno: 'ENOSPC' });
+    const to = cluster.nodes.find((each) => each !== node && each !== leader) as ClusterNode;
+    const target = await members.idOf(to);
+    await members.with((client) => client.moveLeader(target, { endpoint: leader.spec.clientUrl }));
+    await until('another to lead', async () => (await cluster.leader()) === to);
+    await write(4, 100, to);
+    assert.ok(node.running, node.logTail(2));
+    disks.are();
+    await serves();
+  });
 });

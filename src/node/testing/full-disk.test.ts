@@ -109,6 +109,27 @@ describe('a full disk', function () {
     assert.deepEqual(cluster.failures, []);
   });
 
+  it('C1 of all members at once, on file systems that copy what is overwritten: no election and no start ends anybody', async () => {
+    for (const { disk } of cluster.nodes) {
+      disk.copiesOnWrite = true;
+      disk.fill();
+    }
+    const leader = await cluster.leader();
+    await cluster.kill(leader);
+    await cluster.until('one to have no room for a promise', () => cluster.alive.some(({ replica }) => replica.room.short));
+    const up = cluster.up(leader);
+    await cluster.until('a start to wait', () => leader.events.some((event) => event.type === 'warning' && event.message === START_LACKS_ROOM));
+    for (const node of cluster.alive) assert.equal(await value(node, 'key3'), 1);
+    assert.deepEqual(cluster.failures, []);
+    for (const { disk } of cluster.nodes) disk.capacity = Infinity;
+    await up;
+    await cluster.leader();
+    await cluster.nodes[0]?.store.put(put('after', 'x'));
+    await cluster.settled();
+    for (const node of cluster.nodes) assert.equal(await value(node, 'after', false), 1);
+    assert.deepEqual(cluster.failures, []);
+  });
+
   it('C1 of all members at once: nobody stops, reads go on, and writes do as soon as there is room', async () => {
     for (const { disk } of cluster.nodes) disk.fill();
     const writes: Promise<unknown>[] = [];

@@ -28,6 +28,7 @@ import { AppliedAnswers } from './applied-answers.js';
 import { CommitNews, type NewsOwner } from './commit-news.js';
 import { EarlyCampaign, type Candidate } from './early-campaign.js';
 import type { EntryMender } from './entry-mender.js';
+import { keepPromise } from './keep-promise.js';
 import { LogFence, type FencedLogOwner } from './log-fence.js';
 import { makeCore, type RaftStart } from './make-core.js';
 import { Outbox } from './outbox.js';
@@ -355,12 +356,12 @@ export class RaftDriver implements Candidate, FencedLogOwner, NewsOwner, WriteOw
    * stays, because others may have been told of that: a term without a vote promises nothing.
    */
   async #beginAnew(): Promise<void> {
-    const { log, hardState } = this.#parts;
+    const { log } = this.#parts;
     this.#state = 'beginning';
     this.#earlyCampaign.stop();
     this.#news.stop();
     const { term, commit } = this.#node;
-    if (term > this.#writes.durableTerm) await hardState.update({ term });
+    if (term > this.#writes.durableTerm) await keepPromise(this.#parts, { term }, () => this.#stopped);
     if (this.#stopped) return;
     assert(this.#handedOn <= log.lastIndex(), `R3 what was handed on (${this.#handedOn}) is durable, up to ${log.lastIndex()}`);
     this.#begin({ applied: this.#handedOn, commit: Math.max(this.#handedOn, Math.min(commit, log.lastIndex())) });

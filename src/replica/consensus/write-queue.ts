@@ -18,6 +18,8 @@ import type { DiskTimes } from '../fetch/transfer-pace.js';
 import type { HardStateStore } from '../hard-state/hard-state.js';
 import { BATCH_HEADER, MAX_BATCH_BYTES, recordLength } from '../log/batch-codec.js';
 import type { DurableLog } from '../log/durable-log.js';
+import type { Room } from '../state/room.js';
+import { keepPromise } from './keep-promise.js';
 import type { RaftHooks } from './raft-hooks.js';
 
 export interface Write {
@@ -45,6 +47,7 @@ interface WriteQueueParts {
   readonly env: Pick<Env, 'clock' | 'events'>;
   readonly log: Pick<DurableLog, 'append' | 'lastIndex'>;
   readonly hardState: Pick<HardStateStore, 'current' | 'update'>;
+  readonly room: Pick<Room, 'ranOut'>;
 }
 
 export class WriteQueue {
@@ -180,7 +183,7 @@ export class WriteQueue {
     const kept = this.#durable;
     assert(term >= kept.term, `R1 the term only grows: ${term} after ${kept.term}`);
     assert(term > kept.term || kept.vote === 0 || kept.vote === vote, `R1 one vote in term ${term}: ${vote} after ${kept.vote}`);
-    await hardState.update({ term, vote });
+    await keepPromise(this.#parts, { term, vote }, () => this.#stopped);
     assert(hardState.current?.term === term && hardState.current.vote === vote, `R2 term ${term} and its vote are durable`);
     this.#durable = { term, vote };
   }

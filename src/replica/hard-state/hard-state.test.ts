@@ -188,6 +188,66 @@ describe('the hard state', () => {
     }
   });
 
+  it('C1 R2 a disk without room, even for what is overwritten, ends nothing: what it refused is promised later, in a new file', async () => {
+    for (const refused of ['no-space-in-place', 'no-space-sync'] as const) {
+      const disk = await created();
+      const store = await HardStateStore.open(disk);
+      const fault = disk.inject({ kind: refused, path: 'hardstate', ...(refused === 'no-space-sync' ? { times: 1 } : {}) });
+      await assert.rejects(store.update({ term: 4, vote: 1 }), hasCode('NO_SPACE'));
+      assert.deepEqual([store.current?.term, store.current?.vote], [3, 2]);
+      fault.remove();
+      const full = disk.inject({ kind: 'no-space', path: 'hardstate.tmp' });
+      for (let i = 0; i < 3; i++) await assert.rejects(store.update({ term: 4, vote: 1 }), hasCode('NO_SPACE'));
+      assert.equal(disk.sizeOf('hardstate.tmp'), undefined);
+      full.remove();
+      await store.update({ term: 4, vote: 1 });
+      assert.deepEqual([store.current?.term, store.current?.vote], [4, 1]);
+      // In place again.
+      const again = disk.inject({ kind: 'no-space', path: 'hardstate.tmp' });
+      await store.update({ term: 5 });
+      again.remove();
+      await store.close();
+      assert.deepEqual(disk.retried, []);
+      await disk.restart();
+      assert.deepEqual([(await current(disk))?.term, disk.openFiles], [5, 0]);
+    }
+  });
+
+  it('C1 R2 what a disk without room holds of an update may count after a crash, and nothing older does', async () => {
+    // Of a write that so many slots took.
+    for (let took = 0; took <= 4; took++) {
+      const disk = await created();
+      const store = await HardStateStore.open(disk);
+      const fault = disk.inject({ kind: 'no-space-in-place', path: 'hardstate', after: took });
+      const update = store.update({ term: 4, vote: 1 });
+      if (took >= 3) await update;
+      else await assert.rejects(update, hasCode('NO_SPACE'));
+      fault.remove();
+      await store.close();
+      await disk.restart();
+      const found = await current(disk).catch((error: unknown) => error);
+      assert.ok(found !== undefined && !(found instanceof Error), `${took}: ${String(found)}`);
+      const { term, vote } = found as HardStateRecord;
+      assert.ok((took < 3 && term === 3 && vote === 2) || (took >= 2 && term === 4 && vote === 1), `${took}: ${term} ${vote}`);
+    }
+  });
+
+  it('C1 a first record, and what was bad, wait for room as well', async () => {
+    const disk = new FaultDisk(new MemoryDisk());
+    const store = await HardStateStore.open(disk);
+    const full = disk.inject({ kind: 'no-space', path: 'hardstate.tmp' });
+    await assert.rejects(store.create(INITIAL), hasCode('NO_SPACE'));
+    full.remove();
+    await store.create(INITIAL);
+    await store.close();
+    await disk.flipBit('hardstate', slotOffset(1) * 8);
+    const copying = disk.inject({ kind: 'no-space-in-place', path: 'hardstate' });
+    await assert.rejects(HardStateStore.open(disk), hasCode('NO_SPACE'));
+    copying.remove();
+    assert.equal((await current(disk))?.term, 0);
+    assert.equal(disk.openFiles, 0);
+  });
+
   it('R2 one slot that takes no writes is put up with, two are not', async () => {
     const disk = await created();
     const store = await HardStateStore.open(disk);

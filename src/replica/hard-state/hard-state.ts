@@ -15,6 +15,10 @@
  * which waits for the new file. That one is whole before it takes the name of the old one, which is
  * written to no more from then on; if it is not known which of both has the name, nothing more is
  * promised. What cannot be made for want of room or by an error leaves all as it was.
+ *
+ * C1 a full disk, which may refuse room also for what is overwritten (file systems that copy on
+ * write do), ends nobody: an update that finds none promises nothing, and may be asked for again.
+ * What the file then holds is not known, so the next one goes into a new file.
  */
 
 import { acquiring } from '../../base/acquiring.js';
@@ -42,13 +46,17 @@ export class HardStateStore {
   #intended: HardStateRecord | undefined;
   #writing: Promise<void> | undefined;
   #failure: HardStateError | undefined;
+  /** An update into the file found no room. */
+  #spoiled = false;
 
   private constructor(disk: Disk, path: string) {
     this.#disk = disk;
     this.#path = path;
   }
 
-  /** Throws HardStateError UNREADABLE, WRITE_FAILED; the file is not open then. */
+  /**
+   * Throws HardStateError UNREADABLE, WRITE_FAILED, DiskError NO_SPACE; the file is not open then.
+   */
   static open(disk: Disk, path = 'hardstate'): Promise<HardStateStore> {
     return acquiring(async (keep) => {
       const store = keep(new HardStateStore(disk, path));
@@ -78,7 +86,7 @@ export class HardStateStore {
     return this.#durable;
   }
 
-  /** The first record of a new member. Throws HardStateError EXISTS. */
+  /** The first record of a new member. Throws HardStateError EXISTS, DiskError NO_SPACE. */
   async create(initial: Omit<HardStateRecord, 'sequence'>): Promise<void> {
     if (this.#file !== undefined) throw new HardStateError('EXISTS', `${this.#path} exists: this data directory belongs to a member already`);
     const record = { ...initial, sequence: 1 };
@@ -96,7 +104,8 @@ export class HardStateStore {
 
   /**
    * Resolves when this patch is durable. Updates that arrive while one is being written share the
-   * next write.
+   * next write. Rejects with HardStateError WRITE_FAILED, and with DiskError NO_SPACE: it may have
+   * become durable, or does with another one.
    */
   async update(patch: HardStatePatch): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
@@ -144,25 +153,39 @@ export class HardStateStore {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#file === undefined) return 'it was closed meanwhile';
     const record = must(this.#intended, 'hard state is open');
+    try {
+      await this.#prepare(record);
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      return messageOf(error);
+    }
+    await this.#install(record);
+    return undefined;
+  }
+
+  /** A new file, whole and durable, that has not got the name yet. */
+  async #prepare(record: HardStateRecord): Promise<void> {
     const temporary = `${this.#path}.tmp`;
     try {
       await this.#writeWhole(temporary, record);
     } catch (error) {
-      if (codeOf(error) === undefined) throw error;
       await this.#disk.unlink(temporary).catch(() => undefined);
-      return messageOf(error);
+      throw error;
     }
+  }
+
+  async #install(record: HardStateRecord): Promise<void> {
     try {
-      await this.#disk.rename(temporary, this.#path);
+      await this.#disk.rename(`${this.#path}.tmp`, this.#path);
       await this.#disk.syncDir('');
       const before = this.#file;
       this.#file = await this.#disk.open(this.#path, 'write');
       before?.close();
     } catch (error) {
-      throw this.#fail(error);
+      throw this.#giveUp(error);
     }
+    this.#spoiled = false;
     this.#promised(record);
-    return undefined;
   }
 
   async #writeWhole(path: string, record: HardStateRecord): Promise<void> {
@@ -186,13 +209,24 @@ export class HardStateStore {
     if (this.#failure !== undefined) throw this.#failure;
     const record = must(this.#intended, 'hard state is created before it is written');
     const file = must(this.#file, 'hard state is open');
+    if (this.#spoiled) return this.#flushAnew(record);
     try {
       writeSlots(file, record);
       await file.sync();
     } catch (error) {
+      this.#spoiled = codeOf(error) === 'NO_SPACE';
       throw this.#fail(error);
     }
     this.#promised(record);
+  }
+
+  async #flushAnew(record: HardStateRecord): Promise<void> {
+    try {
+      await this.#prepare(record);
+    } catch (error) {
+      throw this.#fail(error);
+    }
+    await this.#install(record);
   }
 
   #promised(record: HardStateRecord): void {
@@ -202,7 +236,12 @@ export class HardStateStore {
     this.#durable = record;
   }
 
+  /** A want of room may pass. */
   #fail(error: unknown): unknown {
+    return codeOf(error) === 'NO_SPACE' ? error : this.#giveUp(error);
+  }
+
+  #giveUp(error: unknown): unknown {
     if (codeOf(error) === undefined || error instanceof HardStateError) return error;
     this.#failure = new HardStateError('WRITE_FAILED', `${this.#path} cannot be written; this member promises nothing more until it is restarted: ${messageOf(error)}`,
       { path: this.#path }, error);

@@ -73,7 +73,7 @@ export class ServerTls implements Reloaded {
       if (why === undefined) onSocket(socket);
       else this.#refuse(socket, why);
     });
-    handshakes.on('tlsClientError', (error, socket) => this.#refuse(socket, messageOf(error)));
+    handshakes.on('tlsClientError', (error, socket) => this.#refuse(socket, verdictOn(socket) ?? messageOf(error)));
     const gate = new HelloGate(
       { clock: this.#clock, handshakeMs },
       (socket) => void handshakes.emit('connection', socket),
@@ -110,7 +110,7 @@ export class ServerTls implements Reloaded {
     if (!settings.verifies) return undefined;
     const certificate = socket.getPeerCertificate(true);
     const leaf = socket.getPeerX509Certificate();
-    if (!socket.authorized || leaf === undefined) return 'it shows no certificate that is good here';
+    if (!socket.authorized || leaf === undefined) return verdictOn(socket) ?? 'it shows no certificate that is good here';
     const serials = serialsOf(certificate);
     const serial = serials.find((each) => current.revoked.has(each));
     if (serial !== undefined) return revokedWords(serial);
@@ -123,7 +123,7 @@ export class ServerTls implements Reloaded {
   }
 
   #refuse(socket: Socket, why: string): void {
-    const from = socket.remoteAddress ?? 'unknown';
+    const from = socket.remoteAddress ?? beneath(socket)?.remoteAddress ?? 'unknown';
     socket.destroy();
     const now = performance.now();
     if (now - (this.#told.get(why) ?? -Infinity) < TELL_EVERY_MS) return;
@@ -147,9 +147,35 @@ export function unwanted(
   return undefined;
 }
 
+/**
+ * What OpenSSL found of its certificate, by name; undefined: nothing bad. Whom it rejects Node
+ * destroys first, and then says of him that he hung up.
+ */
+function verdictOn({ authorizationError: error }: TLSSocket): string | undefined {
+  // By Node's documents an Error; it is a name or null.
+  const found: unknown = error;
+  if (found === undefined || found === null) return undefined;
+  return typeof found === 'string' ? found : messageOf(found);
+}
+
+/** What its bytes come from, which remembers where that one was: TLS itself forgets it. */
+function beneath(socket: Socket): Socket | undefined {
+  return (socket as { readonly _parent?: Socket })._parent;
+}
+
+const VERDICTS: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+  CERT_NOT_YET_VALID: 'its certificate is not valid yet: the clock here, or there, may be wrong',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is of an authority that is not trusted here',
+  UNABLE_TO_GET_ISSUER_CERT: 'its certificate is of an authority that is not trusted here',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate is of an authority that is not trusted here',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is signed by itself, and not trusted here',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is of an authority that is not trusted here',
+};
+
 /** What OpenSSL says, in the operator's words. */
 function hintOf(why: string): string {
   if (/http request|wrong version number|packet length too long/i.test(why)) return 'it does not speak TLS, which is wanted here';
   if (/peer did not return a certificate/i.test(why)) return 'it shows no certificate';
-  return why;
+  return VERDICTS[why] ?? why;
 }

@@ -106,6 +106,15 @@ describe('TLS of a port', () => {
     assert.equal(inside.length, 1);
   });
 
+  it('says of whom it refuses why, and where that one is', async () => {
+    await open();
+    assert.equal(await says(await other.issue()), '', 'of another authority');
+    assert.match(why(), /authority|issuer|UNABLE_TO/i);
+    assert.equal(await says(await ca.issue({ days: -1 })), '', 'expired');
+    assert.match(why(), /expired/i);
+    for (const event of events) if (event.type === 'warning') assert.equal(event.data['from'], '127.0.0.1');
+  });
+
   it('asks nobody for a certificate unless it is told to', async () => {
     await open({ verifies: false, caFile: '' });
     assert.equal(await says(undefined), 'in');

@@ -18,7 +18,11 @@ export type FaultKind =
   | 'open-error'
   /** ENOSPC on a write that would make the file larger, and on creating one. */
   | 'no-space'
+  /** The same, and on writes in place as well: of a file system that copies on write. */
+  | 'no-space-in-place'
   | 'sync-error'
+  /** A failed sync that says ENOSPC. */
+  | 'no-space-sync'
   | 'sync-dir-error'
   /** The first bit of the range is flipped in what a read returns; the medium is fine. */
   | 'misread';
@@ -185,7 +189,7 @@ export class FaultDisk implements Disk {
 
   /** Whether a sync of this file may be going to fail: only then are old bytes kept. */
   mayLose(path: string): boolean {
-    return this.#rules.some(({ fault }) => fault.kind === 'sync-error' && matches(fault, path));
+    return this.#rules.some(({ fault }) => (fault.kind === 'sync-error' || fault.kind === 'no-space-sync') && matches(fault, path));
   }
 
   /** Throws if a rule of this kind strikes. */
@@ -219,6 +223,7 @@ export class FaultDisk implements Disk {
     if (mode !== 'read') this.check('open-error', path, 'IO', 'EACCES');
     if ((mode === 'create' || mode === 'open-or-create') && this.#disk.sizeOf(path) === undefined) {
       this.check('no-space', path, 'NO_SPACE', 'ENOSPC');
+      this.check('no-space-in-place', path, 'NO_SPACE', 'ENOSPC');
     }
   }
 
@@ -282,8 +287,10 @@ class FaultFile implements DiskFile {
 
   async sync(): Promise<void> {
     this.#checkPoison();
-    if (this.#disk.strikes('sync-error', this.path, 0, Infinity)) {
-      this.#state.poison = new DiskError('SYNC_FAILED', `${this.path}: EIO (injected)`, { path: this.path, errno: 'EIO' });
+    const [code, errno] = this.#disk.strikes('no-space-sync', this.path, 0, Infinity) ? (['NO_SPACE', 'ENOSPC'] as const)
+      : this.#disk.strikes('sync-error', this.path, 0, Infinity) ? (['SYNC_FAILED', 'EIO'] as const) : [];
+    if (code !== undefined) {
+      this.#state.poison = new DiskError(code, `${this.path}: ${errno} (injected)`, { path: this.path, errno });
       this.#state.lost.push(...this.#state.undo.splice(0));
       throw this.#state.poison;
     }
@@ -310,6 +317,7 @@ class FaultFile implements DiskFile {
   #beforeWrite(offset: number, length: number): void {
     this.#checkPoison();
     this.#disk.check('write-error', this.path, 'WRITE_FAILED', 'EIO', offset, length);
+    this.#disk.check('no-space-in-place', this.path, 'NO_SPACE', 'ENOSPC', offset, length);
     const size = this.#file.size();
     if (offset + length > size) this.#disk.check('no-space', this.path, 'NO_SPACE', 'ENOSPC');
     if (!this.#disk.mayLose(this.path)) return;

@@ -10,6 +10,8 @@ import { MemoryDisk, type MemoryChange, type MemoryNode } from '../memory-disk.j
 export class SmallDisk extends MemoryDisk {
   /** Bytes. */
   capacity = Infinity;
+  /** What is overwritten takes room as well, until it is over. */
+  copiesOnWrite = false;
   /** How often something was refused. */
   refusals = 0;
 
@@ -32,7 +34,7 @@ export class SmallDisk extends MemoryDisk {
   }
 
   #check(change: MemoryChange): void {
-    const grows = growth(change);
+    const grows = this.copiesOnWrite && change.kind === 'write' ? change.bytes.length : growth(change);
     if (grows === undefined || this.capacity === Infinity || this.used + grows <= this.capacity) return;
     this.refusals++;
     throw new DiskError('NO_SPACE', 'ENOSPC (a small disk)', { errno: 'ENOSPC' });
