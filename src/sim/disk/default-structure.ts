@@ -3,9 +3,16 @@
  * it exactly.
  */
 
+import { ASIDE_FOLDER } from '../../replica/readmission/set-aside.js';
 import type { Structure } from '../model/fault.js';
 
-export function structureByPath(path: string): Structure {
+/** What a member that is re-admitted has set aside is what it was. */
+export function ownPath(path: string): string {
+  return path.startsWith(`${ASIDE_FOLDER}/`) ? path.split('/').slice(2).join('/') : path;
+}
+
+export function structureByPath(of: string): Structure {
+  const path = ownPath(of);
   if (path.startsWith('tables/')) return 'table-data';
   if (path.startsWith('log/')) return 'log-record';
   if (path.startsWith('hardstate')) return 'hardstate-slot';
@@ -24,7 +31,8 @@ export function isOfIdentity(path: string): boolean {
 }
 
 /** Of a name: the file as a whole. */
-export function structureOfName(path: string): Structure {
+export function structureOfName(of: string): Structure {
+  const path = ownPath(of);
   if (path.startsWith('tables/')) return 'table-file';
   if (path.startsWith('log/')) return 'log-file';
   if (path.startsWith('hardstate')) return 'hardstate-file';

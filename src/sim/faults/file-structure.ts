@@ -6,12 +6,13 @@
 
 import { IDENTITY_MAGIC } from '../../replica/log/identity-codec.js';
 import { decodeHeader, layoutOf, HEADER_BYTES, MAX_SEGMENT_BYTES, STRIPED } from '../../replica/log/segment-layout.js';
-import { isOfIdentity } from '../disk/default-structure.js';
+import { isOfIdentity, ownPath } from '../disk/default-structure.js';
 import type { SimDisk } from '../disk/sim-disk.js';
 import type { Structure } from '../model/fault.js';
 
 /** The file as a whole, also under a name that a fault gave it. */
-export function fileStructure(path: string): Structure {
+export function fileStructure(of: string): Structure {
+  const path = ownPath(of);
   if (path.startsWith('tables/')) return 'table-file';
   if (path.startsWith('log/')) return 'log-file';
   if (path.startsWith('manifest/')) return 'manifest-file';
