@@ -25,9 +25,9 @@ export function structureByPath(of: string): Structure {
   return 'directory';
 }
 
-/** Files that say who a member is, or is to be, with their copies. */
+/** Files that say who a member is, is to be, or seems to have been, with their copies. */
 export function isOfIdentity(path: string): boolean {
-  return path.startsWith('joined') || path.startsWith('recovering');
+  return path.startsWith('joined') || path.startsWith('recovering') || path.startsWith('refused');
 }
 
 /** Of a name: the file as a whole. */
