@@ -1,14 +1,15 @@
-/** The examples of docs/client.md run as they stand there. */
+/** The examples of docs/client.md run as they stand there, but for their types. */
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { transformSync } from 'esbuild';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const SOURCES: Readonly<Record<string, string>> = {
-  'kintsugi/client': 'client/client.ts', 'kintsugi/testing': 'embed/memory.ts', 'kintsugi/keyv': 'drivers/keyv.ts',
-  'kintsugi/unstorage': 'drivers/unstorage.ts',
+  'kintsugi/client': 'client/client', 'kintsugi/testing': 'embed/memory', 'kintsugi/keyv': 'drivers/keyv',
+  'kintsugi/unstorage': 'drivers/unstorage',
 };
 
 interface Example {
@@ -29,11 +30,11 @@ function examples(markdown: string): { readonly prelude: string; readonly found:
 
 const bodyOf = (block: string): string => block.split('\n').slice(1, -1).join('\n');
 
-/** In their place they have the sources of this checkout. */
+/** In their place they have the sources of this checkout, in the form in which this test runs. */
 function resolved(code: string): string {
   return code.replaceAll(/from '(kintsugi\/\w+)'/g, (all, name: string) => {
     const source = SOURCES[name];
-    return source === undefined ? all : `from '${pathToFileURL(join(root, 'src', source)).href}'`;
+    return source === undefined ? all : `from '${new URL(`../${source}${extname(import.meta.url)}`, import.meta.url).href}'`;
   });
 }
 
@@ -52,8 +53,8 @@ describe('docs/client.md', () => {
 
   for (const [i, { heading, code }] of found.entries()) {
     it(`${heading}, example ${i + 1}`, async () => {
-      const file = join(dir, `example-${i}.mts`);
-      writeFileSync(file, resolved(`${prelude}\n${code}\nawait store.close();\nexport {};\n`));
+      const file = join(dir, `example-${i}.mjs`);
+      writeFileSync(file, transformSync(resolved(`${prelude}\n${code}\nawait store.close();\nexport {};\n`), { loader: 'ts', target: 'node20' }).code);
       await import(pathToFileURL(file).href);
     });
   }
