@@ -91,7 +91,7 @@ describe('a member whose peers no longer keep what it lacks', function () {
   beforeEach(async () => {
     // The log is never shortened: Raft has no reason to send a snapshot. Where the cluster's
     // version is raised the log goes on in another segment, and the first one may go.
-    cluster = new Cluster(calm, { logSegmentBytes: 64 * 1024 * 1024 });
+    cluster = new Cluster(calm, { logSegmentBytes: 8 * 1024 * 1024 });
     for (const each of cluster.nodes) each.newestVersion = FIRST_VERSION;
     await cluster.upAll();
     await cluster.leader();

@@ -49,6 +49,10 @@ function contents(nodes: readonly SimNode[]): unknown {
   return nodes.map(({ disk }) => disk.list().map(({ path }) => [path, disk.medium(path)?.slice()]));
 }
 
+function bytesAt(disk: SimDisk, path: string, offset: number, length: number): Uint8Array {
+  return disk.medium(path)?.slice(offset, offset + length) ?? EMPTY;
+}
+
 function updateSlots(disk: SimDisk): void {
   const bytes = disk.medium('hardstate')?.slice() ?? assert.fail();
   for (const { slot, record } of readSlots(disk)) {
@@ -61,10 +65,16 @@ for (const version of [FIRST_VERSION, NEWEST_VERSION]) describe(`a strike on dis
   this.timeout(60_000);
   let rested: Rested;
   let healthy: Remembered[];
+  /** Where the batches of each node lie while nothing has struck, and their bytes. */
+  let whole: { path: string; offset: number; length: number; previousIndex: number; last: number; bytes: Uint8Array }[][];
 
   before('real files', async () => {
     rested = await restedCluster(3, version);
     const trial = trialOf(rested, 1, 'table');
+    whole = trial.context.nodes.map(({ disk }) =>
+      readSegments(disk, rested.settings.logSegmentBytes).flatMap(({ path, batches }) =>
+        batches.map(({ offset, length, previousIndex, last }) =>
+          ({ path, offset, length, previousIndex, last, bytes: bytesAt(disk, path, offset, length) }))));
     healthy = [];
     for (const node of trial.context.nodes) healthy.push(await remembered(trial, node));
   });
@@ -239,14 +249,9 @@ for (const version of [FIRST_VERSION, NEWEST_VERSION]) describe(`a strike on dis
 
   /** Whose bytes are what they were, in a segment with a header. Its identity may be gone. */
   function intactEntries(id: number, disk: SimDisk): number[] {
-    const { settings: { logSegmentBytes } } = rested;
-    const before = (trialOf(rested, 1, 'table').context.nodes[id - 1] as SimNode).disk;
-    const headed = readSegments(disk, logSegmentBytes).filter(({ headed }) => headed).map(({ path }) => path);
-    const bytesAt = (of: SimDisk, path: string, from: number, to: number): Uint8Array => of.medium(path)?.slice(from, to) ?? EMPTY;
-    const places = readSegments(before, logSegmentBytes).flatMap(({ path, batches }) => batches.map((batch) => ({ path, ...batch })));
-    return places.flatMap(({ path, offset, length, last, previousIndex }) => {
-      const [was, is] = [bytesAt(before, path, offset, offset + length), bytesAt(disk, path, offset, offset + length)];
-      if (!headed.includes(path) || !equalBytes(was, is)) return [];
+    const headed = new Set(readSegments(disk, rested.settings.logSegmentBytes).filter(({ headed }) => headed).map(({ path }) => path));
+    return (whole[id - 1] ?? assert.fail()).flatMap(({ path, offset, length, previousIndex, last, bytes }) => {
+      if (!headed.has(path) || !equalBytes(bytes, bytesAt(disk, path, offset, length))) return [];
       return Array.from({ length: last - previousIndex }, (_, i) => previousIndex + 1 + i);
     });
   }

@@ -43,7 +43,11 @@ export interface Rested {
   readonly settings: RunSettings;
   readonly images: readonly DiskImage[];
   readonly durable: readonly Version[];
+  readonly logs: readonly ToldLog[];
 }
+
+/** What a life that had just opened it would say of the log. */
+type ToldLog = Pick<DurableLog, 'firstIndex' | 'lastIndex' | 'term'>;
 
 /** Runs three nodes until they have tables of some levels, and log segments of flushed entries. */
 export async function restedCluster(seed: number, newestVersion = NEWEST_VERSION): Promise<Rested> {
@@ -70,7 +74,8 @@ export async function restedCluster(seed: number, newestVersion = NEWEST_VERSION
     return node.running.replica.tree.durable;
   });
   for (const node of cluster.nodes) cluster.down(node, 'power');
-  return { settings, images: cluster.nodes.map(({ disk }) => disk.image()), durable };
+  const logs = cluster.nodes.map(({ disk }) => logOn(disk, settings.logSegmentBytes));
+  return { settings, images: cluster.nodes.map(({ disk }) => disk.image()), durable, logs };
 }
 
 export interface Trial {
@@ -90,7 +95,7 @@ export function trialOf(rested: Rested, seed: number, profile: FaultProfile, sta
     disk.restore(image);
     const version = rested.durable[i];
     const tree = { durable: version, latest: version, materialized: version, meta: () => undefined };
-    const log = logOn(disk, rested.settings.logSegmentBytes);
+    const log = rested.logs[i];
     const membership = new Membership(i + 1, rested.images.map((_, at) => ({ id: at + 1, name: `n${at + 1}`, peerUrls: [] })));
     const replica = { tree, log, membership, applier: { index: 0 } };
     return { id: i + 1, member: i + 1, disk, state, lives: 1, running: { replica }, process: undefined } as unknown as SimNode;
@@ -101,13 +106,11 @@ export function trialOf(rested: Rested, seed: number, profile: FaultProfile, sta
   return { world, context: openDiskContext({ world, nodes, profile, settings, untilUs: settings.faultsUntilUs, oracle, coverage }) };
 }
 
-/** What a life that had just opened it would say of the log. */
-function logOn(disk: SimDisk, segmentBytes: number): Pick<DurableLog, 'firstIndex' | 'lastIndex' | 'term'> {
+function logOn(disk: SimDisk, segmentBytes: number): ToldLog {
   const entries = entriesOn(readSegments(disk, segmentBytes));
   const indexes = [...entries.keys()];
-  return {
-    firstIndex: () => Math.min(...indexes), lastIndex: () => Math.max(...indexes), term: (index) => entries.get(index) ?? 0,
-  };
+  const [first, last] = [Math.min(...indexes), Math.max(...indexes)];
+  return { firstIndex: () => first, lastIndex: () => last, term: (index) => entries.get(index) ?? 0 };
 }
 
 /** Opens what a start opens, in its order, through whatever is armed. */
