@@ -2,6 +2,9 @@
  * The unit tests, all at once, as plain JavaScript and without the loader that serves a single file
  * while it is worked on (`npx mocha src/x.test.ts`): what that adds to each function costs a third
  * of their time. So mocha gets what it needs of its own configuration from here.
+ * `--all`: what draws or crashes at random does so as often as it was ever asked to, not as every
+ * day: src/base/testing/runs.ts.
+ *
  * `.unit/` is `src/` without its types, as deep below the root, so that what lies beside it is found.
  */
 
@@ -54,5 +57,6 @@ const args = [
   '--no-config', '--timeout', String(timeout), ...require.flatMap((module) => ['--require', module]),
   '--parallel', '--jobs', jobs, '--reporter', 'scripts/unit-reporter.cjs', ...inTurn,
 ];
-const { status } = spawnSync(process.execPath, [...V8, 'node_modules/mocha/bin/mocha.js', ...args], { stdio: 'inherit' });
+const env = process.argv.includes('--all') ? { ...process.env, KINTSUGI_RUNS: 'all' } : process.env;
+const { status } = spawnSync(process.execPath, [...V8, 'node_modules/mocha/bin/mocha.js', ...args], { stdio: 'inherit', env });
 process.exit(status ?? 1);

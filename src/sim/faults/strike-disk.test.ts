@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { EMPTY, equalBytes } from '../../base/bytes.js';
 import { codeOf } from '../../base/errors.js';
+import { runs } from '../../base/testing/runs.js';
 import { FIRST_VERSION, NEWEST_VERSION } from '../../replica/base/protocol.js';
 import { encodeSlot, slotOffset } from '../../replica/hard-state/slots.js';
 import { tablePath } from '../../storage/table/table-meta.js';
@@ -154,7 +155,7 @@ for (const version of [FIRST_VERSION, NEWEST_VERSION]) describe(`a strike on dis
   it('R2 R3 R6 in profile table leaves every node its promises, its manifest and its log after the flushed index, whatever comes together', async () => {
     const cells = possibleCells('table').filter(({ kind, structure }) =>
       STATE.some((part) => structure.startsWith(part)) && !NEED_A_LIFE.includes(kind));
-    for (let seed = 1; seed <= 20; seed++) {
+    for (let seed = 1; seed <= runs(10, 20); seed++) {
       const trial = trialOf(rested, seed, 'table');
       const random = trial.world.stream('trial');
       const spread = random.pick(['one', 'same', 'helix'] as const);
@@ -182,7 +183,7 @@ for (const version of [FIRST_VERSION, NEWEST_VERSION]) describe(`a strike on dis
   it('D1 leaves every block of every table a copy that is whole or within parity', async () => {
     const cells = possibleCells('table').filter(({ kind, structure }) => structure.startsWith('table-') && !NEED_A_LIFE.includes(kind));
     let struck = 0;
-    for (let seed = 1; seed <= 10; seed++) {
+    for (let seed = 1; seed <= runs(5, 10); seed++) {
       const trial = trialOf(rested, seed, 'table');
       const random = trial.world.stream('trial');
       const spread = random.pick(['one', 'same', 'helix'] as const);
@@ -196,7 +197,7 @@ for (const version of [FIRST_VERSION, NEWEST_VERSION]) describe(`a strike on dis
         }
       }
     }
-    assert.ok(struck > 100, String(struck));
+    assert.ok(struck > runs(50, 100), String(struck));
   });
 
   for (const over of [false, true]) {

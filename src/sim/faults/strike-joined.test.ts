@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { runs } from '../../base/testing/runs.js';
 import { readJoined } from '../../replica/state/joined.js';
 import { testPump } from '../testing/pump.js';
 import type { FaultAction } from '../model/fault.js';
@@ -32,7 +33,7 @@ describe('a strike on the files that say who a member is', function () {
     assert.equal(kinds.length, 8);
     for (const kind of kinds) {
       const seen = new Set<number>();
-      for (let seed = 1; seed <= 12; seed++) {
+      for (let seed = 1; seed <= runs(6, 12); seed++) {
         const trial = trialOf(rested, seed, 'full', 'up');
         for (const { disk } of trial.context.nodes) for (const name of NAMES) disk.put(name, BYTES);
         for (let id = 1; id <= 6; id++) await strike(trial, { kind, id });
