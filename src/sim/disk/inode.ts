@@ -141,10 +141,18 @@ export class Inode {
   }
 
   /**
-   * A sync failed: all changes before number `end` look clean in the cache and will never be on the
-   * medium.
+   * A sync failed: all changes before number `end` look clean in the cache. Those for which
+   * `reached` says so had got to the medium before it failed; the others never will.
    */
-  giveUp(end: number, poison: DiskError): void {
+  giveUp(end: number, poison: DiskError, reached: () => boolean): void {
+    this.pending.visit({
+      write: (bytes, offset) => {
+        if (reached()) this.#toMedium(bytes, offset);
+      },
+      resize: (size) => {
+        if (reached()) this.#resizeMedium(size);
+      },
+    }, end);
     this.pending.drop(end);
     this.poison = poison;
   }

@@ -159,7 +159,8 @@ export class SimFile implements DiskFile {
     const [from, to] = inode.pending.span(end);
     if (state.strike('sync-error', inode.path, from, to - from) !== undefined) {
       const poison = new DiskError('SYNC_FAILED', `${this.path}: EIO (injected)`, { path: this.path, errno: 'EIO' });
-      inode.giveUp(end, poison);
+      const some = state.random.chance(1, 2);
+      inode.giveUp(end, poison, () => some && state.random.chance(1, 2));
       throw poison;
     }
     inode.writeBack(end, deviceFaults(state, inode));
