@@ -30,7 +30,18 @@ export interface CrashOptions {
   readonly round: number;
   readonly clients: number;
   readonly loadMs: number;
+  /** Not before the cluster has carried out so many writes: a slow machine takes longer. Default 0. */
+  readonly writes?: number;
   readonly valueBytes: number;
+}
+
+const PAUSE_MS = 100;
+const MAX_PAUSES = 300;
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function highestRevision(cluster: Cluster): Promise<number> {
+  return Math.max(...(await Promise.all(cluster.nodes.map((node) => node.status()))).map(({ revision }) => revision));
 }
 
 export async function crashRound(cluster: Cluster, load: LoadProcess, options: CrashOptions): Promise<CrashResult> {
@@ -39,7 +50,9 @@ export async function crashRound(cluster: Cluster, load: LoadProcess, options: C
     endpoints: cluster.urls, writers: options.clients, readers: 4, sharedKeys: 16, sharedWrites: 0.2, casShare: 0.3,
     valueBytes: options.valueBytes, timeoutMs: 3000, seed: options.round, prefix, operationsPerSecond: 0,
   }, join(cluster.dir, 'history-crash.ndjson'));
-  await new Promise((resolve) => setTimeout(resolve, options.loadMs));
+  const began = await highestRevision(cluster);
+  await sleep(options.loadMs);
+  for (let pauses = 0; pauses < MAX_PAUSES && (await highestRevision(cluster)) < began + (options.writes ?? 0); pauses++) await sleep(PAUSE_MS);
   for (const node of cluster.nodes) node.signal('SIGKILL');
   await Promise.all(cluster.nodes.map((node) => node.stop('SIGKILL')));
   const operations = await load.stopHistory();
