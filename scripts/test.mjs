@@ -9,7 +9,7 @@ import { availableParallelism } from 'node:os';
 const HELP = `usage: npm test [-- --only STEP ...] [-- --skip STEP ...]
 
 steps: types lint layers functions unused invariants unit build sim cluster alone
-  npm test                          everything (15 to 20 minutes on two cores)
+  npm test                          everything (about 15 minutes on two cores)
   npm test -- --skip cluster --skip alone  without the multi-process tests
   npm test -- --only unit           one step`;
 
