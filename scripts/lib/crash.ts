@@ -30,7 +30,7 @@ export interface CrashOptions {
   readonly round: number;
   readonly clients: number;
   readonly loadMs: number;
-  /** Not before the cluster has carried out so many writes: a slow machine takes longer. Default 0. */
+  /** Not before the cluster has carried out so many: a slow machine takes longer. Default 0. */
   readonly writes?: number;
   readonly valueBytes: number;
 }
@@ -52,7 +52,8 @@ export async function crashRound(cluster: Cluster, load: LoadProcess, options: C
   }, join(cluster.dir, 'history-crash.ndjson'));
   const began = await highestRevision(cluster);
   await sleep(options.loadMs);
-  for (let pauses = 0; pauses < MAX_PAUSES && (await highestRevision(cluster)) < began + (options.writes ?? 0); pauses++) await sleep(PAUSE_MS);
+  const enough = began + (options.writes ?? 0);
+  for (let pauses = 0; pauses < MAX_PAUSES && (await highestRevision(cluster)) < enough; pauses++) await sleep(PAUSE_MS);
   for (const node of cluster.nodes) node.signal('SIGKILL');
   await Promise.all(cluster.nodes.map((node) => node.stop('SIGKILL')));
   const operations = await load.stopHistory();
