@@ -65,6 +65,9 @@ export const REQUIRED: readonly string[] = [
 const SELDOM: ReadonlySet<string> = new Set([
   // More entries than anybody writes in a run, or a log that begins with what is lost.
   logWay('judgement', 'gap skipped'),
+  // A tail that is gone without a trace in the log's own files: what strikes them leaves one, or
+  // nobody could tell the loss from a write that never came to an end.
+  logWay('judgement', 'manifest knows more'),
   // The file `recovering` is there for seconds.
   readmitted('itself', 'INTENT_UNREADABLE'), readmitted('an operator', 'INTENT_UNREADABLE'),
 ]);
