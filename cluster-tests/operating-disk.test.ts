@@ -6,17 +6,15 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { kintsugi } from '../scripts/lib/binary.js';
-import { Cluster } from '../scripts/lib/cluster.js';
+import type { Cluster } from '../scripts/lib/cluster.js';
 import { forAll, putPatiently } from '../scripts/lib/documents.js';
-import { ensureBuilt } from '../scripts/lib/ensure-built.mjs';
 import { scrubNode } from '../scripts/lib/heal.js';
-import { Members } from '../scripts/lib/members.js';
+import type { Members } from '../scripts/lib/members.js';
 import type { ClusterNode } from '../scripts/lib/node.js';
 import { scan } from '../scripts/lib/verify.js';
-import { kintsugiOnly, SMALL } from './harness.js';
+import { kintsugiOnly } from './harness.js';
 import { Ear, ends, refuses, until } from './refusals.js';
-import { BadDisks } from './testing/bad-disk.js';
+import { clusterOnBadDisks, type BadDisks } from './testing/bad-disk.js';
 
 describe('an operator cures a disk', function () {
   this.timeout(120_000);
@@ -30,14 +28,7 @@ describe('an operator cures a disk', function () {
 
   before(async function () {
     kintsugiOnly(this);
-    ensureBuilt();
-    cluster = await Cluster.create({ binary: kintsugi(), dir: 'test-operating-disk', extraArgs: SMALL });
-    disks = new BadDisks(join(cluster.dir, 'faults'));
-    disks.are();
-    for (const each of cluster.nodes) each.start(disks.binary);
-    await Promise.all(cluster.nodes.map((each) => each.waitReady(60_000)));
-    members = new Members(cluster);
-    await members.ready();
+    ({ cluster, disks, members } = await clusterOnBadDisks('test-operating-disk'));
   });
 
   beforeEach(async () => {

@@ -9,12 +9,12 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { kintsugi, KINTSUGI_MAIN } from '../scripts/lib/binary.js';
-import { Cluster } from '../scripts/lib/cluster.js';
+import { KINTSUGI_MAIN } from '../scripts/lib/binary.js';
+import type { Cluster } from '../scripts/lib/cluster.js';
 import { putPatiently } from '../scripts/lib/documents.js';
-import { ensureBuilt } from '../scripts/lib/ensure-built.mjs';
 import { scrubNode } from '../scripts/lib/heal.js';
-import { Members, peerUrlOf } from '../scripts/lib/members.js';
+import type { Members } from '../scripts/lib/members.js';
+import { peerUrlOf } from '../scripts/lib/members.js';
 import type { ClusterNode } from '../scripts/lib/node.js';
 import { flipBit, zero } from '../scripts/lib/tables.js';
 import { scan } from '../scripts/lib/verify.js';
@@ -24,9 +24,9 @@ import { DurableLog } from '../src/replica/log/durable-log.js';
 import { nodeClock } from '../src/server/env/node-env.js';
 import { freePorts } from '../src/server/free-ports.js';
 import { NodeDisk } from '../src/server/node-disk.js';
-import { kintsugiOnly, SMALL } from './harness.js';
+import { kintsugiOnly } from './harness.js';
 import { Ear, ends, refuses, until } from './refusals.js';
-import { BadDisks } from './testing/bad-disk.js';
+import { clusterOnBadDisks, type BadDisks } from './testing/bad-disk.js';
 import { variant } from './testing/variant.js';
 
 const run = promisify(execFile);
@@ -48,14 +48,7 @@ describe('an operator cures a member whose files went bad', function () {
 
   before(async function () {
     kintsugiOnly(this);
-    ensureBuilt();
-    cluster = await Cluster.create({ binary: kintsugi(), dir: 'test-operating-rot', extraArgs: SMALL });
-    disks = new BadDisks(join(cluster.dir, 'faults'));
-    disks.are();
-    for (const each of cluster.nodes) each.start(disks.binary);
-    await Promise.all(cluster.nodes.map((each) => each.waitReady(60_000)));
-    members = new Members(cluster);
-    await members.ready();
+    ({ cluster, disks, members } = await clusterOnBadDisks('test-operating-rot'));
   });
 
   beforeEach(async () => {

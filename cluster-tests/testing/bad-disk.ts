@@ -4,7 +4,12 @@
  */
 
 import { renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { kintsugi, type Binary } from '../../scripts/lib/binary.js';
+import { Cluster } from '../../scripts/lib/cluster.js';
+import { ensureBuilt } from '../../scripts/lib/ensure-built.mjs';
+import { Members } from '../../scripts/lib/members.js';
+import { SMALL } from '../harness.js';
 
 /** The calls of one kind on files whose whole path has a match of `path`. */
 export interface DiskFault {
@@ -46,4 +51,23 @@ export class BadDisks {
     writeFileSync(`${this.#file}.tmp`, JSON.stringify(said));
     renameSync(`${this.#file}.tmp`, this.#file);
   }
+}
+
+export interface OnBadDisks {
+  readonly cluster: Cluster;
+  readonly disks: BadDisks;
+  readonly members: Members;
+}
+
+/** Three members that serve, on disks that do so far what disks do. */
+export async function clusterOnBadDisks(dir: string): Promise<OnBadDisks> {
+  ensureBuilt();
+  const cluster = await Cluster.create({ binary: kintsugi(), dir, extraArgs: SMALL });
+  const disks = new BadDisks(join(cluster.dir, 'faults'));
+  disks.are();
+  for (const each of cluster.nodes) each.start(disks.binary);
+  await Promise.all(cluster.nodes.map((each) => each.waitReady(60_000)));
+  const members = new Members(cluster);
+  await members.ready();
+  return { cluster, disks, members };
 }
