@@ -5,7 +5,7 @@ import { FaultDisk } from '../../base/disk/testing/fault-disk.js';
 import { MemoryDisk } from '../../base/disk/memory-disk.js';
 import type { Random } from '../../base/env.js';
 import { seededRandom } from '../../base/testing/seeded-random.js';
-import { codeOf } from '../../base/errors.js';
+import { codeOf, DiskError } from '../../base/errors.js';
 import { HardStateStore } from './hard-state.js';
 import { FILE_BYTES, SLOT_BYTES, slotOffset, type HardStateRecord } from './slots.js';
 
@@ -231,6 +231,31 @@ describe('the hard state', () => {
       assert.ok((took < 3 && term === 3 && vote === 2) || (took >= 2 && term === 4 && vote === 1), `${took}: ${term} ${vote}`);
     }
   });
+
+  for (const [step, what] of [['rename', 'a name'], ['syncDir', 'a directory']] as const) {
+    it(`C1 R2 a disk without room for ${what} of the new file ends nothing either, in an update and in a scrub`, async () => {
+      const disk = await created();
+      const store = await HardStateStore.open(disk);
+      const own = disk[step].bind(disk) as () => Promise<void>;
+      const refuse = (): void => void (disk[step] = () => Promise.reject(new DiskError('NO_SPACE', 'ENOSPC (injected)', { errno: 'ENOSPC' })));
+      const copying = disk.inject({ kind: 'no-space-in-place', path: 'hardstate', times: 4 });
+      await assert.rejects(store.update({ term: 4, vote: 1 }), hasCode('NO_SPACE'));
+      copying.remove();
+      refuse();
+      for (let i = 0; i < 3; i++) await assert.rejects(store.update({ term: 4, vote: 1 }), hasCode('NO_SPACE'));
+      assert.deepEqual([store.current?.term, store.current?.vote], [3, 2]);
+      disk[step] = own;
+      await store.update({ term: 4, vote: 1 });
+      await disk.flipBit('hardstate', slotOffset(1) * 8 + 8 * 20);
+      refuse();
+      assert.match((await store.scrub()).why ?? '', /ENOSPC/);
+      disk[step] = own;
+      await store.update({ term: 5 });
+      await store.close();
+      await disk.restart();
+      assert.deepEqual([(await current(disk))?.term, disk.openFiles], [5, 0]);
+    });
+  }
 
   it('C1 a first record, and what was bad, wait for room as well', async () => {
     const disk = new FaultDisk(new MemoryDisk());

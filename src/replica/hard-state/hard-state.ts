@@ -46,7 +46,7 @@ export class HardStateStore {
   #intended: HardStateRecord | undefined;
   #writing: Promise<void> | undefined;
   #failure: HardStateError | undefined;
-  /** An update into the file found no room. */
+  /** An update into the file, or a new file's name, found no room. */
   #spoiled = false;
 
   private constructor(disk: Disk, path: string) {
@@ -159,7 +159,12 @@ export class HardStateStore {
       if (codeOf(error) === undefined) throw error;
       return messageOf(error);
     }
-    await this.#install(record);
+    try {
+      await this.#install(record);
+    } catch (error) {
+      if (codeOf(error) !== 'NO_SPACE') throw error;
+      return messageOf(error);
+    }
     return undefined;
   }
 
@@ -182,7 +187,8 @@ export class HardStateStore {
       this.#file = await this.#disk.open(this.#path, 'write');
       before?.close();
     } catch (error) {
-      throw this.#giveUp(error);
+      this.#spoiled = true;
+      throw this.#fail(error);
     }
     this.#spoiled = false;
     this.#promised(record);
